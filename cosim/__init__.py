@@ -1,0 +1,3 @@
+"""The experiment: recordings in, accuracy versus microwatts out."""
+
+__version__ = "0.1.0"

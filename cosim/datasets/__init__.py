@@ -1,0 +1,1 @@
+"""Recordings, one file per corpus; loaded lazily by name through entry points."""

@@ -1,0 +1,1 @@
+"""Physics: what a workload costs on a machine. Never imports torch."""

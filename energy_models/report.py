@@ -1,0 +1,120 @@
+"""What one decode costs on one machine: the answer of `estimate`, read by everything above."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+Cause = Literal[
+    "compute", "memory", "state", "control", "static", "retention", "wake",
+    "front_end", "converter", "features", "radio", "regulator",
+]
+CAUSES: tuple[Cause, ...] = (
+    "compute", "memory", "state", "control", "static", "retention", "wake",
+    "front_end", "converter", "features", "radio", "regulator",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Band:
+    """A value with guaranteed bounds; the unit stands in the name of the field that holds it."""
+
+    low: float
+    nominal: float
+    high: float
+
+    def __add__(self, other: Band) -> Band:
+        return Band(self.low + other.low, self.nominal + other.nominal, self.high + other.high)
+
+    def times(self, factor: float) -> Band:
+        """Return the band scaled by a non-negative exact factor."""
+        return Band(self.low * factor, self.nominal * factor, self.high * factor)
+
+
+ZERO = Band(0.0, 0.0, 0.0)
+
+
+def total(bands: Iterable[Band]) -> Band:
+    """Return the sum of bands, bounds added (every quantity at its low, or every one at its high)."""
+    result = ZERO
+    for band in bands:
+        result = result + band
+    return result
+
+
+@dataclass(frozen=True, slots=True)
+class LayerEnergy:
+    """Energy of one layer in one decode, by cause [J]."""
+
+    layer: str
+    kind: str
+    energy_j: Mapping[Cause, Band]
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryUse:
+    """What one memory holds, against what it can hold [bits]."""
+
+    memory: str
+    capacity_bits: float
+    used_bits: float
+    holds: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class EnergyReport:
+    """The estimate for one workload on one profile at one decode rate.
+
+    Parameters
+    ----------
+    workload, profile, profile_hash : str
+    decode_rate_hz : float
+    layers : tuple of LayerEnergy
+        Energy per decode [J]; their sum is `decode_energy_j` exactly.
+    power_w : mapping of Cause to Band
+        Average power by cause [W], the whole device; their sum is `total_power_w` exactly.
+    latency_s : Band
+        Time of one decode [s].
+    cycles : Band
+        Clock cycles of one decode.
+    memories : tuple of MemoryUse
+    misfits : tuple of str
+        Why it does not fit this machine (memory, deadline of its own clock); empty where it fits.
+    incomplete : tuple of str
+        What was uncounted or unpriced by choice of the profile; empty where every figure is complete.
+    sources : tuple of str
+        Keys of the sources of every constant used.
+    assumed : tuple of str
+        One line for every constant used whose basis is ``assumed``.
+    """
+
+    workload: str
+    profile: str
+    profile_hash: str
+    decode_rate_hz: float
+    layers: tuple[LayerEnergy, ...]
+    power_w: Mapping[Cause, Band]
+    latency_s: Band
+    cycles: Band
+    memories: tuple[MemoryUse, ...]
+    misfits: tuple[str, ...]
+    incomplete: tuple[str, ...]
+    sources: tuple[str, ...]
+    assumed: tuple[str, ...]
+
+    @property
+    def decode_energy_j(self) -> Band:
+        """Energy of one decode on the machine itself [J]."""
+        return total(band for layer in self.layers for band in layer.energy_j.values())
+
+    @property
+    def total_power_w(self) -> Band:
+        """Average power of the whole device [W]."""
+        return total(self.power_w.values())
+
+    @property
+    def decoder_power_w(self) -> Band:
+        """Average power of the decoder alone: no front end, converter, radio or regulator [W]."""
+        outside = {"front_end", "converter", "radio", "regulator"}
+        return total(band for cause, band in self.power_w.items() if cause not in outside)

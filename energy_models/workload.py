@@ -1,0 +1,260 @@
+"""What a network did, in words no machine appears in: the vocabulary shared by students and prices.
+
+A `Workload` is a sum over `decodes` observed decodes. Counts are exact integers; means and standard
+errors are derived on reading, never stored. See `docs/counting.md` for the definitions.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+SCHEMA = "cosim.workload/1"
+
+Kind = Literal[
+    "conv", "depthwise", "pointwise", "linear", "recurrent", "attention", "matmul", "embedding",
+    "neuron", "norm", "activation", "pool", "elementwise", "quantise", "filter", "feature",
+]
+Arithmetic = Literal["float", "integer"]
+
+# Operations that are not weight x activation products. Each is priced apart; none is ever free by omission.
+OPERATIONS = (
+    "add",            # an addition outside a product (bias, residual, pooling sum, reference)
+    "multiply",       # a multiplication outside a product (norm scale, gate, filter state)
+    "compare",        # a comparison (ReLU, max pool, threshold)
+    "divide",         # a division (average pool by a non power of two, normalisation)
+    "square_root",
+    "lookup",         # a non-linear function read from a table (sigmoid, tanh, exp, log, ELU, GELU)
+    "requantise",     # multiply by scale, shift, round, clip to the next layer's grid
+    "leak",           # multiply (or shift) of a neuron's state by its decay
+    "reset",          # subtraction of the threshold after a spike
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """An exact count summed over the observed decodes, and the sum of its squares per decode.
+
+    Parameters
+    ----------
+    total : int
+        Sum over decodes [events].
+    squares : int
+        Sum over decodes of the per-decode count squared [events^2].
+    decodes : int
+        Number of decodes summed.
+    """
+
+    total: int
+    squares: int
+    decodes: int
+
+    @classmethod
+    def constant(cls, per_decode: int, decodes: int) -> Count:
+        """Return a count that is the same in every decode."""
+        return cls(per_decode * decodes, per_decode * per_decode * decodes, decodes)
+
+    @classmethod
+    def of(cls, per_decode: list[int]) -> Count:
+        """Return the count of a list that holds one exact integer per decode."""
+        return cls(sum(per_decode), sum(n * n for n in per_decode), len(per_decode))
+
+    @property
+    def mean(self) -> float:
+        """Events per decode."""
+        return self.total / self.decodes
+
+    @property
+    def standard_error(self) -> float:
+        """Standard error of the mean over decodes; nan where fewer than two decodes were observed."""
+        n = self.decodes
+        if n < 2:
+            return math.nan
+        variance = (self.squares - self.total * self.total / n) / (n - 1)
+        return math.sqrt(max(variance, 0.0) / n)
+
+    def __add__(self, other: Count) -> Count:
+        """Return the counts of further decodes joined to these (more decodes, not more work per decode)."""
+        return Count(self.total + other.total, self.squares + other.squares, self.decodes + other.decodes)
+
+
+@dataclass(frozen=True, slots=True)
+class Products:
+    """Weight x activation sites under one counting convention, split per element.
+
+    `accumulate` counts sites whose activation is in {-1, 0, 1} (on its integer grid if quantised):
+    no multiplier is needed. `multiply_accumulate` counts the others.
+    """
+
+    multiply_accumulate: Count
+    accumulate: Count
+
+    @property
+    def total(self) -> int:
+        """Sites over all observed decodes, either class."""
+        return self.multiply_accumulate.total + self.accumulate.total
+
+    @property
+    def mean(self) -> float:
+        """Sites per decode, either class."""
+        return self.multiply_accumulate.mean + self.accumulate.mean
+
+
+@dataclass(frozen=True, slots=True)
+class Conventions:
+    """The four conventions, always all of them.
+
+    dense_full >= dense_valid >= effective_input >= effective, site by site:
+    textbook; without padding taps; with non-zero input; and with non-zero weight after quantisation.
+    """
+
+    dense_full: Products
+    dense_valid: Products
+    effective_input: Products
+    effective: Products
+
+
+@dataclass(frozen=True, slots=True)
+class LayerWork:
+    """One layer's work, summed over the observed decodes.
+
+    Parameters
+    ----------
+    name : str
+        Path of the layer in the model, with a suffix where one module does two products (``gru.hidden``).
+    kind : Kind
+        What machines price apart.
+    arithmetic : {'float', 'integer'}
+        Number format of the products.
+    calls : int
+        Calls per decode (time steps, for a layer in a time loop).
+    input_shape, output_shape : tuple of int
+        Shapes of one call, without the batch axis.
+    reduction : int
+        Products per output element under ``dense_full`` (in_channels/groups x kernel taps).
+    outputs : int
+        Output elements per decode, over all calls.
+    inputs : int
+        Input elements per decode, over all calls.
+    products : Conventions or None
+        None for layers that hold no products (pooling, neurons, activations).
+    operations : mapping of str to Count
+        Other operations, by a name in `OPERATIONS`.
+    weights, weights_nonzero, biases : int
+        Stored elements; non-zeros are counted after quantisation.
+    weights_key : str
+        Layers that share storage share this key; it is stored once. Empty: nothing stored.
+    weight_bits, activation_bits, output_bits, accumulator_bits, bias_bits, state_bits : int
+        Widths in bits; 0 where the layer has no such operand.
+    input_events, output_events : Count
+        Non-zero input and output elements per decode (for a spiking layer: spikes).
+    state_elements : int
+        State words kept from one call, or one decode, to the next (membranes, hidden state, ring buffers).
+    state_reads, state_writes : int
+        State elements read and written per decode.
+    updates_active, updates_idle : Count or None
+        Neuron updates with and without input current in that step. None for non-neurons.
+    """
+
+    name: str
+    kind: Kind
+    arithmetic: Arithmetic
+    calls: int
+    input_shape: tuple[int, ...]
+    output_shape: tuple[int, ...]
+    inputs: int
+    outputs: int
+    reduction: int = 0
+    products: Conventions | None = None
+    operations: Mapping[str, Count] = field(default_factory=dict)
+    weights: int = 0
+    weights_nonzero: int = 0
+    biases: int = 0
+    weights_key: str = ""
+    weight_bits: int = 0
+    activation_bits: int = 0
+    output_bits: int = 0
+    accumulator_bits: int = 0
+    bias_bits: int = 0
+    state_bits: int = 0
+    input_events: Count | None = None
+    output_events: Count | None = None
+    state_elements: int = 0
+    state_reads: int = 0
+    state_writes: int = 0
+    updates_active: Count | None = None
+    updates_idle: Count | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Uncounted:
+    """Something the network did that could not be counted. Its presence marks every total incomplete."""
+
+    layer: str
+    operation: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Workload:
+    """All layers of one decoder, preprocessing included, summed over the observed decodes.
+
+    Parameters
+    ----------
+    name : str
+        What was observed.
+    mode : {'window', 'stream'}
+        Whether one decode processes a whole window or one new bin or sample with state kept between.
+    decodes : int
+        Observed decodes.
+    steps_per_decode : int
+        Input samples (window) or bins (stream: 1) consumed by one decode, per channel.
+    channels : int
+        Input channels.
+    step_rate_hz : float
+        Rate of the input samples or bins [Hz].
+    input_bits : int
+        Width of one input element as it reaches the first layer [bits].
+    layers : tuple of LayerWork
+    uncounted : tuple of Uncounted
+    provenance : mapping of str to str
+        Versions, spec hash, recordings observed.
+    """
+
+    name: str
+    mode: Literal["window", "stream"]
+    decodes: int
+    steps_per_decode: int
+    channels: int
+    step_rate_hz: float
+    input_bits: int
+    layers: tuple[LayerWork, ...]
+    uncounted: tuple[Uncounted, ...] = ()
+    provenance: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def complete(self) -> bool:
+        """True where nothing was left uncounted."""
+        return not self.uncounted
+
+    @property
+    def weight_bits_total(self) -> int:
+        """Stored weight and bias bits, shared storage once."""
+        stored: dict[str, int] = {}
+        for layer in self.layers:
+            if layer.weights_key:
+                bits = layer.weights * layer.weight_bits + layer.biases * layer.bias_bits
+                stored[layer.weights_key] = max(bits, stored.get(layer.weights_key, 0))
+        return sum(stored.values())
+
+    @property
+    def state_bits_total(self) -> int:
+        """State bits kept between calls or decodes."""
+        return sum(layer.state_elements * layer.state_bits for layer in self.layers)
+
+    def replace(self, **changes: object) -> Workload:
+        """Return a copy with some fields changed."""
+        return dataclasses.replace(self, **changes)  # type: ignore[arg-type]

@@ -1,0 +1,1 @@
+"""Learning: small decoders, their quantised and spiking variants, and what they did on recordings."""
