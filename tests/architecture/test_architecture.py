@@ -1,0 +1,106 @@
+"""The rules that keep the architecture: broken rules fail the build."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PACKAGES = ("cosim", "students", "energy_models")
+MODULES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
+FIRST = {"brevitas": "students/quantize.py", "snntorch": "students/spiking.py"}
+
+
+def imported(path: Path) -> set[str]:
+    """Return the top-level names a file imports anywhere, functions included."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
+            names.add(node.module.split(".")[0])
+    return names
+
+
+def lint_imports(config: Path) -> subprocess.CompletedProcess[str]:
+    """Run import-linter on a configuration and return what it said."""
+    command = [str(Path(sys.executable).with_name("lint-imports")), "--config", str(config), "--no-cache"]
+    return subprocess.run(command, capture_output=True, text=True, cwd=config.parent, check=False)
+
+
+def test_import_contracts_hold() -> None:
+    result = lint_imports(ROOT / "pyproject.toml")
+    assert result.returncode == 0, result.stdout
+
+
+@pytest.mark.parametrize(
+    ("file", "line"),
+    [
+        ("energy_models/units.py", "import torch\n"),
+        ("energy_models/units.py", "import cosim\n"),
+        ("students/spec.py", "import brevitas\n"),
+        ("students/spec.py", "import snntorch\n"),
+        ("students/spec.py", "import energy_models.pricing\n"),
+    ],
+)
+def test_import_contracts_break_when_violated(tmp_path: Path, file: str, line: str) -> None:
+    """A copy of the sources with one forbidden import must fail: the check can fail."""
+    for path in MODULES:
+        target = tmp_path / path.relative_to(ROOT)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(path.read_text())
+    (tmp_path / "pyproject.toml").write_text((ROOT / "pyproject.toml").read_text())
+    broken = tmp_path / file
+    broken.write_text(broken.read_text() + "\n" + line)
+    result = lint_imports(tmp_path / "pyproject.toml")
+    assert result.returncode != 0
+    assert "BROKEN" in result.stdout
+
+
+@pytest.mark.parametrize("vendor", sorted(FIRST))
+def test_each_vendor_library_is_imported_in_one_file(vendor: str) -> None:
+    importers = {str(path.relative_to(ROOT)) for path in MODULES if vendor in imported(path)}
+    assert importers == {FIRST[vendor]}
+
+
+def test_energy_models_loads_and_prices_with_torch_unimportable() -> None:
+    code = (
+        "import sys; sys.modules['torch'] = None\n"
+        "import importlib, pkgutil, energy_models\n"
+        "for m in pkgutil.walk_packages(energy_models.__path__, 'energy_models.'): importlib.import_module(m.name)\n"
+        "print('torch' in [k for k, v in sys.modules.items() if v is not None])\n"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=False)
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.strip() == "False"
+
+
+def test_no_file_is_over_400_lines() -> None:
+    long = {str(path.relative_to(ROOT)): n for path in MODULES if (n := len(path.read_text().splitlines())) > 400}
+    assert not long
+
+
+def test_every_entry_point_names_a_module_that_exists() -> None:
+    groups = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["entry-points"]
+    named = [module for group in groups.values() for module in group.values()]
+    missing = [m for m in named if not (ROOT / m.replace(".", "/")).with_suffix(".py").exists()
+               and not (ROOT / m.replace(".", "/") / "__init__.py").exists()]
+    assert not missing
+
+
+def test_nothing_unpickles() -> None:
+    guilty = []
+    for path in MODULES:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+                name = f"{node.value.id}.{node.attr}"
+                if name in {"torch.load", "torch.save", "pickle.load", "pickle.loads", "pickle.dump", "joblib.load"}:
+                    guilty.append(f"{path.relative_to(ROOT)}:{node.lineno} {name}")
+        if "pickle" in imported(path):
+            guilty.append(f"{path.relative_to(ROOT)} imports pickle")
+    assert not guilty
