@@ -169,7 +169,7 @@ class LayerWork:
     outputs: int
     reduction: int = 0
     products: Conventions | None = None
-    operations: Mapping[str, Count] = field(default_factory=dict)
+    operations: Mapping[str, Count] = field(default_factory=dict[str, Count])
     weights: int = 0
     weights_nonzero: int = 0
     biases: int = 0
@@ -233,7 +233,7 @@ class Workload:
     input_bits: int
     layers: tuple[LayerWork, ...]
     uncounted: tuple[Uncounted, ...] = ()
-    provenance: Mapping[str, str] = field(default_factory=dict)
+    provenance: Mapping[str, str] = field(default_factory=dict[str, str])
 
     @property
     def complete(self) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -77,7 +77,7 @@ class Dataset:
     pipeline: tuple[Step, ...]
     pipeline_work: tuple[LayerWork, ...] = ()
     unit: str = ""
-    notes: tuple[str, ...] = field(default_factory=tuple)
+    notes: tuple[str, ...] = ()
 
     @property
     def digest(self) -> str:
