@@ -19,6 +19,7 @@ Kind = Literal[
     "neuron", "norm", "activation", "pool", "elementwise", "quantise", "filter", "feature",
 ]
 Arithmetic = Literal["float", "integer"]
+Cadence = Literal["decode", "sample"]
 
 # Operations that are not weight x activation products. Each is priced apart; none is ever free by omission.
 OPERATIONS = (
@@ -157,6 +158,10 @@ class LayerWork:
         State elements read and written per decode.
     updates_active, updates_idle : Count or None
         Neuron updates with and without input current in that step. None for non-neurons.
+    cadence : {'decode', 'sample'}
+        ``decode``: done once per decode. ``sample``: done on every new input sample, however often a
+        decision is asked for (filters, re-reference); its counts are those of one decode's window, and
+        its power is their energy over the window's duration, not times the decode rate.
     """
 
     name: str
@@ -187,6 +192,7 @@ class LayerWork:
     state_writes: int = 0
     updates_active: Count | None = None
     updates_idle: Count | None = None
+    cadence: Cadence = "decode"
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,6 +245,11 @@ class Workload:
     def complete(self) -> bool:
         """True where nothing was left uncounted."""
         return not self.uncounted
+
+    @property
+    def window_s(self) -> float:
+        """Time covered by the input of one decode [s]."""
+        return self.steps_per_decode / self.step_rate_hz
 
     @property
     def weight_bits_total(self) -> int:
