@@ -1,0 +1,1 @@
+"""Shipped machines, sites and the bibliography of their numbers."""
