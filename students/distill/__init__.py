@@ -1,0 +1,1 @@
+"""One file per distillation method: losses as pure functions of tensors."""
