@@ -1,0 +1,168 @@
+"""Where a device lives: what it may draw, heat, weigh on a battery and send, and how soon it must answer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from energy_models.quantity import (
+    Channels,
+    Charge,
+    Conductivity,
+    Frequency,
+    Information,
+    InformationRate,
+    Length,
+    Power,
+    PowerDensity,
+    RatioPerTime,
+    RisePerPower,
+    TemperatureRise,
+    Time,
+    Voltage,
+    VolumetricHeat,
+)
+from energy_models.sources import Source
+from energy_models.thermal import box_surface_m2
+from energy_models.toml_model import content_digest
+
+LimitName = Literal["power_budget", "power_density", "temperature", "battery", "link", "deadline"]
+LIMIT_NAMES: tuple[LimitName, ...] = (
+    "power_budget", "power_density", "temperature", "battery", "link", "deadline",
+)
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Sampling(_Frozen):
+    """What the site's front end records: channels, converter rate and width per channel."""
+
+    channels: Channels
+    rate: Frequency
+    converter: Information
+
+
+class Package(_Frozen):
+    """Outer dimensions of the box whose whole surface gives off the heat."""
+
+    length: Length
+    width: Length
+    thickness: Length
+
+    @property
+    def surface_m2(self) -> float:
+        """Outer surface at the nominal dimensions, all six faces [m^2]."""
+        return box_surface_m2(self.length.band.nominal, self.width.band.nominal, self.thickness.band.nominal)
+
+
+class Tissue(_Frozen):
+    """Constants of the Pennes bioheat equation."""
+
+    conductivity: Conductivity
+    perfusion: Frequency
+    blood_heat: VolumetricHeat
+
+
+class Temperature(_Frozen):
+    """Allowed rise, and how power becomes rise: a measured slope, else the Pennes sphere of the package's surface."""
+
+    limit: TemperatureRise
+    slope: RisePerPower | None = None
+    tissue: Tissue | None = None
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        if (self.slope is None) == (self.tissue is None):
+            raise ValueError("give exactly one of slope (measured or simulated) and tissue (Pennes sphere)")
+        return self
+
+
+class Battery(_Frozen):
+    """Energy on board and how long it must last; `loss` is the share of the remaining charge lost per time."""
+
+    capacity: Charge
+    voltage: Voltage
+    loss: RatioPerTime
+    lifetime: Time
+
+
+class Link(_Frozen):
+    """What the radio can carry, and the bits sent for one decision."""
+
+    rate: InformationRate
+    message: Information
+
+
+class Site(_Frozen):
+    """A place for a device, with every limit either given or left out for a stated reason.
+
+    Parameters
+    ----------
+    name, title, description : str
+    sampling : Sampling
+    package : Package or None
+        Needed by `power_density`, and by `temperature` where it has no slope.
+    power_budget, power_density, temperature, battery, link, deadline : optional
+        The limits. Each one absent must stand in `omitted`.
+    omitted : mapping of limit name to str
+        Why a limit is not applied here.
+    sources : mapping of str to Source
+        Bibliographic records of the file's own.
+    """
+
+    name: str = Field(pattern="^[a-z][a-z0-9_]*$")
+    title: str = Field(min_length=1)
+    description: str = Field(min_length=1)
+    sampling: Sampling
+    package: Package | None = None
+    power_budget: Power | None = None
+    power_density: PowerDensity | None = None
+    temperature: Temperature | None = None
+    battery: Battery | None = None
+    link: Link | None = None
+    deadline: Time | None = None
+    omitted: Mapping[LimitName, str] = Field(default_factory=dict[LimitName, str])
+    sources: Mapping[str, Source] = Field(default_factory=dict[str, Source])
+
+    @model_validator(mode="after")
+    def _every_limit_is_accounted_for(self) -> Self:
+        given = {name for name in LIMIT_NAMES if getattr(self, name) is not None}
+        problems: list[str] = []
+        for name in LIMIT_NAMES:
+            if name in given and name in self.omitted:
+                problems.append(f"{name} is given and omitted at once")
+            elif name not in given and not self.omitted.get(name, "").strip():
+                problems.append(f"{name} is missing: give it, or say in omitted.{name} why it is not applied")
+        sphere = self.temperature is not None and self.temperature.tissue is not None
+        if ("power_density" in given or sphere) and self.package is None:
+            problems.append("package is missing: power_density and the Pennes sphere need its surface")
+        if not given:
+            problems.append("a site needs at least one limit")
+        if problems:
+            raise ValueError("; ".join(problems))
+        return self
+
+    @cached_property
+    def digest(self) -> str:
+        """Content hash, independent of the file's layout."""
+        return content_digest(self)
+
+    @property
+    def sampling_rate_hz(self) -> float:
+        """Converter samples per second and channel [Hz]."""
+        return self.sampling.rate.band.nominal
+
+    @property
+    def converter_bits(self) -> int:
+        """Converter width [bits]."""
+        return round(self.sampling.converter.band.nominal)
+
+    @property
+    def channels(self) -> int:
+        """Recording channels of the site's front end."""
+        return round(self.sampling.channels.band.nominal)
