@@ -1,0 +1,60 @@
+"""The ends that families share: one estimate per step, and the recurrent networks around them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+
+from students.layers import Layers, RecurrentKind
+from students.spec import Shape
+
+
+class StepDecoder(nn.Module):
+    """A causal network with one estimate per step.
+
+    Parameters
+    ----------
+    body : nn.Module
+        ``(batch, channels, steps)`` to ``(batch, outputs, steps)``; the last module is the output scale.
+    warmup_steps : int
+        First steps of a segment that see padding or an empty state; the training loss leaves them out.
+    """
+
+    def __init__(self, body: nn.Module, *, warmup_steps: int) -> None:
+        super().__init__()
+        self.body = body
+        self.warmup_steps = warmup_steps
+
+    def forward(self, signal: Tensor) -> Tensor:
+        """Map ``(batch, channels, steps)`` to ``(batch, steps, outputs)``."""
+        return self.body(signal).transpose(1, 2)
+
+
+class LastStep(nn.Module):
+    """The last step of a signal: ``(batch, features, steps)`` to ``(batch, features)``."""
+
+    def forward(self, signal: Tensor) -> Tensor:
+        """Return the last step."""
+        return signal[..., -1]
+
+
+def per_step(
+    modules: Sequence[nn.Module], features: int, shape: Shape, layers: Layers, *, warmup_steps: int
+) -> StepDecoder:
+    """Return the modules with a pointwise read-out in physical units after them."""
+    readout = layers.conv1d(features, shape.outputs, 1, padding=0, edge="last")
+    body = nn.Sequential(*modules, readout, layers.output_scale(shape.outputs))
+    return StepDecoder(body, warmup_steps=min(warmup_steps, shape.steps - 1))
+
+
+def recurrent_network(
+    kind: RecurrentKind, shape: Shape, layers: Layers, *, hidden: int, dropout: float, warmup_steps: int
+) -> nn.Module:
+    """Return one recurrent layer with a read-out of every step (regression) or of the last one (classification)."""
+    modules = [layers.quantise_input(), layers.recurrent(kind, shape.channels, hidden, edge="first")]
+    if shape.task == "regression":
+        modules += [layers.requantise(), layers.dropout(dropout)]
+        return per_step(modules, hidden, shape, layers, warmup_steps=warmup_steps)
+    readout = layers.linear(hidden, shape.outputs, edge="last")
+    return nn.Sequential(*modules, LastStep(), layers.requantise(), layers.dropout(dropout), readout)
