@@ -1,0 +1,131 @@
+"""Reads a study and checks every name and option in it against what is installed, all problems at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import cast
+
+from pydantic import BaseModel, ValidationError
+
+from cosim.baselines import baseline_names
+from cosim.datasets.registry import dataset_names, dataset_options
+from cosim.plan import option_choices
+from cosim.study import Document, Study, override, problem_line, read_document, structural_problems
+from energy_models.catalogue import load_profile, load_site, profile_names, site_names
+from energy_models.errors import CosimError, StudyError, unknown_name
+from students.families.registry import family_names, load_family
+from students.spec import Scalar
+
+
+def read_study(name_or_path: str, settings: Sequence[str] = ()) -> Study:
+    """Return the checked study of a shipped name or a path, with ``a.b=value`` settings applied.
+
+    Raises
+    ------
+    StudyError
+        Listing every problem of the file by dotted path.
+    """
+    return check_study(override(read_document(name_or_path), settings), where=name_or_path)
+
+
+def check_study(document: Document, *, where: str) -> Study:
+    """Return the study that a document describes.
+
+    Raises
+    ------
+    StudyError
+        Listing every problem by dotted path, with the nearest existing names.
+    """
+    study, problems = structural_problems(document)
+    problems += _name_problems(document)
+    if study is not None and not problems:
+        problems += _option_problems(study)
+    if study is None or problems:
+        unique = list(dict.fromkeys(problems))
+        count = "1 problem" if len(unique) == 1 else f"{len(unique)} problems"
+        raise StudyError(
+            f"{count}:\n  " + "\n  ".join(unique), where=where, remedy="\nMend them and run again; nothing was computed."
+        )
+    return study
+
+
+def _name_problems(document: Mapping[str, object]) -> list[str]:
+    """Return one line for every name that does not exist, wherever the document is sound enough to hold one."""
+    hardware = _table(document.get("hardware"))
+    search = _table(document.get("search"))
+    lines = _missing("datasets", dataset_names, [("dataset.name", _table(document.get("dataset")).get("name"))])
+    lines += _missing("families", family_names, _each(document.get("students"), "students", "family"))
+    members = _table(document.get("teacher")).get("members")
+    lines += _missing("families", family_names, _each(members, "teacher.members", "family"))
+    lines += _missing("baselines", baseline_names, _each(document.get("baselines"), "baselines", "name"))
+    profiles = [*_listed(hardware, "hardware.profiles", "profiles"), ("search.profile", search.get("profile"))]
+    lines += _missing("profiles", profile_names, profiles, load_profile)
+    sites = [*_listed(hardware, "hardware.sites", "sites"), ("search.site", search.get("site"))]
+    return lines + _missing("sites", site_names, sites, load_site)
+
+
+def _table(value: object) -> Mapping[str, object]:
+    return cast(Mapping[str, object], value) if isinstance(value, Mapping) else {}
+
+
+def _list(value: object) -> list[object]:
+    return cast(list[object], value) if isinstance(value, list) else []
+
+
+def _each(entries: object, path: str, key: str) -> list[tuple[str, object]]:
+    return [(f"{path}.{i}.{key}", _table(entry).get(key)) for i, entry in enumerate(_list(entries))]
+
+
+def _listed(table: Mapping[str, object], path: str, key: str) -> list[tuple[str, object]]:
+    return [(f"{path}.{i}", name) for i, name in enumerate(_list(table.get(key)))]
+
+
+def _missing(
+    kind: str,
+    names: Callable[[], Iterable[str]],
+    asked: Iterable[tuple[str, object]],
+    load: Callable[[str], object] | None = None,
+) -> list[str]:
+    """Return a line for each name asked that does not exist; `load` also accepts files and says what is wrong in them."""
+    available = tuple(names())
+    lines: list[str] = []
+    for path, name in asked:
+        if not isinstance(name, str) or name in available:
+            continue  # a missing or mistyped entry is a structural problem, told already
+        if load is not None and (name.endswith(".toml") or Path(name).is_file()):
+            lines += _problem_of(path, lambda name=name: load(name))
+        else:
+            lines.append(f"{path}: there is no '{name}'. {unknown_name(kind, name, available)}")
+    return lines
+
+
+def _problem_of(path: str, attempt: Callable[[], object]) -> list[str]:
+    try:
+        attempt()
+    except CosimError as error:
+        return [f"{path}: {error}"]
+    return []
+
+
+def _option_problems(study: Study) -> list[str]:
+    lines = _options(dataset_options(study.dataset.name), study.dataset.options, "dataset.options")
+    for i, student in enumerate(study.students):
+        for options in option_choices(student):
+            lines += _options(load_family(student.family).Options, options, f"students.{i}.options")
+    for i, member in enumerate(study.teacher.members if study.teacher else ()):
+        lines += _options(load_family(member.family).Options, member.options, f"teacher.members.{i}.options")
+    return lines
+
+
+def _options(model: type[BaseModel], options: Mapping[str, Scalar], path: str) -> list[str]:
+    try:
+        model.model_validate(dict(options))
+    except ValidationError as error:
+        known = ", ".join(model.model_fields)
+        return [
+            problem_line((path, *problem["loc"]), problem["msg"])
+            + (f". Known options: {known}" if problem["type"] == "extra_forbidden" else "")
+            for problem in error.errors()
+        ]
+    return []
