@@ -1,0 +1,213 @@
+"""Cut recordings into examples: windows after cues (classification), consecutive segments (regression)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cosim.datasets.files import check_channels, text
+from cosim.datasets.types import Card, Dataset, Step
+from cosim.preprocessing import Operation, Widths, pipeline_work, process, recorded_steps
+from energy_models.errors import DataError
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """One continuous recording with its cues.
+
+    Parameters
+    ----------
+    name : str
+        Unique within the dataset.
+    samples : ndarray, shape (channels, samples)
+    rate_hz : float
+        Sampling rate [Hz].
+    channels : tuple of str
+    cues : ndarray of int64, shape (trials,)
+        Sample of each cue.
+    labels : ndarray of int64, shape (trials,)
+        Class of each cue, an index into the output names.
+    groups : mapping of str to str
+        Subject, session, run.
+    """
+
+    name: str
+    samples: NDArray[np.float64]
+    rate_hz: float
+    channels: tuple[str, ...]
+    cues: NDArray[np.int64]
+    labels: NDArray[np.int64]
+    groups: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What a dataset says about itself whatever was cut from it."""
+
+    name: str
+    card: Card
+    output_names: tuple[str, ...]
+    unit: str
+    source_bits: int
+    notes: tuple[str, ...] = ()
+
+
+def check_alike(recordings: Sequence[Recording], *, where: str) -> None:
+    """Raise a `DataError` where recordings differ in sampling rate or channels, or hold unusable channels."""
+    if not recordings:
+        raise DataError("there is no recording to read", where=where, remedy="Check the folder and the options.")
+    first = recordings[0]
+    for other in recordings:
+        if other.rate_hz != first.rate_hz:
+            raise DataError(
+                f"{other.name} is sampled at {other.rate_hz:g} Hz but {first.name} at {first.rate_hz:g} Hz", where=where,
+                remedy="Leave one of them out, or resample the files to one rate first.")
+        if other.channels != first.channels:
+            differing = sorted(set(other.channels) ^ set(first.channels)) or ["their order"]
+            raise DataError(f"{other.name} and {first.name} differ in channels: {', '.join(differing)}", where=where,
+                            remedy="Leave one of them out, or choose the channels both have.")
+        check_channels(other.samples, other.channels, where=other.name)
+
+
+def epoched(
+    origin: Origin,
+    recordings: Iterable[Recording],
+    operations: Sequence[Operation],
+    *,
+    start_s: float,
+    stop_s: float,
+) -> Dataset:
+    """Return the windows from `start_s` to `stop_s` after every cue, cut after the whole recording was processed.
+
+    A window that passes an end of its recording is left out and counted in the notes.
+
+    Raises
+    ------
+    DataError
+        If the recordings differ in rate or channels, hold unusable channels, or leave no window.
+    """
+    where = f"dataset {origin.name!r}"
+    recordings = list(recordings)
+    check_alike(recordings, where=where)
+    source_rate_hz = recordings[0].rate_hz
+    inputs: list[NDArray[np.float32]] = []
+    labels: list[int] = []
+    starts: list[int] = []
+    groups: dict[str, list[str]] = {"recording": [], **{name: [] for name in recordings[0].groups}}
+    notes = list(origin.notes)
+    rate_hz = source_rate_hz
+    for recording in recordings:
+        processed = process(operations, recording.samples, recording.rate_hz)
+        rate_hz = processed.rate_hz
+        steps = round((stop_s - start_s) * rate_hz)
+        if steps < 1:
+            raise DataError(f"a window from {start_s:g} to {stop_s:g} s holds no step", where=where,
+                            remedy="The window must end after it starts.")
+        left_out = 0
+        for cue, label in zip(recording.cues.tolist(), recording.labels.tolist(), strict=True):
+            start = round((cue / source_rate_hz + start_s) * rate_hz)
+            if start < 0 or start + steps > processed.samples.shape[1]:
+                left_out += 1
+                continue
+            inputs.append(processed.samples[:, start : start + steps].astype(np.float32))
+            labels.append(label)
+            starts.append(start)
+            for name, value in {"recording": recording.name, **recording.groups}.items():
+                groups[name].append(value)
+        if left_out:
+            notes.append(f"{left_out} window(s) of {recording.name} pass the end of the recording and were left out")
+    if not inputs:
+        raise DataError("no window lies inside its recording", where=where, remedy="Shorten or move the window.")
+    present = sorted(set(labels))
+    if len(present) < len(origin.output_names):
+        absent = [name for index, name in enumerate(origin.output_names) if index not in present]
+        raise DataError(f"no trial of class {', '.join(absent)}", where=where, remedy="Check the files and the task.")
+    window_samples = round((stop_s - start_s) * source_rate_hz)
+    epoch = Step("epoch", {"start_s": start_s, "stop_s": stop_s}, causal=True)
+    return Dataset(
+        name=origin.name, card=origin.card, task="classification", inputs=np.stack(inputs),
+        targets=np.asarray(labels, dtype=np.int64), output_names=origin.output_names, groups=text(groups),
+        starts=np.asarray(starts, dtype=np.int64), step_rate_hz=rate_hz, source_rate_hz=source_rate_hz,
+        source_bits=origin.source_bits, pipeline=(*recorded_steps(operations, source_rate_hz), epoch),
+        pipeline_work=pipeline_work(
+            operations, channels=len(recordings[0].channels), samples=window_samples, rate_hz=source_rate_hz,
+            widths=Widths(origin.source_bits),
+        ),
+        unit=origin.unit, notes=tuple(notes),
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """One continuous stretch of binned activity and what goes with it.
+
+    Parameters
+    ----------
+    name : str
+    inputs : ndarray, shape (bins, channels)
+    targets : ndarray, shape (bins, outputs)
+    groups : mapping of str to str
+    """
+
+    name: str
+    inputs: NDArray[np.float64]
+    targets: NDArray[np.float64]
+    groups: Mapping[str, str]
+
+
+def segmented(
+    origin: Origin,
+    stretches: Sequence[Stretch],
+    operations: Sequence[Operation],
+    *,
+    bin_s: float,
+    segment_steps: int,
+) -> Dataset:
+    """Return consecutive segments that share no bin; bins after the last whole segment are left out and noted.
+
+    Raises
+    ------
+    DataError
+        If inputs and targets differ in length, a channel or an output is flat or not finite, or no segment fits.
+    """
+    where = f"dataset {origin.name!r}"
+    rate_hz = 1.0 / bin_s
+    inputs: list[NDArray[np.float32]] = []
+    targets: list[NDArray[np.float32]] = []
+    starts: list[NDArray[np.int64]] = []
+    groups: dict[str, list[str]] = {"recording": [], **{name: [] for name in stretches[0].groups}}
+    notes = list(origin.notes)
+    channels = stretches[0].inputs.shape[1]
+    for stretch in stretches:
+        bins = len(stretch.inputs)
+        if len(stretch.targets) != bins or stretch.inputs.shape[1] != channels:
+            raise DataError(f"{bins} bins of {stretch.inputs.shape[1]} channels do not go with {len(stretch.targets)} "
+                            f"targets and {channels} channels", where=stretch.name, remedy="Check the file.")
+        check_channels(stretch.inputs.T, tuple(f"unit {n}" for n in range(channels)), where=stretch.name)
+        check_channels(stretch.targets.T, origin.output_names, where=stretch.name)
+        count = bins // segment_steps
+        if count == 0:
+            raise DataError(f"a segment of {segment_steps} steps is longer than the {bins} bins there are",
+                            where=stretch.name, remedy=f"Choose segment_steps of at most {bins}.")
+        if unused := bins - count * segment_steps:
+            notes.append(f"the last {unused} of {bins} bins of {stretch.name} fill no segment and were left out")
+        used = count * segment_steps
+        processed = process(operations, stretch.inputs.T, rate_hz).samples[:, :used]
+        inputs.append(processed.reshape(channels, count, segment_steps).transpose(1, 0, 2).astype(np.float32))
+        targets.append(stretch.targets[:used].reshape(count, segment_steps, -1).astype(np.float32))
+        starts.append(np.arange(count, dtype=np.int64) * segment_steps)
+        for name, value in {"recording": stretch.name, **stretch.groups}.items():
+            groups[name].extend([value] * count)
+    bin_step, cut = Step("bin", {"bin_s": bin_s}, True), Step("segment", {"segment_steps": segment_steps}, True)
+    return Dataset(
+        name=origin.name, card=origin.card, task="regression", inputs=np.concatenate(inputs),
+        targets=np.concatenate(targets), output_names=origin.output_names, groups=text(groups),
+        starts=np.concatenate(starts), step_rate_hz=rate_hz, source_rate_hz=rate_hz, source_bits=origin.source_bits,
+        pipeline=(bin_step, *recorded_steps(operations, rate_hz), cut),
+        pipeline_work=pipeline_work(operations, channels=channels, samples=1, rate_hz=rate_hz,
+                                    widths=Widths(origin.source_bits), window="none"),
+        unit=origin.unit, notes=tuple(notes),
+    )  # fmt: skip

@@ -1,0 +1,98 @@
+"""Continuous recordings through MNE-Python; the only place of this package that reads with it."""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import mne
+import numpy as np
+from numpy.typing import NDArray
+
+from cosim.datasets.files import check_edf_length
+from energy_models.errors import DataError
+
+_mne: Any = mne  # its annotations are too partial for strict checking
+MICROVOLTS_PER_VOLT = 1e6
+DAMAGE = (OSError, ValueError, RuntimeError, IndexError, KeyError, TypeError, EOFError, struct.error)
+
+
+@dataclass(frozen=True, slots=True)
+class Continuous:
+    """A recording as read: channels, cues by sample and by name.
+
+    Parameters
+    ----------
+    samples : ndarray, shape (channels, samples)
+        EEG, ECoG, sEEG and similar channels; volts in the file are microvolts here, bad channels included.
+    rate_hz : float
+        Sampling rate [Hz].
+    channels : tuple of str
+    annotations : tuple of (int, str)
+        First sample and text of every annotation.
+    stimulus : tuple of (int, int)
+        Sample and code of every rise of the stimulus channel, if there is one.
+    first_sample : int
+        Number that separate event files give to the first stored sample.
+    """
+
+    samples: NDArray[np.float64]
+    rate_hz: float
+    channels: tuple[str, ...]
+    annotations: tuple[tuple[int, str], ...]
+    stimulus: tuple[tuple[int, int], ...]
+    first_sample: int
+
+
+def read_continuous(path: Path) -> Continuous:
+    """Return a recording of any format MNE recognises by its name.
+
+    Raises
+    ------
+    DataError
+        If the file is missing, truncated, damaged or of no known format.
+    """
+    if not path.is_file():
+        raise DataError("the file does not exist", where=str(path), remedy="Check the folder and the name.")
+    if path.suffix.lower() == ".edf":
+        check_edf_length(path)
+    try:
+        raw: Any = _mne.io.read_raw(path, preload=True, verbose="ERROR")
+        picks: list[int] = list(_mne.pick_types(raw.info, meg=False, eeg=True, ecog=True, seeg=True, dbs=True, exclude=()))
+        if not picks:
+            raise DataError("the file holds no EEG, ECoG, sEEG or DBS channel", where=str(path),
+                            remedy=f"Its channel types: {', '.join(sorted(set(raw.get_channel_types())))}.")
+        samples = np.asarray(raw.get_data(picks), dtype=np.float64) * MICROVOLTS_PER_VOLT
+        # with a measurement date, MNE counts annotation onsets from that date and not from the first stored sample
+        before_s = 0.0 if raw.annotations.orig_time is None else float(raw.first_time)
+        onsets = [round((float(onset) - before_s) * float(raw.info["sfreq"])) for onset in raw.annotations.onset]
+        stimulus: tuple[tuple[int, int], ...] = ()
+        if "stim" in raw.get_channel_types():
+            found: Any = _mne.find_events(raw, shortest_event=0, verbose="ERROR")
+            stimulus = tuple((int(row[0]) - int(raw.first_samp), int(row[2])) for row in found)
+        return Continuous(
+            samples, float(raw.info["sfreq"]), tuple(str(raw.ch_names[index]) for index in picks),
+            tuple(zip(onsets, map(str, raw.annotations.description), strict=True)), stimulus, int(raw.first_samp),
+        )  # fmt: skip
+    except DAMAGE as error:
+        raise DataError(f"the file cannot be read ({error})", where=str(path),
+                        remedy="It may be damaged, cut short, or of a format MNE does not know.") from error
+
+
+def read_event_file(path: Path) -> tuple[tuple[int, int], ...]:
+    """Return (sample, code) of every event of an MNE event file (``-eve.fif`` or text).
+
+    Raises
+    ------
+    DataError
+        If the file is missing or damaged.
+    """
+    if not path.is_file():
+        raise DataError("the event file does not exist", where=str(path), remedy="Check the folder and the name.")
+    try:
+        found: Any = _mne.read_events(path, verbose="ERROR")
+    except DAMAGE as error:
+        raise DataError(f"the event file cannot be read ({error})", where=str(path), remedy="Fetch it again.") from error
+    return tuple((int(row[0]), int(row[2])) for row in found)

@@ -1,0 +1,187 @@
+"""SSVEP for an exoskeleton: LEDs at 13, 17 and 21 Hz and rest, 8 occipital channels, 256 Hz, FIF and GDF."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+
+from cosim.datasets import files
+from cosim.datasets.assemble import Origin, Recording, epoched
+from cosim.datasets.mne_io import Continuous, read_continuous, read_event_file
+from cosim.datasets.types import Card, Dataset
+from cosim.preprocessing import eeg_operations
+from energy_models.errors import DataError
+
+NAME = "ssvep_exoskeleton"
+TASK = "classification"
+SOURCE_BITS = 16  # the g.MOBIlab+ amplifier converts at 16 bits
+CODES = {1: "rest", 2: "13 Hz", 3: "21 Hz", 4: "17 Hz"}
+# The GDF announces the target (OpenViBE label codes) half a second before it marks the start of the stimulation.
+GDF_LABELS = {"33024": 1, "33025": 2, "33026": 3, "33027": 4}
+GDF_STIMULATION = "32779"
+GDF_SCALE = 1e6  # its samples carry microvolts where the FIF files of the same session carry volts
+STEM_ENDINGS = ("_raw.fif", ".gdf")
+
+CARD = Card(
+    title="SSVEP-based BCI recordings of subjects operating an upper-limb exoskeleton",
+    licence="CC0 1.0",
+    citation=(
+        "Kalunga, Chevallier, Barthelemy, Djouani, Monacelli, Hamam 2016, Online SSVEP-based BCI using Riemannian "
+        "geometry, Neurocomputing 191, doi 10.1016/j.neucom.2016.01.007"
+    ),
+    homepage="https://doi.org/10.5281/zenodo.2392979",
+    caveats=(
+        "32 trials of 5 s a session, eight of each class; sessions of one subject are minutes apart.",
+        "Some subjects respond weakly: a training-free decoder is near chance on subject02.",
+        "The absolute voltage scale of the files is uncertain; decoders must not rely on it.",
+    ),
+)
+
+
+class Options(BaseModel):
+    """Which trials, and how they are cut.
+
+    Parameters
+    ----------
+    classes : {'frequencies', 'with_rest'}
+        The three flicker frequencies, or these and rest.
+    subjects : str
+        ``present``, or numbers such as ``1,2``.
+    reference, direction
+    low_hz, high_hz : float
+        Band edges [Hz]; the second harmonic of 21 Hz must pass.
+    order : int
+    start_s, stop_s : float
+        Window after the stimulation began [s].
+    resample_hz : float or None
+        Rate after the filter [Hz]; None keeps 256 Hz.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    classes: Literal["frequencies", "with_rest"] = "frequencies"
+    subjects: str = "present"
+    reference: Literal["average", "none"] = "none"
+    direction: Literal["causal", "acausal"] = "causal"
+    low_hz: float = Field(default=6.0, gt=0)
+    high_hz: float = Field(default=48.0, gt=0)
+    order: int = Field(default=2, ge=1, le=8)
+    start_s: float = Field(default=1.0, ge=0)
+    stop_s: float = Field(default=5.0, gt=0, le=5.0)
+    resample_hz: float | None = Field(default=None, gt=0)
+
+
+def find_sessions(folder: Path) -> dict[tuple[str, str], Path]:
+    """Return one file per (subject, session): a GDF only where no FIF holds the same session.
+
+    Raises
+    ------
+    DataError
+        If no subject folder is there.
+    """
+    found: dict[tuple[str, str], Path] = {}
+    for ending in STEM_ENDINGS:
+        for path in sorted(folder.glob(f"subject[0-9][0-9]/*{ending}")):
+            found.setdefault((path.parent.name, path.name.removesuffix(ending)), path)
+    if not found:
+        raise files.missing(NAME, folder / "subject01" / "*_raw.fif", fetch=files.fetch_by_command(NAME))
+    return dict(sorted(found.items()))
+
+
+def gdf_events(read: Continuous) -> tuple[tuple[int, int], ...]:
+    """Return (sample, code) of every stimulation of a GDF: the label announced last gives the code."""
+    events: list[tuple[int, int]] = []
+    code = 0
+    for sample, text in read.annotations:
+        code = GDF_LABELS.get(text, code)
+        if text == GDF_STIMULATION and code:
+            events.append((sample, code))
+    return tuple(events)
+
+
+def _events(path: Path, read: Continuous) -> tuple[tuple[int, int], ...]:
+    """Return (sample, code) from the event file beside a FIF, from its stimulus channel, or from a GDF."""
+    if path.suffix == ".gdf":
+        return gdf_events(read)
+    beside = path.with_name(path.name.removesuffix("_raw.fif") + "-eve.fif")
+    if beside.is_file():
+        return tuple((sample - read.first_sample, code) for sample, code in read_event_file(beside))
+    if read.stimulus:
+        return read.stimulus
+    raise DataError("the recording has neither an event file nor a stimulus channel", where=str(path),
+                    remedy=f"Put {beside.name} beside it.")
+
+
+def _recording(path: Path, subject: str, session: str, number: int, codes: tuple[int, ...]) -> Recording:
+    """Return one session with the cues of the wanted classes."""
+    read = read_continuous(path)
+    events = [(sample, codes.index(code)) for sample, code in _events(path, read) if code in codes]
+    scale = GDF_SCALE if path.suffix == ".gdf" else 1.0
+    return Recording(
+        name=f"{subject}/{session}", samples=read.samples * scale, rate_hz=read.rate_hz, channels=read.channels,
+        cues=np.asarray([sample for sample, _ in events], dtype=np.int64),
+        labels=np.asarray([label for _, label in events], dtype=np.int64),
+        groups={"subject": subject, "session": f"{subject}-session{number}"},
+    )  # fmt: skip
+
+
+def load(options: Options, data_dir: Path | None) -> Dataset:
+    """Return the windows of all sessions, shape (trials, 8, steps).
+
+    Raises
+    ------
+    DataError
+        If files are missing or damaged, a channel is flat or not finite, or rates differ.
+    """
+    folder = files.root(data_dir, corpus=NAME, expected=f"{NAME}/subject01") / NAME
+    sessions = find_sessions(folder)
+    present = sorted({subject for subject, _ in sessions})
+    wanted = present
+    if options.subjects != "present":
+        wanted = [f"subject{part.strip():0>2}" for part in options.subjects.split(",")]
+        if absent := [label for label in wanted if label not in present]:
+            raise DataError(f"{', '.join(absent)} is not there (present: {', '.join(present)})",
+                            where=f"dataset {NAME!r}", remedy=files.fetch_by_command(NAME))
+    codes = (2, 4, 3) if options.classes == "frequencies" else (1, 2, 4, 3)
+    recordings: list[Recording] = []
+    for subject in wanted:
+        mine = [(session, path) for (owner, session), path in sessions.items() if owner == subject]
+        recordings += [_recording(path, subject, session, n, codes) for n, (session, path) in enumerate(mine, start=1)]
+    origin = Origin(NAME, CARD, tuple(CODES[code] for code in codes), "µV as stored", SOURCE_BITS)
+    operations = eeg_operations(
+        reference=options.reference, low_hz=options.low_hz, high_hz=options.high_hz, order=options.order,
+        direction=options.direction, resample_hz=options.resample_hz,
+    )  # fmt: skip
+    return epoched(origin, recordings, operations, start_s=options.start_s, stop_s=options.stop_s)
+
+
+def download(data_dir: Path, subjects: tuple[int, ...] = tuple(range(1, 13))) -> Path:
+    """Fetch the public recordings through MOABB (optional extra ``moabb``) and return the folder written.
+
+    Raises
+    ------
+    DataError
+        If MOABB is not installed, or its source cannot be reached.
+    """
+    remedy = f"Fetch the files from {CARD.homepage} and put them in {data_dir / NAME}/subject01 and so on."
+    try:
+        from moabb.datasets import (  # pyright: ignore[reportMissingImports]  # deferred: an optional extra
+            Kalunga2016,  # pyright: ignore[reportUnknownVariableType]
+        )
+    except ImportError as error:
+        raise DataError("MOABB is not installed", where=f"download of {NAME!r}",
+                        remedy=f"pip install 'cosim[moabb]'. Or: {remedy}") from error
+    source: Any = Kalunga2016()
+    try:
+        for subject in subjects:
+            target = data_dir / NAME / f"subject{subject:02d}"
+            target.mkdir(parents=True, exist_ok=True)
+            for path in map(Path, source.data_path(subject)):
+                shutil.copyfile(path, target / path.name)
+    except (OSError, RuntimeError, ValueError) as error:
+        raise DataError(f"the source could not be read ({error})", where=f"download of {NAME!r}", remedy=remedy) from error
+    return data_dir / NAME

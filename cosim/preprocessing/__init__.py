@@ -1,0 +1,31 @@
+"""Preprocessing that is part of the deployed decoder: pure functions, recorded steps, exact work."""
+
+from cosim.preprocessing.operations import (
+    Band,
+    CommonAverageReference,
+    Operation,
+    Resample,
+    SquareRoot,
+    Widths,
+    eeg_operations,
+)
+from cosim.preprocessing.pipeline import Processed, pipeline_work, process, recorded_steps
+from cosim.preprocessing.scaling import Scaler, fit_scaler
+from cosim.preprocessing.work import rescale_work
+
+__all__ = [
+    "Band",
+    "CommonAverageReference",
+    "Operation",
+    "Processed",
+    "Resample",
+    "Scaler",
+    "SquareRoot",
+    "Widths",
+    "eeg_operations",
+    "fit_scaler",
+    "pipeline_work",
+    "process",
+    "recorded_steps",
+    "rescale_work",
+]

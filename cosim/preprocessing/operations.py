@@ -1,0 +1,90 @@
+"""The nouns of preprocessing: what may be done to a continuous recording before it is cut."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Direction = Literal["causal", "acausal"]
+
+
+@dataclass(frozen=True, slots=True)
+class CommonAverageReference:
+    """Subtract, at every sample, the mean over channels."""
+
+
+@dataclass(frozen=True, slots=True)
+class Band:
+    """Butterworth filter in second-order sections.
+
+    Parameters
+    ----------
+    low_hz, high_hz : float or None
+        Edges at -3 dB (each pass) [Hz]. Without `low_hz` a low-pass, without `high_hz` a high-pass.
+    order : int
+        Order of the prototype: a band-pass has `order` sections, the others half as many, rounded up.
+    direction : {'causal', 'acausal'}
+        ``acausal`` filters forward and backward: no delay, and no device can do it while the signal arrives.
+    """
+
+    low_hz: float | None
+    high_hz: float | None
+    order: int
+    direction: Direction
+
+
+@dataclass(frozen=True, slots=True)
+class Resample:
+    """Causal polyphase resampling by a linear-phase Kaiser-windowed low-pass; its delay is kept, and stated.
+
+    Parameters
+    ----------
+    rate_hz : float
+        Rate afterwards [Hz].
+    half_length : int
+        Taps on either side of the centre, in units of the larger of the two factors.
+    """
+
+    rate_hz: float
+    half_length: int = 10
+
+
+@dataclass(frozen=True, slots=True)
+class SquareRoot:
+    """Square root of counts: makes the variance of a Poisson count nearly independent of its mean."""
+
+
+Operation = CommonAverageReference | Band | Resample | SquareRoot
+
+
+@dataclass(frozen=True, slots=True)
+class Widths:
+    """Fixed-point widths the counted pipeline runs at [bits].
+
+    Coefficients of 16 and state of 32 bits hold the error of the shipped band-passes below one step of a
+    16-bit converter; `tests/cosim/test_preprocessing.py` runs the integer filter and measures it.
+    """
+
+    sample_bits: int
+    coefficient_bits: int = 16
+    state_bits: int = 32
+
+
+def eeg_operations(
+    *,
+    reference: Literal["average", "none"],
+    low_hz: float | None,
+    high_hz: float | None,
+    order: int,
+    direction: Direction,
+    resample_hz: float | None,
+) -> tuple[Operation, ...]:
+    """Return the usual EEG pipeline: re-reference, filter, resample; each part only where asked for."""
+    operations: list[Operation] = []
+    if reference == "average":
+        operations.append(CommonAverageReference())
+    if low_hz is not None or high_hz is not None:
+        operations.append(Band(low_hz, high_hz, order, direction))
+    if resample_hz is not None:
+        operations.append(Resample(resample_hz))
+    return tuple(operations)

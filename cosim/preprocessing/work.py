@@ -1,0 +1,132 @@
+"""Exact work of each preprocessing operation, as rows a machine can price.
+
+The rows count what a fixed-point implementation of the recorded pipeline does for the source samples of one
+example (one window, or one step of a regression). A decoder whose windows overlap, or leave gaps, filters
+each incoming sample once: `rescale_work` gives the rows for the new samples per decode.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping
+from fractions import Fraction
+
+from cosim.preprocessing.operations import Band, CommonAverageReference, Operation, Resample, SquareRoot, Widths
+from cosim.preprocessing.signals import factors, resampling_taps, sections
+from energy_models.errors import WorkloadError
+from energy_models.workload import Count, LayerWork
+
+MULTIPLIES_PER_SECTION = 5  # b0 b1 b2 a1 a2 of a direct form II transposed section
+ADDS_PER_SECTION = 4
+STATES_PER_SECTION = 2
+
+
+def _row(
+    name: str,
+    channels: int,
+    samples: tuple[int, int],
+    operations: Mapping[str, int],
+    widths: Widths,
+    *,
+    coefficients: int = 0,
+    state: tuple[int, int, int] = (0, 0, 0),
+) -> LayerWork:
+    """Return a row of kind ``filter``; `samples` is (in, out) per channel, `state` (elements, reads, writes)."""
+    before, after = samples
+    return LayerWork(
+        name=f"pipeline.{name}", kind="filter", arithmetic="integer", calls=before,
+        input_shape=(channels,), output_shape=(channels,), inputs=channels * before, outputs=channels * after,
+        operations={kind: Count.constant(number, 1) for kind, number in operations.items() if number},
+        weights=coefficients, weights_nonzero=coefficients, weights_key=f"pipeline.{name}" if coefficients else "",
+        weight_bits=widths.coefficient_bits if coefficients else 0,
+        activation_bits=widths.sample_bits, output_bits=widths.sample_bits, accumulator_bits=widths.state_bits,
+        state_bits=widths.state_bits if state[0] else 0,
+        state_elements=state[0], state_reads=state[1], state_writes=state[2],
+    )  # fmt: skip
+
+
+def reference_work(channels: int, samples: int, widths: Widths) -> LayerWork:
+    """Return the work of a common average reference: C-1 additions, one product by 1/C, C subtractions a sample."""
+    operations = {"add": (2 * channels - 1) * samples, "multiply": samples}
+    return _row("common_average_reference", channels, (samples, samples), operations, widths)
+
+
+def band_work(band: Band, channels: int, samples: int, rate_hz: float, widths: Widths) -> LayerWork:
+    """Return the work of a Butterworth filter: 5 multiplies, 4 additions, 2 states a section, channel and sample.
+
+    The acausal form does all of it twice.
+    """
+    number = len(sections(band, rate_hz))
+    passes = 2 if band.direction == "acausal" else 1
+    visits = number * channels * samples * passes
+    state = STATES_PER_SECTION * number * channels
+    touched = STATES_PER_SECTION * visits
+    return _row(
+        "band", channels, (samples, samples),
+        {"multiply": MULTIPLIES_PER_SECTION * visits, "add": ADDS_PER_SECTION * visits}, widths,
+        coefficients=MULTIPLIES_PER_SECTION * number, state=(state, touched, touched),
+    )  # fmt: skip
+
+
+def resample_work(resample: Resample, channels: int, samples: int, rate_hz: float, widths: Widths) -> LayerWork:
+    """Return the work of a polyphase resampler: one product per tap of the longest phase, each output and channel.
+
+    The delay line holds one sample per tap of a phase; every incoming sample is written to it once.
+    """
+    up, down = factors(resample, rate_hz)
+    taps = len(resampling_taps(resample, rate_hz))
+    phase = math.ceil(taps / up)
+    outputs = -(-samples * up // down)
+    return _row(
+        "resample", channels, (samples, outputs),
+        {"multiply": phase * outputs * channels, "add": (phase - 1) * outputs * channels}, widths,
+        coefficients=taps, state=(phase * channels, phase * outputs * channels, samples * channels),
+    )  # fmt: skip
+
+
+def operation_work(operation: Operation, channels: int, samples: int, rate_hz: float, widths: Widths) -> LayerWork:
+    """Return the work of one operation on `samples` samples of each channel."""
+    match operation:
+        case CommonAverageReference():
+            return reference_work(channels, samples, widths)
+        case Band():
+            return band_work(operation, channels, samples, rate_hz, widths)
+        case Resample():
+            return resample_work(operation, channels, samples, rate_hz, widths)
+        case SquareRoot():
+            work = _row("square_root", channels, (samples, samples), {"square_root": channels * samples}, widths)
+            return dataclasses.replace(work, kind="feature")
+
+
+def window_work(channels: int, steps: int, widths: Widths) -> LayerWork:
+    """Return the work of keeping a window: every step is written once; the first layer's reads are its own."""
+    words = channels * steps
+    row = _row("window", channels, (steps, steps), {}, widths, state=(words, 0, words))
+    return dataclasses.replace(row, state_bits=widths.sample_bits)
+
+
+def rescale_work(rows: tuple[LayerWork, ...], *, counted_steps: int, new_steps: int) -> tuple[LayerWork, ...]:
+    """Return rows counted over `counted_steps` steps for the `new_steps` that arrive between two decodes.
+
+    Raises
+    ------
+    WorkloadError
+        If a row holds a count that is not whole at that ratio, or more than one decode.
+    """
+    ratio = Fraction(new_steps, counted_steps)
+
+    def whole(number: int, name: str) -> int:
+        scaled = number * ratio
+        if scaled.denominator != 1:
+            raise WorkloadError(f"{number} scaled by {ratio} is no whole number", where=name,
+                                remedy="Choose a decode rate with a whole number of new steps per decode.")
+        return int(scaled)
+
+    scaled: list[LayerWork] = []
+    for row in rows:
+        counts = {kind: Count.constant(whole(count.total, row.name), 1) for kind, count in row.operations.items()}
+        changed = {name: whole(getattr(row, name), row.name)
+                   for name in ("calls", "inputs", "outputs", "state_reads", "state_writes")}
+        scaled.append(dataclasses.replace(row, operations=counts, **changed))
+    return tuple(scaled)
