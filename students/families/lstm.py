@@ -1,4 +1,4 @@
-"""A LSTM (Hochreiter and Schmidhuber 1997, Neural Comput. 9:1735), causal: every step's state is read out, or the last one."""
+"""An LSTM (Hochreiter and Schmidhuber 1997, Neural Comput. 9:1735), causal: every step is read out, or the last one."""
 
 from __future__ import annotations
 
