@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal, TypeAlias, cast
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from cosim.splits import Split
+from cosim.splits import SplitSpec
 from energy_models.errors import StudyError, unknown_name
 from students.spec import Distillation, Precision, Scalar, Training
 
@@ -166,7 +166,7 @@ class Study(_Frozen):
 
     study: StudyHead
     dataset: DatasetPlan
-    split: Split
+    split: SplitSpec
     teacher: TeacherPlan | None = None
     students: tuple[StudentPlan, ...] = ()
     baselines: tuple[BaselinePlan, ...] = ()

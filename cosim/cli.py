@@ -1,0 +1,112 @@
+"""The command line: parse, call one public function, print.
+
+Imports inside the commands are deferred on purpose, here and in the other ``cli_`` files only: ``--help`` and the
+catalogues answer at once, without torch.
+"""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cosim.cli_catalogue import add_catalogue_commands
+from cosim.cli_output import Form, JsonOption, form_of, print_json, say
+from cosim.cli_results import add_result_commands
+from energy_models.errors import CosimError
+
+EXIT_FAILURE, EXIT_MISTAKE, EXIT_INTERRUPTED = 1, 2, 130
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Accuracy versus microwatts for brain-computer-interface decoders.",
+)
+
+DataDir = Annotated[
+    Path | None, typer.Option("--data-dir", help="Folder of recordings; default: the environment variable COSIM_DATA.")
+]
+Workers = Annotated[int, typer.Option(min=1, help="Local processes, one torch thread each.")]
+Settings = Annotated[list[str], typer.Option("--set", help="Change the study file: section.key=value; repeatable.")]
+Out = Annotated[Path | None, typer.Option(help="Folder of this run; default: runs/<study>.")]
+
+
+@app.command()
+def run(
+    study: Annotated[str, typer.Argument(help="A shipped study by name, or the path of a study file.")],
+    data_dir: DataDir = None,
+    out: Out = None,
+    workers: Workers = 2,
+    settings: Settings = [],  # noqa: B006  (typer copies it)
+    as_json: JsonOption = False,
+) -> None:
+    """Run a study: every point that is not finished, then tables, verdicts and the page."""
+    from cosim.study_check import read_study
+
+    checked = read_study(study, settings)
+    _run(checked, out or Path("runs") / checked.study.name, data_dir, workers, _command(), form_of(as_json))
+
+
+@app.command()
+def resume(
+    folder: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run that was stopped.")],
+    data_dir: DataDir = None,
+    workers: Workers = 2,
+    as_json: JsonOption = False,
+) -> None:
+    """Go on with a run that was stopped or killed; nothing finished is computed again."""
+    from cosim.run_folder import load_plan
+    from cosim.study_check import check_study
+
+    document, remembered, command = load_plan(folder)
+    _run(check_study(document, where=str(folder)), folder, data_dir or remembered, workers, command, form_of(as_json))
+
+
+def _run(study: object, out: Path, data_dir: Path | None, workers: int, command: str, form: Form) -> None:
+    from cosim.cli_run import run_with_bars
+
+    try:
+        outcome, page = run_with_bars(study, out=out, data_dir=data_dir, workers=workers, command=command)  # type: ignore[arg-type]
+    except KeyboardInterrupt:
+        say(f"Stopped. What was finished is kept. Go on with: cosim resume {shlex.quote(str(out))}")
+        raise SystemExit(EXIT_INTERRUPTED) from None
+    for message in outcome.failures:
+        say(f"A point failed. {message}")
+    if form == "json":
+        print_json(
+            {
+                "run": str(outcome.folder),
+                "report": str(page),
+                "points": outcome.points,
+                "computed": outcome.computed,
+                "failures": list(outcome.failures),
+            }
+        )
+    else:
+        print(page)  # noqa: T201
+    if outcome.failures:
+        raise SystemExit(EXIT_FAILURE)
+
+
+def _command() -> str:
+    return shlex.join(["cosim", *sys.argv[1:]])
+
+
+add_result_commands(app)
+add_catalogue_commands(app)
+
+
+def main() -> None:
+    """Run the command line; a mistake the user can mend is one paragraph on stderr and exit code 2."""
+    try:
+        app()
+    except CosimError as error:
+        say(f"Error: {error}")
+        raise SystemExit(EXIT_MISTAKE) from None
+    except KeyboardInterrupt:
+        say("Stopped.")
+        raise SystemExit(EXIT_INTERRUPTED) from None

@@ -1,0 +1,55 @@
+"""How the command line speaks: data on stdout, everything else on stderr."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Literal, cast
+
+import typer
+
+
+Form = Literal["table", "json"]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON text instead of a table.")]
+
+
+def form_of(as_json: bool) -> Form:  # the one place where the flag of a command line becomes a choice
+    """Return the form that ``--json`` asks for."""
+    return "json" if as_json else "table"
+
+
+def say(text: str) -> None:
+    """Print a line for people on stderr."""
+    print(text, file=sys.stderr)  # noqa: T201
+
+
+def print_json(value: object) -> None:
+    """Print one JSON text on stdout."""
+    print(json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False))  # noqa: T201
+
+
+def print_rows(rows: Sequence[Mapping[str, object]], form: Form) -> None:
+    """Print rows as one table, or as a JSON list of objects."""
+    if form == "json":
+        print_json(list(rows))
+        return
+    # Deferred: JSON output needs no table.
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in rows[0] if rows else ():
+        table.add_column(name, overflow="fold")
+    for row in rows:
+        table.add_row(*(_cell(value) for value in row.values()))
+    width = None if sys.stdout.isatty() else 240  # a pipe has no width; do not fold for it
+    Console(width=width, highlight=False, soft_wrap=False).print(table)
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    if isinstance(value, (list, tuple)):
+        return ", ".join(str(item) for item in cast(list[Any], value))
+    return str(value)

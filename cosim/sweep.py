@@ -1,0 +1,196 @@
+"""Runs a study: every point of it that is not finished, then the tables and the page."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from optuna.trial import Trial
+
+from cosim.cache import Json
+from cosim.datasets.registry import load
+from cosim.datasets.types import Dataset
+from cosim.plan import Configuration, FoldStage, Point, reference_points, student_points
+from cosim.pool import StagePool
+from cosim.run_folder import locked, save_failures, save_plan
+from cosim.search import Search, search_size
+from cosim.stored_data import keep_dataset, keep_folds
+from cosim.study import Study
+from cosim.tables import objective_values, save_points, write_tables
+from cosim.worker import run_stage, start_worker
+from students.spec import Shape
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What a progress bar shows: points finished and in all, stages computed, and the kinds now being computed."""
+
+    points_done: int
+    points: int
+    stages_computed: int
+    running: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a run came to: its folder, points finished, stages computed by this call, and each failure's message."""
+
+    folder: Path
+    points: int
+    computed: int
+    failures: tuple[str, ...]
+
+
+Watch = Callable[[Status], None]
+
+
+def run_study(
+    study: Study, *, out: Path, data_dir: Path | None, workers: int, command: str, watch: Watch
+) -> Outcome:
+    """Run every point of a study that is not finished, and write its tables.
+
+    Parameters
+    ----------
+    study : Study
+    out : Path
+        Folder of runs; this one is ``out/<study name>``.
+    data_dir : Path or None
+        Where recordings are; None: the environment variable ``COSIM_DATA``.
+    workers : int
+        Local processes, one torch thread each.
+    command : str
+        The command line, kept for the page.
+    watch : callable
+        Told where the run stands, a few times a second.
+
+    Raises
+    ------
+    CosimError
+        For anything the user can mend. Whatever was finished stays.
+    KeyboardInterrupt
+        After Ctrl-C, the processes having been ended.
+    """
+    root = out / study.study.name
+    with locked(root):
+        dataset = load(study.dataset.name, data_dir=data_dir, options=study.dataset.options)
+        save_plan(root, study, data_dir, command)
+        folds = keep_folds(root, keep_dataset(root, dataset, study.dataset), dataset, study)
+        with StagePool(root, workers, run_stage, start_worker) as pool:
+            runner = _Runner(study, dataset, folds, root, pool, watch)
+            runner.run()
+            progress = pool.progress
+        save_points(root, runner.finished)
+        save_failures(root, runner.failures())
+        write_tables(root, study, dataset, folds, command)
+    return Outcome(root, len(runner.finished), progress.done, tuple(str(f["message"]) for f in runner.failures()))
+
+
+def shape_of(dataset: Dataset) -> Shape:
+    """Return what a student of this dataset takes and gives."""
+    _, channels, steps = dataset.inputs.shape
+    return Shape(
+        task=dataset.task,
+        channels=channels,
+        steps=steps,
+        outputs=len(dataset.output_names),
+        step_rate_hz=dataset.step_rate_hz,
+    )
+
+
+@dataclass(slots=True)
+class _Open:
+    """A configuration being run: its points, and the trial to tell (None where an earlier run told it)."""
+
+    points: list[Point]
+    trial: Trial | None
+
+
+class _Runner:
+    """Holds one run's search open: asks for configurations while processes are idle, tells when they are finished."""
+
+    def __init__(
+        self, study: Study, dataset: Dataset, folds: Sequence[FoldStage], root: Path, pool: StagePool, watch: Watch
+    ) -> None:
+        self._study, self._folds, self._root, self._pool, self._watch = study, folds, root, pool, watch
+        self._shape = shape_of(dataset)
+        self._search = Search(study, dataset.digest, root) if study.students else None
+        self._open: list[_Open] = []
+        self._settled: dict[str, Point] = {}
+        self._begun = time.monotonic()
+        self._asked = 0
+        references = list(reference_points(study, folds, self._shape))
+        per_configuration = len(folds) * len(study.study.seeds)
+        self._total = len(references) + per_configuration * (search_size(study) if study.students else 0)
+        self._begin(references, None)
+
+    @property
+    def finished(self) -> list[Point]:
+        """Every finished point, in the order of the study."""
+        return [point for point in self._settled.values() if point.result.digest not in self._pool.failures]
+
+    def failures(self) -> list[dict[str, Json]]:
+        """Return which points failed and why."""
+        return [
+            {"decoder": p.decoder, "seed": p.seed, "fold": p.fold, "message": self._pool.failures[p.result.digest]}
+            for p in self._settled.values()
+            if p.result.digest in self._pool.failures
+        ]
+
+    def run(self) -> None:
+        """Run until nothing is left, or the budget is spent and what was begun is finished."""
+        for configuration in self._search.completed() if self._search else []:
+            self._begin(self._points(configuration), None)
+        while True:
+            self._ask()
+            self._settle()
+            self._tell_watcher()
+            if not self._open and not self._may_ask():
+                return
+            self._pool.step()
+
+    def _points(self, configuration: Configuration) -> list[Point]:
+        return student_points(self._study, configuration, self._folds, self._shape)
+
+    def _begin(self, points: list[Point], trial: Trial | None) -> None:
+        for point in points:
+            self._pool.add(point.result)
+        self._open.append(_Open(points, trial))
+        self._asked += len(points)
+
+    def _may_ask(self) -> bool:
+        budget = self._study.budget
+        if self._search is None or (budget.points is not None and self._asked >= budget.points):
+            return False
+        if budget.seconds is not None and time.monotonic() - self._begun >= budget.seconds:
+            return False
+        return self._search.remaining() > 0
+
+    def _ask(self) -> None:
+        while self._pool.hungry and self._search is not None and self._may_ask():
+            trial, configuration = self._search.ask()
+            self._begin(self._points(configuration), trial)
+
+    def _settle(self) -> None:
+        for entry in list(self._open):
+            done = [point for point in entry.points if self._pool.settled(point.result)]
+            self._settled.update({point.result.digest + point.decoder: point for point in done})
+            if len(done) == len(entry.points):
+                self._open.remove(entry)
+                if entry.trial is not None and self._search is not None:
+                    self._search.tell(entry.trial, self._values(entry.points))
+
+    def _values(self, points: Sequence[Point]) -> dict[str, float] | None:
+        """Return a configuration's objectives, means over folds and seeds; None where a point failed."""
+        assert self._search is not None  # noqa: S101
+        if any(point.result.digest in self._pool.failures for point in points):
+            return None
+        rows = [objective_values(self._root, point, self._study, self._search.objectives) for point in points]
+        return {name: statistics.fmean(row[name] for row in rows) for name in self._search.objectives}
+
+    def _tell_watcher(self) -> None:
+        progress = self._pool.progress
+        self._watch(Status(len(self._settled), self._total, progress.done, progress.running))
+

@@ -1,0 +1,20 @@
+"""Which versions of what computed a result."""
+
+from __future__ import annotations
+
+import platform
+from importlib.metadata import PackageNotFoundError, version
+
+PACKAGES = ("cosim", "torch", "brevitas", "snntorch", "numpy", "scipy", "scikit-learn", "mne", "optuna", "pandas")
+
+
+def versions() -> dict[str, str]:
+    """Return the version of Python and of every package that decides a result; ``absent`` where not installed."""
+    return {"python": platform.python_version(), **{name: _version(name) for name in PACKAGES}}
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "absent"
