@@ -42,13 +42,13 @@ class TeacherSpec(BaseModel):
 
     @model_validator(mode="after")
     def _agree(self) -> Self:
-        if len({member.shape for member in self.members}) > 1:
+        if any(member.shape != self.members[0].shape for member in self.members):
             raise ValueError("members differ in their input or output shape")
         if any(member.precision is not None for member in self.members):
             raise ValueError("a member is quantised; teachers are float")
         if any(member.distillation.method != "none" for member in self.members):
             raise ValueError("a member is distilled itself; teachers learn from labels")
-        if len(set(self.members)) < len(self.members):
+        if len({member.digest for member in self.members}) < len(self.members):
             raise ValueError("two members are the same down to the seed")
         return self
 
@@ -100,7 +100,7 @@ def examples(dataset: Dataset, indices: Sequence[int] | Tensor, teacher: Tensor 
         The teacher's outputs for these examples, in this order.
     """
     rows = torch.as_tensor(indices)
-    inputs, targets = torch.from_numpy(dataset.inputs)[rows], torch.from_numpy(dataset.targets)[rows]
+    inputs, targets = torch.as_tensor(dataset.inputs)[rows], torch.as_tensor(dataset.targets)[rows]
     return Examples(inputs, targets, teacher)
 
 
