@@ -1,0 +1,58 @@
+"""What all execution styles count alike: operations outside products, neuron state, streamed elements."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from energy_models.placement import Placement
+from energy_models.profile import Operand, OperationName
+from energy_models.tally import Access, Operations, operand_width, words
+from energy_models.workload import LayerWork
+
+# Done on the stream between two layers, in the producer's pipeline: no word is fetched or stored for them.
+STREAMED_KINDS = frozenset({"activation", "quantise", "norm", "neuron"})
+# Work on a neuron's or a unit's kept state.
+STATE_OPERATIONS = frozenset({"leak", "reset"})
+
+
+def other_operations(layer: LayerWork) -> tuple[Operations, ...]:
+    """Return the layer's operations outside products, per decode.
+
+    Raises
+    ------
+    WorkloadError
+        When an operation has no operand width.
+    """
+    found: list[Operations] = []
+    for text, count in layer.operations.items():
+        if count.total == 0:
+            continue
+        name = cast(OperationName, text)
+        width = operand_width(layer, name)
+        cause = "state" if name in STATE_OPERATIONS or layer.kind == "neuron" else "compute"
+        found.append(Operations(name, layer.arithmetic, (width, width), count.mean, cause))
+    return tuple(found)
+
+
+def state_access(layer: LayerWork, placement: Placement) -> tuple[Access, ...]:
+    """Return the words of kept state read and written per decode."""
+    if layer.state_reads == 0 and layer.state_writes == 0:
+        return ()
+    word = word_bits(placement, "state")
+    bits = layer.state_bits
+    return (Access("state", words(layer.state_reads, bits, word), words(layer.state_writes, bits, word)),)
+
+
+def streamed_access(layer: LayerWork, placement: Placement) -> tuple[Access, ...]:
+    """Return the words that a layer without products reads and writes: each input and output once."""
+    if layer.kind in STREAMED_KINDS:
+        return ()
+    word = word_bits(placement, "activations")
+    reads = words(layer.inputs, layer.activation_bits or layer.output_bits, word)
+    writes = words(layer.outputs, layer.output_bits or layer.activation_bits, word)
+    return (Access("activations", reads, writes),)
+
+
+def word_bits(placement: Placement, operand: Operand) -> int:
+    """Return the word width of the memory that holds an operand [bits]."""
+    return placement.memory_of[operand].word_bits

@@ -1,0 +1,77 @@
+"""Event-driven core: a non-zero input fetches its row of synapses; zeros cost nothing.
+
+Per decode, with `events` non-zero inputs, ``fanout = effective_input / events`` products per event and word width w:
+
+    synapse words  = events ceil(fanout weight_bits / w)
+    state words    = effective_input ceil(accumulator_bits / w), read and written: the target's sum is in memory
+    accumulate     = effective_input; multiply only where the event is graded (not in {-1, 0, 1})
+    neurons        = active and idle updates apart, each with its control; their state words read and written
+
+A layer whose events were not counted is taken as dense: every input element is an event.
+"""
+
+from __future__ import annotations
+
+from math import ceil
+
+from energy_models.mapping.common import other_operations, state_access, streamed_access, word_bits
+from energy_models.placement import Placement
+from energy_models.tally import Access, ControlAct, CycleCount, Operations, Tally
+from energy_models.workload import Count, LayerWork, Products
+
+_EVENT_CYCLES = "execution.cycles_per_event"
+_UPDATE_CYCLES = "execution.cycles_per_update"
+_OPERATION_CYCLES = "execution.cycles_per_operation"
+
+
+def tally_event_driven(layer: LayerWork, placement: Placement) -> Tally:
+    """Return what an event-driven core does for one layer in one decode.
+
+    Raises
+    ------
+    WorkloadError
+        When an operation of the layer has no operand width.
+    """
+    operations = list(other_operations(layer))
+    accesses = list(state_access(layer, placement))
+    control: list[tuple[ControlAct, float]] = []
+    cycles = [CycleCount(_OPERATION_CYCLES, sum(operation.count for operation in operations))]
+    if layer.products is None:
+        accesses += streamed_access(layer, placement)
+    else:
+        products = layer.products.effective_input
+        operations += _product_operations(layer, products)
+        accesses += _product_access(layer, products, placement)
+        control.append(("event", products.mean))
+        cycles.append(CycleCount(_EVENT_CYCLES, products.mean))
+    updates: tuple[tuple[ControlAct, Count | None], ...] = (
+        ("active_update", layer.updates_active),
+        ("idle_update", layer.updates_idle),
+    )
+    for act, count in updates:
+        if count is not None and count.total:
+            control.append((act, count.mean))
+            cycles.append(CycleCount(_UPDATE_CYCLES, count.mean))
+    return Tally(
+        layer.name, layer.kind, layer.cadence, tuple(operations), tuple(accesses), tuple(control), tuple(cycles)
+    )
+
+
+def _product_operations(layer: LayerWork, products: Products) -> list[Operations]:
+    width = layer.accumulator_bits
+    found = [Operations("accumulate", layer.arithmetic, (width, width), products.mean)] if products.total else []
+    graded = products.multiply_accumulate
+    if graded.total:
+        widths = (layer.weight_bits or layer.activation_bits, layer.activation_bits)
+        found.append(Operations("multiply", layer.arithmetic, widths, graded.mean))
+    return found
+
+
+def _product_access(layer: LayerWork, products: Products, placement: Placement) -> list[Access]:
+    if products.total == 0:
+        return []
+    events = float(layer.inputs) if layer.input_events is None else layer.input_events.mean
+    state_words = products.mean * ceil(layer.accumulator_bits / word_bits(placement, "state"))
+    row_bits = products.mean / events * layer.weight_bits
+    rows = events * ceil(row_bits / word_bits(placement, "weights") - 1e-9)
+    return [Access("weights", rows, 0.0), Access("state", state_words, state_words)]

@@ -1,0 +1,103 @@
+"""Weight-stationary array beside its memories, after SCALE-Sim's closed form.
+
+A layer is `groups` products of an ``(M, K)`` input matrix with a ``(K, N)`` weight matrix: M output positions,
+K products per output, N filters. Weights are loaded tile by tile of R rows and C columns and stay while all M
+positions stream past:
+
+    cycles = groups ceil(K/R) ceil(N/C) (2R + M + C - 2)      per call
+    weight words   = ceil(weights bits / word)                per call
+    input reads    = M K ceil(N/C) groups                     elements
+    partial sums   = outputs (ceil(K/R) - 1)                  elements, written and read at accumulator width
+    outputs        = outputs                                  elements, written at output width
+
+There is no zero gating: every valid product is charged (``dense_valid``).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import ceil, prod
+
+from energy_models.mapping.common import other_operations, state_access, streamed_access, word_bits
+from energy_models.placement import Placement
+from energy_models.profile import WeightStationaryArray
+from energy_models.tally import Access, CycleCount, Operations, Tally, words
+from energy_models.workload import LayerWork
+
+
+@dataclass(frozen=True, slots=True)
+class Tiling:
+    """The matrix product of one layer on one array; `positions` is per call."""
+
+    groups: int
+    positions: float
+    reduction: int
+    filters: int
+    row_tiles: int
+    column_tiles: int
+    stationary: int
+
+
+def tiling(layer: LayerWork, rows: int, columns: int) -> Tiling:
+    """Return how a layer with products falls into tiles of `rows` x `columns` weights."""
+    depth = layer.reduction
+    groups = layer.input_shape[0] if layer.kind == "depthwise" and layer.input_shape else 1
+    if layer.weights >= depth:
+        filters, batches, stationary = layer.weights // depth, 1, layer.weights
+    else:  # both operands are activations: one of them is held still
+        filters = layer.output_shape[-1]
+        batches = max(1, prod(layer.output_shape[:-2]))
+        stationary = depth * filters * batches
+    positions = layer.outputs / (layer.calls * filters * batches)
+    return Tiling(
+        groups * batches, positions, depth, filters, ceil(depth / rows), ceil(filters / groups / columns), stationary
+    )
+
+
+def tally_weight_stationary(layer: LayerWork, array: WeightStationaryArray, placement: Placement) -> Tally:
+    """Return what the array does for one layer in one decode.
+
+    Raises
+    ------
+    WorkloadError
+        When an operation of the layer has no operand width.
+    """
+    operations = list(other_operations(layer))
+    vector_cycles = sum(ceil(operation.count / array.columns) for operation in operations)
+    if layer.products is None:
+        accesses = (*streamed_access(layer, placement), *state_access(layer, placement))
+        cycles = (CycleCount("", vector_cycles),)
+        return Tally(layer.name, layer.kind, layer.cadence, tuple(operations), accesses, (), cycles)
+    tiles = tiling(layer, array.rows, array.columns)
+    sites = layer.products.dense_valid.mean
+    if layer.activation_bits != 1:
+        widths = (layer.weight_bits or layer.activation_bits, layer.activation_bits)
+        operations.append(Operations("multiply", layer.arithmetic, widths, sites))
+    sum_width = layer.accumulator_bits
+    operations.append(Operations("accumulate", layer.arithmetic, (sum_width, sum_width), sites))
+    product_cycles = (
+        layer.calls * tiles.groups * tiles.row_tiles * tiles.column_tiles
+        * (2 * array.rows + tiles.positions + array.columns - 2)
+    )
+    accesses = (*_product_access(layer, tiles, placement), *state_access(layer, placement))
+    cycles = (CycleCount("", product_cycles + vector_cycles),)
+    return Tally(layer.name, layer.kind, layer.cadence, tuple(operations), accesses, (), cycles)
+
+
+def _product_access(layer: LayerWork, tiles: Tiling, placement: Placement) -> tuple[Access, ...]:
+    """Return the words a layer with products reads and writes in one decode."""
+    weight_word, word = word_bits(placement, "weights"), word_bits(placement, "activations")
+    inputs = tiles.groups * tiles.positions * layer.calls * tiles.reduction * tiles.column_tiles
+    passes = tiles.row_tiles - 1
+    partial = passes * words(layer.outputs, layer.accumulator_bits, word)
+    streams = Access(
+        "activations",
+        words(inputs, layer.activation_bits, word) + partial,
+        words(layer.outputs, layer.output_bits or layer.accumulator_bits, word) + partial,
+    )
+    if layer.weights < layer.reduction:
+        held = Access("activations", layer.calls * words(tiles.stationary, layer.activation_bits, word), 0.0)
+    else:
+        loads = words(layer.weights, layer.weight_bits, weight_word) + words(layer.biases, layer.bias_bits, weight_word)
+        held = Access("weights", layer.calls * loads, 0.0)
+    return (held, streams)

@@ -1,0 +1,262 @@
+"""What a machine is: how it executes, what each act costs, what it remembers, and what it draws while idle."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Annotated, Literal, Self, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from energy_models.quantity import (
+    Cycles,
+    CyclesPerOperation,
+    Energy,
+    EnergyPerBit,
+    EnergyPerSquareBit,
+    EnergyPerStep,
+    Frequency,
+    Information,
+    Length,
+    Power,
+    PowerPerBit,
+    PowerPerChannel,
+    Quantity,
+    Ratio,
+    Temperature,
+    Time,
+    Voltage,
+    quantities,
+)
+from energy_models.sources import Source
+from energy_models.toml_model import content_digest
+from energy_models.workload import Arithmetic, Kind
+
+OperationName = Literal[
+    "accumulate", "add", "multiply", "compare", "divide", "square_root", "lookup", "requantise", "leak", "reset",
+]
+Operand = Literal["weights", "activations", "state", "buffers"]
+OPERANDS: tuple[Operand, ...] = ("weights", "activations", "state", "buffers")
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class OperationCost(_Frozen):
+    """Energy of one operation on operands of widths a and b: ``fixed + per_bit (a+b)/2 + per_square_bit a b``.
+
+    `max_bits` is the widest operand the unit takes; wider ones are not priced.
+    """
+
+    fixed: Energy | None = None
+    per_bit: EnergyPerBit | None = None
+    per_square_bit: EnergyPerSquareBit | None = None
+    max_bits: int = Field(gt=0)
+
+    @model_validator(mode="after")
+    def _not_empty(self) -> Self:
+        if self.fixed is None and self.per_bit is None and self.per_square_bit is None:
+            raise ValueError("give at least one of fixed, per_bit, per_square_bit")
+        return self
+
+
+Costs = Mapping[Arithmetic, Mapping[OperationName, OperationCost]]
+
+
+class WeightStationaryArray(_Frozen):
+    """Near-memory array: a tile of weights stays in `rows` x `columns` cells while activations stream past."""
+
+    style: Literal["weight_stationary_array"]
+    rows: int = Field(gt=0)
+    columns: int = Field(gt=0)
+    control_factor: Ratio
+    operations: Costs
+
+    @model_validator(mode="after")
+    def _factor(self) -> Self:
+        return _check_factor(self)
+
+
+class EventDriven(_Frozen):
+    """Event-driven core: each input event fetches its row of synapses and updates the targets' state."""
+
+    style: Literal["event_driven"]
+    control_factor: Ratio
+    control_per_event: Energy
+    control_per_active_update: Energy
+    control_per_idle_update: Energy
+    cycles_per_event: CyclesPerOperation
+    cycles_per_update: CyclesPerOperation
+    cycles_per_operation: CyclesPerOperation
+    operations: Costs
+
+    @model_validator(mode="after")
+    def _factor(self) -> Self:
+        return _check_factor(self)
+
+
+class ProgrammableCore(_Frozen):
+    """Processor whose energy is its cycles times the energy of a cycle under a neural-network load.
+
+    `included_in_products` names the operations that the cycles of a product layer already contain (bias,
+    requantisation, clipping of the measured kernels); they are charged apart in layers without products only.
+    """
+
+    style: Literal["programmable_core"]
+    active_power: Power
+    product_bits: Mapping[Arithmetic, int]
+    cycles_per_product: Mapping[Arithmetic, Mapping[Kind, CyclesPerOperation]]
+    cycles_per_operation: Mapping[Arithmetic, Mapping[OperationName, CyclesPerOperation]]
+    included_in_products: tuple[OperationName, ...]
+    cycles_per_layer: Cycles
+    cycles_per_decode: Cycles
+
+
+_Factored = TypeVar("_Factored", WeightStationaryArray, EventDriven)
+
+
+def _check_factor(execution: _Factored) -> _Factored:
+    if execution.control_factor.low < 1:
+        raise ValueError("control_factor multiplies the datapath energy: it cannot be below 1")
+    return execution
+
+
+Execution = Annotated[WeightStationaryArray | EventDriven | ProgrammableCore, Field(discriminator="style")]
+
+
+class Memory(_Frozen):
+    """One memory. `read` and `write` are per word; absent only where a core's active power includes them.
+
+    `retention` is the power per kept bit, charged for every bank of `bank` bits in use, the whole time.
+    """
+
+    name: str = Field(pattern="^[a-z][a-z0-9_]*$")
+    capacity: Information
+    bank: Information
+    word_bits: int = Field(gt=0)
+    read: Energy | None = None
+    write: Energy | None = None
+    retention: PowerPerBit
+    holds: tuple[Operand, ...] = Field(min_length=1)
+
+
+class Wake(_Frozen):
+    """Leaving sleep, once per decode."""
+
+    energy: Energy
+    time: Time
+
+
+class Absent(_Frozen):
+    """A part the machine does not have, and why."""
+
+    model: Literal["absent"]
+    reason: str = Field(min_length=1)
+
+
+class PerChannelFrontEnd(_Frozen):
+    """Amplifier and filter of each channel, always on."""
+
+    model: Literal["per_channel"]
+    power: PowerPerChannel
+
+
+class WaldenConverter(_Frozen):
+    """Converter after Walden: ``P = figure_of_merit 2^bits rate`` per channel."""
+
+    model: Literal["walden"]
+    figure_of_merit: EnergyPerStep
+
+
+class InFrontEnd(_Frozen):
+    """Converter whose power the front end's figure already contains."""
+
+    model: Literal["in_front_end"]
+    reason: str = Field(min_length=1)
+
+
+class PerBitRadio(_Frozen):
+    """Transmitter that costs `energy` per payload bit."""
+
+    model: Literal["per_bit"]
+    energy: EnergyPerBit
+
+
+class EfficiencyRegulator(_Frozen):
+    """Regulator that delivers `efficiency` of what it draws."""
+
+    model: Literal["efficiency"]
+    efficiency: Ratio
+
+    @model_validator(mode="after")
+    def _physical(self) -> Self:
+        if not 0 < self.efficiency.band.low <= self.efficiency.band.high <= 1:
+            raise ValueError("efficiency must lie above 0 and at most at 1")
+        return self
+
+
+class HardwareProfile(_Frozen):
+    """A machine, complete: every section is given, or absent with a reason.
+
+    Parameters
+    ----------
+    name, title, description : str
+    node, supply, temperature, clock : Quantity
+        Technology node, supply voltage, silicon temperature and clock at which the costs hold.
+    execution : WeightStationaryArray, EventDriven or ProgrammableCore
+    memories : tuple of Memory
+        In order of preference.
+    static : Quantity
+        Power drawn the whole time, awake or asleep, besides retention.
+    wake : Wake
+    front_end, converter, radio, regulator
+        Each its own model, or `Absent`.
+    sources : mapping of str to Source
+        Bibliographic records of the file's own.
+    """
+
+    name: str = Field(pattern="^[a-z][a-z0-9_]*$")
+    title: str = Field(min_length=1)
+    description: str = Field(min_length=1)
+    node: Length
+    supply: Voltage
+    temperature: Temperature
+    clock: Frequency
+    execution: Execution
+    memories: tuple[Memory, ...] = Field(min_length=1)
+    static: Power
+    wake: Wake
+    front_end: Annotated[PerChannelFrontEnd | Absent, Field(discriminator="model")]
+    converter: Annotated[WaldenConverter | InFrontEnd | Absent, Field(discriminator="model")]
+    radio: Annotated[PerBitRadio | Absent, Field(discriminator="model")]
+    regulator: Annotated[EfficiencyRegulator | Absent, Field(discriminator="model")]
+    sources: Mapping[str, Source] = Field(default_factory=dict[str, Source])
+
+    @model_validator(mode="after")
+    def _memories_consistent(self) -> Self:
+        problems: list[str] = []
+        names = [memory.name for memory in self.memories]
+        if len(set(names)) != len(names):
+            problems.append(f"memory names repeat: {', '.join(names)}")
+        held = {operand for memory in self.memories for operand in memory.holds}
+        problems += [f"no memory may hold {operand}" for operand in OPERANDS if operand not in held]
+        if not isinstance(self.execution, ProgrammableCore):
+            problems += [
+                f"memory {memory.name} needs read and write energy on a {self.execution.style}"
+                for memory in self.memories
+                if memory.read is None or memory.write is None
+            ]
+        if problems:
+            raise ValueError("; ".join(problems))
+        return self
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of the profile's content."""
+        return content_digest(self)
+
+    @cached_property
+    def quantity_at(self) -> Mapping[str, Quantity]:
+        """Every quantity of the profile by its dotted path."""
+        return dict(quantities(self))

@@ -1,0 +1,79 @@
+"""What surrounds the decoder: front end, converter, radio, regulator, retention and the duty cycle.
+
+The whole device draws ``P_static + P_retention + f (E_wake + E_decode) + P_features + P_front_end + P_converter +
+P_radio``, divided by the regulator's efficiency.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import ceil
+
+from energy_models.placement import Placement
+from energy_models.pricing import product
+from energy_models.profile import HardwareProfile, PerBitRadio, PerChannelFrontEnd, WaldenConverter
+from energy_models.report import ZERO, Band, MemoryUse
+from energy_models.site import Site
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """One consumer's average power [W] and the quantities of profile and site it was computed from."""
+
+    power_w: Band
+    used: frozenset[str] = frozenset()
+    site_used: frozenset[str] = frozenset()
+
+
+NOTHING = Load(ZERO)
+
+
+def retention_power(profile: HardwareProfile, placement: Placement) -> Load:
+    """Return the power that keeps the used banks of every memory: ``ceil(used/bank) bank retention`` [W]."""
+    power, used = ZERO, set[str]()
+    for index, memory in enumerate(profile.memories):
+        kept = kept_bits(placement.uses[index], memory.bank.band.nominal, memory.capacity.band.nominal)
+        if kept > 0:
+            power = power + memory.retention.band.times(kept)
+            used.add(f"memories[{index}].retention")
+    return Load(power, frozenset(used))
+
+
+def kept_bits(use: MemoryUse, bank_bits: float, capacity_bits: float) -> float:
+    """Return the bits of the banks that hold something; never more than the memory has."""
+    return min(ceil(use.used_bits / bank_bits) * bank_bits, capacity_bits)
+
+
+def front_end_power(profile: HardwareProfile, channels: int) -> Load:
+    """Return the power of the channels' amplifiers [W]."""
+    if not isinstance(profile.front_end, PerChannelFrontEnd):
+        return NOTHING
+    return Load(profile.front_end.power.band.times(channels), frozenset({"front_end.power"}))
+
+
+def converter_power(profile: HardwareProfile, site: Site, channels: int) -> Load:
+    """Return the power of the channels' converters [W]: ``figure_of_merit 2^bits rate`` each (Walden)."""
+    if not isinstance(profile.converter, WaldenConverter):
+        return NOTHING
+    bits, rate = site.sampling.converter.band, site.sampling.rate.band
+    levels = Band(2.0**bits.low, 2.0**bits.nominal, 2.0**bits.high)
+    one = product(product(profile.converter.figure_of_merit.band, levels), rate)
+    site_used = frozenset({"sampling.converter", "sampling.rate"})
+    return Load(one.times(channels), frozenset({"converter.figure_of_merit"}), site_used)
+
+
+def radio_power(profile: HardwareProfile, site: Site, decode_rate_hz: float) -> Load:
+    """Return the power that sends the site's message for each decision [W]; none where the site has no link."""
+    if site.link is None or not isinstance(profile.radio, PerBitRadio):
+        return NOTHING
+    energy = product(profile.radio.energy.band, site.link.message.band)
+    return Load(energy.times(decode_rate_hz), frozenset({"radio.energy"}), frozenset({"link.message"}))
+
+
+def regulator_loss(profile: HardwareProfile, load_w: Band) -> Load:
+    """Return the power lost in the regulator at a load [W]: ``load (1/efficiency - 1)``."""
+    if profile.regulator.model == "absent":
+        return NOTHING
+    efficiency = profile.regulator.efficiency.band
+    lost = Band(1 / efficiency.high - 1, 1 / efficiency.nominal - 1, 1 / efficiency.low - 1)
+    return Load(product(load_w, lost), frozenset({"regulator.efficiency"}))
