@@ -115,29 +115,47 @@ def _student_result(study: Study, choice: Configuration, fold: FoldStage, shape:
 def _student_stage(study: Study, choice: Configuration, fold: FoldStage, shape: Shape, seed: int) -> Stage:
     """Return the stage that trains this student: plain, then distilled if a teacher passes, then quantised."""
     plan = choice.plan
-    training = plan.training or study.training.student
-    spec = StudentSpec(family=plan.family, options=dict(choice.options), shape=shape, training=training, seed=seed)
-    inputs: dict[str, Json] = {"inputs": plan.inputs}
-    plain = make_stage("plain", {**inputs, "spec": _json(spec)}, fold=fold.stage)
     distils = plan.distillation.method != "none"
-    floating, gate = plain, {}
-    if distils and study.teacher is not None:
-        teacher = teacher_stage(study, fold, shape)
-        gate = {"teacher": teacher, "gate": make_stage("gate", {}, teacher=teacher, plain=plain)}
-        taught = spec.model_copy(update={"distillation": plan.distillation})
-        floating = make_stage("float", {**inputs, "spec": _json(taught)}, fold=fold.stage, plain=plain, **gate)
+    floating, gate = _plain_stage(study, choice, fold, shape, seed), _gate_parents(study, choice, fold, shape)
+    if gate:
+        taught = _spec(study, choice, shape, seed).model_copy(update={"distillation": plan.distillation})
+        floating = make_stage("float", _trained(choice, taught), fold=fold.stage, plain=floating, **gate)
     precision = precision_of(choice.variant, plan.edge_bits)
     if precision is None:
         return floating
-    training = plan.variant_training or study.training.variant or training
-    quantised = spec.model_copy(
-        update={
-            "precision": precision,
-            "training": training,
-            "distillation": plan.distillation if distils else Distillation(),
-        }
+    spec = _spec(study, choice, shape, seed)
+    changes: dict[str, object] = {
+        "precision": precision,
+        "training": plan.variant_training or study.training.variant or spec.training,
+        "distillation": plan.distillation if distils else Distillation(),
+    }
+    quantised = _trained(choice, spec.model_copy(update=changes))
+    return make_stage("variant", quantised, fold=fold.stage, float=floating, **gate)
+
+
+def _spec(study: Study, choice: Configuration, shape: Shape, seed: int) -> StudentSpec:
+    """Return the float student trained from labels alone."""
+    training = choice.plan.training or study.training.student
+    return StudentSpec(
+        family=choice.plan.family, options=dict(choice.options), shape=shape, training=training, seed=seed
     )
-    return make_stage("variant", {**inputs, "spec": _json(quantised)}, fold=fold.stage, float=floating, **gate)
+
+
+def _plain_stage(study: Study, choice: Configuration, fold: FoldStage, shape: Shape, seed: int) -> Stage:
+    return make_stage("plain", _trained(choice, _spec(study, choice, shape, seed)), fold=fold.stage)
+
+
+def _gate_parents(study: Study, choice: Configuration, fold: FoldStage, shape: Shape) -> dict[str, Stage]:
+    """Return the teacher and the gate between it and the plain students of every seed; nothing where none teaches."""
+    if study.teacher is None or choice.plan.distillation.method == "none":
+        return {}
+    teacher = teacher_stage(study, fold, shape)
+    plain = {f"plain_{seed}": _plain_stage(study, choice, fold, shape, seed) for seed in study.study.seeds}
+    return {"teacher": teacher, "gate": make_stage("gate", {}, fold=fold.stage, teacher=teacher, **plain)}
+
+
+def _trained(choice: Configuration, spec: StudentSpec) -> dict[str, Json]:
+    return {"inputs": choice.plan.inputs, "spec": _json(spec)}
 
 
 def teacher_stage(study: Study, fold: FoldStage, shape: Shape) -> Stage:
