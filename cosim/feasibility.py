@@ -1,0 +1,73 @@
+"""Does it fit where it is meant to live, which limit binds, and by how much."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from energy_models.limits import LimitCheck, check_limits, limit_quantities
+from energy_models.report import EnergyReport
+from energy_models.site import Site
+
+Answer = Literal["fits", "fits only at best", "exceeds", "does not fit the machine"]
+ANSWERS: tuple[Answer, ...] = ("fits", "fits only at best", "exceeds", "does not fit the machine")
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The answer for one report at one site.
+
+    Parameters
+    ----------
+    site : str
+    verdict : str
+        ``fits``: every limit kept at every bound. ``fits only at best``: some limit is kept at one end of the bounds
+        only, or the price is incomplete. ``exceeds``: a limit is broken at every bound. ``does not fit the machine``:
+        it cannot run there at all, whatever the site.
+    binding : LimitCheck
+        The limit with the smallest headroom.
+    checks : tuple of LimitCheck
+        All limits of the site, tightest first.
+    reasons : tuple of str
+        Why it is not a plain ``fits``; empty where it is.
+    sources, assumed : tuple of str
+        Keys of the sources of the site's numbers, and one line for each that is assumed.
+    """
+
+    site: str
+    verdict: Answer
+    binding: LimitCheck
+    checks: tuple[LimitCheck, ...]
+    reasons: tuple[str, ...]
+    sources: tuple[str, ...]
+    assumed: tuple[str, ...]
+
+
+def judge(site: Site, report: EnergyReport) -> Verdict:
+    """Return whether a priced decoder fits a site, with the limit that binds.
+
+    An incomplete price is a lower bound of the true one: it can show that a limit is broken, never that all are kept.
+    """
+    checks = check_limits(site, report)
+    reasons = [f"{check.name} {check.verdict}" for check in checks if check.verdict != "fits"]
+    answer: Answer = "fits"
+    if any(check.verdict == "exceeds" for check in checks):
+        answer = "exceeds"
+    elif reasons:
+        answer = "fits only at best"
+    if report.incomplete:
+        reasons += [f"not priced: {line}" for line in report.incomplete]
+        answer = "fits only at best" if answer == "fits" else answer
+    if report.misfits:
+        reasons = [*report.misfits, *reasons]
+        answer = "does not fit the machine"
+    quantities = limit_quantities(site)
+    return Verdict(
+        site=site.name,
+        verdict=answer,
+        binding=checks[0],
+        checks=checks,
+        reasons=tuple(reasons),
+        sources=tuple(sorted({quantity.source for _, quantity in quantities})),
+        assumed=tuple(f"{path}: {q.note}" for path, q in quantities if q.basis == "assumed"),
+    )

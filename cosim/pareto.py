@@ -1,0 +1,151 @@
+"""Dominance, fronts and hypervolume, also where scores and powers are known within bounds only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from energy_models.errors import StudyError
+
+Floats = NDArray[np.float64]
+Membership = Literal["surely", "possibly", "dominated"]
+
+
+def non_dominated(points: Floats) -> NDArray[np.bool_]:
+    """Return which points no other point dominates, every objective being minimised.
+
+    A point dominates another when it is nowhere worse and somewhere better; equal points do not dominate each other.
+
+    Parameters
+    ----------
+    points : ndarray, shape (points, objectives)
+
+    Raises
+    ------
+    StudyError
+        When a value is nan, which can neither be better nor worse.
+    """
+    _check(points)
+    no_worse = (points[:, None, :] <= points[None, :, :]).all(axis=2)
+    better = (points[:, None, :] < points[None, :, :]).any(axis=2)
+    return ~np.any(no_worse & better, axis=0)
+
+
+def pareto_front(scores: Floats, powers: Floats) -> NDArray[np.bool_]:
+    """Return which points are on the front of high score against low power.
+
+    Parameters
+    ----------
+    scores, powers : ndarray, shape (points,)
+    """
+    return non_dominated(np.column_stack([-np.asarray(scores, float), np.asarray(powers, float)]))
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """Values known within bounds, each an array of shape (points,)."""
+
+    low: Floats
+    nominal: Floats
+    high: Floats
+
+
+def front_membership(
+    scores: Bounds, powers: Bounds, *, corners: Literal["shared", "independent"] = "shared"
+) -> tuple[Membership, ...]:
+    """Return for every point whether it is on the front whatever the truth within the bounds.
+
+    ``surely``: no other point may dominate it. ``dominated``: some other point dominates it at every bound.
+    ``possibly``: the bounds do not decide. Where a score's bounds are nan (a single repetition) its true value may
+    lie anywhere, so it decides nothing.
+
+    Parameters
+    ----------
+    scores, powers : Bounds
+    corners : {'shared', 'independent'}
+        ``shared``: all points take their low, their nominal or their high power together. That is how powers on one
+        machine are bound: the same constants price every point. ``independent``: each may lie anywhere in its bounds,
+        as on different machines.
+    """
+    low = np.where(np.isnan(scores.low), -np.inf, scores.low)
+    high = np.where(np.isnan(scores.high), np.inf, scores.high)
+    _check(np.column_stack([powers.low, powers.nominal, powers.high]))
+    sure_score, may_score = low[:, None] >= high[None, :], high[:, None] >= low[None, :]
+    if corners == "shared":
+        corner = np.stack([powers.low, powers.nominal, powers.high])
+        cheaper = corner[:, :, None] <= corner[:, None, :]
+        sure_power, may_power = cheaper.all(axis=0), cheaper.any(axis=0)
+        strictly = (corner[:, :, None] < corner[:, None, :]).all(axis=0)
+    else:
+        sure_power = powers.high[:, None] <= powers.low[None, :]
+        may_power = powers.low[:, None] <= powers.high[None, :]
+        strictly = powers.high[:, None] < powers.low[None, :]
+    sure = sure_score & sure_power & (strictly | (low[:, None] > high[None, :]))
+    exact = scores.low == scores.high
+    if corners == "independent":
+        exact = exact & (powers.low == powers.high)
+    may = may_score & may_power & ~(_equal(scores, powers) & exact) & ~np.eye(len(low), dtype=bool)
+    return tuple(
+        "dominated" if sure[:, point].any() else "possibly" if may[:, point].any() else "surely"
+        for point in range(len(low))
+    )
+
+
+def _equal(scores: Bounds, powers: Bounds) -> NDArray[np.bool_]:
+    """Return which pairs have the same bounds; where these are exact, neither can dominate the other."""
+    columns = np.column_stack([scores.low, scores.high, powers.low, powers.nominal, powers.high])
+    return np.asarray((columns[:, None, :] == columns[None, :, :]).all(axis=2))
+
+
+def hypervolume(points: Floats, reference: Floats) -> float:
+    """Return the volume that the points dominate up to a reference point, every objective minimised.
+
+    Exact in any number of objectives: the space is sliced along the last one, each slice being a problem of one
+    dimension less (hypervolume by slicing objectives, While et al. 2006, IEEE Trans. Evolutionary Computation 10(1)).
+    Points that do not dominate the reference add nothing. Meant for fronts of up to a few hundred points in two
+    objectives, a few tens in four.
+
+    Parameters
+    ----------
+    points : ndarray, shape (points, objectives)
+    reference : ndarray, shape (objectives,)
+
+    Raises
+    ------
+    StudyError
+        When a value is nan or the shapes disagree.
+    """
+    points, reference = np.asarray(points, float), np.asarray(reference, float)
+    if points.ndim != 2 or reference.shape != points.shape[1:]:
+        raise StudyError(f"points of shape {points.shape} do not go with a reference of shape {reference.shape}",
+                         where="hypervolume", remedy="Give one reference value per objective.")  # fmt: skip
+    _check(points)
+    _check(reference[None, :])
+    inside = points[(points < reference).all(axis=1)]
+    return _sliced(inside, reference)
+
+
+def _sliced(points: Floats, reference: Floats) -> float:
+    if len(points) == 0:
+        return 0.0
+    if points.shape[1] == 1:
+        return float(reference[0] - points[:, 0].min())
+    order = np.argsort(points[:, -1], kind="stable")
+    points = points[order]
+    edges = np.append(points[:, -1], reference[-1])
+    volume = 0.0
+    for index in range(len(points)):
+        depth = float(edges[index + 1] - edges[index])
+        if depth > 0:
+            below = points[: index + 1, :-1]
+            volume += depth * _sliced(below[non_dominated(below)], reference[:-1])
+    return volume
+
+
+def _check(points: Floats) -> None:
+    if np.isnan(points).any():
+        raise StudyError("an objective is not a number", where="Pareto front",
+                         remedy="Leave out points that have no score or no price.")  # fmt: skip
