@@ -63,8 +63,8 @@ def check_alike(recordings: Sequence[Recording], *, where: str) -> None:
     for other in recordings:
         if other.rate_hz != first.rate_hz:
             raise DataError(
-                f"{other.name} is sampled at {other.rate_hz:g} Hz but {first.name} at {first.rate_hz:g} Hz", where=where,
-                remedy="Leave one of them out, or resample the files to one rate first.")
+                f"{other.name} is sampled at {other.rate_hz:g} Hz but {first.name} at {first.rate_hz:g} Hz",
+                where=where, remedy="Leave one of them out, or resample the files to one rate first.")
         if other.channels != first.channels:
             differing = sorted(set(other.channels) ^ set(first.channels)) or ["their order"]
             raise DataError(f"{other.name} and {first.name} differ in channels: {', '.join(differing)}", where=where,
@@ -173,7 +173,6 @@ def segmented(
     DataError
         If inputs and targets differ in length, a channel or an output is flat or not finite, or no segment fits.
     """
-    where = f"dataset {origin.name!r}"
     rate_hz = 1.0 / bin_s
     inputs: list[NDArray[np.float32]] = []
     targets: list[NDArray[np.float32]] = []

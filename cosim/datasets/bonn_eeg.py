@@ -74,7 +74,8 @@ class Options(BaseModel):
 def read_array_file(path: Path) -> dict[str, NDArray[np.float64]]:
     """Return segment name (A001 to E100) to samples, from the array file."""
     if not path.is_file():
-        raise files.missing(NAME, path, fetch=f"Build it from the text files of {CARD.homepage}, or set source = 'text'.")
+        fetch = f"Build it from the text files of {CARD.homepage}, or set source = 'text'."
+        raise files.missing(NAME, path, fetch=fetch)
     content = files.read_npz(path, ("X", "y"))
     segments, labels = content["X"], content["y"]
     if segments.ndim != 2 or segments.shape[1] != SAMPLES or labels.shape != (len(segments),):

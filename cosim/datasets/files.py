@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import zipfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -72,6 +73,16 @@ def read_mat(path: Path, keys: Iterable[str], *, corpus: str, fetch: str) -> dic
     return {key: np.asarray(content[key]) for key in keys}
 
 
+def names_in_npz(path: Path) -> list[str]:
+    """Return the names of the arrays in an NPZ file; a damaged file is a `DataError`."""
+    try:
+        with np.load(path, allow_pickle=False) as content:
+            return sorted(content.files)
+    except (ValueError, OSError, EOFError, AttributeError, zipfile.BadZipFile) as error:
+        raise DataError(f"the file cannot be read as NPZ ({error})", where=str(path),
+                        remedy="Copy it again.") from error
+
+
 def read_npz(path: Path, keys: Iterable[str]) -> dict[str, NDArray[Any]]:
     """Return the named arrays of an NPZ file; object arrays are refused, nothing is unpickled.
 
@@ -88,7 +99,7 @@ def read_npz(path: Path, keys: Iterable[str]) -> dict[str, NDArray[Any]]:
                     raise DataError(f"the file holds no array {key!r}", where=str(path),
                                     remedy=unknown_name("arrays", key, present))
             return {key: np.asarray(content[key]) for key in keys}
-    except (ValueError, OSError, EOFError, AttributeError) as error:
+    except (ValueError, OSError, EOFError, AttributeError, zipfile.BadZipFile) as error:
         raise DataError(f"the file cannot be read as NPZ ({error})", where=str(path),
                         remedy="Copy it again; arrays of Python objects are refused.") from error
 

@@ -25,7 +25,8 @@ FETCH = f"Put {' and '.join(PARTS.values())} there; no public source with a lice
 CARD = Card(
     title="Motor cortex, 42 units, pursuit tracking (course data, Brown University)",
     licence="none stated: local evaluation only, not to be passed on",
-    citation="course data; the recordings follow Wu et al. 2003, Neural decoding of cursor motion using a Kalman filter",
+    citation="course data; the task is that of Wu et al. 2003, Neural decoding of cursor motion using a Kalman "
+             "filter, Advances in Neural Information Processing Systems 15",
     homepage="",
     caveats=(
         "3100 training bins of 70 ms: small, and easy to overfit.",

@@ -60,7 +60,8 @@ def read_continuous(path: Path) -> Continuous:
         check_edf_length(path)
     try:
         raw: Any = _mne.io.read_raw(path, preload=True, verbose="ERROR")
-        picks: list[int] = list(_mne.pick_types(raw.info, meg=False, eeg=True, ecog=True, seeg=True, dbs=True, exclude=()))
+        wanted = {"meg": False, "eeg": True, "ecog": True, "seeg": True, "dbs": True}
+        picks: list[int] = list(_mne.pick_types(raw.info, exclude=(), **wanted))
         if not picks:
             raise DataError("the file holds no EEG, ECoG, sEEG or DBS channel", where=str(path),
                             remedy=f"Its channel types: {', '.join(sorted(set(raw.get_channel_types())))}.")
@@ -94,5 +95,6 @@ def read_event_file(path: Path) -> tuple[tuple[int, int], ...]:
     try:
         found: Any = _mne.read_events(path, verbose="ERROR")
     except DAMAGE as error:
-        raise DataError(f"the event file cannot be read ({error})", where=str(path), remedy="Fetch it again.") from error
+        raise DataError(f"the event file cannot be read ({error})", where=str(path),
+                        remedy="Fetch it again.") from error
     return tuple((int(row[0]), int(row[2])) for row in found)

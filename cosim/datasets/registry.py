@@ -73,10 +73,15 @@ def _module(name: str) -> ModuleType:
     return importlib.import_module(modules[name])
 
 
+def dataset_options(name: str) -> type[BaseModel]:
+    """Return the model that validates a dataset's options."""
+    return cast(type[BaseModel], _module(name).Options)
+
+
 def describe(name: str) -> Description:
     """Return what a dataset is and which options it takes, without reading a recording."""
     module = _module(name)
-    model = cast(type[BaseModel], module.Options)
+    model = dataset_options(name)
     options = {
         field: "required" if info.is_required() else repr(info.default) for field, info in model.model_fields.items()
     }
@@ -84,9 +89,9 @@ def describe(name: str) -> Description:
     return Description(name, str(module.TASK), cast(Card, module.CARD), options, can)
 
 
-def _options(module: ModuleType, name: str, given: Mapping[str, Scalar]) -> BaseModel:
+def _options(name: str, given: Mapping[str, Scalar]) -> BaseModel:
     """Return the validated options; every problem is named in one error, unknown names with near ones."""
-    model = cast(type[BaseModel], module.Options)
+    model = dataset_options(name)
     try:
         return model.model_validate(dict(given))
     except ValidationError as error:
@@ -119,7 +124,7 @@ def load(name: str, *, data_dir: Path | None, options: Mapping[str, Scalar]) -> 
     """
     module = _module(name)
     read = cast(Callable[[Any, Path | None], Dataset], module.load)
-    return read(_options(module, name, options), data_dir)
+    return read(_options(name, options), data_dir)
 
 
 def download(name: str, data_dir: Path) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import shutil
 from pathlib import Path
 from typing import Any, Literal
@@ -169,13 +170,11 @@ def download(data_dir: Path, subjects: tuple[int, ...] = tuple(range(1, 13))) ->
     """
     remedy = f"Fetch the files from {CARD.homepage} and put them in {data_dir / NAME}/subject01 and so on."
     try:
-        from moabb.datasets import (  # pyright: ignore[reportMissingImports]  # deferred: an optional extra
-            Kalunga2016,  # pyright: ignore[reportUnknownVariableType]
-        )
+        moabb: Any = importlib.import_module("moabb.datasets")  # deferred: an optional extra without types
     except ImportError as error:
         raise DataError("MOABB is not installed", where=f"download of {NAME!r}",
                         remedy=f"pip install 'cosim[moabb]'. Or: {remedy}") from error
-    source: Any = Kalunga2016()
+    source: Any = moabb.Kalunga2016()
     try:
         for subject in subjects:
             target = data_dir / NAME / f"subject{subject:02d}"
@@ -183,5 +182,6 @@ def download(data_dir: Path, subjects: tuple[int, ...] = tuple(range(1, 13))) ->
             for path in map(Path, source.data_path(subject)):
                 shutil.copyfile(path, target / path.name)
     except (OSError, RuntimeError, ValueError) as error:
-        raise DataError(f"the source could not be read ({error})", where=f"download of {NAME!r}", remedy=remedy) from error
+        raise DataError(f"the source could not be read ({error})", where=f"download of {NAME!r}",
+                        remedy=remedy) from error
     return data_dir / NAME

@@ -107,7 +107,9 @@ def coloured(rng: np.random.Generator, shape: tuple[int, int], rate_hz: float, *
     return noise / noise.std(axis=1, keepdims=True)
 
 
-def generate_run(options: Options, trials: int, rng: np.random.Generator, name: str, groups: dict[str, str]) -> Recording:
+def generate_run(
+    options: Options, trials: int, rng: np.random.Generator, name: str, groups: dict[str, str]
+) -> Recording:
     """Return one continuous run of `trials` trials, in microvolts."""
     depth, spread, strength = DIFFICULTY[options.difficulty]
     rate_hz = options.rate_hz
@@ -124,7 +126,8 @@ def generate_run(options: Options, trials: int, rng: np.random.Generator, name: 
     mu = coloured(rng, (2, samples), rate_hz, band_hz=MU_HZ)
     beta = coloured(rng, (2, samples), rate_hz, band_hz=BETA_HZ)
     sources = envelope * (mu + BETA_SHARE * beta) * strength
-    noise = np.linalg.cholesky(background_covariance(options.channels)) @ coloured(rng, (options.channels, samples), rate_hz)
+    independent = coloured(rng, (options.channels, samples), rate_hz)
+    noise = np.linalg.cholesky(background_covariance(options.channels)) @ independent
     signal = BACKGROUND_UV * (noise + patterns(options.channels) @ sources)
     channels = tuple(f"ch{index + 1}" for index in range(options.channels))
     return Recording(name, signal, rate_hz, channels, cues, labels, groups)
@@ -160,7 +163,6 @@ def band_power(signal: NDArray[np.float64], rate_hz: float, band_hz: tuple[float
     return np.log((np.abs(np.fft.rfft(signal, axis=-1)[..., inside]) ** 2).sum(axis=-1))
 
 
-@lru_cache(maxsize=8)
 def achievable_accuracy(options: Options) -> float:
     """Return the accuracy of an oracle that knows the generator: practically the best any decoder can do.
 
@@ -170,6 +172,13 @@ def achievable_accuracy(options: Options) -> float:
     Gaussian rhythm of unknown amplitude, and the amplitudes are log-normal with one spread for both classes, so the
     discriminant is close to the Bayes rule; the finite window and background leave it slightly below.
     """
+    return _oracle(options.model_dump_json())
+
+
+@lru_cache(maxsize=8)
+def _oracle(options_json: str) -> float:
+    """Return the oracle's score; keyed by text, so that it is worked out once per process."""
+    options = Options.model_validate_json(options_json)
     rng = np.random.default_rng([ORACLE_SEED, options.seed])
     run = generate_run(options, 2 * ORACLE_TRIALS, rng, "oracle", {})
     mixing = patterns(options.channels)

@@ -69,10 +69,11 @@ def trajectory(options: Options, steps: int, rng: np.random.Generator) -> NDArra
     """Return a smooth Gaussian velocity of unit variance, shape (steps, 2)."""
     width = SMOOTHING_S / options.bin_s
     reach = int(np.ceil(4 * width))
-    kernel = np.exp(-((np.arange(-reach, reach + 1) / width) ** 2) / 2)
+    kernel: NDArray[np.float64] = np.exp(-((np.arange(-reach, reach + 1) / width) ** 2) / 2)
     kernel /= np.sqrt((kernel**2).sum())
     white = rng.standard_normal((2, steps + 2 * reach))
-    return np.stack([np.convolve(row, kernel, mode="valid") for row in white], axis=1)
+    rows = [np.convolve(row, kernel, mode="valid").astype(np.float64) for row in white]
+    return np.stack(rows, axis=1)
 
 
 def tuning(options: Options) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -108,13 +109,19 @@ def lagged(counts: NDArray[np.float64], lags: int) -> NDArray[np.float64]:
     return np.concatenate([*(counts[lag : lag + steps] for lag in range(lags)), np.ones((steps, 1))], axis=1)
 
 
-@lru_cache(maxsize=8)
 def achievable_r2(options: Options) -> float:
     """Return the R2, averaged over both axes, of the best causal linear filter of the counts on unlimited data.
 
     Rates are linear in the velocity except where they would be negative, and the velocity is Gaussian, so the
     Wiener filter is close to the best of all decoders; a decoder that knows the Poisson noise may gain a little.
     """
+    return _oracle(options.model_dump_json())
+
+
+@lru_cache(maxsize=8)
+def _oracle(options_json: str) -> float:
+    """Return the oracle's score; keyed by text, so that it is worked out once per process."""
+    options = Options.model_validate_json(options_json)
     rng = np.random.default_rng([ORACLE_SEED, options.seed])
     fitted, tested = (generate(options, ORACLE_STEPS, rng) for _ in range(2))
     design, wanted = lagged(fitted[0], ORACLE_LAGS), fitted[1][ORACLE_LAGS - 1 :]
@@ -122,4 +129,5 @@ def achievable_r2(options: Options) -> float:
     weights = np.linalg.solve(design.T @ design + ridge, design.T @ wanted)
     truth = tested[1][ORACLE_LAGS - 1 :]
     error = ((truth - lagged(tested[0], ORACLE_LAGS) @ weights) ** 2).sum(axis=0)
-    return float(np.mean(1 - error / ((truth - truth.mean(axis=0)) ** 2).sum(axis=0)))
+    spread: NDArray[np.float64] = ((truth - truth.mean(axis=0)) ** 2).sum(axis=0)
+    return float((1 - error / spread).mean())

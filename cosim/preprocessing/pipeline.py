@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from cosim.datasets.types import Step
 from cosim.preprocessing import signals
@@ -73,7 +74,13 @@ def recorded_steps(operations: Sequence[Operation], rate_hz: float) -> tuple[Ste
 
 
 def pipeline_work(
-    operations: Sequence[Operation], *, channels: int, samples: int, rate_hz: float, widths: Widths, window: str = "kept"
+    operations: Sequence[Operation],
+    *,
+    channels: int,
+    samples: int,
+    rate_hz: float,
+    widths: Widths,
+    window: Literal["kept", "none"] = "kept",
 ) -> tuple[LayerWork, ...]:
     """Return the exact work of the pipeline on `samples` source samples of every channel.
 

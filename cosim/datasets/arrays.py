@@ -1,0 +1,164 @@
+"""Arrays of your own, from one NPZ file or a folder of NPY files: examples already cut, or one binned recording.
+
+``classification``: ``inputs`` (examples, channels, steps) and ``targets`` (examples,) of whole numbers from 0.
+``regression``: ``inputs`` (bins, channels) and ``targets`` (bins, outputs), consecutive in time; cut here.
+Optional arrays of one label per example (per bin): ``recording``, ``subject``, ``session``, ``run``, ``part``;
+and for classification ``starts``, the first step of each example within its recording.
+"""
+
+from __future__ import annotations
+
+from itertools import groupby
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field
+
+from cosim.datasets import files
+from cosim.datasets.assemble import Origin, Stretch, segmented
+from cosim.datasets.types import Card, Dataset
+from energy_models.errors import DataError, unknown_name
+
+NAME = "arrays"
+TASK = "either"
+GROUPS = ("recording", "subject", "session", "run", "part")
+
+CARD = Card(
+    title="Arrays of your own (NPZ or NPY)",
+    licence="that of the recording",
+    citation="whoever recorded the data",
+    homepage="",
+    caveats=("What was done before the arrays were saved is not in the counted pipeline.",),
+)
+
+
+class Options(BaseModel):
+    """Where the arrays are and what they mean.
+
+    Parameters
+    ----------
+    path : str
+        An NPZ file, or a folder with ``inputs.npy``, ``targets.npy`` and so on; relative to the data folder.
+    task : {'classification', 'regression'}
+    rate_hz : float
+        Steps or bins per second [Hz].
+    source_bits : int
+        Width of one stored sample or count [bits].
+    output_names : str
+        Names of classes or outputs, separated by commas.
+    segment_steps : int
+        Bins per example (regression).
+    unit : str
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    path: str
+    task: Literal["classification", "regression"]
+    rate_hz: float = Field(gt=0)
+    source_bits: int = Field(ge=1, le=32)
+    output_names: str
+    segment_steps: int = Field(default=100, ge=1)
+    unit: str = "as stored"
+
+
+def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
+    """Return all known arrays of an NPZ file or of a folder of NPY files.
+
+    Raises
+    ------
+    DataError
+        If nothing is there, an array cannot be read, or ``inputs`` or ``targets`` is missing.
+    """
+    known = ("inputs", "targets", "starts", *GROUPS)
+    if path.is_dir():
+        try:
+            found = {name: np.asarray(np.load(path / f"{name}.npy", allow_pickle=False))
+                     for name in known if (path / f"{name}.npy").is_file()}
+        except (ValueError, OSError, EOFError) as error:
+            raise DataError(f"an array cannot be read ({error})", where=str(path),
+                            remedy="Save it again with numpy.save; arrays of Python objects are refused.") from error
+        present = sorted(one.stem for one in path.glob("*.npy"))
+    elif path.is_file():
+        present = files.names_in_npz(path)
+        found = files.read_npz(path, [name for name in known if name in present])
+    else:
+        raise files.missing(NAME, path, fetch="Save your arrays there with numpy.savez.")
+    for name in ("inputs", "targets"):
+        if name not in found:
+            raise DataError(f"there is no array {name!r}", where=str(path),
+                            remedy=unknown_name("arrays", name, present))
+    return found
+
+
+def load(options: Options, data_dir: Path | None) -> Dataset:
+    """Return the arrays as a dataset.
+
+    Raises
+    ------
+    DataError
+        If arrays are missing, do not go together, or hold flat channels or values that are not finite.
+    """
+    path = Path(options.path)
+    if not path.is_absolute():
+        path = files.root(data_dir, corpus=NAME, expected=options.path) / path
+    found = read_arrays(path)
+    count = len(found["inputs"])
+    for name, array in found.items():
+        if len(array) != count:
+            raise DataError(f"array {name!r} has {len(array)} entries, inputs have {count}", where=str(path),
+                            remedy="Every array needs one entry per example (or per bin).")
+    labels = {name: np.asarray(found[name], dtype=np.str_) for name in GROUPS if name in found}
+    names = tuple(part.strip() for part in options.output_names.split(","))
+    origin = Origin(NAME, CARD, names, options.unit, options.source_bits)
+    if options.task == "regression":
+        return _regression(options, origin, found, labels, path)
+    return _classification(options, origin, found, labels, path)
+
+
+def _regression(
+    options: Options, origin: Origin, found: dict[str, NDArray[Any]], labels: dict[str, NDArray[np.str_]], path: Path
+) -> Dataset:
+    """Return segments of every run of bins with the same labels."""
+    inputs, targets = np.asarray(found["inputs"], np.float64), np.asarray(found["targets"], np.float64)
+    if inputs.ndim != 2 or targets.ndim != 2 or targets.shape[1] != len(origin.output_names):
+        raise DataError(f"inputs {inputs.shape} and targets {targets.shape} are not (bins, channels) and "
+                        f"(bins, {len(origin.output_names)})", where=str(path), remedy="See the option output_names.")
+    per_bin = list(zip(*(labels[name].tolist() for name in labels), strict=True)) if labels else [()] * len(inputs)
+    stretches: list[Stretch] = []
+    for number, (key, members) in enumerate(groupby(range(len(inputs)), key=lambda index: per_bin[index])):
+        indices = list(members)
+        groups = {name: str(value) for name, value in zip(labels, key, strict=True) if name != "recording"}
+        part = slice(indices[0], indices[-1] + 1)
+        stretches.append(Stretch(f"stretch{number + 1}", inputs[part], targets[part], groups))
+    return segmented(origin, stretches, (), bin_s=1 / options.rate_hz, segment_steps=options.segment_steps)
+
+
+def _classification(
+    options: Options, origin: Origin, found: dict[str, NDArray[Any]], labels: dict[str, NDArray[np.str_]], path: Path
+) -> Dataset:
+    """Return the examples as they are; without recordings and starts each is a recording of its own."""
+    inputs = np.asarray(found["inputs"], np.float32)
+    targets = np.asarray(found["targets"])
+    if inputs.ndim != 3 or targets.ndim != 1:
+        raise DataError(f"inputs {inputs.shape} and targets {targets.shape} are not (examples, channels, steps) and "
+                        "(examples,)", where=str(path), remedy="For a binned recording set task = 'regression'.")
+    if targets.dtype.kind not in "iu" or targets.min() < 0 or targets.max() >= len(origin.output_names):
+        raise DataError(f"targets are not whole numbers from 0 to {len(origin.output_names) - 1}", where=str(path),
+                        remedy="Number the classes in the order of output_names.")
+    channels = tuple(f"channel {index}" for index in range(inputs.shape[1]))
+    flat_view = inputs.transpose(1, 0, 2).reshape(inputs.shape[1], -1).astype(np.float64)
+    files.check_channels(flat_view, channels, where=str(path))
+    if ("starts" in found) != ("recording" in found):
+        raise DataError("starts and recording are needed together, or neither", where=str(path),
+                        remedy="They say which examples overlap in time; leave both out for separate trials.")
+    alone = np.asarray([f"example{index}" for index in range(len(inputs))], dtype=np.str_)
+    starts = np.asarray(found.get("starts", np.zeros(len(inputs))), dtype=np.int64)
+    return Dataset(
+        name=NAME, card=CARD, task="classification", inputs=inputs, targets=targets.astype(np.int64),
+        output_names=origin.output_names, groups={"recording": alone, **labels}, starts=starts,
+        step_rate_hz=options.rate_hz, source_rate_hz=options.rate_hz, source_bits=options.source_bits, pipeline=(),
+        unit=options.unit,
+    )  # fmt: skip

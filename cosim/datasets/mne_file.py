@@ -1,0 +1,117 @@
+"""Any recordings MNE-Python can read, with cues from annotations, a stimulus channel or an event file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+
+from cosim.datasets import files
+from cosim.datasets.assemble import Origin, Recording, epoched
+from cosim.datasets.mne_io import Continuous, read_continuous, read_event_file
+from cosim.datasets.types import Card, Dataset
+from cosim.preprocessing import eeg_operations
+from energy_models.errors import DataError, unknown_name
+
+NAME = "mne_file"
+TASK = "classification"
+
+CARD = Card(
+    title="A recording of your own (any format MNE-Python reads)",
+    licence="that of the recording",
+    citation="Gramfort et al. 2013, MEG and EEG data analysis with MNE-Python, Front. Neurosci. 7, "
+             "doi 10.3389/fnins.2013.00267; and whoever recorded the file",
+    homepage="https://mne.tools",
+    caveats=("What a score may claim depends on how the recording was made; this loader cannot know.",),
+)
+
+
+class Options(BaseModel):
+    """Files, cues and cutting.
+
+    Parameters
+    ----------
+    files : str
+        One or more paths, relative to the data folder or absolute, separated by commas; each file is one run.
+    classes : str
+        Annotation texts or event codes that are the classes, separated by commas, in the order of the outputs.
+    events : {'annotations', 'stimulus', 'file'}
+        Where cues come from; ``file``: an MNE event file beside each recording, ``<stem>-eve.fif``.
+    start_s, stop_s : float
+        Window after the cue [s].
+    source_bits : int
+        Width of the converter that made the recording [bits].
+    reference, direction, low_hz, high_hz, order, resample_hz
+        Preprocessing; edges left out are not filtered.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    files: str
+    classes: str
+    events: Literal["annotations", "stimulus", "file"] = "annotations"
+    start_s: float
+    stop_s: float
+    source_bits: int = Field(ge=1, le=32)
+    reference: Literal["average", "none"] = "none"
+    direction: Literal["causal", "acausal"] = "causal"
+    low_hz: float | None = Field(default=None, gt=0)
+    high_hz: float | None = Field(default=None, gt=0)
+    order: int = Field(default=4, ge=1, le=8)
+    resample_hz: float | None = Field(default=None, gt=0)
+
+
+def _found(path: Path, read: Continuous, source: str) -> list[tuple[int, str]]:
+    """Return (sample, text) of every event, wherever they are kept."""
+    if source == "annotations":
+        return list(read.annotations)
+    if source == "stimulus":
+        return [(sample, str(code)) for sample, code in read.stimulus]
+    stem = path.name.removesuffix(path.suffix).removesuffix("_raw").removesuffix("-raw")
+    events = read_event_file(path.with_name(f"{stem}-eve.fif"))
+    return [(sample - read.first_sample, str(code)) for sample, code in events]
+
+
+def _recording(path: Path, options: Options, classes: list[str]) -> Recording:
+    """Return one file with the cues of the wanted classes."""
+    read = read_continuous(path)
+    found = _found(path, read, options.events)
+    cues = [(sample, classes.index(text)) for sample, text in found if text in classes]
+    if not cues:
+        present = sorted({text for _, text in found})
+        raise DataError(f"no event is called {' or '.join(classes)}", where=str(path),
+                        remedy=unknown_name(f"events by {options.events}", classes[0], present))
+    return Recording(
+        path.stem, read.samples, read.rate_hz, read.channels, np.asarray([c for c, _ in cues], dtype=np.int64),
+        np.asarray([label for _, label in cues], dtype=np.int64), {"run": path.stem},
+    )  # fmt: skip
+
+
+def load(options: Options, data_dir: Path | None) -> Dataset:
+    """Return windows after the cues of all files, in microvolts, shape (trials, channels, steps).
+
+    Raises
+    ------
+    DataError
+        If a file is missing, truncated or damaged, rates or channels differ, or an event does not occur.
+    """
+    classes = [part.strip() for part in options.classes.split(",")]
+    if len(set(classes)) < 2:
+        raise DataError(f"classes = {options.classes!r} names fewer than two events", where=f"options of {NAME!r}",
+                        remedy="Write classes = \"T1,T2\".")
+    paths = [Path(part.strip()) for part in options.files.split(",")]
+    if not all(path.is_absolute() for path in paths):
+        folder = files.root(data_dir, corpus=NAME, expected=options.files)
+        paths = [folder / path for path in paths]
+    if len({path.stem for path in paths}) < len(paths):
+        raise DataError("two files have the same name, so their trials could not be told apart",
+                        where=f"options of {NAME!r}", remedy="List each file once, and rename one of two namesakes.")
+    recordings = [_recording(path, options, classes) for path in paths]
+    origin = Origin(NAME, CARD, tuple(classes), "µV", options.source_bits)
+    operations = eeg_operations(
+        reference=options.reference, low_hz=options.low_hz, high_hz=options.high_hz, order=options.order,
+        direction=options.direction, resample_hz=options.resample_hz,
+    )  # fmt: skip
+    return epoched(origin, recordings, operations, start_s=options.start_s, stop_s=options.stop_s)

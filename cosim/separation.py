@@ -1,0 +1,153 @@
+"""What keeps the parts of a split apart: order in time, gaps, units that stay together, and the final check."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cosim.datasets.types import Dataset, Fold
+from energy_models.errors import SplitError, unknown_name
+
+Indices = NDArray[np.int64]
+
+
+def group_labels(dataset: Dataset, name: str) -> NDArray[np.str_]:
+    """Return the labels of one group; a group that does not exist is a `SplitError` with near names."""
+    if name not in dataset.groups:
+        raise SplitError(f"dataset {dataset.name!r} has no group {name!r}", where="split",
+                         remedy=unknown_name("groups", name, dataset.groups))
+    return dataset.groups[name]
+
+
+def unit_labels(dataset: Dataset, together: str) -> NDArray[np.int64]:
+    """Return the number of the unit each example belongs to: a group's members, or itself alone."""
+    if not together:
+        return np.arange(len(dataset.starts), dtype=np.int64)
+    return np.unique(group_labels(dataset, together), return_inverse=True)[1].astype(np.int64)
+
+
+def in_time(dataset: Dataset, recording: str) -> Indices:
+    """Return the examples of one recording in order of time."""
+    mine = np.flatnonzero(dataset.groups["recording"] == recording)
+    return mine[np.argsort(dataset.starts[mine], kind="stable")]
+
+
+def join(parts: Iterable[Indices]) -> Indices:
+    """Return sorted indices of all parts."""
+    return np.sort(np.concatenate(list(parts)))
+
+
+def block(ordered: Indices, start: float, stop: float) -> Indices:
+    """Return the examples between two fractions of an ordered list."""
+    count = len(ordered)
+    return ordered[round(max(start, 0.0) * count) : round(stop * count)]
+
+
+def keep_away(dataset: Dataset, candidates: Indices, others: Indices, gap_steps: int) -> Indices:
+    """Return the candidates with at least `gap_steps` between them and every example of `others`."""
+    steps = dataset.inputs.shape[2]
+    recordings = dataset.groups["recording"]
+    kept = np.ones(len(candidates), dtype=np.bool_)
+    for name in np.unique(recordings[others]):
+        theirs = np.sort(dataset.starts[others[recordings[others] == name]])
+        mine = np.flatnonzero(recordings[candidates] == name)
+        starts = dataset.starts[candidates[mine]]
+        after = np.searchsorted(theirs, starts)
+        before_gap = starts - theirs[np.maximum(after - 1, 0)] - steps
+        after_gap = theirs[np.minimum(after, len(theirs) - 1)] - starts - steps
+        kept[mine] = ((after == 0) | (before_gap >= gap_steps)) & ((after == len(theirs)) | (after_gap >= gap_steps))
+    return candidates[kept]
+
+
+def refuse_touching(dataset: Dataset, units: Indices, *, where: str) -> None:
+    """Raise a `SplitError` that names the first two examples of different units which overlap or touch."""
+    steps = dataset.inputs.shape[2]
+    for name in np.unique(dataset.groups["recording"]):
+        ordered = in_time(dataset, name)
+        for first, second in pairwise(ordered.tolist()):
+            between = int(dataset.starts[second] - dataset.starts[first]) - steps
+            if between < 1 and units[first] != units[second]:
+                said = f"share {-between} steps" if between < 0 else "touch"
+                raise SplitError(
+                    f"examples {first} and {second} of recording {name} {said}, so shuffling them would leak "
+                    "training samples into the test part", where=where,
+                    remedy="Use leave_one_group_out or blocked_in_time, or keep_together a group that holds both.")
+
+
+def deal(dataset: Dataset, indices: Indices, units: Indices, hands: int, *, seed: int) -> NDArray[np.int64]:
+    """Return a hand for each example: units are shuffled within their class and dealt in turn."""
+    rng = np.random.default_rng(seed)
+    targets = dataset.targets
+    chosen, first = np.unique(units[indices], return_index=True)
+    labels = targets[indices[first]]
+    hand = np.empty(len(chosen), dtype=np.int64)
+    offset = 0
+    for label in np.unique(labels):
+        members = rng.permutation(np.flatnonzero(labels == label))
+        hand[members] = (np.arange(len(members)) + offset) % hands
+        offset += len(members)
+    return hand[np.searchsorted(chosen, units[indices])]
+
+
+def stratified_part(
+    dataset: Dataset, indices: Indices, fraction: float, *, seed: int, together: str = ""
+) -> Indices:
+    """Return about `fraction` of the examples, stratified by class, at least one unit of each class.
+
+    Raises
+    ------
+    SplitError
+        If the task is a regression, examples touch in time, or a class has a single unit.
+    """
+    if dataset.task != "classification":
+        raise SplitError("a fraction of a regression's examples cannot be drawn at random", where="validation",
+                         remedy="Use validation = \"group\", or blocked_in_time.")
+    units = unit_labels(dataset, together)
+    refuse_touching(dataset, units, where="validation")
+    rng = np.random.default_rng(seed)
+    chosen, first = np.unique(units[indices], return_index=True)
+    labels = dataset.targets[indices[first]]
+    drawn: list[Indices] = []
+    for label in np.unique(labels):
+        members = rng.permutation(chosen[labels == label])
+        if len(members) < 2:
+            raise SplitError(f"class {dataset.output_names[int(label)]} has one unit left to train and validate on",
+                             where="validation", remedy="Use fewer folds or more recordings.")
+        drawn.append(members[: max(1, round(fraction * len(members)))])
+    return indices[np.isin(units[indices], np.concatenate(drawn))]
+
+
+def checked(dataset: Dataset, folds: list[Fold], *, gap_steps: int) -> tuple[Fold, ...]:
+    """Return the folds after checking each: no empty part, no missing class, no two parts that touch.
+
+    Raises
+    ------
+    SplitError
+        Naming the fold and, where parts touch, two examples.
+    """
+    for fold in folds:
+        parts = {"train": fold.train, "validation": fold.validation, "test": fold.test}
+        for name, indices in parts.items():
+            if not len(indices):
+                raise SplitError(f"the {name} part is empty", where=fold.name,
+                                 remedy="Use smaller fractions or gaps, or more recordings.")
+        if dataset.task == "classification":
+            absent = np.setdiff1d(np.arange(len(dataset.output_names)), dataset.targets[fold.train])
+            if absent.size:
+                named = ", ".join(dataset.output_names[index] for index in absent.tolist())
+                raise SplitError(f"the train part has no example of class {named}", where=fold.name,
+                                 remedy="Use another split, or fewer folds.")
+        for one, other in (("train", "validation"), ("train", "test"), ("validation", "test")):
+            close = np.setdiff1d(parts[one], keep_away(dataset, parts[one], parts[other], gap_steps))
+            if close.size:
+                guilty = int(close[0])
+                same = parts[other][dataset.groups["recording"][parts[other]] == dataset.groups["recording"][guilty]]
+                near = int(same[np.argmin(np.abs(dataset.starts[same] - dataset.starts[guilty]))])
+                raise SplitError(
+                    f"example {guilty} ({one}) and example {near} ({other}) of recording "
+                    f"{dataset.groups['recording'][guilty]} are closer than {gap_steps} steps", where=fold.name,
+                    remedy="Leave out whole recordings, runs or sessions, or use blocked_in_time with a gap.")
+    return tuple(folds)
