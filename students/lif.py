@@ -59,7 +59,7 @@ class _Fire(torch.autograd.Function):
     """The recurrence over all steps at once, and its backpropagation through time in closed form."""
 
     @staticmethod
-    def forward(
+    def forward(  # noqa: PLR0917  autograd hands them over by position
         context: Any, current: Tensor, state: Tensor, beta: Tensor, threshold: Tensor, how: tuple[float, Reset]
     ) -> tuple[Tensor, Tensor]:
         """Return spikes, shape of `current` (steps, batch, channels), and the membrane after the last step."""

@@ -1,0 +1,98 @@
+"""Where clipping thresholds start: the least-squares optimum for the signals and weights of a trained float student."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor, nn
+
+from energy_models.errors import StudentError
+
+CANDIDATES = 64
+"""Clipping thresholds tried, evenly spaced up to the largest magnitude."""
+
+SAMPLES = 65_536
+"""Values kept of a signal; the optimum of a sum over so many does not move with more."""
+
+
+def least_squares_threshold(values: Tensor, levels: int) -> Tensor:
+    """Return, per row, the clipping threshold t that minimises ``sum (x - q(x))^2``, shape (rows,).
+
+    ``q(x) = s * clip(round(x / s), -levels, levels)`` with ``s = t / levels``; for values that are never negative this
+    is also the unsigned grid. A row of zeros is exact on any grid and gets a threshold of one.
+
+    Parameters
+    ----------
+    values : Tensor, shape (rows, samples)
+    levels : int
+        Largest integer of the grid.
+    """
+    largest = values.abs().amax(dim=1)
+    largest = torch.where(largest > 0, largest, torch.ones_like(largest))
+    best, least = largest.clone(), torch.full_like(largest, torch.inf)
+    for step in range(CANDIDATES, 0, -1):
+        threshold = largest * (step / CANDIDATES)
+        scale = (threshold / levels).unsqueeze(1)
+        error = (values - (values / scale).round().clamp(-levels, levels) * scale).square().sum(dim=1)
+        best, least = torch.where(error < least, threshold, best), torch.minimum(error, least)
+    return best
+
+
+def signal_samples(model: nn.Module, names: Iterable[str], calibration: Tensor) -> dict[str, Tensor]:
+    """Return what modules of a float model put out on a calibration set, by name, as rows of shape (1, samples).
+
+    The model runs in its deployed form and is not changed. Long signals are thinned evenly.
+
+    Parameters
+    ----------
+    model : nn.Module
+    names : iterable of str
+        Paths of the modules to listen to.
+    calibration : Tensor, shape (examples, channels, steps)
+
+    Raises
+    ------
+    StudentError
+        A calibration set that is empty, or not finite.
+    """
+    if calibration.numel() == 0 or not bool(torch.isfinite(calibration).all()):
+        raise StudentError(
+            "the calibration set is empty or holds numbers that are not finite", where="quantised_from_float",
+            remedy="Hand over some of the training examples",
+        )
+    listened = copy.deepcopy(model).eval()
+    samples: dict[str, Tensor] = {}
+
+    def listen(name: str) -> None:
+        def keep(_module: nn.Module, _inputs: object, output: Tensor) -> None:
+            flat = output.detach().flatten()
+            samples[name] = flat[:: max(1, flat.numel() // SAMPLES)].unsqueeze(0)
+
+        listened.get_submodule(name).register_forward_hook(keep)
+
+    for name in names:
+        listen(name)
+    with torch.no_grad():
+        listened(calibration)
+    return samples
+
+
+def load_float_weights(model: nn.Module, float_model: nn.Module, unset: str) -> None:
+    """Copy a float student's weights into its quantised twin, leaving out only names that end in `unset`.
+
+    Raises
+    ------
+    StudentError
+        The two are not the same network.
+    """
+    source, target = float_model.state_dict(), model.state_dict()
+    wanted = {name: value.shape for name, value in target.items() if not name.endswith(unset)}
+    offered = {name: value.shape for name, value in source.items()}
+    if foreign := [name for name in sorted(wanted | offered) if wanted.get(name) != offered.get(name)]:
+        raise StudentError(
+            f"the float student is another network: {', '.join(foreign)} differ or have no counterpart",
+            where="quantised_from_float", remedy="Build both from specs that differ in precision only",
+        )
+    model.load_state_dict(target | source)
