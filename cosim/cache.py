@@ -19,7 +19,7 @@ from typing import TypeAlias, cast
 
 from energy_models.errors import CosimError
 
-Json: TypeAlias = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
+Json: TypeAlias = bool | int | float | str | list["Json"] | dict[str, "Json"] | None
 
 PARTIAL = ".partial"
 CHECKPOINTS = ".checkpoints"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import shlex
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -17,6 +17,9 @@ from cosim.cli_catalogue import add_catalogue_commands
 from cosim.cli_output import Form, JsonOption, form_of, print_json, say
 from cosim.cli_results import add_result_commands
 from energy_models.errors import CosimError
+
+if TYPE_CHECKING:
+    from cosim.study import Study
 
 EXIT_FAILURE, EXIT_MISTAKE, EXIT_INTERRUPTED = 1, 2, 130
 
@@ -38,6 +41,7 @@ Out = Annotated[Path | None, typer.Option(help="Folder of this run; default: run
 @app.command()
 def run(
     study: Annotated[str, typer.Argument(help="A shipped study by name, or the path of a study file.")],
+    *,
     data_dir: DataDir = None,
     out: Out = None,
     workers: Workers = 2,
@@ -48,7 +52,8 @@ def run(
     from cosim.study_check import read_study
 
     checked = read_study(study, settings)
-    _run(checked, out or Path("runs") / checked.study.name, data_dir, workers, _command(), form_of(as_json))
+    root = out or Path("runs") / checked.study.name
+    _run(checked, root, data_dir=data_dir, workers=workers, command=_command(), form=form_of(as_json))
 
 
 @app.command()
@@ -63,16 +68,17 @@ def resume(
     from cosim.study_check import check_study
 
     document, remembered, command = load_plan(folder)
-    _run(check_study(document, where=str(folder)), folder, data_dir or remembered, workers, command, form_of(as_json))
+    checked = check_study(document, where=str(folder))
+    _run(checked, folder, data_dir=data_dir or remembered, workers=workers, command=command, form=form_of(as_json))
 
 
-def _run(study: object, out: Path, data_dir: Path | None, workers: int, command: str, form: Form) -> None:
+def _run(study: Study, root: Path, *, data_dir: Path | None, workers: int, command: str, form: Form) -> None:
     from cosim.cli_run import run_with_bars
 
     try:
-        outcome, page = run_with_bars(study, out=out, data_dir=data_dir, workers=workers, command=command)  # type: ignore[arg-type]
+        outcome, page = run_with_bars(study, root=root, data_dir=data_dir, workers=workers, command=command)
     except KeyboardInterrupt:
-        say(f"Stopped. What was finished is kept. Go on with: cosim resume {shlex.quote(str(out))}")
+        say(f"Stopped. What was finished is kept. Go on with: cosim resume {shlex.quote(str(root))}")
         raise SystemExit(EXIT_INTERRUPTED) from None
     for message in outcome.failures:
         say(f"A point failed. {message}")

@@ -89,11 +89,9 @@ def datasets(
         return
     if name is None:
         found = [describe(each) for each in dataset_names()]
-        rows = [
-            {"dataset": d.name, "task": d.task, "title": d.card.title, "licence": d.card.licence, "download": d.download}
-            for d in found
-        ]
-        print_rows(rows, form_of(as_json))
+        columns = ("dataset", "task", "title", "licence", "download")
+        values = [(d.name, d.task, d.card.title, d.card.licence, d.download) for d in found]
+        print_rows([dict(zip(columns, row, strict=True)) for row in values], form_of(as_json))
         return
     one = describe(name)
     facts = {

@@ -9,7 +9,6 @@ from typing import Annotated, Any, Literal, cast
 
 import typer
 
-
 Form = Literal["table", "json"]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON text instead of a table.")]
 

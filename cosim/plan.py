@@ -28,7 +28,8 @@ class Configuration:
     @property
     def decoder(self) -> str:
         """The name people read: label, options that are searched over, variant."""
-        searched = [f"{k}={self.options[k]}" for k, v in self.plan.options.items() if isinstance(v, tuple) and len(v) > 1]
+        lists = {key: value for key, value in self.plan.options.items() if isinstance(value, tuple)}
+        searched = [f"{key}={self.options[key]}" for key, values in lists.items() if len(values) > 1]
         return " ".join([self.plan.label, *searched, self.shown_variant])
 
     @property

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import cast
 
-from cosim.cache import Json, disk_errors, read_json, remove_partial, to_json, write_atomically
+from cosim.cache import disk_errors, read_json, remove_partial, to_json, write_atomically
 from cosim.study import Document, Study
 from energy_models.errors import CosimError, StudyError
 
@@ -70,7 +70,3 @@ def load_plan(root: Path) -> tuple[Document, Path | None, str]:
     folder = plan.get("data_dir")
     return cast(Document, plan["study"]), Path(folder) if isinstance(folder, str) else None, str(plan["command"])
 
-
-def save_failures(root: Path, failures: list[dict[str, Json]]) -> None:
-    """Keep which points failed and why."""
-    write_atomically(root / FAILURES, to_json({"failures": failures}))

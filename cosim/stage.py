@@ -13,6 +13,9 @@ StageKind = Literal[
     "data", "fold", "teacher", "plain", "gate", "float", "variant", "result", "baseline", "teacher_result"
 ]
 
+# Files of a stage's folder.
+TARGETS, RESULT, WORKLOAD, GATE = "targets.safetensors", "result.json", "workload.json", "gate.json"
+
 # Raised by one when a kind's computation changes, so that no stored result of the old one is taken for the new.
 SCHEMAS: Mapping[StageKind, int] = {
     "data": 1,

@@ -4,34 +4,34 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
 import torch
+from energy_models.workload_io import workload_digest, write_workload
 from safetensors import SafetensorError
+from students.observe import observe
 from torch import Tensor, nn
 
 from cosim.baselines import run_baseline
 from cosim.cache import Json, checkpoint_path, new_stage, read_json, to_json
 from cosim.fold_data import FoldData, Inputs, load_fold, outputs_of, primary_score, stretches
 from cosim.metrics import primary_metric, score
-from cosim.stage import Stage, StageKind
+from cosim.stage import GATE, RESULT, TARGETS, WORKLOAD, Stage, StageKind
 from cosim.teachers import TeacherSpec, TeacherTargets, fit_teacher, gate, read_targets, write_targets
 from cosim.versions import versions
 from energy_models.errors import CosimError, StudentError
 from energy_models.workload import Workload
-from energy_models.workload_io import workload_digest, write_workload
 from students.build import build, mode
 from students.fit import fit, predict
-from students.observe import observe
 from students.quantize import quantised_from_float
 from students.spec import StudentSpec
 from students.store import load_extra, load_student, save_student
 
 FLOAT_BITS = 32
 CALIBRATION_EXAMPLES = 256  # brevitas needs a sample of the signals, not all of them
-TARGETS, RESULT, WORKLOAD, GATE = "targets.safetensors", "result.json", "workload.json", "gate.json"
 
 
 def perform(root: Path, stage: Stage) -> None:
@@ -74,16 +74,25 @@ def _teacher(root: Path, stage: Stage, folder: Path) -> None:
     shutil.rmtree(kept, ignore_errors=True)
 
 
-def _train(
-    root: Path, stage: Stage, folder: Path, model: nn.Module, spec: StudentSpec, teacher: Tensor | None, source: str
-) -> None:
+@dataclass(frozen=True, slots=True)
+class _Lesson:
+    """A student to fit, and whose outputs it learns from beside the labels."""
+
+    model: nn.Module
+    spec: StudentSpec
+    teacher: Tensor | None = None
+    source: str = ""
+
+
+def _train(root: Path, stage: Stage, folder: Path, lesson: _Lesson) -> None:
     """Fit a student, store it, and note where its targets came from and what it scores on validation."""
     data = _data(root, stage)
+    model, spec = lesson.model, lesson.spec
     kept = checkpoint_path(root, stage.kind, stage.digest)
-    course = fit(model, data.part("train", teacher), data.part("validation"), spec, checkpoint=kept)
+    course = fit(model, data.part("train", lesson.teacher), data.part("validation"), spec, checkpoint=kept)
     validation = primary_score(data, "validation", outputs_of(model, data, "validation"))
     extra = {
-        "distilled_from": source,
+        "distilled_from": lesson.source,
         "validation_score": repr(validation),
         "epochs": str(len(course.train_losses)),
         "best_epoch": str(course.best_epoch),
@@ -99,7 +108,7 @@ def _spec(stage: Stage) -> StudentSpec:
 
 def _plain(root: Path, stage: Stage, folder: Path) -> None:
     spec = _spec(stage)
-    _train(root, stage, folder, build(spec), spec, None, "")
+    _train(root, stage, folder, _Lesson(build(spec), spec))
 
 
 def _gate(root: Path, stage: Stage, folder: Path) -> None:
@@ -141,7 +150,7 @@ def _float(root: Path, stage: Stage, folder: Path) -> None:
     """Distil from the teacher if it passed; otherwise the plain student is the float student."""
     if _passed(root, stage):
         spec = _spec(stage)
-        _train(root, stage, folder, build(spec), spec, _targets(root, stage).train, "ensemble")
+        _train(root, stage, folder, _Lesson(build(spec), spec, _targets(root, stage).train, "ensemble"))
     else:
         model, spec = load_student(stage.parents["plain"].folder(root))
         save_student(folder, model, spec, load_extra(stage.parents["plain"].folder(root)))
@@ -159,7 +168,7 @@ def _variant(root: Path, stage: Stage, folder: Path) -> None:
         source = "ensemble" if passed else "float student"
         teacher = _targets(root, stage).train if passed else predict(floating, train)
     model = quantised_from_float(spec, floating, train[_spread(len(train), CALIBRATION_EXAMPLES)])
-    _train(root, stage, folder, model, spec, teacher, source)
+    _train(root, stage, folder, _Lesson(model, spec, teacher, source))
 
 
 def _spread(available: int, wanted: int) -> list[int]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
+from energy_models.workload_io import read_workload, write_workload
 
 from cosim.cache import Json, new_stage, read_json, to_json
 from cosim.datasets.types import Card, Dataset, Fold, Step
@@ -16,7 +17,6 @@ from cosim.plan import FoldStage
 from cosim.stage import Stage, make_stage
 from cosim.study import DatasetPlan, Study
 from energy_models.workload import Workload
-from energy_models.workload_io import read_workload, write_workload
 
 ARRAYS = ("inputs", "targets", "starts")
 PARTS = ("train", "validation", "test")
@@ -24,8 +24,9 @@ PARTS = ("train", "validation", "test")
 
 def keep_dataset(root: Path, dataset: Dataset, plan: DatasetPlan) -> Stage:
     """Return the stage of the dataset, written unless it is there."""
-    rest = hashlib.blake2b(repr((dataset.pipeline_work, dataset.output_names, _facts(dataset))).encode(), digest_size=16)
-    config: dict[str, Json] = {"name": plan.name, "digest": dataset.digest, "facts": rest.hexdigest()}
+    beside = repr((dataset.pipeline_work, dataset.output_names, _facts(dataset)))
+    facts = hashlib.blake2b(beside.encode(), digest_size=16).hexdigest()
+    config: dict[str, Json] = {"name": plan.name, "digest": dataset.digest, "facts": facts}
     stage = make_stage("data", config)
     if not stage.finished(root):
         with new_stage(root, stage.kind, stage.digest) as folder:
@@ -71,7 +72,7 @@ def read_dataset(folder: Path) -> Dataset:
     pipeline = facts.pop("pipeline")
     facts["output_names"], facts["notes"] = tuple(facts["output_names"]), tuple(facts["notes"])
     return Dataset(
-        card=Card(**{**card, "caveats": tuple(card["caveats"])}),
+        card=Card(**(card | {"caveats": tuple(card["caveats"])})),
         pipeline=tuple(Step(**step) for step in pipeline),
         pipeline_work=read_workload(folder / "pipeline.json").layers,
         groups={path.name.split(".")[1]: np.load(path) for path in sorted(folder.glob("group.*.npy"))},

@@ -255,9 +255,8 @@ def _put(target: Any, keys: list[str], value: object, setting: str) -> None:
 def _item(target: Any, key: str, setting: str) -> Any:
     if isinstance(target, list) and key.isdigit() and int(key) < len(cast(list[Any], target)):
         return cast(list[Any], target)[int(key)]
-    raise StudyError(
-        f"'{key}' leads nowhere in '{setting}'", where="--set", remedy="Entries of a list are numbered from 0: students.0.label."
-    )
+    remedy = "Entries of a list are numbered from 0: students.0.label."
+    raise StudyError(f"'{key}' leads nowhere in '{setting}'", where="--set", remedy=remedy)
 
 
 def structural_problems(document: Mapping[str, object]) -> tuple[Study | None, list[str]]:

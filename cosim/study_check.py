@@ -8,8 +8,8 @@ from typing import cast
 
 from pydantic import BaseModel, ValidationError
 
-from cosim.baselines import baseline_names
-from cosim.datasets.registry import dataset_names, dataset_options
+from cosim.baselines.registry import baseline_names, baseline_options
+from cosim.datasets.registry import dataset_names, options_model
 from cosim.plan import option_choices
 from cosim.study import Document, Study, override, problem_line, read_document, structural_problems
 from energy_models.catalogue import load_profile, load_site, profile_names, site_names
@@ -44,9 +44,8 @@ def check_study(document: Document, *, where: str) -> Study:
     if study is None or problems:
         unique = list(dict.fromkeys(problems))
         count = "1 problem" if len(unique) == 1 else f"{len(unique)} problems"
-        raise StudyError(
-            f"{count}:\n  " + "\n  ".join(unique), where=where, remedy="\nMend them and run again; nothing was computed."
-        )
+        listed = f"{count}:\n  " + "\n  ".join(unique) + "\n"
+        raise StudyError(listed, where=where, remedy="Nothing was computed; mend the study file.")
     return study
 
 
@@ -87,7 +86,7 @@ def _missing(
     asked: Iterable[tuple[str, object]],
     load: Callable[[str], object] | None = None,
 ) -> list[str]:
-    """Return a line for each name asked that does not exist; `load` also accepts files and says what is wrong in them."""
+    """Return a line for each name that does not exist; `load` accepts files too, and says what is wrong in them."""
     available = tuple(names())
     lines: list[str] = []
     for path, name in asked:
@@ -109,12 +108,14 @@ def _problem_of(path: str, attempt: Callable[[], object]) -> list[str]:
 
 
 def _option_problems(study: Study) -> list[str]:
-    lines = _options(dataset_options(study.dataset.name), study.dataset.options, "dataset.options")
+    lines = _options(options_model(study.dataset.name), study.dataset.options, "dataset.options")
     for i, student in enumerate(study.students):
         for options in option_choices(student):
             lines += _options(load_family(student.family).Options, options, f"students.{i}.options")
     for i, member in enumerate(study.teacher.members if study.teacher else ()):
         lines += _options(load_family(member.family).Options, member.options, f"teacher.members.{i}.options")
+    for i, baseline in enumerate(study.baselines):
+        lines += _options(baseline_options(baseline.name), baseline.options, f"baselines.{i}.options")
     return lines
 
 

@@ -7,19 +7,22 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 from optuna.trial import Trial
 
-from cosim.cache import Json
+from cosim.cache import Json, read_json
 from cosim.datasets.registry import load
 from cosim.datasets.types import Dataset
 from cosim.plan import Configuration, FoldStage, Point, reference_points, student_points
 from cosim.pool import StagePool
-from cosim.run_folder import locked, save_failures, save_plan
+from cosim.prices import searched_power_w, write_prices
+from cosim.run_folder import locked, save_plan
 from cosim.search import Search, search_size
+from cosim.stage import RESULT
 from cosim.stored_data import keep_dataset, keep_folds
 from cosim.study import Study
-from cosim.tables import objective_values, save_points, write_tables
+from cosim.tables import save_failures, write_tables
 from cosim.worker import run_stage, start_worker
 from students.spec import Shape
 
@@ -48,15 +51,15 @@ Watch = Callable[[Status], None]
 
 
 def run_study(
-    study: Study, *, out: Path, data_dir: Path | None, workers: int, command: str, watch: Watch
+    study: Study, *, root: Path, data_dir: Path | None, workers: int, command: str, watch: Watch
 ) -> Outcome:
     """Run every point of a study that is not finished, and write its tables.
 
     Parameters
     ----------
     study : Study
-    out : Path
-        Folder of runs; this one is ``out/<study name>``.
+    root : Path
+        Folder of this run; created where absent.
     data_dir : Path or None
         Where recordings are; None: the environment variable ``COSIM_DATA``.
     workers : int
@@ -73,18 +76,18 @@ def run_study(
     KeyboardInterrupt
         After Ctrl-C, the processes having been ended.
     """
-    root = out / study.study.name
     with locked(root):
         dataset = load(study.dataset.name, data_dir=data_dir, options=study.dataset.options)
         save_plan(root, study, data_dir, command)
         folds = keep_folds(root, keep_dataset(root, dataset, study.dataset), dataset, study)
         with StagePool(root, workers, run_stage, start_worker) as pool:
-            runner = _Runner(study, dataset, folds, root, pool, watch)
-            runner.run()
+            search = Search(study, dataset.digest, root) if study.students else None
+            runner = _Runner(study, folds, shape_of(dataset), search, pool=pool, root=root)
+            runner.run(watch)
             progress = pool.progress
-        save_points(root, runner.finished)
         save_failures(root, runner.failures())
-        write_tables(root, study, dataset, folds, command)
+        write_tables(root, study, dataset, runner.finished, command)
+        write_prices(root, study.hardware)
     return Outcome(root, len(runner.finished), progress.done, tuple(str(f["message"]) for f in runner.failures()))
 
 
@@ -112,11 +115,10 @@ class _Runner:
     """Holds one run's search open: asks for configurations while processes are idle, tells when they are finished."""
 
     def __init__(
-        self, study: Study, dataset: Dataset, folds: Sequence[FoldStage], root: Path, pool: StagePool, watch: Watch
+        self, study: Study, folds: Sequence[FoldStage], shape: Shape, search: Search | None, *, pool: StagePool, root: Path
     ) -> None:
-        self._study, self._folds, self._root, self._pool, self._watch = study, folds, root, pool, watch
-        self._shape = shape_of(dataset)
-        self._search = Search(study, dataset.digest, root) if study.students else None
+        self._study, self._folds, self._shape, self._search = study, folds, shape, search
+        self._pool, self._root = pool, root
         self._open: list[_Open] = []
         self._settled: dict[str, Point] = {}
         self._begun = time.monotonic()
@@ -139,14 +141,15 @@ class _Runner:
             if p.result.digest in self._pool.failures
         ]
 
-    def run(self) -> None:
+    def run(self, watch: Watch) -> None:
         """Run until nothing is left, or the budget is spent and what was begun is finished."""
         for configuration in self._search.completed() if self._search else []:
             self._begin(self._points(configuration), None)
         while True:
             self._ask()
             self._settle()
-            self._tell_watcher()
+            progress = self._pool.progress
+            watch(Status(len(self._settled), self._total, progress.done, progress.running))
             if not self._open and not self._may_ask():
                 return
             self._pool.step()
@@ -187,10 +190,14 @@ class _Runner:
         assert self._search is not None  # noqa: S101
         if any(point.result.digest in self._pool.failures for point in points):
             return None
-        rows = [objective_values(self._root, point, self._study, self._search.objectives) for point in points]
-        return {name: statistics.fmean(row[name] for row in rows) for name in self._search.objectives}
-
-    def _tell_watcher(self) -> None:
-        progress = self._pool.progress
-        self._watch(Status(len(self._settled), self._total, progress.done, progress.running))
+        folders = [point.result.folder(self._root) for point in points]
+        # Validation, not test: what picks configurations must not see what they are judged on.
+        scores = [float(cast(float, read_json(folder / RESULT)["validation_score"])) for folder in folders]
+        values = {"score": statistics.fmean(scores)}
+        search = self._study.search
+        if "total_power" in self._search.objectives and search.profile and search.site:
+            rate = self._study.hardware.decode_rate_hz
+            powers = [searched_power_w(folder, search.profile, search.site, rate) for folder in folders]
+            values["total_power"] = statistics.fmean(powers)
+        return values
 

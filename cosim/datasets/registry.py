@@ -105,6 +105,17 @@ def _options(name: str, given: Mapping[str, Scalar]) -> BaseModel:
                         remedy=f"See `cosim datasets {name}`.") from error
 
 
+def options_model(name: str) -> type[BaseModel]:
+    """Return the model that a dataset's options must satisfy.
+
+    Raises
+    ------
+    DataError
+        If the name is not registered.
+    """
+    return cast(type[BaseModel], _module(name).Options)
+
+
 def load(name: str, *, data_dir: Path | None, options: Mapping[str, Scalar]) -> Dataset:
     """Return a dataset by name.
 

@@ -1,0 +1,112 @@
+"""Commands that read a finished run: its front, its verdicts, its page. Prices follow corrected profiles."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from cosim.cli_output import JsonOption, form_of, print_json, print_rows
+
+Run = Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run.")]
+Profile = Annotated[str | None, typer.Option(help="Only this machine.")]
+Site = Annotated[str | None, typer.Option(help="Only this site.")]
+
+MICROWATT_W = 1e-6
+
+
+def add_result_commands(app: typer.Typer) -> None:
+    """Add the commands of this file to the command line."""
+    for command in (pareto, feasibility, report):
+        app.command()(command)
+
+
+def pareto(run: Run, profile: Profile = None, site: Site = None, as_json: JsonOption = False) -> None:
+    """Print score and power of every decoder at each place, and which are on the front."""
+    rows = [
+        {
+            "profile": row["profile"],
+            "site": row["site"],
+            "decoder": row["decoder"],
+            "score": _number(row["score_mean"]),
+            "score_low": _number(row["score_low"]),
+            "score_high": _number(row["score_high"]),
+            "over": row["score_over"],
+            "decoder_power_low_uw": row["decoder_power_low_w"] / MICROWATT_W,
+            "decoder_power_nominal_uw": row["decoder_power_nominal_w"] / MICROWATT_W,
+            "decoder_power_high_uw": row["decoder_power_high_w"] / MICROWATT_W,
+            "total_power_nominal_uw": row["total_power_nominal_w"] / MICROWATT_W,
+            "front": bool(row["front"]),
+            "membership": row["membership"],
+        }
+        for row in _summary(run, profile, site)
+    ]
+    print_rows(rows, form_of(as_json))
+
+
+def feasibility(run: Run, profile: Profile = None, site: Site = None, as_json: JsonOption = False) -> None:
+    """Print whether each decoder fits each place, the limit that binds, and its headroom (limit over value)."""
+    rows = [
+        {
+            "profile": row["profile"],
+            "site": row["site"],
+            "decoder": row["decoder"],
+            "score": _number(row["score_mean"]),
+            "total_power_nominal_uw": row["total_power_nominal_w"] / MICROWATT_W,
+            "verdict": row["verdict"],
+            "binding_limit": row["binding_limit"],
+            "headroom": _number(row["headroom"]),
+        }
+        for row in _summary(run, profile, site)
+    ]
+    print_rows(rows, form_of(as_json))
+
+
+def report(
+    run: Run,
+    out: Annotated[Path | None, typer.Option(help="File to write; default: report.html in the run's folder.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Write the page of a run again, prices brought up to date, and print its path."""
+    # Deferred, like the imports below: --help must not pay for them.
+    from cosim.prices import refresh_prices
+    from cosim.report import write_report
+
+    refresh_prices(run)
+    page = write_report(run, out)
+    if as_json:
+        print_json({"report": str(page)})
+    else:
+        print(page)  # noqa: T201
+
+
+def _summary(run: Path, profile: str | None, site: str | None) -> list[dict[str, Any]]:
+    from cosim.prices import refresh_prices
+    from cosim.results import Priced, Score, read_parquet
+    from cosim.summary import summarise
+    from cosim.tables import SCORES
+
+    priced = read_parquet(refresh_prices(run), Priced)
+    rows = summarise(read_parquet(run / SCORES, Score), priced).to_dict("records")
+    _known("profile", profile, [str(row["profile"]) for row in rows])
+    _known("site", site, [str(row["site"]) for row in rows])
+    return [
+        {str(key): value for key, value in row.items()}
+        for row in rows
+        if profile in (None, row["profile"]) and site in (None, row["site"])
+    ]
+
+
+def _known(kind: str, asked: str | None, found: list[str]) -> None:
+    from energy_models.errors import StudyError, unknown_name
+
+    if asked is not None and asked not in found:
+        remedy = unknown_name(f"{kind}s", asked, set(found))
+        raise StudyError(f"this run was not priced for {kind} '{asked}'", where=f"--{kind}", remedy=remedy)
+
+
+def _number(value: float) -> float | None:
+    """Return the number, or None where there is none: JSON knows no nan."""
+    return None if math.isnan(value) else float(value)
