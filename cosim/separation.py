@@ -135,10 +135,9 @@ def checked(dataset: Dataset, folds: list[Fold], *, gap_steps: int) -> tuple[Fol
                 raise SplitError(f"the {name} part is empty", where=fold.name,
                                  remedy="Use smaller fractions or gaps, or more recordings.")
         if dataset.task == "classification":
-            absent = np.setdiff1d(np.arange(len(dataset.output_names)), dataset.targets[fold.train])
-            if absent.size:
-                named = ", ".join(dataset.output_names[index] for index in absent.tolist())
-                raise SplitError(f"the train part has no example of class {named}", where=fold.name,
+            seen = dataset.targets[fold.train]
+            if absent := [name for index, name in enumerate(dataset.output_names) if index not in seen]:
+                raise SplitError(f"the train part has no example of class {', '.join(absent)}", where=fold.name,
                                  remedy="Use another split, or fewer folds.")
         for one, other in (("train", "validation"), ("train", "test"), ("validation", "test")):
             close = np.setdiff1d(parts[one], keep_away(dataset, parts[one], parts[other], gap_steps))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -72,9 +72,44 @@ def check_alike(recordings: Sequence[Recording], *, where: str) -> None:
         check_channels(other.samples, other.channels, where=other.name)
 
 
+@dataclass(frozen=True, slots=True)
+class _Windows:
+    """The windows of one recording: arrays of shape (channels, steps), their classes, first steps and rate."""
+
+    inputs: list[NDArray[np.float32]]
+    labels: list[int]
+    starts: list[int]
+    rate_hz: float
+
+
+def _windows(recording: Recording, operations: Sequence[Operation], start_s: float, stop_s: float) -> _Windows:
+    """Return the windows that lie wholly inside the processed recording."""
+    processed = process(operations, recording.samples, recording.rate_hz)
+    steps = round((stop_s - start_s) * processed.rate_hz)
+    if steps < 1:
+        raise DataError(f"a window from {start_s:g} to {stop_s:g} s holds no step", where=recording.name,
+                        remedy="The window must end after it starts.")
+    cut = _Windows([], [], [], processed.rate_hz)
+    for cue, label in zip(recording.cues.tolist(), recording.labels.tolist(), strict=True):
+        start = round((cue / recording.rate_hz + start_s) * processed.rate_hz)
+        if 0 <= start <= processed.samples.shape[1] - steps:
+            cut.inputs.append(processed.samples[:, start : start + steps].astype(np.float32))
+            cut.labels.append(label)
+            cut.starts.append(start)
+    return cut
+
+
+def _check_classes(labels: NDArray[np.int64], names: tuple[str, ...], *, where: str) -> None:
+    """Raise a `DataError` where no window, or none of some class, is left."""
+    if not len(labels):
+        raise DataError("no window lies inside its recording", where=where, remedy="Shorten or move the window.")
+    if absent := [name for index, name in enumerate(names) if index not in labels]:
+        raise DataError(f"no trial of class {', '.join(absent)}", where=where, remedy="Check the files and the task.")
+
+
 def epoched(
     origin: Origin,
-    recordings: Iterable[Recording],
+    recordings: Sequence[Recording],
     operations: Sequence[Operation],
     *,
     start_s: float,
@@ -87,56 +122,33 @@ def epoched(
     Raises
     ------
     DataError
-        If the recordings differ in rate or channels, hold unusable channels, or leave no window.
+        If the recordings differ in rate or channels, hold unusable channels, or leave no window of some class.
     """
     where = f"dataset {origin.name!r}"
-    recordings = list(recordings)
     check_alike(recordings, where=where)
-    source_rate_hz = recordings[0].rate_hz
-    inputs: list[NDArray[np.float32]] = []
-    labels: list[int] = []
-    starts: list[int] = []
-    groups: dict[str, list[str]] = {"recording": [], **{name: [] for name in recordings[0].groups}}
-    notes = list(origin.notes)
-    rate_hz = source_rate_hz
-    for recording in recordings:
-        processed = process(operations, recording.samples, recording.rate_hz)
-        rate_hz = processed.rate_hz
-        steps = round((stop_s - start_s) * rate_hz)
-        if steps < 1:
-            raise DataError(f"a window from {start_s:g} to {stop_s:g} s holds no step", where=where,
-                            remedy="The window must end after it starts.")
-        left_out = 0
-        for cue, label in zip(recording.cues.tolist(), recording.labels.tolist(), strict=True):
-            start = round((cue / source_rate_hz + start_s) * rate_hz)
-            if start < 0 or start + steps > processed.samples.shape[1]:
-                left_out += 1
-                continue
-            inputs.append(processed.samples[:, start : start + steps].astype(np.float32))
-            labels.append(label)
-            starts.append(start)
-            for name, value in {"recording": recording.name, **recording.groups}.items():
-                groups[name].append(value)
-        if left_out:
-            notes.append(f"{left_out} window(s) of {recording.name} pass the end of the recording and were left out")
-    if not inputs:
-        raise DataError("no window lies inside its recording", where=where, remedy="Shorten or move the window.")
-    present = sorted(set(labels))
-    if len(present) < len(origin.output_names):
-        absent = [name for index, name in enumerate(origin.output_names) if index not in present]
-        raise DataError(f"no trial of class {', '.join(absent)}", where=where, remedy="Check the files and the task.")
-    window_samples = round((stop_s - start_s) * source_rate_hz)
-    epoch = Step("epoch", {"start_s": start_s, "stop_s": stop_s}, causal=True)
+    first = recordings[0]
+    cut = [_windows(recording, operations, start_s, stop_s) for recording in recordings]
+    labels = np.asarray([label for one in cut for label in one.labels], dtype=np.int64)
+    _check_classes(labels, origin.output_names, where=where)
+    counts = [len(one.labels) for one in cut]
+    left_out = [len(recording.cues) - count for recording, count in zip(recordings, counts, strict=True)]
+    notes = [f"{n} window(s) of {recording.name} pass an end of the recording and were left out"
+             for recording, n in zip(recordings, left_out, strict=True) if n]
+    owner = [recording for recording, count in zip(recordings, counts, strict=True) for _ in range(count)]
+    groups = {name: [recording.groups[name] for recording in owner] for name in first.groups}
     return Dataset(
-        name=origin.name, card=origin.card, task="classification", inputs=np.stack(inputs),
-        targets=np.asarray(labels, dtype=np.int64), output_names=origin.output_names, groups=text(groups),
-        starts=np.asarray(starts, dtype=np.int64), step_rate_hz=rate_hz, source_rate_hz=source_rate_hz,
-        source_bits=origin.source_bits, pipeline=(*recorded_steps(operations, source_rate_hz), epoch),
+        name=origin.name, card=origin.card, task="classification",
+        inputs=np.stack([window for one in cut for window in one.inputs]), targets=labels,
+        output_names=origin.output_names, groups=text({"recording": [one.name for one in owner], **groups}),
+        starts=np.asarray([start for one in cut for start in one.starts], dtype=np.int64),
+        step_rate_hz=cut[0].rate_hz, source_rate_hz=first.rate_hz, source_bits=origin.source_bits,
+        pipeline=(*recorded_steps(operations, first.rate_hz),
+                  Step("epoch", {"start_s": start_s, "stop_s": stop_s}, causal=True)),
         pipeline_work=pipeline_work(
-            operations, channels=len(recordings[0].channels), samples=window_samples, rate_hz=source_rate_hz,
-            widths=Widths(origin.source_bits),
+            operations, channels=len(first.channels), samples=round((stop_s - start_s) * first.rate_hz),
+            rate_hz=first.rate_hz, widths=Widths(origin.source_bits),
         ),
-        unit=origin.unit, notes=tuple(notes),
+        unit=origin.unit, notes=(*origin.notes, *notes),
     )  # fmt: skip
 
 
@@ -158,6 +170,20 @@ class Stretch:
     groups: Mapping[str, str]
 
 
+def _segments(stretch: Stretch, origin: Origin, channels: int, segment_steps: int) -> int:
+    """Return how many whole segments a stretch holds, after checking it."""
+    bins, width = stretch.inputs.shape
+    if len(stretch.targets) != bins or width != channels:
+        raise DataError(f"{bins} bins of {width} channels do not go with {len(stretch.targets)} targets and {channels} "
+                        "channels", where=stretch.name, remedy="Check the file.")
+    check_channels(stretch.inputs.T, tuple(f"unit {n}" for n in range(channels)), where=stretch.name)
+    check_channels(stretch.targets.T, origin.output_names, where=stretch.name)
+    if bins < segment_steps:
+        raise DataError(f"a segment of {segment_steps} steps is longer than the {bins} bins there are",
+                        where=stretch.name, remedy=f"Choose segment_steps of at most {bins}.")
+    return bins // segment_steps
+
+
 def segmented(
     origin: Origin,
     stretches: Sequence[Stretch],
@@ -174,37 +200,28 @@ def segmented(
         If inputs and targets differ in length, a channel or an output is flat or not finite, or no segment fits.
     """
     rate_hz = 1.0 / bin_s
+    channels = stretches[0].inputs.shape[1]
+    counts = [_segments(stretch, origin, channels, segment_steps) for stretch in stretches]
     inputs: list[NDArray[np.float32]] = []
     targets: list[NDArray[np.float32]] = []
-    starts: list[NDArray[np.int64]] = []
-    groups: dict[str, list[str]] = {"recording": [], **{name: [] for name in stretches[0].groups}}
     notes = list(origin.notes)
-    channels = stretches[0].inputs.shape[1]
-    for stretch in stretches:
-        bins = len(stretch.inputs)
-        if len(stretch.targets) != bins or stretch.inputs.shape[1] != channels:
-            raise DataError(f"{bins} bins of {stretch.inputs.shape[1]} channels do not go with {len(stretch.targets)} "
-                            f"targets and {channels} channels", where=stretch.name, remedy="Check the file.")
-        check_channels(stretch.inputs.T, tuple(f"unit {n}" for n in range(channels)), where=stretch.name)
-        check_channels(stretch.targets.T, origin.output_names, where=stretch.name)
-        count = bins // segment_steps
-        if count == 0:
-            raise DataError(f"a segment of {segment_steps} steps is longer than the {bins} bins there are",
-                            where=stretch.name, remedy=f"Choose segment_steps of at most {bins}.")
-        if unused := bins - count * segment_steps:
-            notes.append(f"the last {unused} of {bins} bins of {stretch.name} fill no segment and were left out")
+    for stretch, count in zip(stretches, counts, strict=True):
         used = count * segment_steps
+        if unused := len(stretch.inputs) - used:
+            notes.append(f"the last {unused} of {len(stretch.inputs)} bins of {stretch.name} fill no segment and were "
+                         "left out")
         processed = process(operations, stretch.inputs.T, rate_hz).samples[:, :used]
         inputs.append(processed.reshape(channels, count, segment_steps).transpose(1, 0, 2).astype(np.float32))
         targets.append(stretch.targets[:used].reshape(count, segment_steps, -1).astype(np.float32))
-        starts.append(np.arange(count, dtype=np.int64) * segment_steps)
-        for name, value in {"recording": stretch.name, **stretch.groups}.items():
-            groups[name].extend([value] * count)
+    owner = [stretch for stretch, count in zip(stretches, counts, strict=True) for _ in range(count)]
+    groups = {name: [stretch.groups[name] for stretch in owner] for name in stretches[0].groups}
     bin_step, cut = Step("bin", {"bin_s": bin_s}, True), Step("segment", {"segment_steps": segment_steps}, True)
     return Dataset(
         name=origin.name, card=origin.card, task="regression", inputs=np.concatenate(inputs),
-        targets=np.concatenate(targets), output_names=origin.output_names, groups=text(groups),
-        starts=np.concatenate(starts), step_rate_hz=rate_hz, source_rate_hz=rate_hz, source_bits=origin.source_bits,
+        targets=np.concatenate(targets), output_names=origin.output_names,
+        groups=text({"recording": [stretch.name for stretch in owner], **groups}),
+        starts=np.concatenate([np.arange(count, dtype=np.int64) * segment_steps for count in counts]),
+        step_rate_hz=rate_hz, source_rate_hz=rate_hz, source_bits=origin.source_bits,
         pipeline=(bin_step, *recorded_steps(operations, rate_hz), cut),
         pipeline_work=pipeline_work(operations, channels=channels, samples=1, rate_hz=rate_hz,
                                     widths=Widths(origin.source_bits), window="none"),

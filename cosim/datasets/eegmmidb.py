@@ -75,7 +75,7 @@ class Options(BaseModel):
     direction: Literal["causal", "acausal"] = "causal"
     low_hz: float = Field(default=7.0, gt=0)
     high_hz: float = Field(default=30.0, gt=0)
-    order: int = Field(default=4, ge=1, le=8)
+    order: int = Field(default=2, ge=1, le=8)
     start_s: float = Field(default=0.5, ge=0)
     stop_s: float = Field(default=2.5, gt=0, le=4.1)
     resample_hz: float | None = Field(default=None, gt=0)

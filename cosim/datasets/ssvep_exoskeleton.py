@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import shutil
+from itertools import combinations
 from pathlib import Path
 from typing import Any, Literal
 
@@ -25,6 +26,7 @@ CODES = {1: "rest", 2: "13 Hz", 3: "21 Hz", 4: "17 Hz"}
 GDF_LABELS = {"33024": 1, "33025": 2, "33026": 3, "33027": 4}
 GDF_STIMULATION = "32779"
 GDF_SCALE = 1e6  # its samples carry microvolts where the FIF files of the same session carry volts
+SAME_SAMPLES = 1e-4  # relative; the formats round differently
 STEM_ENDINGS = ("_raw.fif", ".gdf")
 
 CARD = Card(
@@ -130,6 +132,15 @@ def _recording(path: Path, subject: str, session: str, number: int, codes: tuple
     )  # fmt: skip
 
 
+def refuse_copies(recordings: list[Recording]) -> None:
+    """Raise a `DataError` where two recordings of one subject hold the same samples under two names."""
+    for first, second in combinations(recordings, 2):
+        alike = first.groups["subject"] == second.groups["subject"] and first.samples.shape == second.samples.shape
+        if alike and np.allclose(first.samples, second.samples, rtol=SAME_SAMPLES):
+            raise DataError(f"{first.name} and {second.name} are the same session", where=f"dataset {NAME!r}",
+                            remedy="Remove one of the two files: counted twice, it would leak into the test part.")
+
+
 def load(options: Options, data_dir: Path | None) -> Dataset:
     """Return the windows of all sessions, shape (trials, 8, steps).
 
@@ -152,6 +163,7 @@ def load(options: Options, data_dir: Path | None) -> Dataset:
     for subject in wanted:
         mine = [(session, path) for (owner, session), path in sessions.items() if owner == subject]
         recordings += [_recording(path, subject, session, n, codes) for n, (session, path) in enumerate(mine, start=1)]
+    refuse_copies(recordings)
     origin = Origin(NAME, CARD, tuple(CODES[code] for code in codes), "µV as stored", SOURCE_BITS)
     operations = eeg_operations(
         reference=options.reference, low_hz=options.low_hz, high_hz=options.high_hz, order=options.order,
