@@ -163,9 +163,13 @@ class PerChannelFrontEnd(_Frozen):
 
 
 class WaldenConverter(_Frozen):
-    """Converter after Walden: ``P = figure_of_merit 2^bits rate`` per channel."""
+    """Converter after Walden: ``P = figure_of_merit 2^bits rate`` per channel.
+
+    The bits are the smaller of the site's word and `effective_bits`: a word wider than the noise costs no conversion.
+    """
 
     model: Literal["walden"]
+    effective_bits: Information
     figure_of_merit: EnergyPerStep
 
 

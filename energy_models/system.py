@@ -55,11 +55,17 @@ def converter_power(profile: HardwareProfile, site: Site, channels: int) -> Load
     """Return the power of the channels' converters [W]: ``figure_of_merit 2^bits rate`` each (Walden)."""
     if not isinstance(profile.converter, WaldenConverter):
         return NOTHING
-    bits, rate = site.sampling.converter.band, site.sampling.rate.band
-    levels = Band(2.0**bits.low, 2.0**bits.nominal, 2.0**bits.high)
+    word, effective = site.sampling.converter.band, profile.converter.effective_bits.band
+    rate = site.sampling.rate.band
+    levels = Band(
+        2.0 ** min(word.low, effective.low),
+        2.0 ** min(word.nominal, effective.nominal),
+        2.0 ** min(word.high, effective.high),
+    )
     one = product(product(profile.converter.figure_of_merit.band, levels), rate)
     site_used = frozenset({"sampling.converter", "sampling.rate"})
-    return Load(one.times(channels), frozenset({"converter.figure_of_merit"}), site_used)
+    used = frozenset({"converter.figure_of_merit", "converter.effective_bits"})
+    return Load(one.times(channels), used, site_used)
 
 
 def radio_power(profile: HardwareProfile, site: Site, decode_rate_hz: float) -> Load:
