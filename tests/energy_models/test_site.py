@@ -1,0 +1,192 @@
+"""Sites: every limit accounted for, worked numbers, and verdicts within bounds."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from energy_models.catalogue import load_site, site_names
+from energy_models.errors import ProfileError
+from energy_models.limits import battery_power_w, check_limits, limit_verdict, temperature_slope_k_per_w
+from energy_models.quantity import quantities
+from energy_models.report import Band, EnergyReport, LayerEnergy
+from energy_models.site import LIMIT_NAMES, Site
+from energy_models.sources import load_sources
+from energy_models.toml_model import parse_model
+
+YEAR = 365.25 * 86400
+
+
+def report(power: Band, latency: Band = Band(1e-3, 2e-3, 3e-3), rate_hz: float = 10.0) -> EnergyReport:
+    energy = {"compute": Band(1e-9, 2e-9, 3e-9)}
+    return EnergyReport(
+        workload="w", profile="p", profile_hash="h", decode_rate_hz=rate_hz,
+        layers=(LayerEnergy("one", "linear", energy),), power_w={"compute": power}, latency_s=latency,
+        cycles=Band(1, 1, 1), memories=(), misfits=(), incomplete=(), sources=(), assumed=(),
+    )  # fmt: skip
+
+
+def number(value: float, unit: str, low: float | None = None, high: float | None = None) -> dict[str, object]:
+    return {
+        "value": value, "low": value if low is None else low, "high": value if high is None else high, "unit": unit,
+        "basis": "derived", "source": "own", "where": "test",
+    }  # fmt: skip
+
+
+def site(**limits: object) -> Site:
+    return parse_model(table(**limits), Site, where="test")
+
+
+def table(**limits: object) -> dict[str, Any]:
+    own = {"title": "t", "authors": "a", "year": 2026, "venue": "v", "read": "original"}
+    return {
+        "name": "test_site", "title": "Test", "description": "for tests", "sources": {"own": own},
+        "sampling": {"channels": number(4, "channel"), "rate": number(250, "S/s"), "converter": number(10, "bit")},
+        "omitted": {name: "not in this test" for name in LIMIT_NAMES if name not in limits},
+        **limits,
+    }  # fmt: skip
+
+
+BOX = {"length": number(6, "mm"), "width": number(6, "mm"), "thickness": number(1.5, "mm")}
+TISSUE = {
+    "conductivity": number(0.5, "W/(m K)", 0.45, 0.55), "perfusion": number(0.0087, "1/s", 0.005, 0.012),
+    "blood_heat": number(4.07e6, "J/(m3 K)"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["headset_commodity", "implant_epilepsy", "implant_utah96"])
+def test_shipped_sites_load_and_name_their_sources(name: str) -> None:
+    assert name in site_names()
+    loaded = load_site(name)
+    assert loaded.name == name
+    found = list(quantities(loaded))
+    assert len(found) >= 8
+    assert {quantity.source for _, quantity in found} <= set(load_sources())
+
+
+def test_recalled_numbers_are_marked_assumed_with_a_note() -> None:
+    for name in site_names():
+        for path, quantity in quantities(load_site(name)):
+            if load_sources()[quantity.source].read == "none":
+                assert quantity.basis == "assumed", path
+                assert quantity.note, path
+
+
+def test_utah_array_reaches_its_thermal_limit_at_34_mw() -> None:
+    # 1 degC / 0.029 degC/mW = 34.48 mW; at 15 mW the rise is 0.435 K and the budget of 15 mW is used up exactly.
+    checks = {c.name: c for c in check_limits(load_site("implant_utah96"), report(Band(15e-3, 15e-3, 15e-3)))}
+    assert checks["temperature"].value.nominal == pytest.approx(0.435)
+    assert checks["temperature"].headroom == pytest.approx(34.48 / 15, rel=1e-3)
+    assert checks["power_budget"].headroom == pytest.approx(1.0)
+    assert checks["power_budget"].verdict == "fits"
+    # 15 mW over 108 mm2 = 138.9 W/m2 against 400 W/m2
+    assert checks["power_density"].value.nominal == pytest.approx(138.9, abs=0.05)
+    assert checks["power_density"].limit.nominal == pytest.approx(400.0)
+    # 10 decodes/s of 32 bit
+    assert checks["link"].value.nominal == pytest.approx(320.0)
+
+
+def test_epilepsy_cell_without_losses_gives_34_uw() -> None:
+    # 1 Ah * 3 V = 10.8 kJ over 10 years = 10800 / 3.15576e8 = 34.22 uW
+    battery = load_site("implant_epilepsy").battery
+    assert battery is not None
+    lossless = battery.model_copy(update={"loss": battery.loss.model_copy(update={"value": 0.0, "high": 0.0})})
+    assert battery_power_w(lossless).nominal == pytest.approx(34.22e-6, rel=1e-3)
+
+
+def test_epilepsy_cell_that_loses_five_percent_a_year() -> None:
+    # r E0 / (e^(rT) - 1) = 0.05 * 10800 J / (e^0.5 - 1) = 540 / 0.648721 = 832.41 J a year = 26.38 uW
+    battery = load_site("implant_epilepsy").battery
+    assert battery is not None
+    band = battery_power_w(battery)
+    assert band.nominal == pytest.approx(832.41 / YEAR, rel=1e-4)
+    assert band.low < band.nominal < band.high
+    # high: 3 Ah, no loss: 32.4 kJ over 10 years = 102.67 uW
+    assert band.high == pytest.approx(102.67e-6, rel=1e-4)
+
+
+def test_headset_cell_for_half_a_day() -> None:
+    # 0.15 Ah * 3.7 V / 12 h = 46.25 mW
+    battery = load_site("headset_commodity").battery
+    assert battery is not None
+    assert battery_power_w(battery).nominal == pytest.approx(46.25e-3)
+
+
+def test_pennes_sphere_where_no_slope_was_measured() -> None:
+    place = site(temperature={"limit": number(1, "degC"), "tissue": TISSUE}, package=BOX)
+    assert place.temperature is not None
+    slope = temperature_slope_k_per_w(place.temperature, place.package)
+    assert slope.nominal == pytest.approx(30.50, abs=0.01)  # worked in test_thermal
+    assert slope.low < slope.nominal < slope.high
+
+
+def test_the_binding_limit_comes_first() -> None:
+    # 10 mW: 1.5 of 15 mW headroom; 0.29 of 1 K gives 3.4; 92.6 of 400 W/m2 gives 4.3
+    checks = check_limits(load_site("implant_utah96"), report(Band(9e-3, 10e-3, 11e-3)))
+    assert [check.name for check in checks[:3]] == ["power_budget", "temperature", "power_density"]
+    assert checks[0].headroom == pytest.approx(1.5)
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (Band(1, 2, 3), "fits"),
+        (Band(1, 2, 9.99), "fits"),
+        (Band(1, 2, 10), "fits"),
+        (Band(1, 2, 11), "fits only at best"),
+        (Band(9, 11, 13), "fits only at best"),
+        (Band(12, 13, 14), "fits only at best"),
+        (Band(12.1, 13, 14), "exceeds"),
+    ],
+)
+def test_verdict_within_bounds(value: Band, expected: str) -> None:
+    assert limit_verdict(Band(10, 11, 12), value) == expected
+
+
+ordered = st.tuples(*[st.floats(0, 100)] * 3).map(lambda three: Band(*sorted(three)))
+
+
+@given(ordered, ordered, st.floats(1, 10))
+def test_more_power_never_fits_better(limit: Band, value: Band, factor: float) -> None:
+    rank = ["fits", "fits only at best", "exceeds"]
+    assert rank.index(limit_verdict(limit, value.times(factor))) >= rank.index(limit_verdict(limit, value))
+
+
+def test_a_value_of_zero_has_endless_headroom() -> None:
+    place = site(power_budget=number(1, "mW"))
+    assert check_limits(place, report(Band(0, 0, 0)))[0].headroom == math.inf
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"omitted": {}}, "power_density is missing"),
+        ({"deadline": number(5, "mW")}, "expected time"),
+        ({"deadlin": number(5, "ms")}, "did you mean deadline"),
+        ({"temperature": {"limit": number(1, "degC")}}, "exactly one of slope"),
+        ({"temperature": {"limit": number(1, "degC"), "tissue": TISSUE}}, "package is missing"),
+        ({"power_density": number(40, "mW/cm2")}, "package is missing"),
+    ],
+)
+def test_a_wrong_file_says_what_and_where(change: Mapping[str, object], said: str) -> None:
+    data = table(power_budget=number(1, "mW"))
+    data["omitted"] = {k: v for k, v in data["omitted"].items() if k not in change}
+    with pytest.raises(ProfileError, match=said):
+        parse_model({**data, **change}, Site, where="test")
+
+
+def test_a_limit_given_and_omitted_at_once_is_refused() -> None:
+    data = table(power_budget=number(1, "mW"))
+    data["omitted"]["power_budget"] = "why not"
+    with pytest.raises(ProfileError, match="given and omitted at once"):
+        parse_model(data, Site, where="test")
+
+
+def test_digest_follows_content() -> None:
+    assert site(power_budget=number(1, "mW")).digest == site(power_budget=number(1, "mW")).digest
+    assert site(power_budget=number(1, "mW")).digest != site(power_budget=number(2, "mW")).digest
