@@ -69,17 +69,17 @@ def summarise(scores: pd.DataFrame, priced: pd.DataFrame, *, power: Power = "dec
     """
     table = score_table(scores).set_index("decoder", drop=False)
     owner = scores[["decoder", "workload_digest"]].drop_duplicates()
-    joined = owner.merge(priced, on="workload_digest", how="inner")
-    rows = [
-        {**table.loc[decoder].to_dict(), **_price(group)}
-        for (decoder, *_), group in joined.groupby(["decoder", *PLACE], sort=False)
+    joined: Any = owner.merge(priced, on="workload_digest", how="inner")
+    rows: list[dict[str, Any]] = [
+        {**table.loc[key[0]].to_dict(), **_price(group)}
+        for key, group in joined.groupby(["decoder", *PLACE], sort=False)
     ]
     if not rows:
         return pd.DataFrame(columns=[*table.columns, *PLACE, "front", "membership"])
     return _with_front(pd.DataFrame(rows), power)
 
 
-def _price(group: pd.DataFrame) -> dict[str, Any]:
+def _price(group: Any) -> dict[str, Any]:
     """Return the price of one decoder at one place over its folds and seeds."""
     worst = group.iloc[int(np.lexsort((-group["headroom"], group["verdict"].map(WORST_LAST)))[-1])]
     row: dict[str, Any] = {name: worst[name] for name in (*PLACE, "profile_hash", "site_hash")}
@@ -110,9 +110,9 @@ def _merged(tables: Sequence[Mapping[str, Sequence[float]]]) -> dict[str, list[f
     return merged
 
 
-def _with_front(table: pd.DataFrame, power: Power) -> pd.DataFrame:
+def _with_front(table: Any, power: Power) -> pd.DataFrame:
     """Return the table with each place's front marked, cheapest first."""
-    parts: list[pd.DataFrame] = []
+    parts: list[Any] = []
     for _, part in table.groupby(PLACE, sort=False):
         place = part.sort_values(f"{power}_nominal_w", kind="stable").reset_index(drop=True)
         fits = ((place["misfits"] == "[]") & (place["incomplete"] == "[]")).to_numpy()
@@ -127,5 +127,5 @@ def _with_front(table: pd.DataFrame, power: Power) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
-def _column(table: pd.DataFrame, name: str) -> Any:
+def _column(table: Any, name: str) -> Any:
     return table[name].to_numpy(dtype=float)
