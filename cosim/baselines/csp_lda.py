@@ -1,0 +1,158 @@
+"""Common spatial patterns, log power, linear discriminant: the standard decoder of two imagined movements.
+
+Filters maximise the power of one class over both: C1 w = l (C1 + C2) w, with trial covariances of unit trace
+(Ramoser et al. 2000, doi 10.1109/86.895946), shrunk to a multiple of the identity because a common average
+reference leaves the covariance singular (Lotte and Guan 2011, doi 10.1109/TBME.2010.2082539).
+
+Deployed arithmetic: 16-bit inputs, weights, components and features, 40-bit accumulators, the logarithm from a
+table with a step of 2^-10; the scores come from it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import scipy.linalg as _linalg  # pyright: ignore[reportMissingTypeStubs]
+from numpy.typing import NDArray
+from pydantic import Field
+
+from cosim.baselines.discriminant import fit_discriminant, two_sided
+from cosim.baselines.fixed_point import (
+    ACCUMULATOR_BITS,
+    WIDTH_BITS,
+    FixedLinear,
+    Grid,
+    fixed_linear,
+    grid_of,
+    saturated,
+)
+from cosim.baselines.types import BaselineResult, Options, fitting_examples, require_task
+from cosim.baselines.work import linear_row, stage_row
+from cosim.datasets.types import Dataset, Fold
+from energy_models.errors import DataError
+from energy_models.workload import LayerWork
+
+linalg: Any = _linalg  # scipy ships no types
+NAME = "csp_lda"
+LOG_STEP = 2.0**-10
+Floats = NDArray[np.float64]
+
+
+class CspLdaOptions(Options):
+    """Number of components, and shrinkage.
+
+    Parameters
+    ----------
+    components : int
+        Spatial filters, half for each class; even.
+    shrinkage : float
+        Share of the identity in each class covariance.
+    """
+
+    components: int = Field(default=4, ge=2, multiple_of=2)
+    shrinkage: float = Field(default=0.01, gt=0, lt=1)
+
+
+def spatial_filters(inputs: Floats, labels: NDArray[Any], components: int, shrinkage: float) -> Floats:
+    """Return the filters, shape (components, channels): the extreme generalised eigenvectors of two classes.
+
+    Parameters
+    ----------
+    inputs : ndarray, shape (examples, channels, steps)
+    labels : ndarray of int, shape (examples,)
+    components : int
+    shrinkage : float
+    """
+    channels = inputs.shape[1]
+    covariances = inputs @ inputs.transpose(0, 2, 1)
+    covariances /= np.trace(covariances, axis1=1, axis2=2)[:, None, None]
+    first, second = (
+        (1 - shrinkage) * covariances[labels == label].mean(axis=0) + shrinkage / channels * np.eye(channels)
+        for label in (0, 1)
+    )
+    vectors: Floats = linalg.eigh(first, first + second)[1]
+    half = components // 2
+    return vectors[:, [*range(half), *range(channels - half, channels)]].T
+
+
+@dataclass(frozen=True, slots=True)
+class FixedCsp:
+    """Filters, log power and discriminant in 16-bit arithmetic."""
+
+    inputs: Grid
+    filters: FixedLinear
+    components: Grid
+    discriminant: FixedLinear
+
+    def power(self, samples: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the logarithms of each component's summed squares, in units of the table's step.
+
+        Parameters
+        ----------
+        samples : ndarray of int64, shape (examples, steps, channels)
+        """
+        filtered = self.components.integers(self.filters.values(samples)).astype(np.float64)
+        return logarithms(saturated((filtered**2).sum(axis=1)))
+
+
+def logarithms(power: Floats) -> NDArray[np.int64]:
+    """Return the table's entries; a silent component reads as a power of one unit."""
+    return Grid(np.asarray(LOG_STEP)).integers(np.log(np.maximum(power, 1.0)))
+
+
+def fit(inputs: Floats, labels: NDArray[Any], options: CspLdaOptions) -> FixedCsp:
+    """Return the decoder fitted on examples of shape (examples, channels, steps)."""
+    filters = spatial_filters(inputs, labels, options.components, options.shrinkage)
+    grid = grid_of(inputs)
+    fixed = fixed_linear(filters, np.zeros(len(filters)), float(grid.step))
+    samples = grid.integers(inputs).transpose(0, 2, 1)
+    components = Grid(grid_of(fixed.values(samples), axis=(0, 1)).step.reshape(-1))
+    unfinished = FixedCsp(grid, fixed, components, fixed)
+    features = (unfinished.power(samples) * LOG_STEP).astype(np.float64)
+    weights, biases = fit_discriminant(features, labels, 2, shrinkage="none", where=f"baseline {NAME!r}")
+    return FixedCsp(grid, fixed, components, fixed_linear(weights, biases, LOG_STEP))
+
+
+def run(dataset: Dataset, fold: Fold, options: CspLdaOptions) -> BaselineResult:
+    """Return the decoder fitted on the fold, on windows as the dataset's pipeline gives them.
+
+    Raises
+    ------
+    DataError
+        If there are not exactly two classes, or fewer channels than components.
+    """
+    require_task(dataset, "classification", baseline=NAME)
+    if len(dataset.output_names) != 2 or dataset.inputs.shape[1] < options.components:
+        raise DataError(
+            f"it needs two classes and at least {options.components} channels, and {dataset.name!r} has "
+            f"{len(dataset.output_names)} and {dataset.inputs.shape[1]}", where=f"baseline {NAME!r}",
+            remedy="Choose another baseline, or fewer components.")  # fmt: skip
+    chosen = fitting_examples(fold)
+    decoder = fit(dataset.inputs[chosen].astype(np.float64), dataset.targets[chosen], options)
+    samples = decoder.inputs.integers(dataset.inputs[fold.test]).transpose(0, 2, 1)
+    features = decoder.power(samples)
+    return BaselineResult(
+        name=NAME, label="CSP+LDA", outputs_test=two_sided(decoder.discriminant.values(features)),
+        layers=_layers(decoder, samples, features), decodes=len(samples), mode="window",
+        parameters=decoder.filters.weights.size + decoder.discriminant.weights.size + 1,
+        weight_bits=WIDTH_BITS, activation_bits=WIDTH_BITS,
+    )  # fmt: skip
+
+
+def _layers(decoder: FixedCsp, samples: NDArray[np.int64], features: NDArray[np.int64]) -> tuple[LayerWork, ...]:
+    """Return the rows of filter, power, logarithm and discriminant."""
+    decodes, steps, _ = samples.shape
+    components = len(decoder.filters.weights)
+    values = components * steps
+    return (
+        linear_row(f"{NAME}.filters", samples, decoder.filters.weights, arithmetic="integer",
+                   operations={"requantise": values}),
+        stage_row(f"{NAME}.power", {"multiply": values, "add": values - components}, inputs=values, outputs=components,
+                  decodes=decodes, arithmetic="integer", output_bits=ACCUMULATOR_BITS),
+        stage_row(f"{NAME}.logarithm", {"lookup": components}, inputs=components, outputs=components, decodes=decodes,
+                  arithmetic="integer"),
+        linear_row(f"{NAME}.discriminant", features[:, None, :], decoder.discriminant.weights, arithmetic="integer",
+                   biases=1, output_bits=ACCUMULATOR_BITS),
+    )  # fmt: skip

@@ -1,0 +1,52 @@
+"""Examples of a regression dataset joined into the longest stretches without a missing step."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cosim.datasets.types import Dataset
+
+Floats = NDArray[np.float64]
+
+
+def stretches(dataset: Dataset, examples: NDArray[np.int64]) -> tuple[NDArray[np.int64], ...]:
+    """Return the examples in time order, cut wherever the next one does not follow on without a gap."""
+    recording = dataset.groups["recording"]
+    steps = dataset.inputs.shape[2]
+    order = sorted(examples.tolist(), key=lambda example: (str(recording[example]), int(dataset.starts[example])))
+    runs: list[list[int]] = []
+    for example in order:
+        follows = (
+            bool(runs)
+            and recording[runs[-1][-1]] == recording[example]
+            and dataset.starts[runs[-1][-1]] + steps == dataset.starts[example]
+        )
+        if follows:
+            runs[-1].append(example)
+        else:
+            runs.append([example])
+    return tuple(np.asarray(run, dtype=np.int64) for run in runs)
+
+
+def joined_inputs(dataset: Dataset, run: NDArray[np.int64]) -> Floats:
+    """Return the inputs of one stretch, shape (steps, channels)."""
+    return dataset.inputs[run].transpose(0, 2, 1).reshape(-1, dataset.inputs.shape[1]).astype(np.float64)
+
+
+def joined_targets(dataset: Dataset, run: NDArray[np.int64]) -> Floats:
+    """Return the targets of one stretch, shape (steps, outputs)."""
+    return dataset.targets[run].reshape(-1, dataset.targets.shape[2]).astype(np.float64)
+
+
+def in_test_order(
+    dataset: Dataset, test: NDArray[np.int64], runs: Sequence[NDArray[np.int64]], decoded: Sequence[Floats]
+) -> Floats:
+    """Return estimates of whole stretches as examples in the order of `test`, shape (examples, steps, outputs)."""
+    steps = dataset.inputs.shape[2]
+    place = {int(example): estimate
+             for run, whole in zip(runs, decoded, strict=True)
+             for example, estimate in zip(run, whole.reshape(len(run), steps, -1), strict=True)}  # fmt: skip
+    return np.stack([place[int(example)] for example in test])

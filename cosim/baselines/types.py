@@ -1,0 +1,120 @@
+"""What every classical baseline takes and returns, whatever it computes."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict
+
+from cosim.datasets.types import Dataset, Fold
+from energy_models.errors import DataError, WorkloadError
+from energy_models.workload import Conventions, Count, LayerWork, Products, Workload
+
+Mode = Literal["window", "stream"]
+CONVENTIONS = ("dense_full", "dense_valid", "effective_input", "effective")
+
+
+class Options(BaseModel):
+    """Base of every baseline's options: frozen, unknown keys refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+@dataclass(frozen=True, slots=True)
+class BaselineResult:
+    """One classical decoder, fitted on a fold, scored on its test part, and counted there.
+
+    Parameters
+    ----------
+    name : str
+        Registry name.
+    label : str
+        What people call it, for legends.
+    outputs_test : ndarray of float64
+        Logits, shape (test examples, classes), or estimates, shape (test examples, steps, outputs), in the
+        order of ``fold.test``. They come from the arithmetic the layers state, not from a float64 original.
+    layers : tuple of LayerWork
+        Its own exact work, summed over `decodes`; the dataset's pipeline is not in it.
+    decodes : int
+        Test decodes the layers were counted over (windows, or steps in stream mode); 1 where there is no work.
+    mode : {'window', 'stream'}
+    parameters : int
+        Stored numbers.
+    weight_bits, activation_bits : int
+        Deployed widths [bits].
+    fitted_on : str
+        Which examples were used: no baseline here tunes anything, so validation examples join the training ones.
+    """
+
+    name: str
+    label: str
+    outputs_test: NDArray[np.float64]
+    layers: tuple[LayerWork, ...]
+    decodes: int
+    mode: Mode
+    parameters: int
+    weight_bits: int
+    activation_bits: int
+    fitted_on: str = "train and validation examples"
+
+    def workload(self, dataset: Dataset) -> Workload:
+        """Return the deployed decoder, the dataset's pipeline included, ready to be priced."""
+        before = tuple(repeated(row, self.decodes) for row in dataset.pipeline_work)
+        return Workload(
+            name=self.label,
+            mode=self.mode,
+            decodes=self.decodes,
+            steps_per_decode=1 if self.mode == "stream" else dataset.inputs.shape[2],
+            channels=dataset.inputs.shape[1],
+            step_rate_hz=dataset.step_rate_hz,
+            input_bits=self.activation_bits,
+            layers=before + self.layers,
+            provenance={"baseline": self.name, "dataset": dataset.name, "dataset_digest": dataset.digest},
+        )
+
+
+def repeated(row: LayerWork, decodes: int) -> LayerWork:
+    """Return a row counted over one decode as the same work over many.
+
+    Raises
+    ------
+    WorkloadError
+        If the row was counted over more than one decode already.
+    """
+
+    def again(count: Count) -> Count:
+        if count.decodes != 1:
+            raise WorkloadError(f"it was counted over {count.decodes} decodes, not one", where=row.name,
+                                remedy="Give the pipeline's work for a single decode.")  # fmt: skip
+        return Count.constant(count.total, decodes)
+
+    products = row.products and Conventions(*(
+        Products(again(kept.multiply_accumulate), again(kept.accumulate))
+        for kept in (getattr(row.products, name) for name in CONVENTIONS)
+    ))  # fmt: skip
+    optional = {
+        name: again(count)
+        for name in ("input_events", "output_events", "updates_active", "updates_idle")
+        if (count := getattr(row, name)) is not None
+    }
+    operations = {kind: again(count) for kind, count in row.operations.items()}
+    return dataclasses.replace(row, products=products, operations=operations, **optional)
+
+
+def fitting_examples(fold: Fold) -> NDArray[np.int64]:
+    """Return the training and validation examples of a fold, in order."""
+    return np.sort(np.concatenate([fold.train, fold.validation]))
+
+
+def require_task(dataset: Dataset, task: str, *, baseline: str) -> None:
+    """Raise a `DataError` where a decoder is given the other kind of task."""
+    if dataset.task != task:
+        raise DataError(
+            f"it decodes {task} only, and {dataset.name!r} is {dataset.task}",
+            where=f"baseline {baseline!r}",
+            remedy="Leave it out of this study, or choose a baseline for the task.",
+        )
