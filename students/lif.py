@@ -231,3 +231,16 @@ class LeakyIntegrator(nn.Module):
     def extra_repr(self) -> str:
         """Return what `print` shows."""
         return f"{self.channels}"
+
+
+class FromRest(nn.Module):
+    """Neurons that start at rest in each call and give only their signal, as a sequence of modules wants it."""
+
+    def __init__(self, neurons: LIF | LeakyIntegrator) -> None:
+        super().__init__()
+        self.neurons = neurons
+
+    def forward(self, current: Tensor) -> Tensor:
+        """Map ``(batch, channels, steps)`` to spikes or membranes of the same shape."""
+        signal, _ = self.neurons(current)
+        return signal

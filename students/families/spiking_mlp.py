@@ -1,0 +1,86 @@
+"""A spiking perceptron that decodes every bin as it comes: linear, LIF, linear, LIF, linear, leaky integrator.
+
+The shape is that of the streaming network of Zhou, Sun and Basu (2023, arXiv 2312.15889). Departures: both hidden
+layers reset by subtraction; a batch norm, folded into the linear layer before it, stands in front of the neurons;
+the read-out is linear, so its learned scale is part of its weights and `OutputScale` gives physical units.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+from torch import Tensor, nn
+
+from students.families.readout import StepDecoder
+from students.families.registry import FamilyOptions, Mode
+from students.layers import Layers
+from students.lif import LIF, FromRest, LeakyIntegrator
+from students.spec import Shape
+
+TITLE = "Spiking perceptron"
+MODE: Mode = "stream"
+
+
+class Options(FamilyOptions):
+    """Widths and neurons of the spiking perceptron.
+
+    Parameters
+    ----------
+    hidden_1, hidden_2 : int
+        Neurons of the two spiking layers.
+    beta_1, beta_2, beta_readout : float
+        Decay of the membranes per step, where learning starts.
+    threshold : float
+        Spike threshold of both layers, where learning starts.
+    surrogate_alpha : float
+        Steepness of the arctangent surrogate gradient.
+    code : {'counts', 'binary'}
+        What the first layer sees: counts, or 1 where there was a spike at all (no multiplier needed).
+    dropout : float
+        On the currents of both spiking layers.
+    warmup_steps : int
+        First steps of a training segment whose error is left out, while the membranes fill.
+    """
+
+    hidden_1: int = Field(default=32, ge=1)
+    hidden_2: int = Field(default=48, ge=1)
+    beta_1: float = Field(default=0.7, ge=0, le=1)
+    beta_2: float = Field(default=0.7, ge=0, le=1)
+    beta_readout: float = Field(default=0.7, ge=0, le=1)
+    threshold: float = Field(default=0.5, gt=0)
+    surrogate_alpha: float = Field(default=2.0, gt=0)
+    code: Literal["counts", "binary"] = "counts"
+    dropout: float = Field(default=0.0, ge=0, lt=1)
+    warmup_steps: int = Field(default=5, ge=0)
+
+
+class AnySpike(nn.Module):
+    """One where a bin holds a spike, else zero."""
+
+    def forward(self, counts: Tensor) -> Tensor:
+        """Map counts to {0, 1}, same shape."""
+        return (counts > 0).to(counts.dtype)
+
+
+def build(options: Options, shape: Shape, layers: Layers) -> nn.Module:
+    """Return a causal estimate per step: ``(batch, channels, steps)`` to ``(batch, steps, outputs)``."""
+    modules: list[nn.Module] = [AnySpike() if options.code == "binary" else layers.quantise_input()]
+    widths = (shape.channels, options.hidden_1, options.hidden_2)
+    for index, beta in enumerate((options.beta_1, options.beta_2)):
+        edge = "inner" if index else "first"
+        width = widths[index + 1]
+        modules += [
+            layers.conv1d(widths[index], width, 1, padding=0, bias="none", edge=edge),
+            layers.batchnorm(width),
+            layers.dropout(options.dropout),
+            FromRest(
+                LIF(width, beta, options.threshold, learnable="both", surrogate_alpha=options.surrogate_alpha)
+            ),
+        ]
+    modules += [
+        layers.conv1d(options.hidden_2, shape.outputs, 1, padding=0, edge="last"),
+        FromRest(LeakyIntegrator(shape.outputs, options.beta_readout, learnable="beta")),
+        layers.output_scale(shape.outputs),
+    ]
+    return StepDecoder(nn.Sequential(*modules), warmup_steps=min(options.warmup_steps, shape.steps - 1))
