@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from cosim.baselines.stretches import in_test_order, joined_inputs, stretches
 from cosim.datasets.types import Dataset, Fold
 from cosim.metrics import primary_metric, score
 from cosim.preprocessing.operations import Widths
@@ -78,29 +79,21 @@ def standardising_work(dataset: Dataset) -> LayerWork:
     )
 
 
-def stretches(dataset: Dataset, indices: NDArray[np.int64]) -> list[NDArray[np.int64]]:
-    """Return runs of examples that follow each other without a gap in one recording."""
-    steps = dataset.inputs.shape[2]
-    recordings, starts = dataset.groups["recording"][indices], dataset.starts[indices]
-    joined = (recordings[1:] == recordings[:-1]) & (starts[1:] == starts[:-1] + steps)
-    return np.split(indices, np.flatnonzero(~joined) + 1)
-
-
 def outputs_of(model: nn.Module, data: FoldData, part: Literal["train", "validation", "test"]) -> NDArray[Any]:
     """Return logits, or the estimates of each example decoded as one unbroken stream per stretch of recording.
 
     A stream decoder keeps its state between examples that follow each other, as it would in use.
     """
-    indices = getattr(data.fold, part)
     if data.dataset.task == "classification":
         return predict(model, data.part(part).inputs).numpy()
-    _, channels, steps = data.dataset.inputs.shape
-    found: list[NDArray[Any]] = []
-    for run in stretches(data.dataset, indices):
-        stream = data.dataset.inputs[run].transpose(1, 0, 2).reshape(1, channels, -1)
-        estimates = predict(model, torch.from_numpy(np.ascontiguousarray(stream))).numpy()
-        found.append(estimates.reshape(len(run), steps, -1))
-    return np.concatenate(found)
+    runs = stretches(data.dataset, getattr(data.fold, part))
+    decoded = [predict(model, stream_of(data.dataset, run))[0].numpy() for run in runs]
+    return in_test_order(data.dataset, getattr(data.fold, part), runs, decoded)
+
+
+def stream_of(dataset: Dataset, run: NDArray[np.int64]) -> Tensor:
+    """Return the inputs of one unbroken stretch as one example, shape (1, channels, steps)."""
+    return torch.from_numpy(np.ascontiguousarray(joined_inputs(dataset, run).T[None], dtype=np.float32))
 
 
 def primary_score(data: FoldData, part: Literal["train", "validation", "test"], outputs: NDArray[Any]) -> float:

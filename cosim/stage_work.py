@@ -9,15 +9,15 @@ from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
-import torch
 from energy_models.workload_io import workload_digest, write_workload
 from safetensors import SafetensorError
 from students.observe import observe
 from torch import Tensor, nn
 
 from cosim.baselines import run_baseline
+from cosim.baselines.stretches import stretches
 from cosim.cache import Json, checkpoint_path, new_stage, read_json, to_json
-from cosim.fold_data import FoldData, Inputs, load_fold, outputs_of, primary_score, stretches
+from cosim.fold_data import FoldData, Inputs, load_fold, outputs_of, primary_score, stream_of
 from cosim.metrics import primary_metric, score
 from cosim.stage import GATE, RESULT, TARGETS, WORKLOAD, Stage, StageKind
 from cosim.teachers import TeacherSpec, TeacherTargets, fit_teacher, gate, read_targets, write_targets
@@ -221,10 +221,8 @@ def _observed(data: FoldData, wanted: int) -> Tensor:
     if data.dataset.task == "classification":
         test = data.part("test").inputs
         return test[_spread(len(test), wanted)]
-    run = max(stretches(data.dataset, data.fold.test), key=len)[:wanted]
-    channels = data.dataset.inputs.shape[1]
-    stream = data.dataset.inputs[run].transpose(1, 0, 2).reshape(1, channels, -1)
-    return torch.from_numpy(np.ascontiguousarray(stream))
+    longest = max(stretches(data.dataset, data.fold.test), key=len)
+    return stream_of(data.dataset, longest[:wanted])
 
 
 def _baseline(root: Path, stage: Stage, folder: Path) -> None:

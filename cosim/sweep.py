@@ -115,7 +115,8 @@ class _Runner:
     """Holds one run's search open: asks for configurations while processes are idle, tells when they are finished."""
 
     def __init__(
-        self, study: Study, folds: Sequence[FoldStage], shape: Shape, search: Search | None, *, pool: StagePool, root: Path
+        self, study: Study, folds: Sequence[FoldStage], shape: Shape, search: Search | None, *, pool: StagePool,
+        root: Path,
     ) -> None:
         self._study, self._folds, self._shape, self._search = study, folds, shape, search
         self._pool, self._root = pool, root
