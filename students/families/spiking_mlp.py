@@ -10,10 +10,11 @@ from __future__ import annotations
 from typing import Literal
 
 from pydantic import Field
-from torch import Tensor, nn
+from torch import nn
 
 from students.families.readout import StepDecoder
 from students.families.registry import FamilyOptions, Mode
+from students.families.spiking_parts import AnySpike
 from students.layers import Layers
 from students.lif import LIF, FromRest, LeakyIntegrator
 from students.spec import Shape
@@ -49,18 +50,10 @@ class Options(FamilyOptions):
     beta_2: float = Field(default=0.7, ge=0, le=1)
     beta_readout: float = Field(default=0.7, ge=0, le=1)
     threshold: float = Field(default=0.5, gt=0)
-    surrogate_alpha: float = Field(default=2.0, gt=0)
+    surrogate_alpha: float = Field(default=5.0, gt=0)
     code: Literal["counts", "binary"] = "counts"
     dropout: float = Field(default=0.0, ge=0, lt=1)
     warmup_steps: int = Field(default=5, ge=0)
-
-
-class AnySpike(nn.Module):
-    """One where a bin holds a spike, else zero."""
-
-    def forward(self, counts: Tensor) -> Tensor:
-        """Map counts to {0, 1}, same shape."""
-        return (counts > 0).to(counts.dtype)
 
 
 def build(options: Options, shape: Shape, layers: Layers) -> nn.Module:
