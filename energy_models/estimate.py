@@ -22,7 +22,7 @@ from energy_models.system import (
     regulator_loss,
     retention_power,
 )
-from energy_models.tally import CycleCount, Tally
+from energy_models.tally import CycleCount, Tally, check_widths
 from energy_models.workload import Workload
 
 FEATURE_KINDS = frozenset({"filter", "feature"})
@@ -49,12 +49,13 @@ def estimate(
     Raises
     ------
     WorkloadError
-        When the rate is not positive, or the workload holds no decode or lacks an operand width.
+        When the rate is not positive, or the workload holds no decode or lacks operand widths.
     """
     if not (math.isfinite(decode_rate_hz) and decode_rate_hz > 0):
         raise WorkloadError(f"decode rate {decode_rate_hz} Hz", remedy="Give a finite rate above 0 Hz")
     if workload.decodes < 1:
         raise WorkloadError("no decode was observed", where=workload.name, remedy="Observe at least one decode")
+    check_widths(workload)
     placement = place(workload, profile)
     tallies = (*tally_workload(workload, profile, placement), *_per_decode(profile))
     work = tuple((tally, price_layer(tally, profile, placement)) for tally in tallies)

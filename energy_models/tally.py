@@ -8,7 +8,7 @@ from typing import Literal
 
 from energy_models.errors import WorkloadError
 from energy_models.profile import Operand, OperationName
-from energy_models.workload import Arithmetic, Cadence, LayerWork
+from energy_models.workload import Arithmetic, Cadence, LayerWork, Workload
 
 # Parts of a machine that act per event or per clock, besides its datapath operations.
 ControlAct = Literal["event", "active_update", "idle_update"]
@@ -63,6 +63,35 @@ def words(elements: float, bits: int, word_bits: int) -> float:
     """Return the words that hold `elements` packed elements of `bits` bits: ``ceil(elements bits / word)``."""
     # Means over decodes are binary fractions: shave the rounding error before the ceiling.
     return float(ceil(elements * bits / word_bits - 1e-9))
+
+
+def check_widths(workload: Workload) -> None:
+    """Refuse a workload whose layers lack an operand width: it would be priced as if it had no bits.
+
+    Raises
+    ------
+    WorkloadError
+        One error that names every layer and what it lacks.
+    """
+    problems = [f"{layer.name} lacks {width}" for layer in workload.layers for width in _missing_widths(layer)]
+    if problems:
+        raise WorkloadError(
+            "operand widths are missing: " + "; ".join(problems), where=workload.name, remedy="Count them in bits"
+        )
+
+
+def _missing_widths(layer: LayerWork) -> list[str]:
+    """Return the names of the widths that a layer needs and does not give."""
+    holds_products = layer.products is not None
+    needs = {
+        "activation_bits": holds_products and layer.activation_bits == 0,
+        "accumulator_bits": holds_products and layer.accumulator_bits == 0,
+        "weight_bits": layer.weights > 0 and layer.weight_bits == 0,
+        "bias_bits": layer.biases > 0 and layer.bias_bits == 0,
+        "state_bits": max(layer.state_elements, layer.state_reads, layer.state_writes) > 0 and layer.state_bits == 0,
+        "activation_bits or output_bits": layer.activation_bits == 0 and layer.output_bits == 0,
+    }
+    return [name for name, missing in needs.items() if missing]
 
 
 def operand_width(layer: LayerWork, operation: OperationName) -> int:
