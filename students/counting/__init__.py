@@ -1,0 +1,1 @@
+"""Exact counting of what a network does: the parts behind `students.observe`."""

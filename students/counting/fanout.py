@@ -1,0 +1,120 @@
+"""How many products each input element takes part in: pure functions of shapes and weights, exact."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from students.counting.ledger import CONVENTIONS
+
+
+@dataclass(frozen=True, slots=True)
+class Geometry:
+    """A convolution's shape: per spatial axis its input length, kernel, stride, dilation and zeros on both sides."""
+
+    lengths: tuple[int, ...]
+    kernel: tuple[int, ...]
+    stride: tuple[int, ...]
+    dilation: tuple[int, ...]
+    pads: tuple[tuple[int, int], ...]
+    groups: int
+
+    def output(self, axis: int) -> int:
+        """Return the output length along an axis."""
+        span = self.dilation[axis] * (self.kernel[axis] - 1) + 1
+        return (self.lengths[axis] + sum(self.pads[axis]) - span) // self.stride[axis] + 1
+
+    @property
+    def outputs(self) -> tuple[int, ...]:
+        """Output lengths."""
+        return tuple(self.output(axis) for axis in range(len(self.lengths)))
+
+    def uses(self, axis: int) -> Tensor:
+        """Return how many (output, tap) pairs read each input position of one axis, shape (length,), int64."""
+        before = self.pads[axis][0]
+        uses = torch.zeros(self.lengths[axis], dtype=torch.int64)
+        starts = torch.arange(self.output(axis)) * self.stride[axis] - before
+        for tap in range(self.kernel[axis]):
+            places = starts + tap * self.dilation[axis]
+            inside = places[(places >= 0) & (places < self.lengths[axis])]
+            uses[inside] += 1  # within one tap every place occurs once
+        return uses
+
+
+def dense_fanout(geometry: Geometry) -> Tensor:
+    """Return (output position, tap) pairs per input position, shape `lengths`, float64 whole numbers."""
+    fan = torch.ones((), dtype=torch.float64)
+    for axis in range(len(geometry.lengths)):
+        fan = fan.unsqueeze(-1) * geometry.uses(axis).to(torch.float64)
+    return fan
+
+
+def weighted_fanout(geometry: Geometry, weight: Tensor) -> Tensor:
+    """Return non-zero weights that each input element meets, shape (channels, *lengths), float64 whole numbers.
+
+    Parameters
+    ----------
+    weight : Tensor, shape (outputs, channels / groups, *kernel)
+    """
+    mask = (weight != 0).to(torch.float64)
+    ones = torch.ones((1, weight.shape[0], *geometry.outputs), dtype=torch.float64)
+    spread = (functional.conv_transpose1d, functional.conv_transpose2d, functional.conv_transpose3d)
+    fan = spread[len(geometry.lengths) - 1](
+        ones, mask, stride=list(geometry.stride), groups=geometry.groups, dilation=list(geometry.dilation)
+    )
+    for axis, length in enumerate(geometry.lengths):
+        before = geometry.pads[axis][0]
+        missing = max(before + length - fan.shape[axis + 2], 0)
+        if missing:
+            shape = list(fan.shape)
+            shape[axis + 2] = missing
+            fan = torch.cat((fan, torch.zeros(shape, dtype=fan.dtype)), dim=axis + 2)
+        fan = fan.narrow(axis + 2, before, length)
+    return fan[0].round()
+
+
+def valid_sites(geometry: Geometry, extra: Sequence[tuple[int, int]], channels: int, per_group: int) -> int:
+    """Return products whose tap is on the signal: neither the convolution's padding nor zeros put there before.
+
+    Parameters
+    ----------
+    extra : per spatial axis, zeros added in front of the convolution, counted in `lengths`
+    channels : int
+        Input channels.
+    per_group : int
+        Output channels of one group.
+    """
+    taps = 1
+    for axis, (before, after) in enumerate(extra):
+        taps *= int(geometry.uses(axis)[before : geometry.lengths[axis] - after].sum())
+    return taps * channels * per_group
+
+
+def conventions(
+    full: int, valid: int, mask: tuple[Tensor, Tensor], weighted: tuple[Tensor, Tensor]
+) -> Mapping[str, int | Tensor]:
+    """Return the four conventions, each split by whether the site needs a multiplier.
+
+    Parameters
+    ----------
+    full, valid : int
+        Textbook sites, and those off the padding.
+    mask : (sites with non-zero input, of those the sites that need a multiplier), int64 per decode
+    weighted : the same, with a non-zero weight as well
+    """
+    sites = {CONVENTIONS[0]: full, CONVENTIONS[1]: valid, CONVENTIONS[2]: mask[0], CONVENTIONS[3]: weighted[0]}
+    multiply = dict.fromkeys(CONVENTIONS[:3], mask[1]) | {CONVENTIONS[3]: weighted[1]}
+    counts: dict[str, int | Tensor] = {}
+    for rule in CONVENTIONS:
+        counts[f"{rule}.mac"], counts[f"{rule}.ac"] = multiply[rule], sites[rule] - multiply[rule]
+    return counts
+
+
+def taps(weight: Tensor) -> int:
+    """Return products per output element."""
+    return math.prod(weight.shape[1:])

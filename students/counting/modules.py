@@ -1,0 +1,134 @@
+"""Modules counted whole, because their meaning is more than their tensor operations: neurons and quantisers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from torch import Tensor, nn
+
+from students.counting.integers import is_integer_product, output_codes
+from students.counting.layout import AxisLost, Layout, is_labelled
+from students.counting.ledger import Work
+from students.counting.operands import SPIKES, Codes, Info
+from students.counting.pointwise import fold_affine
+from students.counting.products import decodes_in, element_bits
+from students.counting.tracer import Frame, Tracer, tensors_of
+from students.layers import OutputScale
+from students.lif import LIF, LeakyIntegrator
+
+Counter = Callable[[Tracer, nn.Module, Tensor, Any], None]
+
+
+def _neuron(tracer: Tracer, module: nn.Module, current: Tensor, output: Any) -> None:
+    """Count leaky neurons ``(batch, channels, steps)``: per neuron and step one leak; one add if driven.
+
+    Neurons that fire: one compare per step, and one subtraction per spike.
+    """
+    fires = isinstance(module, LIF)
+    signal, state = output
+    info = tracer.read(current)
+    layout = info.layout
+    if layout is not None and is_labelled(layout[1]):
+        raise AxisLost
+    steps = 1 if tracer.ledger.steps else current.shape[2]
+    updates = module.channels * steps  # type: ignore[operator]
+    active = tracer.sums(current != 0, layout)
+    counts: dict[str, int | Tensor] = {
+        "active": active, "idle": updates - active, "input_events": active, "op:leak": updates, "op:add": active,
+    }
+    if fires:
+        spikes = tracer.sums(signal != 0, layout)
+        counts |= {"output_events": spikes, "op:compare": updates}
+        if module.reset == "subtract":
+            counts["op:reset"] = spikes
+    bits = element_bits(current)
+    shape = (module.channels,)
+    work = Work(
+        kind="neuron", input_shape=shape, output_shape=shape, counts=counts, calls=steps, looped=tracer.looped(info),  # type: ignore[arg-type]
+        activation_bits=bits, output_bits=1 if fires else bits, state_bits=bits, state_elements=module.channels,  # type: ignore[arg-type]
+        state_reads=updates, state_writes=updates,
+    )
+    tracer.book(tracer.path, work)
+    tracer.know(signal, Info(layout, SPIKES if fires else None))
+    tracer.know(state, Info(_without_steps(layout)))
+
+
+def _without_steps(layout: Layout | None) -> Layout | None:
+    return None if layout is None else layout[:2]
+
+
+def _quantiser(codes: Codes) -> Counter:
+    def count(tracer: Tracer, module: nn.Module, signal: Tensor, output: Any) -> None:
+        """Count one requantisation an element; a ReLU is its clip at zero."""
+        info = tracer.info(signal)
+        if info.padded_steps:
+            raise AxisLost
+        if info.producer is not None:
+            tracer.ledger.use(info.producer)
+            tracer.ledger.requantised(info.producer, codes.bits)
+        shape = tracer.shape(signal, info)
+        work = Work(
+            kind="activation" if type(module).__name__.endswith("ReLU") else "quantise", arithmetic="integer",
+            input_shape=shape, output_shape=shape, looped=tracer.looped(info),
+            counts={"op:requantise": signal.numel() // decodes_in(tracer, info)},
+            activation_bits=info.codes.bits if info.codes else element_bits(signal), output_bits=codes.bits,
+        )
+        tracer.book(tracer.path, work)
+        tracer.know(tensors_of(output)[0], Info(info.layout, codes))
+
+    return count
+
+
+def _output_scale(tracer: Tracer, module: nn.Module, signal: Tensor, output: Any) -> None:
+    info = tracer.read(signal)
+    tracer.know(output, fold_affine(tracer, tracer.path, signal, info, module.scale.numel()))  # type: ignore[union-attr]
+
+
+def _counter(module: nn.Module) -> Counter | None:
+    """Return how a module is counted whole; None where its operations are counted one by one."""
+    if isinstance(module, LIF | LeakyIntegrator):
+        return _neuron
+    if isinstance(module, OutputScale):
+        return _output_scale
+    # An average pool that quantises has no quantiser of its own, but a module inside: its sums are counted one by one.
+    codes = output_codes(module) if hasattr(module, "act_quant") else None
+    return None if codes is None else _quantiser(codes)
+
+
+def attach(tracer: Tracer, model: nn.Module) -> list[Any]:
+    """Hook the tracer to every module; return the handles to remove."""
+    handles: list[Any] = []
+    for path, module in model.named_modules():
+        counter = _counter(module)
+        frame = Frame(
+            path, module, silent=counter is not None or is_integer_product(module),
+            averages_requantised=counter is None and output_codes(module) is not None,
+        )
+        handles += [_enter(tracer, frame), _leave(tracer, module, counter)]
+    return handles
+
+
+def _enter(tracer: Tracer, frame: Frame) -> Any:
+    def enter(_: nn.Module, args: Any) -> None:
+        outer = tracer.frames[-1].silent
+        tracer.frames.append(replace(frame, silent=True) if outer else frame)
+
+    return frame.module.register_forward_pre_hook(enter)
+
+
+def _leave(tracer: Tracer, module: nn.Module, counter: Counter | None) -> Any:
+    def leave(_: nn.Module, args: Any, kwargs: Any, output: Any) -> None:
+        inputs = tensors_of((args, kwargs))
+        if counter is not None and inputs and not tracer.frames[-2].silent and tracer.is_dynamic(inputs[0]):
+            try:
+                counter(tracer, module, inputs[0], output)
+            except AxisLost:
+                tracer.lose(type(module).__name__)
+                for tensor in tensors_of(output):
+                    tracer.know(tensor, Info(None))
+        tracer.frames.pop()
+
+    return module.register_forward_hook(leave, with_kwargs=True)
+

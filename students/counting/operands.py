@@ -1,0 +1,75 @@
+"""What is known about a tensor while it is counted: whose decode each element is, and its integer codes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from students.counting.layout import Layout, is_labelled
+from students.counting.ledger import Key
+
+Pads = tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Codes:
+    """The grid of a quantised signal: value = integer * scale."""
+
+    bits: int
+    scale: float
+    signed: bool
+
+    @property
+    def largest(self) -> int:
+        """Largest magnitude of an integer on a symmetric signed, or an unsigned, grid."""
+        return 2 ** (self.bits - 1) - 1 if self.signed else 2**self.bits - 1
+
+
+SPIKES = Codes(bits=1, scale=1.0, signed=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Info:
+    """What the tracer knows of a tensor that depends on the input.
+
+    Parameters
+    ----------
+    layout : Layout or None
+        None: the decodes can no longer be told apart. A padded step axis keeps its unpadded size here.
+    codes : Codes or None
+    pads : per axis, zeros added before and after; empty where none were
+    producer : (ledger key, folds so far) or None
+        The product whose output this still is, up to per-channel scales.
+    """
+
+    layout: Layout | None
+    codes: Codes | None = None
+    pads: Pads = ()
+    producer: tuple[Key, int] | None = None
+
+    @property
+    def padded_steps(self) -> bool:
+        """True where zeros stand on an axis that tells steps apart: only a convolution may read that."""
+        if self.layout is None or not self.pads:
+            return False
+        return any(before + after and is_labelled(axis) for axis, (before, after) in zip(self.layout, self.pads, strict=True))
+
+
+def nonzero(values: Tensor, codes: Codes | None) -> Tensor:
+    """Return where a signal is not zero, on its own grid, shape of `values`."""
+    return values != 0 if codes is None else values.abs() > codes.scale / 2
+
+
+def needs_multiplier(values: Tensor, codes: Codes | None) -> Tensor:
+    """Return where a signal is outside {-1, 0, 1}, on its own grid, shape of `values`."""
+    size = values.abs()
+    return (size != 0) & (size != 1) if codes is None else size > codes.scale * 1.5
+
+
+def accumulator_bits(largest_sum: int) -> int:
+    """Return the two's complement width that holds every sum up to `largest_sum` in magnitude.
+
+    ``ceil(log2(S + 1)) + 1`` with ``S = max over outputs of (sum |w| * max |x| + |bias|)``.
+    """
+    return largest_sum.bit_length() + 1

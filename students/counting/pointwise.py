@@ -1,0 +1,262 @@
+"""Arithmetic outside products: element by element, reductions, pooling, norms, softmax.
+
+A sum of n numbers is n - 1 additions. A division by a power of two costs a multiplication by its exact reciprocal.
+Non-linear functions are one table look-up an element; where torch offers a closed composite (softmax, layer norm) the
+textbook steps are charged.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from torch import Tensor
+
+from energy_models.workload import Kind
+from students.counting.layout import AxisLost, broadcast, drop, plain
+from students.counting.ledger import Work
+from students.counting.operands import Info
+from students.counting.products import decodes_in, element_bits
+from students.counting.tracer import Call, Rule, Tracer, tensors_of
+
+LOOKUPS = (
+    "sigmoid", "tanh", "elu", "gelu", "silu", "selu", "celu", "exp", "expm1", "log", "log1p", "log2", "log10", "sin",
+    "cos", "tan", "atan", "erf", "softplus", "mish", "logit", "log_sigmoid", "hardswish", "hardsigmoid",
+)
+COMPARES = (
+    "relu", "maximum", "minimum", "gt", "lt", "ge", "le", "eq", "ne", "abs", "sign", "relu6", "hardtanh", "clamp",
+    "clamp_min", "clamp_max", "threshold", "isnan",
+)
+PER_ELEMENT: Mapping[str, Mapping[str, int]] = {
+    **dict.fromkeys(LOOKUPS, {"lookup": 1}),
+    **dict.fromkeys(COMPARES, {"compare": 1}),
+    **dict.fromkeys(("relu6", "hardtanh"), {"compare": 2}),
+    **dict.fromkeys(("leaky_relu", "prelu"), {"compare": 1, "multiply": 1}),
+    **dict.fromkeys(("add", "sub", "rsub", "neg", "subtract"), {"add": 1}),
+    **dict.fromkeys(("mul", "square", "multiply"), {"multiply": 1}),
+    "sqrt": {"square_root": 1}, "rsqrt": {"square_root": 1, "divide": 1}, "reciprocal": {"divide": 1},
+    "lerp": {"add": 2, "multiply": 1}, "addcmul": {"multiply": 1, "add": 1},
+    **dict.fromkeys(("where", "masked_fill", "logical_and", "logical_not", "logical_or"), {}),
+}
+"""Operations per output element; a selection by a mask moves numbers only."""
+
+KEEPS_CODES = frozenset(("relu", "max_pool1d", "max_pool2d", "max_pool3d"))
+ACTIVATIONS = frozenset((*LOOKUPS, "relu", "relu6", "hardtanh", "leaky_relu", "prelu", "softmax", "log_softmax"))
+
+
+def _book(
+    tracer: Tracer, call: Call, kind: Kind, source: tuple[Tensor, Info], out: tuple[Tensor, Info], operations: Mapping[str, int],
+    stored: Sequence[Tensor] = (),
+) -> None:
+    """Write a layer without products; `operations` are those of the whole call, `stored` its scale and offset."""
+    (signal, info), (result, after) = source, out
+    decodes = decodes_in(tracer, info)
+    counts = {f"op:{name}": number // decodes for name, number in operations.items()}
+    bits = info.codes.bits if info.codes else element_bits(signal)
+    work = Work(
+        kind=kind, input_shape=tracer.shape(signal, info), output_shape=tracer.shape(result, after), counts=counts,
+        looped=tracer.looped(info), activation_bits=bits, arithmetic="integer" if info.codes else "float",
+        output_bits=after.codes.bits if after.codes else element_bits(result),
+    )
+    if stored:
+        sizes = [one.numel() for one in stored]
+        work = replace(
+            work, weights=sizes[0], weights_nonzero=int(stored[0].count_nonzero()), biases=sum(sizes[1:]),
+            weights_key=tracer.weights_key(stored[0]), weight_bits=element_bits(stored[0]), bias_bits=element_bits(stored[0]),
+        )
+    tracer.book(tracer.label(call.name.rstrip("_")), work)
+
+
+def _per_element(tracer: Tracer, call: Call) -> Any:
+    operands = [one for one in tensors_of((call.args, call.kwargs)) if tracer.is_dynamic(one)]
+    source = max(operands, key=Tensor.numel)
+    shape, infos = source.shape, [tracer.read(one) for one in operands]  # before running: it may work in place
+    out = call.run()
+    name = call.name.rstrip("_")
+    layouts = [info.layout for info in infos if info.layout is not None]
+    known = len(layouts) == len(infos)
+    codes = infos[0].codes if name in KEEPS_CODES else None
+    after = Info(broadcast(layouts, out.shape) if known else None, codes)
+    each = _each(tracer, name, call)
+    if each:
+        before = Info(broadcast(layouts, shape) if known else None, infos[0].codes)
+        kind: Kind = "activation" if name in ACTIVATIONS else "elementwise"
+        _book(tracer, call, kind, (source, before), (out, after), {what: n * out.numel() for what, n in each.items()})
+    tracer.know(out, after)
+    return out
+
+
+def _each(tracer: Tracer, name: str, call: Call) -> Mapping[str, int]:
+    """Return operations per output element, where the arguments decide."""
+    named = call.named()
+    if name in {"add", "sub"} and named.get("alpha", 1) != 1:
+        return {"add": 1, "multiply": 1}
+    if name == "clamp":
+        return {"compare": (named.get("min") is not None) + (named.get("max") is not None)}
+    if name in {"div", "divide", "true_divide"}:
+        return {"multiply": 1} if _power_of_two(named["other"]) else {"divide": 1}
+    if name == "pow":
+        return {"multiply": 1} if named.get("exponent") in {2, 2.0} else {"lookup": 1}
+    return PER_ELEMENT[name]
+
+
+def _power_of_two(divisor: object) -> bool:
+    if isinstance(divisor, Tensor) and divisor.dim() == 0:
+        divisor = divisor.item()
+    return isinstance(divisor, int | float) and divisor > 0 and math.frexp(divisor)[0] == 0.5  # noqa: PLR2004
+
+
+def _reduction(tracer: Tracer, call: Call) -> Any:
+    """sum, mean, variance, extremes over axes."""
+    named = call.named()
+    source, name = named["self"], call.name
+    info, out = tracer.read(source), call.run()
+    dims = named.get("dim")
+    dims = list(range(source.dim())) if dims is None or dims == [] else [dims] if isinstance(dims, int) else list(dims)
+    result = tensors_of(out)[0]
+    layout = None if info.layout is None else drop(info.layout, dims, keep=int(bool(named.get("keepdim", False))))
+    after, spread = Info(layout), source.numel() // max(result.numel(), 1)
+    gathered, means = source.numel() - result.numel(), result.numel()
+    operations = {
+        "sum": {"add": gathered},
+        "mean": {"add": gathered, **_average(means, spread)},
+        "var": {"add": 2 * gathered + source.numel(), "multiply": source.numel(), "divide": 2 * means},
+    }.get(name.removeprefix("nan"), {"compare": gathered})
+    if name == "std":
+        operations = {"add": 2 * gathered + source.numel(), "multiply": source.numel(), "divide": 2 * means, "square_root": means}
+    _book(tracer, call, "elementwise", (source, info), (result, after), operations)
+    for tensor in tensors_of(out):
+        tracer.know(tensor, after)
+    return out
+
+
+def _average(outputs: int, count: int) -> dict[str, int]:
+    if count == 1:
+        return {}
+    return {"multiply" if _power_of_two(count) else "divide": outputs}
+
+
+def _softmax(tracer: Tracer, call: Call) -> Any:
+    """Per row of n: n - 1 compares (largest), n subtractions, n look-ups, n - 1 additions, n divisions.
+
+    Its logarithm: one more look-up and n subtractions in place of the divisions.
+    """
+    named = call.named()
+    source = named["self"]
+    info, out = tracer.read(source), call.run()
+    dim = int(named["dim"]) % source.dim()
+    if info.layout is not None:
+        drop(info.layout, [dim])  # a softmax over decodes would mix them
+    total, rows = source.numel(), source.numel() // source.shape[dim]
+    operations = {"compare": total - rows, "add": 2 * total - rows, "lookup": total}
+    operations |= {"lookup": total + rows, "add": 3 * total - rows} if "log" in call.name else {"divide": total}
+    after = Info(info.layout)
+    _book(tracer, call, "activation", (source, info), (out, after), operations)
+    tracer.know(out, after)
+    return out
+
+
+def _layer_norm(tracer: Tracer, call: Call) -> Any:
+    """Per row of n: mean, variance, one square root and one division, then n scalings; affine if there is one."""
+    named = call.named()
+    source = named["input"]
+    info, out = tracer.read(source), call.run()
+    width = math.prod(named["normalized_shape"])
+    if info.layout is not None:
+        drop(info.layout, range(-len(named["normalized_shape"]), 0))
+    total, rows = source.numel(), source.numel() // width
+    affine = named.get("weight") is not None
+    operations = {
+        "add": 3 * total - rows + (total if named.get("bias") is not None else 0),
+        "multiply": 2 * total + (total if affine else 0), "divide": 3 * rows, "square_root": rows,
+    }
+    after, stored = Info(info.layout), [one for one in (named.get("weight"), named.get("bias")) if one is not None]
+    _book(tracer, call, "norm", (source, info), (out, after), operations, stored)
+    tracer.know(out, after)
+    return out
+
+
+def _pool(tracer: Tracer, call: Call) -> Any:
+    """Average: additions and one division an output; maximum: compares. Padding taps are charged as taps."""
+    named = call.named()
+    source = named.get("self", named.get("input"))
+    info, out = tracer.read(source), call.run()
+    result = tensors_of(out)[0]
+    axes = int("".join(letter for letter in call.name if letter.isdigit())[-1:] or 1)
+    layout = info.layout
+    if layout is not None:
+        drop(layout, range(-axes, 0))
+        layout = (*layout[:-axes], *(plain(size) for size in result.shape[-axes:]))
+    window = _window(named, source, result, axes)
+    gathered = result.numel() * (window - 1)
+    average = "avg" in call.name
+    operations = {"add": gathered} if average else {"compare": gathered}
+    if average and not tracer.frames[-1].averages_requantised:
+        operations |= _average(result.numel(), window)
+    after = Info(layout, info.codes if not average else None)
+    _book(tracer, call, "pool", (source, info), (result, after), operations)
+    for tensor in tensors_of(out):
+        tracer.know(tensor, after)
+    return out
+
+
+def _window(named: Mapping[str, Any], source: Tensor, result: Tensor, axes: int) -> int:
+    """Return elements gathered by one output; adaptive pools must divide evenly."""
+    if "kernel_size" in named:
+        kernel = named["kernel_size"]
+        sizes = [kernel] if isinstance(kernel, int) else list(kernel)
+        return math.prod(sizes) if len(sizes) == axes else sizes[0] ** axes
+    ratios = [a / b for a, b in zip(source.shape[-axes:], result.shape[-axes:], strict=True)]
+    if any(ratio != int(ratio) for ratio in ratios):
+        raise AxisLost
+    return int(math.prod(ratios))
+
+
+def affine_work(tracer: Tracer, signal: Tensor, info: Info, channels: int, key: str) -> Work:
+    """Return a per-channel scale and offset that does not fold: one multiplication and one addition an element."""
+    elements = signal.numel() // decodes_in(tracer, info)
+    shape = tracer.shape(signal, info)
+    bits = element_bits(signal)
+    return Work(
+        kind="norm", input_shape=shape, output_shape=shape, counts={"op:multiply": elements, "op:add": elements},
+        looped=tracer.looped(info), weights=channels, weights_nonzero=channels, biases=channels, weights_key=key,
+        weight_bits=bits, bias_bits=bits, activation_bits=bits,
+    )
+
+
+def _batch_norm(tracer: Tracer, call: Call) -> Any:
+    """A batch norm folds into the product whose output it alone reads; else it is a scale and an offset."""
+    named, out = call.named(), call.run()
+    signal = named["input"]
+    info = tracer.read(signal)
+    if named.get("training", False) or named.get("running_mean") is None:
+        tracer.refuse(call.name, "a batch norm that uses the statistics of the batch mixes decodes")
+        return out
+    name = tracer.label("batch_norm")
+    tracer.know(out, fold_affine(tracer, name, signal, info, named["running_mean"].numel()))
+    return out
+
+
+def fold_affine(tracer: Tracer, name: str, signal: Tensor, info: Info, channels: int) -> Info:
+    """Fold a per-channel scale and offset into the product before it, or write it down; return its output's info."""
+    work = affine_work(tracer, signal, info, channels, name)
+    if info.producer is None:
+        tracer.book(name, work)
+        return replace(info, codes=None, pads=())
+    return replace(info, codes=None, pads=(), producer=tracer.ledger.fold(info.producer, name, work))
+
+
+def rules() -> dict[str, Rule]:
+    """Return the rules of all arithmetic outside products, by operation name."""
+    reductions = ("sum", "mean", "var", "std", "amax", "amin", "argmax", "argmin", "max", "min")
+    pools = [f"{kind}_pool{axes}d" for kind in ("avg", "max", "adaptive_avg", "adaptive_max") for axes in (1, 2, 3)]
+    pools += [f"{name}_with_indices" for name in pools if "max" in name]
+    return {
+        **dict.fromkeys((*PER_ELEMENT, "div", "divide", "true_divide", "pow"), _per_element),
+        **dict.fromkeys(reductions, _reduction), **dict.fromkeys(pools, _pool),
+        **dict.fromkeys(("softmax", "_softmax", "log_softmax", "_log_softmax"), _softmax),
+        "layer_norm": _layer_norm, "batch_norm": _batch_norm,
+    }
+

@@ -1,0 +1,165 @@
+"""Runs a student on recordings and returns the exact, hardware-blind account of what it did.
+
+The deployed form is what runs: evaluation mode, no gradients, dropout gone, batch norms folded where they fold.
+Definitions in ``docs/counting.md``.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from energy_models.errors import DataError, StudentError
+from energy_models.workload import LayerWork, Uncounted, Workload
+from students.counting import pointwise, products, recurrent, shaping
+from students.counting.ledger import Ledger
+from students.counting.modules import attach
+from students.counting.tracer import Rule, Tracer, input_layout
+
+Mode = Literal["window", "stream"]
+
+
+def observe(
+    model: nn.Module, inputs: Tensor, *, name: str, mode: Mode, step_rate_hz: float, input_bits: int,
+    pipeline_work: tuple[LayerWork, ...] = (), batch_size: int = 32,
+) -> Workload:
+    """Return the work of a decoder on given inputs: every layer, all four conventions, exact integers.
+
+    Parameters
+    ----------
+    model : nn.Module
+        Put into evaluation mode while it runs; its mode is restored.
+    inputs : Tensor, shape (decodes, channels, steps) or (decodes, features)
+        In a stream, shape (segments, channels, steps): every step of every segment is a decode.
+    name : str
+        What is observed.
+    mode : {'window', 'stream'}
+        ``window``: one example is one decode. ``stream``: one step is one decode, only its new work is counted,
+        and convolutions over steps must be causal; their past inputs wait in a ring buffer.
+    step_rate_hz : float
+        Rate of input samples or bins [Hz].
+    input_bits : int
+        Width of an input element as it reaches the model [bits].
+    pipeline_work : tuple of LayerWork
+        Preprocessing, counted by whoever did it; its layers come first.
+    batch_size : int
+        Examples per forward call; the counts do not depend on it.
+
+    Returns
+    -------
+    Workload
+        What could not be counted is in `uncounted`, never a zero.
+
+    Raises
+    ------
+    DataError
+        Empty inputs, or inputs that are not finite.
+    StudentError
+        A wrong shape, an impossible option, or a model that raises.
+    """
+    _check(model, inputs, name, step_rate_hz, input_bits, batch_size)
+    inputs = inputs.detach()
+    ledger = _run(model, inputs, mode, batch_size, name)
+    if ledger is None:
+        ledger = _run(model, inputs, mode, 1, name)
+        assert ledger is not None, "a single decode cannot be mixed with others"  # noqa: S101
+    layers, gaps = _merged(pipeline_work, ledger.layers(), ledger)
+    steps = 1 if mode == "stream" or inputs.dim() == 2 else inputs.shape[-1]
+    folded = ", ".join(f"{norm} into {product}" for norm, product in sorted(ledger.folded.items()))
+    return Workload(
+        name=name, mode=mode, decodes=ledger.decodes, steps_per_decode=steps, channels=inputs.shape[1],
+        step_rate_hz=step_rate_hz, input_bits=input_bits, layers=layers, uncounted=gaps,
+        provenance={"torch": torch.__version__, "folded": folded},
+    )
+
+
+def _check(model: nn.Module, inputs: Tensor, name: str, rate: float, bits: int, batch_size: int) -> None:
+    where = f"observing {name}"
+    if inputs.dim() < 2 or 0 in inputs.shape:
+        raise DataError(
+            f"there is nothing to observe in inputs of shape {tuple(inputs.shape)}", where=where,
+            remedy="Give at least one example of shape (channels, steps)",
+        )
+    if not bool(torch.isfinite(inputs).all()):
+        raise DataError(
+            f"{int((~torch.isfinite(inputs)).sum())} input values are not finite", where=where,
+            remedy="Drop or repair the recordings that hold NaN or infinity",
+        )
+    if batch_size < 1 or bits < 1 or not (rate > 0 and math.isfinite(rate)):
+        raise StudentError(
+            f"impossible options: batch_size {batch_size}, input_bits {bits}, step_rate_hz {rate}", where=where,
+            remedy="All three are positive",
+        )
+    if any(isinstance(p, nn.parameter.UninitializedParameter) for p in model.parameters()):
+        raise StudentError("a lazy layer has no weights yet", where=where, remedy="Run the model once before")
+
+
+def _run(model: nn.Module, inputs: Tensor, mode: Mode, batch_size: int, name: str) -> Ledger | None:
+    """Return the filled ledger; None where decodes of a batch could not be told apart and a batch of one will do."""
+    ledger = Ledger(inputs.shape[-1] if mode == "stream" else 0)
+    tracer = Tracer(model, ledger, _rules())
+    with _deployed(model), torch.inference_mode():
+        handles = attach(tracer, model)
+        try:
+            for batch in inputs.split(batch_size):
+                ledger.begin(batch.shape[0])
+                signal = batch.clone()
+                tracer.start(signal, input_layout(signal.shape, mode))
+                _forward(tracer, model, signal, name)
+                if tracer.lost and batch_size > 1 and mode == "window":
+                    return None
+                ledger.end()
+        finally:
+            for handle in handles:
+                handle.remove()
+    return ledger
+
+
+def _forward(tracer: Tracer, model: nn.Module, signal: Tensor, name: str) -> None:
+    try:
+        with tracer:
+            model(signal)
+    except (RuntimeError, ValueError, TypeError, IndexError, KeyError, AttributeError, NotImplementedError) as error:
+        raise StudentError(
+            f"the model raised {type(error).__name__} on inputs of shape {tuple(signal.shape)}: {error}",
+            where=f"observing {name}, in {tracer.path or 'the model'}",
+            remedy="Give inputs of the shape the model was built for",
+        ) from error
+
+
+def _rules() -> dict[str, Rule]:
+    return {**shaping.rules(), **pointwise.rules(), **products.rules(), **recurrent.rules()}
+
+
+@contextmanager
+def _deployed(model: nn.Module) -> Iterator[None]:
+    """Evaluation mode, and attention without its fused path, which shows no operations; both restored after."""
+    training = {module: module.training for module in model.modules()}
+    fast = torch.backends.mha.get_fastpath_enabled()
+    model.eval()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(fast)
+        for module, was in training.items():
+            module.training = was
+
+
+def _merged(
+    pipeline: tuple[LayerWork, ...], layers: tuple[LayerWork, ...], ledger: Ledger
+) -> tuple[tuple[LayerWork, ...], tuple[Uncounted, ...]]:
+    """Return pipeline and model layers, names unique, and everything uncounted."""
+    taken = {layer.name for layer in layers}
+    clashes = [layer.name for layer in pipeline if layer.name in taken]
+    if clashes:
+        raise StudentError(
+            f"preprocessing and model both have a layer named {clashes[0]!r}", where="pipeline_work",
+            remedy="Give the preprocessing steps names of their own",
+        )
+    return (*pipeline, *layers), ledger.gaps()
