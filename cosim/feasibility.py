@@ -69,5 +69,5 @@ def judge(site: Site, report: EnergyReport) -> Verdict:
         checks=checks,
         reasons=tuple(reasons),
         sources=tuple(sorted({quantity.source for _, quantity in quantities})),
-        assumed=tuple(f"{path}: {q.note}" for path, q in quantities if q.basis == "assumed"),
+        assumed=tuple(f"{path}: {q.value:g} {q.unit} ({q.note})" for path, q in quantities if q.basis == "assumed"),
     )

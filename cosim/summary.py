@@ -24,7 +24,7 @@ LISTS = ("misfits", "incomplete", "sources", "assumed")
 PLACE = ["profile", "site", "decode_rate_hz"]
 WORST_LAST = {answer: rank for rank, answer in enumerate(ANSWERS)}
 Power = Literal["decoder_power", "total_power"]
-NOT_COMPARED = "not compared"  # it does not fit the machine, or its price is incomplete
+NOT_COMPARED = "not compared"  # it does not fit the machine, or part of its work could not be counted
 
 
 def score_table(scores: pd.DataFrame) -> pd.DataFrame:
@@ -58,7 +58,7 @@ def summarise(scores: pd.DataFrame, priced: pd.DataFrame, *, power: Power = "dec
     Every fold and seed has its own workload, and these differ slightly: a nominal price is their mean, its bounds
     are the lowest low and the highest high, the verdict is the worst of them. `score_table`'s columns come first, then
     `Priced`'s, and at the end ``front`` (on nominal values) and ``membership`` (within bounds: ``surely``,
-    ``possibly``, ``dominated``, or ``not compared`` for what does not fit the machine or is not fully priced).
+    ``possibly``, ``dominated``, or ``not compared`` for what does not fit the machine or is not fully counted).
 
     Parameters
     ----------
@@ -115,7 +115,7 @@ def _with_front(table: Any, power: Power) -> pd.DataFrame:
     parts: list[Any] = []
     for _, part in table.groupby(PLACE, sort=False):
         place = part.sort_values(f"{power}_nominal_w", kind="stable").reset_index(drop=True)
-        fits = ((place["misfits"] == "[]") & (place["incomplete"] == "[]")).to_numpy()
+        fits = ((place["misfits"] == "[]") & place["complete"]).to_numpy(dtype=bool)
         membership, front = np.full(len(place), NOT_COMPARED, object), np.zeros(len(place), bool)
         if fits.any():
             kept = place[fits]

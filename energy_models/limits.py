@@ -131,5 +131,6 @@ def _ratio(limit: float, value: float) -> float:
 
 
 def limit_quantities(site: Site) -> tuple[tuple[str, Quantity], ...]:
-    """Return every quantity that a site's limits were taken from, with its dotted path."""
-    return tuple((f"site {site.name}: {path}", quantity) for path, quantity in quantities(site))
+    """Return every quantity that a site's limits were taken from, by its path with the site's name in front."""
+    found = quantities(site)
+    return tuple((f"{site.name}.{path}", quantity) for path, quantity in found if not path.startswith("sampling."))
