@@ -1,0 +1,137 @@
+"""Small workloads whose costs can be worked by hand."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+from energy_models.toml_model import parse_model
+from energy_models.profile import HardwareProfile
+from energy_models.workload import Arithmetic, Conventions, Count, Kind, LayerWork, Products, Workload
+
+DECODES = 4
+
+
+def count(per_decode: int) -> Count:
+    return Count.constant(per_decode, DECODES)
+
+
+def products(macs: int, accumulates: int = 0) -> Conventions:
+    """The same sites under all four conventions."""
+    sites = Products(count(macs), count(accumulates))
+    return Conventions(sites, sites, sites, sites)
+
+
+def dense_layer(
+    inputs: int, outputs: int, *, name: str = "fc", kind: Kind = "linear", positions: int = 1, weight_bits: int = 8,
+    activation_bits: int = 8, arithmetic: Arithmetic = "integer", accumulator_bits: int = 32, events: int | None = None,
+) -> LayerWork:
+    """`positions` times a full product of `inputs` with an (inputs, outputs) matrix; `events` non-zero inputs in all."""
+    total = inputs * positions
+    full = count(inputs * outputs * positions)
+    live_sites = inputs * outputs * positions if events is None else events * outputs
+    zero = count(0)
+    binary = activation_bits == 1
+    dense = Products(zero, full) if binary else Products(full, zero)
+    live = Products(zero, count(live_sites)) if binary else Products(count(live_sites), zero)
+    return LayerWork(
+        name=name, kind=kind, arithmetic=arithmetic, calls=1, input_shape=(inputs,), output_shape=(outputs, positions),
+        inputs=total, outputs=outputs * positions, reduction=inputs, products=Conventions(dense, dense, live, live),
+        weights=inputs * outputs, weights_nonzero=inputs * outputs, weights_key=name, weight_bits=weight_bits,
+        activation_bits=activation_bits, output_bits=activation_bits, accumulator_bits=accumulator_bits,
+        input_events=count(total if events is None else events),
+    )
+
+
+def neurons(size: int, *, active: int, spikes: int, state_bits: int = 16) -> LayerWork:
+    """One step of `size` leaky neurons, of which `active` get input and `spikes` fire."""
+    return LayerWork(
+        name="lif", kind="neuron", arithmetic="integer", calls=1, input_shape=(size,), output_shape=(size,),
+        inputs=size, outputs=size, activation_bits=state_bits, output_bits=1, state_bits=state_bits,
+        state_elements=size, state_reads=size, state_writes=size,
+        operations={"leak": count(size), "compare": count(size), "add": count(active), "reset": count(spikes)},
+        updates_active=count(active), updates_idle=count(size - active),
+        input_events=count(active), output_events=count(spikes),
+    )
+
+
+def workload(*layers: LayerWork, mode: str = "stream", steps: int = 1, channels: int = 16) -> Workload:
+    return Workload(
+        name="by hand", mode=mode, decodes=DECODES, steps_per_decode=steps, channels=channels,  # type: ignore[arg-type]
+        step_rate_hz=50.0, input_bits=8, layers=layers,
+    )
+
+
+def with_operations(layer: LayerWork, **operations: int) -> LayerWork:
+    return dataclasses.replace(layer, operations={name: count(n) for name, n in operations.items()})
+
+
+def quantity(value: float, unit: str, low: float | None = None, high: float | None = None) -> dict[str, object]:
+    return {
+        "value": value, "low": value if low is None else low, "high": value if high is None else high, "unit": unit,
+        "basis": "derived", "source": "cacti7", "where": "by hand",
+    }
+
+
+def _memory(name: str, holds: list[str], **changes: object) -> dict[str, object]:
+    return {
+        "name": name, "capacity": quantity(1024, "byte"), "bank": quantity(256, "byte"), "word_bits": 32,
+        "read": quantity(2, "pJ"), "write": quantity(3, "pJ"), "retention": quantity(5, "pW/bit"), "holds": holds,
+        **changes,
+    }
+
+
+def toy_table(execution: dict[str, object], **changes: object) -> dict[str, object]:
+    """A machine of round numbers: 1 MHz, 10 nW static, words of 32 bit, 2 pJ reads, 3 pJ writes, 5 pW/bit kept."""
+    absent = {"model": "absent", "reason": "not part of this sum"}
+    return {
+        "name": "toy", "title": "Toy", "description": "Round numbers.", "node": quantity(65, "nm"),
+        "supply": quantity(1, "V"), "temperature": quantity(300, "K"), "clock": quantity(1, "MHz"),
+        "static": quantity(10, "nW"), "wake": {"energy": quantity(7, "pJ"), "time": quantity(2, "us")},
+        "memories": [_memory("w", ["weights"]), _memory("d", ["activations", "state", "buffers"])],
+        "front_end": absent, "converter": absent, "radio": absent, "regulator": absent, "execution": execution, **changes,
+    }
+
+
+def _costs() -> dict[str, object]:
+    """multiply a*b * 10 fJ; every other operation 1 fJ per bit, up to 32 bits."""
+    square = {"max_bits": 32, "per_square_bit": quantity(10, "fJ/bit2")}
+    line = {"max_bits": 32, "per_bit": quantity(1, "fJ/bit")}
+    others = ("accumulate", "add", "compare", "leak", "reset", "requantise")
+    return {"integer": {"multiply": square} | {name: line for name in others}}
+
+
+def toy_array(**changes: object) -> HardwareProfile:
+    execution: dict[str, object] = {
+        "style": "weight_stationary_array", "rows": 8, "columns": 4, "control_factor": quantity(2, "1"),
+        "operations": _costs(),
+    }
+    return parse_model(toy_table(execution, **changes), HardwareProfile, where="toy")
+
+
+def toy_event(**changes: object) -> HardwareProfile:
+    execution: dict[str, object] = {
+        "style": "event_driven", "control_factor": quantity(2, "1"), "control_per_event": quantity(0.5, "pJ"),
+        "control_per_active_update": quantity(0.4, "pJ"), "control_per_idle_update": quantity(0.3, "pJ"),
+        "cycles_per_event": quantity(2, "cycle/op"), "cycles_per_update": quantity(3, "cycle/op"),
+        "cycles_per_operation": quantity(1, "cycle/op"), "operations": _costs(),
+    }
+    return parse_model(toy_table(execution, **changes), HardwareProfile, where="toy")
+
+
+def toy_core() -> HardwareProfile:
+    execution: dict[str, object] = {
+        "style": "programmable_core", "active_power": quantity(3, "mW"), "product_bits": {"integer": 8},
+        "cycles_per_product": {"integer": {"linear": quantity(2, "cycle/MAC")}},
+        "cycles_per_operation": {"integer": {"add": quantity(6, "cycle/op"), "compare": quantity(5, "cycle/op")}},
+        "included_in_products": ["add"], "cycles_per_layer": quantity(100, "cycle"),
+        "cycles_per_decode": quantity(50, "cycle"),
+    }
+    return parse_model(toy_table(execution), HardwareProfile, where="toy")
+
+
+def profile_text(name: str) -> str:
+    """Return the text of a shipped profile."""
+    import energy_models.data
+
+    return (Path(energy_models.data.__file__).parent / "profiles" / f"{name}.toml").read_text()
