@@ -5,8 +5,8 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
-from energy_models.toml_model import parse_model
 from energy_models.profile import HardwareProfile
+from energy_models.toml_model import parse_model
 from energy_models.workload import Arithmetic, Conventions, Count, Kind, LayerWork, Products, Workload
 
 DECODES = 4
@@ -26,7 +26,7 @@ def dense_layer(
     inputs: int, outputs: int, *, name: str = "fc", kind: Kind = "linear", positions: int = 1, weight_bits: int = 8,
     activation_bits: int = 8, arithmetic: Arithmetic = "integer", accumulator_bits: int = 32, events: int | None = None,
 ) -> LayerWork:
-    """`positions` times a full product of `inputs` with an (inputs, outputs) matrix; `events` non-zero inputs in all."""
+    """`positions` times a full product of `inputs` with an (inputs, outputs) matrix; `events` inputs are non-zero."""
     total = inputs * positions
     full = count(inputs * outputs * positions)
     live_sites = inputs * outputs * positions if events is None else events * outputs
@@ -89,7 +89,8 @@ def toy_table(execution: dict[str, object], **changes: object) -> dict[str, obje
         "supply": quantity(1, "V"), "temperature": quantity(300, "K"), "clock": quantity(1, "MHz"),
         "static": quantity(10, "nW"), "wake": {"energy": quantity(7, "pJ"), "time": quantity(2, "us")},
         "memories": [_memory("w", ["weights"]), _memory("d", ["activations", "state", "buffers"])],
-        "front_end": absent, "converter": absent, "radio": absent, "regulator": absent, "execution": execution, **changes,
+        "front_end": absent, "converter": absent, "radio": absent, "regulator": absent, "execution": execution,
+        **changes,
     }
 
 

@@ -6,7 +6,16 @@ import dataclasses
 
 import pytest
 from energy_workloads import (
-    count, dense_layer, neurons, products, quantity, toy_array, toy_core, toy_event, with_operations, workload,
+    count,
+    dense_layer,
+    neurons,
+    products,
+    quantity,
+    toy_array,
+    toy_core,
+    toy_event,
+    with_operations,
+    workload,
 )
 
 from energy_models.errors import WorkloadError
@@ -112,9 +121,10 @@ def test_radio_front_end_converter_regulator_by_hand() -> None:
 
     site = load_site("headset_commodity")
     rate, bits = site.sampling.rate.band.nominal, site.sampling.converter.band.nominal
+    step, bit = quantity(10, "fJ/step"), quantity(10, "bit")
     profile = toy_array(
         front_end={"model": "per_channel", "power": quantity(2, "uW/channel")},
-        converter={"model": "walden", "figure_of_merit": quantity(10, "fJ/step"), "effective_bits": quantity(10, "bit")},
+        converter={"model": "walden", "figure_of_merit": step, "effective_bits": bit},
         radio={"model": "per_bit", "energy": quantity(50, "pJ/bit")},
         regulator={"model": "efficiency", "efficiency": quantity(0.8, "1")},
     )
