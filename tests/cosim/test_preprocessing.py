@@ -92,7 +92,8 @@ def test_resampling_delays_by_what_it_states() -> None:
 
 
 @pytest.mark.parametrize("band", [
-    Band(30.0, 7.0, 4, "causal"), Band(7.0, 80.0, 4, "causal"), Band(0.0, 30.0, 4, "causal"), Band(None, None, 4, "causal"),
+    Band(30.0, 7.0, 4, "causal"), Band(7.0, 80.0, 4, "causal"), Band(0.0, 30.0, 4, "causal"),
+    Band(None, None, 4, "causal"),
 ])
 def test_impossible_edges(band: Band) -> None:
     with pytest.raises(DataError, match="cannot be built at 160 Hz"):
@@ -119,19 +120,21 @@ def test_the_usual_pipeline_holds_only_what_was_asked_for() -> None:
 
 def test_work_by_hand() -> None:
     operations = (CommonAverageReference(), BAND, Resample(80.0))
-    reference, band, resample, window = pipeline_work(operations, channels=64, samples=320, rate_hz=160.0, widths=WIDTHS)
+    rows = pipeline_work(operations, channels=64, samples=320, rate_hz=160.0, widths=WIDTHS)
+    reference, band, resample, window = rows
     # reference: (63 + 64) additions and one product a sample, 320 samples
     assert {k: c.total for k, c in reference.operations.items()} == {"add": 127 * 320, "multiply": 320}
     # band: a band-pass of order 4 has 4 sections; 5 products, 4 additions, 2 states each, channel and sample
     assert {k: c.total for k, c in band.operations.items()} == {"multiply": 5 * 4 * 64 * 320, "add": 4 * 4 * 64 * 320}
-    assert (band.state_elements, band.state_reads, band.state_writes) == (2 * 4 * 64, 2 * 4 * 64 * 320, 2 * 4 * 64 * 320)
+    visits = 2 * 4 * 64 * 320
+    assert (band.state_elements, band.state_reads, band.state_writes) == (2 * 4 * 64, visits, visits)
     assert (band.weights, band.weight_bits) == (20, 16)
     # resample 160 -> 80: up 1, down 2, 41 taps, one phase of 41; 160 outputs a channel
     assert {k: c.total for k, c in resample.operations.items()} == {"multiply": 41 * 160 * 64, "add": 40 * 160 * 64}
     assert resample.state_writes == 320 * 64
     # window: 160 steps of 64 channels kept
     assert (window.state_elements, window.state_writes, window.state_bits) == (160 * 64, 160 * 64, 16)
-    assert all(row.kind == "filter" and row.arithmetic == "integer" for row in (reference, band, resample, window))
+    assert all(row.kind == "filter" and row.arithmetic == "integer" for row in rows)
 
 
 def test_acausal_work_is_twice_the_causal() -> None:

@@ -229,4 +229,5 @@ def test_protocols_say_what_was_done() -> None:
     )
     assert "within each subject" in LeaveOneGroupOut(group="session", within="subject").describe()
     assert "gap of 20 steps" in BlockedInTime(gap_steps=20).describe()
-    assert "10 stratified folds of shuffled whole segments" in StratifiedFolds(folds=10, keep_together="segment").describe()
+    together = StratifiedFolds(folds=10, keep_together="segment").describe()
+    assert "10 stratified folds of shuffled whole segments" in together
