@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from cosim.baselines import run_baseline
 from cosim.baselines.stretches import stretches
+from cosim.baselines.types import repeated
 from cosim.cache import Json, checkpoint_path, new_stage, read_json, to_json
 from cosim.fold_data import FoldData, Inputs, load_fold, outputs_of, primary_score, stream_of
 from cosim.metrics import primary_metric, score
@@ -185,14 +186,16 @@ def _result(root: Path, stage: Stage, folder: Path) -> None:
     bits = spec.precision
     raw = stage.config["inputs"] == "raw"
     edge = bits.edge_bits if bits else data.dataset.source_bits if raw else FLOAT_BITS
+    inputs = _observed(data, cast(int, stage.config["observed"]))
+    decodes = inputs.shape[2] if mode(spec) == "stream" else len(inputs)
     workload = observe(
         model,
-        _observed(data, cast(int, stage.config["observed"])),
+        inputs,
         name=spec.label,
         mode=mode(spec),
         step_rate_hz=spec.shape.step_rate_hz,
         input_bits=edge,
-        pipeline_work=data.dataset.pipeline_work,
+        pipeline_work=tuple(repeated(row, decodes) for row in data.dataset.pipeline_work),
     ).replace(provenance={"spec": spec.digest, "dataset": data.dataset.digest, **versions()})
     _write_result(
         folder,

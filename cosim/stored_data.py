@@ -66,7 +66,7 @@ def _pipeline_workload(dataset: Dataset) -> Workload:
 
 
 def read_dataset(folder: Path) -> Dataset:
-    """Return the dataset of a stage, its arrays mapped from the disk."""
+    """Return the dataset of a stage, its inputs mapped from the disk."""
     facts = cast(dict[str, Any], json.loads((folder / "facts.json").read_text(encoding="utf-8")))
     card = facts.pop("card")
     pipeline = facts.pop("pipeline")
@@ -76,7 +76,8 @@ def read_dataset(folder: Path) -> Dataset:
         pipeline=tuple(Step(**step) for step in pipeline),
         pipeline_work=read_workload(folder / "pipeline.json").layers,
         groups={path.name.split(".")[1]: np.load(path) for path in sorted(folder.glob("group.*.npy"))},
-        **{name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in ARRAYS},
+        inputs=np.load(folder / "inputs.npy", mmap_mode="r"),
+        **{name: np.load(folder / f"{name}.npy") for name in ("targets", "starts")},
         **facts,
     )
 

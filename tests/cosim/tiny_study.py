@@ -1,0 +1,69 @@
+"""A study that takes seconds, for tests of the whole path."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+TINY = """
+[study]
+name = "tiny"
+title = "Tiny"
+question = "Does the path hold together?"
+seeds = [0, 1]
+
+[dataset]
+name = "synthetic_eeg"
+options = { channels = 4, sessions = 3, runs = 1, trials = 12, rate_hz = 64.0, trial_s = 1.0 }
+
+[split]
+method = "leave_one_group_out"
+group = "session"
+
+[teacher]
+members = [{ family = "eegnet", options = { temporal_filters = 2 } }]
+
+[[students]]
+label = "EEGNet-1"
+family = "eegnet"
+options = { temporal_filters = 1 }
+variants = ["float32", "w4a4"]
+distillation = { method = "logits" }
+
+[[students]]
+label = "Spikes"
+family = "spiking_conv"
+options = { mixtures = 2 }
+
+[[baselines]]
+name = "csp_lda"
+
+[training]
+student = { epochs = 1, batch_size = 8 }
+
+[hardware]
+profiles = ["cortex_m4f", "event_core_28nm"]
+sites = ["headset_commodity", "implant_epilepsy"]
+decode_rate_hz = 1.0
+observed_examples = 4
+"""
+
+# Three folds: two seeds of three decoders, one baseline, one teacher each.
+TINY_POINTS = 3 * (2 * 3 + 1 + 1)
+
+
+def write_tiny(folder: Path) -> Path:
+    """Write the study file and return its path."""
+    path = folder / "tiny.toml"
+    path.write_text(TINY)
+    return path
+
+
+def stage_times(run: Path) -> dict[str, int]:
+    """Return when every finished stage of a run was written [ns]; a stage written again has another time."""
+    return {
+        f"{kind.name}/{folder.name}": (folder / "stage.json").stat().st_mtime_ns
+        for kind in (run / "stages").iterdir()
+        if not kind.name.startswith(".")
+        for folder in kind.iterdir()
+        if (folder / "stage.json").exists()
+    }
