@@ -1,13 +1,23 @@
-"""A depthwise convolution over steps as matrix products: the same function, trainable fast on a CPU."""
+"""A depthwise convolution over steps by Fourier transform: the same function, trainable fast on a CPU.
+
+What is slow in torch on a CPU is the direct convolution's weight gradient. Here forward and both gradients are products
+of spectra, a few examples at a time so that they stay in the processor's cache.
+"""
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
-BLOCK_STEPS = 64
-"""Output steps computed by one product; near the usual kernel lengths, where the Toeplitz blocks are half full."""
+CHUNK_EXAMPLES = 8
+"""Examples transformed at once: half a megabyte at 16 channels x 1000 steps, which a second-level cache holds."""
+
+FASTEST_FACTOR = 32
+"""Transform lengths are multiples of this power of two: longer ones than needed can be faster than the nearest."""
 
 
 def pad_steps(signal: Tensor, pads: tuple[int, int]) -> Tensor:
@@ -18,13 +28,13 @@ def pad_steps(signal: Tensor, pads: tuple[int, int]) -> Tensor:
 def depthwise_conv1d(signal: Tensor, weight: Tensor, pads: tuple[int, int]) -> Tensor:
     """Return each channel correlated with its own taps, as ``conv1d(..., groups=channels)`` does.
 
-    The outputs are cut into blocks; a block is the input it sees times a banded (Toeplitz) matrix of the taps, so
-    forward and both gradients are dense matrix products: ``y[b, c, t] = sum_k w[c, k] x[b, c, t + k - before]``.
+    ``y[b, c, t] = sum_k w[c, k] x[b, c, t + k - before]``, by the correlation theorem: the spectrum of y is that of x
+    times the conjugate of that of w. Differentiable once, with respect to both arguments.
 
     Parameters
     ----------
-    signal : Tensor, shape (batch, channels, steps)
-    weight : Tensor, shape (channels, 1, taps)
+    signal : Tensor of float32, shape (batch, channels, steps)
+    weight : Tensor of float32, shape (channels, 1, taps)
     pads : tuple of int
         Zero steps before and after.
 
@@ -32,23 +42,62 @@ def depthwise_conv1d(signal: Tensor, weight: Tensor, pads: tuple[int, int]) -> T
     -------
     Tensor, shape (batch, channels, steps + before + after - taps + 1)
     """
-    taps = weight.shape[-1]
-    steps = signal.shape[-1] + sum(pads) - taps + 1
-    block = min(BLOCK_STEPS, steps)
-    blocks = -(-steps // block)
-    seen = block + taps - 1
-    padded = pad_steps(signal, (pads[0], pads[1] + blocks * block - steps))
-    windows = padded.unfold(-1, seen, block).permute(1, 0, 2, 3).flatten(1, 2)
-    outputs = torch.bmm(windows, _toeplitz(weight[:, 0], block))
-    batch, channels = signal.shape[:2]
-    outputs = outputs.view(channels, batch, blocks * block).transpose(0, 1)
-    return outputs[..., :steps]
+    outputs: Tensor = _DepthwiseByFourier.apply(signal, weight, pads)  # pyright: ignore[reportAssignmentType]
+    return outputs
 
 
-def _toeplitz(taps: Tensor, block: int) -> Tensor:
-    """Return the banded matrices ``(channels, block + taps - 1, block)``, ``M[c, j + k, j] = taps[c, k]``."""
-    channels, count = taps.shape
-    seen = block + count - 1
-    # Column j is the taps moved down by j: rows of length seen + 1 read as rows of length seen shift by one each.
-    rows = functional.pad(taps, (0, seen + 1 - count)).unsqueeze(1).expand(channels, block, seen + 1)
-    return rows.reshape(channels, -1)[:, : block * seen].view(channels, block, seen).transpose(1, 2)
+class _DepthwiseByFourier(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, signal: Tensor, weight: Tensor, pads: tuple[int, int]) -> Tensor:
+        steps, taps = signal.shape[-1] + sum(pads) - weight.shape[-1] + 1, weight.shape[-1]
+        length = _transform_length(signal.shape[-1] + max(pads))
+        spectrum = _tap_spectrum(weight, pads[0], length)
+        outputs = signal.new_empty(*signal.shape[:2], steps)
+        conjugate = spectrum.conj_physical()
+        for rows in _chunks(len(signal)):
+            product = torch.fft.rfft(signal[rows], length).mul_(conjugate)
+            outputs[rows] = torch.fft.irfft(product, length)[..., :steps]
+        ctx.save_for_backward(signal, spectrum)
+        ctx.taps, ctx.before, ctx.length = taps, pads[0], length
+        return outputs
+
+    @staticmethod
+    @once_differentiable  # pyright: ignore[reportIncompatibleMethodOverride]
+    def backward(ctx: Any, *grad_outputs: Tensor) -> tuple[Tensor, Tensor, None]:
+        (gradient,), (signal, spectrum) = grad_outputs, ctx.saved_tensors
+        of_signal, summed = torch.empty_like(signal), torch.zeros_like(spectrum)
+        for rows in _chunks(len(signal)):
+            errors = torch.fft.rfft(gradient[rows], ctx.length)
+            summed += (torch.fft.rfft(signal[rows], ctx.length) * errors.conj()).sum(dim=0)
+            of_signal[rows] = torch.fft.irfft(errors.mul_(spectrum), ctx.length)[..., : signal.shape[-1]]
+        of_weight = torch.fft.irfft(summed, ctx.length)[:, _tap_places(ctx.taps, ctx.before, ctx.length)]
+        return of_signal, of_weight[:, None], None
+
+
+def _chunks(count: int) -> list[slice]:
+    return [slice(start, start + CHUNK_EXAMPLES) for start in range(0, count, CHUNK_EXAMPLES)]
+
+
+def _tap_places(taps: int, before: int, length: int) -> Tensor:
+    """Return each tap's place in a period: the first `before` taps look back, to the period's end."""
+    return (torch.arange(taps) - before) % length
+
+
+def _tap_spectrum(weight: Tensor, before: int, length: int) -> Tensor:
+    """Return the spectra of the taps, shape (channels, length // 2 + 1)."""
+    period = weight.new_zeros(weight.shape[0], length)
+    period[:, _tap_places(weight.shape[-1], before, length)] = weight[:, 0]
+    return torch.fft.rfft(period)
+
+
+def _transform_length(least: int) -> int:
+    """Return the smallest fast length from `least` on: a multiple of `FASTEST_FACTOR` without factors above 5."""
+    multiple = -(-least // FASTEST_FACTOR)
+    while True:
+        rest = multiple
+        for prime in (2, 3, 5):
+            while rest % prime == 0:
+                rest //= prime
+        if rest == 1:
+            return multiple * FASTEST_FACTOR
+        multiple += 1

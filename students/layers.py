@@ -51,7 +51,10 @@ def resolve_padding(padding: Padding, kernel: int) -> tuple[int, int]:
 
 
 class Conv1d(nn.Conv1d):
-    """A convolution over steps with its zero padding spelled out in `pads` (steps before, steps after)."""
+    """A convolution over steps with its zero padding spelled out in `pads` (steps before, steps after).
+
+    A pointwise one is trained as a matrix product, which torch computes faster; deployed (eval) as a convolution.
+    """
 
     def __init__(
         self, inputs: int, outputs: int, kernel: int, *, pads: tuple[int, int], stride: int, groups: int, bias: Bias
@@ -61,6 +64,10 @@ class Conv1d(nn.Conv1d):
 
     def forward(self, input: Tensor) -> Tensor:
         """Map ``(batch, inputs, steps)`` to ``(batch, outputs, steps)``."""
+        pointwise = self.kernel_size == self.stride == (1,) and self.groups == 1 and self.pads == (0, 0)
+        if self.training and pointwise:
+            outputs = torch.matmul(self.weight[:, :, 0], input)
+            return outputs if self.bias is None else outputs + self.bias[:, None]
         return super().forward(pad_steps(input, self.pads))
 
 
@@ -238,7 +245,7 @@ class FloatLayers:
 
     def average_pool(self, kernel: int, stride: int | None = None) -> nn.Module:
         """Return an ``nn.AvgPool1d``."""
-        return nn.AvgPool1d(kernel, stride)
+        return nn.AvgPool1d(kernel, kernel if stride is None else stride)
 
     def dropout(self, probability: float) -> nn.Module:
         """Return an ``nn.Dropout``."""

@@ -1,0 +1,180 @@
+"""The training loop: decided by its seed, resumed bit for bit, stopped by validation alone."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from energy_models.errors import StudentError
+from students.build import build
+from students.fit import Examples, fit, predict
+from students.layers import OutputScale
+from students.spec import Distillation, Shape, StudentSpec, Training
+
+torch.set_num_threads(1)
+
+WINDOWS = Shape(task="classification", channels=4, steps=64, outputs=2, step_rate_hz=64)
+SEGMENTS = Shape(task="regression", channels=3, steps=20, outputs=2, step_rate_hz=20)
+
+
+def noise(count: int, seed: int, shape: Shape = WINDOWS) -> Examples:
+    generator = torch.Generator().manual_seed(seed)
+    inputs = torch.randn(count, shape.channels, shape.steps, generator=generator)
+    if shape.task == "classification":
+        return Examples(inputs, torch.randint(0, shape.outputs, (count,), generator=generator))
+    return Examples(inputs, torch.randn(count, shape.steps, shape.outputs, generator=generator))
+
+
+def student(**changes: object) -> StudentSpec:
+    spec = StudentSpec(family="eegnet", shape=WINDOWS, seed=5, training=Training(epochs=6, batch_size=8))
+    return spec.model_copy(update=changes)
+
+
+def weights(model: nn.Module) -> dict[str, torch.Tensor]:
+    return {name: tensor.clone() for name, tensor in model.state_dict().items()}
+
+
+def same(left: nn.Module, right: nn.Module) -> bool:
+    return all(torch.equal(a, b) for a, b in zip(weights(left).values(), weights(right).values(), strict=True))
+
+
+def test_same_seed_same_weights_whatever_the_global_generator():
+    spec, train, validation = student(), noise(25, 1), noise(9, 2)
+    models = []
+    for global_seed in (11, 12):
+        torch.manual_seed(global_seed)
+        model = build(spec)
+        fit(model, train, validation, spec)
+        models.append(model)
+    assert same(*models)
+    assert torch.initial_seed() == 12
+    other = spec.model_copy(update={"seed": 6})
+    third = build(spec)
+    fit(third, train, validation, other)
+    assert not same(models[0], third), "the seed has no effect on training"
+
+
+@pytest.mark.parametrize("stop_after", [0, 3, 5])
+def test_interrupted_and_resumed_equals_uninterrupted(tmp_path: Path, stop_after: int):
+    """Bit for bit: losses, best epoch, weights; with dropout, so the generators' states matter."""
+
+    class Killed(Exception):
+        pass
+
+    def kill(epoch: int, loss: float) -> None:
+        if epoch == stop_after:
+            raise Killed
+
+    spec, train, validation = student(), noise(25, 1), noise(9, 2)
+    whole = build(spec)
+    expected = fit(whole, train, validation, spec)
+    checkpoint = tmp_path / "run" / "checkpoint.safetensors"
+    with pytest.raises(Killed):
+        fit(build(spec), train, validation, spec, checkpoint=checkpoint, report=kill)
+    resumed, epochs = build(spec), []
+    found = fit(
+        resumed, train, validation, spec, checkpoint=checkpoint, report=lambda epoch, loss: epochs.append(epoch)
+    )
+    assert found == expected
+    assert epochs == list(range(stop_after + 1, 6)), "finished epochs were done again"
+    assert same(whole, resumed)
+    assert [path.name for path in checkpoint.parent.iterdir()] == [checkpoint.name]
+
+
+def test_foreign_or_damaged_checkpoints_are_refused(tmp_path: Path):
+    spec, train, validation = student(), noise(16, 1), noise(8, 2)
+    checkpoint = tmp_path / "checkpoint.safetensors"
+    fit(build(spec), train, validation, spec, checkpoint=checkpoint)
+    with pytest.raises(StudentError, match="another student or to other examples"):
+        fit(build(spec), noise(16, 3), validation, spec, checkpoint=checkpoint)
+    with pytest.raises(StudentError, match="another student or to other examples"):
+        fit(build(student(seed=9)), train, validation, student(seed=9), checkpoint=checkpoint)
+    checkpoint.write_bytes(checkpoint.read_bytes()[:1000])
+    with pytest.raises(StudentError, match="cannot read tensors"):
+        fit(build(spec), train, validation, spec, checkpoint=checkpoint)
+
+
+def test_stops_by_patience_and_keeps_the_best_weights():
+    """On noise the validation loss soon rises; the weights kept score the lowest validation loss again."""
+    spec = student(training=Training(epochs=60, batch_size=8, patience=4, learning_rate=1e-2))
+    train, validation = noise(32, 1), noise(32, 2)
+    model = build(spec)
+    result = fit(model, train, validation, spec)
+    assert result.stopped == "patience"
+    assert len(result.validation_losses) == result.best_epoch + 1 + 4
+    assert result.validation_loss == min(result.validation_losses)
+    logits = predict(model, validation.inputs)
+    counts = torch.bincount(train.targets, minlength=2)
+    again = nn.functional.cross_entropy(logits, validation.targets, weight=32 / (2 * counts))
+    assert again.item() == pytest.approx(result.validation_loss, abs=1e-6)
+
+
+def test_validation_labels_choose_the_epoch_and_touch_no_weight():
+    """With other validation labels the course of training is the same epoch for epoch: only the choice differs."""
+    spec, train, validation = student(), noise(25, 1), noise(9, 2)
+    flipped = replace(validation, targets=1 - validation.targets)
+    first, second = fit(build(spec), train, validation, spec), fit(build(spec), train, flipped, spec)
+    assert first.train_losses == second.train_losses
+    assert first.validation_losses != second.validation_losses
+
+
+def test_validation_with_a_teacher_is_still_scored_on_labels():
+    spec, train, validation = student(), noise(25, 1), noise(9, 2)
+    taught = replace(validation, teacher=torch.full((9, 2), 3.0))
+    assert fit(build(spec), train, validation, spec) == fit(build(spec), train, taught, spec)
+
+
+def test_classes_weigh_alike_however_rare():
+    """Nine of class 0 to three of class 1: weights 12/(2*9) = 2/3 and 12/(2*3) = 2.
+
+    A model that answers 0 with margin m costs 2/3 * 9 * small + 2 * 3 * large; here logits are equal, so ln 2.
+    """
+    from students.objective import prepare
+
+    labels = torch.tensor([0] * 9 + [1] * 3)
+    objective = prepare(nn.Identity(), Examples(torch.zeros(12, 4, 64), labels), student())
+    torch.testing.assert_close(objective.weights, torch.tensor([2 / 3, 2.0]))
+    assert objective.task(torch.zeros(12, 2), labels).item() == pytest.approx(0.6931472, abs=1e-6)
+
+
+def test_output_scale_comes_from_training_targets_only():
+    """Targets 100 +- 10 and -3 +- 0.5; the validation targets are a million times larger."""
+    spec = StudentSpec(family="mlp", shape=SEGMENTS, seed=0, training=Training(epochs=1))
+    train, validation = noise(40, 1, SEGMENTS), noise(8, 2, SEGMENTS)
+    scaled = replace(train, targets=train.targets * torch.tensor([10.0, 0.5]) + torch.tensor([100.0, -3.0]))
+    model = build(spec)
+    fit(model, scaled, replace(validation, targets=validation.targets * 1e6), spec)
+    (scale,) = (module for module in model.modules() if isinstance(module, OutputScale))
+    flat = scaled.targets.reshape(-1, 2)
+    torch.testing.assert_close(scale.scale, flat.std(dim=0, correction=0))
+    torch.testing.assert_close(scale.offset, flat.mean(dim=0))
+
+
+@pytest.mark.parametrize(
+    ("train", "says"),
+    [
+        (replace(noise(8, 1), inputs=torch.full((8, 4, 64), torch.nan)), "the training loss is nan in epoch 0"),
+        (replace(noise(8, 1), inputs=torch.zeros(8, 4, 63)), r"inputs of shape \(8, 4, 63\), expected \(8, 4, 64\)"),
+        (replace(noise(8, 1), teacher=torch.zeros(8, 3)), r"teacher of shape \(8, 3\), expected \(8, 2\)"),
+        (noise(0, 1), "no examples"),
+    ],
+)
+def test_unusable_examples_are_refused(train, says):
+    spec = student()
+    with pytest.raises(StudentError, match=says):
+        fit(build(spec), train, noise(8, 2), spec)
+
+
+def test_distillation_without_targets_and_still_axes_are_refused():
+    taught = student(distillation=Distillation(method="logits"))
+    with pytest.raises(StudentError, match="without a teacher's targets"):
+        fit(build(taught), noise(8, 1), noise(8, 2), taught)
+    spec = StudentSpec(family="mlp", shape=SEGMENTS, seed=0)
+    train = noise(8, 1, SEGMENTS)
+    train.targets[..., 1] = 4.0
+    with pytest.raises(StudentError, match="axis 1 of the targets is constant"):
+        fit(build(spec), train, noise(8, 2, SEGMENTS), spec)

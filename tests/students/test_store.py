@@ -1,0 +1,73 @@
+"""A stored student comes back whole, or not at all."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+
+from energy_models.errors import StudentError
+from students.build import build
+from students.spec import Shape, StudentSpec
+from students.store import load_extra, load_student, save_student
+
+torch.set_num_threads(1)
+
+SHAPE = Shape(task="classification", channels=4, steps=64, outputs=2, step_rate_hz=64)
+
+
+def spec(seed: int = 0, **options: int) -> StudentSpec:
+    return StudentSpec(family="eegnet", options=options, shape=SHAPE, seed=seed)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    save_student(tmp_path / "a" / "student", build(spec()).eval(), spec(), {"dataset": "synthetic"})
+    return tmp_path / "a" / "student"
+
+
+def test_round_trip_gives_the_same_outputs(folder: Path):
+    model, found = load_student(folder)
+    inputs = torch.randn(3, 4, 64, generator=torch.Generator().manual_seed(0))
+    assert found == spec()
+    assert not model.training
+    torch.testing.assert_close(model(inputs), build(spec()).eval()(inputs), rtol=0, atol=0)
+    assert load_extra(folder) == {"dataset": "synthetic"}
+    assert sorted(path.name for path in folder.iterdir()) == ["spec.json", "weights.safetensors"]
+
+
+def test_weights_of_another_spec_are_refused(folder: Path, tmp_path: Path):
+    """Same shapes, other seed: only the digest can tell."""
+    save_student(tmp_path / "b", build(spec(1)), spec(1), {})
+    shutil.copy(tmp_path / "b" / "weights.safetensors", folder)
+    with pytest.raises(StudentError, match="belongs to another"):
+        load_student(folder)
+
+
+def test_an_edited_spec_is_refused(folder: Path):
+    description = json.loads((folder / "spec.json").read_text())
+    description["spec"]["options"] = {"depth": 4}
+    (folder / "spec.json").write_text(json.dumps(description))
+    with pytest.raises(StudentError, match="belongs to another"):
+        load_student(folder)
+
+
+@pytest.mark.parametrize("name", ["weights.safetensors", "spec.json"])
+@pytest.mark.parametrize("damage", ["missing", "truncated"])
+def test_damaged_files_are_refused_by_name(folder: Path, name: str, damage: str):
+    path = folder / name
+    content = path.read_bytes()
+    path.unlink()
+    if damage == "truncated":
+        path.write_bytes(content[: len(content) // 2])
+    with pytest.raises(StudentError, match=name):
+        load_student(folder)
+
+
+def test_a_folder_that_cannot_be_written_is_one_clear_error(tmp_path: Path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StudentError, match="cannot write"):
+        save_student(tmp_path / "file" / "student", build(spec()), spec(), {})
