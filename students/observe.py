@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from energy_models.errors import DataError, StudentError
 from energy_models.workload import LayerWork, Uncounted, Workload
-from students.counting import pointwise, products, recurrent, shaping
+from students.counting import convolution, pointwise, products, recurrent, shaping
 from students.counting.ledger import Ledger
 from students.counting.modules import attach
 from students.counting.tracer import Rule, Tracer, input_layout
@@ -25,8 +25,15 @@ Mode = Literal["window", "stream"]
 
 
 def observe(
-    model: nn.Module, inputs: Tensor, *, name: str, mode: Mode, step_rate_hz: float, input_bits: int,
-    pipeline_work: tuple[LayerWork, ...] = (), batch_size: int = 32,
+    model: nn.Module,
+    inputs: Tensor,
+    *,
+    name: str,
+    mode: Mode,
+    step_rate_hz: float,
+    input_bits: int,
+    pipeline_work: tuple[LayerWork, ...] = (),
+    batch_size: int = 32,
 ) -> Workload:
     """Return the work of a decoder on given inputs: every layer, all four conventions, exact integers.
 
@@ -62,45 +69,60 @@ def observe(
     StudentError
         A wrong shape, an impossible option, or a model that raises.
     """
-    _check(model, inputs, name, step_rate_hz, input_bits, batch_size)
+    _check(model, inputs, name)
+    _check_options(name, step_rate_hz, input_bits, batch_size)
     inputs = inputs.detach()
-    ledger = _run(model, inputs, mode, batch_size, name)
+    ledger = _run(model, inputs, (mode, batch_size, input_bits), name)
     if ledger is None:
-        ledger = _run(model, inputs, mode, 1, name)
+        ledger = _run(model, inputs, (mode, 1, input_bits), name)
         assert ledger is not None, "a single decode cannot be mixed with others"  # noqa: S101
     layers, gaps = _merged(pipeline_work, ledger.layers(), ledger)
     steps = 1 if mode == "stream" or inputs.dim() == 2 else inputs.shape[-1]
     folded = ", ".join(f"{norm} into {product}" for norm, product in sorted(ledger.folded.items()))
     return Workload(
-        name=name, mode=mode, decodes=ledger.decodes, steps_per_decode=steps, channels=inputs.shape[1],
-        step_rate_hz=step_rate_hz, input_bits=input_bits, layers=layers, uncounted=gaps,
+        name=name,
+        mode=mode,
+        decodes=ledger.decodes,
+        steps_per_decode=steps,
+        channels=inputs.shape[1],
+        step_rate_hz=step_rate_hz,
+        input_bits=input_bits,
+        layers=layers,
+        uncounted=gaps,
         provenance={"torch": torch.__version__, "folded": folded},
     )
 
 
-def _check(model: nn.Module, inputs: Tensor, name: str, rate: float, bits: int, batch_size: int) -> None:
+def _check(model: nn.Module, inputs: Tensor, name: str) -> None:
     where = f"observing {name}"
     if inputs.dim() < 2 or 0 in inputs.shape:
         raise DataError(
-            f"there is nothing to observe in inputs of shape {tuple(inputs.shape)}", where=where,
+            f"there is nothing to observe in inputs of shape {tuple(inputs.shape)}",
+            where=where,
             remedy="Give at least one example of shape (channels, steps)",
         )
     if not bool(torch.isfinite(inputs).all()):
         raise DataError(
-            f"{int((~torch.isfinite(inputs)).sum())} input values are not finite", where=where,
+            f"{int((~torch.isfinite(inputs)).sum())} input values are not finite",
+            where=where,
             remedy="Drop or repair the recordings that hold NaN or infinity",
-        )
-    if batch_size < 1 or bits < 1 or not (rate > 0 and math.isfinite(rate)):
-        raise StudentError(
-            f"impossible options: batch_size {batch_size}, input_bits {bits}, step_rate_hz {rate}", where=where,
-            remedy="All three are positive",
         )
     if any(isinstance(p, nn.parameter.UninitializedParameter) for p in model.parameters()):
         raise StudentError("a lazy layer has no weights yet", where=where, remedy="Run the model once before")
 
 
-def _run(model: nn.Module, inputs: Tensor, mode: Mode, batch_size: int, name: str) -> Ledger | None:
+def _check_options(name: str, rate: float, bits: int, batch_size: int) -> None:
+    if batch_size < 1 or bits < 1 or not (rate > 0 and math.isfinite(rate)):
+        raise StudentError(
+            f"impossible options: batch_size {batch_size}, input_bits {bits}, step_rate_hz {rate}",
+            where=f"observing {name}",
+            remedy="All three are positive",
+        )
+
+
+def _run(model: nn.Module, inputs: Tensor, how: tuple[Mode, int, int], name: str) -> Ledger | None:
     """Return the filled ledger; None where decodes of a batch could not be told apart and a batch of one will do."""
+    mode, batch_size, input_bits = how
     ledger = Ledger(inputs.shape[-1] if mode == "stream" else 0)
     tracer = Tracer(model, ledger, _rules())
     with _deployed(model), torch.inference_mode():
@@ -109,7 +131,7 @@ def _run(model: nn.Module, inputs: Tensor, mode: Mode, batch_size: int, name: st
             for batch in inputs.split(batch_size):
                 ledger.begin(batch.shape[0])
                 signal = batch.clone()
-                tracer.start(signal, input_layout(signal.shape, mode))
+                tracer.start(signal, input_layout(signal.shape, mode), input_bits)
                 _forward(tracer, model, signal, name)
                 if tracer.lost and batch_size > 1 and mode == "window":
                     return None
@@ -133,7 +155,7 @@ def _forward(tracer: Tracer, model: nn.Module, signal: Tensor, name: str) -> Non
 
 
 def _rules() -> dict[str, Rule]:
-    return {**shaping.rules(), **pointwise.rules(), **products.rules(), **recurrent.rules()}
+    return {**shaping.rules(), **pointwise.rules(), **products.rules(), **convolution.rules(), **recurrent.rules()}
 
 
 @contextmanager
@@ -159,7 +181,8 @@ def _merged(
     clashes = [layer.name for layer in pipeline if layer.name in taken]
     if clashes:
         raise StudentError(
-            f"preprocessing and model both have a layer named {clashes[0]!r}", where="pipeline_work",
+            f"preprocessing and model both have a layer named {clashes[0]!r}",
+            where="pipeline_work",
             remedy="Give the preprocessing steps names of their own",
         )
     return (*pipeline, *layers), ledger.gaps()

@@ -18,41 +18,57 @@ from students.counting.tracer import Frame, Tracer, tensors_of
 from students.layers import OutputScale
 from students.lif import LIF, LeakyIntegrator
 
-Counter = Callable[[Tracer, nn.Module, Tensor, Any], None]
+Counter = Callable[[Tracer, Any, Tensor, Any], None]
 
 
-def _neuron(tracer: Tracer, module: nn.Module, current: Tensor, output: Any) -> None:
+def _neuron(tracer: Tracer, module: Any, current: Tensor, output: Any) -> None:
     """Count leaky neurons ``(batch, channels, steps)``: per neuron and step one leak; one add if driven.
 
     Neurons that fire: one compare per step, and one subtraction per spike.
     """
     fires = isinstance(module, LIF)
     signal, state = output
-    info = tracer.read(current)
+    info = tracer.read(current) if fires else tracer.info(current)
     layout = info.layout
     if layout is not None and is_labelled(layout[1]):
         raise AxisLost
     steps = 1 if tracer.ledger.steps else current.shape[2]
-    updates = module.channels * steps  # type: ignore[operator]
+    updates = module.channels * steps
     active = tracer.sums(current != 0, layout)
     counts: dict[str, int | Tensor] = {
-        "active": active, "idle": updates - active, "input_events": active, "op:leak": updates, "op:add": active,
+        "active": active,
+        "idle": updates - active,
+        "input_events": active,
+        "op:leak": updates,
+        "op:add": active,
     }
     if fires:
         spikes = tracer.sums(signal != 0, layout)
         counts |= {"output_events": spikes, "op:compare": updates}
         if module.reset == "subtract":
             counts["op:reset"] = spikes
-    bits = element_bits(current)
     shape = (module.channels,)
+    # Fed by integers, a membrane is a fixed-point number as wide as the float it stands for.
+    bits, word = element_bits(current), element_bits(current) if info.arithmetic == "integer" else 0
     work = Work(
-        kind="neuron", input_shape=shape, output_shape=shape, counts=counts, calls=steps, looped=tracer.looped(info),  # type: ignore[arg-type]
-        activation_bits=bits, output_bits=1 if fires else bits, state_bits=bits, state_elements=module.channels,  # type: ignore[arg-type]
-        state_reads=updates, state_writes=updates,
+        kind="neuron",
+        arithmetic=info.arithmetic,
+        input_shape=shape,
+        output_shape=shape,
+        counts=counts,
+        calls=steps,
+        looped=tracer.looped(info),
+        activation_bits=info.bits(current),
+        output_bits=1 if fires else bits,
+        state_bits=bits,
+        state_elements=module.channels,
+        state_reads=updates,
+        state_writes=updates,
     )
     tracer.book(tracer.path, work)
-    tracer.know(signal, Info(layout, SPIKES if fires else None))
-    tracer.know(state, Info(_without_steps(layout)))
+    # An integrator is linear: a scale and offset after it still fold into the product before it.
+    tracer.know(signal, Info(layout, SPIKES) if fires else Info(layout, producer=info.producer, word=word))
+    tracer.know(state, Info(_without_steps(layout), word=word))
 
 
 def _without_steps(layout: Layout | None) -> Layout | None:
@@ -70,10 +86,14 @@ def _quantiser(codes: Codes) -> Counter:
             tracer.ledger.requantised(info.producer, codes.bits)
         shape = tracer.shape(signal, info)
         work = Work(
-            kind="activation" if type(module).__name__.endswith("ReLU") else "quantise", arithmetic="integer",
-            input_shape=shape, output_shape=shape, looped=tracer.looped(info),
+            kind="activation" if type(module).__name__.endswith("ReLU") else "quantise",
+            arithmetic="integer",
+            input_shape=shape,
+            output_shape=shape,
+            looped=tracer.looped(info),
             counts={"op:requantise": signal.numel() // decodes_in(tracer, info)},
-            activation_bits=info.codes.bits if info.codes else element_bits(signal), output_bits=codes.bits,
+            activation_bits=info.bits(signal),
+            output_bits=codes.bits,
         )
         tracer.book(tracer.path, work)
         tracer.know(tensors_of(output)[0], Info(info.layout, codes))
@@ -81,9 +101,9 @@ def _quantiser(codes: Codes) -> Counter:
     return count
 
 
-def _output_scale(tracer: Tracer, module: nn.Module, signal: Tensor, output: Any) -> None:
+def _output_scale(tracer: Tracer, module: Any, signal: Tensor, output: Any) -> None:
     info = tracer.read(signal)
-    tracer.know(output, fold_affine(tracer, tracer.path, signal, info, module.scale.numel()))  # type: ignore[union-attr]
+    tracer.know(output, fold_affine(tracer, tracer.path, signal, info, module.scale.numel()))
 
 
 def _counter(module: nn.Module) -> Counter | None:
@@ -102,9 +122,13 @@ def attach(tracer: Tracer, model: nn.Module) -> list[Any]:
     handles: list[Any] = []
     for path, module in model.named_modules():
         counter = _counter(module)
+        integer, codes = is_integer_product(module), output_codes(module)
         frame = Frame(
-            path, module, silent=counter is not None or is_integer_product(module),
-            averages_requantised=counter is None and output_codes(module) is not None,
+            path,
+            module,
+            silent=counter is not None or integer,
+            whole=integer or next(module.children(), None) is None,
+            average_bits=codes.bits if codes is not None and counter is None else 0,
         )
         handles += [_enter(tracer, frame), _leave(tracer, module, counter)]
     return handles
@@ -131,4 +155,3 @@ def _leave(tracer: Tracer, module: nn.Module, counter: Counter | None) -> Any:
         tracer.frames.pop()
 
     return module.register_forward_hook(leave, with_kwargs=True)
-

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from energy_models.workload import Arithmetic
 from students.counting.layout import Layout, is_labelled
 from students.counting.ledger import Key
 
@@ -41,19 +42,34 @@ class Info:
     pads : per axis, zeros added before and after; empty where none were
     producer : (ledger key, folds so far) or None
         The product whose output this still is, up to per-channel scales.
+    word : int
+        Width of the integer it is when deployed without being on a grid: a raw input sample, an accumulator, a
+        membrane fed by one [bits]. 0: float, or on the grid `codes`.
     """
 
     layout: Layout | None
     codes: Codes | None = None
     pads: Pads = ()
     producer: tuple[Key, int] | None = None
+    word: int = 0
+
+    @property
+    def arithmetic(self) -> Arithmetic:
+        """Number format of what is done to it outside products."""
+        return "integer" if self.codes or self.word else "float"
+
+    def bits(self, values: Tensor) -> int:
+        """Return the width of one element [bits]."""
+        return self.codes.bits if self.codes else self.word or values.element_size() * 8
 
     @property
     def padded_steps(self) -> bool:
         """True where zeros stand on an axis that tells steps apart: only a convolution may read that."""
         if self.layout is None or not self.pads:
             return False
-        return any(before + after and is_labelled(axis) for axis, (before, after) in zip(self.layout, self.pads, strict=True))
+        return any(
+            before + after and is_labelled(axis) for axis, (before, after) in zip(self.layout, self.pads, strict=True)
+        )
 
 
 def nonzero(values: Tensor, codes: Codes | None) -> Tensor:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from torch import Tensor
@@ -17,56 +17,107 @@ from torch import Tensor
 from energy_models.workload import Kind
 from students.counting.layout import AxisLost, broadcast, drop, plain
 from students.counting.ledger import Work
-from students.counting.operands import Info
+from students.counting.operands import SPIKES, Info
 from students.counting.products import decodes_in, element_bits
 from students.counting.tracer import Call, Rule, Tracer, tensors_of
 
 LOOKUPS = (
-    "sigmoid", "tanh", "elu", "gelu", "silu", "selu", "celu", "exp", "expm1", "log", "log1p", "log2", "log10", "sin",
-    "cos", "tan", "atan", "erf", "softplus", "mish", "logit", "log_sigmoid", "hardswish", "hardsigmoid",
+    "sigmoid",
+    "tanh",
+    "elu",
+    "gelu",
+    "silu",
+    "selu",
+    "celu",
+    "exp",
+    "expm1",
+    "log",
+    "log1p",
+    "log2",
+    "log10",
+    "sin",
+    "cos",
+    "tan",
+    "atan",
+    "erf",
+    "softplus",
+    "mish",
+    "logit",
+    "log_sigmoid",
+    "hardswish",
+    "hardsigmoid",
 )
 COMPARES = (
-    "relu", "maximum", "minimum", "gt", "lt", "ge", "le", "eq", "ne", "abs", "sign", "relu6", "hardtanh", "clamp",
-    "clamp_min", "clamp_max", "threshold", "isnan",
+    "relu",
+    "maximum",
+    "minimum",
+    "gt",
+    "lt",
+    "ge",
+    "le",
+    "eq",
+    "ne",
+    "abs",
+    "sign",
+    "relu6",
+    "hardtanh",
+    "clamp",
+    "clamp_min",
+    "clamp_max",
+    "threshold",
+    "isnan",
 )
-PER_ELEMENT: Mapping[str, Mapping[str, int]] = {
-    **dict.fromkeys(LOOKUPS, {"lookup": 1}),
-    **dict.fromkeys(COMPARES, {"compare": 1}),
-    **dict.fromkeys(("relu6", "hardtanh"), {"compare": 2}),
-    **dict.fromkeys(("leaky_relu", "prelu"), {"compare": 1, "multiply": 1}),
-    **dict.fromkeys(("add", "sub", "rsub", "neg", "subtract"), {"add": 1}),
-    **dict.fromkeys(("mul", "square", "multiply"), {"multiply": 1}),
-    "sqrt": {"square_root": 1}, "rsqrt": {"square_root": 1, "divide": 1}, "reciprocal": {"divide": 1},
-    "lerp": {"add": 2, "multiply": 1}, "addcmul": {"multiply": 1, "add": 1},
-    **dict.fromkeys(("where", "masked_fill", "logical_and", "logical_not", "logical_or"), {}),
-}
+_GROUPS: tuple[tuple[tuple[str, ...], dict[str, int]], ...] = (
+    (LOOKUPS, {"lookup": 1}),
+    (COMPARES, {"compare": 1}),
+    (("relu6", "hardtanh"), {"compare": 2}),
+    (("leaky_relu", "prelu"), {"compare": 1, "multiply": 1}),
+    (("add", "sub", "rsub", "neg", "subtract"), {"add": 1}),
+    (("mul", "square", "multiply"), {"multiply": 1}),
+    (("sqrt",), {"square_root": 1}),
+    (("rsqrt",), {"square_root": 1, "divide": 1}),
+    (("reciprocal",), {"divide": 1}),
+    (("lerp",), {"add": 2, "multiply": 1}),
+    (("where", "masked_fill", "logical_and", "logical_not", "logical_or"), {}),
+)
+PER_ELEMENT: Mapping[str, Mapping[str, int]] = {name: each for names, each in _GROUPS for name in names}
 """Operations per output element; a selection by a mask moves numbers only."""
 
+PREDICATES = frozenset(("gt", "lt", "ge", "le", "eq", "ne", "logical_and", "logical_or", "logical_not"))
 KEEPS_CODES = frozenset(("relu", "max_pool1d", "max_pool2d", "max_pool3d"))
 ACTIVATIONS = frozenset((*LOOKUPS, "relu", "relu6", "hardtanh", "leaky_relu", "prelu", "softmax", "log_softmax"))
 
 
+@dataclass(frozen=True, slots=True)
+class _Signal:
+    """A tensor with what is known of it."""
+
+    values: Tensor
+    info: Info
+
+
 def _book(
-    tracer: Tracer, call: Call, kind: Kind, source: tuple[Tensor, Info], out: tuple[Tensor, Info], operations: Mapping[str, int],
-    stored: Sequence[Tensor] = (),
-) -> None:
-    """Write a layer without products; `operations` are those of the whole call, `stored` its scale and offset."""
-    (signal, info), (result, after) = source, out
-    decodes = decodes_in(tracer, info)
-    counts = {f"op:{name}": number // decodes for name, number in operations.items()}
-    bits = info.codes.bits if info.codes else element_bits(signal)
-    work = Work(
-        kind=kind, input_shape=tracer.shape(signal, info), output_shape=tracer.shape(result, after), counts=counts,
-        looped=tracer.looped(info), activation_bits=bits, arithmetic="integer" if info.codes else "float",
-        output_bits=after.codes.bits if after.codes else element_bits(result),
-    )
-    if stored:
-        sizes = [one.numel() for one in stored]
-        work = replace(
-            work, weights=sizes[0], weights_nonzero=int(stored[0].count_nonzero()), biases=sum(sizes[1:]),
-            weights_key=tracer.weights_key(stored[0]), weight_bits=element_bits(stored[0]), bias_bits=element_bits(stored[0]),
-        )
+    tracer: Tracer, call: Call, kind: Kind, signals: tuple[_Signal, _Signal], operations: Mapping[str, int]
+) -> Work:
+    """Write a layer without products from its input and output; `operations` are those of the whole call."""
+    work = _work(tracer, kind, signals, operations)
     tracer.book(tracer.label(call.name.rstrip("_")), work)
+    return work
+
+
+def _work(tracer: Tracer, kind: Kind, signals: tuple[_Signal, _Signal], operations: Mapping[str, int]) -> Work:
+    source, result = signals
+    decodes = decodes_in(tracer, source.info)
+    return Work(
+        kind=kind,
+        input_shape=tracer.shape(source.values, source.info),
+        output_shape=tracer.shape(result.values, result.info),
+        counts={f"op:{name}": number // decodes for name, number in operations.items()},
+        looped=tracer.looped(source.info),
+        arithmetic=source.info.arithmetic,
+        activation_bits=source.info.bits(source.values),
+        output_bits=result.info.bits(result.values),
+    )
 
 
 def _per_element(tracer: Tracer, call: Call) -> Any:
@@ -77,15 +128,23 @@ def _per_element(tracer: Tracer, call: Call) -> Any:
     name = call.name.rstrip("_")
     layouts = [info.layout for info in infos if info.layout is not None]
     known = len(layouts) == len(infos)
-    codes = infos[0].codes if name in KEEPS_CODES else None
-    after = Info(broadcast(layouts, out.shape) if known else None, codes)
+    codes = infos[0].codes if name in KEEPS_CODES else SPIKES if name in PREDICATES else None
+    after = Info(broadcast(layouts, out.shape) if known else None, codes, word=0 if codes else _word(operands, infos))
     each = _each(tracer, name, call)
     if each:
-        before = Info(broadcast(layouts, shape) if known else None, infos[0].codes)
+        before = Info(broadcast(layouts, shape) if known else None, infos[0].codes, word=_word(operands, infos))
         kind: Kind = "activation" if name in ACTIVATIONS else "elementwise"
-        _book(tracer, call, kind, (source, before), (out, after), {what: n * out.numel() for what, n in each.items()})
+        operations = {what: number * out.numel() for what, number in each.items()}
+        _book(tracer, call, kind, (_Signal(source, before), _Signal(out, after)), operations)
     tracer.know(out, after)
     return out
+
+
+def _word(operands: Sequence[Tensor], infos: Sequence[Info]) -> int:
+    """Return the width of an elementwise result, if every operand is an integer when deployed; else 0."""
+    if any(info.arithmetic == "float" for info in infos):
+        return 0
+    return max(info.bits(one) for one, info in zip(operands, infos, strict=True))
 
 
 def _each(tracer: Tracer, name: str, call: Call) -> Mapping[str, int]:
@@ -98,14 +157,14 @@ def _each(tracer: Tracer, name: str, call: Call) -> Mapping[str, int]:
     if name in {"div", "divide", "true_divide"}:
         return {"multiply": 1} if _power_of_two(named["other"]) else {"divide": 1}
     if name == "pow":
-        return {"multiply": 1} if named.get("exponent") in {2, 2.0} else {"lookup": 1}
+        return {"multiply": 1} if named.get("exponent") == 2 else {"lookup": 1}
     return PER_ELEMENT[name]
 
 
 def _power_of_two(divisor: object) -> bool:
     if isinstance(divisor, Tensor) and divisor.dim() == 0:
         divisor = divisor.item()
-    return isinstance(divisor, int | float) and divisor > 0 and math.frexp(divisor)[0] == 0.5  # noqa: PLR2004
+    return isinstance(divisor, int | float) and divisor > 0 and math.frexp(divisor)[0] == 0.5
 
 
 def _reduction(tracer: Tracer, call: Call) -> Any:
@@ -117,16 +176,16 @@ def _reduction(tracer: Tracer, call: Call) -> Any:
     dims = list(range(source.dim())) if dims is None or dims == [] else [dims] if isinstance(dims, int) else list(dims)
     result = tensors_of(out)[0]
     layout = None if info.layout is None else drop(info.layout, dims, keep=int(bool(named.get("keepdim", False))))
-    after, spread = Info(layout), source.numel() // max(result.numel(), 1)
+    after, spread = Info(layout, word=_word([source], [info])), source.numel() // max(result.numel(), 1)
     gathered, means = source.numel() - result.numel(), result.numel()
+    squared = {"add": 2 * gathered + source.numel(), "multiply": source.numel(), "divide": 2 * means}
     operations = {
         "sum": {"add": gathered},
         "mean": {"add": gathered, **_average(means, spread)},
-        "var": {"add": 2 * gathered + source.numel(), "multiply": source.numel(), "divide": 2 * means},
-    }.get(name.removeprefix("nan"), {"compare": gathered})
-    if name == "std":
-        operations = {"add": 2 * gathered + source.numel(), "multiply": source.numel(), "divide": 2 * means, "square_root": means}
-    _book(tracer, call, "elementwise", (source, info), (result, after), operations)
+        "var": squared,
+        "std": {**squared, "square_root": means},
+    }.get(name, {"compare": gathered})
+    _book(tracer, call, "elementwise", (_Signal(source, info), _Signal(result, after)), operations)
     for tensor in tensors_of(out):
         tracer.know(tensor, after)
     return out
@@ -153,7 +212,7 @@ def _softmax(tracer: Tracer, call: Call) -> Any:
     operations = {"compare": total - rows, "add": 2 * total - rows, "lookup": total}
     operations |= {"lookup": total + rows, "add": 3 * total - rows} if "log" in call.name else {"divide": total}
     after = Info(info.layout)
-    _book(tracer, call, "activation", (source, info), (out, after), operations)
+    _book(tracer, call, "activation", (_Signal(source, info), _Signal(out, after)), operations)
     tracer.know(out, after)
     return out
 
@@ -170,10 +229,24 @@ def _layer_norm(tracer: Tracer, call: Call) -> Any:
     affine = named.get("weight") is not None
     operations = {
         "add": 3 * total - rows + (total if named.get("bias") is not None else 0),
-        "multiply": 2 * total + (total if affine else 0), "divide": 3 * rows, "square_root": rows,
+        "multiply": 2 * total + (total if affine else 0),
+        "divide": 3 * rows,
+        "square_root": rows,
     }
     after, stored = Info(info.layout), [one for one in (named.get("weight"), named.get("bias")) if one is not None]
-    _book(tracer, call, "norm", (source, info), (out, after), operations, stored)
+    work = _work(tracer, "norm", (_Signal(source, info), _Signal(out, after)), operations)
+    if stored:
+        sizes, bits = [one.numel() for one in stored], element_bits(stored[0])
+        work = replace(
+            work,
+            weights=sizes[0],
+            weights_nonzero=int(stored[0].count_nonzero()),
+            biases=sum(sizes[1:]),
+            weights_key=tracer.weights_key(stored[0]),
+            weight_bits=bits,
+            bias_bits=bits,
+        )
+    tracer.book(tracer.label(call.name), work)
     tracer.know(out, after)
     return out
 
@@ -181,7 +254,7 @@ def _layer_norm(tracer: Tracer, call: Call) -> Any:
 def _pool(tracer: Tracer, call: Call) -> Any:
     """Average: additions and one division an output; maximum: compares. Padding taps are charged as taps."""
     named = call.named()
-    source = named.get("self", named.get("input"))
+    source: Tensor = named["self"]
     info, out = tracer.read(source), call.run()
     result = tensors_of(out)[0]
     axes = int("".join(letter for letter in call.name if letter.isdigit())[-1:] or 1)
@@ -191,12 +264,13 @@ def _pool(tracer: Tracer, call: Call) -> Any:
         layout = (*layout[:-axes], *(plain(size) for size in result.shape[-axes:]))
     window = _window(named, source, result, axes)
     gathered = result.numel() * (window - 1)
-    average = "avg" in call.name
+    average, bits = "avg" in call.name, tracer.frames[-1].average_bits
     operations = {"add": gathered} if average else {"compare": gathered}
-    if average and not tracer.frames[-1].averages_requantised:
+    if average and not bits:
         operations |= _average(result.numel(), window)
-    after = Info(layout, info.codes if not average else None)
-    _book(tracer, call, "pool", (source, info), (result, after), operations)
+    codes = None if average else info.codes
+    after = Info(layout, codes, word=0 if codes else bits or _word([source], [info]))
+    _book(tracer, call, "pool", (_Signal(source, info), _Signal(result, after)), operations)
     for tensor in tensors_of(out):
         tracer.know(tensor, after)
     return out
@@ -218,11 +292,22 @@ def affine_work(tracer: Tracer, signal: Tensor, info: Info, channels: int, key: 
     """Return a per-channel scale and offset that does not fold: one multiplication and one addition an element."""
     elements = signal.numel() // decodes_in(tracer, info)
     shape = tracer.shape(signal, info)
-    bits = element_bits(signal)
+    bits = info.bits(signal)
     return Work(
-        kind="norm", input_shape=shape, output_shape=shape, counts={"op:multiply": elements, "op:add": elements},
-        looped=tracer.looped(info), weights=channels, weights_nonzero=channels, biases=channels, weights_key=key,
-        weight_bits=bits, bias_bits=bits, activation_bits=bits,
+        kind="norm",
+        arithmetic=info.arithmetic,
+        input_shape=shape,
+        output_shape=shape,
+        counts={"op:multiply": elements, "op:add": elements},
+        looped=tracer.looped(info),
+        weights=channels,
+        weights_nonzero=channels,
+        biases=channels,
+        weights_key=key,
+        weight_bits=bits,
+        bias_bits=bits,
+        activation_bits=bits,
+        output_bits=bits,
     )
 
 
@@ -255,8 +340,9 @@ def rules() -> dict[str, Rule]:
     pools += [f"{name}_with_indices" for name in pools if "max" in name]
     return {
         **dict.fromkeys((*PER_ELEMENT, "div", "divide", "true_divide", "pow"), _per_element),
-        **dict.fromkeys(reductions, _reduction), **dict.fromkeys(pools, _pool),
+        **dict.fromkeys(reductions, _reduction),
+        **dict.fromkeys(pools, _pool),
         **dict.fromkeys(("softmax", "_softmax", "log_softmax", "_log_softmax"), _softmax),
-        "layer_norm": _layer_norm, "batch_norm": _batch_norm,
+        "layer_norm": _layer_norm,
+        "batch_norm": _batch_norm,
     }
-

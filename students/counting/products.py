@@ -1,4 +1,4 @@
-"""Weight-times-activation products: convolutions, linear layers, matrix products."""
+"""Weight-times-activation products: linear layers, matrix products, attention."""
 
 from __future__ import annotations
 
@@ -8,14 +8,13 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from energy_models.workload import Kind
-from students.counting.fanout import Geometry, conventions, dense_fanout, taps, valid_sites, weighted_fanout
+from students.counting.fanout import conventions
 from students.counting.integers import is_integer_product, product_integers
-from students.counting.layout import STEP, AxisLost, Layout, is_labelled, per_decode, plain
+from students.counting.layout import AxisLost, Layout, is_labelled, per_decode, plain
 from students.counting.ledger import Work
-from students.counting.operands import Info, Pads, needs_multiplier, nonzero
+from students.counting.operands import Info, needs_multiplier, nonzero
 from students.counting.tracer import Call, Rule, Tracer, even_when_silent
 
 FLOAT_ACCUMULATOR_BITS = 32
@@ -37,11 +36,20 @@ def element_bits(tensor: Tensor) -> int:
 
 
 def book_product(
-    tracer: Tracer, name: str, kind: Kind, operand: Operand, counts: Mapping[str, int | Tensor], *,
-    shapes: tuple[tuple[int, ...], tuple[int, ...]], full: int, reduction: int, state: Mapping[str, int] | None = None,
-    calls: int = 1, extra: Mapping[str, int] | None = None,
-) -> Any:
-    """Write a product with its widths and stored weights to the ledger; return its key."""
+    tracer: Tracer,
+    name: str,
+    kind: Kind,
+    operand: Operand,
+    counts: Mapping[str, int | Tensor],
+    *,
+    shapes: tuple[tuple[int, ...], tuple[int, ...]],
+    full: int,
+    reduction: int,
+    state: Mapping[str, int] | None = None,
+    calls: int = 1,
+    extra: Mapping[str, int] | None = None,
+) -> Info:
+    """Write a product with its widths and stored weights to the ledger; return what is known of its output."""
     weight, bias, info = operand.weight, operand.bias, operand.info
     integers = product_integers(tracer, tracer.frames[-1].module, info.codes)
     bias_bits = 0 if bias is None else (integers.bias_bits if integers else element_bits(bias))
@@ -49,18 +57,29 @@ def book_product(
     operations = dict(extra or {})
     if bias is not None:
         operations["op:add"] = operations.get("op:add", 0) + full // reduction
-    bits = info.codes.bits if info.codes else element_bits(operand.signal)
+    bits = info.bits(operand.signal)
     work = Work(
-        kind=kind, arithmetic="integer" if integers else "float", calls=calls, looped=tracer.looped(info),
-        input_shape=shapes[0], output_shape=shapes[1],
+        kind=kind,
+        arithmetic="integer" if integers else "float",
+        calls=calls,
+        looped=tracer.looped(info),
+        input_shape=shapes[0],
+        output_shape=shapes[1],
         counts={**counts, **operations},
-        reduction=reduction, weights=weight.numel(), weights_nonzero=remembered(tracer, "nonzero", weight, lambda: int(weight.count_nonzero())),
-        biases=0 if bias is None else bias.numel(), weights_key=tracer.weights_key(weight) or name,
-        weight_bits=integers.weight_bits if integers else element_bits(weight), activation_bits=bits,
-        output_bits=accumulator, accumulator_bits=accumulator, bias_bits=bias_bits,
-        state_bits=bits if state else 0, **(state or {}),
+        reduction=reduction,
+        weights=weight.numel(),
+        weights_nonzero=remembered(tracer, "nonzero", weight, lambda: int(weight.count_nonzero())),
+        biases=0 if bias is None else bias.numel(),
+        weights_key=tracer.weights_key(weight) or name,
+        weight_bits=integers.weight_bits if integers else element_bits(weight),
+        activation_bits=bits,
+        output_bits=accumulator,
+        accumulator_bits=accumulator,
+        bias_bits=bias_bits,
+        state_bits=bits if state else 0,
+        **(state or {}),
     )
-    return tracer.book(name, work)
+    return Info(None, producer=(tracer.book(name, work), 0), word=accumulator if integers else 0)
 
 
 def remembered(tracer: Tracer, what: object, weight: Tensor, compute: Callable[[], Any]) -> Any:
@@ -77,9 +96,6 @@ def masks(operand: Operand) -> tuple[Tensor, Tensor]:
     """Return where the signal is non-zero, and where it needs a multiplier, on its own grid."""
     codes = operand.info.codes
     return nonzero(operand.signal, codes), needs_multiplier(operand.signal, codes)
-
-
-# ---- linear -----------------------------------------------------------------------------------------------------
 
 
 def linear_counts(tracer: Tracer, operand: Operand, layout: Layout | None) -> dict[str, int | Tensor]:
@@ -128,16 +144,16 @@ def _book_linear(tracer: Tracer, call: Call, operand: Operand, out: Tensor) -> N
     shapes = tracer.shape(operand.signal, operand.info), tracer.shape(out, after)
     full = out.numel() // decodes_in(tracer, operand.info) * operand.weight.shape[1]
     name = tracer.label("linear" if call.name == "linear" else call.name, operand.weight)
-    key = book_product(tracer, name, "linear", operand, counts, shapes=shapes, full=full, reduction=operand.weight.shape[1])
-    tracer.know(out, replace(after, producer=(key, 0)))
-
-
-# ---- matrix products --------------------------------------------------------------------------------------------
+    done = book_product(
+        tracer, name, "linear", operand, counts, shapes=shapes, full=full, reduction=operand.weight.shape[1]
+    )
+    tracer.know(out, replace(done, layout=output))
 
 
 def _matmul(tracer: Tracer, call: Call) -> Any:
     named, out = call.named(), call.run()
-    left, right = (named[one] for one in ("self", "other") if one in named) if "other" in named else (named["self"], named["mat2"])
+    left = named["self"]
+    right = next(named[name] for name in ("other", "mat2", "vec") if name in named)
     if tracer.is_dynamic(left) and not tracer.is_dynamic(right) and right.dim() == 2:
         _book_linear(tracer, call, Operand(left, tracer.read(left), right.t(), None), out)
     else:
@@ -169,7 +185,9 @@ def _book_matmul(tracer: Tracer, call: Call, left: Tensor, right: Tensor, out: T
         info, other = tracer.read(left), tracer.read(right) if tracer.is_dynamic(right) else None
     lead = torch.broadcast_shapes(left.shape[:-2], right.shape[:-2])
     rows = _leading((info, other), lead)
-    left_masks = [mask.sum(-2).expand(*lead, -1) for mask in (nonzero(left, info.codes), needs_multiplier(left, info.codes))]
+    left_masks = [
+        mask.sum(-2).expand(*lead, -1) for mask in (nonzero(left, info.codes), needs_multiplier(left, info.codes))
+    ]
     codes = other.codes if other else None
     present = nonzero(right, codes)
     hard = needs_multiplier(right, codes) if other else torch.ones_like(present)
@@ -180,7 +198,10 @@ def _book_matmul(tracer: Tracer, call: Call, left: Tensor, right: Tensor, out: T
         return per_decode(products.sum(-1), rows, tracer.batch)
 
     fed, multiplied = total(left_masks[0] * right.shape[-1]), total(left_masks[1] * right_hard)
-    both, hard_both = total(left_masks[0] * right_nonzero), total(left_masks[1] * (right_hard if other else right_nonzero))
+    both, hard_both = (
+        total(left_masks[0] * right_nonzero),
+        total(left_masks[1] * (right_hard if other else right_nonzero)),
+    )
     counts = {**conventions(full, full, (fed, multiplied), (both, hard_both)), "input_events": total(left_masks[0])}
     after = Info(None if rows is None else (*rows, plain(out.shape[-2]), plain(out.shape[-1])))
     shapes = tracer.shape(left, info), tracer.shape(out, after)
@@ -189,10 +210,17 @@ def _book_matmul(tracer: Tracer, call: Call, left: Tensor, right: Tensor, out: T
         operand = Operand(left, info, right, None)
         book_product(tracer, name, "matmul", operand, counts, shapes=shapes, full=full, reduction=left.shape[-1])
     else:
-        bits = element_bits(left)
+        bits = info.bits(left)
         work = Work(
-            kind="attention", input_shape=shapes[0], output_shape=shapes[1], counts=counts, looped=tracer.looped(info),
-            reduction=left.shape[-1], activation_bits=bits, weight_bits=0, output_bits=bits,
+            kind="attention",
+            input_shape=shapes[0],
+            output_shape=shapes[1],
+            counts=counts,
+            looped=tracer.looped(info),
+            reduction=left.shape[-1],
+            activation_bits=bits,
+            weight_bits=0,
+            output_bits=element_bits(out),
             accumulator_bits=FLOAT_ACCUMULATOR_BITS,
         )
         tracer.book(name, work)
@@ -241,124 +269,15 @@ def _attention(tracer: Tracer, call: Call) -> Any:
         return scores.softmax(-1) @ named["value"]
 
 
-# ---- convolution ------------------------------------------------------------------------------------------------
-
-
-def _tuple(value: Any, count: int) -> tuple[int, ...]:
-    sizes = [value] * count if isinstance(value, int) else list(value)
-    return tuple(int(size) for size in (sizes * count if len(sizes) == 1 else sizes))
-
-
-def _geometry(named: Mapping[str, Any], signal: Tensor, weight: Tensor) -> Geometry:
-    count = weight.dim() - 2
-    kernel, dilation = tuple(weight.shape[2:]), _tuple(named["dilation"], count)
-    padding = named["padding"]
-    if isinstance(padding, str):
-        spans = [d * (k - 1) if padding == "same" else 0 for d, k in zip(dilation, kernel, strict=True)]
-        pads = tuple((span // 2, span - span // 2) for span in spans)
-    else:
-        pads = tuple((size, size) for size in _tuple(padding, count))
-    return Geometry(tuple(signal.shape[2:]), kernel, _tuple(named["stride"], count), dilation, pads, int(named["groups"]))
-
-
-def _conv_kind(geometry: Geometry, weight: Tensor) -> Kind:
-    if geometry.groups > 1 and weight.shape[1] == 1:
-        return "depthwise"
-    return "pointwise" if max(geometry.kernel) == 1 else "conv"
-
-
-def _convolution(tracer: Tracer, call: Call) -> Any:
-    named, out = call.named(), call.run()
-    signal, weight, bias = named["input"], named["weight"], named.get("bias")
-    if named.get("transposed") or tracer.is_dynamic(weight) or signal.dim() != weight.dim():
-        tracer.refuse(call.name, "transposed, unbatched, or its weights depend on the input")
-        return out
-    info = tracer.info(signal)
-    if info.producer is not None:
-        tracer.ledger.use(info.producer)
-    operand, geometry = Operand(signal, info, weight, bias), _geometry(named, signal, weight)
-    layout = info.layout
-    if layout is not None and any(is_labelled(axis) for axis in layout[1:]):
-        _stream_convolution(tracer, operand, geometry, out)
-        return out
-    counts = _window_counts(tracer, operand, geometry)
-    rows = None if layout is None else (layout[0],)
-    after = Info(None if rows is None else (*rows, *(plain(size) for size in out.shape[1:])))
-    shapes = tracer.shape(signal, info), tracer.shape(out, after)
-    full = out.numel() * taps(weight) // decodes_in(tracer, info)
-    name = tracer.label(call.name, weight)
-    kind = _conv_kind(geometry, weight)
-    key = book_product(tracer, name, kind, operand, counts, shapes=shapes, full=full, reduction=taps(weight))
-    tracer.know(out, replace(after, producer=(key, 0)))
-    return out
-
-
-def _window_counts(tracer: Tracer, operand: Operand, geometry: Geometry) -> dict[str, int | Tensor]:
-    signal, weight, info = operand.signal, operand.weight, operand.info
-    per_group = weight.shape[0] // geometry.groups
-
-    def fans() -> tuple[Tensor, Tensor | None]:
-        sparse = None if bool((weight != 0).all()) else weighted_fanout(geometry, weight).flatten()
-        return dense_fanout(geometry).flatten() * per_group, sparse
-
-    dense, sparse = remembered(tracer, ("fanout", geometry), weight, fans)
-    rows = None if info.layout is None else info.layout[:1]
-    sums: list[tuple[Tensor, Tensor]] = []
-    for mask in masks(operand):
-        plainly = per_decode(mask.sum(1).flatten(1).double() @ dense, rows, tracer.batch)
-        weighted = plainly if sparse is None else per_decode(mask.flatten(1).double() @ sparse, rows, tracer.batch)
-        sums.append((plainly, weighted))
-    examples = signal.shape[0] * signal.shape[1] // decodes_in(tracer, info)
-    extra = info.pads[2:] or ((0, 0),) * len(geometry.lengths)
-    valid = valid_sites(geometry, extra, examples, per_group)
-    full = examples * per_group
-    for axis, size in enumerate(geometry.outputs):
-        full *= size * geometry.kernel[axis]
-    counts = conventions(full, valid, (sums[0][0], sums[1][0]), (sums[0][1], sums[1][1]))
-    return {**counts, "input_events": events(tracer, operand)}
-
-
-def _stream_convolution(tracer: Tracer, operand: Operand, geometry: Geometry, out: Tensor) -> None:
-    """Count a causal convolution per new step; the steps before it wait in a ring buffer."""
-    signal, weight, info = operand.signal, operand.weight, operand.info
-    pads: Pads = info.pads or ((0, 0),) * signal.dim()
-    span = geometry.dilation[0] * (geometry.kernel[0] - 1)
-    before, after = (a + b for a, b in zip(pads[-1], geometry.pads[0], strict=True))
-    layout = info.layout
-    steps = tracer.ledger.steps
-    if layout is None or signal.dim() != 3 or layout[-1] != ((steps, STEP),) or is_labelled(layout[1]):
-        raise AxisLost
-    name = tracer.label("conv", weight)
-    if geometry.stride[0] != 1 or (before, after) != (span, 0):
-        tracer.refuse("conv", "in a stream a convolution must be causal with stride 1 (its span of zeros before, none after)")
-        tracer.know(out, Info(None))
-        return
-    groups, channels, outputs = geometry.groups, signal.shape[1], weight.shape[0]
-    met = (weight != 0).reshape(groups, outputs // groups, *weight.shape[1:]).sum(1).reshape(1, channels, -1).double()
-    dense = torch.full_like(met, outputs // groups)
-    rows: Layout = (layout[0], layout[-1])
-    sums: list[list[Tensor]] = []
-    for mask in masks(operand):
-        ready = functional.pad(mask.double(), geometry.pads[0])
-        fans = [functional.conv1d(ready, fan, dilation=geometry.dilation[0]).squeeze(1).round() for fan in (dense, met)]
-        sums.append([per_decode(one, rows, tracer.batch) for one in fans])
-    full = outputs * taps(weight)
-    counts = conventions(full, full, (sums[0][0], sums[1][0]), (sums[0][1], sums[1][1]))
-    fresh = nonzero(signal, info.codes).sum(1)[:, pads[-1][0] :]
-    counts = {**counts, "input_events": per_decode(fresh, rows, tracer.batch)}
-    state = {"state_elements": channels * span, "state_reads": channels * (geometry.kernel[0] - 1), "state_writes": channels}
-    key = book_product(
-        tracer, name, _conv_kind(geometry, weight), operand, counts, shapes=((channels,), (outputs,)),
-        full=full, reduction=taps(weight), state=state if span else None,
-    )
-    tracer.know(out, Info((layout[0], plain(outputs), layout[-1]), producer=(key, 0)))
-
-
 def rules() -> dict[str, Rule]:
-    """Return the rules of products, by operation name; they also count inside integer products."""
+    """Return the rules of linear layers, matrix products and attention; they also count inside integer products."""
     table = {
-        "linear": _linear, "matmul": _matmul, "mm": _matmul, "bmm": _matmul, "mv": _matmul, "addmm": _addmm,
-        "conv1d": _convolution, "conv2d": _convolution, "conv3d": _convolution, "convolution": _convolution,
+        "linear": _linear,
+        "matmul": _matmul,
+        "mm": _matmul,
+        "bmm": _matmul,
+        "mv": _matmul,
+        "addmm": _addmm,
     }
     counted = {name: even_when_silent(rule) for name, rule in table.items()}
     return {**counted, "scaled_dot_product_attention": _attention}

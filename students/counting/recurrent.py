@@ -43,9 +43,17 @@ def _book(tracer: Tracer, kind: str, name: str, x: Operand, h: Operand, *, steps
             state = {"state_elements": words, "state_reads": words * steps, "state_writes": words * steps}
         extra = {what: number * units * steps for what, number in gates.items()}
         book_product(
-            tracer, f"{name}.{suffix}", "recurrent", operand, counts, shapes=((operand.weight.shape[1],), (rows,)),
-            full=rows * operand.weight.shape[1] * steps, reduction=operand.weight.shape[1], state=state or None,
-            calls=steps, extra=extra,
+            tracer,
+            f"{name}.{suffix}",
+            "recurrent",
+            operand,
+            counts,
+            shapes=((operand.weight.shape[1],), (rows,)),
+            full=rows * operand.weight.shape[1] * steps,
+            reduction=operand.weight.shape[1],
+            state=state or None,
+            calls=steps,
+            extra=extra,
         )
 
 
@@ -74,7 +82,11 @@ def _fused(tracer: Tracer, call: Call) -> Any:
     tracer.know(signal, info)
     joined = tuple(torch.cat([final[place] for final in finals]) for place in range(len(states)))
     layout = info.layout
-    batch = None if layout is None else (plain(joined[0].shape[0]), layout[0 if named["batch_first"] else 1], plain(joined[0].shape[2]))
+    batch = (
+        None
+        if layout is None
+        else (plain(joined[0].shape[0]), layout[0 if named["batch_first"] else 1], plain(joined[0].shape[2]))
+    )
     for state in joined:
         tracer.know(state, Info(batch))
     return (signal, *joined)

@@ -16,12 +16,49 @@ from students.counting.operands import Info, Pads
 from students.counting.tracer import Call, Rule, Tracer, even_when_silent, tensors_of
 
 SAME = (
-    "clone", "contiguous", "detach", "alias", "to", "_to_copy", "dropout", "feature_dropout", "alpha_dropout",
-    "native_dropout", "lift_fresh", "type_as", "positive", "resolve_conj", "resolve_neg", "detach_",
+    "clone",
+    "contiguous",
+    "detach",
+    "alias",
+    "to",
+    "_to_copy",
+    "dropout",
+    "feature_dropout",
+    "alpha_dropout",
+    "native_dropout",
+    "lift_fresh",
+    "type_as",
+    "positive",
+    "resolve_conj",
+    "resolve_neg",
+    "detach_",
 )
 RESHAPED = ("view", "reshape", "_unsafe_view", "flatten", "unflatten", "squeeze", "unsqueeze", "view_as", "reshape_as")
-PERMUTED = ("permute", "transpose", "t", "numpy_T", "mT", "matrix_H", "adjoint", "movedim", "moveaxis", "swapaxes", "swapdims")
-PIECES = ("slice", "narrow", "split", "split_with_sizes", "chunk", "tensor_split", "unsafe_chunk", "unsafe_split", "flip", "roll")
+PERMUTED = (
+    "permute",
+    "transpose",
+    "t",
+    "numpy_T",
+    "mT",
+    "matrix_H",
+    "adjoint",
+    "movedim",
+    "moveaxis",
+    "swapaxes",
+    "swapdims",
+)
+PIECES = (
+    "slice",
+    "narrow",
+    "split",
+    "split_with_sizes",
+    "chunk",
+    "tensor_split",
+    "unsafe_chunk",
+    "unsafe_split",
+    "flip",
+    "roll",
+)
 PADDED = ("pad", "constant_pad_nd")
 
 
@@ -106,7 +143,7 @@ def _expanded(tracer: Tracer, call: Call) -> Any:
 
 
 def _joined(tracer: Tracer, call: Call) -> Any:
-    """cat and stack: the pieces' common layout; as many pieces as steps, stacked, are a stream again."""
+    """Join signals: the pieces' common layout; as many pieces as steps, stacked, are a stream again."""
     named, out = call.named(), call.run()
     known = [tracer.info(one) for one in named["tensors"] if tracer.is_dynamic(one)]
     dim = int(named.get("dim", 0)) % out.dim()
@@ -114,7 +151,9 @@ def _joined(tracer: Tracer, call: Call) -> Any:
         raise AxisLost
     layouts = [info.layout for info in known if info.layout is not None]
     if call.name == "stack":
-        new = ((len(named["tensors"]), STEP),) if len(named["tensors"]) == tracer.ledger.steps else plain(out.shape[dim])
+        new = (
+            ((len(named["tensors"]), STEP),) if len(named["tensors"]) == tracer.ledger.steps else plain(out.shape[dim])
+        )
         layouts = [(*layout[:dim], new, *layout[dim:]) for layout in layouts]
     else:
         if any(is_labelled(layout[dim]) for layout in layouts):
@@ -172,8 +211,15 @@ def _copied(tracer: Tracer, call: Call) -> Any:
 def rules() -> dict[str, Rule]:
     """Return the rules of all free operations, by name."""
     groups: list[tuple[tuple[str, ...], Rule]] = [
-        (SAME, _same), (RESHAPED, _reshaped), (PERMUTED, _permuted), (PIECES, _pieces), (("select", "unbind"), _selected),
-        (("expand", "expand_as", "broadcast_to"), _expanded), (("cat", "concat", "stack"), _joined), (PADDED, _padded),
-        (("unfold",), _unfolded), (("copy",), _copied),
+        (SAME, _same),
+        (RESHAPED, _reshaped),
+        (PERMUTED, _permuted),
+        (PIECES, _pieces),
+        (("select", "unbind"), _selected),
+        (("expand", "expand_as", "broadcast_to"), _expanded),
+        (("cat", "concat", "stack"), _joined),
+        (PADDED, _padded),
+        (("unfold",), _unfolded),
+        (("copy",), _copied),
     ]
     return {name: even_when_silent(rule) for names, rule in groups for name in names}

@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 from torch.multiprocessing.reductions import StorageWeakRef
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -22,10 +21,24 @@ from students.counting.layout import DECODE, STEP, AxisLost, Layout, per_decode,
 from students.counting.ledger import Ledger, Work
 from students.counting.operands import Info
 
-SHAPE_ONLY = frozenset((
-    "size", "stride", "sym_size", "numel", "dim", "is_same_size", "zeros_like", "ones_like", "empty_like", "new_zeros",
-    "new_ones", "new_empty", "full_like", "new_full",
-))
+SHAPE_ONLY = frozenset(
+    (
+        "size",
+        "stride",
+        "sym_size",
+        "numel",
+        "dim",
+        "is_same_size",
+        "zeros_like",
+        "ones_like",
+        "empty_like",
+        "new_zeros",
+        "new_ones",
+        "new_empty",
+        "full_like",
+        "new_full",
+    )
+)
 """Operations whose result depends on a signal's shape, not on its numbers."""
 
 LOST = "its decodes cannot be told apart along any axis"
@@ -68,7 +81,8 @@ class Frame:
     path: str
     module: nn.Module
     silent: bool = False
-    averages_requantised: bool = False
+    whole: bool = False  # its operations go by its own name: it has no parts, or is an integer product
+    average_bits: int = 0  # width of the grid its averages are put on, where it does that
 
 
 def tensors_of(values: object) -> list[Tensor]:
@@ -100,12 +114,12 @@ class Tracer(TorchDispatchMode):
         }
         self.cache: dict[object, Any] = {}
 
-    def start(self, inputs: Tensor, layout: Layout) -> None:
-        """Mark the input of a forward call."""
+    def start(self, inputs: Tensor, layout: Layout, input_bits: int) -> None:
+        """Mark the input of a forward call; below float's width it is an integer as the converter gave it."""
         self.batch = inputs.shape[0]
         self.frames = self.frames[:1]
         self._written.clear()
-        self.know(inputs, Info(layout))
+        self.know(inputs, Info(layout, word=input_bits if input_bits < inputs.element_size() * 8 else 0))
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         call = Call(func, func.overloadpacket.__name__, args, kwargs or {})
@@ -161,7 +175,7 @@ class Tracer(TorchDispatchMode):
 
     def info(self, tensor: Tensor) -> Info:
         """Return what is known of an input-dependent tensor."""
-        return self._known.get(tensor, Info(None))
+        return self._known.get(tensor) or Info(None)
 
     def read(self, tensor: Tensor) -> Info:
         """Return what is known of an operand; note that its producer's output is used, and refuse padded steps."""
@@ -182,8 +196,7 @@ class Tracer(TorchDispatchMode):
         key = "" if weight is None else self.weights_key(weight)
         if key:
             return key.split("[")[0].removesuffix("weight").rstrip("._") or operation
-        leaf = next(self.frames[-1].module.children(), None) is None
-        return self.path if leaf and self.path else f"{self.path}.{operation}".lstrip(".")
+        return self.path if self.frames[-1].whole and self.path else f"{self.path}.{operation}".lstrip(".")
 
     def weights_key(self, weight: Tensor) -> str:
         """Return the name of the parameter or buffer a weight is stored in; empty where it is derived."""

@@ -1,0 +1,154 @@
+"""Convolutions: a whole window at once, or per new step of a stream with the past in a ring buffer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from energy_models.workload import Kind
+from students.counting.fanout import Geometry, conventions, dense_fanout, taps, valid_sites, weighted_fanout
+from students.counting.layout import STEP, AxisLost, Layout, is_labelled, per_decode, plain, plain_size
+from students.counting.operands import Info, Pads, nonzero
+from students.counting.products import Operand, book_product, decodes_in, events, masks, remembered
+from students.counting.tracer import Call, Rule, Tracer, even_when_silent
+
+
+def _tuple(value: Any, count: int) -> tuple[int, ...]:
+    sizes = [value] * count if isinstance(value, int) else list(value)
+    return tuple(int(size) for size in (sizes * count if len(sizes) == 1 else sizes))
+
+
+def _geometry(named: Mapping[str, Any], signal: Tensor, weight: Tensor) -> Geometry:
+    count = weight.dim() - 2
+    kernel, dilation = tuple(weight.shape[2:]), _tuple(named["dilation"], count)
+    padding = named["padding"]
+    if isinstance(padding, str):
+        spans = [d * (k - 1) if padding == "same" else 0 for d, k in zip(dilation, kernel, strict=True)]
+        pads = tuple((span // 2, span - span // 2) for span in spans)
+    else:
+        pads = tuple((size, size) for size in _tuple(padding, count))
+    return Geometry(
+        tuple(signal.shape[2:]), kernel, _tuple(named["stride"], count), dilation, pads, int(named["groups"])
+    )
+
+
+def _conv_kind(geometry: Geometry, weight: Tensor) -> Kind:
+    if geometry.groups > 1 and weight.shape[1] == 1:
+        return "depthwise"
+    return "pointwise" if max(geometry.kernel) == 1 else "conv"
+
+
+def _convolution(tracer: Tracer, call: Call) -> Any:
+    named, out = call.named(), call.run()
+    signal, weight, bias = named["input"], named["weight"], named.get("bias")
+    if named.get("transposed") or tracer.is_dynamic(weight) or signal.dim() != weight.dim():
+        tracer.refuse(call.name, "transposed, unbatched, or its weights depend on the input")
+        return out
+    info = tracer.info(signal)
+    if info.producer is not None:
+        tracer.ledger.use(info.producer)
+    operand, geometry = Operand(signal, info, weight, bias), _geometry(named, signal, weight)
+    layout = info.layout
+    if layout is not None and any(is_labelled(axis) for axis in layout[1:]):
+        _stream_convolution(tracer, operand, geometry, out)
+        return out
+    counts = _window_counts(tracer, operand, geometry)
+    rows = None if layout is None else (layout[0],)
+    after = Info(None if rows is None else (*rows, *(plain(size) for size in out.shape[1:])))
+    inside = tuple(slice(a, size - b) for size, (a, b) in zip(signal.shape, info.pads, strict=False))
+    shapes = tracer.shape(signal[inside], replace(info, layout=_unpadded(info))), tracer.shape(out, after)
+    full = out.numel() * taps(weight) // decodes_in(tracer, info)
+    name = tracer.label(call.name, weight)
+    kind = _conv_kind(geometry, weight)
+    done = book_product(tracer, name, kind, operand, counts, shapes=shapes, full=full, reduction=taps(weight))
+    tracer.know(out, replace(done, layout=after.layout))
+    return out
+
+
+def _unpadded(info: Info) -> Layout | None:
+    """Return the layout without the zeros that were put around an unlabelled axis."""
+    if info.layout is None or not info.pads:
+        return info.layout
+    return tuple(
+        plain(plain_size(axis) - before - after) if before + after else axis
+        for axis, (before, after) in zip(info.layout, info.pads, strict=True)
+    )
+
+
+def _window_counts(tracer: Tracer, operand: Operand, geometry: Geometry) -> dict[str, int | Tensor]:
+    signal, weight, info = operand.signal, operand.weight, operand.info
+    per_group = weight.shape[0] // geometry.groups
+
+    def fans() -> tuple[Tensor, Tensor | None]:
+        sparse = None if bool((weight != 0).all()) else weighted_fanout(geometry, weight).flatten()
+        return dense_fanout(geometry).flatten() * per_group, sparse
+
+    dense, sparse = remembered(tracer, ("fanout", geometry), weight, fans)
+    rows = None if info.layout is None else info.layout[:1]
+    sums: list[tuple[Tensor, Tensor]] = []
+    for mask in masks(operand):
+        plainly = per_decode(mask.sum(1).flatten(1).double() @ dense, rows, tracer.batch)
+        weighted = plainly if sparse is None else per_decode(mask.flatten(1).double() @ sparse, rows, tracer.batch)
+        sums.append((plainly, weighted))
+    examples = signal.shape[0] * signal.shape[1] // decodes_in(tracer, info)
+    extra = info.pads[2:] or ((0, 0),) * len(geometry.lengths)
+    valid = valid_sites(geometry, extra, examples, per_group)
+    full = examples * per_group
+    for axis, size in enumerate(geometry.outputs):
+        full *= size * geometry.kernel[axis]
+    counts = conventions(full, valid, (sums[0][0], sums[1][0]), (sums[0][1], sums[1][1]))
+    return {**counts, "input_events": events(tracer, operand)}
+
+
+def _stream_convolution(tracer: Tracer, operand: Operand, geometry: Geometry, out: Tensor) -> None:
+    """Count a causal convolution per new step; the steps before it wait in a ring buffer."""
+    signal, weight, info = operand.signal, operand.weight, operand.info
+    pads: Pads = info.pads or ((0, 0),) * signal.dim()
+    span = geometry.dilation[0] * (geometry.kernel[0] - 1)
+    before, after = (a + b for a, b in zip(pads[-1], geometry.pads[0], strict=True))
+    layout = info.layout
+    steps = tracer.ledger.steps
+    if layout is None or signal.dim() != 3 or layout[-1] != ((steps, STEP),) or is_labelled(layout[1]):
+        raise AxisLost
+    name = tracer.label("conv", weight)
+    if geometry.stride[0] != 1 or (before, after) != (span, 0):
+        tracer.refuse("conv", "in a stream a convolution must be causal (as many zeros before as it spans), stride 1")
+        tracer.know(out, Info(None))
+        return
+    groups, channels, outputs = geometry.groups, signal.shape[1], weight.shape[0]
+    met = (weight != 0).reshape(groups, outputs // groups, *weight.shape[1:]).sum(1).reshape(1, channels, -1).double()
+    dense = torch.full_like(met, outputs // groups)
+    rows: Layout = (layout[0], layout[-1])
+    sums: list[list[Tensor]] = []
+    for mask in masks(operand):
+        ready = functional.pad(mask.double(), geometry.pads[0])
+        fans = [functional.conv1d(ready, fan, dilation=geometry.dilation[0]).squeeze(1).round() for fan in (dense, met)]
+        sums.append([per_decode(one, rows, tracer.batch) for one in fans])
+    full = outputs * taps(weight)
+    counts = conventions(full, full, (sums[0][0], sums[1][0]), (sums[0][1], sums[1][1]))
+    fresh = nonzero(signal, info.codes).sum(1)[:, pads[-1][0] :]
+    counts = {**counts, "input_events": per_decode(fresh, rows, tracer.batch)}
+    past = channels * (geometry.kernel[0] - 1)
+    state = {"state_elements": channels * span, "state_reads": past, "state_writes": channels}
+    done = book_product(
+        tracer,
+        name,
+        _conv_kind(geometry, weight),
+        operand,
+        counts,
+        shapes=((channels,), (outputs,)),
+        full=full,
+        reduction=taps(weight),
+        state=state if span else None,
+    )
+    tracer.know(out, replace(done, layout=(layout[0], plain(outputs), layout[-1])))
+
+
+def rules() -> dict[str, Rule]:
+    """Return the rules of convolutions, by operation name; they also count inside integer products."""
+    return {name: even_when_silent(_convolution) for name in ("conv1d", "conv2d", "conv3d", "convolution")}
