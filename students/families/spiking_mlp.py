@@ -14,7 +14,7 @@ from torch import nn
 
 from students.families.readout import StepDecoder
 from students.families.registry import FamilyOptions, Mode
-from students.families.spiking_parts import AnySpike
+from students.families.spiking_parts import AnySpike, MeanOverSteps
 from students.layers import Layers
 from students.lif import LIF, FromRest, LeakyIntegrator
 from students.spec import Shape
@@ -57,7 +57,10 @@ class Options(FamilyOptions):
 
 
 def build(options: Options, shape: Shape, layers: Layers) -> nn.Module:
-    """Return a causal estimate per step: ``(batch, channels, steps)`` to ``(batch, steps, outputs)``."""
+    """Return a causal estimate per step, ``(batch, channels, steps)`` to ``(batch, steps, outputs)``.
+
+    For classification the logits are the mean membranes of the read-out, ``(batch, outputs)``.
+    """
     modules: list[nn.Module] = [AnySpike() if options.code == "binary" else layers.quantise_input()]
     widths = (shape.channels, options.hidden_1, options.hidden_2)
     for index, beta in enumerate((options.beta_1, options.beta_2)):
@@ -74,6 +77,8 @@ def build(options: Options, shape: Shape, layers: Layers) -> nn.Module:
     modules += [
         layers.conv1d(options.hidden_2, shape.outputs, 1, padding=0, edge="last"),
         FromRest(LeakyIntegrator(shape.outputs, options.beta_readout, learnable="beta")),
-        layers.output_scale(shape.outputs),
     ]
-    return StepDecoder(nn.Sequential(*modules), warmup_steps=min(options.warmup_steps, shape.steps - 1))
+    if shape.task == "classification":
+        return nn.Sequential(*modules, MeanOverSteps())
+    body = nn.Sequential(*modules, layers.output_scale(shape.outputs))
+    return StepDecoder(body, warmup_steps=min(options.warmup_steps, shape.steps - 1))
