@@ -62,8 +62,10 @@ class _DepthwiseByFourier(torch.autograd.Function):
         return outputs
 
     @staticmethod
-    @once_differentiable  # pyright: ignore[reportIncompatibleMethodOverride]
-    def backward(ctx: Any, *grad_outputs: Tensor) -> tuple[Tensor, Tensor, None]:
+    @once_differentiable
+    def backward(  # pyright: ignore[reportIncompatibleMethodOverride]
+        ctx: Any, *grad_outputs: Tensor
+    ) -> tuple[Tensor, Tensor, None]:
         (gradient,), (signal, spectrum) = grad_outputs, ctx.saved_tensors
         of_signal, summed = torch.empty_like(signal), torch.zeros_like(spectrum)
         for rows in _chunks(len(signal)):

@@ -23,12 +23,13 @@ def direct(signal: Tensor, weight: Tensor, pads: tuple[int, int]) -> Tensor:
 
 @settings(deadline=None, max_examples=40)
 @given(
-    batch=st.integers(1, 19), channels=st.integers(1, 5), taps=st.integers(1, 40), extra=st.integers(0, 90),
+    batch=st.integers(1, 19), taps=st.integers(1, 40), extra=st.integers(0, 90),
     padding=st.sampled_from(["same", "causal", 0, 3]), seed=st.integers(0, 2**16),
 )
-def test_equals_the_direct_convolution_and_its_gradients(batch, channels, taps, extra, padding, seed):
+def test_equals_the_direct_convolution_and_its_gradients(batch, taps, extra, padding, seed):
     """Property: for any shape, in float64 to rounding (relative 1e-10), outputs and both gradients."""
     generator = torch.Generator().manual_seed(seed)
+    channels = 1 + seed % 5
     signal = torch.randn(batch, channels, taps + extra, generator=generator, dtype=torch.float64).requires_grad_()
     weight = torch.randn(channels, 1, taps, generator=generator, dtype=torch.float64).requires_grad_()
     pads = resolve_padding(padding, taps)

@@ -62,18 +62,18 @@ def test_same_seed_same_weights_whatever_the_global_generator():
 def test_interrupted_and_resumed_equals_uninterrupted(tmp_path: Path, stop_after: int):
     """Bit for bit: losses, best epoch, weights; with dropout, so the generators' states matter."""
 
-    class Killed(Exception):
+    class KilledError(Exception):
         pass
 
     def kill(epoch: int, loss: float) -> None:
         if epoch == stop_after:
-            raise Killed
+            raise KilledError
 
     spec, train, validation = student(), noise(25, 1), noise(9, 2)
     whole = build(spec)
     expected = fit(whole, train, validation, spec)
     checkpoint = tmp_path / "run" / "checkpoint.safetensors"
-    with pytest.raises(Killed):
+    with pytest.raises(KilledError):
         fit(build(spec), train, validation, spec, checkpoint=checkpoint, report=kill)
     resumed, epochs = build(spec), []
     found = fit(
