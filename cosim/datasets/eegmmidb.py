@@ -61,8 +61,10 @@ class Options(BaseModel):
     order : int
     start_s, stop_s : float
         Window after the cue [s].
+    decimate : int
+        Keep every n-th sample after the filter; 1 keeps 160 Hz.
     resample_hz : float or None
-        Rate after the filter [Hz]; None keeps 160 Hz.
+        Rate to resample to instead [Hz]; costs a filter of its own.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -78,6 +80,7 @@ class Options(BaseModel):
     order: int = Field(default=2, ge=1, le=8)
     start_s: float = Field(default=0.5, ge=0)
     stop_s: float = Field(default=2.5, gt=0, le=4.1)
+    decimate: int = Field(default=1, ge=1)
     resample_hz: float | None = Field(default=None, gt=0)
 
 
@@ -161,7 +164,7 @@ def load(options: Options, data_dir: Path | None) -> Dataset:
     origin = Origin(NAME, CARD, tuple(f"{verb} {name}" for name in side), "µV", SOURCE_BITS)
     operations = eeg_operations(
         reference=options.reference, low_hz=options.low_hz, high_hz=options.high_hz, order=options.order,
-        direction=options.direction, resample_hz=options.resample_hz,
+        direction=options.direction, resample_hz=options.resample_hz, decimate=options.decimate,
     )  # fmt: skip
     return epoched(origin, recordings, operations, start_s=options.start_s, stop_s=options.stop_s)
 

@@ -43,7 +43,7 @@ class Options(BaseModel):
         Window after the cue [s].
     source_bits : int
         Width of the converter that made the recording [bits].
-    reference, direction, low_hz, high_hz, order, resample_hz
+    reference, direction, low_hz, high_hz, order, decimate, resample_hz
         Preprocessing; edges left out are not filtered.
     """
 
@@ -60,6 +60,7 @@ class Options(BaseModel):
     low_hz: float | None = Field(default=None, gt=0)
     high_hz: float | None = Field(default=None, gt=0)
     order: int = Field(default=4, ge=1, le=8)
+    decimate: int = Field(default=1, ge=1)
     resample_hz: float | None = Field(default=None, gt=0)
 
 
@@ -112,6 +113,6 @@ def load(options: Options, data_dir: Path | None) -> Dataset:
     origin = Origin(NAME, CARD, tuple(classes), "µV", options.source_bits)
     operations = eeg_operations(
         reference=options.reference, low_hz=options.low_hz, high_hz=options.high_hz, order=options.order,
-        direction=options.direction, resample_hz=options.resample_hz,
+        direction=options.direction, resample_hz=options.resample_hz, decimate=options.decimate,
     )  # fmt: skip
     return epoched(origin, recordings, operations, start_s=options.start_s, stop_s=options.stop_s)

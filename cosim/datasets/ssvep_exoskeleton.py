@@ -60,8 +60,10 @@ class Options(BaseModel):
     order : int
     start_s, stop_s : float
         Window after the stimulation began [s].
+    decimate : int
+        Keep every n-th sample after the filter; 1 keeps 256 Hz.
     resample_hz : float or None
-        Rate after the filter [Hz]; None keeps 256 Hz.
+        Rate to resample to instead [Hz]; costs a filter of its own.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -75,6 +77,7 @@ class Options(BaseModel):
     order: int = Field(default=2, ge=1, le=8)
     start_s: float = Field(default=1.0, ge=0)
     stop_s: float = Field(default=5.0, gt=0, le=5.0)
+    decimate: int = Field(default=1, ge=1)
     resample_hz: float | None = Field(default=None, gt=0)
 
 
@@ -167,7 +170,7 @@ def load(options: Options, data_dir: Path | None) -> Dataset:
     origin = Origin(NAME, CARD, tuple(CODES[code] for code in codes), "µV as stored", SOURCE_BITS)
     operations = eeg_operations(
         reference=options.reference, low_hz=options.low_hz, high_hz=options.high_hz, order=options.order,
-        direction=options.direction, resample_hz=options.resample_hz,
+        direction=options.direction, resample_hz=options.resample_hz, decimate=options.decimate,
     )  # fmt: skip
     return epoched(origin, recordings, operations, start_s=options.start_s, stop_s=options.stop_s)
 

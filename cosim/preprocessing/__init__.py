@@ -3,6 +3,7 @@
 from cosim.preprocessing.operations import (
     Band,
     CommonAverageReference,
+    Decimate,
     Operation,
     Resample,
     SquareRoot,
@@ -16,6 +17,7 @@ from cosim.preprocessing.work import rescale_work
 __all__ = [
     "Band",
     "CommonAverageReference",
+    "Decimate",
     "Operation",
     "Processed",
     "Resample",

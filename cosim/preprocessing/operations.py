@@ -50,11 +50,18 @@ class Resample:
 
 
 @dataclass(frozen=True, slots=True)
+class Decimate:
+    """Keep every `factor`-th sample: no work, no delay; right only after a filter that ends below half the new rate."""
+
+    factor: int
+
+
+@dataclass(frozen=True, slots=True)
 class SquareRoot:
     """Square root of counts: makes the variance of a Poisson count nearly independent of its mean."""
 
 
-Operation = CommonAverageReference | Band | Resample | SquareRoot
+Operation = CommonAverageReference | Band | Resample | Decimate | SquareRoot
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,13 +85,16 @@ def eeg_operations(
     order: int,
     direction: Direction,
     resample_hz: float | None,
+    decimate: int = 1,
 ) -> tuple[Operation, ...]:
-    """Return the usual EEG pipeline: re-reference, filter, resample; each part only where asked for."""
+    """Return the usual EEG pipeline: re-reference, filter, decimate or resample; each part only where asked for."""
     operations: list[Operation] = []
     if reference == "average":
         operations.append(CommonAverageReference())
     if low_hz is not None or high_hz is not None:
         operations.append(Band(low_hz, high_hz, order, direction))
+    if decimate > 1:
+        operations.append(Decimate(decimate))
     if resample_hz is not None:
         operations.append(Resample(resample_hz))
     return tuple(operations)

@@ -8,8 +8,17 @@ from typing import Literal
 
 from cosim.datasets.types import Step
 from cosim.preprocessing import signals
-from cosim.preprocessing.operations import Band, CommonAverageReference, Operation, Resample, SquareRoot, Widths
+from cosim.preprocessing.operations import (
+    Band,
+    CommonAverageReference,
+    Decimate,
+    Operation,
+    Resample,
+    SquareRoot,
+    Widths,
+)
 from cosim.preprocessing.work import operation_work, window_work
+from energy_models.errors import DataError
 from energy_models.workload import LayerWork
 
 
@@ -21,6 +30,42 @@ class Processed:
     rate_hz: float
 
 
+def rate_after(operation: Operation, rate_hz: float) -> float:
+    """Return the rate of a signal after one operation [Hz]."""
+    match operation:
+        case Resample():
+            return operation.rate_hz
+        case Decimate():
+            return rate_hz / operation.factor
+        case _:
+            return rate_hz
+
+
+def samples_after(operation: Operation, samples: int, rate_hz: float) -> int:
+    """Return how many of `samples` samples are left after one operation."""
+    match operation:
+        case Resample():
+            up, down = signals.factors(operation, rate_hz)
+            return -(-samples * up // down)
+        case Decimate():
+            return -(-samples // operation.factor)
+        case _:
+            return samples
+
+
+def check_aliasing(operations: Sequence[Operation], rate_hz: float) -> None:
+    """Raise a `DataError` where samples are dropped and no filter before ends below the new Nyquist frequency."""
+    highest_hz = rate_hz / 2
+    for operation in operations:
+        if isinstance(operation, Band) and operation.high_hz is not None:
+            highest_hz = min(highest_hz, operation.high_hz)
+        rate_hz = rate_after(operation, rate_hz)
+        if isinstance(operation, Decimate) and highest_hz >= rate_hz / 2:
+            raise DataError(f"keeping every {operation.factor}th sample leaves {rate_hz:g} Hz, but the signal reaches "
+                            f"up to {highest_hz:g} Hz and would alias", where="decimate",
+                            remedy="Filter below half the new rate first, decimate less, or resample.")
+
+
 def process(operations: Sequence[Operation], samples: signals.Samples, rate_hz: float) -> Processed:
     """Return the recording after all operations, in order; the argument is left as it was.
 
@@ -30,7 +75,13 @@ def process(operations: Sequence[Operation], samples: signals.Samples, rate_hz: 
     samples : ndarray, shape (channels, samples)
     rate_hz : float
         Sampling rate [Hz].
+
+    Raises
+    ------
+    DataError
+        If a filter cannot be built at its rate, or samples would be dropped without a low-pass before.
     """
+    check_aliasing(operations, rate_hz)
     for operation in operations:
         match operation:
             case CommonAverageReference():
@@ -39,6 +90,8 @@ def process(operations: Sequence[Operation], samples: signals.Samples, rate_hz: 
                 samples = signals.filter_band(samples, operation, rate_hz)
             case Resample():
                 samples, rate_hz = signals.resample_causally(samples, operation, rate_hz), operation.rate_hz
+            case Decimate():
+                samples, rate_hz = samples[:, :: operation.factor], rate_hz / operation.factor
             case SquareRoot():
                 samples = signals.square_root(samples)
     return Processed(samples, rate_hz)
@@ -60,6 +113,8 @@ def record(operation: Operation, rate_hz: float) -> Step:
             up, down = signals.factors(operation, rate_hz)
             delay_s = signals.resampling_delay_s(operation, rate_hz)
             return Step("resample", {"rate_hz": operation.rate_hz, "up": up, "down": down, "delay_s": delay_s}, True)
+        case Decimate():
+            return Step("decimate", {"factor": operation.factor, "rate_hz": rate_hz / operation.factor}, causal=True)
         case SquareRoot():
             return Step("square_root", {}, causal=True)
 
@@ -69,7 +124,7 @@ def recorded_steps(operations: Sequence[Operation], rate_hz: float) -> tuple[Ste
     steps: list[Step] = []
     for operation in operations:
         steps.append(record(operation, rate_hz))
-        rate_hz = operation.rate_hz if isinstance(operation, Resample) else rate_hz
+        rate_hz = rate_after(operation, rate_hz)
     return tuple(steps)
 
 
@@ -98,9 +153,7 @@ def pipeline_work(
     rows: list[LayerWork] = []
     for operation in operations:
         rows.append(operation_work(operation, channels, samples, rate_hz, widths))
-        if isinstance(operation, Resample):
-            up, down = signals.factors(operation, rate_hz)
-            samples, rate_hz = -(-samples * up // down), operation.rate_hz
+        samples, rate_hz = samples_after(operation, samples, rate_hz), rate_after(operation, rate_hz)
     if window == "kept":
         rows.append(window_work(channels, samples, widths))
     return tuple(rows)

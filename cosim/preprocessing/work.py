@@ -12,7 +12,15 @@ import math
 from collections.abc import Mapping
 from fractions import Fraction
 
-from cosim.preprocessing.operations import Band, CommonAverageReference, Operation, Resample, SquareRoot, Widths
+from cosim.preprocessing.operations import (
+    Band,
+    CommonAverageReference,
+    Decimate,
+    Operation,
+    Resample,
+    SquareRoot,
+    Widths,
+)
 from cosim.preprocessing.signals import factors, resampling_taps, sections
 from energy_models.errors import WorkloadError
 from energy_models.workload import Count, LayerWork
@@ -94,6 +102,8 @@ def operation_work(operation: Operation, channels: int, samples: int, rate_hz: f
             return band_work(operation, channels, samples, rate_hz, widths)
         case Resample():
             return resample_work(operation, channels, samples, rate_hz, widths)
+        case Decimate():
+            return _row("decimate", channels, (samples, -(-samples // operation.factor)), {}, widths)
         case SquareRoot():
             work = _row("square_root", channels, (samples, samples), {"square_root": channels * samples}, widths)
             return dataclasses.replace(work, kind="feature")

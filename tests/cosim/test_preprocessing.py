@@ -11,6 +11,7 @@ from scipy import signal
 from cosim.preprocessing import (
     Band,
     CommonAverageReference,
+    Decimate,
     Resample,
     SquareRoot,
     Widths,
@@ -41,7 +42,7 @@ def test_common_average_reference_by_hand() -> None:
 @settings(max_examples=25, deadline=None)
 @given(cut=st.integers(50, 390), operations=st.sampled_from([
     (CommonAverageReference(), BAND), (Band(None, 7.0, 2, "causal"),), (Resample(80.0),),
-    (CommonAverageReference(), BAND, Resample(64.0)),
+    (CommonAverageReference(), BAND, Resample(64.0)), (BAND, Decimate(2)),
 ]))
 def test_a_causal_pipeline_never_looks_ahead(cut: int, operations: tuple) -> None:
     first = noise(3, 400)
@@ -98,6 +99,24 @@ def test_resampling_delays_by_what_it_states() -> None:
 def test_impossible_edges(band: Band) -> None:
     with pytest.raises(DataError, match="cannot be built at 160 Hz"):
         process((band,), noise(1, 100), 160.0)
+
+
+def test_decimation_keeps_every_nth_sample_and_costs_nothing() -> None:
+    operations = (Band(None, 30.0, 2, "causal"), Decimate(2))
+    whole = process(operations[:1], noise(2, 101), 160.0).samples
+    kept = process(operations, noise(2, 101), 160.0)
+    np.testing.assert_array_equal(kept.samples, whole[:, ::2])
+    assert kept.rate_hz == 80.0
+    rows = pipeline_work(operations, channels=2, samples=101, rate_hz=160.0, widths=WIDTHS)
+    assert rows[1].operations == {}
+    assert (rows[1].inputs, rows[1].outputs, rows[2].state_elements) == (2 * 101, 2 * 51, 2 * 51)
+
+
+@pytest.mark.parametrize("operations", [(Decimate(2),), (Band(7.0, 45.0, 4, "causal"), Decimate(2)),
+                                        (Band(7.0, 30.0, 4, "causal"), Decimate(2), Decimate(2))])  # fmt: skip
+def test_decimation_that_would_alias_is_refused(operations: tuple) -> None:
+    with pytest.raises(DataError, match="would alias"):
+        process(operations, noise(1, 100), 160.0)
 
 
 def test_impossible_rates() -> None:
