@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import scipy.linalg as _linalg  # pyright: ignore[reportMissingTypeStubs]
@@ -31,7 +31,17 @@ Floats = NDArray[np.float64]
 
 
 class KalmanOptions(Options):
-    """There is nothing to choose: the state is the dataset's kinematics, observed without lag."""
+    """What the state holds; activity is observed without lag.
+
+    Parameters
+    ----------
+    position : {'as_given', 'integrated'}
+        ``as_given``: the state is the dataset's kinematics. ``integrated``: for a dataset of velocities alone, the
+        training stretches' running sums join the state, as position does in the literature's filters; only the
+        dataset's own axes are decoded.
+    """
+
+    position: Literal["as_given", "integrated"] = "as_given"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +96,7 @@ def fit(pairs: list[tuple[Floats, Floats]]) -> SteadyKalman:
         w, q = after - before @ a.T, observed - centred @ c.T
         noise = (q.T @ q / len(q)).astype(np.float64)
         covariance: Floats = linalg.solve_discrete_are(a.T, c.T, w.T @ w / len(w), noise)
-        some = np.linalg.solve(c @ covariance @ c.T + noise, c @ covariance).astype(np.float64).T
+        some = _solved(c @ covariance @ c.T + noise, c @ covariance).T
     except np.linalg.LinAlgError as error:
         raise DataError(f"no stationary filter exists for this training part ({error})", where=f"baseline {NAME!r}",
                         remedy="Give more training steps, and no copies of channels.") from error  # fmt: skip
@@ -99,6 +109,12 @@ def _regression(given: Floats, wanted: Floats) -> Floats:
     """Return the matrix M with wanted = given M' in least squares."""
     fitted: Any = np.linalg.lstsq(given, wanted, rcond=None)
     return np.asarray(fitted[0], dtype=np.float64).T
+
+
+def _solved(left: Floats, right: Floats) -> Floats:
+    """Return X with left X = right."""
+    found: Any = np.linalg.solve(left, right)
+    return np.asarray(found, dtype=np.float64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +153,14 @@ def fixed(kalman: SteadyKalman, pairs: list[tuple[Floats, Floats]]) -> FixedKalm
     )  # fmt: skip
 
 
+def states(targets: Floats, options: KalmanOptions) -> Floats:
+    """Return the training states of one stretch: its kinematics first, then their centred running sums if asked for."""
+    if options.position == "as_given":
+        return targets
+    sums = np.cumsum(targets, axis=0)
+    return np.hstack([targets, sums - sums.mean(axis=0)])
+
+
 def run(dataset: Dataset, fold: Fold, options: KalmanOptions) -> BaselineResult:
     """Return the filter fitted on the fold's stretches, decoding each test stretch from the mean state.
 
@@ -147,26 +171,25 @@ def run(dataset: Dataset, fold: Fold, options: KalmanOptions) -> BaselineResult:
     """
     require_task(dataset, "regression", baseline=NAME)
     parts = stretches(dataset, fitting_examples(fold))
-    pairs = [(joined_inputs(dataset, part), joined_targets(dataset, part)) for part in parts]
+    pairs = [(joined_inputs(dataset, part), states(joined_targets(dataset, part), options)) for part in parts]
     deployed = fixed(fit(pairs), pairs)
     runs = stretches(dataset, fold.test)
     results = [deployed.decode(joined_inputs(dataset, part)) for part in runs]
-    states, inputs = (np.concatenate([result[index] for result in results])[:, None, :] for index in (1, 2))
-    size = states.shape[2]
+    entered, inputs = (np.concatenate([result[index] for result in results])[:, None, :] for index in (1, 2))
+    size, outputs = entered.shape[2], dataset.targets.shape[2]
     # The state is written once a step; reading it is reading the inputs of the transition.
     transition = dataclasses.replace(
-        linear_row(f"{NAME}.transition", states, deployed.transition.weights, arithmetic="integer",
+        linear_row(f"{NAME}.transition", entered, deployed.transition.weights, arithmetic="integer",
                    operations={"requantise": size}),
         state_elements=size, state_bits=WIDTH_BITS, state_writes=size,
     )  # fmt: skip
-    innovation = linear_row(
-        f"{NAME}.innovation", inputs, deployed.innovation.weights, arithmetic="integer", biases=size,
-        operations={"requantise": size, "add": 2 * size},  # to the transition's result, and the mean to the estimate
-    )  # fmt: skip
+    # Further additions: to the transition's result, and of the mean to the estimate.
+    innovation = linear_row(f"{NAME}.innovation", inputs, deployed.innovation.weights, arithmetic="integer",
+                            biases=size, operations={"requantise": size, "add": size + outputs})  # fmt: skip
     return BaselineResult(
         name=NAME, label="Kalman",
-        outputs_test=in_test_order(dataset, fold.test, runs, [result[0] for result in results]),
-        layers=(transition, innovation), decodes=len(states), mode="stream",
-        parameters=size * size + deployed.innovation.weights.size + 2 * size, weight_bits=WIDTH_BITS,
+        outputs_test=in_test_order(dataset, fold.test, runs, [result[0][:, :outputs] for result in results]),
+        layers=(transition, innovation), decodes=len(entered), mode="stream",
+        parameters=size * size + deployed.innovation.weights.size + size + outputs, weight_bits=WIDTH_BITS,
         activation_bits=WIDTH_BITS,
     )  # fmt: skip

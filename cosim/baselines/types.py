@@ -71,7 +71,7 @@ class BaselineResult:
             steps_per_decode=1 if self.mode == "stream" else dataset.inputs.shape[2],
             channels=dataset.inputs.shape[1],
             step_rate_hz=dataset.step_rate_hz,
-            input_bits=self.activation_bits,
+            input_bits=dataset.source_bits,
             layers=before + self.layers,
             provenance={"baseline": self.name, "dataset": dataset.name, "dataset_digest": dataset.digest},
         )

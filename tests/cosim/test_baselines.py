@@ -1,0 +1,319 @@
+"""Classical decoders: they learn, they use only what they may, and their fixed point loses nothing."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+from scipy import signal
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+from sklearn.linear_model import Ridge
+from sklearn.svm import SVC
+
+from cosim.baselines import baseline_names, kalman, ridge_lags, run_baseline
+from cosim.baselines.bandpower_svm import fit as fit_svm
+from cosim.baselines.cca import covariances, references, squared_correlations
+from cosim.baselines.csp_lda import spatial_filters
+from cosim.baselines.fixed_point import Grid, fixed_linear, grid_of, saturated
+from cosim.baselines.stretches import in_test_order, joined_inputs, stretches
+from cosim.datasets.types import Card, Dataset, Fold
+from cosim.metrics import chance, primary_metric, score
+from energy_models.errors import DataError, StudyError
+
+CARD = Card("t", "l", "c", "h", ())
+SERVES = {
+    "regression": {"ridge_lags": {}, "kalman": {}, "majority": {}},
+    "classification": {
+        "csp_lda": {"components": 2}, "cca": {"harmonics": 1}, "shrinkage_lda": {"block_steps": 2}, "majority": {},
+        "bandpower_svm": {"bands_hz": "4-8,8-12,12-20", "segment_steps": 32},
+    },
+}  # fmt: skip
+CASES = [(task, name) for task, names in SERVES.items() for name in names]
+
+
+def make_trials(seed: int = 0, examples: int = 120) -> tuple[Dataset, Fold]:
+    """Two classes told apart by rhythm (6 or 10 Hz, in channels of their own) and by a slow shift."""
+    rng = np.random.default_rng(seed)
+    labels = rng.permutation(np.arange(examples) % 2)
+    time_s = np.arange(64) / 64
+    inputs = rng.normal(size=(examples, 4, 64))
+    wave = np.sin(2 * np.pi * (6 + 4 * labels[:, None]) * time_s + rng.uniform(0, 6, (examples, 1)))
+    inputs[np.arange(examples), labels] += 2 * wave
+    inputs[:, 3] += 0.5 * (2 * labels[:, None] - 1)
+    recording = np.array([f"r{n:03d}" for n in range(examples)])
+    data = Dataset("trials", CARD, "classification", (20 * inputs).astype(np.float32), labels, ("6 Hz", "10 Hz"),
+                   {"recording": recording}, np.zeros(examples, dtype=np.int64), 64.0, 64.0, 16, ())  # fmt: skip
+    cut, held = examples // 2, examples - examples // 3
+    return data, Fold("f", np.arange(cut), np.arange(cut, held), np.arange(held, examples))
+
+
+def make_spikes(seed: int = 0, steps: int = 3000, segment: int = 50) -> tuple[Dataset, Fold]:
+    """Poisson counts of 12 units tuned to a smooth velocity."""
+    rng = np.random.default_rng(seed)
+    velocity = np.zeros((steps, 2))
+    for step in range(1, steps):
+        velocity[step] = 0.95 * velocity[step - 1] + rng.normal(size=2)
+    counts = rng.poisson(np.exp(0.8 + 0.2 * velocity @ rng.normal(size=(2, 12))).clip(max=40))
+    number = steps // segment
+    inputs = counts.reshape(number, segment, 12).transpose(0, 2, 1).astype(np.float32)
+    data = Dataset("spikes", CARD, "regression", inputs, velocity.reshape(number, segment, 2).astype(np.float32),
+                   ("vx", "vy"), {"recording": np.full(number, "a")}, np.arange(number, dtype=np.int64) * segment, 20.0,
+                   20.0, 8, ())  # fmt: skip
+    cut, held = int(0.6 * number), int(0.75 * number)
+    return data, Fold("f", np.arange(cut), np.arange(cut + 1, held), np.arange(held + 1, number))
+
+
+MAKE = {"classification": make_trials, "regression": make_spikes}
+
+
+def test_every_baseline_is_tried_here() -> None:
+    assert set(baseline_names()) == {name for names in SERVES.values() for name in names}
+
+
+@pytest.mark.parametrize(("task", "name"), CASES)
+def test_contract(task: str, name: str) -> None:
+    data, fold = MAKE[task]()
+    result = run_baseline(name, data, fold, SERVES[task][name])
+    found = score(data.task, data.targets[fold.test], result.outputs_test)[primary_metric(data.task)]
+    if name == "majority":
+        assert found <= chance(data) + 1e-9
+    else:
+        assert found > chance(data) + 0.3
+    for row in result.layers:
+        counts = [*row.operations.values()]
+        if row.products:
+            counts += [row.products.dense_full.multiply_accumulate, row.products.effective.accumulate]
+        assert all(count.decodes == result.decodes for count in counts)
+        assert row.name.startswith(f"{name}.")
+    workload = result.workload(data)
+    assert workload.complete
+    assert workload.mode == ("stream" if task == "regression" else "window")
+
+
+@pytest.mark.parametrize(("task", "name"), CASES)
+def test_test_targets_are_never_seen(task: str, name: str) -> None:
+    data, fold = MAKE[task]()
+    spoiled = data.targets.copy()
+    spoiled[fold.test] = 1 - spoiled[fold.test]
+    unused = np.setdiff1d(np.arange(len(spoiled)), np.concatenate([fold.train, fold.validation]))
+    poisoned = data.inputs.copy()
+    poisoned[np.setdiff1d(unused, fold.test)] = np.nan
+    other = dataclasses.replace(data, targets=spoiled, inputs=poisoned)
+    here, there = (run_baseline(name, one, fold, SERVES[task][name]).outputs_test for one in (data, other))
+    assert np.array_equal(here, there)
+
+
+@pytest.mark.parametrize("name", ["ridge_lags", "kalman"])
+def test_streaming_decoders_are_causal_and_keep_the_order_asked_for(name: str) -> None:
+    data, fold = make_spikes()
+    plain = run_baseline(name, data, fold, {}).outputs_test
+    later = data.inputs.copy()
+    later[fold.test[5] :] = 0
+    changed = run_baseline(name, dataclasses.replace(data, inputs=later), fold, {}).outputs_test
+    assert np.array_equal(plain[:5], changed[:5])
+    assert not np.array_equal(plain[5], changed[5])
+    turned = dataclasses.replace(fold, test=fold.test[::-1].copy())
+    assert np.array_equal(run_baseline(name, data, turned, {}).outputs_test, plain[::-1])
+
+
+def test_stretches_break_at_gaps_and_recordings() -> None:
+    data, _ = make_spikes()
+    data = dataclasses.replace(data, groups={"recording": np.array(["a"] * 6 + ["b"] * (len(data.starts) - 6))})
+    runs = stretches(data, np.array([7, 0, 1, 3, 4, 5, 6]))
+    assert [run.tolist() for run in runs] == [[0, 1], [3, 4, 5], [6, 7]]
+    back = in_test_order(data, np.array([7, 0, 1, 3, 4, 5, 6]), runs, [joined_inputs(data, run) for run in runs])
+    assert np.array_equal(back, data.inputs[[7, 0, 1, 3, 4, 5, 6]].transpose(0, 2, 1))
+
+
+def test_ridge_equals_scikit_learn() -> None:
+    rng = np.random.default_rng(0)
+    inputs, targets = rng.poisson(2.0, (400, 3)).astype(float), rng.normal(size=(400, 2))
+    weights, intercepts = ridge_lags.fit([(inputs, targets)], 4, 7.0)
+    rows = np.hstack([inputs[3 - lag : 400 - lag] for lag in range(4)])
+    expected = Ridge(alpha=7.0).fit(rows, targets[3:])
+    assert weights == pytest.approx(expected.coef_)
+    assert intercepts == pytest.approx(expected.intercept_)
+
+
+def test_steady_kalman_equals_the_full_filter() -> None:
+    """The Riccati solution is where the step-by-step covariance settles, and the decoded state follows."""
+    data, fold = make_spikes()
+    pairs = [(joined_inputs(data, part), data.targets[part].reshape(-1, 2).astype(float))
+             for part in stretches(data, fold.train)]  # fmt: skip
+    fitted = kalman.fit(pairs)
+    inputs, states = (np.concatenate(parts) for parts in zip(*pairs, strict=True))
+    states, inputs = states - states.mean(axis=0), inputs - inputs.mean(axis=0)
+    a = np.linalg.lstsq(states[:-1], states[1:], rcond=None)[0].T
+    c = np.linalg.lstsq(states, inputs, rcond=None)[0].T
+    w, q = states[1:] - states[:-1] @ a.T, inputs - states @ c.T
+    w, q = w.T @ w / len(w), q.T @ q / len(q)
+    state, covariance, estimates = np.zeros(2), np.zeros((2, 2)), []
+    for observed in inputs[:300]:
+        ahead = a @ covariance @ a.T + w
+        gain = ahead @ c.T @ np.linalg.inv(c @ ahead @ c.T + q)
+        state = a @ state + gain @ (observed - c @ a @ state)
+        covariance = (np.eye(2) - gain @ c) @ ahead
+        estimates.append(state)
+    assert fitted.gain == pytest.approx(gain, rel=1e-6)
+    steady = fitted.decode(inputs[:300] + fitted.input_mean) - fitted.state_mean
+    assert steady[100:] == pytest.approx(np.array(estimates)[100:], abs=1e-6)
+
+
+def test_kalman_with_integrated_position_decodes_velocity_only() -> None:
+    data, fold = make_spikes()
+    result = run_baseline("kalman", data, fold, {"position": "integrated"})
+    assert result.outputs_test.shape == data.targets[fold.test].shape
+    assert result.layers[0].products is not None
+    assert result.layers[0].products.dense_full.mean == 16
+
+
+def test_a_silent_channel_gets_no_gain() -> None:
+    data, fold = make_spikes()
+    inputs = data.inputs.copy()
+    inputs[:, 4] = 0
+    result = run_baseline("kalman", dataclasses.replace(data, inputs=inputs), fold, {})
+    assert result.layers[1].weights_nonzero == 2 * 11
+
+
+@pytest.mark.parametrize("name", ["ridge_lags", "kalman"])
+def test_fixed_point_keeps_the_score_of_streams(name: str) -> None:
+    data, fold = make_spikes()
+    pairs = [(joined_inputs(data, part), data.targets[part].reshape(-1, 2).astype(float))
+             for part in stretches(data, np.concatenate([fold.train, fold.validation]))]  # fmt: skip
+    inputs = joined_inputs(data, fold.test)
+    if name == "kalman":
+        exact = kalman.fit(pairs).decode(inputs)
+    else:
+        weights, intercepts = ridge_lags.fit(pairs, 10, 100.0)
+        exact = ridge_lags.lagged(inputs, 10) @ weights.T + intercepts
+    fixed = run_baseline(name, data, fold, {}).outputs_test.reshape(-1, 2)
+    assert np.abs(fixed - exact).max() < 5e-3 * np.abs(exact).max()
+    shape = data.targets[fold.test].shape
+    scores = [score("regression", data.targets[fold.test], one.reshape(shape))["r2"] for one in (fixed, exact)]
+    assert scores[0] == pytest.approx(scores[1], abs=1e-3)
+
+
+def test_fixed_point_keeps_the_margins_of_trials() -> None:
+    """Both linear discriminants against the same chain in float64, straight from scikit-learn."""
+    data, fold = make_trials()
+    chosen, inputs = np.concatenate([fold.train, fold.validation]), data.inputs.astype(float)
+    filters = spatial_filters(inputs[chosen], data.targets[chosen], 2, 0.01)
+    power = np.log(((filters @ inputs) ** 2).sum(axis=2))
+    blocks = inputs.reshape(len(inputs), 4, 32, 2).mean(axis=3).reshape(len(inputs), -1)
+    shrunk = LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto")
+    cases = [("csp_lda", {"components": 2}, power, LinearDiscriminantAnalysis()),
+             ("shrinkage_lda", {"block_steps": 2}, blocks, shrunk)]  # fmt: skip
+    for name, options, features, exact in cases:
+        exact.fit(features[chosen], data.targets[chosen])
+        expected = exact.decision_function(features[fold.test])
+        logits = run_baseline(name, data, fold, options).outputs_test
+        assert logits[:, 1] - logits[:, 0] == pytest.approx(expected, abs=1e-2 * np.abs(expected).max())
+        assert np.array_equal(logits.argmax(axis=1), (expected > 0).astype(int))
+
+
+def test_svm_equals_scikit_learn() -> None:
+    rng = np.random.default_rng(2)
+    for classes in (2, 4):
+        labels = np.arange(80) % classes
+        features = (rng.normal(size=(80, 3)) + labels[:, None]).astype(np.float32)
+        machine = fit_svm(features, labels, classes, 1.0)
+        standard = (features - features.mean(axis=0)) / features.std(axis=0)
+        expected = SVC(C=1.0, gamma=1 / 3).fit(standard, labels).decision_function(standard)
+        found = machine.logits(machine.kernels(machine.standardised(features)))
+        assert (found[:, 1] if classes == 2 else found) == pytest.approx(expected, abs=1e-4)
+
+
+def test_cca_equals_the_singular_values() -> None:
+    rng = np.random.default_rng(3)
+    windows = rng.normal(size=(5, 4, 200)).astype(np.float32)
+    windows[:, 1] += np.sin(2 * np.pi * 11 * np.arange(200) / 100)
+    centred = windows - windows.mean(axis=2, keepdims=True)
+    table = references((11.0, 17.0), 2, 200, 100.0)
+    assert table[0] @ table[0].T == pytest.approx(np.eye(4), abs=1e-5)
+    projected = centred @ table.reshape(-1, 200).T
+    found = squared_correlations(covariances(centred, 1e-7), projected, 2)
+    for window, row in zip(centred, found, strict=True):
+        basis = np.linalg.qr(window.T.astype(float))[0]
+        expected = [np.linalg.svd(basis.T @ one.T, compute_uv=False)[0] ** 2 for one in table]
+        assert row == pytest.approx(expected, abs=1e-4)
+    assert (found[:, 0] > found[:, 1]).all()
+
+
+def test_spatial_filters_find_the_channel_that_changes() -> None:
+    rng = np.random.default_rng(4)
+    inputs = rng.normal(size=(60, 3, 50))
+    labels = np.arange(60) % 2
+    inputs[labels == 0, 2] *= 4
+    inputs[labels == 1, 0] *= 4
+    filters = spatial_filters(inputs, labels, 2, 0.01)
+    assert {int(np.abs(row).argmax()) for row in filters} == {0, 2}
+
+
+def test_grids_by_hand() -> None:
+    assert float(grid_of(np.array([0.0, 3.0, 250.0])).step) == 1.0
+    assert float(grid_of(np.array([0.5, -2.0])).step) == pytest.approx(2 / 32767)
+    grid = Grid(np.asarray(0.5), bits=4)
+    assert grid.integers(np.array([-100.0, -0.26, 0.0, 1.3, 100.0])).tolist() == [-8, -1, 0, 3, 7]
+    assert saturated(np.array([2.0**50, -(2.0**50)])).tolist() == [2.0**39 - 1, -(2.0**39)]
+
+
+def test_fixed_matrix_is_close_and_within_16_bits() -> None:
+    rng = np.random.default_rng(5)
+    weights, biases = rng.normal(size=(3, 20)) * np.array([[1e-3], [1.0], [1e3]]), rng.normal(size=3)
+    matrix = fixed_linear(weights, biases, 0.25)
+    inputs = rng.integers(-300, 300, (50, 20))
+    assert np.abs(matrix.weights).max() == 32767
+    exact = 0.25 * inputs @ weights.T + biases
+    # Each weight and the bias is off by half a step at most.
+    bound = 0.5 * matrix.step * (np.abs(inputs).sum(axis=1)[:, None] + 1)
+    assert np.all(np.abs(matrix.values(inputs) - exact) <= bound * (1 + 1e-9))
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "words"),
+    [
+        ("csp_ldaa", {}, "csp_lda"),
+        ("csp_lda", {"component": 4}, "components"),
+        ("csp_lda", {"components": 3}, "multiple of 2"),
+        ("bandpower_svm", {"segment_steps": 48}, "power of two"),
+    ],
+)
+def test_wrong_names_and_options(name: str, options: dict[str, int], words: str) -> None:
+    with pytest.raises(StudyError, match=words):
+        run_baseline(name, *make_trials(), options)
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "change", "words"),
+    [
+        ("ridge_lags", {}, {}, "decodes regression only"),
+        ("csp_lda", {"components": 6}, {}, "at least 6 channels"),
+        ("csp_lda", {}, {"output_names": ("a", "b", "c")}, "two classes"),
+        ("cca", {}, {"output_names": ("rest", "10 Hz")}, "do not all name a frequency"),
+        ("cca", {"frequencies_hz": "6"}, {}, "1 frequencies"),
+        ("cca", {"harmonics": 4}, {}, "do not fit under half"),
+        ("shrinkage_lda", {"block_steps": 100}, {}, "shorter than a block"),
+        ("shrinkage_lda", {}, {"output_names": ("a", "b", "c")}, "no training example"),
+        ("bandpower_svm", {"bands_hz": "4-8"}, {}, "shorter than a segment"),
+        ("bandpower_svm", {}, {"step_rate_hz": 16.0}, "holds no bin"),
+    ],
+)
+def test_datasets_a_decoder_cannot_serve(name: str, options: dict, change: dict, words: str) -> None:
+    data, fold = make_trials()
+    with pytest.raises(DataError, match=words):
+        run_baseline(name, dataclasses.replace(data, **change), fold, options)
+
+
+def test_too_short_stretches_for_the_memory() -> None:
+    data, fold = make_spikes(segment=5)
+    apart = dataclasses.replace(fold, train=fold.train[::2], validation=fold.validation[:1])
+    with pytest.raises(DataError, match="fewer lags"):
+        run_baseline("ridge_lags", data, apart, {})
+
+
+def test_block_means_stand_in_for_a_low_pass() -> None:
+    """A block mean of 5 samples at 100 Hz has its first zero at 20 Hz and is down 1 dB at 5 Hz, 3 dB near 9 Hz."""
+    _, response = signal.freqz(np.full(5, 0.2), worN=[0.0, 5.0, 8.9, 20.0], fs=100.0)
+    assert 20 * np.log10(np.abs(response[:3])) == pytest.approx([0, -0.88, -2.96], abs=0.1)
+    assert np.abs(response[3]) == pytest.approx(0, abs=1e-12)

@@ -1,0 +1,153 @@
+"""Baselines on real recordings, against scores that were measured before this package existed.
+
+The older scores used the whole first 80 % or published part for training and had no validation part; ours leave a
+gap of one segment before the test part and one before validation, hence the tolerances beside each number.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+
+from cosim.baselines import kalman, ridge_lags, run_baseline
+from cosim.baselines.csp_lda import spatial_filters
+from cosim.baselines.stretches import joined_inputs, joined_targets, stretches
+from cosim.baselines.types import fitting_examples
+from cosim.datasets.registry import Scalar, load
+from cosim.datasets.types import Dataset, Fold
+from cosim.metrics import primary_metric, score
+from cosim.splits import BlockedInTime, GivenParts, LeaveOneGroupOut, StratifiedFolds
+
+pytestmark = pytest.mark.recordings
+KINEMATICS = ("x", "y", "vx", "vy")
+
+
+def _scores(name: str, data: Dataset, fold: Fold, options: dict[str, Scalar] | None = None) -> dict[str, float]:
+    outputs = run_baseline(name, data, fold, options or {}).outputs_test
+    return score(data.task, data.targets[fold.test], outputs, output_names=data.output_names)
+
+
+def _mean(name: str, data: Dataset, folds: tuple[Fold, ...]) -> float:
+    """Primary metric, mean over folds."""
+    return float(np.mean([_scores(name, data, fold)[primary_metric(data.task)] for fold in folds]))
+
+
+def _pooled(name: str, data: Dataset, folds: tuple[Fold, ...]) -> float:
+    """Accuracy over all test trials of all folds."""
+    sizes = [len(fold.test) for fold in folds]
+    return float(np.average([_scores(name, data, fold)["accuracy"] for fold in folds], weights=sizes))
+
+
+@pytest.fixture(scope="module")
+def contdata(recordings: Path) -> tuple[Dataset, Fold]:
+    data = load("m1_contdata95", data_dir=recordings, options={"outputs": "all"})
+    return data, BlockedInTime(test_fraction=0.2).folds(data, seed=0)[0]
+
+
+@pytest.fixture(scope="module")
+def brown(recordings: Path) -> tuple[Dataset, Fold]:
+    data = load("m1_brown42", data_dir=recordings, options={"outputs": "all"})
+    return data, GivenParts().folds(data, seed=0)[0]
+
+
+def test_ridge_on_contdata95(contdata: tuple[Dataset, Fold]) -> None:
+    found = _scores("ridge_lags", *contdata)
+    assert [found[f"r2_{axis}"] for axis in KINEMATICS] == pytest.approx([0.836, 0.798, 0.763, 0.714], abs=0.004)
+
+
+def test_kalman_on_contdata95(contdata: tuple[Dataset, Fold]) -> None:
+    found = _scores("kalman", *contdata)
+    assert [found[f"r2_{axis}"] for axis in KINEMATICS] == pytest.approx([0.633, 0.651, 0.449, 0.496], abs=0.002)
+
+
+def test_ridge_on_brown42(brown: tuple[Dataset, Fold]) -> None:
+    found = _scores("ridge_lags", *brown)
+    assert [found[f"r2_{axis}"] for axis in KINEMATICS] == pytest.approx([0.551, 0.842, 0.612, 0.808], abs=0.01)
+
+
+def test_position_in_the_state_helps_the_velocity_of_brown42(recordings: Path) -> None:
+    data = load("m1_brown42", data_dir=recordings, options={})
+    fold = GivenParts().folds(data, seed=0)[0]
+    alone = _scores("kalman", data, fold, {"position": "as_given"})["r2"]
+    assert _scores("kalman", data, fold, {"position": "integrated"})["r2"] > alone + 0.1
+
+
+@pytest.mark.parametrize("which", ["contdata", "brown"])
+def test_sixteen_bits_keep_the_scores(which: str, request: pytest.FixtureRequest) -> None:
+    data, fold = request.getfixturevalue(which)
+    parts = stretches(data, fitting_examples(fold))
+    pairs = [(joined_inputs(data, part), joined_targets(data, part)) for part in parts]
+    inputs, wanted = joined_inputs(data, fold.test), data.targets[fold.test]
+    weights, intercepts = ridge_lags.fit(pairs, 10, 100.0)
+    exact = {
+        "ridge_lags": ridge_lags.lagged(inputs, 10) @ weights.T + intercepts,
+        "kalman": kalman.fit(pairs).decode(inputs),
+    }
+    for name, estimates in exact.items():
+        float64 = score("regression", wanted, estimates.reshape(wanted.shape))["r2"]
+        assert _scores(name, data, fold)["r2"] == pytest.approx(float64, abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("task", "older"),
+    [
+        ("imagined_left_right", 0.69),
+        ("imagined_fists_feet", 0.96),
+        ("real_left_right", 0.51),
+        ("real_fists_feet", 0.89),
+    ],
+)
+def test_csp_on_motor_imagery(recordings: Path, task: str, older: float) -> None:
+    """45 trials: one trial is .022, and shrinkage moves a few; .07 is three trials. Older: 7-30 Hz, 1-2 s, acausal."""
+    data = load("eegmmidb", data_dir=recordings, options={
+        "task": task, "subjects": "1", "direction": "acausal", "start_s": 1.0, "stop_s": 2.0})  # fmt: skip
+    folds = LeaveOneGroupOut(group="run").folds(data, seed=0)
+    assert _pooled("csp_lda", data, folds) == pytest.approx(older, abs=0.07)
+
+
+def test_sixteen_bits_keep_the_decisions_of_csp(recordings: Path) -> None:
+    data = load("eegmmidb", data_dir=recordings, options={"subjects": "1"})
+    same = total = 0
+    for fold in LeaveOneGroupOut(group="run").folds(data, seed=0):
+        chosen, inputs = fitting_examples(fold), data.inputs.astype(np.float64)
+        filters = spatial_filters(inputs[chosen], data.targets[chosen], 4, 0.01)
+        features = np.log(((filters @ inputs) ** 2).sum(axis=2))
+        exact = LinearDiscriminantAnalysis().fit(features[chosen], data.targets[chosen]).predict(features[fold.test])
+        same += int((run_baseline("csp_lda", data, fold, {}).outputs_test.argmax(axis=1) == exact).sum())
+        total += len(exact)
+    assert (same, total) == (45, 45)
+
+
+def test_cca_on_the_exoskeleton_sessions(recordings: Path) -> None:
+    """Twelve sessions give .81, and .89 without subject02, who is near chance.
+
+    The older record says about .86 over sessions and .375 for subject02; no window or band tried gives .86 with
+    that subject included, so it is held against the other ten sessions.
+    """
+    data = load("ssvep_exoskeleton", data_dir=recordings, options={})
+    folds = LeaveOneGroupOut(group="session", validation="fraction").folds(data, seed=0)
+    by_session = {fold.name: _scores("cca", data, fold)["accuracy"] for fold in folds}
+    weak = [value for name, value in by_session.items() if "subject02" in name]
+    rest = [value for name, value in by_session.items() if "subject02" not in name]
+    assert len(weak) == 2
+    assert np.mean(weak) == pytest.approx(0.375, abs=0.06)  # 24 trials: one trial is .042
+    assert np.mean(rest) == pytest.approx(0.86, abs=0.04)
+    assert np.mean(weak + rest) == pytest.approx(0.806, abs=0.02)
+
+
+def test_band_power_svm_on_bonn(recordings: Path) -> None:
+    for classes, older, tolerance in (("seizure", 0.986, 0.006), ("five", 0.84, 0.02)):
+        data = load("bonn_eeg", data_dir=recordings, options={"classes": classes})
+        found = _pooled("bandpower_svm", data, StratifiedFolds(folds=10).folds(data, seed=0))
+        assert found == pytest.approx(older, abs=tolerance)
+
+
+def test_shrinkage_lda_on_sp1s(recordings: Path) -> None:
+    """The older .75 used a 7 Hz low-pass; block means of 50 ms are a causal one, and reach a little more."""
+    data = load("bci2_sp1s", data_dir=recordings, options={})
+    folds = [StratifiedFolds(folds=10).folds(data, seed=seed) for seed in range(3)]
+    found = np.mean([_mean("shrinkage_lda", data, one) for one in folds])
+    assert found == pytest.approx(0.75, abs=0.04)
