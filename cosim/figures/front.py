@@ -1,0 +1,250 @@
+"""The front: score against power, every point with its bounds, chance and baselines marked."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+from typing import Any, Literal
+
+from cosim.cache import write_atomically
+from cosim.figures.numbers import band_text, score_text
+from cosim.figures.svg import STANDALONE, Box, Frame, Label, axes, line, marker, picture, place_labels, text
+from energy_models.errors import StudyError
+
+SHAPES = ("circle", "square", "triangle", "diamond", "inverted", "hexagon")
+GROUPS = ("float32", "quantised", "spiking", "classical")
+METRICS = {"balanced_accuracy": "balanced accuracy", "r2": "R²"}
+LEGEND_ROW = 20.0
+LEAST_SPAN = 0.05  # of the score axis, so that near-equal scores do not look far apart
+LOWEST_R2 = -0.3   # worse ones are drawn at the edge
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One decoder on one machine, as a figure shows it.
+
+    `score` and `power` hold low, nominal, high; a score's bounds are nan where there was one repetition. `number`
+    stands for the label in narrow pictures.
+    """
+
+    label: str
+    number: int
+    group: str
+    score: tuple[float, float, float]
+    power: tuple[float, float, float]
+    on_front: bool
+    note: str = ""
+
+
+def group_of(role: str, variant: str) -> str:
+    """Return which of `GROUPS` a decoder is drawn as."""
+    if role == "baseline" or variant == "classical":
+        return "classical"
+    if variant.startswith("spiking"):
+        return "spiking"
+    return "float32" if variant == "float32" else "quantised"
+
+
+def points_of(rows: Sequence[Mapping[str, Any]], power: str) -> list[Point]:
+    """Return the points of summary rows; rows that do not fit the machine have no place in a figure."""
+    return [
+        Point(
+            label=str(row["decoder"]), number=int(row.get("number", index + 1)),
+            group=group_of(str(row["role"]), str(row["variant"])),
+            score=(float(row["score_low"]), float(row["score_mean"]), float(row["score_high"])),
+            power=(float(row[f"{power}_low_w"]), float(row[f"{power}_nominal_w"]), float(row[f"{power}_high_w"])),
+            on_front=bool(row["front"]),
+            note="price incomplete" if row["incomplete"] != "[]" else "",
+        )
+        for index, row in enumerate(rows)
+        if row["misfits"] == "[]"
+    ]  # fmt: skip
+
+
+def _score_range(points: Sequence[Point], lines: Sequence[float]) -> tuple[float, float]:
+    ends = [end for point in points for end in point.score if not math.isnan(end)] + list(lines)
+    ends = [end for end in ends if LOWEST_R2 <= end <= 1.0] or [0.0, 1.0]
+    low, high = min(ends), max(ends)
+    pad = max(0.05 * (high - low), LEAST_SPAN / 2)
+    return low - pad, min(high + pad, 1.02)
+
+
+def _power_range(points: Sequence[Point]) -> tuple[float, float]:
+    ends = [end for point in points for end in point.power if end > 0]
+    if not ends:
+        raise StudyError("no decoder has a power above zero here", where="figure", remedy="Check the profile's prices.")
+    return min(ends) / 1.6, max(ends) * 1.6
+
+
+def front_svg(
+    points: Sequence[Point],
+    *,
+    title: str,
+    metric: str,
+    power_label: str,
+    levels: Mapping[str, float],
+    groups: Sequence[str] = GROUPS,
+    names: Literal["full", "numbers"] = "full",
+    size: tuple[float, float] = (880, 480),
+    style: str = "",
+) -> str:
+    """Return the figure of one machine, or of several when `groups` are machines.
+
+    Parameters
+    ----------
+    points : sequence of Point
+    title : str
+        Read aloud by screen readers.
+    metric : str
+        Name of the metric on the vertical axis.
+    power_label : str
+        What the horizontal axis holds.
+    levels : mapping of str to float
+        Horizontal lines by name: chance, teacher.
+    groups : sequence of str
+        Order of groups; each has its own marker shape, colour and staircase where it holds machines.
+    names : {'full', 'numbers'}
+        Labels in words, or the points' numbers.
+    size : tuple of float
+        Width and height [px].
+    style : str
+        Style sheet put inside, for a picture that stands alone.
+
+    Raises
+    ------
+    StudyError
+        When no point has a power above zero.
+    """
+    present = [group for group in groups if any(point.group == group for point in points)]
+    legend, legend_height = _legend(present, groups, size)
+    box = (62.0, 34.0, size[0] - 16.0, size[1] - 52.0 - legend_height)
+    score_range = _score_range(points, [*levels.values()])
+    frame = Frame(*size, box, _power_range(points), score_range)
+    parts = axes(frame, power_label, METRICS.get(metric, metric), "W")
+    blocked: list[Box] = []
+    for name, value in levels.items():
+        if score_range[0] <= value <= score_range[1]:
+            y = frame.y(value)
+            parts.append(line(box[0], y, box[2], y, "stroke:var(--soft);stroke-width:1.3;stroke-dasharray:5 4"))
+            parts.append(text(box[2] - 4, y - 5, f"{name} {value:.2f}".replace("-", "−"), size=11, anchor="end",
+                              style="fill:var(--soft)"))  # fmt: skip
+            blocked.append((box[2] - 8 * (len(name) + 6), y - 17, box[2], y + 2))
+    machines = tuple(groups) != GROUPS
+    for chosen in [[p for p in points if p.group == group] for group in present] if machines else [list(points)]:
+        colour = f"var(--c{groups.index(chosen[0].group)})" if machines else "var(--ink)"
+        parts.append(_staircase(frame, [p for p in chosen if p.on_front], colour))
+    parts += [_point(frame, point, groups) for point in sorted(points, key=lambda p: p.on_front)]
+    parts += _labels(frame, points, blocked, names, box)
+    return picture(*size, title, [*parts, *legend], style=style)
+
+
+def _legend(present: Sequence[str], groups: Sequence[str], size: tuple[float, float]) -> tuple[list[str], float]:
+    """Return the legend's pieces, wrapped into rows, and the height they take."""
+    rows: list[list[tuple[str, float]]] = [[]]
+    x = 62.0
+    for name in present:
+        width = 26 + 7.0 * len(name)
+        if x + width > size[0] - 10 and rows[-1]:
+            rows.append([])
+            x = 62.0
+        rows[-1].append((name, x))
+        x += width
+    height = LEGEND_ROW * len(rows)
+    parts: list[str] = []
+    for index, row in enumerate(rows):
+        y = size[1] - height + LEGEND_ROW * index + 8
+        for name, left in row:
+            parts.append(marker(*_look(name, groups, left + 6, y, 5.0)))
+            parts.append(text(left + 17, y + 4, name, size=12, style="fill:var(--ink)"))
+    return parts, height
+
+
+def _look(group: str, groups: Sequence[str], x: float, y: float, radius: float) -> tuple[str, float, float, float, str]:
+    index = groups.index(group)
+    fill = f"fill:var(--c{index % 6});stroke:var(--paper);stroke-width:1"
+    return SHAPES[index % len(SHAPES)], x, y, radius, fill
+
+
+def _staircase(frame: Frame, front: Sequence[Point], colour: str) -> str:
+    """Return the line below which everything is dominated: along at a score, up where a better one is paid for."""
+    if not front:
+        return ""
+    ordered = sorted(front, key=lambda point: (point.power[1], point.score[1]))
+    steps = [f"M{frame.x(ordered[0].power[1]):.1f},{frame.box[3]:.1f}"]
+    for point in ordered:
+        steps.append(f"H{frame.x(point.power[1]):.1f}V{frame.y(point.score[1]):.1f}")
+    steps.append(f"H{frame.box[2]:.1f}")
+    return f'<path d="{"".join(steps)}" style="fill:none;stroke:{colour};stroke-width:1.6;opacity:.55"/>'
+
+
+def _point(frame: Frame, point: Point, groups: Sequence[str]) -> str:
+    x, y = frame.x(point.power[1]), frame.y(point.score[1])
+    colour = f"var(--c{groups.index(point.group) % 6})"
+    bar = f"stroke:{colour};stroke-width:1.4;opacity:{0.6 if point.on_front else 0.28}"
+    parts = [line(frame.x(point.power[0]), y, frame.x(point.power[2]), y, bar)]
+    if not math.isnan(point.score[0]):
+        parts.append(line(x, frame.y(point.score[0]), x, frame.y(point.score[2]), bar))
+    shape, x, y, radius, style = _look(point.group, groups, x, y, 6.5 if point.on_front else 4.5)
+    parts.append(marker(shape, x, y, radius, style if point.on_front else f"{style};opacity:.75"))
+    low, mean, high = point.score
+    title = f"{point.label}\n{score_text(mean, low, high)} at {band_text(*point.power, 'W')}"
+    notes = [note for note in ("on the front" if point.on_front else "", point.note) if note]
+    return f"<g><title>{escape(chr(10).join([title, *notes]))}</title>{''.join(parts)}</g>"
+
+
+def _labels(frame: Frame, points: Sequence[Point], blocked: list[Box], names: str, area: Box) -> list[str]:
+    """Return the labels, those on the front first; markers are kept free."""
+    places = [(frame.x(p.power[1]), frame.y(p.score[1])) for p in points]
+    taken = blocked + [(x - 6, y - 6, x + 6, y + 6) for x, y in places]
+    ordered = sorted(zip(points, places, strict=True), key=lambda pair: (not pair[0].on_front, -pair[0].score[1]))
+    labels = [
+        Label(
+            x, y, point.label if names == "full" else str(point.number),
+            f"fill:var(--{'ink' if point.on_front else 'soft'});font-weight:{650 if point.on_front else 400}",
+        )
+        for point, (x, y) in ordered
+    ]  # fmt: skip
+    return place_labels(labels, taken, area, 12.0 if names == "full" else 11.5)
+
+
+def front_figure(
+    summary: Any,
+    path: Path,
+    *,
+    profile: str,
+    site: str,
+    levels: Mapping[str, float],
+    power: Literal["decoder_power", "total_power"] = "decoder_power",
+) -> Path:
+    """Write the front of one machine at one site as an SVG file that stands alone, and return its path.
+
+    Parameters
+    ----------
+    summary : DataFrame
+        Of `cosim.summary.summarise`.
+    path : Path
+        The file, ``.svg``.
+    profile, site : str
+    levels : mapping of str to float
+        Horizontal lines by name: chance, teacher.
+    power : {'decoder_power', 'total_power'}
+
+    Raises
+    ------
+    StudyError
+        When nothing was priced there, or the file is not to be an SVG.
+    """
+    if path.suffix != ".svg":
+        raise StudyError(f"cannot write {path.suffix or 'no'} files", where=str(path), remedy="Name a file .svg.")
+    rows = [r for r in summary.to_dict("records") if r["profile"] == profile and r["site"] == site]
+    points = points_of(rows, power)
+    if not points:
+        raise StudyError(f"no decoder runs on {profile} at {site}", where=str(path), remedy="Name another machine.")
+    label = f"{'decoder' if power == 'decoder_power' else 'whole device'} power on {profile} at {site}"
+    svg = front_svg(points, title=f"Score against {label}", metric=str(rows[0]["metric"]), power_label=label,
+                    levels=levels, style=STANDALONE)  # fmt: skip
+    write_atomically(path, svg + "\n")
+    return path

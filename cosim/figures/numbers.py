@@ -1,0 +1,81 @@
+"""Numbers as people read them: prefixes, bounds, ratios."""
+
+from __future__ import annotations
+
+import math
+
+PREFIXES = (
+    (1e-15, "f"), (1e-12, "p"), (1e-9, "n"), (1e-6, "µ"), (1e-3, "m"), (1.0, ""), (1e3, "k"), (1e6, "M"), (1e9, "G"),
+)
+PREFIXED = frozenset({"J", "W", "s", "bit/s", "Hz", "B"})
+BITS_PER_BYTE = 8
+DIGITS = 3
+LARGEST_RATIO = 1000.0
+
+
+def prefix_of(value: float) -> tuple[float, str]:
+    """Return the factor and letter that bring a value to between 1 and 1000."""
+    size = abs(value) * (1 + 0.5 * 10.0**-DIGITS)  # 999.9 is written 1.00 of the next prefix
+    fitting = [row for row in PREFIXES if row[0] <= size]
+    return fitting[-1] if fitting else PREFIXES[0]
+
+
+def digits_text(value: float) -> str:
+    """Return a number with about three digits, never in scientific notation between 0.001 and 10^6."""
+    if value == 0:
+        return "0"
+    if not math.isfinite(value):
+        return "∞" if value > 0 else "?"
+    size = abs(value)
+    places = max(0, DIGITS - 1 - math.floor(math.log10(size) + 1e-9))
+    if size >= 1e6 or places > DIGITS + 3:
+        return f"{value:.2g}"
+    text = f"{value:.{places}f}"
+    trimmed = text.rstrip("0").rstrip(".") if "." in text else text
+    return f"{float(trimmed):,.0f}" if size >= 1e4 else trimmed.replace("-", "−")
+
+
+def quantity_text(value: float, unit: str) -> str:
+    """Return a value in SI with a sane prefix: 4.2e-5 W as ``42 µW``."""
+    if value == 0 or unit not in PREFIXED:
+        return f"{digits_text(value)} {unit}"
+    factor, letter = prefix_of(value)
+    return f"{digits_text(value / factor)} {letter}{unit}"
+
+
+def band_text(low: float, nominal: float, high: float, unit: str) -> str:
+    """Return a value with its bounds in one prefix: ``42 µW [20, 95]``."""
+    if unit not in PREFIXED or nominal == 0:
+        return f"{digits_text(nominal)} {unit} [{digits_text(low)}, {digits_text(high)}]"
+    factor, letter = prefix_of(nominal)
+    ends = ", ".join(digits_text(end / factor) for end in (low, high))
+    return f"{digits_text(nominal / factor)} {letter}{unit} [{ends}]"
+
+
+def score_text(mean: float, low: float, high: float) -> str:
+    """Return a score with its interval: ``0.86 [0.81, 0.91]``; without one where there is a single repetition."""
+    text = f"{mean:.3f}"
+    return (text if math.isnan(low) else f"{text} [{low:.2f}, {high:.2f}]").replace("-", "−")
+
+
+def ratio_text(headroom: float) -> str:
+    """Return headroom in words: ``12× below the limit`` or ``3.1× over it``."""
+    if headroom >= 1:
+        return f"{_factor(headroom)}× below the limit" if headroom > 1 else "exactly at the limit"
+    return f"{_factor(1 / headroom)}× over the limit"
+
+
+def headroom_text(headroom: float) -> str:
+    """Return headroom for a narrow table cell: ``12×`` free, or ``÷3.1`` where it is exceeded."""
+    return f"{_factor(headroom)}×" if headroom >= 1 else f"÷{_factor(1 / headroom)}"
+
+
+def _factor(ratio: float) -> str:
+    if ratio > LARGEST_RATIO:
+        return ">1000"
+    return f"{ratio:.2f}" if ratio < 2 else f"{ratio:.1f}" if ratio < 10 else f"{ratio:.0f}"
+
+
+def bits_text(bits: float) -> str:
+    """Return a memory size in bytes."""
+    return quantity_text(bits / BITS_PER_BYTE, "B") if bits >= BITS_PER_BYTE else f"{bits:.0f} bit"

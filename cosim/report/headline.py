@@ -1,0 +1,140 @@
+"""The answer first: for every site the decoder to take, and whether a network was worth it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from cosim.figures.front import METRICS
+from cosim.figures.numbers import band_text, ratio_text, score_text
+from cosim.report.inputs import Row, Run, site_title
+
+LIMIT_WORDS = {
+    "power_budget": "power budget", "power_density": "power density", "temperature": "temperature rise",
+    "battery": "battery life", "link": "radio link", "deadline": "deadline",
+}  # fmt: skip
+RANK = {"fits": 0, "fits only at best": 1, "exceeds": 2}
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One site's answer.
+
+    Parameters
+    ----------
+    site, title : str
+    verdict : str
+        Of `pick`; ``exceeds`` where nothing fits, and `pick` is then what comes closest.
+    pick : Row
+        The best mean score among decoders of the best verdict; among equals the cheapest machine.
+    frugal : Row or None
+        The cheapest of that verdict whose mean score lies within the pick's interval, where it is another one.
+    """
+
+    site: str
+    title: str
+    verdict: str
+    pick: Row
+    frugal: Row | None
+
+
+def answers(run: Run) -> tuple[Answer, ...]:
+    """Return one answer per site; a site at which nothing runs on any machine has none."""
+    found: list[Answer] = []
+    for site in run.sites:
+        rows = [row for row in run.summary if row["site"] == site and row["verdict"] in RANK]
+        if not rows:
+            continue
+        best = min(RANK[str(row["verdict"])] for row in rows)
+        rows = [row for row in rows if RANK[str(row["verdict"])] == best]
+        if best == RANK["exceeds"]:
+            pick = max(rows, key=lambda row: float(row["headroom"]))
+            found.append(Answer(site, site_title(site), "exceeds", pick, None))
+            continue
+        pick = min(rows, key=lambda row: (-float(row["score_mean"]), _power(row)))
+        found.append(Answer(site, site_title(site), str(pick["verdict"]), pick, _frugal(rows, pick)))
+    return tuple(found)
+
+
+def _power(row: Row) -> float:
+    return float(row["total_power_nominal_w"])
+
+
+def _frugal(rows: Sequence[Row], pick: Row) -> Row | None:
+    """Return the cheapest row whose mean score the pick's interval cannot tell apart; None where it is the pick."""
+    if math.isnan(float(pick["score_low"])):
+        return None
+    equals = [row for row in rows if float(row["score_mean"]) >= float(pick["score_low"])]
+    cheapest = min(equals, key=lambda row: (_power(row), -float(row["score_mean"])))
+    return None if cheapest is pick else cheapest
+
+
+def score_of(row: Row) -> str:
+    """Return a row's score with its interval."""
+    return score_text(float(row["score_mean"]), float(row["score_low"]), float(row["score_high"]))
+
+
+def power_of(row: Row, power: str) -> str:
+    """Return a row's power with its bounds; `power` is ``decoder_power`` or ``total_power``."""
+    low, nominal, high = (float(row[f"{power}_{end}_w"]) for end in ("low", "nominal", "high"))
+    return band_text(low, nominal, high, "W")
+
+
+def binding_of(row: Row) -> str:
+    """Return which limit binds and by how much."""
+    limit = str(row["binding_limit"])
+    return f"{LIMIT_WORDS.get(limit, limit)}, {ratio_text(float(row['headroom']))}"
+
+
+def headline(run: Run, found: Sequence[Answer]) -> str:
+    """Return the page's first sentence."""
+    if not found:
+        return "No decoder runs on any of the machines priced."
+    first = found[0]
+    row = first.pick
+    says = {
+        "fits": f"fits {first.site}",
+        "fits only at best": f"fits {first.site} only at best",
+        "exceeds": f"exceeds {first.site}, and every other decoder does too",
+    }
+    return (
+        f"{row['decoder']} decodes at {score_of(row)} and needs {power_of(row, 'decoder_power')} on {row['profile']}; "
+        f"with everything around it {power_of(row, 'total_power')}. It {says[first.verdict]}; "
+        f"binding limit: {binding_of(row)}."
+    )
+
+
+def comparison(run: Run) -> dict[str, Any] | None:
+    """Return whether the best network beats the best classical decoder on the same folds; None without both.
+
+    Keys: ``verdict`` (``better``, ``worse``, ``no clear difference``, ``cannot tell``), ``text``.
+    """
+    best = {role: next((row for row in run.decoders if row["role"] == role), None) for role in ("student", "baseline")}
+    student, baseline = best["student"], best["baseline"]
+    if student is None or baseline is None:
+        return None
+    gap = run.difference(str(student["decoder"]), str(baseline["decoder"]))
+    if gap.over == "none":
+        verdict, words = "cannot tell", "one repetition: the scatter is unknown"
+    else:
+        verdict = "better" if gap.low > 0 else "worse" if gap.high < 0 else "no clear difference"
+        words = f"95 % interval over {gap.count} {gap.over}, paired by fold"
+    opening = {
+        "better": "The best network beats the best classical decoder",
+        "worse": "The best network does not beat the best classical decoder: it is worse",
+        "no clear difference": "The best network is not clearly better than the best classical decoder",
+        "cannot tell": "Whether the best network beats the best classical decoder cannot be told",
+    }[verdict]
+    metric = METRICS.get(str(student["metric"]), str(student["metric"]))
+    text = (
+        f"{opening}: {student['decoder']} {score_of(student)} against {baseline['decoder']} {score_of(baseline)}, "
+        f"difference {_signed(gap.mean, gap.low, gap.high)} {metric} ({words})."
+    )
+    return {"verdict": verdict, "text": text}
+
+
+def _signed(mean: float, low: float, high: float) -> str:
+    text = f"{mean:+.3f}"
+    return (text if math.isnan(low) else f"{text} [{low:+.3f}, {high:+.3f}]").replace("-", "−")

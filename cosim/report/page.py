@@ -1,0 +1,91 @@
+"""Writes the page: reads the run, fills the template, one file that works offline."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from markupsafe import Markup
+
+from cosim.cache import write_atomically
+from cosim.figures.numbers import quantity_text, score_text
+from cosim.report import sections
+from cosim.report.headline import LIMIT_WORDS, answers, binding_of, comparison, headline, power_of, score_of
+from cosim.report.inputs import Run, machine_title, read_run, site_title
+
+
+def write_report(run_folder: Path, out: Path | None = None) -> Path:
+    """Write the page of a finished run and return its path.
+
+    Parameters
+    ----------
+    run_folder : Path
+        Holds ``study.json``, ``scores.parquet``, ``priced.parquet`` and ``gates.json``.
+    out : Path or None
+        The file to write; None: ``report.html`` in the run's folder.
+
+    Raises
+    ------
+    CosimError
+        When a file of the run is missing or malformed, nothing was priced, or the page cannot be written.
+    """
+    path = run_folder / "report.html" if out is None else out
+    write_atomically(path, render(read_run(run_folder)))
+    return path
+
+
+def render(run: Run) -> str:
+    """Return the page of a run as HTML text."""
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("cosim"), autoescape=True, undefined=jinja2.StrictUndefined,
+        trim_blocks=True, lstrip_blocks=True,
+    )  # fmt: skip
+    filters: dict[str, Any] = environment.filters  # pyright: ignore[reportUnknownMemberType]
+    filters["svg"] = _trusted
+    return environment.get_template("report.html.j2").render(_context(run))
+
+
+def _trusted(svg: str) -> Markup:
+    """Return a picture of ours unescaped: every text in it was escaped when it was drawn."""
+    return Markup(svg)  # noqa: S704
+
+
+def _context(run: Run) -> dict[str, Any]:
+    found = answers(run)
+    compared = comparison(run)
+    pictures = sections.views(run)
+    passed = sum(bool(gate["passed"]) for gate in run.gates)
+    return {
+        "study": run.study, "dataset": run.study["dataset"], "headline": headline(run, found),
+        "answers": [
+            {"answer": a, "class": sections.css_class(a.verdict), "limits": sections.limit_rows(a)} for a in found
+        ],
+        "silent_sites": [site for site in run.sites if site not in {a.site for a in found}],
+        "comparison": compared, "decoders": run.decoders,
+        "repetitions": _repetitions(run), "rate": quantity_text(float(run.study["decode_rate_hz"]), "Hz"),
+        "views": pictures, "machines": list(dict.fromkeys(view.machine for view in pictures)),
+        "powers": list(dict.fromkeys(view.power for view in pictures)), "sites": run.sites, "all": sections.ALL,
+        "rows": sections.table_rows(run), "gates": run.gates, "gates_passed": passed,
+        "sources": sections.source_rows(run), "assumed": sections.assumption_rows(run),
+        "incomplete": sections.incomplete_rows(run), "misfits": sections.misfit_rows(run),
+        "teachers": [row for row in run.decoders if row["role"] == "teacher"],
+        "score_of": score_of, "power_of": power_of, "binding_of": binding_of, "score_text": score_text,
+        "machine_title": machine_title, "site_title": site_title, "limit_words": LIMIT_WORDS,
+        "steps": [
+            {**step, "text": ", ".join(f"{k} {v}" for k, v in step["parameters"].items())}
+            for step in run.study["dataset"].get("pipeline", [])
+        ],
+        "versions": ", ".join(f"{name} {version}" for name, version in sorted(run.study["versions"].items())),
+        "hashes": json.loads(json.dumps(sorted({(r["profile"], r["profile_hash"]) for r in run.summary}))),
+    }  # fmt: skip
+
+
+def _repetitions(run: Run) -> str:
+    """Return how often things were repeated and what the intervals range over."""
+    folds = max(int(row["folds"]) for row in run.decoders)
+    seeds = max(int(row["seeds"]) for row in run.decoders)
+    over = sorted({str(row["score_over"]) for row in run.decoders} - {"none"})
+    text = f"{folds} fold{'s' if folds > 1 else ''} × {seeds} seed{'s' if seeds > 1 else ''}"
+    return f"{text}, intervals 95 % over {' or '.join(over)}" if over else f"{text}, too few for an interval"

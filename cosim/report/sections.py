@@ -1,0 +1,210 @@
+"""The parts of the page below its answer: figures, table, limits, sources, assumptions."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from cosim.figures.bars import breakdown_figure
+from cosim.figures.front import GROUPS, Point, front_svg, group_of, points_of
+from cosim.figures.numbers import band_text, bits_text, digits_text, headroom_text, quantity_text
+from cosim.report.headline import LIMIT_WORDS, Answer, power_of, score_of
+from cosim.report.inputs import Row, Run
+from energy_models.catalogue import load_sources
+
+WIDE, NARROW = (900.0, 500.0), (360.0, 430.0)
+ALL = "all machines"
+OUTSIDE = frozenset({"front_end", "converter", "radio", "regulator"})  # of the decoder itself
+MOST_BARS = 8
+UNIT_FACTORS = {"W/m2": (0.1, "mW/cm²"), "K": (1.0, "K")}  # how limits without prefixes are written
+
+
+class View(NamedTuple):
+    """One choice of the page's selectors, with its pictures."""
+
+    machine: str
+    power: str
+    wide: str
+    narrow: str
+    bars_wide: str
+    bars_narrow: str
+    note: str
+
+
+def views(run: Run) -> tuple[View, ...]:
+    """Return the pictures of every machine and kind of power; kinds are ``decoder`` and each site's name."""
+    machines = run.machines if len(run.machines) == 1 else (ALL, *run.machines)
+    return tuple(_view(run, machine, power) for machine, power in itertools.product(machines, ("decoder", *run.sites)))
+
+
+def _view(run: Run, machine: str, power: str) -> View:
+    site = run.sites[0] if power == "decoder" else power
+    column = "decoder_power" if power == "decoder" else "total_power"
+    label = "power of the decoder" if power == "decoder" else f"power of the whole device, {site}"
+    machines = run.machines if machine == ALL else (machine,)
+    chosen = {name: run.at(name, site) for name in machines}
+    if machine == ALL:
+        points = [p for name, rows in chosen.items() for p in _of_machine(rows, column, name)]
+    else:
+        points = points_of(chosen[machine], column)
+    missing = sorted({str(row["decoder"]) for row in chosen[machines[0]] if row["misfits"] != "[]"})
+    note = f"Cannot run here: {', '.join(missing)}." if missing and machine != ALL else ""
+    if not points:
+        return View(machine, power, "", "", "", "", f"No decoder runs on {machine}.")
+    common: dict[str, Any] = {
+        "title": f"Score against {label} on {machine}", "metric": str(run.study["metric"]), "power_label": label,
+        "levels": levels(run), "groups": run.machines if machine == ALL else GROUPS,
+    }  # fmt: skip
+    wide = front_svg(points, names="full", size=WIDE, **common)
+    narrow = front_svg(points, names="numbers", size=NARROW, **common)
+    rows = _bar_rows(chosen, power)
+    bars = [breakdown_figure(rows, title=f"{label} by cause, {machine}", width=size[0]) for size in (WIDE, NARROW)]
+    return View(machine, power, wide, narrow, bars[0], bars[1], note)
+
+
+def _of_machine(rows: Sequence[Row], column: str, machine: str) -> list[Point]:
+    """Return a machine's points as one group, those off its front without a name."""
+    return [
+        Point(point.label if point.on_front else "", point.number, machine, point.score, point.power, point.on_front,
+              point.label if not point.on_front else point.note)
+        for point in points_of(rows, column)
+    ]  # fmt: skip
+
+
+def levels(run: Run) -> dict[str, float]:
+    """Return the horizontal lines of a figure: chance, and the best teacher."""
+    found: dict[str, float] = {}
+    if run.study["chance"] is not None:
+        found["chance"] = float(run.study["chance"])
+    teachers = [float(row["score_mean"]) for row in run.decoders if row["role"] == "teacher"]
+    if teachers:
+        found["teacher"] = max(teachers)
+    return found
+
+
+def _bar_rows(chosen: Mapping[str, Sequence[Row]], power: str) -> list[tuple[str, dict[str, list[float]]]]:
+    """Return the front's decoders and the best classical one; of several machines, the best of each."""
+    rows: list[tuple[str, dict[str, list[float]]]] = []
+    for machine, candidates in chosen.items():
+        running = sorted((r for r in candidates if r["misfits"] == "[]"), key=lambda r: -float(r["score_mean"]))
+        front = [row for row in running if row["front"]]
+        classical = [row for row in running if row["role"] == "baseline" and not row["front"]][:1]
+        for row in front[:1] if len(chosen) > 1 else [*front[:MOST_BARS], *classical]:
+            causes = json.loads(str(row["power_by_cause"]))
+            kept = {c: band for c, band in causes.items() if power != "decoder" or c not in OUTSIDE}
+            rows.append((f"{row['decoder']} on {machine}" if len(chosen) > 1 else str(row["decoder"]), kept))
+    return rows
+
+
+def table_rows(run: Run) -> list[dict[str, Any]]:
+    """Return one row per decoder and machine, with a verdict for each site."""
+    found: list[dict[str, Any]] = []
+    for machine in run.machines:
+        by_site = {site: {str(row["decoder"]): row for row in run.at(machine, site)} for site in run.sites}
+        for decoder, row in by_site[run.sites[0]].items():
+            found.append(_table_row(row, [rows[decoder] for rows in by_site.values() if decoder in rows]))
+    return sorted(found, key=lambda row: (-row["sort_score"], row["sort_power"]))
+
+
+def _table_row(row: Row, places: Sequence[Row]) -> dict[str, Any]:
+    misfits: list[str] = json.loads(str(row["misfits"]))
+    energy = band_text(row["decode_energy_low_j"], row["decode_energy_nominal_j"], row["decode_energy_high_j"], "J")
+    latency = quantity_text(float(row["latency_nominal_s"]), "s")
+    return {
+        "number": row["number"], "decoder": row["decoder"], "machine": row["profile"],
+        "group": group_of(str(row["role"]), str(row["variant"])), "parameters": f"{int(row['parameters']):,}",
+        "score": score_of(row), "sort_score": float(row["score_mean"]), "over": row["score_over"],
+        "front": row["membership"] if not misfits else "", "on_front": bool(row["front"]),
+        "misfits": misfits, "incomplete": json.loads(str(row["incomplete"])),
+        "energy": energy, "sort_energy": float(row["decode_energy_nominal_j"]),
+        "power": power_of(row, "decoder_power"), "sort_power": float(row["decoder_power_nominal_w"]),
+        "latency": latency, "sort_latency": float(row["latency_nominal_s"]),
+        "memory": f"{bits_text(float(row['memory_used_bits']))} of {bits_text(float(row['memory_capacity_bits']))}",
+        "sort_memory": float(row["memory_used_bits"]), "sort_parameters": int(row["parameters"]),
+        "places": [_badge(place) for place in places],
+    }  # fmt: skip
+
+
+def _badge(row: Row) -> dict[str, Any]:
+    verdict = str(row["verdict"])
+    limit = LIMIT_WORDS.get(str(row["binding_limit"]), str(row["binding_limit"]))
+    headroom = float(row["headroom"])
+    return {
+        "verdict": verdict, "class": css_class(verdict),
+        "text": "cannot run" if verdict == "does not fit the machine" else headroom_text(headroom),
+        "title": f"{row['site']}: {verdict}; {limit}; whole device {power_of(row, 'total_power')}",
+        "sort": -1.0 if verdict == "does not fit the machine" else headroom,
+    }  # fmt: skip
+
+
+def css_class(verdict: str) -> str:
+    """Return the class of a verdict's badge."""
+    return {"fits": "good", "fits only at best": "perhaps", "exceeds": "bad"}.get(verdict, "none")
+
+
+def limit_rows(answer: Answer) -> list[dict[str, Any]]:
+    """Return every limit of a site held against the site's pick, tightest first."""
+    return [
+        {
+            "name": LIMIT_WORDS.get(str(check["name"]), str(check["name"])),
+            "used": _limit_text(check["value"], check["unit"]), "allowed": _limit_text(check["limit"], check["unit"]),
+            "headroom": headroom_text(float(check["headroom"])), "verdict": check["verdict"],
+            "class": css_class(str(check["verdict"])),
+            "share": min(100.0 / float(check["headroom"]), 100.0) if float(check["headroom"]) > 0 else 100.0,
+        }
+        for check in json.loads(str(answer.pick["checks"]))
+    ]  # fmt: skip
+
+
+def _limit_text(band: Sequence[float], unit: str) -> str:
+    factor, name = UNIT_FACTORS.get(unit, (1.0, unit))
+    low, nominal, high = (value * factor for value in band)
+    exact = low == high
+    if unit in UNIT_FACTORS:
+        return f"{digits_text(nominal)} {name}" + ("" if exact else f" [{digits_text(low)}, {digits_text(high)}]")
+    return quantity_text(nominal, name) if exact else band_text(low, nominal, high, name)
+
+
+def source_rows(run: Run) -> list[dict[str, str]]:
+    """Return the bibliography of every number used, each record resolved."""
+    records, found = load_sources(), list[dict[str, str]]()
+    for key in _union(row["sources"] for row in run.summary):
+        record = records.get(key)
+        if record is None:
+            found.append({"key": key, "text": "record stands in the profile or site file", "read": "", "note": ""})
+            continue
+        text = f"{record.authors}. {record.title}. {record.venue}, {record.year}."
+        text += f" {record.locator}." if record.locator else ""
+        read = {"original": "read", "transcription": "read in a transcription", "run": "tool run", "none": "recalled"}
+        found.append({"key": key, "text": text, "read": read[record.read], "note": record.note})
+    return found
+
+
+def assumption_rows(run: Run) -> list[dict[str, str]]:
+    """Return every assumed number, once: where it stands, and what was assumed why."""
+    lines = [line.partition(": ") for line in _union(row["assumed"] for row in run.summary)]
+    return [{"where": where, "what": what} for where, _, what in lines]
+
+
+def incomplete_rows(run: Run) -> list[dict[str, Any]]:
+    """Return what figures leave out, with the decoders it touches."""
+    touched: dict[str, set[str]] = {}
+    for row in run.summary:
+        for line in json.loads(str(row["incomplete"])):
+            touched.setdefault(line, set()).add(str(row["decoder"]))
+    return [{"line": line, "decoders": sorted(names)} for line, names in sorted(touched.items())]
+
+
+def misfit_rows(run: Run) -> list[dict[str, Any]]:
+    """Return why decoders cannot run on a machine, each reason once with its decoders."""
+    touched: dict[str, set[str]] = {}
+    for row in run.summary:
+        for line in json.loads(str(row["misfits"])):
+            touched.setdefault(f"{row['profile']}: {line}", set()).add(str(row["decoder"]))
+    return [{"line": line, "decoders": sorted(names)} for line, names in sorted(touched.items())]
+
+
+def _union(texts: Iterable[Any]) -> list[str]:
+    return sorted({item for text in texts for item in json.loads(str(text))})
