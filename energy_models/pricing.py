@@ -143,6 +143,10 @@ def _cycles(tally: Tally, profile: HardwareProfile) -> tuple[Band, frozenset[str
         if not item.cost:
             cycles = cycles + Band(item.count, item.count, item.count)
             continue
-        cycles = cycles + profile.quantity_at[item.cost].band.times(item.count)
+        each = profile.quantity_at[item.cost].band
         used.add(item.cost)
+        if item.factor:
+            each = product(each, profile.quantity_at[item.factor].band)
+            used.add(item.factor)
+        cycles = cycles + each.times(item.count)
     return cycles, frozenset(used)

@@ -96,8 +96,17 @@ class EventDriven(_Frozen):
         return _check_factor(self)
 
 
+class ProductWidth(_Frozen):
+    """Products of operands up to `bits` wide take `factor` times the cycles of the table."""
+
+    bits: int = Field(gt=0)
+    factor: Ratio
+
+
 class ProgrammableCore(_Frozen):
     """Processor whose energy is its cycles times the energy of a cycle under a neural-network load.
+
+    `product_widths` go from narrow to wide; the first that holds both operands counts, wider ones are not priced.
 
     `included_in_products` names the operations that the cycles of a product layer already contain (bias,
     requantisation, clipping of the measured kernels); they are charged apart in layers without products only.
@@ -105,7 +114,7 @@ class ProgrammableCore(_Frozen):
 
     style: Literal["programmable_core"]
     active_power: Power
-    product_bits: Mapping[Arithmetic, int]
+    product_widths: Mapping[Arithmetic, tuple[ProductWidth, ...]]
     cycles_per_product: Mapping[Arithmetic, Mapping[Kind, CyclesPerOperation]]
     cycles_per_operation: Mapping[Arithmetic, Mapping[OperationName, CyclesPerOperation]]
     included_in_products: tuple[OperationName, ...]

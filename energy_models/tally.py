@@ -36,10 +36,14 @@ class Access:
 
 @dataclass(frozen=True, slots=True)
 class CycleCount:
-    """`count` acts per decode whose cycles the profile gives at the dotted path `cost`; '' is one cycle each."""
+    """`count` acts per decode whose cycles the profile gives at the dotted path `cost`; '' is one cycle each.
+
+    `factor` is the path of a ratio that multiplies them; '' is 1.
+    """
 
     cost: str
     count: float
+    factor: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -122,7 +122,10 @@ def toy_event(**changes: object) -> HardwareProfile:
 
 def toy_core() -> HardwareProfile:
     execution: dict[str, object] = {
-        "style": "programmable_core", "active_power": quantity(3, "mW"), "product_bits": {"integer": 8},
+        "style": "programmable_core", "active_power": quantity(3, "mW"),
+        "product_widths": {
+            "integer": [{"bits": 8, "factor": quantity(1, "1")}, {"bits": 12, "factor": quantity(3, "1")}],
+        },
         "cycles_per_product": {"integer": {"linear": quantity(2, "cycle/MAC")}},
         "cycles_per_operation": {"integer": {"add": quantity(6, "cycle/op"), "compare": quantity(5, "cycle/op")}},
         "included_in_products": ["add"], "cycles_per_layer": quantity(100, "cycle"),

@@ -102,6 +102,12 @@ def test_core_by_hand() -> None:
     assert not report.misfits
 
 
+def test_wide_operands_take_more_cycles() -> None:
+    # 96 products x 2 x 3 at up to 12 bit + 100 for the layer + 50 per decode = 726 cycles
+    report = estimate(workload(dense_layer(16, 6, activation_bits=12)), toy_core(), None, decode_rate_hz=10)
+    assert report.cycles.nominal == pytest.approx(726)
+
+
 def test_work_per_sample_is_not_multiplied_by_the_decode_rate() -> None:
     # a filter of 16 multiplications in a window of 5 samples at 50 Hz = 0.1 s: its power is energy / 0.1 s at any rate
     filtering = LayerWork(
@@ -146,7 +152,7 @@ def test_misfits_are_said() -> None:
     assert any("prices no float multiply at 8x8 bits (needed by fc)" in line for line in floating.misfits)
     assert any(line.startswith("unpriced:") for line in floating.incomplete)
     wide = estimate(workload(dense_layer(16, 6, weight_bits=16)), toy_core(), None, decode_rate_hz=10)
-    assert any("16x8 bits (widest: 8)" in line for line in wide.misfits)
+    assert any("prices no integer products at 16x8 bits" in line for line in wide.misfits)
     # 372 cycles at 1 MHz plus 2 us to wake, 5000 times a second: 1.87 s of work per second
     late = estimate(workload(with_operations(dense_layer(16, 6), compare=6)), toy_core(), None, decode_rate_hz=5000)
     assert any("1.87 s of work per second" in line for line in late.misfits)

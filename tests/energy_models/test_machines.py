@@ -71,7 +71,7 @@ def test_float_work_on_integer_machines_is_a_misfit(name: str) -> None:
 def test_price_error_says_what_is_priced() -> None:
     array = load_profile("asic65_near_memory").execution
     assert isinstance(array, WeightStationaryArray)
-    with pytest.raises(PriceError, match=r"prices no integer multiply at 64x8 bits.*integer multiply to 32 bits"):
+    with pytest.raises(PriceError, match=r"prices no integer multiply at 64x8 bits.*integer multiply to 48 bits"):
         find_cost(array.operations, "asic65_near_memory", Operations("multiply", "integer", (64, 8), 1.0))
 
 
