@@ -170,7 +170,7 @@ def _layers(
     return (
         stage_row(f"{NAME}.centre", {"add": 2 * values - channels, "multiply": channels}, inputs=values, outputs=values,
                   decodes=decodes, arithmetic="float"),
-        matrix_row(f"{NAME}.covariance", centred, centred.transpose(0, 2, 1), upper, operations={}),
+        matrix_row(f"{NAME}.covariance", centred, centred.transpose(0, 2, 1), upper, arithmetic="float"),
         linear_row(f"{NAME}.projection", centred, table, arithmetic="float"),
         stage_row(f"{NAME}.correlation", correlation_operations(channels, len(rates_hz), options.harmonics),
                   inputs=int(upper.sum()) + channels * len(table), outputs=len(rates_hz), decodes=decodes,

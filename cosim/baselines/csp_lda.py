@@ -29,7 +29,7 @@ from cosim.baselines.fixed_point import (
     saturated,
 )
 from cosim.baselines.types import BaselineResult, Options, fitting_examples, require_task
-from cosim.baselines.work import linear_row, stage_row
+from cosim.baselines.work import linear_row, matrix_row, stage_row
 from cosim.datasets.types import Dataset, Fold
 from energy_models.errors import DataError
 from energy_models.workload import LayerWork
@@ -86,19 +86,14 @@ class FixedCsp:
     components: Grid
     discriminant: FixedLinear
 
-    def power(self, samples: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return the logarithms of each component's summed squares, in units of the table's step.
-
-        Parameters
-        ----------
-        samples : ndarray of int64, shape (examples, steps, channels)
-        """
-        filtered = self.components.integers(self.filters.values(samples)).astype(np.float64)
-        return logarithms(saturated((filtered**2).sum(axis=1)))
+    def filtered(self, samples: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the components, shape (examples, steps, components), of samples of shape (.., steps, channels)."""
+        return self.components.integers(self.filters.values(samples))
 
 
-def logarithms(power: Floats) -> NDArray[np.int64]:
-    """Return the table's entries; a silent component reads as a power of one unit."""
+def log_power(filtered: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return logarithms of summed squares, in steps of the table; a silent component reads as a power of one."""
+    power = saturated((filtered.astype(np.float64) ** 2).sum(axis=1))
     return Grid(np.asarray(LOG_STEP)).integers(np.log(np.maximum(power, 1.0)))
 
 
@@ -110,7 +105,7 @@ def fit(inputs: Floats, labels: NDArray[Any], options: CspLdaOptions) -> FixedCs
     samples = grid.integers(inputs).transpose(0, 2, 1)
     components = Grid(grid_of(fixed.values(samples), axis=(0, 1)).step.reshape(-1))
     unfinished = FixedCsp(grid, fixed, components, fixed)
-    features = (unfinished.power(samples) * LOG_STEP).astype(np.float64)
+    features = (log_power(unfinished.filtered(samples)) * LOG_STEP).astype(np.float64)
     weights, biases = fit_discriminant(features, labels, 2, shrinkage="none", where=f"baseline {NAME!r}")
     return FixedCsp(grid, fixed, components, fixed_linear(weights, biases, LOG_STEP))
 
@@ -132,25 +127,26 @@ def run(dataset: Dataset, fold: Fold, options: CspLdaOptions) -> BaselineResult:
     chosen = fitting_examples(fold)
     decoder = fit(dataset.inputs[chosen].astype(np.float64), dataset.targets[chosen], options)
     samples = decoder.inputs.integers(dataset.inputs[fold.test]).transpose(0, 2, 1)
-    features = decoder.power(samples)
+    filtered = decoder.filtered(samples)
+    features = log_power(filtered)
     return BaselineResult(
         name=NAME, label="CSP+LDA", outputs_test=two_sided(decoder.discriminant.values(features)),
-        layers=_layers(decoder, samples, features), decodes=len(samples), mode="window",
+        layers=_layers(decoder, samples, filtered, features), decodes=len(samples), mode="window",
         parameters=decoder.filters.weights.size + decoder.discriminant.weights.size + 1,
         weight_bits=WIDTH_BITS, activation_bits=WIDTH_BITS,
     )  # fmt: skip
 
 
-def _layers(decoder: FixedCsp, samples: NDArray[np.int64], features: NDArray[np.int64]) -> tuple[LayerWork, ...]:
-    """Return the rows of filter, power, logarithm and discriminant."""
-    decodes, steps, _ = samples.shape
-    components = len(decoder.filters.weights)
-    values = components * steps
+def _layers(
+    decoder: FixedCsp, samples: NDArray[np.int64], filtered: NDArray[np.int64], features: NDArray[np.int64]
+) -> tuple[LayerWork, ...]:
+    """Return the rows of filter, power (each component times itself), logarithm and discriminant."""
+    decodes, steps, components = filtered.shape
+    turned = filtered.transpose(0, 2, 1)
     return (
         linear_row(f"{NAME}.filters", samples, decoder.filters.weights, arithmetic="integer",
-                   operations={"requantise": values}),
-        stage_row(f"{NAME}.power", {"multiply": values, "add": values - components}, inputs=values, outputs=components,
-                  decodes=decodes, arithmetic="integer", output_bits=ACCUMULATOR_BITS),
+                   operations={"requantise": components * steps}),
+        matrix_row(f"{NAME}.power", turned, filtered, np.eye(components, dtype=np.bool_), arithmetic="integer"),
         stage_row(f"{NAME}.logarithm", {"lookup": components}, inputs=components, outputs=components, decodes=decodes,
                   arithmetic="integer"),
         linear_row(f"{NAME}.discriminant", features[:, None, :], decoder.discriminant.weights, arithmetic="integer",

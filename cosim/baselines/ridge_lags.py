@@ -116,10 +116,10 @@ def run(dataset: Dataset, fold: Fold, options: RidgeLagsOptions) -> BaselineResu
 
 
 def _layers(activations: NDArray[np.int64], matrix: FixedLinear, channels: int) -> tuple[LayerWork, ...]:
-    """Return the ring buffer, and the matrix whose inputs are the buffer's reads."""
+    """Return the ring buffer, whose only output is the bin it keeps, and the matrix that reads all of it."""
     decodes, _, features = activations.shape
     buffer = dataclasses.replace(
-        stage_row(f"{NAME}.buffer", {}, inputs=channels, outputs=channels, decodes=decodes, arithmetic="integer"),
+        stage_row(f"{NAME}.buffer", {}, inputs=channels, outputs=0, decodes=decodes, arithmetic="integer"),
         state_elements=features, state_bits=WIDTH_BITS, state_writes=channels,
     )  # fmt: skip
     outputs = len(matrix.weights)

@@ -9,6 +9,8 @@ Deployed arithmetic: 16-bit inputs, weights and block sums, 40-bit accumulators;
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
@@ -74,7 +76,8 @@ def run(dataset: Dataset, fold: Fold, options: ShrinkageLdaOptions) -> BaselineR
     used, words = channels * blocks * options.block_steps, channels * blocks
     layers = (
         stage_row(f"{NAME}.blocks", {"add": used - words, "requantise": words}, inputs=used, outputs=words,
-                  decodes=len(test), arithmetic="integer"),
+                  decodes=len(test), arithmetic="integer",
+                  accumulator_bits=WIDTH_BITS + math.ceil(math.log2(options.block_steps))),
         linear_row(f"{NAME}.discriminant", activations, matrix.weights, arithmetic="integer", biases=len(biases),
                    output_bits=ACCUMULATOR_BITS),
     )  # fmt: skip

@@ -114,16 +114,17 @@ def linear_row(
 
 
 def matrix_row(
-    name: str, left: NDArray[Any], right: NDArray[Any], wanted: NDArray[np.bool_], *, operations: Mapping[str, int]
+    name: str, left: NDArray[Any], right: NDArray[Any], wanted: NDArray[np.bool_], *, arithmetic: Arithmetic
 ) -> LayerWork:
-    """Return the float32 row of a product of two data matrices (see `pair_products`)."""
-    decodes, rows, inner = left.shape
+    """Return the row of a product of two data matrices (see `pair_products`); its results stay in accumulators."""
+    _, rows, inner = left.shape
     columns = right.shape[2]
+    width, accumulator = (WIDTH_BITS, ACCUMULATOR_BITS) if arithmetic == "integer" else (FLOAT_BITS, FLOAT_BITS)
     return LayerWork(
-        name=name, kind="matmul", arithmetic="float", calls=1, input_shape=(rows, inner),
+        name=name, kind="matmul", arithmetic=arithmetic, calls=1, input_shape=(rows, inner),
         output_shape=(rows, columns), inputs=rows * inner, outputs=int(wanted.sum()), reduction=inner,
-        products=pair_products(left, right, wanted), operations=constant(operations, decodes),
-        weight_bits=FLOAT_BITS, activation_bits=FLOAT_BITS, output_bits=FLOAT_BITS, accumulator_bits=FLOAT_BITS,
+        products=pair_products(left, right, wanted), weight_bits=width, activation_bits=width,
+        output_bits=accumulator, accumulator_bits=accumulator,
     )  # fmt: skip
 
 
@@ -137,18 +138,19 @@ def stage_row(
     arithmetic: Arithmetic,
     kind: Kind = "feature",
     weights: int = 0,
-    output_bits: int | None = None,
+    accumulator_bits: int | None = None,
 ) -> LayerWork:
     """Return the row of a stage without weight x activation products, its operations given per decode.
 
-    `weights` are constants it reads once each per decode (a window function, twiddle factors).
+    `weights` are constants it reads once each per decode (a window function, twiddle factors); `accumulator_bits`
+    is the width its sums need, None for the widest.
     """
     width = WIDTH_BITS if arithmetic == "integer" else FLOAT_BITS
-    accumulator = ACCUMULATOR_BITS if arithmetic == "integer" else FLOAT_BITS
+    widest = ACCUMULATOR_BITS if arithmetic == "integer" else FLOAT_BITS
     return LayerWork(
         name=name, kind=kind, arithmetic=arithmetic, calls=1, input_shape=(inputs,), output_shape=(outputs,),
         inputs=inputs, outputs=outputs, operations=constant(operations, decodes), weights=weights,
         weights_nonzero=weights, weights_key=name if weights else "", weight_bits=width if weights else 0,
-        activation_bits=width, output_bits=width if output_bits is None else output_bits,
-        accumulator_bits=accumulator,
+        activation_bits=width, output_bits=width,
+        accumulator_bits=widest if accumulator_bits is None else accumulator_bits,
     )  # fmt: skip
