@@ -39,7 +39,10 @@ def locked(root: Path) -> Generator[None]:
                 remedy="Wait for it, or name another folder with --out.",
             ) from error
         remove_partial(root)
-        yield
+        try:
+            yield
+        finally:
+            remove_partial(root)
 
 
 def save_plan(root: Path, study: Study, data_dir: Path | None, command: str) -> None:

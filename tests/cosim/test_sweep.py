@@ -18,7 +18,7 @@ from tiny_study import TINY_POINTS, stage_times, write_tiny
 
 COSIM = [sys.executable, "-c", "from cosim.cli import main; main()"]
 PATIENCE_SECONDS = 150
-KILLS = 4
+KILLS = 3
 
 
 def start(*arguments: str) -> subprocess.Popen[str]:
@@ -62,7 +62,7 @@ def test_every_point_has_a_score_and_every_workload_a_price(finished: Path) -> N
 def test_gates_show_their_numbers(finished: Path) -> None:
     gates = json.loads((finished / "gates.json").read_text())["gates"]
     assert {gate["decoder"] for gate in gates} == {"EEGNet-1"}
-    assert len(gates) == 3
+    assert len(gates) == 2
     for gate in gates:
         assert gate["passed"] == (gate["teacher_score"] > gate["student_score"])
         assert gate["message"]
@@ -117,7 +117,7 @@ def test_killed_at_random_and_resumed_nothing_is_lost_or_done_twice(finished: Pa
     arguments = ("run", str(write_tiny(tmp_path)), "--out", str(run))
     for _ in range(KILLS):
         process = start(*arguments)
-        wait = time.monotonic() + 3.0 + 4.0 * chance.random()
+        wait = time.monotonic() + 3.0 + 4.0 * chance.random()  # the imports alone take three
         while time.monotonic() < wait and process.poll() is None:
             time.sleep(0.05)
         process.send_signal(signal.SIGKILL)
@@ -150,7 +150,7 @@ def test_interrupted_cleanly(tmp_path: Path) -> None:
     assert out == ""
     assert f"cosim resume {run}" in err
     assert "Traceback" not in err
-    assert list((run / "stages" / ".partial").glob("*")) == [] or not (run / "stages" / ".partial").exists()
+    assert not (run / "stages" / ".partial").exists()
 
 
 def test_two_processes_do_not_share_a_run(finished: Path) -> None:
@@ -164,25 +164,20 @@ def test_two_processes_do_not_share_a_run(finished: Path) -> None:
     assert "Traceback" not in err
 
 
-@pytest.mark.parametrize("sampler", ["nsga2", "tpe", "random"])
-def test_samplers_weigh_score_against_power(tmp_path: Path, sampler: str) -> None:
+def test_a_sampler_weighs_score_against_power(tmp_path: Path) -> None:
     run = tmp_path / "run"
     settings = {
-        "teacher": "{members=[{family='eegnet', options={temporal_filters=1}}]}",
         "students": "[{label='E', family='eegnet', options={temporal_filters=[1, 2], depth=[1, 2]}}]",
-        "search": f"{{sampler='{sampler}', trials=5, population=2, profile='cortex_m4f', site='headset_commodity'}}",
+        "search": "{sampler='nsga2', trials=5, population=2, profile='cortex_m4f', site='headset_commodity'}",
         "study.seeds": "[0]",
         "baselines": "[]",
     }
     pairs = [part for key, value in settings.items() for part in ("--set", f"{key}={value}")]
-    arguments = ("run", str(write_tiny(tmp_path)), "--out", str(run), *pairs)
-    code, _, err = finish(start(*arguments))
+    code, _, err = finish(start("run", str(write_tiny(tmp_path)), "--out", str(run), *pairs))
     assert code == 0, err
-    [name] = optuna.get_all_study_names(f"sqlite:///{run / 'study.db'}")
-    study = optuna.load_study(study_name=name, storage=f"sqlite:///{run / 'study.db'}")
-    trials = study.get_trials(deepcopy=False)
+    trials = optuna.load_study(study_name=None, storage=f"sqlite:///{run / 'study.db'}").get_trials(deepcopy=False)
     assert len(trials) == 5
-    assert all(trial.values[1] > 0 for trial in trials)
+    assert all(0 <= trial.values[0] <= 1 < trial.values[1] * 1e6 for trial in trials)  # more than a microwatt
     before = stage_times(run)
     code, out, _ = finish(start("resume", str(run), "--json"))
     assert code == 0

@@ -13,11 +13,12 @@ seeds = [0, 1]
 
 [dataset]
 name = "synthetic_eeg"
-options = { channels = 4, sessions = 3, runs = 1, trials = 12, rate_hz = 64.0, trial_s = 1.0 }
+options = { channels = 4, sessions = 2, runs = 1, trials = 12, rate_hz = 64.0, trial_s = 1.0 }
 
 [split]
 method = "leave_one_group_out"
 group = "session"
+validation = "fraction"
 
 [teacher]
 members = [{ family = "eegnet", options = { temporal_filters = 2 } }]
@@ -47,8 +48,8 @@ decode_rate_hz = 1.0
 observed_examples = 4
 """
 
-# Three folds: two seeds of three decoders, one baseline, one teacher each.
-TINY_POINTS = 3 * (2 * 3 + 1 + 1)
+# Two folds: two seeds of three decoders, one baseline, one teacher each.
+TINY_POINTS = 2 * (2 * 3 + 1 + 1)
 
 
 def write_tiny(folder: Path) -> Path:

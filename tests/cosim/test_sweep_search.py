@@ -1,0 +1,89 @@
+"""The search: what is asked for, what a kill leaves behind, and what makes two searches the same."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tiny_study import TINY
+
+from cosim.plan import configurations
+from cosim.search import Search, search_size
+from cosim.study import Study
+
+CHOICES = [{"label": "E", "family": "eegnet", "options": {"depth": [1, 2], "temporal_filters": [1, 2, 4]}}]
+PRICED = {"trials": 6, "population": 2, "profile": "gap9", "site": "headset_commodity"}
+
+
+def study(**sections: Any) -> Study:
+    return Study.model_validate({**tomllib.loads(TINY), **sections})
+
+
+def tell_all(search: Search) -> list[str]:
+    told: list[str] = []
+    while search.remaining():
+        trial, configuration = search.ask()
+        search.tell(trial, {"score": 0.5, "total_power": 1e-6})
+        told.append(configuration.decoder)
+    return told
+
+
+def test_a_grid_asks_for_every_configuration_once_in_file_order(tmp_path: Path) -> None:
+    plan = study(students=CHOICES)
+    assert tell_all(Search(plan, "data", tmp_path)) == [c.decoder for c in configurations(plan)]
+    again = Search(plan, "data", tmp_path)
+    assert again.remaining() == 0
+    assert [c.decoder for c in again.completed()] == [c.decoder for c in configurations(plan)]
+
+
+@pytest.mark.parametrize("sampler", ["nsga2", "tpe", "random"])
+def test_a_sampler_asks_for_its_trials(tmp_path: Path, sampler: str) -> None:
+    plan = study(students=CHOICES, search={"sampler": sampler, **PRICED})
+    told = tell_all(Search(plan, "data", tmp_path))
+    assert len(told) == search_size(plan) == 6
+    assert set(told) <= {c.decoder for c in configurations(plan)}
+    assert len(set(told)) > 1
+
+
+@pytest.mark.parametrize("search", [{}, {"sampler": "nsga2", **PRICED}])
+def test_what_ran_when_killed_is_asked_for_again(tmp_path: Path, search: dict[str, Any]) -> None:
+    plan = study(students=CHOICES, search=search)
+    first = Search(plan, "data", tmp_path)
+    trial, done = first.ask()
+    first.tell(trial, {"score": 0.5, "total_power": 1e-6})
+    _, running = first.ask()
+    del first
+    second = Search(plan, "data", tmp_path)
+    assert [c.decoder for c in second.completed()] == [done.decoder]
+    assert second.remaining() == search_size(plan) - 1
+    told = tell_all(second)
+    assert len(told) == search_size(plan) - 1
+    assert running.decoder in told
+
+
+def test_failed_configurations_are_tried_again_by_the_next_run(tmp_path: Path) -> None:
+    plan = study(students=CHOICES)
+    first = Search(plan, "data", tmp_path)
+    while first.remaining():
+        trial, _ = first.ask()
+        first.tell(trial, None)
+    assert first.completed() == []
+    assert Search(plan, "data", tmp_path).remaining() == search_size(plan)
+
+
+def test_other_recordings_or_students_are_another_search(tmp_path: Path) -> None:
+    plan = study(students=CHOICES)
+    tell_all(Search(plan, "data", tmp_path))
+    assert Search(plan, "other data", tmp_path).remaining() == search_size(plan)
+    assert Search(study(), "data", tmp_path).remaining() == search_size(study())
+
+
+def test_machines_budget_and_titles_are_the_same_search(tmp_path: Path) -> None:
+    tell_all(Search(study(students=CHOICES), "data", tmp_path))
+    document = tomllib.loads(TINY)
+    document["study"]["title"] = "Another title"
+    document["hardware"]["profiles"] = ["gap9"]
+    changed = Study.model_validate({**document, "students": CHOICES, "budget": {"points": 3}})
+    assert Search(changed, "data", tmp_path).remaining() == 0
