@@ -7,6 +7,9 @@ The recurrence is the one of ``snntorch.Leaky`` with delayed, detached subtracti
 An equal membrane and threshold does not fire. Work of one neuron in one step, spike or not: one `leak`
 (the product with beta), one `add` (the current; none where it is zero), one `compare`; and one `reset`
 (the subtraction) in the step after each spike. One state word is read and written.
+
+A constant factor k_c on a channel's current (a weight scale, a batch norm) needs no multiplication when deployed: the
+recurrence is linear between spikes, so the neuron may run on U/k_c with the threshold/k_c of its own.
 """
 
 from __future__ import annotations

@@ -89,6 +89,16 @@ def test_feeding_pieces_with_state_equals_feeding_all_at_once(cuts: list[int], s
         assert torch.equal(state, end)
 
 
+@pytest.mark.parametrize("factor", [0.25, 4.0])
+def test_a_factor_on_the_current_folds_into_the_threshold(factor: float) -> None:
+    """Powers of two, so that rounding cannot hide a difference."""
+    current = torch.randn(2, 3, 40, generator=torch.Generator().manual_seed(5))
+    spikes, state = LIF(3, 0.9, 0.5)(current)
+    scaled, scaled_state = LIF(3, 0.9, 0.5 * factor)(current * factor)
+    assert torch.equal(spikes, scaled)
+    assert torch.equal(state * factor, scaled_state)
+
+
 def test_state_passed_in_is_never_changed() -> None:
     state = torch.full((1, 2), 0.9)
     for layer in (LIF(2, 0.9, 0.5), LeakyIntegrator(2, 0.9)):
