@@ -19,7 +19,7 @@ from energy_models.workload import LayerWork, Uncounted, Workload
 from students.counting import convolution, pointwise, products, recurrent, shaping
 from students.counting.ledger import Ledger
 from students.counting.modules import attach
-from students.counting.tracer import Rule, Tracer, input_layout
+from students.counting.tracer import Rule, Tracer, input_layout, tensors_of
 
 Mode = Literal["window", "stream"]
 
@@ -145,13 +145,15 @@ def _run(model: nn.Module, inputs: Tensor, how: tuple[Mode, int, int], name: str
 def _forward(tracer: Tracer, model: nn.Module, signal: Tensor, name: str) -> None:
     try:
         with tracer:
-            model(signal)
+            output = model(signal)
     except (RuntimeError, ValueError, TypeError, IndexError, KeyError, AttributeError, NotImplementedError) as error:
         raise StudentError(
             f"the model raised {type(error).__name__} on inputs of shape {tuple(signal.shape)}: {error}",
             where=f"observing {name}, in {tracer.path or 'the model'}",
             remedy="Give inputs of the shape the model was built for",
         ) from error
+    if not any(tracer.is_dynamic(tensor) for tensor in tensors_of(output)):
+        tracer.refuse("output", "it was not computed from the input by tensor operations")
 
 
 def _rules() -> dict[str, Rule]:

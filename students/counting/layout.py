@@ -108,6 +108,9 @@ def broadcast(layouts: Sequence[Layout], shape: Sequence[int]) -> Layout:
                 elif is_labelled(axis):
                     raise AxisLost
         result.append(found)
+    labels = [label for axis in result for size, label in axis if label and size > 1]
+    if len(labels) > len(set(labels)):
+        raise AxisLost
     return tuple(reversed(result))
 
 

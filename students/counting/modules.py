@@ -127,6 +127,7 @@ def attach(tracer: Tracer, model: nn.Module) -> list[Any]:
             path,
             module,
             silent=counter is not None or integer,
+            opaque=counter is not None,
             whole=integer or next(module.children(), None) is None,
             average_bits=codes.bits if codes is not None and counter is None else 0,
         )
@@ -136,8 +137,9 @@ def attach(tracer: Tracer, model: nn.Module) -> list[Any]:
 
 def _enter(tracer: Tracer, frame: Frame) -> Any:
     def enter(_: nn.Module, args: Any) -> None:
-        outer = tracer.frames[-1].silent
-        tracer.frames.append(replace(frame, silent=True) if outer else frame)
+        outer = tracer.frames[-1]
+        inherits = outer.silent or outer.opaque
+        tracer.frames.append(replace(frame, silent=True, opaque=outer.opaque) if inherits else frame)
 
     return frame.module.register_forward_pre_hook(enter)
 

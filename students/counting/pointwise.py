@@ -49,6 +49,8 @@ LOOKUPS = (
 )
 COMPARES = (
     "relu",
+    "max",
+    "min",
     "maximum",
     "minimum",
     "gt",
@@ -170,6 +172,8 @@ def _power_of_two(divisor: object) -> bool:
 def _reduction(tracer: Tracer, call: Call) -> Any:
     """sum, mean, variance, extremes over axes."""
     named = call.named()
+    if isinstance(named.get("other"), Tensor):
+        return _per_element(tracer, call)  # the larger or smaller of two tensors
     source, name = named["self"], call.name
     info, out = tracer.read(source), call.run()
     dims = named.get("dim")

@@ -81,6 +81,7 @@ class Frame:
     path: str
     module: nn.Module
     silent: bool = False
+    opaque: bool = False  # counted whole from its input and output: nothing inside needs following
     whole: bool = False  # its operations go by its own name: it has no parts, or is an integer product
     average_bits: int = 0  # width of the grid its averages are put on, where it does that
 
@@ -122,6 +123,8 @@ class Tracer(TorchDispatchMode):
         self.know(inputs, Info(layout, word=input_bits if input_bits < inputs.element_size() * 8 else 0))
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if self.frames[-1].opaque:
+            return func(*args, **(kwargs or {}))
         call = Call(func, func.overloadpacket.__name__, args, kwargs or {})
         inputs = tensors_of((args, call.kwargs))
         if call.name in SHAPE_ONLY or not any(self.is_dynamic(tensor) for tensor in inputs):

@@ -1,0 +1,157 @@
+"""Workload files: exact round trip, every problem named, nothing half written."""
+
+from __future__ import annotations
+
+import json
+import math
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from energy_models.errors import WorkloadError
+from energy_models.workload import SCHEMA, Conventions, Count, LayerWork, Products, Uncounted, Workload
+from energy_models.workload_io import read_workload, workload_digest, write_workload
+
+
+def products(total: int) -> Conventions:
+    pairs = [Products(Count.constant(n, 2), Count.constant(1, 2)) for n in (total + 2, total + 1, total, total)]
+    return Conventions(*pairs)
+
+
+def workload(total: int = 5, **changes: Any) -> Workload:
+    conv = LayerWork(
+        "first", "conv", "integer", 1, (3, 10), (4, 10), 30, 40, reduction=9, products=products(total),
+        operations={"add": Count.constant(40, 2)}, weights=108, weights_nonzero=100, biases=4, weights_key="first.weight",
+        weight_bits=4, activation_bits=8, output_bits=4, accumulator_bits=16, bias_bits=32, input_events=Count.of([3, 4]),
+    )  # fmt: skip
+    neuron = LayerWork(
+        "neurons", "neuron", "float", 10, (4,), (4,), 40, 40, state_bits=32, state_elements=4, state_reads=40,
+        state_writes=40, updates_active=Count.of([10, 11]), updates_idle=Count.of([30, 29]), cadence="sample",
+    )  # fmt: skip
+    base = Workload(
+        "net", "window", 2, 10, 3, 128.0, 8, (conv, neuron), (Uncounted("x", "fft", "no rule"),), {"a": "b"}
+    )
+    return base.replace(**changes)
+
+
+def test_round_trip_is_exact(tmp_path: Path) -> None:
+    path = tmp_path / "w.json"
+    write_workload(workload(), path)
+    assert read_workload(path) == workload()
+    assert [p.name for p in tmp_path.iterdir()] == ["w.json"]
+
+
+@settings(max_examples=20)
+@given(total=st.integers(0, 2**70))
+def test_integers_of_any_size_survive(tmp_path_factory: pytest.TempPathFactory, total: int) -> None:
+    path = tmp_path_factory.mktemp("w") / "w.json"
+    write_workload(workload(total), path)
+    assert read_workload(path) == workload(total)
+
+
+def test_digest_depends_on_work_alone() -> None:
+    assert workload_digest(workload()) == workload_digest(workload(provenance={"torch": "9"}))
+    assert workload_digest(workload()) != workload_digest(workload(6))
+    assert workload_digest(workload()) != workload_digest(workload(uncounted=()))
+    assert len(workload_digest(workload())) == 32
+
+
+def edited(tmp_path: Path, **changes: Any) -> Path:
+    path = tmp_path / "w.json"
+    write_workload(workload(), path)
+    document = json.loads(path.read_text())
+    for dotted, value in changes.items():
+        place: Any = document
+        *parents, last = [int(part) if part.isdigit() else part for part in dotted.split("__")]
+        for part in parents:
+            place = place[part]
+        if value is ...:
+            del place[last]
+        else:
+            place[last] = value
+    path.write_text(json.dumps(document))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"schema": "cosim.workload/0"}, "schema 'cosim.workload/0'.*Observe again"),
+        ({"schema": ...}, "no 'schema'"),
+        ({"decodes": "2"}, "decodes: .*integer"),
+        ({"decodes": 0}, "decodes: must be at least 1"),
+        ({"step_rate_hz": 0.0}, "step_rate_hz: must be positive"),
+        ({"channels": ...}, "channels: .*required"),
+        ({"extra": 1}, "extra: unknown field"),
+        ({"layers__0__typo": 1}, "layers.0.typo: unknown field"),
+        ({"layers__0__biases": ...}, "layers.0.biases: missing"),
+        ({"layers__0__kind": "convolution"}, "layers.0.kind: "),
+        ({"layers__0__weights": 1.5}, "layers.0.weights: "),
+        ({"layers__0__weights": -1}, r"layers.0 \(first\).weights: negative"),
+        ({"layers__0__weights_nonzero": 200}, "weights_nonzero: more than weights"),
+        ({"layers__0__operations": {"shift": {"total": 1, "squares": 1, "decodes": 1}}}, "unknown operation"),
+        ({"layers__0__products__effective__accumulate__total": 10**6}, "effective: more than|too small"),
+        ({"layers__0__input_events__squares": 1}, "input_events: sum of squares too small"),
+        ({"layers__1__name": "first"}, "this name is used twice"),
+    ],
+)
+def test_every_malformed_field_is_named(tmp_path: Path, changes: dict[str, Any], words: str) -> None:
+    with pytest.raises(WorkloadError, match=words):
+        read_workload(edited(tmp_path, **changes))
+
+
+def test_all_problems_come_at_once(tmp_path: Path) -> None:
+    with pytest.raises(WorkloadError) as caught:
+        read_workload(edited(tmp_path, decodes=0, channels=-1, layers__0__weights=-1))
+    assert all(word in str(caught.value) for word in ("decodes", "channels", "layers.0"))
+
+
+@pytest.mark.parametrize("text", ["", "{", "[1]", '{"schema": NaN}', "\x00"])
+def test_files_that_are_no_workload(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "w.json"
+    path.write_text(text)
+    with pytest.raises(WorkloadError):
+        read_workload(path)
+
+
+def test_missing_file_and_folder(tmp_path: Path) -> None:
+    with pytest.raises(WorkloadError, match="cannot be read"):
+        read_workload(tmp_path / "none.json")
+    with pytest.raises(WorkloadError, match="cannot be written"):
+        write_workload(workload(), tmp_path / "none" / "w.json")
+
+
+def test_a_contradictory_workload_is_not_written(tmp_path: Path) -> None:
+    with pytest.raises(WorkloadError, match="step_rate_hz"):
+        write_workload(workload(step_rate_hz=math.nan), tmp_path / "w.json")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_full_disk_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "w.json"
+    write_workload(workload(), path)
+
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("energy_models.workload_io.os.fsync", full)
+    with pytest.raises(WorkloadError, match="No space left on device"):
+        write_workload(workload(9), path)
+    assert read_workload(path) == workload()
+    assert [p.name for p in tmp_path.iterdir()] == ["w.json"]
+
+
+def test_reading_needs_no_torch() -> None:
+    code = "import sys; import energy_models.workload_io; print('torch' in sys.modules)"
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert answer.stdout.strip() == "False"
+
+
+def test_the_schema_is_named_in_the_file(tmp_path: Path) -> None:
+    write_workload(workload(), tmp_path / "w.json")
+    assert json.loads((tmp_path / "w.json").read_text())["schema"] == SCHEMA

@@ -1,0 +1,110 @@
+"""Quantised students: true widths, zeros after quantisation, codes decide which products need a multiplier."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from counting_oracle import convolution
+from test_observe_products import added, seen, sites
+
+from students.build import build, mode
+from students.families.registry import family_names
+from students.quantize import quantisation_of, quantised_from_float
+from students.spec import Precision, Shape, StudentSpec
+
+FAMILIES = ("eegnet", "shallow", "mlp", "gru", "lstm", "conformer", "spiking_mlp", "spiking_conv")
+
+INTEGER = [
+    *((family, "classification") for family in FAMILIES if family not in {"gru", "lstm", "conformer"}),
+    ("mlp", "regression"),
+    ("spiking_mlp", "regression"),
+]
+
+
+def spec_of(family: str, precision: Precision | None, task: str = "classification") -> StudentSpec:
+    shape = Shape(task=task, channels=4, steps=64, outputs=2, step_rate_hz=64.0)  # type: ignore[arg-type]
+    return StudentSpec(family=family, shape=shape, precision=precision, seed=0)
+
+
+def quantised(family: str, weight_bits: int, activation_bits: int, task: str = "classification") -> torch.nn.Module:
+    spec = spec_of(family, Precision(weight_bits=weight_bits, activation_bits=activation_bits), task)
+    floating = build(spec.model_copy(update={"precision": None}))
+    return quantised_from_float(spec, floating, torch.randn(16, 4, 64, generator=torch.Generator().manual_seed(0)))
+
+
+def test_shipped_families_are_the_ones_tested() -> None:
+    assert set(FAMILIES) == set(family_names())
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("task", ["classification", "regression"])
+def test_nothing_in_our_own_float_students_is_uncounted(family: str, task: str) -> None:
+    _observe_if_offered(family, None, task)
+
+
+@pytest.mark.parametrize(("family", "task"), INTEGER)
+@pytest.mark.parametrize("bits", [(8, 8), (2, 4)])
+def test_nothing_in_our_own_integer_students_is_uncounted(family: str, task: str, bits: tuple[int, int]) -> None:
+    _observe_if_offered(family, bits, task)
+
+
+def _observe_if_offered(family: str, bits: tuple[int, int] | None, task: str) -> None:
+    spec = spec_of(family, None, task)
+    if task == "regression" and family in {"eegnet", "shallow", "conformer", "spiking_conv"}:
+        pytest.skip("the family classifies only")
+    model = build(spec) if bits is None else quantised(family, *bits, task)
+    found = seen(model, torch.randn(2, 4, 64), mode=mode(spec))
+    assert found.uncounted == ()
+    assert sum(layer.products.dense_full.total for layer in found.layers if layer.products) > 0
+    if bits is not None:
+        assert {layer.arithmetic for layer in found.layers} == {"integer"}
+
+
+def test_integer_widths_by_layer() -> None:
+    found = seen(quantised("eegnet", 4, 4), torch.randn(2, 4, 64), input_bits=8)
+    products = [layer for layer in found.layers if layer.products]
+    assert [layer.weight_bits for layer in products] == [8, 4, 4, 4, 8]
+    assert [layer.activation_bits for layer in products] == [8, 4, 4, 4, 4]
+    # What leaves a product is as wide as the grid it is put on next; the last one leaves its accumulator.
+    assert [layer.output_bits for layer in products[:-1]] == [4, 4, 4, 4]
+    assert products[-1].output_bits == products[-1].accumulator_bits
+    assert found.weight_bits_total == sum(x.weights * x.weight_bits + x.biases * x.bias_bits for x in products)
+
+
+def test_zeros_and_codes_are_those_after_quantisation() -> None:
+    model = quantised("eegnet", 2, 4)
+    x = torch.randn(3, 4, 64, generator=torch.Generator().manual_seed(1))
+    found = seen(model, x)
+    # The depthwise layer in full: its integer input from a hook, its integer weights from the accessor.
+    layer, caught = model[3], []
+    handle = layer.register_forward_pre_hook(lambda _, args: caught.append(args[0]))
+    with torch.no_grad():
+        model.eval()(x)
+    handle.remove()
+    integers = quantisation_of(layer)
+    codes = (caught[0].value / caught[0].scale).round().numpy()
+    true = [
+        convolution(one, integers.weights.numpy(), (1,), (1,), (layer.pads,), layer.groups).as_tuple() for one in codes
+    ]
+    work = next(one for one in found.layers if one.name == "3")
+    assert sites(work) == added(true)
+    assert work.weights_nonzero == int((integers.weights != 0).sum()) < work.weights
+    assert work.products.effective.total < work.products.effective_input.total < work.products.dense_valid.total
+
+
+def test_accumulator_holds_the_largest_possible_sum_and_no_more() -> None:
+    model = quantised("mlp", 4, 4)
+    work = {layer.name: layer for layer in seen(model, torch.randn(2, 4, 64)).layers}
+    integers = quantisation_of(model[6])
+    largest = int(integers.weights.abs().sum(1).max()) * 15  # unsigned 4-bit inputs: 0..15
+    width = work["6"].accumulator_bits
+    assert -(2 ** (width - 1)) <= -largest
+    assert 2 ** (width - 2) - 1 < largest <= 2 ** (width - 1) - 1
+    assert work["6"].reduction * 15 * 7 > largest  # narrower than the worst case of any 4-bit weights
+
+
+def test_integer_neurons_see_accumulators_and_keep_a_wide_membrane() -> None:
+    work = {layer.name: layer for layer in seen(quantised("spiking_conv", 4, 4), torch.randn(2, 4, 64)).layers}
+    neurons = next(layer for layer in work.values() if layer.kind == "neuron")
+    assert (neurons.arithmetic, neurons.state_bits, neurons.output_bits) == ("integer", 32, 1)
+    assert neurons.activation_bits < 32
