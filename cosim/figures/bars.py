@@ -37,9 +37,9 @@ def breakdown_figure(
     for index, (name, causes) in enumerate(rows):
         top = 6 + index * ROW
         total = [sum(band[end] for band in causes.values()) for end in range(3)]
-        parts.append(text(0, top + 12, name, size=13, style="fill:var(--ink);font-weight:600"))
-        parts.append(text(width, top + 12, band_text(total[0], total[1], total[2], "W"), size=13, anchor="end",
-                          style="fill:var(--ink)"))  # fmt: skip
+        watts = band_text(total[0], total[1], total[2], "W")
+        parts.append(text(0, top + 12, name, size=13, look="i f"))
+        parts.append(text(width, top + 12, watts, size=13, anchor="end", look="i"))
         parts.append(_bar(causes, total[1], top + 18, width))
     used = [cause for cause in CAUSES if any(cause in causes and causes[cause][1] > 0 for _, causes in rows)]
     legend, height = _legend(used, 6 + len(rows) * ROW + 6, width)
@@ -57,12 +57,12 @@ def _bar(causes: Mapping[str, Sequence[float]], total: float, top: float, width:
         hint = escape(f"{name_of(cause)}: {band_text(band[0], band[1], band[2], 'W')}, {share:.0%}")
         parts.append(
             f'<g><title>{hint}</title><rect x="{left:.1f}" y="{top:.1f}" width="{max(wide, 0.6):.1f}" height="{BAR:g}" '
-            f'style="fill:{COLOURS[cause]};stroke:var(--paper);stroke-width:1"/>'
+            f'class="m" fill="{COLOURS[cause]}"/>'
         )
         label = f"{name_of(cause)} {share:.0%}"
         if wide > len(label) * 11 * CHARACTER + 8:
-            ink = "#111" if cause in LIGHT else "#fff"
-            parts.append(text(left + 5, top + 13, label, size=11, style=f"fill:{ink}"))
+            ink = "on-light" if cause in LIGHT else "on-dark"
+            parts.append(text(left + 5, top + 13, label, size=11, look=ink))
         parts.append("</g>")
         left += wide
     return "".join(parts)
@@ -71,11 +71,11 @@ def _bar(causes: Mapping[str, Sequence[float]], total: float, top: float, width:
 def _legend(causes: Sequence[str], top: float, width: float) -> tuple[list[str], float]:
     x, parts = 0.0, list[str]()
     for cause in causes:
-        wide = 26 + len(name_of(cause)) * FONT * CHARACTER
+        wide = 32 + len(name_of(cause)) * FONT * CHARACTER
         if x + wide > width:
             x, top = 0.0, top + 18
-        parts.append(f'<rect x="{x:.1f}" y="{top:.1f}" width="11" height="11" style="fill:{COLOURS[cause]}"/>')
-        parts.append(text(x + 16, top + 10, name_of(cause), size=FONT, style="fill:var(--ink)"))
+        parts.append(f'<rect x="{x:.1f}" y="{top:.1f}" width="11" height="11" fill="{COLOURS[cause]}"/>')
+        parts.append(text(x + 16, top + 10, name_of(cause), size=FONT, look="i"))
         x += wide
     return parts, top + 20
 

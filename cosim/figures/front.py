@@ -19,7 +19,7 @@ GROUPS = ("float32", "quantised", "spiking", "classical")
 METRICS = {"balanced_accuracy": "balanced accuracy", "r2": "R²"}
 LEGEND_ROW = 20.0
 LEAST_SPAN = 0.05  # of the score axis, so that near-equal scores do not look far apart
-LOWEST_R2 = -0.3   # worse ones are drawn at the edge
+WORKING = 0.4      # share of the way from chance to the best score below which a decoder is drawn at the lower edge
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class Point:
     """One decoder on one machine, as a figure shows it.
 
     `score` and `power` hold low, nominal, high; a score's bounds are nan where there was one repetition. `number`
-    stands for the label in narrow pictures.
+    stands for the label in narrow pictures. An empty label leaves the point unlabelled; `name` is then its title.
     """
 
     label: str
@@ -37,6 +37,7 @@ class Point:
     power: tuple[float, float, float]
     on_front: bool
     note: str = ""
+    name: str = ""
 
 
 def group_of(role: str, variant: str) -> str:
@@ -64,12 +65,19 @@ def points_of(rows: Sequence[Mapping[str, Any]], power: str) -> list[Point]:
     ]  # fmt: skip
 
 
-def _score_range(points: Sequence[Point], lines: Sequence[float]) -> tuple[float, float]:
-    ends = [end for point in points for end in point.score if not math.isnan(end)] + list(lines)
-    ends = [end for end in ends if LOWEST_R2 <= end <= 1.0] or [0.0, 1.0]
-    low, high = min(ends), max(ends)
-    pad = max(0.05 * (high - low), LEAST_SPAN / 2)
-    return low - pad, min(high + pad, 1.02)
+def _score_range(points: Sequence[Point], levels: Mapping[str, float]) -> tuple[float, float]:
+    """Return the score axis: of the decoders that work, so that one at chance does not press the others together."""
+    best = max(point.score[1] for point in points)
+    floor = levels.get("chance", min(point.score[1] for point in points))
+    cut = floor + WORKING * (best - floor)
+    working = [point for point in points if point.score[1] >= cut]
+    ends = [end for point in working for end in point.score if not math.isnan(end)]
+    low = max(min(ends), floor)
+    high = min(max([*ends, *(level for level in levels.values() if level <= best + LEAST_SPAN)]), 1.0)
+    if low - floor < 0.5 * (high - low):
+        low = floor
+    pad = max(0.06 * (high - low), LEAST_SPAN / 2)
+    return low - pad, high + pad
 
 
 def _power_range(points: Sequence[Point]) -> tuple[float, float]:
@@ -121,20 +129,21 @@ def front_svg(
     present = [group for group in groups if any(point.group == group for point in points)]
     legend, legend_height = _legend(present, groups, size)
     box = (62.0, 34.0, size[0] - 16.0, size[1] - 52.0 - legend_height)
-    score_range = _score_range(points, [*levels.values()])
+    score_range = _score_range(points, levels)
     frame = Frame(*size, box, _power_range(points), score_range)
     parts = axes(frame, power_label, METRICS.get(metric, metric), "W")
     blocked: list[Box] = []
     for name, value in levels.items():
-        if score_range[0] <= value <= score_range[1]:
-            y = frame.y(value)
-            parts.append(line(box[0], y, box[2], y, "stroke:var(--soft);stroke-width:1.3;stroke-dasharray:5 4"))
-            parts.append(text(box[2] - 4, y - 5, f"{name} {value:.2f}".replace("-", "−"), size=11, anchor="end",
-                              style="fill:var(--soft)"))  # fmt: skip
-            blocked.append((box[2] - 8 * (len(name) + 6), y - 17, box[2], y + 2))
+        y = frame.y(value)
+        arrow = " ↓" if value < score_range[0] else " ↑" if value > score_range[1] else ""
+        shown = f"{name} {value:.2f}{arrow}".replace("-", "−")
+        if not arrow:
+            parts.append(line(box[0], y, box[2], y, "d"))
+        parts.append(text(box[2] - 4, y - 5, shown, size=11, anchor="end", look="s h"))
+        blocked.append((box[2] - 8 * len(shown), y - 17, box[2], y + 2))
     machines = tuple(groups) != GROUPS
     for chosen in [[p for p in points if p.group == group] for group in present] if machines else [list(points)]:
-        colour = f"var(--c{groups.index(chosen[0].group)})" if machines else "var(--ink)"
+        colour = f"var(--c{groups.index(chosen[0].group) % 6})" if machines else "var(--ink)"
         parts.append(_staircase(frame, [p for p in chosen if p.on_front], colour))
     parts += [_point(frame, point, groups) for point in sorted(points, key=lambda p: p.on_front)]
     parts += _labels(frame, points, blocked, names, box)
@@ -146,7 +155,7 @@ def _legend(present: Sequence[str], groups: Sequence[str], size: tuple[float, fl
     rows: list[list[tuple[str, float]]] = [[]]
     x = 62.0
     for name in present:
-        width = 26 + 7.0 * len(name)
+        width = 32 + 7.2 * len(name)
         if x + width > size[0] - 10 and rows[-1]:
             rows.append([])
             x = 62.0
@@ -158,14 +167,13 @@ def _legend(present: Sequence[str], groups: Sequence[str], size: tuple[float, fl
         y = size[1] - height + LEGEND_ROW * index + 8
         for name, left in row:
             parts.append(marker(*_look(name, groups, left + 6, y, 5.0)))
-            parts.append(text(left + 17, y + 4, name, size=12, style="fill:var(--ink)"))
+            parts.append(text(left + 17, y + 4, name, size=12, look="i"))
     return parts, height
 
 
 def _look(group: str, groups: Sequence[str], x: float, y: float, radius: float) -> tuple[str, float, float, float, str]:
     index = groups.index(group)
-    fill = f"fill:var(--c{index % 6});stroke:var(--paper);stroke-width:1"
-    return SHAPES[index % len(SHAPES)], x, y, radius, fill
+    return SHAPES[index % len(SHAPES)], x, y, radius, f"var(--c{index % 6})"
 
 
 def _staircase(frame: Frame, front: Sequence[Point], colour: str) -> str:
@@ -177,22 +185,21 @@ def _staircase(frame: Frame, front: Sequence[Point], colour: str) -> str:
     for point in ordered:
         steps.append(f"H{frame.x(point.power[1]):.1f}V{frame.y(point.score[1]):.1f}")
     steps.append(f"H{frame.box[2]:.1f}")
-    return f'<path d="{"".join(steps)}" style="fill:none;stroke:{colour};stroke-width:1.6;opacity:.55"/>'
+    return f'<path d="{"".join(steps)}" class="p" stroke="{colour}"/>'
 
 
 def _point(frame: Frame, point: Point, groups: Sequence[str]) -> str:
     x, y = frame.x(point.power[1]), frame.y(point.score[1])
     colour = f"var(--c{groups.index(point.group) % 6})"
-    bar = f"stroke:{colour};stroke-width:1.4;opacity:{0.6 if point.on_front else 0.28}"
-    parts = [line(frame.x(point.power[0]), y, frame.x(point.power[2]), y, bar)]
-    if not math.isnan(point.score[0]):
-        parts.append(line(x, frame.y(point.score[0]), x, frame.y(point.score[2]), bar))
-    shape, x, y, radius, style = _look(point.group, groups, x, y, 6.5 if point.on_front else 4.5)
-    parts.append(marker(shape, x, y, radius, style if point.on_front else f"{style};opacity:.75"))
+    parts = [line(frame.x(point.power[0]), y, frame.x(point.power[2]), y, "b")]
+    if not math.isnan(point.score[0]) and frame.y_range[0] <= point.score[1]:
+        parts.append(line(x, frame.y(point.score[0]), x, frame.y(point.score[2]), "b"))
+    bars = f'<g stroke="{colour}" opacity="{0.6 if point.on_front else 0.3}">{"".join(parts)}</g>'
+    shape = marker(*_look(point.group, groups, x, y, 6.5 if point.on_front else 4.5))
     low, mean, high = point.score
-    title = f"{point.label}\n{score_text(mean, low, high)} at {band_text(*point.power, 'W')}"
+    title = f"{point.name or point.label}\n{score_text(mean, low, high)} at {band_text(*point.power, 'W')}"
     notes = [note for note in ("on the front" if point.on_front else "", point.note) if note]
-    return f"<g><title>{escape(chr(10).join([title, *notes]))}</title>{''.join(parts)}</g>"
+    return f"<g><title>{escape(chr(10).join([title, *notes]))}</title>{bars}{shape}</g>"
 
 
 def _labels(frame: Frame, points: Sequence[Point], blocked: list[Box], names: str, area: Box) -> list[str]:
@@ -201,13 +208,17 @@ def _labels(frame: Frame, points: Sequence[Point], blocked: list[Box], names: st
     taken = blocked + [(x - 6, y - 6, x + 6, y + 6) for x, y in places]
     ordered = sorted(zip(points, places, strict=True), key=lambda pair: (not pair[0].on_front, -pair[0].score[1]))
     labels = [
-        Label(
-            x, y, point.label if names == "full" else str(point.number),
-            f"fill:var(--{'ink' if point.on_front else 'soft'});font-weight:{650 if point.on_front else 400}",
-        )
+        Label(x, y, _label(frame, point, names), "h i f" if point.on_front else "h s")
         for point, (x, y) in ordered
-    ]  # fmt: skip
+        if point.label
+    ]
     return place_labels(labels, taken, area, 12.0 if names == "full" else 11.5)
+
+
+def _label(frame: Frame, point: Point, names: str) -> str:
+    label = point.label if names == "full" else str(point.number)
+    below = point.score[1] < frame.y_range[0]
+    return f"{label} {point.score[1]:.2f} ↓".replace("-", "−") if below else label
 
 
 def front_figure(

@@ -7,9 +7,10 @@ import math
 PREFIXES = (
     (1e-15, "f"), (1e-12, "p"), (1e-9, "n"), (1e-6, "µ"), (1e-3, "m"), (1.0, ""), (1e3, "k"), (1e6, "M"), (1e9, "G"),
 )
-PREFIXED = frozenset({"J", "W", "s", "bit/s", "Hz", "B"})
+PREFIXED = frozenset({"J", "W", "W/cm²", "s", "bit/s", "Hz", "B", "K"})
 BITS_PER_BYTE = 8
-DIGITS = 3
+SPACE = "\u00a0"  # a value and its unit stay on one line
+DIGITS, BOUND_DIGITS = 3, 2
 LARGEST_RATIO = 1000.0
 
 
@@ -20,14 +21,14 @@ def prefix_of(value: float) -> tuple[float, str]:
     return fitting[-1] if fitting else PREFIXES[0]
 
 
-def digits_text(value: float) -> str:
-    """Return a number with about three digits, never in scientific notation between 0.001 and 10^6."""
+def digits_text(value: float, digits: int = DIGITS) -> str:
+    """Return a number with about that many digits, never in scientific notation between 0.001 and 10^6."""
     if value == 0:
         return "0"
     if not math.isfinite(value):
         return "∞" if value > 0 else "?"
     size = abs(value)
-    places = max(0, DIGITS - 1 - math.floor(math.log10(size) + 1e-9))
+    places = max(0, digits - 1 - math.floor(math.log10(size) + 1e-9))
     if size >= 1e6 or places > DIGITS + 3:
         return f"{value:.2g}"
     text = f"{value:.{places}f}"
@@ -38,18 +39,18 @@ def digits_text(value: float) -> str:
 def quantity_text(value: float, unit: str) -> str:
     """Return a value in SI with a sane prefix: 4.2e-5 W as ``42 µW``."""
     if value == 0 or unit not in PREFIXED:
-        return f"{digits_text(value)} {unit}"
+        return f"{digits_text(value)}{SPACE}{unit}"
     factor, letter = prefix_of(value)
-    return f"{digits_text(value / factor)} {letter}{unit}"
+    return f"{digits_text(value / factor)}{SPACE}{letter}{unit}"
 
 
 def band_text(low: float, nominal: float, high: float, unit: str) -> str:
     """Return a value with its bounds in one prefix: ``42 µW [20, 95]``."""
     if unit not in PREFIXED or nominal == 0:
-        return f"{digits_text(nominal)} {unit} [{digits_text(low)}, {digits_text(high)}]"
+        return f"{digits_text(nominal)}{SPACE}{unit} [{digits_text(low, BOUND_DIGITS)}, {digits_text(high, BOUND_DIGITS)}]"
     factor, letter = prefix_of(nominal)
-    ends = ", ".join(digits_text(end / factor) for end in (low, high))
-    return f"{digits_text(nominal / factor)} {letter}{unit} [{ends}]"
+    ends = ", ".join(digits_text(end / factor, BOUND_DIGITS) for end in (low, high))
+    return f"{digits_text(nominal / factor)}{SPACE}{letter}{unit} [{ends}]"
 
 
 def score_text(mean: float, low: float, high: float) -> str:
@@ -66,8 +67,8 @@ def ratio_text(headroom: float) -> str:
 
 
 def headroom_text(headroom: float) -> str:
-    """Return headroom for a narrow table cell: ``12×`` free, or ``÷3.1`` where it is exceeded."""
-    return f"{_factor(headroom)}×" if headroom >= 1 else f"÷{_factor(1 / headroom)}"
+    """Return headroom for a narrow table cell: ``12× free``, or ``3.1× over``."""
+    return f"{_factor(headroom)}× free" if headroom >= 1 else f"{_factor(1 / headroom)}× over"
 
 
 def _factor(ratio: float) -> str:

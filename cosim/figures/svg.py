@@ -10,13 +10,22 @@ from html import escape
 from cosim.figures.numbers import quantity_text
 
 Box = tuple[float, float, float, float]  # left, top, right, bottom
-CHARACTER = 0.56  # mean advance of a character over the font size, sans serif
-STANDALONE = """
+CHARACTER = 0.6  # mean advance of a character over the font size, sans serif
+CLASSES = """
+svg .g{stroke:var(--line)}svg .s{fill:var(--soft)}svg .i{fill:var(--ink)}svg .b{stroke-width:1.4}
+svg .d{stroke:var(--soft);stroke-width:1.3;stroke-dasharray:5 4}svg .l{stroke:var(--soft);stroke-width:.7}
+svg .m{stroke:var(--paper)}svg .p{fill:none;stroke-width:1.6;opacity:.5}svg .f{font-weight:650}
+svg .h{paint-order:stroke;stroke:var(--paper);stroke-width:3px;stroke-linejoin:round}
+svg .on-light{fill:#111}svg .on-dark{fill:#fff}
+"""
+STANDALONE = (
+    """
 svg{--paper:#fff;--ink:#1b1f24;--soft:#59636e;--line:#d1d9e0;--c0:#0072b2;--c1:#00805e;--c2:#d55e00;--c3:#7d4a9e;
 --c4:#b8860b;--c5:#56b4e9;font-family:system-ui,-apple-system,'Segoe UI',Roboto,sans-serif;background:var(--paper)}
 @media(prefers-color-scheme:dark){svg{--paper:#12161c;--ink:#e6edf3;--soft:#9aa5b1;--line:#313943;--c0:#5cb3e8;
---c1:#35c29a;--c2:#ff8f4d;--c3:#c79be6;--c4:#e0b340;--c5:#9ad4f5}}
-"""
+--c1:#35c29a;--c2:#ff8f4d;--c3:#c79be6;--c4:#e0b340;--c5:#9ad4f5}}"""
+    + CLASSES
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,21 +70,21 @@ def linear_ticks(low: float, high: float, most: int) -> list[float]:
     return [round(index * step, 10) for index in range(first, math.floor(high / step + 1e-9) + 1)]
 
 
-def text(x: float, y: float, content: str, *, size: float = 12, anchor: str = "start", style: str = "") -> str:
-    """Return a text element."""
-    extra = f' style="{style}"' if style else ""
-    return f'<text x="{x:.1f}" y="{y:.1f}" font-size="{size:g}" text-anchor="{anchor}"{extra}>{escape(content)}</text>'
+def text(x: float, y: float, content: str, *, look: str, size: float = 12, anchor: str = "start") -> str:
+    """Return a text element; `look` names classes of `CLASSES`."""
+    side = "" if anchor == "start" else f' text-anchor="{anchor}"'
+    return f'<text x="{x:.1f}" y="{y:.1f}" font-size="{size:g}" class="{look}"{side}>{escape(content)}</text>'
 
 
-def line(x1: float, y1: float, x2: float, y2: float, style: str) -> str:
-    """Return a line element."""
-    return f'<line x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}" style="{style}"/>'
+def line(x1: float, y1: float, x2: float, y2: float, look: str) -> str:
+    """Return a line element; `look` names classes of `CLASSES`."""
+    return f'<path d="M{x1:.1f},{y1:.1f}L{x2:.1f},{y2:.1f}" class="{look}"/>'
 
 
-def marker(shape: str, x: float, y: float, radius: float, style: str) -> str:
-    """Return a marker: circle, square, triangle, diamond, cross or star."""
+def marker(shape: str, x: float, y: float, radius: float, fill: str) -> str:
+    """Return a marker: circle, square, triangle, diamond, inverted triangle or hexagon."""
     if shape == "circle":
-        return f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{radius:g}" style="{style}"/>'
+        return f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{radius:g}" class="m" fill="{fill}"/>'
     points = {
         "square": [(-0.9, -0.9), (0.9, -0.9), (0.9, 0.9), (-0.9, 0.9)],
         "triangle": [(0, -1.2), (1.1, 0.85), (-1.1, 0.85)],
@@ -84,7 +93,7 @@ def marker(shape: str, x: float, y: float, radius: float, style: str) -> str:
         "hexagon": [(-1.1, 0), (-0.55, -0.95), (0.55, -0.95), (1.1, 0), (0.55, 0.95), (-0.55, 0.95)],
     }[shape]
     path = " ".join(f"{x + radius * dx:.1f},{y + radius * dy:.1f}" for dx, dy in points)
-    return f'<polygon points="{path}" style="{style}"/>'
+    return f'<polygon points="{path}" class="m" fill="{fill}"/>'
 
 
 def axes(frame: Frame, x_label: str, y_label: str, unit: str) -> list[str]:
@@ -93,15 +102,15 @@ def axes(frame: Frame, x_label: str, y_label: str, unit: str) -> list[str]:
     narrow = frame.width < 500
     parts: list[str] = []
     for tick in log_ticks(*frame.x_range, most=4 if narrow else 8):
-        parts.append(line(frame.x(tick), top, frame.x(tick), bottom, "stroke:var(--line)"))
+        parts.append(line(frame.x(tick), top, frame.x(tick), bottom, "g"))
         name = quantity_text(tick, unit)
-        parts.append(text(frame.x(tick), bottom + 17, name, anchor="middle", style="fill:var(--soft)"))
+        parts.append(text(frame.x(tick), bottom + 17, name, anchor="middle", look="s"))
     for tick in linear_ticks(*frame.y_range, most=6):
-        parts.append(line(left, frame.y(tick), right, frame.y(tick), "stroke:var(--line)"))
+        parts.append(line(left, frame.y(tick), right, frame.y(tick), "g"))
         label = f"{tick:.2f}".replace("-", "−")
-        parts.append(text(left - 7, frame.y(tick) + 4, label, anchor="end", style="fill:var(--soft)"))
-    parts.append(text((left + right) / 2, bottom + 37, x_label, size=13, anchor="middle", style="fill:var(--ink)"))
-    parts.append(text(left, top - 10, y_label, size=13, style="fill:var(--ink)"))
+        parts.append(text(left - 7, frame.y(tick) + 4, label, anchor="end", look="s"))
+    parts.append(text((left + right) / 2, bottom + 37, x_label, size=13, anchor="middle", look="i"))
+    parts.append(text(left, top - 10, y_label, size=13, look="i"))
     return parts
 
 
@@ -112,7 +121,7 @@ class Label:
     x: float
     y: float
     content: str
-    style: str
+    look: str
 
 
 def _overlap(a: Box, b: Box) -> float:
@@ -134,8 +143,8 @@ def place_labels(labels: Sequence[Label], taken: Sequence[Box], area: Box, size:
         middle = (free[1] + free[3]) / 2
         if max(abs(label.x - free[0]), abs(label.x - free[2])) > width + 14 or abs(label.y - middle) > height * 1.6:
             end = min(max(label.x, free[0]), free[2])
-            parts.append(line(label.x, label.y, end, middle, "stroke:var(--soft);stroke-width:.7;opacity:.7"))
-        parts.append(text(free[0], free[3] - size * 0.25, label.content, size=size, style=label.style))
+            parts.append(line(label.x, label.y, end, middle, "l"))
+        parts.append(text(free[0], free[3] - size * 0.25, label.content, size=size, look=label.look))
     return parts
 
 

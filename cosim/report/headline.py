@@ -15,6 +15,7 @@ LIMIT_WORDS = {
     "power_budget": "power budget", "power_density": "power density", "temperature": "temperature rise",
     "battery": "battery life", "link": "radio link", "deadline": "deadline",
 }  # fmt: skip
+CLOSE = 0.02  # of a score: less than what folds and seeds scatter by in these corpora
 RANK = {"fits": 0, "fits only at best": 1, "exceeds": 2}
 
 
@@ -28,16 +29,17 @@ class Answer:
     verdict : str
         Of `pick`; ``exceeds`` where nothing fits, and `pick` is then what comes closest.
     pick : Row
-        The best mean score among decoders of the best verdict; among equals the cheapest machine.
-    frugal : Row or None
-        The cheapest of that verdict whose mean score lies within the pick's interval, where it is another one.
+        Of the decoders with the best verdict and a mean score within `CLOSE` of the best of them, the one whose whole
+        device draws least.
+    best : Row or None
+        The best mean score with that verdict, where it is another one than `pick`.
     """
 
     site: str
     title: str
     verdict: str
     pick: Row
-    frugal: Row | None
+    best: Row | None
 
 
 def answers(run: Run) -> tuple[Answer, ...]:
@@ -47,28 +49,21 @@ def answers(run: Run) -> tuple[Answer, ...]:
         rows = [row for row in run.summary if row["site"] == site and row["verdict"] in RANK]
         if not rows:
             continue
-        best = min(RANK[str(row["verdict"])] for row in rows)
-        rows = [row for row in rows if RANK[str(row["verdict"])] == best]
-        if best == RANK["exceeds"]:
-            pick = max(rows, key=lambda row: float(row["headroom"]))
-            found.append(Answer(site, site_title(site), "exceeds", pick, None))
+        rank = min(RANK[str(row["verdict"])] for row in rows)
+        rows = [row for row in rows if RANK[str(row["verdict"])] == rank]
+        if rank == RANK["exceeds"]:
+            nearest = max(rows, key=lambda row: float(row["headroom"]))
+            found.append(Answer(site, site_title(site), "exceeds", nearest, None))
             continue
-        pick = min(rows, key=lambda row: (-float(row["score_mean"]), _power(row)))
-        found.append(Answer(site, site_title(site), str(pick["verdict"]), pick, _frugal(rows, pick)))
+        best = min(rows, key=lambda row: (-float(row["score_mean"]), _power(row)))
+        close = [row for row in rows if float(row["score_mean"]) >= float(best["score_mean"]) - CLOSE]
+        pick = min(close, key=lambda row: (_power(row), -float(row["score_mean"])))
+        found.append(Answer(site, site_title(site), str(pick["verdict"]), pick, None if pick is best else best))
     return tuple(found)
 
 
 def _power(row: Row) -> float:
     return float(row["total_power_nominal_w"])
-
-
-def _frugal(rows: Sequence[Row], pick: Row) -> Row | None:
-    """Return the cheapest row whose mean score the pick's interval cannot tell apart; None where it is the pick."""
-    if math.isnan(float(pick["score_low"])):
-        return None
-    equals = [row for row in rows if float(row["score_mean"]) >= float(pick["score_low"])]
-    cheapest = min(equals, key=lambda row: (_power(row), -float(row["score_mean"])))
-    return None if cheapest is pick else cheapest
 
 
 def score_of(row: Row) -> str:
@@ -85,7 +80,8 @@ def power_of(row: Row, power: str) -> str:
 def binding_of(row: Row) -> str:
     """Return which limit binds and by how much."""
     limit = str(row["binding_limit"])
-    return f"{LIMIT_WORDS.get(limit, limit)}, {ratio_text(float(row['headroom']))}"
+    text = f"{LIMIT_WORDS.get(limit, limit)}, {ratio_text(float(row['headroom']))}"
+    return f"{text} at nominal values" if row["verdict"] == "fits only at best" else text
 
 
 def headline(run: Run, found: Sequence[Answer]) -> str:

@@ -11,8 +11,9 @@ from markupsafe import Markup
 
 from cosim.cache import write_atomically
 from cosim.figures.numbers import quantity_text, score_text
+from cosim.figures.svg import CLASSES
 from cosim.report import sections
-from cosim.report.headline import LIMIT_WORDS, answers, binding_of, comparison, headline, power_of, score_of
+from cosim.report.headline import CLOSE, LIMIT_WORDS, answers, binding_of, comparison, headline, power_of, score_of
 from cosim.report.inputs import Run, machine_title, read_run, site_title
 
 
@@ -42,8 +43,7 @@ def render(run: Run) -> str:
         loader=jinja2.PackageLoader("cosim"), autoescape=True, undefined=jinja2.StrictUndefined,
         trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
-    filters: dict[str, Any] = environment.filters  # pyright: ignore[reportUnknownMemberType]
-    filters["svg"] = _trusted
+    environment.filters.update(svg=_trusted)  # pyright: ignore[reportUnknownMemberType]
     return environment.get_template("report.html.j2").render(_context(run))
 
 
@@ -63,7 +63,7 @@ def _context(run: Run) -> dict[str, Any]:
             {"answer": a, "class": sections.css_class(a.verdict), "limits": sections.limit_rows(a)} for a in found
         ],
         "silent_sites": [site for site in run.sites if site not in {a.site for a in found}],
-        "comparison": compared, "decoders": run.decoders,
+        "close": CLOSE, "classes": CLASSES, "comparison": compared, "decoders": run.decoders,
         "repetitions": _repetitions(run), "rate": quantity_text(float(run.study["decode_rate_hz"]), "Hz"),
         "views": pictures, "machines": list(dict.fromkeys(view.machine for view in pictures)),
         "powers": list(dict.fromkeys(view.power for view in pictures)), "sites": run.sites, "all": sections.ALL,

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from cosim.figures.bars import breakdown_figure
 from cosim.figures.front import GROUPS, Point, front_svg, group_of, points_of
-from cosim.figures.numbers import band_text, bits_text, digits_text, headroom_text, quantity_text
+from cosim.figures.numbers import band_text, bits_text, headroom_text, quantity_text
+from cosim.pareto import pareto_front
 from cosim.report.headline import LIMIT_WORDS, Answer, power_of, score_of
 from cosim.report.inputs import Row, Run
 from energy_models.catalogue import load_sources
@@ -18,7 +22,7 @@ WIDE, NARROW = (900.0, 500.0), (360.0, 430.0)
 ALL = "all machines"
 OUTSIDE = frozenset({"front_end", "converter", "radio", "regulator"})  # of the decoder itself
 MOST_BARS = 8
-UNIT_FACTORS = {"W/m2": (0.1, "mW/cm²"), "K": (1.0, "K")}  # how limits without prefixes are written
+SQUARE_CENTIMETRE_M2 = 1e-4
 
 
 class View(NamedTuple):
@@ -45,10 +49,7 @@ def _view(run: Run, machine: str, power: str) -> View:
     label = "power of the decoder" if power == "decoder" else f"power of the whole device, {site}"
     machines = run.machines if machine == ALL else (machine,)
     chosen = {name: run.at(name, site) for name in machines}
-    if machine == ALL:
-        points = [p for name, rows in chosen.items() for p in _of_machine(rows, column, name)]
-    else:
-        points = points_of(chosen[machine], column)
+    points = _together(chosen, column) if machine == ALL else points_of(chosen[machine], column)
     missing = sorted({str(row["decoder"]) for row in chosen[machines[0]] if row["misfits"] != "[]"})
     note = f"Cannot run here: {', '.join(missing)}." if missing and machine != ALL else ""
     if not points:
@@ -64,13 +65,25 @@ def _view(run: Run, machine: str, power: str) -> View:
     return View(machine, power, wide, narrow, bars[0], bars[1], note)
 
 
-def _of_machine(rows: Sequence[Row], column: str, machine: str) -> list[Point]:
-    """Return a machine's points as one group, those off its front without a name."""
-    return [
-        Point(point.label if point.on_front else "", point.number, machine, point.score, point.power, point.on_front,
-              point.label if not point.on_front else point.note)
+def _together(chosen: Mapping[str, Sequence[Row]], column: str) -> list[Point]:
+    """Return the points of several machines, one group each; named are the overall front and each machine's best."""
+    points = [
+        dataclasses.replace(point, group=machine, name=f"{point.label} on {machine}")
+        for machine, rows in chosen.items()
         for point in points_of(rows, column)
-    ]  # fmt: skip
+    ]
+    if not points:
+        return []
+    overall = pareto_front(np.array([p.score[1] for p in points]), np.array([p.power[1] for p in points]))
+    best = {max((p for p in points if p.group == machine), key=_merit).name for machine in {p.group for p in points}}
+    return [
+        point if on_front or point.name in best else dataclasses.replace(point, label="")
+        for point, on_front in zip(points, overall.tolist(), strict=True)
+    ]
+
+
+def _merit(point: Point) -> tuple[float, float]:
+    return point.score[1], -point.power[1]
 
 
 def levels(run: Run) -> dict[str, float]:
@@ -105,7 +118,7 @@ def table_rows(run: Run) -> list[dict[str, Any]]:
         by_site = {site: {str(row["decoder"]): row for row in run.at(machine, site)} for site in run.sites}
         for decoder, row in by_site[run.sites[0]].items():
             found.append(_table_row(row, [rows[decoder] for rows in by_site.values() if decoder in rows]))
-    return sorted(found, key=lambda row: (-row["sort_score"], row["sort_power"]))
+    return sorted(found, key=lambda row: (bool(row["misfits"]), -row["sort_score"], row["sort_power"]))
 
 
 def _table_row(row: Row, places: Sequence[Row]) -> dict[str, Any]:
@@ -159,12 +172,10 @@ def limit_rows(answer: Answer) -> list[dict[str, Any]]:
 
 
 def _limit_text(band: Sequence[float], unit: str) -> str:
-    factor, name = UNIT_FACTORS.get(unit, (1.0, unit))
+    """Return a limit or what is used of it; surfaces are thought of in square centimetres."""
+    factor, name = (SQUARE_CENTIMETRE_M2, "W/cm²") if unit == "W/m2" else (1.0, unit)
     low, nominal, high = (value * factor for value in band)
-    exact = low == high
-    if unit in UNIT_FACTORS:
-        return f"{digits_text(nominal)} {name}" + ("" if exact else f" [{digits_text(low)}, {digits_text(high)}]")
-    return quantity_text(nominal, name) if exact else band_text(low, nominal, high, name)
+    return quantity_text(nominal, name) if low == high else band_text(low, nominal, high, name)
 
 
 def source_rows(run: Run) -> list[dict[str, str]]:

@@ -8,6 +8,16 @@
   const all = buttons.length ? buttons[0].dataset.machine : null;
   const several = document.querySelectorAll("button[data-machine]").length > 1;
 
+  // The choice stands in the address, so that a view can be linked to: #gap9/decoder
+  function fromAddress() {
+    const [machine, power] = decodeURIComponent(location.hash.slice(1)).split("/");
+    views.forEach((view) => {
+      if (view.dataset.viewMachine === machine) chosen.machine = machine;
+      if (view.dataset.viewPower === power) chosen.power = power;
+    });
+    show();
+  }
+
   function show() {
     views.forEach((view) => {
       view.hidden = view.dataset.viewMachine !== chosen.machine || view.dataset.viewPower !== chosen.power;
@@ -24,10 +34,15 @@
   buttons.forEach((button) => {
     const kind = button.dataset.machine !== undefined ? "machine" : "power";
     if (chosen[kind] === null) chosen[kind] = button.dataset[kind];
-    button.addEventListener("click", () => { chosen[kind] = button.dataset[kind]; show(); });
+    button.addEventListener("click", () => {
+      chosen[kind] = button.dataset[kind];
+      location.replace("#" + encodeURIComponent(chosen.machine) + "/" + encodeURIComponent(chosen.power));
+      show();
+    });
   });
   document.querySelectorAll(".choose").forEach((element) => { element.hidden = false; });
-  show();
+  fromAddress();
+  addEventListener("hashchange", fromAddress);
 
   const table = document.getElementById("decoders");
   const heads = table.querySelectorAll("thead th");

@@ -11,7 +11,7 @@ import numpy as np
 from cosim.feasibility import judge
 from cosim.results import Priced, Score, priced_row, write_parquet
 from energy_models.catalogue import load_site
-from energy_models.report import CAUSES, Band, EnergyReport, LayerEnergy, MemoryUse
+from energy_models.report import CAUSES, Band, EnergyReport, LayerEnergy, MemoryUse, total
 
 MACHINES = {"asic65_near_memory": 1.0, "event_core_28nm": 0.6, "cortex_m4f": 900.0, "gap9": 60.0}
 SITES = ("implant_utah96", "implant_epilepsy", "headset_commodity")
@@ -35,7 +35,8 @@ DECODERS = (
 SHARES = {"compute": 0.34, "memory": 0.41, "state": 0.05, "control": 0.2}
 
 
-def _report(name: str, digest: str, energy: float, variant: str, machine: str, rate_hz: float) -> EnergyReport:
+def _report(name: str, energy: float, variant: str, machine: str) -> EnergyReport:
+    rate_hz = 4.0
     scale = MACHINES[machine] * (0.5 if machine == "event_core_28nm" and variant == "spiking" else 1.0)
     layers = tuple(
         LayerEnergy(layer, kind, {
@@ -46,11 +47,12 @@ def _report(name: str, digest: str, energy: float, variant: str, machine: str, r
     core = {cause: Band(0.4, 1.0, 2.4).times(energy * scale * share * rate_hz) for cause, share in SHARES.items()}
     core["static"] = Band(0.2e-6, 1e-6, 5e-6) if scale < 10 else Band(3e-6, 5e-6, 9e-6)
     core["features"] = Band(0.5e-6, 0.8e-6, 1.2e-6)
-    device = {"front_end": Band(12e-6, 24e-6, 41e-6), "converter": Band(2e-6, 5e-6, 9e-6), "radio": Band(1e-9, 2e-9, 4e-9)}
+    device = {"front_end": Band(12e-6, 24e-6, 41e-6), "converter": Band(2e-6, 5e-6, 9e-6)}
+    device["radio"] = Band(1e-9, 2e-9, 4e-9)
     if machine in ("cortex_m4f", "gap9"):
         device["front_end"] = Band(2e-3, 7.7e-3, 8e-3)
     whole = {**core, **device}
-    whole["regulator"] = Band(*(0.11 * sum(getattr(b, end) for b in whole.values()) for end in ("low", "nominal", "high")))
+    whole["regulator"] = total(whole.values()).times(0.11)
     misfits = (f"profile {machine!r} prices no float32 multiply-accumulate",)
     integer_only = machine in ("asic65_near_memory", "event_core_28nm") and variant == "float32"
     return EnergyReport(
@@ -90,7 +92,7 @@ def write_madeup_run(root: Path, *, folds: int = 5, seeds: int = 3) -> Path:
                     continue
                 spread = energy * (1 + 0.02 * generator.normal())
                 for machine in MACHINES:
-                    report = _report(label, digest, spread, variant, machine, 4.0)
+                    report = _report(label, spread, variant, machine)
                     for site in places.values():
                         priced[digest, machine, site.name] = priced_row(
                             report, judge(site, report), workload_digest=digest, site=site.name, site_hash=site.digest
@@ -111,7 +113,8 @@ def _study(seeds: int) -> dict[str, object]:
             "name": "synthetic_eeg",
             "card": {
                 "title": "Synthetic motor imagery <four classes>", "licence": "CC0", "citation": "None: made up.",
-                "homepage": "https://example.org/synthetic", "caveats": ["Shows how a page looks, nothing about brains."],
+                "homepage": "https://example.org/synthetic",
+                "caveats": ["Shows how a page looks, nothing about brains."],
             },
             "pipeline": [
                 {"name": "reference", "parameters": {"to": "average"}, "causal": True},
