@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import typer
 
@@ -89,14 +89,10 @@ def _summary(run: Path, profile: str | None, site: str | None) -> list[dict[str,
     from cosim.tables import SCORES
 
     priced = read_parquet(refresh_prices(run), Priced)
-    rows = summarise(read_parquet(run / SCORES, Score), priced).to_dict("records")
+    rows: list[dict[str, Any]] = cast(Any, summarise(read_parquet(run / SCORES, Score), priced)).to_dict("records")
     _known("profile", profile, [str(row["profile"]) for row in rows])
     _known("site", site, [str(row["site"]) for row in rows])
-    return [
-        {str(key): value for key, value in row.items()}
-        for row in rows
-        if profile in (None, row["profile"]) and site in (None, row["site"])
-    ]
+    return [row for row in rows if profile in (None, row["profile"]) and site in (None, row["site"])]
 
 
 def _known(kind: str, asked: str | None, found: list[str]) -> None:

@@ -93,7 +93,7 @@ def outputs_of(model: nn.Module, data: FoldData, part: Literal["train", "validat
 
 def stream_of(dataset: Dataset, run: NDArray[np.int64]) -> Tensor:
     """Return the inputs of one unbroken stretch as one example, shape (1, channels, steps)."""
-    return torch.from_numpy(np.ascontiguousarray(joined_inputs(dataset, run).T[None], dtype=np.float32))
+    return torch.as_tensor(np.ascontiguousarray(joined_inputs(dataset, run).T[None], dtype=np.float32))
 
 
 def primary_score(data: FoldData, part: Literal["train", "validation", "test"], outputs: NDArray[Any]) -> float:

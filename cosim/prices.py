@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import itertools
 from pathlib import Path
-
-from energy_models.workload_io import read_workload
+from typing import Any
 
 from cosim.cache import read_json
 from cosim.feasibility import judge
@@ -17,6 +16,7 @@ from cosim.tables import point_results
 from energy_models.catalogue import load_profile, load_site
 from energy_models.estimate import estimate
 from energy_models.workload import Workload
+from energy_models.workload_io import read_workload
 
 PRICED = "priced.parquet"
 CANNOT_RUN_W = float("inf")  # what the search is told about a machine that cannot run the decoder; never in a table
@@ -71,9 +71,10 @@ def planned_hardware(root: Path) -> HardwarePlan:
 
 
 def _stamps(root: Path) -> set[tuple[str, str, float]]:
-    table = read_parquet(root / PRICED, Priced)
-    columns = (table["profile_hash"], table["site_hash"], table["decode_rate_hz"])
-    return {(str(p), str(s), float(r)) for p, s, r in zip(*columns, strict=True)}
+    table: Any = read_parquet(root / PRICED, Priced)
+    profiles, sites = table["profile_hash"].tolist(), table["site_hash"].tolist()
+    rates = table["decode_rate_hz"].tolist()
+    return {(str(p), str(s), float(r)) for p, s, r in zip(profiles, sites, rates, strict=True)}
 
 
 def _current(hardware: HardwarePlan) -> set[tuple[str, str, float]]:

@@ -9,9 +9,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
-from energy_models.workload_io import workload_digest, write_workload
 from safetensors import SafetensorError
-from students.observe import observe
 from torch import Tensor, nn
 
 from cosim.baselines import run_baseline
@@ -25,8 +23,10 @@ from cosim.teachers import TeacherSpec, TeacherTargets, fit_teacher, gate, read_
 from cosim.versions import versions
 from energy_models.errors import CosimError, StudentError
 from energy_models.workload import Workload
+from energy_models.workload_io import workload_digest, write_workload
 from students.build import build, mode
 from students.fit import fit, predict
+from students.observe import observe
 from students.quantize import quantised_from_float
 from students.spec import StudentSpec
 from students.store import load_extra, load_student, save_student

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
-from energy_models.workload_io import read_workload, write_workload
 
 from cosim.cache import Json, new_stage, read_json, to_json
 from cosim.datasets.types import Card, Dataset, Fold, Step
@@ -17,6 +16,7 @@ from cosim.plan import FoldStage
 from cosim.stage import Stage, make_stage
 from cosim.study import DatasetPlan, Study
 from energy_models.workload import Workload
+from energy_models.workload_io import read_workload, write_workload
 
 ARRAYS = ("inputs", "targets", "starts")
 PARTS = ("train", "validation", "test")

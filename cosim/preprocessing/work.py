@@ -51,6 +51,7 @@ def _row(
         activation_bits=widths.sample_bits, output_bits=widths.sample_bits, accumulator_bits=widths.state_bits,
         state_bits=widths.state_bits if state[0] else 0,
         state_elements=state[0], state_reads=state[1], state_writes=state[2],
+        cadence="sample",  # it runs on every sample that arrives, however often a decision is asked for
     )  # fmt: skip
 
 

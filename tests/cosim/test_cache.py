@@ -52,7 +52,7 @@ def test_stage_appears_whole(tmp_path: Path) -> None:
 
 
 def test_failed_stage_leaves_nothing(tmp_path: Path) -> None:
-    with pytest.raises(RuntimeError), new_stage(tmp_path, "float", "abc") as folder:
+    with pytest.raises(RuntimeError), new_stage(tmp_path, "float", "abc") as folder:  # noqa: PT012
         (folder / "a.txt").write_text("1")
         raise RuntimeError
     assert not is_finished(stage_folder(tmp_path, "float", "abc"))
@@ -73,7 +73,7 @@ def test_first_of_two_writers_stands(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
 def test_full_disk_is_one_clear_error(tmp_path: Path, number: int) -> None:
-    with pytest.raises(CosimError, match="disk is full") as caught, new_stage(tmp_path, "float", "abc") as folder:
+    with pytest.raises(CosimError, match="disk is full") as caught, new_stage(tmp_path, "float", "abc") as folder:  # noqa: PT012
         (folder / "a.txt").write_text("half")
         raise OSError(number, "simulated")
     assert "cosim resume" in str(caught.value)

@@ -15,7 +15,7 @@ HEAVY = ("torch", "pandas", "scipy", "mne", "optuna", "sklearn", "matplotlib", "
 
 
 def cosim(*arguments: str, code: str = "") -> subprocess.CompletedProcess[str]:
-    program = f"import sys; sys.argv[0] = 'cosim'\nfrom cosim.cli import main\ntry:\n    main()\nfinally:\n    {code or 'pass'}"
+    program = f"import sys\nfrom cosim.cli import main\ntry:\n    main()\nfinally:\n    {code or 'pass'}"
     command = [sys.executable, "-c", program, *arguments]
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
 

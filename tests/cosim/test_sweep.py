@@ -112,7 +112,7 @@ def test_repricing_trains_nothing(finished: Path, tmp_path: Path) -> None:
 def test_killed_at_random_and_resumed_nothing_is_lost_or_done_twice(finished: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
     seed = time.time_ns() % 1_000_000
-    chance = random.Random(seed)
+    chance = random.Random(seed)  # noqa: S311
     seen: dict[str, int] = {}
     arguments = ("run", str(write_tiny(tmp_path)), "--out", str(run))
     for _ in range(KILLS):

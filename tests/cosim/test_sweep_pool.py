@@ -103,7 +103,7 @@ def test_a_killed_worker_is_a_clear_error(tmp_path: Path) -> None:
 def test_an_interrupted_pool_leaves_no_process(tmp_path: Path) -> None:
     slow = make_stage("plain", {"seconds": 30})
     begun = time.monotonic()
-    with pytest.raises(KeyboardInterrupt), StagePool(tmp_path, 2, keep_time, nothing) as pool:
+    with pytest.raises(KeyboardInterrupt), StagePool(tmp_path, 2, keep_time, nothing) as pool:  # noqa: PT012
         pool.add(slow)
         pool.step()
         assert multiprocessing.active_children()
