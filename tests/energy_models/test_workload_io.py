@@ -26,8 +26,10 @@ def products(total: int) -> Conventions:
 def workload(total: int = 5, **changes: Any) -> Workload:
     conv = LayerWork(
         "first", "conv", "integer", 1, (3, 10), (4, 10), 30, 40, reduction=9, products=products(total),
-        operations={"add": Count.constant(40, 2)}, weights=108, weights_nonzero=100, biases=4, weights_key="first.weight",
-        weight_bits=4, activation_bits=8, output_bits=4, accumulator_bits=16, bias_bits=32, input_events=Count.of([3, 4]),
+        operations={"add": Count.constant(40, 2)},
+        weights=108, weights_nonzero=100, biases=4, weights_key="first.weight",
+        weight_bits=4, activation_bits=8, output_bits=4, accumulator_bits=16, bias_bits=32,
+        input_events=Count.of([3, 4]),
     )  # fmt: skip
     neuron = LayerWork(
         "neurons", "neuron", "float", 10, (4,), (4,), 40, 40, state_bits=32, state_elements=4, state_reads=40,

@@ -60,6 +60,10 @@ def test_spatial_first_eegnet_deploys_as_direct_convolutions() -> None:
     first = [layer.products.dense_full.total // 2 for layer in found.layers if layer.products][:2]
     assert first == [352_000, 1_024_000]
     assert sum(first) == 1_376_000
+    products = [layer.products for layer in found.layers if layer.products]
+    # The sums shown in docs/counting.md.
+    assert sum(one.dense_full.total for one in products) == 2 * 1_505_984
+    assert sum(one.dense_valid.total for one in products) == 2 * 1_488_576
     assert model.training  # put back as it was
 
 
