@@ -20,6 +20,7 @@ METRICS = {"balanced_accuracy": "balanced accuracy", "r2": "R²"}
 LEGEND_ROW = 20.0
 LEAST_SPAN = 0.05  # of the score axis, so that near-equal scores do not look far apart
 WORKING = 0.4      # share of the way from chance to the best score below which a decoder is drawn at the lower edge
+CHANCE_NEAR = 1.5  # spans of the working decoders below them at which chance still gets a line
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +75,7 @@ def _score_range(points: Sequence[Point], levels: Mapping[str, float]) -> tuple[
     ends = [end for point in working for end in point.score if not math.isnan(end)]
     low = max(min(ends), floor)
     high = min(max([*ends, *(level for level in levels.values() if level <= best + LEAST_SPAN)]), 1.0)
-    if low - floor < 0.5 * (high - low):
+    if low - floor <= CHANCE_NEAR * (high - low):
         low = floor
     pad = max(0.06 * (high - low), LEAST_SPAN / 2)
     return low - pad, high + pad

@@ -46,9 +46,7 @@ def quantity_text(value: float, unit: str) -> str:
 
 def band_text(low: float, nominal: float, high: float, unit: str) -> str:
     """Return a value with its bounds in one prefix: ``42 µW [20, 95]``."""
-    if unit not in PREFIXED or nominal == 0:
-        return f"{digits_text(nominal)}{SPACE}{unit} [{digits_text(low, BOUND_DIGITS)}, {digits_text(high, BOUND_DIGITS)}]"
-    factor, letter = prefix_of(nominal)
+    factor, letter = prefix_of(nominal) if unit in PREFIXED and nominal != 0 else (1.0, "")
     ends = ", ".join(digits_text(end / factor, BOUND_DIGITS) for end in (low, high))
     return f"{digits_text(nominal / factor)}{SPACE}{letter}{unit} [{ends}]"
 

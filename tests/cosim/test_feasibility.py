@@ -1,0 +1,69 @@
+"""Verdicts of whole reports: limits, misfits, incomplete prices."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from cosim.feasibility import judge
+from energy_models.catalogue import load_site
+from energy_models.report import Band, EnergyReport, LayerEnergy
+
+UTAH = load_site("implant_utah96")
+
+
+def report(low_w: float, nominal_w: float, high_w: float, *, latency_s: float = 1e-3) -> EnergyReport:
+    band = Band(low_w, nominal_w, high_w)
+    layer = LayerEnergy("one", "linear", {"compute": Band(1e-9, 1e-9, 1e-9)})
+    return EnergyReport(
+        workload="w", profile="p", profile_hash="h", decode_rate_hz=20.0, layers=(layer,), power_w={"compute": band},
+        latency_s=Band(latency_s, latency_s, latency_s), cycles=Band(1, 1, 1), memories=(), misfits=(), incomplete=(),
+        sources=(), assumed=(),
+    )  # fmt: skip
+
+
+def test_fits_only_where_the_worst_case_is_under_every_limit() -> None:
+    verdict = judge(UTAH, report(1e-3, 5e-3, 14.9e-3))
+    assert (verdict.verdict, verdict.binding.name, verdict.reasons) == ("fits", "power_budget", ())
+    assert verdict.binding.headroom == pytest.approx(3.0)
+
+
+def test_fits_only_at_best_where_only_the_low_is() -> None:
+    verdict = judge(UTAH, report(1e-3, 5e-3, 16e-3))  # the budget is 15 mW
+    assert verdict.verdict == "fits only at best"
+    assert verdict.reasons == ("power_budget fits only at best",)
+
+
+def test_exceeds_where_even_the_low_is_over() -> None:
+    verdict = judge(UTAH, report(16e-3, 20e-3, 30e-3))
+    assert verdict.verdict == "exceeds"
+    assert verdict.binding.headroom == pytest.approx(0.75)
+
+
+def test_the_deadline_can_bind() -> None:
+    verdict = judge(UTAH, report(1e-6, 1e-6, 1e-6, latency_s=0.2))  # 50 ms are allowed
+    assert (verdict.verdict, verdict.binding.name) == ("exceeds", "deadline")
+    assert verdict.binding.headroom == pytest.approx(0.25)
+
+
+def test_an_incomplete_price_never_fits_but_may_exceed() -> None:
+    partial = dataclasses.replace(report(1e-3, 5e-3, 10e-3), incomplete=("uncounted: softmax",))
+    verdict = judge(UTAH, partial)
+    assert verdict.verdict == "fits only at best"
+    assert "not priced: uncounted: softmax" in verdict.reasons
+    over = dataclasses.replace(report(16e-3, 20e-3, 30e-3), incomplete=("uncounted: softmax",))
+    assert judge(UTAH, over).verdict == "exceeds"
+
+
+def test_a_misfit_comes_before_every_limit() -> None:
+    verdict = judge(UTAH, dataclasses.replace(report(1e-6, 1e-6, 1e-6), misfits=("weights need 1 Mbit",)))
+    assert verdict.verdict == "does not fit the machine"
+    assert verdict.reasons[0] == "weights need 1 Mbit"
+    assert len(verdict.checks) == 5  # limits are still evaluated, all of them
+
+
+def test_the_site_brings_its_sources_and_assumptions() -> None:
+    verdict = judge(UTAH, report(1e-3, 2e-3, 3e-3))
+    assert {"kim2007", "mindful2025"} <= set(verdict.sources)
+    assert any("implant_utah96.package.length: 6 mm" in line for line in verdict.assumed)

@@ -1,0 +1,259 @@
+"""The page: self-contained, answers first, and says what does not fit, is assumed, or is left out."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+from madeup_run import write_madeup_run
+
+from cosim.figures import band_text, front_figure, quantity_text, ratio_text, score_text
+from cosim.figures.front import GROUPS, Point, front_svg
+from cosim.figures.numbers import bits_text, headroom_text
+from cosim.figures.svg import Label, linear_ticks, log_ticks, place_labels
+from cosim.report import write_report
+from cosim.report.headline import CLOSE, answers, comparison
+from cosim.report.inputs import Run, read_run
+from cosim.results import Score, read_parquet, write_parquet
+from energy_models.errors import CosimError, StudyError
+
+LARGEST_PAGE_BYTES = 1_500_000
+VOID = {"meta", "br", "link", "img", "input", "hr"}
+
+
+class Page(HTMLParser):
+    """Collects text, addresses and unbalanced tags."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.addresses: list[str] = []
+        self.text: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag not in VOID:
+            self.open.append(tag)
+        self.addresses += [f"{tag}:{v}" for k, v in attrs if k in ("src", "href", "srcset", "data") and v]
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        pass
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if self.open and self.open[-1] not in ("script", "style"):
+            self.text.append(data)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_madeup_run(tmp_path_factory.mktemp("run"))
+
+
+@pytest.fixture(scope="module")
+def run(folder: Path) -> Run:
+    return read_run(folder)
+
+
+@pytest.fixture(scope="module")
+def html(folder: Path) -> str:
+    return write_report(folder).read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def page(html: str) -> Page:
+    parsed = Page()
+    parsed.feed(html)
+    parsed.close()
+    return parsed
+
+
+@pytest.fixture(scope="module")
+def words(page: Page) -> str:
+    return " ".join("".join(page.text).replace("\u00a0", " ").split())
+
+
+def test_one_file_that_fetches_nothing(html: str, page: Page) -> None:
+    assert page.open == []  # every tag closed
+    assert {address for address in page.addresses if not address.startswith("a:")} == set()
+    assert "@import" not in html
+    assert "url(" not in html
+    assert len(html.encode()) < LARGEST_PAGE_BYTES
+
+
+def test_the_headline_names_decoder_score_power_machine_and_verdict(words: str, run: Run) -> None:
+    pick = answers(run)[0].pick
+    assert re.search(
+        rf"{re.escape(pick['decoder'])} decodes at 0\.\d+ \[0\.\d+, 0\.\d+\] and needs [\d.]+ µW \[[\d.]+, [\d.]+\] "
+        rf"on {pick['profile']}; .* It fits implant_utah96; binding limit: ",
+        words,
+    )
+
+
+def test_the_pick_is_the_cheapest_close_to_the_best_that_fits(run: Run) -> None:
+    for answer in answers(run):
+        rows = [r for r in run.summary if r["site"] == answer.site and r["verdict"] == answer.verdict]
+        best = max(r["score_mean"] for r in rows)
+        close = [r for r in rows if r["score_mean"] >= best - CLOSE]
+        assert answer.pick["total_power_nominal_w"] == min(r["total_power_nominal_w"] for r in close)
+
+
+def test_where_nothing_fits_the_nearest_is_named(run: Run) -> None:
+    over = [{**r, "verdict": "exceeds", "headroom": 1 / (i + 2)} for i, r in enumerate(run.summary)]
+    found = answers(dataclasses.replace(run, summary=tuple(over)))
+    assert {a.verdict for a in found} == {"exceeds"}
+    first = [r for r in over if r["site"] == found[0].site]
+    assert found[0].pick["headroom"] == max(r["headroom"] for r in first)
+
+
+def test_the_network_is_held_against_the_classical_decoder(run: Run, words: str) -> None:
+    compared = comparison(run)
+    assert compared is not None
+    assert compared["verdict"] == "better"  # 0.87 against 0.81 on the same folds
+    assert "The best network beats the best classical decoder: EEGNet-8 float32" in words
+
+
+def test_a_network_that_is_worse_is_said_to_be(folder: Path, tmp_path: Path) -> None:
+    table = read_parquet(folder / "scores.parquet", Score)
+    rows = [Score(**row) for row in table.to_dict("records")]
+    worse = [dataclasses.replace(r, score=r.score - 0.2) if r.role == "student" else r for r in rows]
+    write_parquet(worse, tmp_path / "scores.parquet")
+    for name in ("priced.parquet", "study.json", "gates.json"):
+        (tmp_path / name).write_bytes((folder / name).read_bytes())
+    compared = comparison(read_run(tmp_path))
+    assert compared is not None
+    assert compared["verdict"] == "worse"
+    assert "does not beat" in compared["text"]
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "leave one session out", "chance 0.250", "4 of 5 gates", "looks ahead", "Licence: CC0",
+        "uncounted: head softmax", "prices no float32 multiply-accumulate", "implant_utah96.package.length",
+        "Computing's energy problem", "kim2007", "cosim run madeup --out runs", "torch 2.9.0", "Ensemble of 2",
+    ],
+)  # fmt: skip
+def test_the_page_says(words: str, said: str) -> None:
+    assert said in words
+
+
+def test_text_from_files_cannot_become_markup(html: str) -> None:
+    assert "<four classes>" not in html
+    assert "&lt;four classes&gt;" in html
+
+
+def test_every_picture_is_well_formed(html: str) -> None:
+    pictures = re.findall(r"<svg.*?</svg>", html, flags=re.DOTALL)
+    assert len(pictures) == 5 * 4 * 4  # machines and all, powers, two widths of front and of bars
+    for picture in pictures:
+        ElementTree.fromstring(picture)  # noqa: S314
+    assert "nan" not in "".join(pictures)
+
+
+def test_every_decoder_stands_in_the_table_for_every_machine(html: str) -> None:
+    assert len(re.findall(r'<tr data-machine="gap9"', html)) == 13
+
+
+def test_a_run_with_one_fold_one_seed_and_no_chance(tmp_path: Path) -> None:
+    folder = write_madeup_run(tmp_path, folds=1, seeds=1)
+    study = json.loads((folder / "study.json").read_text())
+    (folder / "study.json").write_text(json.dumps({**study, "chance": None}))
+    (folder / "gates.json").write_text('{"gates": []}')
+    text = write_report(folder, tmp_path / "elsewhere" / "page.html").read_text()
+    assert "too few for an interval" in text
+    assert "cannot be told" in text
+    assert "No teacher in this study" in text
+    assert ">nan<" not in text
+
+
+def test_missing_files_and_fields_are_named(folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(CosimError, match=r"study\.json: this file is missing"):
+        write_report(tmp_path)
+    (tmp_path / "study.json").write_text('{"name": "x"}')
+    with pytest.raises(CosimError, match="it lacks title"):
+        write_report(tmp_path)
+
+
+def test_a_figure_for_the_documents(run: Run, tmp_path: Path) -> None:
+    import pandas as pd
+
+    table = pd.DataFrame(list(run.summary))
+    levels = {"chance": 0.25}
+    path = front_figure(table, tmp_path / "front.svg", profile="gap9", site="headset_commodity", levels=levels)
+    root = ElementTree.parse(path).getroot()  # noqa: S314
+    assert root.tag.endswith("svg")
+    assert path.stat().st_size < 60_000
+    with pytest.raises(StudyError, match=r"no decoder runs on gap8"):
+        front_figure(table, tmp_path / "x.svg", profile="gap8", site="headset_commodity", levels={})
+    with pytest.raises(StudyError, match=r"\.svg"):
+        front_figure(table, tmp_path / "x.png", profile="gap9", site="headset_commodity", levels={})
+
+
+def point(label: str, score: float, power: float, *, front: bool = True) -> Point:
+    return Point(label, 1, "quantised", (score - 0.02, score, score + 0.02), (power / 2, power, power * 2), front)
+
+
+def drawn(points: list[Point], **levels: float) -> str:
+    return front_svg(points, title="t", metric="r2", power_label="p", levels=levels, groups=GROUPS)
+
+
+def test_a_decoder_at_chance_does_not_press_the_others_together() -> None:
+    svg = drawn([point("good", 0.9, 1e-6), point("better", 0.92, 1e-5), point("trivial", 0.25, 1e-9)], chance=0.25)
+    assert "trivial 0.25 ↓" in svg
+    assert "chance 0.25 ↓" in svg
+    assert ">0.30<" not in svg  # the axis starts far above
+
+
+def test_chance_is_a_line_where_it_is_near() -> None:
+    assert "chance 0.50<" in drawn([point("a", 0.61, 1e-6), point("b", 0.66, 1e-5)], chance=0.5)
+
+
+def test_labels_do_not_cover_each_other() -> None:
+    labels = [Label(100.0 + i, 100.0, f"decoder {i}", "i") for i in range(8)]
+    parts = [p for p in place_labels(labels, [], (0, 0, 400, 300), 12) if p.startswith("<text")]
+    assert len(parts) == 8
+    found = [tuple(float(v) for v in re.findall(r'[xy]="([\d.]+)"', p)) for p in parts]
+    for i, (x, y) in enumerate(found):
+        for other_x, other_y in found[i + 1 :]:
+            assert abs(y - other_y) >= 11 or abs(x - other_x) >= 50
+
+
+def test_a_machine_without_power_is_refused() -> None:
+    with pytest.raises(StudyError, match="above zero"):
+        drawn([point("a", 0.9, 0.0)])
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "expected"),
+    [
+        (4.2e-5, "W", "42 µW"), (1.234e-3, "W", "1.23 mW"), (0.9999e-3, "W", "1 mW"), (3.1e-12, "J", "3.1 pJ"),
+        (0.0, "J", "0 J"), (250.0, "Hz", "250 Hz"), (46.1e6, "bit/s", "46.1 Mbit/s"), (2.0, "s", "2 s"),
+    ],
+)  # fmt: skip
+def test_quantities_as_people_read_them(value: float, unit: str, expected: str) -> None:
+    assert quantity_text(value, unit).replace("\u00a0", " ") == expected
+
+
+def test_bounds_and_ratios_as_people_read_them() -> None:
+    assert band_text(20e-6, 42e-6, 95e-6, "W").replace("\u00a0", " ") == "42 µW [20, 95]"
+    assert band_text(0.5e-6, 0.9e-6, 1.5e-6, "W").replace("\u00a0", " ") == "900 nW [500, 1500]"
+    assert score_text(0.861, 0.81, 0.912) == "0.861 [0.81, 0.91]"
+    assert score_text(-0.1, float("nan"), float("nan")) == "−0.100"
+    assert ratio_text(12.3) == "12× below the limit"
+    assert ratio_text(0.25) == "4.0× over the limit"
+    assert headroom_text(0.5) == "2.0× over"
+    assert headroom_text(float("inf")) == ">1000× free"
+    assert bits_text(8 * 2048).replace("\u00a0", " ") == "2.05 kB"
+
+
+def test_ticks_are_round_and_inside() -> None:
+    assert log_ticks(2e-6, 3e-3, 8) == pytest.approx([1e-5, 1e-4, 1e-3])
+    assert log_ticks(1.5e-6, 6e-6, 8) == pytest.approx([2e-6, 5e-6])
+    assert linear_ticks(0.22, 0.93, 6) == pytest.approx([0.4, 0.6, 0.8])

@@ -1,0 +1,145 @@
+"""The schema survives its file, and summaries are what the rows say."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from pathlib import Path
+
+import pytest
+from madeup_run import write_madeup_run
+
+from cosim.results import Priced, Score, read_parquet, to_frame, write_parquet
+from cosim.summary import NOT_COMPARED, score_table, summarise
+from energy_models.errors import CosimError, StudyError
+
+SCORE = Score(
+    study="s", dataset="d", protocol="p", role="student", decoder="A", family="f", variant="w8a8", spec_digest="x",
+    seed=0, fold="one", metric="balanced_accuracy", score=0.8, validation_score=0.7, parameters=10, weight_bits=8,
+    activation_bits=8, workload_digest="wa", complete=True, distilled_from="ensemble", versions="{}",
+)  # fmt: skip
+PRICED = Priced(
+    workload_digest="wa", profile="asic", profile_hash="h", site="implant", site_hash="i", decode_rate_hz=4.0,
+    decode_energy_low_j=1e-9, decode_energy_nominal_j=2e-9, decode_energy_high_j=4e-9,
+    decoder_power_low_w=1e-6, decoder_power_nominal_w=2e-6, decoder_power_high_w=4e-6,
+    total_power_low_w=1e-5, total_power_nominal_w=2e-5, total_power_high_w=4e-5,
+    latency_low_s=1e-3, latency_nominal_s=2e-3, latency_high_s=3e-3, memory_used_bits=100.0, memory_capacity_bits=800.0,
+    verdict="fits", binding_limit="power_budget", headroom=5.0, misfits="[]", incomplete="[]", sources='["b", "a"]',
+    assumed="[]", power_by_cause='{"compute": [1e-6, 2e-6, 4e-6]}', energy_by_layer="[]", checks="[]",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_madeup_run(tmp_path_factory.mktemp("run"))
+
+
+def test_columns_are_the_fields_in_order() -> None:
+    assert list(to_frame([SCORE]).columns) == [field.name for field in dataclasses.fields(Score)]
+    assert list(to_frame([PRICED]).columns) == [field.name for field in dataclasses.fields(Priced)]
+
+
+def test_parquet_gives_back_what_was_written(tmp_path: Path) -> None:
+    baseline = dataclasses.replace(SCORE, role="baseline", validation_score=math.nan)
+    write_parquet([SCORE, baseline], tmp_path / "deep" / "scores.parquet")
+    table = read_parquet(tmp_path / "deep" / "scores.parquet", Score)
+    assert Score(**table.to_dict("records")[0]) == SCORE
+    assert math.isnan(table["validation_score"][1])
+    assert table["complete"].dtype == bool
+    assert [p.name for p in (tmp_path / "deep").iterdir()] == ["scores.parquet"]  # no temporary file stays
+
+
+def test_no_row_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(StudyError, match="no finished point"):
+        write_parquet([], tmp_path / "x.parquet")
+
+
+def test_wrong_files_are_named(tmp_path: Path) -> None:
+    with pytest.raises(CosimError, match="missing"):
+        read_parquet(tmp_path / "none.parquet", Score)
+    (tmp_path / "bad.parquet").write_text("not parquet")
+    with pytest.raises(CosimError, match="not a Parquet file"):
+        read_parquet(tmp_path / "bad.parquet", Score)
+    write_parquet([PRICED], tmp_path / "other.parquet")
+    with pytest.raises(CosimError, match=r"missing .*decoder.*unknown"):
+        read_parquet(tmp_path / "other.parquet", Score)
+
+
+def test_scores_of_folds_and_seeds_worked_by_hand() -> None:
+    # fold means over seeds: 0.7, 0.8, 0.9; mean 0.8, deviation 0.1; half width 4.3027 * 0.1 / sqrt(3) = 0.24842
+    values = {("a", 0): 0.69, ("a", 1): 0.71, ("b", 0): 0.80, ("b", 1): 0.80, ("c", 0): 0.95, ("c", 1): 0.85}
+    rows = [dataclasses.replace(SCORE, fold=f, seed=s, score=v) for (f, s), v in values.items()]
+    table = score_table(to_frame(rows)).iloc[0]
+    assert table["score_mean"] == pytest.approx(0.8)
+    assert table["score_low"] == pytest.approx(0.8 - 0.24842, abs=1e-4)
+    assert (table["score_over"], table["folds"], table["seeds"], table["runs"]) == ("folds", 3, 2, 6)
+
+
+def test_prices_of_several_workloads_worked_by_hand() -> None:
+    other = dataclasses.replace(
+        PRICED, workload_digest="wb", decoder_power_low_w=2e-6, decoder_power_nominal_w=3e-6, decoder_power_high_w=9e-6,
+        verdict="exceeds", headroom=0.5, binding_limit="deadline", sources='["c"]',
+        power_by_cause='{"compute": [2e-6, 4e-6, 9e-6], "memory": [1e-6, 1e-6, 1e-6]}',
+    )  # fmt: skip
+    scores = to_frame([SCORE, dataclasses.replace(SCORE, seed=1, workload_digest="wb")])
+    row = summarise(scores, to_frame([PRICED, other])).iloc[0]
+    assert row["decoder_power_low_w"] == 1e-6  # lowest low
+    assert row["decoder_power_nominal_w"] == pytest.approx(2.5e-6)  # mean of 2 and 3
+    assert row["decoder_power_high_w"] == 9e-6  # highest high
+    assert (row["verdict"], row["binding_limit"], row["headroom"]) == ("exceeds", "deadline", 0.5)  # the worst
+    assert json.loads(row["sources"]) == ["a", "b", "c"]
+    causes = json.loads(row["power_by_cause"])
+    assert causes["compute"] == pytest.approx([1e-6, 3e-6, 9e-6])
+    assert causes["memory"] == pytest.approx([0.0, 0.5e-6, 1e-6])  # the first spent nothing on it
+
+
+def test_the_smallest_headroom_stands_among_equal_verdicts() -> None:
+    tight = dataclasses.replace(PRICED, workload_digest="wb", headroom=1.5, binding_limit="battery")
+    scores = to_frame([SCORE, dataclasses.replace(SCORE, seed=1, workload_digest="wb")])
+    row = summarise(scores, to_frame([tight, PRICED])).iloc[0]
+    assert (row["binding_limit"], row["headroom"]) == ("battery", 1.5)
+
+
+def test_what_does_not_run_is_not_compared() -> None:
+    free = dataclasses.replace(PRICED, workload_digest="wb", decoder_power_low_w=0.0, decoder_power_nominal_w=0.0,
+                               decoder_power_high_w=0.0, misfits='["no multiplier"]',
+                               verdict="does not fit the machine")  # fmt: skip
+    lost = dataclasses.replace(PRICED, workload_digest="wc", decoder_power_nominal_w=1e-6)
+    scores = to_frame([
+        SCORE,
+        dataclasses.replace(SCORE, decoder="B", workload_digest="wb", score=0.99),
+        dataclasses.replace(SCORE, decoder="C", workload_digest="wc", score=0.99, complete=False),
+    ])
+    table = summarise(scores, to_frame([PRICED, free, lost])).set_index("decoder")
+    assert table["membership"].to_dict() == {"A": "surely", "B": NOT_COMPARED, "C": NOT_COMPARED}
+    assert table["front"].to_dict() == {"A": True, "B": False, "C": False}
+
+
+def test_summary_of_the_madeup_run(run: Path) -> None:
+    scores, priced = read_parquet(run / "scores.parquet", Score), read_parquet(run / "priced.parquet", Priced)
+    table = summarise(scores, priced)
+    assert len(table) == 13 * 4 * 3  # decoders without the teacher, machines, sites
+    assert not table["decoder"].str.contains("Ensemble").any()
+    for name in ("decode_energy", "decoder_power", "total_power"):
+        unit = "j" if name == "decode_energy" else "w"
+        assert (table[f"{name}_low_{unit}"] <= table[f"{name}_nominal_{unit}"]).all()
+        assert (table[f"{name}_nominal_{unit}"] <= table[f"{name}_high_{unit}"]).all()
+    integer_only = table[(table["profile"] == "asic65_near_memory") & (table["decoder"] == "EEGNet-8 float32")]
+    assert set(integer_only["verdict"]) == {"does not fit the machine"}
+    assert set(integer_only["membership"]) == {NOT_COMPARED}
+    for _, place in table.groupby(["profile", "site"]):
+        assert place["front"].any()
+
+
+def test_nothing_priced_gives_an_empty_summary() -> None:
+    assert summarise(to_frame([SCORE]), to_frame([dataclasses.replace(PRICED, workload_digest="zz")])).empty
+
+
+def test_a_priced_row_adds_up(run: Path) -> None:
+    for row in read_parquet(run / "priced.parquet", Priced).head(50).to_dict("records"):
+        causes = json.loads(row["power_by_cause"])
+        assert sum(band[1] for band in causes.values()) == pytest.approx(row["total_power_nominal_w"])
+        energy = sum(b[1] for layer in json.loads(row["energy_by_layer"]) for b in layer["energy_j"].values())
+        assert energy == pytest.approx(row["decode_energy_nominal_j"])
+        assert row["binding_limit"] == json.loads(row["checks"])[0]["name"]
