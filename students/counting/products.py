@@ -183,26 +183,9 @@ def _book_matmul(tracer: Tracer, call: Call, left: Tensor, right: Tensor, out: T
         left, right = right.mT, left.mT
     else:
         info, other = tracer.read(left), tracer.read(right) if tracer.is_dynamic(right) else None
-    lead = torch.broadcast_shapes(left.shape[:-2], right.shape[:-2])
-    rows = _leading((info, other), lead)
-    left_masks = [
-        mask.sum(-2).expand(*lead, -1) for mask in (nonzero(left, info.codes), needs_multiplier(left, info.codes))
-    ]
-    codes = other.codes if other else None
-    present = nonzero(right, codes)
-    hard = needs_multiplier(right, codes) if other else torch.ones_like(present)
-    right_nonzero, right_hard = (mask.sum(-1).expand(*lead, -1) for mask in (present, hard))
+    rows = _leading((info, other), torch.broadcast_shapes(left.shape[:-2], right.shape[:-2]))
     full = out.numel() * left.shape[-1] // decodes_in(tracer, info)
-
-    def total(products: Tensor) -> Tensor:
-        return per_decode(products.sum(-1), rows, tracer.batch)
-
-    fed, multiplied = total(left_masks[0] * right.shape[-1]), total(left_masks[1] * right_hard)
-    both, hard_both = (
-        total(left_masks[0] * right_nonzero),
-        total(left_masks[1] * (right_hard if other else right_nonzero)),
-    )
-    counts = {**conventions(full, full, (fed, multiplied), (both, hard_both)), "input_events": total(left_masks[0])}
+    counts = _matmul_counts(tracer, (left, info), (right, other), rows, full)
     after = Info(None if rows is None else (*rows, plain(out.shape[-2]), plain(out.shape[-1])))
     shapes = tracer.shape(left, info), tracer.shape(out, after)
     name = tracer.label(call.name)
@@ -225,6 +208,28 @@ def _book_matmul(tracer: Tracer, call: Call, left: Tensor, right: Tensor, out: T
         )
         tracer.book(name, work)
     tracer.know(out, after)
+
+
+def _matmul_counts(
+    tracer: Tracer, activation: tuple[Tensor, Info], weight: tuple[Tensor, Info | None], rows: Layout | None, full: int
+) -> dict[str, int | Tensor]:
+    """Return the conventions of ``(..., m, k) @ (..., k, n)``: for each k, hits in its column times hits in its row."""
+    (left, info), (right, other) = activation, weight
+    lead = torch.broadcast_shapes(left.shape[:-2], right.shape[:-2])
+    codes = other.codes if other else None
+    fed, graded = (
+        mask.sum(-2).expand(*lead, -1) for mask in (nonzero(left, info.codes), needs_multiplier(left, info.codes))
+    )
+    present = nonzero(right, codes)
+    hard = needs_multiplier(right, codes) if other else torch.ones_like(present)
+    met, met_hard = (mask.sum(-1).expand(*lead, -1) for mask in (present, hard))
+
+    def total(products: Tensor) -> Tensor:
+        return per_decode(products.sum(-1), rows, tracer.batch)
+
+    dense = total(fed * right.shape[-1]), total(graded * met_hard)
+    sparse = total(fed * met), total(graded * (met_hard if other else met))
+    return {**conventions(full, full, dense, sparse), "input_events": total(fed)}
 
 
 def _turned(info: Info) -> Info:
