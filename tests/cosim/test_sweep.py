@@ -14,7 +14,7 @@ from pathlib import Path
 import optuna
 import pandas as pd
 import pytest
-from tiny_study import TINY_POINTS, stage_times, write_tiny
+from tiny_study import TINY_POINTS, cosim, stage_times, write_tiny
 
 COSIM = [sys.executable, "-c", "from cosim.cli import main; main()"]
 PATIENCE_SECONDS = 150
@@ -38,7 +38,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the folder of one uninterrupted run."""
     folder = tmp_path_factory.mktemp("whole")
     run = folder / "run"
-    code, out, err = finish(start("run", str(write_tiny(folder)), "--out", str(run)))
+    code, out, err = cosim("run", str(write_tiny(folder)), "--out", str(run))
     assert code == 0, err
     assert out.strip() == str(run / "report.html")
     return run
@@ -79,7 +79,7 @@ def test_distillation_follows_the_gate(finished: Path) -> None:
 
 def test_an_unchanged_run_does_nothing_again(finished: Path) -> None:
     before, table = stage_times(finished), scores(finished)
-    code, out, err = finish(start("resume", str(finished), "--json"))
+    code, out, err = cosim("resume", str(finished), "--json")
     assert code == 0, err
     answer = json.loads(out)
     assert answer["computed"] == 0
@@ -99,7 +99,7 @@ def test_repricing_trains_nothing(finished: Path, tmp_path: Path) -> None:
     before, prices = stage_times(finished), (finished / "priced.parquet").read_bytes()
     try:
         plan_path.write_text(json.dumps(changed))
-        code, _, err = finish(start("report", str(finished)))
+        code, _, err = cosim("report", str(finished))
         assert code == 0, err
         priced = pd.read_parquet(finished / "priced.parquet")
         assert set(priced["decode_rate_hz"]) == {2.0}
@@ -157,7 +157,7 @@ def test_two_processes_do_not_share_a_run(finished: Path) -> None:
     from cosim.run_folder import locked
 
     with locked(finished):
-        code, out, err = finish(start("resume", str(finished)))
+        code, out, err = cosim("resume", str(finished))
     assert code == 2
     assert out == ""
     assert "another cosim process" in err
@@ -173,13 +173,13 @@ def test_a_sampler_weighs_score_against_power(tmp_path: Path) -> None:
         "baselines": "[]",
     }
     pairs = [part for key, value in settings.items() for part in ("--set", f"{key}={value}")]
-    code, _, err = finish(start("run", str(write_tiny(tmp_path)), "--out", str(run), *pairs))
+    code, _, err = cosim("run", str(write_tiny(tmp_path)), "--out", str(run), *pairs)
     assert code == 0, err
     trials = optuna.load_study(study_name=None, storage=f"sqlite:///{run / 'study.db'}").get_trials(deepcopy=False)
     assert len(trials) == 5
     assert all(0 <= trial.values[0] <= 1 < trial.values[1] * 1e6 for trial in trials)  # more than a microwatt
     before = stage_times(run)
-    code, out, _ = finish(start("resume", str(run), "--json"))
+    code, out, _ = cosim("resume", str(run), "--json")
     assert code == 0
     assert json.loads(out)["computed"] == 0
     assert stage_times(run) == before

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
+import sys
+from collections.abc import Iterator
 from pathlib import Path
+from unittest import mock
+
+from cosim.cli import main
 
 TINY = """
 [study]
@@ -50,6 +57,24 @@ observed_examples = 4
 
 # Two folds: two seeds of three decoders, one baseline, one teacher each.
 TINY_POINTS = 2 * (2 * 3 + 1 + 1)
+
+
+def cosim(*arguments: str) -> tuple[int, str, str]:
+    """Return exit code, stdout and stderr of the command line, run in this process (imports are paid once)."""
+    out, err = io.StringIO(), io.StringIO()
+    code = 0
+    with mock.patch.object(sys, "argv", ["cosim", *arguments]), _captured(out, err):
+        try:
+            main()
+        except SystemExit as stop:
+            code = int(stop.code or 0)
+    return code, out.getvalue(), err.getvalue()
+
+
+@contextlib.contextmanager
+def _captured(out: io.StringIO, err: io.StringIO) -> Iterator[None]:
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        yield
 
 
 def write_tiny(folder: Path) -> Path:
