@@ -128,6 +128,30 @@ def hypervolume(points: Floats, reference: Floats) -> float:
     return _sliced(inside, reference)
 
 
+def front_hypervolume(scores: Floats, powers_w: Floats, *, score_floor: float, power_ceiling_w: float) -> float:
+    """Return the hypervolume of score against the logarithm of power [score x decades].
+
+    Parameters
+    ----------
+    scores : ndarray, shape (points,)
+    powers_w : ndarray, shape (points,)
+        Above zero [W].
+    score_floor : float
+        Score that earns nothing, such as chance.
+    power_ceiling_w : float
+        Power that is worth nothing [W]; to be the same for all fronts that are compared.
+
+    Raises
+    ------
+    StudyError
+        When a power or the ceiling is not above zero, or a value is nan.
+    """
+    if power_ceiling_w <= 0 or (powers_w <= 0).any():
+        raise StudyError("a power is not above zero", where="hypervolume", remedy="Check the profile's prices.")
+    points = np.column_stack([-scores, np.log10(powers_w)])
+    return hypervolume(points, np.array([-score_floor, np.log10(power_ceiling_w)]))
+
+
 def _sliced(points: Floats, reference: Floats) -> float:
     if len(points) == 0:
         return 0.0

@@ -33,6 +33,8 @@ class Answer:
         device draws least.
     best : Row or None
         The best mean score with that verdict, where it is another one than `pick`.
+    network : Row or None
+        Where `pick` is a classical decoder: what `pick` would be among networks.
     """
 
     site: str
@@ -40,6 +42,7 @@ class Answer:
     verdict: str
     pick: Row
     best: Row | None
+    network: Row | None
 
 
 def answers(run: Run) -> tuple[Answer, ...]:
@@ -53,13 +56,25 @@ def answers(run: Run) -> tuple[Answer, ...]:
         rows = [row for row in rows if RANK[str(row["verdict"])] == rank]
         if rank == RANK["exceeds"]:
             nearest = max(rows, key=lambda row: float(row["headroom"]))
-            found.append(Answer(site, site_title(site), "exceeds", nearest, None))
+            found.append(Answer(site, site_title(site), "exceeds", nearest, None, None))
             continue
-        best = min(rows, key=lambda row: (-float(row["score_mean"]), _power(row)))
-        close = [row for row in rows if float(row["score_mean"]) >= float(best["score_mean"]) - CLOSE]
-        pick = min(close, key=lambda row: (_power(row), -float(row["score_mean"])))
-        found.append(Answer(site, site_title(site), str(pick["verdict"]), pick, None if pick is best else best))
+        best, pick = _best(rows), _cheapest_close(rows)
+        networks = [row for row in rows if row["role"] == "student"]
+        network = _cheapest_close(networks) if networks and pick["role"] == "baseline" else None
+        shown = best if best is not pick and best is not network else None
+        found.append(Answer(site, site_title(site), str(pick["verdict"]), pick, shown, network))
     return tuple(found)
+
+
+def _best(rows: Sequence[Row]) -> Row:
+    return min(rows, key=lambda row: (-float(row["score_mean"]), _power(row)))
+
+
+def _cheapest_close(rows: Sequence[Row]) -> Row:
+    """Return the row whose whole device draws least among those close to the best score."""
+    least = float(_best(rows)["score_mean"]) - CLOSE
+    close = [row for row in rows if float(row["score_mean"]) >= least]
+    return min(close, key=lambda row: (_power(row), -float(row["score_mean"])))
 
 
 def _power(row: Row) -> float:

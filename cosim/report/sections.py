@@ -13,7 +13,7 @@ import numpy as np
 from cosim.figures.bars import breakdown_figure
 from cosim.figures.front import GROUPS, Point, front_svg, group_of, points_of
 from cosim.figures.numbers import band_text, bits_text, headroom_text, quantity_text
-from cosim.pareto import pareto_front
+from cosim.pareto import front_hypervolume, pareto_front
 from cosim.report.headline import LIMIT_WORDS, Answer, power_of, score_of
 from cosim.report.inputs import Row, Run
 from energy_models.catalogue import load_sources
@@ -51,7 +51,7 @@ def _view(run: Run, machine: str, power: str) -> View:
     chosen = {name: run.at(name, site) for name in machines}
     points = _together(chosen, column) if machine == ALL else points_of(chosen[machine], column)
     missing = sorted({str(row["decoder"]) for row in chosen[machines[0]] if row["misfits"] != "[]"})
-    note = f"Cannot run here: {', '.join(missing)}." if missing and machine != ALL else ""
+    note = f"Cannot run here: {', '.join(missing)}. " if missing and machine != ALL else ""
     if not points:
         return View(machine, power, "", "", "", "", f"No decoder runs on {machine}.")
     common: dict[str, Any] = {
@@ -60,9 +60,28 @@ def _view(run: Run, machine: str, power: str) -> View:
     }  # fmt: skip
     wide = front_svg(points, names="full", size=WIDE, **common)
     narrow = front_svg(points, names="numbers", size=NARROW, **common)
+    if machine != ALL:
+        note += _hypervolume_note(run, points, column, site)
     rows = _bar_rows(chosen, power)
     bars = [breakdown_figure(rows, title=f"{label} by cause, {machine}", width=size[0]) for size in (WIDE, NARROW)]
     return View(machine, power, wide, narrow, bars[0], bars[1], note)
+
+
+def _hypervolume_note(run: Run, points: Sequence[Point], column: str, site: str) -> str:
+    """Return the front's hypervolume against chance and the dearest decoder on any machine, one scale for all."""
+    priced = [row for row in run.summary if row["site"] == site and row["misfits"] == "[]"]
+    dearest = max(float(row[f"{column}_nominal_w"]) for row in priced)
+    floor = run.study["chance"]
+    if floor is None:
+        return ""
+    volume = front_hypervolume(
+        np.array([p.score[1] for p in points]), np.array([p.power[1] for p in points]),
+        score_floor=float(floor), power_ceiling_w=dearest,
+    )  # fmt: skip
+    return (
+        f"Hypervolume {volume:.2f} score × decades of power, above chance and below {quantity_text(dearest, 'W')}, "
+        "the dearest here on any machine."
+    )
 
 
 def _together(chosen: Mapping[str, Sequence[Row]], column: str) -> list[Point]:
@@ -98,13 +117,14 @@ def levels(run: Run) -> dict[str, float]:
 
 
 def _bar_rows(chosen: Mapping[str, Sequence[Row]], power: str) -> list[tuple[str, dict[str, list[float]]]]:
-    """Return the front's decoders and the best classical one; of several machines, the best of each."""
+    """Return the front, the best network and the best classical decoder; of several machines, the best of each."""
     rows: list[tuple[str, dict[str, list[float]]]] = []
     for machine, candidates in chosen.items():
         running = sorted((r for r in candidates if r["misfits"] == "[]"), key=lambda r: -float(r["score_mean"]))
         front = [row for row in running if row["front"]]
-        classical = [row for row in running if row["role"] == "baseline" and not row["front"]][:1]
-        for row in front[:1] if len(chosen) > 1 else [*front[:MOST_BARS], *classical]:
+        others = [next((r for r in running if r["role"] == role), None) for role in ("student", "baseline")]
+        shown = [*front[:MOST_BARS], *(row for row in others if row is not None and not row["front"])]
+        for row in front[:1] if len(chosen) > 1 else shown:
             causes = json.loads(str(row["power_by_cause"]))
             kept = {c: band for c, band in causes.items() if power != "decoder" or c not in OUTSIDE}
             rows.append((f"{row['decoder']} on {machine}" if len(chosen) > 1 else str(row["decoder"]), kept))
@@ -203,6 +223,8 @@ def incomplete_rows(run: Run) -> list[dict[str, Any]]:
     """Return what figures leave out, with the decoders it touches."""
     touched: dict[str, set[str]] = {}
     for row in run.summary:
+        if row["misfits"] != "[]":
+            continue  # it does not run there, so nothing of it is priced
         for line in json.loads(str(row["incomplete"])):
             touched.setdefault(line, set()).add(str(row["decoder"]))
     return [{"line": line, "decoders": sorted(names)} for line, names in sorted(touched.items())]

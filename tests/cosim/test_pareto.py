@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cosim.pareto import Bounds, front_membership, hypervolume, non_dominated, pareto_front
+from cosim.pareto import Bounds, front_hypervolume, front_membership, hypervolume, non_dominated, pareto_front
 from energy_models.errors import StudyError
 
 
@@ -76,6 +76,16 @@ def test_hypervolume_is_the_cells_counted(objectives: int, data: st.DataObject) 
 
 def test_points_outside_the_reference_add_nothing() -> None:
     assert hypervolume(np.array([[5.0, 1.0], [1.0, 6.0]]), np.array([4.0, 4.0])) == 0.0
+
+
+def test_worked_hypervolume_of_a_front() -> None:
+    # above 0.5 and below 1 mW: 0.3 x 3 decades from 1 uW, and 0.1 more over the 2 decades above 10 uW: 0.9 + 0.2
+    volume = front_hypervolume(
+        np.array([0.8, 0.9, 0.4]), np.array([1e-6, 1e-5, 1e-7]), score_floor=0.5, power_ceiling_w=1e-3
+    )
+    assert volume == pytest.approx(1.1)
+    with pytest.raises(StudyError, match="above zero"):
+        front_hypervolume(np.array([0.8]), np.array([0.0]), score_floor=0.5, power_ceiling_w=1e-3)
 
 
 def test_shapes_must_agree() -> None:

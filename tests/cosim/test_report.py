@@ -104,6 +104,15 @@ def test_the_pick_is_the_cheapest_close_to_the_best_that_fits(run: Run) -> None:
         assert answer.pick["total_power_nominal_w"] == min(r["total_power_nominal_w"] for r in close)
 
 
+def test_a_classical_pick_comes_with_the_network_to_take_instead(run: Run) -> None:
+    lifted = [{**r, "score_mean": 0.99} if r["decoder"] == "CSP+LDA" else r for r in run.summary]
+    found = answers(dataclasses.replace(run, summary=tuple(lifted)))[0]
+    assert found.pick["decoder"] == "CSP+LDA"
+    assert found.network is not None
+    assert found.network["role"] == "student"
+    assert answers(run)[0].network is None
+
+
 def test_where_nothing_fits_the_nearest_is_named(run: Run) -> None:
     over = [{**r, "verdict": "exceeds", "headroom": 1 / (i + 2)} for i, r in enumerate(run.summary)]
     found = answers(dataclasses.replace(run, summary=tuple(over)))
@@ -138,6 +147,7 @@ def test_a_network_that_is_worse_is_said_to_be(folder: Path, tmp_path: Path) -> 
         "leave one session out", "chance 0.250", "4 of 5 gates", "looks ahead", "Licence: CC0",
         "uncounted: head softmax", "prices no float32 multiply-accumulate", "implant_utah96.package.length",
         "Computing's energy problem", "kim2007", "cosim run madeup --out runs", "torch 2.9.0", "Ensemble of 2",
+        "Hypervolume", "score × decades",
     ],
 )  # fmt: skip
 def test_the_page_says(words: str, said: str) -> None:
