@@ -42,22 +42,38 @@ def depthwise_conv1d(signal: Tensor, weight: Tensor, pads: tuple[int, int]) -> T
     -------
     Tensor, shape (batch, channels, steps + before + after - taps + 1)
     """
-    outputs: Tensor = _DepthwiseByFourier.apply(signal, weight, pads)  # pyright: ignore[reportAssignmentType]
+    outputs: Tensor = _ByFourier.apply(signal, None, weight, pads)  # pyright: ignore[reportAssignmentType]
     return outputs
 
 
-class _DepthwiseByFourier(torch.autograd.Function):
+def mixed_depthwise_conv1d(signal: Tensor, mixing: Tensor, weight: Tensor, pads: tuple[int, int]) -> Tensor:
+    """Return `depthwise_conv1d` of a pointwise mixture of the channels, which is never kept whole.
+
+    Parameters
+    ----------
+    signal : Tensor of float32, shape (batch, inputs, steps)
+    mixing : Tensor of float32, shape (channels, inputs)
+    weight : Tensor of float32, shape (channels, 1, taps)
+    pads : tuple of int
+        Zero steps before and after.
+    """
+    outputs: Tensor = _ByFourier.apply(signal, mixing, weight, pads)  # pyright: ignore[reportAssignmentType]
+    return outputs
+
+
+class _ByFourier(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, signal: Tensor, weight: Tensor, pads: tuple[int, int]) -> Tensor:
-        steps, taps = signal.shape[-1] + sum(pads) - weight.shape[-1] + 1, weight.shape[-1]
+    def forward(ctx: Any, signal: Tensor, mixing: Tensor | None, weight: Tensor, pads: tuple[int, int]) -> Tensor:
+        channels, _, taps = weight.shape
+        steps = signal.shape[-1] + sum(pads) - taps + 1
         length = _transform_length(signal.shape[-1] + max(pads))
         spectrum = _tap_spectrum(weight, pads[0], length)
-        outputs = signal.new_empty(*signal.shape[:2], steps)
-        conjugate = spectrum.conj_physical()
+        outputs = signal.new_empty(len(signal), channels, steps)
+        conjugate, period = spectrum.conj_physical(), signal.new_zeros(CHUNK_EXAMPLES, channels, length)
         for rows in _chunks(len(signal)):
-            product = torch.fft.rfft(signal[rows], length).mul_(conjugate)
+            product = _spectra(_mixed(signal[rows], mixing), period).mul_(conjugate)
             outputs[rows] = torch.fft.irfft(product, length)[..., :steps]
-        ctx.save_for_backward(signal, spectrum)
+        ctx.save_for_backward(signal, mixing, spectrum)
         ctx.taps, ctx.before, ctx.length = taps, pads[0], length
         return outputs
 
@@ -65,19 +81,37 @@ class _DepthwiseByFourier(torch.autograd.Function):
     @once_differentiable
     def backward(  # pyright: ignore[reportIncompatibleMethodOverride]
         ctx: Any, *grad_outputs: Tensor
-    ) -> tuple[Tensor, Tensor, None]:
-        (gradient,), (signal, spectrum) = grad_outputs, ctx.saved_tensors
-        of_signal, summed = torch.empty_like(signal), torch.zeros_like(spectrum)
+    ) -> tuple[Tensor | None, Tensor | None, Tensor, None]:
+        (gradient,), (signal, mixing, spectrum) = grad_outputs, ctx.saved_tensors
+        of_signal = torch.empty_like(signal) if ctx.needs_input_grad[0] else None
+        of_mixing = None if mixing is None else torch.zeros_like(mixing)
+        summed = torch.zeros_like(spectrum)
+        seen, wrong = (signal.new_zeros(CHUNK_EXAMPLES, len(spectrum), ctx.length) for _ in range(2))
         for rows in _chunks(len(signal)):
-            errors = torch.fft.rfft(gradient[rows], ctx.length)
-            summed += (torch.fft.rfft(signal[rows], ctx.length) * errors.conj()).sum(dim=0)
-            of_signal[rows] = torch.fft.irfft(errors.mul_(spectrum), ctx.length)[..., : signal.shape[-1]]
+            errors = _spectra(gradient[rows], wrong)
+            summed += (_spectra(_mixed(signal[rows], mixing), seen) * errors.conj()).sum(dim=0)
+            of_mixed = torch.fft.irfft(errors.mul_(spectrum), ctx.length)[..., : signal.shape[-1]]
+            if of_mixing is not None:
+                of_mixing += torch.bmm(of_mixed, signal[rows].transpose(1, 2)).sum(dim=0)
+            if of_signal is not None:
+                of_signal[rows] = of_mixed if mixing is None else _mixed(of_mixed, mixing.t())
         of_weight = torch.fft.irfft(summed, ctx.length)[:, _tap_places(ctx.taps, ctx.before, ctx.length)]
-        return of_signal, of_weight[:, None], None
+        return of_signal, of_mixing, of_weight[:, None], None
+
+
+def _mixed(signal: Tensor, mixing: Tensor | None) -> Tensor:
+    """Return ``mixing @ signal``, example by example: ``matmul`` would copy the signal to fold the batch in."""
+    return signal if mixing is None else torch.bmm(mixing.expand(len(signal), *mixing.shape), signal)
 
 
 def _chunks(count: int) -> list[slice]:
     return [slice(start, start + CHUNK_EXAMPLES) for start in range(0, count, CHUNK_EXAMPLES)]
+
+
+def _spectra(signal: Tensor, period: Tensor) -> Tensor:
+    """Return the spectra of signals followed by zeros; `period` holds the zeros, and is used again and again."""
+    period[: len(signal), :, : signal.shape[-1]] = signal
+    return torch.fft.rfft(period[: len(signal)])
 
 
 def _tap_places(taps: int, before: int, length: int) -> Tensor:

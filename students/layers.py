@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from energy_models.errors import StudentError
-from students.fastconv import depthwise_conv1d, pad_steps
+from students.fastconv import depthwise_conv1d, mixed_depthwise_conv1d, pad_steps
 
 Edge = Literal["first", "inner", "last"]
 Bias = Literal["learned", "none"]
@@ -87,6 +87,36 @@ class DepthwiseConv1d(Conv1d):
             return super().forward(input)
         outputs = depthwise_conv1d(input, self.weight, self.pads)
         return outputs if self.bias is None else outputs + self.bias[:, None]
+
+
+class AveragePool1d(nn.AvgPool1d):
+    """A mean over steps; trained as torch's plain mean, whose gradient is faster, where the averages do not overlap."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Map ``(batch, channels, steps)`` to ``(batch, channels, averages)``."""
+        if not self.training or self.stride != self.kernel_size:
+            return super().forward(input)
+        kernel = self.kernel_size[0]
+        return input[..., : input.shape[-1] // kernel * kernel].unflatten(-1, (-1, kernel)).mean(dim=-1)
+
+
+class SpatialFirst(nn.Sequential):
+    """A network that starts with an input quantiser, a pointwise convolution, a requantiser and a depthwise one.
+
+    Deployed (eval), and in training where quantisers stand between them, its modules run one after the other. In float
+    training the two convolutions, linear with nothing between, run as one: the same function, a third less time.
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Run the modules."""
+        before, spatial, between, temporal, *rest = self
+        plain = self.training and type(between) is nn.Identity
+        if not (plain and type(spatial) is Conv1d and type(temporal) is DepthwiseConv1d):
+            return super().forward(input)
+        signal = mixed_depthwise_conv1d(before(input), spatial.weight[:, :, 0], temporal.weight, temporal.pads)
+        for module in rest:
+            signal = module(signal)
+        return signal
 
 
 class Add(nn.Module):
@@ -244,8 +274,8 @@ class FloatLayers:
         return nn.ReLU()
 
     def average_pool(self, kernel: int, stride: int | None = None) -> nn.Module:
-        """Return an ``nn.AvgPool1d``."""
-        return nn.AvgPool1d(kernel, kernel if stride is None else stride)
+        """Return an `AveragePool1d`."""
+        return AveragePool1d(kernel, kernel if stride is None else stride)
 
     def dropout(self, probability: float) -> nn.Module:
         """Return an ``nn.Dropout``."""

@@ -10,8 +10,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from students.build import build
-from students.fastconv import depthwise_conv1d
-from students.layers import Conv1d, DepthwiseConv1d, resolve_padding
+from students.fastconv import depthwise_conv1d, mixed_depthwise_conv1d
+from students.layers import AveragePool1d, Conv1d, DepthwiseConv1d, SpatialFirst, resolve_padding
 from students.spec import Shape, StudentSpec
 
 torch.set_num_threads(1)
@@ -45,6 +45,33 @@ def test_equals_the_direct_convolution_and_its_gradients(batch, taps, extra, pad
         torch.testing.assert_close(ours, theirs, rtol=1e-10, atol=1e-10)
 
 
+@pytest.mark.parametrize("batch", [3, 8, 21])
+def test_mixed_form_equals_the_two_convolutions_and_their_gradients(batch):
+    """In float64 to rounding; batches below, at and above the chunk length."""
+    generator = torch.Generator().manual_seed(batch)
+    shapes = ((batch, 5, 70), (4, 5), (4, 1, 9))
+    arguments = [torch.randn(s, generator=generator, dtype=torch.float64).requires_grad_() for s in shapes]
+    signal, mixing, weight = arguments
+    expected = direct(functional.conv1d(signal, mixing[:, :, None]), weight, (4, 4))
+    found = mixed_depthwise_conv1d(signal, mixing, weight, (4, 4))
+    torch.testing.assert_close(found, expected, rtol=1e-10, atol=1e-10)
+    upstream = torch.randn(expected.shape, generator=generator, dtype=torch.float64)
+    ours, theirs = (torch.autograd.grad(outputs, arguments, upstream) for outputs in (found, expected))
+    for one, other in zip(ours, theirs, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-10, atol=1e-10)
+
+
+def test_average_pool_trains_as_it_is_deployed():
+    """Incomplete ends are dropped by both forms, and gradients agree; overlapping averages too."""
+    signal = torch.randn(2, 3, 11, generator=torch.Generator().manual_seed(0), dtype=torch.float64).requires_grad_()
+    for pool in (AveragePool1d(4), AveragePool1d(4, 2)):
+        trained, deployed = pool.train()(signal), pool.eval()(signal)
+        torch.testing.assert_close(trained, deployed)
+        weights = torch.arange(deployed.numel(), dtype=torch.float64).view(deployed.shape)
+        gradients = [torch.autograd.grad((outputs * weights).sum(), signal)[0] for outputs in (trained, deployed)]
+        torch.testing.assert_close(*gradients)
+
+
 def test_hand_worked_causal_filter():
     """[1, 2, 4] through taps [10, 1] (oldest first): 0*10+1, 1*10+2, 2*10+4."""
     found = depthwise_conv1d(torch.tensor([[[1.0, 2.0, 4.0]]]), torch.tensor([[[10.0, 1.0]]]), (1, 0))
@@ -69,8 +96,9 @@ def test_trained_form_equals_deployed_form(family):
     deployed = model(inputs)
     convolutions = [module for module in model.modules() if isinstance(module, Conv1d)]
     assert any(isinstance(module, DepthwiseConv1d) for module in convolutions)
-    for module in convolutions:
-        module.train()
+    for module in model.modules():
+        if isinstance(module, Conv1d | AveragePool1d | SpatialFirst):
+            module.training = True
     trained = model(inputs)
     assert (trained - deployed).abs().max() < 1e-5
     assert not torch.equal(trained, deployed), "both ran the same code"
