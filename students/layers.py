@@ -92,11 +92,15 @@ class DepthwiseConv1d(Conv1d):
 class AveragePool1d(nn.AvgPool1d):
     """A mean over steps; trained as torch's plain mean, whose gradient is faster, where the averages do not overlap."""
 
+    def __init__(self, kernel: int, stride: int) -> None:
+        super().__init__(kernel, stride)
+        self.disjoint = kernel if stride == kernel else None
+
     def forward(self, input: Tensor) -> Tensor:
         """Map ``(batch, channels, steps)`` to ``(batch, channels, averages)``."""
-        if not self.training or self.stride != self.kernel_size:
+        kernel = self.disjoint
+        if not self.training or kernel is None:
             return super().forward(input)
-        kernel = self.kernel_size[0]
         return input[..., : input.shape[-1] // kernel * kernel].unflatten(-1, (-1, kernel)).mean(dim=-1)
 
 

@@ -64,7 +64,7 @@ def test_mixed_form_equals_the_two_convolutions_and_their_gradients(batch):
 def test_average_pool_trains_as_it_is_deployed():
     """Incomplete ends are dropped by both forms, and gradients agree; overlapping averages too."""
     signal = torch.randn(2, 3, 11, generator=torch.Generator().manual_seed(0), dtype=torch.float64).requires_grad_()
-    for pool in (AveragePool1d(4), AveragePool1d(4, 2)):
+    for pool in (AveragePool1d(4, 4), AveragePool1d(4, 2)):
         trained, deployed = pool.train()(signal), pool.eval()(signal)
         torch.testing.assert_close(trained, deployed)
         weights = torch.arange(deployed.numel(), dtype=torch.float64).view(deployed.shape)
