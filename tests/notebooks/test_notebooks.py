@@ -47,6 +47,7 @@ assert 1 < table.loc["w8a8", "decoder [µW]"] / table.loc["w2a2", "decoder [µW]
 def test_notebook_runs_and_its_claim_holds(path: Path) -> None:
     notebook = nbformat.read(path, 4)
     notebook.cells.append(nbformat.v4.new_code_cell(CLAIMS[path.stem]))
-    NotebookClient(notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": str(FOLDER)}}).execute()
+    where = {"metadata": {"path": str(FOLDER)}}
+    NotebookClient(notebook, timeout=300, kernel_name="python3", resources=where).execute()
     kinds = {kind for cell in notebook.cells for out in cell.get("outputs", []) for kind in out.get("data", {})}
     assert {"image/png", "text/html"} <= kinds
