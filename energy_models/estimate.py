@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from energy_models.errors import WorkloadError
 from energy_models.mapping import tally_workload
+from energy_models.periphery import Absent
 from energy_models.placement import place
 from energy_models.pricing import PricedLayer, price_layer, quotient
 from energy_models.profile import HardwareProfile, ProgrammableCore
@@ -14,7 +15,6 @@ from energy_models.quantity import Quantity
 from energy_models.report import CAUSES, ZERO, Band, Cause, EnergyReport, LayerEnergy, total
 from energy_models.site import Site
 from energy_models.system import (
-    NOTHING,
     Load,
     converter_power,
     front_end_power,
@@ -41,8 +41,8 @@ def estimate(
     workload : Workload
     profile : HardwareProfile
     site : Site or None
-        Gives sampling rate, converter width and message length; without one, front end, converter and radio are not
-        charged and the report says so.
+        Gives front end, converter, radio and regulator, the same for every machine; without one they are not charged
+        and the report says so.
     decode_rate_hz : float
         Decisions per second [Hz].
 
@@ -59,13 +59,12 @@ def estimate(
     placement = place(workload, profile)
     tallies = (*tally_workload(workload, profile, placement), *_per_decode(profile))
     work = tuple((tally, price_layer(tally, profile, placement)) for tally in tallies)
-    loads = _system_loads(workload, profile, site, decode_rate_hz)
-    loads["retention"] = retention_power(profile, placement)
-    power = _power(work, loads, workload, profile, decode_rate_hz)
-    loss = regulator_loss(profile, total(power.values()))
-    power["regulator"] = loss.power_w
+    retention = retention_power(profile, placement)
+    power = _machine_power(work, retention, workload, profile, decode_rate_hz)
+    loads = {} if site is None else _site_loads(site, workload, power, decode_rate_hz)
+    power |= {cause: load.power_w for cause, load in loads.items()}
     cycles = total(priced.cycles for tally, priced in work if tally.cadence == "decode")
-    constants = _constants(work, (*loads.values(), loss), profile, site)
+    constants = _machine_constants(work, retention, profile) | _site_constants(loads, site)
     unpriced = _unpriced(work)
     return EnergyReport(
         workload=workload.name,
@@ -78,7 +77,7 @@ def estimate(
         cycles=cycles,
         memories=placement.uses,
         misfits=(*placement.misfits, *unpriced, *_overload(work, workload, profile, decode_rate_hz)),
-        incomplete=_incomplete(workload, unpriced, profile, site),
+        incomplete=_incomplete(workload, unpriced, site),
         sources=tuple(sorted({quantity.source for quantity in constants.values()})),
         assumed=tuple(
             f"{path}: {quantity.value:g} {quantity.unit} ({quantity.note})"
@@ -100,32 +99,34 @@ def _rate_hz(tally: Tally, workload: Workload, decode_rate_hz: float) -> float:
     return decode_rate_hz if tally.cadence == "decode" else 1.0 / workload.window_s
 
 
-def _power(
-    work: Work, loads: Mapping[Cause, Load], workload: Workload, profile: HardwareProfile, decode_rate_hz: float
+def _machine_power(
+    work: Work, retention: Load, workload: Workload, profile: HardwareProfile, decode_rate_hz: float
 ) -> dict[Cause, Band]:
-    """Return the average power by cause [W], without the regulator."""
-    power: dict[Cause, Band] = {cause: load.power_w for cause, load in loads.items()}
+    """Return the average power by cause of the machine alone [W]."""
+    power: dict[Cause, Band] = {
+        "static": profile.static.band,
+        "retention": retention.power_w,
+        "wake": profile.wake.energy.band.times(decode_rate_hz),
+    }
     for tally, priced in work:
         rate_hz = _rate_hz(tally, workload, decode_rate_hz)
         for cause, energy in priced.energy_j.items():
             name: Cause = "features" if tally.kind in FEATURE_KINDS else cause
             power[name] = power.get(name, ZERO) + energy.times(rate_hz)
-    power["static"] = profile.static.band
-    power["wake"] = profile.wake.energy.band.times(decode_rate_hz)
     return power
 
 
-def _system_loads(
-    workload: Workload, profile: HardwareProfile, site: Site | None, decode_rate_hz: float
+def _site_loads(
+    site: Site, workload: Workload, machine_w: Mapping[Cause, Band], decode_rate_hz: float
 ) -> dict[Cause, Load]:
-    """Return what surrounds the decoder at a site; nothing where no site is given."""
-    if site is None:
-        return {"front_end": NOTHING, "converter": NOTHING, "radio": NOTHING}
-    return {
-        "front_end": front_end_power(profile, workload.channels),
-        "converter": converter_power(profile, site, workload.channels),
-        "radio": radio_power(profile, site, decode_rate_hz),
+    """Return what surrounds any machine at a site; the regulator feeds all of it and the machine."""
+    loads: dict[Cause, Load] = {
+        "front_end": front_end_power(site, workload.channels),
+        "converter": converter_power(site, workload.channels),
+        "radio": radio_power(site, decode_rate_hz),
     }
+    fed = total((*machine_w.values(), *(load.power_w for load in loads.values())))
+    return {**loads, "regulator": regulator_loss(site, fed)}
 
 
 def _overload(
@@ -151,32 +152,30 @@ def _unpriced(work: Work) -> tuple[str, ...]:
     return tuple(f"{what} (needed by {', '.join(names)})" for what, names in layers.items())
 
 
-def _incomplete(
-    workload: Workload, unpriced: tuple[str, ...], profile: HardwareProfile, site: Site | None
-) -> tuple[str, ...]:
+def _incomplete(workload: Workload, unpriced: tuple[str, ...], site: Site | None) -> tuple[str, ...]:
     """Return what the figures leave out."""
     lines = [f"uncounted: {item.layer} {item.operation} ({item.reason})" for item in workload.uncounted]
     lines += [f"unpriced: {line}" for line in unpriced]
-    if profile.regulator.model == "absent":
-        lines.append(f"regulator loss not charged: {profile.regulator.reason}")
     if site is None:
-        return (*lines, "no site given: front end, converter and radio not charged")
-    for part, model in (("front end", profile.front_end), ("converter", profile.converter)):
-        if model.model == "absent":
-            lines.append(f"{part} not charged: {model.reason}")
-    if site.link is not None and profile.radio.model == "absent":
-        lines.append(f"radio not charged: {profile.radio.reason}")
+        return (*lines, "no site given: front end, converter, radio and regulator not charged")
+    parts: list[tuple[str, object]] = [
+        ("front end", site.front_end), ("converter", site.converter), ("regulator loss", site.regulator),
+    ]
+    if site.link is not None:
+        parts.append(("radio", site.radio))
+    lines += [f"{part} not charged: {model.reason}" for part, model in parts if isinstance(model, Absent)]
     return tuple(lines)
 
 
-def _constants(
-    work: Work, loads: tuple[Load, ...], profile: HardwareProfile, site: Site | None
-) -> dict[str, Quantity]:
-    """Return every constant used, by its path; those of the site carry its name."""
-    used = _ALWAYS.union(*(priced.used for _, priced in work), *(load.used for load in loads))
-    found = {path: profile.quantity_at[path] for path in sorted(used)}
-    if site is not None:
-        for path in sorted(frozenset[str]().union(*(load.site_used for load in loads))):
-            section, name = path.split(".")
-            found[f"{site.name}.{path}"] = getattr(getattr(site, section), name)
-    return found
+def _machine_constants(work: Work, retention: Load, profile: HardwareProfile) -> dict[str, Quantity]:
+    """Return every constant of the profile that was used, by its path with the profile's name in front."""
+    used = _ALWAYS.union(retention.used, *(priced.used for _, priced in work))
+    return {f"{profile.name}.{path}": profile.quantity_at[path] for path in sorted(used)}
+
+
+def _site_constants(loads: Mapping[Cause, Load], site: Site | None) -> dict[str, Quantity]:
+    """Return every constant of the site that was used, by its path with the site's name in front."""
+    if site is None:
+        return {}
+    used = frozenset[str]().union(*(load.used for load in loads.values()))
+    return {f"{site.name}.{path}": site.quantity_at[path] for path in sorted(used)}

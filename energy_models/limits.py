@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from energy_models.quantity import Quantity, quantities
+from energy_models.quantity import Quantity
 from energy_models.report import Band, EnergyReport
 from energy_models.site import LIMIT_NAMES, Battery, LimitName, Package, Site, Temperature
 from energy_models.thermal import equal_area_radius_m, pennes_sphere_rise_k_per_w, perfusion_length_m
@@ -131,6 +131,10 @@ def _ratio(limit: float, value: float) -> float:
 
 
 def limit_quantities(site: Site) -> tuple[tuple[str, Quantity], ...]:
-    """Return every quantity that a site's limits were taken from, by its path with the site's name in front."""
-    found = quantities(site)
-    return tuple((f"{site.name}.{path}", quantity) for path, quantity in found if not path.startswith("sampling."))
+    """Return every quantity that a site's limits were taken from, by its path with the site's name in front.
+
+    What the site records, sends and feeds with is named by the report that charged it.
+    """
+    limiting = {*LIMIT_NAMES, "package"}
+    found = site.quantity_at.items()
+    return tuple((f"{site.name}.{path}", quantity) for path, quantity in found if path.split(".")[0] in limiting)

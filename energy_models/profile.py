@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import Annotated, Literal, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from energy_models.quantity import (
     Cycles,
@@ -14,13 +14,11 @@ from energy_models.quantity import (
     Energy,
     EnergyPerBit,
     EnergyPerSquareBit,
-    EnergyPerStep,
     Frequency,
     Information,
     Length,
     Power,
     PowerPerBit,
-    PowerPerChannel,
     Quantity,
     Ratio,
     Temperature,
@@ -29,7 +27,7 @@ from energy_models.quantity import (
     quantities,
 )
 from energy_models.sources import Source
-from energy_models.toml_model import content_digest
+from energy_models.toml_model import Frozen, content_digest
 from energy_models.workload import Arithmetic, Kind
 
 OperationName = Literal[
@@ -39,11 +37,7 @@ Operand = Literal["weights", "activations", "state", "buffers"]
 OPERANDS: tuple[Operand, ...] = ("weights", "activations", "state", "buffers")
 
 
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class OperationCost(_Frozen):
+class OperationCost(Frozen):
     """Energy of one operation on operands of widths a and b: ``fixed + per_bit (a+b)/2 + per_square_bit a b``.
 
     `max_bits` is the widest operand the unit takes; wider ones are not priced.
@@ -64,7 +58,7 @@ class OperationCost(_Frozen):
 Costs = Mapping[Arithmetic, Mapping[OperationName, OperationCost]]
 
 
-class WeightStationaryArray(_Frozen):
+class WeightStationaryArray(Frozen):
     """Near-memory array: a tile of weights stays in `rows` x `columns` cells while activations stream past."""
 
     style: Literal["weight_stationary_array"]
@@ -78,7 +72,7 @@ class WeightStationaryArray(_Frozen):
         return _check_factor(self)
 
 
-class EventDriven(_Frozen):
+class EventDriven(Frozen):
     """Event-driven core: each input event fetches its row of synapses and updates the targets' state."""
 
     style: Literal["event_driven"]
@@ -96,14 +90,14 @@ class EventDriven(_Frozen):
         return _check_factor(self)
 
 
-class ProductWidth(_Frozen):
+class ProductWidth(Frozen):
     """Products of operands up to `bits` wide take `factor` times the cycles of the table."""
 
     bits: int = Field(gt=0)
     factor: Ratio
 
 
-class ProgrammableCore(_Frozen):
+class ProgrammableCore(Frozen):
     """Processor whose energy is its cycles times the energy of a cycle under a neural-network load.
 
     `product_widths` go from narrow to wide; the first that holds both operands counts, wider ones are not priced.
@@ -134,7 +128,7 @@ def _check_factor(execution: _Factored) -> _Factored:
 Execution = Annotated[WeightStationaryArray | EventDriven | ProgrammableCore, Field(discriminator="style")]
 
 
-class Memory(_Frozen):
+class Memory(Frozen):
     """One memory. `read` and `write` are per word; absent only where a core's active power includes them.
 
     `retention` is the power per kept bit, charged for every bank of `bank` bits in use, the whole time.
@@ -150,67 +144,15 @@ class Memory(_Frozen):
     holds: tuple[Operand, ...] = Field(min_length=1)
 
 
-class Wake(_Frozen):
+class Wake(Frozen):
     """Leaving sleep, once per decode."""
 
     energy: Energy
     time: Time
 
 
-class Absent(_Frozen):
-    """A part the machine does not have, and why."""
-
-    model: Literal["absent"]
-    reason: str = Field(min_length=1)
-
-
-class PerChannelFrontEnd(_Frozen):
-    """Amplifier and filter of each channel, always on."""
-
-    model: Literal["per_channel"]
-    power: PowerPerChannel
-
-
-class WaldenConverter(_Frozen):
-    """Converter after Walden: ``P = figure_of_merit 2^bits rate`` per channel.
-
-    The bits are the smaller of the site's word and `effective_bits`: a word wider than the noise costs no conversion.
-    """
-
-    model: Literal["walden"]
-    effective_bits: Information
-    figure_of_merit: EnergyPerStep
-
-
-class InFrontEnd(_Frozen):
-    """Converter whose power the front end's figure already contains."""
-
-    model: Literal["in_front_end"]
-    reason: str = Field(min_length=1)
-
-
-class PerBitRadio(_Frozen):
-    """Transmitter that costs `energy` per payload bit."""
-
-    model: Literal["per_bit"]
-    energy: EnergyPerBit
-
-
-class EfficiencyRegulator(_Frozen):
-    """Regulator that delivers `efficiency` of what it draws."""
-
-    model: Literal["efficiency"]
-    efficiency: Ratio
-
-    @model_validator(mode="after")
-    def _physical(self) -> Self:
-        if not 0 < self.efficiency.band.low <= self.efficiency.band.high <= 1:
-            raise ValueError("efficiency must lie above 0 and at most at 1")
-        return self
-
-
-class HardwareProfile(_Frozen):
-    """A machine, complete: every section is given, or absent with a reason.
+class HardwareProfile(Frozen):
+    """A machine, complete; what stands around every machine alike (front end, radio, supply) is the site's.
 
     Parameters
     ----------
@@ -223,8 +165,6 @@ class HardwareProfile(_Frozen):
     static : Quantity
         Power drawn the whole time, awake or asleep, besides retention.
     wake : Wake
-    front_end, converter, radio, regulator
-        Each its own model, or `Absent`.
     sources : mapping of str to Source
         Bibliographic records of the file's own.
     """
@@ -240,10 +180,6 @@ class HardwareProfile(_Frozen):
     memories: tuple[Memory, ...] = Field(min_length=1)
     static: Power
     wake: Wake
-    front_end: Annotated[PerChannelFrontEnd | Absent, Field(discriminator="model")]
-    converter: Annotated[WaldenConverter | InFrontEnd | Absent, Field(discriminator="model")]
-    radio: Annotated[PerBitRadio | Absent, Field(discriminator="model")]
-    regulator: Annotated[EfficiencyRegulator | Absent, Field(discriminator="model")]
     sources: Mapping[str, Source] = Field(default_factory=dict[str, Source])
 
     @model_validator(mode="after")

@@ -1,4 +1,4 @@
-"""Where a device lives: what it may draw, heat, weigh on a battery and send, and how soon it must answer."""
+"""Where a device lives: what records, sends and feeds there, what it may draw and heat, how soon it must answer."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
+from energy_models.periphery import Converter, FrontEnd, PerBitRadio, Radio, Regulator
 from energy_models.quantity import (
     Channels,
     Charge,
@@ -18,16 +19,18 @@ from energy_models.quantity import (
     Length,
     Power,
     PowerDensity,
+    Quantity,
     RatioPerTime,
     RisePerPower,
     TemperatureRise,
     Time,
     Voltage,
     VolumetricHeat,
+    quantities,
 )
 from energy_models.sources import Source
 from energy_models.thermal import box_surface_m2
-from energy_models.toml_model import content_digest
+from energy_models.toml_model import Frozen, content_digest
 
 LimitName = Literal["power_budget", "power_density", "temperature", "battery", "link", "deadline"]
 LIMIT_NAMES: tuple[LimitName, ...] = (
@@ -35,11 +38,7 @@ LIMIT_NAMES: tuple[LimitName, ...] = (
 )
 
 
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Sampling(_Frozen):
+class Sampling(Frozen):
     """What the site's front end records: channels, converter rate and width per channel."""
 
     channels: Channels
@@ -47,7 +46,7 @@ class Sampling(_Frozen):
     converter: Information
 
 
-class Package(_Frozen):
+class Package(Frozen):
     """Outer dimensions of the box whose whole surface gives off the heat."""
 
     length: Length
@@ -60,7 +59,7 @@ class Package(_Frozen):
         return box_surface_m2(self.length.band.nominal, self.width.band.nominal, self.thickness.band.nominal)
 
 
-class Tissue(_Frozen):
+class Tissue(Frozen):
     """Constants of the Pennes bioheat equation."""
 
     conductivity: Conductivity
@@ -68,7 +67,7 @@ class Tissue(_Frozen):
     blood_heat: VolumetricHeat
 
 
-class Temperature(_Frozen):
+class Temperature(Frozen):
     """Allowed rise, and how power becomes rise: a measured slope, else the Pennes sphere of the package's surface."""
 
     limit: TemperatureRise
@@ -82,7 +81,7 @@ class Temperature(_Frozen):
         return self
 
 
-class Battery(_Frozen):
+class Battery(Frozen):
     """Energy on board and how long it must last; `loss` is the share of the remaining charge lost per time."""
 
     capacity: Charge
@@ -91,20 +90,22 @@ class Battery(_Frozen):
     lifetime: Time
 
 
-class Link(_Frozen):
+class Link(Frozen):
     """What the radio can carry, and the bits sent for one decision."""
 
     rate: InformationRate
     message: Information
 
 
-class Site(_Frozen):
+class Site(Frozen):
     """A place for a device, with every limit either given or left out for a stated reason.
 
     Parameters
     ----------
     name, title, description : str
     sampling : Sampling
+    front_end, converter, radio, regulator
+        What every machine here shares, each its own model, or `Absent`. A radio needs a link.
     package : Package or None
         Needed by `power_density`, and by `temperature` where it has no slope.
     power_budget, power_density, temperature, battery, link, deadline : optional
@@ -119,6 +120,10 @@ class Site(_Frozen):
     title: str = Field(min_length=1)
     description: str = Field(min_length=1)
     sampling: Sampling
+    front_end: FrontEnd
+    converter: Converter
+    radio: Radio
+    regulator: Regulator
     package: Package | None = None
     power_budget: Power | None = None
     power_density: PowerDensity | None = None
@@ -141,6 +146,8 @@ class Site(_Frozen):
         sphere = self.temperature is not None and self.temperature.tissue is not None
         if ("power_density" in given or sphere) and self.package is None:
             problems.append("package is missing: power_density and the Pennes sphere need its surface")
+        if isinstance(self.radio, PerBitRadio) and self.link is None:
+            problems.append("link is missing: a radio needs its message, or say in radio.reason why nothing is sent")
         if not given:
             problems.append("a site needs at least one limit")
         if problems:
@@ -151,6 +158,11 @@ class Site(_Frozen):
     def digest(self) -> str:
         """Content hash, independent of the file's layout."""
         return content_digest(self)
+
+    @cached_property
+    def quantity_at(self) -> Mapping[str, Quantity]:
+        """Every quantity of the site by its dotted path."""
+        return dict(quantities(self))
 
     @property
     def sampling_rate_hz(self) -> float:

@@ -1,7 +1,7 @@
 """What surrounds the decoder: front end, converter, radio, regulator, retention and the duty cycle.
 
 The whole device draws ``P_static + P_retention + f (E_wake + E_decode) + P_features + P_front_end + P_converter +
-P_radio``, divided by the regulator's efficiency.
+P_radio``, divided by the regulator's efficiency. The first four are the machine's, the others the site's.
 """
 
 from __future__ import annotations
@@ -9,20 +9,23 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import ceil
 
+from energy_models.periphery import EfficiencyRegulator, PerBitRadio, PerChannelFrontEnd, WaldenConverter
 from energy_models.placement import Placement
 from energy_models.pricing import product
-from energy_models.profile import HardwareProfile, PerBitRadio, PerChannelFrontEnd, WaldenConverter
+from energy_models.profile import HardwareProfile
 from energy_models.report import ZERO, Band, MemoryUse
 from energy_models.site import Site
 
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """One consumer's average power [W] and the quantities of profile and site it was computed from."""
+    """One consumer's average power [W] and the paths of the quantities it was computed from.
+
+    The paths are the profile's for retention, and the site's for everything else.
+    """
 
     power_w: Band
     used: frozenset[str] = frozenset()
-    site_used: frozenset[str] = frozenset()
 
 
 NOTHING = Load(ZERO)
@@ -44,42 +47,40 @@ def kept_bits(use: MemoryUse, bank_bits: float, capacity_bits: float) -> float:
     return min(ceil(use.used_bits / bank_bits) * bank_bits, capacity_bits)
 
 
-def front_end_power(profile: HardwareProfile, channels: int) -> Load:
+def front_end_power(site: Site, channels: int) -> Load:
     """Return the power of the channels' amplifiers [W]."""
-    if not isinstance(profile.front_end, PerChannelFrontEnd):
+    if not isinstance(site.front_end, PerChannelFrontEnd):
         return NOTHING
-    return Load(profile.front_end.power.band.times(channels), frozenset({"front_end.power"}))
+    return Load(site.front_end.power.band.times(channels), frozenset({"front_end.power"}))
 
 
-def converter_power(profile: HardwareProfile, site: Site, channels: int) -> Load:
+def converter_power(site: Site, channels: int) -> Load:
     """Return the power of the channels' converters [W]: ``figure_of_merit 2^bits rate`` each (Walden)."""
-    if not isinstance(profile.converter, WaldenConverter):
+    if not isinstance(site.converter, WaldenConverter):
         return NOTHING
-    word, effective = site.sampling.converter.band, profile.converter.effective_bits.band
-    rate = site.sampling.rate.band
+    word, effective = site.sampling.converter.band, site.converter.effective_bits.band
     levels = Band(
         2.0 ** min(word.low, effective.low),
         2.0 ** min(word.nominal, effective.nominal),
         2.0 ** min(word.high, effective.high),
     )
-    one = product(product(profile.converter.figure_of_merit.band, levels), rate)
-    site_used = frozenset({"sampling.converter", "sampling.rate"})
-    used = frozenset({"converter.figure_of_merit", "converter.effective_bits"})
-    return Load(one.times(channels), used, site_used)
+    one = product(product(site.converter.figure_of_merit.band, levels), site.sampling.rate.band)
+    used = {"converter.figure_of_merit", "converter.effective_bits", "sampling.converter", "sampling.rate"}
+    return Load(one.times(channels), frozenset(used))
 
 
-def radio_power(profile: HardwareProfile, site: Site, decode_rate_hz: float) -> Load:
+def radio_power(site: Site, decode_rate_hz: float) -> Load:
     """Return the power that sends the site's message for each decision [W]; none where the site has no link."""
-    if site.link is None or not isinstance(profile.radio, PerBitRadio):
+    if site.link is None or not isinstance(site.radio, PerBitRadio):
         return NOTHING
-    energy = product(profile.radio.energy.band, site.link.message.band)
-    return Load(energy.times(decode_rate_hz), frozenset({"radio.energy"}), frozenset({"link.message"}))
+    energy = product(site.radio.energy.band, site.link.message.band)
+    return Load(energy.times(decode_rate_hz), frozenset({"radio.energy", "link.message"}))
 
 
-def regulator_loss(profile: HardwareProfile, load_w: Band) -> Load:
+def regulator_loss(site: Site, load_w: Band) -> Load:
     """Return the power lost in the regulator at a load [W]: ``load (1/efficiency - 1)``."""
-    if profile.regulator.model == "absent":
+    if not isinstance(site.regulator, EfficiencyRegulator):
         return NOTHING
-    efficiency = profile.regulator.efficiency.band
+    efficiency = site.regulator.efficiency.band
     lost = Band(1 / efficiency.high - 1, 1 / efficiency.nominal - 1, 1 / efficiency.low - 1)
     return Load(product(load_w, lost), frozenset({"regulator.efficiency"}))

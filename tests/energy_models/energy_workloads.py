@@ -6,6 +6,7 @@ import dataclasses
 from pathlib import Path
 
 from energy_models.profile import HardwareProfile
+from energy_models.site import LIMIT_NAMES, Site
 from energy_models.toml_model import parse_model
 from energy_models.workload import Arithmetic, Conventions, Count, Kind, LayerWork, Products, Workload
 
@@ -83,15 +84,30 @@ def _memory(name: str, holds: list[str], **changes: object) -> dict[str, object]
 
 def toy_table(execution: dict[str, object], **changes: object) -> dict[str, object]:
     """A machine of round numbers: 1 MHz, 10 nW static, words of 32 bit, 2 pJ reads, 3 pJ writes, 5 pW/bit kept."""
-    absent = {"model": "absent", "reason": "not part of this sum"}
     return {
         "name": "toy", "title": "Toy", "description": "Round numbers.", "node": quantity(65, "nm"),
         "supply": quantity(1, "V"), "temperature": quantity(300, "K"), "clock": quantity(1, "MHz"),
         "static": quantity(10, "nW"), "wake": {"energy": quantity(7, "pJ"), "time": quantity(2, "us")},
         "memories": [_memory("w", ["weights"]), _memory("d", ["activations", "state", "buffers"])],
-        "front_end": absent, "converter": absent, "radio": absent, "regulator": absent, "execution": execution,
+        "execution": execution,
         **changes,
     }
+
+
+def toy_site(**changes: object) -> Site:
+    """A site of 1 kS/s at 12 bit, messages of 20 bit, 1 W allowed; nothing around the machine unless given."""
+    absent = {"model": "absent", "reason": "not part of this sum"}
+    table: dict[str, object] = {
+        "name": "toy_site", "title": "Toy site", "description": "Round numbers.",
+        "sampling": {
+            "channels": quantity(16, "channel"), "rate": quantity(1, "kS/s"), "converter": quantity(12, "bit"),
+        },
+        "front_end": absent, "converter": absent, "radio": absent, "regulator": absent,
+        "link": {"rate": quantity(1, "Mbit/s"), "message": quantity(20, "bit")}, "power_budget": quantity(1, "W"),
+        "omitted": {name: "not in this sum" for name in LIMIT_NAMES if name not in ("link", "power_budget")},
+        **changes,
+    }
+    return parse_model(table, Site, where="toy_site")
 
 
 def _costs() -> dict[str, object]:

@@ -14,6 +14,7 @@ from energy_workloads import (
     toy_array,
     toy_core,
     toy_event,
+    toy_site,
     with_operations,
     workload,
 )
@@ -122,26 +123,47 @@ def test_work_per_sample_is_not_multiplied_by_the_decode_rate() -> None:
     assert slow.cycles.nominal == 0
 
 
-def test_radio_front_end_converter_regulator_by_hand() -> None:
-    from energy_models.catalogue import load_site
+STEP, BIT = quantity(10, "fJ/step"), quantity(10, "bit")
+AROUND: dict[str, object] = {
+    "front_end": {"model": "per_channel", "power": quantity(2, "uW/channel")},
+    "converter": {"model": "walden", "figure_of_merit": STEP, "effective_bits": BIT},
+    "radio": {"model": "per_bit", "energy": quantity(50, "pJ/bit")},
+    "regulator": {"model": "efficiency", "efficiency": quantity(0.8, "1")},
+}
 
-    site = load_site("headset_commodity")
-    rate, bits = site.sampling.rate.band.nominal, site.sampling.converter.band.nominal
-    step, bit = quantity(10, "fJ/step"), quantity(10, "bit")
-    profile = toy_array(
-        front_end={"model": "per_channel", "power": quantity(2, "uW/channel")},
-        converter={"model": "walden", "figure_of_merit": step, "effective_bits": bit},
-        radio={"model": "per_bit", "energy": quantity(50, "pJ/bit")},
-        regulator={"model": "efficiency", "efficiency": quantity(0.8, "1")},
-    )
-    report = estimate(workload(dense_layer(16, 6)), profile, site, decode_rate_hz=10)
-    assert report.power_w["front_end"].nominal == pytest.approx(16 * 2e-6)
-    assert report.power_w["converter"].nominal == pytest.approx(16 * 10e-15 * 2 ** min(10, bits) * rate)
-    assert site.link is not None
-    assert report.power_w["radio"].nominal == pytest.approx(10 * site.link.message.band.nominal * 50e-12)
-    # drawn x 0.8 = delivered: the loss is a quarter of the load
-    load = report.total_power_w.nominal - report.power_w["regulator"].nominal
-    assert report.power_w["regulator"].nominal == pytest.approx(load / 4)
+
+def test_what_stands_around_the_machine_by_hand() -> None:
+    # front end  16 channels x 2 uW = 32 uW
+    # converter  16 x 10 fJ x 2^10 (10 effective bits of a 12-bit word) x 1 kS/s = 163.84 nW
+    # radio      10 decodes/s x 20 bit x 50 pJ = 10 nW
+    # machine    32.840 nW: 10 x 229.024 pJ + 30.48 nW + 70 pW (test_array_by_hand)
+    # fed        32 + 0.16384 + 0.01 + 0.03284024 = 32.20668024 uW; a quarter of it is lost: 8.05167006 uW
+    report = estimate(workload(dense_layer(16, 6)), toy_array(), toy_site(**AROUND), decode_rate_hz=10)
+    assert report.power_w["front_end"].nominal == pytest.approx(32e-6)
+    assert report.power_w["converter"].nominal == pytest.approx(163.84 * NW)
+    assert report.power_w["radio"].nominal == pytest.approx(10 * NW)
+    assert report.decoder_power_w.nominal == pytest.approx(32.84024 * NW)
+    assert report.power_w["regulator"].nominal == pytest.approx(8051.67006 * NW)
+    assert report.total_power_w.nominal == pytest.approx(40.2583503e-6)
+    assert not report.incomplete
+
+
+def test_every_machine_at_a_site_carries_the_same_around_it() -> None:
+    work, site = workload(dense_layer(16, 6)), toy_site(**AROUND)
+    array, core = (estimate(work, machine, site, decode_rate_hz=10) for machine in (toy_array(), toy_core()))
+    for cause in ("front_end", "converter", "radio"):
+        assert array.power_w[cause] == core.power_w[cause]
+    assert array.decoder_power_w != core.decoder_power_w
+
+
+def test_parts_that_are_absent_are_said_and_not_charged() -> None:
+    report = estimate(workload(dense_layer(16, 6)), toy_array(), toy_site(), decode_rate_hz=10)
+    assert report.total_power_w == report.decoder_power_w
+    reason = "not charged: not part of this sum"
+    assert report.incomplete == tuple(f"{p} {reason}" for p in ("front end", "converter", "regulator loss", "radio"))
+    nowhere = estimate(workload(dense_layer(16, 6)), toy_array(), None, decode_rate_hz=10)
+    assert nowhere.incomplete == ("no site given: front end, converter, radio and regulator not charged",)
+    assert nowhere.total_power_w == report.total_power_w
 
 
 def test_misfits_are_said() -> None:

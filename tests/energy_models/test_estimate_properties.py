@@ -7,7 +7,7 @@ import math
 import time
 
 import pytest
-from energy_workloads import count, dense_layer, neurons, quantity, toy_array, toy_event, workload
+from energy_workloads import count, dense_layer, neurons, quantity, toy_array, toy_event, toy_site, workload
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -105,7 +105,7 @@ def test_silence_on_the_event_core_leaves_static_retention_and_idle_updates() ->
     assert idle.energy_j["state"].nominal > 0
     assert idle.energy_j["control"].nominal >= 16 * EVENT.quantity_at["execution.control_per_idle_update"].band.nominal
     charged = {cause for cause, band in report.power_w.items() if band.high > 0}
-    assert charged == {"state", "control", "static", "retention", "regulator"}
+    assert charged == {"state", "control", "static", "retention"}
 
 
 def test_full_activity_costs_an_event_core_no_less_than_its_dense_twin() -> None:
@@ -121,7 +121,7 @@ def test_a_regulator_only_adds(efficiency: float) -> None:
     regulator = {"model": "efficiency", "efficiency": quantity(efficiency, "1")}
     work = workload(dense_layer(16, 6))
     bare = estimate(work, toy_array(), None, decode_rate_hz=10).total_power_w
-    fed = estimate(work, toy_array(regulator=regulator), None, decode_rate_hz=10).total_power_w
+    fed = estimate(work, toy_array(), toy_site(regulator=regulator), decode_rate_hz=10).total_power_w
     assert fed.nominal >= bare.nominal
     assert fed.nominal * efficiency == pytest.approx(bare.nominal)
 

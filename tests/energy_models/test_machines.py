@@ -61,7 +61,7 @@ def test_an_operation_outside_the_vocabulary_is_a_misfit(name: str) -> None:
     assert any("teleport" in line for line in report.misfits)
 
 
-@pytest.mark.parametrize("name", ["asic65_near_memory", "gap9"])
+@pytest.mark.parametrize("name", ["asic65_near_memory", "event_core_28nm", "gap9"])
 def test_float_work_on_integer_machines_is_a_misfit(name: str) -> None:
     layer = dense_layer(16, 6, weight_bits=32, activation_bits=32, arithmetic="float")
     report = estimate(workload(layer), load_profile(name), None, decode_rate_hz=1)
@@ -168,9 +168,13 @@ def test_profile_styles() -> None:
 def test_report_names_its_sources_and_assumptions() -> None:
     site = load_site("implant_utah96")
     report = estimate(workload(dense_layer(16, 6)), load_profile("gap9"), site, decode_rate_hz=50)
-    assert {"mlperf_tiny", "biofoundation_ares", "ti_ads1198"} <= set(report.sources)
-    assert "stm32l4r5_guide" not in report.sources
-    assert any(line.startswith("wake.energy: 6 uJ") for line in report.assumed)
+    assert {"mlperf_tiny", "biofoundation_ares", "antoniadis2026", "adc_survey_bound"} <= set(report.sources)
+    assert not {"stm32l4r5_guide", "ti_ads1198"} & set(report.sources)
+    assert any(line.startswith("gap9.wake.energy: 6 uJ") for line in report.assumed)
+    assert any(line.startswith("implant_utah96.regulator.efficiency: 0.8 1") for line in report.assumed)
+    alone = estimate(workload(dense_layer(16, 6)), load_profile("gap9"), None, decode_rate_hz=50)
+    assert "antoniadis2026" not in alone.sources
+    assert all(line.startswith("gap9.") for line in alone.assumed)
 
 
 @pytest.mark.parametrize("name", MACHINES)

@@ -12,7 +12,13 @@ from hypothesis import strategies as st
 
 from energy_models.catalogue import load_site, site_names
 from energy_models.errors import ProfileError
-from energy_models.limits import battery_power_w, check_limits, limit_verdict, temperature_slope_k_per_w
+from energy_models.limits import (
+    battery_power_w,
+    check_limits,
+    limit_quantities,
+    limit_verdict,
+    temperature_slope_k_per_w,
+)
 from energy_models.quantity import quantities
 from energy_models.report import Band, EnergyReport, LayerEnergy
 from energy_models.site import LIMIT_NAMES, Site
@@ -22,7 +28,10 @@ from energy_models.toml_model import parse_model
 YEAR = 365.25 * 86400
 
 
-def report(power: Band, latency: Band = Band(1e-3, 2e-3, 3e-3), rate_hz: float = 10.0) -> EnergyReport:
+LATENCY = Band(1e-3, 2e-3, 3e-3)
+
+
+def report(power: Band, latency: Band = LATENCY, rate_hz: float = 10.0) -> EnergyReport:
     energy = {"compute": Band(1e-9, 2e-9, 3e-9)}
     return EnergyReport(
         workload="w", profile="p", profile_hash="h", decode_rate_hz=rate_hz,
@@ -43,10 +52,12 @@ def site(**limits: object) -> Site:
 
 
 def table(**limits: object) -> dict[str, Any]:
+    absent = {"model": "absent", "reason": "not in this test"}
     own = {"title": "t", "authors": "a", "year": 2026, "venue": "v", "read": "original"}
     return {
         "name": "test_site", "title": "Test", "description": "for tests", "sources": {"own": own},
         "sampling": {"channels": number(4, "channel"), "rate": number(250, "S/s"), "converter": number(10, "bit")},
+        "front_end": absent, "converter": absent, "radio": absent, "regulator": absent,
         "omitted": {name: "not in this test" for name in LIMIT_NAMES if name not in limits},
         **limits,
     }  # fmt: skip
@@ -75,6 +86,15 @@ def test_recalled_numbers_are_marked_assumed_with_a_note() -> None:
             if load_sources()[quantity.source].read == "none":
                 assert quantity.basis == "assumed", path
                 assert quantity.note, path
+
+
+def test_limits_name_the_numbers_of_limits_only() -> None:
+    # what records, sends and feeds is named by the report that charged it
+    paths = [path for path, _ in limit_quantities(load_site("implant_utah96"))]
+    assert "implant_utah96.package.length" in paths
+    assert "implant_utah96.link.message" in paths
+    parts = ("sampling", "front_end", "converter", "radio", "regulator")
+    assert not [path for path in paths if path.split(".")[1] in parts]
 
 
 def test_utah_array_reaches_its_thermal_limit_at_34_mw() -> None:
@@ -168,6 +188,9 @@ def test_a_value_of_zero_has_endless_headroom() -> None:
         ({"omitted": {}}, "power_density is missing"),
         ({"deadline": number(5, "mW")}, "expected time"),
         ({"deadlin": number(5, "ms")}, "did you mean deadline"),
+        ({"radio": {"model": "per_bit", "energy": number(50, "pJ/bit")}}, "a radio needs its message"),
+        ({"regulator": {"model": "efficiency", "efficiency": number(1.1, "1")}}, "efficiency must lie above 0"),
+        ({"front_end": {"model": "absent", "reason": ""}}, "front_end.absent.reason"),
         ({"temperature": {"limit": number(1, "degC")}}, "exactly one of slope"),
         ({"temperature": {"limit": number(1, "degC"), "tissue": TISSUE}}, "package is missing"),
         ({"power_density": number(40, "mW/cm2")}, "package is missing"),
