@@ -90,11 +90,11 @@ def _missing(
     available = tuple(names())
     lines: list[str] = []
     for path, name in asked:
-        if not isinstance(name, str) or name in available:
+        if not isinstance(name, str):
             continue  # a missing or mistyped entry is a structural problem, told already
-        if load is not None and (name.endswith(".toml") or Path(name).is_file()):
+        if load is not None and (name in available or name.endswith(".toml") or Path(name).is_file()):
             lines += _problem_of(path, lambda name=name: load(name))
-        else:
+        elif name not in available:
             lines.append(f"{path}: there is no '{name}'. {unknown_name(kind, name, available)}")
     return lines
 
