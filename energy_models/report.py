@@ -82,7 +82,7 @@ class EnergyReport:
     misfits : tuple of str
         Why it does not fit this machine (memory, deadline of its own clock); empty where it fits.
     incomplete : tuple of str
-        What was uncounted or unpriced by choice of the profile; empty where every figure is complete.
+        What was uncounted, or unpriced by choice of profile or site; empty where every figure is complete.
     sources : tuple of str
         Keys of the sources of every constant used.
     assumed : tuple of str
