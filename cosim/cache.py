@@ -45,6 +45,16 @@ def is_finished(folder: Path) -> bool:
     return folder.is_dir()
 
 
+def disk_full(where: Path) -> CosimError:
+    """Return the error that says a disk is full, and how to go on."""
+    remedy = "Nothing finished is lost and nothing half-written was kept. Free some space, then `cosim resume`."
+    return CosimError("the disk is full", where=str(where), remedy=remedy)
+
+
+def _full(error: BaseException | None) -> bool:
+    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+
+
 @contextmanager
 def disk_errors(where: Path) -> Generator[None]:
     """Turn a full disk, an exhausted quota or a read-only folder into the one-paragraph error.
@@ -56,14 +66,13 @@ def disk_errors(where: Path) -> Generator[None]:
     """
     try:
         yield
+    except CosimError as error:
+        if _full(error.__cause__):  # a part that writes its own files has put it in its own words
+            raise disk_full(where) from error
+        raise
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise CosimError(
-                "the disk is full",
-                where=str(where),
-                remedy="Nothing finished is lost and nothing half-written was kept. Free some space, "
-                "then continue with `cosim resume`.",
-            ) from error
+        if _full(error):
+            raise disk_full(where) from error
         if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
             raise CosimError(
                 "this folder cannot be written", where=str(where), remedy="Name another one with --out."

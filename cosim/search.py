@@ -2,21 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
 
 import optuna
+from optuna.exceptions import StorageInternalError
 from optuna.samplers import BaseSampler, NSGAIISampler, RandomSampler, TPESampler
 from optuna.trial import FrozenTrial, Trial, TrialState
+from sqlalchemy.exc import OperationalError
 
-from cosim.cache import content_digest
+from cosim.cache import content_digest, disk_full
 from cosim.plan import Configuration, configurations
 from cosim.study import SearchPlan, StudentPlan, Study
 from students.spec import Scalar
 
+DATABASE = "study.db"
 RETRIES = "retries"  # attribute of a trial that takes the place of one a kill interrupted
 GRID_OBJECTIVES = ("score",)
+
+
+@contextmanager
+def database_errors(root: Path) -> Generator[None]:
+    """Turn a database that finds no room into the one-paragraph error; every other failure passes unchanged.
+
+    Raises
+    ------
+    CosimError
+        If the disk is full.
+    """
+    try:
+        yield
+    except (OperationalError, StorageInternalError) as error:
+        if "disk is full" in f"{error} {error.__cause__}":
+            raise disk_full(root / DATABASE) from error
+        raise
 
 
 class Search:
@@ -28,7 +49,7 @@ class Search:
     data_digest : str
         Content of the recordings; other recordings are another search.
     root : Path
-        Run folder; the database is ``study.db`` in it.
+        Run folder; the database is in it.
     """
 
     def __init__(self, study: Study, data_digest: str, root: Path) -> None:
@@ -36,7 +57,7 @@ class Search:
         self._study = study
         self._grid = study.search.sampler == "grid"
         self.objectives = GRID_OBJECTIVES if self._grid else study.search.objectives
-        storage = optuna.storages.RDBStorage(f"sqlite:///{root / 'study.db'}")
+        storage = optuna.storages.RDBStorage(f"sqlite:///{root / DATABASE}")
         name = f"{study.study.name}-{content_digest(_identity(study, data_digest))}"
         known = name in optuna.get_all_study_names(storage)
         self._optuna = optuna.create_study(

@@ -15,13 +15,13 @@ from torch import Tensor, nn
 from cosim.baselines import run_baseline
 from cosim.baselines.stretches import stretches
 from cosim.baselines.types import repeated
-from cosim.cache import Json, checkpoint_path, new_stage, read_json, to_json
+from cosim.cache import Json, checkpoint_path, disk_full, new_stage, read_json, to_json
 from cosim.fold_data import FoldData, Inputs, load_fold, outputs_of, primary_score, stream_of
 from cosim.metrics import primary_metric, score
 from cosim.stage import GATE, RESULT, TARGETS, WORKLOAD, Stage, StageKind
 from cosim.teachers import TeacherSpec, TeacherTargets, fit_teacher, gate, read_targets, write_targets
 from cosim.versions import versions
-from energy_models.errors import CosimError, StudentError
+from energy_models.errors import StudentError
 from energy_models.workload import Workload
 from energy_models.workload_io import workload_digest, write_workload
 from students.build import build, mode
@@ -48,7 +48,7 @@ def perform(root: Path, stage: Stage) -> None:
             _WORK[stage.kind](root, stage, folder)
         except SafetensorError as error:
             if "No space left" in str(error):  # safetensors reports a full disk as its own error
-                raise CosimError("the disk is full", where=str(root), remedy="Free some space, then resume.") from error
+                raise disk_full(folder) from error
             raise
         (folder / "stage.json").write_text(_provenance(stage), encoding="utf-8")
 

@@ -93,15 +93,15 @@ def _missing(
         if not isinstance(name, str):
             continue  # a missing or mistyped entry is a structural problem, told already
         if load is not None and (name in available or name.endswith(".toml") or Path(name).is_file()):
-            lines += _problem_of(path, lambda name=name: load(name))
+            lines += _problem_of(path, load, name)
         elif name not in available:
             lines.append(f"{path}: there is no '{name}'. {unknown_name(kind, name, available)}")
     return lines
 
 
-def _problem_of(path: str, attempt: Callable[[], object]) -> list[str]:
+def _problem_of(path: str, load: Callable[[str], object], name: str) -> list[str]:
     try:
-        attempt()
+        load(name)
     except CosimError as error:
         return [f"{path}: {error}"]
     return []

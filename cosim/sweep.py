@@ -18,7 +18,7 @@ from cosim.plan import Configuration, FoldStage, Point, reference_points, studen
 from cosim.pool import StagePool
 from cosim.prices import searched_power_w, write_prices
 from cosim.run_folder import locked, save_plan
-from cosim.search import Search, search_size
+from cosim.search import Search, database_errors, search_size
 from cosim.stage import RESULT
 from cosim.stored_data import keep_dataset, keep_folds
 from cosim.study import Study
@@ -80,7 +80,7 @@ def run_study(
         dataset = load(study.dataset.name, data_dir=data_dir, options=study.dataset.options)
         save_plan(root, study, data_dir, command)
         folds = keep_folds(root, keep_dataset(root, dataset, study.dataset), dataset, study)
-        with StagePool(root, workers, run_stage, start_worker) as pool:
+        with database_errors(root), StagePool(root, workers, run_stage, start_worker) as pool:
             search = Search(study, dataset.digest, root) if study.students else None
             runner = _Runner(study, folds, shape_of(dataset), search, pool=pool, root=root)
             runner.run(watch)

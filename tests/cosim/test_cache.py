@@ -104,3 +104,12 @@ def test_remove_partial(tmp_path: Path) -> None:
     (tmp_path / "stages" / ".partial" / "float-x").mkdir(parents=True)
     remove_partial(tmp_path)
     assert not (tmp_path / "stages" / ".partial").exists()
+
+
+def test_a_full_disk_in_other_words_is_the_same_error(tmp_path: Path) -> None:
+    with pytest.raises(CosimError, match="disk is full"), new_stage(tmp_path, "float", "abc"):  # noqa: PT012
+        try:
+            raise OSError(errno.ENOSPC, "simulated")
+        except OSError as error:
+            raise CosimError("weights cannot be written") from error
+    assert not is_finished(stage_folder(tmp_path, "float", "abc"))

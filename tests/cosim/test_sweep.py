@@ -183,3 +183,25 @@ def test_a_sampler_weighs_score_against_power(tmp_path: Path) -> None:
     assert code == 0
     assert json.loads(out)["computed"] == 0
     assert stage_times(run) == before
+
+
+@pytest.mark.parametrize("kibibytes", [90, 190, 400])
+def test_a_disk_that_fills_up(tmp_path: Path, kibibytes: int) -> None:
+    """On a small file system of its own: in a fold, in the database, in a result. Then room, and resume."""
+    small = tmp_path / "small"
+    small.mkdir()
+    options = ["-t", "tmpfs", "-o", f"size={kibibytes}k", "tmpfs", str(small)]
+    if subprocess.run(["mount", *options], capture_output=True, check=False).returncode:  # noqa: S607
+        pytest.skip("needs the right to mount a small file system")
+    try:
+        code, out, err = cosim("run", str(write_tiny(tmp_path)), "--out", str(small / "run"))
+        assert (code, out) == (2, "")
+        assert "the disk is full" in err
+        assert not list((small / "run" / "stages").glob(".partial/*"))
+        subprocess.run(["mount", "-o", "remount,size=8m", str(small)], check=True)  # noqa: S607
+        before = stage_times(small / "run")
+        code, _, err = cosim("run", str(write_tiny(tmp_path)), "--out", str(small / "run"))
+        assert code == 0, err
+        assert before.items() <= stage_times(small / "run").items()
+    finally:
+        subprocess.run(["umount", "--lazy", str(small)], check=True)  # noqa: S607
