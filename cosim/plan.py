@@ -184,7 +184,8 @@ def reference_points(study: Study, folds: Sequence[FoldStage], shape: Shape) -> 
         config: dict[str, Json] = {"name": baseline.name, "options": cast(dict[str, Json], dict(baseline.options))}
         for fold in folds:
             stage = make_stage("baseline", config, fold=fold.stage)
-            yield Point("baseline", baseline.name, baseline.name, "classical", study.study.seeds[0], fold.name, stage)
+            label = baseline.label or baseline.name
+            yield Point("baseline", label, baseline.name, "classical", study.study.seeds[0], fold.name, stage)
     if study.teacher is not None:
         families = "+".join(dict.fromkeys(member.family for member in study.teacher.members))
         for fold in folds:

@@ -15,7 +15,8 @@ from typing import Annotated, Any, Literal, TypeAlias, cast
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from cosim.splits import SplitSpec
+from cosim.splits import BlockedInTime, GivenParts, LeaveOneGroupOut, SplitSpec, StratifiedFolds
+from cosim.study_problems import repeated_items, validation_lines
 from energy_models.errors import StudyError, unknown_name
 from students.spec import Distillation, Precision, Scalar, Training
 
@@ -55,6 +56,12 @@ def _known_variant(variant: str) -> str:
     return variant
 
 
+def _distinct(values: tuple[Any, ...]) -> tuple[Any, ...]:
+    if again := repeated_items(values):
+        raise ValueError(f"given twice: {again}")
+    return values
+
+
 Variant = Annotated[str, AfterValidator(_known_variant)]
 Slug = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$", max_length=80)]
 Choices = Annotated[tuple[Scalar, ...], Field(min_length=1)]
@@ -66,7 +73,7 @@ class StudyHead(_Frozen):
     name: Slug
     title: str = Field(min_length=1)
     question: str = ""
-    seeds: tuple[Annotated[int, Field(ge=0)], ...] = Field(min_length=1)
+    seeds: Annotated[tuple[Annotated[int, Field(ge=0, lt=2**32)], ...], Field(min_length=1), AfterValidator(_distinct)]
     fold_seed: int = Field(default=0, ge=0)
 
 
@@ -101,18 +108,26 @@ class StudentPlan(_Frozen):
     label: str = Field(min_length=1)
     family: str
     options: dict[str, Scalar | Choices] = Field(default_factory=dict[str, "Scalar | tuple[Scalar, ...]"])
-    variants: tuple[Variant, ...] = Field(default=("float32",), min_length=1)
+    variants: Annotated[tuple[Variant, ...], Field(min_length=1), AfterValidator(_distinct)] = ("float32",)
     edge_bits: int = Field(default=8, ge=2, le=8)
     inputs: Literal["standardised", "raw"] = "standardised"
     distillation: Distillation = Distillation()
     training: Training | None = None
     variant_training: Training | None = None
 
+    @model_validator(mode="after")
+    def _choices_differ(self) -> StudentPlan:
+        for key, value in self.options.items():
+            if isinstance(value, tuple) and (again := repeated_items(value)):
+                raise ValueError(f"options.{key}: given twice: {again}")
+        return self
+
 
 class BaselinePlan(_Frozen):
-    """A classical decoder run on the same folds."""
+    """A classical decoder run on the same folds; one that is there twice, with other options, needs labels."""
 
     name: str
+    label: str | None = Field(default=None, min_length=1)
     options: dict[str, Scalar] = Field(default_factory=dict[str, Scalar])
 
 
@@ -182,6 +197,8 @@ class Study(_Frozen):
         labels = [student.label for student in self.students]
         if len(set(labels)) < len(labels):
             raise ValueError(f"two students share a label, so results could not be told apart: {', '.join(labels)}")
+        if again := repeated_items([baseline.label or baseline.name for baseline in self.baselines]):
+            raise ValueError(f"two baselines are called {again}, so results could not be told apart: give each a label")
         return self
 
 
@@ -202,7 +219,11 @@ def read_document(name_or_path: str) -> Document:
     if name_or_path in study_names():
         text = (resources.files("cosim") / "studies" / f"{name_or_path}.toml").read_text(encoding="utf-8")
     elif (path := Path(name_or_path)).is_file():
-        text = path.read_text(encoding="utf-8")
+        try:
+            text = path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise StudyError(f"the file cannot be read as text ({error})", where=name_or_path,
+                             remedy="Name a readable TOML file in UTF-8.") from error  # fmt: skip
     else:
         remedy = unknown_name("studies", name_or_path, study_names()) + ". Or name a TOML file by its path."
         raise StudyError(f"there is no study '{name_or_path}'", remedy=remedy)
@@ -259,15 +280,16 @@ def _item(target: Any, key: str, setting: str) -> Any:
     raise StudyError(f"'{key}' leads nowhere in '{setting}'", where="--set", remedy=remedy)
 
 
+_SECTIONS: tuple[type[BaseModel], ...] = (
+    Study, StudyHead, DatasetPlan, Member, TeacherPlan, StudentPlan, BaselinePlan, TrainingPlan, HardwarePlan,
+    SearchPlan, BudgetPlan, Training, Distillation, LeaveOneGroupOut, BlockedInTime, GivenParts, StratifiedFolds,
+)  # fmt: skip
+
+
 def structural_problems(document: Mapping[str, object]) -> tuple[Study | None, list[str]]:
     """Return the study, or None with one line for every problem of its structure."""
+    settings = [field.alias or name for model in _SECTIONS for name, field in model.model_fields.items()]
     try:
         return Study.model_validate(document), []
     except ValidationError as error:
-        return None, [problem_line(problem["loc"], problem["msg"]) for problem in error.errors()]
-
-
-def problem_line(location: Sequence[int | str], message: str) -> str:
-    """Return ``dotted.path: what is wrong``."""
-    path = ".".join(str(part) for part in location if not str(part).endswith("]"))
-    return f"{path or 'study'}: {message.removeprefix('Value error, ')}"
+        return None, validation_lines(error, settings)

@@ -11,11 +11,14 @@ from pydantic import BaseModel, ValidationError
 from cosim.baselines.registry import baseline_names, baseline_options
 from cosim.datasets.registry import dataset_names, options_model
 from cosim.plan import option_choices
-from cosim.study import Document, Study, override, problem_line, read_document, structural_problems
+from cosim.study import Document, Study, override, read_document, structural_problems
+from cosim.study_problems import infinite_lines, repeated_items, validation_lines
 from energy_models.catalogue import load_profile, load_site, profile_names, site_names
 from energy_models.errors import CosimError, StudyError, unknown_name
 from students.families.registry import family_names, load_family
 from students.spec import Scalar
+
+PATHS = {"hardware": ("profiles", "sites"), "search": ("profile", "site")}
 
 
 def read_study(name_or_path: str, settings: Sequence[str] = ()) -> Study:
@@ -26,7 +29,30 @@ def read_study(name_or_path: str, settings: Sequence[str] = ()) -> Study:
     StudyError
         Listing every problem of the file by dotted path.
     """
-    return check_study(override(read_document(name_or_path), settings), where=name_or_path)
+    document = override(read_document(name_or_path), settings)
+    return check_study(_with_whole_paths(document, Path(name_or_path).parent), where=name_or_path)
+
+
+def _with_whole_paths(document: Document, beside: Path) -> Document:
+    """Return the document with its machine and site files by absolute path, so that a run can be priced from anywhere.
+
+    A relative path starts from the current folder, or else from the study file's own.
+    """
+
+    def whole(value: object) -> object:
+        if isinstance(value, list):
+            return [whole(item) for item in cast(list[object], value)]
+        if not isinstance(value, str) or not value.endswith(".toml"):
+            return value
+        found = next((path for path in (Path(value), beside / value) if path.is_file()), None)
+        return value if found is None else str(found.absolute())
+
+    sections = {
+        name: {key: whole(value) if key in keys else value for key, value in _table(document.get(name)).items()}
+        for name, keys in PATHS.items()
+        if isinstance(document.get(name), Mapping)
+    }
+    return {**document, **sections}
 
 
 def check_study(document: Document, *, where: str) -> Study:
@@ -38,14 +64,14 @@ def check_study(document: Document, *, where: str) -> Study:
         Listing every problem by dotted path, with the nearest existing names.
     """
     study, problems = structural_problems(document)
-    problems += _name_problems(document)
+    problems += [*infinite_lines(document), *_name_problems(document)]
     if study is not None and not problems:
         problems += _option_problems(study)
     if study is None or problems:
         unique = list(dict.fromkeys(problems))
         count = "1 problem" if len(unique) == 1 else f"{len(unique)} problems"
-        listed = f"{count}:\n  " + "\n  ".join(unique) + "\n"
-        raise StudyError(listed, where=where, remedy="Nothing was computed; mend the study file.")
+        listed = f"{count}; nothing was computed:\n  " + "\n  ".join(unique)
+        raise StudyError(listed.rstrip(".?"), where=where)
     return study
 
 
@@ -61,7 +87,14 @@ def _name_problems(document: Mapping[str, object]) -> list[str]:
     profiles = [*_listed(hardware, "hardware.profiles", "profiles"), ("search.profile", search.get("profile"))]
     lines += _missing("profiles", profile_names, profiles, load_profile)
     sites = [*_listed(hardware, "hardware.sites", "sites"), ("search.site", search.get("site"))]
-    return lines + _missing("sites", site_names, sites, load_site)
+    lines += _missing("sites", site_names, sites, load_site)
+    return lines + _namesakes(hardware, "profiles") + _namesakes(hardware, "sites")
+
+
+def _namesakes(hardware: Mapping[str, object], key: str) -> list[str]:
+    """Return a line where two entries have one name, under which their prices would be mixed."""
+    again = repeated_items([Path(name).stem for name in _list(hardware.get(key)) if isinstance(name, str)])
+    return [f"hardware.{key}: two are called {again}, so their prices could not be told apart"] if again else []
 
 
 def _table(value: object) -> Mapping[str, object]:
@@ -123,10 +156,8 @@ def _options(model: type[BaseModel], options: Mapping[str, Scalar], path: str) -
     try:
         model.model_validate(dict(options))
     except ValidationError as error:
-        known = ", ".join(model.model_fields)
-        return [
-            problem_line((path, *problem["loc"]), problem["msg"])
-            + (f". Known options: {known}" if problem["type"] == "extra_forbidden" else "")
-            for problem in error.errors()
-        ]
+        known = f" (known options: {', '.join(model.model_fields) or 'none'})"
+        lines = validation_lines(error, model.model_fields, path.split("."))
+        kinds = [problem["type"] for problem in error.errors()]
+        return [line + (known if "extra_forbidden" in kinds and "no such setting" in line else "") for line in lines]
     return []

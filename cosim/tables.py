@@ -76,7 +76,7 @@ def _score(root: Path, study: Study, dataset: Dataset, point: Point) -> Score:
         dataset=dataset.name,
         protocol=study.split.describe(),
         role=point.role,
-        decoder=str(found.get("label", point.decoder)),
+        decoder=str(found.get("label", point.decoder)) if point.decoder == point.family else point.decoder,
         family=point.family,
         variant=point.variant,
         spec_digest=found["spec_digest"],

@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 
-from cosim.plan import configurations
+from cosim.plan import FoldStage, configurations, reference_points
+from cosim.stage import make_stage
 from cosim.study import override, precision_of, read_document, study_names
 from cosim.study_check import check_study, read_study
 from energy_models.errors import StudyError
+from students.spec import Shape
 
 TINY: dict[str, Any] = {
     "study": {"name": "tiny", "title": "Tiny", "seeds": [0]},
@@ -67,8 +69,8 @@ def test_every_problem_is_told_at_once() -> None:
     assert "hardware.sites.0" in text
     assert "'implant_utah96'" in text
     assert "hardware.decode_rate_hz: Input should be greater than 0" in text
-    assert "hardware.watts: Extra inputs are not permitted" in text
-    assert text.startswith("tiny.toml: 8 problems")
+    assert "hardware.watts: there is no such setting" in text
+    assert text.startswith("tiny.toml: 7 problems; nothing was computed")
 
 
 def test_near_names_of_baselines() -> None:
@@ -79,7 +81,8 @@ def test_near_names_of_baselines() -> None:
 def test_unknown_options_are_told_with_the_known_ones() -> None:
     students = [{"label": "a", "family": "eegnet", "options": {"filters": 8, "depth": [1, 0]}}]
     text = message(broken(students=students, baselines=[{"name": "csp_lda", "options": {"components": 3}}]))
-    assert "students.0.options.filters: Extra inputs are not permitted. Known options: temporal_filters" in text
+    assert "students.0.options.filters: there is no such setting" in text
+    assert "(known options: temporal_filters, depth" in text
     assert "students.0.options.depth: Input should be greater than or equal to 1" in text
     assert "baselines.0.options.components" in text
 
@@ -105,6 +108,75 @@ def test_impossible_variants_are_refused(variant: str) -> None:
         precision_of(variant)
 
 
+def test_a_setting_that_does_not_exist_is_told_with_the_nearest() -> None:
+    text = message(broken(training={"student": {"epohs": 3}}, split={"metod": 1, **TINY["split"]}))
+    assert "training.student.epohs: there is no such setting; did you mean 'epochs'" in text
+    assert "split.metod: there is no such setting; did you mean 'method'?" in text
+
+
+def test_refused_entries_are_not_also_told_as_too_few() -> None:
+    students = [{"label": "a", "family": "eegnet", "variants": ["w16a4"]}]
+    text = message(broken(students=students))
+    assert text.startswith("tiny.toml: 1 problem; nothing was computed:")
+    assert "16 weight bits" in text
+    assert message(broken(study={**TINY["study"], "seeds": []})).endswith("study.seeds: needs at least 1.")
+
+
+def test_words_of_the_file_and_not_of_python() -> None:
+    options = {"temporal_filters": {"a": 1}}
+    text = message(broken(dataset=3, students=[{"label": "a", "family": "eegnet", "options": options}]))
+    assert "dataset: should be a table" in text
+    assert text.count("students.0.options.temporal_filters") == 1
+    assert "should be a list" in message(broken(students=3))
+
+
+@pytest.mark.parametrize("value", [float("inf"), float("nan")])
+def test_numbers_must_be_finite_before_anything_is_computed(value: float) -> None:
+    text = message(broken(training={"student": {"learning_rate": value}}, search={"trials": 3}))
+    assert f"training.student.learning_rate: {value} is not a finite number" in text
+
+
+@pytest.mark.parametrize(
+    ("sections", "where"),
+    [
+        ({"study": {**TINY["study"], "seeds": [3, 3]}}, "study.seeds: given twice: 3"),
+        ({"students": [{**TINY["students"][0], "variants": ["w4a4", "w4a4"]}]}, "variants: given twice: w4a4"),
+        ({"students": [{**TINY["students"][0], "options": {"depth": [1, 1]}}]}, "options.depth: given twice: 1"),
+        ({"hardware": {**TINY["hardware"], "profiles": ["gap9", "gap9"]}}, "hardware.profiles: two are called gap9"),
+        ({"baselines": [{"name": "csp_lda"}, {"name": "csp_lda", "options": {"components": 2}}]}, "called csp_lda"),
+    ],
+)
+def test_what_could_not_be_told_apart_in_the_results_is_refused(sections: dict[str, Any], where: str) -> None:
+    assert where in message(broken(**sections))
+
+
+def test_a_profile_that_shares_a_shipped_name_is_not_mixed_with_it(tmp_path: Path) -> None:
+    shipped = Path(__file__).parents[2] / "energy_models" / "data" / "profiles" / "gap9.toml"
+    mine = tmp_path / "gap9.toml"
+    mine.write_text(shipped.read_text())
+    hardware = {**TINY["hardware"], "profiles": ["gap9", str(mine)]}
+    assert "hardware.profiles: two are called gap9" in message(broken(hardware=hardware))
+
+
+def test_one_baseline_with_two_options_is_told_apart_by_labels() -> None:
+    baselines = [{"name": "csp_lda"}, {"name": "csp_lda", "label": "CSP 2", "options": {"components": 2}}]
+    study = check_study(broken(baselines=baselines), where="x")
+    fold = FoldStage("a", make_stage("fold", {}))
+    points = list(reference_points(study, [fold], Shape(task="classification", channels=4, steps=64, outputs=2,
+                                                        step_rate_hz=64.0)))  # fmt: skip
+    assert [(point.decoder, point.family) for point in points] == [("csp_lda", "csp_lda"), ("CSP 2", "csp_lda")]
+    assert points[0].result.digest != points[1].result.digest
+
+
+def test_a_machine_of_ones_own_is_found_from_anywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shipped = Path(__file__).parents[2] / "energy_models" / "data" / "profiles" / "gap9.toml"
+    (tmp_path / "mine.toml").write_text(shipped.read_text().replace('name = "gap9"', 'name = "mine"', 1))
+    (tmp_path / "study").mkdir()
+    monkeypatch.chdir(tmp_path)
+    study = read_study("demo", ['hardware.profiles=["mine.toml", "gap9"]'])
+    assert study.hardware.profiles == (str(tmp_path / "mine.toml"), "gap9")
+
+
 def test_two_students_of_one_label_are_refused() -> None:
     student = TINY["students"][0]
     assert "share a label" in message(broken(students=[student, student]))
@@ -125,6 +197,14 @@ def test_settings_change_the_document_and_not_the_original() -> None:
     assert changed["study"] == {"name": "tiny", "title": "No quotes", "seeds": [3, 4]}
     assert changed["students"][0]["variants"] == ["w8a8"]
     assert document == TINY
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe[study]", "[study]\ntitle = 'M\u00fcller'".encode("latin-1")])
+def test_a_file_that_is_not_text(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "bad.toml"
+    path.write_bytes(content)
+    with pytest.raises(StudyError, match="UTF-8"):
+        read_document(str(path))
 
 
 @pytest.mark.parametrize("setting", ["seeds", "=3", "students.7.label=a", "students.x.label=a"])

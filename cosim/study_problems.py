@@ -1,0 +1,81 @@
+"""Words for what is wrong in a study file: dotted paths, near names, and no follow-on complaints."""
+
+from __future__ import annotations
+
+import difflib
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, cast
+
+from pydantic import ValidationError
+
+WORDS = {
+    "missing": "is missing",
+    "tuple_type": "should be a list",
+    "list_type": "should be a list",
+    "dict_type": "should be a table",
+    "model_type": "should be a table",
+    "model_attributes_type": "should be a table",
+}
+SCALARS = ("bool", "int", "float", "str")
+ANY_SCALAR = "should be a number, a text, true or false, or where choices are searched a list of these"
+
+
+def validation_lines(error: ValidationError, known: Iterable[str], below: Sequence[str] = ()) -> list[str]:
+    """Return one line for every problem of a validation.
+
+    Parameters
+    ----------
+    error : ValidationError
+    known : iterable of str
+        Names of settings there are, for those that do not exist.
+    below : sequence of str
+        Where in the study the validated part is.
+    """
+    problems = error.errors()
+    names = sorted(set(known))
+    lines: list[str] = []
+    for problem in problems:
+        location = problem["loc"]
+        follows = problem["type"] == "too_short" and any(
+            other["loc"][: len(location)] == location and len(other["loc"]) > len(location) for other in problems
+        )
+        kind = str(location[-1]) if location else ""
+        if "options" in location and (kind in SCALARS or kind.endswith("]")):  # a complaint about each type it might be
+            lines.append(f"{_path((*below, *location[:-1]))}: {ANY_SCALAR}")
+        elif not follows:  # entries that were refused are not counted; that there are then too few says nothing new
+            lines.append(f"{_path((*below, *location))}: {_words(cast(Mapping[str, Any], problem), names)}")
+    return list(dict.fromkeys(lines))
+
+
+def _path(location: Sequence[int | str]) -> str:
+    parts = [str(part) for part in location if not str(part).endswith("]")]
+    if parts[:1] == ["split"] and len(parts) > 2:
+        del parts[1]  # the method, which pydantic puts there and the file does not
+    return ".".join(parts) or "study"
+
+
+def _words(problem: Mapping[str, Any], names: Sequence[str]) -> str:
+    if problem["type"] == "extra_forbidden":
+        near = difflib.get_close_matches(str(problem["loc"][-1]), names, n=2, cutoff=0.6)
+        return "there is no such setting" + (f"; did you mean {' or '.join(map(repr, near))}?" if near else "")
+    if problem["type"] == "too_short":
+        return f"needs at least {problem['ctx']['min_length']}"
+    return WORDS.get(str(problem["type"]), str(problem["msg"]).removeprefix("Value error, "))
+
+
+def infinite_lines(value: object, path: tuple[str, ...] = ()) -> Iterator[str]:
+    """Yield one line for every number of a document that is infinite or not a number."""
+    if isinstance(value, float) and not math.isfinite(value):
+        yield f"{'.'.join(path)}: {value} is not a finite number"
+    elif isinstance(value, Mapping):
+        for key, item in cast(Mapping[str, object], value).items():
+            yield from infinite_lines(item, (*path, key))
+    elif isinstance(value, list | tuple):
+        for index, item in enumerate(cast(Sequence[object], value)):
+            yield from infinite_lines(item, (*path, str(index)))
+
+
+def repeated_items(values: Sequence[object]) -> str:
+    """Return the items that are there more than once, as text; empty where all differ."""
+    return ", ".join(str(value) for value in dict.fromkeys(values) if values.count(value) > 1)
