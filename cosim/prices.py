@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import itertools
+import math
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from cosim.cache import read_json
 from cosim.feasibility import judge
-from cosim.results import Priced, priced_row, read_parquet, write_parquet
-from cosim.run_folder import load_plan
+from cosim.results import Priced, Score, priced_row, read_parquet, write_parquet
+from cosim.run_folder import PLAN, load_plan
 from cosim.stage import RESULT, WORKLOAD
 from cosim.study import HardwarePlan
-from cosim.tables import point_results
+from cosim.study_problems import validation_lines
+from cosim.tables import SCORES, point_results
 from energy_models.catalogue import load_profile, load_site
+from energy_models.errors import StudyError
 from energy_models.estimate import estimate
 from energy_models.workload import Workload
 from energy_models.workload_io import read_workload
 
 PRICED = "priced.parquet"
+SAME_RATE = 1e-3  # relative; rates are typed in to a few digits, and a price that far off is within any bound
 CANNOT_RUN_W = float("inf")  # what the search is told about a machine that cannot run the decoder; never in a table
 
 
@@ -44,14 +50,33 @@ def write_prices(root: Path, hardware: HardwarePlan) -> Path:
     return root / PRICED
 
 
+def check_stream_rate(decode_rate_hz: float, step_rate_hz: float) -> None:
+    """Raise where a decoder of a stream, which decides once a step, is asked for another number of decisions.
+
+    Raises
+    ------
+    StudyError
+        Naming both rates [Hz].
+    """
+    if not math.isclose(decode_rate_hz, step_rate_hz, rel_tol=SAME_RATE):
+        raise StudyError(
+            f"{decode_rate_hz:g} decisions a second are asked for, but a streaming decoder decides once a step and the "
+            f"recording has {step_rate_hz:g} steps a second",
+            where="hardware.decode_rate_hz",
+            remedy=f"Write decode_rate_hz = {step_rate_hz!r}, or bin the recording at the rate you need.",
+        )
+
+
 def _price(workload: Workload, digest: str, profile: str, site: str, decode_rate_hz: float) -> Priced:
+    if workload.mode == "stream":
+        check_stream_rate(decode_rate_hz, workload.step_rate_hz)
     place = load_site(site)
     report = estimate(workload, load_profile(profile), place, decode_rate_hz=decode_rate_hz)
     return priced_row(report, judge(place, report), workload_digest=digest, site=place.name, site_hash=place.digest)
 
 
 def refresh_prices(root: Path) -> Path:
-    """Price a run again where a profile, a site or the list of them is no longer what it was priced with.
+    """Price a run again where its workloads, a profile, a site or the list of them are not those it was priced with.
 
     Raises
     ------
@@ -59,29 +84,44 @@ def refresh_prices(root: Path) -> Path:
         If the folder holds no finished run, or a profile or site cannot be loaded.
     """
     hardware = planned_hardware(root)
-    if not (root / PRICED).is_file() or _stamps(root) != _current(hardware):
+    if not (root / PRICED).is_file() or _stamps(root) != _current(root, hardware):
         write_prices(root, hardware)
     return root / PRICED
 
 
 def planned_hardware(root: Path) -> HardwarePlan:
-    """Return the machines and sites a run was asked to price for."""
+    """Return the machines and sites a run was asked to price for.
+
+    Raises
+    ------
+    StudyError
+        If the folder holds no run, or its plan was changed to something else than a list of machines and sites.
+    """
     document, _, _ = load_plan(root)
-    return HardwarePlan.model_validate(document["hardware"])
+    try:
+        return HardwarePlan.model_validate(document.get("hardware"))
+    except ValidationError as error:
+        lines = validation_lines(error, HardwarePlan.model_fields, ("study", "hardware"))
+        raise StudyError("; ".join(lines), where=str(root / PLAN), remedy="Mend it, or run the study again.") from error
 
 
-def _stamps(root: Path) -> set[tuple[str, str, float]]:
+def _stamps(root: Path) -> tuple[set[str], set[tuple[str, str, float]]]:
+    """Return what is priced: the workloads, and the places by their contents."""
     table: Any = read_parquet(root / PRICED, Priced)
     profiles, sites = table["profile_hash"].tolist(), table["site_hash"].tolist()
     rates = table["decode_rate_hz"].tolist()
-    return {(str(p), str(s), float(r)) for p, s, r in zip(profiles, sites, rates, strict=True)}
+    places = {(str(p), str(s), float(r)) for p, s, r in zip(profiles, sites, rates, strict=True)}
+    return set(table["workload_digest"].tolist()), places
 
 
-def _current(hardware: HardwarePlan) -> set[tuple[str, str, float]]:
-    return {
+def _current(root: Path, hardware: HardwarePlan) -> tuple[set[str], set[tuple[str, str, float]]]:
+    """Return what should be priced; a kill between two tables may have left older prices than scores."""
+    scores: Any = read_parquet(root / SCORES, Score)
+    places = {
         (load_profile(profile).digest, load_site(site).digest, hardware.decode_rate_hz)
         for profile, site in itertools.product(hardware.profiles, hardware.sites)
     }
+    return set(scores["workload_digest"].tolist()) - {""}, places
 
 
 def searched_power_w(folder: Path, profile: str, site: str, decode_rate_hz: float) -> float:

@@ -26,9 +26,14 @@ def locked(root: Path) -> Generator[None]:
     CosimError
         If another process runs there, or the folder cannot be written.
     """
-    with disk_errors(root):
-        root.mkdir(parents=True, exist_ok=True)
-        file = (root / ".lock").open("w")
+    try:
+        with disk_errors(root):
+            root.mkdir(parents=True, exist_ok=True)
+            file = (root / ".lock").open("w")
+    except OSError as error:
+        raise CosimError(
+            f"this folder cannot be made ({error.strerror})", where=str(root), remedy="Name another one with --out."
+        ) from error
     with file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -49,7 +54,7 @@ def save_plan(root: Path, study: Study, data_dir: Path | None, command: str) -> 
     """Keep what was asked for, so that the run can be resumed from its folder alone."""
     plan: dict[str, object] = {
         "study": study.model_dump(mode="json", exclude_none=True),
-        "data_dir": None if data_dir is None else str(data_dir),
+        "data_dir": None if data_dir is None else str(data_dir.absolute()),
         "command": command,
     }
     write_atomically(root / PLAN, to_json(plan))
@@ -70,6 +75,9 @@ def load_plan(root: Path) -> tuple[Document, Path | None, str]:
             remedy=f"Name a folder that `cosim run` made; it holds {PLAN}.",
         )
     plan = read_json(root / PLAN)
-    folder = plan.get("data_dir")
-    return cast(Document, plan["study"]), Path(folder) if isinstance(folder, str) else None, str(plan["command"])
+    study, folder, command = (plan.get(key) for key in ("study", "data_dir", "command"))
+    if not isinstance(study, dict) or not isinstance(command, str):
+        raise StudyError("it does not say which study is run here", where=str(root / PLAN),
+                         remedy="Give the `cosim run` command again; finished points are kept.")  # fmt: skip
+    return cast(Document, study), Path(folder) if isinstance(folder, str) else None, command
 
