@@ -81,7 +81,7 @@ def _run(study: Study, root: Path, *, data_dir: Path | None, workers: int, comma
         say(f"Stopped. What was finished is kept. Go on with: cosim resume {shlex.quote(str(root))}")
         raise SystemExit(EXIT_INTERRUPTED) from None
     for message in outcome.failures:
-        say(f"A point failed. {message}")
+        say(f"Failed: {message}")
     if form == "json":
         print_json(
             {

@@ -31,5 +31,6 @@ def run_with_bars(
         outcome = run_study(study, root=root, data_dir=data_dir, workers=workers, command=command, watch=watch)
         bars.update(task, running="writing the page")
         page = write_report(root)
-    say(f"{outcome.points} points finished; {outcome.computed} stages computed, the others were there already.")
+    failed = f", {len(outcome.failures)} failed" if outcome.failures else ""
+    say(f"{outcome.points} points finished{failed}; {outcome.computed} stages computed by this run.")
     return outcome, page

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
@@ -16,14 +16,15 @@ from cosim.datasets.registry import load
 from cosim.datasets.types import Dataset
 from cosim.plan import Configuration, FoldStage, Point, reference_points, student_points
 from cosim.pool import StagePool
-from cosim.prices import searched_power_w, write_prices
-from cosim.run_folder import locked, save_plan
+from cosim.prices import check_stream_rate, searched_power_w, write_prices
+from cosim.run_folder import FAILURES, locked, save_plan
 from cosim.search import Search, database_errors, search_size
 from cosim.stage import RESULT
 from cosim.stored_data import keep_dataset, keep_folds
 from cosim.study import Study
 from cosim.tables import save_failures, write_tables
 from cosim.worker import run_stage, start_worker
+from energy_models.errors import StudyError
 from students.spec import Shape
 
 
@@ -78,6 +79,8 @@ def run_study(
     """
     with locked(root):
         dataset = load(study.dataset.name, data_dir=data_dir, options=study.dataset.options)
+        if dataset.task == "regression":
+            check_stream_rate(study.hardware.decode_rate_hz, dataset.step_rate_hz)
         save_plan(root, study, data_dir, command)
         folds = keep_folds(root, keep_dataset(root, dataset, study.dataset), dataset, study)
         with database_errors(root), StagePool(root, workers, run_stage, start_worker) as pool:
@@ -85,10 +88,19 @@ def run_study(
             runner = _Runner(study, folds, shape_of(dataset), search, pool=pool, root=root)
             runner.run(watch)
             progress = pool.progress
-        save_failures(root, runner.failures())
+        failures = runner.failures()
+        save_failures(root, failures)
+        if failures and not runner.finished:
+            told = f"all {len(failures)} points failed, the first of them: {_told(failures[0])}"
+            raise StudyError(told.rstrip("."), where=study.study.name, remedy=f"All are told in {root / FAILURES}.")
         write_tables(root, study, dataset, runner.finished, command)
         write_prices(root, study.hardware)
-    return Outcome(root, len(runner.finished), progress.done, tuple(str(f["message"]) for f in runner.failures()))
+    return Outcome(root, len(runner.finished), progress.done, tuple(map(_told, failures)))
+
+
+def _told(failure: Mapping[str, Json]) -> str:
+    """Return which point failed and why."""
+    return f"{failure['decoder']}, {failure['fold']}, seed {failure['seed']}: {failure['message']}"
 
 
 def shape_of(dataset: Dataset) -> Shape:

@@ -15,7 +15,8 @@ import pytest
 from cosim.cache import new_stage
 from cosim.pool import StagePool
 from cosim.stage import Stage, make_stage
-from energy_models.errors import CosimError, StudentError
+from cosim.worker import start_worker
+from energy_models.errors import CosimError, DataError, StudentError
 
 WAIT_SECONDS = 60.0
 
@@ -24,11 +25,18 @@ def nothing() -> None:
     """Prepare no process."""
 
 
+def prepare() -> None:
+    """Prepare a process as in a real run; torch comes with this module, so the fork server imports it once for all."""
+    start_worker()
+
+
 def keep_time(root: Path, stage: Stage) -> str:
     """Stand in for a computation: write when it was done, after checking its parents were."""
     assert all(parent.finished(root) for parent in stage.parents.values())
     if stage.config.get("fail") == "student":
         raise StudentError("the loss is nan", where="epoch 3", remedy="Lower the learning rate")
+    if stage.config.get("fail") == "outputs":
+        raise DataError("the decoder's outputs are not all finite")
     if stage.config.get("fail") == "disk":
         raise CosimError("the disk is full", where=str(root))
     if stage.config.get("fail") == "killed":
@@ -90,6 +98,19 @@ def test_a_student_that_cannot_be_trained_fails_alone(tmp_path: Path) -> None:
     assert not child.finished(tmp_path)
 
 
+def test_a_student_that_diverges_on_the_test_part_fails_alone(tmp_path: Path) -> None:
+    bad, good = make_stage("result", {"fail": "outputs"}), make_stage("plain", {"seed": 0})
+    with StagePool(tmp_path, 2, keep_time, nothing) as pool:
+        finish(pool, [bad, good])
+        assert set(pool.failures) == {bad.digest}
+    assert good.finished(tmp_path)
+
+
+def test_a_baseline_that_cannot_serve_these_recordings_is_told_at_once(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="not all finite"), StagePool(tmp_path, 2, keep_time, nothing) as pool:
+        finish(pool, [make_stage("baseline", {"fail": "outputs"})])
+
+
 def test_a_full_disk_stops_the_run(tmp_path: Path) -> None:
     with pytest.raises(CosimError, match="disk is full"), StagePool(tmp_path, 2, keep_time, nothing) as pool:
         finish(pool, [make_stage("plain", {"fail": "disk"})])
@@ -114,15 +135,14 @@ def test_an_interrupted_pool_leaves_no_process(tmp_path: Path) -> None:
 
 
 COORDINATOR = """
-import sys, time
+import sys
 sys.path.insert(0, {folder!r})
-from pathlib import Path
-from cosim.pool import StagePool
-from cosim.stage import make_stage
-from cosim.worker import start_worker
-from test_sweep_pool import note_and_sleep
 if __name__ == "__main__":
-    with StagePool(Path({root!r}), 2, note_and_sleep, start_worker) as pool:
+    from pathlib import Path
+    from cosim.pool import StagePool
+    from cosim.stage import make_stage
+    from test_sweep_pool import note_and_sleep, prepare
+    with StagePool(Path({root!r}), 2, note_and_sleep, prepare) as pool:
         pool.add(make_stage("plain", {{"seed": 0}}))
         pool.add(make_stage("plain", {{"seed": 1}}))
         while True:
