@@ -85,7 +85,10 @@ def datasets(
     from cosim.datasets.registry import dataset_names, describe
 
     if download is not None:
-        say(f"Fetched into {_download(download, data_dir)}")
+        folder = _download(download, data_dir)
+        say(f"Fetched into {folder}")
+        if as_json:
+            print_json({"dataset": download, "folder": str(folder)})
         return
     if name is None:
         found = [describe(each) for each in dataset_names()]

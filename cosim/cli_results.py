@@ -104,5 +104,5 @@ def _known(kind: str, asked: str | None, found: list[str]) -> None:
 
 
 def _number(value: float) -> float | None:
-    """Return the number, or None where there is none: JSON knows no nan."""
-    return None if math.isnan(value) else float(value)
+    """Return the number, or None where there is none: JSON knows neither nan nor an infinite headroom."""
+    return float(value) if math.isfinite(value) else None
