@@ -68,7 +68,7 @@ def summarise(scores: pd.DataFrame, priced: pd.DataFrame, *, power: Power = "dec
         Which power the front weighs against the score.
     """
     table = score_table(scores).set_index("decoder", drop=False)
-    owner = scores[["decoder", "workload_digest"]].drop_duplicates()
+    owner = scores[["decoder", "workload_digest"]]  # a workload that several runs share counts once for each
     joined: Any = owner.merge(priced, on="workload_digest", how="inner")
     rows: list[dict[str, Any]] = [
         {**table.loc[key[0]].to_dict(), **_price(group)}

@@ -94,6 +94,13 @@ def test_prices_of_several_workloads_worked_by_hand() -> None:
     assert causes["memory"] == pytest.approx([0.0, 0.5e-6, 1e-6])  # the first spent nothing on it
 
 
+def test_a_workload_that_two_runs_share_counts_twice() -> None:
+    other = dataclasses.replace(PRICED, workload_digest="wb", decoder_power_nominal_w=5e-6)
+    runs = [dataclasses.replace(SCORE, seed=seed, workload_digest=name) for seed, name in enumerate(["wb", "wb"])]
+    row = summarise(to_frame([SCORE, *runs]), to_frame([PRICED, other])).iloc[0]
+    assert row["decoder_power_nominal_w"] == pytest.approx(4e-6)  # (2 + 5 + 5) / 3
+
+
 def test_the_smallest_headroom_stands_among_equal_verdicts() -> None:
     tight = dataclasses.replace(PRICED, workload_digest="wb", headroom=1.5, binding_limit="battery")
     scores = to_frame([SCORE, dataclasses.replace(SCORE, seed=1, workload_digest="wb")])
