@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from cosim.datasets import files
 from cosim.datasets.assemble import Origin, Stretch, segmented
-from cosim.datasets.types import Card, Dataset
+from cosim.datasets.types import Card, Dataset, Step
 from energy_models.errors import DataError, unknown_name
 
 NAME = "arrays"
@@ -105,6 +105,8 @@ def load(options: Options, data_dir: Path | None) -> Dataset:
     if not path.is_absolute():
         path = files.root(data_dir, corpus=NAME, expected=options.path) / path
     found = read_arrays(path)
+    if empty := [name for name, array in found.items() if array.size == 0 or array.ndim == 0]:
+        raise DataError(f"array {', '.join(empty)} holds no example", where=str(path), remedy="Save it again.")
     count = len(found["inputs"])
     for name, array in found.items():
         if len(array) != count:
@@ -159,6 +161,7 @@ def _classification(
     return Dataset(
         name=NAME, card=CARD, task="classification", inputs=inputs, targets=targets.astype(np.int64),
         output_names=origin.output_names, groups={"recording": alone, **labels}, starts=starts,
-        step_rate_hz=options.rate_hz, source_rate_hz=options.rate_hz, source_bits=options.source_bits, pipeline=(),
+        step_rate_hz=options.rate_hz, source_rate_hz=options.rate_hz, source_bits=options.source_bits,
+        pipeline=(Step("as_stored", {"channels": inputs.shape[1], "steps": inputs.shape[2]}, causal=True),),
         unit=options.unit,
     )  # fmt: skip

@@ -193,6 +193,8 @@ def test_own_trials(tmp_path: Path) -> None:
     ({"targets": np.array([0.0, 1.0] * 3)}, "whole numbers"),
     ({"targets": np.array([0, 1])}, "array 'targets' has 2 entries, inputs have 6"),
     ({"inputs": np.ones((6, 3, 20))}, "channel channel 0, channel 1, channel 2 is flat"),
+    ({"inputs": np.ones((0, 3, 20)), "targets": np.ones(0, int)}, "array inputs, targets holds no example"),
+    ({"targets": np.array(1)}, "array targets holds no example"),
     ({"inputs": np.ones((6, 3))}, r"are not \(examples, channels, steps\)"),
     ({"starts": np.arange(6)}, "starts and recording are needed together"),
 ])  # fmt: skip
@@ -200,6 +202,15 @@ def test_mistakes_in_own_trials(tmp_path: Path, change: dict[str, np.ndarray], s
     own(tmp_path, **{"inputs": RNG.standard_normal((6, 3, 20)), "targets": np.array([0, 1] * 3)} | change)
     with pytest.raises(DataError, match=said):
         load("arrays", data_dir=tmp_path, options={**OWN, "path": "own.npz"})
+
+
+def test_the_same_bytes_in_another_shape_are_other_data(tmp_path: Path) -> None:
+    inputs, targets = RNG.standard_normal((6, 4, 20)), np.array([0, 1] * 3)
+    digests: set[str] = set()
+    for shape in ((6, 4, 20), (6, 20, 4)):
+        own(tmp_path, inputs=inputs.reshape(shape), targets=targets)
+        digests.add(load("arrays", data_dir=tmp_path, options={**OWN, "path": "own.npz"}).digest)
+    assert len(digests) == 2
 
 
 def test_own_recording(tmp_path: Path) -> None:
