@@ -15,16 +15,31 @@ COMMANDS = ("run", "resume", "pareto", "feasibility", "report", "profiles", "sit
 HEAVY = ("torch", "pandas", "scipy", "mne", "optuna", "sklearn", "matplotlib", "plotly")
 
 
-def fresh(*arguments: str, code: str = "") -> subprocess.CompletedProcess[str]:
-    program = f"import sys\nfrom cosim.cli import main\ntry:\n    main()\nfinally:\n    {code or 'pass'}"
-    command = [sys.executable, "-c", program, *arguments]
+def fresh(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", "from cosim.cli import main; main()", *arguments]
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
 
 
-def loaded(*arguments: str) -> set[str]:
-    """Return which heavy libraries a command had imported when it ended."""
-    result = fresh(*arguments, code=f"print('loaded:', *(m for m in {HEAVY} if m in sys.modules), file=sys.stderr)")
-    return set(result.stderr.rsplit("loaded:", 1)[1].split())
+LOADED = f"""
+import json, sys
+from cosim.cli import main
+found = {{}}
+for command in json.loads(sys.argv[1]):
+    sys.argv = ["cosim", *command]
+    try:
+        main()
+    except SystemExit as stop:
+        assert not stop.code, command
+    found[" ".join(command)] = [name for name in {HEAVY} if name in sys.modules]
+print(json.dumps(found), file=sys.stderr)
+"""
+
+
+def loaded(*commands: tuple[str, ...]) -> dict[str, list[str]]:
+    """Return which heavy libraries were imported after each of some commands, run one after the other in a process."""
+    command = [sys.executable, "-c", LOADED, json.dumps(commands)]
+    result = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
+    return json.loads(result.stderr.splitlines()[-1])
 
 
 def test_help_is_fast() -> None:
@@ -36,14 +51,15 @@ def test_help_is_fast() -> None:
     assert min(times) < 0.5
 
 
-@pytest.mark.parametrize("command", COMMANDS)
-def test_help_of_every_command_imports_nothing_heavy(command: str) -> None:
-    assert loaded(command, "--help") == set()
+def test_help_of_every_command_imports_nothing_heavy() -> None:
+    assert loaded(*((command, "--help") for command in COMMANDS)) == {f"{command} --help": [] for command in COMMANDS}
 
 
-@pytest.mark.parametrize("arguments", [("profiles",), ("sites",), ("profiles", "gap9"), ("sites", "implant_utah96")])
-def test_catalogues_import_nothing_heavy(arguments: tuple[str, ...]) -> None:
-    assert loaded(*arguments) <= {"scipy"}  # the interpreter of a site's heat equation may use it
+def test_catalogues_import_nothing_heavy() -> None:
+    found = loaded(("profiles",), ("sites",), ("profiles", "gap9"), ("sites", "implant_utah96"))
+    assert len(found) == 4
+    for names in found.values():
+        assert set(names) <= {"scipy"}  # the interpreter of a site's heat equation may use it
 
 
 @pytest.mark.parametrize("command", ["profiles", "sites", "datasets", "studies"])
@@ -105,6 +121,46 @@ def test_wrong_data_folder_names_the_path_expected(tmp_path: Path) -> None:
     code, _, err = cosim("run", "ssvep_headset", "--data-dir", str(tmp_path), "--out", str(tmp_path / "run"))
     assert code == 2
     assert str(tmp_path / "ssvep_exoskeleton") in err
+
+
+@pytest.mark.parametrize("below", ["file", "file/sub", "x" * 300])
+def test_a_run_folder_that_cannot_be_made(tmp_path: Path, below: str) -> None:
+    (tmp_path / "file").write_text("mine")
+    code, out, err = cosim("run", "demo", "--out", str(tmp_path / below))
+    assert (code, out) == (2, "")
+    assert "this folder cannot be made" in err
+    assert "--out" in err
+    assert (tmp_path / "file").read_text() == "mine"
+
+
+def test_a_stream_is_priced_at_its_own_rate_only(tmp_path: Path) -> None:
+    settings = ('dataset={name="synthetic_spikes"}', 'split={method="blocked_in_time"}', "hardware.decode_rate_hz=10",
+                'baselines=[{name="kalman"}]', 'students=[{label="M", family="mlp"}]')  # fmt: skip
+    pairs = [part for setting in settings for part in ("--set", setting)]
+    code, out, err = cosim("run", "demo", "--out", str(tmp_path / "run"), *pairs)
+    assert (code, out) == (2, "")
+    assert "10 decisions a second" in err
+    assert "20 steps a second" in err
+    assert "decode_rate_hz = 20.0" in err
+    assert not (tmp_path / "run" / "stages").exists()  # told before anything is computed
+
+
+@pytest.mark.parametrize(("plan", "said"), [("{}", "which study"), ("[]", "not a JSON object"), ("{", "not JSON")])
+def test_a_damaged_plan_is_one_paragraph(tmp_path: Path, plan: str, said: str) -> None:
+    (tmp_path / "plan.json").write_text(plan)
+    for command in ("resume", "pareto", "report"):
+        code, _, err = cosim(command, str(tmp_path))
+        assert code == 2
+        assert said in err
+
+
+def test_machines_that_a_plan_got_wrong_are_told(tmp_path: Path) -> None:
+    plan = {"study": {"hardware": {"profiles": [], "sites": 3}}, "data_dir": None, "command": "cosim run demo"}
+    (tmp_path / "plan.json").write_text(json.dumps(plan))
+    code, _, err = cosim("pareto", str(tmp_path))
+    assert code == 2
+    assert "study.hardware.profiles: needs at least 1" in err
+    assert "study.hardware.sites: should be a list" in err
 
 
 def test_a_wrong_unit_in_a_profile_is_one_paragraph(tmp_path: Path) -> None:

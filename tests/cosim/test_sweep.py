@@ -1,51 +1,19 @@
-"""The whole path on a study of seconds: run, run again, kill and resume, price again."""
+"""The whole path on a study of seconds: run, run again, price again, search, and every way it may be refused."""
 
 from __future__ import annotations
 
 import json
-import os
-import random
-import signal
 import subprocess
-import sys
-import time
+import tomllib
 from pathlib import Path
 
 import optuna
 import pandas as pd
 import pytest
-from tiny_study import TINY_POINTS, cosim, stage_times, write_tiny
+from tiny_study import TINY, TINY_POINTS, cosim, scores, stage_times, write_tiny
 
-COSIM = [sys.executable, "-c", "from cosim.cli import main; main()"]
-PATIENCE_SECONDS = 150
-KILLS = 3
-
-
-def start(*arguments: str) -> subprocess.Popen[str]:
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    return subprocess.Popen(
-        [*COSIM, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
-    )
-
-
-def finish(process: subprocess.Popen[str]) -> tuple[int, str, str]:
-    out, err = process.communicate(timeout=PATIENCE_SECONDS)
-    return process.returncode, out, err
-
-
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the folder of one uninterrupted run."""
-    folder = tmp_path_factory.mktemp("whole")
-    run = folder / "run"
-    code, out, err = cosim("run", str(write_tiny(folder)), "--out", str(run))
-    assert code == 0, err
-    assert out.strip() == str(run / "report.html")
-    return run
-
-
-def scores(run: Path) -> pd.DataFrame:
-    return pd.read_parquet(run / "scores.parquet").drop(columns="versions")
+from cosim.run_folder import load_plan, save_plan
+from cosim.study_check import check_study
 
 
 def test_every_point_has_a_score_and_every_workload_a_price(finished: Path) -> None:
@@ -109,48 +77,33 @@ def test_repricing_trains_nothing(finished: Path, tmp_path: Path) -> None:
         (finished / "priced.parquet").write_bytes(prices)
 
 
-def test_killed_at_random_and_resumed_nothing_is_lost_or_done_twice(finished: Path, tmp_path: Path) -> None:
-    run = tmp_path / "run"
-    seed = time.time_ns() % 1_000_000
-    chance = random.Random(seed)  # noqa: S311
-    seen: dict[str, int] = {}
-    arguments = ("run", str(write_tiny(tmp_path)), "--out", str(run))
-    for _ in range(KILLS):
-        process = start(*arguments)
-        wait = time.monotonic() + 3.0 + 4.0 * chance.random()  # the imports alone take three
-        while time.monotonic() < wait and process.poll() is None:
-            time.sleep(0.05)
-        process.send_signal(signal.SIGKILL)
-        process.communicate()
-        now = stage_times(run) if (run / "stages").exists() else {}
-        assert seen.items() <= now.items(), f"a finished stage was lost or written again (seed {seed})"
-        seen = now
-        arguments = ("resume", str(run)) if (run / "plan.json").exists() else arguments
-    code, _, err = finish(start(*arguments))
+def test_prices_older_than_the_scores_are_made_again(finished: Path) -> None:
+    """As a kill between writing one table and the other leaves them."""
+    path = finished / "priced.parquet"
+    whole = pd.read_parquet(path)
+    kept = whole["workload_digest"] != whole["workload_digest"].iloc[0]
+    whole[kept].to_parquet(path, index=False)
+    code, out, err = cosim("pareto", str(finished), "--json")
     assert code == 0, err
-    final = stage_times(run)
-    assert seen.items() <= final.items(), f"seed {seed}"
-    assert set(final) == set(stage_times(finished))
-    pd.testing.assert_frame_equal(scores(run), scores(finished))
-    trials = optuna.load_study(study_name=None, storage=f"sqlite:///{run / 'study.db'}").get_trials(deepcopy=False)
-    assert sum(trial.state == optuna.trial.TrialState.COMPLETE for trial in trials) == 3
-    assert not any(trial.state == optuna.trial.TrialState.RUNNING for trial in trials)
+    pd.testing.assert_frame_equal(pd.read_parquet(path), whole)
+    assert len(json.loads(out)) == 4 * 4
 
 
-def test_interrupted_cleanly(tmp_path: Path) -> None:
-    run = tmp_path / "run"
-    process = start("run", str(write_tiny(tmp_path)), "--out", str(run))
-    end = time.monotonic() + PATIENCE_SECONDS
-    while not (run / "stages" / "plain").exists():
-        assert time.monotonic() < end
-        time.sleep(0.05)
-    process.send_signal(signal.SIGINT)
-    code, out, err = finish(process)
-    assert code == 130
-    assert out == ""
-    assert f"cosim resume {run}" in err
-    assert "Traceback" not in err
-    assert not (run / "stages" / ".partial").exists()
+def test_when_every_point_fails_the_reason_is_told(tmp_path: Path) -> None:
+    settings = ("training.student.learning_rate=1e30", "baselines=[]", "study.seeds=[0]")
+    pairs = [part for setting in settings for part in ("--set", setting)]
+    code, out, err = cosim("run", str(write_tiny(tmp_path)), "--out", str(tmp_path / "run"), *pairs)
+    assert (code, out) == (2, "")
+    assert "points failed, the first of them: " in err
+    assert "seed 0: fit: the training loss is" in err
+    assert len(json.loads((tmp_path / "run" / "failures.json").read_text())["failures"]) == 8
+
+
+def test_a_run_remembers_where_it_was_started_from(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    study = check_study(tomllib.loads(TINY), where="tiny")
+    save_plan(Path("run"), study, Path("recordings"), "cosim run tiny")
+    assert load_plan(tmp_path / "run")[1] == tmp_path / "recordings"
 
 
 def test_two_processes_do_not_share_a_run(finished: Path) -> None:

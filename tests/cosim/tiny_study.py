@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from unittest import mock
 
+import pandas as pd
+
 from cosim.cli import main
 
 TINY = """
@@ -82,6 +84,11 @@ def write_tiny(folder: Path) -> Path:
     path = folder / "tiny.toml"
     path.write_text(TINY)
     return path
+
+
+def scores(run: Path) -> pd.DataFrame:
+    """Return a run's scores without the versions that computed them."""
+    return pd.read_parquet(run / "scores.parquet").drop(columns="versions")
 
 
 def stage_times(run: Path) -> dict[str, int]:

@@ -1,0 +1,42 @@
+"""What a stage's name must change with: a result is never served for a question it does not answer."""
+
+from __future__ import annotations
+
+import pytest
+
+from cosim.baselines.registry import baseline_names, baseline_options
+from cosim.cache import content_digest
+from cosim.stage import SCHEMAS
+from students.families.registry import family_names, load_family
+
+# Options left out of a study are not in the name of its stages, so a changed default must raise SCHEMAS:
+# of plain, float, variant and teacher for a family, of baseline for a baseline. Then renew the digest here.
+TRAINED = ("teacher", "plain", "float", "variant")
+DEFAULTS = {
+    "conformer": "391b22be",
+    "eegnet": "8c4c3169",
+    "gru": "02e6b6bb",
+    "lstm": "02e6b6bb",
+    "mlp": "f9bc1f36",
+    "shallow": "0575b48e",
+    "spiking_conv": "e47609e4",
+    "spiking_mlp": "b3235354",
+    "bandpower_svm": "2ed52445",
+    "cca": "1ad2e87b",
+    "csp_lda": "3ad5f2e5",
+    "kalman": "73df1f20",
+    "majority": "ee2f7031",
+    "ridge_lags": "bec0902d",
+    "shrinkage_lda": "6e15cc90",
+}
+
+
+def found(name: str) -> str:
+    if name in baseline_names():
+        return content_digest([SCHEMAS["baseline"], baseline_options(name)().model_dump(mode="json")])
+    return content_digest([[SCHEMAS[kind] for kind in TRAINED], load_family(name).Options().model_dump(mode="json")])
+
+
+@pytest.mark.parametrize("name", [*family_names(), *baseline_names()])
+def test_a_changed_default_raises_the_schema(name: str) -> None:
+    assert found(name)[:8] == DEFAULTS.get(name), "a default changed: raise SCHEMAS in cosim.stage, then renew this digest"

@@ -1,0 +1,86 @@
+"""A run in a process of its own, killed and interrupted: nothing finished is lost, nothing is done twice."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import optuna
+import pandas as pd
+from tiny_study import scores, stage_times, write_tiny
+
+# A shell that starts the tests in the background ignores Ctrl-C for all of them; a run at a terminal does not.
+HEEDING = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+COSIM = [sys.executable, "-c", f"{HEEDING}; from cosim.cli import main; main()"]
+PATIENCE_SECONDS = 150
+KILLS = 3
+MOST_STAGES = 9  # between two kills; three times that, and what finishes meanwhile, is less than the 39 there are
+
+
+def start(*arguments: str) -> subprocess.Popen[str]:
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    return subprocess.Popen(
+        [*COSIM, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
+    )
+
+
+def finish(process: subprocess.Popen[str]) -> tuple[int, str, str]:
+    out, err = process.communicate(timeout=PATIENCE_SECONDS)
+    return process.returncode, out, err
+
+
+def await_stages(process: subprocess.Popen[str], run: Path, count: int) -> None:
+    """Wait until a run has finished that many stages."""
+    end = time.monotonic() + PATIENCE_SECONDS
+    while not (run / "stages").exists() or len(stage_times(run)) < count:
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+def test_killed_at_random_and_resumed_nothing_is_lost_or_done_twice(finished: Path, tmp_path: Path) -> None:
+    """Kills fall in the middle of the work, wherever that is: after a random number of stages and a random moment."""
+    run = tmp_path / "run"
+    seed = time.time_ns() % 1_000_000
+    chance = random.Random(seed)  # noqa: S311
+    seen: dict[str, int] = {}
+    arguments = ("run", str(write_tiny(tmp_path)), "--out", str(run))
+    for _ in range(KILLS):
+        process = start(*arguments)
+        await_stages(process, run, len(seen) + chance.randint(1, MOST_STAGES))
+        time.sleep(0.1 * chance.random())
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        assert process.returncode == -signal.SIGKILL, f"it had ended before the kill (seed {seed})"
+        now = stage_times(run)
+        assert seen.items() <= now.items(), f"a finished stage was lost or written again (seed {seed})"
+        seen = now
+        arguments = ("resume", str(run))
+    assert set(seen) < set(stage_times(finished)), f"nothing was left to resume (seed {seed})"
+    code, _, err = finish(start(*arguments))
+    assert code == 0, err
+    final = stage_times(run)
+    assert seen.items() <= final.items(), f"seed {seed}"
+    assert set(final) == set(stage_times(finished))
+    pd.testing.assert_frame_equal(scores(run), scores(finished))
+    trials = optuna.load_study(study_name=None, storage=f"sqlite:///{run / 'study.db'}").get_trials(deepcopy=False)
+    assert sum(trial.state == optuna.trial.TrialState.COMPLETE for trial in trials) == 3
+    assert not any(trial.state == optuna.trial.TrialState.RUNNING for trial in trials)
+
+
+def test_interrupted_cleanly(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    process = start("run", str(write_tiny(tmp_path)), "--out", str(run))
+    await_stages(process, run, 4)
+    process.send_signal(signal.SIGINT)
+    code, out, err = finish(process)
+    assert code == 130
+    assert out == ""
+    assert f"cosim resume {run}" in err
+    assert "Traceback" not in err
+    assert not (run / "stages" / ".partial").exists()
