@@ -24,7 +24,7 @@ SCHEMAS: Mapping[StageKind, int] = {
     "plain": 1,
     "gate": 1,
     "float": 1,
-    "variant": 1,
+    "variant": 2,  # decay spares thresholds per channel
     "result": 1,
     "baseline": 1,
     "teacher_result": 1,

@@ -27,9 +27,9 @@ from energy_models.workload_io import workload_digest, write_workload
 from students.build import build, mode
 from students.fit import fit, predict
 from students.observe import observe
-from students.quantize import quantised_from_float
 from students.spec import StudentSpec
 from students.store import load_extra, load_student, save_student
+from students.variants import quantised_from_float
 
 FLOAT_BITS = 32
 CALIBRATION_EXAMPLES = 256  # brevitas needs a sample of the signals, not all of them
@@ -123,7 +123,7 @@ def _gate(root: Path, stage: Stage, folder: Path) -> None:
     plain = [parent for role, parent in stage.parents.items() if role.startswith("plain")]
     students = [float(load_extra(parent.folder(root))["validation_score"]) for parent in plain]
     metric = primary_metric(data.dataset.task)
-    result = gate([teacher] * len(students), students, metric=metric)
+    result = gate([teacher] * len(students), students, metric=metric, over="seed")
     facts: dict[str, Json] = {
         "passed": result.source == "ensemble",
         "source": result.source,
@@ -188,7 +188,7 @@ def _result(root: Path, stage: Stage, folder: Path) -> None:
     edge = bits.edge_bits if bits else data.dataset.source_bits if raw else FLOAT_BITS
     inputs = _observed(data, cast(int, stage.config["observed"]))
     decodes = inputs.shape[2] if mode(spec) == "stream" else len(inputs)
-    workload = observe(
+    counted = observe(
         model,
         inputs,
         name=spec.label,
@@ -196,7 +196,9 @@ def _result(root: Path, stage: Stage, folder: Path) -> None:
         step_rate_hz=spec.shape.step_rate_hz,
         input_bits=edge,
         pipeline_work=tuple(repeated(row, decodes) for row in data.dataset.pipeline_work),
-    ).replace(provenance={"spec": spec.digest, "dataset": data.dataset.digest, **versions()})
+    )
+    origin = {"spec": spec.digest, "dataset": data.dataset.digest, **versions()}
+    workload = counted.replace(provenance={**counted.provenance, **origin})
     _write_result(
         folder,
         data,

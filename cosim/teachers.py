@@ -78,7 +78,7 @@ class GateResult:
     source : {'ensemble', 'float student'}
         Whose outputs the quantised or spiking student learns from.
     teacher_score, student_score : float
-        Means over the validation folds.
+        Means over the pairs of validation scores.
     message : str
         One sentence for the report.
     """
@@ -162,29 +162,38 @@ def read_targets(path: Path) -> TeacherTargets:
     return TeacherTargets(**tensors)
 
 
-def gate(teacher_scores: Sequence[float], student_scores: Sequence[float], *, metric: str) -> GateResult:
+def gate(
+    teacher_scores: Sequence[float],
+    student_scores: Sequence[float],
+    *,
+    metric: str,
+    over: Literal["fold", "seed"],
+) -> GateResult:
     """Return who teaches: the ensemble if its mean validation score is above the undistilled student's.
 
     Parameters
     ----------
     teacher_scores, student_scores : sequence of float
-        One score per validation fold (or seed), in the same order; larger is better.
+        Validation scores, one per fold or seed, in the same order; larger is better.
     metric : str
         Name for the message.
+    over : {'fold', 'seed'}
+        What the scores range over, for the message.
 
     Raises
     ------
     StudentError
-        No scores, or scores of different folds.
+        No scores, or not as many of one as of the other.
     """
     if len(teacher_scores) != len(student_scores) or not teacher_scores:
         raise StudentError(
             f"{len(teacher_scores)} teacher scores against {len(student_scores)} student scores", where="teacher gate",
-            remedy="Score both on the same validation folds",
+            remedy=f"Give a score of each for every {over}",
         )
     teacher, student = (sum(scores) / len(scores) for scores in (teacher_scores, student_scores))
+    count = len(teacher_scores)
     numbers = (
-        f"{metric} on {len(teacher_scores)} validation fold{'s' if len(teacher_scores) > 1 else ''}: "
+        f"validation {metric}, {f'mean of {count} {over}s' if count > 1 else f'one {over}'}: "
         f"teacher {teacher:.3f}, student without distillation {student:.3f}"
     )
     if teacher > student:

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from energy_models.errors import StudentError
 from students.checkpoint import Progress, Trainer, load_checkpoint, save_checkpoint, snapshot
+from students.grid import LEARNED_THRESHOLD
 from students.objective import Examples, Objective, check_examples, prepare
 from students.spec import StudentSpec, Training
 
@@ -149,11 +150,14 @@ def _batches(count: int, size: int, generator: torch.Generator) -> list[Tensor]:
 
 def _optimiser(model: nn.Module, settings: Training) -> torch.optim.Optimizer:
     """Return AdamW (arXiv 1711.05101) whose decay spares biases, norms, scales and neuron constants."""
-    matrices = [parameter for parameter in model.parameters() if parameter.ndim > 1]
-    others = [parameter for parameter in model.parameters() if parameter.ndim <= 1]
+    decayed, spared = list[nn.Parameter](), list[nn.Parameter]()
+    for name, parameter in model.named_parameters():
+        # A threshold per channel has a weight's dimensions; as a logarithm, decay would draw it towards one.
+        is_weight = parameter.ndim > 1 and not name.endswith(LEARNED_THRESHOLD)
+        (decayed if is_weight else spared).append(parameter)
     groups = [
-        {"params": matrices, "weight_decay": settings.weight_decay},
-        {"params": others, "weight_decay": 0.0},
+        {"params": decayed, "weight_decay": settings.weight_decay},
+        {"params": spared, "weight_decay": 0.0},
     ]
     return torch.optim.AdamW([group for group in groups if group["params"]], lr=settings.learning_rate)
 

@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+LEARNED_THRESHOLD = "scaling_impl.value"
+"""How the names of learned clipping thresholds, kept as base-two logarithms, end in a quantised student."""
+
 
 @dataclass(frozen=True, slots=True)
 class Grid:

@@ -36,12 +36,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from energy_models.errors import StudentError
-from students.build import build
-from students.calibrate import least_squares_threshold, load_float_weights, signal_samples
+from students.calibrate import least_squares_threshold
 from students.fastconv import depthwise_conv1d, pad_steps
-from students.grid import SPIKES, Grid, LayerQuantisation
+from students.grid import LEARNED_THRESHOLD, SPIKES, Grid, LayerQuantisation
 from students.layers import Bias, Edge, OutputScale, Padding, RecurrentKind, resolve_padding
-from students.spec import Precision, StudentSpec
+from students.spec import Precision
 
 # By default Brevitas makes new parameters whenever a state dict is loaded, so that an optimiser made before would go on
 # training the discarded ones (on resuming, the scales would stay as they were loaded). Ours are plain parameters.
@@ -49,9 +48,6 @@ brevitas_config.REINIT_ON_STATE_DICT_LOAD = False
 
 BIAS_BITS = 32
 """Width of a bias, which is added to an accumulator [bits]."""
-
-_THRESHOLD = "scaling_impl.value"
-"""How the names of the learned thresholds end in a state dict."""
 
 QUANTISABLE = "eegnet, shallow, mlp, spiking_mlp, spiking_conv"
 """Families made only of layers with an integer form, for error messages."""
@@ -286,49 +282,14 @@ def _no_integer_form(what: str) -> StudentError:
     )
 
 
-def quantised_from_float(spec: StudentSpec, float_model: nn.Module, calibration: Tensor) -> nn.Module:
-    """Return the quantised student with a float student's weights and calibrated grids, ready to be fitted.
-
-    Parameters
-    ----------
-    spec : StudentSpec
-        With a precision; otherwise the float student's.
-    float_model : nn.Module
-        Trained; not changed.
-    calibration : Tensor, shape (examples, channels, steps)
-        Training examples, on which the ranges of signals are read.
-
-    Raises
-    ------
-    StudentError
-        No precision, another network, an unusable calibration set, or a family with no integer form.
-    """
-    if spec.precision is None:
-        raise StudentError(
-            "a quantised student needs a precision", where="spec", remedy="Set weight_bits and activation_bits"
-        )
-    model = build(spec)
-    load_float_weights(model, float_model, _THRESHOLD)
-    grids = {name: module for name, module in model.named_modules() if isinstance(module, IntegerReLU | Requantise)}
-    # The grid inside a pool reads what the float pool puts out.
-    listened = {name: name.removesuffix(".grid") for name in grids}
-    samples = signal_samples(float_model, set(listened.values()), calibration)
-    with torch.no_grad():
-        for name, module in grids.items():
-            _calibrate(module.act_quant, samples[listened[name]])
-        for module in model.modules():
-            if isinstance(module, IntegerConv1d | IntegerLinear):
-                _calibrate(module.weight_quant, module.weight.flatten(1))
-    return model
-
-
-def _calibrate(quantiser: Any, values: Tensor) -> None:
+def calibrate(quantiser: Any, values: Tensor) -> None:
     """Set a quantiser's thresholds to the least-squares optimum for values of shape (channels, samples)."""
-    parameter = next(value for name, value in quantiser.named_parameters() if name.endswith(_THRESHOLD))
+    parameter = next(value for name, value in quantiser.named_parameters() if name.endswith(LEARNED_THRESHOLD))
     rows = values if parameter.ndim else values.reshape(1, -1)
     bits = _bits(quantiser.bit_width())
     largest = 2 ** (bits - 1) - 1 if quantiser.is_signed else 2**bits - 1
-    parameter.copy_(least_squares_threshold(rows, largest).log2().reshape(parameter.shape))
+    with torch.no_grad():
+        parameter.copy_(least_squares_threshold(rows, largest).log2().reshape(parameter.shape))
 
 
 def _bits(width: Any) -> int:

@@ -6,8 +6,11 @@ import ast
 import subprocess
 import sys
 import tomllib
+from collections.abc import Iterable, Mapping
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
+import grimp
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -60,6 +63,29 @@ def test_import_contracts_break_when_violated(tmp_path: Path, file: str, line: s
     result = lint_imports(tmp_path / "pyproject.toml")
     assert result.returncode != 0
     assert "BROKEN" in result.stdout
+
+
+def cycle(imports: Mapping[str, Iterable[str]]) -> list[str]:
+    """Return the modules of one import cycle, none where there is none."""
+    try:
+        TopologicalSorter(imports).prepare()
+    except CycleError as error:
+        return error.args[1]
+    return []
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_no_module_imports_itself_through_others(package: str) -> None:
+    """Modules, not folders, and deferred imports too: one that hides a cycle is no remedy."""
+    graph = grimp.build_graph(package, cache_dir=None)
+    modules = [name for name in graph.modules if name == package or name.startswith(f"{package}.")]
+    assert len(modules) > 20
+    assert cycle({name: graph.find_modules_directly_imported_by(name) for name in modules}) == []
+
+
+def test_a_cycle_is_found() -> None:
+    assert set(cycle({"a": ["b"], "b": ["c"], "c": ["b"]})) == {"b", "c"}
+    assert cycle({"a": ["b", "c"], "b": ["c"]}) == []
 
 
 @pytest.mark.parametrize("vendor", sorted(FIRST))

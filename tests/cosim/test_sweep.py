@@ -33,7 +33,15 @@ def test_gates_show_their_numbers(finished: Path) -> None:
     assert len(gates) == 2
     for gate in gates:
         assert gate["passed"] == (gate["teacher_score"] > gate["student_score"])
-        assert gate["message"]
+        assert "validation balanced_accuracy, " in gate["message"]
+
+
+def test_workloads_say_which_student_they_are_of_and_what_was_folded(finished: Path) -> None:
+    found = [json.loads(path.read_text()) for path in finished.glob("stages/result/*/workload.json")]
+    assert found
+    for document in found:
+        assert {"spec", "dataset", "torch", "cosim"} <= set(document["provenance"])
+        assert document["provenance"]["folded"]  # EEGNet's batch norms
 
 
 def test_distillation_follows_the_gate(finished: Path) -> None:

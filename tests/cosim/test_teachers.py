@@ -47,14 +47,15 @@ def test_targets_are_the_mean_of_the_members_logits_and_survive_the_file(tmp_pat
 
 def test_gate_shows_its_numbers_and_a_tie_does_not_teach():
     """Means (0.6 + 0.8) / 2 = 0.700 against (0.5 + 0.7) / 2 = 0.600."""
-    passed = gate([0.6, 0.8], [0.5, 0.7], metric="balanced_accuracy")
+    passed = gate([0.6, 0.8], [0.5, 0.7], metric="balanced_accuracy", over="seed")
     assert passed.source == "ensemble"
-    assert "on 2 validation folds: teacher 0.700, student without distillation 0.600" in passed.message
-    failed = gate([0.5], [0.5], metric="r2")
+    assert "mean of 2 seeds: teacher 0.700, student without distillation 0.600" in passed.message
+    failed = gate([0.5], [0.5], metric="r2", over="fold")
     assert failed.source == "float student"
     assert "does not beat" in failed.message
+    assert "one fold" in failed.message
     with pytest.raises(StudentError, match="1 teacher scores against 2 student scores"):
-        gate([0.5], [0.5, 0.6], metric="r2")
+        gate([0.5], [0.5, 0.6], metric="r2", over="fold")
 
 
 @pytest.mark.parametrize(

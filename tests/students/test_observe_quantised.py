@@ -9,8 +9,9 @@ from test_observe_products import added, seen, sites
 
 from students.build import build, mode
 from students.families.registry import family_names
-from students.quantize import quantisation_of, quantised_from_float
+from students.quantize import quantisation_of
 from students.spec import Precision, Shape, StudentSpec
+from students.variants import quantised_from_float
 
 FAMILIES = ("eegnet", "shallow", "mlp", "gru", "lstm", "conformer", "spiking_mlp", "spiking_conv")
 

@@ -14,7 +14,8 @@ from energy_models.errors import StudentError
 from students.build import build
 from students.calibrate import least_squares_threshold
 from students.families.registry import load_family
-from students.fit import Examples, fit, predict
+from students.fit import Examples, _optimiser, fit, predict
+from students.grid import LEARNED_THRESHOLD
 from students.layers import FloatLayers, Padding
 from students.quantize import (
     Grid,
@@ -22,11 +23,11 @@ from students.quantize import (
     grid_of,
     output_grid_of,
     quantisation_of,
-    quantised_from_float,
     value_of,
 )
 from students.spec import Precision, Shape, StudentSpec, Training
 from students.store import load_student, save_student
+from students.variants import quantised_from_float
 
 SHAPE = Shape(task="classification", channels=4, steps=96, outputs=2, step_rate_hz=64.0)
 SPEC = StudentSpec(
@@ -293,3 +294,20 @@ def test_other_families_quantise(family: str) -> None:
     )
     reference = predict(float_model, data)
     assert float((predict(model, data) - reference).norm() / reference.norm()) < 0.1
+
+
+def test_decay_shrinks_weights_and_spares_learned_thresholds(trained: nn.Module) -> None:
+    """With a gradient of zero AdamW moves a parameter by its decay alone: weights to 1 - rate * decay of themselves."""
+    settings = Training(learning_rate=0.1, weight_decay=0.5)
+    model = quantised_from_float(precise(4, 4), trained, examples(32, 5).inputs)
+    before = {name: value.detach().clone() for name, value in model.named_parameters()}
+    for parameter in model.parameters():
+        parameter.grad = torch.zeros_like(parameter)
+    _optimiser(model, settings).step()
+    thresholds = {n: p for n, p in model.named_parameters() if n.endswith(LEARNED_THRESHOLD)}
+    assert any(parameter.ndim > 1 for parameter in thresholds.values())
+    assert all(torch.equal(parameter, before[name]) for name, parameter in thresholds.items())
+    weights = {n: p for n, p in model.named_parameters() if n.endswith(".weight") and p.ndim > 1}
+    assert weights
+    for name, parameter in weights.items():
+        torch.testing.assert_close(parameter.detach(), 0.95 * before[name])

@@ -12,9 +12,10 @@ from energy_models.errors import StudentError
 from students.build import build
 from students.fit import Examples, fit, predict
 from students.lif import LIF, FromRest
-from students.quantize import quantisation_of, quantised_from_float
+from students.quantize import quantisation_of
 from students.spec import Precision, Scalar, Shape, StudentSpec, Training
 from students.store import load_student, save_student
+from students.variants import quantised_from_float
 
 STREAM = Shape(task="regression", channels=12, steps=50, outputs=2, step_rate_hz=20.0)
 WINDOW = Shape(task="classification", channels=4, steps=96, outputs=2, step_rate_hz=64.0)
