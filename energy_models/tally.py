@@ -98,8 +98,12 @@ def _missing_widths(layer: LayerWork) -> list[str]:
     return [name for name, missing in needs.items() if missing]
 
 
-def operand_width(layer: LayerWork, operation: OperationName) -> int:
-    """Return the operand width of an operation outside products [bits].
+def operand_widths(layer: LayerWork, operation: OperationName) -> tuple[int, int]:
+    """Return the widths of the two operands of an operation outside products [bits].
+
+    Everything but a multiplication has both as wide as the sum, state or value it works on. A multiplication takes the
+    layer's data and its coefficient (stored), its state (a gate beside products), or the data again; it does not
+    multiply sums.
 
     Raises
     ------
@@ -107,8 +111,10 @@ def operand_width(layer: LayerWork, operation: OperationName) -> int:
         When the layer gives no width the operation could have.
     """
     wide = (layer.accumulator_bits, layer.state_bits, layer.activation_bits, layer.output_bits)
+    data = (layer.activation_bits, layer.output_bits, layer.accumulator_bits, layer.state_bits)
     order = {
-        "lookup": (layer.activation_bits, layer.output_bits, layer.accumulator_bits, layer.state_bits),
+        "multiply": data,
+        "lookup": data,
         "leak": (layer.state_bits, *wide),
         "reset": (layer.state_bits, *wide),
     }.get(operation, wide)
@@ -119,4 +125,7 @@ def operand_width(layer: LayerWork, operation: OperationName) -> int:
             where=f"layer {layer.name!r}",
             remedy="Give the layer activation_bits, accumulator_bits, state_bits or output_bits",
         )
-    return width
+    if operation != "multiply":
+        return width, width
+    other = layer.weight_bits if layer.products is None else layer.state_bits
+    return width, other or width

@@ -6,7 +6,7 @@ from typing import cast
 
 from energy_models.placement import Placement
 from energy_models.profile import Operand, OperationName
-from energy_models.tally import Access, Operations, operand_width, words
+from energy_models.tally import Access, Operations, operand_widths, words
 from energy_models.workload import LayerWork
 
 # Done on the stream between two layers, in the producer's pipeline: no word is fetched or stored for them.
@@ -28,9 +28,9 @@ def other_operations(layer: LayerWork) -> tuple[Operations, ...]:
         if count.total == 0:
             continue
         name = cast(OperationName, text)
-        width = operand_width(layer, name)
+        widths = operand_widths(layer, name)
         cause = "state" if name in STATE_OPERATIONS or layer.kind == "neuron" else "compute"
-        found.append(Operations(name, layer.arithmetic, (width, width), count.mean, cause))
+        found.append(Operations(name, layer.arithmetic, widths, count.mean, cause))
     return tuple(found)
 
 
@@ -44,13 +44,18 @@ def state_access(layer: LayerWork, placement: Placement) -> tuple[Access, ...]:
 
 
 def streamed_access(layer: LayerWork, placement: Placement) -> tuple[Access, ...]:
-    """Return the words that a layer without products reads and writes: each input and output once."""
+    """Return the words that a layer without products reads and writes: constants each call, inputs and outputs once."""
+    coefficients: tuple[Access, ...] = ()
+    if layer.weights or layer.biases:
+        word = word_bits(placement, "weights")
+        loads = words(layer.weights, layer.weight_bits, word) + words(layer.biases, layer.bias_bits, word)
+        coefficients = (Access("weights", layer.calls * loads, 0.0),)
     if layer.kind in STREAMED_KINDS:
-        return ()
+        return coefficients
     word = word_bits(placement, "activations")
     reads = words(layer.inputs, layer.activation_bits or layer.output_bits, word)
     writes = words(layer.outputs, layer.output_bits or layer.activation_bits, word)
-    return (Access("activations", reads, writes),)
+    return (*coefficients, Access("activations", reads, writes))
 
 
 def word_bits(placement: Placement, operand: Operand) -> int:

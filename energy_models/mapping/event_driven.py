@@ -2,7 +2,7 @@
 
 Per decode, with `events` non-zero inputs, ``fanout = effective_input / events`` products per event and word width w:
 
-    synapse words  = events ceil(fanout weight_bits / w)
+    synapse words  = events ceil(fanout weight_bits / w); where nothing is stored the row is of activations
     state words    = effective_input ceil(accumulator_bits / w), read and written: the target's sum is in memory
     accumulate     = effective_input; multiply only where the event is graded (not in {-1, 0, 1})
     neurons        = active and idle updates apart, each with its control; their state words read and written
@@ -14,8 +14,10 @@ from __future__ import annotations
 
 from math import ceil
 
+from energy_models.errors import WorkloadError
 from energy_models.mapping.common import other_operations, state_access, streamed_access, word_bits
 from energy_models.placement import Placement
+from energy_models.profile import Operand
 from energy_models.tally import Access, ControlAct, CycleCount, Operations, Tally
 from energy_models.workload import Count, LayerWork, Products
 
@@ -30,7 +32,7 @@ def tally_event_driven(layer: LayerWork, placement: Placement) -> Tally:
     Raises
     ------
     WorkloadError
-        When an operation of the layer has no operand width.
+        When an operation of the layer has no operand width, or its events contradict its products.
     """
     operations = list(other_operations(layer))
     accesses = list(state_access(layer, placement))
@@ -71,7 +73,13 @@ def _product_access(layer: LayerWork, products: Products, placement: Placement) 
     if products.total == 0:
         return []
     events = float(layer.inputs) if layer.input_events is None else layer.input_events.mean
+    if events == 0:
+        raise WorkloadError(
+            "products with non-zero inputs, but no input event", where=f"layer {layer.name!r}",
+            remedy="Count input_events and effective_input on the same decodes",
+        )
     state_words = products.mean * ceil(layer.accumulator_bits / word_bits(placement, "state"))
-    row_bits = products.mean / events * layer.weight_bits
-    rows = events * ceil(row_bits / word_bits(placement, "weights") - 1e-9)
-    return [Access("weights", rows, 0.0), Access("state", state_words, state_words)]
+    row: Operand = "weights" if layer.weights else "activations"
+    row_bits = products.mean / events * (layer.weight_bits if layer.weights else layer.activation_bits)
+    rows = events * ceil(row_bits / word_bits(placement, row) - 1e-9)
+    return [Access(row, rows, 0.0), Access("state", state_words, state_words)]
