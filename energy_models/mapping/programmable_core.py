@@ -3,20 +3,28 @@
     cycles = sum over layers (dense_valid cycles_per_product[kind] + cycles_per_layer
              + operations not in the product kernels x cycles_per_operation) + cycles_per_decode
 
+A layer of kind `filter` without products does its multiplications and additions in pairs, at the price of a product
+of that kind. Requantisation and clipping of a product layer's outputs are in its kernel although the workload lists
+them as layers of their own: they follow it directly, element by element, and are not charged again (`epilogues`).
+
 Kernels take operands up to a width, with a factor for wide ones: narrower operands save memory, not cycles. A time loop
 runs inside the kernel: `cycles_per_layer` is charged once per decode, not once per call. Zeros are not skipped.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from energy_models.mapping.common import other_operations
 from energy_models.profile import ProgrammableCore
 from energy_models.tally import CycleCount, Tally
 from energy_models.workload import LayerWork
 
+EPILOGUE_KINDS = frozenset({"activation", "quantise"})
 
-def tally_programmable_core(layer: LayerWork, core: ProgrammableCore) -> Tally:
-    """Return what a programmable core does for one layer in one decode.
+
+def tally_programmable_core(layer: LayerWork, core: ProgrammableCore, *, epilogues: frozenset[str]) -> Tally:
+    """Return what a programmable core does for one layer in one decode; `epilogues` are the names of fused layers.
 
     Raises
     ------
@@ -26,26 +34,53 @@ def tally_programmable_core(layer: LayerWork, core: ProgrammableCore) -> Tally:
     cycles: list[CycleCount] = []
     unpriced: list[str] = []
     arithmetic = layer.arithmetic
-    if layer.products is not None and layer.products.dense_valid.total:
+    operations = other_operations(layer)
+    pairs = _filter_pairs(layer, core)
+    products = pairs if layer.products is None else layer.products.dense_valid.mean
+    if products:
         factor = _width_factor(layer, core)
         if layer.kind not in core.cycles_per_product.get(arithmetic, {}):
             unpriced.append(f"{arithmetic} products of kind {layer.kind}")
         elif not factor:
             unpriced.append(f"{arithmetic} products at {layer.weight_bits}x{layer.activation_bits} bits")
         else:
-            path = f"execution.cycles_per_product.{arithmetic}.{layer.kind}"
-            cycles.append(CycleCount(path, layer.products.dense_valid.mean, factor))
-    for operation in other_operations(layer):
-        if layer.products is not None and operation.name in core.included_in_products:
+            cycles.append(CycleCount(f"execution.cycles_per_product.{arithmetic}.{layer.kind}", products, factor))
+    contained = layer.products is not None or layer.name in epilogues
+    for operation in operations:
+        count = operation.count - (pairs if operation.name in ("add", "multiply") else 0.0)
+        if count <= 0 or (contained and operation.name in core.included_in_products):
             continue
         if operation.name not in core.cycles_per_operation.get(arithmetic, {}):
             unpriced.append(f"{arithmetic} {operation.name}")
             continue
-        path = f"execution.cycles_per_operation.{arithmetic}.{operation.name}"
-        cycles.append(CycleCount(path, operation.count))
+        cycles.append(CycleCount(f"execution.cycles_per_operation.{arithmetic}.{operation.name}", count))
     if layer.products is not None:
         cycles.append(CycleCount("execution.cycles_per_layer", 1.0))
     return Tally(layer.name, layer.kind, layer.cadence, cycles=tuple(cycles), unpriced=tuple(unpriced))
+
+
+def fused_epilogues(layers: Sequence[LayerWork]) -> frozenset[str]:
+    """Return the names of the integer `activation` and `quantise` layers that finish a product layer's outputs."""
+    found: set[str] = set()
+    outputs: int | None = None
+    for layer in layers:
+        if layer.products is not None:
+            outputs = layer.outputs if layer.arithmetic == "integer" else None
+        elif layer.kind in EPILOGUE_KINDS and layer.inputs == outputs == layer.outputs:
+            found.add(layer.name)
+        else:
+            outputs = None
+    return frozenset(found)
+
+
+def _filter_pairs(layer: LayerWork, core: ProgrammableCore) -> float:
+    """Return the multiply-accumulates of a filter counted as separate operations; 0 where the core has no price."""
+    if layer.kind != "filter" or layer.products is not None:
+        return 0.0
+    if "filter" not in core.cycles_per_product.get(layer.arithmetic, {}) or not _width_factor(layer, core):
+        return 0.0
+    counts = [layer.operations[name].mean if name in layer.operations else 0.0 for name in ("add", "multiply")]
+    return min(counts)
 
 
 def _width_factor(layer: LayerWork, core: ProgrammableCore) -> str:
