@@ -6,7 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from math import ceil, prod
 
-from energy_models.profile import OPERANDS, HardwareProfile, Memory, Operand
+from energy_models.profile import (
+    OPERANDS,
+    EventDriven,
+    Execution,
+    HardwareProfile,
+    Memory,
+    Operand,
+    WeightStationaryArray,
+)
 from energy_models.report import MemoryUse
 from energy_models.workload import LayerWork, Workload
 
@@ -20,23 +28,49 @@ class Placement:
     misfits: tuple[str, ...]
 
 
-def required_bits(workload: Workload) -> Mapping[Operand, int]:
+def required_bits(workload: Workload, execution: Execution) -> Mapping[Operand, int]:
     """Return the bits each operand needs at once.
 
-    Activations are double-buffered layer by layer: the largest input plus output of one call. Buffers hold the
-    input window that slides between decodes; a streaming decoder keeps its past in `state`.
+    Activations are double-buffered layer by layer: the largest input plus output of one call, outputs at accumulator
+    width where the machine keeps unfinished sums in memory. Buffers hold the input window that slides between decodes,
+    unless a layer that runs on every sample keeps it in its `state`; a streaming decoder keeps its past in `state`.
     """
-    window = workload.channels * workload.steps_per_decode * workload.input_bits
+    sample = workload.channels * workload.input_bits
+    kept_elsewhere = workload.mode == "stream" or _keeps_window(workload)
     return {
         "weights": workload.weight_bits_total,
-        "activations": max((_live_bits(layer) for layer in workload.layers), default=0),
+        "activations": max((_live_bits(layer, execution) for layer in workload.layers), default=0),
         "state": workload.state_bits_total,
-        "buffers": window if workload.mode == "window" else workload.channels * workload.input_bits,
+        "buffers": sample if kept_elsewhere else sample * workload.steps_per_decode,
     }
 
 
-def _live_bits(layer: LayerWork) -> int:
-    return prod(layer.input_shape) * layer.activation_bits + prod(layer.output_shape) * layer.output_bits
+def _keeps_window(workload: Workload) -> bool:
+    """Return whether a layer on the sample stream already stores the whole input window."""
+    window = workload.channels * workload.steps_per_decode
+    return any(layer.cadence == "sample" and layer.state_elements >= window for layer in workload.layers)
+
+
+def _live_bits(layer: LayerWork, execution: Execution) -> int:
+    outputs = prod(layer.output_shape)
+    wider = max(0, layer.accumulator_bits - layer.output_bits)
+    sums = _sums_in_memory(layer, outputs, execution) if layer.products is not None else 0
+    return prod(layer.input_shape) * layer.activation_bits + outputs * layer.output_bits + sums * wider
+
+
+def _sums_in_memory(layer: LayerWork, outputs: int, execution: Execution) -> int:
+    """Return how many unfinished sums of one call are in memory at once.
+
+    An event may reach any output. An array finishes one tile of columns before the next, over all positions, and keeps
+    sums only where the products of an output need several tiles of rows. A core sums in registers.
+    """
+    if isinstance(execution, EventDriven):
+        return outputs
+    if not isinstance(execution, WeightStationaryArray) or layer.reduction <= execution.rows:
+        return 0
+    filters = layer.weights // layer.reduction or layer.output_shape[-1]
+    groups = layer.input_shape[0] if layer.kind == "depthwise" else 1
+    return ceil(outputs * min(1.0, execution.columns / filters, 1.0 / groups))
 
 
 def place(workload: Workload, profile: HardwareProfile) -> Placement:
@@ -47,7 +81,7 @@ def place(workload: Workload, profile: HardwareProfile) -> Placement:
     free = {memory.name: memory.capacity.band.nominal for memory in profile.memories}
     memory_of: dict[Operand, Memory] = {}
     misfits: list[str] = []
-    needs = required_bits(workload)
+    needs = required_bits(workload, profile.execution)
     for operand in OPERANDS:
         allowed = [memory for memory in profile.memories if operand in memory.holds]
         need = needs[operand]
