@@ -49,9 +49,12 @@ def run(
     as_json: JsonOption = False,
 ) -> None:
     """Run a study: every point that is not finished, then tables, verdicts and the page."""
-    from cosim.study_check import read_study
+    from cosim.fork_server import interrupts_held
 
-    checked = read_study(study, settings)
+    with interrupts_held():  # libraries swallow Ctrl-C while they are imported, and the run would go on
+        from cosim.study_check import read_study
+
+        checked = read_study(study, settings)
     root = out or Path("runs") / checked.study.name
     _run(checked, root, data_dir=data_dir, workers=workers, command=_command(), form=form_of(as_json))
 
@@ -64,16 +67,23 @@ def resume(
     as_json: JsonOption = False,
 ) -> None:
     """Go on with a run that was stopped or killed; nothing finished is computed again."""
-    from cosim.run_folder import load_plan
-    from cosim.study_check import check_study
+    from cosim.fork_server import interrupts_held
 
-    document, remembered, command = load_plan(folder)
-    checked = check_study(document, where=str(folder))
+    with interrupts_held():
+        from cosim.run_folder import load_plan
+        from cosim.study_check import check_study
+
+        document, remembered, command = load_plan(folder)
+        checked = check_study(document, where=str(folder))
     _run(checked, folder, data_dir=data_dir or remembered, workers=workers, command=command, form=form_of(as_json))
 
 
 def _run(study: Study, root: Path, *, data_dir: Path | None, workers: int, command: str, form: Form) -> None:
-    from cosim.cli_run import run_with_bars
+    from cosim.fork_server import interrupts_held, start_fork_server
+
+    with interrupts_held():
+        start_fork_server("cosim.worker")  # it imports what a worker needs while this process does
+        from cosim.cli_run import run_with_bars
 
     try:
         outcome, page = run_with_bars(study, root=root, data_dir=data_dir, workers=workers, command=command)

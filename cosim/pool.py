@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
+from cosim.fork_server import interrupts_held, start_fork_server
 from cosim.stage import Stage, with_ancestors
 from energy_models.errors import CosimError, DataError, StudentError, WorkloadError
 
@@ -46,8 +47,8 @@ class StagePool:
         self, root: Path, workers: int, run: Callable[[Path, Stage], str], start: Callable[[], None]
     ) -> None:
         self._root, self._workers, self._run = root, workers, run
+        start_fork_server(run.__module__)
         context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload([run.__module__])
         self._executor: Executor = ProcessPoolExecutor(workers, mp_context=context, initializer=start)
         self._before = {child.pid for child in multiprocessing.active_children()}
         self._waiting: dict[str, Stage] = {}
@@ -120,7 +121,8 @@ class StagePool:
                 del self._waiting[stage.digest]
             elif len(self._running) < self._workers and all(p.digest in self._done for p in stage.parents.values()):
                 del self._waiting[stage.digest]
-                self._running[self._executor.submit(self._run, self._root, stage)] = stage
+                with interrupts_held():  # the first stages also start the processes
+                    self._running[self._executor.submit(self._run, self._root, stage)] = stage
 
     def _finish(self, stage: Stage, future: Future[str]) -> None:
         try:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import optuna
 import pandas as pd
+import pytest
 from tiny_study import scores, stage_times, write_tiny
 
 # A shell that starts the tests in the background ignores Ctrl-C for all of them; a run at a terminal does not.
@@ -25,8 +26,9 @@ MOST_STAGES = 9  # between two kills; three times that, and what finishes meanwh
 def start(*arguments: str) -> subprocess.Popen[str]:
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     return subprocess.Popen(
-        [*COSIM, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
-    )
+        [*COSIM, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment,
+        start_new_session=True,  # a group of its own, as a shell makes one for each command
+    )  # fmt: skip
 
 
 def finish(process: subprocess.Popen[str]) -> tuple[int, str, str]:
@@ -73,11 +75,13 @@ def test_killed_at_random_and_resumed_nothing_is_lost_or_done_twice(finished: Pa
     assert not any(trial.state == optuna.trial.TrialState.RUNNING for trial in trials)
 
 
-def test_interrupted_cleanly(tmp_path: Path) -> None:
+@pytest.mark.parametrize("stages", [0, 6])
+def test_interrupted_cleanly(tmp_path: Path, stages: int) -> None:
+    """Ctrl-C at a terminal goes to the coordinator and to every process it started."""
     run = tmp_path / "run"
     process = start("run", str(write_tiny(tmp_path)), "--out", str(run))
-    await_stages(process, run, 4)
-    process.send_signal(signal.SIGINT)
+    await_stages(process, run, stages)
+    os.killpg(process.pid, signal.SIGINT)
     code, out, err = finish(process)
     assert code == 130
     assert out == ""

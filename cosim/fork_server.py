@@ -1,0 +1,51 @@
+"""The process that pool processes are forked from, and Ctrl-C kept away from it: that is for the coordinator alone."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Generator
+from contextlib import contextmanager
+from multiprocessing import forkserver, resource_tracker
+from types import FrameType
+
+
+def start_fork_server(module: str) -> None:
+    """Start the process that pool processes are forked from, unless it runs; it imports `module` in the meantime.
+
+    A terminal sends Ctrl-C to every process of a run. This one and its children inherit that they do not hear it.
+    """
+    forkserver.set_forkserver_preload([module])
+    resource_tracker.ensure_running()  # it would unblock the signal again
+    heard = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        forkserver.ensure_running()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, heard)
+
+
+@contextmanager
+def interrupts_held() -> Generator[None]:
+    """Let Ctrl-C wait until the block ends, so that no process is half started; then it strikes.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        At the end, where Ctrl-C was pressed meanwhile.
+    """
+    handler = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or not callable(handler):
+        yield
+        return
+    struck: list[int] = []
+
+    def note(number: int, _frame: FrameType | None) -> None:
+        struck.append(number)
+
+    signal.signal(signal.SIGINT, note)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, handler)
+    if struck:
+        raise KeyboardInterrupt
