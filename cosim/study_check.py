@@ -9,7 +9,7 @@ from typing import cast
 from pydantic import BaseModel, ValidationError
 
 from cosim.baselines.registry import baseline_names, baseline_options
-from cosim.datasets.registry import dataset_names, options_model
+from cosim.datasets.registry import dataset_names, dataset_options
 from cosim.plan import option_choices
 from cosim.study import Document, Study, override, read_document, structural_problems
 from cosim.study_problems import infinite_lines, repeated_items, validation_lines
@@ -141,7 +141,7 @@ def _problem_of(path: str, load: Callable[[str], object], name: str) -> list[str
 
 
 def _option_problems(study: Study) -> list[str]:
-    lines = _options(options_model(study.dataset.name), study.dataset.options, "dataset.options")
+    lines = _options(dataset_options(study.dataset.name), study.dataset.options, "dataset.options")
     for i, student in enumerate(study.students):
         for options in option_choices(student):
             lines += _options(load_family(student.family).Options, options, f"students.{i}.options")

@@ -74,7 +74,13 @@ def _module(name: str) -> ModuleType:
 
 
 def dataset_options(name: str) -> type[BaseModel]:
-    """Return the model that validates a dataset's options."""
+    """Return the model that validates a dataset's options.
+
+    Raises
+    ------
+    DataError
+        If the name is not registered.
+    """
     return cast(type[BaseModel], _module(name).Options)
 
 
@@ -103,17 +109,6 @@ def _options(name: str, given: Mapping[str, Scalar]) -> BaseModel:
                             else f"{path}: {item['msg']}")
         raise DataError("; ".join(problems), where=f"options of dataset {name!r}",
                         remedy=f"See `cosim datasets {name}`.") from error
-
-
-def options_model(name: str) -> type[BaseModel]:
-    """Return the model that a dataset's options must satisfy.
-
-    Raises
-    ------
-    DataError
-        If the name is not registered.
-    """
-    return cast(type[BaseModel], _module(name).Options)
 
 
 def load(name: str, *, data_dir: Path | None, options: Mapping[str, Scalar]) -> Dataset:

@@ -12,7 +12,6 @@ from cosim.preprocessing.operations import (
 )
 from cosim.preprocessing.pipeline import Processed, pipeline_work, process, recorded_steps
 from cosim.preprocessing.scaling import Scaler, fit_scaler
-from cosim.preprocessing.work import rescale_work
 
 __all__ = [
     "Band",
@@ -29,5 +28,4 @@ __all__ = [
     "pipeline_work",
     "process",
     "recorded_steps",
-    "rescale_work",
 ]

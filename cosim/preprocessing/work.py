@@ -2,7 +2,7 @@
 
 The rows count what a fixed-point implementation of the recorded pipeline does for the source samples of one
 example (one window, or one step of a regression). A decoder whose windows overlap, or leave gaps, filters
-each incoming sample once: `rescale_work` gives the rows for the new samples per decode.
+each incoming sample once: the rows' cadence is the sample, and they are priced by the second, not by the decode.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Mapping
-from fractions import Fraction
 
 from cosim.preprocessing.operations import (
     Band,
@@ -22,7 +21,6 @@ from cosim.preprocessing.operations import (
     Widths,
 )
 from cosim.preprocessing.signals import factors, resampling_taps, sections
-from energy_models.errors import WorkloadError
 from energy_models.workload import Count, LayerWork
 
 MULTIPLIES_PER_SECTION = 5  # b0 b1 b2 a1 a2 of a direct form II transposed section
@@ -115,29 +113,3 @@ def window_work(channels: int, steps: int, widths: Widths) -> LayerWork:
     words = channels * steps
     row = _row("window", channels, (steps, steps), {}, widths, state=(words, 0, words))
     return dataclasses.replace(row, state_bits=widths.sample_bits)
-
-
-def rescale_work(rows: tuple[LayerWork, ...], *, counted_steps: int, new_steps: int) -> tuple[LayerWork, ...]:
-    """Return rows counted over `counted_steps` steps for the `new_steps` that arrive between two decodes.
-
-    Raises
-    ------
-    WorkloadError
-        If a row holds a count that is not whole at that ratio, or more than one decode.
-    """
-    ratio = Fraction(new_steps, counted_steps)
-
-    def whole(number: int, name: str) -> int:
-        scaled = number * ratio
-        if scaled.denominator != 1:
-            raise WorkloadError(f"{number} scaled by {ratio} is no whole number", where=name,
-                                remedy="Choose a decode rate with a whole number of new steps per decode.")
-        return int(scaled)
-
-    scaled: list[LayerWork] = []
-    for row in rows:
-        counts = {kind: Count.constant(whole(count.total, row.name), 1) for kind, count in row.operations.items()}
-        changed = {name: whole(getattr(row, name), row.name)
-                   for name in ("calls", "inputs", "outputs", "state_reads", "state_writes")}
-        scaled.append(dataclasses.replace(row, operations=counts, **changed))
-    return tuple(scaled)

@@ -20,10 +20,9 @@ from cosim.preprocessing import (
     pipeline_work,
     process,
     recorded_steps,
-    rescale_work,
 )
 from cosim.preprocessing.signals import resampling_delay_s, sections
-from energy_models.errors import DataError, WorkloadError
+from energy_models.errors import DataError
 
 WIDTHS = Widths(sample_bits=16)
 BAND = Band(7.0, 30.0, 4, "causal")
@@ -160,15 +159,6 @@ def test_acausal_work_is_twice_the_causal() -> None:
     rows = [pipeline_work((Band(7.0, 30.0, 2, direction),), channels=2, samples=10, rate_hz=160.0, widths=WIDTHS)[0]
             for direction in ("causal", "acausal")]  # fmt: skip
     assert rows[1].operations["multiply"].total == 2 * rows[0].operations["multiply"].total
-
-
-def test_rescaling_to_the_new_samples_of_a_decode() -> None:
-    rows = pipeline_work((CommonAverageReference(), BAND), channels=8, samples=320, rate_hz=160.0, widths=WIDTHS)
-    half = rescale_work(rows, counted_steps=320, new_steps=160)
-    assert half[1].operations["add"].total * 2 == rows[1].operations["add"].total
-    assert half[1].state_elements == rows[1].state_elements  # memory does not shrink
-    with pytest.raises(WorkloadError, match="whole number"):
-        rescale_work(rows, counted_steps=321, new_steps=160)
 
 
 def fixed_point(band: Band, samples: np.ndarray, rate_hz: float) -> np.ndarray:
