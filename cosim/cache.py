@@ -130,20 +130,29 @@ def write_atomically(path: Path, text: str) -> None:
     Raises
     ------
     CosimError
-        If the disk is full or the folder cannot be written.
+        If the disk is full, or there can be no such file.
     """
-    with disk_errors(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-            Path(name).chmod(0o644)
-            Path(name).replace(path)
-        finally:
-            Path(name).unlink(missing_ok=True)
+    try:
+        with disk_errors(path):
+            _replace(path, text)
+    except OSError as error:
+        raise CosimError(
+            f"this file cannot be written ({error.strerror})", where=str(path), remedy="Name another one with --out."
+        ) from error
+
+
+def _replace(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}-"[:64], dir=path.parent)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(name).chmod(0o644)
+        Path(name).replace(path)
+    finally:
+        Path(name).unlink(missing_ok=True)
 
 
 def read_json(path: Path) -> dict[str, Json]:

@@ -11,11 +11,12 @@ import optuna
 from optuna.exceptions import StorageInternalError
 from optuna.samplers import BaseSampler, NSGAIISampler, RandomSampler, TPESampler
 from optuna.trial import FrozenTrial, Trial, TrialState
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DatabaseError
 
 from cosim.cache import content_digest, disk_full
 from cosim.plan import Configuration, configurations
 from cosim.study import SearchPlan, StudentPlan, Study
+from energy_models.errors import CosimError
 from students.spec import Scalar
 
 DATABASE = "study.db"
@@ -25,19 +26,23 @@ GRID_OBJECTIVES = ("score",)
 
 @contextmanager
 def database_errors(root: Path) -> Generator[None]:
-    """Turn a database that finds no room into the one-paragraph error; every other failure passes unchanged.
+    """Turn a database that finds no room, or is damaged, into the one-paragraph error.
 
     Raises
     ------
     CosimError
-        If the disk is full.
+        Naming the file; every failure that is not the database's passes unchanged.
     """
     try:
         yield
-    except (OperationalError, StorageInternalError) as error:
+    except (DatabaseError, StorageInternalError) as error:
         if "disk is full" in f"{error} {error.__cause__}":
             raise disk_full(root / DATABASE) from error
-        raise
+        said = str(error.orig) if isinstance(error, DatabaseError) else str(error.__cause__ or error).splitlines()[0]
+        raise CosimError(
+            f"the database of the search cannot be used ({said})", where=str(root / DATABASE),
+            remedy="Delete it and run again: the search begins anew, and finished points are not computed again.",
+        ) from error  # fmt: skip
 
 
 class Search:

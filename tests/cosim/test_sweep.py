@@ -97,6 +97,31 @@ def test_prices_older_than_the_scores_are_made_again(finished: Path) -> None:
     assert len(json.loads(out)) == 4 * 4
 
 
+@pytest.mark.parametrize("below", ["file/page.html", "folder", "x" * 300])
+def test_a_page_that_cannot_be_written(finished: Path, tmp_path: Path, below: str) -> None:
+    (tmp_path / "file").write_text("mine")
+    (tmp_path / "folder").mkdir()
+    code, out, err = cosim("report", str(finished), "--out", str(tmp_path / below))
+    assert (code, out) == (2, "")
+    assert "this file cannot be written" in err
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "folder"]
+
+
+def test_a_damaged_database_is_told_and_costs_no_point(finished: Path) -> None:
+    database = finished / "study.db"
+    whole, before = database.read_bytes(), stage_times(finished)
+    try:
+        database.write_bytes(b"garbage" * 1000)
+        code, _, err = cosim("resume", str(finished))
+        assert code == 2
+        assert f"{database}: the database of the search cannot be used (file is not a database)" in err
+        database.unlink()
+        assert json.loads(cosim("resume", str(finished), "--json")[1])["computed"] == 0
+        assert stage_times(finished) == before
+    finally:
+        database.write_bytes(whole)
+
+
 def test_when_every_point_fails_the_reason_is_told(tmp_path: Path) -> None:
     settings = ("training.student.learning_rate=1e30", "baselines=[]", "study.seeds=[0]")
     pairs = [part for setting in settings for part in ("--set", setting)]
