@@ -67,19 +67,24 @@ def feasibility(run: Run, profile: Profile = None, site: Site = None, as_json: J
 def report(
     run: Run,
     out: Annotated[Path | None, typer.Option(help="File to write; default: report.html in the run's folder.")] = None,
+    digest: Annotated[
+        Path | None, typer.Option(help="Also write a short <study>.md and <study>.svg into this folder.")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Write the page of a run again, prices brought up to date, and print its path."""
+    """Write the page of a run again, prices brought up to date, and print its path; with --digest a short form too."""
     # Deferred, like the imports below: --help must not pay for them.
     from cosim.prices import refresh_prices
-    from cosim.report import write_report
+    from cosim.report import write_digest, write_report
 
     refresh_prices(run)
-    page = write_report(run, out)
+    written = {"report": write_report(run, out)}
+    if digest is not None:
+        written["digest"] = write_digest(run, digest)
     if as_json:
-        print_json({"report": str(page)})
+        print_json({name: str(path) for name, path in written.items()})
     else:
-        print(page)  # noqa: T201
+        print("\n".join(map(str, written.values())))  # noqa: T201
 
 
 def _summary(run: Path, profile: str | None, site: str | None) -> list[dict[str, Any]]:

@@ -1,8 +1,9 @@
 """Pictures as SVG text, and numbers as people read them: here alone joules become picojoules."""
 
 from cosim.figures.bars import breakdown_figure
-from cosim.figures.front import Point, front_figure, front_svg
+from cosim.figures.front import Point, front_svg
 from cosim.figures.numbers import band_text, quantity_text, ratio_text, score_text
+from cosim.figures.panels import front_figure
 
 __all__ = [
     "Point",

@@ -6,12 +6,10 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
-from pathlib import Path
 from typing import Any, Literal
 
-from cosim.cache import write_atomically
 from cosim.figures.numbers import band_text, score_text
-from cosim.figures.svg import STANDALONE, Box, Frame, Label, axes, line, marker, picture, place_labels, text
+from cosim.figures.svg import Box, Frame, Label, axes, line, marker, picture, place_labels, text
 from energy_models.errors import StudyError
 
 SHAPES = ("circle", "square", "triangle", "diamond", "inverted", "hexagon")
@@ -66,7 +64,7 @@ def points_of(rows: Sequence[Mapping[str, Any]], power: str) -> list[Point]:
     ]  # fmt: skip
 
 
-def _score_range(points: Sequence[Point], levels: Mapping[str, float]) -> tuple[float, float]:
+def score_range(points: Sequence[Point], levels: Mapping[str, float]) -> tuple[float, float]:
     """Return the score axis: of the decoders that work, so that one at chance does not press the others together."""
     best = max(point.score[1] for point in points)
     floor = levels.get("chance", min(point.score[1] for point in points))
@@ -81,7 +79,14 @@ def _score_range(points: Sequence[Point], levels: Mapping[str, float]) -> tuple[
     return low - pad, high + pad
 
 
-def _power_range(points: Sequence[Point]) -> tuple[float, float]:
+def power_range(points: Sequence[Point]) -> tuple[float, float]:
+    """Return the power axis [W], over every bound above zero.
+
+    Raises
+    ------
+    StudyError
+        When there is none.
+    """
     ends = [end for point in points for end in point.power if end > 0]
     if not ends:
         raise StudyError("no decoder has a power above zero here", where="figure", remedy="Check the profile's prices.")
@@ -128,30 +133,44 @@ def front_svg(
         When no point has a power above zero.
     """
     present = [group for group in groups if any(point.group == group for point in points)]
-    legend, legend_height = _legend(present, groups, size)
+    legend, legend_height = legend_parts(present, groups, size)
     box = (62.0, 34.0, size[0] - 16.0, size[1] - 52.0 - legend_height)
-    score_range = _score_range(points, levels)
-    frame = Frame(*size, box, _power_range(points), score_range)
+    frame = Frame(*size, box, power_range(points), score_range(points, levels))
     parts = axes(frame, power_label, METRICS.get(metric, metric), "W")
-    blocked: list[Box] = []
+    parts += front_parts(points, frame, levels=levels, groups=groups, names=names)
+    return picture(*size, title, [*parts, *legend], style=style)
+
+
+def front_parts(
+    points: Sequence[Point],
+    frame: Frame,
+    *,
+    levels: Mapping[str, float],
+    groups: Sequence[str] = GROUPS,
+    names: Literal["full", "numbers"] = "full",
+) -> list[str]:
+    """Return what stands inside a frame: levels, staircases, points with their bounds, labels; see `front_svg`."""
+    box, parts, blocked = frame.box, list[str](), list[Box]()
     for name, value in levels.items():
         y = frame.y(value)
-        arrow = " ↓" if value < score_range[0] else " ↑" if value > score_range[1] else ""
+        arrow = " ↓" if value < frame.y_range[0] else " ↑" if value > frame.y_range[1] else ""
         shown = f"{name} {value:.2f}{arrow}".replace("-", "−")
         if not arrow:
             parts.append(line(box[0], y, box[2], y, "d"))
         parts.append(text(box[2] - 4, y - 5, shown, size=11, anchor="end", look="s h"))
         blocked.append((box[2] - 8 * len(shown), y - 17, box[2], y + 2))
+    present = [group for group in groups if any(point.group == group for point in points)]
     machines = tuple(groups) != GROUPS
     for chosen in [[p for p in points if p.group == group] for group in present] if machines else [list(points)]:
         colour = f"var(--c{groups.index(chosen[0].group) % 6})" if machines else "var(--ink)"
         parts.append(_staircase(frame, [p for p in chosen if p.on_front], colour))
     parts += [_point(frame, point, groups) for point in sorted(points, key=lambda p: p.on_front)]
-    parts += _labels(frame, points, blocked, names, box)
-    return picture(*size, title, [*parts, *legend], style=style)
+    return parts + _labels(frame, points, blocked, names, box)
 
 
-def _legend(present: Sequence[str], groups: Sequence[str], size: tuple[float, float]) -> tuple[list[str], float]:
+def legend_parts(
+    present: Sequence[str], groups: Sequence[str], size: tuple[float, float]
+) -> tuple[list[str], float]:
     """Return the legend's pieces, wrapped into rows, and the height they take."""
     rows: list[list[tuple[str, float]]] = [[]]
     x = 62.0
@@ -220,43 +239,3 @@ def _label(frame: Frame, point: Point, names: str) -> str:
     label = point.label if names == "full" else str(point.number)
     below = point.score[1] < frame.y_range[0]
     return f"{label} {point.score[1]:.2f} ↓".replace("-", "−") if below else label
-
-
-def front_figure(
-    summary: Any,
-    path: Path,
-    *,
-    profile: str,
-    site: str,
-    levels: Mapping[str, float],
-    power: Literal["decoder_power", "total_power"] = "decoder_power",
-) -> Path:
-    """Write the front of one machine at one site as an SVG file that stands alone, and return its path.
-
-    Parameters
-    ----------
-    summary : DataFrame
-        Of `cosim.summary.summarise`.
-    path : Path
-        The file, ``.svg``.
-    profile, site : str
-    levels : mapping of str to float
-        Horizontal lines by name: chance, teacher.
-    power : {'decoder_power', 'total_power'}
-
-    Raises
-    ------
-    StudyError
-        When nothing was priced there, or the file is not to be an SVG.
-    """
-    if path.suffix != ".svg":
-        raise StudyError(f"cannot write {path.suffix or 'no'} files", where=str(path), remedy="Name a file .svg.")
-    rows = [r for r in summary.to_dict("records") if r["profile"] == profile and r["site"] == site]
-    points = points_of(rows, power)
-    if not points:
-        raise StudyError(f"no decoder runs on {profile} at {site}", where=str(path), remedy="Name another machine.")
-    label = f"{'decoder' if power == 'decoder_power' else 'whole device'} power on {profile} at {site}"
-    svg = front_svg(points, title=f"Score against {label}", metric=str(rows[0]["metric"]), power_label=label,
-                    levels=levels, style=STANDALONE)  # fmt: skip
-    write_atomically(path, svg + "\n")
-    return path

@@ -11,6 +11,7 @@ from cosim.figures.numbers import quantity_text
 
 Box = tuple[float, float, float, float]  # left, top, right, bottom
 CHARACTER = 0.6  # mean advance of a character over the font size, sans serif
+BOLD = 1.12      # how much wider bold ones are
 CLASSES = """
 svg .g{stroke:var(--line)}svg .s{fill:var(--soft)}svg .i{fill:var(--ink)}svg .b{stroke-width:1.4}
 svg .d{stroke:var(--soft);stroke-width:1.3;stroke-dasharray:5 4}svg .l{stroke:var(--soft);stroke-width:.7}
@@ -135,7 +136,8 @@ def place_labels(labels: Sequence[Label], taken: Sequence[Box], area: Box, size:
     """
     boxes, parts = list(taken), list[str]()
     for label in labels:
-        width, height = len(label.content) * size * CHARACTER, size * 1.15
+        wider = BOLD if "f" in label.look.split() else 1.0
+        width, height = len(label.content) * size * CHARACTER * wider, size * 1.15
         free = next((place for place in _places(label, width, height) if _is_free(place, boxes, area)), None)
         if free is None:
             continue

@@ -1,5 +1,6 @@
-"""The page of a run: one self-contained HTML file, answer first."""
+"""A finished run for people: one self-contained HTML page, answer first, and a digest to keep beside the code."""
 
+from cosim.report.digest import write_digest
 from cosim.report.page import write_report
 
-__all__ = ["write_report"]
+__all__ = ["write_digest", "write_report"]

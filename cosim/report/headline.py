@@ -16,6 +16,8 @@ LIMIT_WORDS = {
     "battery": "battery life", "link": "radio link", "deadline": "deadline",
 }  # fmt: skip
 CLOSE = 0.02  # of a score: less than what folds and seeds scatter by in these corpora
+RANGES = {"balanced_accuracy": (0.0, 1.0), "r2": (-math.inf, 1.0)}
+DAGGER = "†"
 RANK = {"fits": 0, "fits only at best": 1, "exceeds": 2}
 
 
@@ -82,8 +84,42 @@ def _power(row: Row) -> float:
 
 
 def score_of(row: Row) -> str:
-    """Return a row's score with its interval."""
-    return score_text(float(row["score_mean"]), float(row["score_low"]), float(row["score_high"]))
+    """Return a row's score with its interval, marked where a bound passes the metric's range."""
+    text = score_text(float(row["score_mean"]), float(row["score_low"]), float(row["score_high"]))
+    return text + DAGGER if _passed(row) else text
+
+
+def _passed(row: Row) -> float | None:
+    """Return the end of the metric's range that the row's interval passes."""
+    lowest, highest = RANGES.get(str(row["metric"]), (-math.inf, math.inf))
+    if float(row["score_high"]) > highest:
+        return highest
+    return lowest if float(row["score_low"]) < lowest else None
+
+
+def range_note(run: Run) -> str:
+    """Return the footnote of marked scores; empty where no interval passes the metric's range."""
+    passing = [(row, end) for row in run.decoders if (end := _passed(row)) is not None]
+    if not passing:
+        return ""
+    kinds = sorted({str(row["score_over"]) for row, _ in passing})
+    over = sorted({f"{row[str(row['score_over'])]} {row['score_over']}" for row, _ in passing})
+    ends = " or ".join(f"{end:g}" for end in sorted({end for _, end in passing}))
+    few = f"too few {' or '.join(kinds)} to say"
+    return f"{DAGGER} A t-interval over {' or '.join(over)} may pass {ends}: read it as “{few}”."
+
+
+def selection_note(run: Run) -> str:
+    """Return how the best of each kind were found, which flatters the kind with more candidates."""
+    counts = {role: sum(row["role"] == role for row in run.decoders) for role in ("student", "baseline")}
+    return (
+        f"Best means best mean test score: of {_counted(counts['student'], 'network')} and "
+        f"{_counted(counts['baseline'], 'classical decoder')}. Taking the best of several flatters it."
+    )
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def power_of(row: Row, power: str) -> str:

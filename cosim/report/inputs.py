@@ -61,6 +61,10 @@ class Run:
         """Return the summary rows of one place, cheapest first."""
         return tuple(row for row in self.summary if row["profile"] == machine and row["site"] == site)
 
+    def at_site(self, site: str) -> tuple[Row, ...]:
+        """Return the summary rows of one site on every machine."""
+        return tuple(row for row in self.summary if row["site"] == site)
+
     def difference(self, first: str, second: str) -> Interval:
         """Return the interval of the difference in score of two decoders, paired by fold."""
         mine, other = (self.scores[self.scores["decoder"] == name] for name in (first, second))

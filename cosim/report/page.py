@@ -13,7 +13,18 @@ from cosim.cache import write_atomically
 from cosim.figures.numbers import quantity_text, score_text
 from cosim.figures.svg import CLASSES
 from cosim.report import sections
-from cosim.report.headline import CLOSE, LIMIT_WORDS, answers, binding_of, comparison, headline, power_of, score_of
+from cosim.report.headline import (
+    CLOSE,
+    LIMIT_WORDS,
+    answers,
+    binding_of,
+    comparison,
+    headline,
+    power_of,
+    range_note,
+    score_of,
+    selection_note,
+)
 from cosim.report.inputs import Run, machine_title, read_run, site_title
 
 
@@ -63,8 +74,9 @@ def _context(run: Run) -> dict[str, Any]:
             {"answer": a, "class": sections.css_class(a.verdict), "limits": sections.limit_rows(a)} for a in found
         ],
         "silent_sites": [site for site in run.sites if site not in {a.site for a in found}],
+        "range_note": range_note(run), "selection_note": selection_note(run) if compared else "",
         "close": CLOSE, "classes": CLASSES, "comparison": compared, "decoders": run.decoders,
-        "repetitions": _repetitions(run), "rate": quantity_text(float(run.study["decode_rate_hz"]), "Hz"),
+        "repetitions": repetitions(run), "rate": quantity_text(float(run.study["decode_rate_hz"]), "Hz"),
         "views": pictures, "machines": list(dict.fromkeys(view.machine for view in pictures)),
         "powers": list(dict.fromkeys(view.power for view in pictures)), "sites": run.sites, "all": sections.ALL,
         "rows": sections.table_rows(run), "gates": run.gates, "gates_passed": passed,
@@ -82,7 +94,7 @@ def _context(run: Run) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _repetitions(run: Run) -> str:
+def repetitions(run: Run) -> str:
     """Return how often things were repeated and what the intervals range over."""
     folds = max(int(row["folds"]) for row in run.decoders)
     seeds = max(int(row["seeds"]) for row in run.decoders)

@@ -17,12 +17,13 @@ from cosim.figures.front import GROUPS, Point, front_svg
 from cosim.figures.numbers import bits_text, headroom_text
 from cosim.figures.svg import Label, linear_ticks, log_ticks, place_labels
 from cosim.report import write_report
-from cosim.report.headline import CLOSE, answers, comparison
+from cosim.report.headline import CLOSE, answers, comparison, range_note, score_of
 from cosim.report.inputs import Run, read_run
+from cosim.report.page import render
 from cosim.results import Score, read_parquet, write_parquet
 from energy_models.errors import CosimError, StudyError
 
-LARGEST_PAGE_BYTES = 1_500_000
+LARGEST_PAGE_BYTES, LARGEST_PICTURE_BYTES = 1_500_000, 150_000
 VOID = {"meta", "br", "link", "img", "input", "hr"}
 
 
@@ -192,18 +193,32 @@ def test_missing_files_and_fields_are_named(folder: Path, tmp_path: Path) -> Non
 
 
 def test_a_figure_for_the_documents(run: Run, tmp_path: Path) -> None:
-    import pandas as pd
-
-    table = pd.DataFrame(list(run.summary))
-    levels = {"chance": 0.25}
-    path = front_figure(table, tmp_path / "front.svg", profile="gap9", site="headset_commodity", levels=levels)
+    """One panel per machine, and who cannot run there: `madeup_run` prices float32 on two machines only."""
+    site, levels = "headset_commodity", {"chance": 0.25}
+    path = front_figure(run.summary, tmp_path / "front.svg", profiles=run.machines, site=site, levels=levels)
     root = ElementTree.parse(path).getroot()  # noqa: S314
-    assert root.tag.endswith("svg")
-    assert path.stat().st_size < 60_000
+    texts = [element.text or "" for element in root.iter("{http://www.w3.org/2000/svg}text")]
+    assert set(run.machines) <= set(texts)
+    assert texts.count("cannot run: EEGNet-4 float32 and 1 more") == 2
+    assert path.stat().st_size < LARGEST_PICTURE_BYTES
+    front_figure(run.summary, tmp_path / "one.svg", profiles=["gap9"], site=site, levels=levels)
     with pytest.raises(StudyError, match=r"no decoder runs on gap8"):
-        front_figure(table, tmp_path / "x.svg", profile="gap8", site="headset_commodity", levels={})
+        front_figure(run.summary, tmp_path / "x.svg", profiles=["gap8"], site=site, levels={})
     with pytest.raises(StudyError, match=r"\.svg"):
-        front_figure(table, tmp_path / "x.png", profile="gap9", site="headset_commodity", levels={})
+        front_figure(run.summary, tmp_path / "x.png", profiles=["gap9"], site=site, levels={})
+
+
+def test_an_interval_past_the_best_score_keeps_its_numbers_and_gets_a_footnote(run: Run, words: str) -> None:
+    assert range_note(run) == ""
+    assert "†" not in words
+    rows = tuple({**r, "score_high": 1.09} if r["decoder"] == "CSP+LDA" else r for r in run.decoders)
+    past = dataclasses.replace(run, decoders=rows)
+    assert range_note(past) == "† A t-interval over 5 folds may pass 1: read it as “too few folds to say”."
+    assert [score_of(r)[-7:] for r in rows if r["decoder"] == "CSP+LDA"] == [" 1.09]†"]
+    html = render(past)
+    assert html.count("too few folds to say") == 2  # under the answer, and under the table
+    spread = {"metric": "r2", "score_mean": 0.1, "score_low": -0.4, "score_high": 0.6}
+    assert score_of(spread) == "0.100 [−0.40, 0.60]"  # R² has no lower end
 
 
 def point(label: str, score: float, power: float, *, front: bool = True) -> Point:

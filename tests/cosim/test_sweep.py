@@ -64,6 +64,14 @@ def test_an_unchanged_run_does_nothing_again(finished: Path) -> None:
     pd.testing.assert_frame_equal(scores(finished), table)
 
 
+def test_a_digest_is_written_beside_the_page(finished: Path, tmp_path: Path) -> None:
+    code, out, err = cosim("report", str(finished), "--out", str(tmp_path / "p.html"), "--digest", str(tmp_path / "d"))
+    assert code == 0, err
+    page, digest = map(Path, out.split())
+    assert (page.name, digest.parent) == ("p.html", tmp_path / "d")
+    assert digest.with_suffix(".svg").is_file()
+
+
 def test_repricing_trains_nothing(finished: Path, tmp_path: Path) -> None:
     shipped = Path(__file__).parents[2] / "energy_models" / "data" / "profiles" / "cortex_m4f.toml"
     mine = tmp_path / "cortex_m4f.toml"

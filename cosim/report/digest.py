@@ -1,0 +1,278 @@
+"""The digest of a run: a page of markdown and one picture, small enough to be kept beside the code."""
+
+from __future__ import annotations
+
+import json
+import math
+import shlex
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from itertools import chain
+from pathlib import Path
+from typing import Any, cast
+
+from cosim.cache import read_json, write_atomically
+from cosim.figures.front import METRICS
+from cosim.figures.numbers import BOUND_DIGITS, digits_text, headroom_text, quantity_text
+from cosim.figures.panels import front_figure
+from cosim.report.headline import (
+    LIMIT_WORDS,
+    answers,
+    comparison,
+    headline,
+    power_of,
+    range_note,
+    score_of,
+    selection_note,
+)
+from cosim.report.inputs import Row, Run, machine_title, read_run, site_title
+from cosim.report.page import repetitions
+from cosim.report.sections import assumption_rows, incomplete_rows, levels, misfit_rows
+from cosim.run_folder import FAILURES
+
+MICROWATT_W = 1e-6
+NONE = "–"
+MOST_NAMES = 6  # of folds, or decoders, written out in a sentence
+HOW_TUNED = (
+    "Weights are fitted on the training part. The validation part decides when a network stops, which epoch is kept, "
+    "whether the teacher may teach, and what a search tries next. Classical decoders tune nothing; what they fit, they "
+    "fit on both parts. The test part is scored only."
+)
+HOW_TO_READ = (
+    "Same axes for every machine. Bars, cut at the frame: 95 % interval of the score, low to high bound of the power. "
+    "Line, large markers and bold names: the front at nominal values."
+)
+
+
+def write_digest(run_folder: Path, folder: Path) -> Path:
+    """Write ``<study>.md`` and ``<study>.svg`` of a finished run into a folder and return the markdown's path.
+
+    Raises
+    ------
+    CosimError
+        When a file of the run is missing or malformed, nothing was priced, or the folder cannot be written.
+    """
+    run = read_run(run_folder)
+    failed = run_folder / FAILURES
+    failures = cast(list[Any], read_json(failed)["failures"]) if failed.is_file() else []
+    name = str(run.study["name"])
+    picture = ""
+    if any(row["misfits"] == "[]" for row in run.at_site(run.sites[0])):
+        picture = f"{name}.svg"
+        front_figure(run.summary, folder / picture, profiles=run.machines, site=run.sites[0], levels=levels(run))
+    path = folder / f"{name}.md"
+    write_atomically(path, digest_text(run, picture=picture, failures=len(failures)))
+    return path
+
+
+def digest_text(run: Run, *, picture: str, failures: int) -> str:
+    """Return the digest of a run as markdown.
+
+    Parameters
+    ----------
+    run : Run
+    picture : str
+        File name of the picture beside it; empty for none.
+    failures : int
+        Points of the study that failed.
+    """
+    site = run.sites[0]
+    parts = [
+        f"# {escaped(run.study['title'])}",
+        f"*{escaped(run.study['question'])}*" if run.study["question"] else "",
+        _answer(run),
+        _compared(run),
+        f"![{_metric(run)} against decoder power, {site}]({picture})\n\n{HOW_TO_READ}" if picture else "",
+        f"## Scores on the test part\n\n{_scores(run)}\n\n{range_note(run)}".rstrip(),
+        f"## Prices: {escaped(site_title(site))}\n\n{_prices(run, site)}",
+        "## How it was done\n\n" + _bullets(_how(run)),
+        "## Read with care\n\n" + _bullets(_caveats(run, failures)),
+        "## Versions\n\n" + _versions(run),
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def escaped(value: object) -> str:
+    """Return text that markdown takes neither for a tag nor for the end of a table cell."""
+    return " ".join(str(value).split()).replace("<", "&lt;").replace("|", "\\|")
+
+
+def portable(command: str) -> str:
+    """Return a command without the folders of the machine it was typed on."""
+    words = [Path(word).name if Path(word).is_absolute() else word for word in shlex.split(command)]
+    return shlex.join(words)
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return a markdown table."""
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+
+
+def _bullets(lines: Iterable[str]) -> str:
+    return "\n".join(f"- {line}" for line in lines)
+
+
+def _metric(run: Run) -> str:
+    metric = str(run.study["metric"])
+    return METRICS.get(metric, metric)
+
+
+def _answer(run: Run) -> str:
+    """Return the page's first sentence, and one line for every further site."""
+    found = answers(run)
+    opening = f"**{escaped(headline(run, found))}**"
+    others = [
+        f"{escaped(a.title)}: {escaped(a.pick['decoder'])} on {a.pick['profile']}, {score_of(a.pick)}, "
+        f"{power_of(a.pick, 'decoder_power')} for the decoder: {a.verdict}."
+        for a in found[1:]
+    ]
+    return f"{opening}\n\n{_bullets(others)}" if others else opening
+
+
+def _compared(run: Run) -> str:
+    compared, asked = comparison(run), "Does a network beat the classical decoder?"
+    if compared is None:
+        return f"**{asked}** This study does not hold both, so it cannot say."
+    plain = {"better": "Yes.", "worse": "No.", "no clear difference": "Not clearly.", "cannot tell": "Unknown."}
+    return f"**{asked} {plain[compared['verdict']]}** {escaped(compared['text'])} {selection_note(run)}"
+
+
+def _scores(run: Run) -> str:
+    head = ["decoder", f"{_metric(run)} [95 %]", "validation", "parameters", "bits, weight × activation",
+            "distilled from, in runs"]  # fmt: skip
+    return table(head, [_score_cells(run, row) for row in run.decoders])
+
+
+def _score_cells(run: Run, row: Row) -> list[str]:
+    mine = run.scores[run.scores["decoder"] == row["decoder"]]
+    validation = float(mine["validation_score"].mean())
+    teacher = row["role"] == "teacher"
+    kind = {"teacher": " (teacher, not deployed)", "baseline": " (classical)"}.get(str(row["role"]), "")
+    return [
+        escaped(row["decoder"]) + kind,
+        score_of(row),
+        NONE if math.isnan(validation) else f"{validation:.3f}".replace("-", "−"),
+        NONE if teacher else f"{int(row['parameters']):,}",
+        NONE if row["role"] != "student" else f"{row['weight_bits']} × {row['activation_bits']}",
+        _taught(mine["distilled_from"].tolist()) if row["role"] == "student" else NONE,
+    ]
+
+
+def _taught(sources: Sequence[str]) -> str:
+    """Return whose outputs a student learned from beside the labels, with how often."""
+    counts = Counter(source or "labels alone" for source in sources)
+    if len(counts) == 1:
+        return escaped(next(iter(counts)))
+    return ", ".join(f"{escaped(source)} {count} of {len(sources)}" for source, count in counts.most_common())
+
+
+def _prices(run: Run, site: str) -> str:
+    """Return the table of prices at a site, machine by machine, cheapest first, what cannot run last."""
+    head = ["machine", "decoder", "score", "decoder [µW]", "device", "energy per decode", "latency", "verdict",
+            "binding limit", "headroom"]  # fmt: skip
+    rows = [row for machine in run.machines for row in sorted(run.at(machine, site), key=_cannot_run)]
+    text = table(head, [_price_cells(row) for row in rows])
+    if any(row["incomplete"] != "[]" for row in rows if not _cannot_run(row)):
+        text += "\n\n≥ something is not priced, see below: a lower bound."
+    return text
+
+
+def _cannot_run(row: Row) -> bool:
+    return row["misfits"] != "[]"
+
+
+def _price_cells(row: Row) -> list[str]:
+    name = escaped(row["decoder"]) + (" (classical)" if row["role"] == "baseline" else "")
+    opening = [str(row["profile"]), f"**{name}**" if row["front"] else name, f"{float(row['score_mean']):.3f}"]
+    if _cannot_run(row):
+        return [*opening, *[NONE] * 4, "cannot run", NONE, NONE]
+    limit = str(row["binding_limit"])
+    bound = "≥ " if row["incomplete"] != "[]" else ""
+    return [
+        *opening,
+        bound + _microwatts(row),
+        bound + power_of(row, "total_power"),
+        quantity_text(float(row["decode_energy_nominal_j"]), "J"),
+        quantity_text(float(row["latency_nominal_s"]), "s"),
+        str(row["verdict"]),
+        LIMIT_WORDS.get(limit, limit),
+        headroom_text(float(row["headroom"])),
+    ]
+
+
+def _microwatts(row: Row) -> str:
+    low, nominal, high = (float(row[f"decoder_power_{end}_w"]) / MICROWATT_W for end in ("low", "nominal", "high"))
+    return f"{digits_text(nominal)} [{digits_text(low, BOUND_DIGITS)}, {digits_text(high, BOUND_DIGITS)}]"
+
+
+def _how(run: Run) -> list[str]:
+    study = run.study
+    card = study["dataset"]["card"]
+    folds = sorted({str(fold) for fold in run.scores["fold"]})
+    named = f": {'; '.join(folds)}" if len(folds) <= MOST_NAMES else ""
+    chance = "" if study["chance"] is None else f", chance {float(study['chance']):.3f}"
+    steps = [step["name"] + ("" if step["causal"] else " (looks ahead)") for step in study["dataset"]["pipeline"]]
+    lines = [
+        f"Command, with `COSIM_DATA` naming the folder of recordings: `{portable(study['command'])}`",
+        f"Data: {escaped(card['title'])}, licence {escaped(card['licence'])}. {escaped(card['citation'])}",
+        f"Split: {escaped(study['protocol'])}. {len(folds)} fold{'s' if len(folds) > 1 else ''}{escaped(named)}.",
+        HOW_TUNED,
+        f"Repeated: {repetitions(run)}; seeds {', '.join(map(str, study['seeds']))}. "
+        f"Metric: {_metric(run)}{chance}. A decision at {quantity_text(float(study['decode_rate_hz']), 'Hz')}.",
+        f"Preprocessing, counted and priced: {escaped(', '.join(steps)) or 'none'}.",
+    ]
+    return [*lines, _gates(run)]
+
+
+def _gates(run: Run) -> str:
+    if not run.gates:
+        return "Teacher gate: no teacher in this study."
+    passed: dict[str, list[bool]] = {}
+    for gate in run.gates:
+        passed.setdefault(str(gate.get("decoder", "student")), []).append(bool(gate["passed"]))
+    counts = "; ".join(f"{escaped(name)} {sum(found)} of {len(found)}" for name, found in passed.items())
+    every = all(chain.from_iterable(passed.values()))
+    rest = "" if every else " Elsewhere variants learned from the float student."
+    return f"Teacher gate, teacher above the student trained without it on validation data: {counts}.{rest}"
+
+
+def _caveats(run: Run, failures: int) -> list[str]:
+    """Return what a reader must know: of the recordings, of what failed, cannot run, is not priced, is assumed."""
+    dataset = run.study["dataset"]
+    lines = [escaped(line) for line in (*dataset["card"]["caveats"], *dataset.get("notes", []))]
+    if failures:
+        lines.append(f"{failures} point{'s' if failures > 1 else ''} of the study failed and stand nowhere above.")
+    lines += _cannot(run)
+    lines += [f"Not counted or not priced: {escaped(row['line'])} ({_few(row['decoders'])})."
+              for row in incomplete_rows(run)]  # fmt: skip
+    assumed = sorted({row["where"] for row in assumption_rows(run)})
+    if assumed:
+        places = sorted({where.partition(".")[0] for where in assumed})
+        lines.append(f"{len(assumed)} number{'s' if len(assumed) > 1 else ''} of {_few(places)} are assumed, without a "
+                     "source that was read; the report page lists each with its reason.")  # fmt: skip
+    return lines
+
+
+def _cannot(run: Run) -> list[str]:
+    """Return per machine which decoders cannot run there, with one reason."""
+    lines: list[str] = []
+    for machine in run.machines:
+        rows = [row for row in misfit_rows(run) if row["line"].startswith(f"{machine}: ")]
+        if rows:
+            names = sorted(set(chain.from_iterable(row["decoders"] for row in rows)))
+            reason = rows[0]["line"].removeprefix(f"{machine}: ").partition(" (")[0]
+            lines.append(f"Cannot run on {machine}: {_few(names)}; among the reasons: {escaped(reason)}.")
+    return lines
+
+
+def _few(names: Sequence[str]) -> str:
+    shown = ", ".join(escaped(name) for name in names[:MOST_NAMES])
+    return shown if len(names) <= MOST_NAMES else f"{shown} and {len(names) - MOST_NAMES} more"
+
+
+def _versions(run: Run) -> str:
+    versions = ", ".join(f"{name} {version}" for name, version in sorted(run.study["versions"].items()))
+    hashes = dict(json.loads(json.dumps(sorted({(r["profile"], r["profile_hash"]) for r in run.summary}))))
+    machines = "; ".join(f"{machine_title(name)} (`{name}`, content {value[:10]})" for name, value in hashes.items())
+    return f"{escaped(versions)}.\n\nMachines: {escaped(machines)}."
