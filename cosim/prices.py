@@ -18,8 +18,9 @@ from cosim.study import HardwarePlan
 from cosim.study_problems import validation_lines
 from cosim.tables import SCORES, point_results
 from energy_models.catalogue import load_profile, load_site
-from energy_models.errors import StudyError
+from energy_models.errors import CosimError, StudyError
 from energy_models.estimate import estimate
+from energy_models.model_digest import model_digest
 from energy_models.workload import Workload
 from energy_models.workload_io import read_workload
 
@@ -76,7 +77,7 @@ def _price(workload: Workload, digest: str, profile: str, site: str, decode_rate
 
 
 def refresh_prices(root: Path) -> Path:
-    """Price a run again where its workloads, a profile, a site or the list of them are not those it was priced with.
+    """Price a run again where its workloads, the pricing code, the profiles or the sites have changed since.
 
     Raises
     ------
@@ -84,7 +85,7 @@ def refresh_prices(root: Path) -> Path:
         If the folder holds no finished run, or a profile or site cannot be loaded.
     """
     hardware = planned_hardware(root)
-    if not (root / PRICED).is_file() or _stamps(root) != _current(root, hardware):
+    if _stamps(root) != _current(root, hardware):
         write_prices(root, hardware)
     return root / PRICED
 
@@ -105,20 +106,25 @@ def planned_hardware(root: Path) -> HardwarePlan:
         raise StudyError("; ".join(lines), where=str(root / PLAN), remedy="Mend it, or run the study again.") from error
 
 
-def _stamps(root: Path) -> tuple[set[str], set[tuple[str, str, float]]]:
-    """Return what is priced: the workloads, and the places by their contents."""
-    table: Any = read_parquet(root / PRICED, Priced)
-    profiles, sites = table["profile_hash"].tolist(), table["site_hash"].tolist()
-    rates = table["decode_rate_hz"].tolist()
-    places = {(str(p), str(s), float(r)) for p, s, r in zip(profiles, sites, rates, strict=True)}
+Stamps = tuple[set[str], set[tuple[str, str, str, float]]]
+
+
+def _stamps(root: Path) -> Stamps | None:
+    """Return what is priced: the workloads, and the pricing code and places by their contents; None if unreadable."""
+    try:
+        table: Any = read_parquet(root / PRICED, Priced)
+    except CosimError:  # of another version, or damaged: prices are made again from the workloads, nothing is lost
+        return None
+    columns = (table[name].tolist() for name in ("model_hash", "profile_hash", "site_hash", "decode_rate_hz"))
+    places = {(str(m), str(p), str(s), float(r)) for m, p, s, r in zip(*columns, strict=True)}
     return set(table["workload_digest"].tolist()), places
 
 
-def _current(root: Path, hardware: HardwarePlan) -> tuple[set[str], set[tuple[str, str, float]]]:
+def _current(root: Path, hardware: HardwarePlan) -> Stamps:
     """Return what should be priced; a kill between two tables may have left older prices than scores."""
     scores: Any = read_parquet(root / SCORES, Score)
     places = {
-        (load_profile(profile).digest, load_site(site).digest, hardware.decode_rate_hz)
+        (model_digest(), load_profile(profile).digest, load_site(site).digest, hardware.decode_rate_hz)
         for profile, site in itertools.product(hardware.profiles, hardware.sites)
     }
     return set(scores["workload_digest"].tolist()) - {""}, places

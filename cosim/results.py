@@ -23,6 +23,7 @@ import pandas as pd
 from cosim.cache import disk_errors
 from cosim.feasibility import Verdict
 from energy_models.errors import CosimError, StudyError
+from energy_models.model_digest import model_digest
 from energy_models.report import Band, EnergyReport
 
 Role = Literal["student", "baseline", "teacher"]
@@ -84,13 +85,14 @@ class Score:
 
 @dataclass(frozen=True, slots=True)
 class Priced:
-    """What one workload costs on one machine at one site.
+    """What one workload costs on one machine at one site, priced by the code that `model_hash` names.
 
     `power_by_cause` is ``{cause: [low, nominal, high]}`` in W, `energy_by_layer` a list of
     ``{layer, kind, energy_j: {cause: [low, nominal, high]}}``, `checks` a list of limits held against the report.
     """
 
     workload_digest: str
+    model_hash: str
     profile: str
     profile_hash: str
     site: str
@@ -143,7 +145,8 @@ def priced_row(
         for check in verdict.checks
     ]
     return Priced(
-        workload_digest=workload_digest, profile=report.profile, profile_hash=report.profile_hash,
+        workload_digest=workload_digest, model_hash=model_digest(),
+        profile=report.profile, profile_hash=report.profile_hash,
         site=site, site_hash=site_hash, decode_rate_hz=report.decode_rate_hz,
         decode_energy_low_j=energy.low, decode_energy_nominal_j=energy.nominal, decode_energy_high_j=energy.high,
         decoder_power_low_w=decoder.low, decoder_power_nominal_w=decoder.nominal, decoder_power_high_w=decoder.high,

@@ -110,16 +110,15 @@ def range_note(run: Run) -> str:
 
 
 def selection_note(run: Run) -> str:
-    """Return how the best of each kind were found, which flatters the kind with more candidates."""
+    """Return how the two that are compared were found, and on what each kind was fitted."""
     counts = {role: sum(row["role"] == role for row in run.decoders) for role in ("student", "baseline")}
-    return (
-        f"Best means best mean test score: of {_counted(counts['student'], 'network')} and "
-        f"{_counted(counts['baseline'], 'classical decoder')}. Taking the best of several flatters it."
+    note = (
+        f"The network is the one of {counts['student']} with the best mean validation score; networks are trained "
+        "without the validation part, classical decoders with it."
     )
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+    if counts["baseline"] > 1:
+        note += f" The classical decoder has the best test score of {counts['baseline']}, which flatters it."
+    return note
 
 
 def power_of(row: Row, power: str) -> str:
@@ -154,12 +153,15 @@ def headline(run: Run, found: Sequence[Answer]) -> str:
 
 
 def comparison(run: Run) -> dict[str, Any] | None:
-    """Return whether the best network beats the best classical decoder on the same folds; None without both.
+    """Return whether the network picked on validation beats the best classical decoder on the same folds.
+
+    None where there are not both kinds.
 
     Keys: ``verdict`` (``better``, ``worse``, ``no clear difference``, ``cannot tell``), ``text``.
     """
-    best = {role: next((row for row in run.decoders if row["role"] == role), None) for role in ("student", "baseline")}
-    student, baseline = best["student"], best["baseline"]
+    chosen = run.best_on_validation()
+    student = next((row for row in run.decoders if row["decoder"] == chosen), None)
+    baseline = next((row for row in run.decoders if row["role"] == "baseline"), None)
     if student is None or baseline is None:
         return None
     gap = run.difference(str(student["decoder"]), str(baseline["decoder"]))
@@ -169,10 +171,10 @@ def comparison(run: Run) -> dict[str, Any] | None:
         verdict = "better" if gap.low > 0 else "worse" if gap.high < 0 else "no clear difference"
         words = f"95 % interval over {gap.count} {gap.over}, paired by fold"
     opening = {
-        "better": "The best network beats the best classical decoder",
-        "worse": "The best network does not beat the best classical decoder: it is worse",
-        "no clear difference": "The best network is not clearly better than the best classical decoder",
-        "cannot tell": "Whether the best network beats the best classical decoder cannot be told",
+        "better": "The network picked on validation beats the best classical decoder",
+        "worse": "The network picked on validation does not beat the best classical decoder: it is worse",
+        "no clear difference": "The network picked on validation is not clearly better than the best classical decoder",
+        "cannot tell": "Whether the network picked on validation beats the best classical decoder cannot be told",
     }[verdict]
     metric = METRICS.get(str(student["metric"]), str(student["metric"]))
     text = (

@@ -65,6 +65,12 @@ class Run:
         """Return the summary rows of one site on every machine."""
         return tuple(row for row in self.summary if row["site"] == site)
 
+    def best_on_validation(self) -> str | None:
+        """Return the network with the best mean validation score, which no test score entered; None without any."""
+        networks = self.scores[self.scores["role"] == "student"]
+        means = networks.groupby("decoder")["validation_score"].mean().dropna().sort_values(ascending=False)
+        return None if means.empty else str(means.index[0])
+
     def difference(self, first: str, second: str) -> Interval:
         """Return the interval of the difference in score of two decoders, paired by fold."""
         mine, other = (self.scores[self.scores["decoder"] == name] for name in (first, second))

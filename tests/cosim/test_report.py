@@ -126,7 +126,20 @@ def test_the_network_is_held_against_the_classical_decoder(run: Run, words: str)
     compared = comparison(run)
     assert compared is not None
     assert compared["verdict"] == "better"  # 0.87 against 0.81 on the same folds
-    assert "The best network beats the best classical decoder: EEGNet-8 float32" in words
+    assert "The network picked on validation beats the best classical decoder: EEGNet-8 float32" in words
+
+
+def test_the_network_is_picked_by_its_validation_score(run: Run) -> None:
+    """The one that is best on validation and worst on test is the one compared."""
+    lucky = run.scores["decoder"].where(run.scores["role"] == "student").dropna().iloc[-1]
+    mine = run.scores["decoder"] == lucky
+    scores = run.scores.assign(
+        validation_score=run.scores["validation_score"].where(~mine, 0.99), score=run.scores["score"].where(~mine, 0.3)
+    )
+    compared = comparison(dataclasses.replace(run, scores=scores))
+    assert compared is not None
+    assert compared["verdict"] == "worse"
+    assert str(lucky) in compared["text"]
 
 
 def test_a_network_that_is_worse_is_said_to_be(folder: Path, tmp_path: Path) -> None:

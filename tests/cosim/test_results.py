@@ -20,7 +20,8 @@ SCORE = Score(
     activation_bits=8, workload_digest="wa", complete=True, distilled_from="ensemble", versions="{}",
 )  # fmt: skip
 PRICED = Priced(
-    workload_digest="wa", profile="asic", profile_hash="h", site="implant", site_hash="i", decode_rate_hz=4.0,
+    workload_digest="wa", model_hash="m",
+    profile="asic", profile_hash="h", site="implant", site_hash="i", decode_rate_hz=4.0,
     decode_energy_low_j=1e-9, decode_energy_nominal_j=2e-9, decode_energy_high_j=4e-9,
     decoder_power_low_w=1e-6, decoder_power_nominal_w=2e-6, decoder_power_high_w=4e-6,
     total_power_low_w=1e-5, total_power_nominal_w=2e-5, total_power_high_w=4e-5,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 
 import optuna
@@ -103,6 +104,26 @@ def test_prices_older_than_the_scores_are_made_again(finished: Path) -> None:
     assert code == 0, err
     pd.testing.assert_frame_equal(pd.read_parquet(path), whole)
     assert len(json.loads(out)) == 4 * 4
+
+
+def _of_other_code(table: pd.DataFrame) -> pd.DataFrame:
+    return table.assign(model_hash="older", decoder_power_nominal_w=0.0)
+
+
+def _of_an_older_schema(table: pd.DataFrame) -> pd.DataFrame:
+    return table.drop(columns="model_hash")
+
+
+@pytest.mark.parametrize("aged", [_of_other_code, _of_an_older_schema])
+def test_prices_made_by_other_code_are_made_again(
+    finished: Path, aged: Callable[[pd.DataFrame], pd.DataFrame]
+) -> None:
+    path = finished / "priced.parquet"
+    whole = pd.read_parquet(path)
+    aged(whole).to_parquet(path, index=False)
+    code, _, err = cosim("pareto", str(finished), "--json")
+    assert code == 0, err
+    pd.testing.assert_frame_equal(pd.read_parquet(path), whole)
 
 
 @pytest.mark.parametrize("below", ["file/page.html", "folder", "x" * 300])
