@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from html import escape
 
-from cosim.figures.numbers import band_text
+from cosim.figures.numbers import band_text, quantity_text
 from cosim.figures.svg import CHARACTER, picture, text
 from energy_models.report import CAUSES
 
-ROW, BAR, FONT = 46.0, 18.0, 12.0
+ROW, BAR, FONT, NAME_SIZE = 46.0, 18.0, 12.0, 13.0
 # Paul Tol's muted scheme and two greys; neighbours in CAUSES order differ in lightness too.
 COLOURS: Mapping[str, str] = {
     "compute": "#332288", "memory": "#88ccee", "state": "#117733", "control": "#ddcc77", "static": "#882255",
@@ -38,8 +38,10 @@ def breakdown_figure(
         top = 6 + index * ROW
         total = [sum(band[end] for band in causes.values()) for end in range(3)]
         watts = band_text(total[0], total[1], total[2], "W")
-        parts.append(text(0, top + 12, name, size=13, look="i f"))
-        parts.append(text(width, top + 12, watts, size=13, anchor="end", look="i"))
+        if (len(name) + len(watts) + 1) * NAME_SIZE * CHARACTER > width:  # a phone: the bounds stand in the table
+            watts = quantity_text(total[1], "W")
+        parts.append(text(0, top + 12, name, size=NAME_SIZE, look="i f"))
+        parts.append(text(width, top + 12, watts, size=NAME_SIZE, anchor="end", look="i"))
         parts.append(_bar(causes, total[1], top + 18, width))
     used = [cause for cause in CAUSES if any(cause in causes and causes[cause][1] > 0 for _, causes in rows)]
     legend, height = _legend(used, 6 + len(rows) * ROW + 6, width)

@@ -12,7 +12,7 @@ from xml.etree import ElementTree
 import pytest
 from madeup_run import write_madeup_run
 
-from cosim.figures import band_text, front_figure, quantity_text, ratio_text, score_text
+from cosim.figures import band_text, breakdown_figure, front_figure, quantity_text, ratio_text, score_text
 from cosim.figures.front import GROUPS, Point, front_svg
 from cosim.figures.numbers import bits_text, headroom_text
 from cosim.figures.svg import Label, linear_ticks, log_ticks, place_labels
@@ -295,3 +295,12 @@ def test_ticks_are_round_and_inside() -> None:
     assert log_ticks(2e-6, 3e-3, 8) == pytest.approx([1e-5, 1e-4, 1e-3])
     assert log_ticks(1.5e-6, 6e-6, 8) == pytest.approx([2e-6, 5e-6])
     assert linear_ticks(0.22, 0.93, 6) == pytest.approx([0.4, 0.6, 0.8])
+
+
+def test_a_narrow_breakdown_keeps_name_and_total_apart() -> None:
+    """340 px hold 43 characters of 13 px at 0.6 of their size; name 29, a space and total with bounds 17 are 47."""
+    rows = [("CSP+LDA on asic65_near_memory", {"static": [1.1e-6, 6.33e-6, 26e-6]})]
+    wide, narrow = (breakdown_figure(rows, title="t", width=width).split("<g>")[0] for width in (880, 340))
+    assert "6.33\u00a0µW [1.1, 26]" in wide.replace(" µW", "\u00a0µW")
+    assert "[1.1, 26]" not in narrow
+    assert "6.33" in narrow
