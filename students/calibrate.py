@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Iterable
 
 import torch
@@ -43,7 +44,8 @@ def least_squares_threshold(values: Tensor, levels: int) -> Tensor:
 def signal_samples(model: nn.Module, names: Iterable[str], calibration: Tensor) -> dict[str, Tensor]:
     """Return what modules of a float model put out on a calibration set, by name, as rows of shape (1, samples).
 
-    The model runs in its deployed form and is not changed. Long signals are thinned evenly.
+    The model runs in its deployed form and is not changed. Long signals are thinned evenly, by a stride that shares no
+    factor with an example's size, so that no channel and no step (the padded edges least of all) is preferred.
 
     Parameters
     ----------
@@ -67,8 +69,10 @@ def signal_samples(model: nn.Module, names: Iterable[str], calibration: Tensor) 
 
     def listen(name: str) -> None:
         def keep(_module: nn.Module, _inputs: object, output: Tensor) -> None:
-            flat = output.detach().flatten()
-            samples[name] = flat[:: max(1, flat.numel() // SAMPLES)].unsqueeze(0)
+            stride = max(1, output.numel() // SAMPLES)
+            while math.gcd(stride, output[0].numel()) > 1:
+                stride += 1
+            samples[name] = output.detach().flatten()[::stride].unsqueeze(0)
 
         listened.get_submodule(name).register_forward_hook(keep)
 

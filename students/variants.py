@@ -33,6 +33,12 @@ def quantised_from_float(spec: StudentSpec, float_model: nn.Module, calibration:
         raise StudentError(
             "a quantised student needs a precision", where="spec", remedy="Set weight_bits and activation_bits"
         )
+    wanted = (spec.shape.channels, spec.shape.steps)
+    if calibration.ndim != 3 or tuple(calibration.shape[1:]) != wanted:
+        raise StudentError(
+            f"a calibration set of shape {tuple(calibration.shape)}, expected (examples, {wanted[0]}, {wanted[1]})",
+            where="quantised_from_float", remedy="Hand over some of the training examples",
+        )
     model = build(spec)
     load_float_weights(model, float_model, LEARNED_THRESHOLD)
     grids = {name: module for name, module in model.named_modules() if isinstance(module, IntegerReLU | Requantise)}
