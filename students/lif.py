@@ -23,6 +23,9 @@ from torch.autograd.function import once_differentiable
 
 from energy_models.errors import StudentError
 
+LEAST_THRESHOLD = torch.finfo(torch.float32).eps
+"""A learned threshold stays above zero: below it a neuron at rest fires for ever."""
+
 Learnable = Literal["nothing", "beta", "threshold", "both"]
 Reset = Literal["subtract", "none"]
 
@@ -149,7 +152,7 @@ class LIF(nn.Module):
     beta : float
         Decay of the membrane per step, clamped to 0..1 in use.
     threshold : float
-        Membrane above which a neuron fires; the amount subtracted by the reset. Positive.
+        Membrane above which a neuron fires; the amount subtracted by the reset. Positive, and kept so in use.
     learnable : {'nothing', 'beta', 'threshold', 'both'}
     reset : {'subtract', 'none'}
         ``none``: a neuron fires in every step in which its membrane is above the threshold.
@@ -191,7 +194,8 @@ class LIF(nn.Module):
         drive = _time_first(current, self.channels)
         membrane = torch.zeros_like(drive[0]) if state is None else state
         how = (self.surrogate_alpha, self.reset)
-        spikes, after = _Fire.apply(drive, membrane, self.beta.clamp(0.0, 1.0), self.threshold, how)  # type: ignore[misc]
+        beta, threshold = self.beta.clamp(0.0, 1.0), self.threshold.clamp(min=LEAST_THRESHOLD)
+        spikes, after = _Fire.apply(drive, membrane, beta, threshold, how)  # type: ignore[misc]
         return spikes.permute(1, 2, 0), after
 
     def extra_repr(self) -> str:

@@ -27,6 +27,16 @@ def test_lif_without_reset_hand_worked() -> None:
     assert state.tolist() == [[0.875]]
 
 
+def test_a_learned_threshold_that_falls_below_zero_does_not_fire_at_rest() -> None:
+    layer = LIF(2, beta=0.9, threshold=0.1, learnable="threshold")
+    with torch.no_grad():
+        layer.threshold.fill_(-0.5)
+    spikes, state = layer(torch.zeros(1, 2, 6))
+    assert spikes.sum().item() == 0
+    assert state.abs().sum().item() == 0
+    assert layer(torch.ones(1, 2, 6))[0].sum().item() == 12
+
+
 def test_integrator_hand_worked() -> None:
     """U = 2, .5*2-1 = 0, .5*0+4 = 4."""
     membranes, state = LeakyIntegrator(1, beta=0.5)(torch.tensor([[[2.0, -1.0, 4.0]]]))
