@@ -76,10 +76,16 @@ def fit(
     Raises
     ------
     StudentError
-        Shapes that do not fit the spec, a missing teacher, a loss that is not finite, or a foreign checkpoint.
+        Examples that do not fit the spec or are not finite, a class without a training example, a missing teacher, a
+        loss that is not finite, or a foreign checkpoint.
     """
     check_examples("train", train, spec)
     check_examples("validation", validation, spec)
+    if min(len(train), spec.training.batch_size) < 2 and any(isinstance(m, nn.BatchNorm1d) for m in model.modules()):
+        raise StudentError(
+            "a batch norm cannot learn from one example at a time", where="fit",
+            remedy="Use a batch_size of two or more, and as many training examples",
+        )
     objective = prepare(model, train, spec)
     generator = torch.Generator().manual_seed(spec.seed)
     trainer = Trainer(model, _optimiser(model, spec.training), generator)
@@ -106,7 +112,17 @@ def predict(model: nn.Module, inputs: Tensor, batch_size: int = 64) -> Tensor:
 
     Inputs are ``(examples, channels, steps)``; a regression takes any number of steps, so one long stretch is one
     example. The model is left in evaluation mode.
+
+    Raises
+    ------
+    StudentError
+        Inputs that are not finite, whose predictions would be no predictions.
     """
+    if unusable := inputs.numel() - int(torch.isfinite(inputs).sum()):
+        raise StudentError(
+            f"{unusable} of the inputs are not finite", where="predict",
+            remedy="Drop or repair the recordings that hold NaN or infinity",
+        )
     model.eval()
     with torch.inference_mode():
         outputs = torch.cat([model(batch) for batch in inputs.split(batch_size)])

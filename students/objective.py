@@ -78,12 +78,16 @@ def prepare(model: nn.Module, train: Examples, spec: StudentSpec) -> Objective:
     Raises
     ------
     StudentError
-        A kinematic axis that never moves in training.
+        A class without a training example, or a kinematic axis that never moves in training.
     """
     if spec.shape.task == "classification":
         counts = torch.bincount(train.targets, minlength=spec.shape.outputs)
-        weights = torch.where(counts > 0, len(train) / (spec.shape.outputs * counts.clamp(min=1)), 0.0)
-        return Objective(spec, weights, 0)
+        if absent := torch.nonzero(counts == 0).flatten().tolist():
+            raise StudentError(
+                f"no example of class {', '.join(map(str, absent))}", where="training targets",
+                remedy="Choose a split with every class on its training side, or give the spec fewer outputs",
+            )
+        return Objective(spec, len(train) / (spec.shape.outputs * counts), 0)
     deviation, mean = torch.std_mean(train.targets.double(), dim=(0, 1), correction=0)
     if not bool((deviation > 0).all()):
         still = ", ".join(str(axis) for axis in torch.nonzero(deviation <= 0).flatten().tolist())
@@ -99,7 +103,7 @@ def prepare(model: nn.Module, train: Examples, spec: StudentSpec) -> Objective:
 
 
 def check_examples(part: str, examples: Examples, spec: StudentSpec) -> None:
-    """Refuse examples of another shape than the spec's, or without the teacher the spec asks for.
+    """Refuse examples of another shape or type than the spec's, unusable numbers, or a missing teacher.
 
     Raises
     ------
@@ -107,22 +111,42 @@ def check_examples(part: str, examples: Examples, spec: StudentSpec) -> None:
         Saying which part, what was found and what was expected.
     """
     shape, count = spec.shape, len(examples)
-    outputs = (count, shape.outputs) if shape.task == "classification" else (count, shape.steps, shape.outputs)
-    expected = {
-        "inputs": (examples.inputs, (count, shape.channels, shape.steps)),
-        "targets": (examples.targets, (count,) if shape.task == "classification" else outputs),
-        "teacher": (examples.teacher, outputs),
-    }
     if count == 0:
         raise StudentError("no examples", where=part, remedy="Choose a split with examples on every side")
-    for name, (tensor, wanted) in expected.items():
-        if tensor is not None and tuple(tensor.shape) != wanted:
-            raise StudentError(
-                f"{name} of shape {tuple(tensor.shape)}, expected {wanted}", where=part,
-                remedy="Give the spec the shape of its dataset",
-            )
+    classifies = shape.task == "classification"
+    outputs = (count, shape.outputs) if classifies else (count, shape.steps, shape.outputs)
+    _check_tensor(part, "inputs", examples.inputs, (count, shape.channels, shape.steps), torch.float32)
+    labels = ((count,), torch.int64) if classifies else (outputs, torch.float32)
+    _check_tensor(part, "targets", examples.targets, *labels)
+    if examples.teacher is not None:
+        _check_tensor(part, "teacher", examples.teacher, outputs, torch.float32)
+    if classifies and not bool(((examples.targets >= 0) & (examples.targets < shape.outputs)).all()):
+        found = sorted(set(examples.targets.tolist()) - set(range(shape.outputs)))
+        raise StudentError(
+            f"labels {', '.join(map(str, found))} of {shape.outputs} classes", where=part,
+            remedy=f"Number the classes 0 to {shape.outputs - 1}",
+        )
     if part == "train" and spec.distillation.method != "none" and examples.teacher is None:
         raise StudentError(
             "distillation without a teacher's targets", where=part,
             remedy="Fit a teacher first, or use distillation method 'none'",
+        )
+
+
+def _check_tensor(part: str, name: str, values: Tensor, shape: tuple[int, ...], dtype: torch.dtype) -> None:
+    if not isinstance(values, Tensor) or values.dtype != dtype:
+        found = values.dtype if isinstance(values, Tensor) else type(values).__name__
+        raise StudentError(
+            f"{name} are {found}, expected a tensor of {dtype}", where=part,
+            remedy=f"Convert them: torch.as_tensor(..., dtype={dtype})",
+        )
+    if tuple(values.shape) != shape:
+        raise StudentError(
+            f"{name} of shape {tuple(values.shape)}, expected {shape}", where=part,
+            remedy="Give the spec the shape of its dataset",
+        )
+    if unusable := values.numel() - int(torch.isfinite(values).sum()):
+        raise StudentError(
+            f"{unusable} of the {name} are not finite", where=part,
+            remedy="Drop or repair the recordings that hold NaN or infinity",
         )

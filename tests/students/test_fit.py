@@ -157,7 +157,13 @@ def test_output_scale_comes_from_training_targets_only():
 @pytest.mark.parametrize(
     ("train", "says"),
     [
-        (replace(noise(8, 1), inputs=torch.full((8, 4, 64), torch.nan)), "the training loss is nan in epoch 0"),
+        (replace(noise(8, 1), inputs=torch.full((8, 4, 64), torch.nan)), "train: 2048 of the inputs are not finite"),
+        (replace(noise(8, 1), inputs=torch.zeros(8, 4, 64).numpy()), "inputs are ndarray, expected a tensor"),
+        (replace(noise(8, 1), inputs=torch.zeros(8, 4, 64).double()), "inputs are torch.float64, expected"),
+        (replace(noise(8, 1), targets=torch.arange(8).int() % 2), "targets are torch.int32, expected"),
+        (replace(noise(8, 1), targets=torch.arange(8) % 2 * 3 - 1), "labels -1, 2 of 2 classes"),
+        (replace(noise(8, 1), targets=torch.ones(8, dtype=torch.int64)), "no example of class 0"),
+        (replace(noise(8, 1), teacher=torch.full((8, 2), torch.inf)), "16 of the teacher are not finite"),
         (replace(noise(8, 1), inputs=torch.zeros(8, 4, 63)), r"inputs of shape \(8, 4, 63\), expected \(8, 4, 64\)"),
         (replace(noise(8, 1), teacher=torch.zeros(8, 3)), r"teacher of shape \(8, 3\), expected \(8, 2\)"),
         (noise(0, 1), "no examples"),
@@ -167,6 +173,39 @@ def test_unusable_examples_are_refused(train, says):
     spec = student()
     with pytest.raises(StudentError, match=says):
         fit(build(spec), train, noise(8, 2), spec)
+
+
+def test_validation_is_checked_before_training_starts():
+    spec, epochs = student(), []
+    broken = replace(noise(8, 2), inputs=torch.full((8, 4, 64), torch.nan))
+    with pytest.raises(StudentError, match="validation: 2048 of the inputs are not finite"):
+        fit(build(spec), noise(8, 1), broken, spec, report=lambda epoch, loss: epochs.append(epoch))
+    assert epochs == []
+    moving = noise(8, 1, SEGMENTS)
+    moving.targets[0, 0, 0] = torch.nan
+    regression = StudentSpec(family="mlp", shape=SEGMENTS, seed=0)
+    with pytest.raises(StudentError, match="1 of the targets are not finite"):
+        fit(build(regression), moving, noise(8, 2, SEGMENTS), regression)
+
+
+def test_a_run_that_diverges_says_so():
+    spec = student(training=Training(epochs=8, batch_size=8, learning_rate=1e30))
+    with pytest.raises(StudentError, match=r"loss is (nan|inf) in epoch .*Lower the learning rate"):
+        fit(build(spec), noise(25, 1), noise(9, 2), spec)
+
+
+@pytest.mark.parametrize(("examples", "batch_size"), [(8, 1), (1, 8)])
+def test_a_batch_norm_needs_two_examples(examples: int, batch_size: int):
+    spec = student(training=Training(epochs=1, batch_size=batch_size))
+    with pytest.raises(StudentError, match="one example at a time"):
+        fit(build(spec), noise(examples, 1), noise(8, 2), spec)
+
+
+def test_predictions_from_numbers_that_are_none_are_refused():
+    inputs = noise(3, 1).inputs
+    inputs[1, 2, 3] = torch.nan
+    with pytest.raises(StudentError, match="1 of the inputs are not finite"):
+        predict(build(student()), inputs)
 
 
 def test_distillation_without_targets_and_still_axes_are_refused():
