@@ -9,12 +9,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor, nn
 
-from energy_models.errors import DataError, StudentError
+from energy_models.errors import DataError, StudentError, unknown_name
 from energy_models.workload import LayerWork, Uncounted, Workload
 from students.counting import convolution, pointwise, products, recurrent, shaping
 from students.counting.ledger import Ledger
@@ -70,6 +70,7 @@ def observe(
         A wrong shape, an impossible option, or a model that raises.
     """
     _check(model, inputs, name)
+    _check_mode(inputs, mode, name)
     _check_options(name, step_rate_hz, input_bits, batch_size)
     inputs = inputs.detach()
     ledger = _run(model, inputs, (mode, batch_size, input_bits), name)
@@ -95,6 +96,10 @@ def observe(
 
 def _check(model: nn.Module, inputs: Tensor, name: str) -> None:
     where = f"observing {name}"
+    if not isinstance(inputs, Tensor):
+        raise DataError(
+            f"inputs are a {type(inputs).__name__}", where=where, remedy="Convert them: torch.as_tensor(...)"
+        )
     if inputs.dim() < 2 or 0 in inputs.shape:
         raise DataError(
             f"there is nothing to observe in inputs of shape {tuple(inputs.shape)}",
@@ -109,6 +114,18 @@ def _check(model: nn.Module, inputs: Tensor, name: str) -> None:
         )
     if any(isinstance(p, nn.parameter.UninitializedParameter) for p in model.parameters()):
         raise StudentError("a lazy layer has no weights yet", where=where, remedy="Run the model once before")
+
+
+def _check_mode(inputs: Tensor, mode: Mode, name: str) -> None:
+    if mode not in get_args(Mode):
+        raise StudentError(
+            f"unknown mode {mode!r}", where=f"observing {name}", remedy=unknown_name("modes", mode, get_args(Mode))
+        )
+    if mode == "stream" and inputs.dim() != 3:
+        raise StudentError(
+            f"a stream of shape {tuple(inputs.shape)}", where=f"observing {name}",
+            remedy="Give segments of shape (segments, channels, steps)",
+        )
 
 
 def _check_options(name: str, rate: float, bits: int, batch_size: int) -> None:

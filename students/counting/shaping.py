@@ -78,6 +78,8 @@ def _same(tracer: Tracer, call: Call) -> Any:
     out = call.run()
     for tensor in tensors_of(out)[:1]:
         tracer.know(tensor, info)
+        if _first(call).is_floating_point() and not tensor.is_floating_point():
+            tracer.refuse(call.name, "a conversion from float to integer rounds")
     return out
 
 

@@ -271,6 +271,30 @@ def test_impossible_options(options: dict[str, object]) -> None:
         seen(nn.Conv1d(2, 2, 1), torch.zeros(1, 2, 3), **options)
 
 
+@pytest.mark.parametrize(
+    ("shape", "mode", "says"),
+    [((1, 2, 3), "windw", "unknown mode 'windw'.*Did you mean 'window'"), ((4, 2), "stream", r"shape \(4, 2\)")],
+)
+def test_impossible_modes(shape: tuple[int, ...], mode: str, says: str) -> None:
+    with pytest.raises(StudentError, match=says):
+        seen(nn.Linear(shape[-1], 1), torch.zeros(shape), mode=mode)
+
+
+def test_arrays_are_told_to_become_tensors() -> None:
+    with pytest.raises(DataError, match=r"ndarray.*torch\.as_tensor"):
+        seen(nn.Linear(3, 1), torch.zeros(1, 3).numpy())  # type: ignore[arg-type]
+
+
+def test_a_conversion_to_integers_rounds_and_is_listed() -> None:
+    class Truncate(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return x.int().float() + (x > 0).float()
+
+    assert [gap.reason for gap in seen(Truncate(), torch.randn(2, 3)).uncounted] == [
+        "a conversion from float to integer rounds"
+    ]
+
+
 def test_preprocessing_comes_first_and_names_may_not_clash() -> None:
     step = LayerWork(
         "pipeline.reference", "filter", "float", 1, (2, 3), (2, 3), 6, 6, operations={"add": Count(6, 36, 1)}

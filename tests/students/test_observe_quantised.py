@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import numpy as np
 import pytest
 import torch
-from counting_oracle import convolution
+from counting_oracle import convolution, linear
 from test_observe_products import added, seen, sites
+from torch import nn
 
 from students.build import build, mode
 from students.families.registry import family_names
-from students.quantize import quantisation_of
+from students.quantize import quantisation_of, value_of
 from students.spec import Precision, Shape, StudentSpec
 from students.variants import quantised_from_float
 
@@ -91,6 +95,38 @@ def test_zeros_and_codes_are_those_after_quantisation() -> None:
     assert sites(work) == added(true)
     assert work.weights_nonzero == int((integers.weights != 0).sum()) < work.weights
     assert work.products.effective.total < work.products.effective_input.total < work.products.dense_valid.total
+
+
+@pytest.mark.parametrize(("family", "task"), INTEGER)
+def test_every_product_of_an_integer_student_is_counted_on_its_codes(family: str, task: str) -> None:
+    """Inputs from hooks, weights from the accessor, every multiplication one by one, accumulators by their bounds."""
+    model = quantised(family, 4, 3, task).eval()
+    x = 2 * torch.rand(1, 4, 64, generator=torch.Generator().manual_seed(1)) - 0.5
+    found = {layer.name: layer for layer in seen(model, x).layers}
+    products = {name: module for name, module in model.named_modules() if isinstance(module, nn.Conv1d | nn.Linear)}
+    assert products.keys() == {name for name, layer in found.items() if layer.products}
+    caught: dict[str, Any] = {}
+    for name, module in products.items():
+        module.register_forward_pre_hook(lambda _, args, name=name: caught.update({name: args[0]}))
+    with torch.no_grad():
+        model(x)
+    for name, module in products.items():
+        integers, grid = quantisation_of(module), quantisation_of(module).input_grid
+        codes = (value_of(caught[name]) / grid.scale).round()[0].numpy()
+        weights = integers.weights.numpy()
+        if isinstance(module, nn.Linear):
+            true = linear(codes, weights)
+        else:
+            true = convolution(codes, weights, module.stride, (1,), (module.pads,), module.groups)
+        assert sites(found[name]) == true.as_tuple(), name
+        assert found[name].activation_bits == grid.bits
+        largest = np.abs(weights).reshape(len(weights), -1).sum(1) * (2 ** (grid.bits - grid.signed) - 1)
+        if grid.bits == 1:
+            assert not grid.signed
+        if integers.bias is not None:
+            largest = largest + integers.bias.abs().numpy()
+        width = found[name].accumulator_bits
+        assert 2 ** (width - 2) <= largest.max() < 2 ** (width - 1), name
 
 
 def test_accumulator_holds_the_largest_possible_sum_and_no_more() -> None:
