@@ -62,10 +62,14 @@ class Conv1d(nn.Conv1d):
         super().__init__(inputs, outputs, kernel, stride=stride, groups=groups, bias=bias == "learned")
         self.pads = pads
 
+    @property
+    def is_pointwise(self) -> bool:
+        """True for a matrix product at every step."""
+        return self.kernel_size == self.stride == (1,) and self.groups == 1 and self.pads == (0, 0)
+
     def forward(self, input: Tensor) -> Tensor:
         """Map ``(batch, inputs, steps)`` to ``(batch, outputs, steps)``."""
-        pointwise = self.kernel_size == self.stride == (1,) and self.groups == 1 and self.pads == (0, 0)
-        if self.training and pointwise:
+        if self.training and self.is_pointwise:
             outputs = torch.matmul(self.weight[:, :, 0], input)
             return outputs if self.bias is None else outputs + self.bias[:, None]
         return super().forward(pad_steps(input, self.pads))
@@ -116,6 +120,8 @@ class SpatialFirst(nn.Sequential):
         before, spatial, between, temporal, *rest = self
         plain = self.training and type(between) is nn.Identity
         if not (plain and type(spatial) is Conv1d and type(temporal) is DepthwiseConv1d):
+            return super().forward(input)
+        if not spatial.is_pointwise or spatial.bias is not None or temporal.bias is not None:
             return super().forward(input)
         signal = mixed_depthwise_conv1d(before(input), spatial.weight[:, :, 0], temporal.weight, temporal.pads)
         for module in rest:

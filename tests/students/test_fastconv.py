@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from students.build import build
 from students.fastconv import depthwise_conv1d, mixed_depthwise_conv1d
-from students.layers import AveragePool1d, Conv1d, DepthwiseConv1d, SpatialFirst, resolve_padding
+from students.layers import AveragePool1d, Conv1d, DepthwiseConv1d, FloatLayers, SpatialFirst, resolve_padding
 from students.spec import Shape, StudentSpec
 
 torch.set_num_threads(1)
@@ -23,14 +23,15 @@ def direct(signal: Tensor, weight: Tensor, pads: tuple[int, int]) -> Tensor:
 
 @settings(deadline=None, max_examples=40)
 @given(
-    batch=st.integers(1, 19), taps=st.integers(1, 40), extra=st.integers(0, 90),
+    batch=st.integers(1, 19), taps=st.integers(1, 40), extra=st.integers(-39, 90),
     padding=st.sampled_from(["same", "causal", 0, 3]), seed=st.integers(0, 2**16),
 )
 def test_equals_the_direct_convolution_and_its_gradients(batch, taps, extra, padding, seed):
     """Property: for any shape, in float64 to rounding (relative 1e-10), outputs and both gradients."""
     generator = torch.Generator().manual_seed(seed)
     channels = 1 + seed % 5
-    signal = torch.randn(batch, channels, taps + extra, generator=generator, dtype=torch.float64).requires_grad_()
+    steps = max(taps + extra, taps if padding in {0, 3} else 1)  # padded to its length, a signal may be shorter
+    signal = torch.randn(batch, channels, steps, generator=generator, dtype=torch.float64).requires_grad_()
     weight = torch.randn(channels, 1, taps, generator=generator, dtype=torch.float64).requires_grad_()
     pads = resolve_padding(padding, taps)
     expected, found = direct(signal, weight, pads), depthwise_conv1d(signal, weight, pads)
@@ -102,6 +103,19 @@ def test_trained_form_equals_deployed_form(family):
     trained = model(inputs)
     assert (trained - deployed).abs().max() < 1e-5
     assert not torch.equal(trained, deployed), "both ran the same code"
+
+
+@pytest.mark.parametrize(("kernel", "bias"), [(1, "learned"), (3, "none")])
+def test_convolutions_that_are_not_one_map_are_not_trained_as_one(kernel, bias):
+    """A bias, or taps, in the first convolution: the fast form of both together would leave them out."""
+    torch.manual_seed(0)
+    layers = FloatLayers()
+    model = SpatialFirst(
+        layers.quantise_input(), layers.conv1d(3, 4, kernel, padding="same", bias=bias), layers.requantise(),
+        layers.depthwise_conv1d(4, 5, padding="same"),
+    )
+    inputs = torch.randn(2, 3, 20)
+    torch.testing.assert_close(model.train()(inputs), model.eval()(inputs), rtol=1e-4, atol=1e-5)
 
 
 def test_spatial_first_is_the_papers_order():
