@@ -26,7 +26,7 @@ class Shape(_Frozen):
     channels: int = Field(ge=1)
     steps: int = Field(ge=1)
     outputs: int = Field(ge=1)
-    step_rate_hz: float = Field(gt=0)
+    step_rate_hz: float = Field(gt=0, allow_inf_nan=False)
 
 
 class Precision(_Frozen):

@@ -4,10 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from pydantic import Field
 from torch import Tensor, nn
 
+from students.families.registry import FamilyOptions
 from students.layers import Layers, RecurrentKind
 from students.spec import Shape
+
+
+class RecurrentOptions(FamilyOptions):
+    """Width of a recurrent network.
+
+    Parameters
+    ----------
+    hidden : int
+        Units of the one recurrent layer.
+    dropout : float
+        On the states that are read out.
+    warmup_steps : int
+        Regression only: first steps of a training segment whose error is left out, while the state fills.
+    """
+
+    hidden: int = Field(default=32, ge=1)
+    dropout: float = Field(default=0.2, ge=0, lt=1)
+    warmup_steps: int = Field(default=5, ge=0)
 
 
 class StepDecoder(nn.Module):
@@ -48,13 +68,12 @@ def per_step(
     return StepDecoder(body, warmup_steps=min(warmup_steps, shape.steps - 1))
 
 
-def recurrent_network(
-    kind: RecurrentKind, shape: Shape, layers: Layers, *, hidden: int, dropout: float, warmup_steps: int
-) -> nn.Module:
+def recurrent_network(kind: RecurrentKind, options: RecurrentOptions, shape: Shape, layers: Layers) -> nn.Module:
     """Return one recurrent layer with a read-out of every step (regression) or of the last one (classification)."""
+    hidden, dropout = options.hidden, options.dropout
     modules = [layers.quantise_input(), layers.recurrent(kind, shape.channels, hidden, edge="first")]
     if shape.task == "regression":
         modules += [layers.requantise(), layers.dropout(dropout)]
-        return per_step(modules, hidden, shape, layers, warmup_steps=warmup_steps)
+        return per_step(modules, hidden, shape, layers, warmup_steps=options.warmup_steps)
     readout = layers.linear(hidden, shape.outputs, edge="last")
     return nn.Sequential(*modules, LastStep(), layers.requantise(), layers.dropout(dropout), readout)

@@ -18,9 +18,9 @@ Mode = Literal["window", "stream"]
 
 
 class FamilyOptions(BaseModel):
-    """Base of every family's ``Options``: frozen, and unknown names are errors."""
+    """Base of every family's ``Options``: frozen; unknown names and infinite numbers are errors."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class Family(Protocol):

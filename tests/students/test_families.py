@@ -129,6 +129,7 @@ def test_complete_writes_defaults_out():
     [
         ({"family": "eegnt"}, "Did you mean 'eegnet'"),
         ({"options": {"temporal_filter": 4, "depth": 0}}, r"depth: .*temporal_filter"),
+        ({"options": {"kernel_s": float("inf")}}, "kernel_s: .*finite"),
         ({"options": {"pool_1": 40}}, "64 steps are fewer than pool_1 x pool_2 = 320"),
         ({"shape": SEGMENTS}, "choose one of: .*gru.*mlp"),
         ({"family": "conformer", "precision": Precision(weight_bits=8, activation_bits=8)}, "no integer form"),
