@@ -82,10 +82,14 @@ def _description(folder: Path) -> dict[str, dict[str, str]]:
         description = json.loads(path.read_text())
         StudentSpec.model_validate(description["spec"])
         dict(description["extra"])
+        schema = description["schema"]
     except (OSError, ValueError, KeyError, TypeError, ValidationError) as error:
         raise StudentError(
-            f"cannot read a student's description ({error})", where=str(path), remedy="Train this student again"
+            f"cannot read a student's description ({type(error).__name__}: {error})", where=str(path),
+            remedy="Train this student again",
         ) from error
-    if description["schema"] != SCHEMA:
-        raise StudentError(f"schema {description['schema']!r} where {SCHEMA!r} is read", where=str(path))
+    if schema != SCHEMA:
+        raise StudentError(
+            f"schema {schema!r} where {SCHEMA!r} is read", where=str(path), remedy="Train this student again"
+        )
     return description

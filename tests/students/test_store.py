@@ -67,6 +67,18 @@ def test_damaged_files_are_refused_by_name(folder: Path, name: str, damage: str)
         load_student(folder)
 
 
+@pytest.mark.parametrize(("schema", "says"), [(None, "KeyError: 'schema'"), ("cosim.student/0", "cosim.student/0")])
+def test_another_schema_is_refused(folder: Path, schema: str | None, says: str):
+    description = json.loads((folder / "spec.json").read_text())
+    description["schema"] = schema
+    if schema is None:
+        del description["schema"]
+    (folder / "spec.json").write_text(json.dumps(description))
+    for load in (load_student, load_extra):
+        with pytest.raises(StudentError, match=says):
+            load(folder)
+
+
 def test_a_folder_that_cannot_be_written_is_one_clear_error(tmp_path: Path):
     (tmp_path / "file").write_text("")
     with pytest.raises(StudentError, match="cannot write"):
