@@ -18,6 +18,11 @@ class Grid:
     scale: float
     signed: bool
 
+    @property
+    def largest(self) -> int:
+        """Largest magnitude of an integer on a symmetric signed, or an unsigned, grid."""
+        return 2 ** (self.bits - 1) - 1 if self.signed else 2**self.bits - 1
+
 
 SPIKES = Grid(bits=1, scale=1.0, signed=False)
 """The grid of a signal of zeros and ones."""

@@ -8,7 +8,8 @@ from typing import Any
 
 from torch import nn
 
-from students.counting.operands import Codes, accumulator_bits
+from students.counting.operands import accumulator_bits
+from students.grid import Grid
 
 QUANTIZE = "students.quantize"
 
@@ -27,11 +28,10 @@ def quantize_module() -> Any | None:
     return sys.modules.get(QUANTIZE)
 
 
-def output_codes(module: nn.Module) -> Codes | None:
+def output_codes(module: nn.Module) -> Grid | None:
     """Return the grid a quantising module puts its output on; None for any other module."""
     quantize = quantize_module()
-    grid = None if quantize is None else quantize.output_grid_of(module)
-    return None if grid is None else Codes(grid.bits, grid.scale, grid.signed)
+    return None if quantize is None else quantize.output_grid_of(module)
 
 
 def is_integer_product(module: nn.Module) -> bool:
@@ -40,7 +40,7 @@ def is_integer_product(module: nn.Module) -> bool:
     return quantize is not None and isinstance(module, quantize.IntegerConv1d | quantize.IntegerLinear)
 
 
-def product_integers(tracer: Any, module: nn.Module, codes: Codes | None) -> ProductIntegers | None:
+def product_integers(tracer: Any, module: nn.Module, codes: Grid | None) -> ProductIntegers | None:
     """Return the widths of an integer product whose input is on the grid `codes`; None for a float product.
 
     The accumulator holds the largest sum these weights can reach with any input on the grid.

@@ -11,10 +11,11 @@ from torch import Tensor, nn
 from students.counting.integers import is_integer_product, output_codes
 from students.counting.layout import AxisLost, Layout, is_labelled
 from students.counting.ledger import Work
-from students.counting.operands import SPIKES, Codes, Info
+from students.counting.operands import Info
 from students.counting.pointwise import fold_affine
 from students.counting.products import decodes_in, element_bits
 from students.counting.tracer import Frame, Tracer, tensors_of
+from students.grid import SPIKES, Grid
 from students.layers import OutputScale
 from students.lif import LIF, LeakyIntegrator
 
@@ -75,7 +76,7 @@ def _without_steps(layout: Layout | None) -> Layout | None:
     return None if layout is None else layout[:2]
 
 
-def _quantiser(codes: Codes) -> Counter:
+def _quantiser(codes: Grid) -> Counter:
     def count(tracer: Tracer, module: nn.Module, signal: Tensor, output: Any) -> None:
         """Count one requantisation an element; a ReLU is its clip at zero."""
         info = tracer.info(signal)

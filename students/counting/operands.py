@@ -9,25 +9,9 @@ from torch import Tensor
 from energy_models.workload import Arithmetic
 from students.counting.layout import Layout, is_labelled
 from students.counting.ledger import Key
+from students.grid import Grid
 
 Pads = tuple[tuple[int, int], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Codes:
-    """The grid of a quantised signal: value = integer * scale."""
-
-    bits: int
-    scale: float
-    signed: bool
-
-    @property
-    def largest(self) -> int:
-        """Largest magnitude of an integer on a symmetric signed, or an unsigned, grid."""
-        return 2 ** (self.bits - 1) - 1 if self.signed else 2**self.bits - 1
-
-
-SPIKES = Codes(bits=1, scale=1.0, signed=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +22,7 @@ class Info:
     ----------
     layout : Layout or None
         None: the decodes can no longer be told apart. A padded step axis keeps its unpadded size here.
-    codes : Codes or None
+    codes : Grid or None
     pads : per axis, zeros added before and after; empty where none were
     producer : (ledger key, folds so far) or None
         The product whose output this still is, up to per-channel scales.
@@ -48,7 +32,7 @@ class Info:
     """
 
     layout: Layout | None
-    codes: Codes | None = None
+    codes: Grid | None = None
     pads: Pads = ()
     producer: tuple[Key, int] | None = None
     word: int = 0
@@ -72,12 +56,12 @@ class Info:
         )
 
 
-def nonzero(values: Tensor, codes: Codes | None) -> Tensor:
+def nonzero(values: Tensor, codes: Grid | None) -> Tensor:
     """Return where a signal is not zero, on its own grid, shape of `values`."""
     return values != 0 if codes is None else values.abs() > codes.scale / 2
 
 
-def needs_multiplier(values: Tensor, codes: Codes | None) -> Tensor:
+def needs_multiplier(values: Tensor, codes: Grid | None) -> Tensor:
     """Return where a signal is outside {-1, 0, 1}, on its own grid, shape of `values`."""
     size = values.abs()
     return (size != 0) & (size != 1) if codes is None else size > codes.scale * 1.5

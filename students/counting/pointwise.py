@@ -17,9 +17,10 @@ from torch import Tensor
 from energy_models.workload import Kind
 from students.counting.layout import AxisLost, broadcast, drop, plain
 from students.counting.ledger import Work
-from students.counting.operands import SPIKES, Info
+from students.counting.operands import Info
 from students.counting.products import decodes_in, element_bits
 from students.counting.tracer import Call, Rule, Tracer, tensors_of
+from students.grid import SPIKES
 
 LOOKUPS = (
     "sigmoid",
