@@ -98,5 +98,5 @@ class StudentSpec(_Frozen):
 
     @property
     def digest(self) -> str:
-        """Content hash of the canonical JSON."""
+        """Content hash of the JSON, options in the order they were given."""
         return hashlib.blake2b(self.model_dump_json().encode(), digest_size=16).hexdigest()

@@ -170,6 +170,8 @@ def comparison(run: Run) -> dict[str, Any] | None:
     else:
         verdict = "better" if gap.low > 0 else "worse" if gap.high < 0 else "no clear difference"
         words = f"95 % interval over {gap.count} {gap.over}, paired by fold"
+        if gap.over == "seeds":
+            words += "; it covers training chance on this one held-out part, not another stretch or subject"
     opening = {
         "better": "The network picked on validation beats the best classical decoder",
         "worse": "The network picked on validation does not beat the best classical decoder: it is worse",

@@ -9,6 +9,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 from xml.etree import ElementTree
 
+import pandas as pd
 import pytest
 from madeup_run import write_madeup_run
 
@@ -304,3 +305,17 @@ def test_a_narrow_breakdown_keeps_name_and_total_apart() -> None:
     assert "6.33\u00a0µW [1.1, 26]" in wide.replace(" µW", "\u00a0µW")
     assert "[1.1, 26]" not in narrow
     assert "6.33" in narrow
+
+
+def test_an_interval_over_seeds_says_what_it_does_not_cover(run: Run) -> None:
+    one = run.scores[run.scores["fold"] == run.scores["fold"].iloc[0]]
+    network = one[one["role"] == "student"]
+    more = [network.assign(seed=seed, score=network["score"] + 0.001 * seed) for seed in (0, 1, 2)]
+    scores = pd.concat([*more, one[one["role"] != "student"]])
+    compared = comparison(dataclasses.replace(run, scores=scores))
+    assert compared is not None
+    assert "over 3 seeds" in compared["text"]
+    assert "not another stretch or subject" in compared["text"]
+    whole = comparison(run)
+    assert whole is not None
+    assert "not another stretch" not in whole["text"]
