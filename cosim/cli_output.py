@@ -51,4 +51,4 @@ def _cell(value: object) -> str:
         return f"{value:.4g}"
     if isinstance(value, (list, tuple)):
         return ", ".join(str(item) for item in cast(list[Any], value))
-    return str(value)
+    return "–" if value is None else str(value)

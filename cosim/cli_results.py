@@ -34,10 +34,11 @@ def pareto(run: Run, profile: Profile = None, site: Site = None, as_json: JsonOp
             "score_low": _number(row["score_low"]),
             "score_high": _number(row["score_high"]),
             "over": row["score_over"],
-            "decoder_power_low_uw": row["decoder_power_low_w"] / MICROWATT_W,
-            "decoder_power_nominal_uw": row["decoder_power_nominal_w"] / MICROWATT_W,
-            "decoder_power_high_uw": row["decoder_power_high_w"] / MICROWATT_W,
-            "total_power_nominal_uw": row["total_power_nominal_w"] / MICROWATT_W,
+            "decoder_power_low_uw": _microwatts(row, "decoder_power_low_w"),
+            "decoder_power_nominal_uw": _microwatts(row, "decoder_power_nominal_w"),
+            "decoder_power_high_uw": _microwatts(row, "decoder_power_high_w"),
+            "total_power_nominal_uw": _microwatts(row, "total_power_nominal_w"),
+            "verdict": row["verdict"],
             "front": bool(row["front"]),
             "membership": row["membership"],
         }
@@ -54,10 +55,10 @@ def feasibility(run: Run, profile: Profile = None, site: Site = None, as_json: J
             "site": row["site"],
             "decoder": row["decoder"],
             "score": _number(row["score_mean"]),
-            "total_power_nominal_uw": row["total_power_nominal_w"] / MICROWATT_W,
+            "total_power_nominal_uw": _microwatts(row, "total_power_nominal_w"),
             "verdict": row["verdict"],
-            "binding_limit": row["binding_limit"],
-            "headroom": _number(row["headroom"]),
+            "binding_limit": row["binding_limit"] if _can_run(row) else None,
+            "headroom": _number(row["headroom"]) if _can_run(row) else None,
         }
         for row in _summary(run, profile, site)
     ]
@@ -106,6 +107,15 @@ def _known(kind: str, asked: str | None, found: list[str]) -> None:
     if asked is not None and asked not in found:
         remedy = unknown_name(f"{kind}s", asked, set(found))
         raise StudyError(f"this run was not priced for {kind} '{asked}'", where=f"--{kind}", remedy=remedy)
+
+
+def _can_run(row: dict[str, Any]) -> bool:
+    return row["verdict"] != "does not fit the machine"
+
+
+def _microwatts(row: dict[str, Any], column: str) -> float | None:
+    """Return a power [uW], or None where the machine cannot run the decoder: the priced part alone would mislead."""
+    return row[column] / MICROWATT_W if _can_run(row) else None
 
 
 def _number(value: float) -> float | None:

@@ -220,3 +220,14 @@ def test_a_disk_that_fills_up(tmp_path: Path, kibibytes: int) -> None:
         assert before.items() <= stage_times(small / "run").items()
     finally:
         subprocess.run(["umount", "--lazy", str(small)], check=True)  # noqa: S607
+
+
+@pytest.mark.parametrize("command", ["pareto", "feasibility"])
+def test_a_machine_that_cannot_run_a_decoder_has_no_power_for_it(finished: Path, command: str) -> None:
+    code, out, err = cosim(command, str(finished), "--json")
+    assert code == 0, err
+    rows = json.loads(out)
+    unable = [row for row in rows if row["verdict"] == "does not fit the machine"]
+    assert unable
+    assert len(unable) < len(rows)
+    assert all((row["total_power_nominal_uw"] is None) == (row in unable) for row in rows)
