@@ -71,6 +71,11 @@ def linear_ticks(low: float, high: float, most: int) -> list[float]:
     return [round(index * step, 10) for index in range(first, math.floor(high / step + 1e-9) + 1)]
 
 
+def tick_digits(ticks: Sequence[float]) -> int:
+    """Return the decimals, two at least, with which every tick is printed as it is: steps of 0.025 need three."""
+    return next((n for n in range(2, 7) if all(math.isclose(round(t, n), t, abs_tol=1e-9) for t in ticks)), 7)
+
+
 def text(x: float, y: float, content: str, *, look: str, size: float = 12, anchor: str = "start") -> str:
     """Return a text element; `look` names classes of `CLASSES`."""
     side = "" if anchor == "start" else f' text-anchor="{anchor}"'
@@ -106,9 +111,11 @@ def axes(frame: Frame, x_label: str, y_label: str, unit: str) -> list[str]:
         parts.append(line(frame.x(tick), top, frame.x(tick), bottom, "g"))
         name = quantity_text(tick, unit)
         parts.append(text(frame.x(tick), bottom + 17, name, anchor="middle", look="s"))
-    for tick in linear_ticks(*frame.y_range, most=6):
+    heights = linear_ticks(*frame.y_range, most=6)
+    digits = tick_digits(heights)
+    for tick in heights:
         parts.append(line(left, frame.y(tick), right, frame.y(tick), "g"))
-        label = f"{tick:.2f}".replace("-", "−")
+        label = f"{tick:.{digits}f}".replace("-", "−")
         parts.append(text(left - 7, frame.y(tick) + 4, label, anchor="end", look="s"))
     parts.append(text((left + right) / 2, bottom + 37, x_label, size=13, anchor="middle", look="i"))
     parts.append(text(left, top - 10, y_label, size=13, look="i"))

@@ -16,7 +16,7 @@ from madeup_run import write_madeup_run
 from cosim.figures import band_text, breakdown_figure, front_figure, quantity_text, ratio_text, score_text
 from cosim.figures.front import GROUPS, Point, front_svg
 from cosim.figures.numbers import bits_text, headroom_text
-from cosim.figures.svg import Label, linear_ticks, log_ticks, place_labels
+from cosim.figures.svg import Label, linear_ticks, log_ticks, place_labels, tick_digits
 from cosim.report import write_report
 from cosim.report.headline import CLOSE, answers, comparison, range_note, score_of
 from cosim.report.inputs import Run, read_run
@@ -319,3 +319,11 @@ def test_an_interval_over_seeds_says_what_it_does_not_cover(run: Run) -> None:
     whole = comparison(run)
     assert whole is not None
     assert "not another stretch" not in whole["text"]
+
+
+def test_ticks_are_printed_as_they_are() -> None:
+    """Steps of 0.025 printed with two decimals would read 0.97, 0.95, 0.93."""
+    ticks = linear_ticks(0.885, 1.02, most=6)
+    assert 0.975 in ticks
+    assert tick_digits(ticks) == 3
+    assert tick_digits([0.5, 0.6, 0.75]) == 2
