@@ -12,7 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-SCHEMA = "cosim.workload/1"
+SCHEMA = "cosim.workload/2"
+BITS_PER_BYTE = 8
 
 Kind = Literal[
     "conv", "depthwise", "pointwise", "linear", "recurrent", "attention", "matmul", "embedding",
@@ -20,6 +21,7 @@ Kind = Literal[
 ]
 Arithmetic = Literal["float", "integer"]
 Cadence = Literal["decode", "sample"]
+WeightForm = Literal["graded", "ternary", "binary"]
 
 # Operations that are not weight x activation products. Each is priced apart; none is ever free by omission.
 OPERATIONS = (
@@ -30,7 +32,8 @@ OPERATIONS = (
     "square_root",
     "lookup",         # a non-linear function read from a table (sigmoid, tanh, exp, log, ELU, GELU)
     "requantise",     # multiply by scale, shift, round, clip to the next layer's grid
-    "leak",           # multiply (or shift) of a neuron's state by its decay
+    "leak",           # multiply of a neuron's state by its decay
+    "leak_shift",     # the same where the decay is 1 - 2^-k and the state an integer: a shift and a subtraction
     "reset",          # subtraction of the threshold after a spike
 )
 
@@ -81,13 +84,18 @@ class Count:
         """Return the counts of further decodes joined to these (more decodes, not more work per decode)."""
         return Count(self.total + other.total, self.squares + other.squares, self.decodes + other.decodes)
 
+    def plus(self, per_decode: int) -> Count:
+        """Return the count with a constant number of events more in every decode."""
+        squares = self.squares + 2 * per_decode * self.total + per_decode * per_decode * self.decodes
+        return Count(self.total + per_decode * self.decodes, squares, self.decodes)
+
 
 @dataclass(frozen=True, slots=True)
 class Products:
     """Weight x activation sites under one counting convention, split per element.
 
-    `accumulate` counts sites whose activation is in {-1, 0, 1} (on its integer grid if quantised):
-    no multiplier is needed. `multiply_accumulate` counts the others.
+    `accumulate` counts sites whose activation is in {-1, 0, 1} (on its integer grid if quantised), and all sites of
+    a layer whose weights are binary or ternary: no multiplier is needed. `multiply_accumulate` counts the others.
     """
 
     multiply_accumulate: Count
@@ -148,8 +156,12 @@ class LayerWork:
         Stored elements; non-zeros are counted after quantisation.
     weights_key : str
         Layers that share storage share this key; it is stored once. Empty: nothing stored.
+    weight_form : {'graded', 'ternary', 'binary'}
+        ``ternary``: every stored weight is -1, 0 or 1 by its format; ``binary``: -1 or 1. Products are sign-adds.
     weight_bits, activation_bits, output_bits, accumulator_bits, bias_bits, state_bits : int
         Widths in bits; 0 where the layer has no such operand.
+    constants, constant_bits : int
+        Other stored constants (requantisation multipliers, decays, thresholds, tables) and their width [bits].
     input_events, output_events : Count
         Non-zero input and output elements per decode (for a spiking layer: spikes).
     state_elements : int
@@ -193,6 +205,9 @@ class LayerWork:
     updates_active: Count | None = None
     updates_idle: Count | None = None
     cadence: Cadence = "decode"
+    weight_form: WeightForm = "graded"
+    constants: int = 0
+    constant_bits: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,6 +243,13 @@ class Workload:
     uncounted : tuple of Uncounted
     provenance : mapping of str to str
         Versions, spec hash, recordings observed.
+    products : Conventions or None
+        Sum over the layers, decode by decode, so that its standard errors include how layers vary together.
+        None where only the layers were given.
+    warm_up_steps : int
+        Steps at the start of each streamed segment that `layers` leave out: buffers and states were still filling.
+    warm_up : tuple of LayerWork
+        The same layers over those steps only; empty where there were none.
     """
 
     name: str
@@ -240,6 +262,9 @@ class Workload:
     layers: tuple[LayerWork, ...]
     uncounted: tuple[Uncounted, ...] = ()
     provenance: Mapping[str, str] = field(default_factory=dict[str, str])
+    products: Conventions | None = None
+    warm_up_steps: int = 0
+    warm_up: tuple[LayerWork, ...] = ()
 
     @property
     def complete(self) -> bool:
@@ -253,13 +278,24 @@ class Workload:
 
     @property
     def weight_bits_total(self) -> int:
-        """Stored weight and bias bits, shared storage once."""
+        """Stored weight, bias and other constant bits, shared storage once, packed without gaps."""
+        return sum(self._stored().values())
+
+    @property
+    def packed_bytes(self) -> int:
+        """Bytes that hold all stored constants, each layer's packed from a byte boundary on."""
+        return sum(math.ceil(bits / BITS_PER_BYTE) for bits in self._stored().values())
+
+    def _stored(self) -> dict[str, int]:
+        """Return stored bits by storage; a layer with constants only is its own storage."""
         stored: dict[str, int] = {}
         for layer in self.layers:
-            if layer.weights_key:
-                bits = layer.weights * layer.weight_bits + layer.biases * layer.bias_bits
-                stored[layer.weights_key] = max(bits, stored.get(layer.weights_key, 0))
-        return sum(stored.values())
+            bits = layer.weights * layer.weight_bits + layer.biases * layer.bias_bits
+            bits += layer.constants * layer.constant_bits
+            key = layer.weights_key or f"{layer.name} (constants)"
+            if layer.weights_key or bits:
+                stored[key] = max(bits, stored.get(key, 0))
+        return stored
 
     @property
     def state_bits_total(self) -> int:

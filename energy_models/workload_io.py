@@ -180,8 +180,22 @@ def _check(workload: Workload, where: str, found: list[str] | None = None) -> No
         if names.count(layer.name) > 1:
             problems.append(f"{place}: this name is used twice")
         problems += [f"{place}.{problem}" for problem in _layer_problems(layer)]
+    if workload.products is not None:
+        problems += [f"products.{problem}" for problem in _sum_problems(workload.products, workload.layers)]
+    if (workload.warm_up_steps > 0) != bool(workload.warm_up):
+        problems.append("warm_up: layers and warm_up_steps are given together or not at all")
     if problems:
         raise _all_at_once(problems, where)
+
+
+def _sum_problems(products: Conventions, layers: tuple[LayerWork, ...]) -> Iterator[str]:
+    for rule in _RULES:
+        for part in ("multiply_accumulate", "accumulate"):
+            whole: Count = getattr(getattr(products, rule), part)
+            yield from _count_problems(whole, f"{rule}.{part}")
+            parts = [getattr(getattr(layer.products, rule), part).total for layer in layers if layer.products]
+            if whole.total != sum(parts):
+                yield f"{rule}.{part}: {whole.total}, but the layers sum to {sum(parts)}"
 
 
 def _layer_problems(layer: LayerWork) -> Iterator[str]:

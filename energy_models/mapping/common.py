@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import cast
 
 from energy_models.placement import Placement
@@ -12,7 +13,9 @@ from energy_models.workload import LayerWork
 # Done on the stream between two layers, in the producer's pipeline: no word is fetched or stored for them.
 STREAMED_KINDS = frozenset({"activation", "quantise", "norm", "neuron"})
 # Work on a neuron's or a unit's kept state.
-STATE_OPERATIONS = frozenset({"leak", "reset"})
+STATE_OPERATIONS = frozenset({"leak", "leak_shift", "reset"})
+# What machines have no unit of their own for: a shift by a constant is wiring, what remains is the subtraction.
+DONE_AS: Mapping[str, OperationName] = {"leak_shift": "add"}
 
 
 def other_operations(layer: LayerWork) -> tuple[Operations, ...]:
@@ -27,9 +30,9 @@ def other_operations(layer: LayerWork) -> tuple[Operations, ...]:
     for text, count in layer.operations.items():
         if count.total == 0:
             continue
-        name = cast(OperationName, text)
+        name = DONE_AS.get(text) or cast(OperationName, text)
         widths = operand_widths(layer, name)
-        cause = "state" if name in STATE_OPERATIONS or layer.kind == "neuron" else "compute"
+        cause = "state" if text in STATE_OPERATIONS or layer.kind == "neuron" else "compute"
         found.append(Operations(name, layer.arithmetic, widths, count.mean, cause))
     return tuple(found)
 

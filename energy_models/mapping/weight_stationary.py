@@ -70,7 +70,7 @@ def tally_weight_stationary(layer: LayerWork, array: WeightStationaryArray, plac
         return Tally(layer.name, layer.kind, layer.cadence, tuple(operations), accesses, (), cycles)
     tiles = tiling(layer, array.rows, array.columns)
     sites = layer.products.dense_valid.mean
-    if layer.activation_bits != 1:
+    if layer.activation_bits != 1 and layer.weight_form == "graded":
         widths = (layer.weight_bits or layer.activation_bits, layer.activation_bits)
         operations.append(Operations("multiply", layer.arithmetic, widths, sites))
     sum_width = layer.accumulator_bits

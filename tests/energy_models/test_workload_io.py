@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 import subprocess
@@ -157,3 +158,32 @@ def test_reading_needs_no_torch() -> None:
 def test_the_schema_is_named_in_the_file(tmp_path: Path) -> None:
     write_workload(workload(), tmp_path / "w.json")
     assert json.loads((tmp_path / "w.json").read_text())["schema"] == SCHEMA
+
+
+def test_constants_are_stored_once_and_packed_to_bytes() -> None:
+    # A: 10 weights of 3 bits = 30 bits -> 4 bytes; B: 5 constants of 7 bits = 35 bits -> 5 bytes; C shares A's storage.
+    layer = dict(arithmetic="integer", calls=1, input_shape=(1,), output_shape=(1,), inputs=1, outputs=1)
+    a = LayerWork(name="a", kind="linear", weights=10, weight_bits=3, weights_key="w", **layer)  # type: ignore[arg-type]
+    b = LayerWork(name="b", kind="quantise", constants=5, constant_bits=7, **layer)  # type: ignore[arg-type]
+    c = dataclasses.replace(a, name="c")
+    work = Workload("n", "window", 1, 1, 1, 1.0, 8, (a, b, c))
+    assert work.weight_bits_total == 65
+    assert work.packed_bytes == 9
+
+
+def test_a_constant_added_to_each_decode_leaves_the_spread() -> None:
+    varied = Count.of([3, 5, 10])
+    assert varied.plus(4) == Count.of([7, 9, 14])
+    assert varied.plus(4).standard_error == pytest.approx(varied.standard_error)
+
+
+def test_totals_that_contradict_the_layers_are_refused(tmp_path: Path) -> None:
+    part = Products(Count.constant(2, 1), Count.constant(1, 1))
+    wrong = Products(Count.constant(2, 1), Count.constant(2, 1))
+    layer = LayerWork(
+        name="a", kind="linear", arithmetic="float", calls=1, input_shape=(1,), output_shape=(1,), inputs=1, outputs=1,
+        products=Conventions(part, part, part, part),
+    )
+    work = Workload("n", "window", 1, 1, 1, 1.0, 8, (layer,), products=Conventions(part, part, part, wrong))
+    with pytest.raises(WorkloadError, match=r"products.effective.accumulate: 2, but the layers sum to 1"):
+        write_workload(work, tmp_path / "w.json")
