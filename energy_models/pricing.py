@@ -1,15 +1,17 @@
-"""The only place that multiplies a count by a cost."""
+"""From what a machine does for a layer to the terms of its price."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from energy_models.constants import CONTROL_OVERHEAD
 from energy_models.errors import PriceError
 from energy_models.placement import Placement
 from energy_models.profile import Costs, HardwareProfile, OperationCost, ProgrammableCore
-from energy_models.report import ZERO, Band, Cause, total
+from energy_models.report import Cause
 from energy_models.tally import ControlAct, Operations, Tally
+from energy_models.terms import Term, Terms
 
 _CONTROL_PATHS: Mapping[ControlAct, str] = {
     "event": "execution.control_per_event",
@@ -20,33 +22,18 @@ _CONTROL_PATHS: Mapping[ControlAct, str] = {
 
 @dataclass(frozen=True, slots=True)
 class PricedLayer:
-    """Energy of one layer per decode by cause [J], its cycles, the constants used and what has no price."""
+    """Terms of one layer's energy per decode by cause [J] and of its cycles, and what has no price."""
 
-    energy_j: Mapping[Cause, Band]
-    cycles: Band
-    used: frozenset[str]
+    energy_j: Mapping[Cause, Terms]
+    cycles: Terms
     unpriced: tuple[str, ...]
 
 
-def product(left: Band, right: Band) -> Band:
-    """Return the product of two non-negative bands."""
-    return Band(left.low * right.low, left.nominal * right.nominal, left.high * right.high)
-
-
-def quotient(left: Band, right: Band) -> Band:
-    """Return the quotient of two non-negative bands; the divisor's low must be positive."""
-    return Band(left.low / right.high, left.nominal / right.nominal, left.high / right.low)
-
-
-def operation_energy_j(cost: OperationCost, widths: tuple[int, int]) -> Band:
+def operation_terms(cost: OperationCost, path: str, widths: tuple[int, int]) -> Terms:
     """Return the energy of one operation [J]: ``fixed + per_bit (a+b)/2 + per_square_bit a b``."""
     first, second = widths
-    energy = ZERO if cost.fixed is None else cost.fixed.band
-    if cost.per_bit is not None:
-        energy = energy + cost.per_bit.band.times((first + second) / 2)
-    if cost.per_square_bit is not None:
-        energy = energy + cost.per_square_bit.band.times(first * second)
-    return energy
+    parts = (("fixed", 1.0), ("per_bit", (first + second) / 2), ("per_square_bit", float(first * second)))
+    return tuple(Term(count, (f"{path}.{part}",)) for part, count in parts if getattr(cost, part) is not None)
 
 
 def find_cost(costs: Costs, profile: str, operation: Operations) -> OperationCost:
@@ -68,85 +55,48 @@ def find_cost(costs: Costs, profile: str, operation: Operations) -> OperationCos
 
 
 def price_layer(tally: Tally, profile: HardwareProfile, placement: Placement) -> PricedLayer:
-    """Return the energy and cycles of one layer in one decode.
+    """Return the terms of one layer's energy and cycles in one decode.
 
     Work without a price is left out of the energy and listed in `unpriced`.
     """
-    cycles, used = _cycles(tally, profile)
+    cycles = tuple(Term(item.count, tuple(path for path in (item.cost, item.factor) if path)) for item in tally.cycles)
     if isinstance(profile.execution, ProgrammableCore):
-        spent = quotient(product(cycles, profile.execution.active_power.band), profile.clock.band)
+        spent = tuple(term.priced("execution.active_power", under=("clock",)) for term in cycles)
         unpriced = tuple(f"profile {profile.name!r} prices no {what}" for what in tally.unpriced)
-        names = used | {"execution.active_power", "clock"} if tally.cycles else used
-        return PricedLayer({"compute": spent}, cycles, names, unpriced)
-    datapath, names, unpriced = _operations(tally, profile)
-    memory, accessed = _accesses(tally, placement, profile)
-    control = _control(tally, profile)
-    over = profile.execution.control_factor.band
-    extra = Band(over.low - 1, over.nominal - 1, over.high - 1)
-    energy: dict[Cause, Band] = {}
-    for cause, band in (*datapath.items(), *memory.items()):
-        energy[cause] = energy.get(cause, ZERO) + band
-    energy["control"] = product(total(datapath.values()), extra) + control
-    acts = {_CONTROL_PATHS[act] for act, count in tally.control if count}
-    return PricedLayer(energy, cycles, used | names | accessed | acts | {"execution.control_factor"}, unpriced)
+        return PricedLayer({"compute": spent}, cycles, unpriced)
+    energy, unpriced = _operations(tally, profile)
+    datapath = [term for terms in energy.values() for term in terms]
+    energy["control"] = [term.priced(CONTROL_OVERHEAD) for term in datapath]
+    energy["control"] += [Term(count, (_CONTROL_PATHS[act],)) for act, count in tally.control if count]
+    for cause, terms in _accesses(tally, placement, profile):
+        energy.setdefault(cause, []).extend(terms)
+    return PricedLayer({cause: tuple(terms) for cause, terms in energy.items()}, cycles, unpriced)
 
 
-def _operations(tally: Tally, profile: HardwareProfile) -> tuple[dict[Cause, Band], frozenset[str], tuple[str, ...]]:
+def _operations(tally: Tally, profile: HardwareProfile) -> tuple[dict[Cause, list[Term]], tuple[str, ...]]:
     execution = profile.execution
-    if isinstance(execution, ProgrammableCore):
-        return {}, frozenset(), ()
-    energy: dict[Cause, Band] = {}
-    used: set[str] = set()
+    energy: dict[Cause, list[Term]] = {}
     unpriced: list[str] = []
-    for operation in tally.operations:
+    for operation in () if isinstance(execution, ProgrammableCore) else tally.operations:
         try:
             cost = find_cost(execution.operations, profile.name, operation)
         except PriceError as error:
             unpriced.append(error.what)
             continue
-        band = operation_energy_j(cost, operation.widths).times(operation.count)
-        energy[operation.cause] = energy.get(operation.cause, ZERO) + band
         path = f"execution.operations.{operation.arithmetic}.{operation.name}"
-        terms = ("fixed", "per_bit", "per_square_bit")
-        used |= {f"{path}.{term}" for term in terms if getattr(cost, term) is not None}
-    return energy, frozenset(used), tuple(unpriced)
+        each = operation_terms(cost, path, operation.widths)
+        energy.setdefault(operation.cause, []).extend(term.times(operation.count) for term in each)
+    return energy, tuple(unpriced)
 
 
-def _accesses(
-    tally: Tally, placement: Placement, profile: HardwareProfile
-) -> tuple[dict[Cause, Band], frozenset[str]]:
-    energy: dict[Cause, Band] = {}
-    used: set[str] = set()
+def _accesses(tally: Tally, placement: Placement, profile: HardwareProfile) -> list[tuple[Cause, Terms]]:
+    found: list[tuple[Cause, Terms]] = []
     index = {memory.name: place for place, memory in enumerate(profile.memories)}
     for access in tally.accesses:
         memory = placement.memory_of[access.operand]
         if memory.read is None or memory.write is None:
             continue
+        path = f"memories[{index[memory.name]}]"
         cause: Cause = "state" if access.operand == "state" else "memory"
-        band = memory.read.band.times(access.reads) + memory.write.band.times(access.writes)
-        energy[cause] = energy.get(cause, ZERO) + band
-        used |= {f"memories[{index[memory.name]}].{act}" for act in ("read", "write")}
-    return energy, frozenset(used)
-
-
-def _control(tally: Tally, profile: HardwareProfile) -> Band:
-    energy = ZERO
-    for act, count in tally.control:
-        energy = energy + profile.quantity_at[_CONTROL_PATHS[act]].band.times(count)
-    return energy
-
-
-def _cycles(tally: Tally, profile: HardwareProfile) -> tuple[Band, frozenset[str]]:
-    cycles = ZERO
-    used: set[str] = set()
-    for item in tally.cycles:
-        if not item.cost:
-            cycles = cycles + Band(item.count, item.count, item.count)
-            continue
-        each = profile.quantity_at[item.cost].band
-        used.add(item.cost)
-        if item.factor:
-            each = product(each, profile.quantity_at[item.factor].band)
-            used.add(item.factor)
-        cycles = cycles + each.times(item.count)
-    return cycles, frozenset(used)
+        found.append((cause, (Term(access.reads, (f"{path}.read",)), Term(access.writes, (f"{path}.write",)))))
+    return found

@@ -26,6 +26,7 @@ from energy_models.quantity import (
     Voltage,
     quantities,
 )
+from energy_models.report import Band
 from energy_models.sources import Source
 from energy_models.toml_model import Frozen, content_digest
 from energy_models.workload import Arithmetic, Kind
@@ -209,3 +210,8 @@ class HardwareProfile(Frozen):
     def quantity_at(self) -> Mapping[str, Quantity]:
         """Every quantity of the profile by its dotted path."""
         return dict(quantities(self))
+
+    @cached_property
+    def bands(self) -> Mapping[str, Band]:
+        """Every quantity's value and bounds in SI, by its dotted path."""
+        return {path: quantity.band for path, quantity in self.quantity_at.items()}

@@ -28,6 +28,7 @@ from energy_models.quantity import (
     VolumetricHeat,
     quantities,
 )
+from energy_models.report import Band
 from energy_models.sources import Source
 from energy_models.thermal import box_surface_m2
 from energy_models.toml_model import Frozen, content_digest
@@ -163,6 +164,11 @@ class Site(Frozen):
     def quantity_at(self) -> Mapping[str, Quantity]:
         """Every quantity of the site by its dotted path."""
         return dict(quantities(self))
+
+    @cached_property
+    def bands(self) -> Mapping[str, Band]:
+        """Every quantity's value and bounds in SI, by its dotted path."""
+        return {path: quantity.band for path, quantity in self.quantity_at.items()}
 
     @property
     def sampling_rate_hz(self) -> float:

@@ -14,7 +14,11 @@ from energy_models.catalogue import load_profile, load_site, load_sources, profi
 from energy_models.errors import PriceError
 from energy_models.estimate import estimate
 from energy_models.placement import place
-from energy_models.pricing import find_cost, operation_energy_j
+from energy_models.pricing import find_cost, operation_terms
+from energy_models.profile import OperationCost
+from energy_models.quantity import quantities
+from energy_models.report import Band
+from energy_models.terms import band
 from energy_models.profile import EventDriven, ProgrammableCore, WeightStationaryArray
 from energy_models.quantity import quantities
 from energy_models.tally import Operations
@@ -38,6 +42,11 @@ def test_every_number_walks_to_a_source(name: str) -> None:
         assert quantity.where, path
         assert quantity.basis != "assumed" or quantity.note, path
         assert sources[quantity.source].read != "none" or quantity.basis == "assumed", path
+
+
+def operation_energy_j(cost: OperationCost, widths: tuple[int, int]) -> Band:
+    constants = {f"cost.{path}": quantity.band for path, quantity in quantities(cost)}
+    return band(operation_terms(cost, "cost", widths), constants)
 
 
 @pytest.mark.parametrize("name", MACHINES)

@@ -1,0 +1,103 @@
+"""Everything a decoder on a machine at a site is charged for, as terms whose constants are still open."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from energy_models.errors import WorkloadError
+from energy_models.mapping import tally_workload
+from energy_models.placement import Placement, place
+from energy_models.pricing import PricedLayer, price_layer
+from energy_models.profile import HardwareProfile, ProgrammableCore
+from energy_models.report import CAUSES, Cause
+from energy_models.site import Site
+from energy_models.system import retention_terms, site_terms
+from energy_models.tally import CycleCount, Tally, check_widths
+from energy_models.terms import Term, Terms, merged, scaled
+from energy_models.workload import Workload
+
+FEATURE_KINDS = frozenset({"filter", "feature"})
+_DECODE_PATH = "execution.cycles_per_decode"
+
+
+@dataclass(frozen=True, slots=True)
+class BilledLayer:
+    """One layer's price, and how often its counted work is done [Hz]."""
+
+    tally: Tally
+    price: PricedLayer
+    rate_hz: float
+
+
+@dataclass(frozen=True, slots=True)
+class Bill:
+    """The terms of one estimate.
+
+    Parameters
+    ----------
+    layers : tuple of BilledLayer
+    power_w : mapping of Cause to terms
+        Average power by cause [W], without the regulator, which takes its share of their sum.
+    latency_s : terms
+        Time of one decode [s].
+    cycles : terms
+        Clock cycles of one decode.
+    placement : Placement
+    """
+
+    layers: tuple[BilledLayer, ...]
+    power_w: Mapping[Cause, Terms]
+    latency_s: Terms
+    cycles: Terms
+    placement: Placement
+
+
+def make_bill(workload: Workload, profile: HardwareProfile, site: Site | None, *, decode_rate_hz: float) -> Bill:
+    """Return the terms of what a workload costs on a machine at `decode_rate_hz` decisions per second.
+
+    Raises
+    ------
+    WorkloadError
+        When the rate is not positive, or the workload holds no decode or lacks operand widths.
+    """
+    if not (math.isfinite(decode_rate_hz) and decode_rate_hz > 0):
+        raise WorkloadError(f"decode rate {decode_rate_hz} Hz", remedy="Give a finite rate above 0 Hz")
+    if workload.decodes < 1:
+        raise WorkloadError("no decode was observed", where=workload.name, remedy="Observe at least one decode")
+    check_widths(workload)
+    placement = place(workload, profile)
+    tallies = (*tally_workload(workload, profile, placement), *_per_decode(profile))
+    window_hz = 1.0 / workload.window_s
+    layers = tuple(
+        BilledLayer(tally, price_layer(tally, profile, placement), decode_rate_hz if tally.cadence == "decode" else window_hz)
+        for tally in tallies
+    )
+    power = _machine_power(layers, retention_terms(profile, placement), decode_rate_hz)
+    if site is not None:
+        power |= site_terms(site, workload.channels, decode_rate_hz)
+    cycles = merged(term for layer in layers if layer.tally.cadence == "decode" for term in layer.price.cycles)
+    latency = (*(term.priced(under=("clock",)) for term in cycles), Term(1.0, ("wake.time",)))
+    return Bill(layers, {cause: power[cause] for cause in CAUSES if cause in power}, latency, cycles, placement)
+
+
+def _per_decode(profile: HardwareProfile) -> tuple[Tally, ...]:
+    """Return the work a programmable core does once per decode, as a layer of its own."""
+    if not isinstance(profile.execution, ProgrammableCore):
+        return ()
+    return (Tally("(per decode)", "overhead", "decode", cycles=(CycleCount(_DECODE_PATH, 1.0),)),)
+
+
+def _machine_power(layers: tuple[BilledLayer, ...], retention: Terms, decode_rate_hz: float) -> dict[Cause, Terms]:
+    """Return the average power by cause of the machine alone [W]."""
+    power: dict[Cause, list[Term]] = {
+        "static": [Term(1.0, ("static",))],
+        "retention": list(retention),
+        "wake": [Term(decode_rate_hz, ("wake.energy",))],
+    }
+    for layer in layers:
+        for cause, terms in layer.price.energy_j.items():
+            name: Cause = "features" if layer.tally.kind in FEATURE_KINDS else cause
+            power.setdefault(name, []).extend(scaled(terms, layer.rate_hz))
+    return {cause: merged(terms) for cause, terms in power.items()}

@@ -1,0 +1,68 @@
+"""The constants a price is made of: those of the machine and of the site by path, and those made from them.
+
+Paths of the machine are its profile's own (``execution.active_power``); those of the site begin with ``site.``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+
+from energy_models.profile import HardwareProfile
+from energy_models.quantity import Quantity
+from energy_models.report import Band
+from energy_models.site import Site
+from energy_models.terms import Value
+
+SITE = "site."
+CONTROL_FACTOR = "execution.control_factor"
+CONTROL_OVERHEAD = "execution.control_factor - 1"
+"""What control adds to each joule of the datapath."""
+CONVERTER_WORD, EFFECTIVE_BITS = f"{SITE}sampling.converter", f"{SITE}converter.effective_bits"
+CONVERTER_LEVELS = f"{SITE}converter levels"
+"""Levels a converter resolves: two to the smaller of its word and its effective bits."""
+
+_BASE: Mapping[str, tuple[str, ...]] = {
+    CONTROL_OVERHEAD: (CONTROL_FACTOR,),
+    CONVERTER_LEVELS: (CONVERTER_WORD, EFFECTIVE_BITS),
+}
+
+
+def made_from(path: str) -> tuple[str, ...]:
+    """Return the paths of the given constants that a constant is made from; itself where it is given."""
+    return _BASE.get(path, (path,))
+
+
+def with_made(values: Mapping[str, Value]) -> dict[str, Value]:
+    """Return constants, floats or arrays in SI, together with those made from them."""
+    makers: Mapping[str, Callable[..., Value]] = {
+        CONTROL_OVERHEAD: lambda factor: factor - 1.0,
+        CONVERTER_LEVELS: lambda word, effective: np.exp2(np.minimum(word, effective)),
+    }
+    found = dict(values)
+    for path, base in _BASE.items():
+        if all(one in found for one in base):
+            found[path] = makers[path](*(found[one] for one in base))
+    return found
+
+
+def given(profile: HardwareProfile, site: Site | None) -> dict[str, Quantity]:
+    """Return every given constant of a machine at a site, by path."""
+    found = dict(profile.quantity_at)
+    if site is not None:
+        found |= {f"{SITE}{path}": quantity for path, quantity in site.quantity_at.items()}
+    return found
+
+
+def bands(profile: HardwareProfile, site: Site | None) -> dict[str, Band]:
+    """Return every constant that a price may hold, with its bounds, in SI."""
+    found = dict(profile.bands)
+    if site is not None:
+        found |= {f"{SITE}{path}": band for path, band in site.bands.items()}
+    needed = {path: found[path] for base in _BASE.values() for path in base if path in found}
+    lows, nominals, highs = (
+        with_made({path: getattr(band, end) for path, band in needed.items()}) for end in ("low", "nominal", "high")
+    )  # what is made grows with what it is made from
+    made = {path: Band(lows[path], nominals[path], highs[path]) for path in _BASE if path in nominals}
+    return {**found, **made}
