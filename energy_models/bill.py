@@ -70,9 +70,9 @@ def make_bill(workload: Workload, profile: HardwareProfile, site: Site | None, *
     placement = place(workload, profile)
     tallies = (*tally_workload(workload, profile, placement), *_per_decode(profile))
     window_hz = 1.0 / workload.window_s
+    rates = {"decode": decode_rate_hz, "sample": window_hz}
     layers = tuple(
-        BilledLayer(tally, price_layer(tally, profile, placement), decode_rate_hz if tally.cadence == "decode" else window_hz)
-        for tally in tallies
+        BilledLayer(tally, price_layer(tally, profile, placement), rates[tally.cadence]) for tally in tallies
     )
     power = _machine_power(layers, retention_terms(profile, placement), decode_rate_hz)
     if site is not None:

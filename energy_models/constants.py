@@ -5,7 +5,8 @@ Paths of the machine are its profile's own (``execution.active_power``); those o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from typing import cast
 
 import numpy as np
 
@@ -36,14 +37,11 @@ def made_from(path: str) -> tuple[str, ...]:
 
 def with_made(values: Mapping[str, Value]) -> dict[str, Value]:
     """Return constants, floats or arrays in SI, together with those made from them."""
-    makers: Mapping[str, Callable[..., Value]] = {
-        CONTROL_OVERHEAD: lambda factor: factor - 1.0,
-        CONVERTER_LEVELS: lambda word, effective: np.exp2(np.minimum(word, effective)),
-    }
     found = dict(values)
-    for path, base in _BASE.items():
-        if all(one in found for one in base):
-            found[path] = makers[path](*(found[one] for one in base))
+    if CONTROL_FACTOR in found:
+        found[CONTROL_OVERHEAD] = cast(Value, np.maximum(found[CONTROL_FACTOR] - 1.0, 0.0))
+    if CONVERTER_WORD in found and EFFECTIVE_BITS in found:
+        found[CONVERTER_LEVELS] = cast(Value, np.exp2(np.minimum(found[CONVERTER_WORD], found[EFFECTIVE_BITS])))
     return found
 
 

@@ -66,8 +66,8 @@ def price_layer(tally: Tally, profile: HardwareProfile, placement: Placement) ->
         return PricedLayer({"compute": spent}, cycles, unpriced)
     energy, unpriced = _operations(tally, profile)
     datapath = [term for terms in energy.values() for term in terms]
-    energy["control"] = [term.priced(CONTROL_OVERHEAD) for term in datapath]
-    energy["control"] += [Term(count, (_CONTROL_PATHS[act],)) for act, count in tally.control if count]
+    acts = [Term(count, (_CONTROL_PATHS[act],)) for act, count in tally.control if count]
+    energy["control"] = [term.priced(CONTROL_OVERHEAD) for term in datapath] + acts
     for cause, terms in _accesses(tally, placement, profile):
         energy.setdefault(cause, []).extend(terms)
     return PricedLayer({cause: tuple(terms) for cause, terms in energy.items()}, cycles, unpriced)
@@ -77,7 +77,9 @@ def _operations(tally: Tally, profile: HardwareProfile) -> tuple[dict[Cause, lis
     execution = profile.execution
     energy: dict[Cause, list[Term]] = {}
     unpriced: list[str] = []
-    for operation in () if isinstance(execution, ProgrammableCore) else tally.operations:
+    if isinstance(execution, ProgrammableCore):
+        return energy, ()
+    for operation in tally.operations:
         try:
             cost = find_cost(execution.operations, profile.name, operation)
         except PriceError as error:

@@ -15,6 +15,9 @@ CAUSES: tuple[Cause, ...] = (
     "front_end", "converter", "features", "radio", "regulator",
 )
 
+OUTSIDE_DECODER: frozenset[Cause] = frozenset({"front_end", "converter", "radio", "regulator"})
+"""What the device draws besides its decoder."""
+
 
 @dataclass(frozen=True, slots=True)
 class Band:
@@ -116,5 +119,4 @@ class EnergyReport:
     @property
     def decoder_power_w(self) -> Band:
         """Average power of the decoder alone: no front end, converter, radio or regulator [W]."""
-        outside = {"front_end", "converter", "radio", "regulator"}
-        return total(band for cause, band in self.power_w.items() if cause not in outside)
+        return total(band for cause, band in self.power_w.items() if cause not in OUTSIDE_DECODER)

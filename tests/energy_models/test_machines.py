@@ -15,13 +15,11 @@ from energy_models.errors import PriceError
 from energy_models.estimate import estimate
 from energy_models.placement import place
 from energy_models.pricing import find_cost, operation_terms
-from energy_models.profile import OperationCost
+from energy_models.profile import EventDriven, OperationCost, ProgrammableCore, WeightStationaryArray
 from energy_models.quantity import quantities
 from energy_models.report import Band
-from energy_models.terms import band
-from energy_models.profile import EventDriven, ProgrammableCore, WeightStationaryArray
-from energy_models.quantity import quantities
 from energy_models.tally import Operations
+from energy_models.terms import band
 from energy_models.workload import OPERATIONS, Count, Kind, LayerWork, Workload
 
 MACHINES = profile_names()
