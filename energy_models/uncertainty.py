@@ -128,7 +128,7 @@ def _draw(constants: Mapping[str, Quantity], draws: int, seed: int, correlation:
     uniform: Array = qmc.Sobol(max(len(names), 1), rng=np.random.default_rng(seed)).random(draws)
     inside: Array = np.clip(uniform, np.finfo(np.float64).tiny, 1.0 - np.finfo(np.float64).epsneg)
     deviates: Array = ndtri(inside)
-    normal = dict(zip(names, deviates.T, strict=False))
+    normal = {name: deviates[:, place] for place, name in enumerate(names)}
     drawn = {key: np.full(draws, quantity.band.nominal) for key, quantity in constants.items() if key not in varied}
     for key, quantity in varied.items():
         z = np.sqrt(correlation) * normal[quantity.source] + np.sqrt(1.0 - correlation) * normal[key]
@@ -142,6 +142,7 @@ def quantity_draws(quantity: Quantity, z: Array) -> Array:
     steps = z / Z95
     if band.low > 0:
         up, down = np.log(band.high / band.nominal), np.log(band.nominal / band.low)
-        return band.nominal * np.exp(np.where(steps > 0, steps * up, steps * down))
-    rise = np.where(steps > 0, steps * (band.high - band.nominal), steps * (band.nominal - band.low))
+        moved: Array = np.where(steps > 0, steps * up, steps * down)
+        return band.nominal * np.exp(moved)
+    rise: Array = np.where(steps > 0, steps * (band.high - band.nominal), steps * (band.nominal - band.low))
     return np.maximum(band.nominal + rise, 0.0)
