@@ -10,6 +10,7 @@ share (the same machine, the same site) is drawn once for both, so that a compar
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -141,8 +142,7 @@ def quantity_draws(quantity: Quantity, z: Array) -> Array:
     band = quantity.band
     steps = z / Z95
     if band.low > 0:
-        up, down = np.log(band.high / band.nominal), np.log(band.nominal / band.low)
-        moved: Array = np.where(steps > 0, steps * up, steps * down)
-        return band.nominal * np.exp(moved)
-    rise: Array = np.where(steps > 0, steps * (band.high - band.nominal), steps * (band.nominal - band.low))
+        up, down = math.log(band.high / band.nominal), math.log(band.nominal / band.low)
+        return band.nominal * np.exp(np.where(steps > 0, steps * up, steps * down))
+    rise = np.where(steps > 0, steps * (band.high - band.nominal), steps * (band.nominal - band.low))
     return np.maximum(band.nominal + rise, 0.0)
