@@ -1,0 +1,1 @@
+"""NeuroBench rows: another tool's definitions, for its leaderboards."""
