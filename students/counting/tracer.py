@@ -196,7 +196,8 @@ class Tracer(TorchDispatchMode):
 
     def label(self, operation: str, weight: Tensor | None = None) -> str:
         """Return a layer name: the stored weight's owner, a leaf module, or module and operation."""
-        key = "" if weight is None else self.weights_key(weight)
+        named = getattr(self.frames[-1].module, "names_layers", False)
+        key = "" if weight is None or named else self.weights_key(weight)
         if key:
             return key.split("[")[0].removesuffix("weight").rstrip("._") or operation
         return self.path if self.frames[-1].whole and self.path else f"{self.path}.{operation}".lstrip(".")

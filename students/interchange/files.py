@@ -1,0 +1,70 @@
+"""The way in: which reader a file's suffix asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from torch import nn
+
+from energy_models.errors import StudentError
+from students.interchange.onnx_graph import read_onnx
+
+READERS: Mapping[str, Callable[[Path], nn.Module]] = {".onnx": read_onnx}
+"""Readers by suffix."""
+
+
+def read_network(path: Path) -> nn.Module:
+    """Return the network of a file, in evaluation mode, ready for `students.observe`.
+
+    Parameters
+    ----------
+    path : Path
+        Ends in a suffix of `READERS`.
+
+    Raises
+    ------
+    StudentError
+        An unknown suffix, a missing package, or a file that cannot be read or run.
+    """
+    reader = READERS.get(path.suffix.lower())
+    if reader is None:
+        raise StudentError(
+            f"no network is read from a file that ends in {path.suffix!r}", where=str(path),
+            remedy=f"Known: {', '.join(READERS)}; a stored student is a folder",
+        )
+    return reader(path)
+
+
+def example_shape(network: nn.Module, given: tuple[int, ...] | None = None) -> tuple[int, ...]:
+    """Return the shape of one example of a network that was read from a file.
+
+    Parameters
+    ----------
+    network : nn.Module
+        From `read_network`.
+    given : tuple of int, or None
+        What the user asks for; needed where the file leaves axes open.
+
+    Raises
+    ------
+    StudentError
+        The file leaves axes open and none are given, or the given ones contradict it.
+    """
+    axes: tuple[int | None, ...] = network.input_axes  # type: ignore[assignment]
+    text = " x ".join("open" if axis is None else str(axis) for axis in axes)
+    if given is None:
+        if None in axes:
+            raise StudentError(
+                f"the file leaves the shape of an example open ({text})", where="input shape",
+                remedy="Give it, for example --input-shape 22,256",
+            )
+        return tuple(axis for axis in axes if axis is not None)
+    given = tuple(given)
+    fits = len(given) == len(axes) and all(axis in {None, size} for axis, size in zip(axes, given, strict=True))
+    if not fits or min(given, default=0) < 1:
+        raise StudentError(
+            f"an example of shape {given}, where the file has {text}", where="input shape",
+            remedy="Leave it out, or give one that fits",
+        )
+    return given

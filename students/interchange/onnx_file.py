@@ -1,0 +1,183 @@
+"""Reads an ONNX file into plain data: nothing executes, nothing outside the file's folder is opened."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from energy_models.errors import StudentError
+from students.interchange.extras import optional_package
+from students.interchange.graph import Graph, Node, Port
+
+VERSIONS = range(7, 28)
+"""Operator set versions whose definitions are implemented."""
+
+COMPUTABLE = frozenset(("float16", "bool", "int8", "int16", "int32", "int64", "uint8"))
+"""Element types, beside float and double, that torch computes with."""
+
+TENSOR_ATTRIBUTES = {"value", "value_float", "value_int", "value_floats", "value_ints"}
+
+
+def read_graph(path: Path) -> Graph:
+    """Return the graph an ONNX file describes.
+
+    Parameters
+    ----------
+    path : Path
+
+    Returns
+    -------
+    Graph
+        Functions written out, constants beside the initialisers, nodes in the file's order.
+
+    Raises
+    ------
+    StudentError
+        The package is missing, the file cannot be read or is no ONNX file, its operator set is unknown, or its weights
+        lie outside its folder.
+    """
+    onnx = optional_package("onnx", "reading an ONNX file")
+    model = _load(onnx, path)
+    versions = _versions(model, path)
+    if model.functions:
+        model = onnx.inliner.inline_local_functions(model)
+    constants = {one.name: _tensor(onnx, one, path) for one in model.graph.initializer}
+    if model.graph.sparse_initializer:
+        raise _damaged(path, "it stores weights in a sparse form", "Export dense weights")
+    ports = tuple(_port(onnx, one) for one in model.graph.input if one.name not in constants)
+    outputs = tuple(one.name for one in model.graph.output)
+    nodes = _nodes(onnx, model, (constants, versions, outputs), path)
+    return Graph(nodes, constants, ports, outputs, str(path))
+
+
+def check_file(path: Path) -> None:
+    """Let ONNX's own checker look at a file whose operators are all known.
+
+    Raises
+    ------
+    StudentError
+        What it finds.
+    """
+    onnx = optional_package("onnx", "reading an ONNX file")
+    try:
+        onnx.checker.check_model(str(path))
+    except (onnx.checker.ValidationError, ValueError) as error:
+        raise _damaged(path, f"it is no valid ONNX graph ({str(error).strip()})", "Export the network again") from error
+
+
+def _damaged(path: Path, what: str, remedy: str) -> StudentError:
+    return StudentError(what, where=str(path), remedy=remedy)
+
+
+def _load(onnx: Any, path: Path) -> Any:
+    decode_error = optional_package("google.protobuf.message", "reading an ONNX file").DecodeError
+    try:
+        model = onnx.load_model(str(path), load_external_data=False)
+    except OSError as error:
+        raise _damaged(path, f"cannot open it ({error.strerror or error})", "Check the path") from error
+    except (decode_error, ValueError) as error:
+        raise _damaged(path, f"it is damaged, or no ONNX file ({error})", "Export the network again") from error
+    if not model.ir_version or not model.opset_import or not model.graph.node:
+        raise _damaged(path, "it is cut short, or no ONNX file: it holds no graph", "Export the network again")
+    return model
+
+
+def _versions(model: Any, path: Path) -> Mapping[str, int]:
+    versions = {one.domain: int(one.version) for one in model.opset_import}
+    own = versions.get("", versions.get("ai.onnx", VERSIONS[0]))
+    if own not in VERSIONS:
+        raise _damaged(
+            path, f"it uses operator set {own}; {VERSIONS[0]} to {VERSIONS[-1]} can be read",
+            f"Export with opset_version={min(max(own, VERSIONS[0]), 17)}",
+        )  # fmt: skip
+    return versions
+
+
+def _tensor(onnx: Any, proto: Any, path: Path) -> Tensor:
+    """Return a stored tensor; one in a file beside is read only from the same folder."""
+    if proto.data_location == onnx.TensorProto.EXTERNAL:
+        where = {entry.key: entry.value for entry in proto.external_data}
+        folder = path.resolve().parent
+        beside = (folder / where.get("location", "")).resolve()
+        if not beside.is_relative_to(folder) or not beside.is_file():
+            raise _damaged(
+                path, f"the weights {proto.name!r} lie in {where.get('location')!r}, which is no file in its folder",
+                "Put the file of weights beside it, or export one file",
+            )  # fmt: skip
+        start, length = int(where.get("offset", 0)), int(where.get("length", 0))
+        with beside.open("rb") as stored:
+            stored.seek(start)
+            proto.raw_data = stored.read(length) if length else stored.read()
+        proto.data_location = onnx.TensorProto.DEFAULT
+    try:
+        return _torch(onnx.numpy_helper.to_array(proto))
+    except (ValueError, TypeError, KeyError) as error:
+        raise _damaged(path, f"the tensor {proto.name!r} is damaged ({error})", "Export the network again") from error
+
+
+def _torch(array: Any) -> Tensor:
+    """Return an own copy of an array as a tensor; torch has no wide unsigned integers to compute with."""
+    array = np.asarray(array)
+    if array.dtype in (np.uint16, np.uint32, np.uint64):
+        array = array.astype(np.int64)
+    return torch.from_numpy(np.array(array, copy=True))
+
+
+def _port(onnx: Any, value: Any) -> Port:
+    tensor = value.type.tensor_type
+    axes = tuple(
+        int(axis.dim_value) if axis.HasField("dim_value") and axis.dim_value > 0 else None for axis in tensor.shape.dim
+    )
+    return Port(value.name, axes, _dtype(onnx, tensor.elem_type) or torch.float32)
+
+
+def _dtype(onnx: Any, code: int) -> torch.dtype | None:
+    """Return the torch type of an ONNX element type; None where torch has none."""
+    name = onnx.TensorProto.DataType.Name(code).lower()
+    names = {"float": "float32", "double": "float64"}
+    return getattr(torch, names.get(name, name)) if name in names or name in COMPUTABLE else None
+
+
+def _nodes(
+    onnx: Any, model: Any, known: tuple[dict[str, Tensor], Mapping[str, int], tuple[str, ...]], path: Path
+) -> tuple[Node, ...]:
+    """Return all nodes but constants, which join the initialisers; names made unique."""
+    constants, versions, outputs = known
+    used = frozenset((*(name for node in model.graph.node for name in node.input), *outputs))
+    names: set[str] = set()
+    nodes: list[Node] = []
+    for place, proto in enumerate(model.graph.node):
+        attributes = {one.name: _attribute(onnx, one, path) for one in proto.attribute}
+        if proto.op_type == "Constant" and TENSOR_ATTRIBUTES & set(attributes):
+            constants[proto.output[0]] = torch.as_tensor(next(iter(attributes.values())))
+            continue
+        if proto.op_type == "Cast":
+            attributes["dtype"] = _dtype(onnx, attributes["to"])
+        name = proto.name or f"{proto.op_type}_{place}"
+        while name in names:
+            name += "_"
+        names.add(name)
+        domain = proto.domain
+        version = versions.get(domain, versions.get("", VERSIONS[0]))
+        ends = tuple(proto.input), tuple(proto.output)
+        nodes.append(Node(name, proto.op_type, domain, version, *ends, attributes, constants, used))
+    return tuple(nodes)
+
+
+def _attribute(onnx: Any, proto: Any, path: Path) -> Any:
+    kinds = onnx.AttributeProto
+    if proto.type == kinds.TENSOR:
+        return _tensor(onnx, proto.t, path)
+    if proto.type in (kinds.GRAPH, kinds.GRAPHS, kinds.SPARSE_TENSOR, kinds.SPARSE_TENSORS):
+        return None  # nodes with bodies are no known operators
+    value = onnx.helper.get_attribute_value(proto)
+    if isinstance(value, bytes):
+        return value.decode(errors="replace")
+    if proto.type == kinds.STRINGS:
+        return [one.decode(errors="replace") for one in value]
+    return list(value) if proto.type in (kinds.INTS, kinds.FLOATS) else value

@@ -1,0 +1,123 @@
+"""LSTM, GRU and plain recurrent layers.
+
+ONNX stacks the gates in another order than torch (LSTM ``i o f c`` against ``i f c o``; GRU ``z r h`` against
+``r z h``), so the weights are laid out anew on reading, and belong to the node under torch's names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from students.interchange.graph import Builder, Node, UnsupportedVariant
+
+ORDER: Mapping[str, tuple[int, ...]] = {"LSTM": (0, 2, 3, 1), "GRU": (1, 0, 2), "RNN": (0,)}
+"""Where torch's gates stand among those of ONNX."""
+
+DEFAULTS: Mapping[str, tuple[str, ...]] = {
+    "LSTM": ("Sigmoid", "Tanh", "Tanh"), "GRU": ("Sigmoid", "Tanh"), "RNN": ("Tanh",),
+}  # fmt: skip
+
+FUSED: Mapping[str, Any] = {"LSTM": torch.lstm, "GRU": torch.gru, "Tanh": torch.rnn_tanh, "Relu": torch.rnn_relu}
+
+WEIGHTS = frozenset((1, 2, 3))
+"""Inputs that the node stores itself."""
+
+
+class RecurrentNode(nn.Module):
+    """One recurrent layer in one or two directions, signal ``(steps, batch, inputs)``.
+
+    Parameters
+    ----------
+    node : Node
+        With stored weights.
+
+    Raises
+    ------
+    UnsupportedVariant
+        Peepholes, sequence lengths, clipping, other activations, computed weights, the other GRU.
+    """
+
+    stores = WEIGHTS
+
+    def __init__(self, node: Node) -> None:
+        super().__init__()
+        kind, activation = node.operator, _checked(node)
+        self.fused = FUSED[activation if kind == "RNN" else kind]
+        self.states = 2 if kind == "LSTM" else 1
+        direction = node.attribute("direction", "forward")
+        self.backward_only, self.directions = direction == "reverse", 2 if direction == "bidirectional" else 1
+        self.batch_first = bool(node.attribute("layout", 0))
+        self.has_bias = node.has(3)
+        matrices = [node.constant(place) for place in (1, 2, 3)]
+        if any(stored is None and node.has(place + 1) for place, stored in enumerate(matrices)):
+            raise UnsupportedVariant("its weights are computed")
+        names = ("weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0")
+        self.order: list[str] = []
+        for way in range(self.directions):
+            for name, tensor in zip(names, _torch_order(kind, matrices, way), strict=False):
+                self.order.append(name + ("_reverse" if way else ""))
+                self.register_parameter(self.order[-1], nn.Parameter(tensor.contiguous(), requires_grad=False))
+        self.units = matrices[1].shape[-1]  # type: ignore[union-attr]
+
+    def forward(self, signal: Tensor, *rest: Tensor | None) -> tuple[Tensor, ...]:
+        """Return outputs ``(steps, directions, batch, units)`` and the last states ``(directions, batch, units)``."""
+        signal = signal.transpose(0, 1) if self.batch_first else signal
+        steps, batch, _ = signal.shape
+        given = [one for one in rest if one is not None]
+        if self.batch_first:
+            given = [one.transpose(0, 1) for one in given]
+        rest_state = torch.zeros(self.directions, batch, self.units, dtype=signal.dtype, device=signal.device)
+        state: Any = [*given, *([rest_state] * (self.states - len(given)))]
+        weights = [self.get_parameter(name) for name in self.order]
+        ordered = signal.flip(0) if self.backward_only else signal
+        out, *last = self.fused(
+            ordered, state if self.states == 2 else state[0], weights, self.has_bias, 1, 0.0, False,
+            self.directions == 2, False,
+        )  # fmt: skip
+        out = out.flip(0) if self.backward_only else out
+        out = out.reshape(steps, batch, self.directions, self.units).permute(0, 2, 1, 3)
+        if self.batch_first:
+            return out.permute(2, 0, 1, 3), *(one.transpose(0, 1) for one in last)
+        return out, *last
+
+
+def _checked(node: Node) -> str:
+    """Return the (first) activation of a recurrent node; refuse what torch's fused layers do not do."""
+    kind = node.operator
+    ways = 2 if node.attribute("direction", "forward") == "bidirectional" else 1
+    found = [str(name) for name in node.attribute("activations", DEFAULTS[kind] * ways)]
+    alike = [list(DEFAULTS[kind] * ways), *([["Relu"] * ways] if kind == "RNN" else [])]
+    if found not in alike:
+        raise UnsupportedVariant(f"activations = {found}")
+    for name in ("clip", "input_forget"):
+        if node.attribute(name, 0):
+            raise UnsupportedVariant(f"{name} = {node.attribute(name, 0)}")
+    if kind == "GRU" and not node.attribute("linear_before_reset", 0):
+        raise UnsupportedVariant("linear_before_reset = 0, a cell torch does not have")
+    for place, what in ((4, "sequence lengths"), (7, "peepholes")):
+        if node.has(place):
+            raise UnsupportedVariant(what)
+    return found[0]
+
+
+def _torch_order(kind: str, matrices: list[Tensor | None], way: int) -> list[Tensor]:
+    """Return input weights, hidden weights and, where there are some, their biases, gates in torch's order."""
+    order = ORDER[kind]
+
+    def gates(stacked: Tensor) -> Tensor:
+        parts = stacked.chunk(len(order))
+        return torch.cat([parts[place] for place in order])
+
+    inputs, hidden, bias = (None if one is None else one[way] for one in matrices)
+    assert inputs is not None and hidden is not None, "the reader's check makes sure"  # noqa: S101, PT018
+    halves = [] if bias is None else [gates(half) for half in bias.chunk(2)]
+    return [gates(inputs), gates(hidden), *halves]
+
+
+def builders() -> dict[str, Builder]:
+    """Return the builders by operator."""
+    return dict.fromkeys(ORDER, RecurrentNode)

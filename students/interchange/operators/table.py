@@ -1,0 +1,18 @@
+"""Every operator that can be read, by domain and name."""
+
+from __future__ import annotations
+
+from students.interchange.graph import Builder, Node
+from students.interchange.operators import arithmetic, products, recurrent, reductions, shapes, windows
+
+DEFAULT_DOMAINS = frozenset(("", "ai.onnx"))
+
+_DEFAULT = {
+    **arithmetic.builders(), **products.builders(), **windows.builders(), **reductions.builders(),
+    **shapes.builders(), **recurrent.builders(),
+}  # fmt: skip
+
+
+def builder_of(node: Node) -> Builder | None:
+    """Return what builds a node; None for an operator that cannot be read."""
+    return _DEFAULT.get(node.operator) if node.domain in DEFAULT_DOMAINS else None
