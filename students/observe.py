@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from energy_models.errors import DataError, StudentError, unknown_name
 from energy_models.workload import LayerWork, Uncounted, Workload
 from students.counting import convolution, pointwise, products, recurrent, shaping
+from students.counting.layout import AHEAD, overruns
 from students.counting.ledger import Ledger
 from students.counting.modules import attach
 from students.counting.tracer import Rule, Tracer, input_layout, tensors_of
@@ -42,7 +43,7 @@ def observe(
     model : nn.Module
         Put into evaluation mode while it runs; its mode is restored.
     inputs : Tensor, shape (decodes, channels, steps) or (decodes, features)
-        In a stream, shape (segments, channels, steps): every step of every segment is a decode.
+        In a stream, shape (segments, ..., channels, steps): every step of every segment is a decode.
     name : str
         What is observed.
     mode : {'window', 'stream'}
@@ -79,18 +80,19 @@ def observe(
         assert ledger is not None, "a single decode cannot be mixed with others"  # noqa: S101
     layers, gaps = _merged(pipeline_work, ledger.layers(), ledger)
     steps = 1 if mode == "stream" or inputs.dim() == 2 else inputs.shape[-1]
+    halo = {"halo_steps": str(ledger.halo_steps)} if mode == "stream" else {}
     folded = ", ".join(f"{norm} into {product}" for norm, product in sorted(ledger.folded.items()))
     return Workload(
         name=name,
         mode=mode,
         decodes=ledger.decodes,
         steps_per_decode=steps,
-        channels=inputs.shape[1],
+        channels=math.prod(inputs.shape[1:-1]) if inputs.dim() > 2 else inputs.shape[1],
         step_rate_hz=step_rate_hz,
         input_bits=input_bits,
         layers=layers,
         uncounted=gaps,
-        provenance={"torch": torch.__version__, "folded": folded},
+        provenance={"torch": torch.__version__, "folded": folded, **halo},
     )
 
 
@@ -121,7 +123,7 @@ def _check_mode(inputs: Tensor, mode: Mode, name: str) -> None:
         raise StudentError(
             f"unknown mode {mode!r}", where=f"observing {name}", remedy=unknown_name("modes", mode, get_args(Mode))
         )
-    if mode == "stream" and inputs.dim() != 3:
+    if mode == "stream" and inputs.dim() < 3:
         raise StudentError(
             f"a stream of shape {tuple(inputs.shape)}", where=f"observing {name}",
             remedy="Give segments of shape (segments, channels, steps)",
@@ -169,6 +171,8 @@ def _forward(tracer: Tracer, model: nn.Module, signal: Tensor, name: str) -> Non
             where=f"observing {name}, in {tracer.path or 'the model'}",
             remedy="Give inputs of the shape the model was built for",
         ) from error
+    if any(overruns(tracer.info(tensor).layout or ()) for tensor in tensors_of(output)):
+        tracer.refuse("output", AHEAD)
     if not any(tracer.is_dynamic(tensor) for tensor in tensors_of(output)):
         tracer.refuse("output", "it was not computed from the input by tensor operations")
 

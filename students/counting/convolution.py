@@ -1,4 +1,4 @@
-"""Convolutions: a whole window at once, or per new step of a stream with the past in a ring buffer."""
+"""Convolutions of a whole window at once; those along the steps of a stream are counted in `streams`."""
 
 from __future__ import annotations
 
@@ -6,15 +6,14 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-import torch
 from torch import Tensor
-from torch.nn import functional
 
 from energy_models.workload import Kind
 from students.counting.fanout import Geometry, conventions, dense_fanout, taps, valid_sites, weighted_fanout
-from students.counting.layout import STEP, AxisLost, Layout, is_labelled, per_decode, plain, plain_size
-from students.counting.operands import Info, Pads, nonzero
+from students.counting.layout import Layout, is_labelled, per_decode, plain, plain_size, steps_of
+from students.counting.operands import Info
 from students.counting.products import Operand, book_product, decodes_in, events, masks, remembered
+from students.counting.streams import stream_convolution
 from students.counting.tracer import Call, Rule, Tracer, even_when_silent
 
 
@@ -54,8 +53,9 @@ def _convolution(tracer: Tracer, call: Call) -> Any:
         tracer.ledger.use(info.producer)
     operand, geometry = Operand(signal, info, weight, bias), _geometry(named, signal, weight)
     layout = info.layout
-    if layout is not None and any(is_labelled(axis) for axis in layout[1:]):
-        _stream_convolution(tracer, operand, geometry, out)
+    name, kind = tracer.label(call.name, weight), _conv_kind(geometry, weight)
+    if layout is not None and any(is_labelled(axis) or steps_of(axis) for axis in layout[1:]):
+        stream_convolution(tracer, (name, kind), operand, geometry, out)
         return out
     counts = _window_counts(tracer, operand, geometry)
     rows = None if layout is None else (layout[0],)
@@ -63,8 +63,6 @@ def _convolution(tracer: Tracer, call: Call) -> Any:
     inside = tuple(slice(a, size - b) for size, (a, b) in zip(signal.shape, info.pads, strict=False))
     shapes = tracer.shape(signal[inside], replace(info, layout=_unpadded(info))), tracer.shape(out, after)
     full = out.numel() * taps(weight) // decodes_in(tracer, info)
-    name = tracer.label(call.name, weight)
-    kind = _conv_kind(geometry, weight)
     done = book_product(tracer, name, kind, operand, counts, shapes=shapes, full=full, reduction=taps(weight))
     tracer.know(out, replace(done, layout=after.layout))
     return out
@@ -103,50 +101,6 @@ def _window_counts(tracer: Tracer, operand: Operand, geometry: Geometry) -> dict
         full *= size * geometry.kernel[axis]
     counts = conventions(full, valid, (sums[0][0], sums[1][0]), (sums[0][1], sums[1][1]))
     return {**counts, "input_events": events(tracer, operand)}
-
-
-def _stream_convolution(tracer: Tracer, operand: Operand, geometry: Geometry, out: Tensor) -> None:
-    """Count a causal convolution per new step; the steps before it wait in a ring buffer."""
-    signal, weight, info = operand.signal, operand.weight, operand.info
-    pads: Pads = info.pads or ((0, 0),) * signal.dim()
-    span = geometry.dilation[0] * (geometry.kernel[0] - 1)
-    before, after = (a + b for a, b in zip(pads[-1], geometry.pads[0], strict=True))
-    layout = info.layout
-    steps = tracer.ledger.steps
-    if layout is None or signal.dim() != 3 or layout[-1] != ((steps, STEP),) or is_labelled(layout[1]):
-        raise AxisLost
-    name = tracer.label("conv", weight)
-    if geometry.stride[0] != 1 or (before, after) != (span, 0):
-        tracer.refuse("conv", "in a stream a convolution must be causal (as many zeros before as it spans), stride 1")
-        tracer.know(out, Info(None))
-        return
-    groups, channels, outputs = geometry.groups, signal.shape[1], weight.shape[0]
-    met = (weight != 0).reshape(groups, outputs // groups, *weight.shape[1:]).sum(1).reshape(1, channels, -1).double()
-    dense = torch.full_like(met, outputs // groups)
-    rows: Layout = (layout[0], layout[-1])
-    sums: list[list[Tensor]] = []
-    for mask in masks(operand):
-        ready = functional.pad(mask.double(), geometry.pads[0])
-        fans = [functional.conv1d(ready, fan, dilation=geometry.dilation[0]).squeeze(1).round() for fan in (dense, met)]
-        sums.append([per_decode(one, rows, tracer.batch) for one in fans])
-    full = outputs * taps(weight)
-    counts = conventions(full, full, (sums[0][0], sums[1][0]), (sums[0][1], sums[1][1]))
-    fresh = nonzero(signal, info.codes).sum(1)[:, pads[-1][0] :]
-    counts = {**counts, "input_events": per_decode(fresh, rows, tracer.batch)}
-    past = channels * (geometry.kernel[0] - 1)
-    state = {"state_elements": channels * span, "state_reads": past, "state_writes": channels}
-    done = book_product(
-        tracer,
-        name,
-        _conv_kind(geometry, weight),
-        operand,
-        counts,
-        shapes=((channels,), (outputs,)),
-        full=full,
-        reduction=taps(weight),
-        state=state if span else None,
-    )
-    tracer.know(out, replace(done, layout=(layout[0], plain(outputs), layout[-1])))
 
 
 def rules() -> dict[str, Rule]:

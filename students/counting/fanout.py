@@ -96,13 +96,13 @@ def valid_sites(geometry: Geometry, extra: Sequence[tuple[int, int]], channels: 
 
 
 def conventions(
-    full: int, valid: int, mask: tuple[Tensor, Tensor], weighted: tuple[Tensor, Tensor]
+    full: int | Tensor, valid: int | Tensor, mask: tuple[Tensor, Tensor], weighted: tuple[Tensor, Tensor]
 ) -> Mapping[str, int | Tensor]:
     """Return the four conventions, each split by whether the site needs a multiplier.
 
     Parameters
     ----------
-    full, valid : int
+    full, valid : int, or int64 per decode
         Textbook sites, and those off the padding.
     mask : (sites with non-zero input, of those the sites that need a multiplier), int64 per decode
     weighted : the same, with a non-zero weight as well

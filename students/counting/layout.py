@@ -1,27 +1,68 @@
 """Which axis of a tensor tells the decodes apart: a small algebra that follows them through reshapes.
 
-An axis is a tuple of factors ``(size, label)``, outermost first. The label is ``decode`` for the batch, ``step`` for
-the time axis of a stream, and empty otherwise. ``(batch * heads)`` is the axis ``((8, "decode"), (4, ""))``. Only
-unlabelled factors may be split, so a count can always be summed per decode, whatever a model does to its shapes.
+An axis is a tuple of factors ``(size, label)``, outermost first. The label is ``decode`` for the batch, `Steps` for
+the time axis of a stream, and empty otherwise. ``(batch * heads)`` is the axis ``((8, "decode"), (4, ""))``. A batch is
+never split, and steps only into blocks that arrive with their last one, so a count can always be summed per decode.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
 
-Factor = tuple[int, str]
+
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """Label of an axis along a stream: its element i exists once step ``first + i * every`` has arrived.
+
+    Parameters
+    ----------
+    total : int
+        Steps of a segment; each is a decode.
+    first, every : int
+        Step at which the first element exists, and steps from one to the next.
+    halo : int
+        Steps before an element has nothing but true samples in its receptive field.
+    """
+
+    total: int
+    first: int = 0
+    every: int = 1
+    halo: int = field(default=0, compare=False)
+
+    @property
+    def within(self) -> int:
+        """Elements that exist by the last step."""
+        return (self.total - 1 - self.first) // self.every + 1
+
+    def windowed(self, span: int, stride: int = 1, *, padded: int = 0) -> Steps:
+        """Return the steps of values made of ``span + 1`` neighbours, each `stride` on from the last.
+
+        Parameters
+        ----------
+        span, stride : int
+            In elements of this axis.
+        padded : int
+            Elements before the first that are known beforehand, so that the first value exists earlier.
+        """
+        first = self.first + (span - padded) * self.every
+        return replace(self, first=first, every=self.every * stride, halo=self.halo + span * self.every)
+
+
+Factor = tuple[int, str | Steps]
 Axis = tuple[Factor, ...]
 Layout = tuple[Axis, ...]
 
-DECODE, STEP = "decode", "step"
+DECODE = "decode"
+AHEAD = "in a stream it must be causal: zeros after the last step stand for samples that have yet to come"
 
 
 class AxisLost(Exception):  # noqa: N818  control flow inside the package: the caller retries with a batch of one
-    """The decodes can no longer be told apart in this tensor."""
+    """The decodes can no longer be told apart in this tensor; the text says why, where there is more to say."""
 
 
 def plain(size: int) -> Axis:
@@ -32,6 +73,33 @@ def plain(size: int) -> Axis:
 def is_labelled(axis: Axis) -> bool:
     """True where the axis runs over more than one decode or step."""
     return any(label and size > 1 for size, label in axis)
+
+
+def steps_of(axis: Axis) -> Steps | None:
+    """Return the steps an axis runs along; None where it does not."""
+    return next((label for _, label in axis if isinstance(label, Steps)), None)
+
+
+def step_axis(layout: Layout) -> int | None:
+    """Return the place of the axis that runs along the steps; None where there is none."""
+    return next((place for place, axis in enumerate(layout) if steps_of(axis)), None)
+
+
+def overruns(layout: Layout) -> bool:
+    """True where elements exist only after the last step of a stream: they must be cut off before they are read."""
+    return any(isinstance(label, Steps) and size > label.within for axis in layout for size, label in axis)
+
+
+def check_cut(axis: Axis) -> None:
+    """Refuse an axis with elements that exist only after the last step.
+
+    Raises
+    ------
+    AxisLost
+        It has such elements.
+    """
+    if overruns((axis,)):
+        raise AxisLost(AHEAD)
 
 
 def plain_size(axis: Axis) -> int:
@@ -79,6 +147,10 @@ def reshape(layout: Layout, shape: Sequence[int]) -> Layout:
                 axis.append((needed, ""))
                 rest.insert(0, (have // needed, ""))
                 needed = 1
+            elif isinstance(label, Steps) and have % needed == 0:
+                axis.append((needed, label.windowed(have // needed - 1, have // needed)))
+                rest.insert(0, (have // needed, ""))
+                needed = 1
             else:
                 raise AxisLost
         result.append(axis)
@@ -102,16 +174,22 @@ def broadcast(layouts: Sequence[Layout], shape: Sequence[int]) -> Layout:
             if place <= len(layout) and any(label for _, label in layout[-place]):
                 axis = layout[-place]
                 if any(label for _, label in found) and found != axis:
-                    raise AxisLost
+                    raise AxisLost(_apart(found, axis))
                 if math.prod(size for size, _ in axis) == shape[-place]:
                     found = axis
                 elif is_labelled(axis):
                     raise AxisLost
         result.append(found)
-    labels = [label for axis in result for size, label in axis if label and size > 1]
+    labels = [bool(steps_of((factor,))) for axis in result for factor in axis if factor[1] and factor[0] > 1]
     if len(labels) > len(set(labels)):
         raise AxisLost
     return tuple(reversed(result))
+
+
+def _apart(one: Axis, other: Axis) -> str:
+    if steps_of(one) and steps_of(other):
+        return "it joins values that exist at different steps of the stream; cut the earlier ones to the later ones"
+    return ""
 
 
 def drop(layout: Layout, dims: Sequence[int], *, keep: int = 0) -> Layout:
@@ -123,6 +201,8 @@ def drop(layout: Layout, dims: Sequence[int], *, keep: int = 0) -> Layout:
         The reduction mixes decodes.
     """
     gone = {dim % len(layout) for dim in dims}
+    if any(steps_of(layout[dim]) for dim in gone):
+        raise AxisLost("over all steps of a stream there is no fixed window: each step changes it")
     if any(is_labelled(layout[dim]) for dim in gone):
         raise AxisLost
     if keep:
@@ -131,7 +211,7 @@ def drop(layout: Layout, dims: Sequence[int], *, keep: int = 0) -> Layout:
 
 
 def per_decode(values: Tensor, layout: Layout | None, decodes: int) -> Tensor:
-    """Return int64 sums per decode, shape (decodes,), or (decodes, steps) where the layout has a step axis.
+    """Return int64 sums per decode, shape (decodes,), or (decodes, steps) where the layout runs along steps.
 
     Parameters
     ----------
@@ -155,11 +235,24 @@ def per_decode(values: Tensor, layout: Layout | None, decodes: int) -> Tensor:
     labels = [label for _, label in factors] or [""]
     sums = _sum(split, tuple(place for place, label in enumerate(labels) if not label))
     kept = [label for label in labels if label]
-    if kept.count(DECODE) > 1 or kept.count(STEP) > 1 or (DECODE not in kept and decodes != 1):
+    if kept.count(DECODE) > 1 or len(kept) - kept.count(DECODE) > 1 or (DECODE not in kept and decodes != 1):
         raise AxisLost
     if DECODE not in kept:
-        return sums.unsqueeze(0)
-    return sums.t() if kept == [STEP, DECODE] else sums
+        sums, kept = sums.unsqueeze(0), [DECODE, *kept]
+    if kept[-1] == DECODE:
+        sums = sums.t() if len(kept) == 2 else sums
+    steps = steps_of(tuple((1, label) for label in kept))
+    return sums if steps is None else at_steps(sums, steps)
+
+
+def at_steps(values: Tensor, steps: Steps) -> Tensor:
+    """Return values per element placed at the steps they exist from, shape (decodes, total steps)."""
+    check_cut(((values.shape[1], steps),))
+    if values.shape[1] == steps.total:
+        return values
+    placed = values.new_zeros((values.shape[0], steps.total))
+    placed[:, steps.first : steps.first + (values.shape[1] - 1) * steps.every + 1 : steps.every] = values
+    return placed
 
 
 def _sum(values: Tensor, dims: tuple[int, ...]) -> Tensor:

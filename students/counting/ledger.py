@@ -5,11 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import Literal
 
 import torch
 from torch import Tensor
 
 from energy_models.workload import Arithmetic, Conventions, Count, Kind, LayerWork, Products, Uncounted
+from students.counting.layout import Steps, at_steps
+
+When = tuple[Steps, int] | Literal["loop"]
+"""In a stream: steps at which a call works and how many they are, or one step of a loop that makes the others."""
 
 CONVENTIONS = ("dense_full", "dense_valid", "effective_input", "effective")
 
@@ -19,8 +24,8 @@ class Work:
     """One call of one layer, in figures of one decode.
 
     `counts` holds, by name, an int where every decode does the same, or an int64 tensor of shape (decodes,) or
-    (decodes, steps). Names: ``dense_full.mac``, ``dense_full.ac`` and so on; ``op:`` and an operation;
-    ``input_events``, ``output_events``, ``active``, ``idle``.
+    (decodes, steps); either holds in the decodes of `when`, the others have none. Names: ``dense_full.mac``,
+    ``dense_full.ac`` and so on; ``op:`` and an operation; ``input_events``, ``output_events``, ``active``, ``idle``.
     """
 
     kind: Kind
@@ -29,7 +34,7 @@ class Work:
     counts: Mapping[str, int | Tensor]
     arithmetic: Arithmetic = "float"
     calls: int = 1
-    looped: bool = False  # stream only: this call covers one step, and a loop over the steps makes the others
+    when: When | None = None  # stream only; None: in every decode
     reduction: int = 0
     weights: int = 0
     weights_nonzero: int = 0
@@ -56,7 +61,8 @@ class Work:
         return math.prod(self.output_shape) * self.calls
 
 
-Key = tuple[str, Kind, tuple[int, ...], tuple[int, ...]]
+Key = tuple[str, Kind, tuple[int, ...], tuple[int, ...], int]
+"""Name, kind, shapes of one call, and in a stream the steps from one call to the next."""
 
 
 @dataclass(slots=True)
@@ -65,6 +71,9 @@ class _Page:
 
     work: Work
     calls: int = 0
+    at: Tensor | None = None  # calls by step, where not every step has one
+    reads: int = 0  # of buffered steps, besides those of `work`
+    writes: int = 0
     constants: dict[str, int] = field(default_factory=dict[str, int])
     sums: dict[str, Tensor] = field(default_factory=dict[str, Tensor])
     steps: dict[str, list[Tensor]] = field(default_factory=dict[str, list[Tensor]])
@@ -94,6 +103,7 @@ class Ledger:
         self.folded: dict[str, str] = {}
         self.uncounted: dict[tuple[str, str], str] = {}
         self.decodes = 0
+        self.halo_steps = 0
         self._pages: dict[Key, _Page] = {}
         self._batch = 0
         self._uses: dict[tuple[Key, int], int] = {}
@@ -110,17 +120,27 @@ class Ledger:
 
     def add(self, name: str, work: Work) -> Key:
         """Write one call of a layer; return its key."""
-        key = (name, work.kind, work.input_shape, work.output_shape)
+        every = work.when[0].every if isinstance(work.when, tuple) else 1
+        key = (name, work.kind, work.input_shape, work.output_shape, every)
         page = self._pages.setdefault(key, _Page(work))
         page.calls += work.calls
+        if isinstance(work.when, tuple):
+            fresh = at_steps(torch.full((1, work.when[1]), work.calls), work.when[0])
+            page.at = fresh if page.at is None else page.at + fresh
         for what, value in work.counts.items():
-            if isinstance(value, int):
-                page.constants[what] = page.constants.get(what, 0) + value
-            elif work.looped:
-                page.steps.setdefault(what, []).append(value)
-            else:
-                page.sums[what] = page.sums[what] + value if what in page.sums else value
+            self._write(page, work.when, what, value)
         return key
+
+    def _write(self, page: _Page, when: When | None, what: str, value: int | Tensor) -> None:
+        """Add a count, zero in the steps of a stream in which the layer does not work."""
+        if isinstance(when, tuple) and when[1] < self.steps:
+            value = at_steps(torch.ones((self._batch, when[1]), dtype=torch.int64), when[0]) * value
+        if isinstance(value, int):
+            page.constants[what] = page.constants.get(what, 0) + value
+        elif when == "loop":
+            page.steps.setdefault(what, []).append(value)
+        else:
+            page.sums[what] = page.sums[what] + value if what in page.sums else value
 
     def use(self, producer: tuple[Key, int]) -> None:
         """Note that a product's output was read by an operation."""
@@ -138,6 +158,20 @@ class Ledger:
         """Note that a product's accumulator leaves it on a grid of so many bits."""
         page = self._pages[producer[0]]
         page.work = replace(page.work, output_bits=bits)
+
+    def keep(self, key: Key, bits: int, *, elements: int = 0, reads: int = 0, writes: int = 0) -> None:
+        """Give a layer more state: words kept from step to step, read and written in a call."""
+        page = self._pages[key]
+        page.work = replace(page.work, state_bits=bits, state_elements=page.work.state_elements + elements)
+        page.reads, page.writes = page.reads + reads, page.writes + writes
+
+    def count(self, key: Key, what: str, per_decode: Tensor) -> None:
+        """Add counts to a layer in whatever decodes they fall, also where its call is yet to come."""
+        self._write(self._pages[key], None, what, per_decode)
+
+    def saw_halo(self, steps: int) -> None:
+        """Note how many steps a layer needs before it sees true samples only."""
+        self.halo_steps = max(self.halo_steps, steps)
 
     def end(self) -> None:
         """Close the page: settle what folds, and add it to the totals."""
@@ -158,16 +192,22 @@ class Ledger:
         product = page.work
         if not product.biases:
             page.work = replace(product, biases=channels, bias_bits=product.bias_bits or product.accumulator_bits)
-            page.constants["op:add"] = page.constants.get("op:add", 0) + product.outputs // product.calls * page.calls
+            self._write(page, product.when, "op:add", product.outputs // product.calls * page.calls)
         self.folded[name] = key[0]
 
     def _close(self, key: Key, page: _Page, decodes: int) -> None:
-        looped = page.work.looped
+        looped = page.work.when == "loop"
         if looped and page.calls % self.steps:
             self.refuse(key[0], key[1], f"called {page.calls} times for {self.steps} steps of a stream")
             return
         repeats = self.steps if looped else 1
-        calls = page.calls // repeats
+        calls = page.calls // repeats if page.at is None else int(page.at.max())
+        again = calls // page.work.calls
+        work = replace(
+            page.work,
+            state_reads=page.work.state_reads * again + page.reads,
+            state_writes=page.work.state_writes * again + page.writes,
+        )
         counts: dict[str, Count] = {}
         for what in {*page.constants, *page.sums, *page.steps}:
             value: int | Tensor = page.constants.get(what, 0) // repeats
@@ -177,7 +217,7 @@ class Ledger:
                 stacked = torch.stack(page.steps[what], dim=1)
                 value = stacked.unflatten(1, (-1, stacked.shape[1] // repeats)).sum(2) + value
             counts[what] = Count.constant(value, decodes) if isinstance(value, int) else _counted(value)
-        self._join(key, _Total(page.work, calls, counts), decodes)
+        self._join(key, _Total(work, calls, counts), decodes)
 
     def _join(self, key: Key, fresh: _Total, decodes: int) -> None:
         known = self.totals.get(key)
@@ -247,8 +287,8 @@ def _layer(name: str, total: _Total, decodes: int) -> LayerWork:
         input_events=full.get("input_events"),
         output_events=full.get("output_events"),
         state_elements=work.state_elements,
-        state_reads=work.state_reads * repeat,
-        state_writes=work.state_writes * repeat,
+        state_reads=work.state_reads,
+        state_writes=work.state_writes,
         updates_active=full.get("active"),
         updates_idle=full.get("idle"),
     )

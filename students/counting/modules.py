@@ -58,7 +58,7 @@ def _neuron(tracer: Tracer, module: Any, current: Tensor, output: Any) -> None:
         output_shape=shape,
         counts=counts,
         calls=steps,
-        looped=tracer.looped(info),
+        when=tracer.when(info),
         activation_bits=info.bits(current),
         output_bits=1 if fires else bits,
         state_bits=bits,
@@ -91,7 +91,7 @@ def _quantiser(codes: Grid) -> Counter:
             arithmetic="integer",
             input_shape=shape,
             output_shape=shape,
-            looped=tracer.looped(info),
+            when=tracer.when(info),
             counts={"op:requantise": signal.numel() // decodes_in(tracer, info)},
             activation_bits=info.bits(signal),
             output_bits=codes.bits,
@@ -151,8 +151,8 @@ def _leave(tracer: Tracer, module: nn.Module, counter: Counter | None) -> Any:
         if counter is not None and inputs and not tracer.frames[-2].silent and tracer.is_dynamic(inputs[0]):
             try:
                 counter(tracer, module, inputs[0], output)
-            except AxisLost:
-                tracer.lose(type(module).__name__)
+            except AxisLost as lost:
+                tracer.lose(type(module).__name__, str(lost))
                 for tensor in tensors_of(output):
                     tracer.know(tensor, Info(None))
         tracer.frames.pop()

@@ -29,6 +29,8 @@ class Info:
     word : int
         Width of the integer it is when deployed without being on a grid: a raw input sample, an accumulator, a
         membrane fed by one [bits]. 0: float, or on the grid `codes`.
+    origin : int
+        Signals of the same origin hold the same numbers, up to padding and shape; 0 until the tracer knows the tensor.
     """
 
     layout: Layout | None
@@ -36,6 +38,7 @@ class Info:
     pads: Pads = ()
     producer: tuple[Key, int] | None = None
     word: int = 0
+    origin: int = 0
 
     @property
     def arithmetic(self) -> Arithmetic:

@@ -15,10 +15,11 @@ from typing import Any
 from torch import Tensor
 
 from energy_models.workload import Kind
-from students.counting.layout import AxisLost, broadcast, drop, plain
+from students.counting.layout import AHEAD, AxisLost, Layout, broadcast, drop, plain, steps_of
 from students.counting.ledger import Work
 from students.counting.operands import Info
 from students.counting.products import decodes_in, element_bits
+from students.counting.streams import Sliding, keep, slid_axis
 from students.counting.tracer import Call, Rule, Tracer, tensors_of
 from students.grid import SPIKES
 
@@ -116,7 +117,7 @@ def _work(tracer: Tracer, kind: Kind, signals: tuple[_Signal, _Signal], operatio
         input_shape=tracer.shape(source.values, source.info),
         output_shape=tracer.shape(result.values, result.info),
         counts={f"op:{name}": number // decodes for name, number in operations.items()},
-        looped=tracer.looped(source.info),
+        when=tracer.when(source.info),
         arithmetic=source.info.arithmetic,
         activation_bits=source.info.bits(source.values),
         output_bits=result.info.bits(result.values),
@@ -263,10 +264,7 @@ def _pool(tracer: Tracer, call: Call) -> Any:
     info, out = tracer.read(source), call.run()
     result = tensors_of(out)[0]
     axes = int("".join(letter for letter in call.name if letter.isdigit())[-1:] or 1)
-    layout = info.layout
-    if layout is not None:
-        drop(layout, range(-axes, 0))
-        layout = (*layout[:-axes], *(plain(size) for size in result.shape[-axes:]))
+    layout, sliding = _pooled(named, info, result, axes)
     window = _window(named, source, result, axes)
     gathered = result.numel() * (window - 1)
     average, bits = "avg" in call.name, tracer.frames[-1].average_bits
@@ -275,10 +273,42 @@ def _pool(tracer: Tracer, call: Call) -> Any:
         operations |= _average(result.numel(), window)
     codes = None if average else info.codes
     after = Info(layout, codes, word=0 if codes else bits or _word([source], [info]))
-    _book(tracer, call, "pool", (_Signal(source, info), _Signal(result, after)), operations)
+    work = _work(tracer, "pool", (_Signal(source, info), _Signal(result, after)), {})
+    decodes = decodes_in(tracer, after)
+    counts = {f"op:{name}": number // decodes for name, number in operations.items()}
+    key = tracer.book(tracer.label(call.name), replace(work, counts=counts, when=tracer.when(after)))
+    if sliding is not None:
+        keep(tracer, key, (source, info), math.prod(work.input_shape), sliding)
     for tensor in tensors_of(out):
         tracer.know(tensor, after)
     return out
+
+
+def _pooled(
+    named: Mapping[str, Any], info: Info, result: Tensor, axes: int
+) -> tuple[Layout | None, Sliding | None]:
+    """Return a pool's output layout, and how it slides along the steps of a stream, where it does."""
+    layout, sliding = info.layout, None
+    if layout is None:
+        return None, None
+    pooled = [plain(size) for size in result.shape[-axes:]]
+    for place in range(axes):
+        axis = layout[place - axes]
+        if steps_of(axis) is None or "kernel_size" not in named:
+            drop(layout, [place - axes])
+            continue
+        taps = _size(named["kernel_size"], place)
+        stride = _size(named["stride"], place) if named["stride"] not in (None, []) else taps
+        sliding = Sliding(taps, stride, _size(named.get("dilation", 1), place))
+        if _size(named["padding"], place) or named["ceil_mode"]:
+            raise AxisLost(AHEAD)
+        pooled[place] = ((result.shape[place - axes], slid_axis(axis, sliding)),)
+    return (*layout[:-axes], *pooled), sliding
+
+
+def _size(value: Any, place: int) -> int:
+    """Return an option's value along one axis."""
+    return int(value) if isinstance(value, int) else int(value[place if len(value) > 1 else 0])
 
 
 def _window(named: Mapping[str, Any], source: Tensor, result: Tensor, axes: int) -> int:
@@ -304,7 +334,7 @@ def affine_work(tracer: Tracer, signal: Tensor, info: Info, channels: int, key: 
         input_shape=shape,
         output_shape=shape,
         counts={"op:multiply": elements, "op:add": elements},
-        looped=tracer.looped(info),
+        when=tracer.when(info),
         weights=channels,
         weights_nonzero=channels,
         biases=channels,
@@ -334,8 +364,8 @@ def fold_affine(tracer: Tracer, name: str, signal: Tensor, info: Info, channels:
     work = affine_work(tracer, signal, info, channels, name)
     if info.producer is None:
         tracer.book(name, work)
-        return replace(info, codes=None, pads=())
-    return replace(info, codes=None, pads=(), producer=tracer.ledger.fold(info.producer, name, work))
+        return replace(info, codes=None, pads=(), origin=0)
+    return replace(info, codes=None, pads=(), origin=0, producer=tracer.ledger.fold(info.producer, name, work))
 
 
 def rules() -> dict[str, Rule]:

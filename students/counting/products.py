@@ -12,8 +12,8 @@ from torch import Tensor
 from energy_models.workload import Kind
 from students.counting.fanout import conventions
 from students.counting.integers import is_integer_product, product_integers
-from students.counting.layout import AxisLost, Layout, is_labelled, per_decode, plain
-from students.counting.ledger import Work
+from students.counting.layout import AxisLost, Layout, is_labelled, per_decode, plain, steps_of
+from students.counting.ledger import When, Work
 from students.counting.operands import Info, needs_multiplier, nonzero
 from students.counting.tracer import Call, Rule, Tracer, even_when_silent
 
@@ -48,8 +48,12 @@ def book_product(
     state: Mapping[str, int] | None = None,
     calls: int = 1,
     extra: Mapping[str, int] | None = None,
+    when: When | None = None,
 ) -> Info:
-    """Write a product with its widths and stored weights to the ledger; return what is known of its output."""
+    """Write a product with its widths and stored weights to the ledger; return what is known of its output.
+
+    It works when its signal exists, or at the steps `when`.
+    """
     weight, bias, info = operand.weight, operand.bias, operand.info
     integers = product_integers(tracer, tracer.frames[-1].module, info.codes)
     bias_bits = 0 if bias is None else (integers.bias_bits if integers else element_bits(bias))
@@ -62,7 +66,7 @@ def book_product(
         kind=kind,
         arithmetic="integer" if integers else "float",
         calls=calls,
-        looped=tracer.looped(info),
+        when=when or tracer.when(info),
         input_shape=shapes[0],
         output_shape=shapes[1],
         counts={**counts, **operations},
@@ -118,8 +122,8 @@ def linear_counts(tracer: Tracer, operand: Operand, layout: Layout | None) -> di
 
 def decodes_in(tracer: Tracer, info: Info) -> int:
     """Return how many decodes a tensor holds."""
-    stepped = bool(tracer.ledger.steps) and not tracer.looped(info)
-    return tracer.batch * (tracer.ledger.steps if stepped else 1)
+    when = tracer.when(info)
+    return tracer.batch * (when[1] if isinstance(when, tuple) else 1)
 
 
 def events(tracer: Tracer, operand: Operand) -> Tensor:
@@ -199,7 +203,7 @@ def _book_matmul(tracer: Tracer, call: Call, left: Tensor, right: Tensor, out: T
             input_shape=shapes[0],
             output_shape=shapes[1],
             counts=counts,
-            looped=tracer.looped(info),
+            when=tracer.when(info),
             reduction=left.shape[-1],
             activation_bits=bits,
             weight_bits=0,
@@ -246,11 +250,15 @@ def _leading(infos: tuple[Info, Info | None], lead: torch.Size) -> Layout | None
             continue
         if info.layout is None:
             return None
+        if any(steps_of(axis) for axis in info.layout[-2:]):
+            raise AxisLost("over all steps of a stream it keeps every past one, and its work grows with time")
         if any(is_labelled(axis) for axis in info.layout[-2:]):
             raise AxisLost
         for place in range(1, len(info.layout) - 1):
             axis = info.layout[-2 - place]
             if any(label for _, label in axis):
+                if is_labelled(result[count - place]) and result[count - place] != axis:
+                    raise AxisLost
                 result = (*result[: count - place], axis, *result[count - place + 1 :])
     return result
 

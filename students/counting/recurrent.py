@@ -17,7 +17,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from students.counting.layout import STEP, AxisLost, Layout, is_labelled, plain
+from students.counting.layout import AxisLost, Layout, is_labelled, plain, step_axis, steps_of
 from students.counting.operands import Info
 from students.counting.products import Operand, book_product, linear_counts
 from students.counting.tracer import Call, Rule, Tracer
@@ -100,7 +100,7 @@ def _layer(tracer: Tracer, call: Call, single: Any, signal: Tensor, info: Info) 
     """Run and count one layer in one direction; return its outputs and final states."""
     kind, weights, hx, batch_first, way = single
     time = 1 if batch_first else 0
-    stepped = info.layout is not None and any(label == STEP for _, label in info.layout[time])
+    stepped = info.layout is not None and steps_of(info.layout[time]) is not None
     if (way and stepped) or (info.layout is not None and is_labelled(info.layout[time]) and not stepped):
         raise AxisLost
     ordered = signal.flip(time) if way else signal
@@ -125,7 +125,7 @@ def _cell(tracer: Tracer, call: Call) -> Any:
     kind = call.name.removesuffix("_cell")
     hx = named["hx"][0] if kind == "lstm" else named["hx"]
     info = tracer.read(named["input"])
-    if info.layout is not None and any(label == STEP for axis in info.layout for _, label in axis):
+    if info.layout is not None and step_axis(info.layout) is not None:
         raise AxisLost
     hidden = tracer.info(hx) if tracer.is_dynamic(hx) else Info(info.layout)
     layout: Layout | None = None if info.layout is None else (*info.layout[:-1], plain(hx.shape[-1]))

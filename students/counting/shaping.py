@@ -11,8 +11,20 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from students.counting.layout import STEP, AxisLost, Layout, broadcast, drop, is_labelled, plain, reshape
+from students.counting.layout import (
+    AxisLost,
+    Layout,
+    Steps,
+    broadcast,
+    drop,
+    is_labelled,
+    plain,
+    reshape,
+    step_axis,
+    steps_of,
+)
 from students.counting.operands import Info, Pads
+from students.counting.streams import Sliding, cut_steps, keep_window, slid_axis
 from students.counting.tracer import Call, Rule, Tracer, even_when_silent, tensors_of
 
 SAME = (
@@ -84,10 +96,23 @@ def _same(tracer: Tracer, call: Call) -> Any:
 
 
 def _reshaped(tracer: Tracer, call: Call) -> Any:
-    out, info = call.run(), _layout_if(tracer, _first(call))
+    """Cutting the steps of a stream into blocks keeps each block until its last step has come."""
+    source = _first(call)
+    out, info = call.run(), _layout_if(tracer, source)
     layout = None if info.layout is None else reshape(info.layout, out.shape)
-    tracer.know(out, replace(info, layout=layout, pads=()))
+    after = replace(info, layout=layout, pads=())
+    before, blocks = _steps(info.layout), _steps(layout)
+    if before is not None and blocks is not None and blocks != before:
+        size = blocks.every // before.every
+        keep_window(tracer, tracer.label("blocks"), (source, info), Sliding(size, size), after)
+        after = replace(after, origin=0)
+    tracer.know(out, after)
     return out
+
+
+def _steps(layout: Layout | None) -> Steps | None:
+    place = None if layout is None else step_axis(layout)
+    return None if layout is None or place is None else steps_of(layout[place])
 
 
 def _permuted(tracer: Tracer, call: Call) -> Any:
@@ -103,10 +128,18 @@ def _permuted(tracer: Tracer, call: Call) -> Any:
 
 
 def _pieces(tracer: Tracer, call: Call) -> Any:
-    out, source = call.run(), _first(call)
+    named, out, source = call.named(), call.run(), _first(call)
     info = _layout_if(tracer, source)
+    layout, dim = info.layout, int(named.get("dim") or 0)
+    moved = named.get("dims") or ()
+    if layout is not None and any(steps_of(layout[place]) for place in ([moved] if isinstance(moved, int) else moved)):
+        raise AxisLost("it moves the steps of a stream to other places")
+    along = layout is not None and not moved and steps_of(layout[dim]) is not None
     for tensor in tensors_of(out):
-        tracer.know(tensor, replace(info, layout=_resized(info.layout, source, tensor), pads=()))
+        after = cut_steps(layout, dim, source, tensor) if along and layout else _resized(layout, source, tensor)
+        steps, cut = _steps(layout), _steps(after)
+        same = along and steps is not None and cut is not None and steps.every == cut.every
+        tracer.know(tensor, replace(info, layout=after, pads=(), origin=info.origin if same else 0))
     return out
 
 
@@ -129,11 +162,11 @@ def _selected(tracer: Tracer, call: Call) -> Any:
     dim = int(named.get("dim", 0)) % named["self"].dim()
     layout = info.layout
     if layout is not None:
-        if is_labelled(layout[dim]) and not all(label == STEP for _, label in layout[dim]):
+        if is_labelled(layout[dim]) and not all(isinstance(label, Steps) for _, label in layout[dim]):
             raise AxisLost
         layout = tuple(axis for place, axis in enumerate(layout) if place != dim)
     for tensor in tensors_of(out):
-        tracer.know(tensor, replace(info, layout=layout, pads=()))
+        tracer.know(tensor, replace(info, layout=layout, pads=(), origin=0))
     return out
 
 
@@ -145,17 +178,26 @@ def _expanded(tracer: Tracer, call: Call) -> Any:
 
 
 def _joined(tracer: Tracer, call: Call) -> Any:
-    """Join signals: the pieces' common layout; as many pieces as steps, stacked, are a stream again."""
+    """Join signals: the pieces' common layout; as many pieces as steps, stacked, are a stream again.
+
+    Zeros joined to one signal are padding.
+    """
     named, out = call.named(), call.run()
-    known = [tracer.info(one) for one in named["tensors"] if tracer.is_dynamic(one)]
-    dim = int(named.get("dim", 0)) % out.dim()
+    pieces, dim = list(named["tensors"]), int(named.get("dim", 0)) % out.dim()
+    dynamic = [place for place, one in enumerate(pieces) if tracer.is_dynamic(one)]
+    zeros = not any(bool(one.any()) for place, one in enumerate(pieces) if place not in dynamic)
+    if call.name != "stack" and len(dynamic) == 1 < len(pieces) and dim > 1 and zeros:
+        lengths, pads = [one.shape[dim] for one in pieces], [(0, 0)] * out.dim()
+        pads[dim] = (sum(lengths[: dynamic[0]]), sum(lengths[dynamic[0] + 1 :]))
+        _surround(tracer, pieces[dynamic[0]], out, pads)
+        return out
+    known = [tracer.info(pieces[place]) for place in dynamic]
     if any(info.layout is None or info.padded_steps for info in known):
         raise AxisLost
     layouts = [info.layout for info in known if info.layout is not None]
     if call.name == "stack":
-        new = (
-            ((len(named["tensors"]), STEP),) if len(named["tensors"]) == tracer.ledger.steps else plain(out.shape[dim])
-        )
+        steps = tracer.ledger.steps
+        new = ((steps, Steps(steps)),) if len(pieces) == steps else plain(out.shape[dim])
         layouts = [(*layout[:dim], new, *layout[dim:]) for layout in layouts]
     else:
         if any(is_labelled(layout[dim]) for layout in layouts):
@@ -177,10 +219,15 @@ def _padded(tracer: Tracer, call: Call) -> Any:
     pads = [(0, 0)] * source.dim()
     for place in range(len(amounts) // 2):
         pads[-1 - place] = (amounts[2 * place], amounts[2 * place + 1])
+    _surround(tracer, source, out, pads)
+    return out
+
+
+def _surround(tracer: Tracer, source: Tensor, out: Tensor, pads: list[tuple[int, int]]) -> None:
+    info = _layout_if(tracer, source)
     before = info.pads or ((0, 0),) * source.dim()
     total: Pads = tuple((a + c, b + d) for (a, b), (c, d) in zip(before, pads, strict=True))
     tracer.know(out, replace(info, layout=_grown(info.layout, out), pads=total))
-    return out
 
 
 def _grown(layout: Layout | None, out: Tensor) -> Layout | None:
@@ -192,21 +239,28 @@ def _grown(layout: Layout | None, out: Tensor) -> Layout | None:
 
 
 def _unfolded(tracer: Tracer, call: Call) -> Any:
-    named, out = call.named(), call.run()
-    info = _layout_if(tracer, named["self"])
-    dim = int(named["dimension"]) % named["self"].dim()
-    layout = info.layout
+    """Windows along an axis; along the steps of a stream each waits for its last step, the others in a ring buffer."""
+    named, out, source = call.named(), call.run(), call.named()["self"]
+    info = _layout_if(tracer, source)
+    dim, layout = int(named["dimension"]) % source.dim(), info.layout
+    after = replace(info, layout=None, pads=(), producer=None, origin=0)
     if layout is not None:
-        layout = (*drop(layout, [dim]), plain(int(named["size"])))
-        layout = (*layout[:dim], plain(out.shape[dim]), *layout[dim:])
-    tracer.know(out, replace(info, layout=layout, pads=(), producer=None))
+        steps, sliding = steps_of(layout[dim]), Sliding(int(named["size"]), int(named["step"]))
+        if steps is None:
+            kept = (*drop(layout, [dim], keep=1), plain(sliding.taps))
+            after = replace(after, layout=(*kept[:dim], plain(out.shape[dim]), *kept[dim + 1 :]))
+        else:
+            axis = ((out.shape[dim], slid_axis(layout[dim], sliding)),)
+            after = replace(after, layout=(*layout[:dim], axis, *layout[dim + 1 :], plain(sliding.taps)))
+            keep_window(tracer, tracer.label("unfold"), (source, info), sliding, after)
+    tracer.know(out, after)
     return out
 
 
 def _copied(tracer: Tracer, call: Call) -> Any:
     named, out = call.named(), call.run()
     if tracer.is_dynamic(named["src"]) and named["src"].shape == out.shape:
-        tracer.know(out, replace(_layout_if(tracer, named["src"]), producer=None))
+        tracer.know(out, replace(_layout_if(tracer, named["src"]), producer=None, origin=0))
     return out
 
 

@@ -8,7 +8,7 @@ weights, masks) is done once before deployment and is not counted.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from torch import Tensor, nn
@@ -17,8 +17,18 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.weak import WeakTensorKeyDictionary
 
-from students.counting.layout import DECODE, STEP, AxisLost, Layout, per_decode, plain, plain_shape
-from students.counting.ledger import Ledger, Work
+from students.counting.layout import (
+    DECODE,
+    AxisLost,
+    Layout,
+    Steps,
+    check_cut,
+    per_decode,
+    plain,
+    plain_shape,
+    step_axis,
+)
+from students.counting.ledger import Key, Ledger, When, Work
 from students.counting.operands import Info
 
 SHAPE_ONLY = frozenset(
@@ -114,12 +124,15 @@ class Tracer(TorchDispatchMode):
             for name, tensor in (*model.named_buffers(), *model.named_parameters())
         }
         self.cache: dict[object, Any] = {}
+        self._origins = 0
+        self.rings: dict[int, tuple[Key, int]] = {}  # by origin: the layer that holds its past steps, and how many
 
     def start(self, inputs: Tensor, layout: Layout, input_bits: int) -> None:
         """Mark the input of a forward call; below float's width it is an integer as the converter gave it."""
         self.batch = inputs.shape[0]
         self.frames = self.frames[:1]
         self._written.clear()
+        self.rings.clear()
         self.know(inputs, Info(layout, word=input_bits if input_bits < inputs.element_size() * 8 else 0))
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -145,8 +158,8 @@ class Tracer(TorchDispatchMode):
         if rule is not None and (not self.frames[-1].silent or getattr(rule, "even_when_silent", False)):
             try:
                 return rule(self, call)
-            except AxisLost:
-                self.lose(call.name)
+            except AxisLost as lost:
+                self.lose(call.name, str(lost))
                 return call.run()
         if rule is None and not self.frames[-1].silent:
             if call.function._can_decompose():
@@ -173,7 +186,10 @@ class Tracer(TorchDispatchMode):
         return bool(self._written) and tensor.untyped_storage()._cdata in self._written
 
     def know(self, tensor: Tensor, info: Info) -> None:
-        """Remember what is known of a tensor."""
+        """Remember what is known of a tensor; numbers of no known origin are new ones."""
+        if not info.origin:
+            self._origins += 1
+            info = replace(info, origin=self._origins)
         self._known[tensor] = info
 
     def info(self, tensor: Tensor) -> Info:
@@ -217,13 +233,17 @@ class Tracer(TorchDispatchMode):
             return plain_shape(info.layout)
         return tuple(tensor.shape[1:] if tensor.dim() and tensor.shape[0] == 1 else tensor.shape)
 
-    def looped(self, info: Info) -> bool:
-        """True where a stream's operation covers one step, the others following in a loop."""
+    def when(self, info: Info) -> When | None:
+        """Return the decodes a call on this signal works in: None for all of them, as in a window."""
         if not self.ledger.steps:
-            return False
+            return None
         if info.layout is None:
             raise AxisLost
-        return not any(label == STEP for axis in info.layout for _, label in axis)
+        place = step_axis(info.layout)
+        if place is None:
+            return "loop"
+        check_cut(info.layout[place])
+        return next((label, size) for size, label in info.layout[place] if isinstance(label, Steps))
 
     def book(self, name: str, work: Work) -> Any:
         """Write a call's work to the ledger; return its key."""
@@ -233,10 +253,10 @@ class Tracer(TorchDispatchMode):
         """List an operation as uncounted."""
         self.ledger.refuse(self.path or type(self.frames[0].module).__name__, operation, reason)
 
-    def lose(self, operation: str) -> None:
+    def lose(self, operation: str, reason: str = "") -> None:
         """Give up telling decodes apart in this call; with one decode there is nothing to tell apart."""
         self.lost = True
-        self.refuse(operation, LOST)
+        self.refuse(operation, reason or LOST)
 
 
 def input_layout(shape: Iterable[int], mode: str) -> Layout:
@@ -244,5 +264,5 @@ def input_layout(shape: Iterable[int], mode: str) -> Layout:
     sizes = list(shape)
     axes = [((sizes[0], DECODE),), *(plain(size) for size in sizes[1:])]
     if mode == "stream":
-        axes[-1] = ((sizes[-1], STEP),)
+        axes[-1] = ((sizes[-1], Steps(sizes[-1])),)
     return tuple(axes)

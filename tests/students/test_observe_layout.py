@@ -7,7 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from students.counting.layout import AxisLost, broadcast, drop, per_decode, plain, plain_shape, reshape
+from students.counting.layout import AxisLost, Steps, broadcast, drop, per_decode, plain, plain_shape, reshape
 
 BATCH = ((4, "decode"),)
 
@@ -42,6 +42,6 @@ def test_sums_per_decode_survive_any_reshape(sizes: list[int], place: int) -> No
 
 
 def test_steps_come_after_decodes() -> None:
-    layout = (((3, "step"),), BATCH, plain(2))
+    layout = (((3, Steps(3)),), BATCH, plain(2))
     values = torch.arange(24).reshape(3, 4, 2)
     assert torch.equal(per_decode(values, layout, 4), values.sum(2).t())
