@@ -14,10 +14,12 @@ from students.counting.ledger import Work
 from students.counting.operands import Info
 from students.counting.pointwise import fold_affine
 from students.counting.products import decodes_in, element_bits
+from students.counting.scan import count_scan
 from students.counting.tracer import Frame, Tracer, tensors_of
 from students.grid import SPIKES, Grid
 from students.layers import OutputScale
 from students.lif import LIF, LeakyIntegrator
+from students.scan import DiagonalStateSpace, SelectiveScan
 
 Counter = Callable[[Tracer, Any, Tensor, Any], None]
 
@@ -113,6 +115,8 @@ def _counter(module: nn.Module) -> Counter | None:
         return _neuron
     if isinstance(module, OutputScale):
         return _output_scale
+    if isinstance(module, SelectiveScan | DiagonalStateSpace):
+        return count_scan
     # An average pool that quantises has no quantiser of its own, but a module inside: its sums are counted one by one.
     codes = output_codes(module) if hasattr(module, "act_quant") else None
     return None if codes is None else _quantiser(codes)

@@ -1,0 +1,8 @@
+"""Networks described by declarative files, for systems whose code or weights are not at hand.
+
+A file gives layers and dimensions with their source; it is built with fixed random weights and counted as any student.
+"""
+
+from students.architectures.count import architecture_workload as architecture_workload
+from students.architectures.load import architecture_names as architecture_names
+from students.architectures.load import load_architecture as load_architecture

@@ -1,0 +1,62 @@
+"""Counts an architecture as any student is counted, at density 1."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+from energy_models.density import assume_dense
+from energy_models.toml_model import content_digest
+from energy_models.workload import Workload
+from students.architectures.build import SEED, build_network
+from students.architectures.load import load_architecture
+from students.architectures.schema import Architecture, Input
+from students.observe import observe
+
+
+def architecture_workload(name_or_path: str | Path, *, input_bits: int = 32) -> Workload:
+    """Return one decode's work of a described network: dense, since its weights and inputs are made up.
+
+    Parameters
+    ----------
+    name_or_path : str or Path
+    input_bits : int
+        Width of an input element as it reaches the first layer [bits]; 32: float.
+
+    Raises
+    ------
+    StudentError
+        When the name is unknown, or a layer does not fit.
+    ProfileError
+        When the file has problems.
+    """
+    architecture = load_architecture(name_or_path)
+    workload = observe(
+        build_network(architecture),
+        _inputs(architecture.input),
+        name=architecture.name,
+        mode="window",
+        step_rate_hz=architecture.input.rate_hz,
+        input_bits=input_bits,
+    )
+    return assume_dense(workload.replace(provenance={**workload.provenance, **_provenance(architecture)}))
+
+
+def _inputs(described: Input) -> torch.Tensor:
+    """Return one made-up example, shape (1, channels, steps)."""
+    generator = torch.Generator().manual_seed(SEED)
+    shape = (1, described.channels, described.steps)
+    if described.codes is not None:
+        return torch.randint(described.codes, shape, generator=generator)
+    return torch.randn(shape, generator=generator)
+
+
+def _provenance(architecture: Architecture) -> dict[str, str]:
+    source = architecture.sources[architecture.source]
+    return {
+        "architecture": architecture.title,
+        "architecture_digest": content_digest(architecture),
+        "source": f"{source.authors} ({source.year}). {source.title}. {source.venue}. {source.locator}".strip(),
+        "assumed": "; ".join(architecture.assumed),
+    }

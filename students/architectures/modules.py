@@ -1,0 +1,324 @@
+"""Modules that plain torch does not offer, made of operations that are counted one by one."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from students.architectures import blocks
+from students.architectures.blocks import Function
+from students.scan import SelectiveScan
+
+FUNCTIONS = {
+    "relu": functional.relu,
+    "elu": functional.elu,
+    "gelu": functional.gelu,
+    "silu": functional.silu,
+    "sigmoid": torch.sigmoid,
+    "tanh": torch.tanh,
+    "square": torch.square,
+    "log": lambda signal: torch.log(signal.clamp(min=1e-6)),
+    "softmax": lambda signal: torch.softmax(signal, -1),
+}
+
+
+class Apply(nn.Module):
+    """A function of every element."""
+
+    def __init__(self, function: Function) -> None:
+        super().__init__()
+        self.function = FUNCTIONS[function]
+
+    def forward(self, signal: Tensor) -> Tensor:
+        """Return the function of the signal."""
+        return self.function(signal)
+
+
+class RmsNorm(nn.Module):
+    """``x / sqrt(mean(x^2) + eps) * weight`` over the last axis."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(size))
+
+    def reset_parameters(self) -> None:
+        """Set the scale to one."""
+        nn.init.ones_(self.weight)
+
+    def forward(self, signal: Tensor) -> Tensor:
+        """Return the normalised signal."""
+        return signal * torch.rsqrt(signal.square().mean(-1, keepdim=True) + 1e-6) * self.weight
+
+
+class Mean(nn.Module):
+    """Mean over axes."""
+
+    def __init__(self, axes: Sequence[int]) -> None:
+        super().__init__()
+        self.axes = list(axes)
+
+    def forward(self, signal: Tensor) -> Tensor:
+        """Return the mean."""
+        return signal.mean(self.axes)
+
+
+class Gate(nn.Module):
+    """First half of an axis times a function of its second half."""
+
+    def __init__(self, axis: int, function: Function) -> None:
+        super().__init__()
+        self.axis, self.function = axis, FUNCTIONS[function]
+
+    def forward(self, signal: Tensor) -> Tensor:
+        """Return the gated half."""
+        value, gate = signal.chunk(2, self.axis)
+        return value * self.function(gate)
+
+
+class Recurrent(nn.Module):
+    """GRU or LSTM over ``(batch, steps, features)``."""
+
+    def __init__(self, block: blocks.Recurrent, inputs: int) -> None:
+        super().__init__()
+        cell = {"gru": nn.GRU, "lstm": nn.LSTM}[block.kind]
+        self.cell = cell(inputs, block.hidden, block.layers, batch_first=True, bidirectional=block.directions == 2)
+        self.last = block.output == "last"
+
+    def forward(self, signal: Tensor) -> Tensor:
+        """Return all steps' outputs, or the last one's."""
+        out = self.cell(signal)[0]
+        return out[:, -1] if self.last else out
+
+
+class Attention(nn.Module):
+    """Multi-head softmax attention over the last but one axis; learned queries where `queries` is positive.
+
+    What learned queries are projected to does not depend on the input and is stored when deployed.
+    """
+
+    def __init__(self, size: int, heads: int, head_size: int, queries: int, bias: bool) -> None:
+        super().__init__()
+        self.heads = heads
+        inner = heads * head_size
+        self.asked = nn.Parameter(torch.zeros(queries, size)) if queries else None
+        self.query, self.key, self.value = (nn.Linear(size, inner, bias=bias) for _ in range(3))
+        self.out = nn.Linear(inner, size, bias=bias)
+
+    def reset_parameters(self) -> None:
+        """Draw the learned queries."""
+        if self.asked is not None:
+            nn.init.normal_(self.asked)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """Return each query's mixture of all tokens, shape ``(batch, ..., queries, size)``."""
+        asking = tokens if self.asked is None else self.asked
+        query, key, value = (
+            product(signal).unflatten(-1, (self.heads, -1)).transpose(-2, -3)
+            for product, signal in ((self.query, asking), (self.key, tokens), (self.value, tokens))
+        )
+        mixed = functional.scaled_dot_product_attention(query, key, value)
+        return self.out(mixed.transpose(-2, -3).flatten(-2))
+
+
+class Mamba(nn.Module):
+    """Selective state-space block over ``(batch, tokens, size)`` (Gu and Dao 2023, arXiv 2312.00752)."""
+
+    def __init__(self, size: int, inner: int, state: int, kernel: int, rank: int) -> None:
+        super().__init__()
+        self.split = (rank, state, state)
+        self.into = nn.Linear(size, 2 * inner, bias=False)
+        self.mix = nn.Conv1d(inner, inner, kernel, groups=inner)
+        self.select = nn.Linear(inner, rank + 2 * state, bias=False)
+        self.delta = nn.Linear(rank, inner)
+        self.scan = SelectiveScan(inner, state)
+        self.out = nn.Linear(inner, size, bias=False)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """Return the mixed tokens, shape of `tokens`."""
+        signal, gate = self.into(tokens).chunk(2, -1)
+        past = functional.pad(signal.transpose(1, 2), (self.mix.kernel_size[0] - 1, 0))
+        signal = functional.silu(self.mix(past)).transpose(1, 2)
+        rank, into, out = self.select(signal).split(self.split, -1)
+        delta = functional.softplus(self.delta(rank))
+        return self.out(self.scan(signal, delta, into, out) * functional.silu(gate))
+
+
+class LinearAttention(nn.Module):
+    """``q (sum_t k_t v_t^T) / (q . sum_t k_t)`` with ``q, k = relu(W x)`` (Katharopoulos et al. 2020)."""
+
+    def __init__(self, inputs: int, size: int, bias: bool) -> None:
+        super().__init__()
+        self.query, self.key, self.value = (nn.Linear(inputs, size, bias=bias) for _ in range(3))
+        self.out = nn.Linear(size, inputs, bias=bias)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """Return each token's mixture, shape of `tokens`."""
+        query, key, value = torch.relu(self.query(tokens)), torch.relu(self.key(tokens)), self.value(tokens)
+        weights = query @ key.sum(1, keepdim=True).transpose(1, 2)
+        return self.out(query @ (key.transpose(1, 2) @ value) / (weights + 1e-6))
+
+
+class GraphAttention(nn.Module):
+    """``softmax_j(leaky_relu(a . W x_i + b . W x_j)) W x_j`` over all nodes (Velickovic et al. 2018), heads joined."""
+
+    def __init__(self, inputs: int, heads: int, out: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.project = nn.Linear(inputs, heads * out, bias=False)
+        self.source, self.target = (nn.Parameter(torch.zeros(heads, out, 1)) for _ in range(2))
+        self.bias = nn.Parameter(torch.zeros(heads * out))
+
+    def reset_parameters(self) -> None:
+        """Draw the attention vectors."""
+        for vector in (self.source, self.target):
+            nn.init.normal_(vector)
+        nn.init.zeros_(self.bias)
+
+    def forward(self, nodes: Tensor) -> Tensor:
+        """Return ``(batch, nodes, heads * out)``."""
+        values = self.project(nodes).unflatten(-1, (self.heads, -1)).transpose(1, 2)
+        scores = values @ self.source + (values @ self.target).transpose(-1, -2)
+        mixed = functional.leaky_relu(scores, 0.2).softmax(-1) @ values
+        return mixed.transpose(1, 2).flatten(2) + self.bias
+
+
+class LearnedOffset(nn.Module):
+    """Learned numbers added to the signal; shared along the axes where they have size one.
+
+    Where more positions are stored along `axis` than are used, the first ones are.
+    """
+
+    def __init__(self, shape: Sequence[int], axis: int, stored: int) -> None:
+        super().__init__()
+        self.axis, self.used = axis, shape[axis - 1]
+        sizes = [stored if stored and place == axis else size for place, size in enumerate(shape, 1)]
+        self.offset = nn.Parameter(torch.zeros(1, *sizes))
+
+    def reset_parameters(self) -> None:
+        """Draw the numbers."""
+        nn.init.normal_(self.offset)
+
+    def forward(self, signal: Tensor) -> Tensor:
+        """Return the shifted signal."""
+        return signal + self.offset.narrow(self.axis, 0, self.used)
+
+
+class LearnedTokens(nn.Module):
+    """Learned tokens put in front of ``(batch, tokens, features)``."""
+
+    def __init__(self, count: int, size: int) -> None:
+        super().__init__()
+        self.tokens = nn.Parameter(torch.zeros(1, count, size))
+
+    def reset_parameters(self) -> None:
+        """Draw the tokens."""
+        nn.init.normal_(self.tokens)
+
+    def forward(self, signal: Tensor) -> Tensor:
+        """Return the longer sequence."""
+        return torch.cat((self.tokens.expand(signal.shape[0], -1, -1), signal), 1)
+
+
+class Wavelets(nn.Module):
+    """Magnitude of complex Morlet wavelets, ``(batch, channels, steps)`` to ``(batch, count * channels, steps)``.
+
+    ``w_f(t) = exp(2 pi i f t) exp(-t^2 / (2 s^2)) / norm``, ``s = cycles / (2 pi f)``; frequencies evenly spaced on
+    a logarithmic axis. Two real filters a wavelet, stored once for all channels.
+    """
+
+    weight: Tensor
+
+    def __init__(self, frequencies_hz: Sequence[float], cycles: float, kernel: int, rate_hz: float) -> None:
+        super().__init__()
+        self.frequencies_hz, self.cycles, self.kernel, self.rate_hz = tuple(frequencies_hz), cycles, kernel, rate_hz
+        self.register_buffer("weight", torch.zeros(2 * len(self.frequencies_hz), 1, kernel))
+
+    def reset_parameters(self) -> None:
+        """Compute the filters."""
+        time = (torch.arange(self.kernel, dtype=torch.float32) - (self.kernel - 1) / 2) / self.rate_hz
+        rows: list[Tensor] = []
+        for frequency in self.frequencies_hz:
+            width = self.cycles / (2 * math.pi * frequency)
+            envelope = torch.exp(-time.square() / (2 * width**2))
+            envelope = envelope / envelope.sum()
+            rows += [envelope * torch.cos(2 * math.pi * frequency * time)]
+            rows += [envelope * torch.sin(2 * math.pi * frequency * time)]
+        self.weight.copy_(torch.stack(rows).unsqueeze(1))
+
+    def forward(self, signal: Tensor) -> Tensor:
+        """Return the magnitudes, wavelet by wavelet within a channel."""
+        channels = signal.shape[1]
+        filtered = functional.conv1d(signal.reshape(-1, 1, signal.shape[-1]), self.weight, padding="same")
+        parts = filtered.reshape(-1, channels * len(self.frequencies_hz), 2, signal.shape[-1])
+        return parts.square().sum(2).sqrt()
+
+
+class Parallel(nn.Module):
+    """Branches that read the same signal."""
+
+    def __init__(self, branches: Sequence[nn.Module], join: str, axis: int) -> None:
+        super().__init__()
+        self.branches, self.join, self.axis = nn.ModuleList(branches), join, axis
+
+    def forward(self, signal: Tensor) -> Tensor:
+        """Return the joined branches."""
+        parts = [branch(signal) for branch in self.branches]
+        if self.join == "concatenate":
+            return torch.cat(parts, self.axis)
+        total = parts[0]
+        for part in parts[1:]:
+            total = total + part if self.join == "add" else total * part
+        return total
+
+
+class Move(nn.Module):
+    """Moves numbers only: a named function of the signal with fixed arguments."""
+
+    def __init__(self, name: str, *arguments: object) -> None:
+        super().__init__()
+        self.name, self.arguments = name, arguments
+
+    def forward(self, signal: Tensor) -> Tensor:
+        """Return the moved signal."""
+        return getattr(torch, self.name)(signal, *self.arguments)
+
+
+class Reshape(nn.Module):
+    """Row-major reshape of everything but the batch axis."""
+
+    def __init__(self, shape: Sequence[int]) -> None:
+        super().__init__()
+        self.shape = tuple(shape)
+
+    def forward(self, signal: Tensor) -> Tensor:
+        """Return the reshaped signal."""
+        return signal.reshape(signal.shape[0], *self.shape)
+
+
+class Scale(nn.Module):
+    """Multiplication by a constant."""
+
+    def __init__(self, factor: float) -> None:
+        super().__init__()
+        self.factor = factor
+
+    def forward(self, signal: Tensor) -> Tensor:
+        """Return the scaled signal."""
+        return signal * self.factor
+
+
+class Pad(nn.Module):
+    """Zeros before and after an axis."""
+
+    def __init__(self, axis: int, before: int, after: int) -> None:
+        super().__init__()
+        self.axis, self.before, self.after = axis, before, after
+
+    def forward(self, signal: Tensor) -> Tensor:
+        """Return the longer signal."""
+        behind = signal.dim() - 1 - self.axis
+        return functional.pad(signal, (0, 0) * behind + (self.before, self.after))

@@ -1,0 +1,120 @@
+"""What an architecture file holds. See ``docs/architectures.md`` for the files that ship."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, PositiveFloat, PositiveInt, ValidationInfo, model_validator
+
+from energy_models.sources import Source, require_source
+from energy_models.toml_model import Frozen
+from students.architectures.blocks import Block
+
+Text = Annotated[str, Field(min_length=1)]
+
+
+class Input(Frozen):
+    """One decode's input.
+
+    Parameters
+    ----------
+    channels, steps : int
+    rate_hz : float
+        Rate of the steps [Hz].
+    codes : int or None
+        Where given, inputs are integers from 0 up to this many (spike counts); else real numbers.
+    """
+
+    channels: PositiveInt
+    steps: PositiveInt
+    rate_hz: PositiveFloat
+    codes: PositiveInt | None = None
+
+
+class Figure(Frozen):
+    """A published figure to compare with.
+
+    Parameters
+    ----------
+    value : int
+    source : str
+        Key of the record it was read in.
+    where : str
+        Section, table or file.
+    covers : {'all', 'stored_weights'}
+        For products: all of them, or only those with stored weights (no products of two signals).
+    tolerance : float
+        Largest relative difference accepted between the count here and the value; 0: equal.
+    deviation : str
+        Why the two differ; required where the tolerance is not zero.
+    """
+
+    value: PositiveInt
+    source: Text
+    where: Text
+    covers: Literal["all", "stored_weights"] = "all"
+    tolerance: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    deviation: str = ""
+
+    @model_validator(mode="after")
+    def _check(self, info: ValidationInfo) -> Self:
+        _known(self.source, info)
+        if (self.tolerance > 0) != bool(self.deviation):
+            raise ValueError("a tolerance needs a deviation that explains it, and the other way round")
+        return self
+
+
+class Published(Frozen):
+    """Figures the source, or a named measurement of its published code, gives."""
+
+    parameters: Figure | None = None
+    products: Figure | None = None
+
+
+class Architecture(Frozen):
+    """A network as far as its sources describe it.
+
+    Parameters
+    ----------
+    name : str
+        The file's stem.
+    title, task : str
+    source : str
+        Key of its bibliographic record.
+    where : str
+        Where in the source the layers are.
+    outputs : tuple of int
+        Shape of one answer; checked when it is built.
+    input : Input
+    published : Published
+    assumed : tuple of str
+        Everything the sources leave open, as ``what: value, why``. All else is sourced.
+    layers : tuple of Block
+    sources : dict of Source
+    """
+
+    name: Text
+    title: Text
+    task: Text
+    source: Text
+    where: Text
+    outputs: tuple[PositiveInt, ...] = Field(min_length=1)
+    input: Input
+    published: Published = Published()
+    assumed: tuple[Annotated[str, Field(pattern=r"^[^:]+: .+, .+$")], ...]
+    layers: tuple[Block, ...] = Field(min_length=1)
+    sources: dict[str, Source] = Field(default_factory=dict[str, Source])
+
+    @model_validator(mode="after")
+    def _known_source(self, info: ValidationInfo) -> Self:
+        _known(self.source, info)
+        return self
+
+
+def _known(key: str, info: ValidationInfo) -> None:
+    """Raise ValueError for a source without a record; only files, not copies, carry the records to check with."""
+    if info.context is not None:
+        try:
+            require_source(key, info.context["sources"])
+        except Exception as error:
+            raise ValueError(str(error)) from error
