@@ -1,0 +1,87 @@
+"""The page of shipped architectures: ``python -m students.architectures.table > docs/architectures.md``."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+
+from energy_models.workload import Workload
+from students.architectures.build import outline, parameter_count
+from students.architectures.count import architecture_workload
+from students.architectures.load import architecture_names, load_architecture
+from students.architectures.schema import Architecture, Figure
+
+HEADER = """# Architectures
+
+Networks that can be costed without their code or weights: each is one TOML file in `students/architectures/data`, built
+with fixed random weights and counted at density 1 (every operand taken as non-zero and graded, since its weights and
+inputs are made up). Their batch norms fold, their attention, norms and functions are counted like a student's. Products
+are textbook products (`dense_full`) of one decode.
+
+What a file does not list under *assumed* is in its source. Figures are compared in
+`tests/students/test_architectures_literature.py`.
+
+This page is made by `python -m students.architectures.table > docs/architectures.md`, and a test keeps it current.
+
+| name | network | input | parameters | published | products | published |
+|---|---|---|---:|---:|---:|---:|
+"""
+
+
+def counted_products(workload: Workload, figure: Figure | None) -> int:
+    """Return the textbook products of a decode that a figure covers, or all of them without a figure."""
+    stored_only = figure is not None and figure.covers == "stored_weights"
+    layers = [layer for layer in workload.layers if layer.products is not None]
+    return sum(
+        layer.products.dense_full.total // workload.decodes
+        for layer in layers
+        if layer.products is not None and (layer.weights or not stored_only)
+    )
+
+
+def architectures_page(workloads: Mapping[str, Workload]) -> str:
+    """Return the page of the architectures of these names, given their counts."""
+    architectures = [load_architecture(name) for name in workloads]
+    rows = "".join(_row(architecture, workloads[architecture.name]) for architecture in architectures)
+    return HEADER + rows + "\n" + "\n".join(_notes(architecture) for architecture in architectures)
+
+
+def _row(architecture: Architecture, workload: Workload) -> str:
+    published, read = architecture.published, architecture.input
+    cells = (
+        f"[`{architecture.name}`](#{architecture.name})",
+        architecture.title,
+        f"{read.channels} x {read.steps} at {read.rate_hz:g} Hz",
+        f"{parameter_count(outline(architecture)):,}",
+        "" if published.parameters is None else f"{published.parameters.value:,}",
+        f"{counted_products(workload, published.products):,}",
+        "" if published.products is None else f"{published.products.value:,}",
+    )
+    return f"| {' | '.join(cells)} |\n"
+
+
+def _notes(architecture: Architecture) -> str:
+    source = architecture.sources[architecture.source]
+    lines = [
+        f"## {architecture.name}\n",
+        f"{architecture.title}: {architecture.task}. Layers from {architecture.where} of {source.authors} "
+        f"({source.year}), *{source.title}*, {source.venue}{f', {source.locator}' if source.locator else ''}.\n",
+    ]
+    published = architecture.published
+    for name, figure in (("Parameters", published.parameters), ("Products", published.products)):
+        if figure is not None:
+            lines.append(_comparison(name, figure, architecture))
+    if architecture.assumed:
+        lines += ["Assumed:\n", *(f"- {item}" for item in architecture.assumed), ""]
+    return "\n".join(lines)
+
+
+def _comparison(name: str, figure: Figure, architecture: Architecture) -> str:
+    record = architecture.sources[figure.source]
+    covers = ", products with stored weights only" if figure.covers == "stored_weights" else ""
+    agreement = "equal" if not figure.tolerance else f"within {figure.tolerance:.2%}: {figure.deviation}"
+    return f"{name} published: {figure.value:,} ({figure.where}, {record.title}{covers}); counted here: {agreement}.\n"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(architectures_page({name: architecture_workload(name) for name in architecture_names()}))
