@@ -30,7 +30,8 @@ class Info:
         Width of the integer it is when deployed without being on a grid: a raw input sample, an accumulator, a
         membrane fed by one [bits]. 0: float, or on the grid `codes`.
     origin : int
-        Signals of the same origin hold the same numbers, up to padding and shape; 0 until the tracer knows the tensor.
+        Stream signals of one origin hold the same numbers, up to padding and shape, so they share a ring buffer;
+        unique to a forward call. 0: not along steps.
     """
 
     layout: Layout | None

@@ -186,8 +186,8 @@ class Tracer(TorchDispatchMode):
         return bool(self._written) and tensor.untyped_storage()._cdata in self._written
 
     def know(self, tensor: Tensor, info: Info) -> None:
-        """Remember what is known of a tensor; numbers of no known origin are new ones."""
-        if not info.origin:
+        """Remember what is known of a tensor; along the steps of a stream, numbers of no known origin are new ones."""
+        if not info.origin and info.layout is not None and step_axis(info.layout) is not None:
             self._origins += 1
             info = replace(info, origin=self._origins)
         self._known[tensor] = info
