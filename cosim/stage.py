@@ -25,9 +25,9 @@ SCHEMAS: Mapping[StageKind, int] = {
     "gate": 1,
     "float": 1,
     "variant": 2,  # decay spares thresholds per channel
-    "result": 1,
-    "baseline": 1,
-    "teacher_result": 1,
+    "result": 2,  # workload schema 2
+    "baseline": 2,
+    "teacher_result": 2,
 }
 
 

@@ -1,58 +1,199 @@
-"""The integers of a quantised product, asked from `students.quantize` without importing it."""
+"""Integer arithmetic while counting: the stored constants of quantised layers, accumulators, grids of results.
+
+Brevitas is asked through `students.quantize.reading`, only for a model that holds its modules: it is slow to import.
+"""
 
 from __future__ import annotations
 
-import sys
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from torch import nn
+import torch
+from torch import Tensor, nn
+from torch.multiprocessing.reductions import StorageWeakRef
 
-from students.counting.operands import accumulator_bits
-from students.grid import Grid
+from energy_models.workload import Arithmetic, WeightForm
+from students.grid import SPIKES, Constant, Grid, signed_bits
 
-QUANTIZE = "students.quantize"
+BIAS_BITS = 32
+"""Width of a bias on an accumulator's grid [bits]."""
+
+FLOAT_ACCUMULATOR_BITS = 32
+
+MULTIPLIER_BITS = 32
+"""One requantisation constant: a multiplier of 16 bits, its shift and the rounding, in one word [bits]."""
+
+
+def reader(model: nn.Module) -> Any | None:
+    """Return `students.quantize.reading` if a model holds Brevitas modules."""
+    kinds = {type(module) for module in model.modules()}
+    if not any(base.__module__.partition(".")[0] == "brevitas" for kind in kinds for base in kind.__mro__):
+        return None
+    from students.quantize import reading
+
+    return reading
 
 
 @dataclass(frozen=True, slots=True)
-class ProductIntegers:
-    """Widths of an integer product [bits]."""
+class NamedConstant:
+    """A constant with the name of the parameter it was quantised from."""
 
+    name: str
+    constant: Constant
+
+
+class Constants:
+    """The integers of quantised weights and biases, found by the memory their values lie in."""
+
+    def __init__(self) -> None:
+        self._found: dict[int, tuple[StorageWeakRef, NamedConstant]] = {}
+
+    def note(self, values: Tensor, name: str, constant: Constant) -> None:
+        """Remember what `values` stand for while they live."""
+        reference = StorageWeakRef(values.untyped_storage())
+        self._found[reference.cdata] = reference, NamedConstant(name, constant)
+        if len(self._found) > 1000:
+            self._found = {key: one for key, one in self._found.items() if not one[0].expired()}
+
+    def find(self, tensor: Tensor) -> NamedConstant | None:
+        """Return what a tensor, or a view of it, stands for; None where it is no quantised constant."""
+        known = self._found.get(tensor.untyped_storage()._cdata) if self._found else None
+        return None if known is None else known[1]
+
+    def integers(self, tensor: Tensor) -> Tensor | None:
+        """Return the integers of a quantised constant or of a view of it, int64 in the shape of `tensor`."""
+        known = self.find(tensor)
+        if known is None:
+            return None
+        values = known.constant.values.contiguous()
+        return values.as_strided(tensor.shape, tensor.stride(), tensor.storage_offset())
+
+
+@dataclass(frozen=True, slots=True)
+class ProductFormat:
+    """Number formats of a product.
+
+    Parameters
+    ----------
+    arithmetic : {'float', 'integer'}
+    weight_bits, bias_bits, accumulator_bits : int
+    form : {'graded', 'ternary', 'binary'}
+    scales : int
+        Scales of its output: one, or one per channel.
+    """
+
+    arithmetic: Arithmetic
     weight_bits: int
     bias_bits: int
     accumulator_bits: int
+    form: WeightForm = "graded"
+    scales: int = 1
 
 
-def quantize_module() -> Any | None:
-    """Return `students.quantize` if a model can hold its layers, which is if it was imported; it is slow to import."""
-    return sys.modules.get(QUANTIZE)
+def product_format(
+    tracer: Any, weight: Tensor, bias: Tensor | None, codes: Grid | None, output_axis: int = 0
+) -> ProductFormat:
+    """Return a product's formats: integer where its weights are integers and its input is on the grid `codes`.
 
-
-def output_codes(module: nn.Module) -> Grid | None:
-    """Return the grid a quantising module puts its output on; None for any other module."""
-    quantize = quantize_module()
-    return None if quantize is None else quantize.output_grid_of(module)
-
-
-def is_integer_product(module: nn.Module) -> bool:
-    """True for a product with integer weights."""
-    quantize = quantize_module()
-    return quantize is not None and isinstance(module, quantize.IntegerConv1d | quantize.IntegerLinear)
-
-
-def product_integers(tracer: Any, module: nn.Module, codes: Grid | None) -> ProductIntegers | None:
-    """Return the widths of an integer product whose input is on the grid `codes`; None for a float product.
-
-    The accumulator holds the largest sum these weights can reach with any input on the grid.
+    Integer weights on a float signal are stored as integers and multiplied as the floats they stand for.
     """
-    if codes is None or not is_integer_product(module):
-        return None
-    key = ("integers", module, codes)
+    known = tracer.constants.find(weight)
+    noted = None if bias is None else tracer.constants.find(bias)
+    bias_bits = 0 if bias is None else BIAS_BITS if noted is None else noted.constant.bits
+    if known is None:
+        width = 0 if bias is None else noted.constant.bits if noted else bias.element_size() * 8
+        return ProductFormat("float", weight.element_size() * 8, width, FLOAT_ACCUMULATOR_BITS)
+    constant = known.constant
+    scales = constant.scale.numel()
+    if codes is None:
+        return ProductFormat("float", constant.bits, bias_bits, FLOAT_ACCUMULATOR_BITS, constant.form, scales)
+    key = ("accumulator", tracer.weights_key(weight), tuple(weight.shape), codes, bias is None)
     if key not in tracer.cache:
-        quantisation = quantize_module().quantisation_of(module)  # type: ignore[union-attr]
-        rows = quantisation.weights.abs().flatten(1).sum(1) * codes.largest
-        if quantisation.bias is not None:
-            rows = rows + quantisation.bias.abs()
-        width = accumulator_bits(int(rows.max()))
-        tracer.cache[key] = ProductIntegers(quantisation.weight_bits, quantisation.bias_bits, width)
-    return tracer.cache[key]
+        levels = tracer.constants.integers(weight).movedim(output_axis, 0).flatten(1)
+        offset = None if bias is None else bias_integers(bias, constant.scale, codes)
+        tracer.cache[key] = signed_bits(*accumulator_range(levels, codes, offset))
+    return ProductFormat("integer", constant.bits, bias_bits, tracer.cache[key], constant.form, scales)
+
+
+def bias_integers(bias: Tensor, weight_scale: Tensor, codes: Grid) -> Tensor:
+    """Return a bias on the grid of its accumulator, int64; a float bias is rounded to it."""
+    step = (weight_scale.double() * codes.scale).flatten()
+    step = step if step.numel() in (1, bias.numel()) else step.repeat(bias.numel() // step.numel())
+    return (bias.detach().double() / step).round().to(torch.int64)
+
+
+def accumulator_range(weights: Tensor, codes: Grid, bias: Tensor | None) -> tuple[int, int]:
+    """Return the least and the greatest sum that integer weights can reach with any input on a grid.
+
+    ``greatest = max over outputs of (bias + sum of w+ * highest + sum of w- * lowest)``, the least with the ends of the
+    grid exchanged; `w+` and `w-` are the positive and negative weights. Both are attained.
+
+    Parameters
+    ----------
+    weights : Tensor of int64, shape (outputs, weights per output)
+    codes : Grid
+        Of the input.
+    bias : Tensor of int64, shape (outputs,), or None
+    """
+    positive, negative = weights.clamp_min(0).sum(1), weights.clamp_max(0).sum(1)
+    offset = torch.zeros_like(positive) if bias is None else bias
+    # Rows are output channels, except in grouped transposed products: there every bias could meet every row.
+    if offset.numel() != positive.numel():
+        offset = torch.stack((offset.min(), offset.max()))[:, None]
+    lowest = offset + positive * codes.lowest + negative * codes.highest
+    highest = offset + positive * codes.highest + negative * codes.lowest
+    return int(lowest.min()), int(highest.max())
+
+
+def signal_accumulator_bits(left: Grid | None, right: Grid | None, terms: int) -> int:
+    """Return the accumulator's width of a product of two signals on grids, `terms` a sum [bits]; 0 off the grid."""
+    product = codes_of_product((left, right))
+    return 0 if product is None else signed_bits(terms * product.lowest, terms * product.highest)
+
+
+def codes_of_sum(codes: Sequence[Grid | None]) -> Grid | None:
+    """Return the grid of a sum of signals on grids of one scale; None where they are not."""
+    known = [one for one in codes if one is not None]
+    if len(known) != len(codes) or len({one.scale for one in known}) != 1:
+        return None
+    return Grid.holding(sum(one.lowest for one in known), sum(one.highest for one in known), known[0].scale)
+
+
+def codes_of_difference(codes: Sequence[Grid | None]) -> Grid | None:
+    """Return the grid of one signal minus another on grids of one scale; None where they are not."""
+    first, *others = codes
+    turned = [None if one is None else Grid.holding(-one.highest, -one.lowest, one.scale) for one in others]
+    return codes_of_sum((first, *turned))
+
+
+def codes_of_product(codes: Sequence[Grid | None]) -> Grid | None:
+    """Return the grid of an elementwise product of two signals on grids; None where one is not."""
+    known = [one for one in codes if one is not None]
+    if len(known) != len(codes):
+        return None
+    left, right = known
+    ends = [a * b for a in (left.lowest, left.highest) for b in (right.lowest, right.highest)]
+    return Grid.holding(min(ends), max(ends), left.scale * right.scale)
+
+
+_RESULTS: dict[str, Callable[[Sequence[Grid | None]], Grid | None]] = {
+    "add": codes_of_sum,
+    "sub": codes_of_difference,
+    "mul": codes_of_product,
+    "multiply": codes_of_product,
+}
+
+
+def result_codes(name: str, codes: Sequence[Grid | None]) -> Grid | None:
+    """Return the grid of an elementwise result of two signals, where integers make it exactly; spikes stay numbers."""
+    if name not in _RESULTS or len(codes) != 2 or any(one is None or one == SPIKES for one in codes):
+        return None
+    return _RESULTS[name](codes)
+
+
+def codes_of_average(codes: Grid | None, count: int) -> Grid | None:
+    """Return the grid of a sum over `count` elements whose scale holds the division; None off the grid."""
+    if codes is None or codes == SPIKES:
+        return None
+    return Grid.holding(count * codes.lowest, count * codes.highest, codes.scale / count)

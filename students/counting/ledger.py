@@ -10,7 +10,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from energy_models.workload import Arithmetic, Conventions, Count, Kind, LayerWork, Products, Uncounted
+from energy_models.workload import Arithmetic, Conventions, Count, Kind, LayerWork, Products, Uncounted, WeightForm
 from students.counting.layout import Steps, at_steps
 
 When = tuple[Steps, int] | Literal["loop"]
@@ -49,6 +49,9 @@ class Work:
     state_elements: int = 0
     state_reads: int = 0
     state_writes: int = 0
+    weight_form: WeightForm = "graded"
+    constants: int = 0
+    constant_bits: int = 0
 
     @property
     def inputs(self) -> int:
@@ -229,7 +232,8 @@ class Ledger:
         else:
             for what, count in fresh.counts.items():
                 known.counts[what] = known.counts.get(what, Count(0, 0, self.decodes)) + count
-        if known.calls != fresh.calls or next(iter(known.counts.values())).decodes != self.decodes + decodes:
+        seen = next((count.decodes for count in known.counts.values()), self.decodes + decodes)
+        if known.calls != fresh.calls or seen != self.decodes + decodes:
             self.refuse(key[0], key[1], "the number of calls differs from decode to decode")
 
     def layers(self) -> tuple[LayerWork, ...]:
@@ -291,4 +295,7 @@ def _layer(name: str, total: _Total, decodes: int) -> LayerWork:
         state_writes=work.state_writes,
         updates_active=full.get("active"),
         updates_idle=full.get("idle"),
+        weight_form=work.weight_form,
+        constants=work.constants,
+        constant_bits=work.constant_bits,
     )

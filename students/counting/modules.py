@@ -8,15 +8,16 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from students.counting.integers import is_integer_product, output_codes
+from students.counting.integers import reader
 from students.counting.layout import AxisLost, Layout, is_labelled
 from students.counting.ledger import Work
 from students.counting.operands import Info
 from students.counting.pointwise import fold_affine
-from students.counting.products import decodes_in, element_bits
+from students.counting.products import element_bits
+from students.counting.quantised import attach_quantised, signal_counter
 from students.counting.scan import count_scan
 from students.counting.tracer import Frame, Tracer, tensors_of
-from students.grid import SPIKES, Grid
+from students.grid import SPIKES
 from students.layers import OutputScale
 from students.lif import LIF, LeakyIntegrator
 from students.scan import DiagonalStateSpace, SelectiveScan
@@ -78,38 +79,12 @@ def _without_steps(layout: Layout | None) -> Layout | None:
     return None if layout is None else layout[:2]
 
 
-def _quantiser(codes: Grid) -> Counter:
-    def count(tracer: Tracer, module: nn.Module, signal: Tensor, output: Any) -> None:
-        """Count one requantisation an element; a ReLU is its clip at zero."""
-        info = tracer.info(signal)
-        if info.padded_steps:
-            raise AxisLost
-        if info.producer is not None:
-            tracer.ledger.use(info.producer)
-            tracer.ledger.requantised(info.producer, codes.bits)
-        shape = tracer.shape(signal, info)
-        work = Work(
-            kind="activation" if type(module).__name__.endswith("ReLU") else "quantise",
-            arithmetic="integer",
-            input_shape=shape,
-            output_shape=shape,
-            when=tracer.when(info),
-            counts={"op:requantise": signal.numel() // decodes_in(tracer, info)},
-            activation_bits=info.bits(signal),
-            output_bits=codes.bits,
-        )
-        tracer.book(tracer.path, work)
-        tracer.know(tensors_of(output)[0], Info(info.layout, codes))
-
-    return count
-
-
 def _output_scale(tracer: Tracer, module: Any, signal: Tensor, output: Any) -> None:
     info = tracer.read(signal)
     tracer.know(output, fold_affine(tracer, tracer.path, signal, info, module.scale.numel()))
 
 
-def _counter(module: nn.Module) -> Counter | None:
+def _counter(module: nn.Module, reading: Any | None) -> Counter | None:
     """Return how a module is counted whole; None where its operations are counted one by one."""
     if isinstance(module, LIF | LeakyIntegrator):
         return _neuron
@@ -117,17 +92,19 @@ def _counter(module: nn.Module) -> Counter | None:
         return _output_scale
     if isinstance(module, SelectiveScan | DiagonalStateSpace):
         return count_scan
-    # An average pool that quantises has no quantiser of its own, but a module inside: its sums are counted one by one.
-    codes = output_codes(module) if hasattr(module, "act_quant") else None
-    return None if codes is None else _quantiser(codes)
+    return signal_counter(reading, module)
 
 
 def attach(tracer: Tracer, model: nn.Module) -> list[Any]:
     """Hook the tracer to every module; return the handles to remove."""
-    handles: list[Any] = []
+    reading = reader(model)
+    handles = attach_quantised(tracer, reading, model)
     for path, module in model.named_modules():
-        counter = _counter(module)
-        integer, codes = is_integer_product(module), output_codes(module)
+        if reading is not None and reading.INSIDE in path.split("."):
+            continue
+        counter = _counter(module, reading)
+        integer = reading is not None and reading.is_integer_product(module)
+        codes = None if reading is None else reading.output_grid_of(module)
         frame = Frame(
             path,
             module,

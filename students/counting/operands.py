@@ -32,6 +32,8 @@ class Info:
     origin : int
         Stream signals of one origin hold the same numbers, up to padding and shape, so they share a ring buffer;
         unique to a forward call. 0: not along steps.
+    scales : int
+        Scales of the signal: one, or one per channel, which a requantisation then takes apart.
     """
 
     layout: Layout | None
@@ -40,6 +42,7 @@ class Info:
     producer: tuple[Key, int] | None = None
     word: int = 0
     origin: int = 0
+    scales: int = 1
 
     @property
     def arithmetic(self) -> Arithmetic:
@@ -69,11 +72,3 @@ def needs_multiplier(values: Tensor, codes: Grid | None) -> Tensor:
     """Return where a signal is outside {-1, 0, 1}, on its own grid, shape of `values`."""
     size = values.abs()
     return (size != 0) & (size != 1) if codes is None else size > codes.scale * 1.5
-
-
-def accumulator_bits(largest_sum: int) -> int:
-    """Return the two's complement width that holds every sum up to `largest_sum` in magnitude.
-
-    ``ceil(log2(S + 1)) + 1`` with ``S = max over outputs of (sum |w| * max |x| + |bias|)``.
-    """
-    return largest_sum.bit_length() + 1

@@ -15,6 +15,7 @@ from typing import Any
 from torch import Tensor
 
 from energy_models.workload import Kind
+from students.counting.integers import codes_of_average, result_codes
 from students.counting.layout import AHEAD, AxisLost, Layout, broadcast, drop, plain, steps_of
 from students.counting.ledger import Work
 from students.counting.operands import Info
@@ -105,6 +106,9 @@ def _book(
 ) -> Work:
     """Write a layer without products from its input and output; `operations` are those of the whole call."""
     work = _work(tracer, kind, signals, operations)
+    source = signals[0].info
+    if source.codes is not None and operations.keys() == {"lookup"}:  # of a signal on a grid: a table of all its codes
+        work = replace(work, constants=2**source.codes.bits, constant_bits=work.output_bits)
     tracer.book(tracer.label(call.name.rstrip("_")), work)
     return work
 
@@ -133,6 +137,7 @@ def _per_element(tracer: Tracer, call: Call) -> Any:
     layouts = [info.layout for info in infos if info.layout is not None]
     known = len(layouts) == len(infos)
     codes = infos[0].codes if name in KEEPS_CODES else SPIKES if name in PREDICATES else None
+    codes = codes or result_codes(name, [info.codes for info in infos])
     after = Info(broadcast(layouts, out.shape) if known else None, codes, word=0 if codes else _word(operands, infos))
     each = _each(tracer, name, call)
     if each:
@@ -217,8 +222,8 @@ def _softmax(tracer: Tracer, call: Call) -> Any:
     total, rows = source.numel(), source.numel() // source.shape[dim]
     operations = {"compare": total - rows, "add": 2 * total - rows, "lookup": total}
     operations |= {"lookup": total + rows, "add": 3 * total - rows} if "log" in call.name else {"divide": total}
-    after = Info(info.layout)
-    _book(tracer, call, "activation", (_Signal(source, info), _Signal(out, after)), operations)
+    after = Info(info.layout)  # its quotients are no integers: the arithmetic is float
+    _book(tracer, call, "activation", (_Signal(source, after), _Signal(out, after)), operations)
     tracer.know(out, after)
     return out
 
@@ -268,10 +273,10 @@ def _pool(tracer: Tracer, call: Call) -> Any:
     window = _window(named, source, result, axes)
     gathered = result.numel() * (window - 1)
     average, bits = "avg" in call.name, tracer.frames[-1].average_bits
+    codes = info.codes if not average else None if bits else codes_of_average(info.codes, window)
     operations = {"add": gathered} if average else {"compare": gathered}
-    if average and not bits:
+    if average and not bits and codes is None:
         operations |= _average(result.numel(), window)
-    codes = None if average else info.codes
     after = Info(layout, codes, word=0 if codes else bits or _word([source], [info]))
     work = _work(tracer, "pool", (_Signal(source, info), _Signal(result, after)), {})
     decodes = decodes_in(tracer, after)
@@ -365,7 +370,8 @@ def fold_affine(tracer: Tracer, name: str, signal: Tensor, info: Info, channels:
     if info.producer is None:
         tracer.book(name, work)
         return replace(info, codes=None, pads=(), origin=0)
-    return replace(info, codes=None, pads=(), origin=0, producer=tracer.ledger.fold(info.producer, name, work))
+    producer = tracer.ledger.fold(info.producer, name, work)
+    return replace(info, codes=None, pads=(), origin=0, producer=producer, scales=channels)
 
 
 def rules() -> dict[str, Rule]:

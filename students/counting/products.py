@@ -11,13 +11,11 @@ from torch import Tensor
 
 from energy_models.workload import Kind
 from students.counting.fanout import conventions
-from students.counting.integers import is_integer_product, product_integers
+from students.counting.integers import FLOAT_ACCUMULATOR_BITS, product_format, signal_accumulator_bits
 from students.counting.layout import AxisLost, Layout, is_labelled, per_decode, plain, steps_of
-from students.counting.ledger import When, Work
+from students.counting.ledger import CONVENTIONS, When, Work
 from students.counting.operands import Info, needs_multiplier, nonzero
 from students.counting.tracer import Call, Rule, Tracer, even_when_silent
-
-FLOAT_ACCUMULATOR_BITS = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,16 +53,18 @@ def book_product(
     It works when its signal exists, or at the steps `when`.
     """
     weight, bias, info = operand.weight, operand.bias, operand.info
-    integers = product_integers(tracer, tracer.frames[-1].module, info.codes)
-    bias_bits = 0 if bias is None else (integers.bias_bits if integers else element_bits(bias))
-    accumulator = integers.accumulator_bits if integers else FLOAT_ACCUMULATOR_BITS
+    numbers = product_format(tracer, weight, bias, info.codes)
     operations = dict(extra or {})
+    if numbers.form != "graded":
+        counts = sign_adds(counts)
+        if numbers.arithmetic == "float":  # the signs are added up first, then scaled
+            operations["op:multiply"] = operations.get("op:multiply", 0) + full // reduction
     if bias is not None:
         operations["op:add"] = operations.get("op:add", 0) + full // reduction
     bits = info.bits(operand.signal)
     work = Work(
         kind=kind,
-        arithmetic="integer" if integers else "float",
+        arithmetic=numbers.arithmetic,
         calls=calls,
         when=when or tracer.when(info),
         input_shape=shapes[0],
@@ -75,20 +75,31 @@ def book_product(
         weights_nonzero=remembered(tracer, "nonzero", weight, lambda: int(weight.count_nonzero())),
         biases=0 if bias is None else bias.numel(),
         weights_key=tracer.weights_key(weight) or name,
-        weight_bits=integers.weight_bits if integers else element_bits(weight),
+        weight_bits=numbers.weight_bits,
         activation_bits=bits,
-        output_bits=accumulator,
-        accumulator_bits=accumulator,
-        bias_bits=bias_bits,
+        output_bits=numbers.accumulator_bits,
+        accumulator_bits=numbers.accumulator_bits,
+        bias_bits=numbers.bias_bits,
+        weight_form=numbers.form,
         state_bits=bits if state else 0,
         **(state or {}),
     )
-    return Info(None, producer=(tracer.book(name, work), 0), word=accumulator if integers else 0)
+    word = numbers.accumulator_bits if numbers.arithmetic == "integer" else 0
+    return Info(None, producer=(tracer.book(name, work), 0), word=word, scales=numbers.scales)
+
+
+def sign_adds(counts: Mapping[str, int | Tensor]) -> dict[str, int | Tensor]:
+    """Return counts of a product whose weights are -1, 0 or 1: no site needs a multiplier."""
+    added = dict(counts)
+    for rule in CONVENTIONS:
+        added[f"{rule}.ac"] = counts[f"{rule}.mac"] + counts[f"{rule}.ac"]
+        added[f"{rule}.mac"] = 0
+    return added
 
 
 def remembered(tracer: Tracer, what: object, weight: Tensor, compute: Callable[[], Any]) -> Any:
     """Return a figure of constant weights, computed once where the weights have a name to remember it by."""
-    key = tracer.weights_key(weight) or (tracer.path if is_integer_product(tracer.frames[-1].module) else "")
+    key = tracer.weights_key(weight)
     if not key:
         return compute()
     if (what, key) not in tracer.cache:
@@ -198,8 +209,10 @@ def _book_matmul(tracer: Tracer, call: Call, left: Tensor, right: Tensor, out: T
         book_product(tracer, name, "matmul", operand, counts, shapes=shapes, full=full, reduction=left.shape[-1])
     else:
         bits = info.bits(left)
+        accumulator = signal_accumulator_bits(info.codes, other.codes, left.shape[-1])
         work = Work(
             kind="attention",
+            arithmetic="integer" if accumulator else "float",
             input_shape=shapes[0],
             output_shape=shapes[1],
             counts=counts,
@@ -207,10 +220,11 @@ def _book_matmul(tracer: Tracer, call: Call, left: Tensor, right: Tensor, out: T
             reduction=left.shape[-1],
             activation_bits=bits,
             weight_bits=0,
-            output_bits=element_bits(out),
-            accumulator_bits=FLOAT_ACCUMULATOR_BITS,
+            output_bits=accumulator or element_bits(out),
+            accumulator_bits=accumulator or FLOAT_ACCUMULATOR_BITS,
         )
         tracer.book(name, work)
+        after = replace(after, word=accumulator)
     tracer.know(out, after)
 
 

@@ -17,6 +17,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.weak import WeakTensorKeyDictionary
 
+from students.counting.integers import Constants
 from students.counting.layout import (
     DECODE,
     AxisLost,
@@ -117,6 +118,7 @@ class Tracer(TorchDispatchMode):
         self.frames: list[Frame] = [Frame("", model)]
         self.lost = False
         self.batch = 0
+        self.constants = Constants()
         self._known = WeakTensorKeyDictionary()
         self._written: dict[int, StorageWeakRef] = {}
         self._stored = {
@@ -219,8 +221,12 @@ class Tracer(TorchDispatchMode):
         return self.path if self.frames[-1].whole and self.path else f"{self.path}.{operation}".lstrip(".")
 
     def weights_key(self, weight: Tensor) -> str:
-        """Return the name of the parameter or buffer a weight is stored in; empty where it is derived."""
-        name, size = self._stored.get(weight.untyped_storage().data_ptr(), ("", 0))
+        """Return the name of the parameter or buffer a weight or its integers come from; empty where it is derived."""
+        known = self.constants.find(weight)
+        if known is not None:
+            name, size = known.name, known.constant.values.numel()
+        else:
+            name, size = self._stored.get(weight.untyped_storage().data_ptr(), ("", 0))
         return name if not name or size == weight.numel() else f"{name}[{weight.storage_offset()}]"
 
     def sums(self, values: Tensor, layout: Layout | None) -> Tensor:

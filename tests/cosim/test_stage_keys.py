@@ -21,13 +21,13 @@ DEFAULTS = {
     "shallow": "f25b1224",
     "spiking_conv": "28db8d4f",
     "spiking_mlp": "3c53ed60",
-    "bandpower_svm": "2ed52445",
-    "cca": "1ad2e87b",
-    "csp_lda": "3ad5f2e5",
-    "kalman": "73df1f20",
-    "majority": "ee2f7031",
-    "ridge_lags": "bec0902d",
-    "shrinkage_lda": "6e15cc90",
+    "bandpower_svm": "c30730ec",
+    "cca": "c5b0241a",
+    "csp_lda": "9d5b7cd5",
+    "kalman": "22b2eb9a",
+    "majority": "3f7e4370",
+    "ridge_lags": "b128c46d",
+    "shrinkage_lda": "209cfc36",
 }
 
 

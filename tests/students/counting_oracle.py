@@ -30,6 +30,11 @@ class Sites:
         if weight != 0.0:
             kind["effective"] += 1
 
+    def signed(self) -> Sites:
+        """The same sites where every weight is -1, 0 or 1 by its format: a sign and an addition, no multiplier."""
+        added = {rule: self.ac[rule] + self.mac[rule] for rule in RULES}
+        return Sites(mac=dict.fromkeys(RULES, 0), ac=added)
+
     def as_tuple(self) -> tuple[tuple[int, int], ...]:
         return tuple((self.mac[rule], self.ac[rule]) for rule in RULES)
 
@@ -68,6 +73,22 @@ def convolution(  # noqa: PLR0917  as torch hands them over
                     value = float(signal[(first + channel, *place)]) if inside else 0.0
                     sites.see(value, float(weight[(output, channel, *tap)]), padding=not inside)
     return sites
+
+
+def accumulator_width(weight: np.ndarray, bias: np.ndarray | None, codes: range) -> int:
+    """Narrowest two's complement that holds what each output reaches with the worst inputs, weight (outputs, ...)."""
+    extremes = []
+    for output, row in enumerate(weight.reshape(len(weight), -1)):
+        start = 0 if bias is None else int(bias[output])
+        for worst in (max, min):
+            total = start
+            for one in row:
+                total += worst(int(one) * codes[0], int(one) * codes[-1])
+            extremes.append(total)
+    width = 1
+    while not -(2 ** (width - 1)) <= min(extremes) <= max(extremes) <= 2 ** (width - 1) - 1:
+        width += 1
+    return width
 
 
 def gru_states(signal: np.ndarray, weights: dict[str, np.ndarray]) -> np.ndarray:

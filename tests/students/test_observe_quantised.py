@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
-from counting_oracle import convolution, linear
+from counting_oracle import accumulator_width, convolution, linear
 from test_observe_products import added, seen, sites
 from torch import nn
 
@@ -74,7 +73,12 @@ def test_integer_widths_by_layer() -> None:
     # What leaves a product is as wide as the grid it is put on next; the last one leaves its accumulator.
     assert [layer.output_bits for layer in products[:-1]] == [4, 4, 4, 4]
     assert products[-1].output_bits == products[-1].accumulator_bits
-    assert found.weight_bits_total == sum(x.weights * x.weight_bits + x.biases * x.bias_bits for x in products)
+    # One multiplier a channel where a norm folded or the weights have a scale per channel, else one a layer.
+    constants = {layer.name: layer.constants for layer in found.layers if layer.constants}
+    assert constants == {"0": 1, "2": 16, "5": 16, "6.grid": 1, "9": 16, "12": 16, "13.grid": 1}
+    assert {layer.constant_bits for layer in found.layers if layer.constants} == {32}
+    stored = sum(x.weights * x.weight_bits + x.biases * x.bias_bits for x in products)
+    assert found.weight_bits_total == stored + 32 * sum(constants.values())
 
 
 def test_zeros_and_codes_are_those_after_quantisation() -> None:
@@ -90,10 +94,12 @@ def test_zeros_and_codes_are_those_after_quantisation() -> None:
     integers = quantisation_of(layer)
     codes = (caught[0].value / caught[0].scale).round().numpy()
     true = [
-        convolution(one, integers.weights.numpy(), (1,), (1,), (layer.pads,), layer.groups).as_tuple() for one in codes
+        convolution(one, integers.weights.numpy(), (1,), (1,), (layer.pads,), layer.groups).signed().as_tuple()
+        for one in codes
     ]
     work = next(one for one in found.layers if one.name == "3")
     assert sites(work) == added(true)
+    assert work.weight_form == "ternary"
     assert work.weights_nonzero == int((integers.weights != 0).sum()) < work.weights
     assert work.products.effective.total < work.products.effective_input.total < work.products.dense_valid.total
 
@@ -121,24 +127,23 @@ def test_every_product_of_an_integer_student_is_counted_on_its_codes(family: str
             true = convolution(codes, weights, module.stride, (1,), (module.pads,), module.groups)
         assert sites(found[name]) == true.as_tuple(), name
         assert found[name].activation_bits == grid.bits
-        largest = np.abs(weights).reshape(len(weights), -1).sum(1) * (2 ** (grid.bits - grid.signed) - 1)
-        if grid.bits == 1:
-            assert not grid.signed
-        if integers.bias is not None:
-            largest = largest + integers.bias.abs().numpy()
-        width = found[name].accumulator_bits
-        assert 2 ** (width - 2) <= largest.max() < 2 ** (width - 1), name
+        top = 2 ** (grid.bits - grid.signed) - 1
+        bias = None if integers.bias is None else integers.bias.numpy()
+        true_width = accumulator_width(weights, bias, range(-top if grid.signed else 0, top + 1))
+        assert found[name].accumulator_bits == true_width, name
 
 
 def test_accumulator_holds_the_largest_possible_sum_and_no_more() -> None:
     model = quantised("mlp", 4, 4)
     work = {layer.name: layer for layer in seen(model, torch.randn(2, 4, 64)).layers}
-    integers = quantisation_of(model[6])
-    largest = int(integers.weights.abs().sum(1).max()) * 15  # unsigned 4-bit inputs: 0..15
+    weights = quantisation_of(model[6]).weights
+    # Unsigned 4-bit inputs: 15 where the weight is positive and 0 elsewhere, and the other way round.
+    highest, lowest = 15 * int(weights.clamp(min=0).sum(1).max()), 15 * int(weights.clamp(max=0).sum(1).min())
     width = work["6"].accumulator_bits
-    assert -(2 ** (width - 1)) <= -largest
-    assert 2 ** (width - 2) - 1 < largest <= 2 ** (width - 1) - 1
-    assert work["6"].reduction * 15 * 7 > largest  # narrower than the worst case of any 4-bit weights
+    assert -(2 ** (width - 1)) <= lowest
+    assert highest <= 2 ** (width - 1) - 1
+    assert lowest < -(2 ** (width - 2)) or highest > 2 ** (width - 2) - 1
+    assert work["6"].reduction * 15 * 7 > 2 ** (width - 1)  # narrower than the worst case of any 4-bit weights
 
 
 def test_integer_neurons_see_accumulators_and_keep_a_wide_membrane() -> None:

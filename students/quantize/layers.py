@@ -1,4 +1,4 @@
-"""Students in small integers: Brevitas layers behind the `Layers` protocol. The only importer of Brevitas.
+"""Students in small integers: Brevitas layers behind the `Layers` protocol.
 
 Every scale is a learned parameter, stored as the base-two logarithm of its clipping threshold, so that a step of the
 optimiser changes it by a proportion. It starts at the least-squares optimum for the trained float student (weights per
@@ -41,10 +41,6 @@ from students.fastconv import depthwise_conv1d, pad_steps
 from students.grid import LEARNED_THRESHOLD, SPIKES, Grid, LayerQuantisation
 from students.layers import Bias, Edge, OutputScale, Padding, RecurrentKind, resolve_padding
 from students.spec import Precision
-
-# By default Brevitas makes new parameters whenever a state dict is loaded, so that an optimiser made before would go on
-# training the discarded ones (on resuming, the scales would stay as they were loaded). Ours are plain parameters.
-brevitas_config.REINIT_ON_STATE_DICT_LOAD = False
 
 BIAS_BITS = 32
 """Width of a bias, which is added to an accumulator [bits]."""
@@ -210,6 +206,9 @@ class QuantLayers:
 
     def __init__(self, precision: Precision) -> None:
         self.precision = precision
+        # By default Brevitas makes new parameters whenever a state dict is loaded, so that an optimiser made before
+        # would go on training the discarded ones. Set here, so that reading somebody else's network changes nothing.
+        brevitas_config.REINIT_ON_STATE_DICT_LOAD = False
 
     def _weight_bits(self, edge: Edge) -> int:
         return self.precision.weight_bits if edge == "inner" else self.precision.edge_bits
