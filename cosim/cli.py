@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cosim.cli_catalogue import add_catalogue_commands
+from cosim.cli_estimate import add_estimate_command
 from cosim.cli_output import Form, JsonOption, form_of, print_json, say
 from cosim.cli_results import add_result_commands
 from energy_models.errors import CosimError
@@ -113,6 +114,7 @@ def _command() -> str:
 
 
 add_result_commands(app)
+add_estimate_command(app)
 add_catalogue_commands(app)
 
 

@@ -1,0 +1,162 @@
+"""One estimate as rows: by layer and cause, by cause, against the limits, with what decides it."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any
+
+from cosim.figures import quantity_text
+from energy_models.catalogue import load_profile, load_site
+from energy_models.estimate import estimate
+from energy_models.limits import LimitCheck, check_limits
+from energy_models.report import Band, EnergyReport
+from energy_models.sensitivity import Swing, tornado
+from energy_models.uncertainty import Design, sample_designs, spread
+from energy_models.workload import Workload
+
+
+def bounds(band: Band, unit: str) -> dict[str, object]:
+    """Return the three cells of a quantity."""
+    return {"low": quantity_text(band.low, unit), "nominal": quantity_text(band.nominal, unit),
+            "high": quantity_text(band.high, unit)}
+
+
+@dataclass(frozen=True, slots=True)
+class EstimateTables:
+    """One estimate and what is derived from it.
+
+    Parameters
+    ----------
+    title : str
+    report : EnergyReport
+    limits : tuple of LimitCheck
+        Tightest first; empty without a site.
+    quantiles_w : tuple of float
+        5 %, 50 % and 95 % points of the whole device's power [W].
+    decoder_quantiles_w : tuple of float
+        The same of the decoder alone [W].
+    tornado : tuple of Swing
+    """
+
+    title: str
+    report: EnergyReport
+    limits: tuple[LimitCheck, ...]
+    quantiles_w: tuple[float, float, float]
+    decoder_quantiles_w: tuple[float, float, float]
+    tornado: tuple[Swing, ...]
+
+    @property
+    def swings(self) -> tuple[str, ...]:
+        """One line for each constant that moves the device's power, the strongest first."""
+        return tuple(
+            f"{one.path} moves the device from {quantity_text(one.low_w, 'W')} to {quantity_text(one.high_w, 'W')} "
+            f"({one.basis}, {one.source})"
+            for one in self.tornado
+        )
+
+    def layer_rows(self) -> list[dict[str, object]]:
+        """Return energy per decode by layer and cause [J], plain numbers."""
+        return [
+            {"layer": layer.layer, "kind": layer.kind, "cause": cause, "energy_low_j": band.low,
+             "energy_j": band.nominal, "energy_high_j": band.high}
+            for layer in self.report.layers
+            for cause, band in layer.energy_j.items()
+        ]
+
+    def layer_lines(self) -> list[dict[str, object]]:
+        """Return the same for reading, with the sum last."""
+        lines: list[dict[str, object]] = [
+            {"layer": layer.layer, "kind": layer.kind, "cause": cause, **bounds(band, "J")}
+            for layer in self.report.layers
+            for cause, band in layer.energy_j.items()
+            if band.high > 0
+        ]
+        return [*lines, {"layer": "one decode", "kind": "", "cause": "", **bounds(self.report.decode_energy_j, "J")}]
+
+    def power_lines(self) -> list[dict[str, object]]:
+        """Return average power by cause, the decoder's and the device's sum last."""
+        lines: list[dict[str, object]] = [
+            {"power": cause, **bounds(band, "W")} for cause, band in self.report.power_w.items() if band.high > 0
+        ]
+        decoder, device = self.report.decoder_power_w, self.report.total_power_w
+        return [*lines, {"power": "decoder", **bounds(decoder, "W")}, {"power": "device", **bounds(device, "W")}]
+
+    def summary_lines(self) -> list[dict[str, object]]:
+        """Return latency, sampled power and memory."""
+        names = ("low", "nominal", "high")
+        sampled = {
+            "decoder, 5 / 50 / 95 %": self.decoder_quantiles_w, "device, 5 / 50 / 95 %": self.quantiles_w,
+        }
+        lines: list[dict[str, object]] = [{"figure": "latency", **bounds(self.report.latency_s, "s")}]
+        for name, values in sampled.items():
+            lines.append({"figure": name, **{n: quantity_text(v, "W") for n, v in zip(names, values, strict=True)}})
+        for use in self.report.memories:
+            share = f"{use.used_bits:,.0f} of {use.capacity_bits:,.0f} bit"
+            lines.append({"figure": f"memory {use.memory}", "low": "", "nominal": share, "high": ", ".join(use.holds)})
+        return lines
+
+    def limit_lines(self) -> list[dict[str, object]]:
+        """Return every limit of the site, tightest first."""
+        return [
+            {
+                "limit": check.name,
+                "allowed": quantity_text(check.limit.nominal, check.unit),
+                "used": quantity_text(check.value.nominal, check.unit),
+                "headroom": check.headroom,
+                "verdict": check.verdict,
+            }
+            for check in self.limits
+        ]
+
+    def document(self) -> dict[str, Any]:
+        """Return everything as JSON holds it, in SI."""
+        report = dataclasses.asdict(self.report)
+        derived = {
+            "decode_energy_j": dataclasses.asdict(self.report.decode_energy_j),
+            "decoder_power_w": dataclasses.asdict(self.report.decoder_power_w),
+            "total_power_w": dataclasses.asdict(self.report.total_power_w),
+        }
+        sampled = {"total_power_w": list(self.quantiles_w), "decoder_power_w": list(self.decoder_quantiles_w)}
+        limits = [{**dataclasses.asdict(check), "headroom": _finite(check.headroom)} for check in self.limits]
+        swings = [dataclasses.asdict(one) for one in self.tornado]
+        return {**report, **derived, "quantiles_5_50_95": sampled, "limits": limits, "tornado": swings}
+
+
+def _finite(headroom: float) -> float | None:
+    return headroom if headroom < float("inf") else None
+
+
+def estimate_tables(
+    workload: Workload, profile: str, site: str | None, *, decode_rate_hz: float, draws: int, seed: int
+) -> EstimateTables:
+    """Return one workload priced on one machine.
+
+    Parameters
+    ----------
+    workload : Workload
+    profile, site : str
+        Names, or paths of TOML files.
+    decode_rate_hz : float
+        Decisions per second [Hz].
+    draws, seed : int
+        Of the uncertain constants; draws a power of two.
+
+    Raises
+    ------
+    CosimError
+        An unknown name, an impossible rate, or draws that are no power of two.
+    """
+    machine, place = load_profile(profile), None if site is None else load_site(site)
+    report = estimate(workload, machine, place, decode_rate_hz=decode_rate_hz)
+    design = Design(workload, machine, place, decode_rate_hz)
+    (points,) = sample_designs((design,), draws=draws, seed=seed)
+    where = "no site" if place is None else place.title
+    return EstimateTables(
+        title=f"{workload.name} on {machine.title}, {where}, {decode_rate_hz:g} decisions a second",
+        report=report,
+        limits=() if place is None else check_limits(place, report),
+        quantiles_w=spread(points.total_power_w),
+        decoder_quantiles_w=spread(points.decoder_power_w),
+        tornado=tornado(design),
+    )

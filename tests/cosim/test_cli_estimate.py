@@ -1,0 +1,105 @@
+"""``cosim estimate``: one stored workload priced from the command line, without torch."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from energy_models.catalogue import load_profile, load_site
+from energy_models.estimate import estimate
+from energy_models.workload import Conventions, Count, LayerWork, Products, Workload
+from energy_models.workload_io import write_workload
+
+
+def network() -> Workload:
+    sites = Products(Count.constant(96, 2), Count.constant(0, 2))
+    layer = LayerWork(
+        "fc", "linear", "integer", 1, (16,), (6,), 16, 6, 16, Conventions(sites, sites, sites, sites),
+        weights=96, weights_nonzero=96, weights_key="fc", weight_bits=8, activation_bits=8, output_bits=8,
+        accumulator_bits=20,
+    )
+    return Workload("tiny", "window", 2, 10, 16, 100.0, 16, (layer,))
+
+
+@pytest.fixture
+def stored(tmp_path: Path) -> Path:
+    write_workload(network(), tmp_path / "w.json")
+    return tmp_path / "w.json"
+
+
+def command(*arguments: object) -> subprocess.CompletedProcess[str]:
+    code = "import sys; from cosim.cli import main; main()"
+    options = [str(argument) for argument in arguments]
+    return subprocess.run([sys.executable, "-c", code, *options], capture_output=True, text=True, check=False)
+
+
+def test_json_holds_the_estimate(stored: Path) -> None:
+    done = command("estimate", stored, "--profile", "gap9", "--site", "headset_commodity", "--rate", "4", "--json")
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    report = estimate(network(), load_profile("gap9"), load_site("headset_commodity"), decode_rate_hz=4)
+    assert found["total_power_w"]["nominal"] == report.total_power_w.nominal
+    assert found["decode_energy_j"]["high"] == report.decode_energy_j.high
+    low, middle, high = found["quantiles_5_50_95"]["total_power_w"]
+    assert report.total_power_w.low < low < middle < high < report.total_power_w.high
+    assert {limit["name"] for limit in found["limits"]} == {"battery", "deadline", "link"}
+    assert found["tornado"][0]["path"] == "site.front_end.power"
+
+
+def test_csv_rows_sum_to_the_decode(stored: Path) -> None:
+    done = command("estimate", stored, "--profile", "asic65_near_memory", "--rate", "10", "--csv")
+    assert done.returncode == 0, done.stderr
+    rows = list(csv.DictReader(io.StringIO(done.stdout)))
+    report = estimate(network(), load_profile("asic65_near_memory"), None, decode_rate_hz=10)
+    assert sum(float(row["energy_j"]) for row in rows) == pytest.approx(report.decode_energy_j.nominal, rel=1e-12)
+    assert {row["cause"] for row in rows} == {"compute", "control", "memory"}
+
+
+def test_the_table_names_units_notes_and_what_decides(stored: Path) -> None:
+    done = command("estimate", stored, "--profile", "gap9", "--rate", "4")
+    assert done.returncode == 0, done.stderr
+    assert "one decode" in done.stdout
+    assert "µW" in done.stdout
+    assert "no site given: front end, converter, radio and regulator not charged" in done.stderr
+    assert "decides: wake.energy" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--profile", "gap", "--rate", "4"), "Did you mean 'gap9'"),
+        (("--profile", "gap9", "--rate", "-4"), "above 0 Hz"),
+        (("--profile", "gap9", "--rate", "4", "--draws", "1000"), "power of two"),
+        (("--profile", "gap9", "--rate", "4", "--json", "--csv"), "two forms at once"),
+        (("--profile", "gap9", "--site", "moon", "--rate", "4"), "unknown site 'moon'"),
+    ],
+)
+def test_mistakes_get_one_paragraph(stored: Path, options: tuple[str, ...], message: str) -> None:
+    done = command("estimate", stored, *options)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_file_that_is_no_workload(tmp_path: Path) -> None:
+    path = tmp_path / "cut.json"
+    path.write_text('{"schema": "cosim.workload/2", "name":')
+    done = command("estimate", path, "--profile", "gap9", "--rate", "4")
+    assert done.returncode == 2
+    assert "cut short" in done.stderr
+
+
+def test_pricing_never_imports_torch(stored: Path) -> None:
+    code = (
+        "import sys; from cosim.cli import app\n"
+        f"app(['estimate', {str(stored)!r}, '--profile', 'gap9', '--rate', '4', '--json'], standalone_mode=False)\n"
+        "print('torch' in sys.modules, file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stderr.strip().endswith("False"), done.stderr
