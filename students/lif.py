@@ -22,12 +22,14 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from energy_models.errors import StudentError
+from students.dynamics import Dynamics
 
 LEAST_THRESHOLD = torch.finfo(torch.float32).eps
 """A learned threshold stays above zero: below it a neuron at rest fires for ever."""
 
 Learnable = Literal["nothing", "beta", "threshold", "both"]
 Reset = Literal["subtract", "none"]
+STEPS_AXIS = 2
 
 
 def surrogate_slope(distance: Tensor, alpha: float) -> Tensor:
@@ -178,7 +180,8 @@ class LIF(nn.Module):
         super().__init__()
         if threshold <= 0.0:
             raise StudentError(f"a spike threshold must be positive, found {threshold}", remedy="Use for example 1.0")
-        self.channels, self.reset, self.surrogate_alpha = channels, reset, surrogate_alpha
+        self.channels, self.surrogate_alpha = channels, surrogate_alpha
+        self.reset: Reset = reset
         self.beta = _scalar(_checked_decay(beta), learnable in {"beta", "both"})
         self.threshold = _scalar(threshold, learnable in {"threshold", "both"})
 
@@ -197,6 +200,11 @@ class LIF(nn.Module):
         beta, threshold = self.beta.clamp(0.0, 1.0), self.threshold.clamp(min=LEAST_THRESHOLD)
         spikes, after = _Fire.apply(drive, membrane, beta, threshold, how)  # type: ignore[misc]
         return spikes.permute(1, 2, 0), after
+
+    def dynamics(self) -> Dynamics:
+        """Return what these neurons do in a step."""
+        decay, threshold = self.beta.clamp(0.0, 1.0), self.threshold.clamp(min=LEAST_THRESHOLD)
+        return Dynamics((decay,), threshold, reset=self.reset, steps_axis=STEPS_AXIS)
 
     def extra_repr(self) -> str:
         """Return what `print` shows."""
@@ -234,6 +242,10 @@ class LeakyIntegrator(nn.Module):
         membrane = torch.zeros_like(drive[0]) if state is None else state
         membranes: Tensor = _Integrate.apply(drive, membrane, self.beta.clamp(0.0, 1.0))  # type: ignore[assignment]
         return membranes.permute(1, 2, 0), membranes[-1]
+
+    def dynamics(self) -> Dynamics:
+        """Return what these neurons do in a step."""
+        return Dynamics((self.beta.clamp(0.0, 1.0),), None, steps_axis=STEPS_AXIS)
 
     def extra_repr(self) -> str:
         """Return what `print` shows."""

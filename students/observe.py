@@ -20,7 +20,9 @@ from students.counting import convolution, pointwise, products, recurrent, shapi
 from students.counting.layout import AHEAD, overruns
 from students.counting.ledger import Ledger
 from students.counting.modules import attach
+from students.counting.neurons import keeping_states
 from students.counting.tracer import Rule, Tracer, input_layout, tensors_of
+from students.steps import put_at_rest
 
 Mode = Literal["window", "stream"]
 
@@ -144,11 +146,12 @@ def _run(model: nn.Module, inputs: Tensor, how: tuple[Mode, int, int], name: str
     mode, batch_size, input_bits = how
     ledger = Ledger(inputs.shape[-1] if mode == "stream" else 0)
     tracer = Tracer(model, ledger, _rules())
-    with _deployed(model), torch.inference_mode():
+    with _deployed(model), keeping_states(model), torch.inference_mode():
         handles = attach(tracer, model)
         try:
             for batch in inputs.split(batch_size):
                 ledger.begin(batch.shape[0])
+                put_at_rest(model)
                 signal = batch.clone()
                 tracer.start(signal, input_layout(signal.shape, mode), input_bits)
                 _forward(tracer, model, signal, name)

@@ -2,81 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 from torch import Tensor, nn
 
 from students.counting.integers import reader
-from students.counting.layout import AxisLost, Layout, is_labelled
-from students.counting.ledger import Work
+from students.counting.layout import AxisLost
+from students.counting.neuron_products import watch
+from students.counting.neurons import Counter, neuron_counter, neuron_dynamics
 from students.counting.operands import Info
 from students.counting.pointwise import fold_affine
-from students.counting.products import element_bits
 from students.counting.quantised import attach_quantised, signal_counter
 from students.counting.scan import count_scan
 from students.counting.tracer import Frame, Tracer, tensors_of
-from students.grid import SPIKES
 from students.layers import OutputScale
-from students.lif import LIF, LeakyIntegrator
 from students.scan import DiagonalStateSpace, SelectiveScan
-
-Counter = Callable[[Tracer, Any, Tensor, Any], None]
-
-
-def _neuron(tracer: Tracer, module: Any, current: Tensor, output: Any) -> None:
-    """Count leaky neurons ``(batch, channels, steps)``: per neuron and step one leak; one add if driven.
-
-    Neurons that fire: one compare per step, and one subtraction per spike.
-    """
-    fires = isinstance(module, LIF)
-    signal, state = output
-    info = tracer.read(current) if fires else tracer.info(current)
-    layout = info.layout
-    if layout is not None and is_labelled(layout[1]):
-        raise AxisLost
-    steps = 1 if tracer.ledger.steps else current.shape[2]
-    updates = module.channels * steps
-    active = tracer.sums(current != 0, layout)
-    counts: dict[str, int | Tensor] = {
-        "active": active,
-        "idle": updates - active,
-        "input_events": active,
-        "op:leak": updates,
-        "op:add": active,
-    }
-    if fires:
-        spikes = tracer.sums(signal != 0, layout)
-        counts |= {"output_events": spikes, "op:compare": updates}
-        if module.reset == "subtract":
-            counts["op:reset"] = spikes
-    shape = (module.channels,)
-    # Fed by integers, a membrane is a fixed-point number as wide as the float it stands for.
-    bits, word = element_bits(current), element_bits(current) if info.arithmetic == "integer" else 0
-    work = Work(
-        kind="neuron",
-        arithmetic=info.arithmetic,
-        input_shape=shape,
-        output_shape=shape,
-        counts=counts,
-        calls=steps,
-        when=tracer.when(info),
-        activation_bits=info.bits(current),
-        output_bits=1 if fires else bits,
-        state_bits=bits,
-        state_elements=module.channels,
-        state_reads=updates,
-        state_writes=updates,
-    )
-    tracer.book(tracer.path, work)
-    # An integrator is linear: a scale and offset after it still fold into the product before it.
-    tracer.know(signal, Info(layout, SPIKES) if fires else Info(layout, producer=info.producer, word=word))
-    tracer.know(state, Info(_without_steps(layout), word=word))
-
-
-def _without_steps(layout: Layout | None) -> Layout | None:
-    return None if layout is None else layout[:2]
 
 
 def _output_scale(tracer: Tracer, module: Any, signal: Tensor, output: Any) -> None:
@@ -86,8 +27,9 @@ def _output_scale(tracer: Tracer, module: Any, signal: Tensor, output: Any) -> N
 
 def _counter(module: nn.Module, reading: Any | None) -> Counter | None:
     """Return how a module is counted whole; None where its operations are counted one by one."""
-    if isinstance(module, LIF | LeakyIntegrator):
-        return _neuron
+    neuron = neuron_counter(module)
+    if neuron is not None:
+        return neuron
     if isinstance(module, OutputScale):
         return _output_scale
     if isinstance(module, SelectiveScan | DiagonalStateSpace):
@@ -114,6 +56,7 @@ def attach(tracer: Tracer, model: nn.Module) -> list[Any]:
             average_bits=codes.bits if codes is not None and counter is None else 0,
         )
         handles += [_enter(tracer, frame), _leave(tracer, module, counter)]
+        handles += watch(tracer, module, neuron_dynamics(module))
     return handles
 
 

@@ -62,6 +62,9 @@ def book_product(
     if bias is not None:
         operations["op:add"] = operations.get("op:add", 0) + full // reduction
     bits = info.bits(operand.signal)
+    feedback = tracer.frames[-1].feedback
+    if feedback:
+        kind, state = "recurrent", {"state_elements": feedback, "state_reads": feedback, "state_writes": feedback}
     work = Work(
         kind=kind,
         arithmetic=numbers.arithmetic,

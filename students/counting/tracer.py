@@ -95,6 +95,7 @@ class Frame:
     opaque: bool = False  # counted whole from its input and output: nothing inside needs following
     whole: bool = False  # its operations go by its own name: it has no parts, or is an integer product
     average_bits: int = 0  # width of the grid its averages are put on, where it does that
+    feedback: int = 0  # elements of its own last output that its products read: they are recurrent
 
 
 def tensors_of(values: object) -> list[Tensor]:
