@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil
 from typing import Literal
 
@@ -61,6 +61,19 @@ class Tally:
     control: tuple[tuple[ControlAct, float], ...] = ()
     cycles: tuple[CycleCount, ...] = ()
     unpriced: tuple[str, ...] = ()
+
+
+def shared_out(tally: Tally, decodes: int) -> Tally:
+    """Return the mean over so many decodes of what happens in one of them."""
+    if decodes == 1:
+        return tally
+    return replace(
+        tally,
+        operations=tuple(replace(one, count=one.count / decodes) for one in tally.operations),
+        accesses=tuple(replace(one, reads=one.reads / decodes, writes=one.writes / decodes) for one in tally.accesses),
+        control=tuple((act, count / decodes) for act, count in tally.control),
+        cycles=tuple(replace(one, count=one.count / decodes) for one in tally.cycles),
+    )
 
 
 def words(elements: float, bits: int, word_bits: int) -> float:

@@ -90,6 +90,11 @@ class Count:
         return Count(self.total + per_decode * self.decodes, squares, self.decodes)
 
 
+    def times(self, factor: int) -> Count:
+        """Return the count with so many times the events in every decode."""
+        return Count(self.total * factor, self.squares * factor * factor, self.decodes)
+
+
 @dataclass(frozen=True, slots=True)
 class Products:
     """Weight x activation sites under one counting convention, split per element.
@@ -111,6 +116,10 @@ class Products:
         """Sites per decode, either class."""
         return self.multiply_accumulate.mean + self.accumulate.mean
 
+    def times(self, factor: int) -> Products:
+        """Return so many times the sites in every decode."""
+        return Products(self.multiply_accumulate.times(factor), self.accumulate.times(factor))
+
 
 @dataclass(frozen=True, slots=True)
 class Conventions:
@@ -124,6 +133,11 @@ class Conventions:
     dense_valid: Products
     effective_input: Products
     effective: Products
+
+    def times(self, factor: int) -> Conventions:
+        """Return so many times the sites in every decode."""
+        four = (self.dense_full, self.dense_valid, self.effective_input, self.effective)
+        return Conventions(*(one.times(factor) for one in four))
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +184,10 @@ class LayerWork:
         State elements read and written per decode.
     updates_active, updates_idle : Count or None
         Neuron updates with and without input current in that step. None for non-neurons.
+    decodes_per_call : int
+        Stream only: decodes from one call to the next, for a layer behind a stride, which works in some of them only.
+        `calls`, `inputs`, `outputs`, `state_reads` and `state_writes` are those of a decode in which it works; every
+        `Count` is over all decodes.
     cadence : {'decode', 'sample'}
         ``decode``: done once per decode. ``sample``: done on every new input sample, however often a
         decision is asked for (filters, re-reference); its counts are those of one decode's window, and
@@ -208,6 +226,23 @@ class LayerWork:
     weight_form: WeightForm = "graded"
     constants: int = 0
     constant_bits: int = 0
+    decodes_per_call: int = 1
+
+    def at_work(self) -> LayerWork:
+        """Return the layer with its counts as they are, on average, in a decode in which it works."""
+        times = self.decodes_per_call
+        if times == 1:
+            return self
+        return dataclasses.replace(
+            self,
+            decodes_per_call=1,
+            products=self.products and self.products.times(times),
+            operations={name: count.times(times) for name, count in self.operations.items()},
+            input_events=self.input_events and self.input_events.times(times),
+            output_events=self.output_events and self.output_events.times(times),
+            updates_active=self.updates_active and self.updates_active.times(times),
+            updates_idle=self.updates_idle and self.updates_idle.times(times),
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -208,6 +208,8 @@ def _layer_problems(layer: LayerWork) -> Iterator[str]:
         if name not in OPERATIONS:
             yield f"operations.{name}: unknown operation (known: {', '.join(OPERATIONS)})"
         yield from _count_problems(count, f"operations.{name}")
+    if layer.decodes_per_call < 1:
+        yield "decodes_per_call: must be at least 1"
     if layer.weights_nonzero > layer.weights:
         yield "weights_nonzero: more than weights"
     if layer.products is not None:

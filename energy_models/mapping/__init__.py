@@ -7,16 +7,26 @@ from energy_models.mapping.programmable_core import fused_epilogues, tally_progr
 from energy_models.mapping.weight_stationary import tally_weight_stationary
 from energy_models.placement import Placement
 from energy_models.profile import EventDriven, HardwareProfile, WeightStationaryArray
-from energy_models.tally import Tally
-from energy_models.workload import Workload
+from energy_models.tally import Tally, shared_out
+from energy_models.workload import LayerWork, Workload
 
 
 def tally_workload(workload: Workload, profile: HardwareProfile, placement: Placement) -> tuple[Tally, ...]:
-    """Return what the machine does for each layer in one decode."""
+    """Return what the machine does for each layer in one decode.
+
+    A layer that works in one of several decodes is tallied as it works, then shared out over them.
+    """
+    layers = tuple(layer.at_work() for layer in workload.layers)
+    tallies = _tally_at_work(layers, profile, placement)
+    pairs = zip(workload.layers, tallies, strict=True)
+    return tuple(shared_out(tally, layer.decodes_per_call) for layer, tally in pairs)
+
+
+def _tally_at_work(layers: tuple[LayerWork, ...], profile: HardwareProfile, placement: Placement) -> tuple[Tally, ...]:
     execution = profile.execution
     if isinstance(execution, WeightStationaryArray):
-        return tuple(tally_weight_stationary(layer, execution, placement) for layer in workload.layers)
+        return tuple(tally_weight_stationary(layer, execution, placement) for layer in layers)
     if isinstance(execution, EventDriven):
-        return tuple(tally_event_driven(layer, placement) for layer in workload.layers)
-    epilogues = fused_epilogues(workload.layers)
-    return tuple(tally_programmable_core(layer, execution, epilogues=epilogues) for layer in workload.layers)
+        return tuple(tally_event_driven(layer, placement) for layer in layers)
+    epilogues = fused_epilogues(layers)
+    return tuple(tally_programmable_core(layer, execution, epilogues=epilogues) for layer in layers)

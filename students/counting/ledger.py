@@ -243,7 +243,7 @@ class Ledger:
         for key, total in self.totals.items():
             seen[key[0]] = seen.get(key[0], 0) + 1
             name = key[0] if seen[key[0]] == 1 else f"{key[0]}_{seen[key[0]]}"
-            result.append(_layer(name, total, self.decodes))
+            result.append(_layer(name, total, self.decodes, every=key[-1]))
         return tuple(result)
 
     def gaps(self) -> tuple[Uncounted, ...]:
@@ -256,7 +256,7 @@ def _counted(per_decode: Tensor) -> Count:
     return Count.of([int(number) for number in per_decode.flatten().tolist()])
 
 
-def _layer(name: str, total: _Total, decodes: int) -> LayerWork:
+def _layer(name: str, total: _Total, decodes: int, *, every: int) -> LayerWork:
     work, counts = total.work, total.counts
     nothing = Count(0, 0, decodes)
     full = {what: count + Count(0, 0, decodes - count.decodes) for what, count in counts.items()}
@@ -295,6 +295,7 @@ def _layer(name: str, total: _Total, decodes: int) -> LayerWork:
         state_writes=work.state_writes,
         updates_active=full.get("active"),
         updates_idle=full.get("idle"),
+        decodes_per_call=every,
         weight_form=work.weight_form,
         constants=work.constants,
         constant_bits=work.constant_bits,

@@ -281,9 +281,12 @@ def _pool(tracer: Tracer, call: Call) -> Any:
     work = _work(tracer, "pool", (_Signal(source, info), _Signal(result, after)), {})
     decodes = decodes_in(tracer, after)
     counts = {f"op:{name}": number // decodes for name, number in operations.items()}
-    key = tracer.book(tracer.label(call.name), replace(work, counts=counts, when=tracer.when(after)))
-    if sliding is not None:
-        keep(tracer, key, (source, info), math.prod(work.input_shape), sliding)
+    sliding = sliding or Sliding(1)
+    shape = sliding.fresh(work.input_shape)
+    key = tracer.book(
+        tracer.label(call.name), replace(work, counts=counts, input_shape=shape, when=tracer.when(after))
+    )
+    keep(tracer, key, (source, info), math.prod(work.input_shape), sliding)
     for tensor in tensors_of(out):
         tracer.know(tensor, after)
     return out

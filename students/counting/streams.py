@@ -47,6 +47,10 @@ class Sliding:
         """Elements kept before the newest one."""
         return self.dilation * (self.taps - 1)
 
+    def fresh(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """Return the shape of the new elements of one call, from that of one step."""
+        return shape if self.stride == 1 else (*shape, self.stride)
+
 
 def slid(steps: Steps, sliding: Sliding, pads: tuple[int, int]) -> Steps:
     """Return the steps at which the values of a sliding window exist.
@@ -180,7 +184,7 @@ def stream_convolution(
         *layer,
         operand,
         counts,
-        shapes=(read, made),
+        shapes=(sliding.fresh(read), made),
         full=out.shape[0] // tracer.batch * math.prod(made) * taps(weight),
         reduction=taps(weight),
         when=(after, count),

@@ -46,6 +46,16 @@ def test_constants_of_a_layer_without_products_are_read_at_every_call() -> None:
     assert energy["memory"].nominal == pytest.approx(4 * PJ)
 
 
+def test_a_layer_behind_a_stride_is_tallied_as_it_works_and_shared_out() -> None:
+    # Every fourth decode it does what FILTER does in each (above): a quarter of 66.56 pJ and of 45 pJ a decode.
+    quarter = dataclasses.replace(
+        FILTER, operations={"multiply": count(25), "add": count(20)}, decodes_per_call=4
+    )
+    energy = estimate(workload(quarter), toy_array(), None, decode_rate_hz=1).layers[0].energy_j
+    assert energy["compute"].nominal == pytest.approx(66.56 / 4 * PJ)
+    assert energy["memory"].nominal == pytest.approx(45 / 4 * PJ)
+
+
 def test_a_filter_on_a_core_is_priced_by_multiply_accumulates() -> None:
     # 80 pairs x 2 cycles (price of a filter's product) + 20 multiplications x 6 + 50 per decode
     core = toy_core()

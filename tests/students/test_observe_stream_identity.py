@@ -164,6 +164,19 @@ class Sums(nn.Module):
         return x.unfold(-1, 4, 3).sum(-1), x.unflatten(-1, (-1, 5)).mean(-1)
 
 
+def test_a_layer_behind_strides_by_hand() -> None:
+    # Stride 2, then 3: the second layer works in one of 6 decodes. Per call it reads 1 past tap of 4 channels and
+    # writes the 3 new steps of each; its buffer keeps 1 step of 4 channels.
+    model = nn.Sequential(nn.Conv1d(2, 4, 3, stride=2), nn.Conv1d(4, 5, 2, stride=3))
+    work = seen(model, signal(0, 1, 2, 60), mode="stream").layers
+    assert [one.decodes_per_call for one in work] == [2, 6]
+    assert [one.calls for one in work] == [1, 1]
+    assert (work[1].inputs, work[1].outputs, work[1].state_elements) == (4 * 3, 5, 4)
+    assert (work[1].state_reads, work[1].state_writes) == (4, 12)
+    # 60 steps: 29 values of the first, floor((29 - 2) / 3) + 1 = 10 of the second, 5 outputs of 4 x 2 products each.
+    assert work[1].products.dense_full.total == 10 * 5 * 8
+
+
 def test_window_sums() -> None:
     work = assert_stream_is_window(Sums(), signal(8, 2, 3, 20))
     layers = {one.name: one for one in work.layers}
@@ -203,6 +216,47 @@ def test_outputs_behind_the_end_are_cut_off_and_not_counted() -> None:
     assert cut.layers[0].products.dense_full.total == 2 * 9 * 12
     whole = seen(nn.Sequential(nn.Conv1d(2, 2, 3, padding=2), nn.ReLU()), x, mode="stream")
     assert "causal" in whole.uncounted[0].reason
+
+
+class LinearAttention(nn.Module):
+    """Causal attention with running sums (Katharopoulos et al. 2020): a step network with a state of d x d words."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.query, self.key, self.value = (nn.Linear(3, 4, bias=False) for _ in range(3))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        state, outputs = torch.zeros(x.shape[0], 4, 4), []
+        for now in x.unbind(-1):
+            key, value = self.key(now).relu(), self.value(now)
+            state = state + key.unsqueeze(2) @ value.unsqueeze(1)
+            outputs.append((self.query(now).unsqueeze(1) @ state).squeeze(1))
+        return torch.stack(outputs, dim=-1)
+
+
+class Biquad(nn.Module):
+    """A second-order section, direct form II transposed: 5 products and 4 additions a sample."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        first, second, outputs = torch.zeros(x.shape[:2]), torch.zeros(x.shape[:2]), []
+        for now in x.unbind(-1):
+            out = now * 0.2 + first
+            first = now * 0.3 - out * -0.5 + second
+            second = now * 0.2 - out * 0.25
+            outputs.append(out)
+        return torch.stack(outputs, dim=-1)
+
+
+def test_step_loops_with_running_sums_and_filters() -> None:
+    stream = assert_stream_is_window(LinearAttention(), signal(0, 2, 3, 8))
+    # Per step: three 3 x 4 maps; key times value and query times state are 4 x 4 each.
+    assert sum(one.products.dense_full.mean for one in stream.layers if one.products) == 3 * 12 + 2 * 16
+    stream = assert_stream_is_window(Biquad(), signal(1, 2, 3, 8))
+    total: dict[str, float] = {}
+    for layer in stream.layers:
+        for name, count in layer.operations.items():
+            total[name] = total.get(name, 0) + count.mean
+    assert total == {"multiply": 5 * 3, "add": 4 * 3}
 
 
 class Around(nn.Module):
