@@ -284,3 +284,15 @@ class Around(nn.Module):
 def test_what_has_no_fixed_work_in_a_stream_is_refused(operation: object, reason: str) -> None:
     found = seen(Around(operation), torch.randn(2, 3, 9), mode="stream")
     assert any(reason in gap.reason for gap in found.uncounted), found.uncounted
+
+
+def test_temporal_filters_of_eegnet_per_window_and_per_sample() -> None:
+    # docs/counting.md: 8 filters of 64 taps on 22 channels; a window of 1000 samples holds 937 outputs.
+    model = nn.Conv2d(1, 8, (1, 64), bias=False)
+    x = torch.ones(1, 1, 22, 1000)
+    window, stream = (seen(model, x, mode=mode).layers[0] for mode in ("window", "stream"))
+    assert window.products.dense_full.mean == 8 * 22 * 64 * 937 == 10_554_368
+    assert stream.products.dense_full.total == 10_554_368
+    # 63 of the 1000 decodes are warm-up; each of the other 937 makes one output of every filter and channel.
+    assert stream.products.dense_full.total / 937 == 8 * 22 * 64 == 11_264
+    assert (stream.state_elements, stream.state_reads, stream.state_writes) == (22 * 63, 22 * 63, 22)
