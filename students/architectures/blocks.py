@@ -14,7 +14,7 @@ from energy_models.toml_model import Frozen
 
 Pair = tuple[PositiveInt, PositiveInt]
 Groups = PositiveInt | Literal["depthwise"]
-Function = Literal["relu", "elu", "gelu", "silu", "sigmoid", "tanh", "square", "log", "softmax"]
+Function = Literal["relu", "elu", "selu", "gelu", "silu", "sigmoid", "tanh", "square", "log", "softmax"]
 
 
 class Conv1d(Frozen):
@@ -102,10 +102,10 @@ class Pool(Frozen):
         return self
 
 
-class Mean(Frozen):
-    """Mean over axes (1 is the first after the batch)."""
+class Reduce(Frozen):
+    """Mean or sum over axes (1 is the first after the batch)."""
 
-    kind: Literal["mean"]
+    kind: Literal["mean", "sum"]
     axes: tuple[PositiveInt, ...] = Field(min_length=1)
 
 
@@ -128,12 +128,16 @@ class Recurrent(Frozen):
 
 
 class Attention(Frozen):
-    """Multi-head softmax attention over ``(tokens, features)``; with `queries`, so many learned ones ask."""
+    """Multi-head softmax attention over ``(..., tokens, features)``; with `queries`, so many learned ones ask.
+
+    ``rotary`` turns queries and keys by their position (Su et al. 2021, arXiv 2104.09864).
+    """
 
     kind: Literal["attention"]
     heads: PositiveInt
     head_size: PositiveInt | None = None
     queries: PositiveInt | None = None
+    positions: Literal["none", "rotary"] = "none"
     bias: bool = True
 
 
@@ -146,7 +150,7 @@ class LinearAttention(Frozen):
 
 
 class GraphAttention(Frozen):
-    """Graph attention over a fully connected graph of ``(nodes, features)``; heads are concatenated."""
+    """Graph attention over a fully connected graph of ``(..., nodes, features)``; heads are concatenated."""
 
     kind: Literal["graph_attention"]
     heads: PositiveInt
@@ -205,6 +209,12 @@ class Wavelets(Frozen):
     high_hz: Annotated[float, Field(gt=0)]
     cycles: Annotated[float, Field(gt=0)]
     kernel: PositiveInt
+
+
+class Spectrum(Frozen):
+    """Magnitudes and phases of the real Fourier transform over the last axis, run as a product with fixed tables."""
+
+    kind: Literal["spectrum"]
 
 
 class Reshape(Frozen):
@@ -314,10 +324,10 @@ class TcnBlock(Frozen):
 
 
 Block = Annotated[
-    Conv1d | Conv2d | Linear | BatchNorm | LayerNorm | RmsNorm | GroupNorm | Activation | Pool | Mean | Gate | Recurrent
-    | Attention | LinearAttention | GraphAttention | Mamba | DiagonalStateSpace | Embedding | LearnedOffset
-    | LearnedTokens | Wavelets | Reshape | Permute | Slice | Pad | Flip | Scale | Parallel | Residual | Repeat
-    | TransformerLayer | ConformerLayer | TcnBlock,
+    Conv1d | Conv2d | Linear | BatchNorm | LayerNorm | RmsNorm | GroupNorm | Activation | Pool | Reduce | Gate
+    | Recurrent | Attention | LinearAttention | GraphAttention | Mamba | DiagonalStateSpace | Embedding
+    | LearnedOffset | LearnedTokens | Wavelets | Spectrum | Reshape | Permute | Slice | Pad | Flip | Scale
+    | Parallel | Residual | Repeat | TransformerLayer | ConformerLayer | TcnBlock,
     Field(discriminator="kind"),
 ]
 Parallel.model_rebuild()

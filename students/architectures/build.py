@@ -116,7 +116,7 @@ def _product(block: Block, shape: Shape) -> nn.Module | None:
             return modules.Recurrent(block, shape[-1])
         case kinds.Attention():
             head = block.head_size or _whole(shape[-1], block.heads)
-            return modules.Attention(shape[-1], block.heads, head, block.queries or 0, block.bias)
+            return modules.Attention(block, shape[-2], shape[-1], head)
         case kinds.LinearAttention():
             return modules.LinearAttention(shape[-1], block.size, block.bias)
         case kinds.GraphAttention():
@@ -161,18 +161,20 @@ def _pointwise(block: Block, shape: Shape) -> nn.Module | None:
         case kinds.RmsNorm():
             return modules.RmsNorm(shape[-1])
         case kinds.GroupNorm():
-            return nn.GroupNorm(block.groups, shape[0])
+            return modules.GroupNorm(block.groups, shape[0])
         case kinds.Activation():
             return modules.Apply(block.function)
         case kinds.Pool():
             return _pool(block)
-        case kinds.Mean():
-            return modules.Mean(block.axes)
+        case kinds.Reduce():
+            return modules.Reduce(block.kind, block.axes)
         case kinds.Gate():
             return modules.Gate(block.axis, block.function)
         case kinds.LearnedOffset():
             kept = [size if axis in block.axes else 1 for axis, size in enumerate(shape, 1)]
             return modules.LearnedOffset(kept, block.axes[0], block.stored or 0)
+        case kinds.Spectrum():
+            return modules.Spectrum(shape[-1])
         case kinds.LearnedTokens():
             return modules.LearnedTokens(block.count, shape[-1])
         case kinds.Scale():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -16,6 +17,7 @@ from students.scan import SelectiveScan
 FUNCTIONS = {
     "relu": functional.relu,
     "elu": functional.elu,
+    "selu": functional.selu,
     "gelu": functional.gelu,
     "silu": functional.silu,
     "sigmoid": torch.sigmoid,
@@ -54,16 +56,37 @@ class RmsNorm(nn.Module):
         return signal * torch.rsqrt(signal.square().mean(-1, keepdim=True) + 1e-6) * self.weight
 
 
-class Mean(nn.Module):
-    """Mean over axes."""
+class GroupNorm(nn.Module):
+    """Group norm over the first axis: each group's elements normalised together, then a scale and offset a channel."""
 
-    def __init__(self, axes: Sequence[int]) -> None:
+    def __init__(self, groups: int, channels: int) -> None:
         super().__init__()
-        self.axes = list(axes)
+        self.groups = groups
+        self.weight, self.bias = (nn.Parameter(torch.zeros(channels)) for _ in range(2))
+
+    def reset_parameters(self) -> None:
+        """Set scales to one, offsets to zero."""
+        nn.init.ones_(self.weight)
+        nn.init.zeros_(self.bias)
 
     def forward(self, signal: Tensor) -> Tensor:
-        """Return the mean."""
-        return signal.mean(self.axes)
+        """Return the normalised signal."""
+        grouped = signal.reshape(signal.shape[0], self.groups, -1)
+        normal = functional.layer_norm(grouped, grouped.shape[-1:]).reshape(signal.shape)
+        axes = (-1, *(1,) * (signal.dim() - 2))
+        return normal * self.weight.reshape(axes) + self.bias.reshape(axes)
+
+
+class Reduce(nn.Module):
+    """Mean or sum over axes."""
+
+    def __init__(self, kind: Literal["mean", "sum"], axes: Sequence[int]) -> None:
+        super().__init__()
+        self.kind, self.axes = kind, list(axes)
+
+    def forward(self, signal: Tensor) -> Tensor:
+        """Return the mean or sum."""
+        return signal.mean(self.axes) if self.kind == "mean" else signal.sum(self.axes)
 
 
 class Gate(nn.Module):
@@ -100,18 +123,28 @@ class Attention(nn.Module):
     What learned queries are projected to does not depend on the input and is stored when deployed.
     """
 
-    def __init__(self, size: int, heads: int, head_size: int, queries: int, bias: bool) -> None:
+    turns: Tensor
+
+    def __init__(self, block: blocks.Attention, tokens: int, size: int, head_size: int) -> None:
         super().__init__()
-        self.heads = heads
-        inner = heads * head_size
+        self.heads, queries, bias = block.heads, block.queries or 0, block.bias
+        inner = self.heads * head_size
+        turned = block.positions == "rotary"
+        self.register_buffer("turns", torch.zeros(2, tokens, head_size) if turned else torch.zeros(0))
         self.asked = nn.Parameter(torch.zeros(queries, size)) if queries else None
         self.query, self.key, self.value = (nn.Linear(size, inner, bias=bias) for _ in range(3))
         self.out = nn.Linear(inner, size, bias=bias)
 
     def reset_parameters(self) -> None:
-        """Draw the learned queries."""
+        """Draw the learned queries; compute the cosines and sines of the positions."""
         if self.asked is not None:
             nn.init.normal_(self.asked)
+        if self.turns.numel():
+            _, tokens, size = self.turns.shape
+            rates = 10000.0 ** (-2 * torch.arange(size // 2) / size)
+            angles = torch.outer(torch.arange(tokens), rates).repeat_interleave(2, dim=1)
+            signs = torch.tensor([-1.0, 1.0]).repeat(size // 2)
+            self.turns.copy_(torch.stack((angles.cos(), angles.sin() * signs)))
 
     def forward(self, tokens: Tensor) -> Tensor:
         """Return each query's mixture of all tokens, shape ``(batch, ..., queries, size)``."""
@@ -120,8 +153,16 @@ class Attention(nn.Module):
             product(signal).unflatten(-1, (self.heads, -1)).transpose(-2, -3)
             for product, signal in ((self.query, asking), (self.key, tokens), (self.value, tokens))
         )
+        if self.turns.numel():
+            query, key = self._turned(query), self._turned(key)
         mixed = functional.scaled_dot_product_attention(query, key, value)
         return self.out(mixed.transpose(-2, -3).flatten(-2))
+
+    def _turned(self, signal: Tensor) -> Tensor:
+        """Return each pair of features turned by its token's angle; the minus signs are in the table of sines."""
+        pairs = signal.unflatten(-1, (-1, 2))
+        swapped = torch.stack((pairs[..., 1], pairs[..., 0]), -1).flatten(-2)
+        return signal * self.turns[0] + swapped * self.turns[1]
 
 
 class Mamba(nn.Module):
@@ -179,11 +220,11 @@ class GraphAttention(nn.Module):
         nn.init.zeros_(self.bias)
 
     def forward(self, nodes: Tensor) -> Tensor:
-        """Return ``(batch, nodes, heads * out)``."""
-        values = self.project(nodes).unflatten(-1, (self.heads, -1)).transpose(1, 2)
+        """Return ``(batch, ..., nodes, heads * out)``."""
+        values = self.project(nodes).unflatten(-1, (self.heads, -1)).transpose(-2, -3)
         scores = values @ self.source + (values @ self.target).transpose(-1, -2)
         mixed = functional.leaky_relu(scores, 0.2).softmax(-1) @ values
-        return mixed.transpose(1, 2).flatten(2) + self.bias
+        return mixed.transpose(-2, -3).flatten(-2) + self.bias
 
 
 class LearnedOffset(nn.Module):
@@ -255,6 +296,28 @@ class Wavelets(nn.Module):
         filtered = functional.conv1d(signal.reshape(-1, 1, signal.shape[-1]), self.weight, padding="same")
         parts = filtered.reshape(-1, channels * len(self.frequencies_hz), 2, signal.shape[-1])
         return parts.square().sum(2).sqrt()
+
+
+class Spectrum(nn.Module):
+    """Magnitudes, then phases, of the real Fourier transform over the last axis: ``x @ table``, N to N + 2 numbers."""
+
+    table: Tensor
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self.register_buffer("table", torch.zeros(size, 2 * (size // 2 + 1)))
+
+    def reset_parameters(self) -> None:
+        """Compute cosines and sines."""
+        size = self.table.shape[0]
+        angles = 2 * math.pi / size * torch.outer(torch.arange(size), torch.arange(size // 2 + 1))
+        self.table.copy_(torch.cat((angles.cos(), -angles.sin()), 1))
+
+    def forward(self, signal: Tensor) -> Tensor:
+        """Return magnitudes and phases."""
+        real, imaginary = (signal @ self.table).chunk(2, -1)
+        magnitude = (real.square() + imaginary.square()).sqrt()
+        return torch.cat((magnitude, torch.atan(imaginary / (real + 1e-12))), -1)
 
 
 class Parallel(nn.Module):

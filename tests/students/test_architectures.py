@@ -11,7 +11,8 @@ from torch import nn
 
 from energy_models.errors import ProfileError, StudentError
 from energy_models.workload import LayerWork, Workload
-from students.architectures import architecture_workload, load_architecture
+from students.architectures import architecture_workload, load_architecture, modules
+from students.architectures.blocks import Attention
 from students.observe import observe
 from students.scan import DiagonalStateSpace, SelectiveScan
 
@@ -118,6 +119,47 @@ def test_mamba_by_hand(tmp_path: Path) -> None:
     scan = next(layer for layer in workload.layers if layer.name.endswith("scan"))
     assert (scan.state_elements, scan.state_reads, scan.calls) == (16, 80, 5)
     assert {name: count.total for name, count in scan.operations.items()} == {"multiply": 240, "lookup": 80, "add": 40}
+
+
+def test_graph_attention_by_hand(tmp_path: Path) -> None:
+    """10 nodes of 8, 2 heads of 3: projection 10 x 8 x 6, two scores 2 x 10 x 6, mixture 2 x 10 x 10 x 3."""
+    layers = '{ kind = "permute", order = [2, 1] }, { kind = "graph_attention", heads = 2, out = 3 }'
+    workload = architecture_workload(written(tmp_path, layers, "10, 6", channels=8))
+    assert workload.complete
+    assert sum(products(workload).values()) == 480 + 120 + 600
+
+
+@pytest.mark.parametrize(("kind", "gates"), [("gru", 3), ("lstm", 4)])
+def test_recurrent_layers_by_hand(tmp_path: Path, kind: str, gates: int) -> None:
+    """10 steps of 3 to 5 units in both directions: 2 x 10 x gates x (3 x 5 + 5 x 5), the last step kept."""
+    layers = '{ kind = "permute", order = [2, 1] }, { kind = "%s", hidden = 5, directions = 2, output = "last" }'
+    counts = products(architecture_workload(written(tmp_path, layers % kind, "10")))
+    assert sum(counts.values()) == 2 * 10 * gates * 40
+
+
+def test_rotary_positions_keep_lengths_and_change_with_distance_only(tmp_path: Path) -> None:
+    """Turning by angles keeps each pair's length; a product of two depends on how far apart the two are."""
+    block = Attention(kind="attention", heads=1, positions="rotary")
+    layer = modules.Attention(block, 6, 4, 4)
+    layer.reset_parameters()
+    turned = layer._turned(torch.tensor([1.0, 2.0, 3.0, 4.0]).expand(1, 1, 6, 4))[0, 0]
+    torch.testing.assert_close(turned.norm(dim=1), torch.full((6,), 30.0**0.5))
+    torch.testing.assert_close(turned[0] @ turned[2], turned[3] @ turned[5])
+    assert not torch.allclose(turned[0] @ turned[1], turned[0] @ turned[2])
+
+
+def test_the_spectrum_is_the_fourier_transform() -> None:
+    torch.manual_seed(0)
+    layer, signal = modules.Spectrum(8), torch.randn(2, 8)
+    layer.reset_parameters()
+    torch.testing.assert_close(layer(signal)[:, :5], torch.fft.rfft(signal).abs(), rtol=1e-4, atol=1e-5)
+
+
+def test_group_norm_is_torchs() -> None:
+    torch.manual_seed(0)
+    ours, theirs, signal = modules.GroupNorm(2, 6), nn.GroupNorm(2, 6), torch.randn(2, 6, 3, 4)
+    ours.reset_parameters()
+    torch.testing.assert_close(ours(signal), theirs(signal))
 
 
 def test_learned_queries_are_projected_before_deployment(tmp_path: Path) -> None:
