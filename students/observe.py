@@ -37,6 +37,7 @@ def observe(
     input_bits: int,
     pipeline_work: tuple[LayerWork, ...] = (),
     batch_size: int = 32,
+    warm_up_steps: int = 0,
 ) -> Workload:
     """Return the work of a decoder on given inputs: every layer, all four conventions, exact integers.
 
@@ -59,6 +60,9 @@ def observe(
         Preprocessing, counted by whoever did it; its layers come first.
     batch_size : int
         Examples per forward call; the counts do not depend on it.
+    warm_up_steps : int
+        First steps of each streamed segment, while states and buffers fill: run and counted apart, in
+        ``Workload.warm_up``; the decodes are the steps after them.
 
     Returns
     -------
@@ -75,10 +79,11 @@ def observe(
     _check(model, inputs, name)
     _check_mode(inputs, mode, name)
     _check_options(name, step_rate_hz, input_bits, batch_size)
+    _check_warm_up(warm_up_steps, inputs, mode, name)
     inputs = inputs.detach()
-    ledger = _run(model, inputs, (mode, batch_size, input_bits), name)
+    ledger = _run(model, inputs, (mode, batch_size, input_bits, warm_up_steps), name)
     if ledger is None:
-        ledger = _run(model, inputs, (mode, 1, input_bits), name)
+        ledger = _run(model, inputs, (mode, 1, input_bits, 0), name)
         assert ledger is not None, "a single decode cannot be mixed with others"  # noqa: S101
     layers, gaps = _merged(pipeline_work, ledger.layers(), ledger)
     steps = 1 if mode == "stream" or inputs.dim() == 2 else inputs.shape[-1]
@@ -95,6 +100,8 @@ def observe(
         layers=layers,
         uncounted=gaps,
         provenance={"torch": torch.__version__, "folded": folded, **halo},
+        warm_up_steps=warm_up_steps,
+        warm_up=() if ledger.warm_up is None else ledger.warm_up.layers(),
     )
 
 
@@ -141,10 +148,20 @@ def _check_options(name: str, rate: float, bits: int, batch_size: int) -> None:
         )
 
 
-def _run(model: nn.Module, inputs: Tensor, how: tuple[Mode, int, int], name: str) -> Ledger | None:
+def _check_warm_up(steps: int, inputs: Tensor, mode: Mode, name: str) -> None:
+    most = inputs.shape[-1] - 1 if mode == "stream" else 0
+    if not 0 <= steps <= most:
+        raise StudentError(
+            f"impossible options: warm_up_steps {steps} in a {mode} of {inputs.shape[-1]} steps",
+            where=f"observing {name}",
+            remedy="Only a stream warms up, and at least one step of each segment must be left",
+        )
+
+
+def _run(model: nn.Module, inputs: Tensor, how: tuple[Mode, int, int, int], name: str) -> Ledger | None:
     """Return the filled ledger; None where decodes of a batch could not be told apart and a batch of one will do."""
-    mode, batch_size, input_bits = how
-    ledger = Ledger(inputs.shape[-1] if mode == "stream" else 0)
+    mode, batch_size, input_bits, warm_up_steps = how
+    ledger = Ledger(inputs.shape[-1] if mode == "stream" else 0, warm_up_steps)
     tracer = Tracer(model, ledger, _rules())
     with _deployed(model), keeping_states(model), torch.inference_mode():
         handles = attach(tracer, model)

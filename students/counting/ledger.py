@@ -98,10 +98,13 @@ class Ledger:
     ----------
     steps : int
         Steps that are decodes of their own in each forward call (stream), or 0 (window).
+    warm_up_steps : int
+        Of those, the first ones that go into totals of their own, the ledger `warm_up`.
     """
 
-    def __init__(self, steps: int) -> None:
+    def __init__(self, steps: int, warm_up_steps: int = 0) -> None:
         self.steps = steps
+        self.warm_up = Ledger(warm_up_steps) if warm_up_steps else None
         self.totals: dict[Key, _Total] = {}
         self.folded: dict[str, str] = {}
         self.uncounted: dict[tuple[str, str], str] = {}
@@ -184,10 +187,16 @@ class Ledger:
                     self._settle(producer[0], name, unfolded.biases)
                 else:
                     self.add(name, unfolded)
-        decodes = self._batch * max(self.steps, 1)
         for key, page in self._pages.items():
-            self._close(key, page, decodes)
-        self.decodes += decodes
+            self._close(key, page)
+        for book, _, steps in self._books():
+            book.decodes += self._batch * steps
+
+    def _books(self) -> list[tuple[Ledger, int, int]]:
+        """Return whose totals the steps of a forward call go to: the book, its first step and how many."""
+        first = 0 if self.warm_up is None else self.warm_up.steps
+        steady = (self, first, max(self.steps, 1) - first)
+        return [steady] if self.warm_up is None else [(self.warm_up, 0, first), steady]
 
     def _settle(self, key: Key, name: str, channels: int) -> None:
         """Move a folded norm's offset into the product's bias: one addition per output if it had none."""
@@ -198,7 +207,7 @@ class Ledger:
             self._write(page, product.when, "op:add", product.outputs // product.calls * page.calls)
         self.folded[name] = key[0]
 
-    def _close(self, key: Key, page: _Page, decodes: int) -> None:
+    def _close(self, key: Key, page: _Page) -> None:
         looped = page.work.when == "loop"
         if looped and page.calls % self.steps:
             self.refuse(key[0], key[1], f"called {page.calls} times for {self.steps} steps of a stream")
@@ -211,7 +220,7 @@ class Ledger:
             state_reads=page.work.state_reads * again + page.reads,
             state_writes=page.work.state_writes * again + page.writes,
         )
-        counts: dict[str, Count] = {}
+        values: dict[str, int | Tensor] = {}
         for what in {*page.constants, *page.sums, *page.steps}:
             value: int | Tensor = page.constants.get(what, 0) // repeats
             if what in page.sums:
@@ -219,8 +228,11 @@ class Ledger:
             elif what in page.steps:
                 stacked = torch.stack(page.steps[what], dim=1)
                 value = stacked.unflatten(1, (-1, stacked.shape[1] // repeats)).sum(2) + value
-            counts[what] = Count.constant(value, decodes) if isinstance(value, int) else _counted(value)
-        self._join(key, _Total(work, calls, counts), decodes)
+            values[what] = value
+        for book, first, steps in self._books():
+            decodes = self._batch * steps
+            counts = {what: _counted(value, first, steps, decodes) for what, value in values.items()}
+            book._join(key, _Total(work, calls, counts), decodes)
 
     def _join(self, key: Key, fresh: _Total, decodes: int) -> None:
         known = self.totals.get(key)
@@ -251,9 +263,12 @@ class Ledger:
         return tuple(Uncounted(layer, operation, reason) for (layer, operation), reason in self.uncounted.items())
 
 
-def _counted(per_decode: Tensor) -> Count:
-    """Return the exact Python integers of an int64 tensor of any shape."""
-    return Count.of([int(number) for number in per_decode.flatten().tolist()])
+def _counted(per_decode: int | Tensor, first: int, steps: int, decodes: int) -> Count:
+    """Return exact Python integers of `steps` steps from `first` on; int64 per decode, or (decodes, all steps)."""
+    if isinstance(per_decode, int):
+        return Count.constant(per_decode, decodes)
+    chosen = per_decode if per_decode.dim() < 2 else per_decode[:, first : first + steps]
+    return Count.of([int(number) for number in chosen.flatten().tolist()])
 
 
 def _layer(name: str, total: _Total, decodes: int, *, every: int) -> LayerWork:
