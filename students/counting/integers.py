@@ -192,6 +192,18 @@ def result_codes(name: str, codes: Sequence[Grid | None]) -> Grid | None:
     return _RESULTS[name](codes)
 
 
+def on_different_grids(signals: Sequence[tuple[Grid | None, int]]) -> bool:
+    """Return whether two integer signals, each a grid or a width off one, need a common grid before they are added."""
+    if len(signals) != 2:
+        return False
+    (left, word), (right, other) = signals
+    if SPIKES in (left, right):  # a spike adds a constant to a membrane
+        return False
+    if left is not None and right is not None:
+        return left.scale != right.scale
+    return (left is not None and other > 0) or (right is not None and word > 0)
+
+
 def codes_of_average(codes: Grid | None, count: int) -> Grid | None:
     """Return the grid of a sum over `count` elements whose scale holds the division; None off the grid."""
     if codes is None or codes == SPIKES:

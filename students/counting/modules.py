@@ -46,13 +46,14 @@ def attach(tracer: Tracer, model: nn.Module) -> list[Any]:
             continue
         counter = _counter(module, reading)
         integer = reading is not None and reading.is_integer_product(module)
+        layer = reading is not None and reading.is_layer(module)
         codes = None if reading is None else reading.output_grid_of(module)
         frame = Frame(
             path,
             module,
             silent=counter is not None or integer,
             opaque=counter is not None,
-            whole=integer or next(module.children(), None) is None,
+            whole=layer or next(module.children(), None) is None,
             average_bits=codes.bits if codes is not None and counter is None else 0,
         )
         handles += [_enter(tracer, frame), _leave(tracer, module, counter)]

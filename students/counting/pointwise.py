@@ -15,7 +15,7 @@ from typing import Any
 from torch import Tensor
 
 from energy_models.workload import Kind
-from students.counting.integers import codes_of_average, result_codes
+from students.counting.integers import codes_of_average, on_different_grids, result_codes
 from students.counting.layout import AHEAD, AxisLost, Layout, broadcast, drop, plain, steps_of
 from students.counting.ledger import Work
 from students.counting.operands import Info
@@ -140,6 +140,8 @@ def _per_element(tracer: Tracer, call: Call) -> Any:
     codes = codes or result_codes(name, [info.codes for info in infos])
     after = Info(broadcast(layouts, out.shape) if known else None, codes, word=0 if codes else _word(operands, infos))
     each = _each(tracer, name, call)
+    if name in {"add", "sub"} and on_different_grids([(info.codes, info.word) for info in infos]):
+        each = {**each, "requantise": 1}  # one of them is put on the other's grid first
     if each:
         before = Info(broadcast(layouts, shape) if known else None, infos[0].codes, word=_word(operands, infos))
         kind: Kind = "activation" if name in ACTIVATIONS else "elementwise"

@@ -47,13 +47,14 @@ def book_product(
     calls: int = 1,
     extra: Mapping[str, int] | None = None,
     when: When | None = None,
+    output_axis: int = 0,
 ) -> Info:
     """Write a product with its widths and stored weights to the ledger; return what is known of its output.
 
-    It works when its signal exists, or at the steps `when`.
+    It works when its signal exists, or at the steps `when`; its weight's outputs lie along `output_axis`.
     """
     weight, bias, info = operand.weight, operand.bias, operand.info
-    numbers = product_format(tracer, weight, bias, info.codes)
+    numbers = product_format(tracer, weight, bias, info.codes, output_axis)
     operations = dict(extra or {})
     if numbers.form != "graded":
         counts = sign_adds(counts)

@@ -178,7 +178,7 @@ def _expanded(tracer: Tracer, call: Call) -> Any:
 
 
 def _joined(tracer: Tracer, call: Call) -> Any:
-    """Join signals: the pieces' common layout; as many pieces as steps, stacked, are a stream again.
+    """Join signals: the pieces' common layout; as many pieces as steps, stacked or one long, are a stream again.
 
     Zeros joined to one signal are padding.
     """
@@ -202,7 +202,10 @@ def _joined(tracer: Tracer, call: Call) -> Any:
     else:
         if any(is_labelled(layout[dim]) for layout in layouts):
             raise AxisLost
-        layouts = [(*layout[:dim], plain(out.shape[dim]), *layout[dim + 1 :]) for layout in layouts]
+        steps = tracer.ledger.steps
+        looped = len(pieces) == steps == out.shape[dim] and all(step_axis(layout) is None for layout in layouts)
+        new = ((steps, Steps(steps)),) if looped else plain(out.shape[dim])
+        layouts = [(*layout[:dim], new, *layout[dim + 1 :]) for layout in layouts]
     codes = {info.codes for info in known}
     tracer.know(out, Info(broadcast(layouts, out.shape), codes.pop() if len(codes) == 1 else None))
     return out

@@ -93,7 +93,7 @@ class Frame:
     module: nn.Module
     silent: bool = False
     opaque: bool = False  # counted whole from its input and output: nothing inside needs following
-    whole: bool = False  # its operations go by its own name: it has no parts, or is an integer product
+    whole: bool = False  # its operations go by its own name: it has no parts, or they are its quantisers
     average_bits: int = 0  # width of the grid its averages are put on, where it does that
     feedback: int = 0  # elements of its own last output that its products read: they are recurrent
 

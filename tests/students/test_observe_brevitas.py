@@ -172,8 +172,9 @@ def test_batches_change_nothing(case: Case) -> None:
     assert seen(model, examples).layers == seen(model, examples, batch_size=1).layers
 
 
-def unchanged(model: nn.Module, examples: Tensor) -> dict[str, LayerWork]:
-    found = seen(model, examples)
+def complete(model: nn.Module, examples: Tensor, **options: object) -> dict[str, LayerWork]:
+    """Return the layers by name of a model that is counted in full."""
+    found = seen(model, examples, **options)
     assert found.uncounted == ()
     return {layer.name: layer for layer in found.layers}
 
@@ -211,7 +212,7 @@ def test_accumulator_is_attained_hand_worked() -> None:
         worst = torch.tensor([[15.0 * (w > 0) for w in weights], [15.0 * (w < 0) for w in weights]])
         with torch.no_grad():
             assert model(worst).flatten().tolist() == [greatest, least]
-        assert unchanged(model, worst)["1"].accumulator_bits == width
+        assert complete(model, worst)["1"].accumulator_bits == width
 
 
 @pytest.mark.parametrize(
@@ -229,7 +230,7 @@ def test_binary_and_ternary_weights_are_sign_adds(quantiser: Any, bits: int, for
     grid = qnn.QuantIdentity(bit_width=4)
     model = settled(nn.Sequential(grid, qnn.QuantLinear(9, 5, bias=False, weight_quant=quantiser)), torch.randn(8, 9))
     examples = torch.randn(3, 9)
-    work = unchanged(model, examples)["1"]
+    work = complete(model, examples)["1"]
     layer: Any = model[1]
     weight = layer.quant_weight()
     integers = (weight.value / weight.scale).round().detach().numpy()
@@ -242,7 +243,7 @@ def test_binary_and_ternary_weights_are_sign_adds(quantiser: Any, bits: int, for
 
 def test_binary_weights_on_float_signals_add_floats_and_scale_once() -> None:
     model = nn.Sequential(qnn.QuantLinear(6, 4, bias=True, weight_quant=SignedBinaryWeightPerTensorConst)).eval()
-    work = unchanged(model, torch.randn(2, 6))["0"]
+    work = complete(model, torch.randn(2, 6))["0"]
     assert (work.arithmetic, work.weight_bits, work.activation_bits, work.accumulator_bits) == ("float", 1, 32, 32)
     assert sites(work)[0] == (0, 2 * 24)
     # Per decode four sums, each scaled and given a bias.
@@ -251,7 +252,7 @@ def test_binary_weights_on_float_signals_add_floats_and_scale_once() -> None:
 
 def test_integer_weights_on_float_signals_are_stored_as_integers() -> None:
     model = nn.Sequential(qnn.QuantLinear(6, 4, bias=False, weight_bit_width=4)).eval()
-    work = unchanged(model, torch.randn(2, 6))["0"]
+    work = complete(model, torch.randn(2, 6))["0"]
     assert (work.arithmetic, work.weight_bits, work.activation_bits, work.weight_form) == ("float", 4, 32, "graded")
     assert work.products.dense_full.multiply_accumulate.mean == 24
 
@@ -260,7 +261,7 @@ def test_binary_signals_have_no_zero_and_no_multiplier() -> None:
     model = nn.Sequential(
         qnn.QuantIdentity(SignedBinaryActPerTensorConst), qnn.QuantLinear(6, 4, bias=False, weight_bit_width=4)
     ).eval()
-    work = unchanged(model, torch.randn(2, 6))
+    work = complete(model, torch.randn(2, 6))
     assert sites(work["1"])[:3] == ((0, 48),) * 3
     integers = steps(model[1].quant_weight())  # type: ignore[operator]
     assert work["1"].accumulator_bits == accumulator_width(integers, None, range(-1, 2))
@@ -288,7 +289,7 @@ class Functional(nn.Module):
 def test_quantised_tensors_through_user_code_keep_their_grid() -> None:
     torch.manual_seed(5)
     model, examples = settled(Functional(), torch.randn(4, 2, 20)), torch.randn(3, 2, 20)
-    work = unchanged(model, examples)
+    work = complete(model, examples)
     codes = codes_of(model, ("grid",), examples)["grid"]
     conv, total = model.get_submodule("conv"), model.get_submodule("sum")
     true = [convolution(one, steps(conv.quant_weight()), (1,), (1,), ((2, 0),), 1) for one in steps(codes)]  # type: ignore[operator]
@@ -309,7 +310,7 @@ def test_a_table_holds_every_code_of_an_integer_function() -> None:
         qnn.QuantLinear(4, 4, bias=False),
         qnn.QuantTanh(),
     )
-    work = unchanged(settled(model, torch.randn(8, 4)), torch.randn(2, 4))
+    work = complete(settled(model, torch.randn(8, 4)), torch.randn(2, 4))
     assert (work["1"].constants, work["1"].constant_bits) == (2**5, 6)
     assert {name: count.mean for name, count in work["1"].operations.items()} == {"lookup": 4.0}
     # An accumulator is first put on the table's address grid.
@@ -333,7 +334,7 @@ def test_recurrent_layers_count_every_gate_of_every_step(kind: Any, ran_before: 
     model = Decoder().eval()
     if ran_before == "run":
         model(torch.randn(1, 3, 5))
-    work = unchanged(model, torch.randn(2, 3, 5))
+    work = complete(model, torch.randn(2, 3, 5))
     gates = 4 if kind is qnn.QuantLSTM else 1
     fed = [layer for layer in work.values() if layer.products]
     # Five steps, each gate with 4 x 3 weights on the input and 4 x 4 on the state, the first state's zeros included.
@@ -356,12 +357,86 @@ def test_attention_between_grids_is_integer() -> None:
             steps_first = signal.permute(2, 0, 1)
             return self.attention(steps_first, steps_first, steps_first, need_weights=False)[0]
 
-    work = unchanged(settled(Decoder(), torch.randn(4, 8, 5)), torch.randn(2, 8, 5))
+    work = complete(settled(Decoder(), torch.randn(4, 8, 5)), torch.randn(2, 8, 5))
     scores = [layer for layer in work.values() if layer.kind == "attention"]
     # Two heads of four: 5 x 5 scores of four products, and 5 x 4 values of five.
     assert [layer.products.dense_full.mean for layer in scores] == [2 * 25 * 4, 2 * 20 * 5]
     # Four products of codes -128..127: 4 x 128 x 128 = 2^16, 18 bits; five of 0..255 by -128..127: 5 x 255 x 128, 19.
     assert [(layer.arithmetic, layer.accumulator_bits) for layer in scores] == [("integer", 18), ("integer", 19)]
+
+
+class Streamed(nn.Module):
+    """Causal convolution, ReLU, LSTM, linear, a step at a time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.grid = qnn.QuantIdentity(bit_width=6, return_quant_tensor=True)
+        self.conv = qnn.QuantConv1d(3, 4, 3, bias=True, weight_bit_width=4)
+        self.relu = qnn.QuantReLU(bit_width=4)
+        self.cell = qnn.QuantLSTM(4, 5, batch_first=True)
+        self.linear = qnn.QuantLinear(5, 2, bias=False)
+
+    def forward(self, signal: Tensor) -> Tensor:
+        filtered = self.relu(self.conv(nn.functional.pad(self.grid(signal), (2, 0))))
+        return self.linear(self.cell(filtered.transpose(1, 2))[0]).transpose(1, 2)
+
+
+def test_a_stream_does_a_step_of_the_window() -> None:
+    torch.manual_seed(7)
+    model, steps_given = settled(Streamed(), torch.randn(4, 3, 9)), 9
+    examples = torch.randn(2, 3, steps_given)
+    window, stream = complete(model, examples), complete(model, examples, mode="stream")
+    assert window.keys() == stream.keys()
+    for name, whole in window.items():
+        each = stream[name]
+        assert (each.weight_bits, each.activation_bits, each.accumulator_bits) == (
+            whole.weight_bits, whole.activation_bits, whole.accumulator_bits,
+        )
+        assert {what: count.total for what, count in each.operations.items()} == {
+            what: count.total for what, count in whole.operations.items()
+        }, name
+        if whole.products:
+            assert sites(each)[2:] == sites(whole)[2:], name
+        if whole.state_reads:
+            assert each.state_reads * steps_given == whole.state_reads
+    # Ring buffer of the convolution: the last two steps of three channels, on their grid.
+    assert (stream["conv"].state_elements, stream["conv"].state_bits) == (6, 6)
+    assert stream["linear"].products.dense_full.mean == 10
+
+
+@pytest.mark.parametrize("context", [torch.no_grad, torch.inference_mode, torch.enable_grad])
+def test_the_surrounding_gradient_mode_changes_nothing(context: Any) -> None:
+    torch.manual_seed(8)
+    model, examples = settled(Network(CASES["mixed"]), torch.randn(8, 2, 6, 6)), torch.randn(2, 2, 6, 6)
+    expected = seen(model, examples).layers
+    with context():
+        assert seen(model, examples).layers == expected
+
+
+def test_a_sum_of_signals_on_different_grids_requantises_one() -> None:
+    class Residual(nn.Module):
+        def __init__(self, scales: tuple[float, float]) -> None:
+            super().__init__()
+            fixed = {"scaling_impl_type": "const", "bit_width": 4}
+            self.left, self.right = (qnn.QuantIdentity(scaling_init=scale, **fixed) for scale in scales)
+            self.linear = qnn.QuantLinear(4, 2, bias=False)
+
+        def forward(self, signal: Tensor) -> Tensor:
+            return self.linear(self.left(signal) + self.right(signal))
+
+    same, apart = (complete(Residual(scales).eval(), torch.randn(2, 4)) for scales in ((1.0, 1.0), (1.0, 1.5)))
+    assert {what: count.mean for what, count in same["add"].operations.items()} == {"add": 4.0}
+    assert {what: count.mean for what, count in apart["add"].operations.items()} == {"add": 4.0, "requantise": 4.0}
+    # On one grid -8..7 and -8..7 are -16..14, five bits; on two there is no common integer, and the product is float.
+    assert (same["linear"].arithmetic, same["linear"].activation_bits) == ("integer", 5)
+    assert apart["linear"].arithmetic == "float"
+
+
+def test_minifloat_weights_are_listed() -> None:
+    from brevitas.quant.float_quant_ocp import Fp8e4m3OCPWeightPerTensorFloat
+
+    model = nn.Sequential(qnn.QuantLinear(4, 3, bias=False, weight_quant=Fp8e4m3OCPWeightPerTensorFloat)).eval()
+    assert [gap.operation for gap in seen(model, torch.randn(2, 4)).uncounted] == ["quantised weights"]
 
 
 def test_what_has_no_grid_is_listed() -> None:
