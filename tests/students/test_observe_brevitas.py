@@ -341,6 +341,8 @@ def test_recurrent_layers_count_every_gate_of_every_step(kind: Any, ran_before: 
     assert sum(layer.products.dense_full.mean for layer in fed) == 5 * gates * (12 + 16)
     assert {(layer.arithmetic, layer.weight_bits, layer.activation_bits) for layer in fed} == {("integer", 8, 8)}
     assert sum(layer.weights for layer in fed) == gates * (12 + 16)
+    ends = {layer.name.rsplit(".", 1)[-1] for layer in fed}
+    assert ends == {"input_weight", "hidden_weight"}
     state = [layer for layer in work.values() if layer.state_elements]
     assert [(one.state_elements, one.state_bits, one.state_reads) for one in state] == [(4, 8, 20)] * len(state)
     assert len(state) == (2 if kind is qnn.QuantLSTM else 1)
