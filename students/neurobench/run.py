@@ -67,6 +67,7 @@ class Run:
         self.layers = list(outermost(model, is_connection))
         self.activations = list(outermost(model, _activation))
         self.copies: dict[nn.Module, tuple[Product, Product]] = {}
+        self.dense: dict[tuple[nn.Module, torch.Size], int] = {}
         self.calls = {layer: Counter[str]() for _, layer in self.layers}
         self.operations = Counter[str]()
         self.failed = False
@@ -100,7 +101,7 @@ class Run:
                 if one.bias is not None:
                     one.bias.data = torch.zeros_like(one.bias)
                 if type(layer) in PRODUCTS:
-                    one.double()
+                    one.float()  # counts of up to 2^24 products an output are exact
             self.copies[layer] = (marked, ones)
         except RAISED as error:
             self._fail(path, f"{type(error).__name__}: {error}")
@@ -138,7 +139,9 @@ class Run:
             raise TypeError("it was called with more than one argument")
         signal, (marked, ones) = args[0], self.copies[layer]
         marks = (signal != 0).to(marked.weight.dtype)
-        return _total(marked(marks)), _total(ones(torch.ones_like(marks)))
+        if (layer, signal.shape) not in self.dense:
+            self.dense[layer, signal.shape] = _total(ones(torch.ones_like(marks)))
+        return _total(marked(marks)), self.dense[layer, signal.shape]
 
     def _watch(self, layer: nn.Module, _: object, output: Any) -> None:
         if isinstance(output, tuple):

@@ -1,0 +1,154 @@
+"""How long counting takes, as a multiple of the same forward call uncounted: this project beside its peers.
+
+    python benchmarks/peers_overhead.py [--rounds N]
+
+Two networks, one thread: the snnTorch baseline of NeuroBench's EEG task (62-256-128-2, 250 steps, batch 8) and the
+textbook EEGNet-8,2 (22 channels x 1000 steps, batch 64). All contenders take turns; each ratio is of the fastest turns.
+Absent peers are skipped with a reason.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import io
+import time
+from collections.abc import Callable
+from importlib.metadata import version
+
+import snntorch
+import torch
+from peer_tools import installed, missing, spikingjelly_modules
+from torch import Tensor, nn
+
+from students.neurobench.view import neurobench_row
+from students.observe import observe
+
+Contender = Callable[[], object]
+
+
+class SpikingBaseline(nn.Module):
+    """Input (samples, steps, 62)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList([nn.Linear(62, 256), nn.Linear(256, 128), nn.Linear(128, 2)])
+        self.neurons = nn.ModuleList(snntorch.Leaky(beta=0.9) for _ in range(3))
+
+    def forward(self, x: Tensor) -> Tensor:
+        states = [neuron.reset_mem() for neuron in self.neurons]
+        out = []
+        for signal in x.unbind(1):
+            for place, (layer, neuron) in enumerate(zip(self.layers, self.neurons, strict=True)):
+                signal, states[place] = neuron(layer(signal), states[place])  # noqa: PLW2901
+            out.append(signal)
+        return torch.stack(out, dim=1)
+
+
+def textbook_eegnet() -> nn.Module:
+    return nn.Sequential(
+        nn.Unflatten(1, (1, 22)),
+        nn.Conv2d(1, 8, (1, 64), padding="same", bias=False), nn.BatchNorm2d(8),
+        nn.Conv2d(8, 16, (22, 1), groups=8, bias=False), nn.BatchNorm2d(16), nn.ELU(), nn.AvgPool2d((1, 4)),
+        nn.Conv2d(16, 16, (1, 16), padding="same", groups=16, bias=False), nn.Conv2d(16, 16, 1, bias=False),
+        nn.BatchNorm2d(16), nn.ELU(), nn.AvgPool2d((1, 8)), nn.Flatten(), nn.Linear(16 * 31, 4),
+    )  # fmt: skip
+
+
+def uncounted(model: nn.Module, x: Tensor) -> Contender:
+    def run() -> object:
+        with torch.no_grad():
+            return model(x)
+
+    return run
+
+
+def observed(model: nn.Module, x: Tensor) -> Contender:
+    options = {"name": "net", "mode": "window", "step_rate_hz": 250.0, "input_bits": 32, "batch_size": len(x)}
+    return lambda: observe(model, x, **options)  # type: ignore[arg-type]
+
+
+def row_here(model: nn.Module, x: Tensor) -> Contender:
+    return lambda: neurobench_row(model, x, batch_size=len(x), wrapper="TorchModel")
+
+
+def neurobench(model: nn.Module, x: Tensor) -> Contender:
+    """Synaptic operations and activation sparsity of one batch, as its leaderboards ask for."""
+    from neurobench.benchmarks import Benchmark
+    from neurobench.metrics.workload import ActivationSparsity, SynapticOperations
+    from neurobench.models import TorchModel
+    from torch.utils.data import DataLoader, TensorDataset
+
+    wrapped = TorchModel(model)
+    wrapped.add_activation_module(snntorch.SpikingNeuron)
+    loader = DataLoader(TensorDataset(x, torch.zeros(len(x))), batch_size=len(x))
+
+    def run() -> object:
+        benchmark = Benchmark(wrapped, loader, [], [], [[], [ActivationSparsity, SynapticOperations]])
+        with torch.no_grad(), contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+            return benchmark.run()
+
+    return run
+
+
+def spikingjelly(model: nn.Module, x: Tensor, *counters: str) -> Contender:
+    op_counter = spikingjelly_modules()
+
+    def run() -> object:
+        active = [getattr(op_counter, name)() for name in counters]
+        with torch.no_grad(), op_counter.DispatchCounterMode(active):
+            model(x)
+        return [one.get_total() for one in active]
+
+    return run
+
+
+def contenders(model: nn.Module, x: Tensor) -> dict[str, Contender]:
+    found = {
+        "forward alone": uncounted(model, x),
+        "cosim observe": observed(model, x),
+        "cosim NeuroBench row": row_here(model, x),
+    }
+    if not missing("neurobench", "tqdm"):
+        found[f"NeuroBench {version('neurobench')}"] = neurobench(model, x)
+    if not missing("spikingjelly", "loguru"):
+        name = f"SpikingJelly {version('spikingjelly')}"
+        found[f"{name}, MAC and SynOp"] = spikingjelly(model, x, "MACCounter", "SynOpCounter")
+        four = ("MACCounter", "ACCounter", "SynOpCounter", "MemoryAccessCounter")
+        found[f"{name}, with AC and memory"] = spikingjelly(model, x, *four)
+    return found
+
+
+def measure(runs: dict[str, Contender], rounds: int) -> dict[str, float]:
+    """Return the fastest of each contender's turns [s]; the first round warms up."""
+    seconds: dict[str, list[float]] = {name: [] for name in runs}
+    for _ in range(rounds + 1):
+        for name, run in runs.items():
+            start = time.perf_counter()
+            run()
+            seconds[name].append(time.perf_counter() - start)
+    return {name: min(turns[1:]) for name, turns in seconds.items()}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=3)
+    rounds = parser.parse_args().rounds
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+    for peer, parts in (("neurobench", ("neurobench", "tqdm")), ("spikingjelly", ("spikingjelly", "loguru"))):
+        if reason := missing(*parts):
+            print(f"{peer} skipped, {reason}")
+    print(installed("torch"))
+    for name, model, x in (
+        ("snnTorch 62-256-128-2, 250 steps, batch 8", SpikingBaseline(), torch.randn(8, 250, 62)),
+        ("EEGNet, 22 x 1000, batch 64", textbook_eegnet(), torch.randn(64, 22, 1000)),
+    ):
+        times = measure(contenders(model.eval(), x), rounds)
+        print(f"\n{name:<46}{'[ms]':>10}{'ratio':>8}")
+        for contender, took in times.items():
+            print(f"{contender:<46}{took * 1e3:>10.1f}{took / times['forward alone']:>8.2f}")
+
+
+if __name__ == "__main__":
+    main()
