@@ -20,7 +20,9 @@ import torch
 from torch import Tensor, nn
 
 from energy_models.errors import DataError, StudentError, unknown_name
+from students.counting.neurons import keeping_states
 from students.neurobench.run import PRODUCTS, RAISED, Run, SynapticOperations, is_connection, outermost
+from students.steps import put_at_rest
 
 Wrapper = Literal["TorchModel", "SNNTorchModel"]
 
@@ -95,7 +97,7 @@ def neurobench_row(model: nn.Module, inputs: Tensor, *, batch_size: int, wrapper
     run = Run(model)
     footprint = _footprint(model)
     sparsity = _connection_sparsity(model, run)
-    with _put_back(model), torch.no_grad():
+    with _put_back(model), keeping_states(model), torch.no_grad():
         with run.hooked():
             for batch in inputs.detach().split(batch_size):
                 _forward(model, batch, wrapper)
@@ -133,7 +135,8 @@ def _forward(model: nn.Module, batch: Tensor, wrapper: Wrapper) -> None:
         if wrapper == "TorchModel":
             model(batch)
             return
-        _reset(model)
+        own = getattr(model, "reset", None)
+        own() if callable(own) else put_at_rest(model)
         for step in range(batch.shape[1]):
             model(batch[:, step])
     except RAISED as error:
@@ -142,15 +145,6 @@ def _forward(model: nn.Module, batch: Tensor, wrapper: Wrapper) -> None:
             where="NeuroBench row",
             remedy="Give inputs of the shape the model was built for, and the wrapper it was written for",
         ) from error
-
-
-def _reset(model: nn.Module) -> None:
-    """Call the model's own ``reset``; without one, that of each of its neurons, as ``snntorch.utils.reset`` does."""
-    own = getattr(model, "reset", None)
-    resets = [own] if callable(own) else [getattr(module, "reset_mem", None) for module in model.modules()]
-    for reset in resets:
-        if callable(reset):
-            reset()
 
 
 @contextmanager
