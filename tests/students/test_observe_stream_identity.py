@@ -70,6 +70,27 @@ def test_stacks_without_padding(made: tuple[nn.Module, int, int], seed: int, mor
 
 
 @QUICK
+@given(made=stacks(), seed=st.integers(0, 10**6), before=st.integers(1, 12), more=st.integers(1, 9))
+def test_each_step_after_the_warm_up_costs_what_it_adds_to_the_window(
+    made: tuple[nn.Module, int, int], seed: int, before: int, more: int
+) -> None:
+    model, channels, warm = pruned(made[0], seed), made[1], made[2] + before
+    x = signal(seed, 2, channels, warm + more)
+    stream = seen(model, x, mode="stream", warm_up_steps=warm)
+    short, long = by_layer(seen(model, x[..., :warm])), by_layer(seen(model, x))
+    assert by_layer(stream.replace(layers=stream.warm_up)) == short
+    assert stream.uncounted == ()
+    steady = {one.name: figures(one) for one in stream.layers}
+    for name, layer in long.items():
+        for what, total in layer.items():
+            if what == "sites" and total is not None:
+                pairs = zip(total, short[name][what], strict=True)  # type: ignore[call-overload]
+                assert steady[name][what] == tuple((a - c, b - d) for (a, b), (c, d) in pairs)
+            elif isinstance(total, int):  # an operation that never happened is not named
+                assert steady[name].get(what, 0) == total - short[name].get(what, 0)  # type: ignore[operator]
+
+
+@QUICK
 @given(made=stacks(), seed=st.integers(0, 10**6))
 def test_a_batch_of_segments_is_the_segments_one_by_one(made: tuple[nn.Module, int, int], seed: int) -> None:
     model, channels, span = made
