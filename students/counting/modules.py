@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from students.counting.integers import reader
 from students.counting.layout import AxisLost
 from students.counting.neuron_products import watch
-from students.counting.neurons import Counter, neuron_counter, neuron_dynamics
+from students.counting.neurons import Counter, neuron_counter, neuron_dynamics, reached
 from students.counting.operands import Info
 from students.counting.pointwise import fold_affine
 from students.counting.quantised import attach_quantised, signal_counter
@@ -73,7 +73,7 @@ def _enter(tracer: Tracer, frame: Frame) -> Any:
 def _leave(tracer: Tracer, module: nn.Module, counter: Counter | None) -> Any:
     def leave(_: nn.Module, args: Any, kwargs: Any, output: Any) -> None:
         inputs = tensors_of((args, kwargs))
-        if counter is not None and inputs and not tracer.frames[-2].silent and tracer.is_dynamic(inputs[0]):
+        if counter is not None and inputs and not tracer.frames[-2].silent and reached(tracer, module, inputs):
             try:
                 counter(tracer, module, inputs[0], output)
             except AxisLost as lost:

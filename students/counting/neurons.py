@@ -87,6 +87,7 @@ class _Neurons:
 
 def _count(dynamics: Dynamics, tracer: Tracer, module: Any, current: Tensor, output: Any) -> None:
     """Write one call of a layer of neurons to the ledger, and note what is known of its outputs."""
+    current = _with_layout(tracer, module, current)
     into = driven(tracer, module, current, dynamics)
     if into is None:
         return _unknown(tracer, module, current, output)
@@ -103,6 +104,22 @@ def _count(dynamics: Dynamics, tracer: Tracer, module: Any, current: Tensor, out
         counts[what] = counts.get(what, 0) + number
     tracer.book(tracer.path, _work(tracer, dynamics, neurons, current, counts))
     _know(tracer, dynamics, neurons, units, output)
+
+
+def reached(tracer: Tracer, module: nn.Module, inputs: list[Tensor]) -> bool:
+    """True where a module depends on the input: by what it is called with, or by a state its neurons keep."""
+    return any(tracer.is_dynamic(one) for one in inputs) or ("neurons", module) in tracer.cache
+
+
+def _with_layout(tracer: Tracer, module: Any, current: Tensor) -> Tensor:
+    """Return a current whose decodes are known: a constant one (silence) has those of the call before it."""
+    key = ("neurons", module)
+    if tracer.is_dynamic(current):
+        tracer.cache[key] = current.shape, tracer.info(current).layout
+    elif key in tracer.cache and tracer.cache[key][0] == current.shape:
+        current = current.detach()
+        tracer.know(current, Info(tracer.cache[key][1]))
+    return current
 
 
 def _units(layout: Layout | None, axis: int | None) -> Layout | None:

@@ -260,6 +260,27 @@ class Integrate(nn.Module):
         return spikes, (syn, mem)
 
 
+@pytest.mark.parametrize("hidden", [True, False])
+def test_neurons_that_run_on_in_silence_are_still_counted(hidden: bool) -> None:
+    class Silence(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.neuron = snntorch.Leaky(0.5, init_hidden=hidden, output=True)
+
+        def forward(self, x: Tensor) -> Tensor:
+            spikes, membrane = self.neuron(x)
+            for _ in range(3):
+                spikes, membrane = self.neuron(torch.zeros_like(x), *(() if hidden else (membrane,)))
+            return spikes
+
+    # 4 steps of 2 neurons; driven in the first only. U = 9, then 3.5, .75, .375 (threshold 1): two spikes each.
+    found = seen(Silence(), torch.full((3, 2), 9.0))
+    layer = found.layers[0]
+    assert found.complete
+    assert operations(layer) == {"leak": 3 * 8, "add": 3 * 2, "compare": 3 * 8, "reset": 3 * 4}
+    assert (layer.calls, layer.updates_active.mean, layer.updates_idle.mean) == (4, 2, 6)
+
+
 def test_a_step_network_streams_one_decode_a_bin() -> None:
     torch.manual_seed(2)
     loop, x = StepLoop(Integrate(), (torch.zeros(4), torch.zeros(4))), torch.rand(2, 3, 6)
