@@ -140,7 +140,10 @@ class Run:
         signal, (marked, ones) = args[0], self.copies[layer]
         marks = (signal != 0).to(marked.weight.dtype)
         if (layer, signal.shape) not in self.dense:
-            self.dense[layer, signal.shape] = _total(ones(torch.ones_like(marks)))
+            # Of a batch every example has the same; a layer with its own forward is asked for them all.
+            one_for_all = type(layer) in PRODUCTS and signal.dim() >= marked.weight.dim()
+            part = marks[:1] if one_for_all else marks
+            self.dense[layer, signal.shape] = _total(ones(torch.ones_like(part))) * (len(marks) // len(part))
         return _total(marked(marks)), self.dense[layer, signal.shape]
 
     def _watch(self, layer: nn.Module, _: object, output: Any) -> None:
