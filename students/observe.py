@@ -16,12 +16,12 @@ from torch import Tensor, nn
 
 from energy_models.errors import DataError, StudentError, unknown_name
 from energy_models.workload import LayerWork, Uncounted, Workload
-from students.counting import convolution, pointwise, products, recurrent, shaping
+from students.counting.catalogue import all_rules
 from students.counting.layout import AHEAD, overruns
 from students.counting.ledger import Ledger
 from students.counting.modules import attach
 from students.counting.neurons import keeping_states
-from students.counting.tracer import Rule, Tracer, input_layout, tensors_of
+from students.counting.tracer import Tracer, input_layout, tensors_of
 from students.steps import put_at_rest
 
 Mode = Literal["window", "stream"]
@@ -162,7 +162,7 @@ def _run(model: nn.Module, inputs: Tensor, how: tuple[Mode, int, int, int], name
     """Return the filled ledger; None where decodes of a batch could not be told apart and a batch of one will do."""
     mode, batch_size, input_bits, warm_up_steps = how
     ledger = Ledger(inputs.shape[-1] if mode == "stream" else 0, warm_up_steps)
-    tracer = Tracer(model, ledger, _rules())
+    tracer = Tracer(model, ledger, all_rules())
     with _deployed(model), keeping_states(model), torch.inference_mode():
         handles = attach(tracer, model)
         try:
@@ -195,10 +195,6 @@ def _forward(tracer: Tracer, model: nn.Module, signal: Tensor, name: str) -> Non
         tracer.refuse("output", AHEAD)
     if not any(tracer.is_dynamic(tensor) for tensor in tensors_of(output)):
         tracer.refuse("output", "it was not computed from the input by tensor operations")
-
-
-def _rules() -> dict[str, Rule]:
-    return {**shaping.rules(), **pointwise.rules(), **products.rules(), **convolution.rules(), **recurrent.rules()}
 
 
 @contextmanager

@@ -14,25 +14,26 @@ from students.counting.layout import Layout, is_labelled, per_decode, plain, pla
 from students.counting.operands import Info
 from students.counting.products import Operand, book_product, decodes_in, events, masks, remembered
 from students.counting.streams import stream_convolution
-from students.counting.tracer import Call, Rule, Tracer, even_when_silent
+from students.counting.tracer import Call, Tracer
 
 
-def _tuple(value: Any, count: int) -> tuple[int, ...]:
+def sizes_of(value: Any, count: int) -> tuple[int, ...]:
+    """Return one size per spatial axis."""
     sizes = [value] * count if isinstance(value, int) else list(value)
     return tuple(int(size) for size in (sizes * count if len(sizes) == 1 else sizes))
 
 
 def _geometry(named: Mapping[str, Any], signal: Tensor, weight: Tensor) -> Geometry:
     count = weight.dim() - 2
-    kernel, dilation = tuple(weight.shape[2:]), _tuple(named["dilation"], count)
+    kernel, dilation = tuple(weight.shape[2:]), sizes_of(named["dilation"], count)
     padding = named["padding"]
     if isinstance(padding, str):
         spans = [d * (k - 1) if padding == "same" else 0 for d, k in zip(dilation, kernel, strict=True)]
         pads = tuple((span // 2, span - span // 2) for span in spans)
     else:
-        pads = tuple((size, size) for size in _tuple(padding, count))
+        pads = tuple((size, size) for size in sizes_of(padding, count))
     return Geometry(
-        tuple(signal.shape[2:]), kernel, _tuple(named["stride"], count), dilation, pads, int(named["groups"])
+        tuple(signal.shape[2:]), kernel, sizes_of(named["stride"], count), dilation, pads, int(named["groups"])
     )
 
 
@@ -42,12 +43,10 @@ def _conv_kind(geometry: Geometry, weight: Tensor) -> Kind:
     return "pointwise" if max(geometry.kernel) == 1 else "conv"
 
 
-def _convolution(tracer: Tracer, call: Call) -> Any:
+def convolution(tracer: Tracer, call: Call) -> Any:
+    """Count a convolution of a batch of signals with stored weights."""
     named, out = call.named(), call.run()
     signal, weight, bias = named["input"], named["weight"], named.get("bias")
-    if named.get("transposed") or tracer.is_dynamic(weight) or signal.dim() != weight.dim():
-        tracer.refuse(call.name, "transposed, unbatched, or its weights depend on the input")
-        return out
     info = tracer.info(signal)
     if info.producer is not None:
         tracer.ledger.use(info.producer)
@@ -103,6 +102,3 @@ def _window_counts(tracer: Tracer, operand: Operand, geometry: Geometry) -> dict
     return {**counts, "input_events": events(tracer, operand)}
 
 
-def rules() -> dict[str, Rule]:
-    """Return the rules of convolutions, by operation name; they also count inside integer products."""
-    return {name: even_when_silent(_convolution) for name in ("conv1d", "conv2d", "conv3d", "convolution")}

@@ -107,7 +107,7 @@ def conventions(
     mask : (sites with non-zero input, of those the sites that need a multiplier), int64 per decode
     weighted : the same, with a non-zero weight as well
     """
-    sites = {CONVENTIONS[0]: full, CONVENTIONS[1]: valid, CONVENTIONS[2]: mask[0], CONVENTIONS[3]: weighted[0]}
+    sites: dict[str, int | Tensor] = dict(zip(CONVENTIONS, (full, valid, mask[0], weighted[0]), strict=True))
     multiply = dict.fromkeys(CONVENTIONS[:3], mask[1]) | {CONVENTIONS[3]: weighted[1]}
     counts: dict[str, int | Tensor] = {}
     for rule in CONVENTIONS:

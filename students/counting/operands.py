@@ -15,6 +15,24 @@ Pads = tuple[tuple[int, int], ...]
 
 
 @dataclass(frozen=True, slots=True)
+class Rows:
+    """Whose decode each index of one axis is, where they are out of order or of unequal number.
+
+    Parameters
+    ----------
+    axis : int
+    decodes : tuple of int
+        One per index of the axis.
+    steps : int
+        Steps of the padded signal these rows were packed from; 0 where they were not packed.
+    """
+
+    axis: int
+    decodes: tuple[int, ...]
+    steps: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Info:
     """What the tracer knows of a tensor that depends on the input.
 
@@ -34,6 +52,8 @@ class Info:
         unique to a forward call. 0: not along steps.
     scales : int
         Scales of the signal: one, or one per channel, which a requantisation then takes apart.
+    rows : Rows or None
+        With no layout: decodes sorted by length, or packed one step after another.
     """
 
     layout: Layout | None
@@ -43,6 +63,7 @@ class Info:
     word: int = 0
     origin: int = 0
     scales: int = 1
+    rows: Rows | None = None
 
     @property
     def arithmetic(self) -> Arithmetic:

@@ -9,18 +9,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from energy_models.workload import Kind
-from students.counting.integers import codes_of_average, on_different_grids, result_codes
-from students.counting.layout import AHEAD, AxisLost, Layout, broadcast, drop, plain, steps_of
+from students.counting.charges import Signal, charge
+from students.counting.integers import on_different_grids, result_codes
+from students.counting.layout import broadcast, drop, plain
 from students.counting.ledger import Work
 from students.counting.operands import Info
-from students.counting.products import decodes_in, element_bits
-from students.counting.streams import Sliding, keep, slid_axis
+from students.counting.products import decodes_in
 from students.counting.tracer import Call, Rule, Tracer, tensors_of
 from students.grid import SPIKES
 
@@ -49,6 +50,19 @@ LOOKUPS = (
     "log_sigmoid",
     "hardswish",
     "hardsigmoid",
+    "exp2",
+    "sinh",
+    "cosh",
+    "asin",
+    "acos",
+    "asinh",
+    "acosh",
+    "atanh",
+    "erfc",
+    "erfinv",
+    "lgamma",
+    "digamma",
+    "sinc",
 )
 COMPARES = (
     "relu",
@@ -71,7 +85,18 @@ COMPARES = (
     "clamp_max",
     "threshold",
     "isnan",
+    "isinf",
+    "isfinite",
+    "nan_to_num",
+    "heaviside",
+    "sgn",
+    "signbit",
+    "copysign",
 )
+BITWISE = (
+    "bitwise_and", "bitwise_or", "bitwise_xor", "bitwise_not", "__and__", "__or__", "__xor__",
+    "bitwise_left_shift", "bitwise_right_shift", "__lshift__", "__rshift__",
+)  # fmt: skip
 _GROUPS: tuple[tuple[tuple[str, ...], dict[str, int]], ...] = (
     (LOOKUPS, {"lookup": 1}),
     (COMPARES, {"compare": 1}),
@@ -83,75 +108,58 @@ _GROUPS: tuple[tuple[tuple[str, ...], dict[str, int]], ...] = (
     (("rsqrt",), {"square_root": 1, "divide": 1}),
     (("reciprocal",), {"divide": 1}),
     (("lerp",), {"add": 2, "multiply": 1}),
-    (("where", "masked_fill", "logical_and", "logical_not", "logical_or"), {}),
+    (("round", "floor", "ceil", "trunc", "frac"), {"add": 1}),
+    (("hardshrink",), {"compare": 2}),
+    (("softshrink",), {"compare": 2, "add": 1}),
+    (("rrelu_with_noise",), {"compare": 1, "multiply": 1}),
+    (("addcmul",), {"multiply": 1, "add": 1}),
+    (("addcdiv",), {"divide": 1, "add": 1}),
+    (("atan2",), {"divide": 1, "lookup": 1}),
+    (("hypot",), {"multiply": 2, "add": 1, "square_root": 1}),
+    (("logaddexp",), {"compare": 2, "add": 2, "lookup": 2}),
+    (("xlogy",), {"lookup": 1, "multiply": 1}),
+    (BITWISE, {"add": 1}),
+    (("where", "masked_fill", "logical_and", "logical_not", "logical_or", "logical_xor"), {}),
 )
 PER_ELEMENT: Mapping[str, Mapping[str, int]] = {name: each for names, each in _GROUPS for name in names}
-"""Operations per output element; a selection by a mask moves numbers only."""
+"""Operations per output element. A selection by a mask moves numbers only, and logic on truth values is wiring.
 
-PREDICATES = frozenset(("gt", "lt", "ge", "le", "eq", "ne", "logical_and", "logical_or", "logical_not"))
+A rounding is one addition (of a half, then the fraction is dropped), and so is a bitwise operation on integers.
+"""
+
+DIVISIONS = ("div", "divide", "true_divide", "floor_divide", "remainder", "fmod")
+PREDICATES = frozenset(("gt", "lt", "ge", "le", "eq", "ne", "logical_and", "logical_or", "logical_not", "logical_xor",
+                        "isnan", "isinf", "isfinite", "signbit"))
 KEEPS_CODES = frozenset(("relu", "max_pool1d", "max_pool2d", "max_pool3d"))
-ACTIVATIONS = frozenset((*LOOKUPS, "relu", "relu6", "hardtanh", "leaky_relu", "prelu", "softmax", "log_softmax"))
+ACTIVATIONS = frozenset((*LOOKUPS, "relu", "relu6", "hardtanh", "leaky_relu", "prelu", "softmax", "log_softmax",
+                          "hardshrink", "softshrink", "rrelu_with_noise", "threshold"))
 
 
-@dataclass(frozen=True, slots=True)
-class _Signal:
-    """A tensor with what is known of it."""
-
-    values: Tensor
-    info: Info
-
-
-def _book(
-    tracer: Tracer, call: Call, kind: Kind, signals: tuple[_Signal, _Signal], operations: Mapping[str, int]
-) -> Work:
-    """Write a layer without products from its input and output; `operations` are those of the whole call."""
-    work = _work(tracer, kind, signals, operations)
-    source = signals[0].info
-    if source.codes is not None and operations.keys() == {"lookup"}:  # of a signal on a grid: a table of all its codes
-        work = replace(work, constants=2**source.codes.bits, constant_bits=work.output_bits)
-    tracer.book(tracer.label(call.name.rstrip("_")), work)
-    return work
-
-
-def _work(tracer: Tracer, kind: Kind, signals: tuple[_Signal, _Signal], operations: Mapping[str, int]) -> Work:
-    source, result = signals
-    decodes = decodes_in(tracer, source.info)
-    return Work(
-        kind=kind,
-        input_shape=tracer.shape(source.values, source.info),
-        output_shape=tracer.shape(result.values, result.info),
-        counts={f"op:{name}": number // decodes for name, number in operations.items()},
-        when=tracer.when(source.info),
-        arithmetic=source.info.arithmetic,
-        activation_bits=source.info.bits(source.values),
-        output_bits=result.info.bits(result.values),
-    )
-
-
-def _per_element(tracer: Tracer, call: Call) -> Any:
+def per_element(tracer: Tracer, call: Call) -> Any:
+    """Charge an operation element by element; operands broadcast."""
     operands = [one for one in tensors_of((call.args, call.kwargs)) if tracer.is_dynamic(one)]
     source = max(operands, key=Tensor.numel)
     shape, infos = source.shape, [tracer.read(one) for one in operands]  # before running: it may work in place
     out = call.run()
-    name = call.name.rstrip("_")
+    name = call.base_name
     layouts = [info.layout for info in infos if info.layout is not None]
     known = len(layouts) == len(infos)
     codes = infos[0].codes if name in KEEPS_CODES else SPIKES if name in PREDICATES else None
     codes = codes or result_codes(name, [info.codes for info in infos])
-    after = Info(broadcast(layouts, out.shape) if known else None, codes, word=0 if codes else _word(operands, infos))
+    after = Info(broadcast(layouts, out.shape) if known else None, codes, word=0 if codes else word_of(operands, infos))
     each = _each(tracer, name, call)
     if name in {"add", "sub"} and on_different_grids([(info.codes, info.word) for info in infos]):
         each = {**each, "requantise": 1}  # one of them is put on the other's grid first
     if each:
-        before = Info(broadcast(layouts, shape) if known else None, infos[0].codes, word=_word(operands, infos))
+        before = Info(broadcast(layouts, shape) if known else None, infos[0].codes, word=word_of(operands, infos))
         kind: Kind = "activation" if name in ACTIVATIONS else "elementwise"
         operations = {what: number * out.numel() for what, number in each.items()}
-        _book(tracer, call, kind, (_Signal(source, before), _Signal(out, after)), operations)
+        charge(tracer, call, kind, (Signal(source, before), Signal(out, after)), operations)
     tracer.know(out, after)
     return out
 
 
-def _word(operands: Sequence[Tensor], infos: Sequence[Info]) -> int:
+def word_of(operands: Sequence[Tensor], infos: Sequence[Info]) -> int:
     """Return the width of an elementwise result, if every operand is an integer when deployed; else 0."""
     if any(info.arithmetic == "float" for info in infos):
         return 0
@@ -165,49 +173,28 @@ def _each(tracer: Tracer, name: str, call: Call) -> Mapping[str, int]:
         return {"add": 1, "multiply": 1}
     if name == "clamp":
         return {"compare": (named.get("min") is not None) + (named.get("max") is not None)}
-    if name in {"div", "divide", "true_divide"}:
-        return {"multiply": 1} if _power_of_two(named["other"]) else {"divide": 1}
+    if name in DIVISIONS:
+        division = "multiply" if is_power_of_two(named["other"]) else "divide"
+        rounded = name == "floor_divide" or named.get("rounding_mode") is not None
+        if name in {"remainder", "fmod"}:  # a - floor(a / b) * b
+            return {"divide": 1, "multiply": 1, "add": 2} if division == "divide" else {"multiply": 2, "add": 2}
+        return {division: 1, "add": 1} if rounded else {division: 1}
     if name == "pow":
         return {"multiply": 1} if named.get("exponent") == 2 else {"lookup": 1}
+    if name in {"addcmul", "addcdiv"} and named.get("value", 1) != 1:
+        return {**PER_ELEMENT[name], "multiply": PER_ELEMENT[name].get("multiply", 0) + 1}
+    if name == "frac":
+        return {"add": 2}
+    if name in BITWISE and all(one.dtype == torch.bool for one in tensors_of((call.args, call.kwargs))):
+        return {}
     return PER_ELEMENT[name]
 
 
-def _power_of_two(divisor: object) -> bool:
+def is_power_of_two(divisor: object) -> bool:
+    """Return whether a division by this number is exact as a multiplication."""
     if isinstance(divisor, Tensor) and divisor.dim() == 0:
         divisor = divisor.item()
     return isinstance(divisor, int | float) and divisor > 0 and math.frexp(divisor)[0] == 0.5
-
-
-def _reduction(tracer: Tracer, call: Call) -> Any:
-    """sum, mean, variance, extremes over axes."""
-    named = call.named()
-    if isinstance(named.get("other"), Tensor):
-        return _per_element(tracer, call)  # the larger or smaller of two tensors
-    source, name = named["self"], call.name
-    info, out = tracer.read(source), call.run()
-    dims = named.get("dim")
-    dims = list(range(source.dim())) if dims is None or dims == [] else [dims] if isinstance(dims, int) else list(dims)
-    result = tensors_of(out)[0]
-    layout = None if info.layout is None else drop(info.layout, dims, keep=int(bool(named.get("keepdim", False))))
-    after, spread = Info(layout, word=_word([source], [info])), source.numel() // max(result.numel(), 1)
-    gathered, means = source.numel() - result.numel(), result.numel()
-    squared = {"add": 2 * gathered + source.numel(), "multiply": source.numel(), "divide": 2 * means}
-    operations = {
-        "sum": {"add": gathered},
-        "mean": {"add": gathered, **_average(means, spread)},
-        "var": squared,
-        "std": {**squared, "square_root": means},
-    }.get(name, {"compare": gathered})
-    _book(tracer, call, "elementwise", (_Signal(source, info), _Signal(result, after)), operations)
-    for tensor in tensors_of(out):
-        tracer.know(tensor, after)
-    return out
-
-
-def _average(outputs: int, count: int) -> dict[str, int]:
-    if count == 1:
-        return {}
-    return {"multiply" if _power_of_two(count) else "divide": outputs}
 
 
 def _softmax(tracer: Tracer, call: Call) -> Any:
@@ -225,112 +212,26 @@ def _softmax(tracer: Tracer, call: Call) -> Any:
     operations = {"compare": total - rows, "add": 2 * total - rows, "lookup": total}
     operations |= {"lookup": total + rows, "add": 3 * total - rows} if "log" in call.name else {"divide": total}
     after = Info(info.layout)  # its quotients are no integers: the arithmetic is float
-    _book(tracer, call, "activation", (_Signal(source, after), _Signal(out, after)), operations)
+    charge(tracer, call, "activation", (Signal(source, after), Signal(out, after)), operations)
     tracer.know(out, after)
     return out
 
 
-def _layer_norm(tracer: Tracer, call: Call) -> Any:
-    """Per row of n: mean, variance, one square root and one division, then n scalings; affine if there is one."""
+def _gated(tracer: Tracer, call: Call) -> Any:
+    """A gated linear unit: half of the elements pass a sigmoid, one look-up each, and multiply the other half."""
     named = call.named()
-    source = named["input"]
+    source = named["self"]
     info, out = tracer.read(source), call.run()
-    width = math.prod(named["normalized_shape"])
-    if info.layout is not None:
-        drop(info.layout, range(-len(named["normalized_shape"]), 0))
-    total, rows = source.numel(), source.numel() // width
-    affine = named.get("weight") is not None
-    operations = {
-        "add": 3 * total - rows + (total if named.get("bias") is not None else 0),
-        "multiply": 2 * total + (total if affine else 0),
-        "divide": 3 * rows,
-        "square_root": rows,
-    }
-    after, stored = Info(info.layout), [one for one in (named.get("weight"), named.get("bias")) if one is not None]
-    work = _work(tracer, "norm", (_Signal(source, info), _Signal(out, after)), operations)
-    if stored:
-        sizes, bits = [one.numel() for one in stored], element_bits(stored[0])
-        work = replace(
-            work,
-            weights=sizes[0],
-            weights_nonzero=int(stored[0].count_nonzero()),
-            biases=sum(sizes[1:]),
-            weights_key=tracer.weights_key(stored[0]),
-            weight_bits=bits,
-            bias_bits=bits,
-        )
-    tracer.book(tracer.label(call.name), work)
+    layout = info.layout
+    if layout is not None:
+        dim = int(named["dim"]) % source.dim()
+        drop(layout, [dim])
+        layout = (*layout[:dim], plain(out.shape[dim]), *layout[dim + 1 :])
+    after = Info(layout)
+    operations = {"lookup": out.numel(), "multiply": out.numel()}
+    charge(tracer, call, "activation", (Signal(source, info), Signal(out, after)), operations)
     tracer.know(out, after)
     return out
-
-
-def _pool(tracer: Tracer, call: Call) -> Any:
-    """Average: additions and one division an output; maximum: compares. Padding taps are charged as taps."""
-    named = call.named()
-    source: Tensor = named["self"]
-    info, out = tracer.read(source), call.run()
-    result = tensors_of(out)[0]
-    axes = int("".join(letter for letter in call.name if letter.isdigit())[-1:] or 1)
-    layout, sliding = _pooled(named, info, result, axes)
-    window = _window(named, source, result, axes)
-    gathered = result.numel() * (window - 1)
-    average, bits = "avg" in call.name, tracer.frames[-1].average_bits
-    codes = info.codes if not average else None if bits else codes_of_average(info.codes, window)
-    operations = {"add": gathered} if average else {"compare": gathered}
-    if average and not bits and codes is None:
-        operations |= _average(result.numel(), window)
-    after = Info(layout, codes, word=0 if codes else bits or _word([source], [info]))
-    work = _work(tracer, "pool", (_Signal(source, info), _Signal(result, after)), {})
-    decodes = decodes_in(tracer, after)
-    counts = {f"op:{name}": number // decodes for name, number in operations.items()}
-    sliding = sliding or Sliding(1)
-    shape = sliding.fresh(work.input_shape)
-    key = tracer.book(
-        tracer.label(call.name), replace(work, counts=counts, input_shape=shape, when=tracer.when(after))
-    )
-    keep(tracer, key, (source, info), math.prod(work.input_shape), sliding)
-    for tensor in tensors_of(out):
-        tracer.know(tensor, after)
-    return out
-
-
-def _pooled(
-    named: Mapping[str, Any], info: Info, result: Tensor, axes: int
-) -> tuple[Layout | None, Sliding | None]:
-    """Return a pool's output layout, and how it slides along the steps of a stream, where it does."""
-    layout, sliding = info.layout, None
-    if layout is None:
-        return None, None
-    pooled = [plain(size) for size in result.shape[-axes:]]
-    for place in range(axes):
-        axis = layout[place - axes]
-        if steps_of(axis) is None or "kernel_size" not in named:
-            drop(layout, [place - axes])
-            continue
-        taps = _size(named["kernel_size"], place)
-        stride = _size(named["stride"], place) if named["stride"] not in (None, []) else taps
-        sliding = Sliding(taps, stride, _size(named.get("dilation", 1), place))
-        if _size(named["padding"], place) or named["ceil_mode"]:
-            raise AxisLost(AHEAD)
-        pooled[place] = ((result.shape[place - axes], slid_axis(axis, sliding)),)
-    return (*layout[:-axes], *pooled), sliding
-
-
-def _size(value: Any, place: int) -> int:
-    """Return an option's value along one axis."""
-    return int(value) if isinstance(value, int) else int(value[place if len(value) > 1 else 0])
-
-
-def _window(named: Mapping[str, Any], source: Tensor, result: Tensor, axes: int) -> int:
-    """Return elements gathered by one output; adaptive pools must divide evenly."""
-    if "kernel_size" in named:
-        kernel = named["kernel_size"]
-        sizes = [kernel] if isinstance(kernel, int) else list(kernel)
-        return math.prod(sizes) if len(sizes) == axes else sizes[0] ** axes
-    ratios = [a / b for a, b in zip(source.shape[-axes:], result.shape[-axes:], strict=True)]
-    if any(ratio != int(ratio) for ratio in ratios):
-        raise AxisLost
-    return int(math.prod(ratios))
 
 
 def affine_work(tracer: Tracer, signal: Tensor, info: Info, channels: int, key: str) -> Work:
@@ -380,15 +281,10 @@ def fold_affine(tracer: Tracer, name: str, signal: Tensor, info: Info, channels:
 
 
 def rules() -> dict[str, Rule]:
-    """Return the rules of all arithmetic outside products, by operation name."""
-    reductions = ("sum", "mean", "var", "std", "amax", "amin", "argmax", "argmin", "max", "min")
-    pools = [f"{kind}_pool{axes}d" for kind in ("avg", "max", "adaptive_avg", "adaptive_max") for axes in (1, 2, 3)]
-    pools += [f"{name}_with_indices" for name in pools if "max" in name]
+    """Return the rules of element-by-element arithmetic, softmax and batch norm, by operation name."""
     return {
-        **dict.fromkeys((*PER_ELEMENT, "div", "divide", "true_divide", "pow"), _per_element),
-        **dict.fromkeys(reductions, _reduction),
-        **dict.fromkeys(pools, _pool),
+        **dict.fromkeys((*PER_ELEMENT, *DIVISIONS, "pow"), per_element),
         **dict.fromkeys(("softmax", "_softmax", "log_softmax", "_log_softmax"), _softmax),
-        "layer_norm": _layer_norm,
         "batch_norm": _batch_norm,
+        "glu": _gated,
     }

@@ -41,11 +41,11 @@ def book_product(
     counts: Mapping[str, int | Tensor],
     *,
     shapes: tuple[tuple[int, ...], tuple[int, ...]],
-    full: int,
+    full: int | Tensor,
     reduction: int,
     state: Mapping[str, int] | None = None,
     calls: int = 1,
-    extra: Mapping[str, int] | None = None,
+    extra: Mapping[str, int | Tensor] | None = None,
     when: When | None = None,
     output_axis: int = 0,
 ) -> Info:
@@ -169,27 +169,27 @@ def _book_linear(tracer: Tracer, call: Call, operand: Operand, out: Tensor) -> N
     tracer.know(out, replace(done, layout=output))
 
 
-def _matmul(tracer: Tracer, call: Call) -> Any:
+def matrix_product(tracer: Tracer, call: Call) -> Any:
+    """Count a product of matrices, one of which may be stored."""
     named, out = call.named(), call.run()
     left = named["self"]
     right = next(named[name] for name in ("other", "mat2", "vec") if name in named)
     if tracer.is_dynamic(left) and not tracer.is_dynamic(right) and right.dim() == 2:
         _book_linear(tracer, call, Operand(left, tracer.read(left), right.t(), None), out)
     else:
-        _book_matmul(tracer, call, left, right, out)
+        book_matmul(tracer, call, left, right, out)
     return out
 
 
-def _addmm(tracer: Tracer, call: Call) -> Any:
+def add_product(tracer: Tracer, call: Call) -> Any:
+    """Count ``bias + signal @ weights`` with stored weights and bias: a linear layer."""
     named, out = call.named(), call.run()
-    if named.get("alpha", 1) != 1 or named.get("beta", 1) != 1 or tracer.is_dynamic(named["mat2"]):
-        raise AxisLost
     operand = Operand(named["mat1"], tracer.read(named["mat1"]), named["mat2"].t(), named["self"])
     _book_linear(tracer, call, operand, out)
     return out
 
 
-def _book_matmul(tracer: Tracer, call: Call, left: Tensor, right: Tensor, out: Tensor) -> None:
+def book_matmul(tracer: Tracer, call: Call, left: Tensor, right: Tensor, out: Tensor) -> None:
     """Two signals, or a batch of constant matrices: the left operand is the activation, the right one the weight.
 
     A constant left operand is turned round: ``(L R)^T = R^T L^T``. A site needs a multiplier if both signals do.
@@ -202,7 +202,7 @@ def _book_matmul(tracer: Tracer, call: Call, left: Tensor, right: Tensor, out: T
         left, right = right.mT, left.mT
     else:
         info, other = tracer.read(left), tracer.read(right) if tracer.is_dynamic(right) else None
-    rows = _leading((info, other), torch.broadcast_shapes(left.shape[:-2], right.shape[:-2]))
+    rows = leading((info, other), torch.broadcast_shapes(left.shape[:-2], right.shape[:-2]))
     full = out.numel() * left.shape[-1] // decodes_in(tracer, info)
     counts = _matmul_counts(tracer, (left, info), (right, other), rows, full)
     after = Info(None if rows is None else (*rows, plain(out.shape[-2]), plain(out.shape[-1])))
@@ -259,7 +259,7 @@ def _turned(info: Info) -> Info:
     return info if layout is None else replace(info, layout=(*layout[:-2], layout[-1], layout[-2]))
 
 
-def _leading(infos: tuple[Info, Info | None], lead: torch.Size) -> Layout | None:
+def leading(infos: tuple[Info, Info | None], lead: torch.Size) -> Layout | None:
     """Return the layout of the leading axes; decodes on a row, column or contracted axis are lost."""
     count = len(lead)
     result: Layout = tuple(plain(size) for size in lead)
@@ -284,31 +284,27 @@ def _leading(infos: tuple[Info, Info | None], lead: torch.Size) -> Layout | None
 def _attention(tracer: Tracer, call: Call) -> Any:
     """Scaled dot-product attention as its textbook steps: scale, scores, mask, softmax, values.
 
-    The scale is charged on the queries, the smaller tensor.
+    The scale is charged on the queries, the smaller tensor. A mask, whether float, boolean or causal, is one addition
+    a score (of zero or minus infinity); a masked score is computed and is a dense site, its weight of zero makes its
+    value no effective one. Grouped queries share keys and values: each head's products are its own.
     """
     named = call.named()
-    query, key, mask, scale = named["query"], named["key"], named.get("attn_mask"), named.get("scale")
-    if named.get("enable_gqa", False) or (mask is not None and mask.dtype == torch.bool):
-        tracer.refuse(call.name, "grouped queries and boolean masks are not counted")
-        return call.run()
+    query, key, value = named["query"], named["key"], named["value"]
+    mask, scale = named.get("attn_mask"), named.get("scale")
     factor = query.shape[-1] ** -0.5 if scale is None else float(scale)
     if named.get("is_causal", False):
         mask = torch.full((query.shape[-2], key.shape[-2]), -torch.inf).triu(1)
     with tracer:
+        if mask is not None and mask.dtype == torch.bool:
+            mask = torch.zeros(mask.shape).masked_fill(~mask, -torch.inf)
+        if named.get("enable_gqa", False):
+            groups = query.shape[-3] // key.shape[-3]
+            key, value = (one.repeat_interleave(groups, dim=-3) for one in (key, value))
         scores = (query * factor) @ key.mT
         scores = scores if mask is None else scores + mask
-        return scores.softmax(-1) @ named["value"]
+        return scores.softmax(-1) @ value
 
 
 def rules() -> dict[str, Rule]:
-    """Return the rules of linear layers, matrix products and attention; they also count inside integer products."""
-    table = {
-        "linear": _linear,
-        "matmul": _matmul,
-        "mm": _matmul,
-        "bmm": _matmul,
-        "mv": _matmul,
-        "addmm": _addmm,
-    }
-    counted = {name: even_when_silent(rule) for name, rule in table.items()}
-    return {**counted, "scaled_dot_product_attention": _attention}
+    """Return the rules of linear layers, which also count inside integer products, and of attention."""
+    return {"linear": even_when_silent(_linear), "scaled_dot_product_attention": _attention}

@@ -16,6 +16,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from students.counting.layout import AxisLost, Layout, is_labelled, plain, step_axis, steps_of
 from students.counting.operands import Info
@@ -28,18 +29,19 @@ GATES: Mapping[str, Mapping[str, int]] = {
     "rnn_tanh": {"op:lookup": 1, "op:add": 1},
     "rnn_relu": {"op:compare": 1, "op:add": 1},
 }
+GATE_ROWS = {"gru": 3, "lstm": 4, "rnn_tanh": 1, "rnn_relu": 1}
 STATES = {"gru": 1, "lstm": 2, "rnn_tanh": 1, "rnn_relu": 1}
 
 
 def _book(tracer: Tracer, kind: str, name: str, x: Operand, h: Operand, *, steps: int) -> None:
     """Write the input and hidden products of one layer and direction, gates with the latter; `steps` in one decode."""
-    units = h.weight.shape[1]
+    units, outputs = h.weight.shape[0] // GATE_ROWS[kind], h.weight.shape[1]
     for suffix, operand, gates in (("input", x, {}), ("hidden", h, GATES[kind])):
         rows = operand.weight.shape[0]
         counts = linear_counts(tracer, operand, operand.info.layout)
         state = {}
         if gates:
-            words = units * STATES[kind]
+            words = outputs + units * (STATES[kind] - 1)  # a projected state is smaller than its cell
             state = {"state_elements": words, "state_reads": words * steps, "state_writes": words * steps}
         extra = {what: number * units * steps for what, number in gates.items()}
         book_product(
@@ -57,15 +59,17 @@ def _book(tracer: Tracer, kind: str, name: str, x: Operand, h: Operand, *, steps
         )
 
 
-def _fused(tracer: Tracer, call: Call) -> Any:
+def fused(tracer: Tracer, call: Call) -> Any:
+    """Count a recurrent layer of all steps at once."""
     named = call.named()
-    if "batch_sizes" in named:
-        raise AxisLost
     kind = call.name
     states = list(named["hx"]) if kind == "lstm" else [named["hx"]]
-    weights, per = list(named["params"]), 4 if named["has_biases"] else 2
     directions = 2 if named["bidirectional"] else 1
+    weights = list(named["params"])
+    per = len(weights) // (directions * int(named["num_layers"]))
     info = tracer.read(named["input"])
+    for state in filter(tracer.is_dynamic, states):
+        tracer.read(state)
     signal, finals = named["input"], []
     for level in range(int(named["num_layers"])):
         outputs = []
@@ -82,12 +86,9 @@ def _fused(tracer: Tracer, call: Call) -> Any:
     tracer.know(signal, info)
     joined = tuple(torch.cat([final[place] for final in finals]) for place in range(len(states)))
     layout = info.layout
-    batch = (
-        None
-        if layout is None
-        else (plain(joined[0].shape[0]), layout[0 if named["batch_first"] else 1], plain(joined[0].shape[2]))
-    )
     for state in joined:
+        ends = plain(state.shape[0]), plain(state.shape[2])
+        batch = None if layout is None else (ends[0], layout[0 if named["batch_first"] else 1], ends[1])
         tracer.know(state, Info(batch))
     return (signal, *joined)
 
@@ -105,19 +106,65 @@ def _layer(tracer: Tracer, call: Call, single: Any, signal: Tensor, info: Info) 
         raise AxisLost
     ordered = signal.flip(time) if way else signal
     state: Any = list(hx) if kind == "lstm" else hx[0]
-    out, *last = call.function(ordered, state, weights, len(weights) == 4, 1, 0.0, False, False, batch_first)
+    out, *last = call.function(ordered, state, weights, len(weights) >= 4, 1, 0.0, False, False, batch_first)
     before = hx[0].transpose(0, 1) if batch_first else hx[0]
     previous = torch.cat((before, out.narrow(time, 0, out.shape[time] - 1)), dim=time)
-    key = tracer.weights_key(weights[0])
-    name = key.rsplit(".weight_ih", 1)[0] if ".weight_ih" in key else tracer.label(kind)
-    suffix = key.rsplit("weight_ih", 1)[-1]
-    name = name if suffix in {"_l0", ""} else f"{name}{suffix}"
-    bias = weights[2:] if len(weights) == 4 else [None, None]
+    name = layer_name(tracer, kind, weights[0])
+    bias = weights[2:4] if len(weights) >= 4 else [None, None]
     steps = 1 if stepped else signal.shape[time]
     x = Operand(ordered, info, weights[0], bias[0])
     h = Operand(previous, _after(info, out.shape[2]), weights[1], bias[1])
     _book(tracer, kind, name, x, h, steps=steps)
+    if len(weights) % 2:
+        cells = projected_states(ordered.movedim(time, 0), previous.movedim(time, 0), hx[1][0], weights)
+        inner = Operand(cells.movedim(0, time), _after(info, cells.shape[2]), weights[-1], None)
+        _book_projection(tracer, name, inner, steps)
     return out.flip(time) if way else out, last
+
+
+def layer_name(tracer: Tracer, kind: str, weight: Tensor) -> str:
+    """Return the name of one layer and direction, from the parameter its input weights are stored in."""
+    key = tracer.weights_key(weight)
+    name = key.rsplit(".weight_ih", 1)[0] if ".weight_ih" in key else tracer.label(kind)
+    suffix = key.rsplit("weight_ih", 1)[-1]
+    return name if suffix in {"_l0", ""} else f"{name}{suffix}"
+
+
+def projected_states(signal: Tensor, previous: Tensor, cell: Tensor, weights: list[Tensor]) -> Tensor:
+    """Return what the projection of an LSTM reads: ``o * tanh(c)``, shape (steps, batch, units).
+
+    Parameters
+    ----------
+    signal : Tensor, shape (steps, batch, inputs)
+    previous : Tensor, shape (steps, batch, outputs)
+        The projected state before each step.
+    cell : Tensor, shape (batch, units)
+    weights : input, hidden (and the biases of both), projection
+    """
+    bias = weights[2:4] if len(weights) == 5 else [None, None]
+    before = [functional.linear(one, weights[k], bias[k]) for k, one in enumerate((signal, previous))]
+    states = []
+    for gates in before[0] + before[1]:
+        enter, forget, candidate, leave = gates.chunk(4, dim=-1)
+        cell = forget.sigmoid() * cell + enter.sigmoid() * candidate.tanh()
+        states.append(leave.sigmoid() * cell.tanh())
+    return torch.stack(states)
+
+
+def _book_projection(tracer: Tracer, name: str, operand: Operand, steps: int) -> None:
+    """Write the product that makes an LSTM's output smaller than its cell."""
+    outputs, units = operand.weight.shape
+    book_product(
+        tracer,
+        f"{name}.projection",
+        "recurrent",
+        operand,
+        linear_counts(tracer, operand, operand.info.layout),
+        shapes=((units,), (outputs,)),
+        full=outputs * units * steps,
+        reduction=units,
+        calls=steps,
+    )
 
 
 def _cell(tracer: Tracer, call: Call) -> Any:
@@ -127,7 +174,7 @@ def _cell(tracer: Tracer, call: Call) -> Any:
     info = tracer.read(named["input"])
     if info.layout is not None and step_axis(info.layout) is not None:
         raise AxisLost
-    hidden = tracer.info(hx) if tracer.is_dynamic(hx) else Info(info.layout)
+    hidden = tracer.read(hx) if tracer.is_dynamic(hx) else Info(info.layout)
     layout: Layout | None = None if info.layout is None else (*info.layout[:-1], plain(hx.shape[-1]))
     x = Operand(named["input"], info, named["w_ih"], named.get("b_ih"))
     h = Operand(hx, replace(hidden, layout=layout), named["w_hh"], named.get("b_hh"))
@@ -138,5 +185,5 @@ def _cell(tracer: Tracer, call: Call) -> Any:
 
 
 def rules() -> dict[str, Rule]:
-    """Return the rules of recurrent layers, by operation name."""
-    return {**dict.fromkeys(GATES, _fused), **{f"{kind}_cell": _cell for kind in GATES}}
+    """Return the rules of recurrent layers without packing, by operation name."""
+    return {**dict.fromkeys(GATES, fused), **{f"{kind}_cell": _cell for kind in GATES}}

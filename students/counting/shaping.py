@@ -90,8 +90,6 @@ def _same(tracer: Tracer, call: Call) -> Any:
     out = call.run()
     for tensor in tensors_of(out)[:1]:
         tracer.know(tensor, info)
-        if _first(call).is_floating_point() and not tensor.is_floating_point():
-            tracer.refuse(call.name, "a conversion from float to integer rounds")
     return out
 
 
@@ -99,6 +97,9 @@ def _reshaped(tracer: Tracer, call: Call) -> Any:
     """Cutting the steps of a stream into blocks keeps each block until its last step has come."""
     source = _first(call)
     out, info = call.run(), _layout_if(tracer, source)
+    if out.dtype != source.dtype:
+        tracer.refuse(call.name, "it reads a number's bits as another number")
+        return out
     layout = None if info.layout is None else reshape(info.layout, out.shape)
     after = replace(info, layout=layout, pads=())
     before, blocks = _steps(info.layout), _steps(layout)
@@ -192,6 +193,9 @@ def _joined(tracer: Tracer, call: Call) -> Any:
         _surround(tracer, pieces[dynamic[0]], out, pads)
         return out
     known = [tracer.info(pieces[place]) for place in dynamic]
+    if any(info.layout is None for info in known) and tracer.batch == 1 and not tracer.ledger.steps:
+        tracer.know(out, Info(None))
+        return out
     if any(info.layout is None or info.padded_steps for info in known):
         raise AxisLost
     layouts = [info.layout for info in known if info.layout is not None]

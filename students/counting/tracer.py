@@ -52,6 +52,9 @@ SHAPE_ONLY = frozenset(
 )
 """Operations whose result depends on a signal's shape, not on its numbers."""
 
+COMPLEX = "complex."
+"""Stands before the name of an operation with a complex operand: such an operation has a rule of its own, or none."""
+
 LOST = "its decodes cannot be told apart along any axis"
 
 
@@ -63,6 +66,11 @@ class Call:
     name: str
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
+
+    @property
+    def base_name(self) -> str:
+        """Name without the underscore of an in-place operation."""
+        return self.name if self.name.endswith("__") else self.name.removesuffix("_")
 
     def run(self) -> Any:
         """Execute it."""
@@ -157,6 +165,8 @@ class Tracer(TorchDispatchMode):
         name = call.name
         if name not in self.rules and name.endswith("_") and name[:-1] in self.rules:
             name = name[:-1]
+        if any(one.is_complex() for one in inputs):
+            name = COMPLEX + name
         rule = self.rules.get(name)
         if rule is not None and (not self.frames[-1].silent or getattr(rule, "even_when_silent", False)):
             try:

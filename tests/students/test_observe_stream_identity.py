@@ -294,7 +294,7 @@ class Around(nn.Module):
     [
         (nn.AdaptiveAvgPool1d(1), "no fixed window"),
         (lambda x: x.mean(-1), "no fixed window"),
-        (lambda x: x.cumsum(-1), "no rule"),
+        (lambda x: x.cumsum(-1), "no fixed window"),
         (lambda x: x.flip(-1) + 1, "other places"),
         (lambda x: x.roll(1, -1) + 1, "other places"),
         (lambda x: nn.functional.avg_pool1d(x, 3, 1, 1), "causal"),

@@ -1,0 +1,90 @@
+"""Embeddings: rows read from a stored table.
+
+A row read is one look-up an output element; a bag of k rows adds k - 1 additions an output element, and a division
+where it averages (compares where it takes the largest). Weights of single rows are one multiplication a row element.
+A one-hot code is written, not computed; a matrix multiplied with it is counted as any other matrix.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from torch import Tensor
+
+from students.counting.charges import Signal, charged_work
+from students.counting.labels import known_move
+from students.counting.layout import AxisLost, drop, plain, reshape
+from students.counting.operands import Info
+from students.counting.products import element_bits
+from students.counting.reductions import average
+from students.counting.tracer import Call, Rule, Tracer, tensors_of
+from students.grid import SPIKES
+
+SUM, MEAN, LARGEST = 0, 1, 2
+
+
+def _book(
+    tracer: Tracer, call: Call, signals: tuple[Signal, Signal], weight: Tensor, operations: dict[str, int]
+) -> None:
+    """Write a table that is read, with its storage."""
+    work = charged_work(tracer, "embedding", signals, operations)
+    stored = replace(
+        work,
+        weights=weight.numel(),
+        weights_nonzero=int(weight.count_nonzero()),
+        weights_key=tracer.weights_key(weight) or tracer.label(call.name),
+        weight_bits=element_bits(weight),
+    )
+    tracer.book(tracer.label("embedding", weight), stored)
+    tracer.know(signals[1].values, signals[1].info)
+
+
+def _embedding(tracer: Tracer, call: Call) -> Any:
+    named, out = call.named(), call.run()
+    weight, rows = named["weight"], named["indices"]
+    if tracer.is_dynamic(weight):  # rows of a signal at fixed places
+        info = known_move(tracer, call, out, [weight])
+        tracer.know(out, info)
+        return out
+    info = tracer.read(rows)
+    after = Info(None if info.layout is None else (*info.layout, plain(weight.shape[1])))
+    _book(tracer, call, (Signal(rows, info), Signal(out, after)), weight, {"lookup": out.numel()})
+    return out
+
+
+def _bag(tracer: Tracer, call: Call) -> Any:
+    """Bags of equal size, one after another."""
+    named, out = call.named(), call.run()
+    weight, rows, offsets = named["weight"], named["indices"], named["offsets"]
+    result = tensors_of(out)[0]
+    bags, mode, scales = result.shape[0], int(named["mode"]), named.get("per_sample_weights")
+    size = rows.numel() // bags
+    even = not tracer.is_dynamic(offsets) and offsets.tolist()[:bags] == list(range(0, size * bags, size or 1))
+    if tracer.is_dynamic(weight) or named.get("padding_idx", -1) not in {-1, None} or not (even and size):
+        raise AxisLost
+    info = tracer.read(rows)
+    layout = info.layout
+    if layout is not None:
+        layout = (*drop(reshape(layout, (bags, size)), [1]), plain(weight.shape[1]))
+    gathered = result.numel() * (size - 1)
+    operations = {"lookup": result.numel() * size, "compare" if mode == LARGEST else "add": gathered}
+    operations |= average(result.numel(), size) if mode == MEAN else {}
+    if scales is not None:
+        operations["multiply"] = result.numel() * size
+    _book(tracer, call, (Signal(rows, info), Signal(result, Info(layout))), weight, operations)
+    return out
+
+
+def _one_hot(tracer: Tracer, call: Call) -> Any:
+    named, out = call.named(), call.run()
+    info = tracer.read(named["self"])
+    layout = None if info.layout is None else (*info.layout, plain(out.shape[-1]))
+    tracer.know(out, Info(layout, SPIKES))
+    return out
+
+
+def rules() -> dict[str, Rule]:
+    """Return the rules of tables read by index, by operation name."""
+    bags = dict.fromkeys(("_embedding_bag", "_embedding_bag_forward_only"), _bag)
+    return {"embedding": _embedding, **bags, "one_hot": _one_hot}
