@@ -13,7 +13,7 @@ from students.counting.neuron_products import watch
 from students.counting.neurons import Counter, neuron_counter, neuron_dynamics, reached
 from students.counting.operands import Info
 from students.counting.pointwise import fold_affine
-from students.counting.quantised import attach_quantised, signal_counter
+from students.counting.quantised import attach_quantised, followed, signal_counter
 from students.counting.scan import count_scan
 from students.counting.tracer import Frame, Tracer, tensors_of
 from students.layers import OutputScale
@@ -41,9 +41,7 @@ def attach(tracer: Tracer, model: nn.Module) -> list[Any]:
     """Hook the tracer to every module; return the handles to remove."""
     reading = reader(model)
     handles = attach_quantised(tracer, reading, model)
-    for path, module in model.named_modules():
-        if reading is not None and reading.INSIDE in path.split("."):
-            continue
+    for path, module in followed(reading, model):
         counter = _counter(module, reading)
         integer = reading is not None and reading.is_integer_product(module)
         layer = reading is not None and reading.is_layer(module)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -95,15 +95,25 @@ def _book_signal(
         book(name, "quantise", "requantise", (bits, codes.bits), (1, MULTIPLIER_BITS))
 
 
+def followed(reading: Any | None, model: nn.Module) -> Iterator[tuple[str, nn.Module]]:
+    """Yield path and module of all that is followed: not the parts of quantisers, which are known from outside."""
+    inner = ""
+    for path, module in model.named_modules():
+        if reading is not None:
+            if reading.INSIDE in path.split(".") or (inner and path.startswith(inner)):
+                continue
+            if reading.is_signal_quantiser(module) or reading.is_parameter_quantiser(module):
+                inner = f"{path}."
+        yield path, module
+
+
 def attach_quantised(tracer: Tracer, reading: Any | None, model: nn.Module) -> list[Any]:
     """Hook the tracer to what is no signal quantiser in a Brevitas network; return the handles to remove."""
     if reading is None:
         return []
     handles: list[Any] = []
     names = reading.parameter_names(model)
-    for path, module in model.named_modules():
-        if reading.INSIDE in path.split("."):
-            continue
+    for path, module in followed(reading, model):
         if reading.is_parameter_quantiser(module):
             handles.append(module.register_forward_hook(_note(tracer, reading, path, names)))
         elif reading.is_layer(module):
