@@ -13,6 +13,7 @@ from typing import Any
 from torch import Tensor
 
 from students.counting.charges import Signal, charged_work
+from students.counting.integers import table_codes
 from students.counting.labels import known_move
 from students.counting.layout import AxisLost, drop, plain, reshape
 from students.counting.operands import Info
@@ -29,12 +30,13 @@ def _book(
 ) -> None:
     """Write a table that is read, with its storage."""
     work = charged_work(tracer, "embedding", signals, operations)
+    known = tracer.constants.find(weight)
     stored = replace(
         work,
         weights=weight.numel(),
         weights_nonzero=int(weight.count_nonzero()),
         weights_key=tracer.weights_key(weight) or tracer.label(call.name),
-        weight_bits=element_bits(weight),
+        weight_bits=known.constant.bits if known else element_bits(weight),
     )
     tracer.book(tracer.label("embedding", weight), stored)
     tracer.know(signals[1].values, signals[1].info)
@@ -48,7 +50,9 @@ def _embedding(tracer: Tracer, call: Call) -> Any:
         tracer.know(out, info)
         return out
     info = tracer.read(rows)
-    after = Info(None if info.layout is None else (*info.layout, plain(weight.shape[1])))
+    known = tracer.constants.find(weight)
+    codes = None if known is None else table_codes(known.constant)
+    after = Info(None if info.layout is None else (*info.layout, plain(weight.shape[1])), codes)
     _book(tracer, call, (Signal(rows, info), Signal(out, after)), weight, {"lookup": out.numel()})
     return out
 

@@ -6,7 +6,7 @@ Brevitas is asked through `students.quantize.reading`, only for a model that hol
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -92,11 +92,12 @@ class ProductFormat:
 
 
 def product_format(
-    tracer: Any, weight: Tensor, bias: Tensor | None, codes: Grid | None, output_axis: int = 0
+    tracer: Any, weight: Tensor, bias: Tensor | None, codes: Grid | None, transposed_groups: int = 0
 ) -> ProductFormat:
     """Return a product's formats: integer where its weights are integers and its input is on the grid `codes`.
 
-    Integer weights on a float signal are stored as integers and multiplied as the floats they stand for.
+    Integer weights on a float signal are stored as integers and multiplied as the floats they stand for. A transposed
+    product (`transposed_groups` of them) has a bound: as if every tap fell on one output, which a stride prevents.
     """
     known = tracer.constants.find(weight)
     noted = None if bias is None else tracer.constants.find(bias)
@@ -110,7 +111,10 @@ def product_format(
         return ProductFormat("float", constant.bits, bias_bits, FLOAT_ACCUMULATOR_BITS, constant.form, scales)
     key = ("accumulator", tracer.weights_key(weight), tuple(weight.shape), codes, bias is None)
     if key not in tracer.cache:
-        levels = tracer.constants.integers(weight).movedim(output_axis, 0).flatten(1)
+        levels = tracer.constants.integers(weight)
+        if transposed_groups:  # (inputs, outputs of a group, taps) to (outputs, inputs of a group and taps)
+            levels = levels.reshape(transposed_groups, -1, *levels.shape[1:]).transpose(1, 2).flatten(0, 1)
+        levels = levels.flatten(1)
         offset = None if bias is None else bias_integers(bias, constant.scale, codes)
         tracer.cache[key] = signed_bits(*accumulator_range(levels, codes, offset))
     return ProductFormat("integer", constant.bits, bias_bits, tracer.cache[key], constant.form, scales)
@@ -138,9 +142,6 @@ def accumulator_range(weights: Tensor, codes: Grid, bias: Tensor | None) -> tupl
     """
     positive, negative = weights.clamp_min(0).sum(1), weights.clamp_max(0).sum(1)
     offset = torch.zeros_like(positive) if bias is None else bias
-    # Rows are output channels, except in grouped transposed products: there every bias could meet every row.
-    if offset.numel() != positive.numel():
-        offset = torch.stack((offset.min(), offset.max()))[:, None]
     lowest = offset + positive * codes.lowest + negative * codes.highest
     highest = offset + positive * codes.highest + negative * codes.lowest
     return int(lowest.min()), int(highest.max())
@@ -150,6 +151,14 @@ def signal_accumulator_bits(left: Grid | None, right: Grid | None, terms: int) -
     """Return the accumulator's width of a product of two signals on grids, `terms` a sum [bits]; 0 off the grid."""
     product = codes_of_product((left, right))
     return 0 if product is None else signed_bits(terms * product.lowest, terms * product.highest)
+
+
+def table_codes(table: Constant) -> Grid | None:
+    """Return the grid of the rows of a quantised table; None where its scale differs along it."""
+    if table.scale.numel() != 1:
+        return None
+    grid = Grid.holding(int(table.values.min()), int(table.values.max()), float(table.scale))
+    return replace(grid, bits=max(grid.bits, table.bits))
 
 
 def codes_of_sum(codes: Sequence[Grid | None]) -> Grid | None:

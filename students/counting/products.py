@@ -47,14 +47,14 @@ def book_product(
     calls: int = 1,
     extra: Mapping[str, int | Tensor] | None = None,
     when: When | None = None,
-    output_axis: int = 0,
+    transposed_groups: int = 0,
 ) -> Info:
     """Write a product with its widths and stored weights to the ledger; return what is known of its output.
 
-    It works when its signal exists, or at the steps `when`; its weight's outputs lie along `output_axis`.
+    It works when its signal exists, or at the steps `when`; the weight of a transposed product is in groups.
     """
     weight, bias, info = operand.weight, operand.bias, operand.info
-    numbers = product_format(tracer, weight, bias, info.codes, output_axis)
+    numbers = product_format(tracer, weight, bias, info.codes, transposed_groups)
     operations = dict(extra or {})
     if numbers.form != "graded":
         counts = sign_adds(counts)

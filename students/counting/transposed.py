@@ -123,6 +123,7 @@ def _transposed(tracer: Tracer, call: Call) -> Any:
         shapes=(tracer.shape(signal, info), tracer.shape(out, after)),
         full=out.numel() // decodes * taps,
         reduction=taps,
+        transposed_groups=int(named["groups"]),
     )
     tracer.know(out, replace(done, layout=after.layout))
     return out

@@ -367,6 +367,34 @@ def test_attention_between_grids_is_integer() -> None:
     assert [(layer.arithmetic, layer.accumulator_bits) for layer in scores] == [("integer", 18), ("integer", 19)]
 
 
+def test_transposed_convolutions_keep_their_integers() -> None:
+    torch.manual_seed(9)
+    layer = qnn.QuantConvTranspose1d(4, 6, 3, groups=2, bias=False, weight_bit_width=4)
+    model = settled(nn.Sequential(qnn.QuantIdentity(bit_width=5), layer), torch.randn(4, 4, 7))
+    work = complete(model, torch.randn(2, 4, 7))["1"]
+    integers = steps(layer.quant_weight())  # (inputs, outputs of a group, taps): outputs 0..2 of inputs 0 and 1
+    rows = np.stack([integers[2 * group : 2 * group + 2, output] for group in range(2) for output in range(3)])
+    assert work.accumulator_bits == accumulator_width(rows, None, range(-16, 16))
+    assert (work.arithmetic, work.weight_bits, work.activation_bits) == ("integer", 4, 5)
+    # Seven steps of four inputs, each on three outputs of its group and three taps.
+    assert work.products.dense_full.mean == 7 * 4 * 3 * 3
+
+
+def test_a_quantised_table_has_its_bits_and_its_rows_a_grid() -> None:
+    class Reader(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.table = qnn.QuantEmbedding(8, 4, weight_bit_width=4)
+            self.linear = qnn.QuantLinear(4, 2, bias=False, weight_bit_width=4)
+
+        def forward(self, signal: Tensor) -> Tensor:
+            return self.linear(self.table(signal.argmax(1)))
+
+    work = complete(Reader().eval(), torch.randn(2, 8))
+    assert (work["table"].weights, work["table"].weight_bits) == (32, 4)
+    assert (work["linear"].arithmetic, work["linear"].activation_bits) == ("integer", 4)
+
+
 class Streamed(nn.Module):
     """Causal convolution, ReLU, LSTM, linear, a step at a time."""
 
