@@ -1,0 +1,95 @@
+"""One measured figure beside its prediction, and what a set of them says about a model."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from energy_models.report import Band
+
+Role = Literal["fitted", "held out"]
+"""``fitted``: a constant of the prediction came from this row. ``held out``: none did."""
+
+
+@dataclass(frozen=True, slots=True)
+class ValidationRow:
+    """One published figure and what is predicted for it.
+
+    Parameters
+    ----------
+    id : str
+        Unique and stable, such as ``"mlperf/v1.2/STMicroelectronics/NUCLEO_L4R5ZI/ic"``.
+    what : str
+        The decoder or network.
+    machine : str
+        The profile, or the machine in words where no profile is loaded.
+    quantity : str
+        What was measured: ``"energy"``, ``"latency"``, ``"power"``, ``"cycles"``.
+    unit : str
+        Unit of `predicted` and `measured`, a text of `energy_models.units`.
+    predicted : Band
+        Low and high are the central 90 % of the prediction.
+    measured : float
+        Above zero.
+    role : {'fitted', 'held out'}
+    source : str
+        Key of a bibliographic record.
+    note : str
+        What was left out of the prediction, or how rows contradict each other.
+    """
+
+    id: str
+    what: str
+    machine: str
+    quantity: str
+    unit: str
+    predicted: Band
+    measured: float
+    role: Role
+    source: str
+    note: str = ""
+
+    @property
+    def ratio(self) -> float:
+        """Predicted over measured."""
+        return self.predicted.nominal / self.measured
+
+    @property
+    def error(self) -> float:
+        """Relative error of the prediction, with its sign."""
+        return self.ratio - 1.0
+
+    @property
+    def inside(self) -> bool:
+        """Whether the measured figure lies between low and high."""
+        return self.predicted.low <= self.measured <= self.predicted.high
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorSummary:
+    """Errors of a set of rows: how many, median and 90th percentile of ``|predicted / measured - 1|``, share inside."""
+
+    rows: int
+    median: float
+    percentile_90: float
+    inside: float
+
+
+def summarise(rows: Iterable[ValidationRow]) -> ErrorSummary:
+    """Return what a set of rows says; nan in all but `rows` where the set is empty."""
+    found = list(rows)
+    if not found:
+        return ErrorSummary(0, math.nan, math.nan, math.nan)
+    errors = sorted(abs(row.error) for row in found)
+    inside = sum(row.inside for row in found) / len(found)
+    return ErrorSummary(len(found), quantile(errors, 0.5), quantile(errors, 0.9), inside)
+
+
+def quantile(ascending: list[float], share: float) -> float:
+    """Return a quantile of sorted values, linear between neighbours (as ``numpy.quantile`` does by default)."""
+    place = share * (len(ascending) - 1)
+    lower = math.floor(place)
+    upper = min(lower + 1, len(ascending) - 1)
+    return ascending[lower] + (place - lower) * (ascending[upper] - ascending[lower])
