@@ -8,20 +8,25 @@ import json
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, ClassVar, TypeVar, cast
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from energy_models.errors import ProfileError
 from energy_models.sources import Source, load_sources
 
-Model = TypeVar("Model", bound=BaseModel)
-
 
 class Frozen(BaseModel):
-    """Base of everything typed into a file: never changed after reading, and no unknown keys."""
+    """Base of everything typed into a file: never changed after reading, and no unknown keys.
 
+    `remedy` ends the message that lists a file's problems.
+    """
+
+    remedy: ClassVar[str] = "Mend them all; every number needs unit, bounds, basis and source"
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+Model = TypeVar("Model", bound=Frozen)
 
 
 def read_model(path: Path, kind: type[Model]) -> Model:
@@ -62,8 +67,7 @@ def parse_model(data: Mapping[str, Any], kind: type[Model], *, where: str) -> Mo
             raise ProfileError("'sources' must be a table of records", where=where, remedy="Mend it") from error
         lines = [_line(problem, kind) for problem in error.errors()]
         found = f"{len(lines)} problem{'s' if len(lines) > 1 else ''}:\n  " + "\n  ".join(lines)
-        remedy = "\nMend them all; every number needs unit, bounds, basis and source"
-        raise ProfileError(found, where=where, remedy=remedy) from error
+        raise ProfileError(found, where=where, remedy=f"\n{kind.remedy}") from error
 
 
 def _line(problem: Mapping[str, Any], kind: type[BaseModel]) -> str:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from energy_models.errors import StudentError
 from students import scan
 from students.architectures import blocks as kinds
-from students.architectures import modules
+from students.architectures import mixing, modules
 from students.architectures.blocks import Block
 from students.architectures.composites import expand
 from students.architectures.schema import Architecture
@@ -86,7 +86,8 @@ def _sequence(layers: Sequence[Block], shape: Shape, path: str, rate_hz: float) 
 
 def _run(module: nn.Module, shape: Shape) -> Tensor:
     with torch.inference_mode():
-        return module.eval()(torch.empty(1, *shape))
+        dtype = torch.int64 if isinstance(module, nn.Embedding) else torch.float32
+        return module.eval()(torch.empty(1, *shape, dtype=dtype))
 
 
 def _module(block: Block, shape: Shape, path: str, rate_hz: float) -> nn.Module:
@@ -116,13 +117,13 @@ def _product(block: Block, shape: Shape) -> nn.Module | None:
             return modules.Recurrent(block, shape[-1])
         case kinds.Attention():
             head = block.head_size or _whole(shape[-1], block.heads)
-            return modules.Attention(block, shape[-2], shape[-1], head)
+            return mixing.Attention(block, shape[-2], shape[-1], head)
         case kinds.LinearAttention():
-            return modules.LinearAttention(shape[-1], block.size, block.bias)
+            return mixing.LinearAttention(shape[-1], block.size, block.bias)
         case kinds.GraphAttention():
-            return modules.GraphAttention(shape[-1], block.heads, block.out)
+            return mixing.GraphAttention(shape[-1], block.heads, block.out)
         case kinds.Mamba():
-            return modules.Mamba(shape[-1], block.inner, block.state, block.kernel, block.rank)
+            return mixing.Mamba(shape[-1], block.inner, block.state, block.kernel, block.rank)
         case kinds.DiagonalStateSpace():
             return scan.DiagonalStateSpace(shape[0], block.state)
         case kinds.Embedding():

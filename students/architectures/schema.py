@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, PositiveFloat, PositiveInt, ValidationInfo, model_validator
 
 from energy_models.sources import Source, require_source
 from energy_models.toml_model import Frozen
-from students.architectures.blocks import Block
+from students.architectures.blocks import Block, Embedding
 
 Text = Annotated[str, Field(min_length=1)]
 
@@ -93,6 +93,8 @@ class Architecture(Frozen):
     sources : dict of Source
     """
 
+    remedy: ClassVar[str] = "Mend them all; the kinds of layers and their fields are in students/architectures/blocks.py"
+
     name: Text
     title: Text
     task: Text
@@ -108,7 +110,18 @@ class Architecture(Frozen):
     @model_validator(mode="after")
     def _known_source(self, info: ValidationInfo) -> Self:
         _known(self.source, info)
+        _check_codes(self.layers, self.input.codes)
         return self
+
+
+def _check_codes(layers: tuple[Block, ...], codes: int | None) -> None:
+    """Raise ValueError unless integer inputs go straight into a table that holds them all."""
+    entries = layers[0].entries if isinstance(layers[0], Embedding) else None
+    if (codes is None) != (entries is None) or (codes is not None and entries is not None and codes > entries):
+        raise ValueError(
+            f"input.codes = {codes} and a first layer with {entries or 'no'} table entries: integer inputs go into an "
+            "'embedding' with at least as many entries, and only they do"
+        )
 
 
 def _known(key: str, info: ValidationInfo) -> None:

@@ -21,6 +21,50 @@ are textbook products (`dense_full`) of one decode.
 What a file does not list under *assumed* is in its source. Figures are compared in
 `tests/students/test_architectures_literature.py`.
 
+## Writing one
+
+A file of your own is loaded by its path, all its problems reported at once:
+
+    name = "small"                       # the file's stem
+    title = "Small"
+    task = "motor imagery, 2 classes"
+    source = "own"
+    where = "notebook, page 3"
+    outputs = [2]                        # shape of an answer, checked
+    assumed = ["taps: 25, as in Shallow ConvNet"]      # "what: value, why", everything the source leaves open
+    layers = [
+      { kind = "conv1d", out = 8, kernel = 25, padding = "same", bias = false },
+      { kind = "batch_norm" },
+      { kind = "pool", function = "average", kernel = [50] },
+      { kind = "permute", order = [2, 1] },
+      { kind = "repeat", times = 2, layers = [{ kind = "transformer_layer", heads = 2, feed_forward = 16 }] },
+      { kind = "mean", axes = [1] },
+      { kind = "linear", out = 2 },
+    ]
+
+    [input]
+    channels = 8
+    steps = 500
+    rate_hz = 250.0
+
+    [published.parameters]               # optional, as is [published.products]; both are tested
+    value = 1234
+    source = "own"
+    where = "table 1"
+
+    [sources.own]
+    title = "..."
+    authors = "..."
+    year = 2026
+    venue = "..."
+    read = "original"
+
+Shapes leave out the batch axis; the first is `(channels, steps)`. Every kind of layer and its fields are in
+`students/architectures/blocks.py`. A published figure that is not met exactly needs a `tolerance` and a `deviation`
+that says why. Spiking networks have no place here: their work is their spikes.
+
+## Those that ship
+
 This page is made by `python -m students.architectures.table > docs/architectures.md`, and a test keeps it current.
 
 | name | network | input | parameters | published | products | published |

@@ -11,8 +11,9 @@ from torch import nn
 
 from energy_models.errors import ProfileError, StudentError
 from energy_models.workload import LayerWork, Workload
-from students.architectures import architecture_workload, load_architecture, modules
+from students.architectures import architecture_workload, load_architecture, mixing, modules
 from students.architectures.blocks import Attention
+from students.architectures.build import build_network, parameter_count
 from students.observe import observe
 from students.scan import DiagonalStateSpace, SelectiveScan
 
@@ -63,6 +64,7 @@ def test_all_problems_of_a_file_at_once(tmp_path: Path) -> None:
     assert "layers.0.linear.out: is missing" in text
     assert "layers.1" in text
     assert "conv3d" in text
+    assert "unit, bounds" not in text  # what a profile would be told
 
 
 def test_a_source_without_a_record_is_refused(tmp_path: Path) -> None:
@@ -140,7 +142,7 @@ def test_recurrent_layers_by_hand(tmp_path: Path, kind: str, gates: int) -> None
 def test_rotary_positions_keep_lengths_and_change_with_distance_only(tmp_path: Path) -> None:
     """Turning by angles keeps each pair's length; a product of two depends on how far apart the two are."""
     block = Attention(kind="attention", heads=1, positions="rotary")
-    layer = modules.Attention(block, 6, 4, 4)
+    layer = mixing.Attention(block, 6, 4, 4)
     layer.reset_parameters()
     turned = layer._turned(torch.tensor([1.0, 2.0, 3.0, 4.0]).expand(1, 1, 6, 4))[0, 0]
     torch.testing.assert_close(turned.norm(dim=1), torch.full((6,), 30.0**0.5))
@@ -160,6 +162,48 @@ def test_group_norm_is_torchs() -> None:
     ours, theirs, signal = modules.GroupNorm(2, 6), nn.GroupNorm(2, 6), torch.randn(2, 6, 3, 4)
     ours.reset_parameters()
     torch.testing.assert_close(ours(signal), theirs(signal))
+
+
+@pytest.mark.parametrize(
+    ("layers", "outputs", "parameters"),
+    [
+        ('{ kind = "pad", axis = 1, before = 2 }, { kind = "pad", axis = 2, after = 3 }', "5, 13", 0),
+        ('{ kind = "flip", axis = 2 }, { kind = "scale", factor = 0.5 }', "3, 10", 0),
+        ('{ kind = "learned_tokens", count = 2 }', "5, 10", 20),
+        ('{ kind = "learned_offset", axes = [1], stored = 7 }', "3, 10", 7),
+        ('{ kind = "embedding", entries = 6, size = 4 }', "3, 10, 4", 24),
+        ('{ kind = "gate", axis = 2 }', "3, 5", 0),
+    ],
+)
+def test_shapes_and_parameters(tmp_path: Path, layers: str, outputs: str, parameters: int) -> None:
+    path = written(tmp_path, layers, outputs)
+    if "embedding" in layers:
+        path.write_text(path.read_text().replace("steps = 10", "steps = 10\ncodes = 6"))
+    network = build_network(load_architecture(path))
+    assert parameter_count(network) == parameters
+
+
+@pytest.mark.parametrize(
+    ("layers", "codes"),
+    [
+        ('{ kind = "embedding", entries = 6, size = 4 }', ""),
+        ('{ kind = "linear", out = 4 }', "codes = 6"),
+        ('{ kind = "embedding", entries = 5, size = 4 }', "codes = 6"),
+    ],
+)
+def test_codes_go_into_a_table_that_holds_them(tmp_path: Path, layers: str, codes: str) -> None:
+    path = written(tmp_path, layers, "3, 10, 4")
+    path.write_text(path.read_text().replace("steps = 10", f"steps = 10\n{codes}"))
+    with pytest.raises(ProfileError, match="codes"):
+        load_architecture(path)
+
+
+def test_learned_tokens_stand_in_front() -> None:
+    layer = modules.LearnedTokens(2, 3)
+    layer.reset_parameters()
+    longer = layer(torch.ones(4, 5, 3))
+    assert longer.shape == (4, 7, 3)
+    assert torch.equal(longer[:, 2:], torch.ones(4, 5, 3))
 
 
 def test_learned_queries_are_projected_before_deployment(tmp_path: Path) -> None:
