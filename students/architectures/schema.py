@@ -93,7 +93,7 @@ class Architecture(Frozen):
     sources : dict of Source
     """
 
-    remedy: ClassVar[str] = "Mend them all; the kinds of layers and their fields are in students/architectures/blocks.py"
+    remedy: ClassVar[str] = "Mend them all; kinds of layers and their fields are in students/architectures/blocks.py"
 
     name: Text
     title: Text
