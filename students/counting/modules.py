@@ -7,6 +7,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from students.counting.graph_quantised import attach_graph_quantised, count_quantiser
 from students.counting.integers import reader
 from students.counting.layout import AxisLost
 from students.counting.neuron_products import watch
@@ -16,6 +17,7 @@ from students.counting.pointwise import fold_affine
 from students.counting.quantised import attach_quantised, followed, signal_counter
 from students.counting.scan import count_scan
 from students.counting.tracer import Frame, Tracer, tensors_of
+from students.interchange.operators.quantised import Quantiser
 from students.layers import OutputScale
 from students.scan import DiagonalStateSpace, SelectiveScan
 
@@ -34,13 +36,15 @@ def _counter(module: nn.Module, reading: Any | None) -> Counter | None:
         return _output_scale
     if isinstance(module, SelectiveScan | DiagonalStateSpace):
         return count_scan
+    if isinstance(module, Quantiser):
+        return count_quantiser
     return signal_counter(reading, module)
 
 
 def attach(tracer: Tracer, model: nn.Module) -> list[Any]:
     """Hook the tracer to every module; return the handles to remove."""
     reading = reader(model)
-    handles = attach_quantised(tracer, reading, model)
+    handles = [*attach_quantised(tracer, reading, model), *attach_graph_quantised(tracer, model)]
     for path, module in followed(reading, model):
         counter = _counter(module, reading)
         integer = reading is not None and reading.is_integer_product(module)

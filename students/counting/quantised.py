@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from energy_models.workload import Kind
 from students.counting.integers import BIAS_BITS, MULTIPLIER_BITS
 from students.counting.layout import AxisLost, plain, steps_of
 from students.counting.ledger import Work
@@ -45,14 +46,33 @@ def _signal(tracer: Tracer, reading: Any, module: nn.Module, signal: Tensor, out
         tracer.refuse("quantise", codes if isinstance(codes, str) else "a function of its own before it rounds")
         tracer.know(values, Info(info.layout))
         return
+    name = tracer.path.removesuffix(QUANTISER).removesuffix(".act_quant")
+    named = reading.has_name(module) and function == "clip" and not reading.is_truncation(module)
+    put_on_grid(tracer, (name, "activation" if named else "quantise"), (signal, codes, values), function)
+
+
+def put_on_grid(tracer: Tracer, label: tuple[str, Kind], signal: tuple[Tensor, Grid, Tensor], function: str) -> None:
+    """Count a signal put on a grid, and remember its grid; one that is on it already needs nothing.
+
+    Parameters
+    ----------
+    tracer : Tracer
+    label : (name, kind) of the layer
+        Kind ``activation`` where a ReLU is the clip.
+    signal : (values before, grid, values after)
+    function : {'clip', 'table'}
+        What is done before rounding: nothing beyond clipping, or a non-linear function.
+    """
+    before, codes, after = signal
+    info = tracer.info(before)
+    if info.padded_steps:
+        raise AxisLost
     if info.producer is not None:
         tracer.ledger.use(info.producer)
         tracer.ledger.requantised(info.producer, codes.bits)
-    name = tracer.path.removesuffix(QUANTISER).removesuffix(".act_quant")
-    named = reading.has_name(module) and function == "clip" and not reading.is_truncation(module)
-    if not (info.codes == codes and not named and function == "clip"):
-        _book_signal(tracer, name, (signal, info, codes), function, named="activation" if named else "quantise")
-    tracer.know(values, Info(info.layout, codes))
+    if not (info.codes == codes and label[1] == "quantise" and function == "clip"):
+        _book_signal(tracer, label[0], (before, info, codes), function, named=label[1])
+    tracer.know(after, Info(info.layout, codes))
 
 
 def _book_signal(

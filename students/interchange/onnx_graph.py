@@ -15,6 +15,7 @@ from students.interchange.graph import Graph, Node, Port, Run, UnsupportedVarian
 from students.interchange.onnx_file import check_file, read_graph
 from students.interchange.operators.table import builder_of
 from students.interchange.rewrite import with_biases
+from students.interchange.rewrite_quantised import with_quantisers
 
 
 class OnnxNode(nn.Module):
@@ -119,7 +120,7 @@ def read_onnx(path: Path) -> OnnxGraph:
     StudentError
         A file that cannot be read, operators that cannot be run (all of them at once), several inputs.
     """
-    graph = with_biases(read_graph(path))
+    graph = with_biases(with_quantisers(read_graph(path)))
     if len(graph.inputs) != 1:
         names = ", ".join(f"{port.name} {port.axes}" for port in graph.inputs) or "none"
         raise StudentError(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from students.interchange.graph import Builder, Node
-from students.interchange.operators import arithmetic, products, recurrent, reductions, shapes, windows
+from students.interchange.operators import arithmetic, products, quantised, recurrent, reductions, shapes, windows
 
 DEFAULT_DOMAINS = frozenset(("", "ai.onnx"))
 
@@ -13,6 +13,11 @@ _DEFAULT = {
 }  # fmt: skip
 
 
+_QUANTISED = quantised.builders()
+
+
 def builder_of(node: Node) -> Builder | None:
     """Return what builds a node; None for an operator that cannot be read."""
+    if node.domain in quantised.QONNX_DOMAINS:
+        return _QUANTISED.get(node.operator)
     return _DEFAULT.get(node.operator) if node.domain in DEFAULT_DOMAINS else None
