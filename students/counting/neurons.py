@@ -26,6 +26,7 @@ from students.counting.operands import Info
 from students.counting.products import element_bits
 from students.counting.tracer import Tracer, tensors_of
 from students.dynamics import Dynamics, is_one, is_shift, scales
+from students.euler_neurons import StepNeuron
 from students.grid import SPIKES
 from students.lif import LIF, LeakyIntegrator
 
@@ -46,7 +47,7 @@ def keeping_states(model: nn.Module) -> AbstractContextManager[None]:
 
 def neuron_dynamics(module: nn.Module) -> Dynamics | None:
     """Return what a neuron does in a step; None for other modules, and for neurons nobody described."""
-    if isinstance(module, LIF | LeakyIntegrator):
+    if isinstance(module, LIF | LeakyIntegrator | StepNeuron):
         return module.dynamics()
     spiking = spiking_module()
     return None if spiking is None else spiking.dynamics_of(module)

@@ -2,38 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from torch import nn
 
 from energy_models.errors import StudentError
+from students.interchange.nir_graph import read_nir
 from students.interchange.onnx_graph import read_onnx
 
-READERS: Mapping[str, Callable[[Path], nn.Module]] = {".onnx": read_onnx}
-"""Readers by suffix."""
+SUFFIXES = (".onnx", ".nir")
 
 
-def read_network(path: Path) -> nn.Module:
+def read_network(path: Path, step_s: float | None = None) -> nn.Module:
     """Return the network of a file, in evaluation mode, ready for `students.observe`.
 
     Parameters
     ----------
     path : Path
-        Ends in a suffix of `READERS`.
+        Ends in one of `SUFFIXES`.
+    step_s : float or None
+        Length of one step [s], for a file whose neurons live in continuous time and that does not say it.
 
     Raises
     ------
     StudentError
         An unknown suffix, a missing package, or a file that cannot be read or run.
     """
-    reader = READERS.get(path.suffix.lower())
-    if reader is None:
+    suffix = path.suffix.lower()
+    if suffix == ".nir":
+        return read_nir(path, step_s)
+    if suffix != ".onnx":
         raise StudentError(
             f"no network is read from a file that ends in {path.suffix!r}", where=str(path),
-            remedy=f"Known: {', '.join(READERS)}; a stored student is a folder",
+            remedy=f"Known: {', '.join(SUFFIXES)}; a stored student is a folder",
         )
-    return reader(path)
+    if step_s is not None:
+        raise StudentError("an ONNX network has no continuous time", where=str(path), remedy="Leave the step out")
+    return read_onnx(path)
 
 
 def example_shape(network: nn.Module, given: tuple[int, ...] | None = None) -> tuple[int, ...]:

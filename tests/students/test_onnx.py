@@ -294,7 +294,7 @@ def test_damaged_and_foreign_files(tmp_path):
         path.write_bytes(content)
         assert "no ONNX file" in refusal(path)
     assert "cannot open it" in refusal(tmp_path / "absent.onnx")
-    assert "Known: .onnx" in refusal(tmp_path / "net.pt")
+    assert "Known: .onnx, .nir" in refusal(tmp_path / "net.pt")
 
 
 def test_an_operator_set_of_the_future(tmp_path):
