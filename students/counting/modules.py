@@ -57,7 +57,7 @@ def attach(tracer: Tracer, model: nn.Module) -> list[Any]:
             opaque=counter is not None,
             whole=layer or next(module.children(), None) is None,
             average_bits=codes.bits if codes is not None and counter is None else 0,
-            feedback=getattr(module, "feedback", 0),
+            feedback=getattr(module, "feedback_elements", 0),
         )
         handles += [_enter(tracer, frame), _leave(tracer, module, counter)]
         handles += watch(tracer, module, neuron_dynamics(module))

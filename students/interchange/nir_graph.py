@@ -103,7 +103,7 @@ class NirNetwork(nn.Module):
             waiting = [source for source, late in entry if late]
             if waiting:
                 elements = sum(math.prod(self._shape_of(source)) for source in waiting)
-                self._modules_of[name].feedback = elements  # type: ignore[assignment]
+                self._modules_of[name].feedback_elements = elements  # type: ignore[assignment]
 
     def _fires(self, name: str) -> bool:
         """True where a node's values are spikes."""
@@ -247,7 +247,8 @@ def _membrane(node: Any, kind: str, step_s: float) -> Membrane:
     if not kind.startswith("Cuba"):
         return Membrane(decay, gain, offset, **ends)
     synaptic = _rate(node.tau_syn, step_s)
-    current: dict[str, Any] = {"synaptic_decay": _tensor(1 - synaptic), "synaptic_gain": _gain(synaptic * np.asarray(node.w_in))}
+    into = _gain(synaptic * np.asarray(node.w_in))
+    current: dict[str, Any] = {"synaptic_decay": _tensor(1 - synaptic), "synaptic_gain": into}
     return Membrane(decay, gain, offset, **ends, **current)
 
 

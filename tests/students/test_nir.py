@@ -29,7 +29,9 @@ def flat(units: int, value: float) -> np.ndarray:
     return np.full(units, value, np.float32)
 
 
-def lif(units: int, *, tau: float = 5 * DT, r: float = 5.0, threshold: float = 1.0, leak: float = 0.0, reset: float = 0.0):
+def lif(
+    units: int, *, tau: float = 5 * DT, r: float = 5.0, threshold: float = 1.0, leak: float = 0.0, reset: float = 0.0
+):
     """Gain r dt / tau: 1 by default; decay 1 - 1/5 = .8."""
     return nir.LIF(
         tau=flat(units, tau), r=flat(units, r), v_leak=flat(units, leak), v_threshold=flat(units, threshold),
