@@ -67,8 +67,11 @@ that says why. Spiking networks have no place here: their work is their spikes.
 
 This page is made by `python -m students.architectures.table > docs/architectures.md`, and a test keeps it current.
 
-| name | network | input | parameters | published | products | published |
-|---|---|---|---:|---:|---:|---:|
+*Reference* is a figure of the source, or of its code or layers counted by another program; what it covers and how
+far it is met stands below the table. *Assumed* is the number of items the sources leave open.
+
+| name | network | input | parameters | reference | products | reference | assumed |
+|---|---|---|---:|---:|---:|---:|---:|
 """
 
 
@@ -87,7 +90,8 @@ def architectures_page(workloads: Mapping[str, Workload]) -> str:
     """Return the page of the architectures of these names, given their counts."""
     architectures = [load_architecture(name) for name in workloads]
     rows = "".join(_row(architecture, workloads[architecture.name]) for architecture in architectures)
-    return HEADER + rows + "\n" + "\n".join(_notes(architecture) for architecture in architectures)
+    notes = [_notes(architecture, workloads[architecture.name]) for architecture in architectures]
+    return HEADER + rows + "\n" + "\n".join(notes)
 
 
 def _row(architecture: Architecture, workload: Workload) -> str:
@@ -98,13 +102,14 @@ def _row(architecture: Architecture, workload: Workload) -> str:
         f"{read.channels} x {read.steps} at {read.rate_hz:g} Hz",
         f"{parameter_count(outline(architecture)):,}",
         "" if published.parameters is None else f"{published.parameters.value:,}",
-        f"{counted_products(workload, published.products):,}",
+        f"{counted_products(workload, None):,}",
         "" if published.products is None else f"{published.products.value:,}",
+        str(len(architecture.assumed)),
     )
     return f"| {' | '.join(cells)} |\n"
 
 
-def _notes(architecture: Architecture) -> str:
+def _notes(architecture: Architecture, workload: Workload) -> str:
     source = architecture.sources[architecture.source]
     lines = [
         f"## {architecture.name}\n",
@@ -112,19 +117,26 @@ def _notes(architecture: Architecture) -> str:
         f"({source.year}), *{source.title}*, {source.venue}{f', {source.locator}' if source.locator else ''}.\n",
     ]
     published = architecture.published
-    for name, figure in (("Parameters", published.parameters), ("Products", published.products)):
-        if figure is not None:
-            lines.append(_comparison(name, figure, architecture))
+    if published.parameters is not None:
+        count = parameter_count(outline(architecture))
+        lines.append(_comparison("Parameters", published.parameters, count, architecture))
+    if published.products is not None:
+        count = counted_products(workload, published.products)
+        lines.append(_comparison("Products", published.products, count, architecture))
     if architecture.assumed:
         lines += ["Assumed:\n", *(f"- {item}" for item in architecture.assumed), ""]
     return "\n".join(lines)
 
 
-def _comparison(name: str, figure: Figure, architecture: Architecture) -> str:
+def _comparison(name: str, figure: Figure, count: int, architecture: Architecture) -> str:
     record = architecture.sources[figure.source]
-    covers = ", products with stored weights only" if figure.covers == "stored_weights" else ""
-    agreement = "equal" if not figure.tolerance else f"within {figure.tolerance:.2%}: {figure.deviation}"
-    return f"{name} published: {figure.value:,} ({figure.where}, {record.title}{covers}); counted here: {agreement}.\n"
+    covers = " with stored weights only" if figure.covers == "stored_weights" else ""
+    difference = "equal" if count == figure.value else f"{count / figure.value - 1:+.2%}"
+    reason = f" ({figure.deviation})" if figure.deviation else ""
+    return (
+        f"{name}{covers}: {count:,} here, {figure.value:,} in the reference, {difference}{reason}. "
+        f"Reference: {record.title}, {figure.where}.\n"
+    )
 
 
 if __name__ == "__main__":
