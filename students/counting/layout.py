@@ -131,7 +131,7 @@ def reshape(layout: Layout, shape: Sequence[int]) -> Layout:
     AxisLost
         The reshape cuts through the decodes.
     """
-    rest = [factor for axis in layout for factor in axis if factor != (1, "")]
+    rest = list(_merge([factor for axis in layout for factor in axis]))
     result: list[list[Factor]] = []
     for size in shape:
         axis: list[Factor] = []

@@ -148,7 +148,10 @@ def _transposed_counts(
     inside = tuple(slice(a, size - b) for size, (a, b) in zip(signal.shape[2:], pads, strict=True))
     valid = int(dense[(slice(None), *inside)].sum()) * signal.shape[0] // decodes_in(tracer, info)
     counts = conventions(full, valid, (sums[0][0], sums[1][0]), (sums[0][1], sums[1][1]))
-    return {**counts, "input_events": events(tracer, operand)}
+    # A cropped output is computed from a real number all the same, so it may need a multiplier.
+    graded = per_decode(masks(operand)[1], info.layout, tracer.batch) * math.prod(weight.shape[1:])
+    every = {"dense_full.mac": graded, "dense_full.ac": full - graded}
+    return {**counts, **every, "input_events": events(tracer, operand)}
 
 
 def _two_signals(tracer: Tracer, call: Call) -> Any:

@@ -104,3 +104,25 @@ def gru_states(signal: np.ndarray, weights: dict[str, np.ndarray]) -> np.ndarray
         candidate = np.tanh(x[2 * units :] + reset * h[2 * units :])
         state = (1 - update) * candidate + update * state
     return np.array(before)
+
+
+def transposed(  # noqa: PLR0917  as torch hands them over
+    signal: np.ndarray,
+    weight: np.ndarray,
+    stride: tuple[int, ...],
+    dilation: tuple[int, ...],
+    cropped: tuple[int, ...],
+    outputs: tuple[int, ...],
+) -> Sites:
+    """Signal (channels, *lengths), weight (channels, outputs / groups, *kernel): every input meets every tap."""
+    sites = Sites()
+    axes = range(len(outputs))
+    for channel in range(signal.shape[0]):
+        for position in itertools.product(*(range(n) for n in signal.shape[1:])):
+            for output in range(weight.shape[1]):
+                for tap in itertools.product(*(range(n) for n in weight.shape[2:])):
+                    place = [position[a] * stride[a] + tap[a] * dilation[a] - cropped[a] for a in axes]
+                    kept = all(0 <= place[a] < outputs[a] for a in axes)
+                    value, factor = float(signal[(channel, *position)]), float(weight[(channel, output, *tap)])
+                    sites.see(value, factor, padding=not kept)
+    return sites

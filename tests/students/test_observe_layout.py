@@ -20,6 +20,10 @@ def test_merging_the_batch_with_heads_and_back() -> None:
     assert plain_shape(merged) == (5, 2, 3)
 
 
+def test_axes_of_one_decode_may_be_cut_anywhere() -> None:
+    assert reshape((BATCH, plain(3), plain(4)), (4, 4, 3)) == (BATCH, plain(4), plain(3))
+
+
 def test_cutting_through_the_batch_is_noticed() -> None:
     with pytest.raises(AxisLost):
         reshape((BATCH, plain(3)), (2, 6))
