@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -10,9 +11,10 @@ from torch import Tensor
 
 from energy_models.workload import Kind
 from students.counting.fanout import Geometry, conventions, dense_fanout, taps, valid_sites, weighted_fanout
-from students.counting.layout import Layout, is_labelled, per_decode, plain, plain_size, steps_of
+from students.counting.layout import Axis, AxisLost, Layout, is_labelled, plain, plain_size, steps_of
+from students.counting.measure import Fan, Measure, fanned_out
 from students.counting.operands import Info
-from students.counting.products import Operand, book_product, decodes_in, events, masks, remembered
+from students.counting.products import Operand, book_product, decodes_in, remembered
 from students.counting.streams import stream_convolution
 from students.counting.tracer import Call, Tracer
 
@@ -77,28 +79,37 @@ def _unpadded(info: Info) -> Layout | None:
     )
 
 
-def _window_counts(tracer: Tracer, operand: Operand, geometry: Geometry) -> dict[str, int | Tensor]:
-    signal, weight, info = operand.signal, operand.weight, operand.info
-    per_group = weight.shape[0] // geometry.groups
-
-    def fans() -> tuple[Tensor, Tensor | None]:
-        sparse = None if bool((weight != 0).all()) else weighted_fanout(geometry, weight).flatten()
-        return dense_fanout(geometry).flatten() * per_group, sparse
-
-    dense, sparse = remembered(tracer, ("fanout", geometry), weight, fans)
-    rows = None if info.layout is None else info.layout[:1]
-    sums: list[tuple[Tensor, Tensor]] = []
-    for mask in masks(operand):
-        plainly = per_decode(mask.sum(1).flatten(1).double() @ dense, rows, tracer.batch)
-        weighted = plainly if sparse is None else per_decode(mask.flatten(1).double() @ sparse, rows, tracer.batch)
-        sums.append((plainly, weighted))
-    examples = signal.shape[0] * signal.shape[1] // decodes_in(tracer, info)
+def _window_counts(tracer: Tracer, operand: Operand, geometry: Geometry) -> dict[str, int | Tensor | Measure]:
+    signal, weight, info, decodes = operand.signal, operand.weight, operand.info, tracer.batch
+    per_group, channels = weight.shape[0] // geometry.groups, signal.shape[1]
     extra = info.pads[2:] or ((0, 0),) * len(geometry.lengths)
+    # Zeros put around the signal meet no one: only what lies between them is looked at.
+    inside = tuple(slice(before, size - after) for size, (before, after) in zip(geometry.lengths, extra, strict=True))
+
+    def of_weights() -> tuple[Fan, ...]:
+        dense = (dense_fanout(geometry) * per_group).expand(channels, *geometry.lengths)
+        found = [dense] if bool((weight != 0).all()) else [dense, weighted_fanout(geometry, weight)]
+        fans = [Fan.of(fan[slice(None), *inside].flatten()) for fan in found]
+        return Fan(None, math.prod(fans[0].each.shape)), *fans  # type: ignore[union-attr]
+
+    fans = remembered(tracer, ("fanout", geometry, extra), weight, of_weights)
+    examples = signal.shape[0] * channels // decodes_in(tracer, info)
     valid = valid_sites(geometry, extra, examples, per_group)
     full = examples * per_group
     for axis, size in enumerate(geometry.outputs):
         full *= size * geometry.kernel[axis]
-    counts = conventions(full, valid, (sums[0][0], sums[1][0]), (sums[0][1], sums[1][1]))
-    return {**counts, "input_events": events(tracer, operand)}
+    layout, codes = info.layout, info.codes
+    if layout is None and decodes != 1:
+        raise AxisLost
+
+    def count(tensors: Sequence[Tensor], lead: Axis) -> dict[str, Tensor]:
+        rows = None if layout is None else (lead, layout[0])
+        values = tensors[0][..., *inside]
+        fed, _, *met = fanned_out(values, codes, rows, decodes, fans)
+        calls = plain_size(lead)
+        counts = conventions(full * calls, valid * calls, (met[0], met[1]), (met[-2], met[-1]))
+        return {**counts, "input_events": fed}
+
+    return {"sites": Measure((signal,), count)}
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -36,14 +38,23 @@ class Geometry:
 
     def uses(self, axis: int) -> Tensor:
         """Return how many (output, tap) pairs read each input position of one axis, shape (length,), int64."""
-        before = self.pads[axis][0]
-        uses = torch.zeros(self.lengths[axis], dtype=torch.int64)
-        starts = torch.arange(self.output(axis)) * self.stride[axis] - before
-        for tap in range(self.kernel[axis]):
-            places = starts + tap * self.dilation[axis]
-            inside = places[(places >= 0) & (places < self.lengths[axis])]
-            uses[inside] += 1  # within one tap every place occurs once
-        return uses
+        return _uses(self, axis)
+
+
+@lru_cache(maxsize=256)
+def _uses(geometry: Geometry, axis: int) -> Tensor:
+    """Return the uses of each position: a tap's are evenly spaced, so marking where they begin and end is enough."""
+    length, stride = geometry.lengths[axis], geometry.stride[axis]
+    first = np.arange(geometry.kernel[axis]) * geometry.dilation[axis] - geometry.pads[axis][0]
+    last = first + (geometry.output(axis) - 1) * stride
+    begin = np.where(first < 0, first + -(first // stride) * stride, first)  # the first place on the signal
+    end = np.minimum(last, length - 1 - (length - 1 - begin) % stride)  # the last one
+    some = (begin < length) & (end >= begin)
+    rows = -(-length // stride) + 1
+    edges = np.zeros(rows * stride, dtype=np.int64)
+    np.add.at(edges, begin[some], 1)
+    np.add.at(edges, end[some] + stride, -1)
+    return torch.from_numpy(edges.reshape(rows, stride).cumsum(0).reshape(-1)[:length].copy())
 
 
 def dense_fanout(geometry: Geometry) -> Tensor:
@@ -97,7 +108,7 @@ def valid_sites(geometry: Geometry, extra: Sequence[tuple[int, int]], channels: 
 
 def conventions(
     full: int | Tensor, valid: int | Tensor, mask: tuple[Tensor, Tensor], weighted: tuple[Tensor, Tensor]
-) -> Mapping[str, int | Tensor]:
+) -> dict[str, Tensor]:
     """Return the four conventions, each split by whether the site needs a multiplier.
 
     Parameters
@@ -109,7 +120,7 @@ def conventions(
     """
     sites: dict[str, int | Tensor] = dict(zip(CONVENTIONS, (full, valid, mask[0], weighted[0]), strict=True))
     multiply = dict.fromkeys(CONVENTIONS[:3], mask[1]) | {CONVENTIONS[3]: weighted[1]}
-    counts: dict[str, int | Tensor] = {}
+    counts: dict[str, Tensor] = {}
     for rule in CONVENTIONS:
         counts[f"{rule}.mac"], counts[f"{rule}.ac"] = multiply[rule], sites[rule] - multiply[rule]
     return counts

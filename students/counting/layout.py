@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 
 import torch
 from torch import Tensor
@@ -210,7 +211,7 @@ def drop(layout: Layout, dims: Sequence[int], *, keep: int = 0) -> Layout:
     return tuple(axis for place, axis in enumerate(layout) if place not in gone)
 
 
-def per_decode(values: Tensor, layout: Layout | None, decodes: int) -> Tensor:
+def per_decode(values: Tensor, layout: Layout | None, decodes: int, *, kept: int = 0) -> Tensor:
     """Return int64 sums per decode, shape (decodes,), or (decodes, steps) where the layout runs along steps.
 
     Parameters
@@ -220,6 +221,8 @@ def per_decode(values: Tensor, layout: Layout | None, decodes: int) -> Tensor:
     layout : Layout or None
         None: unknown, which is enough where there is one decode only.
     decodes : int
+    kept : int
+        Last axes that the layout does not describe and that are not summed: they stay last.
 
     Raises
     ------
@@ -229,28 +232,35 @@ def per_decode(values: Tensor, layout: Layout | None, decodes: int) -> Tensor:
     if layout is None:
         if decodes != 1:
             raise AxisLost
-        return _sum(values, tuple(range(values.dim()))).reshape(1)
-    factors = [factor for axis in layout for factor in axis]
-    split = values.reshape([size for size, _ in factors] or [1])
-    labels = [label for _, label in factors] or [""]
-    sums = _sum(split, tuple(place for place, label in enumerate(labels) if not label))
-    kept = [label for label in labels if label]
-    if kept.count(DECODE) > 1 or len(kept) - kept.count(DECODE) > 1 or (DECODE not in kept and decodes != 1):
-        raise AxisLost
-    if DECODE not in kept:
-        sums, kept = sums.unsqueeze(0), [DECODE, *kept]
-    if kept[-1] == DECODE:
-        sums = sums.t() if len(kept) == 2 else sums
-    steps = steps_of(tuple((1, label) for label in kept))
+        return _sum(values, tuple(range(values.dim() - kept))).unsqueeze(0)
+    split, gone, order, steps = _plan(layout, decodes)
+    sums = _sum(values.reshape(*split, *values.shape[values.dim() - kept :]), gone)
+    if order == "none":
+        sums = sums.unsqueeze(0)
+    elif order == "decodes last" and steps is not None:
+        sums = sums.transpose(0, 1)
     return sums if steps is None else at_steps(sums, steps)
 
 
+@lru_cache(maxsize=4096)
+def _plan(layout: Layout, decodes: int) -> tuple[tuple[int, ...], tuple[int, ...], str, Steps | None]:
+    """Return the shape that separates labelled factors, the axes to sum, and how the others are ordered."""
+    factors = [factor for axis in layout for factor in axis]
+    kept = [label for _, label in factors if label]
+    if kept.count(DECODE) > 1 or len(kept) - kept.count(DECODE) > 1 or (DECODE not in kept and decodes != 1):
+        raise AxisLost
+    gone = tuple(place for place, (_, label) in enumerate(factors) if not label)
+    steps = next((label for label in kept if isinstance(label, Steps)), None)
+    order = "none" if DECODE not in kept else "decodes last" if kept[-1] == DECODE else "decodes first"
+    return tuple(size for size, _ in factors), gone, order, steps
+
+
 def at_steps(values: Tensor, steps: Steps) -> Tensor:
-    """Return values per element placed at the steps they exist from, shape (decodes, total steps)."""
+    """Return values per element placed at the steps they exist from, shape (decodes, total steps, ...)."""
     check_cut(((values.shape[1], steps),))
     if values.shape[1] == steps.total:
         return values
-    placed = values.new_zeros((values.shape[0], steps.total))
+    placed = values.new_zeros((values.shape[0], steps.total, *values.shape[2:]))
     placed[:, steps.first : steps.first + (values.shape[1] - 1) * steps.every + 1 : steps.every] = values
     return placed
 
@@ -259,4 +269,6 @@ def _sum(values: Tensor, dims: tuple[int, ...]) -> Tensor:
     """Return exact int64 sums; doubles hold every whole number up to 2^53."""
     if not dims:
         return values.to(torch.int64)
-    return values.sum(dims).to(torch.int64) if values.is_floating_point() else values.sum(dims, dtype=torch.int64)
+    if not values.is_floating_point():
+        return values.sum(dims, dtype=torch.int64)
+    return values.sum(dims, dtype=torch.float64).to(torch.int64)

@@ -2,75 +2,26 @@
 
 from __future__ import annotations
 
-import math
+import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Literal
 
 import torch
 from torch import Tensor
 
-from energy_models.workload import Arithmetic, Conventions, Count, Kind, LayerWork, Products, Uncounted, WeightForm
-from students.counting.layout import Steps, at_steps
+from energy_models.workload import Count, LayerWork, Uncounted
+from students.counting.layout import at_steps
+from students.counting.measure import Measure, calls_axis
+from students.counting.tape import Entry, Key, Recorder, Tape
+from students.counting.work import CONVENTIONS, When, Work, count_of, layer_of
 
-When = tuple[Steps, int] | Literal["loop"]
-"""In a stream: steps at which a call works and how many they are, or one step of a loop that makes the others."""
-
-CONVENTIONS = ("dense_full", "dense_valid", "effective_input", "effective")
-
-
-@dataclass(frozen=True, slots=True)
-class Work:
-    """One call of one layer, in figures of one decode.
-
-    `counts` holds, by name, an int where every decode does the same, or an int64 tensor of shape (decodes,) or
-    (decodes, steps); either holds in the decodes of `when`, the others have none. Names: ``dense_full.mac``,
-    ``dense_full.ac`` and so on; ``op:`` and an operation; ``input_events``, ``output_events``, ``active``, ``idle``.
-    """
-
-    kind: Kind
-    input_shape: tuple[int, ...]
-    output_shape: tuple[int, ...]
-    counts: Mapping[str, int | Tensor]
-    arithmetic: Arithmetic = "float"
-    calls: int = 1
-    when: When | None = None  # stream only; None: in every decode
-    reduction: int = 0
-    weights: int = 0
-    weights_nonzero: int = 0
-    biases: int = 0
-    weights_key: str = ""
-    weight_bits: int = 0
-    activation_bits: int = 32
-    output_bits: int = 32
-    accumulator_bits: int = 0
-    bias_bits: int = 0
-    state_bits: int = 0
-    state_elements: int = 0
-    state_reads: int = 0
-    state_writes: int = 0
-    weight_form: WeightForm = "graded"
-    constants: int = 0
-    constant_bits: int = 0
-
-    @property
-    def inputs(self) -> int:
-        """Input elements of one decode over this call."""
-        return math.prod(self.input_shape) * self.calls
-
-    @property
-    def outputs(self) -> int:
-        """Output elements of one decode over this call."""
-        return math.prod(self.output_shape) * self.calls
-
-
-Key = tuple[str, Kind, tuple[int, ...], tuple[int, ...], int]
-"""Name, kind, shapes of one call, and in a stream the steps from one call to the next."""
+STORAGES_KEPT = 4096
+"""Addresses of storages remembered before those no longer waiting are dropped."""
 
 
 @dataclass(slots=True)
 class _Page:
-    """What one layer did in one forward call."""
+    """What one layer did in one forward call; `steps` holds (when, values of shape (decodes, calls)) in a loop."""
 
     work: Work
     calls: int = 0
@@ -79,7 +30,7 @@ class _Page:
     writes: int = 0
     constants: dict[str, int] = field(default_factory=dict[str, int])
     sums: dict[str, Tensor] = field(default_factory=dict[str, Tensor])
-    steps: dict[str, list[Tensor]] = field(default_factory=dict[str, list[Tensor]])
+    steps: dict[str, list[tuple[list[int], Tensor]]] = field(default_factory=dict[str, list[tuple[list[int], Tensor]]])
 
 
 @dataclass(slots=True)
@@ -110,15 +61,22 @@ class Ledger:
         self.uncounted: dict[tuple[str, str], str] = {}
         self.decodes = 0
         self.halo_steps = 0
-        self._pages: dict[Key, _Page] = {}
+        self.sites: dict[str, Count] = {}
+        self.recorders: list[Recorder] = []
+        self.tapes: list[Tape] = []
+        self.order = itertools.count()
+        self._waiting: set[int] = set()
         self._batch = 0
-        self._uses: dict[tuple[Key, int], int] = {}
-        self._folds: dict[tuple[Key, int], list[tuple[str, Work]]] = {}
+        self.begin(0)
 
     def begin(self, batch: int) -> None:
         """Open the books for one forward call of `batch` examples."""
         self._batch = batch
-        self._pages, self._uses, self._folds = {}, {}, {}
+        self._pages: dict[Key, _Page] = {}
+        self._uses: dict[tuple[Key, int], int] = {}
+        self._folds: dict[tuple[Key, int], dict[Key, tuple[Entry, int]]] = {}
+        self.requantisations: dict[Key, int] = {}
+        self._sites: dict[str, int | Tensor] = {}
 
     def refuse(self, layer: str, operation: str, reason: str) -> None:
         """Note something that cannot be counted."""
@@ -126,16 +84,48 @@ class Ledger:
 
     def add(self, name: str, work: Work) -> Key:
         """Write one call of a layer; return its key."""
-        every = work.when[0].every if isinstance(work.when, tuple) else 1
-        key = (name, work.kind, work.input_shape, work.output_shape, every)
-        page = self._pages.setdefault(key, _Page(work))
-        page.calls += work.calls
-        if isinstance(work.when, tuple):
-            fresh = at_steps(torch.full((1, work.when[1]), work.calls), work.when[0])
-            page.at = fresh if page.at is None else page.at + fresh
-        for what, value in work.counts.items():
-            self._write(page, work.when, what, value)
+        key = _key(name, work)
+        values = work.counts.items()
+        entry = Entry(
+            key,
+            replace(work, counts={}),
+            {what: value for what, value in values if isinstance(value, int)},
+            tuple(value for _, value in values if isinstance(value, Measure)),
+        )
+        self.write(entry, 1)
+        order = [next(self.order)] if work.when == "loop" else []
+        for measure in entry.measures:
+            lead = calls_axis(1, looped=work.when == "loop")
+            self.measured(entry, order, measure.count([one.unsqueeze(0) for one in measure.tensors], lead))
+        tensors = {what: value for what, value in values if isinstance(value, Tensor)}
+        if tensors:
+            counted = {what: value.unsqueeze(1) if order else value for what, value in tensors.items()}
+            self.measured(entry, order, counted)
+        for recorder in self.recorders:
+            recorder.wrote(entry, spoils=bool(tensors))
         return key
+
+    def write(self, entry: Entry, calls: int) -> None:
+        """Write the constant part of so many calls."""
+        work: Work = entry.work
+        page = self._pages.get(entry.key)
+        if page is None:
+            page = self._pages[entry.key] = _Page(work)
+        page.calls += work.calls * calls
+        if isinstance(work.when, tuple):
+            fresh = at_steps(torch.full((1, work.when[1]), work.calls * calls), work.when[0])
+            page.at = fresh if page.at is None else page.at + fresh
+        for what, value in entry.constants.items():
+            self._write(page, work.when, what, value * calls)
+
+    def measured(self, entry: Entry, order: list[int], counts: Mapping[str, Tensor]) -> None:
+        """Write what was measured; of calls in a loop over a stream, shape (decodes, calls), with when they were."""
+        page = self._pages[entry.key]
+        for what, value in counts.items():
+            if order:
+                page.steps.setdefault(what, []).append((order, value))
+            else:
+                self._write(page, entry.work.when, what, value)
 
     def _write(self, page: _Page, when: When | None, what: str, value: int | Tensor) -> None:
         """Add a count, zero in the steps of a stream in which the layer does not work."""
@@ -143,54 +133,103 @@ class Ledger:
             value = at_steps(torch.ones((self._batch, when[1]), dtype=torch.int64), when[0]) * value
         if isinstance(value, int):
             page.constants[what] = page.constants.get(what, 0) + value
-        elif when == "loop":
-            page.steps.setdefault(what, []).append(value)
         else:
             page.sums[what] = page.sums[what] + value if what in page.sums else value
 
     def use(self, producer: tuple[Key, int]) -> None:
         """Note that a product's output was read by an operation."""
-        self._uses[producer] = self._uses.get(producer, 0) + 1
+        self.used(producer, 1)
+        for recorder in self.recorders:
+            recorder.uses.append(producer)
+
+    def used(self, producer: tuple[Key, int], times: int) -> None:
+        """Note so many readings of a product's output."""
+        self._uses[producer] = self._uses.get(producer, 0) + times
 
     def fold(self, producer: tuple[Key, int], name: str, unfolded: Work) -> tuple[Key, int]:
         """Note a per-channel scale and offset right after a product; decided at the end of the call.
 
         It folds into the product's weights if nothing else reads the product's output.
         """
-        self._folds.setdefault(producer, []).append((name, unfolded))
+        constants = {what: value for what, value in unfolded.counts.items() if isinstance(value, int)}
+        key = _key(name, unfolded)
+        norm = Entry(key, replace(unfolded, counts={}), constants, ())
+        self.folds(producer, norm, 1)
+        for recorder in self.recorders:
+            recorder.folds.append((producer, norm))
         return producer[0], producer[1] + 1
+
+    def folds(self, producer: tuple[Key, int], norm: Entry, times: int) -> None:
+        """Note so many calls of a fold."""
+        known = self._folds.setdefault(producer, {})
+        known[norm.key] = (norm, times + (known[norm.key][1] if norm.key in known else 0))
 
     def requantised(self, producer: tuple[Key, int], bits: int) -> None:
         """Note that a product's accumulator leaves it on a grid of so many bits."""
-        page = self._pages[producer[0]]
-        page.work = replace(page.work, output_bits=bits)
+        self.requantisations[producer[0]] = bits
+        for recorder in self.recorders:
+            recorder.requantised[producer[0]] = bits
+
+    def settle(self) -> None:
+        """Write down what was replayed, measuring what waits. Operations must not be followed meanwhile."""
+        for tape in self.tapes:
+            tape.settle(self)
+        self._waiting.clear()
+
+    def waiting(self) -> set[int]:
+        """Return the storages of tensors that may still wait to be measured, by address."""
+        if len(self._waiting) > STORAGES_KEPT:
+            self._waiting.clear()
+            for tape in self.tapes:
+                tape.noted = 0
+        for tape in self.tapes:
+            for tensors in tape.pending[tape.noted :]:
+                self._waiting.update(tensor.untyped_storage()._cdata for tensor in tensors)
+            tape.noted = len(tape.pending)
+        return self._waiting
 
     def keep(self, key: Key, bits: int, *, elements: int = 0, reads: int = 0, writes: int = 0) -> None:
         """Give a layer more state: words kept from step to step, read and written in a call."""
+        self._spoil()
         page = self._pages[key]
         page.work = replace(page.work, state_bits=bits, state_elements=page.work.state_elements + elements)
         page.reads, page.writes = page.reads + reads, page.writes + writes
 
     def count(self, key: Key, what: str, per_decode: Tensor) -> None:
         """Add counts to a layer in whatever decodes they fall, also where its call is yet to come."""
+        self._spoil()
         self._write(self._pages[key], None, what, per_decode)
+
+    def _spoil(self) -> None:
+        """Have what is being recorded followed anew each time: it reaches into other layers' books."""
+        for recorder in self.recorders:
+            recorder.spoiled = True
 
     def saw_halo(self, steps: int) -> None:
         """Note how many steps a layer needs before it sees true samples only."""
         self.halo_steps = max(self.halo_steps, steps)
 
     def end(self) -> None:
-        """Close the page: settle what folds, and add it to the totals."""
+        """Close the page: settle what was replayed and what folds, and add it to the totals."""
+        self.settle()
+        for key, bits in self.requantisations.items():
+            page = self._pages[key]
+            page.work = replace(page.work, output_bits=bits)
         for producer, norms in self._folds.items():
-            for name, unfolded in norms:
-                if self._uses.get(producer, 0) == len(norms):
-                    self._settle(producer[0], name, unfolded.biases)
+            alone = self._uses.get(producer, 0) == sum(times for _, times in norms.values())
+            for norm, times in norms.values():
+                if alone:
+                    self._settle(producer[0], norm.key[0], norm.work.biases)
                 else:
-                    self.add(name, unfolded)
+                    self.write(norm, times)
         for key, page in self._pages.items():
             self._close(key, page)
-        for book, _, steps in self._books():
-            book.decodes += self._batch * steps
+        for book, first, steps in self._books():
+            decodes = self._batch * steps
+            for what, value in self._sites.items():
+                count = count_of(value, first, steps, decodes)
+                book.sites[what] = book.sites.get(what, Count(0, 0, book.decodes)) + count
+            book.decodes += decodes
 
     def _books(self) -> list[tuple[Ledger, int, int]]:
         """Return whose totals the steps of a forward call go to: the book, its first step and how many."""
@@ -226,12 +265,13 @@ class Ledger:
             if what in page.sums:
                 value = page.sums[what] + value
             elif what in page.steps:
-                stacked = torch.stack(page.steps[what], dim=1)
-                value = stacked.unflatten(1, (-1, stacked.shape[1] // repeats)).sum(2) + value
+                value = _by_step(page.steps[what], self.steps) + value
             values[what] = value
+            if what.partition(".")[0] in CONVENTIONS:
+                self._sites[what] = self._sites.get(what, 0) + value
         for book, first, steps in self._books():
             decodes = self._batch * steps
-            counts = {what: _counted(value, first, steps, decodes) for what, value in values.items()}
+            counts = {what: count_of(value, first, steps, decodes) for what, value in values.items()}
             book._join(key, _Total(work, calls, counts), decodes)
 
     def _join(self, key: Key, fresh: _Total, decodes: int) -> None:
@@ -255,7 +295,7 @@ class Ledger:
         for key, total in self.totals.items():
             seen[key[0]] = seen.get(key[0], 0) + 1
             name = key[0] if seen[key[0]] == 1 else f"{key[0]}_{seen[key[0]]}"
-            result.append(_layer(name, total, self.decodes, every=key[-1]))
+            result.append(layer_of(name, total.work, total.calls, total.counts, (self.decodes, key[-1])))
         return tuple(result)
 
     def gaps(self) -> tuple[Uncounted, ...]:
@@ -263,55 +303,13 @@ class Ledger:
         return tuple(Uncounted(layer, operation, reason) for (layer, operation), reason in self.uncounted.items())
 
 
-def _counted(per_decode: int | Tensor, first: int, steps: int, decodes: int) -> Count:
-    """Return exact Python integers of `steps` steps from `first` on; int64 per decode, or (decodes, all steps)."""
-    if isinstance(per_decode, int):
-        return Count.constant(per_decode, decodes)
-    chosen = per_decode if per_decode.dim() < 2 else per_decode[:, first : first + steps]
-    return Count.of([int(number) for number in chosen.flatten().tolist()])
+def _key(name: str, work: Work) -> Key:
+    every = work.when[0].every if isinstance(work.when, tuple) else 1
+    return name, work.kind, work.input_shape, work.output_shape, every
 
 
-def _layer(name: str, total: _Total, decodes: int, *, every: int) -> LayerWork:
-    work, counts = total.work, total.counts
-    nothing = Count(0, 0, decodes)
-    full = {what: count + Count(0, 0, decodes - count.decodes) for what, count in counts.items()}
-    products = None
-    if "dense_full.mac" in full:
-        products = Conventions(
-            *(Products(full.get(f"{rule}.mac", nothing), full.get(f"{rule}.ac", nothing)) for rule in CONVENTIONS)
-        )
-    repeat = total.calls // work.calls
-    return LayerWork(
-        name=name,
-        kind=work.kind,
-        arithmetic=work.arithmetic,
-        calls=total.calls,
-        input_shape=work.input_shape,
-        output_shape=work.output_shape,
-        inputs=work.inputs * repeat,
-        outputs=work.outputs * repeat,
-        reduction=work.reduction,
-        products=products,
-        operations={what[3:]: full[what] for what in sorted(full) if what.startswith("op:") and full[what].total},
-        weights=work.weights,
-        weights_nonzero=work.weights_nonzero,
-        biases=work.biases,
-        weights_key=work.weights_key,
-        weight_bits=work.weight_bits,
-        activation_bits=work.activation_bits,
-        output_bits=work.output_bits,
-        accumulator_bits=work.accumulator_bits,
-        bias_bits=work.bias_bits,
-        state_bits=work.state_bits,
-        input_events=full.get("input_events"),
-        output_events=full.get("output_events"),
-        state_elements=work.state_elements,
-        state_reads=work.state_reads,
-        state_writes=work.state_writes,
-        updates_active=full.get("active"),
-        updates_idle=full.get("idle"),
-        decodes_per_call=every,
-        weight_form=work.weight_form,
-        constants=work.constants,
-        constant_bits=work.constant_bits,
-    )
+def _by_step(chunks: list[tuple[list[int], Tensor]], steps: int) -> Tensor:
+    """Return counts per decode and step, shape (decodes, steps), of as many calls in each step."""
+    order = torch.tensor([when for chunk, _ in chunks for when in chunk])
+    values = torch.cat([value for _, value in chunks], dim=1)[:, order.argsort()]
+    return values.unflatten(1, (steps, -1)).sum(2)

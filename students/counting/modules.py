@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Iterator
 from typing import Any
 
 from torch import Tensor, nn
 
 from students.counting.graph_quantised import attach_graph_quantised, count_quantiser
 from students.counting.integers import reader
-from students.counting.layout import AxisLost
 from students.counting.neuron_products import watch
-from students.counting.neurons import Counter, neuron_counter, neuron_dynamics, reached
-from students.counting.operands import Info
+from students.counting.neurons import Counter, neuron_counter, neuron_dynamics
 from students.counting.pointwise import fold_affine
 from students.counting.quantised import attach_quantised, followed, signal_counter
 from students.counting.scan import count_scan
-from students.counting.tracer import Frame, Tracer, tensors_of
+from students.counting.tracer import Frame, Tracer
 from students.interchange.operators.quantised import Quantiser
 from students.layers import OutputScale
 from students.scan import DiagonalStateSpace, SelectiveScan
@@ -41,10 +39,13 @@ def _counter(module: nn.Module, reading: Any | None) -> Counter | None:
     return signal_counter(reading, module)
 
 
-def attach(tracer: Tracer, model: nn.Module) -> list[Any]:
-    """Hook the tracer to every module; return the handles to remove."""
+def frames(tracer: Tracer, model: nn.Module, handles: list[Any]) -> Iterator[tuple[Frame, Counter | None]]:
+    """Return how each module of a model is counted: its frame, and its counter where it is counted whole.
+
+    Hooks that take further notes are added to `handles`, to be removed when the model has run.
+    """
     reading = reader(model)
-    handles = [*attach_quantised(tracer, reading, model), *attach_graph_quantised(tracer, model)]
+    handles += [*attach_quantised(tracer, reading, model), *attach_graph_quantised(tracer, model)]
     for path, module in followed(reading, model):
         counter = _counter(module, reading)
         integer = reading is not None and reading.is_integer_product(module)
@@ -59,30 +60,5 @@ def attach(tracer: Tracer, model: nn.Module) -> list[Any]:
             average_bits=codes.bits if codes is not None and counter is None else 0,
             feedback=getattr(module, "feedback_elements", 0),
         )
-        handles += [_enter(tracer, frame), _leave(tracer, module, counter)]
         handles += watch(tracer, module, neuron_dynamics(module))
-    return handles
-
-
-def _enter(tracer: Tracer, frame: Frame) -> Any:
-    def enter(_: nn.Module, args: Any) -> None:
-        outer = tracer.frames[-1]
-        inherits = outer.silent or outer.opaque
-        tracer.frames.append(replace(frame, silent=True, opaque=outer.opaque) if inherits else frame)
-
-    return frame.module.register_forward_pre_hook(enter)
-
-
-def _leave(tracer: Tracer, module: nn.Module, counter: Counter | None) -> Any:
-    def leave(_: nn.Module, args: Any, kwargs: Any, output: Any) -> None:
-        inputs = tensors_of((args, kwargs))
-        if counter is not None and inputs and not tracer.frames[-2].silent and reached(tracer, module, inputs):
-            try:
-                counter(tracer, module, inputs[0], output)
-            except AxisLost as lost:
-                tracer.lose(type(module).__name__, str(lost))
-                for tensor in tensors_of(output):
-                    tracer.know(tensor, Info(None))
-        tracer.frames.pop()
-
-    return module.register_forward_hook(leave, with_kwargs=True)
+        yield frame, counter

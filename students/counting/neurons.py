@@ -10,7 +10,7 @@ from __future__ import annotations
 import importlib
 import math
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
@@ -19,8 +19,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from students.counting.layout import Layout, plain_shape, step_axis
+from students.counting.layout import Axis, Layout, plain_shape, plain_size, step_axis
 from students.counting.ledger import Work
+from students.counting.measure import Measure, nonzero_sums
 from students.counting.neuron_products import Driven, driven
 from students.counting.operands import Info
 from students.counting.products import element_bits
@@ -101,9 +102,12 @@ def _count(dynamics: Dynamics, tracer: Tracer, module: Any, current: Tensor, out
     steps = 1 if axis is None or tracer.ledger.steps else into.like.shape[axis]
     neurons = _Neurons(module, into, signal, fired, _shape(into.like, units, axis), steps)
     counts = _fixed(tracer, dynamics, neurons)
-    for what, number in _events(tracer, dynamics, neurons).items():
-        counts[what] = counts.get(what, 0) + number
-    tracer.book(tracer.path, _work(tracer, dynamics, neurons, current, counts))
+    if _measurable(dynamics, neurons):
+        all_counts: Mapping[str, int | Tensor | Measure] = {**counts, "events": _measure(tracer, dynamics, neurons)}
+    else:
+        found = _events(tracer, dynamics, neurons)
+        all_counts = {**counts, **{what: counts.get(what, 0) + number for what, number in found.items()}}
+    tracer.book(tracer.path, _work(tracer, dynamics, neurons, current, all_counts))
     _know(tracer, dynamics, neurons, units, output)
 
 
@@ -165,6 +169,34 @@ def _leaks(decay: Tensor, shape: tuple[int, ...], integer: bool) -> dict[str, in
     return {"op:leak": int((needed & ~shifts).sum()), "op:leak_shift": int(shifts.sum())}
 
 
+def _measurable(dynamics: Dynamics, neurons: _Neurons) -> bool:
+    """True where what the signals decide is seen in one current and the spikes, not in a state besides."""
+    plain = not dynamics.relay and dynamics.winner != "strongest" and dynamics.reset_time != "same step"
+    ones = is_one(dynamics.gain) and is_one(dynamics.spike_factor)
+    return plain and ones and len(neurons.into.currents) == 1 and neurons.into.pooled is None
+
+
+def _measure(tracer: Tracer, dynamics: Dynamics, neurons: _Neurons) -> Measure:
+    """Return as `_events` what the signals decide, to be counted for many calls at once."""
+    layout, fired, decodes, updates = neurons.into.info.layout, neurons.fired, tracer.batch, neurons.updates
+    given, adds, fires = dynamics.current == "given", dynamics.current_adds, dynamics.threshold is not None
+    resets = dynamics.resets if dynamics.reset == "subtract" else 0
+
+    def count(tensors: Sequence[Tensor], lead: Axis) -> dict[str, Tensor]:
+        driven = nonzero_sums(tensors[0], None, None if layout is None else (lead, *layout), decodes)
+        every = torch.full_like(driven, updates * plain_size(lead))
+        active = driven if given else every
+        counts = {"active": active, "idle": every - active, "input_events": driven, "op:add": driven * adds}
+        if fires:
+            spikes = nonzero_sums(tensors[1], None, None if fired is None else (lead, *fired), decodes)
+            counts["output_events"] = spikes
+            if resets:
+                counts["op:reset"] = spikes * resets
+        return counts
+
+    return Measure((*neurons.into.currents, neurons.signal) if fires else neurons.into.currents, count)
+
+
 def _events(tracer: Tracer, dynamics: Dynamics, neurons: _Neurons) -> Counts:
     """Return what the signals decide: currents that are not zero, spikes, resets."""
     into, layout, updates = neurons.into, neurons.into.info.layout, neurons.updates
@@ -206,7 +238,7 @@ def _reset(dynamics: Dynamics, neurons: _Neurons, spikes: Tensor) -> Tensor:
     return spikes
 
 
-def _work(tracer: Tracer, dynamics: Dynamics, neurons: _Neurons, current: Tensor, counts: Counts) -> Work:
+def _work(tracer: Tracer, dynamics: Dynamics, neurons: _Neurons, current: Tensor, counts: Any) -> Work:
     info, shape, bits = neurons.into.info, neurons.shape, element_bits(current)
     outputs = _shape(neurons.signal, _units(neurons.fired, dynamics.steps_axis), dynamics.steps_axis)
     words = math.prod(shape) * len(dynamics.states)

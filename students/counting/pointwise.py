@@ -22,7 +22,7 @@ from students.counting.layout import broadcast, drop, plain
 from students.counting.ledger import Work
 from students.counting.operands import Info
 from students.counting.products import decodes_in
-from students.counting.tracer import Call, Rule, Tracer, tensors_of
+from students.counting.tracer import Call, Rule, Tracer, by_shape, repeating, tensors_of
 from students.grid import SPIKES
 
 LOOKUPS = (
@@ -159,6 +159,11 @@ def per_element(tracer: Tracer, call: Call) -> Any:
     return out
 
 
+def _by_value(tracer: Tracer, call: Call) -> Any:
+    """Operations that cost more or less by the number a constant operand holds."""
+    return per_element(tracer, call)
+
+
 def word_of(operands: Sequence[Tensor], infos: Sequence[Info]) -> int:
     """Return the width of an elementwise result, if every operand is an integer when deployed; else 0."""
     if any(info.arithmetic == "float" for info in infos):
@@ -283,7 +288,8 @@ def fold_affine(tracer: Tracer, name: str, signal: Tensor, info: Info, channels:
 def rules() -> dict[str, Rule]:
     """Return the rules of element-by-element arithmetic, softmax and batch norm, by operation name."""
     return {
-        **dict.fromkeys((*PER_ELEMENT, *DIVISIONS, "pow"), per_element),
+        **dict.fromkeys(PER_ELEMENT, by_shape(per_element)),
+        **dict.fromkeys((*DIVISIONS, "pow"), repeating(_by_value)),
         **dict.fromkeys(("softmax", "_softmax", "log_softmax", "_log_softmax"), _softmax),
         "batch_norm": _batch_norm,
         "glu": _gated,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,10 +12,11 @@ from torch import Tensor
 from energy_models.workload import Kind
 from students.counting.fanout import conventions
 from students.counting.integers import FLOAT_ACCUMULATOR_BITS, product_format, signal_accumulator_bits
-from students.counting.layout import AxisLost, Layout, is_labelled, per_decode, plain, steps_of
+from students.counting.layout import Axis, AxisLost, Layout, is_labelled, per_decode, plain, plain_size, steps_of
 from students.counting.ledger import CONVENTIONS, When, Work
+from students.counting.measure import Fan, Measure, fanned_out, nonzero_sums
 from students.counting.operands import Info, needs_multiplier, nonzero
-from students.counting.tracer import Call, Rule, Tracer, even_when_silent
+from students.counting.tracer import Call, Rule, Tracer, even_when_silent, repeating
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,7 @@ def book_product(
     name: str,
     kind: Kind,
     operand: Operand,
-    counts: Mapping[str, int | Tensor],
+    counts: Mapping[str, int | Tensor | Measure],
     *,
     shapes: tuple[tuple[int, ...], tuple[int, ...]],
     full: int | Tensor,
@@ -92,12 +93,20 @@ def book_product(
     return Info(None, producer=(tracer.book(name, work), 0), word=word, scales=numbers.scales)
 
 
-def sign_adds(counts: Mapping[str, int | Tensor]) -> dict[str, int | Tensor]:
+def sign_adds(counts: Mapping[str, int | Tensor | Measure]) -> dict[str, int | Tensor | Measure]:
     """Return counts of a product whose weights are -1, 0 or 1: no site needs a multiplier."""
+    return _added(counts) if "dense_full.mac" in counts else {
+        what: Measure(one.tensors, lambda tensors, lead, one=one: _added(one.count(tensors, lead)))
+        if isinstance(one, Measure) else one
+        for what, one in counts.items()
+    }  # fmt: skip
+
+
+def _added(counts: Mapping[str, Any]) -> dict[str, Any]:
     added = dict(counts)
     for rule in CONVENTIONS:
         added[f"{rule}.ac"] = counts[f"{rule}.mac"] + counts[f"{rule}.ac"]
-        added[f"{rule}.mac"] = 0
+        added[f"{rule}.mac"] = 0 * counts[f"{rule}.mac"]
     return added
 
 
@@ -117,22 +126,33 @@ def masks(operand: Operand) -> tuple[Tensor, Tensor]:
     return nonzero(operand.signal, codes), needs_multiplier(operand.signal, codes)
 
 
-def linear_counts(tracer: Tracer, operand: Operand, layout: Layout | None) -> dict[str, int | Tensor]:
+def linear_counts(tracer: Tracer, operand: Operand, layout: Layout | None) -> dict[str, int | Tensor | Measure]:
     """Return the conventions of ``signal (..., inputs) @ weight.T (inputs, outputs)`` per decode."""
-    signal, weight = operand.signal, operand.weight
+    signal, weight, codes, decodes = operand.signal, operand.weight, operand.info.codes, tracer.batch
     if layout is not None and is_labelled(layout[-1]):
         raise AxisLost
-    rows = None if layout is None else layout[:-1]
-    columns = (weight != 0).sum(0)
-    sums: list[tuple[Tensor, Tensor]] = []
-    for mask in masks(operand):
-        dense = per_decode(mask.sum(-1), rows, tracer.batch) * weight.shape[0]
-        full_columns = bool((columns == weight.shape[0]).all())
-        sparse = dense if full_columns else per_decode(mask.double() @ columns.double(), rows, tracer.batch)
-        sums.append((dense, sparse))
-    full = signal.numel() * weight.shape[0] // decodes_in(tracer, operand.info)
-    counts = conventions(full, full, (sums[0][0], sums[1][0]), (sums[0][1], sums[1][1]))
-    return {**counts, "input_events": events(tracer, operand)}
+    if layout is None and decodes != 1:
+        raise AxisLost
+    outputs, inputs = weight.shape
+    full = signal.numel() * outputs // decodes_in(tracer, operand.info)
+
+    def of_weights() -> tuple[Fan, ...]:
+        columns = (weight != 0).sum(0)
+        each = Fan(None, inputs)
+        return (each,) if bool((columns == outputs).all()) else (each, Fan.of(columns))
+
+    fans = remembered(tracer, "columns", weight, of_weights)
+
+    def count(tensors: Sequence[Tensor], lead: Axis) -> dict[str, Tensor]:
+        rows = None if layout is None else (lead, *layout[:-1])
+        values = tensors[0] if rows is not None else tensors[0].flatten(1, -2).unsqueeze(1).flatten(1, 2)
+        fed, hard, *weighted = fanned_out(values, codes, rows, decodes, fans)
+        dense = fed * outputs, hard * outputs
+        sites = full * plain_size(lead)
+        sparse = (weighted[0], weighted[1]) if weighted else dense
+        return {**conventions(sites, sites, dense, sparse), "input_events": fed}
+
+    return {"sites": Measure((signal,), count)}
 
 
 def decodes_in(tracer: Tracer, info: Info) -> int:
@@ -143,7 +163,7 @@ def decodes_in(tracer: Tracer, info: Info) -> int:
 
 def events(tracer: Tracer, operand: Operand) -> Tensor:
     """Return non-zero inputs per decode."""
-    return per_decode(nonzero(operand.signal, operand.info.codes), operand.info.layout, tracer.batch)
+    return nonzero_sums(operand.signal, operand.info.codes, operand.info.layout, tracer.batch)
 
 
 def _linear(tracer: Tracer, call: Call) -> Any:
@@ -307,4 +327,4 @@ def _attention(tracer: Tracer, call: Call) -> Any:
 
 def rules() -> dict[str, Rule]:
     """Return the rules of linear layers, which also count inside integer products, and of attention."""
-    return {"linear": even_when_silent(_linear), "scaled_dot_product_attention": _attention}
+    return {"linear": even_when_silent(repeating(_linear)), "scaled_dot_product_attention": _attention}

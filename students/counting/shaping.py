@@ -25,7 +25,7 @@ from students.counting.layout import (
 )
 from students.counting.operands import Info, Pads
 from students.counting.streams import Sliding, cut_steps, keep_window, slid_axis
-from students.counting.tracer import Call, Rule, Tracer, even_when_silent, tensors_of
+from students.counting.tracer import Call, Rule, Tracer, by_shape, even_when_silent, tensors_of
 
 SAME = (
     "clone",
@@ -285,4 +285,4 @@ def rules() -> dict[str, Rule]:
         (("unfold",), _unfolded),
         (("copy",), _copied),
     ]
-    return {name: even_when_silent(rule) for names, rule in groups for name in names}
+    return {name: by_shape(even_when_silent(rule)) for names, rule in groups for name in names}

@@ -19,7 +19,6 @@ from students.counting.layout import (
     Layout,
     Steps,
     check_cut,
-    is_labelled,
     per_decode,
     plain,
     step_axis,
@@ -176,7 +175,8 @@ def stream_convolution(
     count = min(out.shape[axis + 2], after.within)
     counts = _counts(tracer, operand, geometry, axis, (layout[0], ((count, after),)))
     fresh = signal[tuple(slice(a, size - b) for size, (a, b) in zip(signal.shape, pads, strict=True))]
-    inside = tuple(one if is_labelled(one) else plain(size) for one, size in zip(layout, fresh.shape, strict=True))
+    sizes = zip(layout, fresh.shape, strict=True)
+    inside = tuple(one if any(label for _, label in one) else plain(size) for one, size in sizes)
     events = per_decode(nonzero(fresh, info.codes), inside, tracer.batch)
     read, made = ((one.shape[1], *one.shape[2 : axis + 2], *one.shape[axis + 3 :]) for one in (fresh, out))
     done = book_product(

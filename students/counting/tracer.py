@@ -1,21 +1,22 @@
 """Sees every tensor operation of a forward call, and hands it to the rule that counts it.
 
-A dispatch mode under `inference_mode` sees composite operations whole (``conv1d``, ``linear``, ``gru``), functional
-code included, and module hooks say in which module it happens. Work that does not depend on the input (quantising
-weights, masks) is done once before deployment and is not counted.
+A dispatch mode under `inference_mode` sees composite operations (``conv1d``, ``linear``, ``gru``) whole, functional
+code included, and wrapped forwards say in which module it happens. Work that does not depend on the input (quantising
+weights, masks) is done once before deployment and is not counted. An operation of a signature seen before is not
+followed again: its `Tape` is replayed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from torch import Tensor, nn
 from torch.multiprocessing.reductions import StorageWeakRef
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
-from torch.utils.weak import WeakTensorKeyDictionary
 
 from students.counting.integers import Constants
 from students.counting.layout import (
@@ -31,31 +32,15 @@ from students.counting.layout import (
 )
 from students.counting.ledger import Key, Ledger, When, Work
 from students.counting.operands import Info
-
-SHAPE_ONLY = frozenset(
-    (
-        "size",
-        "stride",
-        "sym_size",
-        "numel",
-        "dim",
-        "is_same_size",
-        "zeros_like",
-        "ones_like",
-        "empty_like",
-        "new_zeros",
-        "new_ones",
-        "new_empty",
-        "full_like",
-        "new_full",
-    )
-)
-"""Operations whose result depends on a signal's shape, not on its numbers."""
+from students.counting.operations import MARK, Operation
+from students.counting.tape import Recorder, Tape
 
 COMPLEX = "complex."
 """Stands before the name of an operation with a complex operand: such an operation has a rule of its own, or none."""
 
 LOST = "its decodes cannot be told apart along any axis"
+TAPES_KEPT = 512
+"""Signatures remembered per module; a model that makes more is followed anew."""
 
 
 @dataclass(slots=True)
@@ -93,6 +78,18 @@ def even_when_silent(rule: Rule) -> Rule:
     return rule
 
 
+def by_shape(rule: Rule) -> Rule:
+    """Return a repeating rule marked as not looking at the numbers of constant operands either."""
+    rule.by_shape = True  # type: ignore[attr-defined]
+    return repeating(rule)
+
+
+def repeating(rule: Rule) -> Rule:
+    """Return the rule marked as doing the same for other numbers in operands of equal shape, known alike."""
+    rule.repeating = True  # type: ignore[attr-defined]
+    return rule
+
+
 @dataclass(slots=True)
 class Frame:
     """The module being run: its path, and which of its operations another rule accounts for."""
@@ -104,10 +101,21 @@ class Frame:
     whole: bool = False  # its operations go by its own name: it has no parts, or they are its quantisers
     average_bits: int = 0  # width of the grid its averages are put on, where it does that
     feedback: int = 0  # elements of its own last output that its products read: they are recurrent
+    tapes: dict[Any, Tape | None] = field(default_factory=dict[Any, Tape | None])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Mark:
+    """What one tracer knows of a tensor; one object for all tensors of which the same is known."""
+
+    info: Info
+    owner: object
 
 
 def tensors_of(values: object) -> list[Tensor]:
     """Return the tensors anywhere inside arguments or results."""
+    if isinstance(values, Tensor):
+        return [values]
     return [leaf for leaf in tree_leaves(values) if isinstance(leaf, Tensor)]
 
 
@@ -126,75 +134,153 @@ class Tracer(TorchDispatchMode):
         self.ledger, self.rules = ledger, rules
         self.frames: list[Frame] = [Frame("", model)]
         self.lost = False
+        self.paused = False
         self.batch = 0
+        self.failure: tuple[BaseException, str] | None = None
+        self.cache: dict[object, Any] = {}
         self.constants = Constants()
-        self._known = WeakTensorKeyDictionary()
+        self.owner = object()
+        self._marks: dict[Info, Mark] = {}
+        self._operations: dict[Any, Operation] = {}
         self._written: dict[int, StorageWeakRef] = {}
+        self.generation = 0  # of the model's constants, which a forward call may write into
+        self._followed = 0
         self._stored = {
             tensor.untyped_storage().data_ptr(): (name, tensor.numel())
             for name, tensor in (*model.named_buffers(), *model.named_parameters())
         }
-        self.cache: dict[object, Any] = {}
         self._origins = 0
         self.rings: dict[int, tuple[Key, int]] = {}  # by origin: the layer that holds its past steps, and how many
 
-    def start(self, inputs: Tensor, layout: Layout, input_bits: int) -> None:
-        """Mark the input of a forward call; below float's width it is an integer as the converter gave it."""
-        self.batch = inputs.shape[0]
+    def start(self, inputs: Iterable[tuple[Tensor, Layout]], batch: int, input_bits: int) -> None:
+        """Mark the inputs of a forward call; below their own width they are integers as the converter gave them."""
+        self.batch = batch
         self.frames = self.frames[:1]
         self._written.clear()
         self.rings.clear()
-        self.know(inputs, Info(layout, word=input_bits if input_bits < inputs.element_size() * 8 else 0))
+        for tensor, layout in inputs:
+            integer = input_bits < tensor.element_size() * 8 or not tensor.is_floating_point()
+            self.know(tensor, Info(layout, word=input_bits if integer else 0))
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        if self.frames[-1].opaque:
-            return func(*args, **(kwargs or {}))
-        call = Call(func, func.overloadpacket.__name__, args, kwargs or {})
-        inputs = tensors_of((args, call.kwargs))
-        if call.name in SHAPE_ONLY or not any(self.is_dynamic(tensor) for tensor in inputs):
-            return call.run()
-        out = self._count(call, inputs)
+        kwargs = kwargs or {}
+        if self.paused or self.frames[-1].opaque:
+            return func(*args, **kwargs)
+        operation = self._operations.get(func)
+        if operation is None:
+            operation = self._operations[func] = Operation.of(func, self.rules)
+        dynamic, key = operation.signature(self, args, kwargs)
+        if operation.mutable:
+            self._before_writing(operation, dynamic, args, kwargs)
+        if not dynamic or operation.shape_only:
+            return func(*args, **kwargs)
+        frame = self.frames[-1]
+        tape = None if key is None or self.ledger.recorders else frame.tapes.get(key)
+        if tape is None:
+            out = self._follow(operation, frame, key, args, kwargs)
+        else:
+            out = func(*args, **kwargs)
+            self.replayed(tape, (args, kwargs), out)
+        if operation.mutable:
+            self._note_writes(operation.written(args, kwargs))
+        return out
+
+    def _follow(self, operation: Operation, frame: Frame, key: Any, args: Any, kwargs: Any) -> Any:
+        """Run and count one operation by its rule, and record it."""
+        self._followed += 1
+        mine = self._followed
+        with self.recording() as recorder:
+            out = self._count(Call(operation.function, operation.name, args, kwargs), tensors_of((args, kwargs)))
         for tensor in tensors_of(out):
-            if tensor not in self._known:
+            if getattr(getattr(tensor, MARK, None), "owner", None) is not self.owner:
                 self.know(tensor, Info(None))
-        if func._schema.is_mutable:
-            self._note_writes(call)
+        if key is not None and self._followed == mine:  # an operation made of others is not one tape
+            self.remember(frame, key, recorder, (args, kwargs), out)
         return out
 
     def _count(self, call: Call, inputs: list[Tensor]) -> Any:
-        name = call.name
+        name, silent = call.name, self.frames[-1].silent
         if name not in self.rules and name.endswith("_") and name[:-1] in self.rules:
             name = name[:-1]
         if any(one.is_complex() for one in inputs):
             name = COMPLEX + name
         rule = self.rules.get(name)
-        if rule is not None and (not self.frames[-1].silent or getattr(rule, "even_when_silent", False)):
+        if rule is not None and (not silent or getattr(rule, "even_when_silent", False)):
             try:
                 return rule(self, call)
             except AxisLost as lost:
                 self.lose(call.name, str(lost))
                 return call.run()
-        if rule is None and not self.frames[-1].silent:
+        if rule is None and not silent:
             if call.function._can_decompose():
-                with self:
-                    return call.function.decompose(*call.args, **call.kwargs)
+                own = self.ledger.recorders.pop()  # the parts have tapes of their own
+                try:
+                    with self:
+                        return call.function.decompose(*call.args, **call.kwargs)
+                finally:
+                    self.ledger.recorders.append(own)
+                    self._followed += 1
             self.refuse(call.name, "no rule counts this operation")
         return call.run()
 
-    def _note_writes(self, call: Call) -> None:
+    @contextmanager
+    def recording(self) -> Iterator[Recorder]:
+        """Collect what is written to the books meanwhile."""
+        recorder = Recorder()
+        self.ledger.recorders.append(recorder)
+        try:
+            yield recorder
+        finally:
+            self.ledger.recorders.remove(recorder)
+
+    def remember(self, frame: Frame, key: Any, recorder: Recorder, inputs: object, out: object) -> Tape | None:
+        """Keep a recorded call for later ones of its signature; where it cannot be replayed, note that."""
+        outputs = tensors_of(out)
+        marks = tuple(getattr(tensor, MARK, None) for tensor in outputs)
+        tape = recorder.tape([*tensors_of(inputs), *outputs], marks)
+        if len(frame.tapes) >= TAPES_KEPT:
+            self.ledger.settle()
+            gone = {id(one) for one in frame.tapes.values()}
+            self.ledger.tapes = [one for one in self.ledger.tapes if id(one) not in gone]
+            frame.tapes.clear()
+        frame.tapes[key] = tape
+        if tape is not None:
+            self.ledger.tapes.append(tape)
+        return tape
+
+    def replayed(self, tape: Tape, inputs: object, out: object) -> None:
+        """Write a call of a known signature to the books."""
+        tape.calls += 1
+        outputs = tensors_of(out)
+        if tape.places:
+            tape.keep([*tensors_of(inputs), *outputs], self.ledger)
+        for tensor, mark in zip(outputs, tape.marks, strict=True):
+            if mark is not None:
+                setattr(tensor, MARK, mark)
+
+    def _before_writing(self, operation: Operation, dynamic: bool, args: Any, kwargs: Any) -> None:
+        """Measure what waits to be measured before it changes, and forget what was known of changed constants."""
+        written = operation.written(args, kwargs)
+        if any(tensor.untyped_storage()._cdata in self.ledger.waiting() for tensor in written):
+            self.ledger.settle()
+        if not dynamic and any(tensor.untyped_storage().data_ptr() in self._stored for tensor in written):
+            self.ledger.settle()
+            noted = self.cache.items()  # what neurons noted of their calls is no figure of constants
+            self.cache = {key: one for key, one in noted if isinstance(key, tuple) and key[0] == "neurons"}
+            self.generation += 1
+
+    def _note_writes(self, written: list[Tensor]) -> None:
         """Remember storages written with input-dependent numbers: views of them depend on the input too."""
-        named = call.named()
-        for argument in call.function._schema.arguments:
-            if argument.alias_info is not None and argument.alias_info.is_write:
-                for tensor in tensors_of(named.get(argument.name)):
-                    reference = StorageWeakRef(tensor.untyped_storage())
-                    self._written[reference.cdata] = reference
+        for tensor in written:
+            reference = StorageWeakRef(tensor.untyped_storage())
+            self._written[reference.cdata] = reference
         if len(self._written) > 1000:
             self._written = {key: one for key, one in self._written.items() if not one.expired()}
 
     def is_dynamic(self, tensor: Tensor) -> bool:
         """True where a tensor depends on the input."""
-        if tensor in self._known:
+        mark = getattr(tensor, MARK, None)
+        if mark is not None and mark.owner is self.owner:
             return True
         return bool(self._written) and tensor.untyped_storage()._cdata in self._written
 
@@ -203,11 +289,22 @@ class Tracer(TorchDispatchMode):
         if not info.origin and info.layout is not None and step_axis(info.layout) is not None:
             self._origins += 1
             info = replace(info, origin=self._origins)
-        self._known[tensor] = info
+        mark = self._marks.get(info)
+        if mark is None:
+            mark = self._marks[info] = Mark(info, self.owner)
+        setattr(tensor, MARK, mark)
+
+    def forget(self, model: nn.Module) -> None:
+        """Remove what was noted on the tensors a model holds."""
+        for module in model.modules():
+            for tensor in (*module._buffers.values(), *module._parameters.values(), *module.__dict__.values()):
+                if isinstance(tensor, Tensor) and hasattr(tensor, MARK):
+                    delattr(tensor, MARK)
 
     def info(self, tensor: Tensor) -> Info:
         """Return what is known of an input-dependent tensor."""
-        return self._known.get(tensor) or Info(None)
+        mark = getattr(tensor, MARK, None)
+        return mark.info if mark is not None and mark.owner is self.owner else Info(None)
 
     def read(self, tensor: Tensor) -> Info:
         """Return what is known of an operand; note that its producer's output is used, and refuse padded steps."""
@@ -222,6 +319,11 @@ class Tracer(TorchDispatchMode):
     def path(self) -> str:
         """Path of the module being run."""
         return self.frames[-1].path
+
+    def failed(self, error: BaseException) -> None:
+        """Note the innermost module an error comes from."""
+        if self.failure is None or self.failure[0] is not error:
+            self.failure = (error, self.path)
 
     def label(self, operation: str, weight: Tensor | None = None) -> str:
         """Return a layer name: the stored weight's owner, a leaf module, or module and operation."""

@@ -1,0 +1,129 @@
+"""What is known of a tensor operation before it runs, and the signature under which its work repeats."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor
+
+MARK = "_counting_mark"
+"""Attribute of a tensor that holds what is known of it; removed from a model's own tensors after it ran."""
+
+SHAPE_ONLY = frozenset(
+    (
+        "size",
+        "stride",
+        "sym_size",
+        "numel",
+        "dim",
+        "is_same_size",
+        "zeros_like",
+        "ones_like",
+        "empty_like",
+        "new_zeros",
+        "new_ones",
+        "new_empty",
+        "full_like",
+        "new_full",
+    )
+)
+"""Operations whose result depends on a signal's shape, not on its numbers."""
+
+
+def _slice(args: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Return a slice's arguments with its length in place of where it begins and ends."""
+    source: Tensor = args[0]
+    given: tuple[Any, ...] = (*args[1:], *(0, None, None, 1)[len(args) - 1 :])
+    dim, start, end, step = given
+    return source, dim, len(range(*slice(start, end, step).indices(source.shape[dim]))), step
+
+
+SHORTENED: Mapping[str, Callable[[tuple[Any, ...]], tuple[Any, ...]]] = {
+    "select": lambda args: args[:2],
+    "slice": _slice,
+    "narrow": lambda args: (*args[:2], *args[3:]),
+}
+"""Arguments that matter to the books, of operations a time loop calls with another index every time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One operation of torch, looked up once.
+
+    Parameters
+    ----------
+    function : callable
+    name : str
+        Without overload.
+    mutable : bool
+        It writes into one of its arguments.
+    shape_only, repeating, by_shape : bool
+        See `SHAPE_ONLY`, `students.counting.tracer.repeating` and `students.counting.tracer.by_shape`.
+    """
+
+    function: Any
+    name: str
+    mutable: bool
+    shape_only: bool
+    repeating: bool
+    by_shape: bool
+
+    @classmethod
+    def of(cls, function: Any, rules: Mapping[str, Any]) -> Operation:
+        """Return what is known of a function as a dispatch mode receives it."""
+        name = function.overloadpacket.__name__
+        rule = rules.get(name)
+        if rule is None and name.endswith("_"):
+            rule = rules.get(name[:-1])
+        return cls(
+            function,
+            name,
+            function._schema.is_mutable,
+            name in SHAPE_ONLY,
+            getattr(rule, "repeating", False),
+            getattr(rule, "by_shape", False),
+        )
+
+    def written(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> list[Tensor]:
+        """Return the tensors this call writes into."""
+        found: list[Any] = []
+        for place, argument in enumerate(self.function._schema.arguments):
+            if argument.alias_info is not None and argument.alias_info.is_write:
+                found.append(args[place] if place < len(args) else kwargs.get(argument.name))
+        flat = [one for value in found for one in (value if isinstance(value, list | tuple) else [value])]
+        return [one for one in flat if isinstance(one, Tensor)]
+
+    def signature(self, tracer: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[bool, Any]:
+        """Return whether a call depends on the input, and the key under which it repeats; None: it is followed anew."""
+        key: list[Any] = [self.function, tracer.generation]
+        dynamic, known = False, self.repeating
+        shorten = SHORTENED.get(self.name)
+        values = shorten(args) if shorten is not None and not kwargs else args
+        for value in (*values, *kwargs.values()) if kwargs else values:
+            if isinstance(value, Tensor):
+                known = known and not value.dtype.is_complex  # what they cost may depend on the constant
+                mark = getattr(value, MARK, None)
+                if mark is not None and mark.owner is tracer.owner:
+                    dynamic = True
+                    known = known and (not mark.info.origin or self.name == "select")  # along steps, where matters
+                    key += (mark, value.shape, value.dtype)
+                elif tracer.is_dynamic(value):
+                    dynamic, known = True, False
+                elif self.by_shape:
+                    key += (value.shape, value.dtype)
+                else:
+                    name = tracer.weights_key(value)
+                    known = known and bool(name)
+                    key += (name, value.shape, value.stride())
+            elif isinstance(value, list | tuple):
+                tensors = [one for one in value if isinstance(one, Tensor)]
+                known = known and not tensors
+                dynamic = dynamic or any(tracer.is_dynamic(one) for one in tensors)
+                key.append(tuple(value))
+            else:
+                key.append(value)
+        if kwargs:
+            key.append(tuple(kwargs))
+        return dynamic, tuple(key) if known else None
