@@ -1,0 +1,33 @@
+"""Every row there is, by kind: the one list to add a new set of rows to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from energy_models.validation.groups import KINDS, Kind
+from energy_models.validation.rows import ValidationRow
+
+Rows = tuple[ValidationRow, ...]
+CLUSTERS = ("gap9", "mr_wolf", "mr. wolf", "wolf", "vega", "gap8")
+ACCELERATORS = ("ndp120", "max78000", "hx613")
+
+
+def board_kind(row: ValidationRow) -> Kind:
+    """Return the kind of a board's row, by its machine and id."""
+    text = f"{row.machine} {row.id}".lower()
+    if any(name in text for name in CLUSTERS):
+        return "cluster"
+    return "accelerator" if any(name in text for name in ACCELERATORS) else "microcontroller"
+
+
+PROVIDERS: tuple[tuple[Callable[[], Rows], Callable[[ValidationRow], Kind]], ...] = ()
+"""A function that returns rows, and one that tells the kind of each."""
+
+
+def all_rows() -> Mapping[Kind, Rows]:
+    """Return every row by kind, in the order in which the providers give them."""
+    found: dict[Kind, list[ValidationRow]] = {kind: [] for kind in KINDS}
+    for provide, kind_of in PROVIDERS:
+        for row in provide():
+            found[kind_of(row)].append(row)
+    return {kind: tuple(rows) for kind, rows in found.items()}

@@ -1,0 +1,161 @@
+"""Rows sorted by what they are and by role, each group held against the bar that was set before it was computed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from energy_models.validation.reasons import MISSED
+from energy_models.validation.rows import Role, ValidationRow, summarise
+
+Kind = Literal["microcontroller", "cluster", "accelerator", "event", "system"]
+KINDS: Mapping[Kind, str] = {
+    "microcontroller": "Microcontrollers",
+    "cluster": "Parallel clusters: Mr. Wolf, Vega, GAP9",
+    "accelerator": "Neural accelerators",
+    "event": "Event-driven chips",
+    "system": "Whole systems",
+}
+COVERAGE = 0.85
+"""Share of measured figures that the 90 % bands must hold."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """What a group of held-out rows is to reach; None where nothing was asked.
+
+    Parameters
+    ----------
+    median, percentile_90, every : float or None
+        Most absolute relative error: of the middle row, of nine rows in ten, of the worst row.
+    inside : float
+        Least share of measured figures inside the band.
+    """
+
+    median: float | None = None
+    percentile_90: float | None = None
+    every: float | None = None
+    inside: float = COVERAGE
+
+
+BARS: Mapping[Kind, Bar] = {
+    "microcontroller": Bar(median=0.15, percentile_90=0.35),
+    "cluster": Bar(median=0.30),
+    "accelerator": Bar(),
+    "event": Bar(),
+    "system": Bar(every=0.25),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One figure of a group against its bar: errors may not be above it, coverage not below."""
+
+    name: str
+    value: float
+    bar: float
+
+    @property
+    def met(self) -> bool:
+        """Whether the bar is met."""
+        return self.value >= self.bar if self.name == "coverage" else self.value <= self.bar
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Rows of one kind and one role.
+
+    Parameters
+    ----------
+    kind : Kind
+    role : {'fitted', 'held out'}
+    rows : tuple of ValidationRow
+        At least one.
+    missed : str
+        Why a bar is missed and what data would mend it; shown where one is.
+    """
+
+    kind: Kind
+    role: Role
+    rows: tuple[ValidationRow, ...]
+    missed: str = ""
+
+    @property
+    def checks(self) -> tuple[Check, ...]:
+        """The bars of the kind, each with what was reached; none for fitted rows, which prove nothing but the fit."""
+        if self.role == "fitted":
+            return ()
+        bar, found = BARS[self.kind], summarise(self.rows)
+        worst = max(abs(row.error) for row in self.rows)
+        asked = (
+            ("median", found.median, bar.median), ("90th percentile", found.percentile_90, bar.percentile_90),
+            ("worst", worst, bar.every), ("coverage", found.inside, bar.inside),
+        )
+        return tuple(Check(name, value, limit) for name, value, limit in asked if limit is not None)
+
+    @property
+    def failed(self) -> tuple[Check, ...]:
+        """The bars that are missed."""
+        return tuple(check for check in self.checks if not check.met)
+
+
+def groups_of(rows: Mapping[Kind, Iterable[ValidationRow]]) -> tuple[Group, ...]:
+    """Return the rows of each kind by role, held-out ones first; a group without rows is left out."""
+    roles: tuple[Role, ...] = ("held out", "fitted")
+    found: list[Group] = []
+    for kind in KINDS:
+        given = tuple(rows.get(kind, ()))
+        for role in roles:
+            chosen = tuple(row for row in given if row.role == role)
+            if chosen:
+                found.append(Group(kind, role, chosen, MISSED.get(kind, "") if role == "held out" else ""))
+    return tuple(found)
+
+
+@dataclass(frozen=True, slots=True)
+class Disagreement:
+    """Measured figures of the same thing that differ: no model can meet them all.
+
+    Parameters
+    ----------
+    what, quantity, unit : str
+    low, high : ValidationRow
+        The rows with the least and the most measured.
+    rows : int
+        How many rows measure it.
+    """
+
+    what: str
+    quantity: str
+    unit: str
+    low: ValidationRow
+    high: ValidationRow
+    rows: int
+
+    @property
+    def ratio(self) -> float:
+        """Most measured over least."""
+        return self.high.measured / self.low.measured
+
+
+def disagreements(rows: Iterable[ValidationRow], *, least: float = 1.05) -> tuple[Disagreement, ...]:
+    """Return what was measured more than once with results further apart than `least`, widest first.
+
+    The same thing is the same network on the same board (the last part but one of an id; the machine for ids with less
+    than three parts), the same quantity and unit.
+    """
+    same: dict[tuple[str, str, str, str], list[ValidationRow]] = {}
+    for row in rows:
+        same.setdefault((_board(row), row.what, row.quantity, row.unit), []).append(row)
+    found: list[Disagreement] = []
+    for (board, what, quantity, unit), members in same.items():
+        ordered = sorted(members, key=lambda row: (row.measured, row.id))
+        found.append(Disagreement(f"{what} on {board}", quantity, unit, ordered[0], ordered[-1], len(ordered)))
+    apart = (one for one in found if one.rows > 1 and one.ratio >= least)
+    return tuple(sorted(apart, key=lambda one: (-one.ratio, one.what, one.quantity)))
+
+
+def _board(row: ValidationRow) -> str:
+    parts = row.id.split("/")
+    return parts[-2] if len(parts) > 2 else row.machine

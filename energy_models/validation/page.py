@@ -1,0 +1,131 @@
+"""The page of predicted against measured: ``python -m energy_models.validation > docs/validation.md``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from energy_models.sources import load_sources
+from energy_models.validation.groups import KINDS, Check, Disagreement, Group, Kind, disagreements, groups_of
+from energy_models.validation.rows import ValidationRow, summarise
+
+HEADER = """# Validation: predicted against measured
+
+Every published figure that the energy models are held against. *Fitted*: a constant of the prediction came from this
+very row, so that it proves the fit and no more. *Held out*: none did. The two are never mixed. Error is
+`|predicted / measured - 1|`; *in band* is the share of measured figures inside the band of the prediction, its central
+90 %. The bars were set before the rows were computed.
+
+Made by `python -m energy_models.validation > docs/validation.md`; a test keeps it current.
+
+"""
+DISAGREE = """## Where rows disagree with each other
+
+The same network on the same board, entered more than once: supply, compiler and library differ, and where they are not
+part of the model no prediction can meet both. What they differ by is a floor under every error above.
+
+"""
+
+
+def validation_page(rows: Mapping[Kind, Iterable[ValidationRow]]) -> str:
+    """Return the page for rows by kind, as markdown."""
+    groups = groups_of(rows)
+    if not groups:
+        return HEADER + "No rows yet.\n"
+    parts = [HEADER, _summary(groups), *(_group(group) for group in groups)]
+    found = disagreements(row for group in groups for row in group.rows)
+    parts.append(DISAGREE + (_disagreements(found) if found else "None.\n") + "\n")
+    parts.append(_sources(row for group in groups for row in group.rows))
+    return "".join(parts)
+
+
+def _summary(groups: Iterable[Group]) -> str:
+    head = ("kind", "rows", "n", "median error", "90th percentile", "in band", "bars", "met")
+    lines = [_line(head), "|---|---|---:|---:|---:|---:|---|---|\n"]
+    for group in groups:
+        found = summarise(group.rows)
+        checks = group.checks
+        verdict = ("**no**" if group.failed else "yes") if checks else ""
+        lines.append(_line((
+            f"[{KINDS[group.kind]}](#{_anchor(group)})", group.role, str(found.rows), percent(found.median),
+            percent(found.percentile_90), percent(found.inside), "; ".join(map(_bar_text, checks)), verdict,
+        )))
+    return "".join(lines) + "\n"
+
+
+def _bar_text(check: Check) -> str:
+    sign = "at least" if check.name == "coverage" else "at most"
+    return f"{check.name} {sign} {percent(check.bar)}"
+
+
+def _heading(group: Group) -> str:
+    return f"{KINDS[group.kind]}, {group.role}"
+
+
+def _anchor(group: Group) -> str:
+    kept = "".join(letter for letter in _heading(group).lower() if letter.isalnum() or letter in " -")
+    return kept.replace(" ", "-")
+
+
+def _group(group: Group) -> str:
+    lines = [f"## {_heading(group)}\n\n"]
+    if group.failed:
+        missed = "; ".join(_missed_text(check) for check in group.failed)
+        lines.append(f"**Missed**: {missed}.\n\n{group.missed}\n\n")
+    lines.append(_line(("what", "machine", "quantity", "predicted", "band", "measured", "ratio", "in band", "source")))
+    lines.append("|---|---|---|---:|---:|---:|---:|---|---|\n")
+    notes: dict[str, int] = {}
+    for row in group.rows:
+        lines.append(_line(_cells(row, notes)))
+    noted = [f"{number}. {note}\n" for note, number in notes.items()]
+    return "".join((*lines, "\n", *noted, "\n" if noted else ""))
+
+
+def _missed_text(check: Check) -> str:
+    side = "under" if check.name == "coverage" else "over"
+    points = f"{abs(check.value - check.bar) * 100:.1f} points {side}"
+    return f"{check.name} {percent(check.value)}, the bar is {percent(check.bar)} ({points})"
+
+
+def _cells(row: ValidationRow, notes: dict[str, int]) -> tuple[str, ...]:
+    mark = f" ({notes.setdefault(row.note, len(notes) + 1)})" if row.note else ""
+    return (
+        row.what + mark, row.machine, row.quantity, f"{number(row.predicted.nominal)} {row.unit}",
+        f"{number(row.predicted.low)} to {number(row.predicted.high)}", f"{number(row.measured)} {row.unit}",
+        f"{row.ratio:.2f}", "yes" if row.inside else "**no**", row.source,
+    )
+
+
+def _disagreements(found: Iterable[Disagreement]) -> str:
+    lines = [_line(("what", "quantity", "rows", "least measured", "most measured", "ratio"))]
+    lines.append("|---|---|---:|---:|---:|---:|\n")
+    for one in found:
+        least, most = (f"{number(row.measured)} {one.unit} ({row.id})" for row in (one.low, one.high))
+        lines.append(_line((one.what, one.quantity, str(one.rows), least, most, f"{one.ratio:.2f}")))
+    return "".join(lines)
+
+
+def _sources(rows: Iterable[ValidationRow]) -> str:
+    keys = sorted({row.source for row in rows})
+    records = load_sources()
+    lines = [
+        f"- `{key}`: {records[key].authors} ({records[key].year}). {records[key].title}. {records[key].venue}.\n"
+        for key in keys
+    ]
+    return "## Sources\n\n" + "".join(lines)
+
+
+def _line(cells: Iterable[str]) -> str:
+    return f"| {' | '.join(cell.replace('|', ', ') for cell in cells)} |\n"
+
+
+def percent(share: float) -> str:
+    """Return a share as per cent with one decimal, whole ones without."""
+    return f"{share * 100:.1f}".removesuffix(".0") + " %"
+
+
+def number(value: float) -> str:
+    """Return a number with three digits, thousands apart, without an exponent."""
+    if value == 0:
+        return "0"
+    rounded = float(f"{value:.3g}")
+    return f"{rounded:,.0f}" if rounded >= 100 else f"{rounded:.10f}".rstrip("0").rstrip(".")
