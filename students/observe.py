@@ -15,13 +15,14 @@ import torch
 from torch import Tensor, nn
 
 from energy_models.errors import DataError, StudentError, unknown_name
-from energy_models.workload import LayerWork, Uncounted, Workload
+from energy_models.workload import Conventions, Count, LayerWork, Uncounted, Workload
 from students.counting.attach import attached
 from students.counting.catalogue import all_rules
 from students.counting.layout import AHEAD, overruns
 from students.counting.ledger import Ledger
 from students.counting.neurons import keeping_states
 from students.counting.tracer import Tracer, input_layout, tensors_of
+from students.counting.work import CONVENTIONS, conventions_of
 from students.steps import put_at_rest
 
 Mode = Literal["window", "stream"]
@@ -100,6 +101,7 @@ def observe(
         layers=layers,
         uncounted=gaps,
         provenance={"torch": torch.__version__, "folded": folded, **halo},
+        products=_totals(ledger, pipeline_work),
         warm_up_steps=warm_up_steps,
         warm_up=() if ledger.warm_up is None else ledger.warm_up.layers(),
     )
@@ -206,6 +208,25 @@ def _deployed(model: nn.Module) -> Iterator[None]:
         torch.backends.mha.set_fastpath_enabled(fast)
         for module, was in training.items():
             module.training = was
+
+
+def _totals(ledger: Ledger, pipeline: tuple[LayerWork, ...]) -> Conventions | None:
+    """Return the products of all layers summed decode by decode; None where preprocessing varies from decode to decode.
+
+    How a varying count goes together with the model's is not known from its total and squares, so there is no spread.
+    """
+    sites = {f"{rule}.{kind}": Count(0, 0, ledger.decodes) for rule in CONVENTIONS for kind in ("mac", "ac")}
+    sites |= ledger.sites
+    for layer in pipeline:
+        if layer.products is None:
+            continue
+        for rule in CONVENTIONS:
+            part = getattr(layer.products, rule)
+            for kind, count in (("mac", part.multiply_accumulate), ("ac", part.accumulate)):
+                if count.squares * count.decodes != count.total**2:
+                    return None
+                sites[f"{rule}.{kind}"] = sites[f"{rule}.{kind}"].plus(count.total // count.decodes)
+    return conventions_of(sites, ledger.decodes)
 
 
 def _merged(

@@ -116,6 +116,12 @@ def tensors_of(values: object) -> list[Tensor]:
     """Return the tensors anywhere inside arguments or results."""
     if isinstance(values, Tensor):
         return [values]
+    if isinstance(values, tuple | list):  # much the commonest containers, and torch's own way through them is slow
+        return [tensor for one in values for tensor in tensors_of(one)]
+    if values is None or isinstance(values, bool | int | float | str):
+        return []
+    if type(values) is dict:
+        return [tensor for one in values.values() for tensor in tensors_of(one)]
     return [leaf for leaf in tree_leaves(values) if isinstance(leaf, Tensor)]
 
 
