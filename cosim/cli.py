@@ -17,6 +17,7 @@ from cosim.cli_catalogue import add_catalogue_commands
 from cosim.cli_estimate import add_estimate_command
 from cosim.cli_output import Form, JsonOption, form_of, print_json, say
 from cosim.cli_results import add_result_commands
+from cosim.cli_workload import add_workload_command
 from energy_models.errors import CosimError
 
 if TYPE_CHECKING:
@@ -115,6 +116,7 @@ def _command() -> str:
 
 add_result_commands(app)
 add_estimate_command(app)
+add_workload_command(app)
 add_catalogue_commands(app)
 
 

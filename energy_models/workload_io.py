@@ -40,7 +40,7 @@ def write_workload(workload: Workload, path: Path) -> None:
         A workload that contradicts itself, or a file that cannot be written.
     """
     _check(workload, str(path))
-    text = json.dumps(_document(workload), indent=1, allow_nan=False) + "\n"
+    text = workload_text(workload)
     try:
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
     except OSError as error:
@@ -56,6 +56,11 @@ def write_workload(workload: Workload, path: Path) -> None:
     finally:
         with contextlib.suppress(FileNotFoundError):
             Path(temporary).unlink()
+
+
+def workload_text(workload: Workload) -> str:
+    """Return a workload as the JSON text that `read_workload` reads."""
+    return json.dumps(_document(workload), indent=1, allow_nan=False) + "\n"
 
 
 def _unwritable(path: Path, error: OSError) -> WorkloadError:
@@ -233,4 +238,4 @@ def _count_problems(count: Count, place: str) -> Iterator[str]:
         yield f"{place}: sum of squares too small for its total"
 
 
-__all__ = ["read_workload", "workload_digest", "write_workload"]
+__all__ = ["read_workload", "workload_digest", "workload_text", "write_workload"]

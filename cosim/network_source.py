@@ -1,0 +1,105 @@
+"""Finds the network a command line names: a saved student, a network file, an architecture, or a Python function."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from torch import nn
+
+from energy_models.errors import StudentError, unknown_name
+from energy_models.workload import Workload
+from students.architectures import architecture_names, architecture_workload
+from students.build import mode
+from students.interchange.files import READERS, example_shape, read_network
+from students.store import SPEC, load_student
+
+ARCHITECTURE_SUFFIX = ".toml"
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """A network that can be run, with what its own description says of its input; None where it says nothing.
+
+    Parameters
+    ----------
+    name : str
+    model : nn.Module
+    input_shape : tuple of int, or None
+        Of one example.
+    step_rate_hz : float or None
+    mode : {'window', 'stream'}
+    from_file : bool
+        Its file says which shapes of an example it takes.
+    """
+
+    name: str
+    model: nn.Module
+    input_shape: tuple[int, ...] | None = None
+    step_rate_hz: float | None = None
+    mode: Literal["window", "stream"] = "window"
+    from_file: bool = False
+
+    def example_shape(self, wanted: tuple[int, ...] | None) -> tuple[int, ...] | None:
+        """Return the shape of one example where a user wants one, or none in particular; None where nothing says it."""
+        return example_shape(self.model, wanted) if self.from_file else wanted or self.input_shape
+
+
+def find_network(source: str) -> Network | Workload:
+    """Return a network that can be run, or the finished workload of one that is only described.
+
+    Parameters
+    ----------
+    source : str
+        Folder of a saved student; an ``.onnx`` or ``.nir`` file; the name or ``.toml`` file of an architecture;
+        ``package.module:function`` for a Python function without arguments that returns an ``nn.Module``.
+
+    Raises
+    ------
+    StudentError
+        There is no such network, or it cannot be read.
+    """
+    path = Path(source)
+    if path.is_dir():
+        return _student(path)
+    if path.suffix.lower() in READERS:
+        return Network(path.stem, read_network(path), from_file=True)
+    if path.suffix == ARCHITECTURE_SUFFIX or source in architecture_names():
+        return architecture_workload(source)
+    if ":" in source:
+        return Network(source.rpartition(":")[2], _called(source))
+    known = f"a folder with {SPEC}, a file ending in {', '.join((*READERS, ARCHITECTURE_SUFFIX))}, module:function"
+    raise StudentError(
+        "there is no such network", where=source,
+        remedy=f"Name {known}, or an architecture. {unknown_name('architectures', source, architecture_names())}",
+    )
+
+
+def _student(folder: Path) -> Network:
+    model, spec = load_student(folder)
+    shape = (spec.shape.channels, spec.shape.steps)
+    return Network(spec.label, model, shape, spec.shape.step_rate_hz, mode(spec))
+
+
+def _called(source: str) -> nn.Module:
+    module, _, function = source.partition(":")
+    try:
+        found: Callable[[], object] = getattr(importlib.import_module(module), function)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise StudentError(
+            f"it cannot be imported ({error})", where=source, remedy="Give package.module:function, importable from here"
+        ) from error
+    try:
+        model = found()
+    except TypeError as error:
+        raise StudentError(
+            f"it cannot be called without arguments ({error})", where=source, remedy="Wrap it in a function that can"
+        ) from error
+    if not isinstance(model, nn.Module):
+        raise StudentError(
+            f"it returned a {type(model).__name__}", where=source, remedy="Return a torch.nn.Module"
+        )
+    return model

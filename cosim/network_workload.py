@@ -1,0 +1,103 @@
+"""Counts a network from the command line: which inputs, at which rate, and what to say where they are made up."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from cosim.network_source import Network, find_network
+from energy_models.errors import DataError, StudentError
+from energy_models.workload import Workload
+from students.observe import observe
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """How to observe a network; None leaves it to what the network's own file says.
+
+    Parameters
+    ----------
+    input_shape : tuple of int, or None
+        Of one example: (channels, steps), or (features,).
+    recordings : Path or None
+        A NumPy file of examples on its first axis. None: standard normal noise from `seed`.
+    step_rate_hz : float or None
+        Rate of input samples or bins [Hz].
+    mode : {'window', 'stream'} or None
+    input_bits : int
+        Width of an input element as it reaches the network [bits].
+    decodes : int
+        Made-up examples.
+    seed : int
+    warm_up_steps : int
+        First steps of each streamed segment, counted apart.
+    """
+
+    input_shape: tuple[int, ...] | None
+    recordings: Path | None
+    step_rate_hz: float | None
+    mode: Literal["window", "stream"] | None
+    input_bits: int
+    decodes: int
+    seed: int
+    warm_up_steps: int
+
+
+def network_workload(source: str, how: Observation) -> Workload:
+    """Return the exact work of the network that `source` names.
+
+    Raises
+    ------
+    StudentError
+        No such network, or its shape or rate is not known.
+    DataError
+        Recordings that cannot be read or hold values no decoder can use.
+    """
+    network = find_network(source)
+    if isinstance(network, Workload):
+        if how.input_shape is not None or how.recordings is not None:
+            raise StudentError(
+                "an architecture file states its own input", where=source, remedy="Leave out --input-shape and --inputs"
+            )
+        return network
+    rate = how.step_rate_hz or network.step_rate_hz
+    if rate is None:
+        raise StudentError("its sampling rate is unknown", where=source, remedy="Give --rate, in hertz")
+    inputs, origin = _inputs(network, how, source)
+    counted = observe(
+        network.model, inputs, name=network.name, mode=how.mode or network.mode, step_rate_hz=rate,
+        input_bits=how.input_bits, warm_up_steps=how.warm_up_steps,
+    )
+    return counted.replace(provenance={**counted.provenance, "inputs": origin})
+
+
+def _inputs(network: Network, how: Observation, source: str) -> tuple[Tensor, str]:
+    if how.recordings is not None:
+        values = _recordings(how.recordings)
+        if how.input_shape is not None and tuple(values.shape[1:]) != how.input_shape:
+            raise DataError(
+                f"examples of shape {tuple(values.shape[1:])}, where --input-shape says {how.input_shape}",
+                where=str(how.recordings), remedy="Leave --input-shape out, or name other recordings",
+            )
+        return values, f"recordings {how.recordings.name}"
+    shape = network.example_shape(how.input_shape)
+    if shape is None:
+        raise StudentError("its input shape is unknown", where=source, remedy="Give --input-shape, such as 22x1000")
+    generator = torch.Generator().manual_seed(how.seed)
+    noise = torch.randn((how.decodes, *shape), generator=generator)
+    return noise, f"standard normal noise, seed {how.seed}: densities are not data"
+
+
+def _recordings(path: Path) -> Tensor:
+    try:
+        values = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise DataError(f"it cannot be read ({error})", where=str(path), remedy="Name a .npy file") from error
+    if not isinstance(values, np.ndarray) or values.dtype.kind not in "fiub":
+        raise DataError("it holds no numbers", where=str(path), remedy="Save one array of numbers with numpy.save")
+    return torch.as_tensor(values if values.dtype.kind != "f" else values.astype(np.float32))
