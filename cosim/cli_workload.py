@@ -90,7 +90,8 @@ def _row(layer: LayerWork) -> dict[str, object]:
     if layer.output_events is not None:
         others.append(f"spikes {_mean(layer.output_events)}")
     stored = layer.weights + layer.biases + layer.constants
-    return {**cells, "other operations": ", ".join(others), "stored": stored or None, "state": layer.state_elements or None}
+    kept = {"stored": stored or None, "state": layer.state_elements or None}
+    return {**cells, "other operations": ", ".join(others), **kept}
 
 
 def _sum(counted: Workload) -> dict[str, object]:
@@ -114,7 +115,8 @@ def _remarks(counted: Workload) -> None:
             say(f"{what}: {counted.provenance[what]}")
     if counted.products is not None and counted.decodes > 1:
         effective = counted.products.effective
-        say(f"Effective products a decode: {_mean(effective.multiply_accumulate)} MAC, {_mean(effective.accumulate)} AC.")
+        multiplied, added = _mean(effective.multiply_accumulate), _mean(effective.accumulate)
+        say(f"Effective products a decode: {multiplied} MAC, {added} AC.")
     for gap in counted.uncounted:
         say(f"UNCOUNTED: {gap.layer}: {gap.operation} ({gap.reason}). Every total above is incomplete.")
 

@@ -14,10 +14,11 @@ from energy_models.errors import StudentError, unknown_name
 from energy_models.workload import Workload
 from students.architectures import architecture_names, architecture_workload
 from students.build import mode
-from students.interchange.files import READERS, example_shape, read_network
+from students.interchange.files import SUFFIXES, example_shape, read_network
 from students.store import SPEC, load_student
 
 ARCHITECTURE_SUFFIX = ".toml"
+CONTINUOUS_SUFFIX = ".nir"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,7 @@ class Network:
         return example_shape(self.model, wanted) if self.from_file else wanted or self.input_shape
 
 
-def find_network(source: str) -> Network | Workload:
+def find_network(source: str, step_rate_hz: float | None) -> Network | Workload:
     """Return a network that can be run, or the finished workload of one that is only described.
 
     Parameters
@@ -56,6 +57,8 @@ def find_network(source: str) -> Network | Workload:
     source : str
         Folder of a saved student; an ``.onnx`` or ``.nir`` file; the name or ``.toml`` file of an architecture;
         ``package.module:function`` for a Python function without arguments that returns an ``nn.Module``.
+    step_rate_hz : float or None
+        Rate of the steps [Hz], for a file whose neurons live in continuous time.
 
     Raises
     ------
@@ -65,13 +68,14 @@ def find_network(source: str) -> Network | Workload:
     path = Path(source)
     if path.is_dir():
         return _student(path)
-    if path.suffix.lower() in READERS:
-        return Network(path.stem, read_network(path), from_file=True)
+    if path.suffix.lower() in SUFFIXES:
+        step_s = 1.0 / step_rate_hz if step_rate_hz and path.suffix.lower() == CONTINUOUS_SUFFIX else None
+        return Network(path.stem, read_network(path, step_s), from_file=True)
     if path.suffix == ARCHITECTURE_SUFFIX or source in architecture_names():
         return architecture_workload(source)
     if ":" in source:
         return Network(source.rpartition(":")[2], _called(source))
-    known = f"a folder with {SPEC}, a file ending in {', '.join((*READERS, ARCHITECTURE_SUFFIX))}, module:function"
+    known = f"a folder with {SPEC}, a file ending in {', '.join((*SUFFIXES, ARCHITECTURE_SUFFIX))}, module:function"
     raise StudentError(
         "there is no such network", where=source,
         remedy=f"Name {known}, or an architecture. {unknown_name('architectures', source, architecture_names())}",
@@ -90,7 +94,8 @@ def _called(source: str) -> nn.Module:
         found: Callable[[], object] = getattr(importlib.import_module(module), function)
     except (ImportError, AttributeError, ValueError) as error:
         raise StudentError(
-            f"it cannot be imported ({error})", where=source, remedy="Give package.module:function, importable from here"
+            f"it cannot be imported ({error})", where=source,
+            remedy="Give package.module:function, importable from here",
         ) from error
     try:
         model = found()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -58,7 +59,7 @@ def network_workload(source: str, how: Observation) -> Workload:
     DataError
         Recordings that cannot be read or hold values no decoder can use.
     """
-    network = find_network(source)
+    network = find_network(source, how.step_rate_hz)
     if isinstance(network, Workload):
         if how.input_shape is not None or how.recordings is not None:
             raise StudentError(
@@ -69,10 +70,12 @@ def network_workload(source: str, how: Observation) -> Workload:
     if rate is None:
         raise StudentError("its sampling rate is unknown", where=source, remedy="Give --rate, in hertz")
     inputs, origin = _inputs(network, how, source)
-    counted = observe(
-        network.model, inputs, name=network.name, mode=how.mode or network.mode, step_rate_hz=rate,
-        input_bits=how.input_bits, warm_up_steps=how.warm_up_steps,
-    )
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Using padding='same' with even kernel")  # of no use to who counts
+        counted = observe(
+            network.model, inputs, name=network.name, mode=how.mode or network.mode, step_rate_hz=rate,
+            input_bits=how.input_bits, warm_up_steps=how.warm_up_steps,
+        )
     return counted.replace(provenance={**counted.provenance, "inputs": origin})
 
 
@@ -95,9 +98,9 @@ def _inputs(network: Network, how: Observation, source: str) -> tuple[Tensor, st
 
 def _recordings(path: Path) -> Tensor:
     try:
-        values = np.load(path, allow_pickle=False)
+        values = np.asarray(np.load(path, allow_pickle=False))
     except (OSError, ValueError, EOFError) as error:
         raise DataError(f"it cannot be read ({error})", where=str(path), remedy="Name a .npy file") from error
-    if not isinstance(values, np.ndarray) or values.dtype.kind not in "fiub":
+    if values.dtype.kind not in "fiub":
         raise DataError("it holds no numbers", where=str(path), remedy="Save one array of numbers with numpy.save")
     return torch.as_tensor(values if values.dtype.kind != "f" else values.astype(np.float32))

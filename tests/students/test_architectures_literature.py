@@ -117,6 +117,19 @@ def test_schneider_2020_q_eegnet_layers(workloads: dict[str, Workload]) -> None:
     assert valid(workload, "conv2d_3") == 16 * (16 * 141 - 2 * 36) == 34_944
     assert valid(workload, "conv2d_4") == 16 * 16 * 141
     assert valid(workload, "linear") == 4 * 16 * 17 == 1_088
+    # The authors' table has 414,000 and 36,992 for the other two: one operation more an output (the norm's offset),
+    # over 1125 steps, and over only the 8 x 17 steps that the second pool reads.
+    spatial, pointwise = layer(workload, "conv2d_2"), layer(workload, "conv2d_4")
+    assert (spatial.reduction + 1) * spatial.output_shape[0] * 1125 == 414_000
+    assert (pointwise.reduction + 1) * pointwise.output_shape[0] * 8 * 17 == 36_992
+
+
+def test_wang_2022_mi_bminet_on_iv_2a(workloads: dict[str, Workload]) -> None:
+    """The print's sum with 93.75 steps after the pool is met to the unit; the network has 93."""
+    first, second = 22 * 32 * 750, 32 * 64 * 750
+    assert first + second + 32 * (16 + 32) * 750 // 8 + 4 * 32 * 11 == 2_209_408
+    figure = PUBLISHED["mi_bminet"].products
+    assert counted_products(counted("mi_bminet", workloads), figure) == first + second + 32 * 48 * 93 + 4 * 32 * 11
 
 
 def test_weights_are_fixed() -> None:

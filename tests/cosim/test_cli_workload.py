@@ -1,0 +1,128 @@
+"""``cosim workload``: any network counted from the command line."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from cosim.network_workload import Observation, network_workload
+from energy_models.errors import CosimError, DataError, StudentError
+from energy_models.workload import Workload
+from energy_models.workload_io import read_workload
+from students.build import build
+from students.spec import Shape, StudentSpec
+from students.store import save_student
+
+
+def how(**changes: object) -> Observation:
+    plain: dict[str, object] = {
+        "input_shape": None, "recordings": None, "step_rate_hz": None, "mode": None, "input_bits": 16, "decodes": 2,
+        "seed": 0, "warm_up_steps": 0,
+    }
+    return Observation(**{**plain, **changes})  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def student(tmp_path: Path) -> Path:
+    shape = Shape(task="classification", channels=3, steps=64, outputs=2, step_rate_hz=128.0)
+    spec = StudentSpec(family="eegnet", shape=shape, seed=0)
+    torch.manual_seed(0)
+    save_student(tmp_path / "student", build(spec), spec, {})
+    return tmp_path / "student"
+
+
+def small() -> nn.Module:
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Conv1d(2, 3, 5), nn.ReLU())
+
+
+def nothing() -> None:
+    return None
+
+
+def dense_full(workload: Workload) -> int:
+    assert workload.products is not None
+    return round(workload.products.dense_full.mean)
+
+
+def test_a_saved_student_brings_its_own_shape_and_rate(student: Path) -> None:
+    counted = network_workload(str(student), how())
+    assert (counted.channels, counted.steps_per_decode, counted.step_rate_hz) == (3, 64, 128.0)
+    assert counted.complete
+    assert "noise, seed 0: densities are not data" in counted.provenance["inputs"]
+
+
+def test_a_python_function_is_observed_on_recordings(tmp_path: Path) -> None:
+    values = np.zeros((3, 2, 10), np.float64)
+    values[:, 0, 4] = 2.0
+    np.save(tmp_path / "x.npy", values)
+    source = f"{__name__}:small"
+    counted = network_workload(source, how(recordings=tmp_path / "x.npy", step_rate_hz=100.0))
+    # 3 filters x 2 channels x 5 taps x 6 outputs; the one non-zero sample meets 5 outputs of 3 filters
+    assert dense_full(counted) == 180
+    assert counted.products is not None
+    assert counted.products.effective.multiply_accumulate.mean == 15
+    assert counted.provenance["inputs"] == "recordings x.npy"
+
+
+def test_an_architecture_is_named_and_states_its_own_input() -> None:
+    assert dense_full(network_workload("eegnet_8_2", how())) == 11_745_984
+    with pytest.raises(StudentError, match="states its own input"):
+        network_workload("eegnet_8_2", how(input_shape=(3, 4)))
+
+
+@pytest.mark.parametrize(
+    ("source", "changes", "message"),
+    [
+        ("eegnet_8_3", {}, "Did you mean 'eegnet_8_2'"),
+        ("no.such.module:f", {}, "cannot be imported"),
+        ("torch.nn:Linear", {}, "cannot be called without arguments"),
+        (f"{__name__}:nothing", {}, "returned a NoneType"),
+        (f"{__name__}:small", {"step_rate_hz": 1.0}, "Give --input-shape"),
+        (f"{__name__}:small", {"input_shape": (2, 10)}, "Give --rate"),
+        (f"{__name__}:small", {"step_rate_hz": 1.0, "input_shape": (5, 10)}, "the model raised RuntimeError"),
+        ("missing.onnx", {"step_rate_hz": 1.0}, "missing.onnx"),
+    ],
+)
+def test_mistakes_say_what_where_and_the_remedy(source: str, changes: dict[str, object], message: str) -> None:
+    with pytest.raises(CosimError, match=message.replace("(", r"\(")):
+        network_workload(source, how(**changes))
+
+
+def test_recordings_that_cannot_be_read_or_do_not_fit(tmp_path: Path) -> None:
+    source, path = f"{__name__}:small", tmp_path / "x.npy"
+    np.save(path, np.ones((2, 2, 10), np.float32))
+    with pytest.raises(DataError, match="where --input-shape says"):
+        network_workload(source, how(recordings=path, input_shape=(2, 11), step_rate_hz=1.0))
+    path.write_bytes(path.read_bytes()[:100])
+    with pytest.raises(DataError, match="cannot be read"):
+        network_workload(source, how(recordings=path, step_rate_hz=1.0))
+    np.save(path, np.array(["a", "b"]))
+    with pytest.raises(DataError, match="holds no numbers"):
+        network_workload(source, how(recordings=path, step_rate_hz=1.0))
+    np.save(path, np.full((1, 2, 10), np.nan, np.float32))
+    with pytest.raises(DataError, match="not finite"):
+        network_workload(source, how(recordings=path, step_rate_hz=1.0))
+
+
+def test_the_command_writes_the_file_and_prints_the_table(student: Path, tmp_path: Path) -> None:
+    out = tmp_path / "w.json"
+    code = "from cosim.cli import main; main()"
+    command = [sys.executable, "-c", code, "workload", str(student)]
+    done = subprocess.run([*command, "--json", str(out)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "per decode" in done.stdout
+    counted = read_workload(out)
+    assert counted.products is not None
+    piped = subprocess.run([*command, "--json", "-"], capture_output=True, text=True, check=False)
+    assert json.loads(piped.stdout)["schema"] == "cosim.workload/2"
+    wrong = subprocess.run([*command, "--input-shape", "3xx"], capture_output=True, text=True, check=False)
+    assert wrong.returncode == 2
+    assert "is no shape" in wrong.stderr
