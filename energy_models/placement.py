@@ -13,6 +13,7 @@ from energy_models.profile import (
     HardwareProfile,
     Memory,
     Operand,
+    StreamingRing,
     WeightStationaryArray,
 )
 from energy_models.report import MemoryUse
@@ -95,6 +96,11 @@ def place(workload: Workload, profile: HardwareProfile) -> Placement:
             )
         free[chosen.name] = max(0.0, free[chosen.name] - need)
         memory_of[operand] = chosen
+    if isinstance(profile.execution, StreamingRing) and workload.mode != "stream":
+        misfits.append(
+            f"profile {profile.name!r} takes one new step a decode, workload {workload.name!r} a window of "
+            f"{workload.steps_per_decode}: count it with mode='stream', or use a machine of another style"
+        )
     uses = tuple(_use(memory, memory_of, needs) for memory in profile.memories)
     return Placement(memory_of, uses, tuple(misfits))
 

@@ -101,4 +101,7 @@ def _accesses(tally: Tally, placement: Placement, profile: HardwareProfile) -> l
         path = f"memories[{index[memory.name]}]"
         cause: Cause = "state" if access.operand == "state" else "memory"
         found.append((cause, (Term(access.reads, (f"{path}.read",)), Term(access.writes, (f"{path}.write",)))))
+    for register in tally.registers:
+        read = Term(register.bits_read, ("execution.register_read",))
+        found.append(("memory", (read, Term(register.bits_written, ("execution.register_write",)))))
     return found

@@ -73,6 +73,56 @@ class WeightStationaryArray(Frozen):
         return _check_factor(self)
 
 
+class OutputStationaryArray(Frozen):
+    """Systolic array: each of `rows` x `columns` cells sums one output while activations and weights stream past.
+
+    Register energies are per bit moved; `control_factor` is the clock tree and sequencing beside them.
+    """
+
+    style: Literal["output_stationary"]
+    rows: int = Field(gt=0)
+    columns: int = Field(gt=0)
+    control_factor: Ratio
+    register_read: EnergyPerBit
+    register_write: EnergyPerBit
+    operations: Costs
+
+    @model_validator(mode="after")
+    def _factor(self) -> Self:
+        return _check_factor(self)
+
+
+class InputBroadcast(Frozen):
+    """SIMD unit: one activation is broadcast to `lanes` lanes, each of which holds `sums_per_lane` unfinished sums."""
+
+    style: Literal["input_broadcast"]
+    lanes: int = Field(gt=0)
+    sums_per_lane: int = Field(gt=0)
+    control_factor: Ratio
+    register_read: EnergyPerBit
+    register_write: EnergyPerBit
+    operations: Costs
+
+    @model_validator(mode="after")
+    def _factor(self) -> Self:
+        return _check_factor(self)
+
+
+class StreamingRing(Frozen):
+    """Streaming unit: `multipliers` and an adder tree over ring buffers that keep the past; takes streams only."""
+
+    style: Literal["streaming_ring"]
+    multipliers: int = Field(gt=0)
+    control_factor: Ratio
+    register_read: EnergyPerBit
+    register_write: EnergyPerBit
+    operations: Costs
+
+    @model_validator(mode="after")
+    def _factor(self) -> Self:
+        return _check_factor(self)
+
+
 class EventDriven(Frozen):
     """Event-driven core: each input event fetches its row of synapses and updates the targets' state."""
 
@@ -117,7 +167,9 @@ class ProgrammableCore(Frozen):
     cycles_per_decode: Cycles
 
 
-_Factored = TypeVar("_Factored", WeightStationaryArray, EventDriven)
+_Factored = TypeVar(
+    "_Factored", WeightStationaryArray, OutputStationaryArray, InputBroadcast, StreamingRing, EventDriven
+)
 
 
 def _check_factor(execution: _Factored) -> _Factored:
@@ -126,7 +178,10 @@ def _check_factor(execution: _Factored) -> _Factored:
     return execution
 
 
-Execution = Annotated[WeightStationaryArray | EventDriven | ProgrammableCore, Field(discriminator="style")]
+Execution = Annotated[
+    WeightStationaryArray | OutputStationaryArray | InputBroadcast | StreamingRing | EventDriven | ProgrammableCore,
+    Field(discriminator="style"),
+]
 
 
 class Memory(Frozen):
@@ -160,7 +215,7 @@ class HardwareProfile(Frozen):
     name, title, description : str
     node, supply, temperature, clock : Quantity
         Technology node, supply voltage, silicon temperature and clock at which the costs hold.
-    execution : WeightStationaryArray, EventDriven or ProgrammableCore
+    execution : Execution
     memories : tuple of Memory
         In order of preference.
     static : Quantity

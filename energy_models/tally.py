@@ -35,6 +35,18 @@ class Access:
 
 
 @dataclass(frozen=True, slots=True)
+class RegisterAccess:
+    """Bits read from and written to the registers inside a datapath that hold an operand, per decode.
+
+    ``sums`` are unfinished; ``outputs`` are finished sums on their way out of the same registers.
+    """
+
+    operand: Literal["weights", "activations", "sums", "outputs"]
+    bits_read: float
+    bits_written: float
+
+
+@dataclass(frozen=True, slots=True)
 class CycleCount:
     """`count` acts per decode whose cycles the profile gives at the dotted path `cost`; '' is one cycle each.
 
@@ -61,6 +73,7 @@ class Tally:
     control: tuple[tuple[ControlAct, float], ...] = ()
     cycles: tuple[CycleCount, ...] = ()
     unpriced: tuple[str, ...] = ()
+    registers: tuple[RegisterAccess, ...] = ()
 
 
 def shared_out(tally: Tally, decodes: int) -> Tally:
@@ -72,6 +85,10 @@ def shared_out(tally: Tally, decodes: int) -> Tally:
         operations=tuple(replace(one, count=one.count / decodes) for one in tally.operations),
         accesses=tuple(replace(one, reads=one.reads / decodes, writes=one.writes / decodes) for one in tally.accesses),
         control=tuple((act, count / decodes) for act, count in tally.control),
+        registers=tuple(
+            replace(one, bits_read=one.bits_read / decodes, bits_written=one.bits_written / decodes)
+            for one in tally.registers
+        ),
         cycles=tuple(replace(one, count=one.count / decodes) for one in tally.cycles),
     )
 

@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 from energy_models.mapping.event_driven import tally_event_driven
+from energy_models.mapping.input_broadcast import tally_input_broadcast
+from energy_models.mapping.output_stationary import tally_output_stationary
 from energy_models.mapping.programmable_core import fused_epilogues, tally_programmable_core
+from energy_models.mapping.streaming_ring import tally_streaming_ring
 from energy_models.mapping.weight_stationary import tally_weight_stationary
 from energy_models.placement import Placement
-from energy_models.profile import EventDriven, HardwareProfile, WeightStationaryArray
+from energy_models.profile import (
+    EventDriven,
+    HardwareProfile,
+    InputBroadcast,
+    OutputStationaryArray,
+    StreamingRing,
+    WeightStationaryArray,
+)
 from energy_models.tally import Tally, shared_out
 from energy_models.workload import LayerWork, Workload
 
@@ -26,6 +36,12 @@ def _tally_at_work(layers: tuple[LayerWork, ...], profile: HardwareProfile, plac
     execution = profile.execution
     if isinstance(execution, WeightStationaryArray):
         return tuple(tally_weight_stationary(layer, execution, placement) for layer in layers)
+    if isinstance(execution, OutputStationaryArray):
+        return tuple(tally_output_stationary(layer, execution, placement) for layer in layers)
+    if isinstance(execution, InputBroadcast):
+        return tuple(tally_input_broadcast(layer, execution, placement) for layer in layers)
+    if isinstance(execution, StreamingRing):
+        return tuple(tally_streaming_ring(layer, execution, placement) for layer in layers)
     if isinstance(execution, EventDriven):
         return tuple(tally_event_driven(layer, placement) for layer in layers)
     epilogues = fused_epilogues(layers)

@@ -16,12 +16,13 @@ There is no zero gating: every valid product is charged (``dense_valid``).
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import ceil, prod
+from math import ceil
 
 from energy_models.mapping.common import other_operations, state_access, streamed_access, word_bits
+from energy_models.mapping.matrix_product import matrix_product, product_operations
 from energy_models.placement import Placement
 from energy_models.profile import WeightStationaryArray
-from energy_models.tally import Access, CycleCount, Operations, Tally, words
+from energy_models.tally import Access, CycleCount, Tally, words
 from energy_models.workload import LayerWork
 
 
@@ -32,7 +33,6 @@ class Tiling:
     groups: int
     positions: float
     reduction: int
-    filters: int
     row_tiles: int
     column_tiles: int
     stationary: int
@@ -40,18 +40,9 @@ class Tiling:
 
 def tiling(layer: LayerWork, rows: int, columns: int) -> Tiling:
     """Return how a layer with products falls into tiles of `rows` x `columns` weights."""
-    depth = layer.reduction
-    groups = layer.input_shape[0] if layer.kind == "depthwise" and layer.input_shape else 1
-    if layer.weights >= depth:
-        filters, batches, stationary = layer.weights // depth, 1, layer.weights
-    else:  # both operands are activations: one of them is held still
-        filters = layer.output_shape[-1]
-        batches = max(1, prod(layer.output_shape[:-2]))
-        stationary = depth * filters * batches
-    positions = layer.outputs / (layer.calls * filters * batches)
-    return Tiling(
-        groups * batches, positions, depth, filters, ceil(depth / rows), ceil(filters / groups / columns), stationary
-    )
+    one = matrix_product(layer)
+    row_tiles, column_tiles = ceil(one.reduction / rows), ceil(one.filters / columns)
+    return Tiling(one.groups, one.positions, one.reduction, row_tiles, column_tiles, one.held)
 
 
 def tally_weight_stationary(layer: LayerWork, array: WeightStationaryArray, placement: Placement) -> Tally:
@@ -70,11 +61,7 @@ def tally_weight_stationary(layer: LayerWork, array: WeightStationaryArray, plac
         return Tally(layer.name, layer.kind, layer.cadence, tuple(operations), accesses, (), cycles)
     tiles = tiling(layer, array.rows, array.columns)
     sites = layer.products.dense_valid.mean
-    if layer.activation_bits != 1 and layer.weight_form == "graded":
-        widths = (layer.weight_bits or layer.activation_bits, layer.activation_bits)
-        operations.append(Operations("multiply", layer.arithmetic, widths, sites))
-    sum_width = layer.accumulator_bits
-    operations.append(Operations("accumulate", layer.arithmetic, (sum_width, sum_width), sites))
+    operations += product_operations(layer, sites)
     product_cycles = (
         layer.calls * tiles.groups * tiles.row_tiles * tiles.column_tiles
         * (2 * array.rows + tiles.positions + array.columns - 2)

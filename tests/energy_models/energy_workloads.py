@@ -126,6 +126,27 @@ def toy_array(**changes: object) -> HardwareProfile:
     return parse_model(toy_table(execution, **changes), HardwareProfile, where="toy")
 
 
+def toy_output_stationary(**changes: object) -> HardwareProfile:
+    """8 rows x 4 columns; a register bit costs 1 fJ to read and 2 fJ to write."""
+    return _with_registers({"style": "output_stationary", "rows": 8, "columns": 4}, **changes)
+
+
+def toy_broadcast(*, lanes: int = 4, sums_per_lane: int = 2) -> HardwareProfile:
+    return _with_registers({"style": "input_broadcast", "lanes": lanes, "sums_per_lane": sums_per_lane})
+
+
+def toy_ring() -> HardwareProfile:
+    return _with_registers({"style": "streaming_ring", "multipliers": 8})
+
+
+def _with_registers(style: dict[str, object], **changes: object) -> HardwareProfile:
+    execution: dict[str, object] = {
+        **style, "control_factor": quantity(2, "1"), "register_read": quantity(1, "fJ/bit"),
+        "register_write": quantity(2, "fJ/bit"), "operations": _costs(),
+    }
+    return parse_model(toy_table(execution, **changes), HardwareProfile, where="toy")
+
+
 def toy_event(**changes: object) -> HardwareProfile:
     execution: dict[str, object] = {
         "style": "event_driven", "control_factor": quantity(2, "1"), "control_per_event": quantity(0.5, "pJ"),

@@ -64,12 +64,12 @@ def test_tiling_of_depthwise_and_matmul() -> None:
         inputs=40, outputs=80, reduction=5, products=products(400), weights=40, weights_key="dw",
     )
     tiles = tiling(depthwise, 8, 4)
-    assert (tiles.groups, tiles.positions, tiles.filters, tiles.row_tiles, tiles.column_tiles) == (4, 10, 8, 1, 1)
+    assert (tiles.groups, tiles.positions, tiles.row_tiles, tiles.column_tiles) == (4, 10, 1, 1)
     # attention scores: 2 heads of (6, 3) x (3, 6), nothing stored: 2 x 3 x 6 = 36 elements held still
     scores = dataclasses.replace(depthwise, kind="matmul", input_shape=(2, 6, 3), output_shape=(2, 6, 6), outputs=72,
                                  reduction=3, weights=0)
     tiles = tiling(scores, 8, 4)
-    assert (tiles.groups, tiles.positions, tiles.filters, tiles.stationary) == (2, 6, 6, 36)
+    assert (tiles.groups, tiles.positions, tiles.column_tiles, tiles.stationary) == (2, 6, 2, 36)
 
 
 def test_event_core_by_hand() -> None:

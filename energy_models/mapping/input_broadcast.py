@@ -1,0 +1,101 @@
+"""Input-broadcast SIMD unit: one activation goes to all L lanes, each lane multiplies it with its own weight.
+
+A layer is `groups` products of an ``(M, K)`` input matrix with a ``(K, N)`` weight matrix. A position's N sums lie in
+the lanes, S in each. With ``T = ceil(N/L)`` vectors of filters and ``P = ceil(T/S)`` passes over the inputs,
+
+    uses            = sites / N                           valid input elements of all positions, padding skipped
+    cycles          = uses T + groups M T                 per decode: one a broadcast, one to write a vector of sums
+
+    memory          input reads    uses P                 elements: read once where the lanes hold all sums
+                    weight reads   uses V                 words, V those of the N weights of an input, vector by vector:
+                                                          V = floor(N/L) ceil(L b_w / word) + ceil((N mod L) b_w / word)
+                    output writes  outputs                elements at output width; never a partial sum
+    registers       activations    uses P written, uses T read: one read serves L lanes
+                    sums           sites written, sites - outputs read; outputs read once more to leave
+
+The input is stationary: it stays in its register for all of a pass's filters. Weights are not reused, so narrow weights
+save in proportion where a vector of them fills words; a layer of few filters a group (depthwise) leaves lanes empty.
+Every valid product is charged, zeros included.
+
+Sources: sum reads as counted by Timeloop (Parashar et al., ISPASS 2019): the first product of an output reads no sum.
+The rest follows from the loop order, which a test runs.
+"""
+
+from __future__ import annotations
+
+from math import ceil
+
+from energy_models.mapping.common import other_operations, state_access, streamed_access, word_bits
+from energy_models.mapping.matrix_product import MatrixProduct, held_bits, matrix_product, product_operations
+from energy_models.placement import Placement
+from energy_models.profile import InputBroadcast
+from energy_models.tally import Access, CycleCount, RegisterAccess, Tally, words
+from energy_models.workload import LayerWork
+
+
+def input_broadcast_cycles(product: MatrixProduct, uses: float, lanes: int) -> float:
+    """Return the cycles in which `uses` broadcasts and the writing of all sums of one call are done."""
+    return (uses + product.groups * product.positions) * ceil(product.filters / lanes)
+
+
+def tally_input_broadcast(layer: LayerWork, unit: InputBroadcast, placement: Placement) -> Tally:
+    """Return what the unit does for one layer in one decode.
+
+    Raises
+    ------
+    WorkloadError
+        When an operation of the layer has no operand width, or its products have no reduction.
+    """
+    operations = list(other_operations(layer))
+    cycles = float(sum(ceil(operation.count / unit.lanes) for operation in operations))
+    accesses = list(state_access(layer, placement))
+    registers: tuple[RegisterAccess, ...] = ()
+    if layer.products is None:
+        accesses += streamed_access(layer, placement)
+    else:
+        product = matrix_product(layer)
+        sites = layer.products.dense_valid.mean
+        uses = sites / product.filters
+        operations += product_operations(layer, sites)
+        accesses += _memory(layer, product, uses, unit, placement)
+        cycles += layer.calls * input_broadcast_cycles(product, uses / layer.calls, unit.lanes)
+        registers = _registers(layer, product, sites, unit)
+    return Tally(
+        layer.name, layer.kind, layer.cadence, tuple(operations), tuple(accesses), (), (CycleCount("", cycles),),
+        registers=registers,
+    )
+
+
+def _passes(product: MatrixProduct, unit: InputBroadcast) -> int:
+    return ceil(product.filters / (unit.lanes * unit.sums_per_lane))
+
+
+def _memory(
+    layer: LayerWork, product: MatrixProduct, uses: float, unit: InputBroadcast, placement: Placement
+) -> tuple[Access, ...]:
+    word = word_bits(placement, "activations")
+    store = word_bits(placement, "weights") if product.stored else word
+    full, rest = divmod(product.filters, unit.lanes)
+    bits = held_bits(layer, product)
+    vectors = uses * (full * words(unit.lanes, bits, store) + words(rest, bits, store))
+    if product.stored:
+        biases = layer.calls * product.positions * words(layer.biases, layer.bias_bits, store)
+        held = Access("weights", vectors + biases, 0.0)
+    else:
+        held = Access("activations", vectors, 0.0)
+    inputs = words(uses * _passes(product, unit), layer.activation_bits, word)
+    outputs = words(layer.outputs, layer.output_bits or layer.accumulator_bits, word)
+    return (held, Access("activations", inputs, outputs))
+
+
+def _registers(
+    layer: LayerWork, product: MatrixProduct, sites: float, unit: InputBroadcast
+) -> tuple[RegisterAccess, ...]:
+    uses, width = sites / product.filters, layer.accumulator_bits
+    read = uses * ceil(product.filters / unit.lanes) * layer.activation_bits
+    first = min(sites, float(layer.outputs))
+    return (
+        RegisterAccess("activations", read, uses * _passes(product, unit) * layer.activation_bits),
+        RegisterAccess("sums", (sites - first) * width, sites * width),
+        RegisterAccess("outputs", layer.outputs * width, 0.0),
+    )

@@ -1,0 +1,97 @@
+"""Output-stationary systolic array: each cell keeps one unfinished sum, both operands stream past it.
+
+A layer is `groups` products of an ``(M, K)`` input matrix with a ``(K, N)`` weight matrix. Positions M lie over the R
+rows, filters N over the C columns. In a tile the cell (r, c) does its k-th product in cycle r + c + k, so
+
+    cycles          = groups ceil(M/R) ceil(N/C) (K + R + C - 2)      per call
+
+    memory          input reads    groups M K ceil(N/C)               elements
+                    weight reads   weights ceil(M/R)                  elements, biases alike
+                    output writes  outputs                            elements at output width; never a partial sum
+    registers       activations    one write and one read a site      passed on from cell to cell
+                    weights        one write and one read a site
+                    sums           sites written, sites - outputs read; outputs read once more to leave
+
+With one tile (M <= R, N <= C) every operand is fetched once: reads are unique elements. Every valid product is charged
+(``dense_valid``), zeros included; there is no zero gating.
+
+Sources: SCALE-Sim (Samajdar et al., ISPASS 2020). Its simulator prints the index of the last cycle, one less in all
+than this count; its analytical model, ``2R + C + K - 2`` a tile, adds R cycles in which finished sums leave. Here they
+leave under the next tile. Sum reads as counted by Timeloop (Parashar et al., ISPASS 2019): the first product
+of an output reads no sum.
+"""
+
+from __future__ import annotations
+
+from math import ceil
+
+from energy_models.mapping.common import other_operations, state_access, streamed_access, word_bits
+from energy_models.mapping.matrix_product import MatrixProduct, held_bits, matrix_product, product_operations
+from energy_models.placement import Placement
+from energy_models.profile import OutputStationaryArray
+from energy_models.tally import Access, CycleCount, RegisterAccess, Tally, words
+from energy_models.workload import LayerWork
+
+
+def output_stationary_cycles(product: MatrixProduct, rows: int, columns: int) -> float:
+    """Return the cycles of one call on an array of `rows` x `columns` cells."""
+    tiles = ceil(product.positions / rows) * ceil(product.filters / columns)
+    return product.groups * tiles * (product.reduction + rows + columns - 2)
+
+
+def tally_output_stationary(layer: LayerWork, array: OutputStationaryArray, placement: Placement) -> Tally:
+    """Return what the array does for one layer in one decode.
+
+    Raises
+    ------
+    WorkloadError
+        When an operation of the layer has no operand width, or its products have no reduction.
+    """
+    operations = list(other_operations(layer))
+    cycles = float(sum(ceil(operation.count / array.columns) for operation in operations))
+    accesses = list(state_access(layer, placement))
+    if layer.products is None:
+        accesses += streamed_access(layer, placement)
+        return Tally(layer.name, layer.kind, layer.cadence, tuple(operations), tuple(accesses), (), _cycles(cycles))
+    product = matrix_product(layer)
+    sites = layer.products.dense_valid.mean
+    operations += product_operations(layer, sites)
+    accesses += _memory(layer, product, array, placement)
+    cycles += layer.calls * output_stationary_cycles(product, array.rows, array.columns)
+    return Tally(
+        layer.name, layer.kind, layer.cadence, tuple(operations), tuple(accesses), (), _cycles(cycles),
+        registers=_registers(layer, product, sites),
+    )
+
+
+def _cycles(count: float) -> tuple[CycleCount, ...]:
+    return (CycleCount("", count),)
+
+
+def _memory(
+    layer: LayerWork, product: MatrixProduct, array: OutputStationaryArray, placement: Placement
+) -> tuple[Access, ...]:
+    word = word_bits(placement, "activations")
+    row_tiles = ceil(product.positions / array.rows)
+    column_tiles = ceil(product.filters / array.columns)
+    inputs = words(layer.calls * product.inputs * column_tiles, layer.activation_bits, word)
+    outputs = words(layer.outputs, layer.output_bits or layer.accumulator_bits, word)
+    streams = Access("activations", inputs, outputs)
+    if not product.stored:
+        held = words(product.held, layer.activation_bits, word)
+        return (Access("activations", layer.calls * row_tiles * held, 0.0), streams)
+    store = word_bits(placement, "weights")
+    held = words(layer.weights, layer.weight_bits, store) + words(layer.biases, layer.bias_bits, store)
+    return (Access("weights", layer.calls * row_tiles * held, 0.0), streams)
+
+
+def _registers(layer: LayerWork, product: MatrixProduct, sites: float) -> tuple[RegisterAccess, ...]:
+    passed, held = sites * layer.activation_bits, sites * held_bits(layer, product)
+    width = layer.accumulator_bits
+    first = min(sites, float(layer.outputs))
+    return (
+        RegisterAccess("activations", passed, passed),
+        RegisterAccess("weights", held, held),
+        RegisterAccess("sums", (sites - first) * width, sites * width),
+        RegisterAccess("outputs", layer.outputs * width, 0.0),
+    )
