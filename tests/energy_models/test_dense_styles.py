@@ -47,12 +47,12 @@ def registers(found: Tally) -> dict[str, tuple[float, float]]:
 
 def test_output_stationary_by_hand() -> None:
     # 10 positions of 16 inputs x 6 outputs, W8A8, sums of 32 bit, on 8 rows x 4 columns: 2 x 2 tiles. 960 sites.
-    # multiply   960 x 64 x 10 fJ = 614.4 pJ; accumulate 960 x 32 fJ = 30.72 pJ       -> compute 645.12 pJ, control as much
+    # multiply   960 x 64 x 10 fJ = 614.4 pJ; accumulate 960 x 32 fJ = 30.72 pJ  -> compute 645.12 pJ, control as much
     # weights    96 x 8 / 32 = 24 words, once for each of 2 row tiles: 48 x 2 pJ = 96 pJ
     # inputs     160 x 2 column tiles x 8 / 32 = 80 words x 2 pJ = 160 pJ
     # outputs    60 x 8 / 32 = 15 words x 3 pJ = 45 pJ
     # registers  activations and weights 960 x 8 = 7680 bit in and out each: 2 x 7680 x 3 fJ = 46.08 pJ
-    #            sums 900 x 32 = 28800 bit read, 30720 written, 60 x 32 = 1920 read to leave: 28.8 + 61.44 + 1.92 = 92.16
+    #            sums 900 x 32 = 28800 bit read, 30720 written, 60 x 32 = 1920 read to leave: 28.8 + 61.44 + 1.92
     # memory     96 + 160 + 45 + 46.08 + 92.16 = 439.24 pJ
     # cycles     4 x (16 + 8 + 4 - 2) = 104
     report = estimate(workload(dense_layer(16, 6, positions=10)), toy_output_stationary(), None, decode_rate_hz=1)
