@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cosim.cli_calibrate import add_calibrate_command
 from cosim.cli_catalogue import add_catalogue_commands
 from cosim.cli_estimate import add_estimate_command
 from cosim.cli_output import Form, JsonOption, form_of, print_json, say
@@ -117,6 +118,7 @@ def _command() -> str:
 add_result_commands(app)
 add_estimate_command(app)
 add_workload_command(app)
+add_calibrate_command(app)
 add_catalogue_commands(app)
 
 

@@ -1,0 +1,67 @@
+"""The command that fits a board's profile to a table of its measurements."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cosim.cli_output import JsonOption, print_json, print_rows, say
+
+NO_CLASS = "none"
+
+
+def add_calibrate_command(app: typer.Typer) -> None:
+    """Add the command of this file to the command line."""
+    app.command()(calibrate)
+
+
+def calibrate(
+    table: Annotated[Path, typer.Argument(help="CSV with one network on one board a row; see docs/calibration.md.")],
+    *,
+    name: Annotated[str, typer.Option(help="Name of the profile to write.")],
+    board: Annotated[str, typer.Option(help="Which board of the table, where there are several.")] = "",
+    software: Annotated[str, typer.Option(help="Which software of that board, where there are several.")] = "",
+    beside: Annotated[
+        str, typer.Option("--class", help="Shipped boards that share the layer weights: cortex_m, pulp, ndp or none.")
+    ] = "cortex_m",
+    like: Annotated[str, typer.Option(help="Profile that memories, sleep and other costs come from.")] = "cortex_m4f",
+    out: Annotated[Path | None, typer.Option(help="File to write; default: <name>.toml here.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Fit a programmable core to board measurements and write its profile with its cross-validated error."""
+    # Deferred: --help must answer at once.
+    from energy_models.calibration.calibrate import calibrate as fit
+    from energy_models.calibration.profile_file import calibrated_profile, table_source, toml_text
+    from energy_models.calibration.report import calibration_document
+    from energy_models.calibration.table import read_board_table, shipped_rows
+    from energy_models.catalogue import load_profile
+    from energy_models.errors import ProfileError
+
+    path = out or Path(f"{name}.toml")
+    if path.stem != name or path.suffix != ".toml":
+        raise ProfileError(f"file {path.name!r}", where="--out", remedy=f"A profile's file has its name: {name}.toml")
+    if path.exists():
+        raise ProfileError("is there already", where=str(path), remedy="Remove it, or choose another --name or --out")
+    rows = read_board_table(table)
+    shipped = () if beside == NO_CLASS else shipped_rows(beside)
+    found = fit(rows, board=board, software=software, beside=shipped)
+    profile = calibrated_profile(found, load_profile(like), name=name, source=table_source(table))
+    try:
+        path.write_text(toml_text(profile), encoding="utf-8")
+    except OSError as error:
+        raise ProfileError(f"cannot be written ({error})", where=str(path), remedy="Choose another --out") from error
+    document = calibration_document(found)
+    if as_json:
+        print_json({"profile": str(path), **document})
+        return
+    print_rows(document["cycles_per_product"], "table")
+    print()  # noqa: T201
+    print_rows(document["held_out"], "table")
+    check = found.cross_validation
+    say(
+        f"Held out: energy off by {check.median:.1%} (median), {check.percentile_90:.1%} (90th percentile) "
+        f"over {len(check.held_out)} rows."
+    )
+    say(f"Written: {path}. Use it with --profile {path}")

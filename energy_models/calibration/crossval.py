@@ -1,0 +1,115 @@
+"""How far a calibrated board is off on a network, or a chip, that it was not fitted on."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from energy_models.calibration.fit import Overhead, Weights, boards_of, fit_board, fit_weights
+from energy_models.calibration.table import BoardRow
+from energy_models.report import Band
+from energy_models.validation.rows import quantile
+
+COVERED = 0.9
+
+
+@dataclass(frozen=True, slots=True)
+class HeldOut:
+    """A row predicted without itself: logarithms of predicted over measured, and what the scale was taken from."""
+
+    row: BoardRow
+    calibrated_on: tuple[str, ...]
+    predicted_j: float
+    log_energy: float
+    log_cycles: float
+
+    @property
+    def error(self) -> float:
+        """Relative error of the energy, with its sign."""
+        return math.expm1(self.log_energy)
+
+
+@dataclass(frozen=True, slots=True)
+class CrossValidation:
+    """Rows predicted without themselves; `median` and `percentile_90` are of the relative error's size in energy."""
+
+    held_out: tuple[HeldOut, ...]
+
+    @property
+    def median(self) -> float:
+        """Median of ``|predicted / measured - 1|`` in energy; nan where nothing could be held out."""
+        return self._quantile(0.5)
+
+    @property
+    def percentile_90(self) -> float:
+        """90th percentile of ``|predicted / measured - 1|`` in energy; nan where nothing could be held out."""
+        return self._quantile(0.9)
+
+    def _quantile(self, share: float) -> float:
+        errors = sorted(abs(one.error) for one in self.held_out)
+        return quantile(errors, share) if errors else math.nan
+
+    def spread(self, which: Literal["energy", "cycles"]) -> float:
+        """Return the factor either way that holds 90 % of the rows."""
+        logs = sorted(abs(one.log_energy if which == "energy" else one.log_cycles) for one in self.held_out)
+        return math.exp(quantile(logs, COVERED)) if logs else math.nan
+
+
+def leave_one_out(
+    rows: Sequence[BoardRow], *, beside: Sequence[BoardRow] = (), overhead: Overhead = "per layer"
+) -> CrossValidation:
+    """Predict each row from the other networks of its board and software, weights from other chips alone.
+
+    Where no other chip has two rows to compare, the weights come from the board's other rows and the prior.
+
+    Parameters
+    ----------
+    rows : sequence of BoardRow
+        Those that are predicted. A board with one row is not: nothing would give its scale.
+    beside : sequence of BoardRow
+        Rows of the same class that help with the weights.
+    overhead : {'per layer', 'none'}
+    """
+    return _predict(rows, beside, overhead, lambda known: [known] if known else [])
+
+
+def from_one_network(
+    rows: Sequence[BoardRow], *, beside: Sequence[BoardRow] = (), overhead: Overhead = "per layer"
+) -> CrossValidation:
+    """Predict each row from each single other network of its board and software, weights from other chips alone."""
+    return _predict(rows, beside, overhead, lambda known: [[other] for other in known])
+
+
+def _predict(
+    rows: Sequence[BoardRow], beside: Sequence[BoardRow], overhead: Overhead,
+    calibrating: Callable[[list[BoardRow]], list[list[BoardRow]]],
+) -> CrossValidation:
+    everything = [*rows, *beside]
+    of_chip: dict[str, Weights | None] = {}
+    for chip in {row.chip for row in rows}:
+        others = [row for row in everything if row.chip != chip]
+        decides = any(len(group) > 1 for group in boards_of(others).values())
+        of_chip[chip] = fit_weights(others, overhead) if decides else None
+    found: list[HeldOut] = []
+    for group in boards_of(rows).values():
+        for row in group:
+            known = [other for other in group if other is not row]
+            weights = of_chip[row.chip] or fit_weights(known, overhead)
+            found += [_held_out(row, some, weights) for some in calibrating(known)]
+    return CrossValidation(tuple(found))
+
+
+def _held_out(row: BoardRow, known: Sequence[BoardRow], weights: Weights) -> HeldOut:
+    board = fit_board(known, weights)
+    energy, cycles = board.energy_j(row, weights), board.cycles(row, weights)
+    return HeldOut(
+        row, tuple(other.network for other in known), energy,
+        math.log(energy / row.energy_j), math.log(cycles / row.cycles),
+    )
+
+
+def around(value: float, spread: float) -> Band:
+    """Return a value with a factor either way."""
+    return Band(value / spread, value, value * spread)

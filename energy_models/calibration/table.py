@@ -1,0 +1,217 @@
+"""Reads a table of board measurements: CSV, one network on one board a row, units in the names of the columns.
+
+- ``board``: what was measured; one scale is fitted per board and software
+- ``chip``: rows of one chip are left out together in cross-validation; default: the board
+- ``network``: its name
+- ``conv_macs``, ``depthwise_macs``, ... (`PRODUCT_KINDS`): products of each kind in one inference
+- ``layers``: layers with products
+- ``energy_uj``: energy of one inference [uJ]
+- ``inferences_per_s`` or ``latency_ms``: one of the two
+- ``clock_mhz``: clock [MHz]
+- ``power_mw``: optional; where given it must be energy over latency
+- ``software``: stack and version
+- ``source``: optional, key of a bibliographic record
+"""
+
+from __future__ import annotations
+
+import csv
+import difflib
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+
+from energy_models.errors import DataError, unknown_name
+from energy_models.workload import Kind
+
+PRODUCT_KINDS: tuple[Kind, ...] = (
+    "conv", "depthwise", "pointwise", "linear", "recurrent", "attention", "matmul", "filter", "feature",
+)
+REQUIRED = ("board", "network", "layers", "energy_uj", "clock_mhz", "software")
+SPEEDS = ("inferences_per_s", "latency_ms")
+OPTIONAL = ("chip", "class", "power_mw", "source")
+_MACS = tuple(f"{kind}_macs" for kind in PRODUCT_KINDS)
+KNOWN = (*REQUIRED, *SPEEDS, *OPTIONAL, *_MACS)
+DISAGREEMENT = 0.1
+"""Energy and power x latency of one row may differ by so much before a unit must be wrong."""
+CYCLES_PER_MAC = (1e-3, 1e3)
+"""Outside of this no programmable core has been measured: a unit must be wrong."""
+
+
+@dataclass(frozen=True, slots=True)
+class BoardRow:
+    """One network measured on one board, in SI.
+
+    Parameters
+    ----------
+    board, chip, network, software, source : str
+    macs : mapping of Kind to int
+        Products of one inference; kinds without any are absent.
+    layers : int
+        Layers with products.
+    energy_j, latency_s : float
+        Of one inference.
+    clock_hz : float
+    """
+
+    board: str
+    chip: str
+    network: str
+    software: str
+    source: str
+    macs: Mapping[Kind, int]
+    layers: int
+    energy_j: float
+    latency_s: float
+    clock_hz: float
+
+    @property
+    def group(self) -> tuple[str, str]:
+        """Board and software: what shares one scale."""
+        return self.board, self.software
+
+    @property
+    def cycles(self) -> float:
+        """Clock cycles of one inference."""
+        return self.latency_s * self.clock_hz
+
+    @property
+    def power_w(self) -> float:
+        """Average power during one inference."""
+        return self.energy_j / self.latency_s
+
+
+def shipped_rows(device_class: str) -> tuple[BoardRow, ...]:
+    """Return the rows of a class of the shipped table (MLPerf Tiny): ``cortex_m``, ``pulp`` or ``ndp``.
+
+    Raises
+    ------
+    DataError
+        When the table has no such class.
+    """
+    path = Path(str(files("energy_models.data") / "measurements" / "mlperf_tiny.csv"))
+    records = _records(path)
+    classes = sorted({record["class"] for record in records})
+    if device_class not in classes:
+        raise DataError(f"no class {device_class!r}", remedy=unknown_name("classes", device_class, classes))
+    return tuple(_row(record, path, line) for line, record in enumerate(records, 2) if record["class"] == device_class)
+
+
+def read_board_table(path: Path) -> tuple[BoardRow, ...]:
+    """Return the rows of a table of board measurements; the module's text says which columns it needs.
+
+    Raises
+    ------
+    DataError
+        A file that cannot be read, a column that is missing or unknown, a value that is no number, or figures of one
+        row that contradict each other (a wrong unit).
+    """
+    records = _records(path)
+    rows = tuple(_row(record, path, line) for line, record in enumerate(records, 2))
+    if not rows:
+        raise DataError("holds no row", where=path.name, remedy="Give one measured network a row")
+    seen: set[tuple[str, str, str]] = set()
+    for row in rows:
+        key = (*row.group, row.network)
+        if key in seen:
+            raise DataError(
+                f"{row.network} on {row.board} with {row.software} is given twice", where=path.name,
+                remedy="Average repeated runs, or tell the boards apart in column 'board'",
+            )
+        seen.add(key)
+    return rows
+
+
+def _records(path: Path) -> list[dict[str, str]]:
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            reader = csv.DictReader(file)
+            columns = [name.strip() for name in reader.fieldnames or ()]
+            _check_columns(columns, path)
+            reader.fieldnames = columns
+            return [{key: (value or "").strip() for key, value in record.items() if key} for record in reader]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise DataError(f"cannot be read ({error})", where=str(path), remedy="Name a readable CSV file") from error
+
+
+def _check_columns(columns: Sequence[str], path: Path) -> None:
+    problems = [f"column {name!r} is missing" for name in REQUIRED if name not in columns]
+    if sum(name in columns for name in SPEEDS) != 1:
+        problems.append("need exactly one of the columns 'inferences_per_s' and 'latency_ms'")
+    if not any(name in columns for name in _MACS):
+        problems.append("no column of products, such as 'conv_macs'")
+    for name in columns:
+        if name not in KNOWN:
+            near = difflib.get_close_matches(name, KNOWN, n=1)
+            problems.append(f"unknown column {name!r}" + (f" (did you mean {near[0]!r}?)" if near else ""))
+    if problems:
+        remedy = f"The columns are: {', '.join(KNOWN)}; units are those of their names"
+        raise DataError("; ".join(problems), where=path.name, remedy=remedy)
+
+
+def _row(record: Mapping[str, str], path: Path, line: int) -> BoardRow:
+    where = f"{path.name} line {line}"
+    for name in ("board", "network", "software"):
+        if not record[name]:
+            raise DataError(f"column {name!r} is empty", where=where, remedy="Name it")
+    macs: dict[Kind, int] = {
+        kind: _count(record[f"{kind}_macs"], f"{kind}_macs", where)
+        for kind in PRODUCT_KINDS
+        if record.get(f"{kind}_macs")
+    }
+    fast = "inferences_per_s" in record
+    speed = _positive(record[SPEEDS[0] if fast else SPEEDS[1]], SPEEDS[0] if fast else SPEEDS[1], where)
+    row = BoardRow(
+        board=record["board"], chip=record.get("chip") or record["board"], network=record["network"],
+        software=record["software"], source=record.get("source", ""),
+        macs=_present(macs),
+        layers=_count(record["layers"], "layers", where),
+        energy_j=_positive(record["energy_uj"], "energy_uj", where) * 1e-6,
+        latency_s=1.0 / speed if fast else speed * 1e-3,
+        clock_hz=_positive(record["clock_mhz"], "clock_mhz", where) * 1e6,
+    )
+    _check_units(row, record.get("power_mw", ""), where)
+    return row
+
+
+def _present(macs: Mapping[Kind, int]) -> Mapping[Kind, int]:
+    return {kind: count for kind, count in macs.items() if count}
+
+
+def _check_units(row: BoardRow, power_mw: str, where: str) -> None:
+    if not row.macs:
+        raise DataError("no products", where=where, remedy=f"Fill at least one of {', '.join(_MACS)}")
+    if power_mw:
+        stated = _positive(power_mw, "power_mw", where) * 1e-3
+        if abs(math.log(row.power_w / stated)) > math.log1p(DISAGREEMENT):
+            raise DataError(
+                f"{row.energy_j * 1e6:g} uJ over {row.latency_s * 1e3:g} ms are {row.power_w * 1e3:.4g} mW, "
+                f"column 'power_mw' says {stated * 1e3:g}",
+                where=where, remedy="One of the three is in another unit than its column's name",
+            )
+    each = row.cycles / sum(row.macs.values())
+    if not CYCLES_PER_MAC[0] <= each <= CYCLES_PER_MAC[1]:
+        raise DataError(
+            f"{row.cycles:.4g} cycles for {sum(row.macs.values())} products, {each:.3g} cycles each", where=where,
+            remedy="No core does that: check the units of clock, latency and products",
+        )
+
+
+def _positive(text: str, column: str, where: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not (math.isfinite(value) and value > 0):
+        raise DataError(f"{column} = {text!r}", where=where, remedy="Write a finite number above 0, without its unit")
+    return value
+
+
+def _count(text: str, column: str, where: str) -> int:
+    if not text.isascii() or not text.isdigit():
+        raise DataError(f"{column} = {text!r}", where=where, remedy="Write a whole number, 0 or more")
+    return int(text)
+
+

@@ -1,0 +1,69 @@
+"""`cosim calibrate`: a table in, a profile and its error out."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from energy_models.catalogue import load_profile
+
+TABLE = (
+    "board,network,conv_macs,linear_macs,layers,energy_uj,latency_ms,clock_mhz,software\n"
+    "kit,n1,1000000,0,5,800,20,100,s 1\nkit,n2,0,100000,5,120,3,100,s 1\n"
+)
+
+
+def command(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    code = f"import sys; sys.argv = ['cosim', *{list(arguments)!r}]; from cosim.cli import main; main()"
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=folder, check=False)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "table.csv").write_text(TABLE)
+    return tmp_path
+
+
+def test_a_profile_is_written_and_loads(folder: Path) -> None:
+    done = command(folder, "calibrate", "table.csv", "--name", "kit", "--json")
+    assert done.returncode == 0, done.stderr
+    document = json.loads(done.stdout)
+    assert document["networks"] == ["n1", "n2"]
+    assert document["cross_validation"]["rows"] == 64  # 62 shipped and these two
+    profile = load_profile(folder / "kit.toml")
+    assert profile.clock.value == 100
+    assert profile.bands["execution.active_power"].nominal == pytest.approx(0.04)
+    again = command(folder, "calibrate", "table.csv", "--name", "kit")
+    assert again.returncode == 2
+    assert "is there already" in again.stderr
+
+
+def test_tables_for_people_name_the_error(folder: Path) -> None:
+    done = command(folder, "calibrate", "table.csv", "--name", "kit", "--out", "sub/kit.toml")
+    assert done.returncode == 2  # no such folder: one paragraph
+    done = command(folder, "calibrate", "table.csv", "--name", "kit")
+    assert "cycles_per_mac" in done.stdout
+    assert "Held out: energy off by" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("table.csv", "--name", "kit", "--class", "none"), "At least 3 are needed"),
+        (("table.csv", "--name", "kit", "--class", "cortex"), "no class 'cortex'"),
+        (("table.csv", "--name", "kit", "--like", "asic65_near_memory"), "no programmable core"),
+        (("table.csv", "--name", "kit", "--out", "other.toml"), "has its name: kit.toml"),
+        (("table.csv", "--name", "Kit 1"), "name"),
+        (("absent.csv", "--name", "kit"), "cannot be read"),
+    ],
+)
+def test_a_mistake_is_one_paragraph(folder: Path, arguments: tuple[str, ...], message: str) -> None:
+    done = command(folder, "calibrate", *arguments)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not list(folder.glob("*.toml"))

@@ -1,0 +1,197 @@
+"""Board measurements to a profile: what is recovered, what is held out, what is refused."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from pathlib import Path
+
+import pytest
+from energy_workloads import products, workload
+
+from energy_models.calibration.calibrate import calibrate
+from energy_models.calibration.crossval import from_one_network, leave_one_out
+from energy_models.calibration.fit import PRIOR, fit_board, fit_weights
+from energy_models.calibration.profile_file import calibrated_profile, table_source, toml_text
+from energy_models.calibration.table import BoardRow, read_board_table, shipped_rows
+from energy_models.catalogue import load_profile
+from energy_models.errors import DataError, ProfileError
+from energy_models.estimate import estimate
+from energy_models.workload import Kind, LayerWork
+
+NETWORKS: dict[str, tuple[dict[Kind, int], int]] = {
+    "a": ({"conv": 5_000_000, "linear": 4_000}, 8),
+    "b": ({"conv": 400_000, "depthwise": 700_000, "pointwise": 3_000_000}, 20),
+    "c": ({"linear": 300_000}, 10),
+    "d": ({"conv": 300_000, "depthwise": 100_000, "pointwise": 2_500_000}, 9),
+}
+TRUE = {"conv": 1.0, "depthwise": 6.0, "pointwise": 0.8, "linear": 1.4}
+LAYER = 900
+
+
+def row(network: str, board: str, scale: float, power_w: float, clock_hz: float = 1e8) -> BoardRow:
+    """A board that obeys the model exactly."""
+    macs, layers = NETWORKS[network]
+    cycles = scale * (sum(TRUE[kind] * count for kind, count in macs.items()) + LAYER * layers)
+    latency = cycles / clock_hz
+    return BoardRow(board, board, network, "stack 1", "", macs, layers, latency * power_w, latency, clock_hz)
+
+
+EXACT = [row(name, board, scale, power) for name in NETWORKS for board, scale, power in
+         (("one", 2.0, 0.04), ("two", 1.2, 0.02), ("three", 3.0, 0.1))]
+
+
+def test_weights_that_made_the_rows_are_found_again() -> None:
+    weights = fit_weights(EXACT)
+    for kind in ("depthwise", "pointwise", "linear"):
+        assert weights.kinds[kind] == pytest.approx(TRUE[kind], rel=0.02)
+    board = fit_board([one for one in EXACT if one.board == "two"], weights)
+    assert board.cycles_per_unit == pytest.approx(1.2, rel=0.02)
+    assert board.power_w == pytest.approx(0.02)
+    check = leave_one_out(EXACT)
+    assert len(check.held_out) == 12
+    assert check.percentile_90 < 0.03
+    assert from_one_network(EXACT).percentile_90 < 0.03
+    assert len(from_one_network(EXACT).held_out) == 3 * 4 * 3
+
+
+def test_rows_that_decide_nothing_leave_the_prior() -> None:
+    single = [EXACT[0]]  # one row: its scale takes all it says
+    assert fit_weights(single).kinds["depthwise"] == PRIOR["depthwise"][0]
+    twice = [EXACT[0], dataclasses.replace(EXACT[0], network="again")]  # the same mixture of kinds twice
+    assert fit_weights(twice).kinds["linear"] == pytest.approx(PRIOR["linear"][0], rel=1e-3)
+
+
+def test_scale_is_the_geometric_mean_by_hand() -> None:
+    # 1000 convolution products in 2000 cycles and in 8000: 2 and 8 cycles each, geometric mean 4; powers 1 and 4 W: 2
+    weights = fit_weights([], "none")
+    rows = [
+        BoardRow("x", "x", name, "s", "", {"conv": 1000}, 1, latency * power, latency, 1e6)
+        for name, latency, power in (("p", 2e-3, 1.0), ("q", 8e-3, 4.0))
+    ]
+    board = fit_board(rows, weights)
+    assert board.cycles_per_unit == pytest.approx(4.0)
+    assert board.energy_j(rows[0], weights) == pytest.approx(1000 * 4.0 / 1e6 * 2.0)
+
+
+def test_a_held_out_row_does_not_predict_itself() -> None:
+    rows = list(shipped_rows("cortex_m"))
+    before = leave_one_out(rows).held_out
+    for place in (0, 20, 41):
+        changed = list(rows)
+        changed[place] = dataclasses.replace(rows[place], energy_j=rows[place].energy_j * 7, latency_s=1e-4)
+        after = {(one.row.group, one.row.network): one.predicted_j for one in leave_one_out(changed).held_out}
+        own = next(one for one in before if one.row is rows[place])
+        assert after[own.row.group, own.row.network] == pytest.approx(own.predicted_j, rel=1e-9)
+
+
+def test_a_chip_is_held_out_of_its_own_weights() -> None:
+    rows = [one for one in shipped_rows("cortex_m") if one.software == "STMicroelectronics v1.2"]
+    own = next(one for one in leave_one_out(rows).held_out if one.row.chip == "STM32L4R5" and one.row.network == "ic")
+    others = fit_weights([one for one in rows if one.chip != "STM32L4R5"])
+    known = [one for one in rows if one.chip == "STM32L4R5" and one.network != "ic"]
+    scales = [one.cycles / others.units(one) for one in known]
+    powers = [one.power_w for one in known]
+    by_hand = others.units(own.row) * math.prod(scales) ** 0.5 * math.prod(powers) ** 0.5 / 120e6
+    assert own.predicted_j == pytest.approx(by_hand)
+    assert own.calibrated_on == ("ad", "kws")
+
+
+def layers_of(macs: dict[Kind, int], layers: int) -> list[LayerWork]:
+    parts = list(macs.items()) + [("conv", 0)] * (layers - len(macs))
+    return [
+        LayerWork(
+            name=f"{place}", kind=kind, arithmetic="integer", calls=1, input_shape=(1,), output_shape=(1,), inputs=1,
+            outputs=1, reduction=1, products=products(count), weight_bits=8, activation_bits=8, output_bits=8,
+            accumulator_bits=32,
+        )
+        for place, (kind, count) in enumerate(parts)
+    ]
+
+
+def test_the_written_profile_prices_as_the_fit_predicts(tmp_path: Path) -> None:
+    found = calibrate(EXACT, board="two")
+    table = tmp_path / "mine.csv"
+    table.write_text("the record is made of its bytes")
+    text = toml_text(calibrated_profile(found, load_profile("cortex_m4f"), name="mine", source=table_source(table)))
+    path = tmp_path / "mine.toml"
+    path.write_text(text)
+    profile = load_profile(path)
+    for network, (macs, layers) in NETWORKS.items():
+        wanted = next(one for one in found.rows if one.network == network)
+        report = estimate(workload(*layers_of(macs, layers)), profile, None, decode_rate_hz=1)
+        predicted = found.board.energy_j(wanted, found.weights)
+        assert report.decode_energy_j.nominal == pytest.approx(predicted, rel=1e-3)
+        assert report.decode_energy_j.low <= wanted.energy_j <= report.decode_energy_j.high
+    fitted = profile.quantity_at["execution.cycles_per_product.integer.depthwise"]
+    assert (fitted.basis, fitted.source) == ("derived", "mine_table")
+    assert "12 held-out rows" in fitted.note
+    assert profile.sources["mine_table"].locator.startswith("sha256 ")
+
+
+def test_bands_are_those_of_held_out_rows() -> None:
+    rows = shipped_rows("cortex_m")
+    found = calibrate(rows, board="NUCLEO_U575ZI_Q", software="STMicroelectronics v1.2")
+    profile = calibrated_profile(found, load_profile("cortex_m4f"), name="mine")
+    conv = profile["execution"]["cycles_per_product"]["integer"]["conv"]
+    logs = sorted(abs(one.log_cycles) for one in found.cross_validation.held_out)
+    inside = sum(log <= math.log(conv["high"] / conv["value"]) * 1.001 for log in logs) / len(logs)
+    assert 0.88 <= inside <= 0.92
+    assert conv["value"] / conv["low"] == pytest.approx(conv["high"] / conv["value"], rel=1e-3)
+    assert conv["source"] == "mlperf_tiny"
+
+
+HEADER = "board,network,conv_macs,linear_macs,layers,energy_uj,latency_ms,power_mw,clock_mhz,software"
+GOOD = f"{HEADER}\nb,n1,1000000,0,5,800,20,40,100,s 1\nb,n2,0,100000,5,120,3,40,100,s 1\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (GOOD.replace("energy_uj", "energy_mj"), r"'energy_uj' is missing.*'energy_mj' \(did you mean 'energy_uj'\?\)"),
+        (GOOD.replace("latency_ms", "latency_s"), "exactly one of the columns 'inferences_per_s' and 'latency_ms'"),
+        (GOOD.replace("5,800,20,40", "5,0.8,20,40"), r"line 2: 0.8 uJ over 20 ms are 0.04 mW, .*says 40"),
+        (GOOD.replace("40,100,", "40,100000000,"), "line 2: .*cycles each. No core does that"),
+        (GOOD.replace("n2,0,100000", "n2,0,1e5"), "line 3: linear_macs = '1e5'"),
+        (GOOD.replace("n2,0,100000", "n2,0,0"), "line 3: no products"),
+        (GOOD.replace(",800,", ",-800,"), "energy_uj = '-800'"),
+        (GOOD.replace("n2", "n1"), "n1 on b with s 1 is given twice"),
+        (HEADER + "\n", "holds no row"),
+        (GOOD.replace("conv_macs", "c").replace("linear_macs", "l"), "no column of products"),
+    ],
+)
+def test_a_wrong_table_is_one_clear_error(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "table.csv"
+    path.write_text(text)
+    with pytest.raises(DataError, match=message):
+        read_board_table(path)
+
+
+def test_too_few_rows_and_ambiguous_boards_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "table.csv"
+    path.write_text(GOOD)
+    rows = read_board_table(path)
+    with pytest.raises(DataError, match=r"2 rows, of which 2 can be predicted.*At least 3"):
+        calibrate(rows)
+    assert calibrate(rows, beside=shipped_rows("cortex_m")).rows == rows
+    with pytest.raises(DataError, match="3 boards in the table"):
+        calibrate(EXACT)
+    with pytest.raises(DataError, match="no board 'four'"):
+        calibrate(EXACT, board="four")
+    with pytest.raises(DataError, match="cannot be read"):
+        read_board_table(tmp_path / "absent.csv")
+    with pytest.raises(ProfileError, match="no programmable core"):
+        calibrated_profile(calibrate(EXACT, board="one"), load_profile("asic65_near_memory"), name="x")
+    with pytest.raises(ProfileError, match="no record"):
+        calibrated_profile(calibrate(EXACT, board="one"), load_profile("cortex_m4f"), name="x")
+
+
+def test_shipped_rows_agree_with_themselves() -> None:
+    # read through the same checks as a user's table: power is energy over latency in each of them
+    assert {name: len(shipped_rows(name)) for name in ("cortex_m", "pulp", "ndp")} == {
+        "cortex_m": 62, "pulp": 4, "ndp": 4,
+    }
+    assert {sum(row.macs.values()) for row in shipped_rows("cortex_m") if row.network == "ic"} == {12_501_632}
+    assert {sum(row.macs.values()) for row in shipped_rows("cortex_m") if row.network == "vww"} == {7_489_664}
+    with pytest.raises(DataError, match=r"no class 'cortex'.*'cortex_m'"):
+        shipped_rows("cortex")
