@@ -13,7 +13,7 @@ from energy_models.pricing import PricedLayer, price_layer
 from energy_models.profile import HardwareProfile, ProgrammableCore
 from energy_models.report import CAUSES, Cause
 from energy_models.site import Site
-from energy_models.system import retention_terms, site_terms
+from energy_models.system import Decisions, retention_terms, site_terms
 from energy_models.tally import CycleCount, Tally, check_widths
 from energy_models.terms import Term, Terms, merged, scaled
 from energy_models.workload import Workload
@@ -76,7 +76,7 @@ def make_bill(workload: Workload, profile: HardwareProfile, site: Site | None, *
     )
     power = _machine_power(layers, retention_terms(profile, placement), decode_rate_hz)
     if site is not None:
-        power |= site_terms(site, workload.channels, decode_rate_hz)
+        power |= site_terms(site, workload.channels, Decisions(decode_rate_hz))
     cycles = merged(term for layer in layers if layer.tally.cadence == "decode" for term in layer.price.cycles)
     latency = (*(term.priced(under=("clock",)) for term in cycles), Term(1.0, ("wake.time",)))
     return Bill(layers, {cause: power[cause] for cause in CAUSES if cause in power}, latency, cycles, placement)

@@ -55,9 +55,16 @@ def given(profile: HardwareProfile, site: Site | None) -> dict[str, Quantity]:
 
 def bands(profile: HardwareProfile, site: Site | None) -> dict[str, Band]:
     """Return every constant that a price may hold, with its bounds, in SI."""
-    found = dict(profile.bands)
-    if site is not None:
-        found |= {f"{SITE}{path}": band for path, band in site.bands.items()}
+    found = _with_made_bands(profile.bands)
+    return found if site is None else found | site_bands(site)
+
+
+def site_bands(site: Site) -> dict[str, Band]:
+    """Return every constant of a site that a price may hold, with its bounds, in SI."""
+    return _with_made_bands({f"{SITE}{path}": band for path, band in site.bands.items()})
+
+
+def _with_made_bands(found: Mapping[str, Band]) -> dict[str, Band]:
     needed = {path: found[path] for base in _BASE.values() for path in base if path in found}
     lows, nominals, highs = (
         with_made({path: getattr(band, end) for path, band in needed.items()}) for end in ("low", "nominal", "high")

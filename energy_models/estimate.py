@@ -9,9 +9,9 @@ from energy_models.constants import SITE, bands, made_from
 from energy_models.periphery import Absent
 from energy_models.profile import HardwareProfile
 from energy_models.quantity import Quantity
+from energy_models.regulator import regulator_loss, regulator_paths
 from energy_models.report import CAUSES, ZERO, Band, Cause, EnergyReport, LayerEnergy, total
 from energy_models.site import Site
-from energy_models.system import EFFICIENCY, regulator_loss
 from energy_models.terms import band, paths
 from energy_models.workload import Workload
 
@@ -28,8 +28,8 @@ def estimate(
     workload : Workload
     profile : HardwareProfile
     site : Site or None
-        Gives front end, converter, radio and regulator, the same for every machine; without one they are not charged
-        and the report says so.
+        Gives front end, converter, radio, stimulator and regulator, the same for every machine; without one they are
+        not charged and the report says so.
     decode_rate_hz : float
         Decisions per second [Hz].
 
@@ -41,10 +41,9 @@ def estimate(
     bill = make_bill(workload, profile, site, decode_rate_hz=decode_rate_hz)
     constants = bands(profile, site)
     power = {cause: band(terms, constants) for cause, terms in bill.power_w.items()}
-    loss = None if site is None else regulator_loss(site, total(power.values()))
-    if loss is not None:
-        power["regulator"] = loss
-    used = _used(bill, profile, site, regulated=frozenset() if loss is None else frozenset({EFFICIENCY}))
+    if site is not None:
+        power["regulator"] = regulator_loss(site.regulator, total(power.values()), constants)
+    used = _used(bill, profile, site)
     unpriced = _unpriced(bill.layers)
     return EnergyReport(
         workload=workload.name,
@@ -99,9 +98,10 @@ def _incomplete(workload: Workload, unpriced: tuple[str, ...], site: Site | None
     lines = [f"uncounted: {item.layer} {item.operation} ({item.reason})" for item in workload.uncounted]
     lines += [f"unpriced: {line}" for line in unpriced]
     if site is None:
-        return (*lines, "no site given: front end, converter, radio and regulator not charged")
+        return (*lines, "no site given: front end, converter, radio, stimulation and regulator not charged")
     parts: list[tuple[str, object]] = [
         ("front end", site.front_end), ("converter", site.converter), ("regulator loss", site.regulator),
+        ("stimulation", site.stimulation),
     ]
     if site.link is not None:
         parts.append(("radio", site.radio))
@@ -109,13 +109,12 @@ def _incomplete(workload: Workload, unpriced: tuple[str, ...], site: Site | None
     return tuple(lines)
 
 
-def _used(
-    bill: Bill, profile: HardwareProfile, site: Site | None, *, regulated: frozenset[str]
-) -> dict[str, Quantity]:
+def _used(bill: Bill, profile: HardwareProfile, site: Site | None) -> dict[str, Quantity]:
     """Return every given constant that was used, by its path with the profile's or the site's name in front."""
     terms = [term for some in bill.power_w.values() for term in some]
     terms += [term for layer in bill.layers for some in layer.price.energy_j.values() for term in some]
-    found = paths(term for term in (*terms, *bill.latency_s) if term.count) | _ALWAYS | regulated
+    found = paths(term for term in (*terms, *bill.latency_s) if term.count) | _ALWAYS
+    found |= frozenset() if site is None else regulator_paths(site.regulator)
     used: dict[str, Quantity] = {}
     for path in sorted({base for one in found for base in made_from(one)}):
         if not path.startswith(SITE):

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
+from energy_models.battery import battery_life_s, battery_power_w
 from energy_models.quantity import Quantity
 from energy_models.report import Band, EnergyReport
-from energy_models.site import LIMIT_NAMES, Battery, LimitName, Package, Site, Temperature
+from energy_models.site import LIMIT_NAMES, LimitName, Package, Site, Tissue
 from energy_models.thermal import equal_area_radius_m, pennes_sphere_rise_k_per_w, perfusion_length_m
 
-LimitVerdict = Literal["fits", "fits only at best", "exceeds"]
+LimitVerdict = Literal["fits", "fits nominally", "fits only at best", "exceeds"]
+LIMIT_VERDICTS: tuple[LimitVerdict, ...] = ("fits", "fits nominally", "fits only at best", "exceeds")
+"""From the surest to none."""
+CheckName = LimitName | Literal["temperature_sphere"]
+CHECK_NAMES: tuple[CheckName, ...] = (*LIMIT_NAMES[:3], "temperature_sphere", *LIMIT_NAMES[3:])
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,112 +27,118 @@ class LimitCheck:
     Parameters
     ----------
     name : str
-        Which limit of the site.
+        Which limit of the site; ``temperature`` by the slope, ``temperature_sphere`` by the Pennes sphere.
     unit : {'W', 'W/m2', 'K', 'bit/s', 's'}
         SI unit of `limit` and `value`.
     limit, value : Band
         What is allowed, and what is used.
     headroom : float
         ``limit.nominal / value.nominal``: 4 means a quarter is used, 0.25 that four times too much is.
-    verdict : {'fits', 'fits only at best', 'exceeds'}
+    verdict : {'fits', 'fits nominally', 'fits only at best', 'exceeds'}
+    spare_w : Band or None
+        How much more the whole device may draw before this limit is reached [W]; what must be saved where it is below
+        zero. None where the limit is not one of power.
+    lasts_s : Band or None
+        Of the battery: how long it carries the device [s].
     """
 
-    name: LimitName
+    name: CheckName
     unit: str
     limit: Band
     value: Band
     headroom: float
     verdict: LimitVerdict
+    spare_w: Band | None
+    lasts_s: Band | None = None
 
 
 def limit_verdict(limit: Band, value: Band) -> LimitVerdict:
-    """Return ``fits`` only where even the worst value is under the strictest limit.
+    """Return how surely a value keeps a limit.
 
-    ``fits``: value.high <= limit.low. ``exceeds``: value.low > limit.high. Between the two the bounds do not
-    decide, and it ``fits only at best``.
+    ``fits``: even the worst value is under the strictest limit. ``fits nominally``: the nominal value is under the
+    nominal limit, but not every bound. ``fits only at best``: some bound is under the limit, the nominal is not.
+    ``exceeds``: even the best value is over the widest limit.
     """
     if value.high <= limit.low:
         return "fits"
-    return "exceeds" if value.low > limit.high else "fits only at best"
+    if value.low > limit.high:
+        return "exceeds"
+    return "fits nominally" if value.nominal <= limit.nominal else "fits only at best"
 
 
-def battery_power_w(battery: Battery) -> Band:
-    """Return the constant load that empties the battery exactly at the end of the required lifetime [W].
+def sphere_slope_k_per_w(tissue: Tissue, package: Package) -> Band:
+    """Return the rise per watt of the Pennes sphere of the package's surface [K/W].
 
-    With charge lost at rate r of what remains, ``dE/dt = -P - r E`` and E(T) = 0 give
-    ``P = r E0 / (exp(r T) - 1)``, and ``E0 / T`` where r = 0.
+    Its bounds take every constant, and the surface, at the end that cools most, or least.
     """
-    capacity, voltage = battery.capacity.band, battery.voltage.band
-    loss, life = battery.loss.band, battery.lifetime.band
+    k, w, c = (quantity.band for quantity in (tissue.conductivity, tissue.perfusion, tissue.blood_heat))
+    surface = package.surface_m2
+
+    def rise(area_m2: float, conductivity: float, perfusion: float, heat: float) -> float:
+        length = perfusion_length_m(conductivity, perfusion, heat)
+        return pennes_sphere_rise_k_per_w(equal_area_radius_m(area_m2), conductivity, length)
+
     return Band(
-        _constant_load_w(capacity.low * voltage.low, loss.high, life.high),
-        _constant_load_w(capacity.nominal * voltage.nominal, loss.nominal, life.nominal),
-        _constant_load_w(capacity.high * voltage.high, loss.low, life.low),
+        rise(surface.high, k.high, w.high, c.high),
+        rise(surface.nominal, k.nominal, w.nominal, c.nominal),
+        rise(surface.low, k.low, w.low, c.low),
     )
 
 
-def _constant_load_w(energy_j: float, loss_hz: float, lifetime_s: float) -> float:
-    return energy_j / lifetime_s if loss_hz == 0 else loss_hz * energy_j / math.expm1(loss_hz * lifetime_s)
-
-
-def temperature_slope_k_per_w(temperature: Temperature, package: Package | None) -> Band:
-    """Return the rise per watt: the site's own slope, else the Pennes sphere of equal surface [K/W].
-
-    The bounds of the Pennes form take every constant at the end that cools most, or least.
-    """
-    if temperature.slope is not None:
-        return temperature.slope.band
-    if temperature.tissue is None or package is None:  # unreachable through Site, which demands both
-        raise ValueError("the Pennes sphere needs tissue and package")
-    radius = equal_area_radius_m(package.surface_m2)
-    k, w, c = (q.band for q in (temperature.tissue.conductivity, temperature.tissue.perfusion,
-                                temperature.tissue.blood_heat))
-
-    def rise(conductivity: float, perfusion: float, heat: float) -> float:
-        length = perfusion_length_m(conductivity, perfusion, heat)
-        return pennes_sphere_rise_k_per_w(radius, conductivity, length)
-
-    return Band(rise(k.high, w.high, c.high), rise(k.nominal, w.nominal, c.nominal), rise(k.low, w.low, c.low))
-
-
-def _product(first: Band, second: Band) -> Band:
-    return Band(first.low * second.low, first.nominal * second.nominal, first.high * second.high)
-
-
-def _bands(site: Site, report: EnergyReport) -> Iterator[tuple[LimitName, str, Band, Band]]:
-    """Yield name, unit, limit and value of every limit the site has."""
-    power = report.total_power_w
+def _power_limits(site: Site) -> Iterator[tuple[CheckName, str, Band, Band]]:
+    """Yield name, unit, limit and what a watt uses of it, for every limit that power uses up."""
     if site.power_budget is not None:
-        yield "power_budget", "W", site.power_budget.band, power
+        yield "power_budget", "W", site.power_budget.band, _ONE
     if site.power_density is not None and site.package is not None:
-        yield "power_density", "W/m2", site.power_density.band, power.times(1.0 / site.package.surface_m2)
+        area = site.package.surface_m2
+        yield "power_density", "W/m2", site.power_density.band, Band(1 / area.high, 1 / area.nominal, 1 / area.low)
     if site.temperature is not None:
-        slope = temperature_slope_k_per_w(site.temperature, site.package)
-        yield "temperature", "K", site.temperature.limit.band, _product(power, slope)
+        allowed = site.temperature.limit.band
+        if site.temperature.slope is not None:
+            yield "temperature", "K", allowed, site.temperature.slope.band
+        if site.temperature.tissue is not None and site.package is not None:
+            yield "temperature_sphere", "K", allowed, sphere_slope_k_per_w(site.temperature.tissue, site.package)
+    if site.harvest is not None:
+        yield "harvest", "W", site.harvest.band, _ONE
     if site.battery is not None:
-        yield "battery", "W", battery_power_w(site.battery), power
+        yield "battery", "W", battery_power_w(site.battery), _ONE
+
+
+_ONE = Band(1.0, 1.0, 1.0)
+
+
+def _checks(site: Site, report: EnergyReport) -> Iterator[LimitCheck]:
+    power = report.total_power_w
+    for name, unit, limit, per_watt in _power_limits(site):
+        value = Band(power.low * per_watt.low, power.nominal * per_watt.nominal, power.high * per_watt.high)
+        spare = Band(
+            limit.low / per_watt.high - power.high,
+            limit.nominal / per_watt.nominal - power.nominal,
+            limit.high / per_watt.low - power.low,
+        )
+        check = _check(name, unit, limit, value, spare)
+        if name == "battery" and site.battery is not None:
+            check = replace(check, lasts_s=battery_life_s(site.battery, power))
+        yield check
     if site.link is not None:
-        yield "link", "bit/s", site.link.rate.band, site.link.message.band.times(report.decode_rate_hz)
+        sent = site.link.message.band.times(report.decode_rate_hz)
+        yield _check("link", "bit/s", site.link.rate.band, sent, None)
     if site.deadline is not None:
-        yield "deadline", "s", site.deadline.band, report.latency_s
+        yield _check("deadline", "s", site.deadline.band, report.latency_s, None)
+
+
+def _check(name: CheckName, unit: str, limit: Band, value: Band, spare_w: Band | None) -> LimitCheck:
+    headroom = limit.nominal / value.nominal if value.nominal > 0 else math.inf  # zero uses nothing of its limit
+    return LimitCheck(name, unit, limit, value, headroom, limit_verdict(limit, value), spare_w)
 
 
 def check_limits(site: Site, report: EnergyReport) -> tuple[LimitCheck, ...]:
     """Return every limit of the site held against the report, tightest first.
 
-    All electrical power is taken to end as heat in the package. Power, power density, temperature and battery look
-    at the whole device; the deadline at the latency of one decode; the link at one message per decode.
+    All electrical power is taken to end as heat in the package. Power, power density, temperature, harvest and battery
+    look at the whole device; the deadline at the latency of one decode; the link at one message per decode.
     """
-    checks = [
-        LimitCheck(name, unit, limit, value, _ratio(limit.nominal, value.nominal), limit_verdict(limit, value))
-        for name, unit, limit, value in _bands(site, report)
-    ]
-    return tuple(sorted(checks, key=lambda check: (check.headroom, LIMIT_NAMES.index(check.name))))
-
-
-def _ratio(limit: float, value: float) -> float:
-    """Return limit over value; a value of exactly zero uses nothing of its limit."""
-    return limit / value if value > 0 else math.inf
+    return tuple(sorted(_checks(site, report), key=lambda check: (check.headroom, CHECK_NAMES.index(check.name))))
 
 
 def limit_quantities(site: Site) -> tuple[tuple[str, Quantity], ...]:

@@ -10,11 +10,11 @@ import numpy as np
 from energy_models.bill import Bill, make_bill
 from energy_models.constants import bands, made_from, with_made
 from energy_models.errors import PriceError, unknown_name
-from energy_models.periphery import EfficiencyRegulator
+from energy_models.periphery import Absent
 from energy_models.profile import HardwareProfile
+from energy_models.regulator import regulator_loss_w, regulator_paths
 from energy_models.report import OUTSIDE_DECODER, Cause
 from energy_models.site import Site
-from energy_models.system import EFFICIENCY, regulator_loss_w
 from energy_models.terms import Array, Term, evaluate, merged, paths
 from energy_models.workload import Workload
 
@@ -44,7 +44,7 @@ class Points:
 
     @property
     def decoder_power_w(self) -> Array:
-        """Average power without front end, converter, radio and regulator [W]."""
+        """Average power without front end, converter, radio, stimulation and regulator [W]."""
         return np.sum([power for cause, power in self.power_w.items() if cause not in OUTSIDE_DECODER], axis=0)
 
 
@@ -84,8 +84,9 @@ def estimate_many(
     values = {path: constants[path] if path in constants else np.full(1, nominal[path]) for path in needed}
     values = with_made(values)
     power: dict[Cause, Array] = {cause: evaluate(terms, values, zeros) for cause, terms in bill.power_w.items()}
-    if site is not None and isinstance(site.regulator, EfficiencyRegulator):
-        power["regulator"] = regulator_loss_w(np.sum(list(power.values()), axis=0), np.minimum(values[EFFICIENCY], 1.0))
+    if site is not None and not isinstance(site.regulator, Absent):
+        load: Array = np.sum(list(power.values()), axis=0)
+        power["regulator"] = regulator_loss_w(site.regulator, load, values)
     return Points(power, evaluate(_decode_terms(bill), values, zeros), evaluate(bill.latency_s, values, zeros))
 
 
@@ -97,7 +98,7 @@ def _needed(bill: Bill, site: Site | None) -> set[str]:
     """Return the given constants that the bill rests on."""
     found = paths((*_decode_terms(bill), *bill.latency_s, *(term for terms in bill.power_w.values() for term in terms)))
     needed = {base for path in found for base in made_from(path)}
-    return needed | {EFFICIENCY} if site is not None and isinstance(site.regulator, EfficiencyRegulator) else needed
+    return needed if site is None else needed | regulator_paths(site.regulator)
 
 
 def _points(constants: Mapping[str, Array], known: Mapping[str, float]) -> int:

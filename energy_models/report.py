@@ -8,14 +8,14 @@ from typing import Literal
 
 Cause = Literal[
     "compute", "memory", "state", "control", "static", "retention", "wake",
-    "front_end", "converter", "features", "radio", "regulator",
+    "front_end", "converter", "features", "radio", "stimulation", "regulator",
 ]
 CAUSES: tuple[Cause, ...] = (
     "compute", "memory", "state", "control", "static", "retention", "wake",
-    "front_end", "converter", "features", "radio", "regulator",
+    "front_end", "converter", "features", "radio", "stimulation", "regulator",
 )
 
-OUTSIDE_DECODER: frozenset[Cause] = frozenset({"front_end", "converter", "radio", "regulator"})
+OUTSIDE_DECODER: frozenset[Cause] = frozenset({"front_end", "converter", "radio", "stimulation", "regulator"})
 """What the device draws besides its decoder."""
 
 
@@ -118,5 +118,5 @@ class EnergyReport:
 
     @property
     def decoder_power_w(self) -> Band:
-        """Average power of the decoder alone: no front end, converter, radio or regulator [W]."""
+        """Average power of the decoder alone: no front end, converter, radio, stimulation or regulator [W]."""
         return total(band for cause, band in self.power_w.items() if cause not in OUTSIDE_DECODER)

@@ -8,8 +8,9 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from energy_models.periphery import Converter, FrontEnd, PerBitRadio, Radio, Regulator
+from energy_models.periphery import Absent, Converter, FrontEnd, Radio, Regulator, Stimulation
 from energy_models.quantity import (
+    Area,
     Channels,
     Charge,
     Conductivity,
@@ -33,9 +34,9 @@ from energy_models.sources import Source
 from energy_models.thermal import box_surface_m2
 from energy_models.toml_model import Frozen, content_digest
 
-LimitName = Literal["power_budget", "power_density", "temperature", "battery", "link", "deadline"]
+LimitName = Literal["power_budget", "power_density", "temperature", "harvest", "battery", "link", "deadline"]
 LIMIT_NAMES: tuple[LimitName, ...] = (
-    "power_budget", "power_density", "temperature", "battery", "link", "deadline",
+    "power_budget", "power_density", "temperature", "harvest", "battery", "link", "deadline",
 )
 
 
@@ -48,16 +49,34 @@ class Sampling(Frozen):
 
 
 class Package(Frozen):
-    """Outer dimensions of the box whose whole surface gives off the heat."""
+    """What gives off the heat: a box with all six faces, by its dimensions, or a surface by its area."""
 
-    length: Length
-    width: Length
-    thickness: Length
+    length: Length | None = None
+    width: Length | None = None
+    thickness: Length | None = None
+    area: Area | None = None
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        sides = (self.length, self.width, self.thickness)
+        whole = None not in sides if self.area is None else sides == (None, None, None)
+        if not whole:
+            raise ValueError("give length, width and thickness of a box, or the area of the surface")
+        return self
 
     @property
-    def surface_m2(self) -> float:
-        """Outer surface at the nominal dimensions, all six faces [m^2]."""
-        return box_surface_m2(self.length.band.nominal, self.width.band.nominal, self.thickness.band.nominal)
+    def surface_m2(self) -> Band:
+        """Surface that gives off heat [m^2]."""
+        if self.area is not None:
+            return self.area.band
+        if self.length is None or self.width is None or self.thickness is None:  # unreachable, see _one_way
+            raise ValueError("a box needs length, width and thickness")
+        length, width, thickness = self.length.band, self.width.band, self.thickness.band
+        return Band(
+            box_surface_m2(length.low, width.low, thickness.low),
+            box_surface_m2(length.nominal, width.nominal, thickness.nominal),
+            box_surface_m2(length.high, width.high, thickness.high),
+        )
 
 
 class Tissue(Frozen):
@@ -69,16 +88,20 @@ class Tissue(Frozen):
 
 
 class Temperature(Frozen):
-    """Allowed rise, and how power becomes rise: a measured slope, else the Pennes sphere of the package's surface."""
+    """Allowed rise, and how power becomes rise: a slope found for a device, the Pennes sphere of the package, or both.
+
+    Where both are given each is a limit of its own: the slope holds for the device it was measured or simulated on, the
+    sphere for perfused tissue all around.
+    """
 
     limit: TemperatureRise
     slope: RisePerPower | None = None
     tissue: Tissue | None = None
 
     @model_validator(mode="after")
-    def _one_way(self) -> Self:
-        if (self.slope is None) == (self.tissue is None):
-            raise ValueError("give exactly one of slope (measured or simulated) and tissue (Pennes sphere)")
+    def _some_way(self) -> Self:
+        if self.slope is None and self.tissue is None:
+            raise ValueError("give slope (measured or simulated), tissue (Pennes sphere), or both")
         return self
 
 
@@ -107,10 +130,13 @@ class Site(Frozen):
     sampling : Sampling
     front_end, converter, radio, regulator
         What every machine here shares, each its own model, or `Absent`. A radio needs a link.
+    stimulation
+        Left out where the device does not stimulate; `Absent` where it does but is not charged for it.
     package : Package or None
-        Needed by `power_density`, and by `temperature` where it has no slope.
-    power_budget, power_density, temperature, battery, link, deadline : optional
-        The limits. Each one absent must stand in `omitted`.
+        Needed by `power_density`, and by `temperature` where it has tissue.
+    power_budget, power_density, temperature, harvest, battery, link, deadline : optional
+        The limits; `harvest` is the power that can be collected, for instance within the absorption allowed in tissue.
+        Each one absent must stand in `omitted`.
     omitted : mapping of limit name to str
         Why a limit is not applied here.
     sources : mapping of str to Source
@@ -125,10 +151,12 @@ class Site(Frozen):
     converter: Converter
     radio: Radio
     regulator: Regulator
+    stimulation: Stimulation | None = None
     package: Package | None = None
     power_budget: Power | None = None
     power_density: PowerDensity | None = None
     temperature: Temperature | None = None
+    harvest: Power | None = None
     battery: Battery | None = None
     link: Link | None = None
     deadline: Time | None = None
@@ -147,7 +175,7 @@ class Site(Frozen):
         sphere = self.temperature is not None and self.temperature.tissue is not None
         if ("power_density" in given or sphere) and self.package is None:
             problems.append("package is missing: power_density and the Pennes sphere need its surface")
-        if isinstance(self.radio, PerBitRadio) and self.link is None:
+        if not isinstance(self.radio, Absent) and self.link is None:
             problems.append("link is missing: a radio needs its message, or say in radio.reason why nothing is sent")
         if not given:
             problems.append("a site needs at least one limit")

@@ -1,22 +1,41 @@
-"""What surrounds the decoder: front end, converter, radio, regulator, retention and the duty cycle.
+"""What surrounds the decoder: front end, converter, radio, stimulator, retention and the duty cycle.
 
 The whole device draws ``P_static + P_retention + f (E_wake + E_decode) + P_features + P_front_end + P_converter +
-P_radio``, divided by the regulator's efficiency. The first four are the machine's, the others the site's.
+P_radio + P_stimulation``, and what the regulator loses at that load. The first four are the machine's, the others the
+site's.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from math import ceil
 
-from energy_models.constants import CONVERTER_LEVELS, SITE
-from energy_models.periphery import EfficiencyRegulator, PerBitRadio, PerChannelFrontEnd, WaldenConverter
+from energy_models.constants import CONVERTER_LEVELS, CONVERTER_WORD, SITE
+from energy_models.periphery import Absent, ConnectedRadio, PerChannelFrontEnd, PulseStimulator, WaldenConverter
 from energy_models.placement import Placement
 from energy_models.profile import HardwareProfile
-from energy_models.report import Band, Cause, MemoryUse
+from energy_models.report import Cause, MemoryUse
 from energy_models.site import Site
-from energy_models.terms import Term, Terms, Value
+from energy_models.terms import Term, Terms
 
-EFFICIENCY = f"{SITE}regulator.efficiency"
+_STIMULATION = tuple(
+    f"{SITE}stimulation.{name}" for name in ("amplitude", "compliance", "pulse_width", "pulse_rate", "burst", "bursts")
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Decisions:
+    """The radio sends the site's message for each decision, so often [Hz]."""
+
+    rate_hz: float
+
+
+@dataclass(frozen=True, slots=True)
+class RawSamples:
+    """The radio sends every sample of every channel; a stream starts once, so no message start-up is charged."""
+
+
+Sending = Decisions | RawSamples
 
 
 def retention_terms(profile: HardwareProfile, placement: Placement) -> Terms:
@@ -34,11 +53,12 @@ def kept_bits(use: MemoryUse, bank_bits: float, capacity_bits: float) -> float:
     return min(ceil(use.used_bits / bank_bits) * bank_bits, capacity_bits)
 
 
-def site_terms(site: Site, channels: int, decode_rate_hz: float) -> dict[Cause, Terms]:
+def site_terms(site: Site, channels: int, sending: Sending) -> dict[Cause, Terms]:
     """Return the average power of what every machine at a site shares [W], without the regulator.
 
-    Front end: per channel. Converter: ``figure_of_merit 2^bits rate`` per channel (Walden). Radio: the site's message
-    for each decision; none where the site has no link.
+    Front end: per channel. Converter: ``figure_of_merit 2^bits rate`` per channel (Walden). Radio: energy per bit of
+    what is sent, and where it keeps a connection its upkeep and a start-up for each message; none where the site has no
+    link. Stimulation: the mean over its bursts, whatever is decided.
     """
     found: dict[Cause, Terms] = {}
     if isinstance(site.front_end, PerChannelFrontEnd):
@@ -46,23 +66,24 @@ def site_terms(site: Site, channels: int, decode_rate_hz: float) -> dict[Cause, 
     if isinstance(site.converter, WaldenConverter):
         constants = (f"{SITE}converter.figure_of_merit", CONVERTER_LEVELS, f"{SITE}sampling.rate")
         found["converter"] = (Term(channels, constants),)
-    if site.link is not None and isinstance(site.radio, PerBitRadio):
-        found["radio"] = (Term(decode_rate_hz, (f"{SITE}radio.energy", f"{SITE}link.message")),)
+    if site.link is not None and not isinstance(site.radio, Absent):
+        found["radio"] = _radio_terms(site, channels, sending)
+    if isinstance(site.stimulation, PulseStimulator):
+        found["stimulation"] = (Term(1.0, _STIMULATION, (f"{SITE}stimulation.efficiency",)),)
     return found
 
 
-def regulator_loss_w(load_w: Value, efficiency: Value) -> Value:
-    """Return the power lost in a regulator at a load [W]: ``load (1/efficiency - 1)``."""
-    return load_w * (1.0 / efficiency - 1.0)
+def bit_rate_terms(channels: int, sending: Sending) -> Terms:
+    """Return the payload of the radio [bit/s]: ``rate message``, or ``channels sampling_rate converter_bits``."""
+    if isinstance(sending, RawSamples):
+        return (Term(channels, (f"{SITE}sampling.rate", CONVERTER_WORD)),)
+    return (Term(sending.rate_hz, (f"{SITE}link.message",)),)
 
 
-def regulator_loss(site: Site, load_w: Band) -> Band | None:
-    """Return the power lost in the site's regulator at a load [W]; None where the site has none."""
-    if not isinstance(site.regulator, EfficiencyRegulator):
-        return None
-    efficiency = site.regulator.efficiency.band
-    return Band(
-        regulator_loss_w(load_w.low, efficiency.high),
-        regulator_loss_w(load_w.nominal, efficiency.nominal),
-        regulator_loss_w(load_w.high, efficiency.low),
-    )
+def _radio_terms(site: Site, channels: int, sending: Sending) -> Terms:
+    terms = [term.priced(f"{SITE}radio.energy") for term in bit_rate_terms(channels, sending)]
+    if isinstance(site.radio, ConnectedRadio):
+        terms.append(Term(1.0, (f"{SITE}radio.upkeep",)))
+        if isinstance(sending, Decisions):
+            terms.append(Term(sending.rate_hz, (f"{SITE}radio.startup",)))
+    return tuple(terms)

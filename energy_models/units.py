@@ -35,7 +35,7 @@ _BY_DIMENSION: dict[str, dict[str, float]] = {
     "energy": _scaled("J", "", "fpnum.k") | _scaled("Wh", "", "um.", HOUR_S) | _scaled("W/MHz", "", "num", 1e-6),
     "power": _scaled("W", "", "fpnum.k"),
     "time": _scaled("s", "", "pnum.") | {"min": MINUTE_S, "h": HOUR_S, "day": DAY_S, "year": YEAR_S},
-    "frequency": _scaled("Hz", "", "m.kMG") | _scaled("S/s", "", ".kM") | {"1/s": 1.0},
+    "frequency": _scaled("Hz", "", "m.kMG") | _scaled("S/s", "", ".kM") | {"1/s": 1.0, "1/day": 1.0 / DAY_S},
     "information": _scaled("bit", "", ".kMG")
     | {"byte": BITS_PER_BYTE, "kB": BITS_PER_BYTE * 1e3, "MB": BITS_PER_BYTE * 1e6}
     | {"KiB": BITS_PER_BYTE * KIBI, "MiB": BITS_PER_BYTE * KIBI * KIBI},

@@ -162,7 +162,7 @@ def test_parts_that_are_absent_are_said_and_not_charged() -> None:
     reason = "not charged: not part of this sum"
     assert report.incomplete == tuple(f"{p} {reason}" for p in ("front end", "converter", "regulator loss", "radio"))
     nowhere = estimate(workload(dense_layer(16, 6)), toy_array(), None, decode_rate_hz=10)
-    assert nowhere.incomplete == ("no site given: front end, converter, radio and regulator not charged",)
+    assert nowhere.incomplete == ("no site given: front end, converter, radio, stimulation and regulator not charged",)
     assert nowhere.total_power_w == report.total_power_w
 
 
