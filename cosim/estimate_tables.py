@@ -6,7 +6,7 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
-from cosim.figures import quantity_text
+from cosim.figures import duration_text, quantity_text
 from energy_models.catalogue import load_profile, load_site
 from energy_models.estimate import estimate
 from energy_models.limits import LimitCheck, check_limits
@@ -104,6 +104,8 @@ class EstimateTables:
                 "allowed": quantity_text(check.limit.nominal, check.unit),
                 "used": quantity_text(check.value.nominal, check.unit),
                 "headroom": check.headroom,
+                "to spare": "" if check.spare_w is None else quantity_text(check.spare_w.nominal, "W"),
+                "lasts": "" if check.lasts_s is None else duration_text(check.lasts_s.nominal),
                 "verdict": check.verdict,
             }
             for check in self.limits
@@ -118,13 +120,20 @@ class EstimateTables:
             "total_power_w": dataclasses.asdict(self.report.total_power_w),
         }
         sampled = {"total_power_w": list(self.quantiles_w), "decoder_power_w": list(self.decoder_quantiles_w)}
-        limits = [{**dataclasses.asdict(check), "headroom": _finite(check.headroom)} for check in self.limits]
+        limits = [
+            {**dataclasses.asdict(check), "headroom": _finite(check.headroom), "lasts_s": _finite_band(check.lasts_s)}
+            for check in self.limits
+        ]
         swings = [dataclasses.asdict(one) for one in self.tornado]
         return {**report, **derived, "quantiles_5_50_95": sampled, "limits": limits, "tornado": swings}
 
 
 def _finite(headroom: float) -> float | None:
     return headroom if headroom < float("inf") else None
+
+
+def _finite_band(band: Band | None) -> dict[str, float | None] | None:
+    return None if band is None else {end: _finite(value) for end, value in dataclasses.asdict(band).items()}
 
 
 def estimate_tables(

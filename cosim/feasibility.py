@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from energy_models.limits import LimitCheck, check_limits, limit_quantities
+from energy_models.limits import LIMIT_VERDICTS, LimitCheck, LimitVerdict, check_limits, limit_quantities
 from energy_models.report import EnergyReport
 from energy_models.site import Site
 
-Answer = Literal["fits", "fits only at best", "exceeds", "does not fit the machine"]
-ANSWERS: tuple[Answer, ...] = ("fits", "fits only at best", "exceeds", "does not fit the machine")
+Answer = LimitVerdict | Literal["does not fit the machine"]
+ANSWERS: tuple[Answer, ...] = (*LIMIT_VERDICTS, "does not fit the machine")
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,9 +21,10 @@ class Verdict:
     ----------
     site : str
     verdict : str
-        ``fits``: every limit kept at every bound. ``fits only at best``: some limit is kept at one end of the bounds
-        only, or the price is incomplete. ``exceeds``: a limit is broken at every bound. ``does not fit the machine``:
-        it cannot run there at all, whatever the site.
+        ``fits``: every limit kept at every bound. ``fits nominally``: every limit kept by the nominal values, not by
+        every bound. ``fits only at best``: some limit is broken by the nominal values but not at every bound, or the
+        price is incomplete. ``exceeds``: a limit is broken at every bound. ``does not fit the machine``: it cannot run
+        there at all, whatever the site.
     binding : LimitCheck
         The limit with the smallest headroom.
     checks : tuple of LimitCheck
@@ -50,14 +51,11 @@ def judge(site: Site, report: EnergyReport) -> Verdict:
     """
     checks = check_limits(site, report)
     reasons = [f"{check.name} {check.verdict}" for check in checks if check.verdict != "fits"]
-    answer: Answer = "fits"
-    if any(check.verdict == "exceeds" for check in checks):
-        answer = "exceeds"
-    elif reasons:
-        answer = "fits only at best"
+    verdicts: list[Answer] = [check.verdict for check in checks]
+    answer = _weaker(*verdicts)
     if report.incomplete:
         reasons += [f"not priced: {line}" for line in report.incomplete]
-        answer = "fits only at best" if answer == "fits" else answer
+        answer = _weaker(answer, "fits only at best")
     if report.misfits:
         reasons = [*report.misfits, *reasons]
         answer = "does not fit the machine"
@@ -71,3 +69,8 @@ def judge(site: Site, report: EnergyReport) -> Verdict:
         sources=tuple(sorted({quantity.source for _, quantity in quantities})),
         assumed=tuple(f"{path}: {q.value:g} {q.unit} ({q.note})" for path, q in quantities if q.basis == "assumed"),
     )
+
+
+def _weaker(*answers: Answer) -> Answer:
+    """Return the least sure of some answers."""
+    return ANSWERS[max(ANSWERS.index(answer) for answer in answers)]

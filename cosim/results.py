@@ -141,7 +141,11 @@ def priced_row(
         for layer in report.layers
     ]
     checks = [
-        {**dataclasses.asdict(check), "limit": _band(check.limit), "value": _band(check.value)}
+        {
+            **dataclasses.asdict(check), "limit": _band(check.limit), "value": _band(check.value),
+            "spare_w": None if check.spare_w is None else _band(check.spare_w),
+            "lasts_s": None if check.lasts_s is None else _band(check.lasts_s),
+        }
         for check in verdict.checks
     ]
     return Priced(

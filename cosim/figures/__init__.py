@@ -2,13 +2,14 @@
 
 from cosim.figures.bars import breakdown_figure
 from cosim.figures.front import Point, front_svg
-from cosim.figures.numbers import band_text, quantity_text, ratio_text, score_text
+from cosim.figures.numbers import band_text, duration_text, quantity_text, ratio_text, score_text
 from cosim.figures.panels import front_figure
 
 __all__ = [
     "Point",
     "band_text",
     "breakdown_figure",
+    "duration_text",
     "front_figure",
     "front_svg",
     "quantity_text",

@@ -14,9 +14,9 @@ ROW, BAR, FONT, NAME_SIZE = 46.0, 18.0, 12.0, 13.0
 COLOURS: Mapping[str, str] = {
     "compute": "#332288", "memory": "#88ccee", "state": "#117733", "control": "#ddcc77", "static": "#882255",
     "retention": "#cc6677", "wake": "#999933", "front_end": "#44aa99", "converter": "#0d4f8b", "features": "#e8a33d",
-    "radio": "#aa4499", "regulator": "#8c939b",
+    "radio": "#aa4499", "stimulation": "#f2c1a0", "regulator": "#8c939b",
 }  # fmt: skip
-LIGHT = frozenset({"memory", "control", "features", "front_end"})
+LIGHT = frozenset({"memory", "control", "features", "front_end", "stimulation"})
 
 
 def breakdown_figure(

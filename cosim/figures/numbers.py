@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+from energy_models.units import DAY_S, HOUR_S, YEAR_S
+
 PREFIXES = (
     (1e-15, "f"), (1e-12, "p"), (1e-9, "n"), (1e-6, "µ"), (1e-3, "m"), (1.0, ""), (1e3, "k"), (1e6, "M"), (1e9, "G"),
 )
@@ -73,6 +75,14 @@ def _factor(ratio: float) -> str:
     if ratio > LARGEST_RATIO:
         return ">1000"
     return f"{ratio:.2f}" if ratio < 2 else f"{ratio:.1f}" if ratio < 10 else f"{ratio:.0f}"
+
+
+def duration_text(seconds: float) -> str:
+    """Return a long time in the largest of years, days and hours that it reaches: 1.2e6 s as ``13.9 days``."""
+    for size, name in ((YEAR_S, "years"), (DAY_S, "days"), (HOUR_S, "hours")):
+        if seconds >= size:
+            return f"{digits_text(seconds / size)}{SPACE}{name}"
+    return quantity_text(seconds, "s")
 
 
 def bits_text(bits: float) -> str:

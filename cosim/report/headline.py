@@ -10,15 +10,17 @@ from typing import Any
 from cosim.figures.front import METRICS
 from cosim.figures.numbers import band_text, ratio_text, score_text
 from cosim.report.inputs import Row, Run, site_title
+from energy_models.limits import LIMIT_VERDICTS
 
 LIMIT_WORDS = {
     "power_budget": "power budget", "power_density": "power density", "temperature": "temperature rise",
+    "temperature_sphere": "temperature rise, sphere", "harvest": "harvested power",
     "battery": "battery life", "link": "radio link", "deadline": "deadline",
 }  # fmt: skip
 CLOSE = 0.02  # of a score: less than what folds and seeds scatter by in these corpora
 RANGES = {"balanced_accuracy": (0.0, 1.0), "r2": (-math.inf, 1.0)}
 DAGGER = "†"
-RANK = {"fits": 0, "fits only at best": 1, "exceeds": 2}
+RANK = {verdict: rank for rank, verdict in enumerate(LIMIT_VERDICTS)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +133,7 @@ def binding_of(row: Row) -> str:
     """Return which limit binds and by how much."""
     limit = str(row["binding_limit"])
     text = f"{LIMIT_WORDS.get(limit, limit)}, {ratio_text(float(row['headroom']))}"
-    return f"{text} at nominal values" if row["verdict"] == "fits only at best" else text
+    return f"{text} at nominal values" if row["verdict"] in ("fits nominally", "fits only at best") else text
 
 
 def headline(run: Run, found: Sequence[Answer]) -> str:
@@ -142,6 +144,7 @@ def headline(run: Run, found: Sequence[Answer]) -> str:
     row = first.pick
     says = {
         "fits": f"fits {first.site}",
+        "fits nominally": f"fits {first.site} at nominal values",
         "fits only at best": f"fits {first.site} only at best",
         "exceeds": f"exceeds {first.site}, and every other decoder does too",
     }

@@ -12,15 +12,15 @@ import numpy as np
 
 from cosim.figures.bars import breakdown_figure
 from cosim.figures.front import GROUPS, Point, front_svg, group_of, points_of
-from cosim.figures.numbers import band_text, bits_text, headroom_text, quantity_text
+from cosim.figures.numbers import band_text, bits_text, duration_text, headroom_text, quantity_text
 from cosim.pareto import front_hypervolume, pareto_front
 from cosim.report.headline import LIMIT_WORDS, Answer, power_of, score_of
 from cosim.report.inputs import Row, Run
 from energy_models.catalogue import load_sources
+from energy_models.report import OUTSIDE_DECODER
 
 WIDE, NARROW = (900.0, 500.0), (360.0, 430.0)
 ALL = "all machines"
-OUTSIDE = frozenset({"front_end", "converter", "radio", "regulator"})  # of the decoder itself
 MOST_BARS = 8
 SQUARE_CENTIMETRE_M2 = 1e-4
 
@@ -126,7 +126,7 @@ def _bar_rows(chosen: Mapping[str, Sequence[Row]], power: str) -> list[tuple[str
         shown = [*front[:MOST_BARS], *(row for row in others if row is not None and not row["front"])]
         for row in front[:1] if len(chosen) > 1 else shown:
             causes = json.loads(str(row["power_by_cause"]))
-            kept = {c: band for c, band in causes.items() if power != "decoder" or c not in OUTSIDE}
+            kept = {c: band for c, band in causes.items() if power != "decoder" or c not in OUTSIDE_DECODER}
             rows.append((f"{row['decoder']} on {machine}" if len(chosen) > 1 else str(row["decoder"]), kept))
     return rows
 
@@ -174,7 +174,8 @@ def _badge(row: Row) -> dict[str, Any]:
 
 def css_class(verdict: str) -> str:
     """Return the class of a verdict's badge."""
-    return {"fits": "good", "fits only at best": "perhaps", "exceeds": "bad"}.get(verdict, "none")
+    classes = {"fits": "good", "fits nominally": "likely", "fits only at best": "perhaps", "exceeds": "bad"}
+    return classes.get(verdict, "none")
 
 
 def limit_rows(answer: Answer) -> list[dict[str, Any]]:
@@ -184,11 +185,22 @@ def limit_rows(answer: Answer) -> list[dict[str, Any]]:
             "name": LIMIT_WORDS.get(str(check["name"]), str(check["name"])),
             "used": _limit_text(check["value"], check["unit"]), "allowed": _limit_text(check["limit"], check["unit"]),
             "headroom": headroom_text(float(check["headroom"])), "verdict": check["verdict"],
-            "class": css_class(str(check["verdict"])),
+            "class": css_class(str(check["verdict"])), "spare": _spare_text(check),
             "share": min(100.0 / float(check["headroom"]), 100.0) if float(check["headroom"]) > 0 else 100.0,
         }
         for check in json.loads(str(answer.pick["checks"]))
     ]  # fmt: skip
+
+
+def _spare_text(check: Mapping[str, Any]) -> str:
+    """Return how much more power may be drawn or must be saved, and how long a battery lasts, at nominal values."""
+    words: list[str] = []
+    if check["spare_w"] is not None:
+        spare = float(check["spare_w"][1])
+        words.append(f"{quantity_text(abs(spare), 'W')} {'to spare' if spare >= 0 else 'to save'}")
+    if check["lasts_s"] is not None:
+        words.append(f"lasts {duration_text(float(check['lasts_s'][1]))}")
+    return ", ".join(words)
 
 
 def _limit_text(band: Sequence[float], unit: str) -> str:

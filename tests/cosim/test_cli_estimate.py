@@ -66,7 +66,7 @@ def test_the_table_names_units_notes_and_what_decides(stored: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert "one decode" in done.stdout
     assert "µW" in done.stdout
-    assert "no site given: front end, converter, radio and regulator not charged" in done.stderr
+    assert "no site given: front end, converter, radio, stimulation and regulator not charged" in done.stderr
     assert "decides: wake.energy" in done.stderr
 
 

@@ -29,10 +29,24 @@ def test_fits_only_where_the_worst_case_is_under_every_limit() -> None:
     assert verdict.binding.headroom == pytest.approx(3.0)
 
 
-def test_fits_only_at_best_where_only_the_low_is() -> None:
+def test_fits_nominally_where_only_the_high_is_over() -> None:
     verdict = judge(UTAH, report(1e-3, 5e-3, 16e-3))  # the budget is 15 mW
+    assert verdict.verdict == "fits nominally"
+    assert verdict.reasons == ("power_budget fits nominally",)
+
+
+def test_fits_only_at_best_where_only_the_low_is_under() -> None:
+    verdict = judge(UTAH, report(1e-3, 16e-3, 17e-3))
     assert verdict.verdict == "fits only at best"
     assert verdict.reasons == ("power_budget fits only at best",)
+
+
+def test_the_weakest_limit_decides() -> None:
+    # budget 15 mW: fits nominally; 1 K at 0.0305 K/mW (0.029 by the slope): 32.8 mW at nominal values, 40 mW is over
+    assert judge(UTAH, report(1e-3, 14e-3, 40e-3)).verdict == "fits nominally"
+    slow = judge(UTAH, report(1e-3, 16e-3, 40e-3, latency_s=0.06))  # 50 ms are allowed
+    assert slow.verdict == "exceeds"
+    assert "power_budget fits only at best" in slow.reasons
 
 
 def test_exceeds_where_even_the_low_is_over() -> None:
@@ -60,7 +74,7 @@ def test_a_misfit_comes_before_every_limit() -> None:
     verdict = judge(UTAH, dataclasses.replace(report(1e-6, 1e-6, 1e-6), misfits=("weights need 1 Mbit",)))
     assert verdict.verdict == "does not fit the machine"
     assert verdict.reasons[0] == "weights need 1 Mbit"
-    assert len(verdict.checks) == 5  # limits are still evaluated, all of them
+    assert len(verdict.checks) == 6  # limits are still evaluated, all of them
 
 
 def test_the_site_brings_its_sources_and_assumptions() -> None:
