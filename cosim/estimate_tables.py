@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from cosim.figures import duration_text, quantity_text
+from cosim.figures.numbers import digits_text
+from energy_models.accounts.mac_only import load_account, mac_only, ratio
 from energy_models.catalogue import load_profile, load_site
 from energy_models.estimate import estimate
 from energy_models.limits import LimitCheck, check_limits
@@ -14,6 +16,9 @@ from energy_models.report import Band, EnergyReport
 from energy_models.sensitivity import Swing, tornado
 from energy_models.uncertainty import Design, sample_designs, spread
 from energy_models.workload import Workload
+
+MAC_ONLY = "mindful"
+"""The account that stands beside every estimate: what the only other implant framework charges."""
 
 
 def bounds(band: Band, unit: str) -> dict[str, object]:
@@ -37,6 +42,8 @@ class EstimateTables:
     decoder_quantiles_w : tuple of float
         The same of the decoder alone [W].
     tornado : tuple of Swing
+    mac_only_j : Band or None
+        One decode under MINDFUL's MAC-only account [J]; None where that has no price for what the network does.
     """
 
     title: str
@@ -45,6 +52,12 @@ class EstimateTables:
     quantiles_w: tuple[float, float, float]
     decoder_quantiles_w: tuple[float, float, float]
     tornado: tuple[Swing, ...]
+    mac_only_j: Band | None
+
+    @property
+    def mac_only_ratio(self) -> Band | None:
+        """Our energy of a decode over the MAC-only account's; None where that has none."""
+        return None if self.mac_only_j is None else ratio(self.report.decode_energy_j, self.mac_only_j)
 
     @property
     def swings(self) -> tuple[str, ...]:
@@ -91,10 +104,22 @@ class EstimateTables:
         lines: list[dict[str, object]] = [{"figure": "latency", **bounds(self.report.latency_s, "s")}]
         for name, values in sampled.items():
             lines.append({"figure": name, **{n: quantity_text(v, "W") for n, v in zip(names, values, strict=True)}})
+        lines += self._account_lines()
         for use in self.report.memories:
             share = f"{use.used_bits:,.0f} of {use.capacity_bits:,.0f} bit"
             lines.append({"figure": f"memory {use.memory}", "low": "", "nominal": share, "high": ", ".join(use.holds)})
         return lines
+
+    def _account_lines(self) -> list[dict[str, object]]:
+        """Return the MAC-only account and how many times ours is; nothing where it has no price."""
+        if self.mac_only_j is None or self.mac_only_ratio is None:
+            return []
+        times = self.mac_only_ratio
+        cells = {end: f"{digits_text(getattr(times, end), 3)} times" for end in ("low", "nominal", "high")}
+        return [
+            {"figure": f"mac_only ({MAC_ONLY})", **bounds(self.mac_only_j, "J")},
+            {"figure": "decode over mac_only", **cells},
+        ]
 
     def limit_lines(self) -> list[dict[str, object]]:
         """Return every limit of the site, tightest first."""
@@ -125,7 +150,12 @@ class EstimateTables:
             for check in self.limits
         ]
         swings = [dataclasses.asdict(one) for one in self.tornado]
-        return {**report, **derived, "quantiles_5_50_95": sampled, "limits": limits, "tornado": swings}
+        account = None
+        if self.mac_only_j is not None and self.mac_only_ratio is not None:
+            both = {"energy_j": self.mac_only_j, "decode_over_it": self.mac_only_ratio}
+            account = {"account": MAC_ONLY, **{name: dataclasses.asdict(band) for name, band in both.items()}}
+        found = {"quantiles_5_50_95": sampled, "limits": limits, "tornado": swings, "mac_only": account}
+        return {**report, **derived, **found}
 
 
 def _finite(headroom: float) -> float | None:
@@ -168,4 +198,11 @@ def estimate_tables(
         quantiles_w=spread(points.total_power_w),
         decoder_quantiles_w=spread(points.decoder_power_w),
         tornado=tornado(design),
+        mac_only_j=_mac_only(workload),
     )
+
+
+def _mac_only(workload: Workload) -> Band | None:
+    """Return the MAC-only energy; None for spiking networks, for which the account has no price."""
+    account = load_account(MAC_ONLY)
+    return mac_only(workload, account) if account.prices(workload) else None

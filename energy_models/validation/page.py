@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from energy_models.markdown import number, percent
+from energy_models.markdown import row as table_row
 from energy_models.sources import load_sources
 from energy_models.validation.groups import KINDS, Check, Disagreement, Group, Kind, disagreements, groups_of
 from energy_models.validation.rows import ValidationRow, summarise
@@ -40,12 +42,12 @@ def validation_page(rows: Mapping[Kind, Iterable[ValidationRow]]) -> str:
 
 def _summary(groups: Iterable[Group]) -> str:
     head = ("kind", "rows", "n", "median error", "90th percentile", "in band", "bars", "met")
-    lines = [_line(head), "|---|---|---:|---:|---:|---:|---|---|\n"]
+    lines = [table_row(head), "|---|---|---:|---:|---:|---:|---|---|\n"]
     for group in groups:
         found = summarise(group.rows)
         checks = group.checks
         verdict = ("**no**" if group.failed else "yes") if checks else ""
-        lines.append(_line((
+        lines.append(table_row((
             f"[{KINDS[group.kind]}](#{_anchor(group)})", group.role, str(found.rows), percent(found.median),
             percent(found.percentile_90), percent(found.inside), "; ".join(map(_bar_text, checks)), verdict,
         )))
@@ -71,11 +73,12 @@ def _group(group: Group) -> str:
     if group.failed:
         missed = "; ".join(_missed_text(check) for check in group.failed)
         lines.append(f"**Missed**: {missed}.\n\n{group.missed}\n\n")
-    lines.append(_line(("what", "machine", "quantity", "predicted", "band", "measured", "ratio", "in band", "source")))
+    head = ("what", "machine", "quantity", "predicted", "band", "measured", "ratio", "in band", "source")
+    lines.append(table_row(head))
     lines.append("|---|---|---|---:|---:|---:|---:|---|---|\n")
     notes: dict[str, int] = {}
     for row in group.rows:
-        lines.append(_line(_cells(row, notes)))
+        lines.append(table_row(_cells(row, notes)))
     noted = [f"{number}. {note}\n" for note, number in notes.items()]
     return "".join((*lines, "\n", *noted, "\n" if noted else ""))
 
@@ -96,11 +99,11 @@ def _cells(row: ValidationRow, notes: dict[str, int]) -> tuple[str, ...]:
 
 
 def _disagreements(found: Iterable[Disagreement]) -> str:
-    lines = [_line(("what", "quantity", "rows", "least measured", "most measured", "ratio"))]
+    lines = [table_row(("what", "quantity", "rows", "least measured", "most measured", "ratio"))]
     lines.append("|---|---|---:|---:|---:|---:|\n")
     for one in found:
         least, most = (f"{number(row.measured)} {one.unit} ({row.id})" for row in (one.low, one.high))
-        lines.append(_line((one.what, one.quantity, str(one.rows), least, most, f"{one.ratio:.2f}")))
+        lines.append(table_row((one.what, one.quantity, str(one.rows), least, most, f"{one.ratio:.2f}")))
     return "".join(lines)
 
 
@@ -112,20 +115,3 @@ def _sources(rows: Iterable[ValidationRow]) -> str:
         for key in keys
     ]
     return "## Sources\n\n" + "".join(lines)
-
-
-def _line(cells: Iterable[str]) -> str:
-    return f"| {' | '.join(cell.replace('|', ', ') for cell in cells)} |\n"
-
-
-def percent(share: float) -> str:
-    """Return a share as per cent with one decimal, whole ones without."""
-    return f"{share * 100:.1f}".removesuffix(".0") + " %"
-
-
-def number(value: float) -> str:
-    """Return a number with three digits, thousands apart, without an exponent."""
-    if value == 0:
-        return "0"
-    rounded = float(f"{value:.3g}")
-    return f"{rounded:,.0f}" if rounded >= 100 else f"{rounded:.10f}".rstrip("0").rstrip(".")

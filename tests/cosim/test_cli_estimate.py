@@ -48,6 +48,9 @@ def test_json_holds_the_estimate(stored: Path) -> None:
     assert found["decode_energy_j"]["high"] == report.decode_energy_j.high
     low, middle, high = found["quantiles_5_50_95"]["total_power_w"]
     assert report.total_power_w.low < low < middle < high < report.total_power_w.high
+    assert found["mac_only"]["energy_j"]["nominal"] == pytest.approx(96 * 0.1e-12)  # MINDFUL: 0.1 pJ a product
+    times = found["decode_energy_j"]["nominal"] / (96 * 0.1e-12)
+    assert found["mac_only"]["decode_over_it"]["nominal"] == pytest.approx(times)
     assert {limit["name"] for limit in found["limits"]} == {"battery", "deadline", "link"}
     assert found["tornado"][0]["path"] == "site.front_end.power"
 
@@ -65,6 +68,8 @@ def test_the_table_names_units_notes_and_what_decides(stored: Path) -> None:
     done = command("estimate", stored, "--profile", "gap9", "--rate", "4")
     assert done.returncode == 0, done.stderr
     assert "one decode" in done.stdout
+    assert "mac_only (mindful)" in done.stdout
+    assert "decode over mac_only" in done.stdout
     assert "µW" in done.stdout
     assert "no site given: front end, converter, radio, stimulation and regulator not charged" in done.stderr
     assert "decides: wake.energy" in done.stderr

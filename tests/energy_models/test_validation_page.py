@@ -6,12 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from energy_models.markdown import number
 from energy_models.report import Band
 from energy_models.sources import load_sources
 from energy_models.units import find_unit
 from energy_models.validation.collect import all_rows
 from energy_models.validation.groups import Group, Kind, disagreements, groups_of
-from energy_models.validation.page import number, validation_page
+from energy_models.validation.page import validation_page
 from energy_models.validation.rows import Role, ValidationRow
 
 PAGE = Path(__file__).parents[2] / "docs" / "validation.md"

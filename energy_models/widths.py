@@ -1,0 +1,55 @@
+"""What a float network would do in integers: the same work with assumed operand widths."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from math import ceil, log2
+
+from energy_models.errors import WorkloadError
+from energy_models.workload import Count, LayerWork, Workload
+
+
+def at_widths(workload: Workload, *, weight_bits: int, activation_bits: int) -> Workload:
+    """Return the workload as integer arithmetic of these widths; ``provenance["widths"]`` says that they are assumed.
+
+    Sums are as wide as their range, ``weight_bits + activation_bits + ceil(log2(reduction))``, biases as wide as the
+    sums, and every output of a layer with products is requantised once. A product of two signals takes activations on
+    either side. Zeros are those of the float network.
+
+    Raises
+    ------
+    WorkloadError
+        Widths below one bit, or a layer that is integer already.
+    """
+    if min(weight_bits, activation_bits) < 1:
+        raise WorkloadError(f"widths {weight_bits} and {activation_bits} bits", remedy="Give one bit or more")
+    layers = tuple(_integer(layer, weight_bits, activation_bits, workload) for layer in workload.layers)
+    text = f"assumed W{weight_bits}A{activation_bits}: not quantised, not trained"
+    return workload.replace(
+        layers=layers, input_bits=activation_bits, provenance={**workload.provenance, "widths": text}
+    )
+
+
+def _integer(layer: LayerWork, weight_bits: int, activation_bits: int, workload: Workload) -> LayerWork:
+    if layer.arithmetic != "float":
+        raise WorkloadError(
+            "the layer is integer already", where=f"{workload.name}, layer {layer.name}", remedy="Keep its own widths"
+        )
+    second = weight_bits if layer.weights else activation_bits
+    holds = layer.products is not None
+    sums = second + activation_bits + ceil(log2(max(layer.reduction, 1))) if holds else 0
+    operations: Mapping[str, Count] = layer.operations
+    if holds:
+        operations = {**operations, "requantise": Count.constant(layer.outputs, workload.decodes)}
+    return dataclasses.replace(
+        layer,
+        arithmetic="integer",
+        operations=operations,
+        weight_bits=weight_bits if layer.weights else 0,
+        activation_bits=activation_bits if layer.activation_bits else 0,
+        output_bits=activation_bits,
+        accumulator_bits=sums,
+        bias_bits=(sums or 2 * activation_bits) if layer.biases else 0,
+        state_bits=activation_bits if layer.state_bits else 0,
+    )
