@@ -8,9 +8,10 @@ from dataclasses import dataclass
 
 from energy_models.errors import WorkloadError
 from energy_models.mapping import tally_workload
+from energy_models.mapping.events import time_steps
 from energy_models.placement import Placement, place
 from energy_models.pricing import PricedLayer, price_layer
-from energy_models.profile import HardwareProfile, ProgrammableCore
+from energy_models.profile import EventDriven, EventTable, HardwareProfile, ProgrammableCore
 from energy_models.report import CAUSES, Cause
 from energy_models.site import Site
 from energy_models.system import Decisions, retention_terms, site_terms
@@ -68,7 +69,7 @@ def make_bill(workload: Workload, profile: HardwareProfile, site: Site | None, *
         raise WorkloadError("no decode was observed", where=workload.name, remedy="Observe at least one decode")
     check_widths(workload)
     placement = place(workload, profile)
-    tallies = (*tally_workload(workload, profile, placement), *_per_decode(profile))
+    tallies = (*tally_workload(workload, profile, placement), *_per_decode(workload, profile))
     window_hz = 1.0 / workload.window_s
     rates = {"decode": decode_rate_hz, "sample": window_hz}
     layers = tuple(
@@ -82,11 +83,16 @@ def make_bill(workload: Workload, profile: HardwareProfile, site: Site | None, *
     return Bill(layers, {cause: power[cause] for cause in CAUSES if cause in power}, latency, cycles, placement)
 
 
-def _per_decode(profile: HardwareProfile) -> tuple[Tally, ...]:
-    """Return the work a programmable core does once per decode, as a layer of its own."""
-    if not isinstance(profile.execution, ProgrammableCore):
-        return ()
-    return (Tally("(per decode)", "overhead", "decode", cycles=(CycleCount(_DECODE_PATH, 1.0),)),)
+def _per_decode(workload: Workload, profile: HardwareProfile) -> tuple[Tally, ...]:
+    """Return the work a machine does once per decode or per time step, as a layer of its own."""
+    execution = profile.execution
+    if isinstance(execution, ProgrammableCore):
+        return (Tally("(per decode)", "overhead", "decode", cycles=(CycleCount(_DECODE_PATH, 1.0),)),)
+    if isinstance(execution, EventDriven | EventTable):
+        steps = time_steps(workload)
+        cycles = (CycleCount("execution.step.cycles", steps),)
+        return (Tally("(time steps)", "overhead", "decode", control=(("step", steps),), cycles=cycles),)
+    return ()
 
 
 def _machine_power(layers: tuple[BilledLayer, ...], retention: Terms, decode_rate_hz: float) -> dict[Cause, Terms]:

@@ -8,7 +8,9 @@ from math import ceil, prod
 
 from energy_models.profile import (
     OPERANDS,
+    EventCycles,
     EventDriven,
+    EventTable,
     Execution,
     HardwareProfile,
     Memory,
@@ -65,7 +67,7 @@ def _sums_in_memory(layer: LayerWork, outputs: int, execution: Execution) -> int
     An event may reach any output. An array finishes one tile of columns before the next, over all positions, and keeps
     sums only where the products of an output need several tiles of rows. A core sums in registers.
     """
-    if isinstance(execution, EventDriven):
+    if isinstance(execution, EventDriven | EventTable | EventCycles):
         return outputs
     if not isinstance(execution, WeightStationaryArray) or layer.reduction <= execution.rows:
         return 0

@@ -8,16 +8,43 @@ from dataclasses import dataclass
 from energy_models.constants import CONTROL_OVERHEAD
 from energy_models.errors import PriceError
 from energy_models.placement import Placement
-from energy_models.profile import Costs, HardwareProfile, OperationCost, ProgrammableCore
+from energy_models.profile import (
+    MEMORY_INSIDE,
+    Costs,
+    EventCycles,
+    EventTable,
+    HardwareProfile,
+    OperationCost,
+    ProgrammableCore,
+)
 from energy_models.report import Cause
 from energy_models.tally import ControlAct, Operations, Tally
 from energy_models.terms import Term, Terms
 
-_CONTROL_PATHS: Mapping[ControlAct, str] = {
-    "event": "execution.control_per_event",
-    "active_update": "execution.control_per_active_update",
-    "idle_update": "execution.control_per_idle_update",
+Prices = tuple[tuple[Cause, tuple[str, ...]], ...]
+_SHARED: Mapping[ControlAct, Prices] = {
+    "message": (
+        ("control", ("execution.messages.packet",)),
+        ("control", ("execution.messages.hop", "execution.messages.hops")),
+    ),
+    "step": (("control", ("execution.step.energy",)),),
 }
+_BUILT_UP: Mapping[ControlAct, Prices] = {
+    **_SHARED,
+    "event": (("control", ("execution.control_per_event",)),),
+    "active_update": (("control", ("execution.control_per_active_update",)),),
+    "idle_update": (("control", ("execution.control_per_idle_update",)),),
+}
+_PER_EVENT: Mapping[ControlAct, Prices] = {
+    **_SHARED,
+    "dense_synapse": (("compute", ("execution.synapse.dense",)),),
+    "sparse_synapse": (("compute", ("execution.synapse.sparse",)),),
+    "convolutional_synapse": (("compute", ("execution.synapse.convolutional",)),),
+    "active_update": (("state", ("execution.neuron_access",)), ("state", ("execution.neuron_update",))),
+    "idle_update": (("state", ("execution.neuron_access",)),),
+    "spike": (("control", ("execution.spike",)),),
+}
+"""The cause and the constants of each act, where they are built up and where they are published per event."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,14 +87,16 @@ def price_layer(tally: Tally, profile: HardwareProfile, placement: Placement) ->
     Work without a price is left out of the energy and listed in `unpriced`.
     """
     cycles = tuple(Term(item.count, tuple(path for path in (item.cost, item.factor) if path)) for item in tally.cycles)
-    if isinstance(profile.execution, ProgrammableCore):
+    if isinstance(profile.execution, EventCycles | ProgrammableCore):
         spent = tuple(term.priced("execution.active_power", under=("clock",)) for term in cycles)
         unpriced = tuple(f"profile {profile.name!r} prices no {what}" for what in tally.unpriced)
         return PricedLayer({"compute": spent}, cycles, unpriced)
     energy, unpriced = _operations(tally, profile)
-    datapath = [term for terms in energy.values() for term in terms]
-    acts = [Term(count, (_CONTROL_PATHS[act],)) for act, count in tally.control if count]
-    energy["control"] = [term.priced(CONTROL_OVERHEAD) for term in datapath] + acts
+    energy["control"] = [term.priced(CONTROL_OVERHEAD) for terms in energy.values() for term in terms]
+    acts = _PER_EVENT if isinstance(profile.execution, EventTable) else _BUILT_UP
+    for act, count in tally.control:
+        for cause, constants in acts[act]:
+            energy.setdefault(cause, []).extend([Term(count, constants)] if count else [])
     for cause, terms in _accesses(tally, placement, profile):
         energy.setdefault(cause, []).extend(terms)
     return PricedLayer({cause: tuple(terms) for cause, terms in energy.items()}, cycles, unpriced)
@@ -76,9 +105,9 @@ def price_layer(tally: Tally, profile: HardwareProfile, placement: Placement) ->
 def _operations(tally: Tally, profile: HardwareProfile) -> tuple[dict[Cause, list[Term]], tuple[str, ...]]:
     execution = profile.execution
     energy: dict[Cause, list[Term]] = {}
-    unpriced: list[str] = []
-    if isinstance(execution, ProgrammableCore):
-        return energy, ()
+    unpriced = [f"profile {profile.name!r} prices no {what}" for what in tally.unpriced]
+    if isinstance(execution, MEMORY_INSIDE):
+        return energy, tuple(unpriced)
     for operation in tally.operations:
         try:
             cost = find_cost(execution.operations, profile.name, operation)

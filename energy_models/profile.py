@@ -123,14 +123,32 @@ class StreamingRing(Frozen):
         return _check_factor(self)
 
 
+class SpikeMessages(Frozen):
+    """What carries one spike to one layer: ``packet + hop hops`` [J]; `hops` is the mean way through the network."""
+
+    packet: Energy
+    hop: Energy
+    hops: Ratio
+    cycles: CyclesPerOperation
+
+
+class TimeStep(Frozen):
+    """What keeps all neurons in the same time step, once per step, however silent it was."""
+
+    energy: Energy
+    cycles: CyclesPerOperation
+
+
 class EventDriven(Frozen):
-    """Event-driven core: each input event fetches its row of synapses and updates the targets' state."""
+    """Event-driven core, built up: each input event fetches its row of synapses and updates the targets' state."""
 
     style: Literal["event_driven"]
     control_factor: Ratio
     control_per_event: Energy
     control_per_active_update: Energy
     control_per_idle_update: Energy
+    messages: SpikeMessages
+    step: TimeStep
     cycles_per_event: CyclesPerOperation
     cycles_per_update: CyclesPerOperation
     cycles_per_operation: CyclesPerOperation
@@ -139,6 +157,52 @@ class EventDriven(Frozen):
     @model_validator(mode="after")
     def _factor(self) -> Self:
         return _check_factor(self)
+
+
+class Synapses(Frozen):
+    """Energy of one synaptic operation by how the connections are stored: full rows, lists, shared kernels."""
+
+    dense: Energy
+    sparse: Energy
+    convolutional: Energy
+
+
+class EventTable(Frozen):
+    """Event-driven core whose energies are published per event, memories and datapath inside them.
+
+    Every neuron is accessed in every step; those with input current are updated too. Spikes are binary: graded
+    events and work outside synapses and neurons are not priced.
+    """
+
+    style: Literal["event_table"]
+    synapse: Synapses
+    neuron_access: Energy
+    neuron_update: Energy
+    spike: Energy
+    messages: SpikeMessages
+    step: TimeStep
+    cycles_per_event: CyclesPerOperation
+    cycles_per_update: CyclesPerOperation
+    cycles_per_spike: CyclesPerOperation
+
+
+class EventCycles(Frozen):
+    """Clocked spiking core: cycles per event and neuron, times what activity adds to the idle power.
+
+    The first layer with products is the input's, the last one the read-out's, those between are recurrent. Spikes are
+    binary: graded events and work outside synapses and neurons are not priced.
+    """
+
+    style: Literal["event_cycles"]
+    active_power: Power
+    cycles_per_input: CyclesPerOperation
+    cycles_per_input_event: CyclesPerOperation
+    cycles_per_recurrent_event: CyclesPerOperation
+    cycles_per_readout_spike: CyclesPerOperation
+    cycles_per_readout_event: CyclesPerOperation
+    cycles_per_hidden_update: CyclesPerOperation
+    cycles_per_hidden_spike: CyclesPerOperation
+    cycles_per_readout_update: CyclesPerOperation
 
 
 class ProductWidth(Frozen):
@@ -179,13 +243,16 @@ def _check_factor(execution: _Factored) -> _Factored:
 
 
 Execution = Annotated[
-    WeightStationaryArray | OutputStationaryArray | InputBroadcast | StreamingRing | EventDriven | ProgrammableCore,
+    WeightStationaryArray | OutputStationaryArray | InputBroadcast | StreamingRing
+    | EventDriven | EventTable | EventCycles | ProgrammableCore,
     Field(discriminator="style"),
 ]
+MEMORY_INSIDE = (EventTable, EventCycles, ProgrammableCore)
+"""Styles whose costs contain the energy of their memory accesses."""
 
 
 class Memory(Frozen):
-    """One memory. `read` and `write` are per word; absent only where a core's active power includes them.
+    """One memory. `read` and `write` are per word; absent only where the core's own costs include them.
 
     `retention` is the power per kept bit, charged for every bank of `bank` bits in use, the whole time.
     """
@@ -246,7 +313,7 @@ class HardwareProfile(Frozen):
             problems.append(f"memory names repeat: {', '.join(names)}")
         held = {operand for memory in self.memories for operand in memory.holds}
         problems += [f"no memory may hold {operand}" for operand in OPERANDS if operand not in held]
-        if not isinstance(self.execution, ProgrammableCore):
+        if not isinstance(self.execution, MEMORY_INSIDE):
             problems += [
                 f"memory {memory.name} needs read and write energy on a {self.execution.style}"
                 for memory in self.memories

@@ -11,7 +11,10 @@ from energy_models.profile import Operand, OperationName
 from energy_models.workload import Arithmetic, Cadence, LayerWork, Workload
 
 # Parts of a machine that act per event or per clock, besides its datapath operations.
-ControlAct = Literal["event", "active_update", "idle_update"]
+ControlAct = Literal[
+    "event", "dense_synapse", "sparse_synapse", "convolutional_synapse",
+    "active_update", "idle_update", "spike", "message", "step",
+]
 
 
 @dataclass(frozen=True, slots=True)

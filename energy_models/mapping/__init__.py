@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from energy_models.mapping.event_cycles import roles, tally_event_cycles
 from energy_models.mapping.event_driven import tally_event_driven
+from energy_models.mapping.event_table import tally_event_table
 from energy_models.mapping.input_broadcast import tally_input_broadcast
 from energy_models.mapping.output_stationary import tally_output_stationary
 from energy_models.mapping.programmable_core import fused_epilogues, tally_programmable_core
@@ -10,7 +12,9 @@ from energy_models.mapping.streaming_ring import tally_streaming_ring
 from energy_models.mapping.weight_stationary import tally_weight_stationary
 from energy_models.placement import Placement
 from energy_models.profile import (
+    EventCycles,
     EventDriven,
+    EventTable,
     HardwareProfile,
     InputBroadcast,
     OutputStationaryArray,
@@ -44,5 +48,9 @@ def _tally_at_work(layers: tuple[LayerWork, ...], profile: HardwareProfile, plac
         return tuple(tally_streaming_ring(layer, execution, placement) for layer in layers)
     if isinstance(execution, EventDriven):
         return tuple(tally_event_driven(layer, placement) for layer in layers)
+    if isinstance(execution, EventTable):
+        return tuple(tally_event_table(layer) for layer in layers)
+    if isinstance(execution, EventCycles):
+        return tuple(tally_event_cycles(layer, role) for layer, role in zip(layers, roles(layers), strict=True))
     epilogues = fused_epilogues(layers)
     return tuple(tally_programmable_core(layer, execution, epilogues=epilogues) for layer in layers)

@@ -6,20 +6,22 @@ Per decode, with `events` non-zero inputs, ``fanout = effective_input / events``
     state words    = effective_input ceil(accumulator_bits / w), read and written: the target's sum is in memory
     accumulate     = effective_input; multiply only where the event is graded (not in {-1, 0, 1})
     neurons        = active and idle updates apart, each with its control; their state words read and written
+    messages       = events: each is carried to the layer once
 
-A layer whose events were not counted is taken as dense: every input element is an event.
+``effective_input`` and `events` are counts: they contain the spike rate, and nothing here multiplies by a rate. A layer
+whose events were not counted is taken as dense: every input element is an event.
 """
 
 from __future__ import annotations
 
 from math import ceil
 
-from energy_models.errors import WorkloadError
 from energy_models.mapping.common import other_operations, state_access, streamed_access, word_bits
+from energy_models.mapping.events import MESSAGE_CYCLES, events_in, neuron_updates
 from energy_models.placement import Placement
 from energy_models.profile import Operand
 from energy_models.tally import Access, ControlAct, CycleCount, Operations, Tally
-from energy_models.workload import Count, LayerWork, Products
+from energy_models.workload import LayerWork, Products
 
 _EVENT_CYCLES = "execution.cycles_per_event"
 _UPDATE_CYCLES = "execution.cycles_per_update"
@@ -44,16 +46,13 @@ def tally_event_driven(layer: LayerWork, placement: Placement) -> Tally:
         products = layer.products.effective_input
         operations += _product_operations(layer, products)
         accesses += _product_access(layer, products, placement)
+        arrived = events_in(layer) if products.total else 0.0
         control.append(("event", products.mean))
-        cycles.append(CycleCount(_EVENT_CYCLES, products.mean))
-    updates: tuple[tuple[ControlAct, Count | None], ...] = (
-        ("active_update", layer.updates_active),
-        ("idle_update", layer.updates_idle),
-    )
-    for act, count in updates:
-        if count is not None and count.total:
-            control.append((act, count.mean))
-            cycles.append(CycleCount(_UPDATE_CYCLES, count.mean))
+        control.append(("message", arrived))
+        cycles += [CycleCount(_EVENT_CYCLES, products.mean), CycleCount(MESSAGE_CYCLES, arrived)]
+    for act, count in neuron_updates(layer):
+        control.append((act, count))
+        cycles.append(CycleCount(_UPDATE_CYCLES, count))
     return Tally(
         layer.name, layer.kind, layer.cadence, tuple(operations), tuple(accesses), tuple(control), tuple(cycles)
     )
@@ -72,12 +71,7 @@ def _product_operations(layer: LayerWork, products: Products) -> list[Operations
 def _product_access(layer: LayerWork, products: Products, placement: Placement) -> list[Access]:
     if products.total == 0:
         return []
-    events = float(layer.inputs) if layer.input_events is None else layer.input_events.mean
-    if events == 0:
-        raise WorkloadError(
-            "products with non-zero inputs, but no input event", where=f"layer {layer.name!r}",
-            remedy="Count input_events and effective_input on the same decodes",
-        )
+    events = events_in(layer)
     state_words = products.mean * ceil(layer.accumulator_bits / word_bits(placement, "state"))
     row: Operand = "weights" if layer.weights else "activations"
     row_bits = products.mean / events * (layer.weight_bits if layer.weights else layer.activation_bits)

@@ -151,8 +151,30 @@ def toy_event(**changes: object) -> HardwareProfile:
     execution: dict[str, object] = {
         "style": "event_driven", "control_factor": quantity(2, "1"), "control_per_event": quantity(0.5, "pJ"),
         "control_per_active_update": quantity(0.4, "pJ"), "control_per_idle_update": quantity(0.3, "pJ"),
+        "messages": _messages(), "step": {"energy": quantity(0.6, "pJ"), "cycles": quantity(5, "cycle/op")},
         "cycles_per_event": quantity(2, "cycle/op"), "cycles_per_update": quantity(3, "cycle/op"),
         "cycles_per_operation": quantity(1, "cycle/op"), "operations": _costs(),
+    }
+    return parse_model(toy_table(execution, **changes), HardwareProfile, where="toy")
+
+
+def _messages() -> dict[str, object]:
+    """A message of 1 pJ and two hops of 0.5 pJ, in 4 cycles."""
+    return {
+        "packet": quantity(1, "pJ"), "hop": quantity(0.5, "pJ"), "hops": quantity(2, "1"),
+        "cycles": quantity(4, "cycle/op"),
+    }
+
+
+def toy_table_machine(**changes: object) -> HardwareProfile:
+    """Energies per event: synapse 10, 8, 6 pJ; neuron 3 and 2 pJ; spike 5 pJ; message 2 pJ; step 0.6 pJ."""
+    per = {name: quantity(value, "pJ") for name, value in (("dense", 10), ("sparse", 8), ("convolutional", 6))}
+    execution: dict[str, object] = {
+        "style": "event_table", "synapse": per, "neuron_access": quantity(3, "pJ"),
+        "neuron_update": quantity(2, "pJ"), "spike": quantity(5, "pJ"), "messages": _messages(),
+        "step": {"energy": quantity(0.6, "pJ"), "cycles": quantity(5, "cycle/op")},
+        "cycles_per_event": quantity(2, "cycle/op"), "cycles_per_update": quantity(3, "cycle/op"),
+        "cycles_per_spike": quantity(7, "cycle/op"),
     }
     return parse_model(toy_table(execution, **changes), HardwareProfile, where="toy")
 

@@ -76,20 +76,21 @@ def test_event_core_by_hand() -> None:
     # 16 inputs of which 3 spike, 6 outputs, W8, sums of 16 bit; words of 32 bit
     # accumulate 18 x 16 fJ = 0.288 pJ; rows: 6 x 8 = 48 bit -> 2 words each, 3 x 2 x 2 pJ = 12 pJ
     # state      18 words read and written: 18 x 5 pJ = 90 pJ
-    # control    (2 - 1) x 0.288 + 18 x 0.5 = 9.288 pJ; cycles 18 x 2 = 36
+    # control    (2 - 1) x 0.288 + 18 x 0.5 + 3 messages of 1 + 2 x 0.5 = 15.288 pJ; cycles 18 x 2 + 3 x 4 = 48
     synapses = dense_layer(16, 6, activation_bits=1, accumulator_bits=16, events=3)
     # neurons: 6, of which 4 get input, 1 fires: leak 6, compare 6, add 4, reset 1, each 16 fJ = 0.272 pJ, all state
     # state words 6 x 16 / 32 = 3 read and written: 15 pJ; control 0.272 + 4 x 0.4 + 2 x 0.3 = 2.472 pJ
-    # cycles 6 x 3 + 17 operations = 35
+    # cycles 6 x 3 + 17 operations = 35; one time step: 0.6 pJ, 5 cycles
     report = estimate(workload(synapses, neurons(6, active=4, spikes=1)), toy_event(), None, decode_rate_hz=10)
-    first, second = (layer.energy_j for layer in report.layers)
+    first, second, step = (layer.energy_j for layer in report.layers)
     assert first["compute"].nominal == pytest.approx(0.288 * PJ)
     assert first["memory"].nominal == pytest.approx(12 * PJ)
     assert first["state"].nominal == pytest.approx(90 * PJ)
-    assert first["control"].nominal == pytest.approx(9.288 * PJ)
+    assert first["control"].nominal == pytest.approx(15.288 * PJ)
     assert second["state"].nominal == pytest.approx(15.272 * PJ)
     assert second["control"].nominal == pytest.approx(2.472 * PJ)
-    assert report.cycles.nominal == pytest.approx(71)
+    assert step["control"].nominal == pytest.approx(0.6 * PJ)
+    assert report.cycles.nominal == pytest.approx(48 + 35 + 5)
 
 
 def test_core_by_hand() -> None:

@@ -54,7 +54,7 @@ def test_power_is_affine_in_the_decode_rate(layer: LayerWork, name: str, rate: f
     ]
     slope = (powers[1] - powers[0]) / rate
     assert math.isclose(powers[2], powers[0] + slope * (rate * factor - rate), rel_tol=1e-9)
-    assert slope > 0
+    assert slope > 0 or estimate(work, profile, None, decode_rate_hz=rate).misfits  # nothing of it has a price
 
 
 @settings(max_examples=40, deadline=None)
@@ -94,16 +94,18 @@ def test_event_core_energy_grows_with_events(inputs: int, outputs: int, data: st
         for n in (few, many)
     ]
     assert spent[0].decode_energy_j.nominal <= spent[1].decode_energy_j.nominal
-    assert (spent[0].decode_energy_j.nominal == 0) == (few == 0)
+    step = EVENT.quantity_at["execution.step.energy"].band.nominal
+    assert (spent[0].decode_energy_j.nominal == step) == (few == 0)
 
 
 def test_silence_on_the_event_core_leaves_static_retention_and_idle_updates() -> None:
     silent = workload(dense_layer(32, 16, activation_bits=1, events=0), neurons(16, active=0, spikes=0))
     report = estimate(silent, EVENT, None, decode_rate_hz=50)
-    synapses, idle = report.layers
+    synapses, idle, step = report.layers
     assert all(band == Band(0, 0, 0) for band in synapses.energy_j.values())
     assert idle.energy_j["state"].nominal > 0
     assert idle.energy_j["control"].nominal >= 16 * EVENT.quantity_at["execution.control_per_idle_update"].band.nominal
+    assert step.energy_j["control"] == EVENT.quantity_at["execution.step.energy"].band
     charged = {cause for cause, band in report.power_w.items() if band.high > 0}
     assert charged == {"state", "control", "static", "retention"}
 
@@ -142,7 +144,8 @@ def test_mean_over_decodes_is_what_is_priced() -> None:
         products=dense_layer(16, 6, activation_bits=1, events=8).products,
     )
     one, two = (estimate(workload(w), toy_event(), None, decode_rate_hz=1).decode_energy_j for w in (layer, twice))
-    assert two.nominal == pytest.approx(2 * one.nominal)
+    step = 0.6e-12
+    assert two.nominal - step == pytest.approx(2 * (one.nominal - step))
 
 
 @pytest.mark.parametrize("name", PROFILES)

@@ -1,0 +1,63 @@
+"""Clocked spiking core: the cycle law of Xylo, after Rockpool's ``power_cycles_model`` (SYNS63300).
+
+Per decode, over its time steps:
+
+    input      channels cycles_per_input + events of the first layer  cycles_per_input_event
+    recurrent  events between hidden neurons  cycles_per_recurrent_event
+    read-out   hidden spikes cycles_per_readout_spike + events of the last layer  cycles_per_readout_event
+    neurons    hidden updates cycles_per_hidden_update + hidden spikes cycles_per_hidden_spike
+               + read-out updates cycles_per_readout_update
+
+Input and read-out rows are full (``effective_input``), recurrent ones lists of non-zero weights (``effective``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+from energy_models.mapping.events import events_in, neuron_updates, outside_spiking
+from energy_models.tally import CycleCount, Tally
+from energy_models.workload import LayerWork
+
+Role = Literal["input", "hidden", "readout"]
+
+
+def roles(layers: Sequence[LayerWork]) -> tuple[Role, ...]:
+    """Return where each layer stands: the first with products, the last (if another), neurons after it, the rest."""
+    held = [place for place, layer in enumerate(layers) if layer.products is not None]
+    first, last = (held[0], held[-1]) if held else (-1, -1)
+
+    def role(place: int) -> Role:
+        if first < last <= place:
+            return "readout"
+        return "input" if place == first else "hidden"
+
+    return tuple(role(place) for place in range(len(layers)))
+
+
+def tally_event_cycles(layer: LayerWork, role: Role) -> Tally:
+    """Return the cycles of one layer in one decode.
+
+    Raises
+    ------
+    WorkloadError
+        When an operation of the layer has no operand width, or its events contradict its products.
+    """
+    counts: list[tuple[str, float]] = []
+    outside = outside_spiking(layer)
+    priced = not any("products" in line for line in outside)
+    if layer.products is not None and priced:
+        full, lists = layer.products.effective_input.mean, layer.products.effective.mean
+        counts += {
+            "input": [("input", float(layer.inputs)), ("input_event", full)],
+            "hidden": [("recurrent_event", lists)],
+            "readout": [("readout_spike", events_in(layer)), ("readout_event", full)],
+        }[role]
+    if layer.kind == "neuron":
+        updates = sum(count for _, count in neuron_updates(layer))
+        spikes = 0.0 if layer.output_events is None else layer.output_events.mean
+        readout: list[tuple[str, float]] = [("readout_update", updates)]
+        counts += readout if role == "readout" else [("hidden_update", updates), ("hidden_spike", spikes)]
+    cycles = tuple(CycleCount(f"execution.cycles_per_{act}", count) for act, count in counts)
+    return Tally(layer.name, layer.kind, layer.cadence, cycles=cycles, unpriced=outside)

@@ -1,0 +1,61 @@
+"""Event-driven core with published energies per event: counts of events, nothing built up from words and widths.
+
+Per decode:
+
+    synapses  = products with a non-zero input (``effective_input``); lists hold non-zero weights only (``effective``)
+    neurons   = every neuron accessed in every step, those with input current updated too
+    spikes    = non-zero outputs of neurons
+    messages  = non-zero inputs of layers with synapses: each is carried to the layer once
+
+All are counts and contain the spike rate already; nothing multiplies by a rate again.
+"""
+
+from __future__ import annotations
+
+from energy_models.mapping.events import MESSAGE_CYCLES, events_in, neuron_updates, outside_spiking
+from energy_models.tally import ControlAct, CycleCount, Tally
+from energy_models.workload import LayerWork
+
+_EVENT_CYCLES = "execution.cycles_per_event"
+_UPDATE_CYCLES = "execution.cycles_per_update"
+_SPIKE_CYCLES = "execution.cycles_per_spike"
+_SHARED_KERNELS = frozenset({"conv", "depthwise", "pointwise"})
+LIST_DENSITY = 0.5
+"""Share of non-zero weights below which a layer is stored as lists; a design choice, an index costs about a weight."""
+
+
+def connections(layer: LayerWork) -> ControlAct:
+    """Return how a layer's synapses are stored."""
+    if layer.kind in _SHARED_KERNELS:
+        return "convolutional_synapse"
+    return "sparse_synapse" if layer.weights_nonzero < LIST_DENSITY * layer.weights else "dense_synapse"
+
+
+def tally_event_table(layer: LayerWork) -> Tally:
+    """Return the events of one layer in one decode.
+
+    Raises
+    ------
+    WorkloadError
+        When an operation of the layer has no operand width, or its events contradict its products.
+    """
+    control: list[tuple[ControlAct, float]] = []
+    cycles: list[CycleCount] = []
+    outside = outside_spiking(layer)
+    priced = not any("products" in line for line in outside)
+    if layer.products is not None and priced and layer.products.effective_input.total:
+        stored = connections(layer)
+        live = layer.products.effective if stored == "sparse_synapse" else layer.products.effective_input
+        arrived = events_in(layer)
+        control.append((stored, live.mean))
+        control.append(("message", arrived))
+        cycles += [CycleCount(_EVENT_CYCLES, live.mean), CycleCount(MESSAGE_CYCLES, arrived)]
+    for act, count in neuron_updates(layer):
+        control.append((act, count))
+        cycles.append(CycleCount(_UPDATE_CYCLES, count))
+    if layer.kind == "neuron" and layer.output_events is not None:
+        control.append(("spike", layer.output_events.mean))
+        cycles.append(CycleCount(_SPIKE_CYCLES, layer.output_events.mean))
+    return Tally(
+        layer.name, layer.kind, layer.cadence, control=tuple(control), cycles=tuple(cycles), unpriced=outside
+    )

@@ -1,0 +1,70 @@
+"""What all event-driven styles count alike: events that reach a layer, neuron updates, time steps."""
+
+from __future__ import annotations
+
+from energy_models.errors import WorkloadError
+from energy_models.mapping.common import other_operations
+from energy_models.tally import ControlAct
+from energy_models.workload import LayerWork, Workload
+
+MESSAGE_CYCLES = "execution.messages.cycles"
+# What a neuron circuit does in its update, and what a layer of synapses adds to its sums.
+_IN_UPDATE = frozenset({"leak", "leak_shift", "reset", "compare", "add", "multiply"})
+_IN_SYNAPSES = frozenset({"add"})
+_SPIKE_BITS = 2
+
+
+def events_in(layer: LayerWork) -> float:
+    """Return the non-zero inputs of a layer with products per decode; all of its inputs where they were not counted.
+
+    Raises
+    ------
+    WorkloadError
+        When products met a non-zero input, and no input was one.
+    """
+    events = float(layer.inputs) if layer.input_events is None else layer.input_events.mean
+    if events == 0 and layer.products is not None and layer.products.effective_input.total:
+        raise WorkloadError(
+            "products with non-zero inputs, but no input event", where=f"layer {layer.name!r}",
+            remedy="Count input_events and effective_input on the same decodes",
+        )
+    return events
+
+
+def neuron_updates(layer: LayerWork) -> tuple[tuple[ControlAct, float], ...]:
+    """Return the active and the idle updates of a layer's neurons per decode, where there are any."""
+    pairs: tuple[tuple[ControlAct, float], ...] = (
+        ("active_update", 0.0 if layer.updates_active is None else layer.updates_active.mean),
+        ("idle_update", 0.0 if layer.updates_idle is None else layer.updates_idle.mean),
+    )
+    return tuple((act, count) for act, count in pairs if count)
+
+
+def time_steps(workload: Workload) -> float:
+    """Return the time steps of one decode: the most calls that any layer with products or neurons makes in it."""
+    found = [
+        layer.calls / layer.decodes_per_call
+        for layer in workload.layers
+        if layer.cadence == "decode" and (layer.products is not None or layer.updates_active is not None)
+    ]
+    return max(found, default=0.0)
+
+
+def outside_spiking(layer: LayerWork) -> tuple[str, ...]:
+    """Return what a layer asks for beyond binary spikes, synapses and neurons: one line each.
+
+    Raises
+    ------
+    WorkloadError
+        When an operation of the layer has no operand width.
+    """
+    found: list[str] = []
+    if layer.products is not None and layer.products.effective_input.total:
+        signs = layer.weight_form != "graded" and layer.activation_bits > _SPIKE_BITS
+        if layer.products.effective_input.multiply_accumulate.total or signs:
+            found.append(f"{layer.arithmetic} products of graded events")
+        if not layer.weights:
+            found.append(f"{layer.arithmetic} products of kind {layer.kind} without stored weights")
+    inside = _IN_UPDATE if layer.kind == "neuron" else _IN_SYNAPSES if layer.products is not None else frozenset[str]()
+    found += [f"{layer.arithmetic} {one.name}" for one in other_operations(layer) if one.name not in inside]
+    return tuple(found)
