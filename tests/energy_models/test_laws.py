@@ -122,7 +122,7 @@ def test_without_activity_only_leakage_idle_updates_and_steps_are_charged(machin
     silent = workload(spiking_layer(32, 16, 0), neurons(16, active=0, spikes=0))
     report = estimate(silent, machine, None, decode_rate_hz=50)
     assert all(one.high == 0 for one in report.layers[0].energy_j.values())
-    # twice the idle neurons, nothing else changed: energy per decode doubles but for the time step, so it is all idle updates
+    # twice the idle neurons, nothing else changed: all but the time step doubles, so it is idle updates
     twice = workload(spiking_layer(32, 16, 0), dataclasses.replace(neurons(32, active=0, spikes=0), state_elements=16))
     more = estimate(twice, machine, None, decode_rate_hz=50)
     step = _step_j(machine)
