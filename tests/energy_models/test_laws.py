@@ -11,7 +11,18 @@ import math
 
 import numpy as np
 import pytest
-from energy_workloads import dense_layer, neurons, toy_array, toy_core, toy_event, toy_site, workload
+from energy_workloads import (
+    dense_layer,
+    neurons,
+    toy_array,
+    toy_broadcast,
+    toy_core,
+    toy_event,
+    toy_output_stationary,
+    toy_ring,
+    toy_site,
+    workload,
+)
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -22,14 +33,16 @@ from energy_models.estimate import estimate
 from energy_models.many import estimate_many
 from energy_models.mapping import tally_workload
 from energy_models.placement import place
-from energy_models.profile import MEMORY_INSIDE, EventDriven, HardwareProfile
+from energy_models.profile import MEMORY_INSIDE, EventDriven, HardwareProfile, InputBroadcast
 from energy_models.report import EnergyReport
 from energy_models.site import Site
 from energy_models.terms import Terms, band
 from energy_models.uncertainty import Design, sample_designs, spread
 from energy_models.workload import LayerWork, Workload
 
-MACHINES = [toy_array(), toy_event(), toy_core(), *(load_profile(name) for name in profile_names())]
+TOYS = [toy_array(), toy_output_stationary(), toy_broadcast(), toy_ring(), toy_event(), toy_core()]
+WIDE = toy_broadcast(lanes=32)
+MACHINES = [*TOYS, *(load_profile(name) for name in profile_names())]
 EVENT_MACHINES = [machine for machine in MACHINES if isinstance(machine.execution, EventDriven)]
 DATAPATHS = [machine for machine in MACHINES if not isinstance(machine.execution, MEMORY_INSIDE)]
 SITES: list[Site | None] = [None, toy_site(), *(load_site(name) for name in site_names())]
@@ -55,6 +68,14 @@ def networks(draw: st.DrawFn) -> Workload:
 
 def id_of(machine: HardwareProfile) -> str:
     return machine.name
+
+
+def fills_words(machine: HardwareProfile) -> bool:
+    """Whether four-bit weights fill words; a broadcast unit reads its lanes' weights together, however few they are."""
+    if not isinstance(machine.execution, InputBroadcast):
+        return True
+    (word,) = {memory.word_bits for memory in machine.memories if "weights" in memory.holds}
+    return 4 * machine.execution.lanes % word == 0
 
 
 def power_counts(work: Workload, machine: HardwareProfile, rate: float) -> dict[tuple[object, ...], float]:
@@ -110,7 +131,8 @@ def test_sampled_quantiles_stand_in_order_inside_the_guaranteed_bounds(machine: 
             (points.total_power_w, report.total_power_w), (points.decode_energy_j, report.decode_energy_j),
         ):
             low, middle, high = spread(sampled)
-            slack = 1.1  # a price that rests on one constant has its 5 % point at the bound, but for sampling
+            # a price that rests on one constant has its 5 % point at the bound, but for 512 draws: wider, noisier
+            slack = max(1.1, (bounds.high / bounds.low) ** 0.05)
             assert bounds.low <= low * slack
             assert low <= middle * slack
             assert middle <= high * slack
@@ -181,7 +203,7 @@ def test_a_spike_rate_is_applied_once(
 
 
 @settings(max_examples=40, deadline=None)
-@given(st.sampled_from(DATAPATHS), st.integers(1, 8), st.integers(1, 4))
+@given(st.sampled_from([*DATAPATHS, WIDE]), st.integers(1, 8), st.integers(1, 4))
 def test_four_bit_weights_halve_the_words_and_cheapen_products_but_not_sums(
     machine: HardwareProfile, rows: int, columns: int
 ) -> None:
@@ -189,7 +211,10 @@ def test_four_bit_weights_halve_the_words_and_cheapen_products_but_not_sums(
     wide, narrow = (workload(dense_layer(16 * rows, 32 * columns, weight_bits=bits)) for bits in (8, 4))
     tallies = [tally_workload(w, machine, place(w, machine))[0] for w in (wide, narrow)]
     reads = [sum(one.reads for one in tally.accesses if one.operand == "weights") for tally in tallies]
-    assert reads[0] == 2 * reads[1] > 0
+    if fills_words(machine):
+        assert reads[0] == 2 * reads[1] > 0
+    else:
+        assert reads[0] >= reads[1] >= reads[0] / 2 > 0
     bills = [make_bill(w, machine, None, decode_rate_hz=1) for w in (wide, narrow)]
     compute = [bill.layers[0].price.energy_j["compute"] for bill in bills]
     sums = [_energy(_of_sums(terms), machine) for terms in compute]
