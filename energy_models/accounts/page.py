@@ -70,7 +70,7 @@ def accounts_page() -> str:
     first, second = account_lines(eegnet), account_lines(snn)
     peers = [line.energy_j for line in second if line.kind != "ours" and line.account != _title("horowitz_int8")]
     parts = [
-        HEADER, EEGNET.format(products=products), _table(first, _title("mindful"), MICRO, "uJ"),
+        HEADER, EEGNET.format(products=products), _table(first, _title("mindful"), MICRO, "uJ"), _left_out(eegnet),
         EEGNET_AFTER.format(widest=number(first[-1].energy_j / first[0].energy_j)),
         SNN, _table(second, _title("horowitz_fp32"), NANO, "nJ"),
         SNN_AFTER.format(spread=number(max(peers) / min(peers))), "## Sources\n\n", *_sources(),
@@ -79,13 +79,13 @@ def accounts_page() -> str:
 
 
 def account_lines(workload: Workload) -> list[Line]:
-    """Return every account of a network, ours on every shipped machine included, the least first."""
+    """Return every account of a network, ours on every machine that can run all of it included, the least first."""
     lines = [_peer(workload, account) for account in shipped().accounts.values() if account.prices(workload)]
     for one in shipped().quoted:
         if one.network == workload.name:
             where = one.energy.where
             lines.append(Line(one.title, "run", one.energy.band.nominal, _ends(one.energy.band), where))
-    lines += [_ours(workload, name) for name in profile_names()]
+    lines += [_ours(workload, name) for name in profile_names() if not _unpriced(workload, name)]
     return sorted(lines, key=lambda line: (line.energy_j, line.account))
 
 
@@ -100,8 +100,19 @@ def _ours(workload: Workload, name: str) -> Line:
     report = estimate(workload, profile, None, decode_rate_hz=1.0)
     (points,) = sample_designs((Design(workload, profile, None, 1.0),), draws=DRAWS, seed=SEED)
     low, _, high = spread(points.decode_energy_j)
-    remark = "; ".join(["does not fit"] * bool(report.misfits) + ["incomplete"] * (len(report.incomplete) > 1))
+    remark = "does not fit" if report.misfits else ""
     return Line(f"`{name}`", "ours", report.decode_energy_j.nominal, (low, high), remark)
+
+
+def _unpriced(workload: Workload, name: str) -> tuple[str, ...]:
+    """What of a network a machine has no price for: a sum without it is no account of that network."""
+    report = estimate(workload, load_profile(name), None, decode_rate_hz=1.0)
+    return tuple(gap for gap in report.incomplete if gap.startswith("unpriced"))
+
+
+def _left_out(workload: Workload) -> str:
+    names = [f"`{name}`" for name in profile_names() if _unpriced(workload, name)]
+    return f"\nNot ours to price, for want of units this network needs: {', '.join(names)}.\n" if names else ""
 
 
 def _ends(band: Band) -> tuple[float, float] | None:
