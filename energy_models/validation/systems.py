@@ -1,0 +1,133 @@
+"""Totals of whole devices against the sum of what other sources know of their parts."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from zlib import crc32
+
+import numpy as np
+from pydantic import Field
+
+from energy_models.catalogue import load_site
+from energy_models.constants import SITE, with_made
+from energy_models.periphery import Absent
+from energy_models.quantity import Channels, Frequency, Power, Quantity
+from energy_models.regulator import regulator_loss_w, regulator_paths
+from energy_models.report import Band, Cause
+from energy_models.site import Site
+from energy_models.system import Decisions, site_terms
+from energy_models.terms import Array, evaluate
+from energy_models.toml_model import Frozen, read_model
+from energy_models.uncertainty import quantity_draws, spread
+from energy_models.validation.groups import Kind
+from energy_models.validation.rows import ValidationRow
+
+DRAWS = 4096
+
+
+class System(Frozen):
+    """A published total and the parts of its sum.
+
+    Parameters
+    ----------
+    id, what, machine : str
+        As in `ValidationRow`.
+    site : str
+        Whose constants stand for the parts around the decoder.
+    causes : tuple of Cause
+        Which of these parts the total contains.
+    channels, decisions : Quantity
+        How many are recorded, and how often is decided.
+    decoder : Quantity or None
+        Average power of the decoder, where a source gives it.
+    measured : Quantity
+        The published total.
+    unknown : str
+        What is in the total but in no source.
+    """
+
+    id: str
+    what: str
+    machine: str
+    site: str
+    causes: tuple[Cause, ...]
+    channels: Channels
+    decisions: Frequency
+    decoder: Power | None = None
+    measured: Power
+    unknown: str = Field(min_length=1)
+
+
+class Systems(Frozen):
+    """The file of systems."""
+
+    systems: tuple[System, ...]
+
+
+@cache
+def load_systems() -> tuple[System, ...]:
+    """Return every shipped system.
+
+    Raises
+    ------
+    ProfileError
+        When the file has problems; all of them are listed.
+    """
+    path = Path(str(files("energy_models.data"))) / "validation" / "systems.toml"
+    return read_model(path, Systems).systems
+
+
+def system_rows() -> tuple[ValidationRow, ...]:
+    """Return every system with its sum; a part that no source gives is not in it, and the note names it."""
+    return tuple(
+        ValidationRow(
+            id=system.id, what=system.what, machine=system.machine, quantity="power", unit="W",
+            predicted=predicted_w(system), measured=system.measured.band.nominal, role="held out",
+            source=system.measured.source, note=f"Not in the sum: {system.unknown}",
+        )
+        for system in load_systems()
+    )
+
+
+def kind_of_system(row: ValidationRow) -> Kind:
+    """Return the kind of a system's row."""
+    return "system"
+
+
+def predicted_w(system: System) -> Band:
+    """Return the sum of a system's known parts at nominal constants, with its central 90 % [W]."""
+    site = load_site(system.site)
+    given = {f"{SITE}{path}": quantity for path, quantity in site.quantity_at.items()}
+    own = {"channels": system.channels, "decisions": system.decisions}
+    if system.decoder is not None:
+        own["decoder"] = system.decoder
+    nominal = _sum_w(system, site, {path: np.full(1, q.band.nominal) for path, q in (given | own).items()})
+    drawn = _sum_w(system, site, {path: _draws(f"{system.site}:{path}", q) for path, q in (given | own).items()})
+    low, _, high = spread(drawn)
+    middle = float(nominal[0])
+    return Band(min(low, middle), middle, max(high, middle))
+
+
+def _draws(key: str, quantity: Quantity) -> Array:
+    """Return draws of one constant, its own by name, so that another constant in the file moves none of the rest."""
+    return quantity_draws(quantity, np.random.default_rng(crc32(key.encode())).standard_normal(DRAWS))
+
+
+def _sum_w(system: System, site: Site, values: dict[str, Array]) -> Array:
+    """Return the sum of the parts [W], shape of the values."""
+    zeros = np.zeros(len(values["channels"]))
+    per_channel = site_terms(site, 1, Decisions(0.0))
+    per_decision = site_terms(site, 0, Decisions(1.0))
+    constants = with_made(values)
+    power = zeros + values.get("decoder", zeros)
+    if "front_end" in system.causes:
+        power = power + values["channels"] * evaluate(per_channel["front_end"], constants, zeros)
+    if "radio" in system.causes:
+        upkeep = evaluate(per_channel["radio"], constants, zeros)
+        power = power + upkeep + values["decisions"] * (evaluate(per_decision["radio"], constants, zeros) - upkeep)
+    if "regulator" in system.causes and not isinstance(site.regulator, Absent):
+        needed = {path: constants[path] for path in regulator_paths(site.regulator)}
+        power = power + regulator_loss_w(site.regulator, power, needed)
+    return power
