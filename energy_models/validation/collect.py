@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 
 from energy_models.validation.groups import KINDS, Kind
 from energy_models.validation.rows import ValidationRow
+from energy_models.validation.systems import kind_of_system, system_rows
 
 Rows = tuple[ValidationRow, ...]
 CLUSTERS = ("gap9", "mr_wolf", "mr. wolf", "wolf", "vega", "gap8")
@@ -20,7 +21,9 @@ def board_kind(row: ValidationRow) -> Kind:
     return "accelerator" if any(name in text for name in ACCELERATORS) else "microcontroller"
 
 
-PROVIDERS: tuple[tuple[Callable[[], Rows], Callable[[ValidationRow], Kind]], ...] = ()
+PROVIDERS: tuple[tuple[Callable[[], Rows], Callable[[ValidationRow], Kind]], ...] = (
+    (system_rows, kind_of_system),
+)
 """A function that returns rows, and one that tells the kind of each."""
 
 

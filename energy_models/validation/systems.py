@@ -21,6 +21,7 @@ from energy_models.system import Decisions, site_terms
 from energy_models.terms import Array, evaluate
 from energy_models.toml_model import Frozen, read_model
 from energy_models.uncertainty import quantity_draws, spread
+from energy_models.units import find_unit
 from energy_models.validation.groups import Kind
 from energy_models.validation.rows import ValidationRow
 
@@ -83,9 +84,10 @@ def system_rows() -> tuple[ValidationRow, ...]:
     """Return every system with its sum; a part that no source gives is not in it, and the note names it."""
     return tuple(
         ValidationRow(
-            id=system.id, what=system.what, machine=system.machine, quantity="power", unit="W",
-            predicted=predicted_w(system), measured=system.measured.band.nominal, role="held out",
-            source=system.measured.source, note=f"Not in the sum: {system.unknown}",
+            id=system.id, what=system.what, machine=system.machine, quantity="power", unit=system.measured.unit,
+            predicted=predicted_w(system).times(1.0 / find_unit(system.measured.unit).factor),
+            measured=system.measured.value, role="held out", source=system.measured.source,
+            note=f"Not in the sum: {system.unknown}",
         )
         for system in load_systems()
     )

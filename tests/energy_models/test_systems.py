@@ -16,12 +16,12 @@ def test_the_sum_of_biowolf_by_hand() -> None:
     # 64 bit x 31.6 nJ = 2.02 uJ; the regulator's efficiency between 0.88 at 0.33 mW and 0.93 at 33 mW
     load = 8 * 0.55 + 0.05 + 0.170 + 0.002 + 64 * 31.6e-6
     efficiency = 0.88 + 0.05 * math.log10(load / 0.33) / 2
-    assert ROWS["system/biowolf/ssvep"].predicted.nominal == pytest.approx(load / efficiency * 1e-3)
+    assert ROWS["system/biowolf/ssvep"].predicted.nominal == pytest.approx(load / efficiency)
 
 
 def test_the_sum_of_a_chip_is_its_front_end() -> None:
-    assert ROWS["system/mibmi/characters"].predicted.nominal == pytest.approx(192 * 5.44e-6)
-    assert ROWS["system/neurad/fingers_2d"].predicted.nominal == pytest.approx(93 * 5.44e-6)
+    assert ROWS["system/mibmi/characters"].predicted.nominal == pytest.approx(192 * 5.44)
+    assert ROWS["system/neurad/fingers_2d"].predicted.nominal == pytest.approx(93 * 5.44)
 
 
 def test_where_the_parts_are_known_the_total_is_met_and_where_not_the_sum_is_too_small() -> None:
