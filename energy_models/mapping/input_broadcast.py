@@ -7,14 +7,13 @@ the lanes, S in each. With ``T = ceil(N/L)`` vectors of filters and ``P = ceil(T
     cycles          = uses T + groups M T                 per decode: one a broadcast, one to write a vector of sums
 
     memory          input reads    uses P                 elements: read once where the lanes hold all sums
-                    weight reads   uses V                 words, V those of the N weights of an input, vector by vector:
-                                                          V = floor(N/L) ceil(L b_w / word) + ceil((N mod L) b_w / word)
+                    weight reads   weights M              elements, biases alike; packed in order of use
                     output writes  outputs                elements at output width; never a partial sum
     registers       activations    uses P written, uses T read: one read serves L lanes
                     sums           sites written, sites - outputs read; outputs read once more to leave
 
-The input is stationary: it stays in its register for all of a pass's filters. Weights are not reused, so narrow weights
-save in proportion where a vector of them fills words; a layer of few filters a group (depthwise) leaves lanes empty.
+The input is stationary: it stays in its register for all of a pass's filters. Weights are not reused
+from one position to the next; a layer of few filters a group (depthwise) leaves lanes empty.
 Every valid product is charged, zeros included.
 
 Sources: sum reads as counted by Timeloop (Parashar et al., ISPASS 2019): the first product of an output reads no sum.
@@ -75,14 +74,8 @@ def _memory(
 ) -> tuple[Access, ...]:
     word = word_bits(placement, "activations")
     store = word_bits(placement, "weights") if product.stored else word
-    full, rest = divmod(product.filters, unit.lanes)
-    bits = held_bits(layer, product)
-    vectors = uses * (full * words(unit.lanes, bits, store) + words(rest, bits, store))
-    if product.stored:
-        biases = layer.calls * product.positions * words(layer.biases, layer.bias_bits, store)
-        held = Access("weights", vectors + biases, 0.0)
-    else:
-        held = Access("activations", vectors, 0.0)
+    each = words(product.held, held_bits(layer, product), store) + words(layer.biases, layer.bias_bits, store)
+    held = Access("weights" if product.stored else "activations", layer.calls * product.positions * each, 0.0)
     inputs = words(uses * _passes(product, unit), layer.activation_bits, word)
     outputs = words(layer.outputs, layer.output_bits or layer.accumulator_bits, word)
     return (held, Access("activations", inputs, outputs))

@@ -1,0 +1,157 @@
+"""Memory laws against the sweep they are fitted to, their stated errors, and what they refuse."""
+
+from __future__ import annotations
+
+import csv
+from importlib.resources import files
+
+import numpy as np
+import pytest
+
+from energy_models.catalogue import load_profile
+from energy_models.errors import PriceError
+from energy_models.memory_laws import FLAVOURS, SWEEP, fit_errors, memory_fit, sram
+from energy_models.profile import HardwareProfile
+from energy_models.register_file import register_file
+
+NODES = (22, 32, 45, 65, 90)
+
+
+def rows() -> list[dict[str, str]]:
+    return list(csv.DictReader((files("energy_models.data") / SWEEP).read_text(encoding="utf-8").splitlines()))
+
+
+def test_known_runs_lie_inside_the_bounds() -> None:
+    # CACTI 7, 300 K, itrs-lstp, 8 KiB, 32 bit: 45 nm reads 5.247 pJ, writes 4.7905 pJ, keeps a bit for 3.8908 pW
+    costs = sram(45, "itrs-lstp", size_bytes=8192, width_bits=32, temperature_k=300)
+    for quantity, run in ((costs.read, 5.247), (costs.write, 4.7905), (costs.retention, 3.8908)):
+        assert quantity.low < run < quantity.high
+        assert quantity.basis == "derived"
+    # cell flavours, 64 KiB at 45 nm: 3.27 pW/bit against 2,666 and 59,287
+    kept = [
+        sram(45, one, size_bytes=65536, width_bits=64, temperature_k=300).retention.value for one in FLAVOURS
+    ]
+    assert kept[1] / kept[0] > 500
+    assert kept[2] / kept[1] > 10
+
+
+@pytest.mark.parametrize("node", NODES)
+@pytest.mark.parametrize("flavour", FLAVOURS)
+def test_every_run_of_the_sweep_lies_inside_the_stated_error(node: int, flavour: str) -> None:
+    columns = {"read": "read_pJ", "write": "write_pJ", "leakage": "leak_pW_per_bit", "access": "access_ns"}
+    fit = memory_fit(node, flavour)  # type: ignore[arg-type]
+    runs = [row for row in rows() if (row["node_nm"], row["cell"]) == (str(node), flavour)]
+    for law, column in columns.items():
+        one = fit.laws[law]  # type: ignore[index]
+        off: list[float] = []
+        for row in runs:
+            if row["temp_K"] != "300" and law != "leakage":
+                continue
+            said = one.at(float(row["size_bytes"]), float(row["width_bits"]), float(row["temp_K"]))
+            ratio = float(row[column]) / said
+            off.append(max(ratio, 1 / ratio) - 1)
+        assert one.error.runs == len(off)
+        assert one.error.largest == pytest.approx(max(off))
+        assert one.error.p90 == pytest.approx(np.quantile(off, 0.9))
+        assert one.error.median == pytest.approx(np.median(off))
+
+
+def test_stated_errors_do_not_drift() -> None:
+    # over the fifteen fits; a change of the law's form would move these
+    errors = fit_errors()
+    assert len(errors) == len(NODES) * len(FLAVOURS) * 4
+    worst = {law: max(e.p90 for (_, _, which), e in errors.items() if which == law) for law in ("read", "write")}
+    assert worst == {"read": pytest.approx(0.54, abs=0.02), "write": pytest.approx(0.24, abs=0.02)}
+    assert max(e.median for (_, _, law), e in errors.items() if law == "read") < 0.23
+    assert max(e.largest for (_, _, law), e in errors.items() if law == "leakage") < 0.26
+
+
+@pytest.mark.parametrize("node", NODES)
+def test_energy_grows_with_size_and_width(node: int) -> None:
+    small, large, wide = (
+        sram(node, "itrs-lstp", size_bytes=size, width_bits=width, temperature_k=300)
+        for size, width in ((2048, 16), (65536, 16), (2048, 128))
+    )
+    for law in ("read", "write"):
+        assert getattr(small, law).value < min(getattr(large, law).value, getattr(wide, law).value)
+    assert small.access.value < large.access.value
+
+
+def test_leakage_grows_with_temperature_and_energy_does_not() -> None:
+    cold, body = (
+        sram(45, "itrs-lstp", size_bytes=8192, width_bits=32, temperature_k=kelvin) for kelvin in (300, 310)
+    )
+    # sweep at 8 KiB: exp(0.0356 x 10) = 1.43
+    assert body.retention.value / cold.retention.value == pytest.approx(1.44, abs=0.02)
+    assert body.read.value == cold.read.value
+
+
+@pytest.mark.parametrize(
+    ("node", "flavour", "macro", "kelvin", "said"),
+    [
+        (45, "itrs-lstp", (512, 32), 300, r"512 bytes \(swept: 1024 to"),
+        (45, "itrs-lstp", (2 << 20, 32), 300, "2.09715e.06 bytes"),
+        (45, "itrs-lstp", (8192, 256), 300, r"256 bit \(swept: 8 to 128\)"),
+        (45, "itrs-hp", (8192, 8), 300, r"8 bit \(swept: 32 to 64\)"),
+        (45, "itrs-lstp", (8192, 32), 361, r"361 K \(swept: 300 to 360\)"),
+        (32, "itrs-lstp", (8192, 32), 310, r"310 K \(swept: 300 to 300\)"),
+        (28, "itrs-lstp", (8192, 32), 300, "no memory of 28 nm"),
+    ],
+)
+def test_outside_the_sweep_is_refused(
+    node: int, flavour: str, macro: tuple[int, int], kelvin: float, said: str
+) -> None:
+    with pytest.raises(PriceError, match=said):
+        sram(node, flavour, size_bytes=macro[0], width_bits=macro[1], temperature_k=kelvin)  # type: ignore[arg-type]
+
+
+def test_below_256_bytes_are_registers() -> None:
+    # 32 bits of 9 fJ at 45 nm; at 22 nm as a 32-bit adder: (0.03 / 0.1)^(ln(45/22) / ln(45/7)) = 0.6294
+    assert register_file(45, size_bytes=64, width_bits=32).read.value == pytest.approx(32 * 0.009)
+    assert register_file(22, size_bytes=64, width_bits=32).read.value == pytest.approx(32 * 0.009 * 0.6294, rel=1e-3)
+    assert register_file(45, size_bytes=8, width_bits=32).read == register_file(45, size_bytes=256, width_bits=32).read
+    for size in (0, 257):
+        with pytest.raises(PriceError, match=r"Give 1 to 256 bytes"):
+            register_file(45, size_bytes=size, width_bits=32)
+    with pytest.raises(PriceError, match="no operation table reaches 65 nm"):
+        register_file(65, size_bytes=64, width_bits=32)
+
+
+@pytest.mark.parametrize(
+    ("name", "node", "memory", "size", "width"),
+    [("asic22_fdx", 22, 0, 4096, 128), ("asic22_fdx", 22, 1, 4096, 32)],
+)
+def test_shipped_memories_are_their_laws(name: str, node: int, memory: int, size: int, width: int) -> None:
+    profile: HardwareProfile = load_profile(name)
+    law = sram(node, "itrs-lstp", size_bytes=size, width_bits=width, temperature_k=300)
+    one = profile.memories[memory]
+    assert one.word_bits == width
+    assert one.bank.band.nominal == size * 8
+    assert one.read is not None
+    assert one.write is not None
+    assert one.read.value == pytest.approx(law.read.value, rel=1e-4)
+    assert one.write.value == pytest.approx(law.write.value, rel=1e-4)
+    assert one.retention.high == pytest.approx(law.retention.high, rel=1e-4)
+
+
+def test_reference_memory_holds_the_law_between_its_bounds() -> None:
+    law = sram(45, "itrs-lstp", size_bytes=8192, width_bits=64, temperature_k=300)
+    one = load_profile("asic45_reference").memories[0]
+    assert one.read is not None
+    assert one.read.value == 10  # Horowitz: 8 KB, 64 bit
+    assert one.read.low == pytest.approx(law.read.low, rel=1e-4)
+    assert one.retention.value == pytest.approx(law.retention.value, rel=1e-4)
+
+
+@pytest.mark.parametrize(("name", "node", "multipliers"), [("asic45_reference", 45, 64), ("asic22_fdx", 22, 16)])
+def test_static_power_is_area_times_leakage_per_area(name: str, node: int, multipliers: int) -> None:
+    (run,) = [
+        row for row in rows()
+        if (row["node_nm"], row["cell"], row["temp_K"], row["size_bytes"], row["width_bits"])
+        == (str(node), "itrs-lstp", "300", "8192", "32")
+    ]
+    profile = load_profile(name)
+    area_mm2 = multipliers * 0.0011745 * (node / 45) ** 2
+    kept = profile.memories[0].retention.value / float(run["leak_pW_per_bit"]) if node == 22 else 1.0
+    expected = area_mm2 * float(run["leak_uW"]) / float(run["area_mm2"]) * kept
+    assert profile.static.value == pytest.approx(expected, rel=1e-3)
