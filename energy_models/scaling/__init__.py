@@ -1,0 +1,28 @@
+"""The same machine at another node, supply or temperature: marked as derived, refused outside the laws' range."""
+
+from energy_models.scaling.apply import scaled_profile
+from energy_models.scaling.leakage import supply_factor, temperature_factor
+from energy_models.scaling.node import node_factor, sram_factor
+from energy_models.scaling.supply import (
+    EnergyCurve,
+    dynamic_factor,
+    frequency_factor,
+    minimum_energy_supply_v,
+    nominal_supply_v,
+)
+from energy_models.scaling.technology import Technology, load_technology
+
+__all__ = [
+    "EnergyCurve",
+    "Technology",
+    "dynamic_factor",
+    "frequency_factor",
+    "load_technology",
+    "minimum_energy_supply_v",
+    "node_factor",
+    "nominal_supply_v",
+    "scaled_profile",
+    "sram_factor",
+    "supply_factor",
+    "temperature_factor",
+]
