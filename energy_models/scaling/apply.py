@@ -10,7 +10,7 @@ from typing import Any, cast
 from pydantic import BaseModel
 
 from energy_models.errors import ProfileError
-from energy_models.profile import HardwareProfile
+from energy_models.profile import MEMORY_INSIDE, HardwareProfile
 from energy_models.quantity import Quantity
 from energy_models.report import Band
 from energy_models.scaling.node import check_node
@@ -29,9 +29,10 @@ _RULES: Mapping[Law, str] = {
     "float_adder": "floating-point adder anchors (horowitz2014, jouppi2021, stillmaker2017), C V^2",
     "wire": "shrinking wire, C V^2",
     "analogue": "charge on a capacitor the node does not shrink, C V^2",
-    "sram": "SRAM anchors by size (horowitz2014, jouppi2021, cacti7), C V^2",
+    "sram": "SRAM legs by size (cacti7 to 22 nm, jouppi2021 to 7 nm), C V^2",
     "static": "leakage: node by cacti7, V exp(b V / n kT/q), doubling with temperature",
     "retention": "leakage at its own rail: node by cacti7, doubling with temperature",
+    "event": "published total of one event, C V^2 (its node stays)",
     "clock": "transregional delay (keller2014, sakurai1990)",
     "active_power": "C V^2 per cycle at a clock by transregional delay (keller2014, sakurai1990)",
 }
@@ -50,7 +51,8 @@ def scaled_profile(
     ----------
     profile : HardwareProfile
     node_nm : float, optional
-        Node [nm], 7 to 90; unchanged if not given. A machine whose energy is a measured power has no other node.
+        Node [nm], 7 to 90; unchanged if not given. A machine whose published figures contain their memories has no
+        other node.
     supply_v : float, optional
         Supply [V], from 0.4 V to a fifth above the node's highest nominal one; if not given, the same share of the
         nominal supply at a new node, else unchanged.
@@ -66,7 +68,7 @@ def scaled_profile(
     Raises
     ------
     ProfileError
-        When a point lies outside the range of the laws, when the node of a measured power is to change, or when a
+        When a point lies outside the range of the laws, when the node of a machine of totals is to change, or when a
         constant has no law.
     """
     technology = load_technology()
@@ -118,10 +120,9 @@ def _check(profile: HardwareProfile, start: Point, end: Point, technology: Techn
         remedy = f"Give a silicon temperature from {low:g} to {high:g} K, the range of the memory tool"
         what = f"temperature {end.temperature_k:g} K is outside {low:g} to {high:g} K"
         raise ProfileError(what, where=profile.name, remedy=remedy)
-    measured = "execution.active_power" in profile.quantity_at
-    if measured and start.node_nm != end.node_nm:
-        remedy = "Change its supply or temperature, or calibrate a profile on a board of that node"
-        what = "its energy is the measured power of one chip, which no law moves to another node"
+    if isinstance(profile.execution, MEMORY_INSIDE) and start.node_nm != end.node_nm:
+        remedy = "Change its supply or temperature, or take a machine that is built up from its parts"
+        what = "its figures are totals of one chip, logic and memory together, which no law moves to another node"
         raise ProfileError(what, where=profile.name, remedy=remedy)
     if (start.node_nm, start.supply_v) != (end.node_nm, end.supply_v):
         for point in (start, end):

@@ -108,7 +108,7 @@ def sram_factor(size_bits: float, from_nm: float, to_nm: float, technology: Tech
 
     References
     ----------
-    cacti7 (45 to 90 nm), horowitz2014 and jouppi2021 (45 to 7 nm).
+    cacti7 (22 to 90 nm), jouppi2021 (to 7 nm).
     """
     constants = technology or load_technology()
     return _factor(_sram_steps(size_bits, constants), from_nm, to_nm, constants)

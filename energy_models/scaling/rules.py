@@ -16,7 +16,7 @@ from energy_models.scaling.supply import dynamic_factor, frequency_factor, nomin
 from energy_models.scaling.technology import CircuitClass, Technology
 from energy_models.units import find_unit
 
-Law = CircuitClass | Literal["sram", "static", "retention", "clock", "active_power", "fixed"]
+Law = CircuitClass | Literal["sram", "static", "retention", "clock", "active_power", "event", "fixed"]
 _ENERGIES = frozenset({"energy", "energy_per_bit", "energy_per_square_bit", "energy_per_step"})
 _POWERS = frozenset({"power", "power_per_bit"})
 _TABLE_READ = "lookup"
@@ -31,6 +31,7 @@ _PATHS: tuple[tuple[str, Law], ...] = (
     (r"execution\.active_power", "active_power"),
     (r"execution\.(control_per_\w+|register_\w+|step\.energy|messages\.packet)", "adder"),
     (r"execution\.messages\.hop", "wire"),
+    (r"execution\.(synapse\.\w+|neuron_access|neuron_update|spike)", "event"),
 )
 
 
@@ -92,14 +93,14 @@ def size_of(path: str, profile: HardwareProfile) -> float:
 def factor_of(law: Law, size_bits: float, start: Point, end: Point, technology: Technology) -> Band:
     """Return what a constant under a law becomes between two points.
 
-    Digital energies follow the supply over each node's nominal one, which their node factors already contain; leakage,
-    clock and the charge of a capacitor follow the supply itself. Retention keeps its own rail. A finer node's faster
-    transistors are not credited.
+    Digital energies and the clock follow the supply over each node's nominal one, which the node factors of energies
+    already contain; leakage and the charge of a capacitor follow the supply itself. Retention keeps its own rail. A
+    finer node's faster transistors are not credited: at nominal supplies the clock stays.
 
     Raises
     ------
     ProfileError
-        When a node changes under a measured power.
+        When the law moves no constant of its own.
     """
     leaking = node_factor("leakage", start.node_nm, end.node_nm, technology)
     warming = temperature_factor(start.temperature_k, end.temperature_k, technology)
@@ -107,11 +108,13 @@ def factor_of(law: Law, size_bits: float, start: Point, end: Point, technology: 
         return product(leaking, warming)
     if law == "static":
         return product(leaking, warming, supply_factor(start.supply_v, end.supply_v, technology))
-    speed = frequency_factor(start.supply_v, end.supply_v, technology)
+    speed = _speed(start, end, technology)
     if law == "clock":
         return speed
     from_share, to_share = (point.supply_v / nominal_supply_v(point.node_nm, technology) for point in (start, end))
     switching = dynamic_factor(from_share, to_share, technology)
+    if law == "event":
+        return switching
     if law == "active_power":
         return product(switching, speed)
     if law == "sram":
@@ -122,3 +125,13 @@ def factor_of(law: Law, size_bits: float, start: Point, end: Point, technology: 
     if law in ("fixed", "leakage"):
         raise ProfileError(f"law {law!r} moves no constant of its own", where="scaling", remedy="Leave it unchanged")
     return product(node_factor(law, start.node_nm, end.node_nm, technology), switching)
+
+
+def _speed(start: Point, end: Point, technology: Technology) -> Band:
+    """Return what the clock becomes: to the nominal supply of one node, and from that of the other."""
+    if start.node_nm == end.node_nm:
+        return frequency_factor(start.supply_v, end.supply_v, technology)
+    before, after = (nominal_supply_v(point.node_nm, technology) for point in (start, end))
+    return product(
+        frequency_factor(start.supply_v, before, technology), frequency_factor(after, end.supply_v, technology)
+    )

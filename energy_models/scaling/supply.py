@@ -1,14 +1,10 @@
-"""What a change of supply does to energy and speed, and where the energy of an operation is least.
+"""What a change of supply does to the energy of an operation and to the clock a circuit reaches.
 
-An operation takes ``E(V) = C V^2 + P(V) t(V)``: switching, and leakage ``P = V I0 exp(b V / (n kT/q))`` during its delay
-``t = C V / I``. The drive current ``I = Ion ln^a(1 + exp((V - Vth) / (a n kT/q)))`` is exponential below the threshold
-and a power of the overdrive above it, so that E has a minimum near the threshold.
+Energy goes as ``C V^2``, delay as ``C V / I``. The drive current ``I = Ion ln^a(1 + exp((V - Vth) / (a n kT/q)))`` is
+exponential below the threshold and a power of the overdrive above it.
 """
 
 from __future__ import annotations
-
-import math
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -21,7 +17,6 @@ BOLTZMANN_J_PER_K = 1.380649e-23
 ELEMENTARY_CHARGE_C = 1.602176634e-19
 REFERENCE_K = 300.0
 """Temperature of the thermal voltage in the laws of supply."""
-_SEARCH_POINTS = 20_001
 
 
 def thermal_slope_v(technology: Technology | None = None) -> float:
@@ -110,55 +105,3 @@ def _speed(supply_v: float, threshold_v: float, power: float, slope_v: float) ->
     """Return the reciprocal delay ``I(V)/V`` in arbitrary units."""
     overdrive = float(np.logaddexp(0.0, (supply_v - threshold_v) / (power * slope_v)))
     return overdrive**power / supply_v
-
-
-@dataclass(frozen=True, slots=True)
-class EnergyCurve:
-    """Energy of one operation over supply, with the leakage of the time it takes.
-
-    Parameters
-    ----------
-    reference_v : float
-        Supply at which `leakage_share` holds [V].
-    leakage_share : float
-        Leaked energy over switched energy of one operation at that supply, at full speed.
-    threshold_v, velocity_exponent, slope_v, barrier_lowering : float
-        Of the transistor; `slope_v` is ``n kT/q`` [V].
-    """
-
-    reference_v: float
-    leakage_share: float
-    threshold_v: float
-    velocity_exponent: float
-    slope_v: float
-    barrier_lowering: float
-
-    @classmethod
-    def of(cls, reference_v: float, leakage_share: float, technology: Technology | None = None) -> EnergyCurve:
-        """Return the curve with the nominal transistor."""
-        constants = technology or load_technology()
-        law, slope = constants.supply, thermal_slope_v(constants)
-        threshold, power = law.threshold.band.nominal, law.velocity_exponent.band.nominal
-        barrier = constants.leakage.barrier_lowering.band.nominal
-        return cls(reference_v, leakage_share, threshold, power, slope, barrier)
-
-    def energy(self, supply_v: float) -> float:
-        """Return the energy of an operation over its switched energy at the reference supply."""
-        relative = supply_v / self.reference_v
-        leakage = relative * math.exp(self.barrier_lowering * (supply_v - self.reference_v) / self.slope_v)
-        speed = self._speed(supply_v) / self._speed(self.reference_v)
-        return relative**2 + self.leakage_share * leakage / speed
-
-    def _speed(self, supply_v: float) -> float:
-        return _speed(supply_v, self.threshold_v, self.velocity_exponent, self.slope_v)
-
-
-def minimum_energy_supply_v(curve: EnergyCurve, low_v: float, high_v: float) -> float:
-    """Return the supply between two at which an operation takes the least energy [V], to a 20,000th of the span.
-
-    References
-    ----------
-    zhai2004: the energy of an operation rises again deep below the threshold, as the leaking time grows.
-    """
-    supplies = np.linspace(low_v, high_v, _SEARCH_POINTS)
-    return float(supplies[int(np.argmin([curve.energy(float(supply)) for supply in supplies]))])
