@@ -61,7 +61,7 @@ def check_supply(supply_v: float, node_nm: float, technology: Technology, *, whe
     low, high = technology.range.lowest_supply.band.nominal, highest_supply_v(node_nm, technology)
     if not low <= supply_v <= high:
         remedy = (
-            f"Give a supply from {low:g} to {high:.3g} V: a higher one feeds a regulator inside the chip, and below the "
+            f"Give a supply from {low:g} to {high:.3g} V: a higher one feeds a regulator inside the chip, below the "
             "lowest one variation and memories decide"
         )
         what = f"supply {supply_v:g} V is outside {low:g} to {high:.3g} V at {node_nm:g} nm"
