@@ -28,6 +28,7 @@ _PATHS: tuple[tuple[str, Law], ...] = (
     (r"memories\[\d+\]\.retention", "retention"),
     (r"static", "static"),
     (r"wake\.energy", "analogue"),
+    (r"idle_cycle", "adder"),
     (r"execution\.active_power", "active_power"),
     (r"execution\.(control_per_\w+|register_\w+|step\.energy|messages\.packet)", "adder"),
     (r"execution\.messages\.hop", "wire"),
