@@ -7,22 +7,25 @@ Definitions in ``docs/counting.md``.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from typing import Literal, get_args
 
 import torch
 from torch import Tensor, nn
 
-from energy_models.errors import DataError, StudentError, unknown_name
-from energy_models.workload import Conventions, Count, LayerWork, Uncounted, Workload
+from energy_models.errors import CosimError, StudentError, unknown_name
+from energy_models.workload import LayerWork, Uncounted, Workload
 from students.counting.attach import attached
 from students.counting.catalogue import all_rules
+from students.counting.departures import watched
 from students.counting.layout import AHEAD, overruns
 from students.counting.ledger import Ledger
-from students.counting.neurons import keeping_states
-from students.counting.tracer import Tracer, input_layout, tensors_of
-from students.counting.work import CONVENTIONS, conventions_of
+from students.counting.totals import total_products
+from students.counting.tracer import Tracer
+from students.deployed import check_model, deployed
+from students.inputs import Inputs, Signals, check_steps, signals_of
+from students.kept_state import keeping_state
+from students.outputs import mixes_examples, outputs_of
 from students.steps import put_at_rest
 
 Mode = Literal["window", "stream"]
@@ -30,7 +33,7 @@ Mode = Literal["window", "stream"]
 
 def observe(
     model: nn.Module,
-    inputs: Tensor,
+    inputs: Inputs,
     *,
     name: str,
     mode: Mode,
@@ -46,8 +49,11 @@ def observe(
     ----------
     model : nn.Module
         Put into evaluation mode while it runs; its mode is restored.
-    inputs : Tensor, shape (decodes, channels, steps) or (decodes, features)
-        In a stream, shape (segments, ..., channels, steps): every step of every segment is a decode.
+    inputs : Tensor, tuple of Tensor, or mapping from keyword to Tensor
+        What the model is called with, by position or by keyword. The first signal has shape (decodes, channels, steps)
+        or (decodes, features), any other (decodes, ...); whole numbers, such as rows of an embedding, are signals too.
+        In a stream the first has shape (segments, ..., channels, steps), and every step of every segment is a decode;
+        another signal runs along the steps if its last axis is as long, and else is the same in each of them.
     name : str
         What is observed.
     mode : {'window', 'stream'}
@@ -73,21 +79,23 @@ def observe(
     Raises
     ------
     DataError
-        Empty inputs, or inputs that are not finite.
+        Inputs that are no tensors, empty, not finite, or of unequal numbers of examples.
     StudentError
-        A wrong shape, an impossible option, or a model that raises.
+        A wrong shape, an impossible option, weights that are missing or not finite, or a model that raises.
     """
-    _check(model, inputs, name)
-    _check_mode(inputs, mode, name)
+    signals = signals_of(inputs, name)
+    check_model(model, signals.first.device, name)
+    _check_mode(signals, mode, name)
     _check_options(name, step_rate_hz, input_bits, batch_size)
-    _check_warm_up(warm_up_steps, inputs, mode, name)
-    inputs = inputs.detach()
-    ledger = _run(model, inputs, (mode, batch_size, input_bits, warm_up_steps), name)
-    if ledger is None:
-        ledger = _run(model, inputs, (mode, 1, input_bits, 0), name)
-        assert ledger is not None, "a single decode cannot be mixed with others"  # noqa: S101
+    _check_warm_up(warm_up_steps, signals, mode, name)
+    how = _How(mode, batch_size, input_bits, warm_up_steps)
+    ran = _run(model, signals, how, name)
+    if ran.lost and mode == "window" and batch_size > 1:
+        ran = _one_by_one(model, signals, how, name, ran)
+    ledger, first = ran.ledger, signals.first
+    products, unknown = total_products(ledger.sites, pipeline_work, ledger.decodes)
     layers, gaps = _merged(pipeline_work, ledger.layers(), ledger)
-    steps = 1 if mode == "stream" or inputs.dim() == 2 else inputs.shape[-1]
+    steps = 1 if mode == "stream" or first.dim() == 2 else first.shape[-1]
     halo = {"halo_steps": str(ledger.halo_steps)} if mode == "stream" else {}
     folded = ", ".join(f"{norm} into {product}" for norm, product in sorted(ledger.folded.items()))
     return Workload(
@@ -95,51 +103,25 @@ def observe(
         mode=mode,
         decodes=ledger.decodes,
         steps_per_decode=steps,
-        channels=math.prod(inputs.shape[1:-1]) if inputs.dim() > 2 else inputs.shape[1],
+        channels=math.prod(first.shape[1:-1]) if first.dim() > 2 or mode == "stream" else first.shape[1],
         step_rate_hz=step_rate_hz,
         input_bits=input_bits,
         layers=layers,
         uncounted=gaps,
-        provenance={"torch": torch.__version__, "folded": folded, **halo},
-        products=_totals(ledger, pipeline_work),
+        provenance={"torch": torch.__version__, "folded": folded, **halo, **({"products": unknown} if unknown else {})},
+        products=products,
         warm_up_steps=warm_up_steps,
         warm_up=() if ledger.warm_up is None else ledger.warm_up.layers(),
     )
 
 
-def _check(model: nn.Module, inputs: Tensor, name: str) -> None:
-    where = f"observing {name}"
-    if not isinstance(inputs, Tensor):
-        raise DataError(
-            f"inputs are a {type(inputs).__name__}", where=where, remedy="Convert them: torch.as_tensor(...)"
-        )
-    if inputs.dim() < 2 or 0 in inputs.shape:
-        raise DataError(
-            f"there is nothing to observe in inputs of shape {tuple(inputs.shape)}",
-            where=where,
-            remedy="Give at least one example of shape (channels, steps)",
-        )
-    # A sum is finite only where every term is, and several times faster than looking at each.
-    if not bool(inputs.sum().isfinite()) and not bool(torch.isfinite(inputs).all()):
-        raise DataError(
-            f"{int((~torch.isfinite(inputs)).sum())} input values are not finite",
-            where=where,
-            remedy="Drop or repair the recordings that hold NaN or infinity",
-        )
-    if any(isinstance(p, nn.parameter.UninitializedParameter) for p in model.parameters()):
-        raise StudentError("a lazy layer has no weights yet", where=where, remedy="Run the model once before")
-
-
-def _check_mode(inputs: Tensor, mode: Mode, name: str) -> None:
+def _check_mode(signals: Signals, mode: Mode, name: str) -> None:
     if mode not in get_args(Mode):
         raise StudentError(
             f"unknown mode {mode!r}", where=f"observing {name}", remedy=unknown_name("modes", mode, get_args(Mode))
         )
-    if mode == "stream" and inputs.dim() < 3:
-        raise StudentError(
-            f"a stream of shape {tuple(inputs.shape)}", where=f"observing {name}",
-            remedy="Give segments of shape (segments, channels, steps)",
-        )
+    if mode == "stream":
+        check_steps(signals, name)
 
 
 def _check_options(name: str, rate: float, bits: int, batch_size: int) -> None:
@@ -151,82 +133,104 @@ def _check_options(name: str, rate: float, bits: int, batch_size: int) -> None:
         )
 
 
-def _check_warm_up(steps: int, inputs: Tensor, mode: Mode, name: str) -> None:
-    most = inputs.shape[-1] - 1 if mode == "stream" else 0
+def _check_warm_up(steps: int, signals: Signals, mode: Mode, name: str) -> None:
+    most = signals.first.shape[-1] - 1 if mode == "stream" else 0
     if not 0 <= steps <= most:
         raise StudentError(
-            f"impossible options: warm_up_steps {steps} in a {mode} of {inputs.shape[-1]} steps",
+            f"impossible options: warm_up_steps {steps} in a {mode} of {signals.first.shape[-1]} steps",
             where=f"observing {name}",
             remedy="Only a stream warms up, and at least one step of each segment must be left",
         )
 
 
-def _run(model: nn.Module, inputs: Tensor, how: tuple[Mode, int, int, int], name: str) -> Ledger | None:
-    """Return the filled ledger; None where decodes of a batch could not be told apart and a batch of one will do."""
-    mode, batch_size, input_bits, warm_up_steps = how
-    ledger = Ledger(inputs.shape[-1] if mode == "stream" else 0, warm_up_steps)
-    tracer = Tracer(model, ledger, all_rules())
-    with _deployed(model), keeping_states(model), torch.inference_mode(), attached(tracer, model):
-        for batch in inputs.split(batch_size):
-            ledger.begin(batch.shape[0])
+@dataclass(frozen=True, slots=True)
+class _How:
+    """Options of a run."""
+
+    mode: Mode
+    batch_size: int
+    input_bits: int
+    warm_up_steps: int
+    kept: int = 1  # forward calls whose outputs are kept
+
+
+@dataclass(slots=True)
+class _Ran:
+    """The books after a run, or where decodes of its first batch could not be told apart."""
+
+    ledger: Ledger
+    lost: bool = False
+    branched: bool = False
+    outputs: list[list[Tensor]] = field(default_factory=list[list[Tensor]])
+
+
+def _run(model: nn.Module, signals: Signals, how: _How, name: str) -> _Ran:
+    """Run all batches; stop where decodes of a batch cannot be told apart and a batch of one will do."""
+    ran = _Ran(Ledger(signals.first.shape[-1] if how.mode == "stream" else 0, how.warm_up_steps))
+    tracer = Tracer(model, ran.ledger, all_rules())
+    with (
+        deployed(model),
+        torch.inference_mode(),
+        watched(tracer),
+        attached(tracer, model),
+        keeping_state(model) as kept,
+    ):
+        for place, batch in enumerate(signals.batches(how.batch_size)):
+            if place and kept.put_back():
+                tracer.forget(model)
+                tracer.constants_changed()
             put_at_rest(model)
-            signal = batch.clone()
-            tracer.start([(signal, input_layout(signal.shape, mode))], len(signal), input_bits)
-            _forward(tracer, model, signal, name)
-            if tracer.lost and batch_size > 1 and mode == "window":
-                return None
-            ledger.end()
-    return ledger
+            examples = len(batch.first)
+            ran.ledger.begin(examples)
+            tracer.start(batch.layouts(how.mode), examples, how.input_bits)
+            outputs = _forward(tracer, model, batch, name)
+            if place < how.kept:
+                ran.outputs.append([one.clone() for one in outputs])  # they may be views of the input
+            if tracer.lost and how.batch_size > 1 and how.mode == "window":
+                ran.lost, ran.branched = True, tracer.branched
+                return ran
+            ran.ledger.end()
+    return ran
 
 
-def _forward(tracer: Tracer, model: nn.Module, signal: Tensor, name: str) -> None:
+def _one_by_one(model: nn.Module, signals: Signals, how: _How, name: str, together: _Ran) -> _Ran:
+    """Run one example at a time; list it where that gives other outputs than a batch did.
+
+    Where the model takes decisions on numbers of the batch, other outputs are no surprise, and one example decides
+    for itself when deployed.
+    """
+    examples = min(how.batch_size, len(signals.first))
+    ran = _run(model, signals, replace(how, batch_size=1, kept=examples), name)
+    if not together.branched and mixes_examples(together.outputs[0], ran.outputs):
+        ran.ledger.refuse(type(model).__name__, "batch", "its output depends on the other examples of the batch")
+    return ran
+
+
+def _forward(tracer: Tracer, model: nn.Module, signals: Signals, name: str) -> list[Tensor]:
+    """Run the model under the tracer; return its output's tensors."""
     try:
         with tracer:
-            output = model(signal)
-    except (RuntimeError, ValueError, TypeError, IndexError, KeyError, AttributeError, NotImplementedError) as error:
+            output = signals.call(model)
+    except CosimError:
+        raise
+    except Exception as error:
         raise StudentError(
-            f"the model raised {type(error).__name__} on inputs of shape {tuple(signal.shape)}: {error}",
+            f"the model raised {type(error).__name__} on inputs of shape {signals.shapes}: {error}",
             where=f"observing {name}, in {(tracer.failure and tracer.failure[1]) or 'the model'}",
-            remedy="Give inputs of the shape the model was built for",
+            remedy="Give inputs of the shape and number format the model was built for",
         ) from error
-    if any(overruns(tracer.info(tensor).layout or ()) for tensor in tensors_of(output)):
+    outputs = outputs_of(output)
+    if not outputs:
+        raise StudentError(
+            f"the model returned a {type(output).__name__} that holds no tensor",
+            where=f"observing {name}",
+            remedy="Return a tensor, alone or in tuples, lists, mappings or dataclasses",
+        )
+    if any(overruns(tracer.info(tensor).layout or ()) for tensor in outputs):
         tracer.refuse("output", AHEAD)
-    if not any(tracer.is_dynamic(tensor) for tensor in tensors_of(output)):
+    if not any(tracer.is_dynamic(tensor) for tensor in outputs):
         tracer.refuse("output", "it was not computed from the input by tensor operations")
-
-
-@contextmanager
-def _deployed(model: nn.Module) -> Iterator[None]:
-    """Evaluation mode, and attention without its fused path, which shows no operations; both restored after."""
-    training = {module: module.training for module in model.modules()}
-    fast = torch.backends.mha.get_fastpath_enabled()
-    model.eval()
-    torch.backends.mha.set_fastpath_enabled(False)
-    try:
-        yield
-    finally:
-        torch.backends.mha.set_fastpath_enabled(fast)
-        for module, was in training.items():
-            module.training = was
-
-
-def _totals(ledger: Ledger, pipeline: tuple[LayerWork, ...]) -> Conventions | None:
-    """Return the products of all layers summed decode by decode; None where preprocessing varies from decode to decode.
-
-    How a varying count goes together with the model's is not known from its total and squares, so there is no spread.
-    """
-    sites = {f"{rule}.{kind}": Count(0, 0, ledger.decodes) for rule in CONVENTIONS for kind in ("mac", "ac")}
-    sites |= ledger.sites
-    for layer in pipeline:
-        if layer.products is None:
-            continue
-        for rule in CONVENTIONS:
-            part = getattr(layer.products, rule)
-            for kind, count in (("mac", part.multiply_accumulate), ("ac", part.accumulate)):
-                if count.squares * count.decodes != count.total**2:
-                    return None
-                sites[f"{rule}.{kind}"] = sites[f"{rule}.{kind}"].plus(count.total // count.decodes)
-    return conventions_of(sites, ledger.decodes)
+    return outputs
 
 
 def _merged(

@@ -5,8 +5,7 @@ The only importer of snnTorch. The descriptions follow the code of version 1.0 (
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -18,7 +17,7 @@ from torch import Tensor, nn
 from students.dynamics import Dynamics
 from students.lif import LIF, LeakyIntegrator
 
-__all__ = ["LIF", "LeakyIntegrator", "dynamics_of", "is_neuron", "keeping_states", "leaky_reference"]
+__all__ = ["LIF", "LeakyIntegrator", "dynamics_of", "is_neuron", "leaky_reference"]
 
 NEURONS = "snntorch._neurons"
 PARTS = frozenset(("RecurrentOneToOne",))
@@ -151,29 +150,6 @@ DESCRIBED: Mapping[type[nn.Module], Callable[[Any], Dynamics | None]] = {
     snntorch.LinearLeaky: _linear_leaky,
 }
 """By exact class: a class derived from one of these may do something else."""
-
-
-@contextmanager
-def keeping_states(model: nn.Module) -> Iterator[None]:
-    """Give every neuron of snnTorch its states back as they were, whatever runs in between.
-
-    snnTorch keeps the states of the last call in the module, and continues from them where none are handed in.
-    """
-    neurons = [module for module in model.modules() if is_neuron(module)]
-    before = [(dict(one._buffers), _tensors(one)) for one in neurons]
-    try:
-        yield
-    finally:
-        for neuron, (buffers, tensors) in zip(neurons, before, strict=True):
-            neuron._buffers.clear()
-            neuron._buffers.update(buffers)
-            for name in _tensors(neuron).keys() - tensors.keys():
-                delattr(neuron, name)
-            neuron.__dict__.update(tensors)
-
-
-def _tensors(module: nn.Module) -> dict[str, Tensor]:
-    return {name: value for name, value in vars(module).items() if isinstance(value, Tensor)}
 
 
 def leaky_reference(layer: LIF, current: Tensor, state: Tensor | None = None) -> tuple[Tensor, Tensor]:

@@ -7,6 +7,7 @@ from typing import Any
 from students.counting import (
     algebra,
     complexes,
+    departures,
     embeddings,
     matrices,
     moves,
@@ -25,7 +26,7 @@ from students.counting.tracer import Call, Rule, Tracer
 
 TOPICS = (
     shaping, moves, pointwise, reductions, pooling, norms, products, matrices, transposed, recurrent, packed,
-    embeddings, spectral, complexes, algebra,
+    embeddings, spectral, complexes, algebra, departures,
 )  # fmt: skip
 
 ITERATIVE = "it iterates until it converges: how often depends on the numbers"

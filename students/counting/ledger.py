@@ -15,6 +15,7 @@ from students.counting.measure import Measure, calls_axis
 from students.counting.tape import Entry, Key, Recorder, Tape
 from students.counting.work import CONVENTIONS, When, Work, count_of, layer_of
 
+UNEVEN = "the number of calls differs from decode to decode"
 STORAGES_KEPT = 4096
 """Addresses of storages remembered before those no longer waiting are dropped."""
 
@@ -40,6 +41,7 @@ class _Total:
     work: Work
     calls: int
     counts: dict[str, Count]
+    decodes: int  # in which it works
 
 
 class Ledger:
@@ -272,9 +274,9 @@ class Ledger:
         for book, first, steps in self._books():
             decodes = self._batch * steps
             counts = {what: count_of(value, first, steps, decodes) for what, value in values.items()}
-            book._join(key, _Total(work, calls, counts), decodes)
+            book._join(key, _Total(work, calls, counts, decodes))
 
-    def _join(self, key: Key, fresh: _Total, decodes: int) -> None:
+    def _join(self, key: Key, fresh: _Total) -> None:
         known = self.totals.get(key)
         if known is None:
             blank = Count(0, 0, self.decodes)
@@ -284,9 +286,9 @@ class Ledger:
         else:
             for what, count in fresh.counts.items():
                 known.counts[what] = known.counts.get(what, Count(0, 0, self.decodes)) + count
-        seen = next((count.decodes for count in known.counts.values()), self.decodes + decodes)
-        if known.calls != fresh.calls or seen != self.decodes + decodes:
-            self.refuse(key[0], key[1], "the number of calls differs from decode to decode")
+            known.decodes += fresh.decodes
+        if known.calls != fresh.calls:
+            self.refuse(key[0], key[1], UNEVEN)
 
     def layers(self) -> tuple[LayerWork, ...]:
         """Return every layer in the order of its first call, names made unique."""
@@ -299,13 +301,17 @@ class Ledger:
         return tuple(result)
 
     def gaps(self) -> tuple[Uncounted, ...]:
-        """Return what was refused."""
-        return tuple(Uncounted(layer, operation, reason) for (layer, operation), reason in self.uncounted.items())
+        """Return what was refused, and layers that do not work in every decode."""
+        uneven = {key[:2]: UNEVEN for key, total in self.totals.items() if total.decodes < self.decodes}
+        refused = {**uneven, **self.uncounted}
+        return tuple(Uncounted(layer, operation, reason) for (layer, operation), reason in refused.items())
 
 
 def _key(name: str, work: Work) -> Key:
     every = work.when[0].every if isinstance(work.when, tuple) else 1
-    return name, work.kind, work.input_shape, work.output_shape, every
+    # Axes of length 1 come and go with the batch size, where a model joins the batch with another axis.
+    inner, outer = (tuple(size for size in shape if size != 1) for shape in (work.input_shape, work.output_shape))
+    return name, work.kind, inner, outer, every
 
 
 def _by_step(chunks: list[tuple[list[int], Tensor]], steps: int) -> Tensor:

@@ -11,7 +11,6 @@ import importlib
 import math
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -38,12 +37,6 @@ Counts = dict[str, int | Tensor]
 def spiking_module() -> Any | None:
     """Return `students.spiking` where a model can hold neurons of snnTorch, which is if that was imported."""
     return importlib.import_module("students.spiking") if "snntorch" in sys.modules else None
-
-
-def keeping_states(model: nn.Module) -> AbstractContextManager[None]:
-    """Return a context after which neurons that keep their own states have them back as they were."""
-    spiking = spiking_module()
-    return nullcontext() if spiking is None else spiking.keeping_states(model)
 
 
 def neuron_dynamics(module: nn.Module) -> Dynamics | None:

@@ -32,6 +32,10 @@ class Rows:
     steps: int = 0
 
 
+BOOKKEEPING = Rows(-1, ())
+"""Marks numbers that say how long sequences are, and enter no arithmetic."""
+
+
 @dataclass(frozen=True, slots=True)
 class Info:
     """What the tracer knows of a tensor that depends on the input.

@@ -15,13 +15,10 @@ from torch import Tensor
 
 from students.counting.fanout import conventions
 from students.counting.layout import DECODE, AxisLost, plain
-from students.counting.operands import Info, Rows
+from students.counting.operands import BOOKKEEPING, Info, Rows
 from students.counting.products import Operand, book_product, masks
 from students.counting.recurrent import GATE_ROWS, GATES, STATES, fused, layer_name, projected_states
 from students.counting.tracer import Call, Rule, Tracer, even_when_silent
-
-BOOKKEEPING = Rows(-1, ())
-"""Marks numbers that say how long sequences are, and enter no arithmetic."""
 
 
 def _pack(tracer: Tracer, call: Call) -> Any:
@@ -172,14 +169,7 @@ def _book(tracer: Tracer, kind: str, name: str, operand: Operand, *, units: int)
     )
 
 
-def _left(tracer: Tracer, call: Call) -> Any:
-    """A number taken out of the tensors can go anywhere, unless it only says how long sequences are."""
-    if tracer.info(call.args[0]).rows != BOOKKEEPING:
-        tracer.refuse(call.name, "no rule counts this operation")
-    return call.run()
-
-
 def rules() -> dict[str, Rule]:
     """Return the rules of packed sequences and of recurrent layers over them, by operation name."""
-    free = {"_pack_padded_sequence": _pack, "_pad_packed_sequence": _unpack, "_local_scalar_dense": _left}
+    free = {"_pack_padded_sequence": _pack, "_pad_packed_sequence": _unpack}
     return {**dict.fromkeys(GATES, _recurrent), **{name: even_when_silent(rule) for name, rule in free.items()}}

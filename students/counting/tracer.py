@@ -20,13 +20,11 @@ from torch.utils._pytree import tree_leaves
 
 from students.counting.integers import Constants
 from students.counting.layout import (
-    DECODE,
     AxisLost,
     Layout,
     Steps,
     check_cut,
     per_decode,
-    plain,
     plain_shape,
     step_axis,
 )
@@ -140,6 +138,9 @@ class Tracer(TorchDispatchMode):
         self.ledger, self.rules = ledger, rules
         self.frames: list[Frame] = [Frame("", model)]
         self.lost = False
+        self.branched = False  # what it does depends on the numbers
+        self.departed: set[float] = set()  # numbers that left the tensors, see `students.counting.departures`
+        self.watch_return: Callable[..., None] | None = None  # set while there are any
         self.paused = False
         self.batch = 0
         self.failure: tuple[BaseException, str] | None = None
@@ -164,6 +165,8 @@ class Tracer(TorchDispatchMode):
         self.frames = self.frames[:1]
         self._written.clear()
         self.rings.clear()
+        self.departed.clear()
+        self.watch_return = None
         for tensor, layout in inputs:
             integer = input_bits < tensor.element_size() * 8 or not tensor.is_floating_point()
             self.know(tensor, Info(layout, word=input_bits if integer else 0))
@@ -176,6 +179,8 @@ class Tracer(TorchDispatchMode):
         if operation is None:
             operation = self._operations[func] = Operation.of(func, self.rules)
         dynamic, key = operation.signature(self, args, kwargs)
+        if self.watch_return is not None and not self.frames[-1].silent:
+            self.watch_return(self, func, args, kwargs)
         if operation.mutable:
             self._before_writing(operation, dynamic, args, kwargs)
         if not dynamic or operation.shape_only:
@@ -271,9 +276,12 @@ class Tracer(TorchDispatchMode):
             self.ledger.settle()
         if not dynamic and any(tensor.untyped_storage().data_ptr() in self._stored for tensor in written):
             self.ledger.settle()
-            noted = self.cache.items()  # what neurons noted of their calls is no figure of constants
-            self.cache = {key: one for key, one in noted if isinstance(key, tuple) and key[0] == "neurons"}
-            self.generation += 1
+            self.constants_changed()
+
+    def constants_changed(self) -> None:
+        """Forget what was known of the model's constants; what neurons noted of their calls is no figure of them."""
+        self.cache = {key: one for key, one in self.cache.items() if isinstance(key, tuple) and key[0] == "neurons"}
+        self.generation += 1
 
     def _note_writes(self, written: list[Tensor]) -> None:
         """Remember storages written with input-dependent numbers: views of them depend on the input too."""
@@ -382,12 +390,3 @@ class Tracer(TorchDispatchMode):
         """Give up telling decodes apart in this call; with one decode there is nothing to tell apart."""
         self.lost = True
         self.refuse(operation, reason or LOST)
-
-
-def input_layout(shape: Iterable[int], mode: str) -> Layout:
-    """Return the layout of an input ``(batch, ..., steps)``."""
-    sizes = list(shape)
-    axes = [((sizes[0], DECODE),), *(plain(size) for size in sizes[1:])]
-    if mode == "stream":
-        axes[-1] = ((sizes[-1], Steps(sizes[-1])),)
-    return tuple(axes)

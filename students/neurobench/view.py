@@ -11,8 +11,6 @@ Source: NeuroBench 2.3.0, ``neurobench/metrics``; Yik et al., "The NeuroBench fr
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -20,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from energy_models.errors import DataError, StudentError, unknown_name
-from students.counting.neurons import keeping_states
+from students.kept_state import keeping_state
 from students.neurobench.run import PRODUCTS, RAISED, Run, SynapticOperations, is_connection, outermost
 from students.steps import put_at_rest
 
@@ -97,7 +95,8 @@ def neurobench_row(model: nn.Module, inputs: Tensor, *, batch_size: int, wrapper
     run = Run(model)
     footprint = _footprint(model)
     sparsity = _connection_sparsity(model, run)
-    with _put_back(model), keeping_states(model), torch.no_grad():
+    with keeping_state(model), torch.no_grad():
+        model.eval()
         with run.hooked():
             for batch in inputs.detach().split(batch_size):
                 _forward(model, batch, wrapper)
@@ -145,22 +144,6 @@ def _forward(model: nn.Module, batch: Tensor, wrapper: Wrapper) -> None:
             where="NeuroBench row",
             remedy="Give inputs of the shape the model was built for, and the wrapper it was written for",
         ) from error
-
-
-@contextmanager
-def _put_back(model: nn.Module) -> Iterator[None]:
-    """Evaluation mode; afterwards the mode and the buffers (membranes, windows) as they were."""
-    before = {
-        module: (module.training, {name: None if b is None else b.clone() for name, b in module._buffers.items()})
-        for module in model.modules()
-    }
-    model.eval()
-    try:
-        yield
-    finally:
-        for module, (training, buffers) in before.items():
-            module.training = training
-            module._buffers.update(buffers)
 
 
 def _footprint(model: nn.Module) -> int:

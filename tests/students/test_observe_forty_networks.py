@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from counting_oracle import RULES
 from small_networks import NETWORKS, Small
 from test_observe_products import seen, signal
 
-from energy_models.workload import Count, Workload
+from energy_models.workload import Count, LayerWork, Workload
 
 PARAMETERS = pytest.mark.parametrize("small", NETWORKS, ids=lambda small: small.name)
 
@@ -59,3 +61,31 @@ def test_four_at_once_equal_four_one_by_one(small: Small) -> None:
     for name, count in together.items():
         assert count.total == sum(one[name].total if name in one else 0 for one in apart), name
     assert {name for one in apart for name, count in one.items() if count.total} <= set(together)
+
+
+def without_ones(layer: LayerWork) -> LayerWork:
+    """Axes of length 1 come and go with the batch where a model joins it with another axis."""
+    inner, outer = (tuple(size for size in shape if size > 1) for shape in (layer.input_shape, layer.output_shape))
+    return replace(layer, input_shape=inner, output_shape=outer)
+
+
+@PARAMETERS
+@pytest.mark.parametrize("batch_size", [1, 3])
+def test_the_batch_size_changes_nothing(small: Small, batch_size: int) -> None:
+    torch.manual_seed(0)
+    inputs = signal(4, 4, *small.shape)
+    parted, together = seen(small.model, inputs, batch_size=batch_size), seen(small.model, inputs, batch_size=4)
+    assert (parted.uncounted, parted.products) == (together.uncounted, together.products)
+    assert [without_ones(layer) for layer in parted.layers] == [without_ones(layer) for layer in together.layers]
+
+
+@PARAMETERS
+def test_totals_of_four_hold_those_of_each(small: Small) -> None:
+    torch.manual_seed(0)
+    inputs = signal(5, 4, *small.shape)
+    together = seen(small.model, inputs).products
+    alone = [seen(small.model, one.unsqueeze(0)).products for one in inputs]
+    for rule in RULES:
+        for kind in ("multiply_accumulate", "accumulate"):
+            each = [getattr(getattr(one, rule), kind).total for one in alone]
+            assert getattr(getattr(together, rule), kind) == Count.of(each)

@@ -134,8 +134,9 @@ def test_every_product_of_an_integer_student_is_counted_on_its_codes(family: str
 
 
 def test_accumulator_holds_the_largest_possible_sum_and_no_more() -> None:
-    model = quantised("mlp", 4, 4)
-    work = {layer.name: layer for layer in seen(model, torch.randn(2, 4, 64)).layers}
+    model, x = quantised("mlp", 4, 4), torch.randn(2, 4, 64)
+    work = {layer.name: layer for layer in seen(model, x).layers}
+    model.eval()(x)
     weights = quantisation_of(model[6]).weights
     # Unsigned 4-bit inputs: 15 where the weight is positive and 0 elsewhere, and the other way round.
     highest, lowest = 15 * int(weights.clamp(min=0).sum(1).max()), 15 * int(weights.clamp(max=0).sum(1).min())

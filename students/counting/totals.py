@@ -1,0 +1,74 @@
+"""Products of all layers together, decode by decode, preprocessing included."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from energy_models.errors import StudentError
+from energy_models.workload import Conventions, Count, LayerWork
+from students.counting.work import CONVENTIONS, conventions_of
+
+
+def total_products(
+    sites: Mapping[str, Count], pipeline: Sequence[LayerWork], decodes: int
+) -> tuple[Conventions | None, str]:
+    """Return the products of all layers summed decode by decode, and why there is no such sum, where there is none.
+
+    A count that is the same in every decode is added exactly. Two that vary are known by their totals and squares, and
+    the squares of their sum need to be known decode by decode.
+
+    Parameters
+    ----------
+    sites : mapping of str to Count
+        Of the model, by convention and class, as ``dense_full.mac``.
+    pipeline : sequence of LayerWork
+    decodes : int
+
+    Raises
+    ------
+    StudentError
+        Preprocessing that was counted over another number of decodes.
+    """
+    nothing = Count(0, 0, decodes)
+    totals = {f"{rule}.{kind}": nothing for rule in CONVENTIONS for kind in ("mac", "ac")} | dict(sites)
+    for layer in pipeline:
+        _check_decodes(layer, decodes)
+        if layer.products is None:
+            continue
+        for rule in CONVENTIONS:
+            part = getattr(layer.products, rule)
+            for kind, count in (("mac", part.multiply_accumulate), ("ac", part.accumulate)):
+                what = f"{rule}.{kind}"
+                joint = _joint(totals[what], count)
+                if joint is None:
+                    return None, (
+                        f"no total: {what} of {layer.name!r} varies from decode to decode, as that of other layers "
+                        "does, and how they vary together is not known; the totals of each layer are"
+                    )
+                totals[what] = joint
+    return conventions_of(totals, decodes), ""
+
+
+def _check_decodes(layer: LayerWork, decodes: int) -> None:
+    counts = [*layer.operations.values(), layer.input_events, layer.output_events]
+    if layer.products is not None:
+        parts = (getattr(layer.products, rule) for rule in CONVENTIONS)
+        counts += [count for part in parts for count in (part.multiply_accumulate, part.accumulate)]
+    other = next((count.decodes for count in counts if count is not None and count.decodes != decodes), decodes)
+    if other != decodes:
+        raise StudentError(
+            f"preprocessing {layer.name!r} was counted over {other} decodes, the model over {decodes}",
+            where="pipeline_work",
+            remedy="Count both over the same recordings",
+        )
+
+
+def _joint(one: Count, other: Count) -> Count | None:
+    """Return the count of both together; None where both vary."""
+    if _is_constant(other):
+        return one.plus(other.total // other.decodes)
+    return other.plus(one.total // one.decodes) if _is_constant(one) else None
+
+
+def _is_constant(count: Count) -> bool:
+    return count.squares * count.decodes == count.total**2

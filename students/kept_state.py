@@ -1,0 +1,74 @@
+"""What a model holds while it is looked at: attributes, hooks, weights and buffers, put back as they were."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from copy import copy
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.jit import ScriptModule
+
+CONTAINERS = (dict, list, set, deque)
+
+
+class KeptState:
+    """Everything a model holds: its modules' attributes, what their containers hold, and the numbers in its tensors.
+
+    An attribute that is an object of another kind is kept, but not what is inside it.
+
+    Parameters
+    ----------
+    model : nn.Module
+    """
+
+    def __init__(self, model: nn.Module) -> None:
+        owned: list[dict[str, Any]] = [vars(one) for one in model.modules() if not isinstance(one, ScriptModule)]
+        self._attributes = [(now, dict(now)) for now in owned]
+        held = [value for now in owned for value in now.values() if isinstance(value, CONTAINERS) and value]
+        self._containers = [(value, copy(value)) for value in held]
+        every = [value for now in owned for value in now.values()]
+        every += [one for value in held for one in (value.values() if isinstance(value, dict) else value)]
+        every += [*model.parameters(), *model.buffers()]
+        tensors = {id(one): one for one in every if isinstance(one, Tensor) and not one.is_meta}
+        with torch.inference_mode(False), torch.no_grad():
+            self._tensors = [(one, one.detach().clone()) for one in tensors.values()]
+        self._empty = [value for now in owned for value in now.values() if isinstance(value, CONTAINERS) and not value]
+
+    def put_back(self) -> bool:
+        """Make the model hold what it held; return whether numbers in its tensors had changed."""
+        for now, before in self._attributes:
+            if now.keys() != before.keys() or any(now[name] is not value for name, value in before.items()):
+                now.clear()
+                now.update(before)
+        for value in self._empty:
+            value.clear()
+        for value, before in self._containers:
+            value.clear()
+            value.extend(before) if isinstance(value, list | deque) else value.update(before)
+        return any([_put_back(tensor, before) for tensor, before in self._tensors])
+
+
+def _put_back(tensor: Tensor, before: Tensor) -> bool:
+    if tensor.dtype != before.dtype or tensor.shape != before.shape or tensor.device != before.device:
+        with torch.inference_mode(False), torch.no_grad():
+            tensor.data = before.clone()
+        return True
+    if torch.equal(tensor, before):
+        return False
+    with torch.inference_mode():
+        tensor.copy_(before)
+    return True
+
+
+@contextmanager
+def keeping_state(model: nn.Module) -> Iterator[KeptState]:
+    """Put back what the model holds afterwards, whatever happens in between."""
+    kept = KeptState(model)
+    try:
+        yield kept
+    finally:
+        kept.put_back()
