@@ -19,7 +19,7 @@ demo: $(STAMP)
 	$(BIN)/cosim run demo --out runs/demo
 
 test-fast: $(STAMP)
-	$(BIN)/python -m pytest -q tests/architecture tests/energy_models
+	$(BIN)/python -m pytest -q tests/architecture tests/energy_models tests/literature
 
 test: test-fast
 	$(BIN)/python -m pytest -q -n 2 --dist loadfile tests/students tests/cosim tests/notebooks

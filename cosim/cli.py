@@ -18,6 +18,7 @@ from cosim.cli_catalogue import add_catalogue_commands
 from cosim.cli_estimate import add_estimate_command
 from cosim.cli_output import Form, JsonOption, form_of, print_json, say
 from cosim.cli_results import add_result_commands
+from cosim.cli_scale import add_scale_command
 from cosim.cli_workload import add_workload_command
 from energy_models.errors import CosimError
 
@@ -119,6 +120,7 @@ add_result_commands(app)
 add_estimate_command(app)
 add_workload_command(app)
 add_calibrate_command(app)
+add_scale_command(app)
 add_catalogue_commands(app)
 
 

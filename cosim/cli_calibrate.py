@@ -32,26 +32,20 @@ def calibrate(
 ) -> None:
     """Fit a programmable core to board measurements and write its profile with its cross-validated error."""
     # Deferred: --help must answer at once.
+    from cosim.profile_out import check_new, write_profile
     from energy_models.calibration.calibrate import calibrate as fit
-    from energy_models.calibration.profile_file import calibrated_profile, table_source, toml_text
+    from energy_models.calibration.profile_file import calibrated_profile, table_source
     from energy_models.calibration.report import calibration_document
     from energy_models.calibration.table import read_board_table, shipped_rows
     from energy_models.catalogue import load_profile
-    from energy_models.errors import ProfileError
 
     path = out or Path(f"{name}.toml")
-    if path.stem != name or path.suffix != ".toml":
-        raise ProfileError(f"file {path.name!r}", where="--out", remedy=f"A profile's file has its name: {name}.toml")
-    if path.exists():
-        raise ProfileError("is there already", where=str(path), remedy="Remove it, or choose another --name or --out")
+    check_new(path, name)
     rows = read_board_table(table)
     shipped = () if beside == NO_CLASS else shipped_rows(beside)
     found = fit(rows, board=board, software=software, beside=shipped)
     profile = calibrated_profile(found, load_profile(like), name=name, source=table_source(table))
-    try:
-        path.write_text(toml_text(profile), encoding="utf-8")
-    except OSError as error:
-        raise ProfileError(f"cannot be written ({error})", where=str(path), remedy="Choose another --out") from error
+    write_profile(path, profile)
     document = calibration_document(found)
     if as_json:
         print_json({"profile": str(path), **document})

@@ -75,7 +75,7 @@ def make_bill(workload: Workload, profile: HardwareProfile, site: Site | None, *
     layers = tuple(
         BilledLayer(tally, price_layer(tally, profile, placement), rates[tally.cadence]) for tally in tallies
     )
-    power = _machine_power(layers, retention_terms(profile, placement), decode_rate_hz)
+    power = _machine_power(layers, _static(profile), retention_terms(profile, placement), decode_rate_hz)
     if site is not None:
         power |= site_terms(site, workload.channels, Decisions(decode_rate_hz))
     cycles = merged(term for layer in layers if layer.tally.cadence == "decode" for term in layer.price.cycles)
@@ -95,10 +95,18 @@ def _per_decode(workload: Workload, profile: HardwareProfile) -> tuple[Tally, ..
     return ()
 
 
-def _machine_power(layers: tuple[BilledLayer, ...], retention: Terms, decode_rate_hz: float) -> dict[Cause, Terms]:
+def _static(profile: HardwareProfile) -> Terms:
+    """Return what is drawn however little is done [W]: static power, and the clock's where it is given apart."""
+    clock = () if profile.idle_cycle is None else (Term(1.0, ("idle_cycle", "clock")),)
+    return (Term(1.0, ("static",)), *clock)
+
+
+def _machine_power(
+    layers: tuple[BilledLayer, ...], static: Terms, retention: Terms, decode_rate_hz: float
+) -> dict[Cause, Terms]:
     """Return the average power by cause of the machine alone [W]."""
     power: dict[Cause, list[Term]] = {
-        "static": [Term(1.0, ("static",))],
+        "static": list(static),
         "retention": list(retention),
         "wake": [Term(decode_rate_hz, ("wake.energy",))],
     }

@@ -160,11 +160,14 @@ class EventDriven(Frozen):
 
 
 class Synapses(Frozen):
-    """Energy of one synaptic operation by how the connections are stored: full rows, lists, shared kernels."""
+    """Energy of one synaptic operation by how the connections are stored: full rows, lists, shared kernels.
+
+    A machine without lists stores every connection in full rows; one without shared kernels takes no convolutions.
+    """
 
     dense: Energy
-    sparse: Energy
-    convolutional: Energy
+    sparse: Energy | None = None
+    convolutional: Energy | None = None
 
 
 class EventTable(Frozen):
@@ -287,6 +290,8 @@ class HardwareProfile(Frozen):
         In order of preference.
     static : Quantity
         Power drawn the whole time, awake or asleep, besides retention.
+    idle_cycle : Quantity or None
+        Energy of a clock cycle in which nothing is done, charged at `clock` all the time; None where `static` has it.
     wake : Wake
     sources : mapping of str to Source
         Bibliographic records of the file's own.
@@ -302,6 +307,7 @@ class HardwareProfile(Frozen):
     execution: Execution
     memories: tuple[Memory, ...] = Field(min_length=1)
     static: Power
+    idle_cycle: Energy | None = None
     wake: Wake
     sources: Mapping[str, Source] = Field(default_factory=dict[str, Source])
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from importlib.resources import files
 from pathlib import Path
 
+from energy_models.plain_layers import neuron_layer, synapse_layer
 from energy_models.widths import at_widths
-from energy_models.workload import Conventions, Count, LayerWork, Products, Workload
+from energy_models.workload import Workload
 from energy_models.workload_io import read_workload
 
 STEPS, INPUTS, HIDDEN, OUTPUTS = 100, 22, 32, 4
@@ -31,30 +32,9 @@ def snn_22_32_4() -> Workload:
     input in every step; the four outputs are read, they do not spike.
     """
     layers = (
-        _synapses("hidden", INPUTS, HIDDEN, INPUT_SPIKES), _neurons("hidden.neurons", HIDDEN, HIDDEN_SPIKES),
-        _synapses("output", HIDDEN, OUTPUTS, HIDDEN_SPIKES), _neurons("output.neurons", OUTPUTS, 0),
+        synapse_layer("hidden", INPUTS, HIDDEN, spikes=INPUT_SPIKES, steps=STEPS),
+        neuron_layer("hidden.neurons", HIDDEN, spikes=HIDDEN_SPIKES, steps=STEPS),
+        synapse_layer("output", HIDDEN, OUTPUTS, spikes=HIDDEN_SPIKES, steps=STEPS),
+        neuron_layer("output.neurons", OUTPUTS, spikes=0, steps=STEPS),
     )
     return Workload("snn_22_32_4", "window", 1, STEPS, INPUTS, 100.0, 1, layers)
-
-
-def _synapses(name: str, inputs: int, outputs: int, spikes: int) -> LayerWork:
-    none = Count(0, 0, 1)
-    dense = Products(none, Count.constant(inputs * outputs * STEPS, 1))
-    live = Products(none, Count.constant(spikes * outputs, 1))
-    return LayerWork(
-        name, "linear", "integer", STEPS, (inputs,), (outputs,), inputs * STEPS, outputs * STEPS, inputs,
-        Conventions(dense, dense, live, live), weights=inputs * outputs, weights_nonzero=inputs * outputs,
-        weights_key=name, weight_bits=8, activation_bits=1, output_bits=16, accumulator_bits=16,
-        input_events=Count.constant(spikes, 1),
-    )
-
-
-def _neurons(name: str, size: int, spikes: int) -> LayerWork:
-    steps = Count.constant(size * STEPS, 1)
-    return LayerWork(
-        name, "neuron", "integer", STEPS, (size,), (size,), size * STEPS, size * STEPS,
-        operations={"leak": steps, "add": steps, "compare": steps, "reset": Count.constant(spikes, 1)},
-        activation_bits=16, output_bits=1, state_bits=16, state_elements=size, state_reads=size * STEPS,
-        state_writes=size * STEPS, input_events=steps, output_events=Count.constant(spikes, 1),
-        updates_active=steps, updates_idle=Count(0, 0, 1),
-    )

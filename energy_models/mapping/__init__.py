@@ -49,7 +49,7 @@ def _tally_at_work(layers: tuple[LayerWork, ...], profile: HardwareProfile, plac
     if isinstance(execution, EventDriven):
         return tuple(tally_event_driven(layer, placement) for layer in layers)
     if isinstance(execution, EventTable):
-        return tuple(tally_event_table(layer) for layer in layers)
+        return tuple(tally_event_table(layer, execution.synapse) for layer in layers)
     if isinstance(execution, EventCycles):
         return tuple(tally_event_cycles(layer, role) for layer, role in zip(layers, roles(layers), strict=True))
     epilogues = fused_epilogues(layers)

@@ -2,7 +2,8 @@
 
 Per decode:
 
-    synapses  = products with a non-zero input (``effective_input``); lists hold non-zero weights only (``effective``)
+    synapses  = products with a non-zero input (``effective_input``); lists, on machines that have them, hold non-zero
+                weights only (``effective``)
     neurons   = every neuron accessed in every step, those with input current updated too
     spikes    = non-zero outputs of neurons
     messages  = non-zero inputs of layers with synapses: each is carried to the layer once
@@ -13,6 +14,7 @@ All are counts and contain the spike rate already; nothing multiplies by a rate 
 from __future__ import annotations
 
 from energy_models.mapping.events import MESSAGE_CYCLES, events_in, neuron_updates, outside_spiking
+from energy_models.profile import Synapses
 from energy_models.tally import ControlAct, CycleCount, Tally
 from energy_models.workload import LayerWork
 
@@ -24,14 +26,15 @@ LIST_DENSITY = 0.5
 """Share of non-zero weights below which a layer is stored as lists; a design choice, an index costs about a weight."""
 
 
-def connections(layer: LayerWork) -> ControlAct:
-    """Return how a layer's synapses are stored."""
+def connections(layer: LayerWork, synapse: Synapses) -> ControlAct:
+    """Return how a layer's synapses are stored on a machine with these forms of synapses."""
     if layer.kind in _SHARED_KERNELS:
         return "convolutional_synapse"
-    return "sparse_synapse" if layer.weights_nonzero < LIST_DENSITY * layer.weights else "dense_synapse"
+    lists = synapse.sparse is not None and layer.weights_nonzero < LIST_DENSITY * layer.weights
+    return "sparse_synapse" if lists else "dense_synapse"
 
 
-def tally_event_table(layer: LayerWork) -> Tally:
+def tally_event_table(layer: LayerWork, synapse: Synapses) -> Tally:
     """Return the events of one layer in one decode.
 
     Raises
@@ -42,9 +45,11 @@ def tally_event_table(layer: LayerWork) -> Tally:
     control: list[tuple[ControlAct, float]] = []
     cycles: list[CycleCount] = []
     outside = outside_spiking(layer)
+    if layer.kind in _SHARED_KERNELS and synapse.convolutional is None:
+        outside = (*outside, f"products of kind {layer.kind}: kernels are not shared between positions")
     priced = not any("products" in line for line in outside)
     if layer.products is not None and priced and layer.products.effective_input.total:
-        stored = connections(layer)
+        stored = connections(layer, synapse)
         live = layer.products.effective if stored == "sparse_synapse" else layer.products.effective_input
         arrived = events_in(layer)
         control.append((stored, live.mean))

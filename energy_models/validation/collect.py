@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from energy_models.validation.events import event_rows, kind_of_event
 from energy_models.validation.groups import KINDS, Kind
 from energy_models.validation.rows import ValidationRow
 from energy_models.validation.systems import kind_of_system, system_rows
@@ -22,6 +23,7 @@ def board_kind(row: ValidationRow) -> Kind:
 
 
 PROVIDERS: tuple[tuple[Callable[[], Rows], Callable[[ValidationRow], Kind]], ...] = (
+    (event_rows, kind_of_event),
     (system_rows, kind_of_system),
 )
 """A function that returns rows, and one that tells the kind of each."""

@@ -35,7 +35,7 @@ SPIKING_ONLY = {name for name in MACHINES if isinstance(load_profile(name).execu
 
 def test_the_four_machines_ship() -> None:
     assert {"asic65_near_memory", "event_core_28nm", "cortex_m4f", "gap9"} <= set(MACHINES)
-    assert {"loihi", "xylo"} == SPIKING_ONLY
+    assert {"loihi", "odin_reckon", "xylo"} == SPIKING_ONLY
 
 
 @pytest.mark.parametrize("name", [*MACHINES, *site_names()])
@@ -250,7 +250,7 @@ def test_memory_use_is_what_the_workload_stores(name: str) -> None:
     # 64 x 32 weights of 4 bit; 64 + 32 activations of 8 bit; 16 channels x 8 bit of input. Unfinished sums of 32 bit
     # stand in memory for one tile of 8 columns on the array (64 products take 4 tiles of 16 rows), for all 32 outputs
     # on event cores, and in registers of the others.
-    sums = {"asic65_near_memory": 8, "event_core_28nm": 32, "loihi": 32, "xylo": 32}.get(name, 0)
+    sums = 8 if name == "asic65_near_memory" else 32 if name == "event_core_28nm" or name in SPIKING_ONLY else 0
     assert sum(use.used_bits for use in uses) == 8192 + 768 + 128 + sums * (32 - 8)
 
 

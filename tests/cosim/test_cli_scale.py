@@ -1,0 +1,61 @@
+"""`cosim scale`: a machine in, the same machine elsewhere out."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from energy_models.catalogue import load_profile
+from energy_models.scaling import scaled_profile
+
+
+def command(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    code = f"import sys; sys.argv = ['cosim', *{list(arguments)!r}]; from cosim.cli import main; main()"
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=folder, check=False)
+
+
+def test_a_machine_is_written_and_loads(tmp_path: Path) -> None:
+    arguments = ("scale", "asic45_reference", "--node", "28", "--supply", "0.6", "--out", "mine.toml")
+    done = command(tmp_path, *arguments, "--json")
+    assert done.returncode == 0, done.stderr
+    written = load_profile(tmp_path / "mine.toml")
+    expected = scaled_profile(load_profile("asic45_reference"), node_nm=28, supply_v=0.6)
+    assert written.quantity_at == expected.quantity_at
+    assert (written.name, written.title) == ("mine", expected.title)
+    rows = {row["constant"]: row for row in json.loads(done.stdout)}
+    assert rows["supply"]["nominal"] == 0.6
+    assert rows["memories[0].read"]["nominal"] < rows["memories[0].read"]["before"]
+    assert "wake.time" not in rows
+    again = command(tmp_path, *arguments)
+    assert again.returncode == 2
+    assert "is there already" in again.stderr
+
+
+def test_the_name_says_where(tmp_path: Path) -> None:
+    done = command(tmp_path, "scale", "gap9", "--temperature", "310")
+    assert done.returncode == 0, done.stderr
+    assert "retention" in done.stdout
+    assert load_profile(tmp_path / "gap9_scaled_22nm_650mv_310k.toml").temperature.value == 310
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("gap9",), "nothing moves"),
+        (("gap9", "--node", "28"), "totals of one chip"),
+        (("asic45_reference", "--node", "130"), "outside 7 to 90 nm"),
+        (("asic45_reference", "--supply", "0.6", "--out", "Mine 1.toml"), "name"),
+        (("asic45_reference", "--supply", "0.6", "--out", "absent/mine.toml"), "cannot be written"),
+        (("gap8", "--supply", "0.6"), "unknown profile"),
+    ],
+)
+def test_a_mistake_is_one_paragraph(tmp_path: Path, arguments: tuple[str, ...], message: str) -> None:
+    done = command(tmp_path, "scale", *arguments)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not list(tmp_path.glob("*.toml"))

@@ -1,0 +1,51 @@
+"""Event-driven silicon on the validation page: predictions worked again by hand, roles, refusals."""
+
+from __future__ import annotations
+
+import pytest
+from pydantic import ValidationError
+
+from energy_models.errors import ProfileError
+from energy_models.validation.events import Network, event_rows, kind_of_event, load_events, share_band
+
+ROWS = {row.id: row for row in event_rows()}
+
+
+def test_odin_at_its_two_operating_points_by_hand() -> None:
+    # leakage 27.3 uW, 1.78 pJ a cycle, 8.43 pJ an operation
+    fast, slow = (ROWS[f"event/odin/{name}"].predicted.nominal for name in ("accelerated", "biological"))
+    assert fast == pytest.approx(27.3 + 1.78 * 75 + 8.43 * 37.5, rel=1e-4)
+    assert slow == pytest.approx(27.3 + 1.78 * 1.3 + 8.43 * 0.65536, rel=1e-4)
+
+
+def test_the_nearest_neighbour_search_by_hand() -> None:
+    # 708 spikes into 76,800 neurons, each carried once; 60 updates of every neuron; 60 ends of steps
+    synapses, neurons = 708 * 76_800 * 35.5, 60 * 76_800 * (51.2 + 21.6)
+    expected = (synapses + neurons + 708 * (111 + 3.6) + 60 * 115) * 1e-9
+    assert ROWS["event/loihi/nearest_neighbour"].predicted.nominal == pytest.approx(expected, rel=1e-6)
+
+
+def test_a_share_of_busy_cycles_by_hand() -> None:
+    assert ROWS["event/xylo/seizure"].predicted.nominal == pytest.approx(188.2 + 0.5 * 254)
+    assert ROWS["event/xylo/keyword"].predicted.nominal == pytest.approx(0.5 * 254)
+
+
+def test_rows_whose_figures_are_in_a_profile_are_fitted() -> None:
+    for network in load_events().networks:
+        from_chip = network.id.startswith("event/odin/") or network.id in ("event/28nm/odin", "event/28nm/reckon")
+        assert (network.role == "fitted") == from_chip, network.id
+        assert kind_of_event(ROWS[network.id]) == "event"
+
+
+def test_a_power_needs_a_rate_and_the_unit_of_a_power() -> None:
+    given = load_events().networks[0].model_dump()
+    with pytest.raises(ValidationError, match="give a rate"):
+        Network.model_validate({**given, "rate": None})
+    with pytest.raises(ValidationError, match="energy measured in uW"):
+        Network.model_validate({**given, "rate": None, "quantity": "energy"})
+
+
+def test_a_share_needs_a_machine_of_cycles() -> None:
+    odd = load_events().shares[0].model_copy(update={"profile": "loihi"})
+    with pytest.raises(ProfileError, match="no power of busy cycles"):
+        share_band(odd)
