@@ -24,7 +24,7 @@ def calibrate(
     board: Annotated[str, typer.Option(help="Which board of the table, where there are several.")] = "",
     software: Annotated[str, typer.Option(help="Which software of that board, where there are several.")] = "",
     beside: Annotated[
-        str, typer.Option("--class", help="Shipped boards that share the layer weights: cortex_m, pulp, ndp or none.")
+        str, typer.Option("--class", help="Shipped boards that share weights: cortex_m, pulp, gap9, ndp, or none.")
     ] = "cortex_m",
     like: Annotated[str, typer.Option(help="Profile that memories, sleep and other costs come from.")] = "cortex_m4f",
     out: Annotated[Path | None, typer.Option(help="File to write; default: <name>.toml here.")] = None,

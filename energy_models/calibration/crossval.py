@@ -26,6 +26,11 @@ class HeldOut:
     log_cycles: float
 
     @property
+    def logs(self) -> dict[Literal["energy", "cycles", "power"], float]:
+        """Logarithms of predicted over measured; energy is cycles times power, over a known clock."""
+        return {"energy": self.log_energy, "cycles": self.log_cycles, "power": self.log_energy - self.log_cycles}
+
+    @property
     def error(self) -> float:
         """Relative error of the energy, with its sign."""
         return math.expm1(self.log_energy)
@@ -51,9 +56,9 @@ class CrossValidation:
         errors = sorted(abs(one.error) for one in self.held_out)
         return quantile(errors, share) if errors else math.nan
 
-    def spread(self, which: Literal["energy", "cycles"]) -> float:
+    def spread(self, which: Literal["energy", "cycles", "power"]) -> float:
         """Return the factor either way that holds 90 % of the rows."""
-        logs = sorted(abs(one.log_energy if which == "energy" else one.log_cycles) for one in self.held_out)
+        logs = sorted(abs(one.logs[which]) for one in self.held_out)
         return math.exp(quantile(logs, COVERED)) if logs else math.nan
 
 
@@ -95,7 +100,7 @@ def _predict(
     found: list[HeldOut] = []
     for group in boards_of(rows).values():
         for row in group:
-            known = [other for other in group if other is not row]
+            known = [other for other in group if other.network != row.network]
             weights = of_chip[row.chip] or fit_weights(known, overhead)
             found += [_held_out(row, some, weights) for some in calibrating(known)]
     return CrossValidation(tuple(found))

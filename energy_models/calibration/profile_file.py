@@ -68,10 +68,7 @@ def calibrated_profile(
     clock = first.clock_hz * 1e-6
     table["clock"] = _quantity(Band(clock, clock, clock), "MHz", key, where, "as stated")
     execution = cast(dict[str, Any], table["execution"])
-    power = [row.power_w * 1e3 for row in found.rows]
-    execution["active_power"] = _quantity(
-        Band(min(power), found.board.power_w * 1e3, max(power)), "mW", key, where, "geometric mean, least and most"
-    )
+    execution["active_power"] = _power(found, key, where)
     execution["cycles_per_product"]["integer"] |= _products(found, key, where)
     execution["cycles_per_layer"] = _per_layer(found, key, where)
     execution["cycles_per_decode"] = _quantity(Band(0, 0, 0), "cycle", key, where, "contained in the products' cycles")
@@ -79,6 +76,15 @@ def calibrated_profile(
     table["sources"] = {**table.get("sources", {}), **own}
     parse_model(table, HardwareProfile, where=name)
     return table
+
+
+def _power(found: Calibration, key: str, where: str) -> dict[str, Any]:
+    """Return the power under a network load: its bounds hold the board's rows and 90 % of the held-out ones."""
+    rows = [row.power_w * 1e3 for row in found.rows]
+    value, spread = found.board.power_w * 1e3, found.cross_validation.spread("power")
+    bounds = Band(min(*rows, value / spread), value, max(*rows, value * spread))
+    note = f"geometric mean; low, high: factor {spread:.3g}, which holds 90 % of the held-out rows, or the least and most"
+    return _quantity(bounds, "mW", key, where, note)
 
 
 def _per_layer(found: Calibration, key: str, where: str) -> dict[str, Any]:

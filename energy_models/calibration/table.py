@@ -2,7 +2,7 @@
 
 - ``board``: what was measured; one scale is fitted per board and software
 - ``chip``: rows of one chip are left out together in cross-validation; default: the board
-- ``network``: its name
+- ``network``: its name; ``variant``: optional, rows of one network that differ in a detail and are left out together
 - ``conv_macs``, ``depthwise_macs``, ... (`PRODUCT_KINDS`): products of each kind in one inference
 - ``layers``: layers with products
 - ``energy_uj``: energy of one inference [uJ]
@@ -31,7 +31,7 @@ PRODUCT_KINDS: tuple[Kind, ...] = (
 )
 REQUIRED = ("board", "network", "layers", "energy_uj", "clock_mhz", "software")
 SPEEDS = ("inferences_per_s", "latency_ms")
-OPTIONAL = ("chip", "class", "power_mw", "source")
+OPTIONAL = ("chip", "variant", "class", "power_mw", "source")
 _MACS = tuple(f"{kind}_macs" for kind in PRODUCT_KINDS)
 KNOWN = (*REQUIRED, *SPEEDS, *OPTIONAL, *_MACS)
 DISAGREEMENT = 0.1
@@ -46,7 +46,7 @@ class BoardRow:
 
     Parameters
     ----------
-    board, chip, network, software, source : str
+    board, chip, network, variant, software, source : str
     macs : mapping of Kind to int
         Products of one inference; kinds without any are absent.
     layers : int
@@ -66,6 +66,7 @@ class BoardRow:
     energy_j: float
     latency_s: float
     clock_hz: float
+    variant: str = ""
 
     @property
     def group(self) -> tuple[str, str]:
@@ -84,19 +85,25 @@ class BoardRow:
 
 
 def shipped_rows(device_class: str) -> tuple[BoardRow, ...]:
-    """Return the rows of a class of the shipped table (MLPerf Tiny): ``cortex_m``, ``pulp`` or ``ndp``.
+    """Return the shipped rows of a class of boards.
+
+    Parameters
+    ----------
+    device_class : {'cortex_m', 'gap9', 'ndp', 'pulp'}
+        MLPerf Tiny on microcontrollers, on GAP9 and on NDP120; EEG networks on Mr. Wolf and Vega.
 
     Raises
     ------
     DataError
-        When the table has no such class.
+        When there is no such class.
     """
-    path = Path(str(files("energy_models.data") / "measurements" / "mlperf_tiny.csv"))
-    records = _records(path)
-    classes = sorted({record["class"] for record in records})
+    folder = Path(str(files("energy_models.data") / "measurements"))
+    tables = sorted(folder.glob("*.csv"))
+    found = [(record, path, line) for path in tables for line, record in enumerate(_records(path), 2)]
+    classes = sorted({record["class"] for record, _, _ in found})
     if device_class not in classes:
         raise DataError(f"no class {device_class!r}", remedy=unknown_name("classes", device_class, classes))
-    return tuple(_row(record, path, line) for line, record in enumerate(records, 2) if record["class"] == device_class)
+    return tuple(_row(*one) for one in found if one[0]["class"] == device_class)
 
 
 def read_board_table(path: Path) -> tuple[BoardRow, ...]:
@@ -112,9 +119,9 @@ def read_board_table(path: Path) -> tuple[BoardRow, ...]:
     rows = tuple(_row(record, path, line) for line, record in enumerate(records, 2))
     if not rows:
         raise DataError("holds no row", where=path.name, remedy="Give one measured network a row")
-    seen: set[tuple[str, str, str]] = set()
+    seen: set[tuple[str, ...]] = set()
     for row in rows:
-        key = (*row.group, row.network)
+        key = (*row.group, row.network, row.variant)
         if key in seen:
             raise DataError(
                 f"{row.network} on {row.board} with {row.software} is given twice", where=path.name,
@@ -170,7 +177,7 @@ def _row(record: Mapping[str, str], path: Path, line: int) -> BoardRow:
         layers=_count(record["layers"], "layers", where),
         energy_j=_positive(record["energy_uj"], "energy_uj", where) * 1e-6,
         latency_s=1.0 / speed if fast else speed * 1e-3,
-        clock_hz=_positive(record["clock_mhz"], "clock_mhz", where) * 1e6,
+        clock_hz=_positive(record["clock_mhz"], "clock_mhz", where) * 1e6, variant=record.get("variant", ""),
     )
     _check_units(row, record.get("power_mw", ""), where)
     return row

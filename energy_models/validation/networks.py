@@ -1,0 +1,31 @@
+"""Networks of which only the products by kind of layer are known, as workloads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from energy_models.workload import Conventions, Count, Kind, LayerWork, Products, Workload
+
+WEIGHTS_BITS, SUM_BITS = 8, 32
+
+
+def bulk_network(name: str, macs: Mapping[Kind, int], layers: int) -> Workload:
+    """Return an int8 network of `layers` layers: all products of a kind in one, the others without products.
+
+    It holds no activations or weights to speak of: for machines that price products and layers only.
+    """
+    parts = [_layer(f"{kind}", kind, count) for kind, count in macs.items() if count]
+    parts += [_layer(f"launch {place}", "conv", 0) for place in range(layers - len(parts))]
+    return Workload(
+        name=name, mode="window", decodes=1, steps_per_decode=1, channels=1, step_rate_hz=1.0, input_bits=8,
+        layers=tuple(parts),
+    )
+
+
+def _layer(name: str, kind: Kind, macs: int) -> LayerWork:
+    sites = Products(Count.constant(macs, 1), Count.constant(0, 1))
+    return LayerWork(
+        name=name, kind=kind, arithmetic="integer", calls=1, input_shape=(1,), output_shape=(1,), inputs=1, outputs=1,
+        reduction=1, products=Conventions(sites, sites, sites, sites), weight_bits=WEIGHTS_BITS,
+        activation_bits=WEIGHTS_BITS, output_bits=WEIGHTS_BITS, accumulator_bits=SUM_BITS,
+    )
