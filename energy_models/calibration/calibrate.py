@@ -66,7 +66,7 @@ def calibrate(
     """
     chosen = _choose(rows, board, software)
     everything = (*rows, *(row for row in beside if row not in rows))
-    weights = fit_weights(everything)
+    weights = fit_weights(everything, software=chosen[0].software)
     found = from_one_network(everything) if len(chosen) == 1 else leave_one_out(everything)
     if len(found.held_out) < FEWEST_HELD_OUT:
         raise DataError(

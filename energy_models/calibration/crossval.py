@@ -92,16 +92,16 @@ def _predict(
     calibrating: Callable[[list[BoardRow]], list[list[BoardRow]]],
 ) -> CrossValidation:
     everything = [*rows, *beside]
-    of_chip: dict[str, Weights | None] = {}
-    for chip in {row.chip for row in rows}:
+    of_chip: dict[tuple[str, str], Weights | None] = {}
+    for chip, software in {(row.chip, row.software) for row in rows}:
         others = [row for row in everything if row.chip != chip]
         decides = any(len(group) > 1 for group in boards_of(others).values())
-        of_chip[chip] = fit_weights(others, overhead) if decides else None
+        of_chip[chip, software] = fit_weights(others, overhead, software=software) if decides else None
     found: list[HeldOut] = []
     for group in boards_of(rows).values():
         for row in group:
             known = [other for other in group if other.network != row.network]
-            weights = of_chip[row.chip] or fit_weights(known, overhead)
+            weights = of_chip[row.chip, row.software] or fit_weights(known, overhead)
             found += [_held_out(row, some, weights) for some in calibrating(known)]
     return CrossValidation(tuple(found))
 

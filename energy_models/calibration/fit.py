@@ -3,11 +3,11 @@
     cycles(network) = scale(board) (sum over kinds (weight(kind) products(kind)) + weight(layer) layers)
     energy(network) = cycles power(board) / clock
 
-A convolution's weight is 1. The other weights are shared by all boards of a class and fitted to energies: within one
-board and software only the ratios between networks count, so that its scale drops out. Residuals are logarithms, taken
-nearly by their absolute value (soft L1 at 5 %), since single rows of a stack are off by 50 %; a wide log-normal prior
-keeps a weight that the rows do not decide where kernels of its kind usually are. A board's scale and power are then the
-geometric means over its rows.
+A convolution's weight is 1. The other weights are fitted to energies: within one board and software only the ratios
+between networks count, so that its scale drops out. Residuals are logarithms, taken nearly by their absolute value (soft
+L1 at 5 %), since single rows are off by 50 %. Kernels belong to the software, not to the chip: a software's weights are
+fitted to its rows on all chips, held by a log-normal prior near the weights of the other software, and those by a wide
+one near where kernels of a kind usually are. A board's scale and power are then the geometric means over its rows.
 
 What a layer costs beside its products stays near its prior where the rows do not decide it: small networks would
 otherwise be priced as if kernels started for nothing. `calibrate` says whether held-out rows are met better by it.
@@ -30,6 +30,7 @@ from energy_models.workload import Kind
 
 optimize: Any = _optimize  # scipy ships no types
 Overhead = Literal["per layer", "none"]
+_Prior = Mapping[Kind | Literal["layer"], tuple[float, float]]
 RESIDUAL_SCALE = 0.05
 PRIOR: Mapping[Kind, tuple[float, float]] = {
     "depthwise": (3.5, 1.0),
@@ -45,6 +46,9 @@ PRIOR: Mapping[Kind, tuple[float, float]] = {
 
 LAYER_PRIOR = (1000.0, 1.0)
 """The same for what a layer costs beside its products, in products of a convolution: assumed."""
+
+SOFTWARE_WIDTH = 0.5
+"""Standard deviation of the logarithm of one software's weight over that of the others: assumed, not tuned."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +88,7 @@ def boards_of(rows: Sequence[BoardRow]) -> dict[tuple[str, str], list[BoardRow]]
     return found
 
 
-def fit_weights(rows: Sequence[BoardRow], overhead: Overhead = "per layer") -> Weights:
+def fit_weights(rows: Sequence[BoardRow], overhead: Overhead = "per layer", *, software: str = "") -> Weights:
     """Return the weights that make the rows of every board agree best.
 
     Boards with one row say nothing about weights. A weight that no row decides is its prior.
@@ -94,13 +98,29 @@ def fit_weights(rows: Sequence[BoardRow], overhead: Overhead = "per layer") -> W
     rows : sequence of BoardRow
     overhead : {'per layer', 'none'}
         Whether a layer costs something beside its products.
+    software : str
+        The software whose weights are wanted; the rows of the others are then a prior. Empty: all rows alike.
     """
+    own = [row for row in rows if row.software == software] if software else []
+    shared = _fit(rows if not own else [row for row in rows if row.software != software], overhead, _class_prior())
+    if not own:
+        return shared
+    near: _Prior = {kind: (weight, SOFTWARE_WIDTH) for kind, weight in shared.kinds.items() if kind in PRIOR}
+    others = len(rows) > len(own)
+    return _fit(own, overhead, {**near, "layer": (shared.layer, SOFTWARE_WIDTH)} if others else _class_prior())
+
+
+def _class_prior() -> _Prior:
+    return {**PRIOR, "layer": LAYER_PRIOR}
+
+
+def _fit(rows: Sequence[BoardRow], overhead: Overhead, prior: _Prior) -> Weights:
     groups = [group for group in boards_of(rows).values() if len(group) > 1]
     kinds: list[Kind] = [kind for kind in PRIOR if any(kind in row.macs for group in groups for row in group)]
-    priors = [PRIOR[kind] for kind in kinds] + [LAYER_PRIOR] * (overhead == "per layer")
-    fixed: dict[Kind, float] = {"conv": 1.0, **{kind: centre for kind, (centre, _) in PRIOR.items()}}
+    priors = [prior[kind] for kind in kinds] + [prior["layer"]] * (overhead == "per layer")
+    fixed: dict[Kind, float] = {"conv": 1.0, **{kind: prior[kind][0] for kind in PRIOR}}
     if not priors or not groups:
-        return Weights(fixed, LAYER_PRIOR[0] if overhead == "per layer" else 0.0)
+        return Weights(fixed, prior["layer"][0] if overhead == "per layer" else 0.0)
     centres, widths = np.log([centre for centre, _ in priors]), np.array([width for _, width in priors])
     counts = [np.array([_counts(row, kinds, overhead) for row in group]) for group in groups]
     energies = [np.log([row.energy_j for row in group]) for group in groups]
