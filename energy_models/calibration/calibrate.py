@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from energy_models.calibration.crossval import CrossValidation, from_one_network, leave_one_out
+from energy_models.calibration.crossval import CrossValidation, from_one_network, leave_one_out, weight_spreads
 from energy_models.calibration.fit import BoardFit, Weights, boards_of, fit_board, fit_weights
 from energy_models.calibration.table import BoardRow
 from energy_models.errors import DataError, unknown_name
+from energy_models.workload import Kind
 
 FEWEST_HELD_OUT = 3
 """Fewer predicted rows say nothing about an error."""
@@ -27,7 +28,7 @@ class Calibration:
         Those of the board.
     board : BoardFit
     weights : Weights
-        Shared by all boards of `fitted_on`.
+        Those of the board's software, held near those of the others.
     layers_decided : bool
         Whether held-out rows are met clearly better with a cost per layer; else that cost is its prior, assumed.
     fitted_on : tuple of BoardRow
@@ -35,6 +36,8 @@ class Calibration:
     cross_validation : CrossValidation
         Every row of `fitted_on` that could be predicted without itself, from as many networks of its board as the
         board was calibrated on: one, or all others.
+    weight_spreads : mapping of Kind to float
+        Factor by which a weight moves, at most, when one chip is left out.
     """
 
     rows: tuple[BoardRow, ...]
@@ -43,6 +46,7 @@ class Calibration:
     layers_decided: bool
     fitted_on: tuple[BoardRow, ...]
     cross_validation: CrossValidation
+    weight_spreads: Mapping[Kind, float]
 
 
 def calibrate(
@@ -76,7 +80,8 @@ def calibrate(
             "or fit beside a shipped class of boards",
         )
     board_fit, decided = fit_board(chosen, weights), _layers_decided(everything)
-    return Calibration(tuple(chosen), board_fit, weights, decided, everything, found)
+    spreads = weight_spreads(everything, chosen[0].software)
+    return Calibration(tuple(chosen), board_fit, weights, decided, everything, found, spreads)
 
 
 def _choose(rows: Sequence[BoardRow], board: str, software: str) -> list[BoardRow]:

@@ -11,6 +11,7 @@ from energy_models.calibration.fit import Overhead, Weights, boards_of, fit_boar
 from energy_models.calibration.table import BoardRow
 from energy_models.report import Band
 from energy_models.validation.rows import quantile
+from energy_models.workload import Kind
 
 COVERED = 0.9
 
@@ -104,6 +105,24 @@ def _predict(
             weights = of_chip[row.chip, row.software] or fit_weights(known, overhead)
             found += [_held_out(row, some, weights) for some in calibrating(known)]
     return CrossValidation(tuple(found))
+
+
+def weight_spreads(rows: Sequence[BoardRow], software: str) -> dict[Kind, float]:
+    """Return by what factor, at most, each kind's weight moves when one chip's rows are left out.
+
+    Parameters
+    ----------
+    rows : sequence of BoardRow
+    software : str
+        The software whose weights are wanted.
+    """
+    whole = fit_weights(rows, software=software)
+    chips = sorted({row.chip for row in rows})
+    without = [fit_weights([row for row in rows if row.chip != chip], software=software) for chip in chips]
+    return {
+        kind: math.exp(max(abs(math.log(other.kinds[kind] / weight)) for other in without))
+        for kind, weight in whole.kinds.items()
+    }
 
 
 def _held_out(row: BoardRow, known: Sequence[BoardRow], weights: Weights) -> HeldOut:

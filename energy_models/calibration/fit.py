@@ -4,10 +4,10 @@
     energy(network) = cycles power(board) / clock
 
 A convolution's weight is 1. The other weights are fitted to energies: within one board and software only the ratios
-between networks count, so that its scale drops out. Residuals are logarithms, taken nearly by their absolute value (soft
-L1 at 5 %), since single rows are off by 50 %. Kernels belong to the software, not to the chip: a software's weights are
-fitted to its rows on all chips, held by a log-normal prior near the weights of the other software, and those by a wide
-one near where kernels of a kind usually are. A board's scale and power are then the geometric means over its rows.
+between networks count, so that its scale drops out. Residuals are logarithms, taken nearly by their absolute value
+(soft L1 at 5 %), since single rows are off by 50 %. Kernels belong to the software, not to the chip: a software's
+weights are fitted to its rows on all chips, held by a log-normal prior near the weights of the other software, and
+those by one near where kernels of a kind usually are. A board's scale and power are geometric means over its rows.
 
 What a layer costs beside its products stays near its prior where the rows do not decide it: small networks would
 otherwise be priced as if kernels started for nothing. `calibrate` says whether held-out rows are met better by it.
@@ -34,7 +34,7 @@ _Prior = Mapping[Kind | Literal["layer"], tuple[float, float]]
 RESIDUAL_SCALE = 0.05
 PRIOR: Mapping[Kind, tuple[float, float]] = {
     "depthwise": (3.5, 1.0),
-    "pointwise": (1.0, 0.5),
+    "pointwise": (0.9, 0.3),
     "linear": (1.5, 0.5),
     "recurrent": (1.5, 0.5),
     "attention": (1.5, 0.5),
@@ -42,14 +42,14 @@ PRIOR: Mapping[Kind, tuple[float, float]] = {
     "filter": (3.5, 1.0),
     "feature": (3.5, 1.0),
 }
-"""Weight of a product of a kind over that of a convolution, and the standard deviation of its logarithm: assumed."""
+"""Weight of a product of a kind over that of a convolution, and the standard deviation of its logarithm: assumed.
+
+A depthwise product loads both operands for itself; a pointwise one saves the copying of windows; a fully connected one
+loads every weight once. The same widths hold a software's weights near those of the others.
+"""
 
 LAYER_PRIOR = (1000.0, 1.0)
 """The same for what a layer costs beside its products, in products of a convolution: assumed."""
-
-SOFTWARE_WIDTH = 0.5
-"""Standard deviation of the logarithm of one software's weight over that of the others: assumed, not tuned."""
-
 
 @dataclass(frozen=True, slots=True)
 class Weights:
@@ -105,9 +105,10 @@ def fit_weights(rows: Sequence[BoardRow], overhead: Overhead = "per layer", *, s
     shared = _fit(rows if not own else [row for row in rows if row.software != software], overhead, _class_prior())
     if not own:
         return shared
-    near: _Prior = {kind: (weight, SOFTWARE_WIDTH) for kind, weight in shared.kinds.items() if kind in PRIOR}
-    others = len(rows) > len(own)
-    return _fit(own, overhead, {**near, "layer": (shared.layer, SOFTWARE_WIDTH)} if others else _class_prior())
+    if len(own) == len(rows):
+        return _fit(own, overhead, _class_prior())
+    near: _Prior = {kind: (shared.kinds[kind], width) for kind, (_, width) in PRIOR.items()}
+    return _fit(own, overhead, {**near, "layer": (shared.layer or LAYER_PRIOR[0], LAYER_PRIOR[1])})
 
 
 def _class_prior() -> _Prior:

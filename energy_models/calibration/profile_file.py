@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from energy_models.calibration.calibrate import Calibration
+from energy_models.calibration.crossval import around
 from energy_models.calibration.fit import LAYER_PRIOR
 from energy_models.errors import ProfileError
 from energy_models.profile import HardwareProfile, ProgrammableCore
@@ -83,7 +84,7 @@ def _power(found: Calibration, key: str, where: str) -> dict[str, Any]:
     rows = [row.power_w * 1e3 for row in found.rows]
     value, spread = found.board.power_w * 1e3, found.cross_validation.spread("power")
     bounds = Band(min(*rows, value / spread), value, max(*rows, value * spread))
-    note = f"geometric mean; low, high: factor {spread:.3g}, which holds 90 % of the held-out rows, or the least and most"
+    note = f"geometric mean; low, high: least and most, or factor {spread:.3g} that holds 90 % of the held-out rows"
     return _quantity(bounds, "mW", key, where, note)
 
 
@@ -112,8 +113,10 @@ def _record(found: Calibration, name: str, source: Source | None) -> tuple[str, 
 def _products(found: Calibration, key: str, where: str) -> dict[str, Any]:
     """Return cycles per product of the fitted kinds, and of those taken as linear."""
     check = found.cross_validation
+    own = [row for row in found.fitted_on if row.software == found.rows[0].software]
     error = (
-        f"{len(found.fitted_on)} rows of {len({row.chip for row in found.fitted_on})} chips share the weights; "
+        f"{len(own)} rows of {len({row.chip for row in own})} chips share the weights, held near those of "
+        f"{len(found.fitted_on) - len(own)} rows of other software; "
         f"{len(check.held_out)} held-out rows: energy off by {check.median:.1%} (median), "
         f"{check.percentile_90:.1%} (90th percentile)"
     )
@@ -125,13 +128,14 @@ def _products(found: Calibration, key: str, where: str) -> dict[str, Any]:
             continue
         value = found.board.cycles_per_unit * (found.weights.kinds[like] if like != kind else weight)
         how = f"as {like}; " if like != kind else f"{weight:.3g} times convolution; "
-        rows[kind] = _quantity(_within(found, value), "cycle/MAC", key, where, how + error)
+        rows[kind] = _quantity(_within(found, like, value), "cycle/MAC", key, where, how + error)
     return rows
 
 
-def _within(found: Calibration, value: float) -> Band:
-    spread = found.cross_validation.spread("cycles")
-    return Band(value / spread, value, value * spread)
+def _within(found: Calibration, kind: Kind, value: float) -> Band:
+    """Return the band that holds 90 % of the held-out rows, wider for a kind whose weight hangs on one chip."""
+    logs = (math.log(found.cross_validation.spread("cycles")), math.log(found.weight_spreads[kind]))
+    return around(value, math.exp(math.hypot(*logs)))
 
 
 def _quantity(band: Band, unit: str, source: str, where: str, note: str) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Boards and clusters: every measured row beside what a shipped profile, or a calibration without that row, predicts.
 
-Held-out rows of calibrated boards come from `leave_one_out`; their band is the factor either way that holds 90 % of the
+Held-out rows of microcontrollers are predicted from each one other network of the same board and software, those of
+other boards from all; layer weights come from other chips. Their band is the factor either way that holds 90 % of the
 held-out rows of the *other* chips. Where a class has one chip with several rows, that is too few: the band is that of
 its other networks, or of the microcontrollers if wider. Rows that a profile prices have the profile's own bounds.
 """
@@ -13,7 +14,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any, cast
 
-from energy_models.calibration.crossval import CrossValidation, HeldOut, around, leave_one_out
+from energy_models.calibration.crossval import CrossValidation, HeldOut, around, from_one_network, leave_one_out
 from energy_models.calibration.table import PRODUCT_KINDS, BoardRow, shipped_rows
 from energy_models.catalogue import load_profile
 from energy_models.estimate import estimate
@@ -40,6 +41,7 @@ SUPPLY_SPREAD = 1.25
 """Factor either way for energy taken to another supply by its square: leakage and the rails that do not move."""
 
 
+@cache
 def board_rows() -> tuple[ValidationRow, ...]:
     """Return every measured row of boards and clusters with its prediction."""
     return (
@@ -50,12 +52,13 @@ def board_rows() -> tuple[ValidationRow, ...]:
 
 
 def _calibrated(device_class: str) -> Iterable[ValidationRow]:
-    """Return each row as predicted from the board's other networks, with weights of other chips."""
-    check = leave_one_out(shipped_rows(device_class))
+    """Return each row as predicted from other networks of its board, with weights of other chips."""
+    check = _microcontrollers() if device_class == "cortex_m" else leave_one_out(shipped_rows(device_class))
     for one in check.held_out:
-        note = f"calibrated on {', '.join(dict.fromkeys(one.calibrated_on))} of the same board and software"
+        networks = ", ".join(dict.fromkeys(one.calibrated_on))
         predicted = around(one.predicted_j * 1e6, _spread_without(check, one))
-        yield _row(one.row, predicted, "held out", "calibrated", note)
+        note = f"calibrated on {networks} of the same board and software"
+        yield _row(one.row, predicted, "held out", f"calibrated on {networks}", note)
 
 
 def _spread_without(check: CrossValidation, one: HeldOut) -> float:
@@ -69,7 +72,7 @@ def _spread_without(check: CrossValidation, one: HeldOut) -> float:
 
 @cache
 def _microcontrollers() -> CrossValidation:
-    return leave_one_out(shipped_rows("cortex_m"))
+    return from_one_network(shipped_rows("cortex_m"))
 
 
 def _fitted(device_class: str) -> Iterable[ValidationRow]:
@@ -103,9 +106,10 @@ def _other_supply(device_class: str, low: str, high: str) -> Iterable[Validation
 
 def _row(row: BoardRow, predicted: Band, role: Role, how: str, note: str) -> ValidationRow:
     network = f"{row.network} ({row.variant})" if row.variant else row.network
+    identity = f"{how}: {row.software}, {row.board}/{row.chip}/{network}"
+    machine = f"{row.board} ({row.chip}), {row.software}"
     return ValidationRow(
-        f"{how}: {row.software}, {row.board}/{row.chip}/{network}", network, row.chip, "energy", "uJ", predicted,
-        row.energy_j * 1e6, role, row.source, note,
+        identity, network, machine, "energy", "uJ", predicted, row.energy_j * 1e6, role, row.source, note
     )
 
 

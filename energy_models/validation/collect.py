@@ -5,17 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from energy_models.validation.events import event_rows, kind_of_event
+from energy_models.validation.boards import board_rows
 from energy_models.validation.groups import KINDS, Kind
 from energy_models.validation.rows import ValidationRow
 from energy_models.validation.systems import kind_of_system, system_rows
 
 Rows = tuple[ValidationRow, ...]
+TRANSFER = "transfer "
+"""Beginning of the ids of rows that another chip's profile prices."""
 CLUSTERS = ("gap9", "mr_wolf", "mr. wolf", "wolf", "vega", "gap8")
 ACCELERATORS = ("ndp120", "max78000", "hx613")
 
 
 def board_kind(row: ValidationRow) -> Kind:
     """Return the kind of a board's row, by its machine and id."""
+    if row.id.startswith(TRANSFER):
+        return "transfer"
     text = f"{row.machine} {row.id}".lower()
     if any(name in text for name in CLUSTERS):
         return "cluster"
@@ -24,6 +29,7 @@ def board_kind(row: ValidationRow) -> Kind:
 
 PROVIDERS: tuple[tuple[Callable[[], Rows], Callable[[ValidationRow], Kind]], ...] = (
     (event_rows, kind_of_event),
+    (board_rows, board_kind),
     (system_rows, kind_of_system),
 )
 """A function that returns rows, and one that tells the kind of each."""

@@ -9,11 +9,12 @@ from typing import Literal
 from energy_models.validation.reasons import MISSED
 from energy_models.validation.rows import Role, ValidationRow, summarise
 
-Kind = Literal["microcontroller", "cluster", "accelerator", "event", "system"]
+Kind = Literal["microcontroller", "cluster", "accelerator", "transfer", "event", "system"]
 KINDS: Mapping[Kind, str] = {
     "microcontroller": "Microcontrollers",
     "cluster": "Parallel clusters: Mr. Wolf, Vega, GAP9",
     "accelerator": "Neural accelerators",
+    "transfer": "Chips priced by the profile of another chip",
     "event": "Event-driven chips",
     "system": "Whole systems",
 }
@@ -43,6 +44,7 @@ BARS: Mapping[Kind, Bar] = {
     "microcontroller": Bar(median=0.15, percentile_90=0.35),
     "cluster": Bar(median=0.30),
     "accelerator": Bar(),
+    "transfer": Bar(),
     "event": Bar(),
     "system": Bar(every=0.25),
 }
@@ -123,7 +125,7 @@ class Disagreement:
     low, high : ValidationRow
         The rows with the least and the most measured.
     rows : int
-        How many rows measure it.
+        How many different figures there are.
     """
 
     what: str
@@ -150,7 +152,8 @@ def disagreements(rows: Iterable[ValidationRow], *, least: float = 1.05) -> tupl
         same.setdefault((_board(row), row.what, row.quantity, row.unit), []).append(row)
     found: list[Disagreement] = []
     for (board, what, quantity, unit), members in same.items():
-        ordered = sorted(members, key=lambda row: (row.measured, row.id))
+        different = {row.measured: row for row in sorted(members, key=lambda row: row.id, reverse=True)}
+        ordered = sorted(different.values(), key=lambda row: row.measured)
         found.append(Disagreement(f"{what} on {board}", quantity, unit, ordered[0], ordered[-1], len(ordered)))
     apart = (one for one in found if one.rows > 1 and one.ratio >= least)
     return tuple(sorted(apart, key=lambda one: (-one.ratio, one.what, one.quantity)))

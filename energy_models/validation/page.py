@@ -99,10 +99,10 @@ def _cells(row: ValidationRow, notes: dict[str, int]) -> tuple[str, ...]:
 
 
 def _disagreements(found: Iterable[Disagreement]) -> str:
-    lines = [table_row(("what", "quantity", "rows", "least measured", "most measured", "ratio"))]
+    lines = [table_row(("what", "quantity", "figures", "least measured", "most measured", "ratio"))]
     lines.append("|---|---|---:|---:|---:|---:|\n")
     for one in found:
-        least, most = (f"{number(row.measured)} {one.unit} ({row.id})" for row in (one.low, one.high))
+        least, most = (f"{number(row.measured)} {one.unit}: {row.machine}" for row in (one.low, one.high))
         lines.append(table_row((one.what, one.quantity, str(one.rows), least, most, f"{one.ratio:.2f}")))
     return "".join(lines)
 

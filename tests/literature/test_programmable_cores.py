@@ -1,0 +1,151 @@
+"""Shipped programmable cores are what the measured rows say, and predict held-out rows as well as the page claims."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from energy_models.calibration.calibrate import calibrate
+from energy_models.calibration.crossval import from_one_network
+from energy_models.calibration.fit import fit_weights
+from energy_models.calibration.profile_file import calibrated_profile
+from energy_models.calibration.table import BoardRow, shipped_rows
+from energy_models.catalogue import load_profile
+from energy_models.profile import ProgrammableCore
+from energy_models.validation.boards import board_rows
+from energy_models.validation.collect import all_rows
+from energy_models.validation.groups import groups_of
+from energy_models.validation.rows import ValidationRow, summarise
+
+NEWEST = "STMicroelectronics v1.2"
+FITTED = {
+    "cortex_m4f": ("cortex_m", "NUCLEO_L4R5ZI", NEWEST),
+    "cortex_m33_u575": ("cortex_m", "NUCLEO_U575ZI_Q", NEWEST),
+    "cortex_m7_h7a3": ("cortex_m", "NUCLEO_H7A3ZI_Q", NEWEST),
+    "mr_wolf": ("pulp", "Mr. Wolf", "PULP 8 cores 0.8 V"),
+    "vega": ("pulp", "Vega", "PULP 8 cores 0.65 V"),
+    "ndp120": ("ndp", "syntiant_9120_0v9_30mhz", "syntiant v1.0"),
+}
+
+
+@pytest.mark.parametrize("name", FITTED)
+def test_fitted_constants_are_the_calibration_of_the_shipped_rows(name: str) -> None:
+    device_class, board, software = FITTED[name]
+    found = calibrate(shipped_rows(device_class), board=board, software=software)
+    again = calibrated_profile(found, load_profile("cortex_m4f"), name=name)["execution"]
+    shipped = load_profile(name).execution
+    assert isinstance(shipped, ProgrammableCore)
+    assert shipped.active_power.value == pytest.approx(again["active_power"]["value"], rel=1e-4)
+    assert shipped.cycles_per_layer.value == pytest.approx(again["cycles_per_layer"]["value"], rel=1e-4)
+    products = shipped.cycles_per_product["integer"]
+    measured = {kind for row in found.fitted_on for kind in row.macs}
+    for kind in measured:
+        assert products[kind].value == pytest.approx(again["cycles_per_product"]["integer"][kind]["value"], rel=1e-4)
+
+
+def test_nrf52840_has_the_cycles_of_the_other_cortex_m4f_and_a_wider_band() -> None:
+    ours, other = (load_profile(name).execution for name in ("nrf52840", "cortex_m4f"))
+    assert isinstance(ours, ProgrammableCore)
+    assert isinstance(other, ProgrammableCore)
+    for kind, quantity in ours.cycles_per_product["integer"].items():
+        theirs = other.cycles_per_product["integer"][kind]
+        assert quantity.value == theirs.value
+        assert quantity.low <= theirs.low
+        assert quantity.high >= theirs.high
+    # 52 uA/MHz x 64 MHz x 3 V = 9.984 mW by the data sheet, 2.55 mJ / 137 ms = 18.6 mW implied by an EEGNet
+    assert ours.active_power.value == pytest.approx((9.984 * 2550 / 137) ** 0.5, rel=5e-3)
+
+
+def test_gap9_constants_by_hand() -> None:
+    gap9, engine = (load_profile(name).quantity_at for name in ("gap9", "gap9_ne16"))
+    products = "execution.cycles_per_product.integer"
+    # linear bench: 26,015,006 cycles for 239,004,288 products
+    linear = 26_015_006 / 239_004_288
+    assert gap9[f"{products}.linear"].value == pytest.approx(linear, rel=1e-3)
+    # ad at 240 MHz: 3682.97 inferences/s, 264,192 products, ten layers share the rest
+    layer = (240e6 / 3682.97 - 264_192 * linear) / 10
+    assert gap9["execution.cycles_per_layer"].value == pytest.approx(layer, rel=1e-3)
+    # ic on the 3x3 engine: 1043.769 inferences/s, 12,501,632 products, the same ten layers
+    assert engine[f"{products}.conv"].value == pytest.approx((240e6 / 1043.769 - 10 * layer) / 12_501_632, rel=1e-3)
+    # classes of the ARES baseline: CNN 1.0 to 3.3, transformer 2.5 to 5 products a cycle, geometric means; Mamba block
+    assert gap9[f"{products}.depthwise"].value == pytest.approx((1.0 * 3.3) ** -0.5, rel=1e-2)
+    assert gap9[f"{products}.attention"].value == pytest.approx((2.5 * 5.0) ** -0.5, rel=1e-2)
+    assert gap9[f"{products}.recurrent"].value == pytest.approx((449_123 / 230_016 * 0.149) ** 0.5, rel=1e-2)
+
+
+@pytest.mark.parametrize(
+    # row, predicted, measured: uJ, cycles or ms
+    ("ending", "predicted", "measured"),
+    [
+        ("cortex_m4f: STMicroelectronics v1.2, NUCLEO_L4R5ZI/STM32L4R5/ic", 7130, 6919.375),
+        ("cortex_m33_u575: STMicroelectronics v1.2, NUCLEO_U575ZI_Q/STM32U575/kws", 581, 656.163),
+        ("calibrated on kws: STMicroelectronics v1.0, NUCLEO_L4R5ZI/STM32L4R5/ic", 10514, 10681.623),
+        ("calibrated on ic: reference v0.5, Nucleo-L4R5ZI/STM32L4R5/ad", 901, 416.312),
+        ("calibrated on ad: STMicroelectronics v1.2, NUCLEO_H7A3ZI_Q/STM32H7A3/vww", 3986, 2965.461),
+        ("GAP9 at another supply: greenwaves-technologies v1.0, gap9_800_370/GAP9/ad", 7.956, 7.294),
+        ("NDP120 at another supply: syntiant v1.0, syntiant_9120_1v1_98mhz/NDP120/vww", 107.1, 97.164),
+        ("S31/GAP9/cycles", 2.948e8, 304_952_643),
+        ("S17/Mr. Wolf/cycles", 1.613e6, 2_394_889),
+        ("S13/Mr. Wolf/energy", 334.7, 337),
+        ("transfer S07/Vega/energy", 34.8, 60.5),
+    ],
+)
+def test_predicted_beside_measured(ending: str, predicted: float, measured: float) -> None:
+    (row,) = [one for one in board_rows() if one.id == ending]
+    assert row.predicted.nominal == pytest.approx(predicted, rel=5e-3)
+    assert row.measured == pytest.approx(measured, rel=1e-6)
+
+
+def test_one_prediction_by_brute_force() -> None:
+    # weights of the other chips' rows; the scale is that of the one other network: energies go as the units of work
+    rows = {(row.group, row.network): row for row in shipped_rows("cortex_m")}
+    group = ("NUCLEO_U575ZI_Q", NEWEST)
+    others = [row for row in rows.values() if row.chip != "STM32U575"]
+    kinds = fit_weights(others, software=NEWEST)
+    units = {
+        name: sum(kinds.kinds[kind] * macs for kind, macs in rows[group, name].macs.items())
+        + kinds.layer * rows[group, name].layers
+        for name in ("ic", "vww")
+    }
+    by_hand = rows[group, "ic"].energy_j * units["vww"] / units["ic"]
+    held = [one for one in from_one_network(list(rows.values())).held_out if one.row is rows[group, "vww"]]
+    (found,) = [one for one in held if one.calibrated_on == ("ic",)]
+    assert found.predicted_j == pytest.approx(by_hand, rel=1e-9)
+
+
+def test_no_held_out_prediction_knows_its_own_row() -> None:
+    rows = shipped_rows("cortex_m")
+    own = next(row for row in rows if row.group == ("NUCLEO_H7A3ZI_Q", NEWEST) and row.network == "vww")
+
+    def predicted(given: tuple[BoardRow, ...]) -> dict[tuple[str, ...], float]:
+        held = from_one_network(given).held_out
+        return {one.calibrated_on: one.predicted_j for one in held if one.row.group == own.group
+                and one.row.network == own.network}
+
+    changed = dataclasses.replace(own, energy_j=3 * own.energy_j, latency_s=2 * own.latency_s)
+    assert predicted(tuple(changed if row is own else row for row in rows)) == pytest.approx(predicted(rows))
+
+
+def test_the_bars_of_programmable_cores_are_met_by_held_out_rows() -> None:
+    groups = {(group.kind, group.role): group for group in groups_of(all_rows())}
+    mcu, cluster = groups["microcontroller", "held out"], groups["cluster", "held out"]
+    assert mcu.failed == cluster.failed == ()
+    found = summarise(mcu.rows)
+    errors = np.abs([row.predicted.nominal / row.measured - 1 for row in mcu.rows])
+    assert (found.median, found.percentile_90) == pytest.approx((np.median(errors), np.quantile(errors, 0.9)))
+    assert len(mcu.rows) == 122
+    # a board with n networks gives n (n - 1) pairs, no row predicts itself
+    assert all("calibrated on" in row.id and f"calibrated on {row.what}:" not in row.id for row in mcu.rows)
+
+
+def test_every_shipped_measurement_of_a_board_is_on_the_page() -> None:
+    held = {(_network(row), round(row.measured, 6)) for row in board_rows()}
+    for device_class in ("cortex_m", "gap9", "ndp", "pulp"):
+        for row in shipped_rows(device_class):
+            assert (row.network, round(row.energy_j * 1e6, 6)) in held, row
+
+
+def _network(row: ValidationRow) -> str:
+    return row.what.split(" (")[0]
