@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from energy_models.validation.events import event_rows, kind_of_event
 from energy_models.validation.boards import board_rows
+from energy_models.validation.events import event_rows, kind_of_event
 from energy_models.validation.groups import KINDS, Kind
 from energy_models.validation.rows import ValidationRow
 from energy_models.validation.systems import kind_of_system, system_rows

@@ -5,20 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 MISSED: Mapping[str, str] = {
-<<<<<<< HEAD
     "event": (
         "One synaptic operation of four other 28 nm chips is predicted by a core set to ODIN and ReckOn: their figures "
         "span 17-fold, TrueNorth's own 10-fold, because they divide different powers by operations at different rates. "
         "Loihi's published energies per event were simulated at 0.75 V, and a board drew less than even their minima. "
         "Xylo's detectors state neither network nor clock. Static power apart from energy per event, as ODIN has it, "
         "and spike counts beside each power would mend all three."
-=======
+    ),
     "transfer": (
         "Power under load belongs to a chip, not to a core: the Cortex-M7 that ran EEGNet in float32 drew three times "
         "what the STM32H7A3 draws in int8, at a supply and clock that its abstract does not state. Mr. Wolf's cycles "
         "are 38 % too few for Vega, whose figures contain the start of its cluster and whose clock of the memories is "
         "a third of the cluster's. One measured network on the chip itself mends either: calibrate it."
->>>>>>> 9bef4a9 (Programmable cores: nine profiles, weights per software, every measured row predicted, fitted or held out)
     ),
     "system": (
         "The two totals of GAPses are two to three times the sum: by its own abstract 98 % of the first is not "
