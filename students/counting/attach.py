@@ -12,9 +12,10 @@ from dataclasses import replace
 from typing import Any
 
 from torch import Tensor, nn
+from torch._C import _pop_torch_dispatch_stack, _push_on_torch_dispatch_stack
 from torch.jit import ScriptModule
-from torch.utils._python_dispatch import _pop_mode, _push_mode
 
+from students import layers
 from students.counting.layout import AxisLost
 from students.counting.modules import frames
 from students.counting.neurons import Counter, reached
@@ -31,7 +32,12 @@ _LAYERS = (
     "Dropout Dropout1d Dropout2d Dropout3d AlphaDropout Identity Flatten Unflatten ConstantPad1d ConstantPad2d "
     "ZeroPad1d ZeroPad2d"
 )
-_FORWARDS = frozenset(getattr(nn, name).forward for name in _LAYERS.split() if hasattr(nn, name))
+_FORWARDS = frozenset(
+    (
+        *(getattr(nn, name).forward for name in _LAYERS.split() if hasattr(nn, name)),
+        *(kind.forward for kind in (layers.Conv1d, layers.DepthwiseConv1d, layers.AveragePool1d)),
+    )
+)
 """Forwards that write into none of their inputs and whose operations depend on the shapes of these only."""
 
 
@@ -120,13 +126,13 @@ def paused(tracer: Tracer) -> Iterator[None]:
     if tracer.paused:
         yield
         return
-    mode: Any = _pop_mode()
+    mode: Any = _pop_torch_dispatch_stack(None)
     tracer.paused = True
     try:
         yield
     finally:
         tracer.paused = False
-        _push_mode(mode)
+        _push_on_torch_dispatch_stack(mode)
 
 
 def _replaying(
@@ -148,19 +154,22 @@ def _replaying(
         if tape is None:
             return record(signature, args, kwargs)
         # As `paused`, written out: a time loop comes here in every layer and step.
-        mode: Any = _pop_mode()
+        mode: Any = _pop_torch_dispatch_stack(None)
         tracer.paused = True
         try:
             out = original(*args, **kwargs)
-            if type(out) is Tensor and tape.simple:
+            outputs = (out,) if type(out) is Tensor else out
+            if tape.flat and type(outputs) is tuple and len(outputs) == len(tape.marks):
                 tape.calls += 1
-                setattr(out, MARK, tape.marks[0])
+                for tensor, mark in zip(outputs, tape.marks, strict=True):
+                    if mark is not None:
+                        setattr(tensor, MARK, mark)
                 if tape.places:
-                    tape.keep((*given, out), ledger)
+                    tape.keep((*given, *outputs), ledger)
             else:
                 tracer.replayed(tape, (args, kwargs), out)
-                for name, mark in tape.states:
-                    setattr(getattr(module, name), MARK, mark)
+            for name, mark in tape.states:
+                setattr(getattr(module, name), MARK, mark)
         except BaseException as error:
             tracer.frames.append(frame)
             tracer.failed(error)
@@ -168,7 +177,7 @@ def _replaying(
             raise
         finally:
             tracer.paused = False
-            _push_mode(mode)
+            _push_on_torch_dispatch_stack(mode)
         return out
 
     def record(signature: tuple[Any, ...], args: Any, kwargs: Any) -> Any:
@@ -179,6 +188,8 @@ def _replaying(
         tape = tracer.remember(frame, signature, recorder, (args, kwargs), out)
         if tape is not None:
             tape.states = _states(tracer, module, out)
+            outputs = out if type(out) is tuple else (out,)
+            tape.flat = all(isinstance(one, Tensor) for one in (*args, *kwargs.values(), *outputs))
         return out
 
     return forward

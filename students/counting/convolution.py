@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -14,6 +13,7 @@ from students.counting.fanout import Geometry, conventions, dense_fanout, taps, 
 from students.counting.layout import Axis, AxisLost, Layout, is_labelled, plain, plain_size, steps_of
 from students.counting.measure import Fan, Measure, fanned_out
 from students.counting.operands import Info
+from students.counting.padded import unpadded
 from students.counting.products import Operand, book_product, decodes_in, remembered
 from students.counting.streams import stream_convolution
 from students.counting.tracer import Call, Tracer
@@ -89,8 +89,8 @@ def _window_counts(tracer: Tracer, operand: Operand, geometry: Geometry) -> dict
     def of_weights() -> tuple[Fan, ...]:
         dense = (dense_fanout(geometry) * per_group).expand(channels, *geometry.lengths)
         found = [dense] if bool((weight != 0).all()) else [dense, weighted_fanout(geometry, weight)]
-        fans = [Fan.of(fan[slice(None), *inside].flatten()) for fan in found]
-        return Fan(None, math.prod(fans[0].each.shape)), *fans  # type: ignore[union-attr]
+        looked_at = [fan[slice(None), *inside] for fan in found]
+        return Fan.ones(looked_at[0].shape), *(Fan.of(fan) for fan in looked_at)
 
     fans = remembered(tracer, ("fanout", geometry, extra), weight, of_weights)
     examples = signal.shape[0] * channels // decodes_in(tracer, info)
@@ -102,14 +102,18 @@ def _window_counts(tracer: Tracer, operand: Operand, geometry: Geometry) -> dict
     if layout is None and decodes != 1:
         raise AxisLost
 
+    between = unpadded(tracer, signal) if info.pads else signal
+    if between is None or between.shape != signal[..., *inside].shape:
+        between = signal[..., *inside]
+
     def count(tensors: Sequence[Tensor], lead: Axis) -> dict[str, Tensor]:
         rows = None if layout is None else (lead, layout[0])
-        values = tensors[0][..., *inside]
+        values = tensors[0]
         fed, _, *met = fanned_out(values, codes, rows, decodes, fans)
         calls = plain_size(lead)
         counts = conventions(full * calls, valid * calls, (met[0], met[1]), (met[-2], met[-1]))
         return {**counts, "input_events": fed}
 
-    return {"sites": Measure((signal,), count)}
+    return {"sites": Measure((between,), count)}
 
 

@@ -235,6 +235,23 @@ def per_decode(values: Tensor, layout: Layout | None, decodes: int, *, kept: int
         return _sum(values, tuple(range(values.dim() - kept))).unsqueeze(0)
     split, gone, order, steps = _plan(layout, decodes)
     sums = _sum(values.reshape(*split, *values.shape[values.dim() - kept :]), gone)
+    return _ordered(sums, order, steps)
+
+
+def elements_per_decode(layout: Layout, decodes: int) -> Tensor:
+    """Return how many elements a decode has, as `per_decode` of ones.
+
+    Raises
+    ------
+    AxisLost
+        As `per_decode`.
+    """
+    split, gone, order, steps = _plan(layout, decodes)
+    shape = [size for place, size in enumerate(split) if place not in gone]
+    return _ordered(torch.full(shape, math.prod(split[place] for place in gone)), order, steps)
+
+
+def _ordered(sums: Tensor, order: str, steps: Steps | None) -> Tensor:
     if order == "none":
         sums = sums.unsqueeze(0)
     elif order == "decodes last" and steps is not None:

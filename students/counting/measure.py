@@ -7,14 +7,14 @@ calls, and measured together; the first axis is then one more axis of the layout
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from students.counting.layout import Axis, Layout, Steps, per_decode, plain
+from students.counting.layout import Axis, Layout, Steps, elements_per_decode, per_decode, plain
 from students.grid import Grid
 
 EXACT_FLOAT32 = 2**24
@@ -22,6 +22,8 @@ EXACT_FLOAT32 = 2**24
 
 CACHED_ELEMENTS = 2**18
 """Elements looked at together: few enough that what is derived from them stays in a processor's cache."""
+
+SIGN_AND_EXPONENT_BITS = {torch.float32: 9, torch.float64: 12}
 
 Counted = Mapping[str, Tensor]
 
@@ -66,10 +68,12 @@ def masks_of(values: Tensor, codes: Grid | None) -> Masks:
     if values.dtype == torch.bool:
         return Masks(values.to(torch.float32), None, ungraded=True)
     if codes is not None and is_binary(codes):
-        return Masks(_compared(torch.ne, values, 0), None, ungraded=True)
+        return Masks(_ones(values, codes), None, ungraded=True)
     if values.is_complex():
         graded = (values != 0) & (values != 1) & (values != -1)
         return Masks(_compared(torch.ne, values, 0), graded.to(torch.float32))
+    if codes is None and not _may_hold_plain(values):
+        return Masks(None, None)
     size = values.abs()
     if codes is not None:
         return Masks(_compared(torch.gt, size, codes.scale / 2), _compared(torch.gt, size, codes.scale * 1.5))
@@ -80,14 +84,40 @@ def masks_of(values: Tensor, codes: Grid | None) -> Masks:
     return Masks(present, graded if present is None else graded.mul_(present))
 
 
+def _parts(values: Tensor) -> Iterator[Tensor]:
+    """Cut along the first axes into parts that stay in a processor's cache."""
+    flat = values.flatten(0, 1) if values.dim() > 1 else values
+    yield from flat.split(max(1, CACHED_ELEMENTS // max(math.prod(flat.shape[1:]), 1)))
+
+
 def is_binary(codes: Grid) -> bool:
     """True for the grid of zeros and ones."""
     return codes.bits == 1 and not codes.signed
 
 
+def _ones(values: Tensor, codes: Grid) -> Tensor:
+    """Return a signal of spikes as zeros and ones in float32; one of height 1 is that already."""
+    if codes.scale == 1.0 and values.dtype == torch.float32:
+        return values
+    return _compared(torch.ne, values, 0)
+
+
 def _compared(compare: Callable[..., Tensor], values: Tensor, number: float) -> Tensor:
     """Return a comparison as contiguous float32: several times faster than one that makes booleans."""
     return compare(values, number, out=torch.empty(values.shape, dtype=torch.float32, device=values.device))
+
+
+def _may_hold_plain(values: Tensor) -> bool:
+    """False where no element is -1, 0 or 1: as floats, these are among those whose fraction bits are all zero.
+
+    One pass in place of three, and most recordings and sums need no other.
+    """
+    if values.device.type != "cpu" or values.dtype not in SIGN_AND_EXPONENT_BITS or not values.numel():
+        return True
+    shift = SIGN_AND_EXPONENT_BITS[values.dtype]
+    bits = values.numpy()
+    bits = bits.view(np.dtype(f"u{bits.itemsize}"))
+    return int(np.left_shift(bits, bits.dtype.type(shift)).min()) == 0
 
 
 def _contains(values: Tensor, number: float) -> bool:
@@ -98,25 +128,43 @@ def _contains(values: Tensor, number: float) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Fan:
-    """Products that each input takes part in: float32 whole numbers, shape (inputs,); None for one each."""
+    """Products that each input takes part in.
 
-    each: Tensor | None
+    Parameters
+    ----------
+    each : Tensor
+        Float64 whole numbers, the shape of the inputs but 1 along every axis on which they do not differ.
+    total : int
+        Sum over all inputs.
+    """
+
+    each: Tensor
     total: int
 
     @classmethod
     def of(cls, each: Tensor) -> Fan:
-        """Return a fan with its sum."""
-        return cls(each.to(torch.float32), int(each.double().sum()))
+        """Return the fan of inputs of this shape, whole numbers."""
+        kept = each.double()
+        for axis in range(kept.dim()):
+            first = kept.narrow(axis, 0, 1)
+            if kept.shape[axis] > 1 and bool((kept == first).all()):
+                kept = first
+        return cls(kept, int(each.double().sum()))
+
+    @classmethod
+    def ones(cls, shape: Sequence[int]) -> Fan:
+        """Return the fan of one product each."""
+        return cls(torch.ones([1] * len(shape), dtype=torch.float64), math.prod(shape))
 
     def met(self, mask: Tensor | None, rows: int) -> Tensor:
         """Return ``sum_i mask[row, i] * each[i]``, exact, as float64 whole numbers, shape (rows,); None: all ones."""
         if mask is None:
             return torch.full((rows,), float(self.total), dtype=torch.float64)
-        flat = mask.reshape(rows, -1)
-        if self.total >= EXACT_FLOAT32:
-            each = torch.ones(flat.shape[1]) if self.each is None else self.each
-            return (flat.double() @ each.to(flat.device, torch.float64)).cpu()
-        return (flat.sum(1) if self.each is None else torch.mv(flat, self.each.to(flat.device))).double().cpu()
+        # Along axes on which the fan does not differ, inputs are summed first, as they lie in memory.
+        alike = [axis + 1 for axis, size in enumerate(self.each.shape) if size == 1]
+        exact = math.prod(mask.shape[1:]) < EXACT_FLOAT32
+        counted = mask.sum(alike, dtype=torch.float32 if exact else torch.float64) if alike else mask
+        return (counted.reshape(rows, -1).double() @ self.each.flatten().to(mask.device)).cpu()
 
 
 def fanned_out(
@@ -157,7 +205,11 @@ def nonzero_sums(values: Tensor, codes: Grid | None, layout: Layout | None, deco
     """Return non-zero elements per decode, int64."""
     if values.dtype == torch.bool:
         return per_decode(values, layout, decodes)
-    if codes is None or is_binary(codes):
+    if codes is not None and is_binary(codes):
+        mask = _ones(values, codes)
+    elif codes is None:
+        if layout is not None and not any(_may_hold_plain(part) for part in _parts(values)):
+            return elements_per_decode(layout, decodes)
         mask = _compared(torch.ne, values, 0)
     else:
         mask = _compared(torch.gt, values.abs(), codes.scale / 2)

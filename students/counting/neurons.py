@@ -181,7 +181,7 @@ def _measure(tracer: Tracer, dynamics: Dynamics, neurons: _Neurons) -> Measure:
         active = driven if given else every
         counts = {"active": active, "idle": every - active, "input_events": driven, "op:add": driven * adds}
         if fires:
-            spikes = nonzero_sums(tensors[1], None, None if fired is None else (lead, *fired), decodes)
+            spikes = nonzero_sums(tensors[1], SPIKES, None if fired is None else (lead, *fired), decodes)
             counts["output_events"] = spikes
             if resets:
                 counts["op:reset"] = spikes * resets

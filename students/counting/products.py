@@ -138,7 +138,7 @@ def linear_counts(tracer: Tracer, operand: Operand, layout: Layout | None) -> di
 
     def of_weights() -> tuple[Fan, ...]:
         columns = (weight != 0).sum(0)
-        each = Fan(None, inputs)
+        each = Fan.ones([inputs])
         return (each,) if bool((columns == outputs).all()) else (each, Fan.of(columns))
 
     fans = remembered(tracer, "columns", weight, of_weights)

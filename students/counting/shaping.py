@@ -24,6 +24,7 @@ from students.counting.layout import (
     steps_of,
 )
 from students.counting.operands import Info, Pads
+from students.counting.padded import surround, unpadded
 from students.counting.streams import Sliding, cut_steps, keep_window, slid_axis
 from students.counting.tracer import Call, Rule, Tracer, by_shape, even_when_silent, tensors_of
 
@@ -235,6 +236,7 @@ def _surround(tracer: Tracer, source: Tensor, out: Tensor, pads: list[tuple[int,
     before = info.pads or ((0, 0),) * source.dim()
     total: Pads = tuple((a + c, b + d) for (a, b), (c, d) in zip(before, pads, strict=True))
     tracer.know(out, replace(info, layout=_grown(info.layout, out), pads=total))
+    surround(tracer, unpadded(tracer, source) if info.pads else source, out)
 
 
 def _grown(layout: Layout | None, out: Tensor) -> Layout | None:

@@ -79,6 +79,7 @@ class Recorder:
             lines.append(_Line(kept, tuple(tuple(places) for places in needed)))
         if self.spoiled:
             return None
+        self.entries.clear()  # with their tensors, which belong to the first call
         return Tape(lines, self, tensors, marks)
 
 
@@ -102,7 +103,7 @@ class Tape:
         places = sorted({place for line in lines for some in line.places for place in some})
         self.places = tuple(places)
         elements = sum(tensors[place].numel() for place in places)
-        self.simple = len(tensors) == 2 and len(marks) == 1  # one tensor in, one out
+        self.flat = False  # a module's, given and returning tensors one by one
         self.limit = max(1, min(CALLS_AT_ONCE, ELEMENTS_AT_ONCE // max(elements, 1)))
         self.looped = any(line.entry.work.when == "loop" for line in lines)
         self.pending: list[list[Tensor]] = []

@@ -150,6 +150,7 @@ class Tracer(TorchDispatchMode):
         self._marks: dict[Info, Mark] = {}
         self._operations: dict[Any, Operation] = {}
         self._written: dict[int, StorageWeakRef] = {}
+        self.writes = 0
         self.generation = 0  # of the model's constants, which a forward call may write into
         self._followed = 0
         self._stored = {
@@ -285,6 +286,7 @@ class Tracer(TorchDispatchMode):
 
     def _note_writes(self, written: list[Tensor]) -> None:
         """Remember storages written with input-dependent numbers: views of them depend on the input too."""
+        self.writes += 1
         for tensor in written:
             reference = StorageWeakRef(tensor.untyped_storage())
             self._written[reference.cdata] = reference

@@ -7,11 +7,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
 from torch import Tensor
 
 from energy_models.workload import Arithmetic, Conventions, Count, Kind, LayerWork, Products, WeightForm
 from students.counting.layout import Steps
 from students.counting.measure import Measure
+
+EXACT_INT64 = 2.0**62
+"""Sums of whole numbers up to this are exact in int64, with room for the rounding of the bound itself."""
 
 When = tuple[Steps, int] | Literal["loop"]
 """In a stream: steps at which a call works and how many they are, or one step of a loop that makes the others."""
@@ -71,7 +75,10 @@ def count_of(per_decode: int | Tensor, first: int, steps: int, decodes: int) -> 
     if isinstance(per_decode, int):
         return Count.constant(per_decode, decodes)
     chosen = per_decode if per_decode.dim() < 2 else per_decode[:, first : first + steps]
-    return Count.of([int(number) for number in chosen.flatten().tolist()])
+    numbers = chosen.flatten().numpy()
+    if numbers.size and float(np.abs(numbers).max()) ** 2 * numbers.size < EXACT_INT64:
+        return Count(int(numbers.sum()), int(numbers @ numbers), numbers.size)
+    return Count.of([int(number) for number in numbers.tolist()])
 
 
 def conventions_of(counts: Mapping[str, Count], decodes: int) -> Conventions:
