@@ -58,3 +58,23 @@ def neuron_layer(name: str, size: int, *, spikes: int, steps: int, active: int |
         state_writes=updates, input_events=given, output_events=Count.constant(spikes, 1), updates_active=given,
         updates_idle=Count.constant(updates - busy, 1),
     )
+
+
+def dense_layer(
+    name: str, inputs: int, outputs: int, *, activation_bits: int, weight_bits: int = WEIGHT_BITS
+) -> LayerWork:
+    """Return a full layer of multiply-accumulates, every input non-zero, its sums brought back to `activation_bits`.
+
+    Parameters
+    ----------
+    name : str
+    inputs, outputs : int
+    activation_bits, weight_bits : int
+    """
+    sites = Products(Count.constant(inputs * outputs, 1), Count(0, 0, 1))
+    return LayerWork(
+        name, "linear", "integer", 1, (inputs,), (outputs,), inputs, outputs, inputs,
+        Conventions(sites, sites, sites, sites), {"requantise": Count.constant(outputs, 1)}, weights=inputs * outputs,
+        weights_nonzero=inputs * outputs, weights_key=name, weight_bits=weight_bits, activation_bits=activation_bits,
+        output_bits=activation_bits, accumulator_bits=SUM_BITS, input_events=Count.constant(inputs, 1),
+    )

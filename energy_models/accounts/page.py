@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from energy_models.accounts.mac_only import Account, mac_only, ratio, shipped
 from energy_models.accounts.networks import eegnet_int8, snn_22_32_4
+from energy_models.accounts.spiking import SOURCE, spiking_section
 from energy_models.catalogue import load_profile, profile_names
 from energy_models.estimate import estimate
 from energy_models.markdown import number, row
@@ -73,7 +74,7 @@ def accounts_page() -> str:
         HEADER, EEGNET.format(products=products), _table(first, _title("mindful"), MICRO, "uJ"), _left_out(eegnet),
         EEGNET_AFTER.format(widest=number(first[-1].energy_j / first[0].energy_j)),
         SNN, _table(second, _title("horowitz_fp32"), NANO, "nJ"),
-        SNN_AFTER.format(spread=number(max(peers) / min(peers))), "## Sources\n\n", *_sources(),
+        SNN_AFTER.format(spread=number(max(peers) / min(peers))), spiking_section(), "## Sources\n\n", *_sources(),
     ]
     return "".join(parts)
 
@@ -146,7 +147,7 @@ def _sources() -> list[str]:
         for cost in (account.multiply_accumulate, account.accumulate, account.update) if cost is not None
     ]
     records = load_sources()
-    keys = sorted({cost.source for cost in (*costs, *(one.energy for one in shipped().quoted))})
+    keys = sorted({SOURCE, *(cost.source for cost in (*costs, *(one.energy for one in shipped().quoted)))})
     return [
         f"- `{key}`: {records[key].authors} ({records[key].year}). {records[key].title}. {records[key].venue}.\n"
         for key in keys
