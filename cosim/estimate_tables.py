@@ -12,7 +12,7 @@ from energy_models.accounts.mac_only import load_account, mac_only, ratio
 from energy_models.catalogue import load_profile, load_site
 from energy_models.estimate import estimate
 from energy_models.limits import LimitCheck, check_limits
-from energy_models.report import Band, EnergyReport
+from energy_models.report import Band, EnergyReport, Reload
 from energy_models.sensitivity import Swing, tornado
 from energy_models.uncertainty import Design, sample_designs, spread
 from energy_models.workload import Workload
@@ -108,7 +108,7 @@ class EstimateTables:
         for use in self.report.memories:
             share = f"{use.used_bits:,.0f} of {use.capacity_bits:,.0f} bit"
             lines.append({"figure": f"memory {use.memory}", "low": "", "nominal": share, "high": ", ".join(use.holds)})
-        return lines
+        return [*lines, *_reload_lines(self.report.reload)]
 
     def _account_lines(self) -> list[dict[str, object]]:
         """Return the MAC-only account and how many times ours is; nothing where it has no price."""
@@ -139,6 +139,8 @@ class EstimateTables:
     def document(self) -> dict[str, Any]:
         """Return everything as JSON holds it, in SI."""
         report = dataclasses.asdict(self.report)
+        if self.report.reload is not None:
+            report["reload"]["break_even_s"] = _finite(self.report.reload.break_even_s)
         derived = {
             "decode_energy_j": dataclasses.asdict(self.report.decode_energy_j),
             "decoder_power_w": dataclasses.asdict(self.report.decoder_power_w),
@@ -158,8 +160,21 @@ class EstimateTables:
         return {**report, **derived, **found}
 
 
-def _finite(headroom: float) -> float | None:
-    return headroom if headroom < float("inf") else None
+def _reload_lines(reload: Reload | None) -> list[dict[str, object]]:
+    """Return what keeping and reloading the weights cost, and the time off at which they cost the same."""
+    if reload is None:
+        return []
+    even = "no time off" if reload.break_even_s == float("inf") else f"{duration_text(reload.break_even_s)} off"
+    found = f"break-even at {even}; off for {duration_text(reload.off_s)}: {reload.choice}"
+    return [
+        {"figure": f"keeping {reload.memory}", **bounds(reload.kept_w, "W")},
+        {"figure": f"reloading it from {reload.store}", **bounds(reload.energy_j, "J")},
+        {"figure": f"weights in {reload.memory}", "low": "", "nominal": found, "high": ""},
+    ]
+
+
+def _finite(value: float) -> float | None:
+    return value if value < float("inf") else None
 
 
 def _finite_band(band: Band | None) -> dict[str, float | None] | None:

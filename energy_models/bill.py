@@ -12,9 +12,10 @@ from energy_models.mapping.events import time_steps
 from energy_models.placement import Placement, place
 from energy_models.pricing import PricedLayer, price_layer
 from energy_models.profile import EventDriven, EventTable, HardwareProfile, ProgrammableCore
+from energy_models.reload import ReloadPlan, reload_plan
 from energy_models.report import CAUSES, Cause
 from energy_models.site import Site
-from energy_models.system import Decisions, retention_terms, site_terms
+from energy_models.system import Decisions, retention_terms, site_terms, woken_memories
 from energy_models.tally import CycleCount, Tally, check_widths
 from energy_models.terms import Term, Terms, merged, scaled
 from energy_models.workload import Workload
@@ -46,6 +47,8 @@ class Bill:
     cycles : terms
         Clock cycles of one decode.
     placement : Placement
+    reload : ReloadPlan or None
+        What becomes of the weights between decodes, where a copy of them is kept.
     """
 
     layers: tuple[BilledLayer, ...]
@@ -53,6 +56,7 @@ class Bill:
     latency_s: Terms
     cycles: Terms
     placement: Placement
+    reload: ReloadPlan | None
 
 
 def make_bill(workload: Workload, profile: HardwareProfile, site: Site | None, *, decode_rate_hz: float) -> Bill:
@@ -75,12 +79,19 @@ def make_bill(workload: Workload, profile: HardwareProfile, site: Site | None, *
     layers = tuple(
         BilledLayer(tally, price_layer(tally, profile, placement), rates[tally.cadence]) for tally in tallies
     )
-    power = _machine_power(layers, _static(profile), retention_terms(profile, placement), decode_rate_hz)
+    cycles = merged(term for layer in layers if layer.tally.cadence == "decode" for term in layer.price.cycles)
+    wake_j, wake_s = woken_memories(profile, placement)
+    latency = (*(term.priced(under=("clock",)) for term in cycles), Term(1.0, ("wake.time",)), *wake_s)
+    plan = reload_plan(workload, profile, placement, awake_s=latency, decode_rate_hz=decode_rate_hz)
+    off: dict[str, Terms] = {}
+    if plan is not None and plan.summary.choice == "reloaded":
+        wake_j, latency = (*wake_j, *plan.energy_j), (*latency, *plan.time_s)
+        off[plan.memory] = scaled(latency, decode_rate_hz)
+    power = _machine_power(layers, _always(profile, placement, off=off), wake_j, decode_rate_hz)
     if site is not None:
         power |= site_terms(site, workload.channels, Decisions(decode_rate_hz))
-    cycles = merged(term for layer in layers if layer.tally.cadence == "decode" for term in layer.price.cycles)
-    latency = (*(term.priced(under=("clock",)) for term in cycles), Term(1.0, ("wake.time",)))
-    return Bill(layers, {cause: power[cause] for cause in CAUSES if cause in power}, latency, cycles, placement)
+    charged: dict[Cause, Terms] = {cause: power[cause] for cause in CAUSES if cause in power}
+    return Bill(layers, charged, latency, cycles, placement, plan)
 
 
 def _per_decode(workload: Workload, profile: HardwareProfile) -> tuple[Tally, ...]:
@@ -95,20 +106,19 @@ def _per_decode(workload: Workload, profile: HardwareProfile) -> tuple[Tally, ..
     return ()
 
 
-def _static(profile: HardwareProfile) -> Terms:
-    """Return what is drawn however little is done [W]: static power, and the clock's where it is given apart."""
+def _always(profile: HardwareProfile, placement: Placement, *, off: Mapping[str, Terms]) -> dict[Cause, Terms]:
+    """Return what is drawn however little is done [W]: static power, the clock's where given apart, and retention."""
     clock = () if profile.idle_cycle is None else (Term(1.0, ("idle_cycle", "clock")),)
-    return (Term(1.0, ("static",)), *clock)
+    return {"static": (Term(1.0, ("static",)), *clock), "retention": retention_terms(profile, placement, off=off)}
 
 
 def _machine_power(
-    layers: tuple[BilledLayer, ...], static: Terms, retention: Terms, decode_rate_hz: float
+    layers: tuple[BilledLayer, ...], always: Mapping[Cause, Terms], wake_j: Terms, decode_rate_hz: float
 ) -> dict[Cause, Terms]:
-    """Return the average power by cause of the machine alone [W]."""
+    """Return the average power by cause of the machine alone [W]; `wake_j` is what memories add to a wake-up."""
     power: dict[Cause, list[Term]] = {
-        "static": list(static),
-        "retention": list(retention),
-        "wake": [Term(decode_rate_hz, ("wake.energy",))],
+        **{cause: list(terms) for cause, terms in always.items()},
+        "wake": [Term(decode_rate_hz, ("wake.energy",)), *scaled(wake_j, decode_rate_hz)],
     }
     for layer in layers:
         for cause, terms in layer.price.energy_j.items():

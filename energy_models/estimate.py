@@ -55,6 +55,7 @@ def estimate(
         latency_s=band(bill.latency_s, constants),
         cycles=band(bill.cycles, constants),
         memories=bill.placement.uses,
+        reload=None if bill.reload is None else bill.reload.summary,
         misfits=(*bill.placement.misfits, *unpriced, *_overload(bill, profile, decode_rate_hz, constants)),
         incomplete=_incomplete(workload, unpriced, site),
         sources=tuple(sorted({quantity.source for quantity in used.values()})),
@@ -76,9 +77,10 @@ def _overload(
 ) -> tuple[str, ...]:
     """Return a line where the nominal work takes more time than there is."""
     clock = profile.clock
-    busy = decode_rate_hz * profile.wake.time.band.nominal
+    busy = decode_rate_hz * band(bill.latency_s, constants).nominal
     for layer in bill.layers:
-        busy += band(layer.price.cycles, constants).nominal / clock.band.nominal * layer.rate_hz
+        if layer.tally.cadence != "decode":
+            busy += band(layer.price.cycles, constants).nominal / clock.band.nominal * layer.rate_hz
     if busy <= 1.0:
         return ()
     return (f"profile {profile.name!r} needs {busy:.3g} s of work per second at {clock.value:g} {clock.unit}",)

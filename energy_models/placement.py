@@ -6,15 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from math import ceil, prod
 
+from energy_models.memory import OPERANDS, Memory, Operand
 from energy_models.profile import (
-    OPERANDS,
     EventCycles,
     EventDriven,
     EventTable,
     Execution,
     HardwareProfile,
-    Memory,
-    Operand,
     StreamingRing,
     WeightStationaryArray,
 )
@@ -24,9 +22,10 @@ from energy_models.workload import LayerWork, Workload
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """Where each operand lives, how full the memories are, and what does not fit."""
+    """Where each operand lives, which of them take room at all, how full the memories are, and what does not fit."""
 
     memory_of: Mapping[Operand, Memory]
+    held: tuple[Operand, ...]
     uses: tuple[MemoryUse, ...]
     misfits: tuple[str, ...]
 
@@ -79,7 +78,8 @@ def _sums_in_memory(layer: LayerWork, outputs: int, execution: Execution) -> int
 def place(workload: Workload, profile: HardwareProfile) -> Placement:
     """Return the placement: each operand goes whole into the first memory that may hold it and has room.
 
-    An operand that fits nowhere is put into the roomiest memory that may hold it, and is a misfit.
+    An operand that fits nowhere is put into the roomiest memory that may hold it, and is a misfit. The non-volatile
+    copy of a memory that may be off between decodes takes room too.
     """
     free = {memory.name: memory.capacity.band.nominal for memory in profile.memories}
     memory_of: dict[Operand, Memory] = {}
@@ -91,23 +91,31 @@ def place(workload: Workload, profile: HardwareProfile) -> Placement:
         chosen = next((memory for memory in allowed if free[memory.name] >= need), None)
         if chosen is None:
             chosen = max(allowed, key=lambda memory: free[memory.name])
-            missing = ceil(need - free[chosen.name])
-            misfits.append(
-                f"{operand} need {need} bits; memory {chosen.name} of {profile.name} has "
-                f"{int(free[chosen.name])} free and misses {missing} bits"
-            )
+            misfits.append(_misfit(operand, need, chosen.name, free[chosen.name], profile.name))
         free[chosen.name] = max(0.0, free[chosen.name] - need)
         memory_of[operand] = chosen
+    store, copied = memory_of["weights"].reload_from, needs["weights"]
+    if store is not None and free[store] < copied:
+        misfits.append(_misfit("the copy of the weights", copied, store, free[store], profile.name))
     if isinstance(profile.execution, StreamingRing) and workload.mode != "stream":
         misfits.append(
             f"profile {profile.name!r} takes one new step a decode, workload {workload.name!r} a window of "
             f"{workload.steps_per_decode}: count it with mode='stream', or use a machine of another style"
         )
     uses = tuple(_use(memory, memory_of, needs) for memory in profile.memories)
-    return Placement(memory_of, uses, tuple(misfits))
+    held: tuple[Operand, ...] = tuple(one for one in OPERANDS if needs[one] > 0)
+    return Placement(memory_of, held, uses, tuple(misfits))
+
+
+def _misfit(what: str, need: int, memory: str, free: float, machine: str) -> str:
+    missing = ceil(need - free)
+    return f"{what} need {need} bits; memory {memory} of {machine} has {int(free)} free and misses {missing} bits"
 
 
 def _use(memory: Memory, memory_of: Mapping[Operand, Memory], needs: Mapping[Operand, int]) -> MemoryUse:
-    held: list[Operand] = [one for one in OPERANDS if memory_of[one].name == memory.name and needs[one] > 0]
-    used = float(sum(needs[operand] for operand in held))
+    held = [str(one) for one in OPERANDS if memory_of[one].name == memory.name and needs[one] > 0]
+    used = float(sum(needs[one] for one in OPERANDS if memory_of[one].name == memory.name))
+    if memory_of["weights"].reload_from == memory.name:
+        held.append("copy of the weights")
+        used += needs["weights"]
     return MemoryUse(memory.name, memory.capacity.band.nominal, used, tuple(held))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from energy_models.constants import CONTROL_OVERHEAD
 from energy_models.errors import PriceError
+from energy_models.memory import Memory
 from energy_models.placement import Placement
 from energy_models.profile import (
     MEMORY_INSIDE,
@@ -18,7 +19,7 @@ from energy_models.profile import (
     ProgrammableCore,
 )
 from energy_models.report import Cause
-from energy_models.tally import ControlAct, Operations, Tally
+from energy_models.tally import Access, ControlAct, Operations, Tally
 from energy_models.terms import Term, Terms
 
 Prices = tuple[tuple[Cause, tuple[str, ...]], ...]
@@ -125,12 +126,21 @@ def _accesses(tally: Tally, placement: Placement, profile: HardwareProfile) -> l
     index = {memory.name: place for place, memory in enumerate(profile.memories)}
     for access in tally.accesses:
         memory = placement.memory_of[access.operand]
-        if memory.read is None or memory.write is None:
+        if not memory.priced:
             continue
-        path = f"memories[{index[memory.name]}]"
         cause: Cause = "state" if access.operand == "state" else "memory"
-        found.append((cause, (Term(access.reads, (f"{path}.read",)), Term(access.writes, (f"{path}.write",)))))
+        found.append((cause, _words(memory, f"memories[{index[memory.name]}]", access)))
     for register in tally.registers:
         read = Term(register.bits_read, ("execution.register_read",))
         found.append(("memory", (read, Term(register.bits_written, ("execution.register_write",)))))
     return found
+
+
+def _words(memory: Memory, path: str, access: Access) -> Terms:
+    """Return the energy of words read and written; a non-volatile memory moves every bit of a word."""
+    if memory.non_volatile is None:
+        return (Term(access.reads, (f"{path}.read",)), Term(access.writes, (f"{path}.write",)))
+    found = [Term(access.reads * memory.word_bits, (f"{path}.non_volatile.read",))]
+    if access.writes:
+        found.append(Term(access.writes * memory.word_bits, (f"{path}.non_volatile.write",)))
+    return tuple(found)

@@ -8,6 +8,7 @@ from typing import Annotated, Literal, Self, TypeVar
 
 from pydantic import Field, model_validator
 
+from energy_models.memory import Memory, check_memories
 from energy_models.quantity import (
     Cycles,
     CyclesPerOperation,
@@ -15,10 +16,8 @@ from energy_models.quantity import (
     EnergyPerBit,
     EnergyPerSquareBit,
     Frequency,
-    Information,
     Length,
     Power,
-    PowerPerBit,
     Quantity,
     Ratio,
     Temperature,
@@ -34,8 +33,6 @@ from energy_models.workload import Arithmetic, Kind
 OperationName = Literal[
     "accumulate", "add", "multiply", "compare", "divide", "square_root", "lookup", "requantise", "leak", "reset",
 ]
-Operand = Literal["weights", "activations", "state", "buffers"]
-OPERANDS: tuple[Operand, ...] = ("weights", "activations", "state", "buffers")
 
 
 class OperationCost(Frozen):
@@ -254,22 +251,6 @@ MEMORY_INSIDE = (EventTable, EventCycles, ProgrammableCore)
 """Styles whose costs contain the energy of their memory accesses."""
 
 
-class Memory(Frozen):
-    """One memory. `read` and `write` are per word; absent only where the core's own costs include them.
-
-    `retention` is the power per kept bit, charged for every bank of `bank` bits in use, the whole time.
-    """
-
-    name: str = Field(pattern="^[a-z][a-z0-9_]*$")
-    capacity: Information
-    bank: Information
-    word_bits: int = Field(gt=0)
-    read: Energy | None = None
-    write: Energy | None = None
-    retention: PowerPerBit
-    holds: tuple[Operand, ...] = Field(min_length=1)
-
-
 class Wake(Frozen):
     """Leaving sleep, once per decode."""
 
@@ -313,17 +294,12 @@ class HardwareProfile(Frozen):
 
     @model_validator(mode="after")
     def _memories_consistent(self) -> Self:
-        problems: list[str] = []
-        names = [memory.name for memory in self.memories]
-        if len(set(names)) != len(names):
-            problems.append(f"memory names repeat: {', '.join(names)}")
-        held = {operand for memory in self.memories for operand in memory.holds}
-        problems += [f"no memory may hold {operand}" for operand in OPERANDS if operand not in held]
+        problems = check_memories(self.memories)
         if not isinstance(self.execution, MEMORY_INSIDE):
             problems += [
                 f"memory {memory.name} needs read and write energy on a {self.execution.style}"
                 for memory in self.memories
-                if memory.read is None or memory.write is None
+                if not memory.priced
             ]
         if problems:
             raise ValueError("; ".join(problems))

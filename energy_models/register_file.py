@@ -1,10 +1,10 @@
-"""Memories of registers, below the size of any SRAM macro."""
+"""Small memories: registers, below the size of any SRAM macro, and which of the two a size asks for."""
 
 from __future__ import annotations
 
 from energy_models.compute_anchors import OLD_NM, anchor_pj
 from energy_models.errors import PriceError
-from energy_models.memory_laws import REFERENCE_BITS, REFERENCE_K, MemoryCosts, memory_fit
+from energy_models.memory_laws import REFERENCE_BITS, REFERENCE_K, Flavour, MemoryCosts, memory_fit, sram
 from energy_models.quantity import Quantity
 
 REGISTER_BYTES = 256
@@ -59,3 +59,38 @@ def register_file(node_nm: float, *, size_bytes: int, width_bits: int) -> Memory
         note="an upper bound; how much faster it could be is not stated",
     )
     return MemoryCosts(word, word, retention, access)
+
+
+def memory_costs(
+    node_nm: int, flavour: Flavour, *, size_bytes: int, width_bits: int, temperature_k: float
+) -> MemoryCosts:
+    """Return what a memory of any size costs: registers to 256 bytes, the smallest macro above, then SRAM by its size.
+
+    So energy has a floor: a tiny buffer costs its registers, not a law of large memories carried towards zero.
+
+    Parameters
+    ----------
+    node_nm : int
+        Technology node [nm].
+    flavour : {'itrs-lstp', 'itrs-lop', 'itrs-hp'}
+        Transistors of SRAM cells; registers are of low standby power.
+    size_bytes, width_bits : int
+        Memory (or bank) and its word.
+    temperature_k : float
+        Silicon temperature [K]; registers are known at 300 K only.
+
+    Raises
+    ------
+    PriceError
+        Outside the swept range, or for registers at a node or temperature without data.
+    """
+    if size_bytes > REGISTER_BYTES:
+        smallest = memory_fit(node_nm, flavour).sizes_bytes[0]
+        return sram(
+            node_nm, flavour, size_bytes=max(size_bytes, smallest), width_bits=width_bits, temperature_k=temperature_k
+        )
+    if temperature_k != REFERENCE_K:
+        raise PriceError(
+            f"registers at {temperature_k:g} K", where="memory laws", remedy=f"Price them at {REFERENCE_K:g} K"
+        )
+    return register_file(node_nm, size_bytes=size_bytes, width_bits=width_bits)

@@ -66,6 +66,35 @@ class MemoryUse:
 
 
 @dataclass(frozen=True, slots=True)
+class Reload:
+    """What becomes of the weights in a memory between decodes, and what either way costs.
+
+    Parameters
+    ----------
+    memory, store : str
+        The memory, and the non-volatile one with the copy.
+    energy_j : Band
+        One reload [J].
+    kept_w : Band
+        Retention of the banks that hold the weights [W].
+    break_even_s : float
+        Time off above which reloading costs less [s]; infinite where keeping is free.
+    off_s : float
+        Time between the end of a decode and the next one's start [s].
+    choice : {'kept', 'reloaded'}
+        What is charged.
+    """
+
+    memory: str
+    store: str
+    energy_j: Band
+    kept_w: Band
+    break_even_s: float
+    off_s: float
+    choice: Literal["kept", "reloaded"]
+
+
+@dataclass(frozen=True, slots=True)
 class EnergyReport:
     """The estimate for one workload on one profile at one decode rate.
 
@@ -90,6 +119,8 @@ class EnergyReport:
         Keys of the sources of every constant used.
     assumed : tuple of str
         One line for every constant used whose basis is ``assumed``.
+    reload : Reload or None
+        What becomes of the weights between decodes; None where the machine has no non-volatile copy of them.
     """
 
     workload: str
@@ -105,6 +136,7 @@ class EnergyReport:
     incomplete: tuple[str, ...]
     sources: tuple[str, ...]
     assumed: tuple[str, ...]
+    reload: Reload | None = None
 
     @property
     def decode_energy_j(self) -> Band:

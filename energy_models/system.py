@@ -7,6 +7,7 @@ site's.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import ceil
 
@@ -38,14 +39,33 @@ class RawSamples:
 Sending = Decisions | RawSamples
 
 
-def retention_terms(profile: HardwareProfile, placement: Placement) -> Terms:
-    """Return the power that keeps the used banks of every memory: ``ceil(used/bank) bank retention`` [W]."""
+def retention_terms(profile: HardwareProfile, placement: Placement, *, off: Mapping[str, Terms]) -> Terms:
+    """Return the power that keeps the used banks of every volatile memory: ``ceil(used/bank) bank retention`` [W].
+
+    Parameters
+    ----------
+    profile : HardwareProfile
+    placement : Placement
+    off : mapping of str to terms
+        Memories that are switched off between decodes, with the share of the time they are on [1].
+    """
     terms: list[Term] = []
     for index, memory in enumerate(profile.memories):
         kept = kept_bits(placement.uses[index], memory.bank.band.nominal, memory.capacity.band.nominal)
-        if kept > 0:
-            terms.append(Term(kept, (f"memories[{index}].retention",)))
+        if kept > 0 and memory.retention is not None:
+            shares = off.get(memory.name, (Term(1.0),))
+            terms += [share.priced(f"memories[{index}].retention").times(kept) for share in shares]
     return tuple(terms)
+
+
+def woken_memories(profile: HardwareProfile, placement: Placement) -> tuple[Terms, Terms]:
+    """Return what waking the non-volatile memories that hold something takes, once a decode: energy [J], time [s]."""
+    used = [
+        f"memories[{index}].non_volatile"
+        for index, memory in enumerate(profile.memories)
+        if memory.non_volatile is not None and any(placement.memory_of[one] is memory for one in placement.held)
+    ]
+    return tuple(Term(1.0, (f"{one}.wake",)) for one in used), tuple(Term(1.0, (f"{one}.wake_time",)) for one in used)
 
 
 def kept_bits(use: MemoryUse, bank_bits: float, capacity_bits: float) -> float:

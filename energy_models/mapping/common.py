@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import cast
 
+from energy_models.memory import Operand
 from energy_models.placement import Placement
-from energy_models.profile import Operand, OperationName
+from energy_models.profile import OperationName
 from energy_models.tally import Access, Operations, operand_widths, words
 from energy_models.workload import LayerWork
 

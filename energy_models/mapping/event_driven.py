@@ -18,8 +18,8 @@ from math import ceil
 
 from energy_models.mapping.common import other_operations, state_access, streamed_access, word_bits
 from energy_models.mapping.events import MESSAGE_CYCLES, events_in, neuron_updates
+from energy_models.memory import Operand
 from energy_models.placement import Placement
-from energy_models.profile import Operand
 from energy_models.tally import Access, ControlAct, CycleCount, Operations, Tally
 from energy_models.workload import LayerWork, Products
 

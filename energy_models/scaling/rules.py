@@ -26,6 +26,7 @@ _MULTIPLYING = frozenset({"multiply", "leak"})
 _PATHS: tuple[tuple[str, Law], ...] = (
     (r"memories\[\d+\]\.(read|write)", "sram"),
     (r"memories\[\d+\]\.retention", "retention"),
+    (r"memories\[\d+\]\.non_volatile\.(read|write|wake)", "fixed"),
     (r"static", "static"),
     (r"wake\.energy", "analogue"),
     (r"idle_cycle", "adder"),

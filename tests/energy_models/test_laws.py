@@ -37,12 +37,27 @@ from energy_models.profile import MEMORY_INSIDE, EventDriven, HardwareProfile, I
 from energy_models.report import EnergyReport
 from energy_models.site import Site
 from energy_models.terms import Terms, band
+from energy_models.toml_model import parse_model
 from energy_models.uncertainty import Design, sample_designs, spread
 from energy_models.workload import LayerWork, Workload
 
 TOYS = [toy_array(), toy_output_stationary(), toy_broadcast(), toy_ring(), toy_event(), toy_core()]
 WIDE = toy_broadcast(lanes=32)
 MACHINES = [*TOYS, *(load_profile(name) for name in profile_names())]
+
+
+def one_way(machine: HardwareProfile) -> HardwareProfile:
+    """The machine with its weights always kept: which way is cheaper depends on the rate (test_reload.py)."""
+    if all(memory.reload_from is None for memory in machine.memories):
+        return machine
+    table = machine.model_dump(mode="json", exclude_none=True)
+    table["memories"] = [one for one in table["memories"] if one["holds"]]
+    for one in table["memories"]:
+        one.pop("reload_from", None)
+    return parse_model(table, HardwareProfile, where=machine.name)
+
+
+ONE_WAY = [one_way(machine) for machine in MACHINES]
 EVENT_MACHINES = [machine for machine in MACHINES if isinstance(machine.execution, EventDriven)]
 DATAPATHS = [machine for machine in MACHINES if not isinstance(machine.execution, MEMORY_INSIDE)]
 SITES: list[Site | None] = [None, toy_site(), *(load_site(name) for name in site_names())]
@@ -232,7 +247,7 @@ def _energy(terms: Terms, machine: HardwareProfile) -> float:
 
 
 @settings(max_examples=40, deadline=None)
-@given(networks(), st.sampled_from(MACHINES), st.sampled_from(SITES), st.floats(0.1, 50), st.floats(0.1, 10))
+@given(networks(), st.sampled_from(ONE_WAY), st.sampled_from(SITES), st.floats(0.1, 50), st.floats(0.1, 10))
 def test_power_before_the_regulator_is_affine_in_the_rate_of_decisions(
     work: Workload, machine: HardwareProfile, site: Site | None, rate: float, factor: float
 ) -> None:
@@ -246,7 +261,7 @@ def test_power_before_the_regulator_is_affine_in_the_rate_of_decisions(
 
 
 @settings(max_examples=40, deadline=None)
-@given(st.sampled_from(MACHINES), st.integers(1, 6), st.integers(0, 32), st.integers(0, 16))
+@given(st.sampled_from(ONE_WAY), st.integers(1, 6), st.integers(0, 32), st.integers(0, 16))
 def test_the_power_of_a_stream_does_not_depend_on_how_it_is_cut(
     machine: HardwareProfile, steps: int, events: int, spikes: int
 ) -> None:

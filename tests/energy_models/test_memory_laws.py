@@ -12,7 +12,7 @@ from energy_models.catalogue import load_profile
 from energy_models.errors import PriceError
 from energy_models.memory_laws import FLAVOURS, SWEEP, fit_errors, memory_fit, sram
 from energy_models.profile import HardwareProfile
-from energy_models.register_file import register_file
+from energy_models.register_file import memory_costs, register_file
 
 NODES = (22, 32, 45, 65, 90)
 
@@ -119,7 +119,7 @@ def test_below_256_bytes_are_registers() -> None:
 
 @pytest.mark.parametrize(
     ("name", "node", "memory", "size", "width"),
-    [("asic22_fdx", 22, 0, 4096, 128), ("asic22_fdx", 22, 1, 4096, 32)],
+    [("asic22_fdx", 22, 0, 4096, 128), ("asic22_fdx", 22, 2, 4096, 32)],
 )
 def test_shipped_memories_are_their_laws(name: str, node: int, memory: int, size: int, width: int) -> None:
     profile: HardwareProfile = load_profile(name)
@@ -131,7 +131,33 @@ def test_shipped_memories_are_their_laws(name: str, node: int, memory: int, size
     assert one.write is not None
     assert one.read.value == pytest.approx(law.read.value, rel=1e-4)
     assert one.write.value == pytest.approx(law.write.value, rel=1e-4)
+    assert one.retention is not None
     assert one.retention.high == pytest.approx(law.retention.high, rel=1e-4)
+
+
+def test_shipped_registers_are_their_law() -> None:
+    law = register_file(22, size_bytes=256, width_bits=32)
+    found = load_profile("asic22_fdx").quantity_at
+    supply = (0.5 / 0.8) ** 2
+    for one, expected in (("read", law.read), ("write", law.write)):
+        for end in ("low", "value", "high"):
+            assert getattr(found[f"memories[1].{one}"], end) == pytest.approx(getattr(expected, end) * supply, rel=1e-3)
+    cells = found["memories[0].retention"].value
+    assert found["memories[1].retention"].value == 4 * cells
+    assert found["memories[1].retention"].high == pytest.approx(law.retention.high, rel=1e-4)
+
+
+def test_a_memory_of_any_size_has_a_floor() -> None:
+    # 45 nm, 32 bit: registers 0.288 pJ to 256 bytes, then the 1 KiB macro, never less
+    reads = [
+        memory_costs(45, "itrs-lstp", size_bytes=size, width_bits=32, temperature_k=300).read.value
+        for size in (1, 256, 257, 1024, 8192)
+    ]
+    assert reads[0] == reads[1] == pytest.approx(0.288)
+    assert reads[2] == reads[3] == sram(45, "itrs-lstp", size_bytes=1024, width_bits=32, temperature_k=300).read.value
+    assert reads == sorted(reads)
+    with pytest.raises(PriceError, match="registers at 310 K"):
+        memory_costs(45, "itrs-lstp", size_bytes=64, width_bits=32, temperature_k=310)
 
 
 def test_reference_memory_holds_the_law_between_its_bounds() -> None:
@@ -140,6 +166,7 @@ def test_reference_memory_holds_the_law_between_its_bounds() -> None:
     assert one.read is not None
     assert one.read.value == 10  # Horowitz: 8 KB, 64 bit
     assert one.read.low == pytest.approx(law.read.low, rel=1e-4)
+    assert one.retention is not None
     assert one.retention.value == pytest.approx(law.retention.value, rel=1e-4)
 
 
@@ -152,6 +179,8 @@ def test_static_power_is_area_times_leakage_per_area(name: str, node: int, multi
     ]
     profile = load_profile(name)
     area_mm2 = multipliers * 0.0011745 * (node / 45) ** 2
-    kept = profile.memories[0].retention.value / float(run["leak_pW_per_bit"]) if node == 22 else 1.0
+    cells = profile.memories[0].retention
+    assert cells is not None
+    kept = cells.value / float(run["leak_pW_per_bit"]) if node == 22 else 1.0
     expected = area_mm2 * float(run["leak_uW"]) / float(run["area_mm2"]) * kept
     assert profile.static.value == pytest.approx(expected, rel=1e-3)
