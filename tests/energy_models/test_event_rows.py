@@ -9,6 +9,10 @@ from energy_models.errors import ProfileError
 from energy_models.validation.events import Network, event_rows, kind_of_event, load_events, share_band
 
 ROWS = {row.id: row for row in event_rows()}
+FITTED = {
+    "event/odin/accelerated", "event/odin/biological", "event/28nm/odin", "event/28nm/reckon",
+    "event/truenorth/11hz", "event/truenorth/96hz",
+}
 
 
 def test_odin_at_its_two_operating_points_by_hand() -> None:
@@ -32,8 +36,7 @@ def test_a_share_of_busy_cycles_by_hand() -> None:
 
 def test_rows_whose_figures_are_in_a_profile_are_fitted() -> None:
     for network in load_events().networks:
-        from_chip = network.id.startswith("event/odin/") or network.id in ("event/28nm/odin", "event/28nm/reckon")
-        assert (network.role == "fitted") == from_chip, network.id
+        assert (network.role == "fitted") == (network.id in FITTED), network.id
         assert kind_of_event(ROWS[network.id]) == "event"
 
 

@@ -38,7 +38,7 @@ def test_the_machines_ship() -> None:
     cores = {*microcontrollers, "mr_wolf", "vega", "gap9", "gap9_ne16", "ndp120"}
     assert {"asic65_near_memory", "event_core_28nm", *cores} <= set(MACHINES)
     assert all(isinstance(load_profile(name).execution, ProgrammableCore) for name in cores)
-    assert {"loihi", "odin_reckon", "xylo"} == SPIKING_ONLY
+    assert {"loihi", "odin_reckon", "truenorth", "xylo"} == SPIKING_ONLY
 
 
 @pytest.mark.parametrize("name", [*MACHINES, *site_names()])

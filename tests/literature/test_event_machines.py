@@ -130,3 +130,15 @@ def test_odin_charges_what_its_title_divides() -> None:
     odin = load_profile("odin_reckon").quantity_at
     leak, cycle, synapse = (odin[name].value for name in ("static", "idle_cycle", "execution.synapse.dense"))
     assert (leak + cycle * 75) / 37.5 + synapse == pytest.approx(12.7, rel=0.002)
+
+
+def test_truenorth_is_the_line_through_two_of_three_published_powers() -> None:
+    # figure 17: 68, 71, 94 mW at 11.58, 20.07, 95.93 Hz from 1,048,576 neurons of 128 synapses
+    each_hz = 1_048_576 * 128
+    slope = (94e-3 - 68e-3) / (each_hz * (95.93 - 11.58))
+    chip = load_profile("truenorth").quantity_at
+    assert chip["execution.synapse.dense"].value == pytest.approx(slope / PJ, rel=1e-3)
+    assert chip["static"].value == pytest.approx((68e-3 - slope * each_hz * 11.58) * 1e3, rel=1e-3)
+    # the third is held out
+    between = synapse_layer("s", 1_048_576, 128, spikes=round(20.07 * 1_048_576), steps=1000, weight_bits=1)
+    assert _on("truenorth", between, steps=1000).total_power_w.nominal == pytest.approx(71e-3, rel=0.01)
