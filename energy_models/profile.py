@@ -219,9 +219,12 @@ class ProgrammableCore(Frozen):
 
     `included_in_products` names the operations that the cycles of a product layer already contain (bias,
     requantisation, clipping of the measured kernels); they are charged apart in layers without products only.
+
+    `cores` share the outputs of a layer among them; `cycles_per_product` are those of all together, each busy.
     """
 
     style: Literal["programmable_core"]
+    cores: int = Field(gt=0)
     active_power: Power
     product_widths: Mapping[Arithmetic, tuple[ProductWidth, ...]]
     cycles_per_product: Mapping[Arithmetic, Mapping[Kind, CyclesPerOperation]]

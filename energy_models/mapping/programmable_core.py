@@ -1,7 +1,10 @@
 """Programmable core: cycles per product by layer kind, per layer and per decode, as measured on whole networks.
 
-    cycles = sum over layers (dense_valid cycles_per_product[kind] + cycles_per_layer
+    cycles = sum over layers (dense_valid cycles_per_product[kind] / utilisation + cycles_per_layer
              + operations not in the product kernels x cycles_per_operation) + cycles_per_decode
+
+Kernels share a call's outputs among the cores, and the slowest core decides: with N outputs on C cores the utilisation
+is (N / C) / ceil(N / C), a quarter for a read-out of two on eight cores.
 
 A layer of kind `filter` without products does its multiplications and additions in pairs, at the price of a product
 of that kind. Requantisation and clipping of a product layer's outputs are in its kernel although the workload lists
@@ -13,6 +16,7 @@ runs inside the kernel: `cycles_per_layer` is charged once per decode, not once 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from energy_models.mapping.common import other_operations
@@ -44,7 +48,8 @@ def tally_programmable_core(layer: LayerWork, core: ProgrammableCore, *, epilogu
         elif not factor:
             unpriced.append(f"{arithmetic} products at {layer.weight_bits}x{layer.activation_bits} bits")
         else:
-            cycles.append(CycleCount(f"execution.cycles_per_product.{arithmetic}.{layer.kind}", products, factor))
+            path = f"execution.cycles_per_product.{arithmetic}.{layer.kind}"
+            cycles.append(CycleCount(path, products / utilisation(layer, core.cores), factor))
     contained = layer.products is not None or layer.name in epilogues
     for operation in operations:
         count = operation.count - (pairs if operation.name in ("add", "multiply") else 0.0)
@@ -57,6 +62,12 @@ def tally_programmable_core(layer: LayerWork, core: ProgrammableCore, *, epilogu
     if layer.products is not None:
         cycles.append(CycleCount("execution.cycles_per_layer", 1.0))
     return Tally(layer.name, layer.kind, layer.cadence, cycles=tuple(cycles), unpriced=tuple(unpriced))
+
+
+def utilisation(layer: LayerWork, cores: int) -> float:
+    """Return the share of the cores that is busy while they make the outputs of one call, above 0 and at most 1."""
+    outputs = max(1, round(layer.outputs / max(1, layer.calls)))
+    return outputs / (cores * math.ceil(outputs / cores))
 
 
 def fused_epilogues(layers: Sequence[LayerWork]) -> frozenset[str]:

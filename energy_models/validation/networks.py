@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from energy_models.workload import Conventions, Count, Kind, LayerWork, Products, Workload
 
 WEIGHTS_BITS, SUM_BITS = 8, 32
+OUTPUTS = 64
+"""Outputs of each layer: so many that they keep the cores of every shipped cluster busy."""
 
 
 def bulk_network(name: str, macs: Mapping[Kind, int], layers: int) -> Workload:
@@ -25,7 +27,7 @@ def bulk_network(name: str, macs: Mapping[Kind, int], layers: int) -> Workload:
 def _layer(name: str, kind: Kind, macs: int) -> LayerWork:
     sites = Products(Count.constant(macs, 1), Count.constant(0, 1))
     return LayerWork(
-        name=name, kind=kind, arithmetic="integer", calls=1, input_shape=(1,), output_shape=(1,), inputs=1, outputs=1,
+        name=name, kind=kind, arithmetic="integer", calls=1, input_shape=(1,), output_shape=(OUTPUTS,), inputs=1, outputs=OUTPUTS,
         reduction=1, products=Conventions(sites, sites, sites, sites), weight_bits=WEIGHTS_BITS,
         activation_bits=WEIGHTS_BITS, output_bits=WEIGHTS_BITS, accumulator_bits=SUM_BITS,
     )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Iterable, Mapping
+from importlib.resources import files
 
 from energy_models.markdown import number, percent
 from energy_models.markdown import row as table_row
@@ -26,6 +28,12 @@ The same network on the same board, entered more than once: supply, compiler and
 part of the model no prediction can meet both. What they differ by is a floor under every error above.
 
 """
+UNPREDICTED = """## Held but not predicted
+
+Figures we hold for which no prediction can be made, and what is missing. NDP120's entries of rounds v1.1 to v1.3 repeat
+those of v1.0 and stand once above.
+
+"""
 
 
 def validation_page(rows: Mapping[Kind, Iterable[ValidationRow]]) -> str:
@@ -36,6 +44,7 @@ def validation_page(rows: Mapping[Kind, Iterable[ValidationRow]]) -> str:
     parts = [HEADER, _summary(groups), *(_group(group) for group in groups)]
     found = disagreements(row for group in groups for row in group.rows)
     parts.append(DISAGREE + (_disagreements(found) if found else "None.\n") + "\n")
+    parts.append(UNPREDICTED + _unpredicted() + "\n")
     parts.append(_sources(row for group in groups for row in group.rows))
     return "".join(parts)
 
@@ -104,6 +113,13 @@ def _disagreements(found: Iterable[Disagreement]) -> str:
     for one in found:
         least, most = (f"{number(row.measured)} {one.unit}: {row.machine}" for row in (one.low, one.high))
         lines.append(table_row((one.what, one.quantity, str(one.rows), least, most, f"{one.ratio:.2f}")))
+    return "".join(lines)
+
+
+def _unpredicted() -> str:
+    path = files("energy_models.data") / "validation" / "unpredicted.csv"
+    lines = [table_row(("what", "machine", "measured", "source", "why not")), "|---|---|---|---|---|\n"]
+    lines += [table_row(tuple(record)) for record in list(csv.reader(path.read_text("utf-8").splitlines()))[1:]]
     return "".join(lines)
 
 

@@ -181,7 +181,7 @@ def toy_table_machine(**changes: object) -> HardwareProfile:
 
 def toy_core() -> HardwareProfile:
     execution: dict[str, object] = {
-        "style": "programmable_core", "active_power": quantity(3, "mW"),
+        "style": "programmable_core", "cores": 1, "active_power": quantity(3, "mW"),
         "product_widths": {
             "integer": [{"bits": 8, "factor": quantity(1, "1")}, {"bits": 12, "factor": quantity(3, "1")}],
         },

@@ -117,7 +117,7 @@ def _mlperf(name: str, per_kind: dict[Kind, int], layers: int) -> Workload:
 
 def _bulk(name: str, kind: Kind, macs: int) -> LayerWork:
     return LayerWork(
-        name=name, kind=kind, arithmetic="integer", calls=1, input_shape=(1,), output_shape=(1,), inputs=1, outputs=1,
+        name=name, kind=kind, arithmetic="integer", calls=1, input_shape=(1,), output_shape=(64,), inputs=1, outputs=64,
         reduction=1, products=products(macs), weight_bits=8, activation_bits=8, output_bits=8, accumulator_bits=32,
     )
 

@@ -70,6 +70,24 @@ def test_a_filter_on_a_core_is_priced_by_multiply_accumulates() -> None:
     assert estimate(workload(FILTER), apart, None, decode_rate_hz=1).cycles.nominal == 100 * 6 + 80 * 6 + 50
 
 
+@pytest.mark.parametrize(
+    # products / 8 cores x slowest core's share: 6 outputs leave two cores idle, 20 give three each to four and two to
+    # four others, whose 24 places hold 20; 16 fill all
+    ("outputs", "waiting"), [(2, 8 / 2), (6, 8 / 6), (16, 1), (20, 24 / 20)],
+)
+def test_cores_without_an_output_wait(outputs: int, waiting: float) -> None:
+    core = toy_core()
+    eight = type(core).model_validate(
+        {**core.model_dump(), "execution": {**core.execution.model_dump(), "cores": 8}}, context={}
+    )
+    layer = dense_layer(16, outputs)
+    cycles = estimate(workload(layer), eight, None, decode_rate_hz=1).cycles.nominal
+    assert cycles == pytest.approx(16 * outputs * 2 * waiting + 100 + 50)
+    # a time loop shares the outputs of one step: 4 calls of 16 outputs are 64 a decode, 4 of 2 are still 2 at a time
+    loop = dataclasses.replace(layer, calls=4, outputs=4 * outputs)
+    assert estimate(workload(loop), eight, None, decode_rate_hz=1).cycles.nominal == pytest.approx(cycles)
+
+
 def _follower(name: str, kind: str, elements: int, **operations: int) -> LayerWork:
     layer = LayerWork(
         name=name, kind=kind, arithmetic="integer", calls=1, input_shape=(elements,),  # type: ignore[arg-type]
