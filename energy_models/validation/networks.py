@@ -27,7 +27,7 @@ def bulk_network(name: str, macs: Mapping[Kind, int], layers: int) -> Workload:
 def _layer(name: str, kind: Kind, macs: int) -> LayerWork:
     sites = Products(Count.constant(macs, 1), Count.constant(0, 1))
     return LayerWork(
-        name=name, kind=kind, arithmetic="integer", calls=1, input_shape=(1,), output_shape=(OUTPUTS,), inputs=1, outputs=OUTPUTS,
-        reduction=1, products=Conventions(sites, sites, sites, sites), weight_bits=WEIGHTS_BITS,
+        name=name, kind=kind, arithmetic="integer", calls=1, input_shape=(1,), output_shape=(OUTPUTS,), inputs=1,
+        outputs=OUTPUTS, reduction=1, products=Conventions(sites, sites, sites, sites), weight_bits=WEIGHTS_BITS,
         activation_bits=WEIGHTS_BITS, output_bits=WEIGHTS_BITS, accumulator_bits=SUM_BITS,
     )
