@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import pytest
 from energy_workloads import dense_layer, workload
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from energy_models.catalogue import load_profile, load_sources, profile_names
@@ -232,6 +232,7 @@ def test_every_machine_moves_and_every_number_says_how(name: str) -> None:
 @given(st.sampled_from(BUILT_UP), st.floats(7, 90), st.floats(7, 90))
 def test_profiles_compose(name: str, middle: float, end: float) -> None:
     profile = load_profile(name)
+    assume(end != profile.node.band.nominal * 1e9)  # a machine at its own node keeps its name
     direct = scaled_profile(profile, node_nm=end)
     by_way = scaled_profile(scaled_profile(profile, node_nm=middle), node_nm=end)
     for path, band in direct.bands.items():
