@@ -118,3 +118,8 @@ def test_a_file_may_bring_its_own_sources(tmp_path: Path) -> None:
     path.write_text(text + record)
     assert load_profile(path).static.source == "mine"
     assert load_profile(path).digest != load_profile("gap9").digest
+
+
+def test_a_picojoule_is_no_tolerance() -> None:
+    assert pytest.approx(1e-12) != 1.1e-12  # pytest's own would take them for equal
+    assert pytest.approx(0.3) == 0.1 + 0.2
