@@ -9,6 +9,7 @@ from typing import Literal
 from energy_models.errors import ProfileError
 from energy_models.profile import HardwareProfile
 from energy_models.quantity import Quantity
+from energy_models.register_file import REGISTER_BYTES
 from energy_models.report import Band
 from energy_models.scaling.leakage import supply_factor, temperature_factor
 from energy_models.scaling.node import node_factor, product, sram_factor
@@ -19,6 +20,7 @@ from energy_models.units import find_unit
 Law = CircuitClass | Literal["sram", "static", "retention", "clock", "active_power", "event", "fixed"]
 _ENERGIES = frozenset({"energy", "energy_per_bit", "energy_per_square_bit", "energy_per_step"})
 _POWERS = frozenset({"power", "power_per_bit"})
+BITS_PER_BYTE = 8
 _TABLE_READ = "lookup"
 TABLE_BITS = 8192.0
 """A table of 256 words of 32 bit, the one `lookup` is priced by."""
@@ -97,7 +99,8 @@ def factor_of(law: Law, size_bits: float, start: Point, end: Point, technology: 
 
     Digital energies and the clock follow the supply over each node's nominal one, which the node factors of energies
     already contain; leakage and the charge of a capacitor follow the supply itself. Retention keeps its own rail. A
-    finer node's faster transistors are not credited: at nominal supplies the clock stays.
+    finer node's faster transistors are not credited: at nominal supplies the clock stays. A memory no larger than a
+    register file goes with logic.
 
     Raises
     ------
@@ -119,6 +122,8 @@ def factor_of(law: Law, size_bits: float, start: Point, end: Point, technology: 
         return switching
     if law == "active_power":
         return product(switching, speed)
+    if law == "sram" and size_bits <= BITS_PER_BYTE * REGISTER_BYTES:
+        law = "adder"
     if law == "sram":
         return product(sram_factor(size_bits, start.node_nm, end.node_nm, technology), switching)
     if law == "analogue":

@@ -256,6 +256,15 @@ def test_one_machine_by_hand() -> None:
     assert moved.supply.value == 0.6
 
 
+def test_a_memory_of_registers_goes_with_logic() -> None:
+    profile = load_profile("asic22_fdx")
+    (place,) = (index for index, one in enumerate(profile.memories) if one.name == "registers")
+    moved = scaled_profile(profile, node_nm=45)
+    register, adder = f"memories[{place}].read", "execution.operations.integer.add.per_bit"
+    ratios = [moved.bands[path].nominal / profile.bands[path].nominal for path in (register, adder)]
+    assert ratios[0] == pytest.approx(ratios[1])
+
+
 def test_leakage_does_not_follow_the_energy_of_operations() -> None:
     profile = load_profile("asic45_reference")
     moved = scaled_profile(profile, node_nm=7)
