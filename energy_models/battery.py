@@ -7,6 +7,9 @@ import math
 from energy_models.report import Band
 from energy_models.site import Battery
 
+NO_LOSS = 1e-12
+"""Below this share both laws are those without loss, to as many digits; closer to 0 the quotients lose them."""
+
 
 def battery_power_w(battery: Battery) -> Band:
     """Return the constant load that empties the battery exactly at the end of the required lifetime [W].
@@ -42,10 +45,12 @@ def _energy_j(battery: Battery) -> Band:
 
 
 def _constant_load_w(energy_j: float, loss_hz: float, lifetime_s: float) -> float:
-    return energy_j / lifetime_s if loss_hz == 0 else loss_hz * energy_j / math.expm1(loss_hz * lifetime_s)
+    lost = loss_hz * lifetime_s
+    return energy_j / lifetime_s * (lost / math.expm1(lost) if lost > NO_LOSS else 1.0)
 
 
 def _life_s(energy_j: float, loss_hz: float, load_w: float) -> float:
     if load_w == 0:
         return math.inf
-    return energy_j / load_w if loss_hz == 0 else math.log1p(loss_hz * energy_j / load_w) / loss_hz
+    lost = loss_hz * energy_j / load_w
+    return energy_j / load_w * (math.log1p(lost) / lost if lost > NO_LOSS else 1.0)
