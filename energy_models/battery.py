@@ -46,11 +46,11 @@ def _energy_j(battery: Battery) -> Band:
 
 def _constant_load_w(energy_j: float, loss_hz: float, lifetime_s: float) -> float:
     lost = loss_hz * lifetime_s
-    return energy_j / lifetime_s * (lost / math.expm1(lost) if lost > NO_LOSS else 1.0)
+    return loss_hz * energy_j / math.expm1(lost) if lost > NO_LOSS else energy_j / lifetime_s
 
 
 def _life_s(energy_j: float, loss_hz: float, load_w: float) -> float:
     if load_w == 0:
         return math.inf
     lost = loss_hz * energy_j / load_w
-    return energy_j / load_w * (math.log1p(lost) / lost if lost > NO_LOSS else 1.0)
+    return math.log1p(lost) / loss_hz if lost > NO_LOSS else energy_j / load_w
