@@ -33,7 +33,11 @@ def workload(
         str | None, typer.Option(metavar="CxT", help="Shape of one example, such as 22x1000; default: the file's own.")
     ] = None,
     inputs: Annotated[
-        Path | None, typer.Option(help="Examples as a .npy file (first axis); default: made-up noise.")
+        Path | None,
+        typer.Option(
+            help="Examples (first axis) as a .npy file, or .npz with one array per argument of the network; "
+            "default: made-up noise."
+        ),
     ] = None,
     rate: Annotated[float | None, typer.Option(help="Rate of input samples or bins in hertz.")] = None,
     mode: Annotated[
@@ -110,7 +114,7 @@ def _sum(counted: Workload) -> dict[str, object]:
 
 def _remarks(counted: Workload) -> None:
     say(f"{counted.name}: {counted.mode}, {counted.decodes} decodes observed at {counted.step_rate_hz:g} Hz.")
-    for what in ("inputs", "density", "folded", "halo_steps"):
+    for what in ("inputs", "density", "folded", "halo_steps", "products"):
         if counted.provenance.get(what):
             say(f"{what}: {counted.provenance[what]}")
     if counted.products is not None and counted.decodes > 1:

@@ -92,9 +92,9 @@ def _called(source: str) -> nn.Module:
     module, _, function = source.partition(":")
     try:
         found: Callable[[], object] = getattr(importlib.import_module(module), function)
-    except (ImportError, AttributeError, ValueError) as error:
+    except Exception as error:  # the module is a user's and may raise anything
         raise StudentError(
-            f"it cannot be imported ({error})", where=source,
+            f"it cannot be imported ({type(error).__name__}: {error})", where=source,
             remedy="Give package.module:function, importable from here",
         ) from error
     try:
@@ -102,6 +102,10 @@ def _called(source: str) -> nn.Module:
     except TypeError as error:
         raise StudentError(
             f"it cannot be called without arguments ({error})", where=source, remedy="Wrap it in a function that can"
+        ) from error
+    except Exception as error:
+        raise StudentError(
+            f"it raised {type(error).__name__}: {error}", where=source, remedy="Repair it: it has to return a network"
         ) from error
     if not isinstance(model, nn.Module):
         raise StudentError(

@@ -5,7 +5,8 @@ from __future__ import annotations
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
+from zipfile import BadZipFile
 
 import numpy as np
 import torch
@@ -14,6 +15,7 @@ from torch import Tensor
 from cosim.network_source import Network, find_network
 from energy_models.errors import DataError, StudentError
 from energy_models.workload import Workload
+from students.inputs import Inputs
 from students.observe import observe
 
 
@@ -26,7 +28,8 @@ class Observation:
     input_shape : tuple of int, or None
         Of one example: (channels, steps), or (features,).
     recordings : Path or None
-        A NumPy file of examples on its first axis. None: standard normal noise from `seed`.
+        A NumPy file of examples on its first axis: one array, or (.npz) one by the name of each argument the network
+        is called with. None: standard normal noise from `seed`.
     step_rate_hz : float or None
         Rate of input samples or bins [Hz].
     mode : {'window', 'stream'} or None
@@ -79,12 +82,13 @@ def network_workload(source: str, how: Observation) -> Workload:
     return counted.replace(provenance={**counted.provenance, "inputs": origin})
 
 
-def _inputs(network: Network, how: Observation, source: str) -> tuple[Tensor, str]:
+def _inputs(network: Network, how: Observation, source: str) -> tuple[Inputs, str]:
     if how.recordings is not None:
         values = _recordings(how.recordings)
-        if how.input_shape is not None and tuple(values.shape[1:]) != how.input_shape:
+        first = values if isinstance(values, Tensor) else next(iter(values.values()))
+        if how.input_shape is not None and tuple(first.shape[1:]) != how.input_shape:
             raise DataError(
-                f"examples of shape {tuple(values.shape[1:])}, where --input-shape says {how.input_shape}",
+                f"examples of shape {tuple(first.shape[1:])}, where --input-shape says {how.input_shape}",
                 where=str(how.recordings), remedy="Leave --input-shape out, or name other recordings",
             )
         return values, f"recordings {how.recordings.name}"
@@ -96,11 +100,26 @@ def _inputs(network: Network, how: Observation, source: str) -> tuple[Tensor, st
     return noise, f"standard normal noise, seed {how.seed}: densities are not data"
 
 
-def _recordings(path: Path) -> Tensor:
+def _recordings(path: Path) -> Tensor | dict[str, Tensor]:
+    """Return a file's array, or its arrays by name."""
+    arrays: dict[str, Any] = {}
     try:
-        values = np.asarray(np.load(path, allow_pickle=False))
-    except (OSError, ValueError, EOFError) as error:
-        raise DataError(f"it cannot be read ({error})", where=str(path), remedy="Name a .npy file") from error
+        loaded: Any = np.load(path, allow_pickle=False)
+        names: list[str] | None = getattr(loaded, "files", None)  # of a .npz
+        if names is None:
+            return _numbers(loaded, str(path))
+        with loaded:
+            arrays = {name: loaded[name] for name in names}
+    except (OSError, ValueError, EOFError, BadZipFile) as error:
+        raise DataError(f"it cannot be read ({error})", where=str(path), remedy="Name a .npy or .npz file") from error
+    if not arrays:
+        raise DataError("it holds no array", where=str(path), remedy="Save arrays with numpy.savez, by argument")
+    return {name: _numbers(array, f"{path}, {name}") for name, array in arrays.items()}
+
+
+def _numbers(loaded: Any, where: str) -> Tensor:
+    values = np.asarray(loaded)
     if values.dtype.kind not in "fiub":
-        raise DataError("it holds no numbers", where=str(path), remedy="Save one array of numbers with numpy.save")
-    return torch.as_tensor(values if values.dtype.kind != "f" else values.astype(np.float32))
+        raise DataError(f"it holds {values.dtype}, no real numbers", where=where, remedy="Save numbers with numpy.save")
+    with np.errstate(over="ignore"):  # infinities are refused later, with their number
+        return torch.as_tensor(values if values.dtype.kind != "f" else values.astype(np.float32))

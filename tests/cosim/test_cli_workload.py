@@ -43,6 +43,34 @@ def small() -> nn.Module:
     return nn.Sequential(nn.Conv1d(2, 3, 5), nn.ReLU())
 
 
+def tokens() -> nn.Module:
+    return nn.Sequential(nn.Embedding(5, 4), nn.Flatten(), nn.Linear(24, 2))
+
+
+def broken() -> nn.Module:
+    raise ZeroDivisionError("no such montage")
+
+
+class Raising(nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        raise OSError("no such file")
+
+
+class Sum(nn.Module):
+    def forward(self, eeg: torch.Tensor, offset: torch.Tensor) -> torch.Tensor:
+        return eeg + offset
+
+
+def empty_shell() -> nn.Module:
+    return nn.Linear(10, 2, device="meta")
+
+
+def not_a_number() -> nn.Module:
+    model = nn.Linear(10, 2)
+    nn.init.constant_(model.weight, torch.nan)
+    return model
+
+
 def nothing() -> None:
     return None
 
@@ -88,6 +116,13 @@ def test_an_architecture_is_named_and_states_its_own_input() -> None:
         (f"{__name__}:small", {"step_rate_hz": 1.0}, "Give --input-shape"),
         (f"{__name__}:small", {"input_shape": (2, 10)}, "Give --rate"),
         (f"{__name__}:small", {"step_rate_hz": 1.0, "input_shape": (5, 10)}, "the model raised RuntimeError"),
+        (f"{__name__}:broken", {"step_rate_hz": 1.0}, "it raised ZeroDivisionError: no such montage"),
+        (f"{__name__}:Raising", {"step_rate_hz": 1.0, "input_shape": (2, 10)}, "raised OSError.*no such file"),
+        (f"{__name__}:Sum", {"step_rate_hz": 1.0, "input_shape": (2, 10)}, "TypeError.*'offset'"),
+        (f"{__name__}:tokens", {"step_rate_hz": 1.0, "input_shape": (6,)}, "in 0: .*float32.*number format"),
+        (f"{__name__}:empty_shell", {"step_rate_hz": 1.0, "input_shape": (2, 10)}, "on the device meta.*Load"),
+        (f"{__name__}:not_a_number", {"step_rate_hz": 1.0, "input_shape": (2, 10)}, "20 of the 20 .* not finite"),
+        (f"{__name__}:small", {"step_rate_hz": -1.0, "input_shape": (2, 10)}, "impossible options"),
         ("missing.onnx", {"step_rate_hz": 1.0}, "missing.onnx"),
     ],
 )
@@ -105,11 +140,40 @@ def test_recordings_that_cannot_be_read_or_do_not_fit(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="cannot be read"):
         network_workload(source, how(recordings=path, step_rate_hz=1.0))
     np.save(path, np.array(["a", "b"]))
-    with pytest.raises(DataError, match="holds no numbers"):
+    with pytest.raises(DataError, match="no real numbers"):
         network_workload(source, how(recordings=path, step_rate_hz=1.0))
     np.save(path, np.full((1, 2, 10), np.nan, np.float32))
     with pytest.raises(DataError, match="not finite"):
         network_workload(source, how(recordings=path, step_rate_hz=1.0))
+
+
+@pytest.mark.parametrize(
+    ("network", "values", "says"),
+    [
+        ("small", np.zeros((0, 2, 10), np.float32), "nothing to observe"),
+        ("small", np.float32(3), "nothing to observe"),
+        ("small", np.full((1, 2, 10), 1e300), "20 input values are not finite"),
+        ("small", np.ones((1, 2, 10), np.int16), "in 0: .*int16.*number format"),
+        ("small", np.ones((1, 2, 10), complex), "holds complex128"),
+        ("tokens", np.full((1, 6), 7), "in 0: the model raised IndexError"),
+    ],
+)
+def test_recordings_a_network_cannot_use(tmp_path: Path, network: str, values: np.ndarray, says: str) -> None:
+    np.save(tmp_path / "x.npy", values)
+    with pytest.raises(CosimError, match=says):
+        network_workload(f"{__name__}:{network}", how(recordings=tmp_path / "x.npy", step_rate_hz=1.0))
+
+
+def test_tokens_and_several_signals_come_from_files(tmp_path: Path) -> None:
+    np.save(tmp_path / "x.npy", np.array([[0, 1, 2, 3, 4, 0], [4, 4, 4, 4, 4, 4]]))
+    counted = network_workload(f"{__name__}:tokens", how(recordings=tmp_path / "x.npy", step_rate_hz=1.0))
+    assert dense_full(counted) == 48
+    np.savez(tmp_path / "two.npz", eeg=np.ones((3, 2, 10)), offset=np.ones((3, 2, 1)))
+    counted = network_workload(f"{__name__}:Sum", how(recordings=tmp_path / "two.npz", step_rate_hz=1.0))
+    assert counted.layers[0].operations["add"].mean == 20
+    np.savez(tmp_path / "none.npz")
+    with pytest.raises(DataError, match="holds no array"):
+        network_workload(f"{__name__}:Sum", how(recordings=tmp_path / "none.npz", step_rate_hz=1.0))
 
 
 def test_the_command_writes_the_file_and_prints_the_table(student: Path, tmp_path: Path) -> None:

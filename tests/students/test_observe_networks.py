@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from test_observe_products import seen, signal, sites
@@ -290,6 +292,29 @@ def test_preprocessing_comes_first_and_names_may_not_clash() -> None:
     clash = LayerWork("0", "filter", "float", 1, (2, 3), (2, 3), 6, 6)
     with pytest.raises(StudentError, match="both have a layer named '0'"):
         seen(model, x, pipeline_work=(clash,))
+
+
+def varying(model: nn.Module, x: torch.Tensor) -> LayerWork:
+    return replace(seen(model, x).layers[0], name="pipeline.filter")
+
+
+def test_preprocessing_that_varies_with_a_model_that_varies_has_no_total_and_says_why() -> None:
+    model, x = nn.Linear(4, 2), torch.ones(3, 4)
+    x[1, :2] = 0
+    step = varying(nn.Linear(4, 3), x)
+    found = seen(model, x, pipeline_work=(step,))
+    assert found.products is None
+    assert "effective_input.ac of 'pipeline.filter' varies from decode to decode" in found.provenance["products"]
+    # Beside a model that does the same in every decode: (12, 6, 12) and 2 x 4 in each.
+    alike = seen(model, torch.ones(3, 4), pipeline_work=(step,))
+    assert alike.products is not None
+    assert alike.products.effective_input.accumulate == Count.of([20, 14, 20])
+    assert "products" not in alike.provenance
+
+
+def test_preprocessing_counted_over_other_recordings_is_refused() -> None:
+    with pytest.raises(StudentError, match="counted over 3 decodes, the model over 2"):
+        seen(nn.Linear(4, 2), torch.ones(2, 4), pipeline_work=(varying(nn.Linear(4, 3), torch.ones(3, 4)),))
 
 
 def test_hooks_are_gone_afterwards() -> None:
