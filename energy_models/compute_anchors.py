@@ -9,8 +9,9 @@ An operation on widths a and b costs ``per_bit (a + b)/2 + per_square_bit a b``:
     leak         a multiplication by a constant: per_square_bit of the multiplier
     requantise   a shift, two additions (round, clip), a multiplication by a scale of half the width
 
-Between 45 and 7 nm every table entry is interpolated, log of energy over log of node; what only the 45 nm tables have
-(shift, register) goes with the 32-bit adder. Each class of logic thus scales by its own factor. Outside it is refused.
+Between 45 and 7 nm the logarithm of every table entry goes the way of `energy_models.scaling.node`; what only 45 nm
+tables have (shift, register) goes with the 32-bit adder. Each class of logic thus scales by its own factor. Outside the
+tables a node is refused.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from math import exp, log, sqrt
 
 from energy_models.errors import PriceError
 from energy_models.profile import OperationName
+from energy_models.scaling.node import way_between
 
 TABLE = "measurements/operation_energies.csv"
 OLD_NM, NEW_NM = 45.0, 7.0
@@ -80,7 +82,7 @@ def anchor_pj(operation: str, bits: int, node_nm: float) -> float:
     found = {one.node_nm: one.energy_pj for one in anchors() if (one.operation, one.bits) == (operation, bits)}
     if OLD_NM not in found:
         raise PriceError(f"no table has {operation} at {bits} bits", where=TABLE, remedy="Add a row with its source")
-    towards = log(OLD_NM / node_nm) / log(OLD_NM / NEW_NM)
+    towards = way_between(OLD_NM, NEW_NM, node_nm)
     old = found[OLD_NM]
     if towards == 0.0:
         return old

@@ -31,6 +31,8 @@ FLAVOURS: tuple[Flavour, ...] = ("itrs-lstp", "itrs-lop", "itrs-hp")
 
 SWEEP = "measurements/cacti_sweep.csv"
 REFERENCE_BYTES, REFERENCE_BITS, REFERENCE_K = 8192, 32, 300.0
+REGISTER_BYTES = 256
+"""Largest memory of registers: no SRAM macro is built so small."""
 _COLUMNS: Mapping[Law, tuple[str, str]] = {
     "read": ("read_pJ", "pJ"), "write": ("write_pJ", "pJ"), "access": ("access_ns", "ns"),
     "leakage": ("leak_pW_per_bit", "pW/bit"),

@@ -4,10 +4,17 @@ from __future__ import annotations
 
 from energy_models.compute_anchors import OLD_NM, anchor_pj
 from energy_models.errors import PriceError
-from energy_models.memory_laws import REFERENCE_BITS, REFERENCE_K, Flavour, MemoryCosts, memory_fit, sram
+from energy_models.memory_laws import (
+    REFERENCE_BITS,
+    REFERENCE_K,
+    REGISTER_BYTES,
+    Flavour,
+    MemoryCosts,
+    memory_fit,
+    sram,
+)
 from energy_models.quantity import Quantity
 
-REGISTER_BYTES = 256
 REGISTER_FACTOR = 3.0
 """Bound of the energy of a register bit, either way."""
 REGISTER_CELLS = 4.0

@@ -137,11 +137,21 @@ def _sram_steps(size_bits: float, technology: Technology) -> list[_Step]:
     return [_Step(one.coarse_nm, one.fine_nm, (low[i], nominal[i], high[i])) for i, one in enumerate(smaller)]
 
 
-def _way(step: _Step, node_nm: float, technology: Technology) -> float:
-    """Return how much of a leg lies behind a node: 0 at its coarse end and above, 1 at its fine end and below."""
-    inside = min(max(node_nm, step.fine_nm), step.coarse_nm)
-    points = [(point.node_nm, point.energy.value) for point in technology.shape]
-    coarse, here, fine = (math.log(interpolated(node, points)) for node in (step.coarse_nm, inside, step.fine_nm))
+def way_between(coarse_nm: float, fine_nm: float, node_nm: float, technology: Technology | None = None) -> float:
+    """Return how much of the way between two nodes lies behind a third: 0 at the coarse end and above, 1 at the fine.
+
+    Raises
+    ------
+    ProfileError
+        When an end is outside the anchors.
+
+    References
+    ----------
+    stillmaker2017: energies at 0.8 V, their logarithm.
+    """
+    inside = min(max(node_nm, fine_nm), coarse_nm)
+    points = [(point.node_nm, point.energy.value) for point in (technology or load_technology()).shape]
+    coarse, here, fine = (math.log(interpolated(node, points)) for node in (coarse_nm, inside, fine_nm))
     return (coarse - here) / (coarse - fine)
 
 
@@ -150,7 +160,8 @@ def _factor(steps: list[_Step], from_nm: float, to_nm: float, technology: Techno
         check_node(node, technology, where="scaling")
     low = nominal = high = 0.0
     for step in steps:
-        gone = _way(step, to_nm, technology) - _way(step, from_nm, technology)
+        before, after = (way_between(step.coarse_nm, step.fine_nm, node, technology) for node in (from_nm, to_nm))
+        gone = after - before
         ends = (step.log_ratio[0], step.log_ratio[2])
         least, most = ends if gone >= 0 else ends[::-1]
         low, nominal, high = low + gone * least, nominal + gone * step.log_ratio[1], high + gone * most

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from energy_models.errors import ProfileError
+from energy_models.memory_laws import REGISTER_BYTES
 from energy_models.profile import HardwareProfile
 from energy_models.quantity import Quantity
-from energy_models.register_file import REGISTER_BYTES
 from energy_models.report import Band
 from energy_models.scaling.leakage import supply_factor, temperature_factor
 from energy_models.scaling.node import node_factor, product, sram_factor

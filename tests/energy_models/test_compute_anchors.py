@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from math import exp, log
-
 import pytest
 
 from energy_models.catalogue import load_profile
 from energy_models.compute_anchors import anchor_pj, multiplier_law, operation_laws
 from energy_models.errors import PriceError
 from energy_models.profile import OperationCost, ProgrammableCore
+from energy_models.scaling import node_factor
 
 
 def stillmaker_45(volts: float) -> float:
@@ -73,12 +72,19 @@ def test_laws_return_their_anchors() -> None:
 
 
 def test_classes_scale_each_by_their_own_factor() -> None:
-    # half-way in log node between 45 and 7 nm every entry is the geometric mean of its two anchors
-    middle = exp((log(45) + log(7)) / 2)
-    assert anchor_pj("multiply", 8, middle) == pytest.approx((0.2 * 0.07) ** 0.5)
-    assert anchor_pj("multiply", 32, middle) == pytest.approx((3.1 * 1.48) ** 0.5)
-    assert anchor_pj("add", 32, middle) == pytest.approx((0.1 * 0.03) ** 0.5)
-    assert anchor_pj("shift", 32, middle) == pytest.approx(0.41652 * 0.3**0.5)
+    # 20 nm lies ln 0.22106 / ln 0.094309 = 0.63922 of the way that the polynomials at 0.8 V go from 45 to 7 nm
+    way = 0.63922
+    assert anchor_pj("multiply", 8, 20) == pytest.approx(0.2 ** (1 - way) * 0.07**way, rel=1e-4)
+    assert anchor_pj("multiply", 32, 20) == pytest.approx(3.1 ** (1 - way) * 1.48**way, rel=1e-4)
+    assert anchor_pj("add", 32, 20) == pytest.approx(0.1 ** (1 - way) * 0.03**way, rel=1e-4)
+    assert anchor_pj("shift", 32, 20) == pytest.approx(0.41652 * 0.3**way, rel=1e-4)
+
+
+def test_a_cost_of_its_own_node_is_the_scaled_cost_of_another() -> None:
+    # a class goes with the geometric mean of its 8 and 32 bit entries
+    for operation, factor in (("add", node_factor("adder", 45, 22)), ("multiply", node_factor("multiplier", 45, 22))):
+        narrow, wide = (anchor_pj(operation, bits, 22) / anchor_pj(operation, bits, 45) for bits in (8, 32))
+        assert (narrow * wide) ** 0.5 == pytest.approx(factor.nominal, rel=1e-4)
 
 
 def test_multiplier_is_a_product_of_both_widths() -> None:
