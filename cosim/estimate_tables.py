@@ -8,6 +8,7 @@ from typing import Any
 
 from cosim.figures import duration_text, quantity_text
 from cosim.figures.numbers import digits_text
+from energy_models.accesses import AccessCount, access_counts
 from energy_models.accounts.mac_only import load_account, mac_only, ratio
 from energy_models.catalogue import load_profile, load_site
 from energy_models.estimate import estimate
@@ -42,6 +43,8 @@ class EstimateTables:
     decoder_quantiles_w : tuple of float
         The same of the decoder alone [W].
     tornado : tuple of Swing
+    accesses : tuple of AccessCount
+        Per decode, by layer, operand and memory level.
     mac_only_j : Band or None
         One decode under MINDFUL's MAC-only account [J]; None where that has no price for what the network does.
     """
@@ -52,6 +55,7 @@ class EstimateTables:
     quantiles_w: tuple[float, float, float]
     decoder_quantiles_w: tuple[float, float, float]
     tornado: tuple[Swing, ...]
+    accesses: tuple[AccessCount, ...]
     mac_only_j: Band | None
 
     @property
@@ -157,7 +161,8 @@ class EstimateTables:
             both = {"energy_j": self.mac_only_j, "decode_over_it": self.mac_only_ratio}
             account = {"account": MAC_ONLY, **{name: dataclasses.asdict(band) for name, band in both.items()}}
         found = {"quantiles_5_50_95": sampled, "limits": limits, "tornado": swings, "mac_only": account}
-        return {**report, **derived, **found}
+        accesses = [dataclasses.asdict(one) for one in self.accesses]
+        return {**report, **derived, **found, "accesses": accesses}
 
 
 def _reload_lines(reload: Reload | None) -> list[dict[str, object]]:
@@ -213,6 +218,7 @@ def estimate_tables(
         quantiles_w=spread(points.total_power_w),
         decoder_quantiles_w=spread(points.decoder_power_w),
         tornado=tornado(design),
+        accesses=access_counts(workload, machine),
         mac_only_j=_mac_only(workload),
     )
 

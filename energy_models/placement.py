@@ -78,7 +78,7 @@ def _sums_in_memory(layer: LayerWork, outputs: int, execution: Execution) -> int
 def place(workload: Workload, profile: HardwareProfile) -> Placement:
     """Return the placement: each operand goes whole into the first memory that may hold it and has room.
 
-    An operand that fits nowhere is put into the roomiest memory that may hold it, and is a misfit. The non-volatile
+    An operand that fits nowhere is put into the largest memory that may hold it, and is a misfit. The non-volatile
     copy of a memory that may be off between decodes takes room too.
     """
     free = {memory.name: memory.capacity.band.nominal for memory in profile.memories}
@@ -90,7 +90,7 @@ def place(workload: Workload, profile: HardwareProfile) -> Placement:
         need = needs[operand]
         chosen = next((memory for memory in allowed if free[memory.name] >= need), None)
         if chosen is None:
-            chosen = max(allowed, key=lambda memory: free[memory.name])
+            chosen = max(allowed, key=lambda memory: memory.capacity.band.nominal)
             misfits.append(_misfit(operand, need, chosen.name, free[chosen.name], profile.name))
         free[chosen.name] = max(0.0, free[chosen.name] - need)
         memory_of[operand] = chosen

@@ -11,6 +11,7 @@ from energy_models.memory import Memory
 from energy_models.placement import Placement
 from energy_models.profile import (
     MEMORY_INSIDE,
+    REGISTERS_INSIDE,
     Costs,
     EventCycles,
     EventTable,
@@ -130,7 +131,7 @@ def _accesses(tally: Tally, placement: Placement, profile: HardwareProfile) -> l
             continue
         cause: Cause = "state" if access.operand == "state" else "memory"
         found.append((cause, _words(memory, f"memories[{index[memory.name]}]", access)))
-    for register in tally.registers:
+    for register in () if isinstance(profile.execution, REGISTERS_INSIDE) else tally.registers:
         read = Term(register.bits_read, ("execution.register_read",))
         found.append(("memory", (read, Term(register.bits_written, ("execution.register_write",)))))
     return found

@@ -250,6 +250,8 @@ Execution = Annotated[
     | EventDriven | EventTable | EventCycles | ProgrammableCore,
     Field(discriminator="style"),
 ]
+REGISTERS_INSIDE = (WeightStationaryArray,)
+"""Styles whose control factor contains the energy of their register accesses."""
 MEMORY_INSIDE = (EventTable, EventCycles, ProgrammableCore)
 """Styles whose costs contain the energy of their memory accesses."""
 

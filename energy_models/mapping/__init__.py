@@ -53,4 +53,4 @@ def _tally_at_work(layers: tuple[LayerWork, ...], profile: HardwareProfile, plac
     if isinstance(execution, EventCycles):
         return tuple(tally_event_cycles(layer, role) for layer, role in zip(layers, roles(layers), strict=True))
     epilogues = fused_epilogues(layers)
-    return tuple(tally_programmable_core(layer, execution, epilogues=epilogues) for layer in layers)
+    return tuple(tally_programmable_core(layer, execution, placement, epilogues=epilogues) for layer in layers)

@@ -12,6 +12,7 @@ them as layers of their own: they follow it directly, element by element, and ar
 
 Kernels take operands up to a width, with a factor for wide ones: narrower operands save memory, not cycles. A time loop
 runs inside the kernel: `cycles_per_layer` is charged once per decode, not once per call. Zeros are not skipped.
+Accesses are those of im2col kernels (`energy_models.mapping.im2col`); their energy is in the active power.
 """
 
 from __future__ import annotations
@@ -19,7 +20,9 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from energy_models.mapping.common import other_operations
+from energy_models.mapping.common import other_operations, state_access
+from energy_models.mapping.im2col import im2col_accesses
+from energy_models.placement import Placement
 from energy_models.profile import ProgrammableCore
 from energy_models.tally import CycleCount, Tally
 from energy_models.workload import LayerWork
@@ -27,13 +30,15 @@ from energy_models.workload import LayerWork
 EPILOGUE_KINDS = frozenset({"activation", "quantise"})
 
 
-def tally_programmable_core(layer: LayerWork, core: ProgrammableCore, *, epilogues: frozenset[str]) -> Tally:
+def tally_programmable_core(
+    layer: LayerWork, core: ProgrammableCore, placement: Placement, *, epilogues: frozenset[str]
+) -> Tally:
     """Return what a programmable core does for one layer in one decode; `epilogues` are the names of fused layers.
 
     Raises
     ------
     WorkloadError
-        When an operation of the layer has no operand width.
+        When an operation of the layer has no operand width, or its products have no reduction.
     """
     cycles: list[CycleCount] = []
     unpriced: list[str] = []
@@ -61,7 +66,11 @@ def tally_programmable_core(layer: LayerWork, core: ProgrammableCore, *, epilogu
         cycles.append(CycleCount(f"execution.cycles_per_operation.{arithmetic}.{operation.name}", count))
     if layer.products is not None:
         cycles.append(CycleCount("execution.cycles_per_layer", 1.0))
-    return Tally(layer.name, layer.kind, layer.cadence, cycles=tuple(cycles), unpriced=tuple(unpriced))
+    accesses, registers = im2col_accesses(layer, placement)
+    return Tally(
+        layer.name, layer.kind, layer.cadence, accesses=(*accesses, *state_access(layer, placement)),
+        cycles=tuple(cycles), unpriced=tuple(unpriced), registers=registers,
+    )
 
 
 def utilisation(layer: LayerWork, cores: int) -> float:

@@ -9,8 +9,13 @@ positions stream past:
     input reads    = M K ceil(N/C) groups                     elements
     partial sums   = outputs (ceil(K/R) - 1)                  elements, written and read at accumulator width
     outputs        = outputs                                  elements, written at output width
+    registers      activations  one write and one read a site, passed on from cell to cell
+                   weights      each loaded once a call, read once a site
+                   sums         sites written, sites - outputs ceil(K/R) read: the first row of a tile reads none,
+                                or the partial sum from memory; outputs ceil(K/R) read once more to leave
 
-There is no zero gating: every valid product is charged (``dense_valid``).
+There is no zero gating: every valid product is charged (``dense_valid``). Register accesses are counted, not priced:
+the energy of the cells' registers is in the control factor.
 """
 
 from __future__ import annotations
@@ -22,7 +27,7 @@ from energy_models.mapping.common import other_operations, state_access, streame
 from energy_models.mapping.matrix_product import matrix_product, product_operations
 from energy_models.placement import Placement
 from energy_models.profile import WeightStationaryArray
-from energy_models.tally import Access, CycleCount, Tally, words
+from energy_models.tally import Access, CycleCount, RegisterAccess, Tally, words
 from energy_models.workload import LayerWork
 
 
@@ -68,7 +73,22 @@ def tally_weight_stationary(layer: LayerWork, array: WeightStationaryArray, plac
     )
     accesses = (*_product_access(layer, tiles, placement), *state_access(layer, placement))
     cycles = (CycleCount("", product_cycles + vector_cycles),)
-    return Tally(layer.name, layer.kind, layer.cadence, tuple(operations), accesses, (), cycles)
+    return Tally(
+        layer.name, layer.kind, layer.cadence, tuple(operations), accesses, (), cycles,
+        registers=_registers(layer, tiles, sites),
+    )
+
+
+def _registers(layer: LayerWork, tiles: Tiling, sites: float) -> tuple[RegisterAccess, ...]:
+    moved, width = sites * layer.activation_bits, layer.accumulator_bits
+    held_bits = layer.weight_bits if layer.weights >= layer.reduction else layer.activation_bits
+    leaving = min(sites, float(layer.outputs * tiles.row_tiles))
+    return (
+        RegisterAccess("activations", moved, moved),
+        RegisterAccess("weights", sites * held_bits, layer.calls * tiles.stationary * held_bits),
+        RegisterAccess("sums", (sites - leaving) * width, sites * width),
+        RegisterAccess("outputs", leaving * width, 0.0),
+    )
 
 
 def _product_access(layer: LayerWork, tiles: Tiling, placement: Placement) -> tuple[Access, ...]:
