@@ -17,7 +17,7 @@ from energy_models.errors import CosimError, StudentError, unknown_name
 from energy_models.workload import LayerWork, Uncounted, Workload
 from students.counting.attach import attached
 from students.counting.catalogue import all_rules
-from students.counting.departures import watched
+from students.counting.departures import note_unseen, watched
 from students.counting.layout import AHEAD, overruns
 from students.counting.ledger import Ledger
 from students.counting.totals import total_products
@@ -219,6 +219,7 @@ def _forward(tracer: Tracer, model: nn.Module, signals: Signals, name: str) -> l
             where=f"observing {name}, in {(tracer.failure and tracer.failure[1]) or 'the model'}",
             remedy="Give inputs of the shape and number format the model was built for",
         ) from error
+    note_unseen(tracer)
     outputs = outputs_of(output)
     if not outputs:
         raise StudentError(

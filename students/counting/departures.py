@@ -1,8 +1,9 @@
 """Numbers that leave the tensors: what is decided by them is counted, what is computed from them is listed.
 
 `Tensor.item` gives a number that remembers where it came from. To compare it, or to ask whether it is zero, is a
-decision: one compare. To calculate with it, or to hand it back to an operation, is work that nobody saw. Whole tensors
-that leave (``numpy``, ``tolist``), and plain conversions (``float``, ``int``), cannot be followed and are listed.
+decision: one compare. To calculate with it, or to hand it back to an operation, is work that nobody saw; so is whatever
+becomes of a fraction that is never compared. Whole tensors that leave (``numpy``, ``tolist``), and plain conversions
+(``float``, ``int``), cannot be followed and are listed.
 """
 
 from __future__ import annotations
@@ -112,8 +113,8 @@ def _item(tracer: Tracer, name: str, tensor: Tensor, value: Any) -> Any:
             tracer.refuse(name, UNSEEN)
         return value
     number = kind(value)
-    number.tracer, number.source = tracer, tensor
-    tracer.departed.add(value)
+    number.tracer, number.source, number.value = tracer, tensor, value
+    tracer.departed.setdefault(value, kind is DepartedInt)  # a loop's bound, or a place, is no arithmetic
     tracer.watch_return = note_return
     return number
 
@@ -122,6 +123,7 @@ def _decided(compare: Callable[..., Any]) -> Callable[..., Any]:
     def method(self: Any, *others: Any) -> Any:
         answer = compare(self, *others)
         if answer is not NotImplemented:
+            self.tracer.departed[self.value] = True
             with _pop_mode_if(self.tracer):
                 _compared(self.tracer, "item", self.source)
         return answer
@@ -133,6 +135,7 @@ def _calculated(calculate: Callable[..., Any]) -> Callable[..., Any]:
     def method(self: Any, *others: Any) -> Any:
         answer = calculate(self, *others)
         if answer is not NotImplemented:
+            self.tracer.departed[self.value] = True
             self.tracer.refuse("item", RETURNS)
         return answer
 
@@ -166,6 +169,12 @@ def _compared(tracer: Tracer, name: str, tensor: Tensor, elements: int = 1) -> N
         charge(tracer, call, "elementwise", (signal, signal), {"compare": elements * tracer.batch})
     except AxisLost as lost:
         tracer.lose(name, str(lost))
+
+
+def note_unseen(tracer: Tracer) -> None:
+    """List numbers that left the tensors in a call and were never compared: other code, such as ``math``, took them."""
+    if not all(tracer.departed.values()):
+        tracer.refuse("item", UNSEEN)
 
 
 def note_return(tracer: Tracer, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:

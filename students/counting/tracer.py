@@ -139,7 +139,7 @@ class Tracer(TorchDispatchMode):
         self.frames: list[Frame] = [Frame("", model)]
         self.lost = False
         self.branched = False  # what it does depends on the numbers
-        self.departed: set[float] = set()  # numbers that left the tensors, see `students.counting.departures`
+        self.departed: dict[float, bool] = {}  # numbers that left the tensors, and whether their use was seen
         self.watch_return: Callable[..., None] | None = None  # set while there are any
         self.paused = False
         self.batch = 0

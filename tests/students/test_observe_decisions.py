@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -120,6 +121,9 @@ LEAVES: list[tuple[Callable[..., Any], str]] = [
     (lambda x: torch.from_numpy(np.asarray(x) * 2), "numpy"),
     (lambda x: torch.tensor(x.tolist()), "tolist"),
     (squared, "item"),
+    (lambda x: x * math.sqrt(abs(float(x.shape[1]))) if math.sqrt(x.abs().sum().item()) > 1 else x, "item"),
+    (lambda x: x * math.sqrt(x.abs().sum().item()), "item"),
+    (lambda x: x * (2.0, 3.0, 4.0)[x.argmax()], "item"),
 ]
 
 
@@ -140,6 +144,17 @@ def test_numbers_of_a_shape_or_a_weight_may_leave() -> None:
         return layer(x[:, : int(x.shape[1])]) * float(layer.weight.detach().abs().max())
 
     assert seen(Applied(crop, nn.Linear(6, 2)), signal(1, 3, 6)).complete
+
+
+def test_a_loop_as_long_as_the_input_says() -> None:
+    def repeat(x: Tensor) -> Tensor:
+        for _ in range((x > 0).sum().item()):
+            x = 0.5 * x
+        return x
+
+    found = seen(Applied(repeat), torch.tensor([[1.0, -1.0, 1.0]]))
+    assert found.complete
+    assert {layer.name: layer for layer in found.layers}["mul"].operations["multiply"].mean == 6
 
 
 def test_torch_is_as_it_was_afterwards() -> None:
