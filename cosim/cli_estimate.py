@@ -54,6 +54,7 @@ def estimate(
 
 
 def _print_tables(tables: EstimateTables) -> None:
+    say(f"{tables.title}\n{tables.headline}")
     print_rows(tables.layer_lines(), "table")
     print()  # noqa: T201
     print_rows(tables.power_lines(), "table")
@@ -62,9 +63,15 @@ def _print_tables(tables: EstimateTables) -> None:
     if tables.limits:
         print()  # noqa: T201
         print_rows(tables.limit_lines(), "table")
-    say(tables.title)
-    for line in (*tables.report.misfits, *tables.report.incomplete):
+    unpriced = {line for layer in tables.report.layers for line in layer.unpriced}
+    for line in tables.report.misfits:
+        if not any(line.startswith(one) for one in unpriced):  # said below, as a gap
+            say(f"DOES NOT FIT: {line}")
+    for line in tables.report.incomplete:
         say(f"NOTE: {line}")
+    if any(" prices no float " in line for line in tables.report.gaps):
+        say("A network of floats: count a quantised one, or assume widths with cosim workload --weight-bits 8 "
+            "--activation-bits 8 ...")
     for swing in tables.swings[:SHOWN_SWINGS]:
         say(f"decides: {swing}")
     count = len(tables.report.assumed)

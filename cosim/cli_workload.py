@@ -44,6 +44,10 @@ def workload(
         Literal["window", "stream"] | None, typer.Option(help="One decode a window, or one a step.")
     ] = None,
     input_bits: Annotated[int, typer.Option(min=1, help="Width of an input element.")] = 16,
+    weight_bits: Annotated[
+        int | None, typer.Option(min=1, help="Assume integer weights of so many bits; with --activation-bits.")
+    ] = None,
+    activation_bits: Annotated[int | None, typer.Option(min=1, help="Assume integer activations likewise.")] = None,
     decodes: Annotated[int, typer.Option(min=1, help="Made-up examples.")] = 4,
     seed: Annotated[int, typer.Option(help="Seed of made-up examples.")] = 0,
     warm_up_steps: Annotated[int, typer.Option(min=0, help="First steps of a stream, counted apart.")] = 0,
@@ -54,10 +58,14 @@ def workload(
     """Count what a network does in one decode: products in four conventions, other operations, storage, state."""
     # Deferred: --help must not import torch.
     from cosim.network_workload import Observation, network_workload
+    from energy_models.widths import at_widths
     from energy_models.workload_io import workload_text, write_workload
 
     how = Observation(_shape(input_shape), inputs, rate, mode, input_bits, decodes, seed, warm_up_steps)
+    widths = _widths(weight_bits, activation_bits)
     counted = network_workload(model, how)
+    if widths is not None:
+        counted = at_widths(counted, weight_bits=widths[0], activation_bits=widths[1])
     if json_file == STDOUT:
         print(workload_text(counted), end="")  # noqa: T201
     else:
@@ -76,6 +84,18 @@ def _shape(text: str | None) -> tuple[int, ...] | None:
 
         raise StudentError(f"{text!r} is no shape", where="--input-shape", remedy="Give sizes such as 22x1000")
     return tuple(int(part) for part in parts)
+
+
+def _widths(weight_bits: int | None, activation_bits: int | None) -> tuple[int, int] | None:
+    if weight_bits is not None and activation_bits is not None:
+        return weight_bits, activation_bits
+    if weight_bits is None and activation_bits is None:
+        return None
+    from energy_models.errors import WorkloadError
+
+    raise WorkloadError(
+        "one width without the other", where="--weight-bits --activation-bits", remedy="Give both, or neither"
+    )
 
 
 def _row(layer: LayerWork) -> dict[str, object]:
@@ -114,7 +134,7 @@ def _sum(counted: Workload) -> dict[str, object]:
 
 def _remarks(counted: Workload) -> None:
     say(f"{counted.name}: {counted.mode}, {counted.decodes} decodes observed at {counted.step_rate_hz:g} Hz.")
-    for what in ("inputs", "density", "folded", "halo_steps", "products"):
+    for what in ("inputs", "density", "widths", "folded", "halo_steps", "products"):
         if counted.provenance.get(what):
             say(f"{what}: {counted.provenance[what]}")
     if counted.products is not None and counted.decodes > 1:

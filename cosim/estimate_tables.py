@@ -6,13 +6,14 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
-from cosim.figures import duration_text, quantity_text
+from cosim.feasibility import Verdict, judge
+from cosim.figures import duration_text, quantity_text, ratio_text
 from cosim.figures.numbers import digits_text
 from energy_models.accesses import AccessCount, access_counts
 from energy_models.accounts.mac_only import load_account, mac_only, ratio
 from energy_models.catalogue import load_profile, load_site
 from energy_models.estimate import estimate
-from energy_models.limits import LimitCheck, check_limits
+from energy_models.limits import LimitCheck
 from energy_models.report import Band, EnergyReport, Reload
 from energy_models.sensitivity import Swing, tornado
 from energy_models.uncertainty import Design, sample_designs, spread
@@ -28,6 +29,12 @@ def bounds(band: Band, unit: str) -> dict[str, object]:
             "high": quantity_text(band.high, unit)}
 
 
+def bounds_below(band: Band, unit: str) -> dict[str, object]:
+    """Return the three cells of a quantity of which only a part is known."""
+    return {"low": f"≥ {quantity_text(band.low, unit)}", "nominal": f"≥ {quantity_text(band.nominal, unit)}",
+            "high": "unknown"}
+
+
 @dataclass(frozen=True, slots=True)
 class EstimateTables:
     """One estimate and what is derived from it.
@@ -36,8 +43,8 @@ class EstimateTables:
     ----------
     title : str
     report : EnergyReport
-    limits : tuple of LimitCheck
-        Tightest first; empty without a site.
+    verdict : Verdict or None
+        The answer at the site, with all its limits; None without one.
     quantiles_w : tuple of float
         5 %, 50 % and 95 % points of the whole device's power [W].
     decoder_quantiles_w : tuple of float
@@ -51,12 +58,32 @@ class EstimateTables:
 
     title: str
     report: EnergyReport
-    limits: tuple[LimitCheck, ...]
+    verdict: Verdict | None
     quantiles_w: tuple[float, float, float]
     decoder_quantiles_w: tuple[float, float, float]
     tornado: tuple[Swing, ...]
     accesses: tuple[AccessCount, ...]
     mac_only_j: Band | None
+
+    @property
+    def limits(self) -> tuple[LimitCheck, ...]:
+        """Every limit of the site, tightest first; empty without a site."""
+        return () if self.verdict is None else self.verdict.checks
+
+    @property
+    def headline(self) -> str:
+        """What a reader must know before any figure: the answer at the site, or that there is none."""
+        if self.report.gaps:
+            return "INCOMPLETE: some of the network's work is in no figure. Each sum is a lower bound."
+        if self.report.misfits:
+            return "Does not fit the machine."
+        if self.verdict is None:
+            return "No site given: the machine alone, held against no limit."
+        binding = self.verdict.binding
+        return f"{self.verdict.verdict.capitalize()}. Tightest limit: {binding.name}, {ratio_text(binding.headroom)}."
+
+    def _bounds(self, band: Band, unit: str) -> dict[str, object]:
+        return bounds_below(band, unit) if self.report.gaps else bounds(band, unit)
 
     @property
     def mac_only_ratio(self) -> Band | None:
@@ -82,14 +109,15 @@ class EstimateTables:
         ]
 
     def layer_lines(self) -> list[dict[str, object]]:
-        """Return the same for reading, with the sum last."""
-        lines: list[dict[str, object]] = [
-            {"layer": layer.layer, "kind": layer.kind, "cause": cause, **bounds(band, "J")}
-            for layer in self.report.layers
-            for cause, band in layer.energy_j.items()
-            if band.high > 0
-        ]
-        return [*lines, {"layer": "one decode", "kind": "", "cause": "", **bounds(self.report.decode_energy_j, "J")}]
+        """Return the same for reading, with what has no price, and the sum last."""
+        lines: list[dict[str, object]] = []
+        for layer in self.report.layers:
+            name = {"layer": layer.layer, "kind": layer.kind}
+            lines += [{**name, "cause": cause, **bounds(j, "J")} for cause, j in layer.energy_j.items() if j.high > 0]
+            if layer.unpriced:
+                lines.append({**name, "cause": "no price", "low": "unknown", "nominal": "unknown", "high": "unknown"})
+        whole = self._bounds(self.report.decode_energy_j, "J")
+        return [*lines, {"layer": "one decode", "kind": "", "cause": "", **whole}]
 
     def power_lines(self) -> list[dict[str, object]]:
         """Return average power by cause, the decoder's and the device's sum last."""
@@ -97,7 +125,9 @@ class EstimateTables:
             {"power": cause, **bounds(band, "W")} for cause, band in self.report.power_w.items() if band.high > 0
         ]
         decoder, device = self.report.decoder_power_w, self.report.total_power_w
-        return [*lines, {"power": "decoder", **bounds(decoder, "W")}, {"power": "device", **bounds(device, "W")}]
+        return [
+            *lines, {"power": "decoder", **self._bounds(decoder, "W")}, {"power": "device", **self._bounds(device, "W")}
+        ]
 
     def summary_lines(self) -> list[dict[str, object]]:
         """Return latency, sampled power and memory."""
@@ -105,10 +135,11 @@ class EstimateTables:
         sampled = {
             "decoder, 5 / 50 / 95 %": self.decoder_quantiles_w, "device, 5 / 50 / 95 %": self.quantiles_w,
         }
-        lines: list[dict[str, object]] = [{"figure": "latency", **bounds(self.report.latency_s, "s")}]
-        for name, values in sampled.items():
-            lines.append({"figure": name, **{n: quantity_text(v, "W") for n, v in zip(names, values, strict=True)}})
-        lines += self._account_lines()
+        lines: list[dict[str, object]] = [{"figure": "latency", **self._bounds(self.report.latency_s, "s")}]
+        if not self.report.gaps:  # quantiles and ratios of a part say nothing of the whole
+            for name, values in sampled.items():
+                lines.append({"figure": name, **{n: quantity_text(v, "W") for n, v in zip(names, values, strict=True)}})
+            lines += self._account_lines()
         for use in self.report.memories:
             share = f"{use.used_bits:,.0f} of {use.capacity_bits:,.0f} bit"
             lines.append({"figure": f"memory {use.memory}", "low": "", "nominal": share, "high": ", ".join(use.holds)})
@@ -127,18 +158,20 @@ class EstimateTables:
 
     def limit_lines(self) -> list[dict[str, object]]:
         """Return every limit of the site, tightest first."""
-        return [
-            {
-                "limit": check.name,
-                "allowed": quantity_text(check.limit.nominal, check.unit),
-                "used": quantity_text(check.value.nominal, check.unit),
-                "headroom": check.headroom,
-                "to spare": "" if check.spare_w is None else quantity_text(check.spare_w.nominal, "W"),
-                "lasts": "" if check.lasts_s is None else duration_text(check.lasts_s.nominal),
-                "verdict": check.verdict,
-            }
-            for check in self.limits
-        ]
+        return [self._limit_line(check) for check in self.limits]
+
+    def _limit_line(self, check: LimitCheck) -> dict[str, object]:
+        partly = bool(self.report.gaps) and check.name != "link"
+        least, most = ("≥ ", "≤ ") if partly else ("", "")
+        return {
+            "limit": check.name,
+            "allowed": quantity_text(check.limit.nominal, check.unit),
+            "used": f"{least}{quantity_text(check.value.nominal, check.unit)}",
+            "headroom": f"{most}{check.headroom:.4g}",
+            "to spare": "" if check.spare_w is None else f"{most}{quantity_text(check.spare_w.nominal, 'W')}",
+            "lasts": "" if check.lasts_s is None else f"{most}{duration_text(check.lasts_s.nominal)}",
+            "verdict": check.verdict,
+        }
 
     def document(self) -> dict[str, Any]:
         """Return everything as JSON holds it, in SI."""
@@ -160,9 +193,12 @@ class EstimateTables:
         if self.mac_only_j is not None and self.mac_only_ratio is not None:
             both = {"energy_j": self.mac_only_j, "decode_over_it": self.mac_only_ratio}
             account = {"account": MAC_ONLY, **{name: dataclasses.asdict(band) for name, band in both.items()}}
-        found = {"quantiles_5_50_95": sampled, "limits": limits, "tornado": swings, "mac_only": account}
-        accesses = [dataclasses.asdict(one) for one in self.accesses]
-        return {**report, **derived, **found, "accesses": accesses}
+        found = {
+            "verdict": None if self.verdict is None else self.verdict.verdict, "incomplete": self.report.incomplete,
+            "quantiles_5_50_95": sampled, "limits": limits, "tornado": swings, "mac_only": account,
+            "accesses": [dataclasses.asdict(one) for one in self.accesses],
+        }
+        return {**report, **derived, **found}
 
 
 def _reload_lines(reload: Reload | None) -> list[dict[str, object]]:
@@ -214,7 +250,7 @@ def estimate_tables(
     return EstimateTables(
         title=f"{workload.name} on {machine.title}, {where}, {decode_rate_hz:g} decisions a second",
         report=report,
-        limits=() if place is None else check_limits(place, report),
+        verdict=None if place is None else judge(place, report),
         quantiles_w=spread(points.total_power_w),
         decoder_quantiles_w=spread(points.decoder_power_w),
         tornado=tornado(design),

@@ -18,6 +18,9 @@ from energy_models.workload import Workload
 from students.inputs import Inputs
 from students.observe import observe
 
+USELESS_WARNING = "Using padding='same' with even kernel"
+"""Of torch: it may copy its input, which is of no use to who counts."""
+
 
 @dataclass(frozen=True, slots=True)
 class Observation:
@@ -62,6 +65,12 @@ def network_workload(source: str, how: Observation) -> Workload:
     DataError
         Recordings that cannot be read or hold values no decoder can use.
     """
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=USELESS_WARNING)
+        return _network_workload(source, how)
+
+
+def _network_workload(source: str, how: Observation) -> Workload:
     network = find_network(source, how.step_rate_hz)
     if isinstance(network, Workload):
         if how.input_shape is not None or how.recordings is not None:
@@ -73,12 +82,10 @@ def network_workload(source: str, how: Observation) -> Workload:
     if rate is None:
         raise StudentError("its sampling rate is unknown", where=source, remedy="Give --rate, in hertz")
     inputs, origin = _inputs(network, how, source)
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Using padding='same' with even kernel")  # of no use to who counts
-        counted = observe(
-            network.model, inputs, name=network.name, mode=how.mode or network.mode, step_rate_hz=rate,
-            input_bits=how.input_bits, warm_up_steps=how.warm_up_steps,
-        )
+    counted = observe(
+        network.model, inputs, name=network.name, mode=how.mode or network.mode, step_rate_hz=rate,
+        input_bits=how.input_bits, warm_up_steps=how.warm_up_steps,
+    )
     return counted.replace(provenance={**counted.provenance, "inputs": origin})
 
 

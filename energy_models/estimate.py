@@ -57,7 +57,11 @@ def estimate(
         memories=bill.placement.uses,
         reload=None if bill.reload is None else bill.reload.summary,
         misfits=(*bill.placement.misfits, *unpriced, *_overload(bill, profile, decode_rate_hz, constants)),
-        incomplete=_incomplete(workload, unpriced, site),
+        gaps=(
+            *(f"uncounted: {item.layer} {item.operation} ({item.reason})" for item in workload.uncounted),
+            *(f"unpriced: {line}" for line in unpriced),
+        ),
+        not_charged=_not_charged(site),
         sources=tuple(sorted({quantity.source for quantity in used.values()})),
         assumed=tuple(
             f"{path}: {quantity.value:g} {quantity.unit} ({quantity.note})"
@@ -69,7 +73,7 @@ def estimate(
 
 def _layer(layer: BilledLayer, constants: Mapping[str, Band]) -> LayerEnergy:
     energy: dict[Cause, Band] = {cause: band(terms, constants) for cause, terms in layer.price.energy_j.items()}
-    return LayerEnergy(layer.tally.layer, layer.tally.kind, energy)
+    return LayerEnergy(layer.tally.layer, layer.tally.kind, energy, layer.price.unpriced)
 
 
 def _overload(
@@ -95,20 +99,17 @@ def _unpriced(layers: Iterable[BilledLayer]) -> tuple[str, ...]:
     return tuple(f"{what} (needed by {', '.join(names)})" for what, names in needed.items())
 
 
-def _incomplete(workload: Workload, unpriced: tuple[str, ...], site: Site | None) -> tuple[str, ...]:
-    """Return what the figures leave out."""
-    lines = [f"uncounted: {item.layer} {item.operation} ({item.reason})" for item in workload.uncounted]
-    lines += [f"unpriced: {line}" for line in unpriced]
+def _not_charged(site: Site | None) -> tuple[str, ...]:
+    """Return the parts of the device that the figures leave out."""
     if site is None:
-        return (*lines, "no site given: front end, converter, radio, stimulation and regulator not charged")
+        return ("no site given: front end, converter, radio, stimulation and regulator not charged",)
     parts: list[tuple[str, object]] = [
         ("front end", site.front_end), ("converter", site.converter), ("regulator loss", site.regulator),
         ("stimulation", site.stimulation),
     ]
     if site.link is not None:
         parts.append(("radio", site.radio))
-    lines += [f"{part} not charged: {model.reason}" for part, model in parts if isinstance(model, Absent)]
-    return tuple(lines)
+    return tuple(f"{part} not charged: {model.reason}" for part, model in parts if isinstance(model, Absent))
 
 
 def _used(bill: Bill, profile: HardwareProfile, site: Site | None) -> dict[str, Quantity]:

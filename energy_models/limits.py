@@ -33,7 +33,8 @@ class LimitCheck:
     limit, value : Band
         What is allowed, and what is used.
     headroom : float
-        ``limit.nominal / value.nominal``: 4 means a quarter is used, 0.25 that four times too much is.
+        ``limit.nominal / value.nominal``: 4 means a quarter is used, 0.25 that four times too much is. With gaps in the
+        report the value is a lower bound, and this an upper one.
     verdict : {'fits', 'fits nominally', 'fits only at best', 'exceeds'}
     spare_w : Band or None
         How much more the whole device may draw before this limit is reached [W]; what must be saved where it is below
@@ -136,9 +137,19 @@ def check_limits(site: Site, report: EnergyReport) -> tuple[LimitCheck, ...]:
     """Return every limit of the site held against the report, tightest first.
 
     All electrical power is taken to end as heat in the package. Power, power density, temperature, harvest and battery
-    look at the whole device; the deadline at the latency of one decode; the link at one message per decode.
+    look at the whole device; the deadline at the latency of one decode; the link at one message per decode. Where the
+    report has gaps, what is known can show that a limit is broken, never that it is kept.
     """
-    return tuple(sorted(_checks(site, report), key=lambda check: (check.headroom, CHECK_NAMES.index(check.name))))
+    checks = _checks(site, report)
+    found = (_doubted(check) for check in checks) if report.gaps else checks
+    return tuple(sorted(found, key=lambda check: (check.headroom, CHECK_NAMES.index(check.name))))
+
+
+def _doubted(check: LimitCheck) -> LimitCheck:
+    """Return the check of a value that is only known from below."""
+    if check.name == "link":
+        return check
+    return replace(check, verdict=limit_verdict(check.limit, Band(check.value.low, math.inf, math.inf)))
 
 
 def limit_quantities(site: Site) -> tuple[tuple[str, Quantity], ...]:

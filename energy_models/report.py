@@ -48,11 +48,12 @@ def total(bands: Iterable[Band]) -> Band:
 
 @dataclass(frozen=True, slots=True)
 class LayerEnergy:
-    """Energy of one layer in one decode, by cause [J]."""
+    """Energy of one layer in one decode, by cause [J]; `unpriced` names what of it the machine has no price for."""
 
     layer: str
     kind: str
     energy_j: Mapping[Cause, Band]
+    unpriced: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,8 +114,10 @@ class EnergyReport:
     memories : tuple of MemoryUse
     misfits : tuple of str
         Why it does not fit this machine (memory, deadline of its own clock); empty where it fits.
-    incomplete : tuple of str
-        What was uncounted, or unpriced by choice of profile or site; empty where every figure is complete.
+    gaps : tuple of str
+        What of the network's work is uncounted, or has no price on this machine: every figure is then a lower bound.
+    not_charged : tuple of str
+        Parts of the device that are left out by choice of the site, or for want of one.
     sources : tuple of str
         Keys of the sources of every constant used.
     assumed : tuple of str
@@ -133,10 +136,16 @@ class EnergyReport:
     cycles: Band
     memories: tuple[MemoryUse, ...]
     misfits: tuple[str, ...]
-    incomplete: tuple[str, ...]
+    gaps: tuple[str, ...]
+    not_charged: tuple[str, ...]
     sources: tuple[str, ...]
     assumed: tuple[str, ...]
     reload: Reload | None = None
+
+    @property
+    def incomplete(self) -> tuple[str, ...]:
+        """Everything that is in no figure; empty where the device's power is complete."""
+        return (*self.gaps, *self.not_charged)
 
     @property
     def decode_energy_j(self) -> Band:

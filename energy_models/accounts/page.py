@@ -108,7 +108,7 @@ def _ours(workload: Workload, name: str) -> Line:
 def _unpriced(workload: Workload, name: str) -> tuple[str, ...]:
     """What of a network a machine has no price for: a sum without it is no account of that network."""
     report = estimate(workload, load_profile(name), None, decode_rate_hz=1.0)
-    return tuple(gap for gap in report.incomplete if gap.startswith("unpriced"))
+    return report.gaps
 
 
 def _left_out(workload: Workload) -> str:

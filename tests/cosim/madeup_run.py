@@ -61,7 +61,7 @@ def _report(name: str, energy: float, variant: str, machine: str) -> EnergyRepor
         latency_s=Band(0.8, 1.0, 1.3).times(energy * 900.0), cycles=Band(1, 1, 1).times(energy * 1e10),
         memories=(MemoryUse("weights", 524_288, 9_000, ("weights",)),),
         misfits=misfits if integer_only else (),
-        incomplete=("uncounted: head softmax (no counter for it)",) if name.startswith("MLP") else (),
+        not_charged=(), gaps=("uncounted: head softmax (no counter for it)",) if name.startswith("MLP") else (),
         sources=("horowitz2014", "cacti7"),
         assumed=(f"{machine}.front_end.power: 1.51 uW/channel (a published design of another node)",),
     )  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import io
 import json
 import subprocess
@@ -73,6 +74,27 @@ def test_the_table_names_units_notes_and_what_decides(stored: Path) -> None:
     assert "µW" in done.stdout
     assert "no site given: front end, converter, radio, stimulation and regulator not charged" in done.stderr
     assert "decides: wake.energy" in done.stderr
+
+
+def test_work_without_a_price_leaves_no_complete_figure(tmp_path: Path) -> None:
+    layer = dataclasses.replace(network().layers[0], arithmetic="float", weight_bits=32, activation_bits=32)
+    write_workload(network().replace(layers=(layer,)), tmp_path / "float.json")
+    options = (tmp_path / "float.json", "--profile", "gap9", "--site", "headset_commodity", "--rate", "4")
+    done = command("estimate", *options)
+    assert done.returncode == 0, done.stderr
+    lines = {line.split()[0]: line for line in done.stdout.splitlines() if line}
+    assert "INCOMPLETE" in done.stderr
+    assert "cosim workload --weight-bits" in done.stderr
+    for name in ("decoder", "device", "latency"):
+        assert lines[name].count("≥") == 2, lines[name]
+        assert lines[name].rstrip().endswith("unknown")
+    assert "5 / 50 / 95 %" not in done.stdout
+    assert lines["battery"].rstrip().endswith("fits only at best")
+    assert lines["deadline"].rstrip().endswith("fits only at best")
+    assert lines["link"].rstrip().endswith("fits")  # what is sent does not hang on what computes it
+    found = json.loads(command("estimate", *options, "--json").stdout)
+    assert found["verdict"] == "does not fit the machine"
+    assert found["gaps"] == ["unpriced: profile 'gap9' prices no float products of kind linear (needed by fc)"]
 
 
 @pytest.mark.parametrize(

@@ -190,3 +190,19 @@ def test_the_command_writes_the_file_and_prints_the_table(student: Path, tmp_pat
     wrong = subprocess.run([*command, "--input-shape", "3xx"], capture_output=True, text=True, check=False)
     assert wrong.returncode == 2
     assert "is no shape" in wrong.stderr
+
+
+def test_assumed_widths_are_said_and_stored(tmp_path: Path) -> None:
+    out = tmp_path / "w.json"
+    command = [sys.executable, "-c", "from cosim.cli import main; main()", "workload", "eegnet_8_2", "--json", str(out)]
+    done = subprocess.run([*command, "--weight-bits", "8"], capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "one width without the other" in done.stderr
+    both = ("--weight-bits", "8", "--activation-bits", "4")
+    done = subprocess.run([*command, *both], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "widths: assumed W8A4: not quantised, not trained" in done.stderr
+    assert "UserWarning" not in done.stderr
+    temporal = read_workload(out).layers[0]
+    # 64 taps: 8 + 4 + log2(64) bits of a sum
+    assert (temporal.weight_bits, temporal.activation_bits, temporal.accumulator_bits) == (8, 4, 18)

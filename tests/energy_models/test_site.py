@@ -31,7 +31,7 @@ def report(power: Band, latency: Band = LATENCY, rate_hz: float = 10.0) -> Energ
     return EnergyReport(
         workload="w", profile="p", profile_hash="h", decode_rate_hz=rate_hz,
         layers=(LayerEnergy("one", "linear", energy),), power_w={"compute": power}, latency_s=latency,
-        cycles=Band(1, 1, 1), memories=(), misfits=(), incomplete=(), sources=(), assumed=(),
+        cycles=Band(1, 1, 1), memories=(), misfits=(), gaps=(), not_charged=(), sources=(), assumed=(),
     )  # fmt: skip
 
 
