@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from cosim.estimate_tables import estimate_tables
 from energy_models.catalogue import load_profile, load_site
 from energy_models.estimate import estimate
 from energy_models.workload import Conventions, Count, LayerWork, Products, Workload
@@ -54,6 +55,23 @@ def test_json_holds_the_estimate(stored: Path) -> None:
     assert found["mac_only"]["decode_over_it"]["nominal"] == pytest.approx(times)
     assert {limit["name"] for limit in found["limits"]} == {"battery", "deadline", "link"}
     assert found["tornado"][0]["path"] == "site.front_end.power"
+
+
+def test_weights_with_a_copy_are_said_to_be_kept_or_reloaded(stored: Path) -> None:
+    # one bank of 4 KiB kept at 9.5 pW/bit is 311 nW; waking the copy alone takes 10 nJ: 32 ms and some more
+    slow, fast = (
+        estimate_tables(network(), "asic22_fdx", None, decode_rate_hz=rate, draws=64, seed=0) for rate in (1, 100)
+    )
+    for tables, choice in ((slow, "reloaded"), (fast, "kept")):
+        (line,) = (one for one in tables.summary_lines() if one["figure"] == "weights in weight_sram")
+        assert str(line["nominal"]).startswith("break-even at 3")
+        assert str(line["nominal"]).endswith(f": {choice}")
+    document = json.loads(json.dumps(slow.document(), allow_nan=False))
+    assert document["reload"]["choice"] == "reloaded"
+    levels = {(one["operand"], one["level"]) for one in document["accesses"]}
+    assert {("weights", "weight_sram"), ("activations", "data_sram"), ("sums", "registers")} <= levels
+    plain = estimate_tables(network(), "gap9", None, decode_rate_hz=1, draws=64, seed=0)
+    assert not any("kept" in str(one) for one in plain.summary_lines())
 
 
 def test_csv_rows_sum_to_the_decode(stored: Path) -> None:
