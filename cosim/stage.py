@@ -18,7 +18,7 @@ TARGETS, RESULT, WORKLOAD, GATE = "targets.safetensors", "result.json", "workloa
 
 # Raised by one when a kind's computation changes, so that no stored result of the old one is taken for the new.
 SCHEMAS: Mapping[StageKind, int] = {
-    "data": 1,
+    "data": 2,  # workload schema 2
     "fold": 1,
     "teacher": 1,
     "plain": 1,
