@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from energy_models.accounts.citations import source_lines
 from energy_models.accounts.mac_only import Account, mac_only, ratio, shipped
 from energy_models.accounts.networks import eegnet_int8, snn_22_32_4
 from energy_models.accounts.spiking import SOURCE, spiking_section
@@ -12,7 +13,6 @@ from energy_models.catalogue import load_profile, profile_names
 from energy_models.estimate import estimate
 from energy_models.markdown import number, row
 from energy_models.report import Band
-from energy_models.sources import load_sources
 from energy_models.uncertainty import Design, sample_designs, spread
 from energy_models.workload import Workload
 
@@ -24,7 +24,7 @@ HEADER = """# Accounts
 The same network, priced by others and by us. A *MAC-only* account multiplies products by one energy and stops: no
 memory, no control, no leakage, no time. It stands beside our estimate as an account of its own
 (`energy_models.accounts`), never inside it; `cosim estimate` prints MINDFUL's with every estimate, and how many times
-ours is.
+ours is. BrainDistill's published power has [its own page](braindistill.md).
 
 Made by `python -m energy_models.accounts > docs/accounts.md`; a test keeps it current. Our figures are one decode's
 energy on the machine itself (nothing static, no front end, no radio); their band is the central 90 % of 1,024 draws of
@@ -146,9 +146,4 @@ def _sources() -> list[str]:
         cost for account in shipped().accounts.values()
         for cost in (account.multiply_accumulate, account.accumulate, account.update) if cost is not None
     ]
-    records = load_sources()
-    keys = sorted({SOURCE, *(cost.source for cost in (*costs, *(one.energy for one in shipped().quoted)))})
-    return [
-        f"- `{key}`: {records[key].authors} ({records[key].year}). {records[key].title}. {records[key].venue}.\n"
-        for key in keys
-    ]
+    return source_lines((SOURCE, *(cost.source for cost in (*costs, *(one.energy for one in shipped().quoted)))))
