@@ -256,7 +256,8 @@ def test_power_before_the_regulator_is_affine_in_the_rate_of_decisions(
         return sum(one.nominal for cause, one in found.power_w.items() if cause != "regulator")
 
     slope = (power(2 * rate) - power(rate)) / rate
-    assert slope > 0
+    # all TrueNorth charges beyond its static power is synaptic operations: a silent network adds nothing
+    assert slope > 0 or (machine.name == "truenorth" and slope == 0)
     assert power(factor * rate) == pytest.approx(power(rate) + slope * (factor - 1) * rate, rel=1e-9)
 
 
