@@ -15,6 +15,7 @@ import typer
 
 from cosim.cli_calibrate import add_calibrate_command
 from cosim.cli_catalogue import add_catalogue_commands
+from cosim.cli_compare import add_compare_command
 from cosim.cli_estimate import add_estimate_command
 from cosim.cli_output import Form, JsonOption, form_of, print_json, say
 from cosim.cli_results import add_result_commands
@@ -118,6 +119,7 @@ def _command() -> str:
 
 add_result_commands(app)
 add_estimate_command(app)
+add_compare_command(app)
 add_workload_command(app)
 add_calibrate_command(app)
 add_scale_command(app)

@@ -25,7 +25,7 @@ _RULES = tuple(field.name for field in dataclasses.fields(Conventions))
 _WORKLOAD = TypeAdapter(Workload)
 
 
-def write_workload(workload: Workload, path: Path) -> None:
+def write_workload(workload: Workload, path: str | Path) -> None:
     """Write a workload as JSON, whole or not at all.
 
     Parameters
@@ -39,6 +39,7 @@ def write_workload(workload: Workload, path: Path) -> None:
     WorkloadError
         A workload that contradicts itself, or a file that cannot be written.
     """
+    path = Path(path)
     _check(workload, str(path))
     text = workload_text(workload)
     try:
@@ -71,7 +72,7 @@ def _unwritable(path: Path, error: OSError) -> WorkloadError:
     )
 
 
-def read_workload(path: Path) -> Workload:
+def read_workload(path: str | Path) -> Workload:
     """Return the workload in a file.
 
     Raises
@@ -82,7 +83,7 @@ def read_workload(path: Path) -> Workload:
     """
     where = str(path)
     try:
-        text = path.read_text(encoding="utf-8")
+        text = Path(path).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise WorkloadError(
             f"the workload cannot be read ({error})", where=where, remedy="Name a file that write_workload wrote"

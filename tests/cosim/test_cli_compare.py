@@ -1,0 +1,88 @@
+"""``cosim compare``: designs under common draws of what is uncertain."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from energy_models.workload import Conventions, Count, LayerWork, Products, Workload
+from energy_models.workload_io import write_workload
+
+
+def network(inputs: int, outputs: int) -> Workload:
+    sites = Products(Count.constant(inputs * outputs, 2), Count.constant(0, 2))
+    layer = LayerWork(
+        "fc", "linear", "integer", 1, (inputs,), (outputs,), inputs, outputs, inputs,
+        Conventions(sites, sites, sites, sites), weights=inputs * outputs, weights_nonzero=inputs * outputs,
+        weights_key="fc", weight_bits=8, activation_bits=8, output_bits=8, accumulator_bits=24,
+    )  # fmt: skip
+    return Workload("tiny", "window", 2, 10, inputs, 100.0, 16, (layer,))
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    small = network(64, 32)
+    write_workload(small, tmp_path / "small.json")
+    write_workload(network(64, 40), tmp_path / "larger.json")
+    floating = dataclasses.replace(small.layers[0], arithmetic="float", weight_bits=32, activation_bits=32)
+    write_workload(small.replace(layers=(floating,)), tmp_path / "float.json")
+    return tmp_path
+
+
+def command(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    code = "from cosim.cli import main; main()"
+    call = [sys.executable, "-c", code, "compare", *arguments]
+    return subprocess.run(call, cwd=folder, capture_output=True, text=True, check=False)
+
+
+def test_what_designs_share_is_drawn_once(folder: Path) -> None:
+    done = command(folder, "small.json@gap9", "larger.json@gap9", "small.json@cortex_m4f", "--rate", "50", "--json")
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    names = [one["design"] for one in found["designs"]]
+    medians = [one["power_w_5_50_95"][1] for one in found["designs"]]
+    assert medians == sorted(medians)
+    powers = {one["design"]: one["power_w_5_50_95"] for one in found["designs"]}
+    # a quarter more work on one machine: the bands overlap almost wholly, and still the answer is certain
+    assert powers["small.json@gap9"][2] > powers["larger.json@gap9"][1]
+    pairs = {(pair["first"], pair["second"]): pair["found"] for pair in found["pairs"]}
+    assert len(pairs) == 3
+    same_machine = pairs["small.json@gap9", "larger.json@gap9"]
+    assert same_machine["probability_less"] == 1.0
+    low, _, high = same_machine["ratio"]
+    assert 0.7 < low <= high <= 1.0
+    apart = pairs[names[0], names[2]]  # least first: more likely than not to be the lesser
+    assert 0.5 <= apart["probability_less"] <= 1.0
+
+
+def test_a_part_of_a_price_is_compared_with_nothing(folder: Path) -> None:
+    done = command(folder, "small.json@gap9", "float.json@gap9", "--rate", "50")
+    assert done.returncode == 0, done.stderr
+    line = next(row for row in done.stdout.splitlines() if row.startswith("float.json@gap9"))
+    assert line.count("≥") == 3
+    assert line.rstrip().endswith("incomplete")
+    assert "probability" not in done.stdout
+    assert "prices no float products of kind linear" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("small.json@gap9", "--rate", "4"), "Name two or more"),
+        (("small.json@gap9", "small.json@gap9", "--rate", "4"), "1 of them different"),
+        (("small.json", "larger.json@gap9", "--rate", "4"), "is no design"),
+        (("small.json@gap", "larger.json@gap9", "--rate", "4"), "Did you mean 'gap9'"),
+        (("none.json@gap9", "larger.json@gap9", "--rate", "4"), "cannot be read"),
+        (("small.json@gap9", "larger.json@gap9", "--rate", "0"), "above 0 Hz"),
+    ],
+)
+def test_mistakes_get_one_paragraph(folder: Path, arguments: tuple[str, ...], message: str) -> None:
+    done = command(folder, *arguments)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
