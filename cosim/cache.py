@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TypeAlias, cast
 
 from energy_models.errors import CosimError
+from energy_models.files import write_whole
 
 Json: TypeAlias = bool | int | float | str | list["Json"] | dict[str, "Json"] | None
 
@@ -134,25 +135,12 @@ def write_atomically(path: Path, text: str) -> None:
     """
     try:
         with disk_errors(path):
-            _replace(path, text)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_whole(path, text)
     except OSError as error:
         raise CosimError(
             f"this file cannot be written ({error.strerror})", where=str(path), remedy="Name another one with --out."
         ) from error
-
-
-def _replace(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}-"[:64], dir=path.parent)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(name).chmod(0o644)
-        Path(name).replace(path)
-    finally:
-        Path(name).unlink(missing_ok=True)
 
 
 def read_json(path: Path) -> dict[str, Json]:

@@ -6,6 +6,8 @@ catalogues answer at once, without torch.
 
 from __future__ import annotations
 
+import errno
+import os
 import shlex
 import sys
 from pathlib import Path
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from cosim.study import Study
 
 EXIT_FAILURE, EXIT_MISTAKE, EXIT_INTERRUPTED = 1, 2, 130
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -93,8 +96,8 @@ def _run(study: Study, root: Path, *, data_dir: Path | None, workers: int, comma
     try:
         outcome, page = run_with_bars(study, root=root, data_dir=data_dir, workers=workers, command=command)
     except KeyboardInterrupt:
-        say(f"Stopped. What was finished is kept. Go on with: cosim resume {shlex.quote(str(root))}")
-        raise SystemExit(EXIT_INTERRUPTED) from None
+        say(f"What was finished is kept. Go on with: cosim resume {shlex.quote(str(root))}")
+        raise
     for message in outcome.failures:
         say(f"Failed: {message}")
     if form == "json":
@@ -129,10 +132,20 @@ add_catalogue_commands(app)
 def main() -> None:
     """Run the command line; a mistake the user can mend is one paragraph on stderr and exit code 2."""
     try:
-        app()
+        try:
+            app()
+        finally:
+            sys.stdout.flush()  # here its failure can be told, at the end of the process no more
     except CosimError as error:
         say(f"Error: {error}")
         raise SystemExit(EXIT_MISTAKE) from None
-    except KeyboardInterrupt:
-        say("Stopped.")
-        raise SystemExit(EXIT_INTERRUPTED) from None
+    except OSError as error:
+        if error.filename is not None or error.errno not in FULL:
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left in its buffer fails again
+        say(f"Error: standard output: cannot be written ({error.strerror}). Free some space, or send it elsewhere")
+        raise SystemExit(EXIT_MISTAKE) from None
+    except SystemExit as stop:
+        if stop.code == EXIT_INTERRUPTED:  # all that the parser leaves of Ctrl-C
+            say("Stopped.")
+        raise

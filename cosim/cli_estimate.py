@@ -29,7 +29,7 @@ def estimate(
     rate: Annotated[float, typer.Option(help="Decisions per second.")],
     site: Annotated[str | None, typer.Option(help="Place: a name of cosim sites, or a TOML file.")] = None,
     draws: Annotated[int, typer.Option(help="Draws of the uncertain constants, a power of two.")] = 4096,
-    seed: Annotated[int, typer.Option(help="Seed of the draws.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the draws.")] = 0,
     as_json: JsonOption = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print the rows by layer and cause as CSV.")] = False,
 ) -> None:
@@ -49,6 +49,8 @@ def estimate(
         writer = csv.DictWriter(sys.stdout, fieldnames=list(rows[0]))
         writer.writeheader()
         writer.writerows(rows)
+        say(f"{tables.title}\n{tables.headline}")
+        _say_gaps(tables)
     else:
         _print_tables(tables)
 
@@ -63,12 +65,7 @@ def _print_tables(tables: EstimateTables) -> None:
     if tables.limits:
         print()  # noqa: T201
         print_rows(tables.limit_lines(), "table")
-    unpriced = {line for layer in tables.report.layers for line in layer.unpriced}
-    for line in tables.report.misfits:
-        if not any(line.startswith(one) for one in unpriced):  # said below, as a gap
-            say(f"DOES NOT FIT: {line}")
-    for line in tables.report.incomplete:
-        say(f"NOTE: {line}")
+    _say_gaps(tables)
     if any(" prices no float " in line for line in tables.report.gaps):
         say("A network of floats: count a quantised one, or assume widths with cosim workload --weight-bits 8 "
             "--activation-bits 8 ...")
@@ -76,3 +73,10 @@ def _print_tables(tables: EstimateTables) -> None:
         say(f"decides: {swing}")
     count = len(tables.report.assumed)
     say(f"{count} constants are assumed, not measured; cosim profiles and cosim sites show each with its reason.")
+
+
+def _say_gaps(tables: EstimateTables) -> None:
+    for line in tables.unfit:
+        say(f"DOES NOT FIT: {line}")
+    for line in tables.report.incomplete:
+        say(f"NOTE: {line}")

@@ -35,6 +35,9 @@ def bounds_below(band: Band, unit: str) -> dict[str, object]:
             "high": "unknown"}
 
 
+NO_PRICE = "no price"
+
+
 @dataclass(frozen=True, slots=True)
 class EstimateTables:
     """One estimate and what is derived from it.
@@ -71,10 +74,16 @@ class EstimateTables:
         return () if self.verdict is None else self.verdict.checks
 
     @property
+    def unfit(self) -> tuple[str, ...]:
+        """Why it does not fit the machine, beside work without a price, which is a gap."""
+        return tuple(line for line in self.report.misfits if f"unpriced: {line}" not in self.report.gaps)
+
+    @property
     def headline(self) -> str:
         """What a reader must know before any figure: the answer at the site, or that there is none."""
         if self.report.gaps:
-            return "INCOMPLETE: some of the network's work is in no figure. Each sum is a lower bound."
+            also = " Nor does it fit the machine." if self.unfit else ""
+            return f"INCOMPLETE: some of the network's work is in no figure. Each sum is a lower bound.{also}"
         if self.report.misfits:
             return "Does not fit the machine."
         if self.verdict is None:
@@ -100,13 +109,20 @@ class EstimateTables:
         )
 
     def layer_rows(self) -> list[dict[str, object]]:
-        """Return energy per decode by layer and cause [J], plain numbers."""
-        return [
-            {"layer": layer.layer, "kind": layer.kind, "cause": cause, "energy_low_j": band.low,
-             "energy_j": band.nominal, "energy_high_j": band.high}
-            for layer in self.report.layers
-            for cause, band in layer.energy_j.items()
-        ]
+        """Return energy per decode by layer and cause [J], plain numbers; None for what has no price or no count."""
+        none: dict[str, object] = {"energy_low_j": None, "energy_j": None, "energy_high_j": None}
+        rows: list[dict[str, object]] = []
+        for layer in self.report.layers:
+            name: dict[str, object] = {"layer": layer.layer, "kind": layer.kind}
+            rows += [
+                {**name, "cause": cause, "energy_low_j": band.low, "energy_j": band.nominal, "energy_high_j": band.high}
+                for cause, band in layer.energy_j.items()
+                if band.high > 0 or not layer.unpriced  # beside a gap, zero is what is left of an unknown
+            ]
+            if layer.unpriced:
+                rows.append({**name, "cause": NO_PRICE, **none})
+        uncounted = [line for line in self.report.gaps if line.startswith("uncounted: ")]
+        return [*rows, *({"layer": "", "kind": "", "cause": line, **none} for line in uncounted)]
 
     def layer_lines(self) -> list[dict[str, object]]:
         """Return the same for reading, with what has no price, and the sum last."""
@@ -115,7 +131,7 @@ class EstimateTables:
             name = {"layer": layer.layer, "kind": layer.kind}
             lines += [{**name, "cause": cause, **bounds(j, "J")} for cause, j in layer.energy_j.items() if j.high > 0]
             if layer.unpriced:
-                lines.append({**name, "cause": "no price", "low": "unknown", "nominal": "unknown", "high": "unknown"})
+                lines.append({**name, "cause": NO_PRICE, "low": "unknown", "nominal": "unknown", "high": "unknown"})
         whole = self._bounds(self.report.decode_energy_j, "J")
         return [*lines, {"layer": "one decode", "kind": "", "cause": "", **whole}]
 

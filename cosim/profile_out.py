@@ -8,6 +8,7 @@ from typing import Any
 
 from energy_models.calibration.profile_file import toml_text
 from energy_models.errors import ProfileError
+from energy_models.files import write_whole
 
 
 def check_new(path: Path, name: str) -> None:
@@ -24,7 +25,7 @@ def check_new(path: Path, name: str) -> None:
 
 
 def write_profile(path: Path, table: Mapping[str, Any]) -> None:
-    """Write a profile's table.
+    """Write a profile's table, whole or not at all.
 
     Raises
     ------
@@ -32,6 +33,8 @@ def write_profile(path: Path, table: Mapping[str, Any]) -> None:
         When the file cannot be written.
     """
     try:
-        path.write_text(toml_text(table), encoding="utf-8")
+        write_whole(path, toml_text(table))
     except OSError as error:
-        raise ProfileError(f"cannot be written ({error})", where=str(path), remedy="Choose another --out") from error
+        raise ProfileError(
+            f"cannot be written ({error.strerror})", where=str(path), remedy="Choose another --out"
+        ) from error

@@ -80,12 +80,12 @@ def sample_designs(
     Raises
     ------
     PriceError
-        Draws that are no power of two, a correlation outside 0..1, or no design.
+        Draws that are no power of two, a correlation outside 0..1, a seed below 0, or no design.
     """
-    if draws < 2 or draws & (draws - 1) or not 0.0 <= source_correlation <= 1.0 or not designs:
+    if draws < 2 or draws & (draws - 1) or not 0.0 <= source_correlation <= 1.0 or not designs or seed < 0:
         raise PriceError(
-            f"{draws} draws of {len(designs)} designs at source correlation {source_correlation}",
-            remedy="Give at least one design, a power of two of draws, and a correlation from 0 to 1",
+            f"{draws} draws of {len(designs)} designs at source correlation {source_correlation}, seed {seed}",
+            remedy="Give at least one design, a power of two of draws, a correlation from 0 to 1, and a seed from 0",
         )
     constants: dict[str, Quantity] = {}
     for design in designs:

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import hashlib
 import json
 import math
-import os
-import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NoReturn, cast
@@ -16,6 +13,7 @@ from typing import Any, NoReturn, cast
 from pydantic import TypeAdapter, ValidationError
 
 from energy_models.errors import WorkloadError
+from energy_models.files import write_whole
 from energy_models.workload import OPERATIONS, SCHEMA, Conventions, Count, LayerWork, Products, Workload
 
 _SHOWN_PROBLEMS = 12
@@ -43,33 +41,17 @@ def write_workload(workload: Workload, path: str | Path) -> None:
     _check(workload, str(path))
     text = workload_text(workload)
     try:
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+        write_whole(path, text)
     except OSError as error:
-        raise _unwritable(path, error) from error
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).replace(path)
-    except OSError as error:
-        raise _unwritable(path, error) from error
-    finally:
-        with contextlib.suppress(FileNotFoundError):
-            Path(temporary).unlink()
+        raise WorkloadError(
+            f"the workload cannot be written ({error.strerror})", where=str(path),
+            remedy="Free some space, or choose a folder that exists and may be written",
+        ) from error
 
 
 def workload_text(workload: Workload) -> str:
     """Return a workload as the JSON text that `read_workload` reads."""
     return json.dumps(_document(workload), indent=1, allow_nan=False) + "\n"
-
-
-def _unwritable(path: Path, error: OSError) -> WorkloadError:
-    return WorkloadError(
-        f"the workload cannot be written ({error.strerror})",
-        where=str(path),
-        remedy="Free some space, or choose a folder that exists and may be written",
-    )
 
 
 def read_workload(path: str | Path) -> Workload:
@@ -86,7 +68,7 @@ def read_workload(path: str | Path) -> Workload:
         text = Path(path).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise WorkloadError(
-            f"the workload cannot be read ({error})", where=where, remedy="Name a file that write_workload wrote"
+            f"the workload cannot be read ({error})", where=where, remedy="Name a file that cosim workload --json wrote"
         ) from error
     try:
         document = json.loads(text, parse_constant=_refuse_constant)

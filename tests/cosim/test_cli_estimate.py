@@ -15,7 +15,7 @@ import pytest
 from cosim.estimate_tables import estimate_tables
 from energy_models.catalogue import load_profile, load_site
 from energy_models.estimate import estimate
-from energy_models.workload import Conventions, Count, LayerWork, Products, Workload
+from energy_models.workload import Conventions, Count, LayerWork, Products, Uncounted, Workload
 from energy_models.workload_io import write_workload
 
 
@@ -122,6 +122,7 @@ def test_work_without_a_price_leaves_no_complete_figure(tmp_path: Path) -> None:
         (("--profile", "gap9", "--rate", "-4"), "above 0 Hz"),
         (("--profile", "gap9", "--rate", "4", "--draws", "1000"), "power of two"),
         (("--profile", "gap9", "--rate", "4", "--json", "--csv"), "two forms at once"),
+        (("--profile", "gap9", "--rate", "4", "--seed", "-1"), "--seed"),
         (("--profile", "gap9", "--site", "moon", "--rate", "4"), "unknown site 'moon'"),
     ],
 )
@@ -148,3 +149,57 @@ def test_pricing_never_imports_torch(stored: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.stderr.strip().endswith("False"), done.stderr
+
+
+def test_csv_leaves_what_has_no_price_or_no_count_empty(tmp_path: Path) -> None:
+    layer = dataclasses.replace(network().layers[0], arithmetic="float", weight_bits=32, activation_bits=32)
+    gap = Uncounted("read", "linear", "called once for all steps")
+    write_workload(network().replace(layers=(layer,), uncounted=(gap,)), tmp_path / "float.json")
+    done = command("estimate", tmp_path / "float.json", "--profile", "gap9", "--rate", "4", "--csv")
+    rows = list(csv.DictReader(io.StringIO(done.stdout)))
+    (priceless,) = (row for row in rows if row["cause"] == "no price")
+    assert (priceless["layer"], priceless["energy_j"]) == ("fc", "")
+    assert (rows[-1]["cause"], rows[-1]["energy_high_j"]) == (
+        "uncounted: read linear (called once for all steps)", "",
+    )
+    assert "INCOMPLETE" in done.stderr
+    assert "NOTE: unpriced: profile 'gap9'" in done.stderr
+
+
+def test_the_first_line_says_all_that_is_wrong() -> None:
+    big = dataclasses.replace(network().layers[0], weights=10**9, arithmetic="float", weight_bits=32)
+    tables = estimate_tables(
+        network().replace(layers=(big,)), "gap9", None, decode_rate_hz=4, draws=64, seed=0
+    )
+    assert tables.headline.startswith("INCOMPLETE")
+    assert tables.headline.endswith("Nor does it fit the machine.")
+    assert tables.unfit[0].startswith("weights need 32000000000 bits")
+    assert not any("no price" in line or "prices no" in line for line in tables.unfit)
+
+
+@pytest.mark.parametrize("form", [(), ("--json",), ("--csv",)])
+def test_a_full_standard_output_is_said(stored: Path, form: tuple[str, ...]) -> None:
+    code = "from cosim.cli import main; main()"
+    options = ["estimate", str(stored), "--profile", "gap9", "--rate", "4", *form]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-c", code, *options], stdout=full, stderr=subprocess.PIPE, text=True, check=False
+        )
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1].startswith("Error: standard output: cannot be written (No space left")
+    assert "Traceback" not in done.stderr
+    assert "Exception ignored" not in done.stderr
+
+
+def test_an_interrupt_says_that_it_stopped(stored: Path) -> None:
+    code = (
+        "import energy_models.catalogue as c\n"
+        "def stop(_name):\n    raise KeyboardInterrupt\n"
+        "c.load_profile = stop\n"
+        "from cosim.cli import main; main()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, "estimate", str(stored), "--profile", "gap9", "--rate", "4"],
+        capture_output=True, text=True, check=False,
+    )
+    assert (done.returncode, done.stderr) == (130, "Stopped.\n")
