@@ -142,7 +142,7 @@ def test_a_full_disk_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.Mon
     def full(_: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("energy_models.workload_io.os.fsync", full)
+    monkeypatch.setattr("energy_models.files.os.fsync", full)
     with pytest.raises(WorkloadError, match="No space left on device"):
         write_workload(workload(9), path)
     assert read_workload(path) == workload()
