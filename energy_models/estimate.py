@@ -9,7 +9,7 @@ from energy_models.constants import SITE, bands, made_from
 from energy_models.periphery import Absent
 from energy_models.profile import HardwareProfile
 from energy_models.quantity import Quantity
-from energy_models.regulator import regulator_loss, regulator_paths
+from energy_models.regulator import regulated, regulator_loss, regulator_paths
 from energy_models.report import CAUSES, ZERO, Band, Cause, EnergyReport, LayerEnergy, total
 from energy_models.site import Site
 from energy_models.terms import band, paths
@@ -40,9 +40,9 @@ def estimate(
     """
     bill = make_bill(workload, profile, site, decode_rate_hz=decode_rate_hz)
     constants = bands(profile, site)
-    power = {cause: band(terms, constants) for cause, terms in bill.power_w.items()}
+    power: dict[Cause, Band] = {cause: band(terms, constants) for cause, terms in bill.power_w.items()}
     if site is not None:
-        power["regulator"] = regulator_loss(site.regulator, total(power.values()), constants)
+        power["regulator"] = regulator_loss(site.regulator, total(regulated(power)), constants)
     used = _used(bill, profile, site)
     unpriced = _unpriced(bill.layers)
     return EnergyReport(

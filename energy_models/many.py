@@ -12,7 +12,7 @@ from energy_models.constants import bands, made_from, with_made
 from energy_models.errors import PriceError, unknown_name
 from energy_models.periphery import Absent
 from energy_models.profile import HardwareProfile
-from energy_models.regulator import regulator_loss_w, regulator_paths
+from energy_models.regulator import regulated, regulator_loss_w, regulator_paths
 from energy_models.report import OUTSIDE_DECODER, Cause
 from energy_models.site import Site
 from energy_models.terms import Array, Term, evaluate, merged, paths
@@ -85,7 +85,7 @@ def estimate_many(
     values = with_made(values)
     power: dict[Cause, Array] = {cause: evaluate(terms, values, zeros) for cause, terms in bill.power_w.items()}
     if site is not None and not isinstance(site.regulator, Absent):
-        load: Array = np.sum(list(power.values()), axis=0)
+        load: Array = np.sum(regulated(power), axis=0)
         power["regulator"] = regulator_loss_w(site.regulator, load, values)
     return Points(power, evaluate(_decode_terms(bill), values, zeros), evaluate(bill.latency_s, values, zeros))
 

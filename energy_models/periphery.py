@@ -124,7 +124,7 @@ def _check_efficiency(efficiency: Band) -> None:
 
 
 class EfficiencyRegulator(Frozen):
-    """Regulator that delivers `efficiency` of what it draws, and feeds the whole device."""
+    """Regulator that delivers `efficiency` of what it draws, and feeds the whole device but its stimulator."""
 
     model: Literal["efficiency"]
     efficiency: Ratio

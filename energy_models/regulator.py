@@ -1,21 +1,26 @@
-"""What a regulator loses at a load: for one number, or for arrays of hardware points."""
+"""What a regulator loses at a load: for one number, or for arrays of hardware points.
+
+The load is the average one. A device that sleeps and works in bursts meets the curve at both ends of it, so that its
+loss is rather less than said where the curve rises.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
 from itertools import pairwise
-from typing import cast
+from typing import TypeVar, cast
 
 import numpy as np
 
 from energy_models.constants import SITE
 from energy_models.periphery import Absent, CurveRegulator, Regulator
-from energy_models.report import Band
+from energy_models.report import UNREGULATED, Band, Cause
 from energy_models.terms import Value
 
 EFFICIENCY = f"{SITE}regulator.efficiency"
 QUIESCENT = f"{SITE}regulator.quiescent"
+_Power = TypeVar("_Power")
 
 
 def regulator_paths(regulator: Regulator) -> frozenset[str]:
@@ -25,6 +30,11 @@ def regulator_paths(regulator: Regulator) -> frozenset[str]:
     if isinstance(regulator, CurveRegulator):
         return frozenset({QUIESCENT, *(_efficiency_path(place) for place in range(len(regulator.points)))})
     return frozenset({EFFICIENCY})
+
+
+def regulated(power_w: Mapping[Cause, _Power]) -> list[_Power]:
+    """Return the powers that a regulator feeds [W]: all but a stimulator's, in the form in which they are given."""
+    return [power for cause, power in power_w.items() if cause not in UNREGULATED]
 
 
 def regulator_loss_w(regulator: Regulator, load_w: Value, values: Mapping[str, Value]) -> Value:

@@ -17,6 +17,8 @@ CAUSES: tuple[Cause, ...] = (
 
 OUTSIDE_DECODER: frozenset[Cause] = frozenset({"front_end", "converter", "radio", "stimulation", "regulator"})
 """What the device draws besides its decoder."""
+UNREGULATED: frozenset[Cause] = frozenset({"stimulation", "regulator"})
+"""What no regulator feeds: a stimulator makes its compliance voltage from the supply, at an efficiency of its own."""
 
 
 @dataclass(frozen=True, slots=True)

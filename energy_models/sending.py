@@ -10,7 +10,7 @@ from energy_models.constants import SITE, site_bands
 from energy_models.errors import PriceError
 from energy_models.limits import LimitVerdict, limit_verdict
 from energy_models.periphery import Absent, ConnectedRadio
-from energy_models.regulator import regulator_loss
+from energy_models.regulator import regulated, regulator_loss
 from energy_models.report import CAUSES, Band, Cause, EnergyReport, total
 from energy_models.site import Link, Site
 from energy_models.system import Decisions, RawSamples, bit_rate_terms, site_terms
@@ -85,7 +85,7 @@ def raw_streaming(site: Site, *, channels: int) -> RawStream:
         raise PriceError(f"{channels} channels to stream", where=site.name, remedy="Give at least one channel")
     found = site_terms(site, channels, RawSamples())
     power: dict[Cause, Band] = {cause: band(found[cause], constants) for cause in CAUSES if cause in found}
-    power["regulator"] = regulator_loss(site.regulator, total(power.values()), constants)
+    power["regulator"] = regulator_loss(site.regulator, total(regulated(power)), constants)
     rate = band(bit_rate_terms(channels, RawSamples()), constants)
     return RawStream(site.name, channels, rate, power, limit_verdict(link.rate.band, rate))
 

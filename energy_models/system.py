@@ -2,7 +2,7 @@
 
 The whole device draws ``P_static + P_retention + f (E_wake + E_decode) + P_features + P_front_end + P_converter +
 P_radio + P_stimulation``, and what the regulator loses at that load. The first four are the machine's, the others the
-site's.
+site's; a stimulator makes its own voltage from the supply and is behind no regulator.
 """
 
 from __future__ import annotations

@@ -69,9 +69,15 @@ class ValidationRow:
 
 @dataclass(frozen=True, slots=True)
 class ErrorSummary:
-    """Errors of a set of rows: how many, median and 90th percentile of ``|predicted / measured - 1|``, share inside."""
+    """Errors of a set of rows: how many, median and 90th percentile of ``|predicted / measured - 1|``, share inside.
+
+    Several rows may be of one network on one machine: energy and latency of one run, variants, one network predicted
+    from each of several others. `median_each` is the median where each of the `networks` counts once, by its median.
+    """
 
     rows: int
+    networks: int
+    median_each: float
     median: float
     percentile_90: float
     inside: float
@@ -81,10 +87,16 @@ def summarise(rows: Iterable[ValidationRow]) -> ErrorSummary:
     """Return what a set of rows says; nan in all but `rows` where the set is empty."""
     found = list(rows)
     if not found:
-        return ErrorSummary(0, math.nan, math.nan, math.nan)
+        return ErrorSummary(0, 0, math.nan, math.nan, math.nan, math.nan)
     errors = sorted(abs(row.error) for row in found)
     inside = sum(row.inside for row in found) / len(found)
-    return ErrorSummary(len(found), quantile(errors, 0.5), quantile(errors, 0.9), inside)
+    each: dict[tuple[str, str], list[float]] = {}
+    for row in found:
+        each.setdefault((row.what.split(" (")[0], row.machine), []).append(abs(row.error))
+    medians = sorted(quantile(sorted(some), 0.5) for some in each.values())
+    return ErrorSummary(
+        len(found), len(each), quantile(medians, 0.5), quantile(errors, 0.5), quantile(errors, 0.9), inside
+    )
 
 
 def quantile(ascending: list[float], share: float) -> float:

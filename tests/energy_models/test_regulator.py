@@ -24,6 +24,7 @@ from energy_models.sensitivity import tornado
 from energy_models.uncertainty import Design
 
 EPILEPSY = load_site("implant_epilepsy")
+WORK = workload(dense_layer(16, 6))
 QUIESCENT = quantity(0.5, "uW", 0.2, 1)
 
 
@@ -31,6 +32,22 @@ def curve(*points: tuple[float, float], quiescent: Mapping[str, object] = QUIESC
     """Efficiencies at loads [uW], without bounds."""
     rows = [{"load": quantity(load, "uW"), "efficiency": quantity(found, "1")} for load, found in points]
     return {"model": "curve", "points": rows, "quiescent": quiescent}
+
+
+def test_a_stimulator_is_fed_from_the_supply() -> None:
+    # 3 mA x 12 V x 320 us x 20 pulses x 1000 a day / 0.7 at the epilepsy implant: no second converter before it
+    found, quiet = (
+        estimate(WORK, toy_array(), site, decode_rate_hz=2)
+        for site in (EPILEPSY, EPILEPSY.model_copy(update={"stimulation": None}))
+    )
+    assert found.power_w["stimulation"].nominal == pytest.approx(8 / 3 / 0.7 * 1e-6)
+    assert found.power_w["regulator"] == quiet.power_w["regulator"]
+    nominal = {"execution.control_factor": np.ones(2)}
+    many = estimate_many(WORK, toy_array(), EPILEPSY, decode_rate_hz=2, constants=nominal)
+    bare = estimate_many(
+        WORK, toy_array(), EPILEPSY.model_copy(update={"stimulation": None}), decode_rate_hz=2, constants=nominal
+    )
+    assert list(many.power_w["regulator"]) == list(bare.power_w["regulator"])
 
 
 def loss_uw(regulator: dict[str, object], load_uw: float) -> float:

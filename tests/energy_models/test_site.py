@@ -16,6 +16,7 @@ from energy_models.errors import ProfileError
 from energy_models.limits import LIMIT_VERDICTS, check_limits, limit_quantities, limit_verdict, sphere_slope_k_per_w
 from energy_models.quantity import quantities
 from energy_models.report import Band, EnergyReport, LayerEnergy
+from energy_models.sending import raw_streaming
 from energy_models.site import LIMIT_NAMES, Site
 from energy_models.sources import load_sources
 from energy_models.toml_model import parse_model
@@ -110,6 +111,16 @@ def test_utah_array_reaches_its_thermal_limit_at_34_mw() -> None:
     assert checks["power_density"].limit.nominal == pytest.approx(400.0)
     # 10 decodes/s of 32 bit
     assert checks["link"].value.nominal == pytest.approx(320.0)
+
+
+def test_the_surface_array_draws_what_it_was_reported_to_draw() -> None:
+    # 1024 channels of 25.43 uW and 100 Mb/s of 50 pJ/bit behind a regulator of 0.8: (26.04 + 5) / 0.8 = 38.8 mW. Its
+    # own 1024 x 8 kS/s x 10 bit are 81.92 Mb/s: (26.04 + 4.096) / 0.8 = 37.67 mW, inside what is taken as its budget
+    site = load_site("implant_uecog_bisc")
+    constants = site.bands
+    front_end, bit = constants["front_end.power"].nominal, constants["radio.energy"].nominal
+    assert (1024 * front_end + 100e6 * bit) / 0.8 == pytest.approx(38.8e-3, rel=1e-4)
+    assert raw_streaming(site, channels=1024).total_power_w.nominal == pytest.approx(37.67e-3, rel=1e-3)
 
 
 def test_epilepsy_cell_without_losses_gives_34_uw() -> None:

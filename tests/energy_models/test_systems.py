@@ -30,6 +30,14 @@ def test_where_the_parts_are_known_the_total_is_met_and_where_not_the_sum_is_too
     assert all(row.error < -0.5 for name, row in ROWS.items() if name not in known)
 
 
+def test_what_one_headset_leaves_open_another_does_not_close() -> None:
+    # BioGAP: the same front end and connection as BioWolf and 1.1 mW of decoder, against 18.2 mW
+    load = 8 * 0.55 + 1.1 + 0.170 + 0.002 + 64 * 31.6e-6
+    efficiency = 0.88 + 0.05 * math.log10(load / 0.33) / 2
+    assert ROWS["system/biogap/eeg"].predicted.nominal == pytest.approx(load / efficiency)
+    assert ROWS["system/biogap/eeg"].ratio < 0.5
+
+
 def test_every_row_says_what_it_leaves_out_and_is_of_one_kind() -> None:
     for system in load_systems():
         row = ROWS[system.id]

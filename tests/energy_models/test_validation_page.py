@@ -85,7 +85,7 @@ def test_disagreements_are_of_the_same_network_on_the_same_board() -> None:
 def test_the_page_says_how_far_a_bar_is_missed_and_why() -> None:
     page = validation_page({"system": [row("s/1", 130, 100)]})
     assert "worst 30 %, the bar is 25 % (5.0 points over)" in page
-    assert "| [Whole systems](#whole-systems-held-out) | held out | 1 | 30 % |" in page
+    assert "| [Whole systems](#whole-systems-held-out) | held out | 1 | 1 | 30 % | 30 % |" in page
     assert "## Whole systems, held out" in page
 
 

@@ -89,7 +89,7 @@ def test_gap9_constants_by_hand() -> None:
         ("S31/GAP9/cycles", 2.948e8, 304_952_643),
         ("S17/Mr. Wolf/cycles", 1.613e6, 2_394_889),
         ("S13/Mr. Wolf/energy", 334.7, 337),
-        ("transfer S07/Vega/energy", 34.8, 60.5),
+        ("cycles of Mr. Wolf: S07/Vega/energy", 34.8, 60.5),
     ],
 )
 def test_predicted_beside_measured(ending: str, predicted: float, measured: float) -> None:
