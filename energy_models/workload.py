@@ -326,10 +326,13 @@ class Workload:
         stored: dict[str, int] = {}
         for layer in self.layers:
             bits = layer.weights * layer.weight_bits + layer.biases * layer.bias_bits
-            bits += layer.constants * layer.constant_bits
-            key = layer.weights_key or f"{layer.name} (constants)"
-            if layer.weights_key or bits:
-                stored[key] = max(bits, stored.get(key, 0))
+            own = layer.constants * layer.constant_bits
+            if layer.weights_key:
+                stored[layer.weights_key] = max(bits, stored.get(layer.weights_key, 0))
+            elif bits or own:
+                own += bits
+            if own:
+                stored[f"{layer.name} (constants)"] = own
         return stored
 
     @property

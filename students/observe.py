@@ -189,7 +189,9 @@ def _run(model: nn.Module, signals: Signals, how: _How, name: str) -> _Ran:
             if tracer.lost and how.batch_size > 1 and how.mode == "window":
                 ran.lost, ran.branched = True, tracer.branched
                 return ran
+            tracer.stored.found_states(name for name, one in model.named_buffers() if tracer.is_dynamic(one))
             ran.ledger.end()
+    ran.ledger.store(tracer.stored)
     return ran
 
 

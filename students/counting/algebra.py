@@ -12,11 +12,12 @@ from typing import Any
 
 from torch import Tensor
 
+from students.counting.calls import Call, Rule, tensors_of
 from students.counting.charges import Signal, charge
 from students.counting.layout import plain
 from students.counting.operands import Info
 from students.counting.products import leading
-from students.counting.tracer import Call, Rule, Tracer, tensors_of
+from students.counting.tracer import Tracer
 
 
 def cholesky_operations(n: int) -> dict[str, int]:

@@ -16,12 +16,13 @@ from torch._C import _pop_torch_dispatch_stack, _push_on_torch_dispatch_stack
 from torch.jit import ScriptModule
 
 from students import layers
+from students.counting.calls import tensors_of
 from students.counting.layout import AxisLost
 from students.counting.modules import frames
 from students.counting.neurons import Counter, reached
 from students.counting.operands import Info
 from students.counting.operations import MARK
-from students.counting.tracer import Frame, Tracer, tensors_of
+from students.counting.tracer import Frame, Tracer
 
 _LAYERS = (
     "Linear Conv1d Conv2d Conv3d ConvTranspose1d ConvTranspose2d ConvTranspose3d Bilinear Embedding GRUCell LSTMCell "

@@ -22,7 +22,8 @@ from students.counting import (
     spectral,
     transposed,
 )  # fmt: skip
-from students.counting.tracer import Call, Rule, Tracer
+from students.counting.calls import Call, Rule
+from students.counting.tracer import Tracer
 
 TOPICS = (
     shaping, moves, pointwise, reductions, pooling, norms, products, matrices, transposed, recurrent, packed,

@@ -8,10 +8,11 @@ from dataclasses import dataclass, replace
 from torch import Tensor
 
 from energy_models.workload import Kind
+from students.counting.calls import Call
 from students.counting.ledger import Work
 from students.counting.operands import Info
 from students.counting.products import decodes_in
-from students.counting.tracer import Call, Tracer
+from students.counting.tracer import Tracer
 
 
 @dataclass(frozen=True, slots=True)

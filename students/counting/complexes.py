@@ -17,13 +17,14 @@ import torch
 from torch import Tensor
 
 from students.counting import moves, shaping
+from students.counting.calls import Call, Rule, sizing, tensors_of
 from students.counting.charges import Signal, charge
 from students.counting.layout import AxisLost, broadcast, drop, plain
 from students.counting.ledger import Work
 from students.counting.operands import Info
 from students.counting.pointwise import is_power_of_two
 from students.counting.products import FLOAT_ACCUMULATOR_BITS, Operand, book_matmul, linear_counts
-from students.counting.tracer import COMPLEX, Call, Rule, Tracer, tensors_of
+from students.counting.tracer import COMPLEX, Tracer
 
 ONE: Mapping[str, Mapping[str, int]] = {
     "abs": {"multiply": 2, "add": 1, "square_root": 1},
@@ -231,7 +232,7 @@ def rules() -> dict[str, Rule]:
         **free,
         **dict.fromkeys((*ONE, "add", "sub", "rsub", "mul", "div"), _pointwise),
         **dict.fromkeys(("sum", "mean"), _sum),
-        **dict.fromkeys(("matmul", "mm", "bmm"), _matmul),
+        **dict.fromkeys(("matmul", "mm", "bmm"), sizing("self", "other", "mat2")(_matmul)),
         "view_as_real": _split,
     }
     prefixed = {f"{COMPLEX}{name}": rule for name, rule in table.items()}

@@ -9,6 +9,7 @@ from typing import Any
 from torch import Tensor
 
 from energy_models.workload import Kind
+from students.counting.calls import Call
 from students.counting.fanout import Geometry, conventions, dense_fanout, taps, valid_sites, weighted_fanout
 from students.counting.layout import Axis, AxisLost, Layout, is_labelled, plain, plain_size, steps_of
 from students.counting.measure import Fan, Measure, fanned_out
@@ -16,7 +17,7 @@ from students.counting.operands import Info
 from students.counting.padded import unpadded
 from students.counting.products import Operand, book_product, decodes_in, remembered
 from students.counting.streams import stream_convolution
-from students.counting.tracer import Call, Tracer
+from students.counting.tracer import Tracer
 
 
 def sizes_of(value: Any, count: int) -> tuple[int, ...]:

@@ -18,10 +18,11 @@ import torch
 from torch import Tensor
 from torch.utils._python_dispatch import _get_current_dispatch_mode, _pop_mode_temporarily
 
+from students.counting.calls import Call, Rule, even_when_silent, tensors_of
 from students.counting.charges import Signal, charge
 from students.counting.layout import AxisLost
 from students.counting.operands import BOOKKEEPING
-from students.counting.tracer import Call, Rule, Tracer, even_when_silent, tensors_of
+from students.counting.tracer import Tracer
 
 UNSEEN = "its numbers leave the tensors, and what becomes of them is not seen"
 RETURNS = "a number that left the tensors is calculated with"

@@ -1,4 +1,4 @@
-"""Embeddings: rows read from a stored table.
+"""Embeddings: rows read from a stored table, by the operation of that name or by indexing.
 
 A row read is one look-up an output element; a bag of k rows adds k - 1 additions an output element, and a division
 where it averages (compares where it takes the largest). Weights of single rows are one multiplication a row element.
@@ -10,16 +10,18 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import torch
 from torch import Tensor
 
+from students.counting.calls import Call, Rule, moving, sizing, tensors_of
 from students.counting.charges import Signal, charged_work
 from students.counting.integers import table_codes
 from students.counting.labels import known_move
-from students.counting.layout import AxisLost, drop, plain, reshape
+from students.counting.layout import AxisLost, Layout, broadcast, drop, plain, reshape
 from students.counting.operands import Info
 from students.counting.products import element_bits
 from students.counting.reductions import average
-from students.counting.tracer import Call, Rule, Tracer, tensors_of
+from students.counting.tracer import Tracer
 from students.grid import SPIKES
 
 SUM, MEAN, LARGEST = 0, 1, 2
@@ -80,6 +82,46 @@ def _bag(tracer: Tracer, call: Call) -> Any:
     return out
 
 
+def places_of(call: Call, name: str) -> list[Tensor]:
+    """Return the tensors that say where to read, in the order of their axes."""
+    return tensors_of(call.named().get(name))
+
+
+def read_table(tracer: Tracer, call: Call, places: list[Tensor]) -> Any:
+    """Count a constant table read at places the input says, as an embedding: one look-up an output element."""
+    named, out = call.named(), call.run()
+    table, infos = named["self"], [tracer.read(one) if tracer.is_dynamic(one) else None for one in places]
+    layout = _layout_read(call, table, [(one, info) for one, info in zip(places, infos, strict=True)])
+    rows, info = next((one, info) for one, info in zip(places, infos, strict=True) if info is not None)
+    known = tracer.constants.find(table)
+    after = Info(layout, None if known is None else table_codes(known.constant))
+    if tracer.frames[-1].silent:
+        tracer.know(out, after)
+    else:
+        _book(tracer, call, (Signal(rows, info), Signal(out, after)), table, {"lookup": out.numel()})
+    return out
+
+
+def _layout_read(call: Call, table: Tensor, places: list[tuple[Tensor, Info | None]]) -> Layout | None:
+    """Return the layout of rows: that of the places, where the axes were that they replace."""
+    shape = torch.broadcast_shapes(*(one.shape for one, _ in places))
+    layouts = [info.layout for _, info in places if info is not None and info.layout is not None]
+    if len(layouts) < sum(info is not None for _, info in places):
+        return None
+    read = broadcast(layouts, shape)
+    if call.name in {"gather", "take"}:
+        return read
+    axes = tuple(plain(size) for size in table.shape)
+    if call.name == "index_select":
+        first = int(call.named()["dim"]) % table.dim()
+        return (*axes[:first], *read, *axes[first + 1 :])
+    given = [place for place, one in enumerate(call.named()["indices"]) if one is not None]
+    together = given[-1] - given[0] + 1 == len(given)
+    first = given[0] if together else 0
+    kept = [axis for place, axis in enumerate(axes) if place not in given]
+    return (*kept[:first], *read, *kept[first:])
+
+
 def _one_hot(tracer: Tracer, call: Call) -> Any:
     named, out = call.named(), call.run()
     info = tracer.read(named["self"])
@@ -90,5 +132,5 @@ def _one_hot(tracer: Tracer, call: Call) -> Any:
 
 def rules() -> dict[str, Rule]:
     """Return the rules of tables read by index, by operation name."""
-    bags = dict.fromkeys(("_embedding_bag", "_embedding_bag_forward_only"), _bag)
-    return {"embedding": _embedding, **bags, "one_hot": _one_hot}
+    bags = dict.fromkeys(("_embedding_bag", "_embedding_bag_forward_only"), sizing("weight")(_bag))
+    return {"embedding": sizing("weight")(moving(_embedding)), **bags, "one_hot": _one_hot}

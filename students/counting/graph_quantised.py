@@ -6,9 +6,10 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from students.counting.calls import tensors_of
 from students.counting.operands import Info
 from students.counting.quantised import put_on_grid
-from students.counting.tracer import Tracer, tensors_of
+from students.counting.tracer import Tracer
 from students.interchange.operators.quantised import Quantiser
 
 

@@ -12,9 +12,10 @@ import torch
 from torch import Tensor
 from torch.utils._pytree import tree_map
 
+from students.counting.calls import Call, tensors_of
 from students.counting.layout import DECODE, AxisLost, Layout, Steps, plain
 from students.counting.operands import Info, Rows
-from students.counting.tracer import Call, Tracer, tensors_of
+from students.counting.tracer import Tracer
 
 ADDRESSES = ("index", "indices", "mask")
 """Arguments that say where to, not what."""

@@ -12,8 +12,9 @@ from torch import Tensor
 from energy_models.workload import Count, LayerWork, Uncounted
 from students.counting.layout import at_steps
 from students.counting.measure import Measure, calls_axis
+from students.counting.stored import Reader, Stored, Words
 from students.counting.tape import Entry, Key, Recorder, Tape
-from students.counting.work import CONVENTIONS, When, Work, count_of, layer_of
+from students.counting.work import CONVENTIONS, When, Work, count_of, layer_of, stored_layer, with_words
 
 UNEVEN = "the number of calls differs from decode to decode"
 STORAGES_KEPT = 4096
@@ -67,6 +68,7 @@ class Ledger:
         self.recorders: list[Recorder] = []
         self.tapes: list[Tape] = []
         self.order = itertools.count()
+        self.words: Mapping[Reader, Words] = {}  # stored constants besides those of the layers' own work
         self._waiting: set[int] = set()
         self._batch = 0
         self.begin(0)
@@ -294,11 +296,28 @@ class Ledger:
         """Return every layer in the order of its first call, names made unique."""
         seen: dict[str, int] = {}
         result: list[LayerWork] = []
+        apart: list[tuple[str, int, int]] = []
         for key, total in self.totals.items():
             seen[key[0]] = seen.get(key[0], 0) + 1
             name = key[0] if seen[key[0]] == 1 else f"{key[0]}_{seen[key[0]]}"
-            result.append(layer_of(name, total.work, total.calls, total.counts, (self.decodes, key[-1])))
+            work, more = with_words(total.work, self.words.get(key, {}))
+            result.append(layer_of(name, work, total.calls, total.counts, (self.decodes, key[-1])))
+            apart += [(f"{name}.stored", bits, words) for bits, words in more.items()]
+        for reader, found in self.words.items():
+            if reader not in self.totals:
+                label = reader if isinstance(reader, str) else reader[0]
+                apart += [(label, bits, words) for bits, words in found.items()]
+        for label, bits, words in apart:
+            seen[label] = seen.get(label, 0) + 1
+            result.append(stored_layer(label if seen[label] == 1 else f"{label}_{seen[label]}", words, bits))
         return tuple(result)
+
+    def store(self, stored: Stored) -> None:
+        """Take over what the layers store besides their own work, and list what no layer does."""
+        for book in (self,) if self.warm_up is None else (self, self.warm_up):
+            book.words = stored.shares()
+        for layer, reason in stored.gaps().items():
+            self.refuse(layer, "storage", reason)
 
     def gaps(self) -> tuple[Uncounted, ...]:
         """Return what was refused, and layers that do not work in every decode."""

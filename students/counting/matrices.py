@@ -11,11 +11,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from students.counting.calls import Call, Rule, even_when_silent, sizing
 from students.counting.charges import Signal, charge
 from students.counting.layout import plain
 from students.counting.operands import Info
 from students.counting.products import add_product, leading, matrix_product
-from students.counting.tracer import Call, Rule, Tracer, even_when_silent
+from students.counting.tracer import Tracer
 
 
 def _product(tracer: Tracer, call: Call) -> Any:
@@ -112,6 +113,7 @@ def _distances(tracer: Tracer, call: Call) -> Any:
 
 def rules() -> dict[str, Rule]:
     """Return the rules of products spelt otherwise, by operation name; they also count inside integer products."""
-    products = dict.fromkeys(("matmul", "mm", "bmm", "mv", "dot", "vdot"), even_when_silent(_product))
-    sums = dict.fromkeys(("addmm", "addmv", "addbmm", "baddbmm"), even_when_silent(_scaled_sum))
+    either = sizing("self", "other", "mat2", "vec", "tensor")(even_when_silent(_product))
+    products = dict.fromkeys(("matmul", "mm", "bmm", "mv", "dot", "vdot"), either)
+    sums = dict.fromkeys(("addmm", "addmv", "addbmm", "baddbmm"), sizing("self", "mat2")(even_when_silent(_scaled_sum)))
     return {**products, **sums, "bilinear": _bilinear, "_cdist_forward": _distances}

@@ -51,6 +51,9 @@ def frames(tracer: Tracer, model: nn.Module, handles: list[Any]) -> Iterator[tup
         integer = reading is not None and reading.is_integer_product(module)
         layer = reading is not None and reading.is_layer(module)
         codes = None if reading is None else reading.output_grid_of(module)
+        if counter is not None:
+            held = (*module.named_parameters(), *module.named_buffers())
+            tracer.stored.own(f"{path}.{name}".lstrip(".") for name, _ in held)
         frame = Frame(
             path,
             module,

@@ -7,15 +7,18 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from students.counting.calls import Call, Rule, even_when_silent, moving, sizing, tensors_of
 from students.counting.charges import Signal, charge
+from students.counting.embeddings import places_of, read_table
 from students.counting.labels import known_move, moved_values
 from students.counting.layout import AxisLost
 from students.counting.operands import Info
 from students.counting.shaping import rules as shaping_rules
-from students.counting.tracer import Call, Rule, Tracer, even_when_silent, tensors_of
+from students.counting.tracer import Tracer
 
+TABLES = ("gather", "index", "_unsafe_index", "index_select", "take")
 MOVES = (
-    "gather", "index", "_unsafe_index", "index_select", "take", "masked_select", "index_copy", "index_fill",
+    "masked_select", "index_copy", "index_fill",
     "scatter", "tril", "triu", "diagonal", "diag_embed", "im2col", "pixel_shuffle", "pixel_unshuffle",
     "channel_shuffle", "native_channel_shuffle", "repeat", "rot90", "as_strided", "block_diag",
     "max_unpool2d", "max_unpool3d", "select_scatter", "slice_scatter", "diagonal_scatter",
@@ -38,6 +41,15 @@ def _moved(tracer: Tracer, call: Call) -> Any:
     for tensor in tensors_of(out):
         tracer.know(tensor, info or known_move(tracer, call, tensor, values))
     return out
+
+
+def _read(tracer: Tracer, call: Call) -> Any:
+    """Numbers of a signal at some places: a move. Numbers of a constant at places the input says: a table."""
+    table, places = call.named()["self"], [one for name in ("index", "indices") for one in places_of(call, name)]
+    dynamic = [one for one in places if tracer.is_dynamic(one)]
+    if tracer.is_dynamic(table) or not dynamic or any(one.dtype == torch.bool for one in places):
+        return _moved(tracer, call)
+    return read_table(tracer, call, places)
 
 
 def _sized_by_numbers(tracer: Tracer, named: dict[str, Any]) -> bool:
@@ -113,12 +125,13 @@ def _converted(tracer: Tracer, call: Call) -> Any:
 def rules() -> dict[str, Rule]:
     """Return the rules of moves by address, by operation name; they also follow shapes inside integer products."""
     groups: list[tuple[tuple[str, ...], Rule]] = [
-        (MOVES, _moved),
+        (MOVES, moving(_moved)),
+        (TABLES, sizing("self")(moving(_read))),
         (OVERLAPS, _overlapped),
         (ACCUMULATES, _accumulated),
         (("index_put", "_index_put_impl"), _put),
         (("fill", "zero"), _filled),
         (CHECKS, _checked),
-        (("to", "_to_copy", "type_as"), _converted),
+        (("to", "_to_copy", "type_as"), moving(_converted)),
     ]
     return {name: even_when_silent(rule) for names, rule in groups for name in names}

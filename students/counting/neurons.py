@@ -18,13 +18,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from students.counting.calls import tensors_of
 from students.counting.layout import Axis, Layout, plain_shape, plain_size, step_axis
 from students.counting.ledger import Work
 from students.counting.measure import Measure, nonzero_sums
 from students.counting.neuron_products import Driven, driven
 from students.counting.operands import Info
 from students.counting.products import element_bits
-from students.counting.tracer import Tracer, tensors_of
+from students.counting.tracer import Tracer
 from students.dynamics import Dynamics, is_one, is_shift, scales
 from students.euler_neurons import StepNeuron
 from students.grid import SPIKES

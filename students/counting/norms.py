@@ -14,11 +14,12 @@ from typing import Any
 
 from torch import Tensor
 
+from students.counting.calls import Call, Rule, sizing, tensors_of
 from students.counting.charges import Signal, charged_work
 from students.counting.layout import drop
 from students.counting.operands import Info
 from students.counting.products import element_bits
-from students.counting.tracer import Call, Rule, Tracer, tensors_of
+from students.counting.tracer import Tracer
 
 
 def _book(tracer: Tracer, call: Call, out: Tensor, rows: int) -> Any:
@@ -84,5 +85,7 @@ def _instance_norm(tracer: Tracer, call: Call) -> Any:
 
 def rules() -> dict[str, Rule]:
     """Return the rules of norms over features, by operation name."""
-    groups = dict.fromkeys(("native_group_norm", "group_norm"), _over_groups)
-    return {**dict.fromkeys(("layer_norm", "rms_norm"), _over_last_axes), **groups, "instance_norm": _instance_norm}
+    affine = sizing("weight", "bias")
+    groups = dict.fromkeys(("native_group_norm", "group_norm"), affine(_over_groups))
+    features = dict.fromkeys(("layer_norm", "rms_norm"), affine(_over_last_axes))
+    return {**features, **groups, "instance_norm": affine(_instance_norm)}

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from torch import Tensor
 
+from students.counting.calls import tensors_of
+
 MARK = "_counting_mark"
 """Attribute of a tensor that holds what is known of it; removed from a model's own tensors after it ran."""
+
+ADDRESSES = frozenset(("index", "indices", "mask", "condition", "offsets", "repeats", "sorter", "lengths"))
+"""Arguments that say where to read or write, not what."""
 
 SHAPE_ONLY = frozenset(
     (
@@ -60,7 +65,11 @@ class Operation:
     mutable : bool
         It writes into one of its arguments.
     shape_only, repeating, by_shape : bool
-        See `SHAPE_ONLY`, `students.counting.tracer.repeating` and `students.counting.tracer.by_shape`.
+        See `SHAPE_ONLY`, `students.counting.calls.repeating` and `students.counting.calls.by_shape`.
+    moving, sizes : bool, frozenset of str
+        See `students.counting.calls.moving` and `students.counting.calls.sizing`.
+    names : tuple of str
+        Of its arguments.
     """
 
     function: Any
@@ -69,6 +78,9 @@ class Operation:
     shape_only: bool
     repeating: bool
     by_shape: bool
+    moving: bool
+    sizes: frozenset[str]
+    names: tuple[str, ...]
 
     @classmethod
     def of(cls, function: Any, rules: Mapping[str, Any]) -> Operation:
@@ -84,7 +96,17 @@ class Operation:
             name in SHAPE_ONLY,
             getattr(rule, "repeating", False),
             getattr(rule, "by_shape", False),
+            getattr(rule, "moving", False),
+            getattr(rule, "sizes", frozenset()),
+            tuple(argument.name for argument in function._schema.arguments),
         )
+
+    def operands(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Iterator[tuple[str, Tensor]]:
+        """Yield the tensors among a call's arguments by name, without those that say where to read or write."""
+        for name, value in (*zip(self.names, args, strict=False), *kwargs.items()):
+            if name not in ADDRESSES:
+                for tensor in (value,) if isinstance(value, Tensor) else tensors_of(value):
+                    yield name, tensor
 
     def written(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> list[Tensor]:
         """Return the tensors this call writes into."""
@@ -95,10 +117,13 @@ class Operation:
         flat = [one for value in found for one in (value if isinstance(value, list | tuple) else [value])]
         return [one for one in flat if isinstance(one, Tensor)]
 
-    def signature(self, tracer: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[bool, Any]:
-        """Return whether a call depends on the input, and the key under which it repeats; None: it is followed anew."""
+    def signature(self, tracer: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[bool, bool, Any]:
+        """Return whether a call depends on the input, whether it has constant operands, and its key.
+
+        Under the key it repeats; with none it is followed anew.
+        """
         key: list[Any] = [self.function, tracer.generation]
-        dynamic, known = False, self.repeating
+        dynamic, fixed, known = False, False, self.repeating
         shorten = SHORTENED.get(self.name)
         values = shorten(args) if shorten is not None and not kwargs else args
         for value in (*values, *kwargs.values()) if kwargs else values:
@@ -112,8 +137,10 @@ class Operation:
                 elif tracer.is_dynamic(value):
                     dynamic, known = True, False
                 elif self.by_shape:
+                    fixed = True
                     key += (value.shape, value.dtype)
                 else:
+                    fixed = True
                     name = tracer.weights_key(value)
                     known = known and bool(name)
                     key += (name, value.shape, value.stride())
@@ -126,4 +153,4 @@ class Operation:
                 key.append(value)
         if kwargs:
             key.append(tuple(kwargs))
-        return dynamic, tuple(key) if known else None
+        return dynamic, fixed, tuple(key) if known else None

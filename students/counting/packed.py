@@ -13,12 +13,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from students.counting.calls import Call, Rule, even_when_silent, sizing
 from students.counting.fanout import conventions
 from students.counting.layout import DECODE, AxisLost, plain
 from students.counting.operands import BOOKKEEPING, Info, Rows
 from students.counting.products import Operand, book_product, masks
 from students.counting.recurrent import GATE_ROWS, GATES, STATES, fused, layer_name, projected_states
-from students.counting.tracer import Call, Rule, Tracer, even_when_silent
+from students.counting.tracer import Tracer
 
 
 def _pack(tracer: Tracer, call: Call) -> Any:
@@ -172,4 +173,5 @@ def _book(tracer: Tracer, kind: str, name: str, operand: Operand, *, units: int)
 def rules() -> dict[str, Rule]:
     """Return the rules of packed sequences and of recurrent layers over them, by operation name."""
     free = {"_pack_padded_sequence": _pack, "_pad_packed_sequence": _unpack}
-    return {**dict.fromkeys(GATES, _recurrent), **{name: even_when_silent(rule) for name, rule in free.items()}}
+    layers = dict.fromkeys(GATES, sizing("params")(_recurrent))
+    return {**layers, **{name: even_when_silent(rule) for name, rule in free.items()}}

@@ -16,13 +16,14 @@ import torch
 from torch import Tensor
 
 from energy_models.workload import Kind
+from students.counting.calls import Call, Rule, by_shape, repeating, sizing, tensors_of
 from students.counting.charges import Signal, charge
 from students.counting.integers import on_different_grids, result_codes
 from students.counting.layout import broadcast, drop, plain
 from students.counting.ledger import Work
 from students.counting.operands import Info
 from students.counting.products import decodes_in
-from students.counting.tracer import Call, Rule, Tracer, by_shape, repeating, tensors_of
+from students.counting.tracer import Tracer
 from students.grid import SPIKES
 
 LOOKUPS = (
@@ -291,6 +292,6 @@ def rules() -> dict[str, Rule]:
         **dict.fromkeys(PER_ELEMENT, by_shape(per_element)),
         **dict.fromkeys((*DIVISIONS, "pow"), repeating(_by_value)),
         **dict.fromkeys(("softmax", "_softmax", "log_softmax", "_log_softmax"), _softmax),
-        "batch_norm": _batch_norm,
+        "batch_norm": sizing("weight", "bias", "running_mean", "running_var")(_batch_norm),
         "glu": _gated,
     }

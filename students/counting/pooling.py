@@ -16,6 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from students.counting.calls import Call, Rule, tensors_of
 from students.counting.charges import Signal, charge, charged_work
 from students.counting.convolution import sizes_of
 from students.counting.integers import codes_of_average
@@ -24,7 +25,7 @@ from students.counting.operands import Info
 from students.counting.pointwise import is_power_of_two, word_of
 from students.counting.products import decodes_in
 from students.counting.streams import Sliding, keep, slid_axis
-from students.counting.tracer import Call, Rule, Tracer, tensors_of
+from students.counting.tracer import Tracer
 from students.grid import Grid
 
 INTERPOLATIONS: Mapping[str, Mapping[str, int]] = {

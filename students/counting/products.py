@@ -10,13 +10,14 @@ import torch
 from torch import Tensor
 
 from energy_models.workload import Kind
+from students.counting.calls import Call, Rule, even_when_silent, repeating, sizing
 from students.counting.fanout import conventions
 from students.counting.integers import FLOAT_ACCUMULATOR_BITS, product_format, signal_accumulator_bits
 from students.counting.layout import Axis, AxisLost, Layout, is_labelled, per_decode, plain, plain_size, steps_of
 from students.counting.ledger import CONVENTIONS, When, Work
 from students.counting.measure import Fan, Measure, fanned_out, nonzero_sums
 from students.counting.operands import Info, needs_multiplier, nonzero
-from students.counting.tracer import Call, Rule, Tracer, even_when_silent, repeating
+from students.counting.tracer import Tracer
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,7 @@ def book_product(
             operations["op:multiply"] = operations.get("op:multiply", 0) + full // reduction
     if bias is not None:
         operations["op:add"] = operations.get("op:add", 0) + full // reduction
-    bits = info.bits(operand.signal)
+    bits, again = info.bits(operand.signal), tracer.stored.repeats(weight)
     feedback = tracer.frames[-1].feedback
     if feedback:
         kind, state = "recurrent", {"state_elements": feedback, "state_reads": feedback, "state_writes": feedback}
@@ -76,8 +77,8 @@ def book_product(
         output_shape=shapes[1],
         counts={**counts, **operations},
         reduction=reduction,
-        weights=weight.numel(),
-        weights_nonzero=remembered(tracer, "nonzero", weight, lambda: int(weight.count_nonzero())),
+        weights=weight.numel() // again,
+        weights_nonzero=remembered(tracer, "nonzero", weight, lambda: int(weight.count_nonzero())) // again,
         biases=0 if bias is None else bias.numel(),
         weights_key=tracer.weights_key(weight) or name,
         weight_bits=numbers.weight_bits,
@@ -327,4 +328,5 @@ def _attention(tracer: Tracer, call: Call) -> Any:
 
 def rules() -> dict[str, Rule]:
     """Return the rules of linear layers, which also count inside integer products, and of attention."""
-    return {"linear": even_when_silent(repeating(_linear)), "scaled_dot_product_attention": _attention}
+    linear = sizing("weight", "bias")(even_when_silent(repeating(_linear)))
+    return {"linear": linear, "scaled_dot_product_attention": _attention}

@@ -10,12 +10,13 @@ import torch
 from torch import Tensor, nn
 
 from energy_models.workload import Kind
+from students.counting.calls import tensors_of
 from students.counting.integers import BIAS_BITS, MULTIPLIER_BITS
 from students.counting.layout import AxisLost, plain, steps_of
 from students.counting.ledger import Work
 from students.counting.operands import Info
 from students.counting.products import decodes_in
-from students.counting.tracer import Tracer, tensors_of
+from students.counting.tracer import Tracer
 from students.grid import Grid
 
 Counter = Callable[[Tracer, Any, Tensor, Any], None]
@@ -208,6 +209,7 @@ def _state(tracer: Tracer, reading: Any, path: str) -> Any:
             return
         steps = 1 if layout is not None and steps_of(layout[time]) else signal.shape[time]
         biases = reading.gate_biases(module)
+        tracer.stored.own(f"{path}.{name}" for name, _ in module.named_parameters() if name.endswith("bias"))
         for name, values in zip(("hidden", "cell"), _values(output)[1:], strict=False):
             info = tracer.info(values)
             bits = info.bits(values)
@@ -246,6 +248,7 @@ def _stored(tracer: Tracer, path: str) -> Any:
         offset = tracer.cache.get(("constant", f"{path}.bias", f"{path}.bias_quant"))
         if known is None or isinstance(known, str):
             return
+        tracer.stored.own((f"{path}.weight", f"{path}.bias"))
         constant, biases = known[1], 0 if module.bias is None else module.bias.numel()
         work = Work(
             kind="norm",

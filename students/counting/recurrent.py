@@ -18,10 +18,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from students.counting.calls import Call, Rule, sizing
 from students.counting.layout import AxisLost, Layout, is_labelled, plain, step_axis, steps_of
 from students.counting.operands import Info
 from students.counting.products import Operand, book_product, linear_counts
-from students.counting.tracer import Call, Rule, Tracer
+from students.counting.tracer import Tracer
 
 GATES: Mapping[str, Mapping[str, int]] = {
     "gru": {"op:lookup": 3, "op:multiply": 2, "op:add": 5},
@@ -186,4 +187,5 @@ def _cell(tracer: Tracer, call: Call) -> Any:
 
 def rules() -> dict[str, Rule]:
     """Return the rules of recurrent layers without packing, by operation name."""
-    return {**dict.fromkeys(GATES, fused), **{f"{kind}_cell": _cell for kind in GATES}}
+    cell = sizing("w_ih", "w_hh", "b_ih", "b_hh")(_cell)
+    return {**dict.fromkeys(GATES, sizing("params")(fused)), **{f"{kind}_cell": cell for kind in GATES}}

@@ -15,11 +15,12 @@ from typing import Any
 
 from torch import Tensor
 
+from students.counting.calls import Call, Rule, tensors_of
 from students.counting.charges import Signal, charge
 from students.counting.layout import Layout, drop, plain
 from students.counting.operands import Info
 from students.counting.pointwise import is_power_of_two, per_element, word_of
-from students.counting.tracer import Call, Rule, Tracer, tensors_of
+from students.counting.tracer import Tracer
 
 Costs = Callable[[int, int], Mapping[str, int]]
 """Operations of `rows` reductions of n numbers each, from (rows, n)."""

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from torch import Tensor
 
+from students.counting.calls import tensors_of
 from students.counting.layout import AxisLost, is_labelled
 from students.counting.ledger import Work
 from students.counting.operands import Info
 from students.counting.products import FLOAT_ACCUMULATOR_BITS, element_bits
-from students.counting.tracer import Tracer, tensors_of
+from students.counting.tracer import Tracer
 from students.scan import DiagonalStateSpace, SelectiveScan
 
 

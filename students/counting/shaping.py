@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from students.counting.calls import Call, Rule, by_shape, even_when_silent, moving, tensors_of
 from students.counting.layout import (
     AxisLost,
     Layout,
@@ -26,7 +27,7 @@ from students.counting.layout import (
 from students.counting.operands import Info, Pads
 from students.counting.padded import surround, unpadded
 from students.counting.streams import Sliding, cut_steps, keep_window, slid_axis
-from students.counting.tracer import Call, Rule, Tracer, by_shape, even_when_silent, tensors_of
+from students.counting.tracer import Tracer
 
 SAME = (
     "clone",
@@ -287,4 +288,4 @@ def rules() -> dict[str, Rule]:
         (("unfold",), _unfolded),
         (("copy",), _copied),
     ]
-    return {name: by_shape(even_when_silent(rule)) for names, rule in groups for name in names}
+    return {name: moving(by_shape(even_when_silent(rule))) for names, rule in groups for name in names}

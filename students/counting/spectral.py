@@ -16,10 +16,11 @@ from typing import Any
 
 from torch import Tensor
 
+from students.counting.calls import Call, Rule
 from students.counting.charges import Signal, charge
 from students.counting.layout import drop, plain
 from students.counting.operands import Info
-from students.counting.tracer import COMPLEX, Call, Rule, Tracer
+from students.counting.tracer import COMPLEX, Tracer
 
 
 def prime_factors(number: int) -> list[int]:

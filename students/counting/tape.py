@@ -55,6 +55,13 @@ class Recorder:
         self.entries.append(entry)
         self.spoiled = self.spoiled or spoils
 
+    @property
+    def reader(self) -> tuple[Key | None, bool]:
+        """The layer last written, None for no layer, and whether anything of what was written is stored."""
+        works = [*(entry.work for entry in self.entries), *(norm.work for _, norm in self.folds)]
+        stored = any(work.weights or work.biases or work.constants for work in works)
+        return (self.entries[-1].key if self.entries else None), stored
+
     def tape(self, tensors: Sequence[Tensor], marks: tuple[Any, ...]) -> Tape | None:
         """Return what was recorded, if it depends on the numbers in these tensors only; else None.
 
@@ -79,8 +86,9 @@ class Recorder:
             lines.append(_Line(kept, tuple(tuple(places) for places in needed)))
         if self.spoiled:
             return None
+        reader = self.reader
         self.entries.clear()  # with their tensors, which belong to the first call
-        return Tape(lines, self, tensors, marks)
+        return Tape(lines, self, tensors, marks, reader)
 
 
 class Tape:
@@ -94,11 +102,19 @@ class Tape:
         The first call's inputs and outputs, for their sizes.
     marks : tuple
         What is known of each output.
+    reader : (Key or None, bool)
+        See `Recorder.reader`.
     """
 
     def __init__(
-        self, lines: list[_Line], recorder: Recorder, tensors: Sequence[Tensor], marks: tuple[Any, ...]
+        self,
+        lines: list[_Line],
+        recorder: Recorder,
+        tensors: Sequence[Tensor],
+        marks: tuple[Any, ...],
+        reader: tuple[Key | None, bool],
     ) -> None:
+        self.reader = reader
         self._lines, self._recorder, self.marks = lines, recorder, marks
         places = sorted({place for line in lines for some in line.places for place in some})
         self.places = tuple(places)

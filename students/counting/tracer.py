@@ -16,8 +16,8 @@ from typing import Any
 from torch import Tensor, nn
 from torch.multiprocessing.reductions import StorageWeakRef
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
 
+from students.counting.calls import Call, Rule, tensors_of
 from students.counting.integers import Constants
 from students.counting.layout import (
     AxisLost,
@@ -31,6 +31,7 @@ from students.counting.layout import (
 from students.counting.ledger import Key, Ledger, When, Work
 from students.counting.operands import Info
 from students.counting.operations import MARK, Operation
+from students.counting.stored import Book, Stored
 from students.counting.tape import Recorder, Tape
 
 COMPLEX = "complex."
@@ -39,53 +40,6 @@ COMPLEX = "complex."
 LOST = "its decodes cannot be told apart along any axis"
 TAPES_KEPT = 512
 """Signatures remembered per module; a model that makes more is followed anew."""
-
-
-@dataclass(slots=True)
-class Call:
-    """One operation with its arguments by name."""
-
-    function: Any
-    name: str
-    args: tuple[Any, ...]
-    kwargs: dict[str, Any]
-
-    @property
-    def base_name(self) -> str:
-        """Name without the underscore of an in-place operation."""
-        return self.name if self.name.endswith("__") else self.name.removesuffix("_")
-
-    def run(self) -> Any:
-        """Execute it."""
-        return self.function(*self.args, **self.kwargs)
-
-    def named(self) -> dict[str, Any]:
-        """Return all arguments by name, defaults included."""
-        schema = self.function._schema.arguments
-        values = {argument.name: argument.default_value for argument in schema if argument.has_default_value()}
-        values |= {argument.name: value for argument, value in zip(schema, self.args, strict=False)}
-        return values | self.kwargs
-
-
-Rule = Callable[["Tracer", Call], Any]
-
-
-def even_when_silent(rule: Rule) -> Rule:
-    """Return the rule marked to apply also inside modules whose arithmetic another rule accounts for."""
-    rule.even_when_silent = True  # type: ignore[attr-defined]
-    return rule
-
-
-def by_shape(rule: Rule) -> Rule:
-    """Return a repeating rule marked as not looking at the numbers of constant operands either."""
-    rule.by_shape = True  # type: ignore[attr-defined]
-    return repeating(rule)
-
-
-def repeating(rule: Rule) -> Rule:
-    """Return the rule marked as doing the same for other numbers in operands of equal shape, known alike."""
-    rule.repeating = True  # type: ignore[attr-defined]
-    return rule
 
 
 @dataclass(slots=True)
@@ -108,19 +62,6 @@ class Mark:
 
     info: Info
     owner: object
-
-
-def tensors_of(values: object) -> list[Tensor]:
-    """Return the tensors anywhere inside arguments or results."""
-    if isinstance(values, Tensor):
-        return [values]
-    if isinstance(values, tuple | list):  # much the commonest containers, and torch's own way through them is slow
-        return [tensor for one in values for tensor in tensors_of(one)]
-    if values is None or isinstance(values, bool | int | float | str):
-        return []
-    if type(values) is dict:
-        return [tensor for one in values.values() for tensor in tensors_of(one)]
-    return [leaf for leaf in tree_leaves(values) if isinstance(leaf, Tensor)]
 
 
 class Tracer(TorchDispatchMode):
@@ -153,10 +94,7 @@ class Tracer(TorchDispatchMode):
         self.writes = 0
         self.generation = 0  # of the model's constants, which a forward call may write into
         self._followed = 0
-        self._stored = {
-            tensor.untyped_storage().data_ptr(): (name, tensor.numel())
-            for name, tensor in (*model.named_buffers(), *model.named_parameters())
-        }
+        self.stored = Stored(model, self.constants)
         self._origins = 0
         self.rings: dict[int, tuple[Key, int]] = {}  # by origin: the layer that holds its past steps, and how many
 
@@ -179,20 +117,25 @@ class Tracer(TorchDispatchMode):
         operation = self._operations.get(func)
         if operation is None:
             operation = self._operations[func] = Operation.of(func, self.rules)
-        dynamic, key = operation.signature(self, args, kwargs)
+        dynamic, fixed, key = operation.signature(self, args, kwargs)
         if self.watch_return is not None and not self.frames[-1].silent:
             self.watch_return(self, func, args, kwargs)
         if operation.mutable:
             self._before_writing(operation, dynamic, args, kwargs)
-        if not dynamic or operation.shape_only:
-            return func(*args, **kwargs)
         frame = self.frames[-1]
+        if not dynamic or operation.shape_only:
+            out = func(*args, **kwargs)
+            if not (dynamic or frame.silent or operation.shape_only):
+                self.stored.derive(operation, args, kwargs, out)
+            return out
         tape = None if key is None or self.ledger.recorders else frame.tapes.get(key)
         if tape is None:
             out = self._follow(operation, frame, key, args, kwargs)
         else:
             out = func(*args, **kwargs)
             self.replayed(tape, (args, kwargs), out)
+            if fixed:
+                self._meet(operation, args, kwargs, tape.reader)
         if operation.mutable:
             self._note_writes(operation.written(args, kwargs))
         return out
@@ -206,9 +149,26 @@ class Tracer(TorchDispatchMode):
         for tensor in tensors_of(out):
             if getattr(getattr(tensor, MARK, None), "owner", None) is not self.owner:
                 self.know(tensor, Info(None))
-        if key is not None and self._followed == mine:  # an operation made of others is not one tape
-            self.remember(frame, key, recorder, (args, kwargs), out)
+        if self._followed == mine:  # an operation made of others is not one tape, and they read what it reads
+            self._meet(operation, args, kwargs, recorder.reader)
+            if key is not None:
+                self.remember(frame, key, recorder, (args, kwargs), out)
         return out
+
+    def _meet(self, operation: Operation, args: Any, kwargs: Any, reader: tuple[Key | None, bool]) -> None:
+        """Note the stored constants that an operation reads beside a signal."""
+        written = operation.written(args, kwargs) if operation.mutable else []
+        operands = [
+            (name, one)
+            for name, one in operation.operands(args, kwargs)
+            if not (self.is_dynamic(one) or any(one is other for other in written))
+        ]
+        if not any(self.stored.parts(one) for _, one in operands):
+            return
+        key, stores = reader
+        path = self.path or type(self.frames[0].module).__name__
+        book = Book(path, self.label(operation.name.rstrip("_")), stores, self.frames[-1].silent)
+        self.stored.meet(operation, operands, key, book)
 
     def _count(self, call: Call, inputs: list[Tensor]) -> Any:
         name, silent = call.name, self.frames[-1].silent
@@ -275,7 +235,7 @@ class Tracer(TorchDispatchMode):
         written = operation.written(args, kwargs)
         if any(tensor.untyped_storage()._cdata in self.ledger.waiting() for tensor in written):
             self.ledger.settle()
-        if not dynamic and any(tensor.untyped_storage().data_ptr() in self._stored for tensor in written):
+        if not dynamic and any(tensor.untyped_storage().data_ptr() in self.stored.named for tensor in written):
             self.ledger.settle()
             self.constants_changed()
 
@@ -355,7 +315,8 @@ class Tracer(TorchDispatchMode):
         if known is not None:
             name, size = known.name, known.constant.values.numel()
         else:
-            name, size = self._stored.get(weight.untyped_storage().data_ptr(), ("", 0))
+            source = self.stored.named.get(weight.untyped_storage().data_ptr())
+            name, size = ("", 0) if source is None else (source.name, source.words)
         return name if not name or size == weight.numel() else f"{name}[{weight.storage_offset()}]"
 
     def sums(self, values: Tensor, layout: Layout | None) -> Tensor:

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from students.counting.calls import Call, Rule, even_when_silent, sizing
 from students.counting.convolution import convolution, sizes_of
 from students.counting.fanout import conventions
 from students.counting.layout import DECODE, AxisLost, Layout, is_labelled, per_decode, plain
@@ -31,7 +32,7 @@ from students.counting.products import (
     masks,
     remembered,
 )  # fmt: skip
-from students.counting.tracer import Call, Rule, Tracer, even_when_silent
+from students.counting.tracer import Tracer
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,4 +215,4 @@ def _grouped_layout(tracer: Tracer, infos: tuple[Info, Info], named: dict[str, A
 def rules() -> dict[str, Rule]:
     """Return the rules of all convolutions, by operation name; they also count inside integer products."""
     names = ("conv1d", "conv2d", "conv3d", "convolution")
-    return {name: even_when_silent(_any_convolution) for name in names}
+    return dict.fromkeys(names, sizing("weight", "bias")(even_when_silent(_any_convolution)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -127,4 +127,29 @@ def layer_of(name: str, work: Work, calls: int, counts: Mapping[str, Count], of:
         weight_form=work.weight_form,
         constants=work.constants,
         constant_bits=work.constant_bits,
+    )
+
+
+def with_words(work: Work, words: Mapping[int, int]) -> tuple[Work, Mapping[int, int]]:
+    """Return a layer's work with further stored constants, by width, and those of other widths than its own."""
+    if not words:
+        return work, {}
+    bits = work.constant_bits if work.constants else max(words, key=lambda width: words[width])
+    work = replace(work, constants=work.constants + words.get(bits, 0), constant_bits=bits)
+    return work, {width: number for width, number in words.items() if width != bits}
+
+
+def stored_layer(name: str, words: int, bits: int) -> LayerWork:
+    """Return a layer that computes nothing and holds constants."""
+    return LayerWork(
+        name=name,
+        kind="elementwise",
+        arithmetic="float",
+        calls=1,
+        input_shape=(0,),
+        output_shape=(0,),
+        inputs=0,
+        outputs=0,
+        constants=words,
+        constant_bits=bits,
     )
