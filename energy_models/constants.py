@@ -69,5 +69,7 @@ def _with_made_bands(found: Mapping[str, Band]) -> dict[str, Band]:
     lows, nominals, highs = (
         with_made({path: getattr(band, end) for path, band in needed.items()}) for end in ("low", "nominal", "high")
     )  # what is made grows with what it is made from
-    made = {path: Band(lows[path], nominals[path], highs[path]) for path in _BASE if path in nominals}
+    made = {
+        path: Band(float(lows[path]), float(nominals[path]), float(highs[path])) for path in _BASE if path in nominals
+    }
     return {**found, **made}
