@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from statistics import median
+from typing import Annotated, Any
 
 import typer
 
@@ -53,9 +55,19 @@ def calibrate(
     print_rows(document["cycles_per_product"], "table")
     print()  # noqa: T201
     print_rows(document["held_out"], "table")
-    check = found.cross_validation
-    say(
-        f"Held out: energy off by {check.median:.1%} (median), {check.percentile_90:.1%} (90th percentile) "
-        f"over {len(check.held_out)} rows."
-    )
+    _say_errors(document)
     say(f"Written: {path}. Use it with --profile {path}")
+
+
+def _say_errors(document: Mapping[str, Any]) -> None:
+    """Say how far off the board's own rows are when held out, before all rows of its class."""
+    own = [abs(row["error"]) for row in document["held_out"]]
+    if own:
+        say(f"Held out, this board: energy off by {median(own):.1%} (median), {max(own):.1%} at most, {len(own)} rows.")
+    else:
+        say("Held out, this board: no second network to predict one from, so its own error is not known.")
+    check = document["cross_validation"]
+    say(
+        f"Held out, all boards: energy off by {check['median_error']:.1%} (median), "
+        f"{check['percentile_90_error']:.1%} (90th percentile), {check['rows']} rows."
+    )

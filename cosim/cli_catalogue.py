@@ -68,7 +68,7 @@ def _print_constants(model: Any, form: Form) -> None:
             "unit": quantity.unit,
             "basis": quantity.basis,
             "source": quantity.source,
-            "where": quantity.where,
+            "where and why": f"{quantity.where}; {quantity.note}" if quantity.note else quantity.where,
         }
         for path, quantity in quantities(model)
     ]

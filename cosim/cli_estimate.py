@@ -78,5 +78,5 @@ def _print_tables(tables: EstimateTables) -> None:
 def _say_gaps(tables: EstimateTables) -> None:
     for line in tables.unfit:
         say(f"DOES NOT FIT: {line}")
-    for line in tables.report.incomplete:
+    for line in (*tables.report.incomplete, *tables.notes):
         say(f"NOTE: {line}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -57,9 +58,13 @@ def workload(
 ) -> None:
     """Count what a network does in one decode: products in four conventions, other operations, storage, state."""
     # Deferred: --help must not import torch.
-    from cosim.network_workload import Observation, network_workload
+    from energy_models.errors import StudentError
     from energy_models.widths import at_widths
     from energy_models.workload_io import workload_text, write_workload
+
+    if rate is not None and not (math.isfinite(rate) and rate > 0):
+        raise StudentError(f"{rate:g} Hz", where="--rate", remedy="Give a finite rate above 0 Hz")
+    from cosim.network_workload import Observation, network_workload
 
     how = Observation(_shape(input_shape), inputs, rate, mode, input_bits, decodes, seed, warm_up_steps)
     widths = _widths(weight_bits, activation_bits)
@@ -133,7 +138,8 @@ def _sum(counted: Workload) -> dict[str, object]:
 
 
 def _remarks(counted: Workload) -> None:
-    say(f"{counted.name}: {counted.mode}, {counted.decodes} decodes observed at {counted.step_rate_hz:g} Hz.")
+    observed = "1 decode" if counted.decodes == 1 else f"{counted.decodes} decodes"
+    say(f"{counted.name}: {counted.mode}, {observed} observed, input at {counted.step_rate_hz:g} Hz.")
     for what in ("inputs", "density", "widths", "folded", "halo_steps", "products"):
         if counted.provenance.get(what):
             say(f"{what}: {counted.provenance[what]}")

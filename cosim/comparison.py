@@ -9,6 +9,7 @@ from typing import Literal
 
 from cosim.figures import quantity_text
 from cosim.figures.numbers import digits_text
+from cosim.stream_rate import check_stream_rate
 from energy_models.catalogue import load_profile, load_site
 from energy_models.errors import PriceError
 from energy_models.estimate import estimate
@@ -98,7 +99,10 @@ def _design(text: str, decode_rate_hz: float) -> Design:
     path, at, profile = text.rpartition(AT)
     if not at or not path or not profile:
         raise PriceError(f"{text!r} is no design", where="cosim compare", remedy="Give WORKLOAD.json@PROFILE")
-    return Design(read_workload(path), load_profile(profile), None, decode_rate_hz)
+    workload = read_workload(path)
+    if workload.mode == "stream":
+        check_stream_rate(decode_rate_hz, workload.step_rate_hz, where="--rate")
+    return Design(workload, load_profile(profile), None, decode_rate_hz)
 
 
 def _power_w(points: Points, part: Part) -> Array:

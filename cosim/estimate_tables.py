@@ -9,6 +9,7 @@ from typing import Any
 from cosim.feasibility import Verdict, judge
 from cosim.figures import duration_text, quantity_text, ratio_text
 from cosim.figures.numbers import digits_text
+from cosim.stream_rate import check_stream_rate
 from energy_models.accesses import AccessCount, access_counts
 from energy_models.accounts.mac_only import load_account, mac_only, ratio
 from energy_models.catalogue import load_profile, load_site
@@ -16,6 +17,7 @@ from energy_models.estimate import estimate
 from energy_models.limits import LimitCheck
 from energy_models.report import Band, EnergyReport, Reload
 from energy_models.sensitivity import Swing, tornado
+from energy_models.site import Site
 from energy_models.uncertainty import Design, sample_designs, spread
 from energy_models.workload import Workload
 
@@ -57,6 +59,8 @@ class EstimateTables:
         Per decode, by layer, operand and memory level.
     mac_only_j : Band or None
         One decode under MINDFUL's MAC-only account [J]; None where that has no price for what the network does.
+    notes : tuple of str
+        What a reader may take for something else.
     """
 
     title: str
@@ -67,6 +71,7 @@ class EstimateTables:
     tornado: tuple[Swing, ...]
     accesses: tuple[AccessCount, ...]
     mac_only_j: Band | None
+    notes: tuple[str, ...] = ()
 
     @property
     def limits(self) -> tuple[LimitCheck, ...]:
@@ -183,7 +188,7 @@ class EstimateTables:
             "limit": check.name,
             "allowed": quantity_text(check.limit.nominal, check.unit),
             "used": f"{least}{quantity_text(check.value.nominal, check.unit)}",
-            "headroom": f"{most}{check.headroom:.4g}",
+            "headroom": f"{most}{digits_text(check.headroom, 4)}",
             "to spare": "" if check.spare_w is None else f"{most}{quantity_text(check.spare_w.nominal, 'W')}",
             "lasts": "" if check.lasts_s is None else f"{most}{duration_text(check.lasts_s.nominal)}",
             "verdict": check.verdict,
@@ -211,6 +216,7 @@ class EstimateTables:
             account = {"account": MAC_ONLY, **{name: dataclasses.asdict(band) for name, band in both.items()}}
         found = {
             "verdict": None if self.verdict is None else self.verdict.verdict, "incomplete": self.report.incomplete,
+            "notes": list(self.notes),
             "quantiles_5_50_95": sampled, "limits": limits, "tornado": swings, "mac_only": account,
             "accesses": [dataclasses.asdict(one) for one in self.accesses],
         }
@@ -256,10 +262,12 @@ def estimate_tables(
     Raises
     ------
     CosimError
-        An unknown name, an impossible rate, or draws that are no power of two.
+        An unknown name, an impossible rate, one that is not that of a stream's steps, or draws that are no power of two.
     """
     machine, place = load_profile(profile), None if site is None else load_site(site)
     report = estimate(workload, machine, place, decode_rate_hz=decode_rate_hz)
+    if workload.mode == "stream":
+        check_stream_rate(decode_rate_hz, workload.step_rate_hz, where="--rate")
     design = Design(workload, machine, place, decode_rate_hz)
     (points,) = sample_designs((design,), draws=draws, seed=seed)
     where = "no site" if place is None else place.title
@@ -272,6 +280,16 @@ def estimate_tables(
         tornado=tornado(design),
         accesses=access_counts(workload, machine),
         mac_only_j=_mac_only(workload),
+        notes=_notes(workload, place),
+    )
+
+
+def _notes(workload: Workload, site: Site | None) -> tuple[str, ...]:
+    if site is None or site.channels == workload.channels:
+        return ()
+    return (
+        f"front end and converter are charged for the network's {workload.channels} channels, where {site.name} has "
+        f"{site.channels}",
     )
 
 

@@ -68,6 +68,8 @@ def find_network(source: str, step_rate_hz: float | None) -> Network | Workload:
     path = Path(source)
     if path.is_dir():
         return _student(path)
+    if path.suffix == ".json":
+        raise StudentError("no network", where=source, remedy="A workload is counted already: cosim estimate prices it")
     if path.suffix.lower() in SUFFIXES:
         step_s = 1.0 / step_rate_hz if step_rate_hz and path.suffix.lower() == CONTINUOUS_SUFFIX else None
         return Network(path.stem, read_network(path, step_s), from_file=True)
@@ -83,6 +85,11 @@ def find_network(source: str, step_rate_hz: float | None) -> Network | Workload:
 
 
 def _student(folder: Path) -> Network:
+    if not (folder / SPEC).is_file():
+        raise StudentError(
+            f"no saved student: the folder has no {SPEC}", where=str(folder),
+            remedy="Name one that a run keeps below stages/result, or a network's file",
+        )
     model, spec = load_student(folder)
     shape = (spec.shape.channels, spec.shape.steps)
     return Network(spec.label, model, shape, spec.shape.step_rate_hz, mode(spec))

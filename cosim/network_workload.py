@@ -73,9 +73,10 @@ def network_workload(source: str, how: Observation) -> Workload:
 def _network_workload(source: str, how: Observation) -> Workload:
     network = find_network(source, how.step_rate_hz)
     if isinstance(network, Workload):
-        if how.input_shape is not None or how.recordings is not None:
+        if any(given is not None for given in (how.input_shape, how.recordings, how.step_rate_hz, how.mode)):
             raise StudentError(
-                "an architecture file states its own input", where=source, remedy="Leave out --input-shape and --inputs"
+                "an architecture file states its own input and rate, and is a window", where=source,
+                remedy="Leave out --input-shape, --inputs, --rate and --mode",
             )
         return network
     rate = how.step_rate_hz or network.step_rate_hz

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import math
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from cosim.feasibility import judge
 from cosim.results import Priced, Score, priced_row, read_parquet, write_parquet
 from cosim.run_folder import PLAN, load_plan
 from cosim.stage import RESULT, WORKLOAD
+from cosim.stream_rate import check_stream_rate
 from cosim.study import HardwarePlan
 from cosim.study_problems import validation_lines
 from cosim.tables import SCORES, point_results
@@ -25,7 +25,6 @@ from energy_models.workload import Workload
 from energy_models.workload_io import read_workload
 
 PRICED = "priced.parquet"
-SAME_RATE = 1e-3  # relative; rates are typed in to a few digits, and a price that far off is within any bound
 CANNOT_RUN_W = float("inf")  # what the search is told about a machine that cannot run the decoder; never in a table
 
 
@@ -51,26 +50,9 @@ def write_prices(root: Path, hardware: HardwarePlan) -> Path:
     return root / PRICED
 
 
-def check_stream_rate(decode_rate_hz: float, step_rate_hz: float) -> None:
-    """Raise where a decoder of a stream, which decides once a step, is asked for another number of decisions.
-
-    Raises
-    ------
-    StudyError
-        Naming both rates [Hz].
-    """
-    if not math.isclose(decode_rate_hz, step_rate_hz, rel_tol=SAME_RATE):
-        raise StudyError(
-            f"{decode_rate_hz:g} decisions a second are asked for, but a streaming decoder decides once a step and the "
-            f"recording has {step_rate_hz:g} steps a second",
-            where="hardware.decode_rate_hz",
-            remedy=f"Write decode_rate_hz = {step_rate_hz!r}, or bin the recording at the rate you need.",
-        )
-
-
 def _price(workload: Workload, digest: str, profile: str, site: str, decode_rate_hz: float) -> Priced:
     if workload.mode == "stream":
-        check_stream_rate(decode_rate_hz, workload.step_rate_hz)
+        check_stream_rate(decode_rate_hz, workload.step_rate_hz, where="hardware.decode_rate_hz")
     place = load_site(site)
     report = estimate(workload, load_profile(profile), place, decode_rate_hz=decode_rate_hz)
     return priced_row(report, judge(place, report), workload_digest=digest, site=place.name, site_hash=place.digest)

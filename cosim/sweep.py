@@ -16,11 +16,12 @@ from cosim.datasets.registry import load
 from cosim.datasets.types import Dataset
 from cosim.plan import Configuration, FoldStage, Point, reference_points, student_points
 from cosim.pool import StagePool
-from cosim.prices import check_stream_rate, searched_power_w, write_prices
+from cosim.prices import searched_power_w, write_prices
 from cosim.run_folder import FAILURES, locked, save_plan
 from cosim.search import Search, database_errors, search_size
 from cosim.stage import RESULT
 from cosim.stored_data import keep_dataset, keep_folds
+from cosim.stream_rate import check_stream_rate
 from cosim.study import Study
 from cosim.tables import save_failures, write_tables
 from cosim.worker import run_stage, start_worker
@@ -80,7 +81,8 @@ def run_study(
     with locked(root):
         dataset = load(study.dataset.name, data_dir=data_dir, options=study.dataset.options)
         if dataset.task == "regression":
-            check_stream_rate(study.hardware.decode_rate_hz, dataset.step_rate_hz)
+            rate_hz = study.hardware.decode_rate_hz
+            check_stream_rate(rate_hz, dataset.step_rate_hz, where="hardware.decode_rate_hz")
         save_plan(root, study, data_dir, command)
         folds = keep_folds(root, keep_dataset(root, dataset, study.dataset), dataset, study)
         with database_errors(root), StagePool(root, workers, run_stage, start_worker) as pool:

@@ -96,7 +96,9 @@ def _choose(rows: Sequence[BoardRow], board: str, software: str) -> list[BoardRo
     if wanted:
         remedy = f"Choose one by board and software: {', '.join(wanted)}"
         raise DataError(f"{len(wanted)} boards in the table", remedy=remedy)
-    raise DataError(f"no board {board!r} with {software!r}", remedy=unknown_name("boards", board, names))
+    parts = (board and f"board {board!r}", software and f"software {software!r}")
+    asked = " with ".join(part for part in parts if part)
+    raise DataError(f"no {asked} in the table", remedy=unknown_name("boards", board, names))
 
 
 def _layers_decided(rows: Sequence[BoardRow]) -> bool:

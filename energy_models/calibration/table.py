@@ -40,6 +40,7 @@ DISAGREEMENT = 0.1
 """Energy and power x latency of one row may differ by so much before a unit must be wrong."""
 CYCLES_PER_MAC = (1e-3, 1e3)
 """Outside of this no programmable core has been measured: a unit must be wrong."""
+SHOWN_PROBLEMS = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +119,14 @@ def read_board_table(path: Path) -> tuple[BoardRow, ...]:
         row that contradict each other (a wrong unit).
     """
     records = _records(path)
-    rows = tuple(_row(record, path, line) for line, record in enumerate(records, 2))
+    rows, problems = list[BoardRow](), list[DataError]()
+    for line, record in enumerate(records, 2):
+        try:
+            rows.append(_row(record, path, line))
+        except DataError as error:
+            problems.append(error)
+    if problems:
+        raise _together(problems)
     if not rows:
         raise DataError("holds no row", where=path.name, remedy="Give one measured network a row")
     seen: set[tuple[str, ...]] = set()
@@ -130,7 +138,15 @@ def read_board_table(path: Path) -> tuple[BoardRow, ...]:
                 remedy="Average repeated runs, or tell the boards apart in column 'board'",
             )
         seen.add(key)
-    return rows
+    return tuple(rows)
+
+
+def _together(problems: Sequence[DataError]) -> DataError:
+    """Return the one error of several rows, the first of each."""
+    if len(problems) == 1:
+        return problems[0]
+    lines = "".join(f"\n  {error}" for error in problems[:SHOWN_PROBLEMS])
+    return DataError(f"{len(problems)} rows cannot be used:{lines}\n", remedy="Mend them all")
 
 
 def _records(path: Path) -> list[dict[str, str]]:

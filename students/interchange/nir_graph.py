@@ -202,7 +202,8 @@ def read_nir(path: Path, step_s: float | None = None) -> NirNetwork:
     if step is None or not step > 0:
         raise StudentError(
             "its neurons live in continuous time, and no step length is known", where=str(path),
-            remedy="Give the length of one step in seconds, for example 0.004, or write dt into the file's metadata",
+            remedy="Give the rate of the steps in hertz (cosim workload --rate) or their length in seconds "
+            "(read_network's step_s), or write dt into the file's metadata",
         )
     return NirNetwork(wiring, step).eval()
 

@@ -47,7 +47,12 @@ def test_tables_for_people_name_the_error(folder: Path) -> None:
     assert done.returncode == 2  # no such folder: one paragraph
     done = command(folder, "calibrate", "table.csv", "--name", "kit")
     assert "cycles_per_mac" in done.stdout
-    assert "Held out: energy off by" in done.stderr
+    assert "Held out, this board: energy off by" in done.stderr
+    assert "2 rows." in done.stderr
+    assert "(90th percentile), 64 rows." in done.stderr
+    (folder / "one.csv").write_text("\n".join(TABLE.splitlines()[:2]))
+    alone = command(folder, "calibrate", "one.csv", "--name", "one")
+    assert "its own error is not known" in alone.stderr
 
 
 @pytest.mark.parametrize(

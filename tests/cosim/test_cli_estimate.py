@@ -203,3 +203,22 @@ def test_an_interrupt_says_that_it_stopped(stored: Path) -> None:
         capture_output=True, text=True, check=False,
     )
     assert (done.returncode, done.stderr) == (130, "Stopped.\n")
+
+
+def test_a_stream_decides_once_a_step(tmp_path: Path) -> None:
+    write_workload(network().replace(mode="stream", steps_per_decode=1), tmp_path / "s.json")
+    done = command("estimate", tmp_path / "s.json", "--profile", "gap9", "--rate", "4")
+    assert done.returncode == 2
+    assert "--rate: 4 decisions a second are asked for, but a streaming decoder" in done.stderr
+    assert command("estimate", tmp_path / "s.json", "--profile", "gap9", "--rate", "100").returncode == 0
+
+
+def test_other_channels_than_the_place_has_are_said() -> None:
+    def notes(channels: int) -> tuple[str, ...]:
+        work = network().replace(channels=channels)
+        return estimate_tables(work, "gap9", "implant_utah96", decode_rate_hz=4, draws=64, seed=0).notes
+
+    assert notes(96) == ()
+    assert notes(16) == (
+        "front end and converter are charged for the network's 16 channels, where implant_utah96 has 96",
+    )

@@ -206,3 +206,26 @@ def test_assumed_widths_are_said_and_stored(tmp_path: Path) -> None:
     temporal = read_workload(out).layers[0]
     # 64 taps: 8 + 4 + log2(64) bits of a sum
     assert (temporal.weight_bits, temporal.activation_bits, temporal.accumulator_bits) == (8, 4, 18)
+
+
+@pytest.mark.parametrize("change", [{"step_rate_hz": 250.0}, {"mode": "stream"}, {"input_shape": (22, 1000)}])
+def test_an_architecture_takes_no_input_of_another_kind(change: dict[str, object]) -> None:
+    with pytest.raises(StudentError, match="states its own input and rate"):
+        network_workload("eegnet_8_2", how(**change))
+
+
+def test_a_folder_without_a_student_and_a_counted_workload_are_told_apart(tmp_path: Path) -> None:
+    with pytest.raises(StudentError, match=r"the folder has no spec\.json"):
+        network_workload(str(tmp_path), how())
+    with pytest.raises(StudentError, match="cosim estimate prices it"):
+        network_workload("eegnet.json", how())
+
+
+@pytest.mark.parametrize("rate", ["-250", "0", "nan", "inf"])
+def test_a_rate_that_is_none(rate: str) -> None:
+    code = "from cosim.cli import main; main()"
+    arguments = ["workload", "m:f", "--rate", rate, "--input-shape", "2x9"]
+    done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "--rate:" in done.stderr
+    assert "above 0 Hz" in done.stderr

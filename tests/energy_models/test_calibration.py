@@ -175,6 +175,13 @@ def test_a_wrong_table_is_one_clear_error(tmp_path: Path, text: str, message: st
         read_board_table(path)
 
 
+def test_all_rows_that_are_wrong_are_named(tmp_path: Path) -> None:
+    path = tmp_path / "table.csv"
+    path.write_text(GOOD.replace(",800,", ",-800,").replace("n2,0,100000", "n2,0,many"))
+    with pytest.raises(DataError, match=r"(?s)2 rows cannot be used.*line 2: energy_uj.*line 3: linear_macs = 'many'"):
+        read_board_table(path)
+
+
 def test_too_few_rows_and_ambiguous_boards_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "table.csv"
     path.write_text(GOOD)
@@ -186,6 +193,8 @@ def test_too_few_rows_and_ambiguous_boards_are_refused(tmp_path: Path) -> None:
         calibrate(EXACT)
     with pytest.raises(DataError, match="no board 'four'"):
         calibrate(EXACT, board="four")
+    with pytest.raises(DataError, match="no software 'five' in the table"):
+        calibrate(EXACT, software="five")
     with pytest.raises(DataError, match="cannot be read"):
         read_board_table(tmp_path / "absent.csv")
     with pytest.raises(ProfileError, match="no programmable core"):
