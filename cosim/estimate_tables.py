@@ -262,7 +262,7 @@ def estimate_tables(
     Raises
     ------
     CosimError
-        An unknown name, an impossible rate, one that is not that of a stream's steps, or draws that are no power of two.
+        An unknown name, an impossible rate, one a stream does not have, or draws that are no power of two.
     """
     machine, place = load_profile(profile), None if site is None else load_site(site)
     report = estimate(workload, machine, place, decode_rate_hz=decode_rate_hz)
