@@ -28,5 +28,5 @@ def check_stream_rate(decode_rate_hz: float, step_rate_hz: float, *, where: str)
         raise StudyError(
             f"{decode_rate_hz:g} decisions a second are asked for, but a streaming decoder decides once a step and the "
             f"recording has {step_rate_hz:g} steps a second",
-            where=where, remedy=f"Ask for {step_rate_hz!r}, or bin the recording at the rate you need",
+            where=where, remedy=f"Write {where} = {step_rate_hz!r}, or bin the recording at the rate you need",
         )
