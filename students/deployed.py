@@ -27,7 +27,7 @@ def check_model(model: nn.Module, device: torch.device, name: str) -> None:
         raise StudentError(
             f"the model is a {type(model).__name__}",
             where=where,
-            remedy="Give an nn.Module, not its class or a function",
+            remedy="Give an nn.Module, not its class or a function; of an exported program, its module()",
         )
     for path, tensor in (*model.named_parameters(), *model.named_buffers()):
         if isinstance(tensor, UninitializedBuffer | UninitializedParameter):
@@ -60,9 +60,13 @@ def _not_finite(tensor: Tensor, *, mask: bool) -> int:
 @contextmanager
 def deployed(model: nn.Module) -> Iterator[None]:
     """Evaluation mode, and attention without its fused path, which shows no operations; both restored after."""
-    training = {module: module.training for module in model.modules()}
+    training = {module: module.training for module in model.modules() if hasattr(module, "training")}
     fast = torch.backends.mha.get_fastpath_enabled()
-    model.eval()
+    try:
+        model.eval()
+    except NotImplementedError:  # of an exported module: its mode is written into its operations
+        for module in training:
+            module.training = False
     torch.backends.mha.set_fastpath_enabled(False)
     try:
         yield

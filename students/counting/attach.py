@@ -142,12 +142,17 @@ def _replaying(
     """Return a forward that is followed once per signature, and replayed after."""
     module = frame.module
     parameters, tapes, ledger = module._parameters, frame.tapes, tracer.ledger
+    own = parameters.get("weight")
+    home = 0 if own is None else own.data_ptr()
 
     def forward(*args: Any, **kwargs: Any) -> Any:
         if tracer.paused:
             return original(*args, **kwargs)
         given = (*args, *kwargs.values()) if kwargs else args
-        key: list[Any] = [parameters.get("weight"), tracer.generation, *kwargs]
+        weight = parameters.get("weight")
+        key: list[Any] = [weight, tracer.generation, *kwargs]
+        if weight is not None and weight.data_ptr() != home:  # `weight.data = ...` is seen by nothing else
+            return follow(*args, **kwargs)
         if module.training or tracer.frames[-1].silent or not _sign(tracer, given, key):
             return follow(*args, **kwargs)
         signature = tuple(key)

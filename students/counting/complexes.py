@@ -3,8 +3,8 @@
 A multiplication of two complex numbers is 4 multiplications and 2 additions, of a real and a complex one 2
 multiplications; a complex addition is 2 additions; a magnitude 2 multiplications, 1 addition and 1 square root; an
 angle one division and one look-up; an exponential 3 look-ups (exp, cos, sin) and 2 multiplications. A complex
-product of matrices is a real one of twice the reduction and twice the outputs. Operations with no rule here are
-listed as uncounted when an operand is complex.
+product of matrices is a real one of twice the reduction and twice the outputs, a convolution four real ones and 2
+additions an output. Operations with no rule here are listed as uncounted when an operand is complex.
 """
 
 from __future__ import annotations
@@ -136,6 +136,8 @@ def _matmul(tracer: Tracer, call: Call) -> Any:
         tracer.know(out, Info(None if layout is None else (*layout[:-2], plain(out.shape[-2]), layout[-1])))
     elif tracer.is_dynamic(right):
         _two_signals(tracer, call, left, right, out)
+    elif right.dim() > 2:
+        _constants(tracer, call, left, right, out)
     else:
         info = tracer.read(left)
         _constant(tracer, call, Operand(left, info, right.mT, None), out)
@@ -168,13 +170,52 @@ def _constant(tracer: Tracer, call: Call, operand: Operand, out: Tensor) -> None
         reduction=numbers.shape[0] * weight.shape[1],
         weights=weights.numel(),
         weights_nonzero=int(weights.count_nonzero()),
-        weights_key=tracer.weights_key(weight) or tracer.label(call.name),
+        weights_key=tracer.weights_key(weight) or tracer.owners.derived(tracer.label(call.name), weight),
         weight_bits=bits,
         activation_bits=numbers.element_size() * 8,
         output_bits=bits,
         accumulator_bits=FLOAT_ACCUMULATOR_BITS,
     )
     tracer.book(tracer.label(call.name, weight), work)
+
+
+def _constants(tracer: Tracer, call: Call, left: Tensor, right: Tensor, out: Tensor) -> None:
+    """Count ``signal @ weights`` of a batch of stored matrices: ``[a; b] @ [c d]``, which stores two words a weight."""
+    info = tracer.read(left)
+    signal = torch.cat((left.real, left.imag), dim=-2) if left.is_complex() else left.clone()
+    weight = torch.cat((right.real, right.imag), dim=-1) if right.is_complex() else right
+    tracer.know(signal, _resized(info, signal))
+    real = signal @ weight
+    book_matmul(tracer, call, signal, weight, real)
+    layout = tracer.info(real).layout
+    ends = plain(out.shape[-2]), plain(out.shape[-1])
+    tracer.know(out, Info(None if layout is None else (*layout[:-2], *ends)))
+
+
+def _scaled_sum(tracer: Tracer, call: Call) -> Any:
+    """A product of matrices and an addition, neither of them scaled."""
+    named = call.named()
+    if named.get("alpha", 1) != 1 or named.get("beta", 1) != 1:
+        tracer.refuse(call.name, "a scaled sum of complex numbers")
+        return call.run()
+    with tracer:
+        return named["mat1"] @ named["mat2"] + named["self"]
+
+
+def _convolution(tracer: Tracer, call: Call) -> Any:
+    """``(a + ib) * (c + id)``: four real convolutions, two sums, and the offset (torch computes it otherwise)."""
+    named = call.named()
+    signal, weight, offset = named["input"], named["weight"], named.get("bias")
+    options = {name: value for name, value in call.kwargs.items() if name not in {"input", "weight", "bias"}}
+    filters = torch.view_as_real(weight.resolve_conj()).unbind(-1)
+    with tracer:
+        parts = torch.view_as_real(signal).unbind(-1)
+        (ac, ad), (bc, bd) = (
+            [call.function(part, one.contiguous(), None, *call.args[3:], **options) for one in filters]
+            for part in parts
+        )
+        out = torch.complex(ac - bd, ad + bc)
+        return out if offset is None else out + offset.view(-1, *(1,) * (weight.dim() - 2))
 
 
 def _output(info: Info, out: Tensor) -> tuple[int, ...]:
@@ -233,6 +274,8 @@ def rules() -> dict[str, Rule]:
         **dict.fromkeys((*ONE, "add", "sub", "rsub", "mul", "div"), _pointwise),
         **dict.fromkeys(("sum", "mean"), _sum),
         **dict.fromkeys(("matmul", "mm", "bmm"), sizing("self", "other", "mat2")(_matmul)),
+        **dict.fromkeys(("conv1d", "conv2d", "conv3d"), sizing("weight")(_convolution)),
+        "addmm": sizing("mat2")(_scaled_sum),
         "view_as_real": _split,
     }
     prefixed = {f"{COMPLEX}{name}": rule for name, rule in table.items()}

@@ -37,7 +37,7 @@ def _book(
         work,
         weights=weight.numel(),
         weights_nonzero=int(weight.count_nonzero()),
-        weights_key=tracer.weights_key(weight) or tracer.label(call.name),
+        weights_key=tracer.weights_key(weight) or tracer.owners.derived(tracer.label(call.name), weight),
         weight_bits=known.constant.bits if known else element_bits(weight),
     )
     tracer.book(tracer.label("embedding", weight), stored)

@@ -330,7 +330,7 @@ def _key(name: str, work: Work) -> Key:
     every = work.when[0].every if isinstance(work.when, tuple) else 1
     # Axes of length 1 come and go with the batch size, where a model joins the batch with another axis.
     inner, outer = (tuple(size for size in shape if size != 1) for shape in (work.input_shape, work.output_shape))
-    return name, work.kind, inner, outer, every
+    return name, work.kind, inner, outer, work.weights_key, every
 
 
 def _by_step(chunks: list[tuple[list[int], Tensor]], steps: int) -> Tensor:

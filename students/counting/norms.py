@@ -58,7 +58,8 @@ def _over_last_axes(tracer: Tracer, call: Call) -> Any:
     info, axes = tracer.info(named["input"]), len(named["normalized_shape"])
     if info.layout is not None:
         drop(info.layout, range(-axes, 0))
-    _book(tracer, call, out, out.numel() // math.prod(named["normalized_shape"]))
+    result = tensors_of(out)[0]
+    _book(tracer, call, result, result.numel() // math.prod(named["normalized_shape"]))
     return out
 
 
@@ -87,5 +88,5 @@ def rules() -> dict[str, Rule]:
     """Return the rules of norms over features, by operation name."""
     affine = sizing("weight", "bias")
     groups = dict.fromkeys(("native_group_norm", "group_norm"), affine(_over_groups))
-    features = dict.fromkeys(("layer_norm", "rms_norm"), affine(_over_last_axes))
+    features = dict.fromkeys(("layer_norm", "native_layer_norm", "rms_norm"), affine(_over_last_axes))
     return {**features, **groups, "instance_norm": affine(_instance_norm)}

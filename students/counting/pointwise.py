@@ -131,6 +131,7 @@ A rounding is one addition (of a half, then the fraction is dropped), and so is 
 DIVISIONS = ("div", "divide", "true_divide", "floor_divide", "remainder", "fmod")
 PREDICATES = frozenset(("gt", "lt", "ge", "le", "eq", "ne", "logical_and", "logical_or", "logical_not", "logical_xor",
                         "isnan", "isinf", "isfinite", "signbit"))
+SELECTIONS = frozenset((*COMPARES, *BITWISE, "where", "masked_fill"))
 KEEPS_CODES = frozenset(("relu", "max_pool1d", "max_pool2d", "max_pool3d"))
 ACTIVATIONS = frozenset((*LOOKUPS, "relu", "relu6", "hardtanh", "leaky_relu", "prelu", "softmax", "log_softmax",
                           "hardshrink", "softshrink", "rrelu_with_noise", "threshold"))
@@ -147,7 +148,8 @@ def per_element(tracer: Tracer, call: Call) -> Any:
     known = len(layouts) == len(infos)
     codes = infos[0].codes if name in KEEPS_CODES else SPIKES if name in PREDICATES else None
     codes = codes or result_codes(name, [info.codes for info in infos])
-    after = Info(broadcast(layouts, out.shape) if known else None, codes, word=0 if codes else word_of(operands, infos))
+    word = 0 if codes else _result_word(name, out, word_of(operands, infos), infos)
+    after = Info(broadcast(layouts, out.shape) if known else None, codes, word=word)
     each = _each(tracer, name, call)
     if name in {"add", "sub"} and on_different_grids([(info.codes, info.word) for info in infos]):
         each = {**each, "requantise": 1}  # one of them is put on the other's grid first
@@ -170,6 +172,12 @@ def word_of(operands: Sequence[Tensor], infos: Sequence[Info]) -> int:
     if any(info.arithmetic == "float" for info in infos):
         return 0
     return max(info.bits(one) for one, info in zip(operands, infos, strict=True))
+
+
+def _result_word(name: str, out: Tensor, word: int, infos: Sequence[Info]) -> int:
+    """Return the width of a result of operands of so many bits: spikes that are calculated with become numbers."""
+    chosen = name in SELECTIONS or (name in {"mul", "multiply"} and len(infos) > 1)  # of two spikes: both or neither
+    return word if chosen or any(info.codes != SPIKES for info in infos) else out.element_size() * 8
 
 
 def _each(tracer: Tracer, name: str, call: Call) -> Mapping[str, int]:
@@ -266,13 +274,13 @@ def affine_work(tracer: Tracer, signal: Tensor, info: Info, channels: int, key: 
 def _batch_norm(tracer: Tracer, call: Call) -> Any:
     """A batch norm folds into the product whose output it alone reads; else it is a scale and an offset."""
     named, out = call.named(), call.run()
-    signal = named["input"]
+    signal, normed = named["input"], tensors_of(out)[0]
     info = tracer.read(signal)
     if named.get("training", False) or named.get("running_mean") is None:
         tracer.refuse(call.name, "a batch norm that uses the statistics of the batch mixes decodes")
         return out
     name = tracer.label("batch_norm")
-    tracer.know(out, fold_affine(tracer, name, signal, info, named["running_mean"].numel()))
+    tracer.know(normed, fold_affine(tracer, name, signal, info, named["running_mean"].numel()))
     return out
 
 
@@ -292,6 +300,9 @@ def rules() -> dict[str, Rule]:
         **dict.fromkeys(PER_ELEMENT, by_shape(per_element)),
         **dict.fromkeys((*DIVISIONS, "pow"), repeating(_by_value)),
         **dict.fromkeys(("softmax", "_softmax", "log_softmax", "_log_softmax"), _softmax),
-        "batch_norm": sizing("weight", "bias", "running_mean", "running_var")(_batch_norm),
+        **dict.fromkeys(
+            ("batch_norm", "_native_batch_norm_legit_no_training"),
+            sizing("weight", "bias", "running_mean", "running_var")(_batch_norm),
+        ),
         "glu": _gated,
     }

@@ -26,7 +26,7 @@ from students.counting.pointwise import is_power_of_two, word_of
 from students.counting.products import decodes_in
 from students.counting.streams import Sliding, keep, slid_axis
 from students.counting.tracer import Tracer
-from students.grid import Grid
+from students.grid import SPIKES, Grid
 
 INTERPOLATIONS: Mapping[str, Mapping[str, int]] = {
     "upsample_linear1d": {"add": 2, "multiply": 1},
@@ -105,7 +105,8 @@ def _pool(tracer: Tracer, call: Call) -> Any:
         for size in divisor[divisor > 1].tolist():
             name = "multiply" if is_power_of_two(size) else "divide"
             operations[name] = operations.get(name, 0) + rows
-    after = Info(layout, codes, word=0 if codes else bits or word_of([source], [info]))
+    word = bits or (result.element_size() * 8 if mean and info.codes == SPIKES else word_of([source], [info]))
+    after = Info(layout, codes, word=0 if codes else word)
     work = charged_work(tracer, "pool", (Signal(source, info), Signal(result, after)), {})
     decodes = decodes_in(tracer, after)
     counts = {f"op:{name}": number // decodes for name, number in operations.items()}

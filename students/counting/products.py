@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -80,7 +81,7 @@ def book_product(
         weights=weight.numel() // again,
         weights_nonzero=remembered(tracer, "nonzero", weight, lambda: int(weight.count_nonzero())) // again,
         biases=0 if bias is None else bias.numel(),
-        weights_key=tracer.weights_key(weight) or name,
+        weights_key=tracer.weights_key(weight) or tracer.owners.derived(name, weight),
         weight_bits=numbers.weight_bits,
         activation_bits=bits,
         output_bits=numbers.accumulator_bits,
@@ -113,12 +114,13 @@ def _added(counts: Mapping[str, Any]) -> dict[str, Any]:
 
 def remembered(tracer: Tracer, what: object, weight: Tensor, compute: Callable[[], Any]) -> Any:
     """Return a figure of constant weights, computed once where the weights have a name to remember it by."""
-    key = tracer.weights_key(weight)
-    if not key:
+    name = tracer.weights_key(weight)
+    if not name:
         return compute()
-    if (what, key) not in tracer.cache:
-        tracer.cache[what, key] = compute()
-    return tracer.cache[what, key]
+    key = what, name, tuple(weight.shape), weight.stride()  # a transposed view of a weight has its name
+    if key not in tracer.cache:
+        tracer.cache[key] = compute()
+    return tracer.cache[key]
 
 
 def masks(operand: Operand) -> tuple[Tensor, Tensor]:
@@ -230,7 +232,7 @@ def book_matmul(tracer: Tracer, call: Call, left: Tensor, right: Tensor, out: Te
     shapes = tracer.shape(left, info), tracer.shape(out, after)
     name = tracer.label(call.name)
     if other is None:
-        operand = Operand(left, info, right, None)
+        operand = Operand(left, info, stored_once(right, rows), None)
         book_product(tracer, name, "matmul", operand, counts, shapes=shapes, full=full, reduction=left.shape[-1])
     else:
         bits = info.bits(left)
@@ -251,6 +253,37 @@ def book_matmul(tracer: Tracer, call: Call, left: Tensor, right: Tensor, out: Te
         tracer.book(name, work)
         after = replace(after, word=accumulator)
     tracer.know(out, after)
+
+
+def stored_once(weight: Tensor, rows: Layout | None) -> Tensor:
+    """Return a batch of constant matrices without its copies: those of an expansion, and one for each decode.
+
+    Parameters
+    ----------
+    weight : Tensor, shape (..., rows, columns)
+    rows : Layout or None
+        Of the leading axes of the product, at least as many as the weight's.
+
+    Raises
+    ------
+    AxisLost
+        Decodes of a batch meet different constants.
+    """
+    count = weight.dim() - 2
+    for place in reversed(range(count)):
+        axis = () if rows is None else rows[len(rows) - count + place]
+        sizes = [size for size, _ in axis]
+        if weight.shape[place] > 1 and weight.stride(place) == 0:
+            weight = weight.narrow(place, 0, 1)
+        elif math.prod(sizes) == weight.shape[place] and is_labelled(axis):
+            parts = weight.unflatten(place, sizes)
+            for part in (place + at for at, (_, label) in enumerate(axis) if label):
+                first = parts.narrow(part, 0, 1)
+                if not torch.equal(first.expand_as(parts), parts):
+                    raise AxisLost
+                parts = first
+            weight = parts.flatten(place, place + len(sizes) - 1)
+    return weight
 
 
 def _matmul_counts(

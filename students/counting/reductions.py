@@ -75,6 +75,16 @@ COSTS: Mapping[str, Costs] = {
 }
 
 
+SUMS = frozenset(("sum", "nansum", "cumsum"))
+WIDEST_SUM_BITS = 32
+"""Sums of integers are kept in words of no more bits, as membranes are, unless they are wider already."""
+
+
+def sum_bits(bits: int, count: int) -> int:
+    """Return the width of a sum of `count` integers of so many bits [bits]; 0 of floats."""
+    return max(bits, min((count * (2**bits - 1)).bit_length(), WIDEST_SUM_BITS)) if bits else 0
+
+
 def _axes(named: Mapping[str, Any], source: Tensor) -> list[int]:
     dims = named.get("dim")
     if dims is None or dims == []:
@@ -110,7 +120,9 @@ def _along(tracer: Tracer, call: Call) -> Any:
     out = call.run()
     result = tensors_of(out)[0]
     count = math.prod(before[dim] for dim in dims)
-    after = Info(_layout_along(info, dims, (source, result)), word=word_of([source], [info]))
+    word = word_of([source], [info])
+    word = sum_bits(word, count) if call.base_name in SUMS else word
+    after = Info(_layout_along(info, dims, (source, result)), word=word)
     operations = COSTS[call.base_name](math.prod(before) // max(count, 1), count)
     charge(tracer, call, "elementwise", (Signal(source, info), Signal(result, after)), operations)
     for tensor in tensors_of(out):

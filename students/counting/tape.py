@@ -13,8 +13,8 @@ from energy_models.workload import Kind
 from students.counting.measure import Measure, calls_axis
 from students.counting.work import Work
 
-Key = tuple[str, Kind, tuple[int, ...], tuple[int, ...], int]
-"""Name, kind, shapes of one call, and in a stream the steps from one call to the next."""
+Key = tuple[str, Kind, tuple[int, ...], tuple[int, ...], str, int]
+"""Name, kind, shapes of one call, where its weights are stored, and in a stream the steps from one call to the next."""
 
 CALLS_AT_ONCE = 64
 """Calls whose tensors wait to be measured together, at most."""

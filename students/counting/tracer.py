@@ -31,6 +31,7 @@ from students.counting.layout import (
 from students.counting.ledger import Key, Ledger, When, Work
 from students.counting.operands import Info
 from students.counting.operations import MARK, Operation
+from students.counting.owners import Owners
 from students.counting.stored import Book, Stored
 from students.counting.tape import Recorder, Tape
 
@@ -95,6 +96,7 @@ class Tracer(TorchDispatchMode):
         self.generation = 0  # of the model's constants, which a forward call may write into
         self._followed = 0
         self.stored = Stored(model, self.constants)
+        self.owners = Owners(model, self.constants)
         self._origins = 0
         self.rings: dict[int, tuple[Key, int]] = {}  # by origin: the layer that holds its past steps, and how many
 
@@ -235,7 +237,7 @@ class Tracer(TorchDispatchMode):
         written = operation.written(args, kwargs)
         if any(tensor.untyped_storage()._cdata in self.ledger.waiting() for tensor in written):
             self.ledger.settle()
-        if not dynamic and any(tensor.untyped_storage().data_ptr() in self.stored.named for tensor in written):
+        if not dynamic and any(map(self.owners.holds, written)):
             self.ledger.settle()
             self.constants_changed()
 
@@ -311,13 +313,7 @@ class Tracer(TorchDispatchMode):
 
     def weights_key(self, weight: Tensor) -> str:
         """Return the name of the parameter or buffer a weight or its integers come from; empty where it is derived."""
-        known = self.constants.find(weight)
-        if known is not None:
-            name, size = known.name, known.constant.values.numel()
-        else:
-            source = self.stored.named.get(weight.untyped_storage().data_ptr())
-            name, size = ("", 0) if source is None else (source.name, source.words)
-        return name if not name or size == weight.numel() else f"{name}[{weight.storage_offset()}]"
+        return self.owners.key(weight)
 
     def sums(self, values: Tensor, layout: Layout | None) -> Tensor:
         """Return int64 sums per decode."""

@@ -214,5 +214,5 @@ def _grouped_layout(tracer: Tracer, infos: tuple[Info, Info], named: dict[str, A
 
 def rules() -> dict[str, Rule]:
     """Return the rules of all convolutions, by operation name; they also count inside integer products."""
-    names = ("conv1d", "conv2d", "conv3d", "convolution")
+    names = ("conv1d", "conv2d", "conv3d", "convolution", "_convolution")
     return dict.fromkeys(names, sizing("weight", "bias")(even_when_silent(_any_convolution)))
