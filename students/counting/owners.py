@@ -62,9 +62,9 @@ class Owners:
         return _part(owner.name, owner.elements, tensor, (tensor.data_ptr() - owner.first) // tensor.element_size())
 
     def derived(self, label: str, weight: Tensor) -> str:
-        """Return a name for a constant that was made from parameters: one for equal numbers under one label."""
+        """Return a name for a constant that was made from parameters: one for the same numbers under one label."""
         known = self._derived.setdefault(label, [])
-        place = next((place for place, one in enumerate(known) if torch.equal(one, weight)), len(known))
+        place = next((place for place, one in enumerate(known) if same_numbers(one, weight)), len(known))
         if place == len(known):
             known.append(weight.detach().clone())
         return f"{label} ({place + 1})" if place else label
@@ -78,6 +78,16 @@ class Owners:
         address = tensor.data_ptr()  # several parameters may be parts of one vector
         inside = [one for one in owners if one.first <= address < one.after]
         return inside[-1] if inside else None
+
+
+def same_numbers(one: Tensor, other: Tensor) -> bool:
+    """Return whether two constants hold the same numbers, up to how another batch size rounded their sums."""
+    if one.shape != other.shape or one.dtype != other.dtype:
+        return False
+    if not (one.is_floating_point() or one.is_complex()):
+        return torch.equal(one, other)
+    size = float(one.abs().max()) if one.numel() else 0.0
+    return torch.allclose(one, other, rtol=0.0, atol=8 * torch.finfo(one.dtype).eps * size)
 
 
 def _part(name: str, elements: int, tensor: Tensor, begin: int) -> str:

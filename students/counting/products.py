@@ -18,6 +18,7 @@ from students.counting.layout import Axis, AxisLost, Layout, is_labelled, per_de
 from students.counting.ledger import CONVENTIONS, When, Work
 from students.counting.measure import Fan, Measure, fanned_out, nonzero_sums
 from students.counting.operands import Info, needs_multiplier, nonzero
+from students.counting.owners import same_numbers
 from students.counting.tracer import Tracer
 
 
@@ -279,7 +280,7 @@ def stored_once(weight: Tensor, rows: Layout | None) -> Tensor:
             parts = weight.unflatten(place, sizes)
             for part in (place + at for at, (_, label) in enumerate(axis) if label):
                 first = parts.narrow(part, 0, 1)
-                if not torch.equal(first.expand_as(parts), parts):
+                if not same_numbers(first.expand_as(parts), parts):
                     raise AxisLost
                 parts = first
             weight = parts.flatten(place, place + len(sizes) - 1)
