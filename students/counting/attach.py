@@ -108,14 +108,14 @@ def _whole(tracer: Tracer, frame: Frame, counter: Counter, original: Callable[..
         outer = tracer.frames[-2]
         with paused(tracer):
             output = original(*args, **kwargs)
-        inputs = tensors_of((args, kwargs))
-        if inputs and not outer.silent and reached(tracer, frame.module, inputs):
-            try:
-                counter(tracer, frame.module, inputs[0], output)
-            except AxisLost as lost:
-                tracer.lose(type(frame.module).__name__, str(lost))
-                for tensor in tensors_of(output):
-                    tracer.know(tensor, Info(None))
+            inputs = tensors_of((args, kwargs))
+            if inputs and not outer.silent and reached(tracer, frame.module, inputs):
+                try:
+                    counter(tracer, frame.module, inputs[0], output)
+                except AxisLost as lost:
+                    tracer.lose(type(frame.module).__name__, str(lost))
+                    for tensor in tensors_of(output):
+                        tracer.know(tensor, Info(None))
         return output
 
     return _framed(tracer, frame, run)
