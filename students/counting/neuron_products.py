@@ -78,11 +78,14 @@ def driven(tracer: Tracer, module: Any, current: Tensor, dynamics: Dynamics) -> 
 
 @contextmanager
 def _inside(tracer: Tracer, name: str, module: nn.Module, feedback: int = 0) -> Iterator[None]:
-    """Count operations one by one again, as those of a neuron's part."""
+    """Count operations one by one again, as those of a neuron's part; what else a neuron does is not followed."""
     tracer.frames.append(Frame(f"{tracer.path}.{name}", module, whole=True, feedback=feedback))
+    paused, tracer.paused = tracer.paused, False
     try:
-        yield
+        with tracer:
+            yield
     finally:
+        tracer.paused = paused
         tracer.frames.pop()
 
 
