@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from cosim.cli_output import JsonOption, print_json, print_rows, say
+from cosim.cli_output import JsonOption, print_json, print_rows, tell
 
 
 def add_compare_command(app: typer.Typer) -> None:
@@ -48,11 +48,11 @@ def compare(
             }
         )
         return
-    say(f"Power of the {part} at {rate:g} decisions a second, {site or 'no site'}, least first.")
+    tell(f"Power of the {part} at {rate:g} decisions a second, {site or 'no site'}, least first.")
     print_rows(design_rows(found), "table")
     if rows := pair_rows(pairs):
-        print()  # noqa: T201
+        tell("")
         print_rows(rows, "table")
     for one in found:
         for reason in one.reasons:
-            say(f"{one.name} {one.flaw}: {reason}")
+            tell(f"{one.name} {one.flaw}: {reason}")

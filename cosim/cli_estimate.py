@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import csv
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cosim.cli_output import JsonOption, print_json, print_rows, say
+from cosim.cli_output import JsonOption, print_json, print_rows, say, tell
 
 if TYPE_CHECKING:
     from cosim.estimate_tables import EstimateTables
@@ -49,34 +50,34 @@ def estimate(
         writer = csv.DictWriter(sys.stdout, fieldnames=list(rows[0]))
         writer.writeheader()
         writer.writerows(rows)
-        say(f"{tables.title}\n{tables.headline}")
-        _say_gaps(tables)
+        for line in _answer(tables):
+            say(line)
     else:
         _print_tables(tables)
 
 
 def _print_tables(tables: EstimateTables) -> None:
-    say(f"{tables.title}\n{tables.headline}")
-    print_rows(tables.layer_lines(), "table")
-    print()  # noqa: T201
-    print_rows(tables.power_lines(), "table")
-    print()  # noqa: T201
-    print_rows(tables.summary_lines(), "table")
-    if tables.limits:
-        print()  # noqa: T201
-        print_rows(tables.limit_lines(), "table")
-    _say_gaps(tables)
-    if any(" prices no float " in line for line in tables.report.gaps):
-        say("A network of floats: count a quantised one, or assume widths with cosim workload --weight-bits 8 "
-            "--activation-bits 8 ...")
+    for line in _answer(tables):
+        tell(line)
+    for rows in (tables.layer_lines(), tables.power_lines(), tables.summary_lines(), tables.limit_lines()):
+        if rows:
+            tell("")
+            print_rows(rows, "table")
+    tell("")
     for swing in tables.swings[:SHOWN_SWINGS]:
-        say(f"decides: {swing}")
+        tell(f"decides: {swing}")
     count = len(tables.report.assumed)
     say(f"{count} constants are assumed, not measured; cosim profiles and cosim sites show each with its reason.")
 
 
-def _say_gaps(tables: EstimateTables) -> None:
-    for line in tables.unfit:
-        say(f"DOES NOT FIT: {line}")
-    for line in (*tables.report.incomplete, *tables.notes):
-        say(f"NOTE: {line}")
+def _answer(tables: EstimateTables) -> Iterator[str]:
+    """Yield what must be read before any figure: the answer, what does not fit and what is left out."""
+    yield tables.title
+    yield tables.headline
+    yield from (f"DOES NOT FIT: {line}" for line in tables.unfit)
+    yield from (f"NOTE: {line}" for line in (*tables.report.incomplete, *tables.notes))
+    if any(" prices no float " in line for line in tables.report.gaps):
+        yield (
+            "A network of floats: count a quantised one, or assume widths with cosim workload --weight-bits 8 "
+            "--activation-bits 8 ..."
+        )

@@ -23,6 +23,11 @@ def say(text: str) -> None:
     print(text, file=sys.stderr)  # noqa: T201
 
 
+def tell(text: str) -> None:
+    """Print a line of the answer, for people, on stdout."""
+    print(text)  # noqa: T201
+
+
 def print_json(value: object) -> None:
     """Print one JSON text on stdout."""
     print(json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False))  # noqa: T201

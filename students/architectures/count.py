@@ -11,6 +11,7 @@ from energy_models.toml_model import content_digest
 from energy_models.workload import Workload
 from students.architectures.build import SEED, build_network
 from students.architectures.load import load_architecture
+from students.architectures.published import comparisons
 from students.architectures.schema import Architecture, Input
 from students.observe import observe
 
@@ -40,7 +41,12 @@ def architecture_workload(name_or_path: str | Path, *, input_bits: int = 32) -> 
         step_rate_hz=architecture.input.rate_hz,
         input_bits=input_bits,
     )
-    return assume_dense(workload.replace(provenance={**workload.provenance, **_provenance(architecture)}))
+    dense = assume_dense(workload.replace(provenance={**workload.provenance, **_provenance(architecture)}))
+    published = "; ".join(
+        f"{one.what} {one.figure.value:,}, counted {one.count:,}: {one.difference if one.is_met else 'NOT MET'}"
+        for one in comparisons(architecture, dense)
+    )
+    return dense.replace(provenance={**dense.provenance, "published": published}) if published else dense
 
 
 def _inputs(described: Input) -> torch.Tensor:

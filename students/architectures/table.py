@@ -9,7 +9,8 @@ from energy_models.workload import Workload
 from students.architectures.build import outline, parameter_count
 from students.architectures.count import architecture_workload
 from students.architectures.load import architecture_names, load_architecture
-from students.architectures.schema import Architecture, Figure
+from students.architectures.published import Comparison, comparisons, counted_products
+from students.architectures.schema import Architecture
 
 HEADER = """# Architectures
 
@@ -47,8 +48,8 @@ A file of your own is loaded by its path, all its problems reported at once:
     steps = 500
     rate_hz = 250.0
 
-    [published.parameters]               # optional, as is [published.products]; both are tested
-    value = 1234
+    [published.parameters]               # optional, as is [published.products]; held against
+    value = 2834
     source = "own"
     where = "table 1"
 
@@ -73,17 +74,6 @@ far it is met stands below the table. *Assumed* is the number of items the sourc
 | name | network | input | parameters | reference | products | reference | assumed |
 |---|---|---|---:|---:|---:|---:|---:|
 """
-
-
-def counted_products(workload: Workload, figure: Figure | None) -> int:
-    """Return the textbook products of a decode that a figure covers, or all of them without a figure."""
-    stored_only = figure is not None and figure.covers == "stored_weights"
-    layers = [layer for layer in workload.layers if layer.products is not None]
-    return sum(
-        layer.products.dense_full.total // workload.decodes
-        for layer in layers
-        if layer.products is not None and (layer.weights or not stored_only)
-    )
 
 
 def architectures_page(workloads: Mapping[str, Workload]) -> str:
@@ -116,25 +106,20 @@ def _notes(architecture: Architecture, workload: Workload) -> str:
         f"{architecture.title}: {architecture.task}. Layers from {architecture.where} of {source.authors} "
         f"({source.year}), *{source.title}*, {source.venue}{f', {source.locator}' if source.locator else ''}.\n",
     ]
-    published = architecture.published
-    if published.parameters is not None:
-        count = parameter_count(outline(architecture))
-        lines.append(_comparison("Parameters", published.parameters, count, architecture))
-    if published.products is not None:
-        count = counted_products(workload, published.products)
-        lines.append(_comparison("Products", published.products, count, architecture))
+    lines += [_comparison(one, architecture) for one in comparisons(architecture, workload)]
     if architecture.assumed:
         lines += ["Assumed:\n", *(f"- {item}" for item in architecture.assumed), ""]
     return "\n".join(lines)
 
 
-def _comparison(name: str, figure: Figure, count: int, architecture: Architecture) -> str:
+def _comparison(one: Comparison, architecture: Architecture) -> str:
+    figure = one.figure
     record = architecture.sources[figure.source]
     covers = " with stored weights only" if figure.covers == "stored_weights" else ""
-    difference = "equal" if count == figure.value else f"{count / figure.value - 1:+.2%}"
     reason = f" ({figure.deviation})" if figure.deviation else ""
     return (
-        f"{name}{covers}: {count:,} here, {figure.value:,} in the reference, {difference}{reason}. "
+        f"{one.what.capitalize()}{covers}: {one.count:,} here, {figure.value:,} in the reference, "
+        f"{one.difference}{reason}. "
         f"Reference: {record.title}, {figure.where}.\n"
     )
 

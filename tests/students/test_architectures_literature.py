@@ -11,7 +11,8 @@ import torch
 from energy_models.workload import LayerWork, Workload
 from students.architectures import architecture_names, architecture_workload, load_architecture
 from students.architectures.build import build_network, outline, parameter_count
-from students.architectures.table import architectures_page, counted_products
+from students.architectures.published import counted_products
+from students.architectures.table import architectures_page
 
 NAMES = architecture_names()
 PUBLISHED = {name: load_architecture(name).published for name in NAMES}
