@@ -25,9 +25,9 @@ SCHEMAS: Mapping[StageKind, int] = {
     "gate": 1,
     "float": 1,
     "variant": 2,  # decay spares thresholds per channel
-    "result": 2,  # workload schema 2
-    "baseline": 2,
-    "teacher_result": 2,
+    "result": 3,  # words of parameters, sums of spikes as wide as their range
+    "baseline": 3,
+    "teacher_result": 3,
 }
 
 
