@@ -83,11 +83,12 @@ def make_bill(workload: Workload, profile: HardwareProfile, site: Site | None, *
     wake_j, wake_s = woken_memories(profile, placement)
     latency = (*(term.priced(under=("clock",)) for term in cycles), Term(1.0, ("wake.time",)), *wake_s)
     plan = reload_plan(workload, profile, placement, awake_s=latency, decode_rate_hz=decode_rate_hz)
-    off: dict[str, Terms] = {}
+    reloaded: str | None = None
     if plan is not None and plan.summary.choice == "reloaded":
         wake_j, latency = (*wake_j, *plan.energy_j), (*latency, *plan.time_s)
-        off[plan.memory] = scaled(latency, decode_rate_hz)
-    power = _machine_power(layers, _always(profile, placement, off=off), wake_j, decode_rate_hz)
+        reloaded = plan.memory
+    kept = retention_terms(profile, placement, busy=scaled(latency, decode_rate_hz), reloaded=reloaded)
+    power = _machine_power(layers, _always(profile, kept), wake_j, decode_rate_hz)
     if site is not None:
         power |= site_terms(site, workload.channels, Decisions(decode_rate_hz))
     charged: dict[Cause, Terms] = {cause: power[cause] for cause in CAUSES if cause in power}
@@ -106,10 +107,10 @@ def _per_decode(workload: Workload, profile: HardwareProfile) -> tuple[Tally, ..
     return ()
 
 
-def _always(profile: HardwareProfile, placement: Placement, *, off: Mapping[str, Terms]) -> dict[Cause, Terms]:
-    """Return what is drawn however little is done [W]: static power, the clock's where given apart, and retention."""
+def _always(profile: HardwareProfile, kept: Terms) -> dict[Cause, Terms]:
+    """Return what is drawn beside work [W]: static power, the clock's where given apart, and what is `kept`."""
     clock = () if profile.idle_cycle is None else (Term(1.0, ("idle_cycle", "clock")),)
-    return {"static": (Term(1.0, ("static",)), *clock), "retention": retention_terms(profile, placement, off=off)}
+    return {"static": (Term(1.0, ("static",)), *clock), "retention": kept}
 
 
 def _machine_power(

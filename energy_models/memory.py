@@ -30,9 +30,10 @@ class NonVolatile(Frozen):
 class Memory(Frozen):
     """One memory. `read` and `write` are per word; absent where the core's own costs include them, or non-volatile.
 
-    `retention` is the power per kept bit, charged for every bank of `bank` bits in use, the whole time; a non-volatile
-    memory has none. `reload_from` names a non-volatile memory with a copy of the weights: this one may then be off
-    between decodes. A memory that `holds` nothing is such a copy.
+    `retention` is the power per kept bit, charged for every bank of `bank` bits in use; a non-volatile memory has none.
+    `idle_banks` says whether banks whose content ends with a decode are off until the next one. `reload_from` names a
+    non-volatile memory with a copy of the weights: this one may then be off between decodes. A memory that `holds`
+    nothing is such a copy.
     """
 
     name: str = Field(pattern="^[a-z][a-z0-9_]*$")
@@ -42,6 +43,7 @@ class Memory(Frozen):
     read: Energy | None = None
     write: Energy | None = None
     retention: PowerPerBit | None = None
+    idle_banks: Literal["off", "kept"] | None = None
     non_volatile: NonVolatile | None = None
     reload_from: str | None = None
     holds: tuple[Operand, ...]
@@ -51,6 +53,8 @@ class Memory(Frozen):
         problems: list[str] = []
         if (self.retention is None) == (self.non_volatile is None):
             problems.append("give retention, or else non_volatile")
+        if (self.retention is None) != (self.idle_banks is None):
+            problems.append("give idle_banks, 'off' or 'kept', beside retention and only there")
         if self.non_volatile is not None:
             if self.read is not None or self.write is not None or self.reload_from is not None:
                 problems.append("a non-volatile memory is priced per bit: no read, write or reload_from beside it")
@@ -58,6 +62,8 @@ class Memory(Frozen):
                 problems.append("a non-volatile memory without a write energy holds weights only")
         if self.reload_from is not None and (self.holds != ("weights",) or self.write is None):
             problems.append("a memory that is reloaded holds weights only, and has a write energy")
+        if self.reload_from is not None and self.idle_banks == "kept":
+            problems.append("a memory that is reloaded can be switched off: idle_banks = 'off'")
         if problems:
             raise ValueError("; ".join(problems))
         return self

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Mapping
 
+from energy_models.catalogue import load_profile, profile_names
 from energy_models.markdown import number, percent, row
 from energy_models.memory import NonVolatile
 from energy_models.memory_laws import FLAVOURS, Law, MemoryFit, memory_fit, sweep
@@ -24,9 +25,26 @@ machine that may hold it and has room: weights, then activations (largest input 
 unfinished sums where a machine keeps those in memory), then state, then buffers. What has no room is a misfit that
 says by how many bits.
 
-Each bank in use is kept the whole time: `ceil(used / bank) bank retention`. Banks that hold nothing cost nothing.
+## Retention
 
-## SRAM
+Banks that hold nothing cost nothing; a bank in use is kept whole: `ceil(used / bank) bank retention`. For how long:
+
+- Weights, state and the window of samples are what the next decode needs: kept the whole time. So is what work on
+  every sample holds, and everything of a stream.
+- Activations and unfinished sums of windows end with their decode. Banks that hold nothing else are on for
+  `decode rate x latency` of the time, never more than all of it, where the machine can switch a bank off.
+- A bank that holds both is kept.
+
+    P = retention bank (ceil(lasting / bank) + (ceil(used / bank) - ceil(lasting / bank)) min(1, rate latency))
+
+So power is affine in the rate up to `1 / latency`, affine above it and concave in all. Switching banks on is taken as
+part of waking the machine and has no energy of its own. `idle_banks` of a memory says whether they are off between
+decodes: in arrays composed of banks, and in Vega, whose retention is set from 16 kB on, and its siblings. They are kept
+where retention is one figure for the whole memory or chip, where it is in `static`, measured with all memories on, if
+the machine never sleeps and waking costs it nothing (`event_core_28nm`), and where banks are rows of registers:
+
+"""
+SRAM = """## SRAM
 
 By node and cell flavour, least squares in the logarithm over a shipped sweep of CACTI 7 at 300 K
 (`data/measurements/cacti_sweep.csv`), size S of a macro or bank, word of W bits:
@@ -78,7 +96,7 @@ def memory_page() -> str:
     """Return the page, as markdown."""
     nodes = sorted({run.node_nm for run in sweep()})
     fits = [(f"{node} nm {flavour}", memory_fit(node, flavour)) for node in nodes for flavour in FLAVOURS]
-    parts = [HEADER, *(_law(law, title, fits) for law, title in _TITLES), REGISTERS, NON_VOLATILE]
+    parts = [HEADER, _idle_banks(), SRAM, *(_law(law, title, fits) for law, title in _TITLES), REGISTERS, NON_VOLATILE]
     parts += [_non_volatile(non_volatile_memories()), RELOAD]
     return "".join(parts)
 
@@ -96,6 +114,17 @@ def _law(law: Law, title: str, fits: Iterable[tuple[str, MemoryFit]]) -> str:
             f"{exponent:.4f}" if exponent else "not run" if law == "leakage" else "0", str(error.runs),
             " / ".join(percent(share) for share in (error.median, error.p90, error.largest)),
         )))
+    return "".join([*lines, "\n"])
+
+
+def _idle_banks() -> str:
+    lines = [row(("machine", "memory", "idle banks", "retention, by its source")), "|---|---|---|---|\n"]
+    for name in profile_names():
+        for memory in load_profile(name).memories:
+            if memory.retention is None:
+                continue
+            text = "; ".join(part for part in (memory.retention.where, memory.retention.note) if part)
+            lines.append(row((f"`{name}`", memory.name, str(memory.idle_banks), text)))
     return "".join([*lines, "\n"])
 
 

@@ -22,11 +22,15 @@ from energy_models.workload import LayerWork, Workload
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """Where each operand lives, which of them take room at all, how full the memories are, and what does not fit."""
+    """Where each operand lives, which of them take room at all, how full the memories are, and what does not fit.
+
+    `lasting_bits` are those of each memory whose content outlives a decode, in the order of `uses`.
+    """
 
     memory_of: Mapping[Operand, Memory]
     held: tuple[Operand, ...]
     uses: tuple[MemoryUse, ...]
+    lasting_bits: tuple[float, ...]
     misfits: tuple[str, ...]
 
 
@@ -45,6 +49,19 @@ def required_bits(workload: Workload, execution: Execution) -> Mapping[Operand, 
         "state": workload.state_bits_total,
         "buffers": sample if kept_elsewhere else sample * workload.steps_per_decode,
     }
+
+
+def passing_bits(workload: Workload, execution: Execution) -> int:
+    """Return the bits of `required_bits` that live only while a decode runs.
+
+    They are activations and unfinished sums of windows, beyond what work on every sample needs. Weights, state and the
+    window of samples last; so does everything of a stream, whose decode is its work on a sample.
+    """
+    if workload.mode == "stream":
+        return 0
+    live = [(_live_bits(layer, execution), layer.cadence) for layer in workload.layers]
+    each_sample = max((bits for bits, cadence in live if cadence == "sample"), default=0)
+    return max((bits for bits, _ in live), default=0) - each_sample
 
 
 def _keeps_window(workload: Workload) -> bool:
@@ -104,7 +121,9 @@ def place(workload: Workload, profile: HardwareProfile) -> Placement:
         )
     uses = tuple(_use(memory, memory_of, needs) for memory in profile.memories)
     held: tuple[Operand, ...] = tuple(one for one in OPERANDS if needs[one] > 0)
-    return Placement(memory_of, held, uses, tuple(misfits))
+    passing = {memory_of["activations"].name: passing_bits(workload, profile.execution)}
+    lasting = tuple(use.used_bits - passing.get(use.memory, 0) for use in uses)
+    return Placement(memory_of, held, uses, lasting, tuple(misfits))
 
 
 def _misfit(what: str, need: int, memory: str, free: float, machine: str) -> str:

@@ -79,7 +79,7 @@ def reload_plan(
         Term(1.0, (f"{stored}.wake",)),
     )
     time = (Term(max(read, written), (), ("clock",)), Term(1.0, (f"{stored}.wake_time",)))
-    kept = kept_bits(placement.uses[index], memory.bank.band.nominal, memory.capacity.band.nominal)
+    kept = kept_bits(placement.uses[index].used_bits, memory)
     power = (Term(kept, (f"{path}.retention",)),)
     even_s = break_even_s(band(energy, profile.bands).nominal, band(power, profile.bands).nominal)
     off_s = max(0.0, 1.0 / decode_rate_hz - band((*awake_s, *time), profile.bands).nominal)

@@ -1,21 +1,21 @@
 """What surrounds the decoder: front end, converter, radio, stimulator, retention and the duty cycle.
 
-The whole device draws ``P_static + P_retention + f (E_wake + E_decode) + P_features + P_front_end + P_converter +
+The whole device draws ``P_static + P_retention(f) + f (E_wake + E_decode) + P_features + P_front_end + P_converter +
 P_radio + P_stimulation``, and what the regulator loses at that load. The first four are the machine's, the others the
 site's; a stimulator makes its own voltage from the supply and is behind no regulator.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from math import ceil
 
 from energy_models.constants import CONVERTER_LEVELS, CONVERTER_WORD, SITE
+from energy_models.memory import Memory
 from energy_models.periphery import Absent, ConnectedRadio, PerChannelFrontEnd, PulseStimulator, WaldenConverter
 from energy_models.placement import Placement
 from energy_models.profile import HardwareProfile
-from energy_models.report import Cause, MemoryUse
+from energy_models.report import Cause
 from energy_models.site import Site
 from energy_models.terms import Term, Terms
 
@@ -39,22 +39,31 @@ class RawSamples:
 Sending = Decisions | RawSamples
 
 
-def retention_terms(profile: HardwareProfile, placement: Placement, *, off: Mapping[str, Terms]) -> Terms:
+def retention_terms(profile: HardwareProfile, placement: Placement, *, busy: Terms, reloaded: str | None) -> Terms:
     """Return the power that keeps the used banks of every volatile memory: ``ceil(used/bank) bank retention`` [W].
+
+    Banks that hold only what ends with a decode are on for the share `busy` of the time, where a machine can switch
+    them off; a bank that holds anything lasting as well is kept.
 
     Parameters
     ----------
     profile : HardwareProfile
     placement : Placement
-    off : mapping of str to terms
-        Memories that are switched off between decodes, with the share of the time they are on [1].
+    busy : terms
+        Share of the time in which a decode runs [1]; above 1 it counts as 1.
+    reloaded : str or None
+        The memory that is off between decodes, its content read back for each.
     """
     terms: list[Term] = []
     for index, memory in enumerate(profile.memories):
-        kept = kept_bits(placement.uses[index], memory.bank.band.nominal, memory.capacity.band.nominal)
-        if kept > 0 and memory.retention is not None:
-            shares = off.get(memory.name, (Term(1.0),))
-            terms += [share.priced(f"memories[{index}].retention").times(kept) for share in shares]
+        if memory.retention is None:
+            continue
+        path = (f"memories[{index}].retention",)
+        used = kept_bits(placement.uses[index].used_bits, memory)
+        lasting = kept_bits(placement.lasting_bits[index], memory) if memory.idle_banks == "off" else used
+        share = busy if memory.name == reloaded else ()
+        terms += [Term(lasting, path, share=share)] if lasting else []
+        terms += [Term(used - lasting, path, share=busy)] if used > lasting else []
     return tuple(terms)
 
 
@@ -68,9 +77,10 @@ def woken_memories(profile: HardwareProfile, placement: Placement) -> tuple[Term
     return tuple(Term(1.0, (f"{one}.wake",)) for one in used), tuple(Term(1.0, (f"{one}.wake_time",)) for one in used)
 
 
-def kept_bits(use: MemoryUse, bank_bits: float, capacity_bits: float) -> float:
-    """Return the bits of the banks that hold something; never more than the memory has."""
-    return min(ceil(use.used_bits / bank_bits) * bank_bits, capacity_bits)
+def kept_bits(used_bits: float, memory: Memory) -> float:
+    """Return the bits of the banks that so many used bits take; never more than the memory has."""
+    bank = memory.bank.band.nominal
+    return min(ceil(used_bits / bank) * bank, memory.capacity.band.nominal)
 
 
 def site_terms(site: Site, channels: int, sending: Sending) -> dict[Cause, Terms]:

@@ -7,8 +7,8 @@ hundred thousand sampled hardware points at once, and the list of constants it r
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import TypeVar
+from dataclasses import dataclass, replace
+from typing import TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,19 +21,23 @@ Value = TypeVar("Value", float, Array)
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """``count`` times the constants at the paths `over`, divided by those at the paths `under`."""
+    """``count`` times the constants at the paths `over`, divided by those at the paths `under`.
+
+    Where a sum `share` is given, times that share of the time [1], never more than all of it.
+    """
 
     count: float
     over: tuple[str, ...] = ()
     under: tuple[str, ...] = ()
+    share: tuple[Term, ...] = ()
 
     def times(self, factor: float) -> Term:
         """Return the term with its count multiplied."""
-        return Term(self.count * factor, self.over, self.under)
+        return replace(self, count=self.count * factor)
 
     def priced(self, *over: str, under: tuple[str, ...] = ()) -> Term:
         """Return the term times further constants, over further constants."""
-        return Term(self.count, (*self.over, *over), (*self.under, *under))
+        return replace(self, over=(*self.over, *over), under=(*self.under, *under))
 
 
 Terms = tuple[Term, ...]
@@ -46,16 +50,16 @@ def scaled(terms: Iterable[Term], factor: float) -> Terms:
 
 def merged(terms: Iterable[Term]) -> Terms:
     """Return the same sum with terms of the same constants added up."""
-    counts: dict[tuple[tuple[str, ...], tuple[str, ...]], float] = {}
+    counts: dict[tuple[tuple[str, ...], tuple[str, ...], Terms], float] = {}
     for term in terms:
-        key = tuple(sorted(term.over)), tuple(sorted(term.under))
+        key = tuple(sorted(term.over)), tuple(sorted(term.under)), term.share
         counts[key] = counts.get(key, 0.0) + term.count
     return tuple(Term(count, *key) for key, count in counts.items())
 
 
 def paths(terms: Iterable[Term]) -> frozenset[str]:
     """Return the paths of all constants in a sum."""
-    return frozenset(path for term in terms for path in (*term.over, *term.under))
+    return frozenset(path for term in terms for path in (*term.over, *term.under, *paths(term.share)))
 
 
 def band(terms: Iterable[Term], bands: Mapping[str, Band]) -> Band:
@@ -69,6 +73,9 @@ def band(terms: Iterable[Term], bands: Mapping[str, Band]) -> Band:
         for path in term.under:
             one = bands[path]
             least, middle, most = least / one.high, middle / one.nominal, most / one.low
+        if term.share:
+            part = band(term.share, bands)
+            least, middle, most = least * min(1, part.low), middle * min(1, part.nominal), most * min(1, part.high)
         low, nominal, high = low + least, nominal + middle, high + most
     return Band(low, nominal, high)
 
@@ -90,5 +97,7 @@ def evaluate(terms: Iterable[Term], values: Mapping[str, Value], start: Value) -
             one = one * values[path]
         for path in term.under:
             one = one / values[path]
+        if term.share:
+            one = one * cast(Value, np.minimum(evaluate(term.share, values, start), 1.0))
         whole = whole + one
     return whole

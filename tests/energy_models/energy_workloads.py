@@ -77,7 +77,8 @@ def quantity(value: float, unit: str, low: float | None = None, high: float | No
 def _memory(name: str, holds: list[str], **changes: object) -> dict[str, object]:
     return {
         "name": name, "capacity": quantity(1024, "byte"), "bank": quantity(256, "byte"), "word_bits": 32,
-        "read": quantity(2, "pJ"), "write": quantity(3, "pJ"), "retention": quantity(5, "pW/bit"), "holds": holds,
+        "read": quantity(2, "pJ"), "write": quantity(3, "pJ"), "retention": quantity(5, "pW/bit"), "idle_banks": "off",
+        "holds": holds,
         **changes,
     }
 

@@ -32,6 +32,7 @@ from energy_models.constants import given as given_constants
 from energy_models.estimate import estimate
 from energy_models.many import estimate_many
 from energy_models.mapping import tally_workload
+from energy_models.memory import Memory
 from energy_models.placement import place
 from energy_models.profile import MEMORY_INSIDE, EventDriven, HardwareProfile, InputBroadcast
 from energy_models.report import EnergyReport
@@ -246,19 +247,54 @@ def _energy(terms: Terms, machine: HardwareProfile) -> float:
     return band(terms, machine.bands).nominal
 
 
+def _power_at(work: Workload, machine: HardwareProfile, site: Site | None, hz: float) -> float:
+    found: EnergyReport = estimate(work, machine, site, decode_rate_hz=hz)
+    return sum(one.nominal for cause, one in found.power_w.items() if cause != "regulator")
+
+
 @settings(max_examples=40, deadline=None)
 @given(networks(), st.sampled_from(ONE_WAY), st.sampled_from(SITES), st.floats(0.1, 50), st.floats(0.1, 10))
-def test_power_before_the_regulator_is_affine_in_the_rate_of_decisions(
+def test_power_of_a_stream_before_the_regulator_is_affine_in_the_rate_of_decisions(
     work: Workload, machine: HardwareProfile, site: Site | None, rate: float, factor: float
 ) -> None:
-    def power(hz: float) -> float:
-        found: EnergyReport = estimate(work, machine, site, decode_rate_hz=hz)
-        return sum(one.nominal for cause, one in found.power_w.items() if cause != "regulator")
-
-    slope = (power(2 * rate) - power(rate)) / rate
+    low, high = (_power_at(work, machine, site, hz) for hz in (rate, 2 * rate))
+    slope = (high - low) / rate
     # all TrueNorth charges beyond its static power is synaptic operations: a silent network adds nothing
     assert slope > 0 or (machine.name == "truenorth" and slope == 0)
-    assert power(factor * rate) == pytest.approx(power(rate) + slope * (factor - 1) * rate, rel=1e-9)
+    assert _power_at(work, machine, site, factor * rate) == pytest.approx(low + slope * (factor - 1) * rate, rel=1e-9)
+
+
+@settings(max_examples=80, deadline=None)
+@given(networks(), st.sampled_from(ONE_WAY), st.sampled_from(SITES), st.integers(1, 40), st.floats(0.05, 0.95))
+def test_power_of_windows_before_the_regulator_is_affine_until_decodes_follow_each_other_and_after(
+    work: Workload, machine: HardwareProfile, site: Site | None, steps: int, share: float
+) -> None:
+    windows = dataclasses.replace(work, mode="window", steps_per_decode=steps)
+    full = 1 / estimate(windows, machine, None, decode_rate_hz=1).latency_s.nominal  # rate at which it never rests
+
+    def power(busy: float) -> float:
+        return _power_at(windows, machine, site, busy * full)
+
+    below, middle, never_rests, above, far = (power(busy) for busy in (0.1 * share, share, 1.0, 1.0 + share, 3.0))
+    slope = (never_rests - below) / (1 - 0.1 * share)
+    after = (far - never_rests) / 2
+    assert middle == pytest.approx(below + slope * 0.9 * share, rel=1e-9)
+    assert above == pytest.approx(never_rests + after * share, rel=1e-9)
+    # concave: what a busier machine adds is less by the power of its banks that hold only activations, and never more
+    kept = sum(_banks_w(machine, memory, use.used_bits) for memory, use in zip(
+        machine.memories, place(windows, machine).uses, strict=True) if memory.idle_banks == "off")
+    assert -1e-9 * far <= slope - after <= kept + 1e-9 * far
+    # a machine that never rests keeps every bank in use
+    report = estimate(windows, machine, None, decode_rate_hz=1.5 * full)
+    every = sum(_banks_w(machine, machine.memories[i], use.used_bits) for i, use in enumerate(report.memories))
+    assert report.power_w["retention"].nominal == pytest.approx(every, rel=1e-9)
+
+
+def _banks_w(machine: HardwareProfile, memory: Memory, used_bits: float) -> float:
+    if memory.retention is None:
+        return 0.0
+    bank = memory.bank.band.nominal
+    return min(math.ceil(used_bits / bank) * bank, memory.capacity.band.nominal) * memory.retention.band.nominal
 
 
 @settings(max_examples=40, deadline=None)

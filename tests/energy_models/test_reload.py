@@ -26,7 +26,8 @@ WORK = workload(dense_layer(16, 6))
 def volatile(name: str, holds: list[str], **changes: object) -> dict[str, object]:
     return {
         "name": name, "capacity": quantity(1024, "byte"), "bank": quantity(256, "byte"), "word_bits": 32,
-        "read": quantity(2, "pJ"), "write": quantity(3, "pJ"), "retention": quantity(5, "pW/bit"), "holds": holds,
+        "read": quantity(2, "pJ"), "write": quantity(3, "pJ"), "retention": quantity(5, "pW/bit"), "idle_banks": "off",
+        "holds": holds,
         **changes,
     }
 
@@ -146,6 +147,8 @@ def test_state_in_a_universal_memory_by_hand() -> None:
     ("memories", "said"),
     [
         ([volatile("w", ["weights"], retention=None)], "give retention, or else non_volatile"),
+        ([store(["weights"]) | {"idle_banks": "off"}], "beside retention and only there"),
+        ([volatile("w", ["weights"], reload_from="nvm", idle_banks="kept")], "reloaded can be switched off"),
         ([{**store(["weights"]), "read": quantity(1, "pJ")}], "priced per bit: no read, write or reload_from"),
         ([store(["weights", "state"], write=None)], "without a write energy holds weights only"),
         ([volatile("w", ["weights", "state"], reload_from="nvm")], "is reloaded holds weights only"),
