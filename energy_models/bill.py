@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from energy_models.errors import WorkloadError
 from energy_models.mapping import tally_workload
 from energy_models.mapping.events import time_steps
-from energy_models.placement import Placement, place
+from energy_models.placement import Placement, holds_window, place
 from energy_models.pricing import PricedLayer, price_layer
-from energy_models.profile import EventDriven, EventTable, HardwareProfile, ProgrammableCore
+from energy_models.profile import MEMORY_INSIDE, EventDriven, EventTable, HardwareProfile, ProgrammableCore
 from energy_models.reload import ReloadPlan, reload_plan
 from energy_models.report import CAUSES, Cause
 from energy_models.site import Site
 from energy_models.system import Decisions, retention_terms, site_terms, woken_memories
-from energy_models.tally import CycleCount, Tally, check_widths
+from energy_models.tally import Access, CycleCount, Tally, check_widths, words
 from energy_models.terms import Term, Terms, merged, scaled
 from energy_models.workload import Workload
 
@@ -73,7 +73,10 @@ def make_bill(workload: Workload, profile: HardwareProfile, site: Site | None, *
         raise WorkloadError("no decode was observed", where=workload.name, remedy="Observe at least one decode")
     check_widths(workload)
     placement = place(workload, profile)
-    tallies = (*tally_workload(workload, profile, placement), *_per_decode(workload, profile))
+    tallies = (
+        *tally_workload(workload, profile, placement), *_new_samples(workload, profile, placement),
+        *_per_decode(workload, profile),
+    )
     window_hz = 1.0 / workload.window_s
     rates = {"decode": decode_rate_hz, "sample": window_hz}
     layers = tuple(
@@ -93,6 +96,18 @@ def make_bill(workload: Workload, profile: HardwareProfile, site: Site | None, *
         power |= site_terms(site, workload.channels, Decisions(decode_rate_hz))
     charged: dict[Cause, Terms] = {cause: power[cause] for cause in CAUSES if cause in power}
     return Bill(layers, charged, latency, cycles, placement, plan)
+
+
+def _new_samples(workload: Workload, profile: HardwareProfile, placement: Placement) -> tuple[Tally, ...]:
+    """Return the writes of arriving samples into the window they slide through, as a layer of its own.
+
+    A sample's channels are packed into words; each is written once, however many decodes read it.
+    """
+    if isinstance(profile.execution, MEMORY_INSIDE) or not holds_window(workload):
+        return ()
+    word_bits = placement.memory_of["buffers"].word_bits
+    written = workload.steps_per_decode * words(workload.channels, workload.input_bits, word_bits)
+    return (Tally("(new samples)", "overhead", "sample", accesses=(Access("buffers", 0.0, written),)),)
 
 
 def _per_decode(workload: Workload, profile: HardwareProfile) -> tuple[Tally, ...]:

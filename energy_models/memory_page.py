@@ -25,6 +25,11 @@ machine that may hold it and has room: weights, then activations (largest input 
 unfinished sums where a machine keeps those in memory), then state, then buffers. What has no room is a misfit that
 says by how many bits.
 
+The window of samples that slides between decodes is a buffer of `steps channels bits`. Each new sample is written into
+it once, its channels packed into words, however many decodes read it: `step rate ceil(channels bits / word) E_write`,
+cause `memory`. Layers of a stream, and filters that store the window themselves, write it as their state. Nothing is
+added where memory accesses are inside cycles or events (processors, `loihi`, `xylo` and the like).
+
 ## Retention
 
 Banks that hold nothing cost nothing; a bank in use is kept whole: `ceil(used / bank) bank retention`. For how long:

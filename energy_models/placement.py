@@ -42,12 +42,12 @@ def required_bits(workload: Workload, execution: Execution) -> Mapping[Operand, 
     unless a layer that runs on every sample keeps it in its `state`; a streaming decoder keeps its past in `state`.
     """
     sample = workload.channels * workload.input_bits
-    kept_elsewhere = workload.mode == "stream" or _keeps_window(workload)
+    buffered = holds_window(workload)
     return {
         "weights": workload.weight_bits_total,
         "activations": max((_live_bits(layer, execution) for layer in workload.layers), default=0),
         "state": workload.state_bits_total,
-        "buffers": sample if kept_elsewhere else sample * workload.steps_per_decode,
+        "buffers": sample * workload.steps_per_decode if buffered else sample,
     }
 
 
@@ -64,10 +64,12 @@ def passing_bits(workload: Workload, execution: Execution) -> int:
     return max((bits for bits, _ in live), default=0) - each_sample
 
 
-def _keeps_window(workload: Workload) -> bool:
-    """Return whether a layer on the sample stream already stores the whole input window."""
+def holds_window(workload: Workload) -> bool:
+    """Return whether the input window is kept in buffers: it slides, and no layer on every sample stores it itself."""
+    if workload.mode == "stream":
+        return False
     window = workload.channels * workload.steps_per_decode
-    return any(layer.cadence == "sample" and layer.state_elements >= window for layer in workload.layers)
+    return not any(layer.cadence == "sample" and layer.state_elements >= window for layer in workload.layers)
 
 
 def _live_bits(layer: LayerWork, execution: Execution) -> int:
