@@ -65,8 +65,8 @@ class Quantity(BaseModel):
             raise PydanticCustomError("quantity", "{text}", {"text": str(error)}) from error
         if self.basis == "assumed" and not self.note:
             raise PydanticCustomError("note", "an assumed quantity needs a note that says why it is assumed")
-        if record.read == "none" and self.basis != "assumed":
-            raise PydanticCustomError("basis", "its source was recalled, not read: the basis must be 'assumed'")
+        if not record.was_read and self.basis != "assumed":
+            raise PydanticCustomError("basis", "its source was not read: the basis must be 'assumed'")
         return self
 
     @property

@@ -26,9 +26,10 @@ class Source(BaseModel):
         Journal, conference, publisher or repository.
     locator : str
         DOI, identifier or address at which it can be found.
-    read : {'original', 'transcription', 'run', 'none'}
+    read : {'original', 'transcription', 'run', 'none', 'own'}
         How the numbers were taken: from the source itself, from a named transcription of it, from a tool that was
-        run, or recalled without reading (then only ``assumed`` quantities may cite it).
+        run, recalled without reading, or chosen: no publication at all, each number a judgement of its own. Only
+        ``assumed`` quantities may cite the last two.
     note : str
     """
 
@@ -39,8 +40,18 @@ class Source(BaseModel):
     year: int = Field(ge=1900, le=2100)
     venue: str = Field(min_length=1)
     locator: str = ""
-    read: str = Field(pattern="^(original|transcription|run|none)$")
+    read: str = Field(pattern="^(original|transcription|run|none|own)$")
     note: str = ""
+
+    @property
+    def was_read(self) -> bool:
+        """Whether its numbers were taken from something at hand."""
+        return self.read not in ("none", "own")
+
+    @property
+    def errs_as_one(self) -> bool:
+        """Whether its numbers share what is wrong with it; judgements under one key have nothing in common."""
+        return self.read != "own"
 
 
 @cache

@@ -4,8 +4,10 @@ A constant's bounds are read as its 5 % and 95 % points. It is drawn from a log-
 either side of the nominal value, ``x = value (high/value)^(z/z95)`` for z > 0 and ``value (value/low)^(z/z95)``
 below, where z is standard normal and z95 = 1.645; where the low bound is zero the same is done without the logarithm.
 
-Constants of one source err together: ``z = sqrt(rho) z_source + sqrt(1 - rho) z_own``. A constant that two designs
-share (the same machine, the same site) is drawn once for both, so that a comparison is far surer than either figure.
+Constants of one source err together: ``z = sqrt(rho) z_source + sqrt(1 - rho) z_own``. Judgements of this project's own
+(sources with ``read = "own"``) stand under one key and have nothing else in common: they err alone. A constant that
+two designs share (the same machine, the same site) is drawn once for both, so that a comparison is far surer than
+either figure.
 """
 
 from __future__ import annotations
@@ -25,6 +27,7 @@ from energy_models.many import Points, estimate_many
 from energy_models.profile import HardwareProfile
 from energy_models.quantity import Quantity
 from energy_models.site import Site
+from energy_models.sources import load_sources
 from energy_models.terms import Array
 from energy_models.workload import Workload
 
@@ -90,7 +93,7 @@ def sample_designs(
     constants: dict[str, Quantity] = {}
     for design in designs:
         constants |= {key: quantity for key, _, quantity in _keys(design)}
-    drawn = _draw(constants, draws, seed, source_correlation)
+    drawn = _draw(constants, draws, seed, source_correlation, _shared_sources(designs))
     return tuple(
         estimate_many(
             design.workload, design.profile, design.site, decode_rate_hz=design.decode_rate_hz,
@@ -121,10 +124,21 @@ def _keys(design: Design) -> list[tuple[str, str, Quantity]]:
     return found
 
 
-def _draw(constants: Mapping[str, Quantity], draws: int, seed: int, correlation: float) -> dict[str, Array]:
-    """Return correlated draws of every constant [SI], shape (draws,) each."""
+def _shared_sources(designs: Sequence[Design]) -> frozenset[str]:
+    """Return the keys of sources whose constants err together, those of the designs' own files among them."""
+    records = dict(load_sources())
+    for design in designs:
+        records |= design.profile.sources
+        records |= {} if design.site is None else design.site.sources
+    return frozenset(key for key, record in records.items() if record.errs_as_one)
+
+
+def _draw(
+    constants: Mapping[str, Quantity], draws: int, seed: int, correlation: float, shared: frozenset[str]
+) -> dict[str, Array]:
+    """Return draws of every constant [SI], shape (draws,) each, correlated where the source is `shared`."""
     varied = {key: quantity for key, quantity in constants.items() if quantity.low < quantity.high}
-    origins = sorted({quantity.source for quantity in varied.values()})
+    origins = sorted({quantity.source for quantity in varied.values()} & shared)
     names = [*sorted(varied), *origins]
     uniform: Array = qmc.Sobol(max(len(names), 1), rng=np.random.default_rng(seed)).random(draws)
     inside: Array = np.clip(uniform, np.finfo(np.float64).tiny, 1.0 - np.finfo(np.float64).epsneg)
@@ -132,7 +146,9 @@ def _draw(constants: Mapping[str, Quantity], draws: int, seed: int, correlation:
     normal = {name: deviates[:, place] for place, name in enumerate(names)}
     drawn = {key: np.full(draws, quantity.band.nominal) for key, quantity in constants.items() if key not in varied}
     for key, quantity in varied.items():
-        z = np.sqrt(correlation) * normal[quantity.source] + np.sqrt(1.0 - correlation) * normal[key]
+        z = normal[key]
+        if quantity.source in shared:
+            z = np.sqrt(correlation) * normal[quantity.source] + np.sqrt(1.0 - correlation) * z
         drawn[key] = quantity_draws(quantity, z)
     return drawn
 

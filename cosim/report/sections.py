@@ -210,6 +210,12 @@ def _limit_text(band: Sequence[float], unit: str) -> str:
     return quantity_text(nominal, name) if low == high else band_text(low, nominal, high, name)
 
 
+_READ = {
+    "original": "read", "transcription": "read in a transcription", "run": "tool run", "none": "recalled",
+    "own": "judgement",
+}
+
+
 def source_rows(run: Run) -> list[dict[str, str]]:
     """Return the bibliography of every number used, each record resolved."""
     records, found = load_sources(), list[dict[str, str]]()
@@ -220,8 +226,7 @@ def source_rows(run: Run) -> list[dict[str, str]]:
             continue
         text = f"{record.authors}. {record.title}. {record.venue}, {record.year}."
         text += f" {record.locator}." if record.locator else ""
-        read = {"original": "read", "transcription": "read in a transcription", "run": "tool run", "none": "recalled"}
-        found.append({"key": key, "text": text, "read": read[record.read], "note": record.note})
+        found.append({"key": key, "text": text, "read": _READ[record.read], "note": record.note})
     return found
 
 

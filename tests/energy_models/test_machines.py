@@ -51,7 +51,7 @@ def test_every_number_walks_to_a_source(name: str) -> None:
         assert quantity.source in sources, path
         assert quantity.where, path
         assert quantity.basis != "assumed" or quantity.note, path
-        assert sources[quantity.source].read != "none" or quantity.basis == "assumed", path
+        assert sources[quantity.source].was_read or quantity.basis == "assumed", path
 
 
 def operation_energy_j(cost: OperationCost, widths: tuple[int, int]) -> Band:

@@ -67,7 +67,7 @@ def test_bounds_are_ordered_or_refused(low: float, value: float, high: float) ->
         ({"source": "horowitz"}, "unknown source 'horowitz'.*horowitz2014"),
         ({"unit": "pJJ"}, "unknown unit 'pJJ'"),
         ({"basis": "assumed"}, "needs a note"),
-        ({"source": "design_choice"}, "recalled, not read"),
+        ({"source": "design_choice"}, "was not read"),
         ({"value": float("nan")}, "finite"),
         ({"basis": "guessed"}, "measured"),
     ],

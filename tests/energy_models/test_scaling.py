@@ -70,7 +70,7 @@ def test_every_constant_walks_to_a_source() -> None:
     for path, quantity in found.items():
         assert quantity.where, path
         assert quantity.basis != "assumed" or quantity.note, path
-        assert sources[quantity.source].read != "none" or quantity.basis == "assumed", path
+        assert sources[quantity.source].was_read or quantity.basis == "assumed", path
 
 
 def test_shape_and_coarse_legs_are_the_polynomials_inside_their_range() -> None:

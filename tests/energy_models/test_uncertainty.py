@@ -15,6 +15,8 @@ from energy_models.estimate import estimate
 from energy_models.many import estimate_many
 from energy_models.profile import HardwareProfile
 from energy_models.sensitivity import tornado, total_order
+from energy_models.sources import load_sources
+from energy_models.toml_model import parse_model
 from energy_models.uncertainty import Z95, Design, compare, quantity_draws, sample_designs, spread
 from energy_models.workload import Workload
 
@@ -85,6 +87,54 @@ def test_shared_sources_widen_the_spread_of_a_sum() -> None:
         low, _, high = spread(points.decode_energy_j)
         spreads.append(high / low)
     assert spreads[1] > spreads[0]
+
+
+def _two_idle_machines(source: str, basis: str) -> list[Design]:
+    """Two machines that differ in name and in what they draw asleep: 10 nW within 1 and 100, from one source."""
+    constant = quantity(10, "nW", 1, 100) | {"source": source, "basis": basis, "note": "of the test"}
+    machines = [toy_array(name=name, static=constant) for name in ("one", "other")]
+    return [Design(workload(dense_layer(16, 6)), machine, None, 1e-3) for machine in machines]
+
+
+@pytest.mark.parametrize(
+    # rho = 0.5 between constants of one publication; judgements have no more in common than their key
+    ("source", "basis", "correlation"),
+    [("cacti7", "derived", 0.5), ("design_choice", "assumed", 0.0), ("machine_class_knowledge", "assumed", 0.0)],
+)
+def test_constants_of_a_publication_err_together_and_judgements_alone(
+    source: str, basis: str, correlation: float
+) -> None:
+    points = sample_designs(_two_idle_machines(source, basis), draws=4096, seed=2)
+    first, second = (np.log(one.power_w["static"]) for one in points)
+    assert np.corrcoef(first, second)[0, 1] == pytest.approx(correlation, abs=0.03)
+    # each is spread as before: 1 to 100 nW between its 5 % and 95 % points
+    for one in (first, second):
+        assert np.exp(np.quantile(one, (0.05, 0.95))) == pytest.approx([1e-9, 100e-9], rel=0.05)
+
+
+def test_judgements_of_a_files_own_records_err_alone() -> None:
+    own = {"title": "guess", "authors": "a", "year": 2026, "venue": "v", "read": "own"}
+    machines = []
+    for name in ("one", "other"):
+        constant = quantity(10, "nW", 1, 100) | {"source": "guesses", "basis": "assumed", "note": "of the test"}
+        table = toy_array(name=name).model_dump(mode="json", exclude_none=True)
+        table |= {"static": constant, "sources": {"guesses": own}}
+        machines.append(parse_model(table, HardwareProfile, where=name))
+    designs = [Design(workload(dense_layer(16, 6)), machine, None, 1e-3) for machine in machines]
+    first, second = (np.log(one.power_w["static"]) for one in sample_designs(designs, draws=4096, seed=2))
+    assert np.corrcoef(first, second)[0, 1] == pytest.approx(0.0, abs=0.03)
+
+
+def test_one_machine_shares_its_judgements() -> None:
+    one, _ = _two_idle_machines("design_choice", "assumed")
+    first, second = sample_designs([one, dataclasses.replace(one, decode_rate_hz=10)], draws=64, seed=2)
+    assert np.array_equal(first.power_w["static"], second.power_w["static"])
+
+
+def test_records_that_are_no_publication_say_so() -> None:
+    own = {key for key, record in load_sources().items() if not record.errs_as_one}
+    assert own == {"design_choice", "machine_class_knowledge", "device_class_knowledge", "pennes_constants"}
+    assert not any(load_sources()[key].was_read for key in own)
 
 
 def test_same_seed_same_draws() -> None:
