@@ -21,13 +21,13 @@ DEFAULTS = {
     "shallow": "f25b1224",
     "spiking_conv": "28db8d4f",
     "spiking_mlp": "3c53ed60",
-    "bandpower_svm": "c30730ec",
-    "cca": "c5b0241a",
-    "csp_lda": "9d5b7cd5",
-    "kalman": "22b2eb9a",
-    "majority": "3f7e4370",
-    "ridge_lags": "b128c46d",
-    "shrinkage_lda": "209cfc36",
+    "bandpower_svm": "59e364b8",
+    "cca": "45405d49",
+    "csp_lda": "038545e3",
+    "kalman": "abc45967",
+    "majority": "7dcecb42",
+    "ridge_lags": "391f443d",
+    "shrinkage_lda": "815db4b9",
 }
 
 
