@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cached_property
-from typing import Annotated, Literal, Self, TypeVar
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from energy_models.described import Described
 from energy_models.memory import Memory, check_memories
 from energy_models.quantity import (
     Cycles,
@@ -18,16 +18,13 @@ from energy_models.quantity import (
     Frequency,
     Length,
     Power,
-    Quantity,
     Ratio,
     Temperature,
     Time,
     Voltage,
-    quantities,
 )
-from energy_models.report import Band
 from energy_models.sources import Source
-from energy_models.toml_model import Frozen, content_digest
+from energy_models.toml_model import Frozen
 from energy_models.workload import Arithmetic, Kind
 
 OperationName = Literal[
@@ -56,21 +53,35 @@ class OperationCost(Frozen):
 Costs = Mapping[Arithmetic, Mapping[OperationName, OperationCost]]
 
 
-class WeightStationaryArray(Frozen):
-    """Near-memory array: a tile of weights stays in `rows` x `columns` cells while activations stream past."""
+class Datapath(Frozen):
+    """What every built-up datapath has: operations, and a factor on their energy for the clock tree and sequencing."""
 
-    style: Literal["weight_stationary_array"]
-    rows: int = Field(gt=0)
-    columns: int = Field(gt=0)
     control_factor: Ratio
     operations: Costs
 
     @model_validator(mode="after")
     def _factor(self) -> Self:
-        return _check_factor(self)
+        if self.control_factor.low < 1:
+            raise ValueError("control_factor multiplies the datapath energy: it cannot be below 1")
+        return self
 
 
-class OutputStationaryArray(Frozen):
+class RegisterDatapath(Datapath):
+    """One whose registers are priced beside the operations, per bit moved."""
+
+    register_read: EnergyPerBit
+    register_write: EnergyPerBit
+
+
+class WeightStationaryArray(Datapath):
+    """Near-memory array: a tile of weights stays in `rows` x `columns` cells while activations stream past."""
+
+    style: Literal["weight_stationary_array"]
+    rows: int = Field(gt=0)
+    columns: int = Field(gt=0)
+
+
+class OutputStationaryArray(RegisterDatapath):
     """Systolic array: each of `rows` x `columns` cells sums one output while activations and weights stream past.
 
     Register energies are per bit moved; `control_factor` is the clock tree and sequencing beside them.
@@ -79,45 +90,21 @@ class OutputStationaryArray(Frozen):
     style: Literal["output_stationary"]
     rows: int = Field(gt=0)
     columns: int = Field(gt=0)
-    control_factor: Ratio
-    register_read: EnergyPerBit
-    register_write: EnergyPerBit
-    operations: Costs
-
-    @model_validator(mode="after")
-    def _factor(self) -> Self:
-        return _check_factor(self)
 
 
-class InputBroadcast(Frozen):
+class InputBroadcast(RegisterDatapath):
     """SIMD unit: one activation is broadcast to `lanes` lanes, each of which holds `sums_per_lane` unfinished sums."""
 
     style: Literal["input_broadcast"]
     lanes: int = Field(gt=0)
     sums_per_lane: int = Field(gt=0)
-    control_factor: Ratio
-    register_read: EnergyPerBit
-    register_write: EnergyPerBit
-    operations: Costs
-
-    @model_validator(mode="after")
-    def _factor(self) -> Self:
-        return _check_factor(self)
 
 
-class StreamingRing(Frozen):
+class StreamingRing(RegisterDatapath):
     """Streaming unit: `multipliers` and an adder tree over ring buffers that keep the past; takes streams only."""
 
     style: Literal["streaming_ring"]
     multipliers: int = Field(gt=0)
-    control_factor: Ratio
-    register_read: EnergyPerBit
-    register_write: EnergyPerBit
-    operations: Costs
-
-    @model_validator(mode="after")
-    def _factor(self) -> Self:
-        return _check_factor(self)
 
 
 class SpikeMessages(Frozen):
@@ -136,11 +123,10 @@ class TimeStep(Frozen):
     cycles: CyclesPerOperation
 
 
-class EventDriven(Frozen):
+class EventDriven(Datapath):
     """Event-driven core, built up: each input event fetches its row of synapses and updates the targets' state."""
 
     style: Literal["event_driven"]
-    control_factor: Ratio
     control_per_event: Energy
     control_per_active_update: Energy
     control_per_idle_update: Energy
@@ -149,11 +135,6 @@ class EventDriven(Frozen):
     cycles_per_event: CyclesPerOperation
     cycles_per_update: CyclesPerOperation
     cycles_per_operation: CyclesPerOperation
-    operations: Costs
-
-    @model_validator(mode="after")
-    def _factor(self) -> Self:
-        return _check_factor(self)
 
 
 class Synapses(Frozen):
@@ -234,17 +215,6 @@ class ProgrammableCore(Frozen):
     cycles_per_decode: Cycles
 
 
-_Factored = TypeVar(
-    "_Factored", WeightStationaryArray, OutputStationaryArray, InputBroadcast, StreamingRing, EventDriven
-)
-
-
-def _check_factor(execution: _Factored) -> _Factored:
-    if execution.control_factor.low < 1:
-        raise ValueError("control_factor multiplies the datapath energy: it cannot be below 1")
-    return execution
-
-
 Execution = Annotated[
     WeightStationaryArray | OutputStationaryArray | InputBroadcast | StreamingRing
     | EventDriven | EventTable | EventCycles | ProgrammableCore,
@@ -263,7 +233,7 @@ class Wake(Frozen):
     time: Time
 
 
-class HardwareProfile(Frozen):
+class HardwareProfile(Described):
     """A machine, complete; what stands around every machine alike (front end, radio, supply) is the site's.
 
     Parameters
@@ -309,18 +279,3 @@ class HardwareProfile(Frozen):
         if problems:
             raise ValueError("; ".join(problems))
         return self
-
-    @cached_property
-    def digest(self) -> str:
-        """SHA-256 of the profile's content."""
-        return content_digest(self)
-
-    @cached_property
-    def quantity_at(self) -> Mapping[str, Quantity]:
-        """Every quantity of the profile by its dotted path."""
-        return dict(quantities(self))
-
-    @cached_property
-    def bands(self) -> Mapping[str, Band]:
-        """Every quantity's value and bounds in SI, by its dotted path."""
-        return {path: quantity.band for path, quantity in self.quantity_at.items()}

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cached_property
 from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
+from energy_models.described import Described
 from energy_models.periphery import Absent, Converter, FrontEnd, Radio, Regulator, Stimulation
 from energy_models.quantity import (
     Area,
@@ -20,19 +20,17 @@ from energy_models.quantity import (
     Length,
     Power,
     PowerDensity,
-    Quantity,
     RatioPerTime,
     RisePerPower,
     TemperatureRise,
     Time,
     Voltage,
     VolumetricHeat,
-    quantities,
 )
 from energy_models.report import Band
 from energy_models.sources import Source
 from energy_models.thermal import box_surface_m2
-from energy_models.toml_model import Frozen, content_digest
+from energy_models.toml_model import Frozen
 
 LimitName = Literal["power_budget", "power_density", "temperature", "harvest", "battery", "link", "deadline"]
 LIMIT_NAMES: tuple[LimitName, ...] = (
@@ -121,7 +119,7 @@ class Link(Frozen):
     message: Information
 
 
-class Site(Frozen):
+class Site(Described):
     """A place for a device, with every limit either given or left out for a stated reason.
 
     Parameters
@@ -182,21 +180,6 @@ class Site(Frozen):
         if problems:
             raise ValueError("; ".join(problems))
         return self
-
-    @cached_property
-    def digest(self) -> str:
-        """Content hash, independent of the file's layout."""
-        return content_digest(self)
-
-    @cached_property
-    def quantity_at(self) -> Mapping[str, Quantity]:
-        """Every quantity of the site by its dotted path."""
-        return dict(quantities(self))
-
-    @cached_property
-    def bands(self) -> Mapping[str, Band]:
-        """Every quantity's value and bounds in SI, by its dotted path."""
-        return {path: quantity.band for path, quantity in self.quantity_at.items()}
 
     @property
     def sampling_rate_hz(self) -> float:
