@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 from tiny_study import cosim
 
-COMMANDS = ("run", "resume", "pareto", "feasibility", "report", "profiles", "sites", "datasets", "studies", "doctor")
+COMMANDS = (
+    "run", "resume", "pareto", "feasibility", "report", "workload", "estimate", "compare", "calibrate", "scale", "profiles",
+    "sites", "datasets", "studies", "doctor",
+)
 HEAVY = ("torch", "pandas", "scipy", "mne", "optuna", "sklearn", "matplotlib", "plotly")
 
 
@@ -42,17 +44,10 @@ def loaded(*commands: tuple[str, ...]) -> dict[str, list[str]]:
     return json.loads(result.stderr.splitlines()[-1])
 
 
-def test_help_is_fast() -> None:
-    times = []
-    for _ in range(5):
-        begun = time.perf_counter()
-        assert fresh("--help").returncode == 0
-        times.append(time.perf_counter() - begun)
-    assert min(times) < 0.5
-
-
 def test_help_of_every_command_imports_nothing_heavy() -> None:
-    assert loaded(*((command, "--help") for command in COMMANDS)) == {f"{command} --help": [] for command in COMMANDS}
+    assert loaded(("--help",), *((command, "--help") for command in COMMANDS)) == {
+        "--help": [], **{f"{command} --help": [] for command in COMMANDS}
+    }  # fmt: skip
 
 
 def test_catalogues_import_nothing_heavy() -> None:

@@ -139,8 +139,8 @@ def test_records_that_are_no_publication_say_so() -> None:
 
 def test_same_seed_same_draws() -> None:
     design = Design(network(), toy_array(), None, 10.0)
-    again = [sample_designs((design,), draws=64, seed=5)[0].total_power_w for _ in range(2)]
-    np.testing.assert_array_equal(*again)
+    first, again = (sample_designs((design,), draws=64, seed=5)[0].total_power_w for _ in range(2))
+    np.testing.assert_array_equal(first, again)
 
 
 def test_tornado_by_hand() -> None:
