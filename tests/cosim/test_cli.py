@@ -11,8 +11,8 @@ import pytest
 from tiny_study import cosim
 
 COMMANDS = (
-    "run", "resume", "pareto", "feasibility", "report", "workload", "estimate", "compare", "calibrate", "scale", "profiles",
-    "sites", "datasets", "studies", "doctor",
+    "run", "resume", "pareto", "feasibility", "report", "workload", "estimate", "compare", "calibrate", "scale",
+    "profiles", "sites", "datasets", "studies", "doctor",
 )
 HEAVY = ("torch", "pandas", "scipy", "mne", "optuna", "sklearn", "matplotlib", "plotly")
 
