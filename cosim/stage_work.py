@@ -14,7 +14,6 @@ from torch import Tensor, nn
 
 from cosim.baselines import run_baseline
 from cosim.baselines.stretches import stretches
-from cosim.baselines.types import repeated
 from cosim.cache import Json, checkpoint_path, disk_full, new_stage, read_json, to_json
 from cosim.fold_data import FoldData, Inputs, load_fold, outputs_of, primary_score, stream_of
 from cosim.metrics import primary_metric, score
@@ -187,7 +186,6 @@ def _result(root: Path, stage: Stage, folder: Path) -> None:
     raw = stage.config["inputs"] == "raw"
     edge = bits.edge_bits if bits else data.dataset.source_bits if raw else FLOAT_BITS
     inputs = _observed(data, cast(int, stage.config["observed"]))
-    decodes = inputs.shape[2] if mode(spec) == "stream" else len(inputs)
     counted = observe(
         model,
         inputs,
@@ -195,7 +193,7 @@ def _result(root: Path, stage: Stage, folder: Path) -> None:
         mode=mode(spec),
         step_rate_hz=spec.shape.step_rate_hz,
         input_bits=edge,
-        pipeline_work=tuple(repeated(row, decodes) for row in data.dataset.pipeline_work),
+        pipeline_work=data.dataset.pipeline_work,
     )
     origin = {"spec": spec.digest, "dataset": data.dataset.digest, **versions()}
     workload = counted.replace(provenance={**counted.provenance, **origin})

@@ -121,6 +121,10 @@ class Products:
         return Products(self.multiply_accumulate.times(factor), self.accumulate.times(factor))
 
 
+CONVENTIONS = ("dense_full", "dense_valid", "effective_input", "effective")
+"""The four ways to count products, the fields of `Conventions`."""
+
+
 @dataclass(frozen=True, slots=True)
 class Conventions:
     """The four conventions, always all of them.

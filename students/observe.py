@@ -13,6 +13,7 @@ from typing import Literal, get_args
 import torch
 from torch import Tensor, nn
 
+from energy_models.decodes import repeated
 from energy_models.errors import CosimError, StudentError, unknown_name
 from energy_models.workload import LayerWork, Uncounted, Workload
 from students.counting.attach import attached
@@ -64,7 +65,8 @@ def observe(
     input_bits : int
         Width of an input element as it reaches the model [bits].
     pipeline_work : tuple of LayerWork
-        Preprocessing, counted by whoever did it; its layers come first.
+        Preprocessing, counted by whoever did it, over the same decodes or, where all are alike, over one; its layers
+        come first.
     batch_size : int
         Examples per forward call; the counts do not depend on it.
     warm_up_steps : int
@@ -93,8 +95,9 @@ def observe(
     if ran.lost and mode == "window" and batch_size > 1:
         ran = _one_by_one(model, signals, how, name, ran)
     ledger, first = ran.ledger, signals.first
-    products, unknown = total_products(ledger.sites, pipeline_work, ledger.decodes)
-    layers, gaps = _merged(pipeline_work, ledger.layers(), ledger)
+    before = tuple(repeated(layer, ledger.decodes) for layer in pipeline_work)
+    products, unknown = total_products(ledger.sites, before, ledger.decodes)
+    layers, gaps = _merged(before, ledger.layers(), ledger)
     steps = 1 if mode == "stream" or first.dim() == 2 else first.shape[-1]
     halo = {"halo_steps": str(ledger.halo_steps)} if mode == "stream" else {}
     folded = ", ".join(f"{norm} into {product}" for norm, product in sorted(ledger.folded.items()))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass
 from typing import Literal
 
@@ -11,11 +10,11 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from cosim.datasets.types import Dataset, Fold
-from energy_models.errors import DataError, WorkloadError
-from energy_models.workload import Conventions, Count, LayerWork, Products, Workload
+from energy_models.decodes import repeated
+from energy_models.errors import DataError
+from energy_models.workload import LayerWork, Workload
 
 Mode = Literal["window", "stream"]
-CONVENTIONS = ("dense_full", "dense_valid", "effective_input", "effective")
 
 
 class Options(BaseModel):
@@ -76,33 +75,6 @@ class BaselineResult:
             provenance={"baseline": self.name, "dataset": dataset.name, "dataset_digest": dataset.digest},
         )
 
-
-def repeated(row: LayerWork, decodes: int) -> LayerWork:
-    """Return a row counted over one decode as the same work over many.
-
-    Raises
-    ------
-    WorkloadError
-        If the row was counted over more than one decode already.
-    """
-
-    def again(count: Count) -> Count:
-        if count.decodes != 1:
-            raise WorkloadError(f"it was counted over {count.decodes} decodes, not one", where=row.name,
-                                remedy="Give the pipeline's work for a single decode.")  # fmt: skip
-        return Count.constant(count.total, decodes)
-
-    products = row.products and Conventions(*(
-        Products(again(kept.multiply_accumulate), again(kept.accumulate))
-        for kept in (getattr(row.products, name) for name in CONVENTIONS)
-    ))  # fmt: skip
-    optional = {
-        name: again(count)
-        for name in ("input_events", "output_events", "updates_active", "updates_idle")
-        if (count := getattr(row, name)) is not None
-    }
-    operations = {kind: again(count) for kind, count in row.operations.items()}
-    return dataclasses.replace(row, products=products, operations=operations, **optional)
 
 
 def fitting_examples(fold: Fold) -> NDArray[np.int64]:

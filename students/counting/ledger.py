@@ -9,12 +9,12 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import Tensor
 
-from energy_models.workload import Count, LayerWork, Uncounted
+from energy_models.workload import CONVENTIONS, Count, LayerWork, Uncounted
 from students.counting.layout import at_steps
 from students.counting.measure import Measure, calls_axis
 from students.counting.stored import Reader, Stored, Words
 from students.counting.tape import Entry, Key, Recorder, Tape
-from students.counting.work import CONVENTIONS, When, Work, count_of, layer_of, stored_layer, with_words
+from students.counting.work import When, Work, count_of, layer_of, stored_layer, with_words
 
 UNEVEN = "the number of calls differs from decode to decode"
 STORAGES_KEPT = 4096

@@ -10,12 +10,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from energy_models.workload import Kind
+from energy_models.workload import CONVENTIONS, Kind
 from students.counting.calls import Call, Rule, even_when_silent, repeating, sizing
 from students.counting.fanout import conventions
 from students.counting.integers import FLOAT_ACCUMULATOR_BITS, product_format, signal_accumulator_bits
 from students.counting.layout import Axis, AxisLost, Layout, is_labelled, per_decode, plain, plain_size, steps_of
-from students.counting.ledger import CONVENTIONS, When, Work
+from students.counting.ledger import When, Work
 from students.counting.measure import Fan, Measure, fanned_out, nonzero_sums
 from students.counting.operands import Info, needs_multiplier, nonzero
 from students.counting.owners import same_numbers

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from energy_models.errors import StudentError
-from energy_models.workload import Conventions, Count, LayerWork
-from students.counting.work import CONVENTIONS, conventions_of
+from energy_models.workload import CONVENTIONS, Conventions, Count, LayerWork
+from students.counting.work import conventions_of
 
 
 def total_products(
@@ -22,17 +21,13 @@ def total_products(
     sites : mapping of str to Count
         Of the model, by convention and class, as ``dense_full.mac``.
     pipeline : sequence of LayerWork
+        Over as many decodes.
     decodes : int
 
-    Raises
-    ------
-    StudentError
-        Preprocessing that was counted over another number of decodes.
     """
     nothing = Count(0, 0, decodes)
     totals = {f"{rule}.{kind}": nothing for rule in CONVENTIONS for kind in ("mac", "ac")} | dict(sites)
     for layer in pipeline:
-        _check_decodes(layer, decodes)
         if layer.products is None:
             continue
         for rule in CONVENTIONS:
@@ -47,20 +42,6 @@ def total_products(
                     )
                 totals[what] = joint
     return conventions_of(totals, decodes), ""
-
-
-def _check_decodes(layer: LayerWork, decodes: int) -> None:
-    counts = [*layer.operations.values(), layer.input_events, layer.output_events]
-    if layer.products is not None:
-        parts = (getattr(layer.products, rule) for rule in CONVENTIONS)
-        counts += [count for part in parts for count in (part.multiply_accumulate, part.accumulate)]
-    other = next((count.decodes for count in counts if count is not None and count.decodes != decodes), decodes)
-    if other != decodes:
-        raise StudentError(
-            f"preprocessing {layer.name!r} was counted over {other} decodes, the model over {decodes}",
-            where="pipeline_work",
-            remedy="Count both over the same recordings",
-        )
 
 
 def _joint(one: Count, other: Count) -> Count | None:

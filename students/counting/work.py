@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 from torch import Tensor
 
-from energy_models.workload import Arithmetic, Conventions, Count, Kind, LayerWork, Products, WeightForm
+from energy_models.workload import CONVENTIONS, Arithmetic, Conventions, Count, Kind, LayerWork, Products, WeightForm
 from students.counting.layout import Steps
 from students.counting.measure import Measure
 
@@ -19,8 +19,6 @@ EXACT_INT64 = 2.0**62
 
 When = tuple[Steps, int] | Literal["loop"]
 """In a stream: steps at which a call works and how many they are, or one step of a loop that makes the others."""
-
-CONVENTIONS = ("dense_full", "dense_valid", "effective_input", "effective")
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,11 +11,12 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from cosim.baselines import run_baseline
-from cosim.baselines.types import CONVENTIONS, BaselineResult, repeated
+from cosim.baselines.types import BaselineResult
 from cosim.baselines.work import linear_products, pair_products
 from cosim.datasets.types import Card, Dataset, Fold
+from energy_models.decodes import repeated
 from energy_models.errors import WorkloadError
-from energy_models.workload import Conventions, Count, LayerWork
+from energy_models.workload import CONVENTIONS, Conventions, Count, LayerWork
 
 CARD = Card("t", "l", "c", "h", ())
 SMALL = st.integers(-2, 2)
@@ -212,7 +213,7 @@ def test_pipeline_is_part_of_the_workload() -> None:
     assert workload.layers[0].operations["multiply"] == Count.constant(480, 6)
     assert workload.layers[0].cadence == "sample"
     assert workload.complete
-    with pytest.raises(WorkloadError, match="not one"):
+    with pytest.raises(WorkloadError, match="neither 2 nor one"):
         repeated(workload.layers[0], 2)
 
 

@@ -313,7 +313,7 @@ def test_preprocessing_that_varies_with_a_model_that_varies_has_no_total_and_say
 
 
 def test_preprocessing_counted_over_other_recordings_is_refused() -> None:
-    with pytest.raises(StudentError, match="counted over 3 decodes, the model over 2"):
+    with pytest.raises(WorkloadError, match="counted over 3 decodes, neither 2 nor one"):
         seen(nn.Linear(4, 2), torch.ones(2, 4), pipeline_work=(varying(nn.Linear(4, 3), torch.ones(3, 4)),))
 
 
