@@ -7,7 +7,7 @@ hundred thousand sampled hardware points at once, and the list of constants it r
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TypeVar, cast
 
 import numpy as np
@@ -33,11 +33,11 @@ class Term:
 
     def times(self, factor: float) -> Term:
         """Return the term with its count multiplied."""
-        return replace(self, count=self.count * factor)
+        return Term(self.count * factor, self.over, self.under, self.share)
 
     def priced(self, *over: str, under: tuple[str, ...] = ()) -> Term:
         """Return the term times further constants, over further constants."""
-        return replace(self, over=(*self.over, *over), under=(*self.under, *under))
+        return Term(self.count, (*self.over, *over), (*self.under, *under), self.share)
 
 
 Terms = tuple[Term, ...]
