@@ -1,0 +1,38 @@
+"""The README's table of held-out errors is the validation page's, rounded."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PAGE_OF = {
+    "microcontrollers, from one network of the board": "Microcontrollers",
+    "Mr. Wolf, Vega, GAP9": "Parallel clusters: Mr. Wolf, Vega, GAP9",
+    "neural accelerator NDP120": "Neural accelerators",
+    "event-driven chips": "Event-driven chips",
+    "whole devices": "Whole systems",
+}
+
+
+def cells(line: str) -> list[str]:
+    return [cell.strip() for cell in line.strip().strip("|").split("|")]
+
+
+def percent(text: str) -> float:
+    return float(text.removesuffix("%").strip())
+
+
+@pytest.mark.parametrize("name", PAGE_OF)
+def test_a_held_out_row_of_the_readme_is_the_pages(name: str) -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8").splitlines()
+    page = (ROOT / "docs" / "validation.md").read_text(encoding="utf-8").splitlines()
+    short = cells(next(line for line in readme if line.startswith(f"| {name} |")))
+    start = f"| [{PAGE_OF[name]}]"
+    full = cells(next(line for line in page if line.startswith(start) and "| held out |" in line))
+    # page: kind, rows, n, networks, median, one a network, 90th percentile, in band, bars, met
+    assert int(short[1]) == int(full[2])
+    for ours, theirs in ((short[2], full[4]), (short[3], full[6]), (short[4], full[7])):
+        assert percent(ours) == pytest.approx(percent(theirs), abs=0.51)
+    assert short[5].startswith("met") == (full[9] == "yes")
