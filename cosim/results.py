@@ -10,9 +10,8 @@ them as JSON text, so that a Parquet file stays flat and readable anywhere.
 from __future__ import annotations
 
 import dataclasses
+import io
 import json
-import os
-import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +22,7 @@ import pandas as pd
 from cosim.cache import disk_errors
 from cosim.feasibility import Verdict
 from energy_models.errors import CosimError, StudyError
+from energy_models.files import write_whole
 from energy_models.model_digest import model_digest
 from energy_models.report import Band, EnergyReport
 
@@ -195,14 +195,9 @@ def write_parquet(rows: Iterable[Score] | Iterable[Priced], path: Path) -> None:
     frame = to_frame(rows)
     with disk_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
-        os.close(handle)
-        try:
-            frame.to_parquet(name, index=False)
-            Path(name).chmod(0o644)
-            Path(name).replace(path)
-        finally:
-            Path(name).unlink(missing_ok=True)
+        buffer = io.BytesIO()
+        frame.to_parquet(buffer, index=False)
+        write_whole(path, buffer.getvalue())
 
 
 def read_parquet(path: Path, kind: type[Row]) -> pd.DataFrame:

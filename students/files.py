@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -12,10 +10,11 @@ from safetensors.torch import save
 from torch import Tensor
 
 from energy_models.errors import StudentError
+from energy_models.files import write_whole
 
 
 def write_bytes(path: Path, content: bytes) -> None:
-    """Write a file beside its place, flush it to the disk, and move it there.
+    """Write a file whole or not at all, with the folders above it.
 
     Raises
     ------
@@ -24,16 +23,7 @@ def write_bytes(path: Path, content: bytes) -> None:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            Path(name).replace(path)
-        except BaseException:
-            Path(name).unlink(missing_ok=True)
-            raise
+        write_whole(path, content)
     except OSError as error:
         raise StudentError(
             f"cannot write ({error.strerror})", where=str(path), remedy="Free some space or choose another folder"

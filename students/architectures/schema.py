@@ -6,6 +6,7 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, PositiveFloat, PositiveInt, ValidationInfo, model_validator
 
+from energy_models.errors import CosimError
 from energy_models.sources import Source, require_source
 from energy_models.toml_model import Frozen
 from students.architectures.blocks import Block, Embedding
@@ -129,5 +130,5 @@ def _known(key: str, info: ValidationInfo) -> None:
     if info.context is not None:
         try:
             require_source(key, info.context["sources"])
-        except Exception as error:
+        except CosimError as error:
             raise ValueError(str(error)) from error

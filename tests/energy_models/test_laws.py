@@ -142,13 +142,12 @@ def test_sampled_quantiles_stand_in_order_inside_the_guaranteed_bounds(machine: 
     work = workload(dense_layer(32, 16), spiking_layer(16, 8, 5), neurons(8, active=4, spikes=2))
     for site in SITES:
         report = estimate(work, machine, site, decode_rate_hz=20)
-        (points,) = sample_designs((Design(work, machine, site, 20.0),), draws=512, seed=1)
+        (points,) = sample_designs((Design(work, machine, site, 20.0),), draws=4096, seed=1)
         for sampled, bounds in (
             (points.total_power_w, report.total_power_w), (points.decode_energy_j, report.decode_energy_j),
         ):
             low, middle, high = spread(sampled)
-            # a price that rests on one constant has its 5 % point at the bound, but for 512 draws: wider, noisier
-            slack = max(1.1, (bounds.high / bounds.low) ** 0.05)
+            slack = 1.1  # a price that rests on one constant has its 5 % point at the bound, but for sampling
             assert bounds.low <= low * slack
             assert low <= middle * slack
             assert middle <= high * slack

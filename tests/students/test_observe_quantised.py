@@ -46,16 +46,16 @@ def test_shipped_families_are_the_ones_tested() -> None:
 
 @pytest.mark.parametrize(("family", "task"), FLOAT)
 def test_nothing_in_our_own_float_students_is_uncounted(family: str, task: str) -> None:
-    _observe(family, None, task)
+    assert_all_is_counted(family, None, task)
 
 
 @pytest.mark.parametrize(("family", "task"), INTEGER)
 @pytest.mark.parametrize("bits", [(8, 8), (2, 4)])
 def test_nothing_in_our_own_integer_students_is_uncounted(family: str, task: str, bits: tuple[int, int]) -> None:
-    _observe(family, bits, task)
+    assert_all_is_counted(family, bits, task)
 
 
-def _observe(family: str, bits: tuple[int, int] | None, task: str) -> None:
+def assert_all_is_counted(family: str, bits: tuple[int, int] | None, task: str) -> None:
     spec = spec_of(family, None, task)
     model = build(spec) if bits is None else quantised(family, *bits, task)
     found = seen(model, torch.randn(2, 4, 64), mode=mode(spec))
