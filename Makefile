@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: demo test test-fast check install notebooks clean
+.PHONY: demo test test-fast slow golden check install clean
 
 install: $(STAMP)
 
@@ -23,6 +23,11 @@ test-fast: $(STAMP)
 
 test: test-fast
 	$(BIN)/python -m pytest -q -n 2 --dist loadfile tests/students tests/cosim tests/notebooks
+
+golden: $(STAMP)
+	$(BIN)/python -m pytest -q tests/golden
+
+slow: golden
 
 check: $(STAMP)
 	$(BIN)/ruff check .
