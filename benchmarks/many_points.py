@@ -12,11 +12,11 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
-from energy_models.catalogue import load_profile, load_site, profile_names
-from energy_models.constants import given
-from energy_models.estimate import estimate
-from energy_models.many import estimate_many
-from energy_models.workload import Workload
+from energy_models.hardware.library import load_profile, load_site, profile_names
+from energy_models.pricing.constants import given
+from energy_models.pricing.estimate import estimate
+from energy_models.pricing.vectorised import estimate_many
+from energy_models.workload.layers import Workload
 from students.build import build
 from students.observe import observe
 from students.spec import Precision, Shape, StudentSpec

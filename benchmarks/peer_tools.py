@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 from torch.utils.flop_counter import FlopCounterMode
 
-from energy_models.workload import Workload
+from energy_models.workload.layers import Workload
 from students.neurobench.view import Wrapper, neurobench_row
 from students.observe import observe
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TypeAlias, cast
 
 from energy_models.errors import CosimError
-from energy_models.files import write_whole
+from energy_models.quantities.files import write_whole
 
 Json: TypeAlias = bool | int | float | str | list["Json"] | dict[str, "Json"] | None
 

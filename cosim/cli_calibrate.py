@@ -39,7 +39,7 @@ def calibrate(
     from energy_models.calibration.profile_file import calibrated_profile, table_source
     from energy_models.calibration.report import calibration_document
     from energy_models.calibration.table import read_board_table, shipped_rows
-    from energy_models.catalogue import load_profile
+    from energy_models.hardware.library import load_profile
 
     path = out or Path(f"{name}.toml")
     check_new(path, name)

@@ -10,7 +10,7 @@ import typer
 from cosim.cli_output import JsonOption, form_of, print_rows, say
 
 if TYPE_CHECKING:
-    from energy_models.profile import HardwareProfile
+    from energy_models.hardware.profile import HardwareProfile
 
 
 def add_scale_command(app: typer.Typer) -> None:
@@ -32,10 +32,10 @@ def scale(
     """Write the same machine at another node, supply or temperature, every moved constant marked and with its law."""
     # Deferred: --help must answer at once.
     from cosim.profile_out import check_new, write_profile
-    from energy_models.catalogue import load_profile
     from energy_models.errors import ProfileError
-    from energy_models.scaling import scaled_profile
-    from energy_models.toml_model import parse_model
+    from energy_models.hardware.library import load_profile
+    from energy_models.quantities.toml_file import parse_model
+    from energy_models.technology.scaling import scaled_profile
 
     shipped = load_profile(profile)
     moved = scaled_profile(shipped, node_nm=node, supply_v=supply, temperature_k=temperature)

@@ -10,14 +10,14 @@ from typing import Literal
 from cosim.figures import quantity_text
 from cosim.figures.numbers import digits_text
 from cosim.stream_rate import check_stream_rate
-from energy_models.catalogue import load_profile, load_site
+from energy_models.analysis.uncertainty import Comparison, Design, compare, sample_designs, spread
 from energy_models.errors import PriceError
-from energy_models.estimate import estimate
-from energy_models.many import Points
-from energy_models.report import EnergyReport
-from energy_models.terms import Array
-from energy_models.uncertainty import Comparison, Design, compare, sample_designs, spread
-from energy_models.workload_io import read_workload
+from energy_models.hardware.library import load_profile, load_site
+from energy_models.pricing.estimate import estimate
+from energy_models.pricing.report import EnergyReport
+from energy_models.pricing.terms import Array
+from energy_models.pricing.vectorised import Points
+from energy_models.workload.json_file import read_workload
 
 Part = Literal["decoder", "device"]
 AT = "@"

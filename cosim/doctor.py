@@ -13,8 +13,8 @@ from typing import Literal
 from cosim.datasets.registry import dataset_names
 from cosim.study import study_names
 from cosim.versions import versions
-from energy_models.catalogue import load_profile, load_site, profile_names, site_names
 from energy_models.errors import CosimError
+from energy_models.hardware.library import load_profile, load_site, profile_names, site_names
 
 LEARNING = ("torch", "brevitas", "snntorch", "students.quantize", "students.spiking")
 FREE_BYTES = 1 << 30  # a study of this size keeps well under a gibibyte

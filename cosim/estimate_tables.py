@@ -10,16 +10,16 @@ from cosim.feasibility import Verdict, judge
 from cosim.figures import duration_text, quantity_text, ratio_text
 from cosim.figures.numbers import digits_text
 from cosim.stream_rate import check_stream_rate
-from energy_models.accesses import AccessCount, access_counts
-from energy_models.accounts.mac_only import load_account, mac_only, ratio
-from energy_models.catalogue import load_profile, load_site
-from energy_models.estimate import estimate
-from energy_models.limits import LimitCheck
-from energy_models.report import Band, EnergyReport, Reload
-from energy_models.sensitivity import Swing, tornado
-from energy_models.site import Site
-from energy_models.uncertainty import Design, sample_designs, spread
-from energy_models.workload import Workload
+from energy_models.analysis.published_models.mac_only import load_account, mac_only, ratio
+from energy_models.analysis.sensitivity import Swing, tornado
+from energy_models.analysis.uncertainty import Design, sample_designs, spread
+from energy_models.feasibility.limits import LimitCheck
+from energy_models.hardware.library import load_profile, load_site
+from energy_models.hardware.site import Site
+from energy_models.mapping.accesses import AccessCount, access_counts
+from energy_models.pricing.estimate import estimate
+from energy_models.pricing.report import Band, EnergyReport, Reload
+from energy_models.workload.layers import Workload
 
 MAC_ONLY = "mindful"
 """The account that stands beside every estimate: what the only other implant framework charges."""

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from cosim.network_source import Network, find_network
 from energy_models.errors import DataError, StudentError
-from energy_models.workload import Workload
+from energy_models.workload.layers import Workload
 from students.inputs import Inputs
 from students.observe import observe
 

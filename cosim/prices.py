@@ -17,12 +17,12 @@ from cosim.stream_rate import check_stream_rate
 from cosim.study import HardwarePlan
 from cosim.study_problems import validation_lines
 from cosim.tables import SCORES, point_results
-from energy_models.catalogue import load_profile, load_site
 from energy_models.errors import CosimError, StudyError
-from energy_models.estimate import estimate
-from energy_models.model_digest import model_digest
-from energy_models.workload import Workload
-from energy_models.workload_io import read_workload
+from energy_models.hardware.library import load_profile, load_site
+from energy_models.pricing.estimate import estimate
+from energy_models.pricing.model_digest import model_digest
+from energy_models.workload.json_file import read_workload
+from energy_models.workload.layers import Workload
 
 PRICED = "priced.parquet"
 CANNOT_RUN_W = float("inf")  # what the search is told about a machine that cannot run the decoder; never in a table

@@ -8,7 +8,7 @@ from typing import Any
 
 from energy_models.calibration.profile_file import toml_text
 from energy_models.errors import ProfileError
-from energy_models.files import write_whole
+from energy_models.quantities.files import write_whole
 
 
 def check_new(path: Path, name: str) -> None:

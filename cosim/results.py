@@ -22,9 +22,9 @@ import pandas as pd
 from cosim.cache import disk_errors
 from cosim.feasibility import Verdict
 from energy_models.errors import CosimError, StudyError
-from energy_models.files import write_whole
-from energy_models.model_digest import model_digest
-from energy_models.report import Band, EnergyReport
+from energy_models.pricing.model_digest import model_digest
+from energy_models.pricing.report import Band, EnergyReport
+from energy_models.quantities.files import write_whole
 
 Role = Literal["student", "baseline", "teacher"]
 FORMAT = "cosim.results/1"

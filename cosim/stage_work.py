@@ -21,8 +21,8 @@ from cosim.stage import GATE, RESULT, TARGETS, WORKLOAD, Stage, StageKind
 from cosim.teachers import TeacherSpec, TeacherTargets, fit_teacher, gate, read_targets, write_targets
 from cosim.versions import versions
 from energy_models.errors import StudentError
-from energy_models.workload import Workload
-from energy_models.workload_io import workload_digest, write_workload
+from energy_models.workload.json_file import workload_digest, write_workload
+from energy_models.workload.layers import Workload
 from students.build import build, mode
 from students.fit import fit, predict
 from students.observe import observe

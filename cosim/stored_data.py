@@ -15,8 +15,8 @@ from cosim.datasets.types import Card, Dataset, Fold, Step
 from cosim.plan import FoldStage
 from cosim.stage import Stage, make_stage
 from cosim.study import DatasetPlan, Study
-from energy_models.workload import Workload
-from energy_models.workload_io import read_workload, write_workload
+from energy_models.workload.json_file import read_workload, write_workload
+from energy_models.workload.layers import Workload
 
 ARRAYS = ("inputs", "targets", "starts")
 PARTS = ("train", "validation", "test")

@@ -13,8 +13,8 @@ from cosim.datasets.registry import dataset_names, dataset_options
 from cosim.plan import option_choices
 from cosim.study import Document, Study, override, read_document, structural_problems
 from cosim.study_problems import infinite_lines, repeated_items, validation_lines
-from energy_models.catalogue import load_profile, load_site, profile_names, site_names
 from energy_models.errors import CosimError, StudyError, unknown_name
+from energy_models.hardware.library import load_profile, load_site, profile_names, site_names
 from students.families.registry import family_names, load_family
 from students.spec import Scalar
 

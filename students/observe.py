@@ -13,9 +13,9 @@ from typing import Literal, get_args
 import torch
 from torch import Tensor, nn
 
-from energy_models.decodes import repeated
 from energy_models.errors import CosimError, StudentError, unknown_name
-from energy_models.workload import LayerWork, Uncounted, Workload
+from energy_models.workload.decodes import repeated
+from energy_models.workload.layers import LayerWork, Uncounted, Workload
 from students.counting.attach import attached
 from students.counting.catalogue import all_rules
 from students.counting.departures import note_unseen, watched

@@ -22,7 +22,7 @@ from cosim.baselines.types import BaselineResult, Options, fitting_examples, req
 from cosim.baselines.work import FLOAT_BITS, linear_row, stage_row
 from cosim.datasets.types import Dataset, Fold
 from energy_models.errors import DataError
-from energy_models.workload import LayerWork
+from energy_models.workload.layers import LayerWork
 
 SVC: Any = _SVC  # scikit-learn ships no types
 NAME = "bandpower_svm"

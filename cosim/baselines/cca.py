@@ -22,7 +22,7 @@ from cosim.baselines.types import BaselineResult, Options, require_task
 from cosim.baselines.work import FLOAT_BITS, linear_row, matrix_row, stage_row
 from cosim.datasets.types import Dataset, Fold
 from energy_models.errors import DataError
-from energy_models.workload import LayerWork
+from energy_models.workload.layers import LayerWork
 
 NAME = "cca"
 SWEEPS = 6

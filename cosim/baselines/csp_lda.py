@@ -32,7 +32,7 @@ from cosim.baselines.types import BaselineResult, Options, fitting_examples, req
 from cosim.baselines.work import linear_row, matrix_row, stage_row
 from cosim.datasets.types import Dataset, Fold
 from energy_models.errors import DataError
-from energy_models.workload import LayerWork
+from energy_models.workload.layers import LayerWork
 
 linalg: Any = _linalg  # scipy ships no types
 NAME = "csp_lda"

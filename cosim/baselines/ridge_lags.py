@@ -20,7 +20,7 @@ from cosim.baselines.types import BaselineResult, Options, fitting_examples, req
 from cosim.baselines.work import linear_row, stage_row
 from cosim.datasets.types import Dataset, Fold
 from energy_models.errors import DataError
-from energy_models.workload import LayerWork
+from energy_models.workload.layers import LayerWork
 
 NAME = "ridge_lags"
 CHUNK_STEPS = 4096

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from cosim.datasets.types import Dataset, Fold
-from energy_models.decodes import repeated
 from energy_models.errors import DataError
-from energy_models.workload import LayerWork, Workload
+from energy_models.workload.decodes import repeated
+from energy_models.workload.layers import LayerWork, Workload
 
 Mode = Literal["window", "stream"]
 

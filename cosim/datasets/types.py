@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from energy_models.workload import LayerWork
+from energy_models.workload.layers import LayerWork
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,8 +15,8 @@ from cosim.cache import read_json
 from cosim.metrics import Interval, interval
 from cosim.results import Priced, Score, read_parquet
 from cosim.summary import score_table, summarise
-from energy_models.catalogue import load_profile, load_site, profile_names, site_names
 from energy_models.errors import CosimError
+from energy_models.hardware.library import load_profile, load_site, profile_names, site_names
 
 Row = Mapping[str, Any]
 NEEDED = (

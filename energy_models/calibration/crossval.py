@@ -9,9 +9,9 @@ from typing import Literal
 
 from energy_models.calibration.fit import Overhead, Weights, boards_of, fit_board, fit_weights
 from energy_models.calibration.table import BoardRow
-from energy_models.report import Band
+from energy_models.pricing.report import Band
 from energy_models.validation.rows import quantile
-from energy_models.workload import Kind
+from energy_models.workload.layers import Kind
 
 COVERED = 0.9
 

@@ -10,16 +10,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
 
+from energy_models.analysis.uncertainty import Z95
 from energy_models.calibration.calibrate import Calibration
 from energy_models.calibration.crossval import around
 from energy_models.calibration.fit import LAYER_PRIOR
 from energy_models.errors import ProfileError
-from energy_models.profile import HardwareProfile, ProgrammableCore
-from energy_models.report import Band
-from energy_models.sources import Source, load_sources
-from energy_models.toml_model import parse_model
-from energy_models.uncertainty import Z95
-from energy_models.workload import Kind
+from energy_models.hardware.profile import HardwareProfile, ProgrammableCore
+from energy_models.pricing.report import Band
+from energy_models.quantities.sources import Source, load_sources
+from energy_models.quantities.toml_file import parse_model
+from energy_models.workload.layers import Kind
 
 AS_LINEAR: tuple[Kind, ...] = ("recurrent", "attention", "matmul")
 DIGITS = 5

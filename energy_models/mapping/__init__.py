@@ -2,16 +2,7 @@
 
 from __future__ import annotations
 
-from energy_models.mapping.event_cycles import roles, tally_event_cycles
-from energy_models.mapping.event_driven import tally_event_driven
-from energy_models.mapping.event_table import tally_event_table
-from energy_models.mapping.input_broadcast import tally_input_broadcast
-from energy_models.mapping.output_stationary import tally_output_stationary
-from energy_models.mapping.programmable_core import fused_epilogues, tally_programmable_core
-from energy_models.mapping.streaming_ring import tally_streaming_ring
-from energy_models.mapping.weight_stationary import tally_weight_stationary
-from energy_models.placement import Placement
-from energy_models.profile import (
+from energy_models.hardware.profile import (
     EventCycles,
     EventDriven,
     EventTable,
@@ -21,8 +12,17 @@ from energy_models.profile import (
     StreamingRing,
     WeightStationaryArray,
 )
-from energy_models.tally import Tally, shared_out
-from energy_models.workload import LayerWork, Workload
+from energy_models.mapping.action_counts import Tally, shared_out
+from energy_models.mapping.event_cycles import roles, tally_event_cycles
+from energy_models.mapping.event_driven import tally_event_driven
+from energy_models.mapping.event_table import tally_event_table
+from energy_models.mapping.input_broadcast import tally_input_broadcast
+from energy_models.mapping.output_stationary import tally_output_stationary
+from energy_models.mapping.placement import Placement
+from energy_models.mapping.programmable_core import fused_epilogues, tally_programmable_core
+from energy_models.mapping.streaming_ring import tally_streaming_ring
+from energy_models.mapping.weight_stationary import tally_weight_stationary
+from energy_models.workload.layers import LayerWork, Workload
 
 
 def tally_workload(workload: Workload, profile: HardwareProfile, placement: Placement) -> tuple[Tally, ...]:

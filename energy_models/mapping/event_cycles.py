@@ -16,9 +16,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
+from energy_models.mapping.action_counts import CycleCount, Tally
 from energy_models.mapping.events import events_in, neuron_updates, outside_spiking
-from energy_models.tally import CycleCount, Tally
-from energy_models.workload import LayerWork
+from energy_models.workload.layers import LayerWork
 
 Role = Literal["input", "hidden", "readout"]
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from math import ceil, prod
 
 from energy_models.errors import WorkloadError
-from energy_models.tally import Operations
-from energy_models.workload import LayerWork
+from energy_models.mapping.action_counts import Operations
+from energy_models.workload.layers import LayerWork
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from energy_models.report import Band
+from energy_models.pricing.report import Band
 
 Role = Literal["fitted", "held out"]
 """``fitted``: a constant of the prediction came from this row. ``held out``: none did."""
@@ -28,7 +28,7 @@ class ValidationRow:
     quantity : str
         What was measured: ``"energy"``, ``"latency"``, ``"power"``, ``"cycles"``.
     unit : str
-        Unit of `predicted` and `measured`, a text of `energy_models.units`.
+        Unit of `predicted` and `measured`, a text of `energy_models.quantities.units`.
     predicted : Band
         Low and high are the central 90 % of the prediction.
     measured : float

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from torch import Tensor
 
-from energy_models.workload import Kind
+from energy_models.workload.layers import Kind
 from students.counting.calls import Call
 from students.counting.ledger import Work
 from students.counting.operands import Info

@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import Tensor
 
-from energy_models.workload import Kind
+from energy_models.workload.layers import Kind
 from students.counting.calls import Call
 from students.counting.fanout import Geometry, conventions, dense_fanout, taps, valid_sites, weighted_fanout
 from students.counting.layout import Axis, AxisLost, Layout, is_labelled, plain, plain_size, steps_of

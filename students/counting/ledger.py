@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import Tensor
 
-from energy_models.workload import CONVENTIONS, Count, LayerWork, Uncounted
+from energy_models.workload.layers import CONVENTIONS, Count, LayerWork, Uncounted
 from students.counting.layout import at_steps
 from students.counting.measure import Measure, calls_axis
 from students.counting.stored import Reader, Stored, Words

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from energy_models.workload import Arithmetic
+from energy_models.workload.layers import Arithmetic
 from students.counting.layout import Layout, is_labelled
 from students.counting.ledger import Key
 from students.grid import Grid

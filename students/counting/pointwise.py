@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from energy_models.workload import Kind
+from energy_models.workload.layers import Kind
 from students.counting.calls import Call, Rule, by_shape, repeating, sizing, tensors_of
 from students.counting.charges import Signal, charge
 from students.counting.integers import on_different_grids, result_codes

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from energy_models.workload import CONVENTIONS, Kind
+from energy_models.workload.layers import CONVENTIONS, Kind
 from students.counting.calls import Call, Rule, even_when_silent, repeating, sizing
 from students.counting.fanout import conventions
 from students.counting.integers import FLOAT_ACCUMULATOR_BITS, product_format, signal_accumulator_bits

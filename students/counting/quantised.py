@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from energy_models.workload import Kind
+from energy_models.workload.layers import Kind
 from students.counting.calls import tensors_of
 from students.counting.integers import BIAS_BITS, MULTIPLIER_BITS
 from students.counting.layout import AxisLost, plain, steps_of

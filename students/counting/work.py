@@ -10,7 +10,16 @@ from typing import Literal
 import numpy as np
 from torch import Tensor
 
-from energy_models.workload import CONVENTIONS, Arithmetic, Conventions, Count, Kind, LayerWork, Products, WeightForm
+from energy_models.workload.layers import (
+    CONVENTIONS,
+    Arithmetic,
+    Conventions,
+    Count,
+    Kind,
+    LayerWork,
+    Products,
+    WeightForm,
+)
 from students.counting.layout import Steps
 from students.counting.measure import Measure
 

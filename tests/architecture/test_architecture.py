@@ -44,11 +44,11 @@ def test_import_contracts_hold() -> None:
 @pytest.mark.parametrize(
     ("file", "line"),
     [
-        ("energy_models/units.py", "import torch\n"),
-        ("energy_models/units.py", "import cosim\n"),
+        ("energy_models/quantities/units.py", "import torch\n"),
+        ("energy_models/quantities/units.py", "import cosim\n"),
         ("students/spec.py", "import brevitas\n"),
         ("students/spec.py", "import snntorch\n"),
-        ("students/spec.py", "import energy_models.pricing\n"),
+        ("students/spec.py", "import energy_models.pricing.layer\n"),
     ],
 )
 def test_import_contracts_break_when_violated(tmp_path: Path, file: str, line: str) -> None:

@@ -14,9 +14,9 @@ from cosim.baselines import run_baseline
 from cosim.baselines.types import BaselineResult
 from cosim.baselines.work import linear_products, pair_products
 from cosim.datasets.types import Card, Dataset, Fold
-from energy_models.decodes import repeated
 from energy_models.errors import WorkloadError
-from energy_models.workload import CONVENTIONS, Conventions, Count, LayerWork
+from energy_models.workload.decodes import repeated
+from energy_models.workload.layers import CONVENTIONS, Conventions, Count, LayerWork
 
 CARD = Card("t", "l", "c", "h", ())
 SMALL = st.integers(-2, 2)

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from energy_models.catalogue import load_profile
-from energy_models.scaling import scaled_profile
+from energy_models.hardware.library import load_profile
+from energy_models.technology.scaling import scaled_profile
 
 
 def command(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:

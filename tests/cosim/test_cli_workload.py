@@ -14,8 +14,8 @@ from torch import nn
 
 from cosim.network_workload import Observation, network_workload
 from energy_models.errors import CosimError, DataError, StudentError
-from energy_models.workload import Workload
-from energy_models.workload_io import read_workload
+from energy_models.workload.json_file import read_workload
+from energy_models.workload.layers import Workload
 from students.build import build
 from students.spec import Shape, StudentSpec
 from students.store import save_student

@@ -7,8 +7,8 @@ import dataclasses
 import pytest
 
 from cosim.feasibility import judge
-from energy_models.catalogue import load_site
-from energy_models.report import Band, EnergyReport, LayerEnergy
+from energy_models.hardware.library import load_site
+from energy_models.pricing.report import Band, EnergyReport, LayerEnergy
 
 UTAH = load_site("implant_utah96")
 

@@ -5,12 +5,19 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from braindistill_page import braindistill_page
 from hypothesis import given
 from hypothesis import strategies as st
 
-from energy_models.accounts.braindistill import braindistill_page
-from energy_models.accounts.charges import NETWORK, STREAMED, WAVELETS, charges, total_products, workloads
-from energy_models.accounts.reconcile import (
+from energy_models.analysis.published_models.charges import (
+    NETWORK,
+    STREAMED,
+    WAVELETS,
+    charges,
+    total_products,
+    workloads,
+)
+from energy_models.analysis.published_models.reconcile import (
     Both,
     no_arithmetic,
     no_static,
@@ -22,10 +29,15 @@ from energy_models.accounts.reconcile import (
     stored_bits,
     weight_bits,
 )
-from energy_models.accounts.static_free import arithmetic_ratio, nearest, static_free, static_free_traffic
-from energy_models.catalogue import load_profile, profile_names
-from energy_models.quantity import quantities
-from energy_models.sources import load_sources
+from energy_models.analysis.published_models.static_free import (
+    arithmetic_ratio,
+    nearest,
+    static_free,
+    static_free_traffic,
+)
+from energy_models.hardware.library import load_profile, profile_names
+from energy_models.quantities.quantity import quantities
+from energy_models.quantities.sources import load_sources
 
 PAGE = Path(__file__).parents[2] / "docs" / "braindistill.md"
 # Products after the wavelets, 20 tokens: projection 20 x 320 x 32 = 204,800; a layer of attention q, k, v, out
@@ -41,7 +53,7 @@ BIASES = 32 + 2 * (4 * 32 + 64 + 32 + 2 * 32) + 4
 
 
 def test_the_page_in_docs_is_current() -> None:
-    command = "python -m energy_models.accounts.braindistill > docs/braindistill.md"
+    command = "python docs/make/braindistill_page.py > docs/braindistill.md"
     assert PAGE.read_text(encoding="utf-8") == braindistill_page(), command
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from energy_models.catalogue import load_profile
-from energy_models.compute_anchors import anchor_pj, multiplier_law, operation_laws
 from energy_models.errors import PriceError
-from energy_models.profile import OperationCost, ProgrammableCore
-from energy_models.scaling import node_factor
+from energy_models.hardware.library import load_profile
+from energy_models.hardware.profile import OperationCost, ProgrammableCore
+from energy_models.technology.operation_energy import anchor_pj, multiplier_law, operation_laws
+from energy_models.technology.scaling import node_factor
 
 
 def stillmaker_45(volts: float) -> float:

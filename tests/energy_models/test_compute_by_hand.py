@@ -10,13 +10,13 @@ import dataclasses
 import pytest
 from energy_workloads import dense_layer, neurons, products, toy_event, with_operations, workload
 
-from energy_models.catalogue import load_profile
-from energy_models.estimate import estimate
+from energy_models.hardware.library import load_profile
+from energy_models.hardware.profile import HardwareProfile
 from energy_models.mapping import tally_workload
-from energy_models.placement import place
-from energy_models.profile import HardwareProfile
-from energy_models.report import Cause
-from energy_models.workload import LayerWork
+from energy_models.mapping.placement import place
+from energy_models.pricing.estimate import estimate
+from energy_models.pricing.report import Cause
+from energy_models.workload.layers import LayerWork
 
 FJ = 1e-15
 REFERENCE = load_profile("asic45_reference")

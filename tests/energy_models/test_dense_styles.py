@@ -22,14 +22,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from energy_models.errors import ProfileError, WorkloadError
-from energy_models.estimate import estimate
+from energy_models.hardware.profile import HardwareProfile
 from energy_models.mapping import tally_workload
+from energy_models.mapping.action_counts import Tally
 from energy_models.mapping.matrix_product import matrix_product
 from energy_models.mapping.output_stationary import output_stationary_cycles
-from energy_models.placement import place
-from energy_models.profile import HardwareProfile
-from energy_models.tally import Tally
-from energy_models.workload import LayerWork
+from energy_models.mapping.placement import place
+from energy_models.pricing.estimate import estimate
+from energy_models.workload.layers import LayerWork
 
 PJ = 1e-12
 STYLES = (toy_output_stationary(), toy_broadcast(), toy_ring())
@@ -269,7 +269,7 @@ def test_products_without_a_reduction_are_refused() -> None:
 def test_a_control_factor_below_one_is_refused() -> None:
     table = toy_ring().model_dump(mode="json")
     table["execution"]["control_factor"] |= {"low": 0.5}
-    from energy_models.toml_model import parse_model
+    from energy_models.quantities.toml_file import parse_model
 
     with pytest.raises(ProfileError, match="cannot be below 1"):
         parse_model(table, HardwareProfile, where="toy")

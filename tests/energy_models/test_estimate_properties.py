@@ -11,11 +11,11 @@ from energy_workloads import count, dense_layer, neurons, quantity, toy_array, t
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from energy_models.catalogue import load_profile, load_site, profile_names
-from energy_models.estimate import estimate
-from energy_models.report import Band
-from energy_models.tally import words
-from energy_models.workload import LayerWork
+from energy_models.hardware.library import load_profile, load_site, profile_names
+from energy_models.mapping.action_counts import words
+from energy_models.pricing.estimate import estimate
+from energy_models.pricing.report import Band
+from energy_models.workload.layers import LayerWork
 
 PROFILES = profile_names()
 ARRAY, EVENT = load_profile("asic65_near_memory"), load_profile("event_core_28nm")

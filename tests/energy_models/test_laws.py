@@ -26,21 +26,21 @@ from energy_workloads import (
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from energy_models.bill import make_bill
-from energy_models.catalogue import load_profile, load_site, profile_names, site_names
-from energy_models.constants import given as given_constants
-from energy_models.estimate import estimate
-from energy_models.many import estimate_many
+from energy_models.analysis.uncertainty import Design, sample_designs, spread
+from energy_models.hardware.library import load_profile, load_site, profile_names, site_names
+from energy_models.hardware.memory import Memory
+from energy_models.hardware.profile import MEMORY_INSIDE, EventDriven, HardwareProfile, InputBroadcast
+from energy_models.hardware.site import Site
 from energy_models.mapping import tally_workload
-from energy_models.memory import Memory
-from energy_models.placement import place
-from energy_models.profile import MEMORY_INSIDE, EventDriven, HardwareProfile, InputBroadcast
-from energy_models.report import EnergyReport
-from energy_models.site import Site
-from energy_models.terms import Terms, band
-from energy_models.toml_model import parse_model
-from energy_models.uncertainty import Design, sample_designs, spread
-from energy_models.workload import LayerWork, Workload
+from energy_models.mapping.placement import place
+from energy_models.pricing.constants import given as given_constants
+from energy_models.pricing.cost_terms import make_bill
+from energy_models.pricing.estimate import estimate
+from energy_models.pricing.report import EnergyReport
+from energy_models.pricing.terms import Terms, band
+from energy_models.pricing.vectorised import estimate_many
+from energy_models.quantities.toml_file import parse_model
+from energy_models.workload.layers import LayerWork, Workload
 
 TOYS = [toy_array(), toy_output_stationary(), toy_broadcast(), toy_ring(), toy_event(), toy_core()]
 WIDE = toy_broadcast(lanes=32)

@@ -9,12 +9,12 @@ from energy_workloads import dense_layer, quantity, toy_array, toy_site, workloa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from energy_models.battery import battery_life_s, battery_power_w
-from energy_models.catalogue import load_site
-from energy_models.estimate import estimate
-from energy_models.limits import CHECK_NAMES, LimitCheck, check_limits, limit_verdict
-from energy_models.report import Band, EnergyReport
-from energy_models.site import LIMIT_NAMES, Battery, Site
+from energy_models.feasibility.battery import battery_life_s, battery_power_w
+from energy_models.feasibility.limits import CHECK_NAMES, LimitCheck, check_limits, limit_verdict
+from energy_models.hardware.library import load_site
+from energy_models.hardware.site import LIMIT_NAMES, Battery, Site
+from energy_models.pricing.estimate import estimate
+from energy_models.pricing.report import Band, EnergyReport
 
 HOUR = 3600.0
 WORK = workload(dense_layer(16, 6))

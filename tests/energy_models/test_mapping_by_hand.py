@@ -8,11 +8,11 @@ import pytest
 from energy_workloads import count, dense_layer, products, toy_array, toy_core, toy_event, with_operations, workload
 
 from energy_models.errors import WorkloadError
-from energy_models.estimate import estimate
+from energy_models.mapping.action_counts import operand_widths
+from energy_models.mapping.placement import required_bits
 from energy_models.mapping.programmable_core import fused_epilogues
-from energy_models.placement import required_bits
-from energy_models.tally import operand_widths
-from energy_models.workload import LayerWork
+from energy_models.pricing.estimate import estimate
+from energy_models.workload.layers import LayerWork
 
 PJ = 1e-12
 

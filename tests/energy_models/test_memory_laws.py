@@ -8,11 +8,11 @@ from importlib.resources import files
 import numpy as np
 import pytest
 
-from energy_models.catalogue import load_profile
 from energy_models.errors import PriceError
-from energy_models.memory_laws import FLAVOURS, SWEEP, fit_errors, memory_fit, sram
-from energy_models.profile import HardwareProfile
-from energy_models.register_file import memory_costs, register_file
+from energy_models.hardware.library import load_profile
+from energy_models.hardware.profile import HardwareProfile
+from energy_models.technology.register_file import memory_costs, register_file
+from energy_models.technology.sram import FLAVOURS, SWEEP, fit_errors, memory_fit, sram
 
 NODES = (22, 32, 45, 65, 90)
 

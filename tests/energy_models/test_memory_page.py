@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from memory_page import memory_page
 
-from energy_models.memory_laws import FLAVOURS, SWEEP, Flavour, Law, memory_fit
-from energy_models.memory_page import memory_page
+from energy_models.technology.sram import FLAVOURS, SWEEP, Flavour, Law, memory_fit
 
 PAGE = Path(__file__).parents[2] / "docs" / "memory.md"
 COLUMNS: dict[Law, str] = {
@@ -19,7 +19,7 @@ COLUMNS: dict[Law, str] = {
 
 
 def test_the_page_in_docs_is_current() -> None:
-    assert PAGE.read_text(encoding="utf-8") == memory_page(), "python -m energy_models.memory_page > docs/memory.md"
+    assert PAGE.read_text(encoding="utf-8") == memory_page(), "python docs/make/memory_page.py > docs/memory.md"
 
 
 @pytest.mark.parametrize("node", [22, 32, 45, 65, 90])

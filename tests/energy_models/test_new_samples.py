@@ -7,12 +7,12 @@ import dataclasses
 import pytest
 from energy_workloads import dense_layer, neurons, quantity, toy_array, toy_core, toy_event, toy_table_machine, workload
 
-from energy_models.catalogue import load_profile
-from energy_models.estimate import estimate
-from energy_models.profile import HardwareProfile
-from energy_models.report import EnergyReport
-from energy_models.toml_model import parse_model
-from energy_models.workload import Workload
+from energy_models.hardware.library import load_profile
+from energy_models.hardware.profile import HardwareProfile
+from energy_models.pricing.estimate import estimate
+from energy_models.pricing.report import EnergyReport
+from energy_models.quantities.toml_file import parse_model
+from energy_models.workload.layers import Workload
 
 PJ, NW = 1e-12, 1e-9
 WINDOW = workload(dense_layer(16, 6), mode="window", steps=10)

@@ -19,18 +19,18 @@ from energy_workloads import (
     workload,
 )
 
-from energy_models.bill import make_bill
-from energy_models.catalogue import load_profile, profile_names
 from energy_models.errors import PriceError, ProfileError
-from energy_models.estimate import estimate
+from energy_models.hardware.library import load_profile, profile_names
+from energy_models.hardware.profile import EventCycles, EventTable, HardwareProfile
 from energy_models.mapping import tally_workload
-from energy_models.memory_laws import memory_fit, sram
-from energy_models.placement import place
-from energy_models.profile import EventCycles, EventTable, HardwareProfile
-from energy_models.register_file import register_file
-from energy_models.scaling import dynamic_factor, load_technology, node_factor, scaled_profile, sram_factor
-from energy_models.scaling.technology import CircuitClass
-from energy_models.workload import Workload
+from energy_models.mapping.placement import place
+from energy_models.pricing.cost_terms import make_bill
+from energy_models.pricing.estimate import estimate
+from energy_models.technology.register_file import register_file
+from energy_models.technology.scaling import dynamic_factor, load_technology, node_factor, scaled_profile, sram_factor
+from energy_models.technology.scaling.technology import CircuitClass
+from energy_models.technology.sram import memory_fit, sram
+from energy_models.workload.layers import Workload
 
 KIB = 8 * 1024
 DIGITAL: tuple[CircuitClass, ...] = ("multiplier", "adder", "float_multiplier", "float_adder", "wire")

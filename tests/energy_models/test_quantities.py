@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from energy_models.catalogue import load_profile
 from energy_models.errors import ProfileError, UnitError
-from energy_models.quantity import Quantity
-from energy_models.units import UNITS, find_unit, to_si, units_of
+from energy_models.hardware.library import load_profile
+from energy_models.quantities.quantity import Quantity
+from energy_models.quantities.units import UNITS, find_unit, to_si, units_of
 
 
 @pytest.mark.parametrize(

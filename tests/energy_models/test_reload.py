@@ -8,16 +8,16 @@ import math
 import pytest
 from energy_workloads import count, dense_layer, neurons, quantity, toy_array, workload
 
-from energy_models.catalogue import load_profile, load_sources
 from energy_models.errors import PriceError, ProfileError
-from energy_models.estimate import estimate
-from energy_models.memory import Memory
-from energy_models.non_volatile import non_volatile, non_volatile_memories
-from energy_models.profile import HardwareProfile
-from energy_models.quantity import quantities
-from energy_models.reload import break_even_s
-from energy_models.report import EnergyReport
-from energy_models.workload import LayerWork, Workload
+from energy_models.hardware.library import load_profile, load_sources
+from energy_models.hardware.memory import Memory
+from energy_models.hardware.profile import HardwareProfile
+from energy_models.pricing.estimate import estimate
+from energy_models.pricing.report import EnergyReport
+from energy_models.pricing.weight_reload import break_even_s
+from energy_models.quantities.quantity import quantities
+from energy_models.technology.non_volatile import non_volatile, non_volatile_memories
+from energy_models.workload.layers import LayerWork, Workload
 
 PJ = 1e-12
 WORK = workload(dense_layer(16, 6))

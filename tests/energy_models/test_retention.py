@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 from energy_workloads import count, dense_layer, quantity, toy_array, workload
 
-from energy_models.catalogue import load_profile, profile_names
 from energy_models.errors import ProfileError
-from energy_models.estimate import estimate
-from energy_models.many import estimate_many
-from energy_models.profile import HardwareProfile
-from energy_models.report import Band
-from energy_models.terms import Term, band, evaluate, merged, paths
-from energy_models.toml_model import parse_model
-from energy_models.workload import LayerWork, Workload
+from energy_models.hardware.library import load_profile, profile_names
+from energy_models.hardware.profile import HardwareProfile
+from energy_models.pricing.estimate import estimate
+from energy_models.pricing.report import Band
+from energy_models.pricing.terms import Term, band, evaluate, merged, paths
+from energy_models.pricing.vectorised import estimate_many
+from energy_models.quantities.toml_file import parse_model
+from energy_models.workload.layers import LayerWork, Workload
 
 PW = 1e-12
 BANK_W = 2048 * 5 * PW

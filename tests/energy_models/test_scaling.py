@@ -11,13 +11,12 @@ from energy_workloads import dense_layer, workload
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from energy_models.catalogue import load_profile, load_sources, profile_names
 from energy_models.errors import ProfileError
-from energy_models.estimate import estimate
-from energy_models.memory_laws import sweep
-from energy_models.profile import MEMORY_INSIDE
-from energy_models.quantity import quantities
-from energy_models.scaling import (
+from energy_models.hardware.library import load_profile, load_sources, profile_names
+from energy_models.hardware.profile import MEMORY_INSIDE
+from energy_models.pricing.estimate import estimate
+from energy_models.quantities.quantity import quantities
+from energy_models.technology.scaling import (
     dynamic_factor,
     frequency_factor,
     load_technology,
@@ -30,7 +29,8 @@ from energy_models.scaling import (
     supply_factor,
     temperature_factor,
 )
-from energy_models.scaling.technology import CircuitClass
+from energy_models.technology.scaling.technology import CircuitClass
+from energy_models.technology.sram import sweep
 
 KIB = 8 * 1024
 CLASSES: tuple[CircuitClass, ...] = (

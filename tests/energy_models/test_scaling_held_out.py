@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+from markdown_tables import number, percent
 
-from energy_models.catalogue import load_profile
-from energy_models.markdown import number, percent
-from energy_models.memory_laws import sweep
-from energy_models.report import Band
-from energy_models.scaling import dynamic_factor, frequency_factor, node_factor, scaled_profile, sram_factor
-from energy_models.scaling import temperature_factor as warmer
+from energy_models.hardware.library import load_profile
+from energy_models.pricing.report import Band
+from energy_models.technology.scaling import dynamic_factor, frequency_factor, node_factor, scaled_profile, sram_factor
+from energy_models.technology.scaling import temperature_factor as warmer
+from energy_models.technology.sram import sweep
 from energy_models.validation.rows import quantile
 
 PAGE = (Path(__file__).parents[2] / "docs" / "scaling.md").read_text(encoding="utf-8")

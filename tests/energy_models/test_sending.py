@@ -7,15 +7,15 @@ from energy_workloads import dense_layer, quantity, toy_array, toy_site, workloa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from energy_models.catalogue import load_site, site_names
-from energy_models.constants import site_bands
+from energy_models.analysis.raw_streaming import compare_sending, raw_streaming
 from energy_models.errors import PriceError
-from energy_models.estimate import estimate
-from energy_models.periphery import Absent
-from energy_models.report import CAUSES, Band, total
-from energy_models.sending import compare_sending, raw_streaming
-from energy_models.system import Decisions, RawSamples, site_terms
-from energy_models.terms import band
+from energy_models.hardware.library import load_site, site_names
+from energy_models.hardware.periphery import Absent
+from energy_models.pricing.constants import site_bands
+from energy_models.pricing.estimate import estimate
+from energy_models.pricing.report import CAUSES, Band, total
+from energy_models.pricing.system import Decisions, RawSamples, site_terms
+from energy_models.pricing.terms import band
 
 WORK = workload(dense_layer(16, 6))
 PER_BIT = {"model": "per_bit", "energy": quantity(50, "pJ/bit", 20, 100)}

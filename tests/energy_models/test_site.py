@@ -10,16 +10,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from energy_models.battery import battery_power_w
-from energy_models.catalogue import load_site, site_names
+from energy_models.analysis.raw_streaming import raw_streaming
 from energy_models.errors import ProfileError
-from energy_models.limits import LIMIT_VERDICTS, check_limits, limit_quantities, limit_verdict, sphere_slope_k_per_w
-from energy_models.quantity import quantities
-from energy_models.report import Band, EnergyReport, LayerEnergy
-from energy_models.sending import raw_streaming
-from energy_models.site import LIMIT_NAMES, Site
-from energy_models.sources import load_sources
-from energy_models.toml_model import parse_model
+from energy_models.feasibility.battery import battery_power_w
+from energy_models.feasibility.limits import (
+    LIMIT_VERDICTS,
+    check_limits,
+    limit_quantities,
+    limit_verdict,
+    sphere_slope_k_per_w,
+)
+from energy_models.hardware.library import load_site, site_names
+from energy_models.hardware.site import LIMIT_NAMES, Site
+from energy_models.pricing.report import Band, EnergyReport, LayerEnergy
+from energy_models.quantities.quantity import quantities
+from energy_models.quantities.sources import load_sources
+from energy_models.quantities.toml_file import parse_model
 
 YEAR = 365.25 * 86400
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from energy_models.thermal import (
+from energy_models.hardware.thermal import (
     box_surface_m2,
     equal_area_radius_m,
     pennes_sphere_rise_k_per_w,

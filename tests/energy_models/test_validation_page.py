@@ -5,14 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from markdown_tables import number
+from validation_page import validation_page
 
-from energy_models.markdown import number
-from energy_models.report import Band
-from energy_models.sources import load_sources
-from energy_models.units import find_unit
+from energy_models.pricing.report import Band
+from energy_models.quantities.sources import load_sources
+from energy_models.quantities.units import find_unit
 from energy_models.validation.collect import all_rows
 from energy_models.validation.groups import Group, Kind, disagreements, groups_of
-from energy_models.validation.page import validation_page
 from energy_models.validation.rows import Role, ValidationRow
 
 PAGE = Path(__file__).parents[2] / "docs" / "validation.md"
@@ -26,7 +26,7 @@ def row(
 
 
 def test_the_page_in_docs_is_current() -> None:
-    assert PAGE.read_text(encoding="utf-8") == validation_page(all_rows()), "python -m energy_models.validation"
+    assert PAGE.read_text(encoding="utf-8") == validation_page(all_rows()), "run docs/make/validation_page.py"
 
 
 def test_every_row_has_an_own_id_a_known_unit_and_source() -> None:

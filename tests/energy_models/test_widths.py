@@ -6,11 +6,11 @@ import dataclasses
 
 import pytest
 
-from energy_models.catalogue import load_profile
-from energy_models.estimate import estimate
-from energy_models.plain_layers import dense_layer, neuron_layer, synapse_layer
-from energy_models.widths import at_widths
-from energy_models.workload import LayerWork, Workload
+from energy_models.hardware.library import load_profile
+from energy_models.pricing.estimate import estimate
+from energy_models.workload.bit_widths import at_widths
+from energy_models.workload.layers import LayerWork, Workload
+from energy_models.workload.spiking_layers import dense_layer, neuron_layer, synapse_layer
 
 
 def as_float(layer: LayerWork) -> LayerWork:

@@ -15,8 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from energy_models.errors import WorkloadError
-from energy_models.workload import SCHEMA, Conventions, Count, LayerWork, Products, Uncounted, Workload
-from energy_models.workload_io import read_workload, workload_digest, write_workload
+from energy_models.workload.json_file import read_workload, workload_digest, write_workload
+from energy_models.workload.layers import SCHEMA, Conventions, Count, LayerWork, Products, Uncounted, Workload
 
 
 def products(total: int) -> Conventions:
@@ -142,7 +142,7 @@ def test_a_full_disk_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.Mon
     def full(_: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("energy_models.files.os.fsync", full)
+    monkeypatch.setattr("energy_models.quantities.files.os.fsync", full)
     with pytest.raises(WorkloadError, match="No space left on device"):
         write_workload(workload(9), path)
     assert read_workload(path) == workload()
@@ -150,7 +150,7 @@ def test_a_full_disk_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 def test_reading_needs_no_torch() -> None:
-    code = "import sys; import energy_models.workload_io; print('torch' in sys.modules)"
+    code = "import sys; import energy_models.workload.json_file; print('torch' in sys.modules)"
     answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert answer.stdout.strip() == "False"
 

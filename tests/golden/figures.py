@@ -24,7 +24,7 @@ HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 DEMO, PRICES, PAGES, MACHINE = "demo.csv", "prices.csv", "pages.json", "machine.json"
 PRICE_COLUMNS = ("decoder_power_nominal_w", "total_power_low_w", "total_power_nominal_w", "total_power_high_w")
-GENERATED = ("accounts", "architectures", "braindistill", "memory", "validation")
+GENERATED = ("published_models", "architectures", "braindistill", "memory", "validation")
 NUMBER = re.compile(r"(?<![\w.])[-−]?\d[\d,]*(?:\.\d+)?(?:e[-+]?\d+)?")
 
 Row = dict[str, str]
@@ -60,9 +60,9 @@ def run_demo(folder: Path) -> Path:
 
 def price_rows() -> list[Row]:
     """Return the price of every shipped workload on every machine at every site; no training enters them."""
-    from energy_models.catalogue import load_profile, load_site, profile_names, site_names
-    from energy_models.estimate import estimate
-    from energy_models.workload_io import read_workload
+    from energy_models.hardware.library import load_profile, load_site, profile_names, site_names
+    from energy_models.pricing.estimate import estimate
+    from energy_models.workload.json_file import read_workload
 
     folder = Path(str(files("energy_models.data"))) / "workloads"
     rows: list[Row] = []

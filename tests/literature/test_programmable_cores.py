@@ -12,8 +12,8 @@ from energy_models.calibration.crossval import from_one_network
 from energy_models.calibration.fit import fit_weights
 from energy_models.calibration.profile_file import calibrated_profile
 from energy_models.calibration.table import BoardRow, shipped_rows
-from energy_models.catalogue import load_profile
-from energy_models.profile import ProgrammableCore
+from energy_models.hardware.library import load_profile
+from energy_models.hardware.profile import ProgrammableCore
 from energy_models.validation.boards import board_rows
 from energy_models.validation.collect import all_rows
 from energy_models.validation.groups import groups_of

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 import torch
+from architectures_page import architectures_page
 
-from energy_models.workload import LayerWork, Workload
+from energy_models.workload.layers import LayerWork, Workload
 from students.architectures import architecture_names, architecture_workload, load_architecture
 from students.architectures.build import build_network, outline, parameter_count
 from students.architectures.published import counted_products
-from students.architectures.table import architectures_page
 
 NAMES = architecture_names()
 PUBLISHED = {name: load_architecture(name).published for name in NAMES}
@@ -150,4 +150,4 @@ def test_building_leaves_the_callers_random_numbers_alone() -> None:
 def test_the_page_is_current(workloads: dict[str, Workload]) -> None:
     page = (ROOT / "docs" / "architectures.md").read_text(encoding="utf-8")
     fresh = architectures_page({name: counted(name, workloads) for name in NAMES})
-    assert page == fresh, "run: python -m students.architectures.table > docs/architectures.md"
+    assert page == fresh, "run: python docs/make/architectures_page.py > docs/architectures.md"

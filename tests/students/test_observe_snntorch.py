@@ -13,7 +13,7 @@ from test_observe_networks import by_name
 from test_observe_products import seen
 from torch import Tensor, nn
 
-from energy_models.workload import Count, LayerWork, Workload
+from energy_models.workload.layers import Count, LayerWork, Workload
 from students.lif import LIF, FromRest, LeakyIntegrator
 from students.steps import StepLoop
 

@@ -1,0 +1,152 @@
+"""The page of the memory laws and their errors: ``python docs/make/memory_page.py > docs/memory.md``."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Mapping
+
+from markdown_tables import number, percent, row
+
+from energy_models.hardware.library import load_profile, profile_names
+from energy_models.hardware.memory import NonVolatile
+from energy_models.quantities.quantity import Quantity
+from energy_models.technology.non_volatile import non_volatile_memories
+from energy_models.technology.sram import FLAVOURS, Law, MemoryFit, memory_fit, sweep
+
+HEADER = """# Memories
+
+How the energy models price what is stored. Made by `python docs/make/memory_page.py > docs/memory.md`; a test
+keeps it current, another fits every law again.
+
+## Accesses
+
+A memory is read and written in words: `ceil(elements bits / word)`. Four-bit weights halve the words only because
+they are packed. A read and a write have each their own energy. Every operand goes whole into the first memory of a
+machine that may hold it and has room: weights, then activations (largest input and output of one layer, and
+unfinished sums where a machine keeps those in memory), then state, then buffers. What has no room is a misfit that
+says by how many bits.
+
+The window of samples that slides between decodes is a buffer of `steps channels bits`. Each new sample is written into
+it once, its channels packed into words, however many decodes read it: `step rate ceil(channels bits / word) E_write`,
+cause `memory`. Layers of a stream, and filters that store the window themselves, write it as their state. Nothing is
+added where memory accesses are inside cycles or events (processors, `loihi`, `xylo` and the like).
+
+## Retention
+
+Banks that hold nothing cost nothing; a bank in use is kept whole: `ceil(used / bank) bank retention`. For how long:
+
+- Weights, state and the window of samples are what the next decode needs: kept the whole time. So is what work on
+  every sample holds, and everything of a stream.
+- Activations and unfinished sums of windows end with their decode. Banks that hold nothing else are on for
+  `decode rate x latency` of the time, never more than all of it, where the machine can switch a bank off.
+- A bank that holds both is kept.
+
+    P = retention bank (ceil(lasting / bank) + (ceil(used / bank) - ceil(lasting / bank)) min(1, rate latency))
+
+So power is affine in the rate up to `1 / latency`, affine above it and concave in all. Switching banks on is taken as
+part of waking the machine and has no energy of its own. `idle_banks` of a memory says whether they are off between
+decodes: in arrays composed of banks, and in Vega, whose retention is set from 16 kB on, and its siblings. They are kept
+where retention is one figure for the whole memory or chip, where it is in `static`, measured with all memories on, if
+the machine never sleeps and waking costs it nothing (`event_core_28nm`), and where banks are rows of registers:
+
+"""
+SRAM = """## SRAM
+
+By node and cell flavour, least squares in the logarithm over a shipped sweep of CACTI 7 at 300 K
+(`data/measurements/cacti_sweep.csv`), size S of a macro or bank, word of W bits:
+
+    read, write   E = E0 (S / 8 KiB)^s (W / 32)^w                a word
+    access time   t = t0 (S / 8 KiB)^s (W / 32)^w
+    leakage       L = L0 (S / 8 KiB)^s exp(k (T - 300 K))        a bit, k where other temperatures were run
+
+Error is `max(run / law, law / run) - 1` over the runs of a law: median / 90th percentile / largest. A cost taken from
+a law has the largest as its bounds. CACTI rounds sub-arrays to powers of two, so that energy grows in steps a power
+law cannot follow; reads suffer most. The flavour matters more than the node: at 45 nm a bit in a low-operating-power
+cell of 64 KiB leaks eight hundred times what one in a low-standby-power cell leaks. What was not swept is refused.
+
+"""
+REGISTERS = """## Below SRAM
+
+To 256 bytes a memory is made of registers: W register bits a word, whatever its size
+(`energy_models.technology.register_file`), four SRAM cells' leakage a bit. From there to the smallest swept macro,
+1 KiB, the macro is the price. No law is carried towards zero: a tiny buffer costs its registers.
+
+"""
+NON_VOLATILE = """## Non-volatile memories
+
+Energy a bit, every bit of a word; energy and time of waking once a decode; no retention. Without a write energy a
+memory holds weights only.
+
+"""
+RELOAD = """## Weights kept or reloaded
+
+A weight memory with a non-volatile copy (`reload_from`) may be off between decodes. One reload reads the copy, writes
+the memory and wakes the store:
+
+    E_reload        = bits E_read + words E_write + E_wake       bits of whole words
+    P_kept          = ceil(used / bank) bank retention
+    break-even time = E_reload / P_kept
+
+Off for longer than that, reloading costs less, and is charged: its energy under `wake`, its time in the latency,
+retention for the time awake only. Otherwise the weights are kept. Work on every sample that needs weights keeps them
+always. The report (`cosim estimate`, `EnergyReport.reload`) says what either way costs, the break-even time and the
+choice.
+"""
+_TITLES: tuple[tuple[Law, str], ...] = (
+    ("read", "Read"), ("write", "Write"), ("leakage", "Leakage"), ("access", "Access time"),
+)
+_UNITS: Mapping[Law, str] = {"read": "pJ", "write": "pJ", "leakage": "pW/bit", "access": "ns"}
+
+
+def memory_page() -> str:
+    """Return the page, as markdown."""
+    nodes = sorted({run.node_nm for run in sweep()})
+    fits = [(f"{node} nm {flavour}", memory_fit(node, flavour)) for node in nodes for flavour in FLAVOURS]
+    parts = [HEADER, _idle_banks(), SRAM, *(_law(law, title, fits) for law, title in _TITLES), REGISTERS, NON_VOLATILE]
+    parts += [_non_volatile(non_volatile_memories()), RELOAD]
+    return "".join(parts)
+
+
+def _law(law: Law, title: str, fits: Iterable[tuple[str, MemoryFit]]) -> str:
+    last = "k [1/K]" if law == "leakage" else "w"
+    lines = [f"### {title}\n\n", row(("cells", f"at 8 KiB, 32 bit [{_UNITS[law]}]", "s", last, "runs", "error"))]
+    lines.append("|---|---:|---:|---:|---:|---:|\n")
+    for name, fit in fits:
+        one = fit.laws[law]
+        error = one.error
+        exponent = one.warmth if law == "leakage" else one.width
+        lines.append(row((
+            name, number(one.reference), f"{one.size:.3f}",
+            f"{exponent:.4f}" if exponent else "not run" if law == "leakage" else "0", str(error.runs),
+            " / ".join(percent(share) for share in (error.median, error.p90, error.largest)),
+        )))
+    return "".join([*lines, "\n"])
+
+
+def _idle_banks() -> str:
+    lines = [row(("machine", "memory", "idle banks", "retention, by its source")), "|---|---|---|---|\n"]
+    for name in profile_names():
+        for memory in load_profile(name).memories:
+            if memory.retention is None:
+                continue
+            text = "; ".join(part for part in (memory.retention.where, memory.retention.note) if part)
+            lines.append(row((f"`{name}`", memory.name, str(memory.idle_banks), text)))
+    return "".join([*lines, "\n"])
+
+
+def _non_volatile(memories: Mapping[str, NonVolatile]) -> str:
+    lines = [row(("technology", "read", "write", "wake", "time to wake")), "|---|---|---|---|---|\n"]
+    for name, one in memories.items():
+        lines.append(row((name, _text(one.read), _text(one.write), _text(one.wake), _text(one.wake_time))))
+    return "".join([*lines, "\n"])
+
+
+def _text(quantity: Quantity | None) -> str:
+    if quantity is None:
+        return "none known: weights only"
+    bounds = f"{number(quantity.value)} [{number(quantity.low)}, {number(quantity.high)}] {quantity.unit}"
+    return f"{bounds}, {quantity.basis}"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(memory_page())

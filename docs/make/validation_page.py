@@ -1,0 +1,147 @@
+"""The page of predicted against measured: ``python docs/make/validation_page.py > docs/validation.md``."""
+
+from __future__ import annotations
+
+import csv
+import sys
+from collections.abc import Iterable, Mapping
+from importlib.resources import files
+
+from markdown_tables import number, percent
+from markdown_tables import row as table_row
+
+from energy_models.quantities.sources import load_sources
+from energy_models.validation.collect import all_rows
+from energy_models.validation.groups import KINDS, Check, Disagreement, Group, Kind, disagreements, groups_of
+from energy_models.validation.reasons import REMARKS
+from energy_models.validation.rows import ValidationRow, summarise
+
+HEADER = """# Validation: predicted against measured
+
+Every published figure that the energy models are held against. *Fitted*: a constant of the prediction came from this
+very row, so that it proves the fit and no more. *Held out*: none did. The two are never mixed. Error is
+`|predicted / measured - 1|`; *one a network* is its median where several rows of one network on one machine (energy and
+latency of one run, variants, one network predicted from each of several others) count once; *in band* is the share of
+measured figures inside the band of the prediction, its central 90 %. The bars were set before the rows were computed.
+
+Made by `python docs/make/validation_page.py > docs/validation.md`; a test keeps it current.
+
+"""
+DISAGREE = """## Where rows disagree with each other
+
+The same network on the same board, entered more than once: supply, compiler and library differ, and where they are not
+part of the model no prediction can meet both. What they differ by is a floor under every error above.
+
+"""
+UNPREDICTED = """## Held but not predicted
+
+Figures we hold for which no prediction can be made, and what is missing. NDP120's entries of rounds v1.1 to v1.3 repeat
+those of v1.0 and stand once above.
+
+"""
+
+
+def validation_page(rows: Mapping[Kind, Iterable[ValidationRow]]) -> str:
+    """Return the page for rows by kind, as markdown."""
+    groups = groups_of(rows)
+    if not groups:
+        return HEADER + "No rows yet.\n"
+    parts = [HEADER, _summary(groups), *(_group(group) for group in groups)]
+    found = disagreements(row for group in groups for row in group.rows)
+    parts.append(DISAGREE + (_disagreements(found) if found else "None.\n") + "\n")
+    parts.append(UNPREDICTED + _unpredicted() + "\n")
+    parts.append(_sources(row for group in groups for row in group.rows))
+    return "".join(parts)
+
+
+def _summary(groups: Iterable[Group]) -> str:
+    head = (
+        "kind", "rows", "n", "networks", "median error", "one a network", "90th percentile", "in band", "bars", "met",
+    )
+    lines = [table_row(head), "|---|---|---:|---:|---:|---:|---:|---:|---|---|\n"]
+    for group in groups:
+        found = summarise(group.rows)
+        checks = group.checks
+        verdict = ("**no**" if group.failed else "yes") if checks else ""
+        lines.append(table_row((
+            f"[{KINDS[group.kind]}](#{_anchor(group)})", group.role, str(found.rows), str(found.networks),
+            percent(found.median), percent(found.median_each), percent(found.percentile_90), percent(found.inside),
+            "; ".join(map(_bar_text, checks)), verdict,
+        )))
+    return "".join(lines) + "\n"
+
+
+def _bar_text(check: Check) -> str:
+    sign = "at least" if check.name == "coverage" else "at most"
+    return f"{check.name} {sign} {percent(check.bar)}"
+
+
+def _heading(group: Group) -> str:
+    return f"{KINDS[group.kind]}, {group.role}"
+
+
+def _anchor(group: Group) -> str:
+    kept = "".join(letter for letter in _heading(group).lower() if letter.isalnum() or letter in " -")
+    return kept.replace(" ", "-")
+
+
+def _group(group: Group) -> str:
+    lines = [f"## {_heading(group)}\n\n"]
+    if group.failed:
+        missed = "; ".join(_missed_text(check) for check in group.failed)
+        lines.append(f"**Missed**: {missed}.\n\n{group.missed}\n\n")
+    if group.role == "held out" and group.kind in REMARKS:
+        lines.append(f"{REMARKS[group.kind]}\n\n")
+    head = ("what", "machine", "quantity", "predicted", "band", "measured", "ratio", "in band", "source")
+    lines.append(table_row(head))
+    lines.append("|---|---|---|---:|---:|---:|---:|---|---|\n")
+    notes: dict[str, int] = {}
+    for row in group.rows:
+        lines.append(table_row(_cells(row, notes)))
+    noted = [f"{number}. {note}\n" for note, number in notes.items()]
+    return "".join((*lines, "\n", *noted, "\n" if noted else ""))
+
+
+def _missed_text(check: Check) -> str:
+    side = "under" if check.name == "coverage" else "over"
+    points = f"{abs(check.value - check.bar) * 100:.1f} points {side}"
+    return f"{check.name} {percent(check.value)}, the bar is {percent(check.bar)} ({points})"
+
+
+def _cells(row: ValidationRow, notes: dict[str, int]) -> tuple[str, ...]:
+    mark = f" ({notes.setdefault(row.note, len(notes) + 1)})" if row.note else ""
+    return (
+        row.what + mark, row.machine, row.quantity, f"{number(row.predicted.nominal)} {row.unit}",
+        f"{number(row.predicted.low)} to {number(row.predicted.high)}", f"{number(row.measured)} {row.unit}",
+        f"{row.ratio:.2f}", "yes" if row.inside else "**no**", row.source,
+    )
+
+
+def _disagreements(found: Iterable[Disagreement]) -> str:
+    lines = [table_row(("what", "quantity", "figures", "least measured", "most measured", "ratio"))]
+    lines.append("|---|---|---:|---:|---:|---:|\n")
+    for one in found:
+        least, most = (f"{number(row.measured)} {one.unit}: {row.machine}" for row in (one.low, one.high))
+        lines.append(table_row((one.what, one.quantity, str(one.rows), least, most, f"{one.ratio:.2f}")))
+    return "".join(lines)
+
+
+def _unpredicted() -> str:
+    path = files("energy_models.data") / "validation" / "unpredicted.csv"
+    lines = [table_row(("what", "machine", "measured", "source", "why not")), "|---|---|---|---|---|\n"]
+    lines += [table_row(tuple(record)) for record in list(csv.reader(path.read_text("utf-8").splitlines()))[1:]]
+    return "".join(lines)
+
+
+def _sources(rows: Iterable[ValidationRow]) -> str:
+    keys = sorted({row.source for row in rows})
+    records = load_sources()
+    lines = [
+        f"- `{key}`: {records[key].authors} ({records[key].year}). {records[key].title}. {records[key].venue}.\n"
+        for key in keys
+    ]
+    return "## Sources\n\n" + "".join(lines)
+
+
+if __name__ == "__main__":
+    sys.stdout.write(validation_page(all_rows()))

@@ -1,0 +1,133 @@
+"""Decide on the device, or send everything it records: what either draws, and which is less."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from energy_models.errors import PriceError
+from energy_models.feasibility.limits import LimitVerdict, limit_verdict
+from energy_models.hardware.periphery import Absent, ConnectedRadio
+from energy_models.hardware.site import Link, Site
+from energy_models.pricing.constants import SITE, site_bands
+from energy_models.pricing.regulator import regulated, regulator_loss
+from energy_models.pricing.report import CAUSES, Band, Cause, EnergyReport, total
+from energy_models.pricing.system import Decisions, RawSamples, bit_rate_terms, site_terms
+from energy_models.pricing.terms import band
+
+Cheaper = Literal["decoding", "streaming", "undecided"]
+
+
+@dataclass(frozen=True, slots=True)
+class RawStream:
+    """A device that decodes nothing and sends every sample.
+
+    Parameters
+    ----------
+    site : str
+    channels : int
+    rate_bit_s : Band
+        Payload [bit/s].
+    power_w : mapping of Cause to Band
+        Average power [W]. What gathers the samples for the radio is in none of them.
+    link : str
+        Whether the link carries the payload.
+    """
+
+    site: str
+    channels: int
+    rate_bit_s: Band
+    power_w: Mapping[Cause, Band]
+    link: LimitVerdict
+
+    @property
+    def total_power_w(self) -> Band:
+        """Average power of the whole device [W]."""
+        return total(self.power_w.values())
+
+
+@dataclass(frozen=True, slots=True)
+class SendingComparison:
+    """A decoder that sends its decisions against a device that sends raw samples.
+
+    Parameters
+    ----------
+    raw : RawStream
+    decoded_w : Band
+        Average power of the device with the decoder [W].
+    saved_w : Band
+        What decoding saves before the regulator [W]: front end, converter, stimulation and connection are common to
+        both and cancel. Below zero it costs that much more.
+    cheaper : {'decoding', 'streaming', 'undecided'}
+        ``undecided`` where the bounds of `saved_w` lie on both sides of zero.
+    break_even_j_per_bit : float or None
+        Radio energy per bit above which decoding saves, at nominal values [J/bit]; None where it sends no less.
+    """
+
+    raw: RawStream
+    decoded_w: Band
+    saved_w: Band
+    cheaper: Cheaper
+    break_even_j_per_bit: float | None
+
+
+def raw_streaming(site: Site, *, channels: int) -> RawStream:
+    """Return what a site's device draws when it sends every sample of so many channels.
+
+    Raises
+    ------
+    PriceError
+        Where the site has no radio, or there is no channel.
+    """
+    link, constants = _link(site), site_bands(site)
+    if channels < 1:
+        raise PriceError(f"{channels} channels to stream", where=site.name, remedy="Give at least one channel")
+    found = site_terms(site, channels, RawSamples())
+    power: dict[Cause, Band] = {cause: band(found[cause], constants) for cause in CAUSES if cause in found}
+    power["regulator"] = regulator_loss(site.regulator, total(regulated(power)), constants)
+    rate = band(bit_rate_terms(channels, RawSamples()), constants)
+    return RawStream(site.name, channels, rate, power, limit_verdict(link.rate.band, rate))
+
+
+def compare_sending(site: Site, report: EnergyReport, *, channels: int) -> SendingComparison:
+    """Return whether a decoder at a site saves power against sending every sample raw.
+
+    Parameters
+    ----------
+    site : Site
+    report : EnergyReport
+        Of the decoder at this site.
+    channels : int
+        Channels that would be streamed; the decoder's own for a like comparison.
+
+    Raises
+    ------
+    PriceError
+        Where the site has no radio, or there is no channel.
+    """
+    raw, constants = raw_streaming(site, channels=channels), site_bands(site)
+    sent = band(bit_rate_terms(channels, Decisions(report.decode_rate_hz)), constants)
+    less = Band(raw.rate_bit_s.low - sent.high, raw.rate_bit_s.nominal - sent.nominal, raw.rate_bit_s.high - sent.low)
+    per_bit, own = constants[f"{SITE}radio.energy"], report.decoder_power_w + _starts(site, report, constants)
+    saved = Band(
+        less.low * (per_bit.low if less.low >= 0 else per_bit.high) - own.high,
+        less.nominal * per_bit.nominal - own.nominal,
+        less.high * (per_bit.high if less.high >= 0 else per_bit.low) - own.low,
+    )
+    cheaper: Cheaper = "decoding" if saved.low > 0 else "streaming" if saved.high < 0 else "undecided"
+    even = own.nominal / less.nominal if less.nominal > 0 else None
+    return SendingComparison(raw, report.total_power_w, saved, cheaper, even)
+
+
+def _starts(site: Site, report: EnergyReport, constants: Mapping[str, Band]) -> Band:
+    """Return what starting the radio for each decision draws [W]."""
+    if not isinstance(site.radio, ConnectedRadio):
+        return Band(0.0, 0.0, 0.0)
+    return constants[f"{SITE}radio.startup"].times(report.decode_rate_hz)
+
+
+def _link(site: Site) -> Link:
+    if site.link is None or isinstance(site.radio, Absent):
+        raise PriceError("nothing is sent here", where=site.name, remedy="Take a site with a radio and a link")
+    return site.link

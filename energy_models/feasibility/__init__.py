@@ -1,0 +1,1 @@
+"""A report held against the limits of a site."""

@@ -1,0 +1,162 @@
+"""A report against every limit of a site: how much is used, how much is left, and whether that is sure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from energy_models.feasibility.battery import battery_life_s, battery_power_w
+from energy_models.hardware.site import LIMIT_NAMES, LimitName, Package, Site, Tissue
+from energy_models.hardware.thermal import equal_area_radius_m, pennes_sphere_rise_k_per_w, perfusion_length_m
+from energy_models.pricing.report import Band, EnergyReport
+from energy_models.quantities.quantity import Quantity
+
+LimitVerdict = Literal["fits", "fits nominally", "fits only at best", "exceeds"]
+LIMIT_VERDICTS: tuple[LimitVerdict, ...] = ("fits", "fits nominally", "fits only at best", "exceeds")
+"""From the surest to none."""
+CheckName = LimitName | Literal["temperature_sphere"]
+CHECK_NAMES: tuple[CheckName, ...] = (*LIMIT_NAMES[:3], "temperature_sphere", *LIMIT_NAMES[3:])
+
+
+@dataclass(frozen=True, slots=True)
+class LimitCheck:
+    """One limit held against one report.
+
+    Parameters
+    ----------
+    name : str
+        Which limit of the site; ``temperature`` by the slope, ``temperature_sphere`` by the Pennes sphere.
+    unit : {'W', 'W/m2', 'K', 'bit/s', 's'}
+        SI unit of `limit` and `value`.
+    limit, value : Band
+        What is allowed, and what is used.
+    headroom : float
+        ``limit.nominal / value.nominal``: 4 means a quarter is used, 0.25 that four times too much is. With gaps in the
+        report the value is a lower bound, and this an upper one.
+    verdict : {'fits', 'fits nominally', 'fits only at best', 'exceeds'}
+    spare_w : Band or None
+        How much more the whole device may draw before this limit is reached [W]; what must be saved where it is below
+        zero. None where the limit is not one of power.
+    lasts_s : Band or None
+        Of the battery: how long it carries the device [s].
+    """
+
+    name: CheckName
+    unit: str
+    limit: Band
+    value: Band
+    headroom: float
+    verdict: LimitVerdict
+    spare_w: Band | None
+    lasts_s: Band | None = None
+
+
+def limit_verdict(limit: Band, value: Band) -> LimitVerdict:
+    """Return how surely a value keeps a limit.
+
+    ``fits``: even the worst value is under the strictest limit. ``fits nominally``: the nominal value is under the
+    nominal limit, but not every bound. ``fits only at best``: some bound is under the limit, the nominal is not.
+    ``exceeds``: even the best value is over the widest limit.
+    """
+    if value.high <= limit.low:
+        return "fits"
+    if value.low > limit.high:
+        return "exceeds"
+    return "fits nominally" if value.nominal <= limit.nominal else "fits only at best"
+
+
+def sphere_slope_k_per_w(tissue: Tissue, package: Package) -> Band:
+    """Return the rise per watt of the Pennes sphere of the package's surface [K/W].
+
+    Its bounds take every constant, and the surface, at the end that cools most, or least.
+    """
+    k, w, c = (quantity.band for quantity in (tissue.conductivity, tissue.perfusion, tissue.blood_heat))
+    surface = package.surface_m2
+
+    def rise(area_m2: float, conductivity: float, perfusion: float, heat: float) -> float:
+        length = perfusion_length_m(conductivity, perfusion, heat)
+        return pennes_sphere_rise_k_per_w(equal_area_radius_m(area_m2), conductivity, length)
+
+    return Band(
+        rise(surface.high, k.high, w.high, c.high),
+        rise(surface.nominal, k.nominal, w.nominal, c.nominal),
+        rise(surface.low, k.low, w.low, c.low),
+    )
+
+
+def _power_limits(site: Site) -> Iterator[tuple[CheckName, str, Band, Band]]:
+    """Yield name, unit, limit and what a watt uses of it, for every limit that power uses up."""
+    if site.power_budget is not None:
+        yield "power_budget", "W", site.power_budget.band, _ONE
+    if site.power_density is not None and site.package is not None:
+        area = site.package.surface_m2
+        yield "power_density", "W/m2", site.power_density.band, Band(1 / area.high, 1 / area.nominal, 1 / area.low)
+    if site.temperature is not None:
+        allowed = site.temperature.limit.band
+        if site.temperature.slope is not None:
+            yield "temperature", "K", allowed, site.temperature.slope.band
+        if site.temperature.tissue is not None and site.package is not None:
+            yield "temperature_sphere", "K", allowed, sphere_slope_k_per_w(site.temperature.tissue, site.package)
+    if site.harvest is not None:
+        yield "harvest", "W", site.harvest.band, _ONE
+    if site.battery is not None:
+        yield "battery", "W", battery_power_w(site.battery), _ONE
+
+
+_ONE = Band(1.0, 1.0, 1.0)
+
+
+def _checks(site: Site, report: EnergyReport) -> Iterator[LimitCheck]:
+    power = report.total_power_w
+    for name, unit, limit, per_watt in _power_limits(site):
+        value = Band(power.low * per_watt.low, power.nominal * per_watt.nominal, power.high * per_watt.high)
+        spare = Band(
+            limit.low / per_watt.high - power.high,
+            limit.nominal / per_watt.nominal - power.nominal,
+            limit.high / per_watt.low - power.low,
+        )
+        check = _check(name, unit, limit, value, spare)
+        if name == "battery" and site.battery is not None:
+            check = replace(check, lasts_s=battery_life_s(site.battery, power))
+        yield check
+    if site.link is not None:
+        sent = site.link.message.band.times(report.decode_rate_hz)
+        yield _check("link", "bit/s", site.link.rate.band, sent, None)
+    if site.deadline is not None:
+        yield _check("deadline", "s", site.deadline.band, report.latency_s, None)
+
+
+def _check(name: CheckName, unit: str, limit: Band, value: Band, spare_w: Band | None) -> LimitCheck:
+    headroom = limit.nominal / value.nominal if value.nominal > 0 else math.inf  # zero uses nothing of its limit
+    return LimitCheck(name, unit, limit, value, headroom, limit_verdict(limit, value), spare_w)
+
+
+def check_limits(site: Site, report: EnergyReport) -> tuple[LimitCheck, ...]:
+    """Return every limit of the site held against the report, tightest first.
+
+    All electrical power is taken to end as heat in the package. Power, power density, temperature, harvest and battery
+    look at the whole device; the deadline at the latency of one decode; the link at one message per decode. Where the
+    report has gaps, what is known can show that a limit is broken, never that it is kept.
+    """
+    checks = _checks(site, report)
+    found = (_doubted(check) for check in checks) if report.gaps else checks
+    return tuple(sorted(found, key=lambda check: (check.headroom, CHECK_NAMES.index(check.name))))
+
+
+def _doubted(check: LimitCheck) -> LimitCheck:
+    """Return the check of a value that is only known from below."""
+    if check.name == "link":
+        return check
+    return replace(check, verdict=limit_verdict(check.limit, Band(check.value.low, math.inf, math.inf)))
+
+
+def limit_quantities(site: Site) -> tuple[tuple[str, Quantity], ...]:
+    """Return every quantity that a site's limits were taken from, by its path with the site's name in front.
+
+    What the site records, sends and feeds with is named by the report that charged it.
+    """
+    limiting = {*LIMIT_NAMES, "package"}
+    found = site.quantity_at.items()
+    return tuple((f"{site.name}.{path}", quantity) for path, quantity in found if path.split(".")[0] in limiting)

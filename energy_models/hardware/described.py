@@ -1,0 +1,29 @@
+"""What every catalogue file has, machine or place: a content hash, and its quantities by path."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+
+from energy_models.pricing.report import Band
+from energy_models.quantities.quantity import Quantity, quantities
+from energy_models.quantities.toml_file import Frozen, content_digest
+
+
+class Described(Frozen):
+    """Base of a machine and of a place."""
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of the content, independent of the file's layout."""
+        return content_digest(self)
+
+    @cached_property
+    def quantity_at(self) -> Mapping[str, Quantity]:
+        """Every quantity by its dotted path."""
+        return dict(quantities(self))
+
+    @cached_property
+    def bands(self) -> Mapping[str, Band]:
+        """Every quantity's value and bounds in SI, by its dotted path."""
+        return {path: quantity.band for path, quantity in self.quantity_at.items()}

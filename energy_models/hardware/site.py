@@ -1,0 +1,197 @@
+"""Where a device lives: what records, sends and feeds there, what it may draw and heat, how soon it must answer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from energy_models.hardware.described import Described
+from energy_models.hardware.periphery import Absent, Converter, FrontEnd, Radio, Regulator, Stimulation
+from energy_models.hardware.thermal import box_surface_m2
+from energy_models.pricing.report import Band
+from energy_models.quantities.quantity import (
+    Area,
+    Channels,
+    Charge,
+    Conductivity,
+    Frequency,
+    Information,
+    InformationRate,
+    Length,
+    Power,
+    PowerDensity,
+    RatioPerTime,
+    RisePerPower,
+    TemperatureRise,
+    Time,
+    Voltage,
+    VolumetricHeat,
+)
+from energy_models.quantities.sources import Source
+from energy_models.quantities.toml_file import Frozen
+
+LimitName = Literal["power_budget", "power_density", "temperature", "harvest", "battery", "link", "deadline"]
+LIMIT_NAMES: tuple[LimitName, ...] = (
+    "power_budget", "power_density", "temperature", "harvest", "battery", "link", "deadline",
+)
+
+
+class Sampling(Frozen):
+    """What the site's front end records: channels, converter rate and width per channel."""
+
+    channels: Channels
+    rate: Frequency
+    converter: Information
+
+
+class Package(Frozen):
+    """What gives off the heat: a box with all six faces, by its dimensions, or a surface by its area."""
+
+    length: Length | None = None
+    width: Length | None = None
+    thickness: Length | None = None
+    area: Area | None = None
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        sides = (self.length, self.width, self.thickness)
+        whole = None not in sides if self.area is None else sides == (None, None, None)
+        if not whole:
+            raise ValueError("give length, width and thickness of a box, or the area of the surface")
+        return self
+
+    @property
+    def surface_m2(self) -> Band:
+        """Surface that gives off heat [m^2]."""
+        if self.area is not None:
+            return self.area.band
+        if self.length is None or self.width is None or self.thickness is None:  # unreachable, see _one_way
+            raise ValueError("a box needs length, width and thickness")
+        length, width, thickness = self.length.band, self.width.band, self.thickness.band
+        return Band(
+            box_surface_m2(length.low, width.low, thickness.low),
+            box_surface_m2(length.nominal, width.nominal, thickness.nominal),
+            box_surface_m2(length.high, width.high, thickness.high),
+        )
+
+
+class Tissue(Frozen):
+    """Constants of the Pennes bioheat equation."""
+
+    conductivity: Conductivity
+    perfusion: Frequency
+    blood_heat: VolumetricHeat
+
+
+class Temperature(Frozen):
+    """Allowed rise, and how power becomes rise: a slope found for a device, the Pennes sphere of the package, or both.
+
+    Where both are given each is a limit of its own: the slope holds for the device it was measured or simulated on, the
+    sphere for perfused tissue all around.
+    """
+
+    limit: TemperatureRise
+    slope: RisePerPower | None = None
+    tissue: Tissue | None = None
+
+    @model_validator(mode="after")
+    def _some_way(self) -> Self:
+        if self.slope is None and self.tissue is None:
+            raise ValueError("give slope (measured or simulated), tissue (Pennes sphere), or both")
+        return self
+
+
+class Battery(Frozen):
+    """Energy on board and how long it must last; `loss` is the share of the remaining charge lost per time."""
+
+    capacity: Charge
+    voltage: Voltage
+    loss: RatioPerTime
+    lifetime: Time
+
+
+class Link(Frozen):
+    """What the radio can carry, and the bits sent for one decision."""
+
+    rate: InformationRate
+    message: Information
+
+
+class Site(Described):
+    """A place for a device, with every limit either given or left out for a stated reason.
+
+    Parameters
+    ----------
+    name, title, description : str
+    sampling : Sampling
+    front_end, converter, radio, regulator
+        What every machine here shares, each its own model, or `Absent`. A radio needs a link.
+    stimulation
+        Left out where the device does not stimulate; `Absent` where it does but is not charged for it.
+    package : Package or None
+        Needed by `power_density`, and by `temperature` where it has tissue.
+    power_budget, power_density, temperature, harvest, battery, link, deadline : optional
+        The limits; `harvest` is the power that can be collected, for instance within the absorption allowed in tissue.
+        Each one absent must stand in `omitted`.
+    omitted : mapping of limit name to str
+        Why a limit is not applied here.
+    sources : mapping of str to Source
+        Bibliographic records of the file's own.
+    """
+
+    name: str = Field(pattern="^[a-z][a-z0-9_]*$")
+    title: str = Field(min_length=1)
+    description: str = Field(min_length=1)
+    sampling: Sampling
+    front_end: FrontEnd
+    converter: Converter
+    radio: Radio
+    regulator: Regulator
+    stimulation: Stimulation | None = None
+    package: Package | None = None
+    power_budget: Power | None = None
+    power_density: PowerDensity | None = None
+    temperature: Temperature | None = None
+    harvest: Power | None = None
+    battery: Battery | None = None
+    link: Link | None = None
+    deadline: Time | None = None
+    omitted: Mapping[LimitName, str] = Field(default_factory=dict[LimitName, str])
+    sources: Mapping[str, Source] = Field(default_factory=dict[str, Source])
+
+    @model_validator(mode="after")
+    def _every_limit_is_accounted_for(self) -> Self:
+        given = {name for name in LIMIT_NAMES if getattr(self, name) is not None}
+        problems: list[str] = []
+        for name in LIMIT_NAMES:
+            if name in given and name in self.omitted:
+                problems.append(f"{name} is given and omitted at once")
+            elif name not in given and not self.omitted.get(name, "").strip():
+                problems.append(f"{name} is missing: give it, or say in omitted.{name} why it is not applied")
+        sphere = self.temperature is not None and self.temperature.tissue is not None
+        if ("power_density" in given or sphere) and self.package is None:
+            problems.append("package is missing: power_density and the Pennes sphere need its surface")
+        if not isinstance(self.radio, Absent) and self.link is None:
+            problems.append("link is missing: a radio needs its message, or say in radio.reason why nothing is sent")
+        if not given:
+            problems.append("a site needs at least one limit")
+        if problems:
+            raise ValueError("; ".join(problems))
+        return self
+
+    @property
+    def sampling_rate_hz(self) -> float:
+        """Converter samples per second and channel [Hz]."""
+        return self.sampling.rate.band.nominal
+
+    @property
+    def converter_bits(self) -> int:
+        """Converter width [bits]."""
+        return round(self.sampling.converter.band.nominal)
+
+    @property
+    def channels(self) -> int:
+        """Recording channels of the site's front end."""
+        return round(self.sampling.channels.band.nominal)

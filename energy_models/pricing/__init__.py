@@ -1,0 +1,1 @@
+"""Counts times constants: from a workload, a machine and a site to an energy report."""

@@ -1,0 +1,143 @@
+"""Everything a decoder on a machine at a site is charged for, as terms whose constants are still open."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from energy_models.errors import WorkloadError
+from energy_models.hardware.profile import MEMORY_INSIDE, EventDriven, EventTable, HardwareProfile, ProgrammableCore
+from energy_models.hardware.site import Site
+from energy_models.mapping import tally_workload
+from energy_models.mapping.action_counts import Access, CycleCount, Tally, check_widths, words
+from energy_models.mapping.events import time_steps
+from energy_models.mapping.placement import Placement, holds_window, place
+from energy_models.pricing.layer import PricedLayer, price_layer
+from energy_models.pricing.report import CAUSES, Cause
+from energy_models.pricing.system import Decisions, retention_terms, site_terms, woken_memories
+from energy_models.pricing.terms import Term, Terms, merged, scaled
+from energy_models.pricing.weight_reload import ReloadPlan, reload_plan
+from energy_models.workload.layers import Workload
+
+FEATURE_KINDS = frozenset({"filter", "feature"})
+_DECODE_PATH = "execution.cycles_per_decode"
+
+
+@dataclass(frozen=True, slots=True)
+class BilledLayer:
+    """One layer's price, and how often its counted work is done [Hz]."""
+
+    tally: Tally
+    price: PricedLayer
+    rate_hz: float
+
+
+@dataclass(frozen=True, slots=True)
+class Bill:
+    """The terms of one estimate.
+
+    Parameters
+    ----------
+    layers : tuple of BilledLayer
+    power_w : mapping of Cause to terms
+        Average power by cause [W], without the regulator, which takes its share of their sum.
+    latency_s : terms
+        Time of one decode [s].
+    cycles : terms
+        Clock cycles of one decode.
+    placement : Placement
+    reload : ReloadPlan or None
+        What becomes of the weights between decodes, where a copy of them is kept.
+    """
+
+    layers: tuple[BilledLayer, ...]
+    power_w: Mapping[Cause, Terms]
+    latency_s: Terms
+    cycles: Terms
+    placement: Placement
+    reload: ReloadPlan | None
+
+
+def make_bill(workload: Workload, profile: HardwareProfile, site: Site | None, *, decode_rate_hz: float) -> Bill:
+    """Return the terms of what a workload costs on a machine at `decode_rate_hz` decisions per second.
+
+    Raises
+    ------
+    WorkloadError
+        When the rate is not positive, or the workload holds no decode or lacks operand widths.
+    """
+    if not (math.isfinite(decode_rate_hz) and decode_rate_hz > 0):
+        raise WorkloadError(f"decode rate {decode_rate_hz} Hz", remedy="Give a finite rate above 0 Hz")
+    if workload.decodes < 1:
+        raise WorkloadError("no decode was observed", where=workload.name, remedy="Observe at least one decode")
+    check_widths(workload)
+    placement = place(workload, profile)
+    tallies = (
+        *tally_workload(workload, profile, placement), *_new_samples(workload, profile, placement),
+        *_per_decode(workload, profile),
+    )
+    window_hz = 1.0 / workload.window_s
+    rates = {"decode": decode_rate_hz, "sample": window_hz}
+    layers = tuple(
+        BilledLayer(tally, price_layer(tally, profile, placement), rates[tally.cadence]) for tally in tallies
+    )
+    cycles = merged(term for layer in layers if layer.tally.cadence == "decode" for term in layer.price.cycles)
+    wake_j, wake_s = woken_memories(profile, placement)
+    latency = (*(term.priced(under=("clock",)) for term in cycles), Term(1.0, ("wake.time",)), *wake_s)
+    plan = reload_plan(workload, profile, placement, awake_s=latency, decode_rate_hz=decode_rate_hz)
+    reloaded: str | None = None
+    if plan is not None and plan.summary.choice == "reloaded":
+        wake_j, latency = (*wake_j, *plan.energy_j), (*latency, *plan.time_s)
+        reloaded = plan.memory
+    kept = retention_terms(profile, placement, busy=scaled(latency, decode_rate_hz), reloaded=reloaded)
+    power = _machine_power(layers, _always(profile, kept), wake_j, decode_rate_hz)
+    if site is not None:
+        power |= site_terms(site, workload.channels, Decisions(decode_rate_hz))
+    charged: dict[Cause, Terms] = {cause: power[cause] for cause in CAUSES if cause in power}
+    return Bill(layers, charged, latency, cycles, placement, plan)
+
+
+def _new_samples(workload: Workload, profile: HardwareProfile, placement: Placement) -> tuple[Tally, ...]:
+    """Return the writes of arriving samples into the window they slide through, as a layer of its own.
+
+    A sample's channels are packed into words; each is written once, however many decodes read it.
+    """
+    if isinstance(profile.execution, MEMORY_INSIDE) or not holds_window(workload):
+        return ()
+    word_bits = placement.memory_of["buffers"].word_bits
+    written = workload.steps_per_decode * words(workload.channels, workload.input_bits, word_bits)
+    return (Tally("(new samples)", "overhead", "sample", accesses=(Access("buffers", 0.0, written),)),)
+
+
+def _per_decode(workload: Workload, profile: HardwareProfile) -> tuple[Tally, ...]:
+    """Return the work a machine does once per decode or per time step, as a layer of its own."""
+    execution = profile.execution
+    if isinstance(execution, ProgrammableCore):
+        return (Tally("(per decode)", "overhead", "decode", cycles=(CycleCount(_DECODE_PATH, 1.0),)),)
+    if isinstance(execution, EventDriven | EventTable):
+        steps = time_steps(workload)
+        cycles = (CycleCount("execution.step.cycles", steps),)
+        return (Tally("(time steps)", "overhead", "decode", control=(("step", steps),), cycles=cycles),)
+    return ()
+
+
+def _always(profile: HardwareProfile, kept: Terms) -> dict[Cause, Terms]:
+    """Return what is drawn beside work [W]: static power, the clock's where given apart, and what is `kept`."""
+    clock = () if profile.idle_cycle is None else (Term(1.0, ("idle_cycle", "clock")),)
+    return {"static": (Term(1.0, ("static",)), *clock), "retention": kept}
+
+
+def _machine_power(
+    layers: tuple[BilledLayer, ...], always: Mapping[Cause, Terms], wake_j: Terms, decode_rate_hz: float
+) -> dict[Cause, Terms]:
+    """Return the average power by cause of the machine alone [W]; `wake_j` is what memories add to a wake-up."""
+    power: dict[Cause, list[Term]] = {
+        **{cause: list(terms) for cause, terms in always.items()},
+        "wake": [Term(decode_rate_hz, ("wake.energy",)), *scaled(wake_j, decode_rate_hz)],
+    }
+    for layer in layers:
+        for cause, terms in layer.price.energy_j.items():
+            name: Cause = "features" if layer.tally.kind in FEATURE_KINDS else cause
+            power.setdefault(name, []).extend(scaled(terms, layer.rate_hz))
+    return {cause: merged(terms) for cause, terms in power.items()}

@@ -1,0 +1,147 @@
+"""From what a machine does for a layer to the terms of its price."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from energy_models.errors import PriceError
+from energy_models.hardware.memory import Memory
+from energy_models.hardware.profile import (
+    MEMORY_INSIDE,
+    REGISTERS_INSIDE,
+    Costs,
+    EventCycles,
+    EventTable,
+    HardwareProfile,
+    OperationCost,
+    ProgrammableCore,
+)
+from energy_models.mapping.action_counts import Access, ControlAct, Operations, Tally
+from energy_models.mapping.placement import Placement
+from energy_models.pricing.constants import CONTROL_OVERHEAD
+from energy_models.pricing.report import Cause
+from energy_models.pricing.terms import Term, Terms
+
+Prices = tuple[tuple[Cause, tuple[str, ...]], ...]
+_SHARED: Mapping[ControlAct, Prices] = {
+    "message": (
+        ("control", ("execution.messages.packet",)),
+        ("control", ("execution.messages.hop", "execution.messages.hops")),
+    ),
+    "step": (("control", ("execution.step.energy",)),),
+}
+_BUILT_UP: Mapping[ControlAct, Prices] = {
+    **_SHARED,
+    "event": (("control", ("execution.control_per_event",)),),
+    "active_update": (("control", ("execution.control_per_active_update",)),),
+    "idle_update": (("control", ("execution.control_per_idle_update",)),),
+}
+_PER_EVENT: Mapping[ControlAct, Prices] = {
+    **_SHARED,
+    "dense_synapse": (("compute", ("execution.synapse.dense",)),),
+    "sparse_synapse": (("compute", ("execution.synapse.sparse",)),),
+    "convolutional_synapse": (("compute", ("execution.synapse.convolutional",)),),
+    "active_update": (("state", ("execution.neuron_access",)), ("state", ("execution.neuron_update",))),
+    "idle_update": (("state", ("execution.neuron_access",)),),
+    "spike": (("control", ("execution.spike",)),),
+}
+"""The cause and the constants of each act, where they are built up and where they are published per event."""
+
+
+@dataclass(frozen=True, slots=True)
+class PricedLayer:
+    """Terms of one layer's energy per decode by cause [J] and of its cycles, and what has no price."""
+
+    energy_j: Mapping[Cause, Terms]
+    cycles: Terms
+    unpriced: tuple[str, ...]
+
+
+def operation_terms(cost: OperationCost, path: str, widths: tuple[int, int]) -> Terms:
+    """Return the energy of one operation [J]: ``fixed + per_bit (a+b)/2 + per_square_bit a b``."""
+    first, second = widths
+    parts = (("fixed", 1.0), ("per_bit", (first + second) / 2), ("per_square_bit", float(first * second)))
+    return tuple(Term(count, (f"{path}.{part}",)) for part, count in parts if getattr(cost, part) is not None)
+
+
+def find_cost(costs: Costs, profile: str, operation: Operations) -> OperationCost:
+    """Return the cost that a machine's table gives for an operation.
+
+    Raises
+    ------
+    PriceError
+        When the table has none for this arithmetic, operation and width.
+    """
+    table = costs.get(operation.arithmetic, {})
+    cost = table.get(operation.name)
+    wanted = f"{operation.arithmetic} {operation.name} at {operation.widths[0]}x{operation.widths[1]} bits"
+    if cost is None or max(operation.widths) > cost.max_bits:
+        prices = ", ".join(f"{a} {n} to {c.max_bits} bits" for a, rows in costs.items() for n, c in rows.items())
+        remedy = f"It prices: {prices}. Add an entry with its source, or use another machine"
+        raise PriceError(f"profile {profile!r} prices no {wanted}", remedy=remedy)
+    return cost
+
+
+def price_layer(tally: Tally, profile: HardwareProfile, placement: Placement) -> PricedLayer:
+    """Return the terms of one layer's energy and cycles in one decode.
+
+    Work without a price is left out of the energy and listed in `unpriced`.
+    """
+    cycles = tuple(Term(item.count, tuple(path for path in (item.cost, item.factor) if path)) for item in tally.cycles)
+    if isinstance(profile.execution, EventCycles | ProgrammableCore):
+        spent = tuple(term.priced("execution.active_power", under=("clock",)) for term in cycles)
+        unpriced = tuple(f"profile {profile.name!r} prices no {what}" for what in tally.unpriced)
+        return PricedLayer({"compute": spent}, cycles, unpriced)
+    energy, unpriced = _operations(tally, profile)
+    energy["control"] = [term.priced(CONTROL_OVERHEAD) for terms in energy.values() for term in terms]
+    acts = _PER_EVENT if isinstance(profile.execution, EventTable) else _BUILT_UP
+    for act, count in tally.control:
+        for cause, constants in acts[act]:
+            energy.setdefault(cause, []).extend([Term(count, constants)] if count else [])
+    for cause, terms in _accesses(tally, placement, profile):
+        energy.setdefault(cause, []).extend(terms)
+    return PricedLayer({cause: tuple(terms) for cause, terms in energy.items()}, cycles, unpriced)
+
+
+def _operations(tally: Tally, profile: HardwareProfile) -> tuple[dict[Cause, list[Term]], tuple[str, ...]]:
+    execution = profile.execution
+    energy: dict[Cause, list[Term]] = {}
+    unpriced = [f"profile {profile.name!r} prices no {what}" for what in tally.unpriced]
+    if isinstance(execution, MEMORY_INSIDE):
+        return energy, tuple(unpriced)
+    for operation in tally.operations:
+        try:
+            cost = find_cost(execution.operations, profile.name, operation)
+        except PriceError as error:
+            unpriced.append(error.what)
+            continue
+        path = f"execution.operations.{operation.arithmetic}.{operation.name}"
+        each = operation_terms(cost, path, operation.widths)
+        energy.setdefault(operation.cause, []).extend(term.times(operation.count) for term in each)
+    return energy, tuple(unpriced)
+
+
+def _accesses(tally: Tally, placement: Placement, profile: HardwareProfile) -> list[tuple[Cause, Terms]]:
+    found: list[tuple[Cause, Terms]] = []
+    index = {memory.name: place for place, memory in enumerate(profile.memories)}
+    for access in tally.accesses:
+        memory = placement.memory_of[access.operand]
+        if not memory.priced:
+            continue
+        cause: Cause = "state" if access.operand == "state" else "memory"
+        found.append((cause, _words(memory, f"memories[{index[memory.name]}]", access)))
+    for register in () if isinstance(profile.execution, REGISTERS_INSIDE) else tally.registers:
+        read = Term(register.bits_read, ("execution.register_read",))
+        found.append(("memory", (read, Term(register.bits_written, ("execution.register_write",)))))
+    return found
+
+
+def _words(memory: Memory, path: str, access: Access) -> Terms:
+    """Return the energy of words read and written; a non-volatile memory moves every bit of a word."""
+    if memory.non_volatile is None:
+        return (Term(access.reads, (f"{path}.read",)), Term(access.writes, (f"{path}.write",)))
+    found = [Term(access.reads * memory.word_bits, (f"{path}.non_volatile.read",))]
+    if access.writes:
+        found.append(Term(access.writes * memory.word_bits, (f"{path}.non_volatile.write",)))
+    return tuple(found)

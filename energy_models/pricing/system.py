@@ -1,0 +1,125 @@
+"""What surrounds the decoder: front end, converter, radio, stimulator, retention and the duty cycle.
+
+The whole device draws ``P_static + P_retention(f) + f (E_wake + E_decode) + P_features + P_front_end + P_converter +
+P_radio + P_stimulation``, and what the regulator loses at that load. The first four are the machine's, the others the
+site's; a stimulator makes its own voltage from the supply and is behind no regulator.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import ceil
+
+from energy_models.hardware.memory import Memory
+from energy_models.hardware.periphery import (
+    Absent,
+    ConnectedRadio,
+    PerChannelFrontEnd,
+    PulseStimulator,
+    WaldenConverter,
+)
+from energy_models.hardware.profile import HardwareProfile
+from energy_models.hardware.site import Site
+from energy_models.mapping.placement import Placement
+from energy_models.pricing.constants import CONVERTER_LEVELS, CONVERTER_WORD, SITE
+from energy_models.pricing.report import Cause
+from energy_models.pricing.terms import Term, Terms
+
+_STIMULATION = tuple(
+    f"{SITE}stimulation.{name}" for name in ("amplitude", "compliance", "pulse_width", "pulse_rate", "burst", "bursts")
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Decisions:
+    """The radio sends the site's message for each decision, so often [Hz]."""
+
+    rate_hz: float
+
+
+@dataclass(frozen=True, slots=True)
+class RawSamples:
+    """The radio sends every sample of every channel; a stream starts once, so no message start-up is charged."""
+
+
+Sending = Decisions | RawSamples
+
+
+def retention_terms(profile: HardwareProfile, placement: Placement, *, busy: Terms, reloaded: str | None) -> Terms:
+    """Return the power that keeps the used banks of every volatile memory: ``ceil(used/bank) bank retention`` [W].
+
+    Banks that hold only what ends with a decode are on for the share `busy` of the time, where a machine can switch
+    them off; a bank that holds anything lasting as well is kept.
+
+    Parameters
+    ----------
+    profile : HardwareProfile
+    placement : Placement
+    busy : terms
+        Share of the time in which a decode runs [1]; above 1 it counts as 1.
+    reloaded : str or None
+        The memory that is off between decodes, its content read back for each.
+    """
+    terms: list[Term] = []
+    for index, memory in enumerate(profile.memories):
+        if memory.retention is None:
+            continue
+        path = (f"memories[{index}].retention",)
+        used = kept_bits(placement.uses[index].used_bits, memory)
+        lasting = kept_bits(placement.lasting_bits[index], memory) if memory.idle_banks == "off" else used
+        share = busy if memory.name == reloaded else ()
+        terms += [Term(lasting, path, share=share)] if lasting else []
+        terms += [Term(used - lasting, path, share=busy)] if used > lasting else []
+    return tuple(terms)
+
+
+def woken_memories(profile: HardwareProfile, placement: Placement) -> tuple[Terms, Terms]:
+    """Return what waking the non-volatile memories that hold something takes, once a decode: energy [J], time [s]."""
+    used = [
+        f"memories[{index}].non_volatile"
+        for index, memory in enumerate(profile.memories)
+        if memory.non_volatile is not None and any(placement.memory_of[one] is memory for one in placement.held)
+    ]
+    return tuple(Term(1.0, (f"{one}.wake",)) for one in used), tuple(Term(1.0, (f"{one}.wake_time",)) for one in used)
+
+
+def kept_bits(used_bits: float, memory: Memory) -> float:
+    """Return the bits of the banks that so many used bits take; never more than the memory has."""
+    bank = memory.bank.band.nominal
+    return min(ceil(used_bits / bank) * bank, memory.capacity.band.nominal)
+
+
+def site_terms(site: Site, channels: int, sending: Sending) -> dict[Cause, Terms]:
+    """Return the average power of what every machine at a site shares [W], without the regulator.
+
+    Front end: per channel. Converter: ``figure_of_merit 2^bits rate`` per channel (Walden). Radio: energy per bit of
+    what is sent, and where it keeps a connection its upkeep and a start-up for each message; none where the site has no
+    link. Stimulation: the mean over its bursts, whatever is decided.
+    """
+    found: dict[Cause, Terms] = {}
+    if isinstance(site.front_end, PerChannelFrontEnd):
+        found["front_end"] = (Term(channels, (f"{SITE}front_end.power",)),)
+    if isinstance(site.converter, WaldenConverter):
+        constants = (f"{SITE}converter.figure_of_merit", CONVERTER_LEVELS, f"{SITE}sampling.rate")
+        found["converter"] = (Term(channels, constants),)
+    if site.link is not None and not isinstance(site.radio, Absent):
+        found["radio"] = _radio_terms(site, channels, sending)
+    if isinstance(site.stimulation, PulseStimulator):
+        found["stimulation"] = (Term(1.0, _STIMULATION, (f"{SITE}stimulation.efficiency",)),)
+    return found
+
+
+def bit_rate_terms(channels: int, sending: Sending) -> Terms:
+    """Return the payload of the radio [bit/s]: ``rate message``, or ``channels sampling_rate converter_bits``."""
+    if isinstance(sending, RawSamples):
+        return (Term(channels, (f"{SITE}sampling.rate", CONVERTER_WORD)),)
+    return (Term(sending.rate_hz, (f"{SITE}link.message",)),)
+
+
+def _radio_terms(site: Site, channels: int, sending: Sending) -> Terms:
+    terms = [term.priced(f"{SITE}radio.energy") for term in bit_rate_terms(channels, sending)]
+    if isinstance(site.radio, ConnectedRadio):
+        terms.append(Term(1.0, (f"{SITE}radio.upkeep",)))
+        if isinstance(sending, Decisions):
+            terms.append(Term(sending.rate_hz, (f"{SITE}radio.startup",)))
+    return tuple(terms)

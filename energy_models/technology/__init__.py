@@ -1,0 +1,1 @@
+"""Laws and tables from which constants of machines are derived: memories, operations, other nodes."""

@@ -1,0 +1,44 @@
+"""What leaks, apart from what switches: leakage never follows the energy of an operation."""
+
+from __future__ import annotations
+
+import math
+
+from energy_models.pricing.report import Band
+from energy_models.technology.scaling.supply import thermal_slope_v
+from energy_models.technology.scaling.technology import Technology, load_technology
+
+
+def supply_factor(from_v: float, to_v: float, technology: Technology | None = None) -> Band:
+    """Return what a leakage power becomes at another supply: ``P = V I0 exp(b V / (n kT/q))``, b the lowered barrier.
+
+    The thermal voltage is that of 300 K: temperature has its own law, and the order of the two does not matter.
+
+    Parameters
+    ----------
+    from_v, to_v : float
+        Supplies [V].
+    technology : Technology, optional
+    """
+    law = (technology or load_technology()).leakage.barrier_lowering.band
+    slope = thermal_slope_v(technology)
+    at = [(to_v / from_v) * math.exp(b * (to_v - from_v) / slope) for b in (law.low, law.nominal, law.high)]
+    return Band(min(at), at[1], max(at))
+
+
+def temperature_factor(from_k: float, to_k: float, technology: Technology | None = None) -> Band:
+    """Return what a leakage power becomes at another temperature: ``2 ^ ((T2 - T1) / doubling)``.
+
+    Parameters
+    ----------
+    from_k, to_k : float
+        Silicon temperatures [K].
+    technology : Technology, optional
+
+    References
+    ----------
+    cacti7: SRAM at 22, 45 and 65 nm, 300 to 360 K.
+    """
+    doubling = (technology or load_technology()).leakage.doubling.band
+    at = [2.0 ** ((to_k - from_k) / rise) for rise in (doubling.low, doubling.nominal, doubling.high)]
+    return Band(min(at), at[1], max(at))

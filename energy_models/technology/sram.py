@@ -1,0 +1,233 @@
+"""Laws of SRAM energy, leakage and access time by node, cell flavour, size and width, fitted to a sweep of CACTI 7.
+
+For each node and ITRS cell flavour, least squares in the logarithm at 300 K (size in bytes S, width in bits W):
+
+    read, write   E = E0 (S / 8 KiB)^s (W / 32)^w        [J] a word
+    access        t = t0 (S / 8 KiB)^s (W / 32)^w        [s]
+    leakage       L = L0 (S / 8 KiB)^s exp(k (T - 300))  [W] a bit, k from the same memory at other temperatures
+
+`fit_errors` says how far the sweep lies from its law. What was not swept is refused: no law is trusted beyond its data.
+Small memories are registers, not SRAM: see `energy_models.technology.register_file`.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from energy_models.errors import PriceError
+from energy_models.quantities.quantity import Quantity
+
+Flavour = Literal["itrs-lstp", "itrs-lop", "itrs-hp"]
+Law = Literal["read", "write", "access", "leakage"]
+FLAVOURS: tuple[Flavour, ...] = ("itrs-lstp", "itrs-lop", "itrs-hp")
+
+SWEEP = "measurements/cacti_sweep.csv"
+REFERENCE_BYTES, REFERENCE_BITS, REFERENCE_K = 8192, 32, 300.0
+REGISTER_BYTES = 256
+"""Largest memory of registers: no SRAM macro is built so small."""
+_COLUMNS: Mapping[Law, tuple[str, str]] = {
+    "read": ("read_pJ", "pJ"), "write": ("write_pJ", "pJ"), "access": ("access_ns", "ns"),
+    "leakage": ("leak_pW_per_bit", "pW/bit"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class SweptMemory:
+    """One run of CACTI: what was asked for, and the four figures in the units of the file."""
+
+    node_nm: int
+    flavour: str
+    temperature_k: float
+    size_bytes: int
+    width_bits: int
+    figures: Mapping[Law, float]
+
+
+@dataclass(frozen=True, slots=True)
+class FitError:
+    """How far the fitted runs lie from a law: ``max(run / law, law / run) - 1``, and how many runs there are."""
+
+    runs: int
+    median: float
+    p90: float
+    largest: float
+
+
+@dataclass(frozen=True, slots=True)
+class PowerLaw:
+    """``reference (S / 8 KiB)^size (W / 32)^width exp(warmth (T - 300))``, in the unit of its column, and its error."""
+
+    reference: float
+    size: float
+    width: float
+    warmth: float
+    error: FitError
+
+    def at(self, size_bytes: float, width_bits: float, temperature_k: float) -> float:
+        """Return the law's value."""
+        shape = (size_bytes / REFERENCE_BYTES) ** self.size * (width_bits / REFERENCE_BITS) ** self.width
+        return float(self.reference * shape * np.exp(self.warmth * (temperature_k - REFERENCE_K)))
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryFit:
+    """The laws of one node and flavour, and the range of the runs they rest on."""
+
+    laws: Mapping[Law, PowerLaw]
+    sizes_bytes: tuple[int, int]
+    widths_bits: tuple[int, int]
+    temperatures_k: tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryCosts:
+    """Energy of one word read and written, leakage of one kept bit, and access time, as a profile states them."""
+
+    read: Quantity
+    write: Quantity
+    retention: Quantity
+    access: Quantity
+
+
+@cache
+def sweep() -> tuple[SweptMemory, ...]:
+    """Return the runs of the shipped sweep."""
+    text = (files("energy_models.data") / SWEEP).read_text(encoding="utf-8")
+    return tuple(
+        SweptMemory(
+            int(row["node_nm"]), row["cell"], float(row["temp_K"]), int(row["size_bytes"]), int(row["width_bits"]),
+            {law: float(row[column]) for law, (column, _) in _COLUMNS.items()},
+        )
+        for row in csv.DictReader(text.splitlines())
+    )
+
+
+@cache
+def memory_fit(node_nm: int, flavour: Flavour) -> MemoryFit:
+    """Return the laws fitted to the sweep for one node and cell flavour.
+
+    Raises
+    ------
+    PriceError
+        When the sweep has no runs of them; the nodes it has are listed.
+    """
+    every = [run for run in sweep() if run.node_nm == node_nm and run.flavour == flavour]
+    if not every:
+        nodes = sorted({run.node_nm for run in sweep()})
+        raise PriceError(
+            f"no memory of {node_nm} nm {flavour} was swept", where=SWEEP,
+            remedy=f"Swept nodes: {nodes} nm; flavours: {', '.join(FLAVOURS)}",
+        )
+    cold = [run for run in every if run.temperature_k == REFERENCE_K]
+    laws: dict[Law, PowerLaw] = {law: _fitted(cold, every, law) for law in _COLUMNS}
+    sizes, widths = [run.size_bytes for run in cold], [run.width_bits for run in cold]
+    warm = [run.temperature_k for run in every]
+    return MemoryFit(laws, (min(sizes), max(sizes)), (min(widths), max(widths)), (min(warm), max(warm)))
+
+
+def fit_errors() -> dict[tuple[int, Flavour, Law], FitError]:
+    """Return the error of every law, by node, flavour and law."""
+    nodes = sorted({run.node_nm for run in sweep()})
+    return {
+        (node, flavour, law): one.error
+        for node in nodes
+        for flavour in FLAVOURS
+        for law, one in memory_fit(node, flavour).laws.items()
+    }
+
+
+def sram(
+    node_nm: int, flavour: Flavour, *, size_bytes: int, width_bits: int, temperature_k: float
+) -> MemoryCosts:
+    """Return what an SRAM macro costs, with bounds of the largest deviation of a run from its law.
+
+    The bounds are those of the fit. CACTI against silicon is another matter: a profile widens them by what it knows.
+
+    Parameters
+    ----------
+    node_nm : int
+        Technology node [nm].
+    flavour : {'itrs-lstp', 'itrs-lop', 'itrs-hp'}
+        Transistors of the cells: low standby power, low operating power, high performance.
+    size_bytes, width_bits : int
+        Macro (or bank) and its word.
+    temperature_k : float
+        Silicon temperature [K].
+
+    Raises
+    ------
+    PriceError
+        When any of them lies outside the swept range, which is stated.
+    """
+    fit = memory_fit(node_nm, flavour)
+    ranges = (
+        ("bytes", size_bytes, fit.sizes_bytes), ("bit", width_bits, fit.widths_bits),
+        ("K", temperature_k, fit.temperatures_k),
+    )
+    outside = [
+        f"{value:g} {unit} (swept: {least:g} to {most:g})"
+        for unit, value, (least, most) in ranges
+        if not least <= value <= most
+    ]
+    if outside:
+        raise PriceError(
+            f"SRAM of {node_nm} nm {flavour} outside the sweep: {', '.join(outside)}", where=SWEEP,
+            remedy="Stay inside; compose large memories of banks, and below 256 bytes take register_file",
+        )
+    point = f"{node_nm} nm, {flavour}, {temperature_k:g} K, {size_bytes} bytes, {width_bits} bit"
+    priced = {
+        law: _quantity(one, one.at(size_bytes, width_bits, temperature_k), law, point) for law, one in fit.laws.items()
+    }
+    return MemoryCosts(priced["read"], priced["write"], priced["leakage"], priced["access"])
+
+
+def _quantity(one: PowerLaw, value: float, law: Law, point: str) -> Quantity:
+    factor = 1.0 + one.error.largest
+    unit = _COLUMNS[law][1]
+    return Quantity(
+        value=value, low=value / factor, high=value * factor, unit=unit, basis="derived", source="cacti7",
+        where=f"{law} law fitted to the shipped sweep at {point}",
+        note=f"bounds: largest deviation of {one.error.runs} runs from the law, {one.error.largest:.0%}",
+    )
+
+
+def _fitted(cold: list[SweptMemory], every: list[SweptMemory], law: Law) -> PowerLaw:
+    """Return the least-squares law of one figure; leakage does not depend on width, only leakage on temperature."""
+    size, width, figure = _logs(cold, law)
+    terms = [np.ones_like(size), size] + ([] if law == "leakage" else [width])
+    solved, *_ = np.linalg.lstsq(np.stack(terms, axis=1), figure, rcond=None)
+    factors = [float(one) for one in solved] + [0.0] * (3 - len(terms))
+    warmth = _warmth(cold, every) if law == "leakage" else 0.0
+    runs = every if law == "leakage" else cold
+    bare = PowerLaw(float(np.exp(factors[0])), factors[1], factors[2], warmth, FitError(0, 0.0, 0.0, 0.0))
+    ratios = [run.figures[law] / bare.at(run.size_bytes, run.width_bits, run.temperature_k) for run in runs]
+    off = np.maximum(ratios, np.reciprocal(ratios)) - 1.0
+    error = FitError(len(runs), float(np.median(off)), float(np.quantile(off, 0.9)), float(off.max()))
+    return PowerLaw(bare.reference, bare.size, bare.width, warmth, error)
+
+
+def _logs(runs: list[SweptMemory], law: Law) -> tuple[NDArray[np.float64], ...]:
+    size = np.log([run.size_bytes / REFERENCE_BYTES for run in runs])
+    width = np.log([run.width_bits / REFERENCE_BITS for run in runs])
+    return size, width, np.log([run.figures[law] for run in runs])
+
+
+def _warmth(cold: list[SweptMemory], every: list[SweptMemory]) -> float:
+    """Return the slope of the logarithm of leakage in temperature, through the same memories at 300 K [1/K]."""
+    at_reference = {(run.size_bytes, run.width_bits): run.figures["leakage"] for run in cold}
+    rises: list[float] = []
+    logs: list[float] = []
+    for run in every:
+        base = at_reference.get((run.size_bytes, run.width_bits))
+        if run.temperature_k != REFERENCE_K and base is not None:
+            rises.append(run.temperature_k - REFERENCE_K)
+            logs.append(float(np.log(run.figures["leakage"] / base)))
+    return float(np.dot(rises, logs) / np.dot(rises, rises)) if rises else 0.0

@@ -1,0 +1,224 @@
+"""Workloads as files: versioned JSON, validated on reading, written whole or not at all. See `docs/counting.md`."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import math
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, NoReturn, cast
+
+from pydantic import TypeAdapter, ValidationError
+
+from energy_models.errors import WorkloadError
+from energy_models.quantities.files import write_whole
+from energy_models.workload.layers import OPERATIONS, SCHEMA, Conventions, Count, LayerWork, Products, Workload
+
+_SHOWN_PROBLEMS = 12
+_RULES = tuple(field.name for field in dataclasses.fields(Conventions))
+
+# Strict: text or a fraction never becomes a count.
+_WORKLOAD = TypeAdapter(Workload)
+
+
+def write_workload(workload: Workload, path: str | Path) -> None:
+    """Write a workload as JSON, whole or not at all.
+
+    Parameters
+    ----------
+    workload : Workload
+    path : Path
+        Its folder must exist.
+
+    Raises
+    ------
+    WorkloadError
+        A workload that contradicts itself, or a file that cannot be written.
+    """
+    path = Path(path)
+    _check(workload, str(path))
+    text = workload_text(workload)
+    try:
+        write_whole(path, text)
+    except OSError as error:
+        raise WorkloadError(
+            f"the workload cannot be written ({error.strerror})", where=str(path),
+            remedy="Free some space, or choose a folder that exists and may be written",
+        ) from error
+
+
+def workload_text(workload: Workload) -> str:
+    """Return a workload as the JSON text that `read_workload` reads."""
+    return json.dumps(_document(workload), indent=1, allow_nan=False) + "\n"
+
+
+def read_workload(path: str | Path) -> Workload:
+    """Return the workload in a file.
+
+    Raises
+    ------
+    WorkloadError
+        No such file, not JSON, another schema version, or fields that are missing, unknown, of the wrong type or
+        contradictory; all problems of a file at once, by dotted path.
+    """
+    where = str(path)
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise WorkloadError(
+            f"the workload cannot be read ({error})", where=where, remedy="Name a file that cosim workload --json wrote"
+        ) from error
+    try:
+        document = json.loads(text, parse_constant=_refuse_constant)
+    except ValueError as error:
+        raise WorkloadError(
+            f"not JSON ({error})", where=where, remedy="The file was cut short or edited: write it again"
+        ) from error
+    return _decode(document, where)
+
+
+def workload_digest(workload: Workload) -> str:
+    """Return a content hash: equal for equal work, whatever the provenance."""
+    document = _document(workload)
+    del document["provenance"]
+    text = json.dumps(document, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no JSON number")
+
+
+def _document(workload: Workload) -> dict[str, Any]:
+    return {"schema": SCHEMA, **{name: _plain(value) for name, value in _fields(workload)}}
+
+
+def _fields(value: Any) -> Iterator[tuple[str, Any]]:
+    return ((field.name, getattr(value, field.name)) for field in dataclasses.fields(value))
+
+
+def _plain(value: Any) -> Any:
+    """Return a value as JSON holds it."""
+    if dataclasses.is_dataclass(value):
+        return {name: _plain(inner) for name, inner in _fields(value)}
+    if isinstance(value, tuple):
+        return [_plain(inner) for inner in cast(tuple[Any, ...], value)]
+    if isinstance(value, Mapping):
+        return {name: _plain(inner) for name, inner in cast(Mapping[str, Any], value).items()}
+    return value
+
+
+def _decode(document: Any, where: str) -> Workload:
+    if not isinstance(document, dict) or "schema" not in document:
+        raise WorkloadError("not a workload: it has no 'schema'", where=where, remedy=f"Expected schema {SCHEMA!r}")
+    content = dict(cast(dict[str, Any], document))
+    schema = content.pop("schema")
+    if schema != SCHEMA:
+        raise WorkloadError(
+            f"schema {schema!r} is not the one this version reads",
+            where=where,
+            remedy=f"Observe again with this version, which reads and writes {SCHEMA!r}",
+        )
+    try:
+        workload = _WORKLOAD.validate_json(json.dumps(content), strict=True)
+    except ValidationError as error:
+        problems = [f"{'.'.join(str(part) for part in one['loc'])}: {one['msg']}" for one in error.errors()]
+        raise _all_at_once(problems, where) from error
+    _check(workload, where, [*_differences(content, _document(workload), "")])
+    return workload
+
+
+def _differences(given: Any, known: Any, path: str) -> Iterator[str]:
+    """Yield fields of a file that no workload has, and those it lacks."""
+    if isinstance(given, dict) and isinstance(known, dict):
+        left, right = cast(dict[str, Any], given), cast(dict[str, Any], known)
+        for name in sorted((left.keys() | right.keys()) - {"schema"}):
+            place = f"{path}.{name}".lstrip(".")
+            if name not in right:
+                yield f"{place}: unknown field"
+            elif name not in left:
+                yield f"{place}: missing"
+            else:
+                yield from _differences(left[name], right[name], place)
+    elif isinstance(given, list) and isinstance(known, list):
+        pairs = zip(cast(list[Any], given), cast(list[Any], known), strict=False)
+        for index, (one, other) in enumerate(pairs):
+            yield from _differences(one, other, f"{path}.{index}")
+
+
+def _all_at_once(problems: list[str], where: str) -> WorkloadError:
+    shown = "; ".join(problems[:_SHOWN_PROBLEMS])
+    more = f"; and {len(problems) - _SHOWN_PROBLEMS} more" if len(problems) > _SHOWN_PROBLEMS else ""
+    return WorkloadError(f"{shown}{more}", where=where, remedy="Mend these fields, or observe the decoder again")
+
+
+def _check(workload: Workload, where: str, found: list[str] | None = None) -> None:
+    """Raise one error that lists every contradiction."""
+    problems = list(found or ())
+    for name in ("decodes", "steps_per_decode", "channels", "input_bits"):
+        if getattr(workload, name) < 1:
+            problems.append(f"{name}: must be at least 1")
+    if not (math.isfinite(workload.step_rate_hz) and workload.step_rate_hz > 0):
+        problems.append("step_rate_hz: must be positive and finite")
+    names = [layer.name for layer in workload.layers]
+    for index, layer in enumerate(workload.layers):
+        place = f"layers.{index} ({layer.name})"
+        if names.count(layer.name) > 1:
+            problems.append(f"{place}: this name is used twice")
+        problems += [f"{place}.{problem}" for problem in _layer_problems(layer)]
+    if workload.products is not None:
+        problems += [f"products.{problem}" for problem in _sum_problems(workload.products, workload.layers)]
+    if (workload.warm_up_steps > 0) != bool(workload.warm_up):
+        problems.append("warm_up: layers and warm_up_steps are given together or not at all")
+    if problems:
+        raise _all_at_once(problems, where)
+
+
+def _sum_problems(products: Conventions, layers: tuple[LayerWork, ...]) -> Iterator[str]:
+    for rule in _RULES:
+        for part in ("multiply_accumulate", "accumulate"):
+            whole: Count = getattr(getattr(products, rule), part)
+            yield from _count_problems(whole, f"{rule}.{part}")
+            parts = [getattr(getattr(layer.products, rule), part).total for layer in layers if layer.products]
+            if whole.total != sum(parts):
+                yield f"{rule}.{part}: {whole.total}, but the layers sum to {sum(parts)}"
+
+
+def _layer_problems(layer: LayerWork) -> Iterator[str]:
+    for name, value in _fields(layer):
+        if isinstance(value, int) and value < 0:
+            yield f"{name}: negative"
+        if isinstance(value, Count):
+            yield from _count_problems(value, name)
+    for name, count in layer.operations.items():
+        if name not in OPERATIONS:
+            yield f"operations.{name}: unknown operation (known: {', '.join(OPERATIONS)})"
+        yield from _count_problems(count, f"operations.{name}")
+    if layer.decodes_per_call < 1:
+        yield "decodes_per_call: must be at least 1"
+    if layer.weights_nonzero > layer.weights:
+        yield "weights_nonzero: more than weights"
+    if layer.products is not None:
+        yield from _product_problems(layer.products)
+
+
+def _product_problems(products: Conventions) -> Iterator[str]:
+    sites: list[Products] = [getattr(products, rule) for rule in _RULES]
+    for rule, one in zip(_RULES, sites, strict=True):
+        yield from _count_problems(one.multiply_accumulate, f"products.{rule}.multiply_accumulate")
+        yield from _count_problems(one.accumulate, f"products.{rule}.accumulate")
+    for upper, lower, rule in zip(sites, sites[1:], _RULES[1:], strict=False):
+        if lower.total > upper.total:
+            yield f"products.{rule}: more than the convention before it, which includes it"
+
+
+def _count_problems(count: Count, place: str) -> Iterator[str]:
+    if count.decodes < 1 or min(count.total, count.squares) < 0:
+        yield f"{place}: negative, or of no decode"
+    elif count.squares * count.decodes < count.total**2:
+        yield f"{place}: sum of squares too small for its total"
+
+
+__all__ = ["read_workload", "workload_digest", "workload_text", "write_workload"]
