@@ -27,10 +27,10 @@ import torch
 from peer_tools import installed, missing, spikingjelly_modules
 from torch import Tensor, nn
 
-from students.build import build
+from students.counting.observe import observe
+from students.models.build import build
 from students.neurobench.view import neurobench_row
-from students.observe import observe
-from students.spec import Shape, StudentSpec
+from students.spec.student import Shape, StudentSpec
 
 BATCHES = 10
 FORWARD, TEN = "forward alone", f"{BATCHES} batches"

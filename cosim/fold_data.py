@@ -21,7 +21,7 @@ from cosim.preprocessing.scaling import fit_scaler
 from cosim.stored_data import read_dataset, read_fold
 from cosim.teachers import examples
 from energy_models.workload.layers import Count, LayerWork
-from students.fit import Examples, predict
+from students.training.fit import Examples, predict
 
 Inputs = Literal["standardised", "raw"]
 

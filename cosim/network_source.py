@@ -13,9 +13,9 @@ from torch import nn
 from energy_models.errors import StudentError, unknown_name
 from energy_models.workload.layers import Workload
 from students.architectures import architecture_names, architecture_workload
-from students.build import mode
 from students.interchange.files import SUFFIXES, example_shape, read_network
-from students.store import SPEC, load_student
+from students.models.build import mode
+from students.models.store import SPEC, load_student
 
 ARCHITECTURE_SUFFIX = ".toml"
 CONTINUOUS_SUFFIX = ".nir"

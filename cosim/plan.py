@@ -10,7 +10,7 @@ from typing import Any, Literal, cast
 from cosim.cache import Json
 from cosim.stage import Stage, make_stage
 from cosim.study import Member, StudentPlan, Study, precision_of
-from students.spec import Distillation, Scalar, Shape, StudentSpec, Training
+from students.spec.student import Distillation, Scalar, Shape, StudentSpec, Training
 
 Role = Literal["student", "baseline", "teacher"]
 

@@ -17,7 +17,7 @@ from cosim.cache import content_digest, disk_full
 from cosim.plan import Configuration, configurations
 from cosim.study import SearchPlan, StudentPlan, Study
 from energy_models.errors import CosimError
-from students.spec import Scalar
+from students.spec.student import Scalar
 
 DATABASE = "study.db"
 RETRIES = "retries"  # attribute of a trial that takes the place of one a kill interrupted

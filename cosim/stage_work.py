@@ -23,12 +23,12 @@ from cosim.versions import versions
 from energy_models.errors import StudentError
 from energy_models.workload.json_file import workload_digest, write_workload
 from energy_models.workload.layers import Workload
-from students.build import build, mode
-from students.fit import fit, predict
-from students.observe import observe
-from students.spec import StudentSpec
-from students.store import load_extra, load_student, save_student
-from students.variants import quantised_from_float
+from students.counting.observe import observe
+from students.models.build import build, mode
+from students.models.from_float import quantised_from_float
+from students.models.store import load_extra, load_student, save_student
+from students.spec.student import StudentSpec
+from students.training.fit import fit, predict
 
 FLOAT_BITS = 32
 CALIBRATION_EXAMPLES = 256  # brevitas needs a sample of the signals, not all of them

@@ -26,7 +26,7 @@ from cosim.study import Study
 from cosim.tables import save_failures, write_tables
 from cosim.worker import run_stage, start_worker
 from energy_models.errors import StudyError
-from students.spec import Shape
+from students.spec.student import Shape
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,10 +18,10 @@ from torch import Tensor
 
 from cosim.datasets.types import Dataset
 from energy_models.errors import StudentError
-from students.build import build
-from students.files import read_tensors, write_tensors
-from students.fit import Examples, fit, predict
-from students.spec import StudentSpec
+from students.models.build import build
+from students.models.tensor_files import read_tensors, write_tensors
+from students.spec.student import StudentSpec
+from students.training.fit import Examples, fit, predict
 
 SCHEMA = "cosim.teacher/1"
 TeacherSource = Literal["ensemble", "float student"]
@@ -128,7 +128,7 @@ def fit_teacher(
     Raises
     ------
     StudentError
-        As `students.fit.fit`.
+        As `students.training.fit.fit`.
     """
     parts = (train.inputs, validation.inputs, test_inputs)
     outputs: list[list[Tensor]] = [[] for _ in parts]

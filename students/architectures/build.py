@@ -11,12 +11,12 @@ import torch
 from torch import Tensor, nn
 
 from energy_models.errors import StudentError
-from students import scan
 from students.architectures import blocks as kinds
 from students.architectures import mixing, modules
 from students.architectures.blocks import Block
 from students.architectures.composites import expand
 from students.architectures.schema import Architecture
+from students.layers import state_space as scan
 
 Shape = tuple[int, ...]
 SEED = 0

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from students.architectures import blocks
-from students.scan import SelectiveScan
+from students.layers.state_space import SelectiveScan
 
 ROTARY_BASE = 10000.0
 """Slowest rotation: one radian in this many tokens (Su et al. 2021)."""

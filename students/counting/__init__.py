@@ -1,1 +1,1 @@
-"""Exact counting of what a network does: the parts behind `students.observe`."""
+"""Exact counting of what a network does: the parts behind `students.counting.observe`."""

@@ -13,8 +13,8 @@ from torch import nn
 
 from energy_models.errors import StudentError
 from students.families.registry import FamilyOptions, Mode
-from students.layers import Layers, SpatialFirst
-from students.spec import Shape
+from students.layers.float_layers import Layers, SpatialFirst
+from students.spec.student import Shape
 
 TITLE = "EEGNet"
 MODE: Mode = "window"

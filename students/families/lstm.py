@@ -6,8 +6,8 @@ from torch import nn
 
 from students.families.readout import RecurrentOptions, recurrent_network
 from students.families.registry import Mode
-from students.layers import Layers
-from students.spec import Shape
+from students.layers.float_layers import Layers
+from students.spec.student import Shape
 
 TITLE = "LSTM"
 MODE: Mode = "stream"

@@ -7,8 +7,8 @@ from torch import nn
 
 from students.families.readout import per_step
 from students.families.registry import FamilyOptions, Mode
-from students.layers import Layers
-from students.spec import Shape
+from students.layers.float_layers import Layers
+from students.spec.student import Shape
 
 TITLE = "Multilayer perceptron"
 MODE: Mode = "stream"

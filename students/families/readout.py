@@ -8,8 +8,8 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from students.families.registry import FamilyOptions
-from students.layers import Layers, RecurrentKind
-from students.spec import Shape
+from students.layers.float_layers import Layers, RecurrentKind
+from students.spec.student import Shape
 
 
 class RecurrentOptions(FamilyOptions):

@@ -10,8 +10,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from torch import nn
 
 from energy_models.errors import StudentError, unknown_name
-from students.layers import Layers
-from students.spec import Scalar, Shape
+from students.layers.float_layers import Layers
+from students.spec.student import Scalar, Shape
 
 GROUP = "students.families"
 Mode = Literal["window", "stream"]

@@ -12,8 +12,8 @@ from torch import nn
 
 from energy_models.errors import StudentError
 from students.families.registry import FamilyOptions, Mode
-from students.layers import Layers
-from students.spec import Shape
+from students.layers.float_layers import Layers
+from students.spec.student import Shape
 
 TITLE = "ShallowConvNet"
 MODE: Mode = "window"

@@ -11,10 +11,10 @@ from pydantic import Field
 from torch import nn
 
 from students.families.registry import FamilyOptions, Mode
-from students.families.spiking_parts import MeanOverSteps
-from students.layers import Layers
-from students.lif import LIF, FromRest, LeakyIntegrator
-from students.spec import Shape
+from students.layers.float_layers import Layers
+from students.neurons.encoders import MeanOverSteps
+from students.neurons.lif import LIF, FromRest, LeakyIntegrator
+from students.spec.student import Shape
 
 TITLE = "Spiking convolutional network"
 MODE: Mode = "window"

@@ -14,10 +14,10 @@ from torch import nn
 
 from students.families.readout import StepDecoder
 from students.families.registry import FamilyOptions, Mode
-from students.families.spiking_parts import AnySpike, MeanOverSteps
-from students.layers import Layers
-from students.lif import LIF, FromRest, LeakyIntegrator
-from students.spec import Shape
+from students.layers.float_layers import Layers
+from students.neurons.encoders import AnySpike, MeanOverSteps
+from students.neurons.lif import LIF, FromRest, LeakyIntegrator
+from students.spec.student import Shape
 
 TITLE = "Spiking perceptron"
 MODE: Mode = "stream"

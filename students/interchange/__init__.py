@@ -1,4 +1,4 @@
-"""Networks from files that other tools wrote, as modules that `students.observe` counts."""
+"""Networks from files that other tools wrote, as modules that `students.counting.observe` counts."""
 
 from __future__ import annotations
 

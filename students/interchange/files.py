@@ -14,7 +14,7 @@ SUFFIXES = (".onnx", ".nir")
 
 
 def read_network(path: Path, step_s: float | None = None) -> nn.Module:
-    """Return the network of a file, in evaluation mode, ready for `students.observe`.
+    """Return the network of a file, in evaluation mode, ready for `students.counting.observe`.
 
     Parameters
     ----------

@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from energy_models.errors import StudentError
-from students.euler_neurons import Membrane, StepNeuron
 from students.interchange.nir_file import NEURONS, Wiring, read_wiring
+from students.neurons.euler import Membrane, StepNeuron
 
 
 class ScaleNode(nn.Module):

@@ -9,9 +9,9 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from students.grid import signed_bits
 from students.interchange.graph import Graph, Node
 from students.interchange.operators.quantised import FUNCTIONS, QONNX_DOMAINS
+from students.layers.grid import signed_bits
 
 DOMAIN = "qonnx.custom_op.general"
 QUANTISERS = frozenset(("Quant", "IntQuant", "QuantisedPair"))

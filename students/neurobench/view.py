@@ -1,7 +1,7 @@
 """A decoder's row for a NeuroBench leaderboard: that tool's own definitions (version 2.3), not this project's.
 
-Differences from ``students.observe``, all of them the tool's: a layer call is all AC or all MAC, decided by its whole
-input tensor, so the split depends on the batch size; a layer's Dense leaves padding taps out; biases, norms, neurons,
+Differences from ``students.counting.observe``, all of them the tool's: a layer call is all AC or all MAC, decided by
+its whole input tensor, so the split depends on the batch size; a layer's Dense leaves padding taps out; biases, norms, neurons,
 pooling, attention products and functional calls cost nothing; "per sample" divides by the samples given, whether or
 not each led to an inference. Where the tool reports an exception as 0.0 or None, the field is absent and a note says
 why.
@@ -18,9 +18,9 @@ import torch
 from torch import Tensor, nn
 
 from energy_models.errors import DataError, StudentError, unknown_name
-from students.kept_state import keeping_state
+from students.counting.module_snapshot import keeping_state
+from students.layers.step_loop import put_at_rest
 from students.neurobench.run import PRODUCTS, RAISED, Run, SynapticOperations, is_connection, outermost
-from students.steps import put_at_rest
 
 Wrapper = Literal["TorchModel", "SNNTorchModel"]
 

@@ -1,6 +1,6 @@
 """Integer students, and the integers of any Brevitas network. The only importer of Brevitas."""
 
-from students.grid import Grid
+from students.layers.grid import Grid
 from students.quantize.layers import (
     IntegerAveragePool,
     IntegerConv1d,

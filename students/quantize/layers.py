@@ -36,11 +36,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from energy_models.errors import StudentError
-from students.calibrate import least_squares_threshold
-from students.fastconv import depthwise_conv1d, pad_steps
-from students.grid import LEARNED_THRESHOLD, SPIKES, Grid, LayerQuantisation
-from students.layers import Bias, Edge, OutputScale, Padding, RecurrentKind, resolve_padding
-from students.spec import Precision
+from students.layers.fast_convolution import depthwise_conv1d, pad_steps
+from students.layers.float_layers import Bias, Edge, OutputScale, Padding, RecurrentKind, resolve_padding
+from students.layers.grid import LEARNED_THRESHOLD, SPIKES, Grid, LayerQuantisation
+from students.quantize.calibrate import least_squares_threshold
+from students.spec.student import Precision
 
 BIAS_BITS = 32
 """Width of a bias, which is added to an accumulator [bits]."""

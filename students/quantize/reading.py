@@ -25,7 +25,7 @@ from torch import Tensor, nn
 
 from energy_models.errors import StudentError
 from energy_models.workload.layers import WeightForm
-from students.grid import Constant, Grid
+from students.layers.grid import Constant, Grid
 from students.quantize.layers import IntegerConv1d, IntegerLinear, output_grid_of
 
 INSIDE = "_fast_cell"

@@ -16,9 +16,9 @@ from cosim.network_workload import Observation, network_workload
 from energy_models.errors import CosimError, DataError, StudentError
 from energy_models.workload.json_file import read_workload
 from energy_models.workload.layers import Workload
-from students.build import build
-from students.spec import Shape, StudentSpec
-from students.store import save_student
+from students.models.build import build
+from students.models.store import save_student
+from students.spec.student import Shape, StudentSpec
 
 
 def how(**changes: object) -> Observation:

@@ -13,7 +13,7 @@ from cosim.stage import make_stage
 from cosim.study import override, precision_of, read_document, study_names
 from cosim.study_check import check_study, read_study
 from energy_models.errors import StudyError
-from students.spec import Shape
+from students.spec.student import Shape
 
 TINY: dict[str, Any] = {
     "study": {"name": "tiny", "title": "Tiny", "seeds": [0]},

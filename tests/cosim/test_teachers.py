@@ -10,9 +10,9 @@ from pydantic import ValidationError
 
 from cosim.teachers import TeacherSpec, fit_teacher, gate, read_targets, write_targets
 from energy_models.errors import StudentError
-from students.build import build
-from students.fit import Examples, fit, predict
-from students.spec import Distillation, Precision, Shape, StudentSpec, Training
+from students.models.build import build
+from students.spec.student import Distillation, Precision, Shape, StudentSpec, Training
+from students.training.fit import Examples, fit, predict
 
 torch.set_num_threads(1)
 

@@ -7,10 +7,10 @@ import torch
 from torch import nn
 
 from energy_models.errors import StudentError
-from students.build import build
-from students.calibrate import SAMPLES, signal_samples
-from students.spec import Precision, Shape, StudentSpec
-from students.variants import quantised_from_float
+from students.models.build import build
+from students.models.from_float import quantised_from_float
+from students.quantize.calibrate import SAMPLES, signal_samples
+from students.spec.student import Precision, Shape, StudentSpec
 
 
 def test_thinning_prefers_no_step_and_no_channel() -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
-from students.counting.layout import DECODE, plain
-from students.counting.measure import masks_of, nonzero_sums
-from students.counting.work import count_of
+from students.counting.axes.batch_axis import DECODE, plain
+from students.counting.records.measure import masks_of, nonzero_sums
+from students.counting.records.work import count_of
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])

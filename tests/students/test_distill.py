@@ -7,10 +7,10 @@ import math
 import pytest
 import torch
 
-from students.build import build
-from students.distill.logits import blend, hinton_kl, scaled_mse
-from students.fit import Examples, fit, predict
-from students.spec import Distillation, Shape, StudentSpec, Training
+from students.models.build import build
+from students.spec.student import Distillation, Shape, StudentSpec, Training
+from students.training.distillation.logits import blend, hinton_kl, scaled_mse
+from students.training.fit import Examples, fit, predict
 
 torch.set_num_threads(1)
 

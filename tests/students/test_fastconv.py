@@ -9,10 +9,17 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn import functional
 
-from students.build import build
-from students.fastconv import depthwise_conv1d, mixed_depthwise_conv1d
-from students.layers import AveragePool1d, Conv1d, DepthwiseConv1d, FloatLayers, SpatialFirst, resolve_padding
-from students.spec import Shape, StudentSpec
+from students.layers.fast_convolution import depthwise_conv1d, mixed_depthwise_conv1d
+from students.layers.float_layers import (
+    AveragePool1d,
+    Conv1d,
+    DepthwiseConv1d,
+    FloatLayers,
+    SpatialFirst,
+    resolve_padding,
+)
+from students.models.build import build
+from students.spec.student import Shape, StudentSpec
 
 torch.set_num_threads(1)
 

@@ -10,10 +10,10 @@ import torch
 from torch import nn
 
 from energy_models.errors import StudentError
-from students.build import build
-from students.fit import Examples, fit, predict
-from students.layers import OutputScale
-from students.spec import Distillation, Shape, StudentSpec, Training
+from students.layers.float_layers import OutputScale
+from students.models.build import build
+from students.spec.student import Distillation, Shape, StudentSpec, Training
+from students.training.fit import Examples, fit, predict
 
 torch.set_num_threads(1)
 
@@ -133,7 +133,7 @@ def test_classes_weigh_alike_however_rare():
 
     A model that answers 0 with margin m costs 2/3 * 9 * small + 2 * 3 * large; here logits are equal, so ln 2.
     """
-    from students.objective import prepare
+    from students.training.objective import prepare
 
     labels = torch.tensor([0] * 9 + [1] * 3)
     objective = prepare(nn.Identity(), Examples(torch.zeros(12, 4, 64), labels), student())

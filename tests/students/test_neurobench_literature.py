@@ -13,8 +13,8 @@ from primate_reaching_nets import ANN2D, RSNN, SNN2, SNN3D
 from test_observe_products import seen
 from torch import Tensor, nn
 
-from students.lif import LIF, FromRest, LeakyIntegrator
 from students.neurobench.view import NeuroBenchRow, neurobench_row
+from students.neurons.lif import LIF, FromRest, LeakyIntegrator
 
 FLOAT, INTEGER = 4, 8
 """Bytes of a float32 and of an int64."""

@@ -12,8 +12,8 @@ import torch
 
 from energy_models.errors import StudentError
 from energy_models.workload.layers import Workload
+from students.counting.observe import observe
 from students.interchange import example_shape, read_network
-from students.observe import observe
 
 nir = pytest.importorskip("nir", reason="the extra 'export' is not installed")
 

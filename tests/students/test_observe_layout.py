@@ -7,7 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from students.counting.layout import AxisLost, Steps, broadcast, drop, per_decode, plain, plain_shape, reshape
+from students.counting.axes.batch_axis import AxisLost, Steps, broadcast, drop, per_decode, plain, plain_shape, reshape
 
 BATCH = ((4, "decode"),)
 

@@ -11,10 +11,10 @@ from torch import nn
 
 from energy_models.errors import DataError, StudentError, WorkloadError
 from energy_models.workload.layers import Count, LayerWork, Uncounted, Workload
-from students.build import build
-from students.lif import LIF, FromRest, LeakyIntegrator
-from students.observe import observe
-from students.spec import Shape, StudentSpec
+from students.counting.observe import observe
+from students.models.build import build
+from students.neurons.lif import LIF, FromRest, LeakyIntegrator
+from students.spec.student import Shape, StudentSpec
 
 
 def by_name(workload: Workload) -> dict[str, LayerWork]:

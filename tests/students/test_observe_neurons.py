@@ -14,8 +14,8 @@ from test_observe_snntorch import First, Theirs, counts, operations, single, wei
 from torch import Tensor, nn
 
 from energy_models.errors import StudentError
-from students.lif import LIF
-from students.steps import StepLoop, put_at_rest
+from students.layers.step_loop import StepLoop, put_at_rest
+from students.neurons.lif import LIF
 
 
 def test_alpha_by_hand() -> None:
@@ -175,8 +175,8 @@ def test_neurons_called_on_all_steps_of_a_stream_at_once_are_refused() -> None:
 def test_snntorch_is_recognised_whoever_imported_it() -> None:
     code = (
         "import sys, torch, snntorch\n"
-        "from students.observe import observe\n"
-        "assert 'students.spiking' not in sys.modules\n"
+        "from students.counting.observe import observe\n"
+        "assert 'students.neurons.snntorch_adapter' not in sys.modules\n"
         "net = torch.nn.Sequential(torch.nn.Linear(2, 2), snntorch.Leaky(0.5, init_hidden=True))\n"
         "print([l.kind for l in observe(net, torch.ones(1, 2), name='n', mode='window', step_rate_hz=1.0,"
         " input_bits=32).layers])"

@@ -11,7 +11,7 @@ from test_observe_products import seen, signal
 from torch import Tensor, nn
 
 from energy_models.errors import StudentError
-from students.counting.operations import MARK
+from students.counting.calls.signature import MARK
 
 
 class Moody(nn.Module):

@@ -10,11 +10,11 @@ from counting_oracle import accumulator_width, convolution, linear
 from test_observe_products import added, seen, sites
 from torch import nn
 
-from students.build import build, mode
 from students.families.registry import family_names
+from students.models.build import build, mode
+from students.models.from_float import quantised_from_float
 from students.quantize import quantisation_of, value_of
-from students.spec import Precision, Shape, StudentSpec
-from students.variants import quantised_from_float
+from students.spec.student import Precision, Shape, StudentSpec
 
 FAMILIES = ("eegnet", "shallow", "mlp", "gru", "lstm", "conformer", "spiking_mlp", "spiking_conv")
 

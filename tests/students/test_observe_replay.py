@@ -11,8 +11,8 @@ from torch import nn
 
 from energy_models.errors import StudentError
 from energy_models.workload.layers import Conventions, Workload
-from students.counting import tape
-from students.counting.tracer import Tracer
+from students.counting.dispatch.tracer import Tracer
+from students.counting.records import recorded_call as tape
 
 
 class Loop(nn.Module):

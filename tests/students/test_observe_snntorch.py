@@ -14,8 +14,8 @@ from test_observe_products import seen
 from torch import Tensor, nn
 
 from energy_models.workload.layers import Count, LayerWork, Workload
-from students.lif import LIF, FromRest, LeakyIntegrator
-from students.steps import StepLoop
+from students.layers.step_loop import StepLoop
+from students.neurons.lif import LIF, FromRest, LeakyIntegrator
 
 BETAS, THRESHOLD = (0.8, 0.9, 0.75), 0.6
 

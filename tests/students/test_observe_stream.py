@@ -9,8 +9,8 @@ from test_observe_products import seen, signal, sites
 from torch import nn
 
 from energy_models.workload.layers import Count
-from students.build import build
-from students.spec import Shape, StudentSpec
+from students.models.build import build
+from students.spec.student import Shape, StudentSpec
 
 
 def causal(kernel: int, dilation: int = 1, groups: int = 1) -> nn.Module:

@@ -10,7 +10,7 @@ from test_observe_products import pruned, seen, signal, sites
 from torch import nn
 
 from energy_models.workload.layers import LayerWork, Workload
-from students.lif import LIF
+from students.neurons.lif import LIF
 
 QUICK = settings(max_examples=25, deadline=None)
 

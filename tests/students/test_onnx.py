@@ -13,11 +13,11 @@ import torch
 from torch import nn
 
 from energy_models.errors import StudentError
+from students.counting.observe import observe
 from students.interchange import example_shape, read_network
 from students.interchange.onnx_file import VERSIONS, read_graph
 from students.interchange.onnx_graph import OnnxGraph
 from students.interchange.operators.table import builder_of
-from students.observe import observe
 
 onnx = pytest.importorskip("onnx", reason="the extra 'export' is not installed")
 from onnx import TensorProto, helper, numpy_helper  # noqa: E402

@@ -12,8 +12,8 @@ from torch import nn
 
 from energy_models.errors import StudentError
 from energy_models.workload.layers import LayerWork, Workload
+from students.counting.observe import observe
 from students.interchange import read_network
-from students.observe import observe
 
 onnx = pytest.importorskip("onnx", reason="the extra 'export' is not installed")
 pytest.importorskip("qonnx", reason="the extra 'export' is not installed")

@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from energy_models.errors import StudentError
-from students.build import build
-from students.calibrate import least_squares_threshold
 from students.families.registry import load_family
-from students.fit import Examples, _optimiser, fit, predict
-from students.grid import LEARNED_THRESHOLD
-from students.layers import FloatLayers, Padding
+from students.layers.float_layers import FloatLayers, Padding
+from students.layers.grid import LEARNED_THRESHOLD
+from students.models.build import build
+from students.models.from_float import quantised_from_float
+from students.models.store import load_student, save_student
 from students.quantize import (
     Grid,
     QuantLayers,
@@ -25,9 +25,9 @@ from students.quantize import (
     quantisation_of,
     value_of,
 )
-from students.spec import Precision, Shape, StudentSpec, Training
-from students.store import load_student, save_student
-from students.variants import quantised_from_float
+from students.quantize.calibrate import least_squares_threshold
+from students.spec.student import Precision, Shape, StudentSpec, Training
+from students.training.fit import Examples, _optimiser, fit, predict
 
 SHAPE = Shape(task="classification", channels=4, steps=96, outputs=2, step_rate_hz=64.0)
 SPEC = StudentSpec(

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from energy_models.errors import StudentError
-from students.lif import LIF, LeakyIntegrator, Reset
-from students.spiking import leaky_reference
+from students.neurons.lif import LIF, LeakyIntegrator, Reset
+from students.neurons.snntorch_adapter import leaky_reference
 
 
 def test_lif_hand_worked() -> None:

@@ -9,13 +9,13 @@ import torch
 from torch import Tensor, nn
 
 from energy_models.errors import StudentError
-from students.build import build
-from students.fit import Examples, fit, predict
-from students.lif import LIF, FromRest
+from students.models.build import build
+from students.models.from_float import quantised_from_float
+from students.models.store import load_student, save_student
+from students.neurons.lif import LIF, FromRest
 from students.quantize import quantisation_of
-from students.spec import Precision, Scalar, Shape, StudentSpec, Training
-from students.store import load_student, save_student
-from students.variants import quantised_from_float
+from students.spec.student import Precision, Scalar, Shape, StudentSpec, Training
+from students.training.fit import Examples, fit, predict
 
 STREAM = Shape(task="regression", channels=12, steps=50, outputs=2, step_rate_hz=20.0)
 WINDOW = Shape(task="classification", channels=4, steps=96, outputs=2, step_rate_hz=64.0)

@@ -10,9 +10,9 @@ import pytest
 import torch
 
 from energy_models.errors import StudentError
-from students.build import build
-from students.spec import Shape, StudentSpec
-from students.store import load_extra, load_student, save_student
+from students.models.build import build
+from students.models.store import load_extra, load_student, save_student
+from students.spec.student import Shape, StudentSpec
 
 torch.set_num_threads(1)
 

@@ -13,8 +13,8 @@ import torch
 from torch import Tensor, nn
 
 from energy_models.workload.layers import WeightForm
-from students.grid import Constant, Grid
 from students.interchange.graph import Builder, Node, UnsupportedVariant
+from students.layers.grid import Constant, Grid
 
 QONNX_DOMAINS = frozenset(("qonnx.custom_op.general", "onnx.brevitas", "finn.custom_op.general"))
 

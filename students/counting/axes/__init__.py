@@ -1,0 +1,1 @@
+"""Which axis of a tensor tells the decodes apart, and how many products each input element takes part in."""

@@ -1,0 +1,1 @@
+"""Modules counted whole, because their meaning is more than their tensor operations."""

@@ -1,0 +1,236 @@
+"""Wraps the forwards of a model's modules, so that the tracer knows where it is and need not follow what it knows.
+
+Torch's own leaf layers, and modules counted whole, are followed once per signature of their inputs: afterwards the
+original forward runs with the tracer paused, and only its tensors are kept until they are measured.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+from torch import Tensor, nn
+from torch._C import _pop_torch_dispatch_stack, _push_on_torch_dispatch_stack
+from torch.jit import ScriptModule
+
+from students.counting.axes.batch_axis import AxisLost
+from students.counting.calls.call import tensors_of
+from students.counting.calls.signature import MARK
+from students.counting.dispatch.operands import Info
+from students.counting.dispatch.tracer import Frame, Tracer
+from students.counting.modules.neurons import Counter, reached
+from students.counting.modules.table import frames
+from students.layers import float_layers as layers
+
+_LAYERS = (
+    "Linear Conv1d Conv2d Conv3d ConvTranspose1d ConvTranspose2d ConvTranspose3d Bilinear Embedding GRUCell LSTMCell "
+    "RNNCell BatchNorm1d BatchNorm2d BatchNorm3d LayerNorm GroupNorm RMSNorm ReLU ReLU6 LeakyReLU PReLU ELU SELU CELU "
+    "GELU SiLU Mish Sigmoid Tanh Softplus Softsign Hardtanh Hardswish Hardsigmoid Hardshrink Softshrink Tanhshrink "
+    "LogSigmoid Softmax LogSoftmax Threshold AvgPool1d AvgPool2d AvgPool3d MaxPool1d MaxPool2d MaxPool3d "
+    "AdaptiveAvgPool1d AdaptiveAvgPool2d AdaptiveAvgPool3d AdaptiveMaxPool1d AdaptiveMaxPool2d AdaptiveMaxPool3d "
+    "Dropout Dropout1d Dropout2d Dropout3d AlphaDropout Identity Flatten Unflatten ConstantPad1d ConstantPad2d "
+    "ZeroPad1d ZeroPad2d"
+)
+_FORWARDS = frozenset(
+    (
+        *(getattr(nn, name).forward for name in _LAYERS.split() if hasattr(nn, name)),
+        *(kind.forward for kind in (layers.Conv1d, layers.DepthwiseConv1d, layers.AveragePool1d)),
+    )
+)
+"""Forwards that write into none of their inputs and whose operations depend on the shapes of these only."""
+
+
+@contextmanager
+def attached(tracer: Tracer, model: nn.Module) -> Iterator[None]:
+    """Have the tracer told of every module that runs; the model's own forwards are put back whatever happens."""
+    wrapped: list[tuple[nn.Module, Any]] = []
+    handles: list[Any] = []
+    try:
+        for frame, counter in frames(tracer, model, handles):
+            module = frame.module
+            if isinstance(module, ScriptModule):
+                continue
+            wrapped.append((module, module.__dict__.get("forward")))
+            module.__dict__["forward"] = _wrapped(tracer, frame, counter)
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
+        for module, own in wrapped:
+            if own is None:
+                module.__dict__.pop("forward", None)
+            else:
+                module.__dict__["forward"] = own
+        tracer.forget(model)
+
+
+def _wrapped(tracer: Tracer, frame: Frame, counter: Counter | None) -> Callable[..., Any]:
+    original = frame.module.forward
+    if counter is not None:
+        return _replaying(tracer, frame, _whole(tracer, frame, counter, original), original)
+    follow = _framed(tracer, frame, original)
+    return _replaying(tracer, frame, follow, original) if _repeats(frame.module) else follow
+
+
+def _repeats(module: nn.Module) -> bool:
+    """True where a module does the same again for inputs of the same signature, whatever their numbers."""
+    own = "forward" not in module.__dict__ and getattr(type(module), "forward", None) in _FORWARDS
+    stored = getattr(module, "weight", None) is None or "weight" in module._parameters
+    return own and stored and not getattr(module, "inplace", False) and next(module.children(), None) is None
+
+
+def _framed(tracer: Tracer, frame: Frame, original: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a forward that says in which module it runs."""
+    silenced = replace(frame, silent=True, tapes={})
+
+    def forward(*args: Any, **kwargs: Any) -> Any:
+        if tracer.paused:
+            return original(*args, **kwargs)
+        stack = tracer.frames
+        stack.append(silenced if stack[-1].silent else frame)
+        try:
+            return original(*args, **kwargs)
+        except BaseException as error:
+            tracer.failed(error)
+            raise
+        finally:
+            stack.pop()
+
+    return forward
+
+
+def _whole(tracer: Tracer, frame: Frame, counter: Counter, original: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a forward whose operations are unseen; it is counted from its inputs and output."""
+
+    def run(*args: Any, **kwargs: Any) -> Any:
+        outer = tracer.frames[-2]
+        with paused(tracer):
+            output = original(*args, **kwargs)
+            inputs = tensors_of((args, kwargs))
+            if inputs and not outer.silent and reached(tracer, frame.module, inputs):
+                try:
+                    counter(tracer, frame.module, inputs[0], output)
+                except AxisLost as lost:
+                    tracer.lose(type(frame.module).__name__, str(lost))
+                    for tensor in tensors_of(output):
+                        tracer.know(tensor, Info(None))
+        return output
+
+    return _framed(tracer, frame, run)
+
+
+@contextmanager
+def paused(tracer: Tracer) -> Iterator[None]:
+    """Let operations pass unseen, at the cost of a plain call."""
+    if tracer.paused:
+        yield
+        return
+    mode: Any = _pop_torch_dispatch_stack(None)
+    tracer.paused = True
+    try:
+        yield
+    finally:
+        tracer.paused = False
+        _push_on_torch_dispatch_stack(mode)
+
+
+def _replaying(
+    tracer: Tracer, frame: Frame, follow: Callable[..., Any], original: Callable[..., Any]
+) -> Callable[..., Any]:
+    """Return a forward that is followed once per signature, and replayed after."""
+    module = frame.module
+    parameters, tapes, ledger = module._parameters, frame.tapes, tracer.ledger
+    own = parameters.get("weight")
+    home = 0 if own is None else own.data_ptr()
+
+    def forward(*args: Any, **kwargs: Any) -> Any:
+        if tracer.paused:
+            return original(*args, **kwargs)
+        given = (*args, *kwargs.values()) if kwargs else args
+        weight = parameters.get("weight")
+        key: list[Any] = [weight, tracer.generation, *kwargs]
+        if weight is not None and weight.data_ptr() != home:  # `weight.data = ...` is seen by nothing else
+            return follow(*args, **kwargs)
+        if module.training or tracer.frames[-1].silent or not _sign(tracer, given, key):
+            return follow(*args, **kwargs)
+        signature = tuple(key)
+        tape = tapes.get(signature)
+        if tape is None:
+            return record(signature, args, kwargs)
+        # As `paused`, written out: a time loop comes here in every layer and step.
+        mode: Any = _pop_torch_dispatch_stack(None)
+        tracer.paused = True
+        try:
+            out = original(*args, **kwargs)
+            outputs = (out,) if type(out) is Tensor else out
+            if tape.flat and type(outputs) is tuple and len(outputs) == len(tape.marks):
+                tape.calls += 1
+                for tensor, mark in zip(outputs, tape.marks, strict=True):
+                    if mark is not None:
+                        setattr(tensor, MARK, mark)
+                if tape.places:
+                    tape.keep((*given, *outputs), ledger)
+            else:
+                tracer.replayed(tape, (args, kwargs), out)
+            for name, mark in tape.states:
+                setattr(getattr(module, name), MARK, mark)
+        except BaseException as error:
+            tracer.frames.append(frame)
+            tracer.failed(error)
+            tracer.frames.pop()
+            raise
+        finally:
+            tracer.paused = False
+            _push_on_torch_dispatch_stack(mode)
+        return out
+
+    def record(signature: tuple[Any, ...], args: Any, kwargs: Any) -> Any:
+        if signature in tapes:  # seen before, and not to be replayed
+            return follow(*args, **kwargs)
+        with tracer.recording() as recorder:
+            out = follow(*args, **kwargs)
+        tape = tracer.remember(frame, signature, recorder, (args, kwargs), out)
+        if tape is not None:
+            tape.states = _states(tracer, module, out)
+            outputs = out if type(out) is tuple else (out,)
+            tape.flat = all(isinstance(one, Tensor) for one in (*args, *kwargs.values(), *outputs))
+        return out
+
+    return forward
+
+
+def _states(tracer: Tracer, module: nn.Module, out: object) -> tuple[tuple[str, Any], ...]:
+    """Return the tensors a module keeps that depend on the input, and what is known of them."""
+    given = {id(tensor) for tensor in tensors_of(out)}
+    kept = {**module._buffers, **module.__dict__}
+    marked = {name: getattr(tensor, MARK, None) for name, tensor in kept.items() if isinstance(tensor, Tensor)}
+    return tuple(
+        (name, mark)
+        for name, mark in marked.items()
+        if mark is not None and mark.owner is tracer.owner and id(kept[name]) not in given
+    )
+
+
+def _sign(tracer: Tracer, values: tuple[Any, ...], key: list[Any]) -> bool:
+    """Append what the books depend on; False where a call must be followed."""
+    for value in values:
+        if isinstance(value, Tensor):
+            mark = getattr(value, MARK, None)
+            if mark is not None and mark.info.origin:
+                return False
+            if mark is None or mark.owner is not tracer.owner:
+                if tracer.is_dynamic(value):
+                    return False
+                mark = None
+            key += (mark, value.shape, value.dtype)
+        elif isinstance(value, tuple | list):
+            key.append(len(value))
+            if not _sign(tracer, tuple(value), key):
+                return False
+        elif value is None or isinstance(value, bool | int | float | str):
+            key.append(value)
+        else:
+            return False
+    return True

@@ -1,0 +1,161 @@
+"""The products inside neurons: recurrent weights, gated cells, a linear layer in front.
+
+snnTorch may evaluate them more than once a step (a reset to zero computes the whole update again). What a neuron
+needs is one product a step, so its operand is noted when it is used, and the product is run once more to be counted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from students.counting.axes.batch_axis import AxisLost, Layout, is_labelled, plain
+from students.counting.axes.fanout import conventions
+from students.counting.dispatch.operands import Info
+from students.counting.dispatch.tracer import Frame, Tracer
+from students.counting.rules.products import Operand, book_product, decodes_in, events
+from students.layers.grid import SPIKES
+from students.neurons.dynamics import Dynamics
+
+
+@dataclass(frozen=True, slots=True)
+class Driven:
+    """What drives the neurons in one call.
+
+    Parameters
+    ----------
+    currents : tuple of Tensor
+        Each is added to a state where it is not zero; the first is the input.
+    like : Tensor
+        A tensor of the neurons' shape.
+    info : Info
+        Of `like`.
+    pooled : Tensor or None
+        Membranes after a pool that stands before the threshold.
+    """
+
+    currents: tuple[Tensor, ...]
+    like: Tensor
+    info: Info
+    pooled: Tensor | None = None
+
+
+def watch(tracer: Tracer, module: nn.Module, dynamics: Dynamics | None) -> list[Any]:
+    """Note what a neuron's own product is called with; return the handles to remove."""
+    if dynamics is None or not dynamics.product:
+        return []
+
+    def note(_: nn.Module, args: Any) -> None:
+        tracer.cache["product of", module] = args
+
+    return [module.get_submodule(dynamics.product).register_forward_pre_hook(note)]
+
+
+def driven(tracer: Tracer, module: Any, current: Tensor, dynamics: Dynamics) -> Driven | None:
+    """Count the neurons' own product and return what drives them; None for a product that is not known here."""
+    info = tracer.info(current) if dynamics.threshold is None else tracer.read(current)
+    if not dynamics.product:
+        return Driven((current,), current, info)
+    product = module.get_submodule(dynamics.product)
+    args = tracer.cache.pop(("product of", module))
+    if type(product) is nn.LSTMCell:
+        return _cell(tracer, module, product, (current, info), args[1])
+    if dynamics.product == "conv" and type(product) is nn.Conv2d:
+        return _convolutional(tracer, module, product, info, args[0])
+    if dynamics.product == "linear" and type(product) is nn.Linear:
+        with _inside(tracer, dynamics.product, product):
+            through = functional.linear(current, product.weight, product.bias)
+        return Driven((through,), through, tracer.info(through))
+    fed_back = _fed_back(tracer, product, args[0], info)
+    return None if fed_back is None else Driven((current, fed_back), current, info)
+
+
+@contextmanager
+def _inside(tracer: Tracer, name: str, module: nn.Module, feedback: int = 0) -> Iterator[None]:
+    """Count operations one by one again, as those of a neuron's part; what else a neuron does is not followed."""
+    tracer.frames.append(Frame(f"{tracer.path}.{name}", module, whole=True, feedback=feedback))
+    paused, tracer.paused = tracer.paused, False
+    try:
+        with tracer:
+            yield
+    finally:
+        tracer.paused = paused
+        tracer.frames.pop()
+
+
+def _fed_back(tracer: Tracer, product: nn.Module, spikes: Tensor, info: Info) -> Tensor | None:
+    """Count recurrent weights on the spikes of the step before: V S[t-1]; return that current."""
+    spikes = spikes.detach()  # a tensor object of its own: the caller's may be a constant shared with other layers
+    known = Info(info.layout, SPIKES)
+    tracer.know(spikes, known)
+    units = spikes.numel() // decodes_in(tracer, info)
+    one_to_one = getattr(product, "V", None)
+    if isinstance(one_to_one, Tensor):
+        return _one_to_one(tracer, Operand(spikes, known, one_to_one, None), units)
+    with _inside(tracer, "recurrent", product, units):
+        if type(product) is nn.Linear:
+            return functional.linear(spikes, product.weight, product.bias)
+        if type(product) is nn.Conv2d:
+            return _convolve(product, spikes)
+    return None
+
+
+def _convolve(product: nn.Conv2d, signal: Tensor) -> Tensor:
+    assert not isinstance(product.padding, str)  # noqa: S101  snnTorch gives it numbers
+    return functional.conv2d(signal, product.weight, product.bias, product.stride, list(product.padding))
+
+
+def _one_to_one(tracer: Tracer, operand: Operand, units: int) -> Tensor:
+    """One weight a neuron, or one for all: as many products as neurons."""
+    spikes, weight, layout = operand.signal != 0, operand.weight, operand.info.layout
+    met = tracer.sums(spikes & (weight != 0), layout)
+    none = torch.zeros_like(met)  # spikes need no multiplier
+    counts = conventions(units, units, (tracer.sums(spikes, layout), none), (met, none))
+    shape = tracer.shape(operand.signal, operand.info)
+    book_product(
+        tracer, f"{tracer.path}.recurrent", "recurrent", operand,
+        {**counts, "input_events": events(tracer, operand)},
+        shapes=(shape, shape), full=units, reduction=1,
+        state={"state_elements": units, "state_reads": units, "state_writes": units},
+    )  # fmt: skip
+    return operand.signal * weight
+
+
+def _cell(tracer: Tracer, module: Any, cell: nn.LSTMCell, given: tuple[Tensor, Info], states: Any) -> Driven:
+    with _inside(tracer, "lstm_cell", cell):
+        weights = cell.weight_ih, cell.weight_hh, cell.bias_ih, cell.bias_hh
+        torch.lstm_cell(given[0], states, *weights)
+    layout = given[1].layout
+    after: Layout | None = None if layout is None else (*layout[:-1], plain(cell.hidden_size))
+    return Driven((), module.mem, Info(after))
+
+
+def _convolutional(tracer: Tracer, module: Any, conv: nn.Conv2d, info: Info, joined: Tensor) -> Driven:
+    """Count the gates' convolution of input and membrane, and the pool of the membrane where there is one."""
+    layout = info.layout
+    if layout is not None and any(is_labelled(axis) for axis in layout[1:]):
+        raise AxisLost
+    joined = joined.detach()
+    rows: Layout | None = None if layout is None else (layout[0],)
+    tracer.know(joined, _mapped(rows, joined))
+    membrane = module.mem
+    tracer.know(membrane, _mapped(rows, membrane))
+    with _inside(tracer, "conv", conv, membrane.numel() // decodes_in(tracer, info)):
+        _convolve(conv, joined)
+    pooled = None
+    with _inside(tracer, "pool", module):
+        if module.max_pool:
+            pooled = functional.max_pool2d(membrane, module.max_pool)
+        elif module.avg_pool:
+            pooled = functional.avg_pool2d(membrane, module.avg_pool)
+    return Driven((), membrane, tracer.info(membrane), pooled)
+
+
+def _mapped(rows: Layout | None, maps: Tensor) -> Info:
+    return Info(None if rows is None else (*rows, *(plain(size) for size in maps.shape[1:])))

@@ -1,0 +1,275 @@
+"""Neurons counted whole: ours over all steps of a call, snnTorch's step by step, by one description.
+
+Per neuron and step: one leak for each state variable whose decay is neither 0 nor 1, one addition for each current
+that is not zero, one comparison with the threshold, one subtraction a spike where the reset subtracts, and each state
+variable read and written once. A delayed reset is charged with its spike.
+"""
+
+from __future__ import annotations
+
+import importlib
+import math
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from students.counting.axes.batch_axis import Axis, Layout, plain_shape, plain_size, step_axis
+from students.counting.calls.call import tensors_of
+from students.counting.dispatch.operands import Info
+from students.counting.dispatch.tracer import Tracer
+from students.counting.modules.neuron_products import Driven, driven
+from students.counting.records.measure import Measure, nonzero_sums
+from students.counting.records.work_recorder import Work
+from students.counting.rules.products import element_bits
+from students.layers.grid import SPIKES
+from students.neurons.dynamics import Dynamics, is_one, is_shift, scales
+from students.neurons.euler import StepNeuron
+from students.neurons.lif import LIF, LeakyIntegrator
+
+Counter = Callable[[Tracer, Any, Tensor, Any], None]
+Counts = dict[str, int | Tensor]
+
+
+def spiking_module() -> Any | None:
+    """Return the snnTorch adapter where a model can hold neurons of snnTorch, which is if that was imported."""
+    return importlib.import_module("students.neurons.snntorch_adapter") if "snntorch" in sys.modules else None
+
+
+def neuron_dynamics(module: nn.Module) -> Dynamics | None:
+    """Return what a neuron does in a step; None for other modules, and for neurons nobody described."""
+    if isinstance(module, LIF | LeakyIntegrator | StepNeuron):
+        return module.dynamics()
+    spiking = spiking_module()
+    return None if spiking is None else spiking.dynamics_of(module)
+
+
+def neuron_counter(module: nn.Module) -> Counter | None:
+    """Return how a neuron is counted, or listed where it has no description; None for any other module."""
+    dynamics = neuron_dynamics(module)
+    if dynamics is not None:
+        return partial(_count, dynamics)
+    spiking = spiking_module()
+    return _unknown if spiking is not None and spiking.is_neuron(module) else None
+
+
+def _unknown(tracer: Tracer, module: Any, current: Tensor, output: Any) -> None:
+    name = type(module).__name__
+    tracer.refuse(name, f"a neuron of snnTorch of which no description says what {name} does in a step")
+    layout = tracer.read(current).layout
+    for tensor in tensors_of(output):
+        tracer.know(tensor, Info(layout if tensor.shape == current.shape else None))
+
+
+@dataclass(frozen=True, slots=True)
+class _Neurons:
+    """One call: the signals into the neurons, out of them, and how many there are in one decode."""
+
+    module: Any
+    into: Driven
+    signal: Tensor
+    fired: Layout | None
+    shape: tuple[int, ...]
+    steps: int
+
+    @property
+    def updates(self) -> int:
+        return math.prod(self.shape) * self.steps
+
+
+def _count(dynamics: Dynamics, tracer: Tracer, module: Any, current: Tensor, output: Any) -> None:
+    """Write one call of a layer of neurons to the ledger, and note what is known of its outputs."""
+    current = _with_layout(tracer, module, current)
+    into = driven(tracer, module, current, dynamics)
+    if into is None:
+        return _unknown(tracer, module, current, output)
+    layout, axis = into.info.layout, dynamics.steps_axis
+    if axis is None and layout is not None and step_axis(layout) is not None:
+        tracer.refuse(type(module).__name__, "called on all steps at once, where each call is one step")
+    units = _units(layout, axis)
+    signal = tensors_of(output)[0]
+    fired = tracer.info(into.pooled).layout if into.pooled is not None else layout
+    steps = 1 if axis is None or tracer.ledger.steps else into.like.shape[axis]
+    neurons = _Neurons(module, into, signal, fired, _shape(into.like, units, axis), steps)
+    counts = _fixed(tracer, dynamics, neurons)
+    if _measurable(dynamics, neurons):
+        all_counts: Mapping[str, int | Tensor | Measure] = {**counts, "events": _measure(tracer, dynamics, neurons)}
+    else:
+        found = _events(tracer, dynamics, neurons)
+        all_counts = {**counts, **{what: counts.get(what, 0) + number for what, number in found.items()}}
+    tracer.book(tracer.path, _work(tracer, dynamics, neurons, current, all_counts))
+    _know(tracer, dynamics, neurons, units, output)
+
+
+def reached(tracer: Tracer, module: nn.Module, inputs: list[Tensor]) -> bool:
+    """True where a module depends on the input: by what it is called with, or by a state its neurons keep."""
+    return any(tracer.is_dynamic(one) for one in inputs) or ("neurons", module) in tracer.cache
+
+
+def _with_layout(tracer: Tracer, module: Any, current: Tensor) -> Tensor:
+    """Return a current whose decodes are known: a constant one (silence) has those of the call before it."""
+    key = ("neurons", module)
+    if tracer.is_dynamic(current):
+        tracer.cache[key] = current.shape, tracer.info(current).layout
+    elif key in tracer.cache and tracer.cache[key][0] == current.shape:
+        current = current.detach()
+        tracer.know(current, Info(tracer.cache[key][1]))
+    return current
+
+
+def _units(layout: Layout | None, axis: int | None) -> Layout | None:
+    """Return the layout of a state: that of the signal without its steps."""
+    if layout is None or axis is None:
+        return layout
+    return tuple(one for place, one in enumerate(layout) if place != axis % len(layout))
+
+
+def _shape(like: Tensor, units: Layout | None, axis: int | None) -> tuple[int, ...]:
+    """Return the neurons of one decode; without a layout there is one decode, on the first axis."""
+    if units is not None:
+        return plain_shape(units)
+    sizes = [size for place, size in enumerate(like.shape) if axis is None or place != axis % like.dim()]
+    return tuple(sizes[1:] if sizes[:1] == [1] else sizes)
+
+
+def _fixed(tracer: Tracer, dynamics: Dynamics, neurons: _Neurons) -> Counts:
+    """Return what every step does, whatever the signals."""
+    counts: Counts = {}
+    integer = neurons.into.info.arithmetic == "integer"
+    for decay in dynamics.decays:
+        for what, number in _leaks(decay, neurons.shape, integer).items():
+            counts[what] = counts.get(what, 0) + number * neurons.steps
+    each = {"add": "adds", "multiply": "multiplies", "lookup": "lookups", "requantise": "requantisations"}
+    for operation, field in each.items():
+        counts[f"op:{operation}"] = getattr(dynamics, field) * neurons.updates
+    if dynamics.threshold is not None:
+        outputs = math.prod(_shape(neurons.signal, _units(neurons.fired, dynamics.steps_axis), dynamics.steps_axis))
+        counts["op:compare"] = outputs * neurons.steps
+        if dynamics.winner == "strongest":
+            rivals = neurons.shape[0]
+            counts["op:compare"] += neurons.updates // rivals * (rivals - 1)
+    return counts
+
+
+def _leaks(decay: Tensor, shape: tuple[int, ...], integer: bool) -> dict[str, int]:  # private: clear enough here
+    """Return multiplications of one state by its decay, those by ``1 - 2^-k`` apart where the state is an integer."""
+    every = torch.broadcast_to(decay.reshape(decay.shape[-len(shape) :]), shape)
+    needed = scales(every)
+    shifts = needed & is_shift(every) if integer else torch.zeros_like(needed)
+    return {"op:leak": int((needed & ~shifts).sum()), "op:leak_shift": int(shifts.sum())}
+
+
+def _measurable(dynamics: Dynamics, neurons: _Neurons) -> bool:
+    """True where what the signals decide is seen in one current and the spikes, not in a state besides."""
+    plain = not dynamics.relay and dynamics.winner != "strongest" and dynamics.reset_time != "same step"
+    ones = is_one(dynamics.gain) and is_one(dynamics.spike_factor)
+    return plain and ones and len(neurons.into.currents) == 1 and neurons.into.pooled is None
+
+
+def _measure(tracer: Tracer, dynamics: Dynamics, neurons: _Neurons) -> Measure:
+    """Return as `_events` what the signals decide, to be counted for many calls at once."""
+    layout, fired, decodes, updates = neurons.into.info.layout, neurons.fired, tracer.batch, neurons.updates
+    given, adds, fires = dynamics.current == "given", dynamics.current_adds, dynamics.threshold is not None
+    resets = dynamics.resets if dynamics.reset == "subtract" else 0
+
+    def count(tensors: Sequence[Tensor], lead: Axis) -> dict[str, Tensor]:
+        driven = nonzero_sums(tensors[0], None, None if layout is None else (lead, *layout), decodes)
+        every = torch.full_like(driven, updates * plain_size(lead))
+        active = driven if given else every
+        counts = {"active": active, "idle": every - active, "input_events": driven, "op:add": driven * adds}
+        if fires:
+            spikes = nonzero_sums(tensors[1], SPIKES, None if fired is None else (lead, *fired), decodes)
+            counts["output_events"] = spikes
+            if resets:
+                counts["op:reset"] = spikes * resets
+        return counts
+
+    return Measure((*neurons.into.currents, neurons.signal) if fires else neurons.into.currents, count)
+
+
+def _events(tracer: Tracer, dynamics: Dynamics, neurons: _Neurons) -> Counts:
+    """Return what the signals decide: currents that are not zero, spikes, resets."""
+    into, layout, updates = neurons.into, neurons.into.info.layout, neurons.updates
+    masks = [current != 0 for current in into.currents]
+    active: int | Tensor = updates
+    if dynamics.current == "given":
+        active = tracer.sums(masks[0] if len(masks) == 1 else masks[0] | masks[1], layout)
+    adds: int | Tensor = sum((tracer.sums(mask, layout) for mask in masks), start=0) * dynamics.current_adds
+    counts: Counts = {"active": active, "idle": updates - active, "op:add": adds}
+    if masks:
+        counts["input_events"] = tracer.sums(masks[0], layout)
+    if dynamics.relay:
+        counts["op:add"] = adds + tracer.sums(getattr(neurons.module, dynamics.relay) != 0, layout)
+    multiplies: int | Tensor = 0
+    if not is_one(dynamics.gain):
+        multiplies = multiplies + tracer.sums(masks[0] & (dynamics.gain != 1), layout)
+    if dynamics.threshold is not None:
+        spikes = neurons.signal != 0
+        counts["output_events"] = tracer.sums(spikes, neurons.fired)
+        if dynamics.reset == "subtract":
+            counts["op:reset"] = dynamics.resets * tracer.sums(_reset(dynamics, neurons, spikes), layout)
+        if not is_one(dynamics.spike_factor):
+            multiplies = multiplies + tracer.sums(spikes & (dynamics.spike_factor != 1), neurons.fired)
+    counts["op:multiply"] = multiplies
+    return counts
+
+
+def _reset(dynamics: Dynamics, neurons: _Neurons, spikes: Tensor) -> Tensor:
+    """Return which neurons are reset after this step; usually those that fired.
+
+    A neuron above threshold is reset even where a stronger one, or a pool, kept its spike from leaving. A reset in
+    the same step corrects the one made on the membrane before it, where the two differ.
+    """
+    if dynamics.reset_time == "same step":
+        before = neurons.module.reset != 0
+        return before.to(torch.int64) + (before ^ spikes)
+    if dynamics.winner == "strongest" or neurons.into.pooled is not None:
+        return neurons.module.mem > dynamics.threshold
+    return spikes
+
+
+def _work(tracer: Tracer, dynamics: Dynamics, neurons: _Neurons, current: Tensor, counts: Any) -> Work:
+    info, shape, bits = neurons.into.info, neurons.shape, element_bits(current)
+    outputs = _shape(neurons.signal, _units(neurons.fired, dynamics.steps_axis), dynamics.steps_axis)
+    words = math.prod(shape) * len(dynamics.states)
+    binary = dynamics.threshold is not None and is_one(dynamics.spike_factor)
+    return Work(
+        kind="neuron",
+        arithmetic=info.arithmetic,
+        input_shape=shape,
+        output_shape=outputs,
+        counts=counts,
+        calls=neurons.steps,
+        when=tracer.when(info),
+        activation_bits=info.bits(neurons.into.like),
+        output_bits=1 if binary else bits,
+        state_bits=bits if words else 0,
+        state_elements=words,
+        state_reads=words * neurons.steps,
+        state_writes=words * neurons.steps,
+        constants=dynamics.stored,
+        constant_bits=bits if dynamics.stored else 0,
+    )
+
+
+def _know(tracer: Tracer, dynamics: Dynamics, neurons: _Neurons, units: Layout | None, output: Any) -> None:
+    """Note what is known of spikes and states.
+
+    Fed by integers, a membrane is a fixed-point number as wide as the float it stands for. An integrator is linear:
+    a scale and offset after it still fold into the product before it.
+    """
+    info = neurons.into.info
+    word = element_bits(neurons.into.like) if info.arithmetic == "integer" else 0
+    kept = [getattr(neurons.module, name, None) for name in ("mem", "syn", "syn_exc", "syn_inh")]
+    for state in (*tensors_of(output)[1:], *tensors_of(kept)):
+        layout = info.layout if state.dim() == neurons.into.like.dim() else units
+        tracer.know(state, Info(layout, word=word))
+    if dynamics.threshold is None:
+        tracer.know(neurons.signal, Info(info.layout, producer=info.producer, word=word))
+    else:
+        grid = SPIKES if is_one(dynamics.spike_factor) else None
+        tracer.know(neurons.signal, Info(neurons.fired, grid))

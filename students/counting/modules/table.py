@@ -1,0 +1,67 @@
+"""Modules counted whole, because their meaning is more than their tensor operations: neurons and quantisers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from torch import Tensor, nn
+
+from students.counting.dispatch.tracer import Frame, Tracer
+from students.counting.modules.graph_quantised import attach_graph_quantised, count_quantiser
+from students.counting.modules.neuron_products import watch
+from students.counting.modules.neurons import Counter, neuron_counter, neuron_dynamics
+from students.counting.modules.quantised import attach_quantised, followed, signal_counter
+from students.counting.modules.state_space import count_scan
+from students.counting.records.integers import reader
+from students.counting.rules.pointwise import fold_affine
+from students.interchange.operators.quantised import Quantiser
+from students.layers.float_layers import OutputScale
+from students.layers.state_space import DiagonalStateSpace, SelectiveScan
+
+
+def _output_scale(tracer: Tracer, module: Any, signal: Tensor, output: Any) -> None:
+    info = tracer.read(signal)
+    tracer.know(output, fold_affine(tracer, tracer.path, signal, info, module.scale.numel()))
+
+
+def _counter(module: nn.Module, reading: Any | None) -> Counter | None:
+    """Return how a module is counted whole; None where its operations are counted one by one."""
+    neuron = neuron_counter(module)
+    if neuron is not None:
+        return neuron
+    if isinstance(module, OutputScale):
+        return _output_scale
+    if isinstance(module, SelectiveScan | DiagonalStateSpace):
+        return count_scan
+    if isinstance(module, Quantiser):
+        return count_quantiser
+    return signal_counter(reading, module)
+
+
+def frames(tracer: Tracer, model: nn.Module, handles: list[Any]) -> Iterator[tuple[Frame, Counter | None]]:
+    """Return how each module of a model is counted: its frame, and its counter where it is counted whole.
+
+    Hooks that take further notes are added to `handles`, to be removed when the model has run.
+    """
+    reading = reader(model)
+    handles += [*attach_quantised(tracer, reading, model), *attach_graph_quantised(tracer, model)]
+    for path, module in followed(reading, model):
+        counter = _counter(module, reading)
+        integer = reading is not None and reading.is_integer_product(module)
+        layer = reading is not None and reading.is_layer(module)
+        codes = None if reading is None else reading.output_grid_of(module)
+        if counter is not None:
+            held = (*module.named_parameters(), *module.named_buffers())
+            tracer.stored.own(f"{path}.{name}".lstrip(".") for name, _ in held)
+        frame = Frame(
+            path,
+            module,
+            silent=counter is not None or integer,
+            opaque=counter is not None,
+            whole=layer or next(module.children(), None) is None,
+            average_bits=codes.bits if codes is not None and counter is None else 0,
+            feedback=getattr(module, "feedback_elements", 0),
+        )
+        handles += watch(tracer, module, neuron_dynamics(module))
+        yield frame, counter

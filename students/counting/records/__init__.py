@@ -1,0 +1,1 @@
+"""Work recorded in one call, per layer and decode, and summed over all calls."""

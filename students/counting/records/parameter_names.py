@@ -1,0 +1,94 @@
+"""Which parameter or buffer of a model a constant lies in, by its memory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from students.counting.records.integers import Constants
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """A parameter or buffer: its name, its elements, and the bytes it lies in."""
+
+    name: str
+    elements: int
+    first: int
+    after: int
+
+
+class Owners:
+    """A model's parameters and buffers, by the memory they lay in when it was looked at.
+
+    That memory is held on to: where a model gives a parameter new numbers (``weight.data = ...``), what comes to lie
+    elsewhere must not be taken for it.
+
+    Parameters
+    ----------
+    model : nn.Module
+    integers : Constants
+        Quantised constants, which are named by the parameter they were made from.
+    """
+
+    def __init__(self, model: nn.Module, integers: Constants) -> None:
+        self._integers = integers
+        self._owners: dict[int, list[Owner]] = {}
+        self._held: list[object] = []
+        self._derived: dict[str, list[Tensor]] = {}
+        for name, tensor in (*model.named_buffers(), *model.named_parameters()):
+            storage, first = tensor.untyped_storage(), tensor.data_ptr()
+            owner = Owner(name, tensor.numel(), first, first + tensor.numel() * tensor.element_size())
+            self._owners.setdefault(storage.data_ptr(), []).append(owner)
+            self._held.append(storage)
+
+    def holds(self, tensor: Tensor) -> bool:
+        """True where a tensor lies in the memory of a parameter or buffer."""
+        return tensor.untyped_storage().data_ptr() in self._owners
+
+    def key(self, tensor: Tensor) -> str:
+        """Return the name of the parameter or buffer a constant, or its integers, come from; empty where it is derived.
+
+        A part of one has the place where it begins behind the name.
+        """
+        known = self._integers.find(tensor)
+        if known is not None:
+            return _part(known.name, known.constant.values.numel(), tensor, int(tensor.storage_offset()))
+        owner = self._owner(tensor)
+        if owner is None:
+            return ""
+        return _part(owner.name, owner.elements, tensor, (tensor.data_ptr() - owner.first) // tensor.element_size())
+
+    def derived(self, label: str, weight: Tensor) -> str:
+        """Return a name for a constant that was made from parameters: one for the same numbers under one label."""
+        known = self._derived.setdefault(label, [])
+        place = next((place for place, one in enumerate(known) if same_numbers(one, weight)), len(known))
+        if place == len(known):
+            known.append(weight.detach().clone())
+        return f"{label} ({place + 1})" if place else label
+
+    def _owner(self, tensor: Tensor) -> Owner | None:
+        owners = self._owners.get(tensor.untyped_storage().data_ptr())
+        if owners is None:
+            return None
+        if len(owners) == 1:
+            return owners[0]
+        address = tensor.data_ptr()  # several parameters may be parts of one vector
+        inside = [one for one in owners if one.first <= address < one.after]
+        return inside[-1] if inside else None
+
+
+def same_numbers(one: Tensor, other: Tensor) -> bool:
+    """Return whether two constants hold the same numbers, up to how another batch size rounded their sums."""
+    if one.shape != other.shape or one.dtype != other.dtype:
+        return False
+    if not (one.is_floating_point() or one.is_complex()):
+        return torch.equal(one, other)
+    size = float(one.abs().max()) if one.numel() else 0.0
+    return torch.allclose(one, other, rtol=0.0, atol=8 * torch.finfo(one.dtype).eps * size)
+
+
+def _part(name: str, elements: int, tensor: Tensor, begin: int) -> str:
+    return name if elements == tensor.numel() else f"{name}[{begin}]"

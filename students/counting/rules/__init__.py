@@ -1,0 +1,1 @@
+"""Rules that count tensor operations, one file a topic."""

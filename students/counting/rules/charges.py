@@ -1,0 +1,55 @@
+"""Layers without products: work written from a signal, a result and their operations."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from torch import Tensor
+
+from energy_models.workload.layers import Kind
+from students.counting.calls.call import Call
+from students.counting.dispatch.operands import Info
+from students.counting.dispatch.tracer import Tracer
+from students.counting.records.work_recorder import Work
+from students.counting.rules.products import decodes_in
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """A tensor with what is known of it."""
+
+    values: Tensor
+    info: Info
+
+
+def charge(
+    tracer: Tracer, call: Call, kind: Kind, signals: tuple[Signal, Signal], operations: Mapping[str, int]
+) -> Work:
+    """Write a layer without products from its input and output; return it.
+
+    `operations` are those of the whole call, all decodes together. What is charged nothing is not a layer.
+    """
+    work = charged_work(tracer, kind, signals, operations)
+    source = signals[0].info
+    if source.codes is not None and operations.keys() == {"lookup"}:  # of a signal on a grid: a table of all its codes
+        work = replace(work, constants=2**source.codes.bits, constant_bits=work.output_bits)
+    if any(operations.values()):
+        tracer.book(tracer.label(call.base_name), work)
+    return work
+
+
+def charged_work(tracer: Tracer, kind: Kind, signals: tuple[Signal, Signal], operations: Mapping[str, int]) -> Work:
+    """Return a layer without products, not yet written."""
+    source, result = signals
+    decodes = decodes_in(tracer, source.info)
+    return Work(
+        kind=kind,
+        input_shape=tracer.shape(source.values, source.info),
+        output_shape=tracer.shape(result.values, result.info),
+        counts={f"op:{name}": number // decodes for name, number in operations.items()},
+        when=tracer.when(source.info),
+        arithmetic=source.info.arithmetic,
+        activation_bits=source.info.bits(source.values),
+        output_bits=result.info.bits(result.values),
+    )

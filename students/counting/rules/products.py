@@ -1,0 +1,375 @@
+"""Weight-times-activation products: linear layers, matrix products, attention."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from energy_models.workload.layers import CONVENTIONS, Kind
+from students.counting.axes.batch_axis import (
+    Axis,
+    AxisLost,
+    Layout,
+    is_labelled,
+    per_decode,
+    plain,
+    plain_size,
+    steps_of,
+)
+from students.counting.axes.fanout import conventions
+from students.counting.calls.call import Call, Rule, even_when_silent, repeating, sizing
+from students.counting.dispatch.operands import Info, needs_multiplier, nonzero
+from students.counting.dispatch.tracer import Tracer
+from students.counting.records.integers import FLOAT_ACCUMULATOR_BITS, product_format, signal_accumulator_bits
+from students.counting.records.measure import Fan, Measure, fanned_out, nonzero_sums
+from students.counting.records.parameter_names import same_numbers
+from students.counting.records.work_recorder import When, Work
+
+
+@dataclass(frozen=True, slots=True)
+class Operand:
+    """A product's signal with what is known of it, and its weight."""
+
+    signal: Tensor
+    info: Info
+    weight: Tensor
+    bias: Tensor | None
+
+
+def element_bits(tensor: Tensor) -> int:
+    """Return the width of one element as stored here [bits]."""
+    return tensor.element_size() * 8
+
+
+def book_product(
+    tracer: Tracer,
+    name: str,
+    kind: Kind,
+    operand: Operand,
+    counts: Mapping[str, int | Tensor | Measure],
+    *,
+    shapes: tuple[tuple[int, ...], tuple[int, ...]],
+    full: int | Tensor,
+    reduction: int,
+    state: Mapping[str, int] | None = None,
+    calls: int = 1,
+    extra: Mapping[str, int | Tensor] | None = None,
+    when: When | None = None,
+    transposed_groups: int = 0,
+) -> Info:
+    """Write a product with its widths and stored weights to the ledger; return what is known of its output.
+
+    It works when its signal exists, or at the steps `when`; the weight of a transposed product is in groups.
+    """
+    weight, bias, info = operand.weight, operand.bias, operand.info
+    numbers = product_format(tracer, weight, bias, info.codes, transposed_groups)
+    operations = dict(extra or {})
+    if numbers.form != "graded":
+        counts = sign_adds(counts)
+        if numbers.arithmetic == "float":  # the signs are added up first, then scaled
+            operations["op:multiply"] = operations.get("op:multiply", 0) + full // reduction
+    if bias is not None:
+        operations["op:add"] = operations.get("op:add", 0) + full // reduction
+    bits, again = info.bits(operand.signal), tracer.stored.repeats(weight)
+    feedback = tracer.frames[-1].feedback
+    if feedback:
+        kind, state = "recurrent", {"state_elements": feedback, "state_reads": feedback, "state_writes": feedback}
+    work = Work(
+        kind=kind,
+        arithmetic=numbers.arithmetic,
+        calls=calls,
+        when=when or tracer.when(info),
+        input_shape=shapes[0],
+        output_shape=shapes[1],
+        counts={**counts, **operations},
+        reduction=reduction,
+        weights=weight.numel() // again,
+        weights_nonzero=remembered(tracer, "nonzero", weight, lambda: int(weight.count_nonzero())) // again,
+        biases=0 if bias is None else bias.numel(),
+        weights_key=tracer.weights_key(weight) or tracer.owners.derived(name, weight),
+        weight_bits=numbers.weight_bits,
+        activation_bits=bits,
+        output_bits=numbers.accumulator_bits,
+        accumulator_bits=numbers.accumulator_bits,
+        bias_bits=numbers.bias_bits,
+        weight_form=numbers.form,
+        state_bits=bits if state else 0,
+        **(state or {}),
+    )
+    word = numbers.accumulator_bits if numbers.arithmetic == "integer" else 0
+    return Info(None, producer=(tracer.book(name, work), 0), word=word, scales=numbers.scales)
+
+
+def sign_adds(counts: Mapping[str, int | Tensor | Measure]) -> dict[str, int | Tensor | Measure]:
+    """Return counts of a product whose weights are -1, 0 or 1: no site needs a multiplier."""
+    return _added(counts) if "dense_full.mac" in counts else {
+        what: Measure(one.tensors, lambda tensors, lead, one=one: _added(one.count(tensors, lead)))
+        if isinstance(one, Measure) else one
+        for what, one in counts.items()
+    }  # fmt: skip
+
+
+def _added(counts: Mapping[str, Any]) -> dict[str, Any]:
+    added = dict(counts)
+    for rule in CONVENTIONS:
+        added[f"{rule}.ac"] = counts[f"{rule}.mac"] + counts[f"{rule}.ac"]
+        added[f"{rule}.mac"] = 0 * counts[f"{rule}.mac"]
+    return added
+
+
+def remembered(tracer: Tracer, what: object, weight: Tensor, compute: Callable[[], Any]) -> Any:
+    """Return a figure of constant weights, computed once where the weights have a name to remember it by."""
+    name = tracer.weights_key(weight)
+    if not name:
+        return compute()
+    key = what, name, tuple(weight.shape), weight.stride()  # a transposed view of a weight has its name
+    if key not in tracer.cache:
+        tracer.cache[key] = compute()
+    return tracer.cache[key]
+
+
+def masks(operand: Operand) -> tuple[Tensor, Tensor]:
+    """Return where the signal is non-zero, and where it needs a multiplier, on its own grid."""
+    codes = operand.info.codes
+    return nonzero(operand.signal, codes), needs_multiplier(operand.signal, codes)
+
+
+def linear_counts(tracer: Tracer, operand: Operand, layout: Layout | None) -> dict[str, int | Tensor | Measure]:
+    """Return the conventions of ``signal (..., inputs) @ weight.T (inputs, outputs)`` per decode."""
+    signal, weight, codes, decodes = operand.signal, operand.weight, operand.info.codes, tracer.batch
+    if layout is not None and is_labelled(layout[-1]):
+        raise AxisLost
+    if layout is None and decodes != 1:
+        raise AxisLost
+    outputs, inputs = weight.shape
+    full = signal.numel() * outputs // decodes_in(tracer, operand.info)
+
+    def of_weights() -> tuple[Fan, ...]:
+        columns = (weight != 0).sum(0)
+        each = Fan.ones([inputs])
+        return (each,) if bool((columns == outputs).all()) else (each, Fan.of(columns))
+
+    fans = remembered(tracer, "columns", weight, of_weights)
+
+    def count(tensors: Sequence[Tensor], lead: Axis) -> dict[str, Tensor]:
+        rows = None if layout is None else (lead, *layout[:-1])
+        values = tensors[0] if rows is not None else tensors[0].flatten(1, -2).unsqueeze(1).flatten(1, 2)
+        fed, hard, *weighted = fanned_out(values, codes, rows, decodes, fans)
+        dense = fed * outputs, hard * outputs
+        sites = full * plain_size(lead)
+        sparse = (weighted[0], weighted[1]) if weighted else dense
+        return {**conventions(sites, sites, dense, sparse), "input_events": fed}
+
+    return {"sites": Measure((signal,), count)}
+
+
+def decodes_in(tracer: Tracer, info: Info) -> int:
+    """Return how many decodes a tensor holds."""
+    when = tracer.when(info)
+    return tracer.batch * (when[1] if isinstance(when, tuple) else 1)
+
+
+def events(tracer: Tracer, operand: Operand) -> Tensor:
+    """Return non-zero inputs per decode."""
+    return nonzero_sums(operand.signal, operand.info.codes, operand.info.layout, tracer.batch)
+
+
+def _linear(tracer: Tracer, call: Call) -> Any:
+    named, out = call.named(), call.run()
+    weight = named["weight"]
+    if tracer.is_dynamic(weight):
+        raise AxisLost
+    _book_linear(tracer, call, Operand(named["input"], tracer.read(named["input"]), weight, named.get("bias")), out)
+    return out
+
+
+def _book_linear(tracer: Tracer, call: Call, operand: Operand, out: Tensor) -> None:
+    counts = linear_counts(tracer, operand, operand.info.layout)
+    layout = operand.info.layout
+    output = None if layout is None else (*layout[:-1], plain(out.shape[-1]))
+    after = Info(output)
+    shapes = tracer.shape(operand.signal, operand.info), tracer.shape(out, after)
+    full = out.numel() // decodes_in(tracer, operand.info) * operand.weight.shape[1]
+    name = tracer.label("linear" if call.name == "linear" else call.name, operand.weight)
+    done = book_product(
+        tracer, name, "linear", operand, counts, shapes=shapes, full=full, reduction=operand.weight.shape[1]
+    )
+    tracer.know(out, replace(done, layout=output))
+
+
+def matrix_product(tracer: Tracer, call: Call) -> Any:
+    """Count a product of matrices, one of which may be stored."""
+    named, out = call.named(), call.run()
+    left = named["self"]
+    right = next(named[name] for name in ("other", "mat2", "vec") if name in named)
+    if tracer.is_dynamic(left) and not tracer.is_dynamic(right) and right.dim() == 2:
+        _book_linear(tracer, call, Operand(left, tracer.read(left), right.t(), None), out)
+    else:
+        book_matmul(tracer, call, left, right, out)
+    return out
+
+
+def add_product(tracer: Tracer, call: Call) -> Any:
+    """Count ``bias + signal @ weights`` with stored weights and bias: a linear layer."""
+    named, out = call.named(), call.run()
+    operand = Operand(named["mat1"], tracer.read(named["mat1"]), named["mat2"].t(), named["self"])
+    _book_linear(tracer, call, operand, out)
+    return out
+
+
+def book_matmul(tracer: Tracer, call: Call, left: Tensor, right: Tensor, out: Tensor) -> None:
+    """Two signals, or a batch of constant matrices: the left operand is the activation, the right one the weight.
+
+    A constant left operand is turned round: ``(L R)^T = R^T L^T``. A site needs a multiplier if both signals do.
+    """
+    if left.dim() < 2 or right.dim() < 2:
+        raise AxisLost
+    turned = not tracer.is_dynamic(left)
+    if turned:
+        info, other = _turned(tracer.read(right)), None
+        left, right = right.mT, left.mT
+    else:
+        info, other = tracer.read(left), tracer.read(right) if tracer.is_dynamic(right) else None
+    rows = leading((info, other), torch.broadcast_shapes(left.shape[:-2], right.shape[:-2]))
+    full = out.numel() * left.shape[-1] // decodes_in(tracer, info)
+    counts = _matmul_counts(tracer, (left, info), (right, other), rows, full)
+    after = Info(None if rows is None else (*rows, plain(out.shape[-2]), plain(out.shape[-1])))
+    shapes = tracer.shape(left, info), tracer.shape(out, after)
+    name = tracer.label(call.name)
+    if other is None:
+        operand = Operand(left, info, stored_once(right, rows), None)
+        book_product(tracer, name, "matmul", operand, counts, shapes=shapes, full=full, reduction=left.shape[-1])
+    else:
+        bits = info.bits(left)
+        accumulator = signal_accumulator_bits(info.codes, other.codes, left.shape[-1])
+        work = Work(
+            kind="attention",
+            arithmetic="integer" if accumulator else "float",
+            input_shape=shapes[0],
+            output_shape=shapes[1],
+            counts=counts,
+            when=tracer.when(info),
+            reduction=left.shape[-1],
+            activation_bits=bits,
+            weight_bits=0,
+            output_bits=accumulator or element_bits(out),
+            accumulator_bits=accumulator or FLOAT_ACCUMULATOR_BITS,
+        )
+        tracer.book(name, work)
+        after = replace(after, word=accumulator)
+    tracer.know(out, after)
+
+
+def stored_once(weight: Tensor, rows: Layout | None) -> Tensor:
+    """Return a batch of constant matrices without its copies: those of an expansion, and one for each decode.
+
+    Parameters
+    ----------
+    weight : Tensor, shape (..., rows, columns)
+    rows : Layout or None
+        Of the leading axes of the product, at least as many as the weight's.
+
+    Raises
+    ------
+    AxisLost
+        Decodes of a batch meet different constants.
+    """
+    count = weight.dim() - 2
+    for place in reversed(range(count)):
+        axis = () if rows is None else rows[len(rows) - count + place]
+        sizes = [size for size, _ in axis]
+        if weight.shape[place] > 1 and weight.stride(place) == 0:
+            weight = weight.narrow(place, 0, 1)
+        elif math.prod(sizes) == weight.shape[place] and is_labelled(axis):
+            parts = weight.unflatten(place, sizes)
+            for part in (place + at for at, (_, label) in enumerate(axis) if label):
+                first = parts.narrow(part, 0, 1)
+                if not same_numbers(first.expand_as(parts), parts):
+                    raise AxisLost
+                parts = first
+            weight = parts.flatten(place, place + len(sizes) - 1)
+    return weight
+
+
+def _matmul_counts(
+    tracer: Tracer, activation: tuple[Tensor, Info], weight: tuple[Tensor, Info | None], rows: Layout | None, full: int
+) -> dict[str, int | Tensor]:
+    """Return the conventions of ``(..., m, k) @ (..., k, n)``: for each k, hits in its column times hits in its row."""
+    (left, info), (right, other) = activation, weight
+    lead = torch.broadcast_shapes(left.shape[:-2], right.shape[:-2])
+    codes = other.codes if other else None
+    fed, graded = (
+        mask.sum(-2).expand(*lead, -1) for mask in (nonzero(left, info.codes), needs_multiplier(left, info.codes))
+    )
+    present = nonzero(right, codes)
+    hard = needs_multiplier(right, codes) if other else torch.ones_like(present)
+    met, met_hard = (mask.sum(-1).expand(*lead, -1) for mask in (present, hard))
+
+    def total(products: Tensor) -> Tensor:
+        return per_decode(products.sum(-1), rows, tracer.batch)
+
+    dense = total(fed * right.shape[-1]), total(graded * met_hard)
+    sparse = total(fed * met), total(graded * (met_hard if other else met))
+    return {**conventions(full, full, dense, sparse), "input_events": total(fed)}
+
+
+def _turned(info: Info) -> Info:
+    layout = info.layout
+    return info if layout is None else replace(info, layout=(*layout[:-2], layout[-1], layout[-2]))
+
+
+def leading(infos: tuple[Info, Info | None], lead: torch.Size) -> Layout | None:
+    """Return the layout of the leading axes; decodes on a row, column or contracted axis are lost."""
+    count = len(lead)
+    result: Layout = tuple(plain(size) for size in lead)
+    for info in infos:
+        if info is None:
+            continue
+        if info.layout is None:
+            return None
+        if any(steps_of(axis) for axis in info.layout[-2:]):
+            raise AxisLost("over all steps of a stream it keeps every past one, and its work grows with time")
+        if any(is_labelled(axis) for axis in info.layout[-2:]):
+            raise AxisLost
+        for place in range(1, len(info.layout) - 1):
+            axis = info.layout[-2 - place]
+            if any(label for _, label in axis):
+                if is_labelled(result[count - place]) and result[count - place] != axis:
+                    raise AxisLost
+                result = (*result[: count - place], axis, *result[count - place + 1 :])
+    return result
+
+
+def _attention(tracer: Tracer, call: Call) -> Any:
+    """Scaled dot-product attention as its textbook steps: scale, scores, mask, softmax, values.
+
+    The scale is charged on the queries, the smaller tensor. A mask, whether float, boolean or causal, is one addition
+    a score (of zero or minus infinity); a masked score is computed and is a dense site, its weight of zero makes its
+    value no effective one. Grouped queries share keys and values: each head's products are its own.
+    """
+    named = call.named()
+    query, key, value = named["query"], named["key"], named["value"]
+    mask, scale = named.get("attn_mask"), named.get("scale")
+    factor = query.shape[-1] ** -0.5 if scale is None else float(scale)
+    if named.get("is_causal", False):
+        mask = torch.full((query.shape[-2], key.shape[-2]), -torch.inf).triu(1)
+    with tracer:
+        if mask is not None and mask.dtype == torch.bool:
+            mask = torch.zeros(mask.shape).masked_fill(~mask, -torch.inf)
+        if named.get("enable_gqa", False):
+            groups = query.shape[-3] // key.shape[-3]
+            key, value = (one.repeat_interleave(groups, dim=-3) for one in (key, value))
+        scores = (query * factor) @ key.mT
+        scores = scores if mask is None else scores + mask
+        return scores.softmax(-1) @ value
+
+
+def rules() -> dict[str, Rule]:
+    """Return the rules of linear layers, which also count inside integer products, and of attention."""
+    linear = sizing("weight", "bias")(even_when_silent(repeating(_linear)))
+    return {"linear": linear, "scaled_dot_product_attention": _attention}

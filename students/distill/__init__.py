@@ -1,1 +1,0 @@
-"""One file per distillation method: losses as pure functions of tensors."""

@@ -1,0 +1,1 @@
+"""The layers that families are built from, integer grids, and networks run step by step."""

@@ -1,0 +1,51 @@
+"""From a student's description to an untrained network."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from students.families.registry import Mode, deployment_mode, load_family, parse_options
+from students.layers.float_layers import FloatLayers, Layers
+from students.spec.student import Precision, StudentSpec
+
+
+def build(spec: StudentSpec) -> nn.Module:
+    """Return the untrained student, its initial weights decided by the seed; the global generator is left as it was.
+
+    Raises
+    ------
+    StudentError
+        Unknown family or options, a task or precision the family does not offer, or lengths that do not fit.
+    """
+    family = load_family(spec.family)
+    deployment_mode(family, spec.shape)
+    options = parse_options(spec.family, family, spec.options)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(spec.seed)
+        return family.build(options, spec.shape, _layers(spec.precision))
+
+
+def complete(spec: StudentSpec) -> StudentSpec:
+    """Return the description with the family's defaults written out, so that its digest names them."""
+    options = parse_options(spec.family, load_family(spec.family), spec.options)
+    return spec.model_copy(update={"options": options.model_dump()})
+
+
+def mode(spec: StudentSpec) -> Mode:
+    """Return ``window`` where one decode takes a whole window, ``stream`` where it takes one new step."""
+    return deployment_mode(load_family(spec.family), spec.shape)
+
+
+def parameter_count(model: nn.Module) -> int:
+    """Return the number of learned scalars."""
+    return sum(parameter.numel() for parameter in model.parameters())
+
+
+def _layers(precision: Precision | None) -> Layers:
+    if precision is None:
+        return FloatLayers()
+    # Deferred: Brevitas takes seconds to import, and float students do not need it.
+    from students.quantize import QuantLayers
+
+    return QuantLayers(precision)

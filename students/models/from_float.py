@@ -1,0 +1,53 @@
+"""From a trained float student to a quantised one with the same weights, ready to be fitted."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from energy_models.errors import StudentError
+from students.layers.grid import LEARNED_THRESHOLD
+from students.models.build import build
+from students.quantize import IntegerConv1d, IntegerLinear, IntegerReLU, Requantise, calibrate
+from students.quantize.calibrate import load_float_weights, signal_samples
+from students.spec.student import StudentSpec
+
+
+def quantised_from_float(spec: StudentSpec, float_model: nn.Module, calibration: Tensor) -> nn.Module:
+    """Return the quantised student with a float student's weights and calibrated grids, ready to be fitted.
+
+    Parameters
+    ----------
+    spec : StudentSpec
+        With a precision; otherwise the float student's.
+    float_model : nn.Module
+        Trained; not changed.
+    calibration : Tensor, shape (examples, channels, steps)
+        Training examples, on which the ranges of signals are read.
+
+    Raises
+    ------
+    StudentError
+        No precision, another network, an unusable calibration set, or a family with no integer form.
+    """
+    if spec.precision is None:
+        raise StudentError(
+            "a quantised student needs a precision", where="spec", remedy="Set weight_bits and activation_bits"
+        )
+    wanted = (spec.shape.channels, spec.shape.steps)
+    if calibration.ndim != 3 or tuple(calibration.shape[1:]) != wanted:
+        raise StudentError(
+            f"a calibration set of shape {tuple(calibration.shape)}, expected (examples, {wanted[0]}, {wanted[1]})",
+            where="quantised_from_float", remedy="Hand over some of the training examples",
+        )
+    model = build(spec)
+    load_float_weights(model, float_model, LEARNED_THRESHOLD)
+    grids = {name: module for name, module in model.named_modules() if isinstance(module, IntegerReLU | Requantise)}
+    # The grid inside a pool reads what the float pool puts out.
+    listened = {name: name.removesuffix(".grid") for name in grids}
+    samples = signal_samples(float_model, set(listened.values()), calibration)
+    for name, module in grids.items():
+        calibrate(module.act_quant, samples[listened[name]])
+    for module in model.modules():
+        if isinstance(module, IntegerConv1d | IntegerLinear):
+            calibrate(module.weight_quant, module.weight.detach().flatten(1))
+    return model

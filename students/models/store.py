@@ -1,0 +1,95 @@
+"""A trained student on the disk: ``weights.safetensors`` and ``spec.json``, nothing that executes on loading."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+from pydantic import ValidationError
+from torch import nn
+
+from energy_models.errors import StudentError
+from students.models.build import build
+from students.models.tensor_files import read_tensors, write_bytes, write_tensors
+from students.spec.student import StudentSpec
+
+SCHEMA = "cosim.student/1"
+WEIGHTS, SPEC = "weights.safetensors", "spec.json"
+
+
+def save_student(folder: Path, model: nn.Module, spec: StudentSpec, extra: Mapping[str, str]) -> None:
+    """Write a student; each file appears whole or not at all, and the weights name the spec they belong to.
+
+    Parameters
+    ----------
+    folder : Path
+        Made where absent.
+    model : nn.Module
+        As built from `spec`.
+    spec : StudentSpec
+    extra : mapping of str to str
+        Provenance: dataset, fold, versions, losses.
+
+    Raises
+    ------
+    StudentError
+        The folder cannot be written.
+    """
+    write_tensors(folder / WEIGHTS, model.state_dict(), {"schema": SCHEMA, "spec_digest": spec.digest})
+    description = {"schema": SCHEMA, "spec": spec.model_dump(mode="json"), "extra": dict(extra)}
+    write_bytes(folder / SPEC, json.dumps(description, indent=1).encode())
+
+
+def load_student(folder: Path) -> tuple[nn.Module, StudentSpec]:
+    """Return a stored student in evaluation mode, and its description.
+
+    Raises
+    ------
+    StudentError
+        A missing or damaged file, weights of another spec, or weights that do not fit the network the spec builds.
+    """
+    spec = StudentSpec.model_validate(_description(folder)["spec"])
+    tensors, metadata = read_tensors(folder / WEIGHTS)
+    if metadata.get("spec_digest") != spec.digest:
+        raise StudentError(
+            f"{WEIGHTS} belongs to another {SPEC}", where=str(folder), remedy="Train this student again"
+        )
+    model = build(spec)
+    try:
+        model.load_state_dict(tensors)
+    except RuntimeError as error:
+        raise StudentError(
+            f"the weights do not fit the network ({error})", where=str(folder), remedy="Train this student again"
+        ) from error
+    return model.eval(), spec
+
+
+def load_extra(folder: Path) -> dict[str, str]:
+    """Return the provenance stored beside a student.
+
+    Raises
+    ------
+    StudentError
+        A missing or damaged ``spec.json``.
+    """
+    return _description(folder)["extra"]
+
+
+def _description(folder: Path) -> dict[str, dict[str, str]]:
+    path = folder / SPEC
+    try:
+        description = json.loads(path.read_text())
+        StudentSpec.model_validate(description["spec"])
+        dict(description["extra"])
+        schema = description["schema"]
+    except (OSError, ValueError, KeyError, TypeError, ValidationError) as error:
+        raise StudentError(
+            f"cannot read a student's description ({type(error).__name__}: {error})", where=str(path),
+            remedy="Train this student again",
+        ) from error
+    if schema != SCHEMA:
+        raise StudentError(
+            f"schema {schema!r} where {SCHEMA!r} is read", where=str(path), remedy="Train this student again"
+        )
+    return description

@@ -1,0 +1,1 @@
+"""Frozen descriptions from which a student can be rebuilt exactly."""

@@ -1,0 +1,94 @@
+"""The state of a training run in one safetensors file: written atomically after each epoch, resumed bit for bit."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from energy_models.errors import StudentError
+from students.models.tensor_files import read_tensors, write_tensors
+
+SCHEMA = "cosim.checkpoint/1"
+
+
+@dataclass(slots=True)
+class Progress:
+    """How far a training run is: losses so far, the best epoch and its weights."""
+
+    digest: str
+    train_losses: list[float] = field(default_factory=list)
+    validation_losses: list[float] = field(default_factory=list)
+    best_epoch: int = -1
+    best: dict[str, Tensor] = field(default_factory=dict)
+
+    @property
+    def epoch(self) -> int:
+        """Epochs finished."""
+        return len(self.validation_losses)
+
+
+@dataclass(frozen=True, slots=True)
+class Trainer:
+    """What a training run changes as it goes: weights, moments, and the generator of the batches' order."""
+
+    model: nn.Module
+    optimiser: torch.optim.Optimizer
+    generator: torch.Generator
+
+
+def snapshot(model: nn.Module) -> dict[str, Tensor]:
+    """Return a copy of all weights and buffers."""
+    return {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
+
+
+def save_checkpoint(path: Path, trainer: Trainer, progress: Progress) -> None:
+    """Write everything the next epoch depends on, torch's global generator (dropout) included."""
+    tensors = {f"model/{name}": tensor for name, tensor in snapshot(trainer.model).items()}
+    tensors |= {f"best/{name}": tensor for name, tensor in progress.best.items()}
+    for index, moments in trainer.optimiser.state_dict()["state"].items():
+        tensors |= {f"optimiser/{index}/{name}": torch.as_tensor(moment) for name, moment in moments.items()}
+    tensors["random/order"] = trainer.generator.get_state()
+    tensors["random/global"] = torch.get_rng_state()
+    written = {name: value for name, value in asdict(progress).items() if name != "best"}
+    write_tensors(path, tensors, {"schema": SCHEMA, "progress": json.dumps(written)})
+
+
+def load_checkpoint(path: Path, trainer: Trainer, digest: str) -> Progress:
+    """Return the progress of a run and put its state into the trainer and torch's global generator.
+
+    Raises
+    ------
+    StudentError
+        An unreadable file, or one of another student, other examples or another schema.
+    """
+    tensors, metadata = read_tensors(path)
+    if metadata.get("schema") != SCHEMA:
+        raise StudentError(
+            f"schema {metadata.get('schema')!r} where {SCHEMA!r} is read", where=str(path), remedy="Delete the file"
+        )
+    progress = Progress(**json.loads(metadata["progress"]))
+    if progress.digest != digest:
+        raise StudentError(
+            "the checkpoint belongs to another student or to other examples", where=str(path),
+            remedy="Delete it, or give this training run a checkpoint file of its own",
+        )
+    trainer.model.load_state_dict(_under(tensors, "model/"))
+    progress.best = _under(tensors, "best/")
+    state: dict[int, dict[str, Tensor]] = {}
+    for name, tensor in _under(tensors, "optimiser/").items():
+        index, moment = name.split("/")
+        state.setdefault(int(index), {})[moment] = tensor
+    groups = trainer.optimiser.state_dict()["param_groups"]
+    trainer.optimiser.load_state_dict({"state": state, "param_groups": groups})
+    trainer.generator.set_state(tensors["random/order"])
+    torch.set_rng_state(tensors["random/global"])
+    return progress
+
+
+def _under(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
