@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from cosim.baselines.contiguous_segments import in_test_order, joined_inputs, joined_targets, stretches
 from cosim.baselines.fixed_point import WIDTH_BITS, FixedLinear, Grid, fixed_linear, grid_of
-from cosim.baselines.stretches import in_test_order, joined_inputs, joined_targets, stretches
 from cosim.baselines.types import BaselineResult, Options, fitting_examples, require_task
 from cosim.baselines.work import linear_row, stage_row
 from cosim.datasets.types import Dataset, Fold

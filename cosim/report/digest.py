@@ -11,10 +11,11 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, cast
 
-from cosim.cache import read_json, write_atomically
-from cosim.figures.front import METRICS
-from cosim.figures.numbers import BOUND_DIGITS, digits_text, headroom_text, quantity_text
-from cosim.figures.panels import front_figure
+from cosim.engine.run_folder import FAILURES
+from cosim.engine.store import read_json, write_atomically
+from cosim.report.figures.front import METRICS
+from cosim.report.figures.numbers import BOUND_DIGITS, digits_text, headroom_text, quantity_text
+from cosim.report.figures.panels import front_figure
 from cosim.report.headline import (
     LIMIT_WORDS,
     answers,
@@ -28,7 +29,6 @@ from cosim.report.headline import (
 from cosim.report.inputs import Row, Run, machine_title, read_run, site_title
 from cosim.report.page import repetitions
 from cosim.report.sections import assumption_rows, incomplete_rows, levels, misfit_rows
-from cosim.run_folder import FAILURES
 
 MICROWATT_W = 1e-6
 NONE = "–"

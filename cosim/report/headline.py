@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from cosim.figures.front import METRICS
-from cosim.figures.numbers import band_text, ratio_text, score_text
+from cosim.report.figures.front import METRICS
+from cosim.report.figures.numbers import band_text, ratio_text, score_text
 from cosim.report.inputs import Row, Run, site_title
 from energy_models.feasibility.limits import LIMIT_VERDICTS
 

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-from cosim.cache import read_json
-from cosim.metrics import Interval, interval
-from cosim.results import Priced, Score, read_parquet
-from cosim.summary import score_table, summarise
+from cosim.engine.store import read_json
+from cosim.evaluation.metrics import Interval, interval
+from cosim.tables.results import Priced, Score, read_parquet
+from cosim.tables.summary import score_table, summarise
 from energy_models.errors import CosimError
 from energy_models.hardware.library import load_profile, load_site, profile_names, site_names
 
@@ -34,9 +34,9 @@ class Run:
     study : mapping
         The file ``study.json``.
     summary : tuple of rows
-        `cosim.summary.summarise`, each with its decoder's ``number``.
+        `cosim.tables.summary.summarise`, each with its decoder's ``number``.
     decoders : tuple of rows
-        `cosim.summary.score_table`, best first, teachers included, each with its ``number``.
+        `cosim.tables.summary.score_table`, best first, teachers included, each with its ``number``.
     gates : tuple of rows
     scores : DataFrame
     """

@@ -9,10 +9,10 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
-from cosim.cache import write_atomically
-from cosim.figures.numbers import quantity_text, score_text
-from cosim.figures.svg import CLASSES
+from cosim.engine.store import write_atomically
 from cosim.report import sections
+from cosim.report.figures.numbers import quantity_text, score_text
+from cosim.report.figures.svg import CLASSES
 from cosim.report.headline import (
     CLOSE,
     LIMIT_WORDS,

@@ -10,10 +10,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from cosim.figures.bars import breakdown_figure
-from cosim.figures.front import GROUPS, Point, front_svg, group_of, points_of
-from cosim.figures.numbers import band_text, bits_text, duration_text, headroom_text, quantity_text
-from cosim.pareto import front_hypervolume, pareto_front
+from cosim.evaluation.pareto import front_hypervolume, pareto_front
+from cosim.report.figures.bars import breakdown_figure
+from cosim.report.figures.front import GROUPS, Point, front_svg, group_of, points_of
+from cosim.report.figures.numbers import band_text, bits_text, duration_text, headroom_text, quantity_text
 from cosim.report.headline import LIMIT_WORDS, Answer, power_of, score_of
 from cosim.report.inputs import Row, Run
 from energy_models.hardware.library import load_sources

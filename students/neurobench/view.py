@@ -1,10 +1,10 @@
 """A decoder's row for a NeuroBench leaderboard: that tool's own definitions (version 2.3), not this project's.
 
 Differences from ``students.counting.observe``, all of them the tool's: a layer call is all AC or all MAC, decided by
-its whole input tensor, so the split depends on the batch size; a layer's Dense leaves padding taps out; biases, norms, neurons,
-pooling, attention products and functional calls cost nothing; "per sample" divides by the samples given, whether or
-not each led to an inference. Where the tool reports an exception as 0.0 or None, the field is absent and a note says
-why.
+its whole input tensor, so the split depends on the batch size; a layer's Dense leaves padding taps out; biases, norms,
+neurons, pooling, attention products and functional calls cost nothing; "per sample" divides by the samples given,
+whether or not each led to an inference. Where the tool reports an exception as 0.0 or None, the field is absent and a
+note says why.
 
 Source: NeuroBench 2.3.0, ``neurobench/metrics``; Yik et al., "The NeuroBench framework", Nat. Commun. 16, 1545 (2025).
 """

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from cosim.feasibility import judge
-from cosim.results import Priced, Score, priced_row, write_parquet
+from cosim.evaluation.feasibility import judge
+from cosim.tables.results import Priced, Score, priced_row, write_parquet
 from energy_models.hardware.library import load_site
 from energy_models.pricing.report import CAUSES, Band, EnergyReport, LayerEnergy, MemoryUse, total
 

@@ -14,11 +14,11 @@ from sklearn.svm import SVC
 from cosim.baselines import baseline_names, kalman, ridge_lags, run_baseline
 from cosim.baselines.bandpower_svm import fit as fit_svm
 from cosim.baselines.cca import covariances, references, squared_correlations
+from cosim.baselines.contiguous_segments import in_test_order, joined_inputs, stretches
 from cosim.baselines.csp_lda import spatial_filters
 from cosim.baselines.fixed_point import Grid, fixed_linear, grid_of, saturated
-from cosim.baselines.stretches import in_test_order, joined_inputs, stretches
 from cosim.datasets.types import Card, Dataset, Fold
-from cosim.metrics import chance, primary_metric, score
+from cosim.evaluation.metrics import chance, primary_metric, score
 from energy_models.errors import DataError, StudyError
 
 CARD = Card("t", "l", "c", "h", ())

@@ -13,13 +13,13 @@ import pytest
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
 from cosim.baselines import kalman, ridge_lags, run_baseline
+from cosim.baselines.contiguous_segments import joined_inputs, joined_targets, stretches
 from cosim.baselines.csp_lda import spatial_filters
-from cosim.baselines.stretches import joined_inputs, joined_targets, stretches
 from cosim.baselines.types import fitting_examples
 from cosim.datasets.registry import Scalar, load
 from cosim.datasets.types import Dataset, Fold
-from cosim.metrics import primary_metric, score
-from cosim.splits import BlockedInTime, GivenParts, LeaveOneGroupOut, StratifiedFolds
+from cosim.evaluation.metrics import primary_metric, score
+from cosim.splits.schemes import BlockedInTime, GivenParts, LeaveOneGroupOut, StratifiedFolds
 
 pytestmark = pytest.mark.recordings
 KINEMATICS = ("x", "y", "vx", "vy")

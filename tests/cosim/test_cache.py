@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cosim.cache import (
+from cosim.engine.store import (
     canonical_json,
     content_digest,
     is_finished,

@@ -18,13 +18,13 @@ HEAVY = ("torch", "pandas", "scipy", "mne", "optuna", "sklearn", "matplotlib", "
 
 
 def fresh(*arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-c", "from cosim.cli import main; main()", *arguments]
+    command = [sys.executable, "-c", "from cosim.cli.app import main; main()", *arguments]
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
 
 
 LOADED = f"""
 import json, sys
-from cosim.cli import main
+from cosim.cli.app import main
 found = {{}}
 for command in json.loads(sys.argv[1]):
     sys.argv = ["cosim", *command]

@@ -18,7 +18,7 @@ TABLE = (
 
 
 def command(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    code = f"import sys; sys.argv = ['cosim', *{list(arguments)!r}]; from cosim.cli import main; main()"
+    code = f"import sys; sys.argv = ['cosim', *{list(arguments)!r}]; from cosim.cli.app import main; main()"
     return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=folder, check=False)
 
 

@@ -35,7 +35,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def command(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    code = "from cosim.cli import main; main()"
+    code = "from cosim.cli.app import main; main()"
     call = [sys.executable, "-c", code, "compare", *arguments]
     return subprocess.run(call, cwd=folder, capture_output=True, text=True, check=False)
 

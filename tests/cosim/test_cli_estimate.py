@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from cosim.estimate_tables import estimate_tables
+from cosim.report.estimate_tables import estimate_tables
 from energy_models.hardware.library import load_profile, load_site
 from energy_models.pricing.estimate import estimate
 from energy_models.workload.json_file import write_workload
@@ -36,7 +36,7 @@ def stored(tmp_path: Path) -> Path:
 
 
 def command(*arguments: object) -> subprocess.CompletedProcess[str]:
-    code = "import sys; from cosim.cli import main; main()"
+    code = "import sys; from cosim.cli.app import main; main()"
     options = [str(argument) for argument in arguments]
     return subprocess.run([sys.executable, "-c", code, *options], capture_output=True, text=True, check=False)
 
@@ -143,7 +143,7 @@ def test_a_file_that_is_no_workload(tmp_path: Path) -> None:
 
 def test_pricing_never_imports_torch(stored: Path) -> None:
     code = (
-        "import sys; from cosim.cli import app\n"
+        "import sys; from cosim.cli.app import app\n"
         f"app(['estimate', {str(stored)!r}, '--profile', 'gap9', '--rate', '4', '--json'], standalone_mode=False)\n"
         "print('torch' in sys.modules, file=sys.stderr)"
     )
@@ -179,7 +179,7 @@ def test_the_first_line_says_all_that_is_wrong() -> None:
 
 @pytest.mark.parametrize("form", [(), ("--json",), ("--csv",)])
 def test_a_full_standard_output_is_said(stored: Path, form: tuple[str, ...]) -> None:
-    code = "from cosim.cli import main; main()"
+    code = "from cosim.cli.app import main; main()"
     options = ["estimate", str(stored), "--profile", "gap9", "--rate", "4", *form]
     with Path("/dev/full").open("w") as full:
         done = subprocess.run(
@@ -196,7 +196,7 @@ def test_an_interrupt_says_that_it_stopped(stored: Path) -> None:
         "import energy_models.hardware.library as c\n"
         "def stop(_name):\n    raise KeyboardInterrupt\n"
         "c.load_profile = stop\n"
-        "from cosim.cli import main; main()"
+        "from cosim.cli.app import main; main()"
     )
     done = subprocess.run(
         [sys.executable, "-c", code, "estimate", str(stored), "--profile", "gap9", "--rate", "4"],

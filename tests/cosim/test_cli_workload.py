@@ -12,7 +12,7 @@ import pytest
 import torch
 from torch import nn
 
-from cosim.network_workload import Observation, network_workload
+from cosim.workloads.network_workload import Observation, network_workload
 from energy_models.errors import CosimError, DataError, StudentError
 from energy_models.workload.json_file import read_workload
 from energy_models.workload.layers import Workload
@@ -178,7 +178,7 @@ def test_tokens_and_several_signals_come_from_files(tmp_path: Path) -> None:
 
 def test_the_command_writes_the_file_and_prints_the_table(student: Path, tmp_path: Path) -> None:
     out = tmp_path / "w.json"
-    code = "from cosim.cli import main; main()"
+    code = "from cosim.cli.app import main; main()"
     command = [sys.executable, "-c", code, "workload", str(student)]
     done = subprocess.run([*command, "--json", str(out)], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
@@ -194,7 +194,8 @@ def test_the_command_writes_the_file_and_prints_the_table(student: Path, tmp_pat
 
 def test_assumed_widths_are_said_and_stored(tmp_path: Path) -> None:
     out = tmp_path / "w.json"
-    command = [sys.executable, "-c", "from cosim.cli import main; main()", "workload", "eegnet_8_2", "--json", str(out)]
+    start = "from cosim.cli.app import main; main()"
+    command = [sys.executable, "-c", start, "workload", "eegnet_8_2", "--json", str(out)]
     done = subprocess.run([*command, "--weight-bits", "8"], capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert "one width without the other" in done.stderr
@@ -223,7 +224,7 @@ def test_a_folder_without_a_student_and_a_counted_workload_are_told_apart(tmp_pa
 
 @pytest.mark.parametrize("rate", ["-250", "0", "nan", "inf"])
 def test_a_rate_that_is_none(rate: str) -> None:
-    code = "from cosim.cli import main; main()"
+    code = "from cosim.cli.app import main; main()"
     arguments = ["workload", "m:f", "--rate", rate, "--input-shape", "2x9"]
     done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=False)
     assert done.returncode == 2

@@ -10,7 +10,7 @@ import pytest
 
 from cosim.datasets import bonn_eeg
 from cosim.datasets.registry import load
-from cosim.splits import BlockedInTime, GivenParts, LeaveOneGroupOut, StratifiedFolds
+from cosim.splits.schemes import BlockedInTime, GivenParts, LeaveOneGroupOut, StratifiedFolds
 from energy_models.errors import DataError
 
 pytestmark = pytest.mark.recordings

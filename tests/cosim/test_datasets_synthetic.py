@@ -9,7 +9,7 @@ from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from cosim.datasets import synthetic_eeg, synthetic_spikes
 from cosim.datasets.registry import load
 from cosim.datasets.types import Dataset
-from cosim.splits import BlockedInTime, LeaveOneGroupOut
+from cosim.splits.schemes import BlockedInTime, LeaveOneGroupOut
 
 
 def band_power_accuracy(dataset: Dataset) -> float:

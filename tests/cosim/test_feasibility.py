@@ -6,7 +6,7 @@ import dataclasses
 
 import pytest
 
-from cosim.feasibility import judge
+from cosim.evaluation.feasibility import judge
 from energy_models.hardware.library import load_site
 from energy_models.pricing.report import Band, EnergyReport, LayerEnergy
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, r2_score
 
-from cosim.metrics import (
+from cosim.evaluation.metrics import (
     binomial_interval,
     information_transfer_bits,
     interval,

@@ -9,7 +9,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cosim.pareto import Bounds, front_hypervolume, front_membership, hypervolume, non_dominated, pareto_front
+from cosim.evaluation.pareto import (
+    Bounds,
+    front_hypervolume,
+    front_membership,
+    hypervolume,
+    non_dominated,
+    pareto_front,
+)
 from energy_models.errors import StudyError
 
 

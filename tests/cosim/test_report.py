@@ -13,15 +13,15 @@ import pandas as pd
 import pytest
 from madeup_run import write_madeup_run
 
-from cosim.figures import band_text, breakdown_figure, front_figure, quantity_text, ratio_text, score_text
-from cosim.figures.front import GROUPS, Point, front_svg
-from cosim.figures.numbers import bits_text, headroom_text
-from cosim.figures.svg import Label, linear_ticks, log_ticks, place_labels, tick_digits
 from cosim.report import write_report
+from cosim.report.figures import band_text, breakdown_figure, front_figure, quantity_text, ratio_text, score_text
+from cosim.report.figures.front import GROUPS, Point, front_svg
+from cosim.report.figures.numbers import bits_text, headroom_text
+from cosim.report.figures.svg import Label, linear_ticks, log_ticks, place_labels, tick_digits
 from cosim.report.headline import CLOSE, answers, comparison, range_note, score_of
 from cosim.report.inputs import Run, read_run
 from cosim.report.page import render
-from cosim.results import Score, read_parquet, write_parquet
+from cosim.tables.results import Score, read_parquet, write_parquet
 from energy_models.errors import CosimError, StudyError
 
 LARGEST_PAGE_BYTES, LARGEST_PICTURE_BYTES = 1_500_000, 150_000

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from madeup_run import write_madeup_run
 
-from cosim.results import Priced, Score, read_parquet, to_frame, write_parquet
-from cosim.summary import NOT_COMPARED, score_table, summarise
+from cosim.tables.results import Priced, Score, read_parquet, to_frame, write_parquet
+from cosim.tables.summary import NOT_COMPARED, score_table, summarise
 from energy_models.errors import CosimError, StudyError
 
 SCORE = Score(

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
 from cosim.datasets.types import Card, Dataset, Fold
-from cosim.splits import BlockedInTime, GivenParts, LeaveOneGroupOut, SplitSpec, StratifiedFolds
+from cosim.splits.schemes import BlockedInTime, GivenParts, LeaveOneGroupOut, SplitSpec, StratifiedFolds
 from energy_models.errors import SplitError
 
 CARD = Card("t", "none", "none", "", ())

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from cosim.baselines.registry import baseline_names, baseline_options
-from cosim.cache import content_digest
-from cosim.stage import SCHEMAS
+from cosim.engine.stage import SCHEMAS
+from cosim.engine.store import content_digest
 from students.families.registry import family_names, load_family
 
 # Options left out of a study are not in the name of its stages, so a changed default must raise SCHEMAS:

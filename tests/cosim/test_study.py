@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from cosim.plan import FoldStage, configurations, reference_points
-from cosim.stage import make_stage
-from cosim.study import override, precision_of, read_document, study_names
-from cosim.study_check import check_study, read_study
+from cosim.engine.plan import FoldStage, configurations, reference_points
+from cosim.engine.stage import make_stage
+from cosim.study.check import check_study, read_study
+from cosim.study.schema import override, precision_of, read_document, study_names
 from energy_models.errors import StudyError
 from students.spec.student import Shape
 

@@ -13,8 +13,8 @@ import pandas as pd
 import pytest
 from tiny_study import TINY, TINY_POINTS, cosim, scores, stage_times, write_tiny
 
-from cosim.run_folder import load_plan, save_plan
-from cosim.study_check import check_study
+from cosim.engine.run_folder import load_plan, save_plan
+from cosim.study.check import check_study
 
 
 def test_every_point_has_a_score_and_every_workload_a_price(finished: Path) -> None:
@@ -169,7 +169,7 @@ def test_a_run_remembers_where_it_was_started_from(tmp_path: Path, monkeypatch: 
 
 
 def test_two_processes_do_not_share_a_run(finished: Path) -> None:
-    from cosim.run_folder import locked
+    from cosim.engine.run_folder import locked
 
     with locked(finished):
         code, out, err = cosim("resume", str(finished))

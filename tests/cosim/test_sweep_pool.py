@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from cosim.cache import new_stage
-from cosim.pool import StagePool
-from cosim.stage import Stage, make_stage
-from cosim.worker import start_worker
+from cosim.engine.executors.local import StagePool
+from cosim.engine.executors.worker import start_worker
+from cosim.engine.stage import Stage, make_stage
+from cosim.engine.store import new_stage
 from energy_models.errors import CosimError, DataError, StudentError
 
 WAIT_SECONDS = 60.0
@@ -139,8 +139,8 @@ import sys
 sys.path.insert(0, {folder!r})
 if __name__ == "__main__":
     from pathlib import Path
-    from cosim.pool import StagePool
-    from cosim.stage import make_stage
+    from cosim.engine.executors.local import StagePool
+    from cosim.engine.stage import make_stage
     from test_sweep_pool import note_and_sleep, prepare
     with StagePool(Path({root!r}), 2, note_and_sleep, prepare) as pool:
         pool.add(make_stage("plain", {{"seed": 0}}))

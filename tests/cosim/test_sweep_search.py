@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from tiny_study import TINY
 
-from cosim.plan import configurations
-from cosim.search import Search, search_size
-from cosim.study import Study
+from cosim.engine.plan import configurations
+from cosim.engine.search import Search, search_size
+from cosim.study.schema import Study
 
 CHOICES = [{"label": "E", "family": "eegnet", "options": {"depth": [1, 2], "temporal_filters": [1, 2, 4]}}]
 PRICED = {"trials": 6, "population": 2, "profile": "gap9", "site": "headset_commodity"}

@@ -8,7 +8,7 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from cosim.teachers import TeacherSpec, fit_teacher, gate, read_targets, write_targets
+from cosim.teachers.ensemble import TeacherSpec, fit_teacher, gate, read_targets, write_targets
 from energy_models.errors import StudentError
 from students.models.build import build
 from students.spec.student import Distillation, Precision, Shape, StudentSpec, Training

@@ -11,7 +11,7 @@ from unittest import mock
 
 import pandas as pd
 
-from cosim.cli import main
+from cosim.cli.app import main
 
 TINY = """
 [study]

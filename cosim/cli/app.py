@@ -1,0 +1,151 @@
+"""The command line: parse, call one public function, print.
+
+Imports inside the commands are deferred on purpose, here and in the other ``cli_`` files only: ``--help`` and the
+catalogues answer at once, without torch.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cosim.cli.calibrate import add_calibrate_command
+from cosim.cli.catalogue import add_catalogue_commands
+from cosim.cli.compare import add_compare_command
+from cosim.cli.estimate import add_estimate_command
+from cosim.cli.output import Form, JsonOption, form_of, print_json, say
+from cosim.cli.results import add_result_commands
+from cosim.cli.scale import add_scale_command
+from cosim.cli.workload import add_workload_command
+from energy_models.errors import CosimError
+
+if TYPE_CHECKING:
+    from cosim.study.schema import Study
+
+EXIT_FAILURE, EXIT_MISTAKE, EXIT_INTERRUPTED = 1, 2, 130
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Accuracy versus microwatts for brain-computer-interface decoders.",
+)
+
+DataDir = Annotated[
+    Path | None, typer.Option("--data-dir", help="Folder of recordings; default: the environment variable COSIM_DATA.")
+]
+Workers = Annotated[int, typer.Option(min=1, help="Local processes, one torch thread each.")]
+Settings = Annotated[list[str], typer.Option("--set", help="Change the study file: section.key=value; repeatable.")]
+Out = Annotated[Path | None, typer.Option(help="Folder of this run; default: runs/<study>.")]
+
+
+@app.command()
+def run(
+    study: Annotated[str, typer.Argument(help="A shipped study by name, or the path of a study file.")],
+    *,
+    data_dir: DataDir = None,
+    out: Out = None,
+    workers: Workers = 2,
+    settings: Settings = [],  # noqa: B006  (typer copies it)
+    as_json: JsonOption = False,
+) -> None:
+    """Run a study: every point that is not finished, then tables, verdicts and the page."""
+    from cosim.engine.executors.fork_server import interrupts_held
+
+    with interrupts_held():  # libraries swallow Ctrl-C while they are imported, and the run would go on
+        from cosim.study.check import read_study
+
+        checked = read_study(study, settings)
+    root = out or Path("runs") / checked.study.name
+    _run(checked, root, data_dir=data_dir, workers=workers, command=_command(), form=form_of(as_json))
+
+
+@app.command()
+def resume(
+    folder: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run that was stopped.")],
+    data_dir: DataDir = None,
+    workers: Workers = 2,
+    as_json: JsonOption = False,
+) -> None:
+    """Go on with a run that was stopped or killed; nothing finished is computed again."""
+    from cosim.engine.executors.fork_server import interrupts_held
+
+    with interrupts_held():
+        from cosim.engine.run_folder import load_plan
+        from cosim.study.check import check_study
+
+        document, remembered, command = load_plan(folder)
+        checked = check_study(document, where=str(folder))
+    _run(checked, folder, data_dir=data_dir or remembered, workers=workers, command=command, form=form_of(as_json))
+
+
+def _run(study: Study, root: Path, *, data_dir: Path | None, workers: int, command: str, form: Form) -> None:
+    from cosim.engine.executors.fork_server import interrupts_held, start_fork_server
+
+    with interrupts_held():
+        start_fork_server("cosim.engine.executors.worker")  # it imports what a worker needs while this process does
+        from cosim.cli.run import run_with_bars
+
+    try:
+        outcome, page = run_with_bars(study, root=root, data_dir=data_dir, workers=workers, command=command)
+    except KeyboardInterrupt:
+        say(f"What was finished is kept. Go on with: cosim resume {shlex.quote(str(root))}")
+        raise
+    for message in outcome.failures:
+        say(f"Failed: {message}")
+    if form == "json":
+        print_json(
+            {
+                "run": str(outcome.folder),
+                "report": str(page),
+                "points": outcome.points,
+                "computed": outcome.computed,
+                "failures": list(outcome.failures),
+            }
+        )
+    else:
+        print(page)  # noqa: T201
+    if outcome.failures:
+        raise SystemExit(EXIT_FAILURE)
+
+
+def _command() -> str:
+    return shlex.join(["cosim", *sys.argv[1:]])
+
+
+add_result_commands(app)
+add_estimate_command(app)
+add_compare_command(app)
+add_workload_command(app)
+add_calibrate_command(app)
+add_scale_command(app)
+add_catalogue_commands(app)
+
+
+def main() -> None:
+    """Run the command line; a mistake the user can mend is one paragraph on stderr and exit code 2."""
+    try:
+        try:
+            app()
+        finally:
+            sys.stdout.flush()  # here its failure can be told, at the end of the process no more
+    except CosimError as error:
+        say(f"Error: {error}")
+        raise SystemExit(EXIT_MISTAKE) from None
+    except OSError as error:
+        if error.filename is not None or error.errno not in FULL:
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left in its buffer fails again
+        say(f"Error: standard output: cannot be written ({error.strerror}). Free some space, or send it elsewhere")
+        raise SystemExit(EXIT_MISTAKE) from None
+    except SystemExit as stop:
+        if stop.code == EXIT_INTERRUPTED:  # all that the parser leaves of Ctrl-C
+            say("Stopped.")
+        raise

@@ -1,0 +1,73 @@
+"""The command that fits a board's profile to a table of its measurements."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from statistics import median
+from typing import Annotated, Any
+
+import typer
+
+from cosim.cli.output import JsonOption, print_json, print_rows, say
+
+NO_CLASS = "none"
+
+
+def add_calibrate_command(app: typer.Typer) -> None:
+    """Add the command of this file to the command line."""
+    app.command()(calibrate)
+
+
+def calibrate(
+    table: Annotated[Path, typer.Argument(help="CSV with one network on one board a row; see docs/calibration.md.")],
+    *,
+    name: Annotated[str, typer.Option(help="Name of the profile to write.")],
+    board: Annotated[str, typer.Option(help="Which board of the table, where there are several.")] = "",
+    software: Annotated[str, typer.Option(help="Which software of that board, where there are several.")] = "",
+    beside: Annotated[
+        str, typer.Option("--class", help="Shipped boards that share weights: cortex_m, pulp, gap9, ndp, or none.")
+    ] = "cortex_m",
+    like: Annotated[str, typer.Option(help="Profile that memories, sleep and other costs come from.")] = "cortex_m4f",
+    out: Annotated[Path | None, typer.Option(help="File to write; default: <name>.toml here.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Fit a programmable core to board measurements and write its profile with its cross-validated error."""
+    # Deferred: --help must answer at once.
+    from cosim.cli.profile_out import check_new, write_profile
+    from energy_models.calibration.calibrate import calibrate as fit
+    from energy_models.calibration.profile_file import calibrated_profile, table_source
+    from energy_models.calibration.report import calibration_document
+    from energy_models.calibration.table import read_board_table, shipped_rows
+    from energy_models.hardware.library import load_profile
+
+    path = out or Path(f"{name}.toml")
+    check_new(path, name)
+    rows = read_board_table(table)
+    shipped = () if beside == NO_CLASS else shipped_rows(beside)
+    found = fit(rows, board=board, software=software, beside=shipped)
+    profile = calibrated_profile(found, load_profile(like), name=name, source=table_source(table))
+    write_profile(path, profile)
+    document = calibration_document(found)
+    if as_json:
+        print_json({"profile": str(path), **document})
+        return
+    print_rows(document["cycles_per_product"], "table")
+    print()  # noqa: T201
+    print_rows(document["held_out"], "table")
+    _say_errors(document)
+    say(f"Written: {path}. Use it with --profile {path}")
+
+
+def _say_errors(document: Mapping[str, Any]) -> None:
+    """Say how far off the board's own rows are when held out, before all rows of its class."""
+    own = [abs(row["error"]) for row in document["held_out"]]
+    if own:
+        say(f"Held out, this board: energy off by {median(own):.1%} (median), {max(own):.1%} at most, {len(own)} rows.")
+    else:
+        say("Held out, this board: no second network to predict one from, so its own error is not known.")
+    check = document["cross_validation"]
+    say(
+        f"Held out, all boards: energy off by {check['median_error']:.1%} (median), "
+        f"{check['percentile_90_error']:.1%} (90th percentile), {check['rows']} rows."
+    )

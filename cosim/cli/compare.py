@@ -1,0 +1,58 @@
+"""The command that compares designs under common uncertainty."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Annotated, Literal
+
+import typer
+
+from cosim.cli.output import JsonOption, print_json, print_rows, tell
+
+
+def add_compare_command(app: typer.Typer) -> None:
+    """Add the command of this file to the command line."""
+    app.command()(compare)
+
+
+def compare(
+    designs: Annotated[list[str], typer.Argument(metavar="WORKLOAD.json@PROFILE...", help="Two or more designs.")],
+    *,
+    rate: Annotated[float, typer.Option(help="Decisions per second.")],
+    site: Annotated[str | None, typer.Option(help="Place: a name of cosim sites, or a TOML file.")] = None,
+    part: Annotated[
+        Literal["decoder", "device"], typer.Option(help="Whose power: the decoder's alone, or with what surrounds it.")
+    ] = "decoder",
+    draws: Annotated[int, typer.Option(help="Draws of the uncertain constants, a power of two.")] = 4096,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the draws.")] = 0,
+    as_json: JsonOption = False,
+) -> None:
+    """Print which design takes less power and how surely: constants they share are drawn once for all."""
+    # Deferred: --help must answer at once. Nothing here imports torch.
+    from cosim.workloads.comparison import compared, design_rows, pair_rows
+    from energy_models.analysis.uncertainty import spread
+
+    found, pairs = compared(designs, site, decode_rate_hz=rate, part=part, draws=draws, seed=seed)
+    if as_json:
+        print_json(
+            {
+                "part": part, "decode_rate_hz": rate, "site": site,
+                "designs": [
+                    {
+                        "design": one.name, "power_w_5_50_95": list(spread(one.power_w)),
+                        "gaps": one.report.gaps, "misfits": one.report.misfits,
+                    }
+                    for one in found
+                ],
+                "pairs": [dataclasses.asdict(pair) for pair in pairs],
+            }
+        )
+        return
+    tell(f"Power of the {part} at {rate:g} decisions a second, {site or 'no site'}, least first.")
+    print_rows(design_rows(found), "table")
+    if rows := pair_rows(pairs):
+        tell("")
+        print_rows(rows, "table")
+    for one in found:
+        for reason in one.reasons:
+            tell(f"{one.name} {one.flaw}: {reason}")

@@ -1,0 +1,123 @@
+"""Commands that read a finished run: its front, its verdicts, its page. Prices follow corrected profiles."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Annotated, Any, cast
+
+import typer
+
+from cosim.cli.output import JsonOption, form_of, print_json, print_rows
+
+Run = Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run.")]
+Profile = Annotated[str | None, typer.Option(help="Only this machine.")]
+Site = Annotated[str | None, typer.Option(help="Only this site.")]
+
+MICROWATT_W = 1e-6
+
+
+def add_result_commands(app: typer.Typer) -> None:
+    """Add the commands of this file to the command line."""
+    for command in (pareto, feasibility, report):
+        app.command()(command)
+
+
+def pareto(run: Run, profile: Profile = None, site: Site = None, as_json: JsonOption = False) -> None:
+    """Print score and power of every decoder at each place, and which are on the front."""
+    rows = [
+        {
+            "profile": row["profile"],
+            "site": row["site"],
+            "decoder": row["decoder"],
+            "score": _number(row["score_mean"]),
+            "score_low": _number(row["score_low"]),
+            "score_high": _number(row["score_high"]),
+            "over": row["score_over"],
+            "decoder_power_low_uw": _microwatts(row, "decoder_power_low_w"),
+            "decoder_power_nominal_uw": _microwatts(row, "decoder_power_nominal_w"),
+            "decoder_power_high_uw": _microwatts(row, "decoder_power_high_w"),
+            "total_power_nominal_uw": _microwatts(row, "total_power_nominal_w"),
+            "verdict": row["verdict"],
+            "front": bool(row["front"]),
+            "membership": row["membership"],
+        }
+        for row in _summary(run, profile, site)
+    ]
+    print_rows(rows, form_of(as_json))
+
+
+def feasibility(run: Run, profile: Profile = None, site: Site = None, as_json: JsonOption = False) -> None:
+    """Print whether each decoder fits each place, the limit that binds, and its headroom (limit over value)."""
+    rows = [
+        {
+            "profile": row["profile"],
+            "site": row["site"],
+            "decoder": row["decoder"],
+            "score": _number(row["score_mean"]),
+            "total_power_nominal_uw": _microwatts(row, "total_power_nominal_w"),
+            "verdict": row["verdict"],
+            "binding_limit": row["binding_limit"] if _can_run(row) else None,
+            "headroom": _number(row["headroom"]) if _can_run(row) else None,
+        }
+        for row in _summary(run, profile, site)
+    ]
+    print_rows(rows, form_of(as_json))
+
+
+def report(
+    run: Run,
+    out: Annotated[Path | None, typer.Option(help="File to write; default: report.html in the run's folder.")] = None,
+    digest: Annotated[
+        Path | None, typer.Option(help="Also write a short <study>.md and <study>.svg into this folder.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Write the page of a run again, prices brought up to date, and print its path; with --digest a short form too."""
+    # Deferred, like the imports below: --help must not pay for them.
+    from cosim.report import write_digest, write_report
+    from cosim.tables.prices import refresh_prices
+
+    refresh_prices(run)
+    written = {"report": write_report(run, out)}
+    if digest is not None:
+        written["digest"] = write_digest(run, digest)
+    if as_json:
+        print_json({name: str(path) for name, path in written.items()})
+    else:
+        print("\n".join(map(str, written.values())))  # noqa: T201
+
+
+def _summary(run: Path, profile: str | None, site: str | None) -> list[dict[str, Any]]:
+    from cosim.tables.prices import refresh_prices
+    from cosim.tables.results import Priced, Score, read_parquet
+    from cosim.tables.scores import SCORES
+    from cosim.tables.summary import summarise
+
+    priced = read_parquet(refresh_prices(run), Priced)
+    rows: list[dict[str, Any]] = cast(Any, summarise(read_parquet(run / SCORES, Score), priced)).to_dict("records")
+    _known("profile", profile, [str(row["profile"]) for row in rows])
+    _known("site", site, [str(row["site"]) for row in rows])
+    return [row for row in rows if profile in (None, row["profile"]) and site in (None, row["site"])]
+
+
+def _known(kind: str, asked: str | None, found: list[str]) -> None:
+    from energy_models.errors import StudyError, unknown_name
+
+    if asked is not None and asked not in found:
+        remedy = unknown_name(f"{kind}s", asked, set(found))
+        raise StudyError(f"this run was not priced for {kind} '{asked}'", where=f"--{kind}", remedy=remedy)
+
+
+def _can_run(row: dict[str, Any]) -> bool:
+    return row["verdict"] != "does not fit the machine"
+
+
+def _microwatts(row: dict[str, Any], column: str) -> float | None:
+    """Return a power [uW], or None where the machine cannot run the decoder: the priced part alone would mislead."""
+    return row[column] / MICROWATT_W if _can_run(row) else None
+
+
+def _number(value: float) -> float | None:
+    """Return the number, or None where there is none: JSON knows neither nan nor an infinite headroom."""
+    return float(value) if math.isfinite(value) else None

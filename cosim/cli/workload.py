@@ -1,0 +1,161 @@
+"""The command that counts a network."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from cosim.cli.output import print_rows, say
+
+if TYPE_CHECKING:
+    from energy_models.workload.layers import Count, LayerWork, Workload
+
+STDOUT = Path("-")
+
+
+def add_workload_command(app: typer.Typer) -> None:
+    """Add the command of this file to the command line."""
+    app.command()(workload)
+
+
+def workload(
+    model: Annotated[
+        str,
+        typer.Argument(
+            help="Folder of a saved student, an .onnx or .nir file, an architecture (name or .toml file), "
+            "or package.module:function that returns an nn.Module."
+        ),
+    ],
+    *,
+    input_shape: Annotated[
+        str | None, typer.Option(metavar="CxT", help="Shape of one example, such as 22x1000; default: the file's own.")
+    ] = None,
+    inputs: Annotated[
+        Path | None,
+        typer.Option(
+            help="Examples (first axis) as a .npy file, or .npz with one array per argument of the network; "
+            "default: made-up noise."
+        ),
+    ] = None,
+    rate: Annotated[float | None, typer.Option(help="Rate of input samples or bins in hertz.")] = None,
+    mode: Annotated[
+        Literal["window", "stream"] | None, typer.Option(help="One decode a window, or one a step.")
+    ] = None,
+    input_bits: Annotated[int, typer.Option(min=1, help="Width of an input element.")] = 16,
+    weight_bits: Annotated[
+        int | None, typer.Option(min=1, help="Assume integer weights of so many bits; with --activation-bits.")
+    ] = None,
+    activation_bits: Annotated[int | None, typer.Option(min=1, help="Assume integer activations likewise.")] = None,
+    decodes: Annotated[int, typer.Option(min=1, help="Made-up examples.")] = 4,
+    seed: Annotated[int, typer.Option(help="Seed of made-up examples.")] = 0,
+    warm_up_steps: Annotated[int, typer.Option(min=0, help="First steps of a stream, counted apart.")] = 0,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", metavar="FILE", help="Write the workload; - is standard output.")
+    ] = None,
+) -> None:
+    """Count what a network does in one decode: products in four conventions, other operations, storage, state."""
+    # Deferred: --help must not import torch.
+    from energy_models.errors import StudentError
+    from energy_models.workload.bit_widths import at_widths
+    from energy_models.workload.json_file import workload_text, write_workload
+
+    if rate is not None and not (math.isfinite(rate) and rate > 0):
+        raise StudentError(f"{rate:g} Hz", where="--rate", remedy="Give a finite rate above 0 Hz")
+    from cosim.workloads.network_workload import Observation, network_workload
+
+    how = Observation(_shape(input_shape), inputs, rate, mode, input_bits, decodes, seed, warm_up_steps)
+    widths = _widths(weight_bits, activation_bits)
+    counted = network_workload(model, how)
+    if widths is not None:
+        counted = at_widths(counted, weight_bits=widths[0], activation_bits=widths[1])
+    if json_file == STDOUT:
+        print(workload_text(counted), end="")  # noqa: T201
+    else:
+        if json_file is not None:
+            write_workload(counted, json_file)
+        print_rows([*(_row(layer) for layer in counted.layers), _sum(counted)], "table")
+    _remarks(counted)
+
+
+def _shape(text: str | None) -> tuple[int, ...] | None:
+    if text is None:
+        return None
+    parts = text.lower().replace(",", "x").split("x")
+    if not all(part.strip().isdigit() and int(part) > 0 for part in parts):
+        from energy_models.errors import StudentError
+
+        raise StudentError(f"{text!r} is no shape", where="--input-shape", remedy="Give sizes such as 22x1000")
+    return tuple(int(part) for part in parts)
+
+
+def _widths(weight_bits: int | None, activation_bits: int | None) -> tuple[int, int] | None:
+    if weight_bits is not None and activation_bits is not None:
+        return weight_bits, activation_bits
+    if weight_bits is None and activation_bits is None:
+        return None
+    from energy_models.errors import WorkloadError
+
+    raise WorkloadError(
+        "one width without the other", where="--weight-bits --activation-bits", remedy="Give both, or neither"
+    )
+
+
+def _row(layer: LayerWork) -> dict[str, object]:
+    products = layer.products
+    bits = "/".join(str(width) for width in (layer.weight_bits, layer.activation_bits, layer.accumulator_bits))
+    found = {} if products is None else {
+        "full": products.dense_full.mean, "valid": products.dense_valid.mean,
+        "eff_input": products.effective_input.mean, "effective": products.effective.mean,
+        "AC": products.effective.accumulate.mean,
+    }
+    cells: dict[str, object] = {"layer": layer.name, "kind": layer.kind, "calls": layer.calls, "bits w/a/acc": bits}
+    cells |= {name: _number(found.get(name)) for name in ("full", "valid", "eff_input", "effective", "AC")}
+    others = [f"{name} {_number(count.mean)}" for name, count in layer.operations.items()]
+    if layer.updates_active is not None and layer.updates_idle is not None:
+        others.append(f"updates {_number(layer.updates_active.mean)} active {_number(layer.updates_idle.mean)} idle")
+    if layer.output_events is not None:
+        others.append(f"spikes {_mean(layer.output_events)}")
+    stored = layer.weights + layer.biases + layer.constants
+    kept = {"stored": stored or None, "state": layer.state_elements or None}
+    return {**cells, "other operations": ", ".join(others), **kept}
+
+
+def _sum(counted: Workload) -> dict[str, object]:
+    whole = counted.products
+    totals: list[object] = [None] * 5
+    if whole is not None:
+        rules = (whole.dense_full, whole.dense_valid, whole.effective_input, whole.effective)
+        totals = [*(_number(rule.mean) for rule in rules), _number(whole.effective.accumulate.mean)]
+    names = ("full", "valid", "eff_input", "effective", "AC")
+    mark = "per decode" if counted.complete else "per decode, INCOMPLETE"
+    return {
+        "layer": mark, "kind": "", "calls": "", "bits w/a/acc": "", **dict(zip(names, totals, strict=True)),
+        "other operations": "", "stored": f"{counted.packed_bytes} B", "state": f"{counted.state_bits_total} bit",
+    }
+
+
+def _remarks(counted: Workload) -> None:
+    observed = "1 decode" if counted.decodes == 1 else f"{counted.decodes} decodes"
+    say(f"{counted.name}: {counted.mode}, {observed} observed, input at {counted.step_rate_hz:g} Hz.")
+    for what in ("inputs", "density", "widths", "folded", "halo_steps", "products", "published"):
+        if counted.provenance.get(what):
+            say(f"{what}: {counted.provenance[what]}")
+    if counted.products is not None and counted.decodes > 1:
+        effective = counted.products.effective
+        multiplied, added = _mean(effective.multiply_accumulate), _mean(effective.accumulate)
+        say(f"Effective products a decode: {multiplied} MAC, {added} AC.")
+    for gap in counted.uncounted:
+        say(f"UNCOUNTED: {gap.layer}: {gap.operation} ({gap.reason}). Every total above is incomplete.")
+
+
+def _mean(count: Count) -> str:
+    return _number(count.mean) or "0" if count.decodes < 2 else f"{_number(count.mean)} ± {count.standard_error:.3g}"
+
+
+def _number(value: float | None) -> str | None:
+    if value is None:
+        return None
+    return f"{value:,.0f}" if value == round(value) else f"{value:,.1f}"

@@ -1,0 +1,1 @@
+"""A study turned into content-addressed stages, run, kept and resumed."""

@@ -1,0 +1,42 @@
+"""What runs inside a pool process: one stage at a time, one torch thread, no database."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from multiprocessing import connection, parent_process
+from pathlib import Path
+
+import torch
+
+from cosim.engine.stage import Stage
+from cosim.engine.stages.work import perform
+
+
+def start_worker() -> None:
+    """Prepare a pool process: one torch thread, Ctrl-C left to the coordinator, and no life without it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    torch.set_num_threads(1)
+    threading.Thread(target=_die_with_parent, daemon=True).start()
+
+
+def _die_with_parent() -> None:
+    """End this process when the coordinator is gone, SIGKILL included; its pool would wait for ever."""
+    parent = parent_process()
+    if parent is not None:
+        connection.wait([parent.sentinel])
+        os._exit(1)
+
+
+def run_stage(root: Path, stage: Stage) -> str:
+    """Compute and keep one stage unless it is there already; return its digest.
+
+    Raises
+    ------
+    CosimError
+        With what the user can mend; crosses the process boundary whole.
+    """
+    if not stage.finished(root):
+        perform(root, stage)
+    return stage.digest

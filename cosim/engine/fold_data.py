@@ -1,0 +1,103 @@
+"""One fold as a decoder sees it: scaled by its training part only, in the three parts of the split."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from cosim.baselines.contiguous_segments import in_test_order, joined_inputs, stretches
+from cosim.datasets.types import Dataset, Fold
+from cosim.engine.stored_data import read_dataset, read_fold
+from cosim.evaluation.metrics import primary_metric, score
+from cosim.preprocessing.operations import Widths
+from cosim.preprocessing.scaling import fit_scaler
+from cosim.teachers.ensemble import examples
+from energy_models.workload.layers import Count, LayerWork
+from students.training.fit import Examples, predict
+
+Inputs = Literal["standardised", "raw"]
+
+
+@dataclass(frozen=True, slots=True)
+class FoldData:
+    """A dataset, its inputs scaled, and one division of it."""
+
+    dataset: Dataset
+    fold: Fold
+
+    def part(self, name: Literal["train", "validation", "test"], teacher: Tensor | None = None) -> Examples:
+        """Return the examples of one part, with a teacher's outputs for them where there are any."""
+        return examples(self.dataset, getattr(self.fold, name), teacher)
+
+
+@lru_cache(maxsize=4)
+def load_fold(data_folder: Path, fold_folder: Path, inputs: Inputs) -> FoldData:
+    """Return one fold; the last few are kept, because a process works on the same fold many times."""
+    dataset, fold = read_dataset(data_folder), read_fold(fold_folder)
+    if inputs == "raw":
+        return FoldData(dataclasses.replace(dataset, inputs=np.array(dataset.inputs)), fold)
+    scaled = fit_scaler(dataset.inputs[fold.train], axis=1).apply(dataset.inputs)
+    work = (*dataset.pipeline_work, standardising_work(dataset))
+    return FoldData(dataclasses.replace(dataset, inputs=scaled, pipeline_work=work), fold)
+
+
+def standardising_work(dataset: Dataset) -> LayerWork:
+    """Return the work of ``(x - mean) / deviation``: one addition and one multiplication a sample and channel.
+
+    It is charged although it could be folded into some networks' first layer: with zero padding the fold is not exact.
+    """
+    _, channels, steps = dataset.inputs.shape
+    samples = channels * (steps if dataset.task == "classification" else 1)
+    widths = Widths(dataset.source_bits)
+    operations = {"add": Count.constant(samples, 1), "multiply": Count.constant(samples, 1)}
+    return LayerWork(
+        name="pipeline.standardise",
+        kind="feature",
+        arithmetic="integer",
+        calls=samples // channels,
+        input_shape=(channels,),
+        output_shape=(channels,),
+        inputs=samples,
+        outputs=samples,
+        operations=operations,
+        weights=2 * channels,
+        weights_nonzero=2 * channels,
+        weights_key="pipeline.standardise",
+        weight_bits=widths.coefficient_bits,
+        activation_bits=widths.sample_bits,
+        output_bits=widths.sample_bits,
+        accumulator_bits=widths.state_bits,
+        cadence="sample",
+    )
+
+
+def outputs_of(model: nn.Module, data: FoldData, part: Literal["train", "validation", "test"]) -> NDArray[Any]:
+    """Return logits, or the estimates of each example decoded as one unbroken stream per stretch of recording.
+
+    A stream decoder keeps its state between examples that follow each other, as it would in use.
+    """
+    if data.dataset.task == "classification":
+        return predict(model, data.part(part).inputs).numpy()
+    runs = stretches(data.dataset, getattr(data.fold, part))
+    decoded = [predict(model, stream_of(data.dataset, run))[0].numpy() for run in runs]
+    return in_test_order(data.dataset, getattr(data.fold, part), runs, decoded)
+
+
+def stream_of(dataset: Dataset, run: NDArray[np.int64]) -> Tensor:
+    """Return the inputs of one unbroken stretch as one example, shape (1, channels, steps)."""
+    return torch.as_tensor(np.ascontiguousarray(joined_inputs(dataset, run).T[None], dtype=np.float32))
+
+
+def primary_score(data: FoldData, part: Literal["train", "validation", "test"], outputs: NDArray[Any]) -> float:
+    """Return the task's primary metric of these outputs on one part."""
+    dataset = data.dataset
+    targets = dataset.targets[getattr(data.fold, part)]
+    return score(dataset.task, targets, outputs, output_names=dataset.output_names)[primary_metric(dataset.task)]

@@ -1,0 +1,197 @@
+"""A study turned into configurations, and a configuration into points: one decoder, one seed, one fold."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, cast
+
+from cosim.engine.stage import Stage, make_stage
+from cosim.engine.store import Json
+from cosim.study.schema import Member, StudentPlan, Study, precision_of
+from students.spec.student import Distillation, Scalar, Shape, StudentSpec, Training
+
+Role = Literal["student", "baseline", "teacher"]
+
+FIRST_TEACHER_SEED = 1000  # so that no teacher is a copy of the student it is to be compared with
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """One choice of every search dimension: a student entry, its options, a variant."""
+
+    plan: StudentPlan
+    options: Mapping[str, Scalar]
+    variant: str
+
+    @property
+    def decoder(self) -> str:
+        """The name people read: label, options that are searched over, variant."""
+        lists = {key: value for key, value in self.plan.options.items() if isinstance(value, tuple)}
+        searched = [f"{key}={self.options[key]}" for key, values in lists.items() if len(values) > 1]
+        return " ".join([self.plan.label, *searched, self.shown_variant])
+
+    @property
+    def spiking(self) -> bool:
+        """Whether the family computes with spikes."""
+        return self.plan.family.startswith("spiking")
+
+    @property
+    def shown_variant(self) -> str:
+        """The variant as tables show it; a spiking network in float arithmetic is ``spiking``."""
+        if not self.spiking:
+            return self.variant
+        return "spiking" if self.variant == "float32" else f"spiking {self.variant}"
+
+    @property
+    def parameters(self) -> dict[str, Scalar]:
+        """The choices as the search sees them."""
+        chosen = {f"{self.plan.label}.{key}": value for key, value in self.options.items()}
+        return {"student": self.plan.label, f"{self.plan.label}.variant": self.variant, **chosen}
+
+
+@dataclass(frozen=True, slots=True)
+class FoldStage:
+    """A fold's name and the stage that holds its indices."""
+
+    name: str
+    stage: Stage
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One decoder on one fold with one seed; `result` is the last stage, holding score and workload."""
+
+    role: Role
+    decoder: str
+    family: str
+    variant: str
+    seed: int
+    fold: str
+    result: Stage
+
+
+def option_choices(student: StudentPlan) -> list[dict[str, Scalar]]:
+    """Return every combination of the student's options, in file order."""
+    lists = [value if isinstance(value, tuple) else (value,) for value in student.options.values()]
+    return [dict(zip(student.options, values, strict=True)) for values in itertools.product(*cast(list[Any], lists))]
+
+
+def configurations(study: Study) -> list[Configuration]:
+    """Return every configuration of the study, in file order."""
+    return [
+        Configuration(student, options, variant)
+        for student in study.students
+        for options in option_choices(student)
+        for variant in student.variants
+    ]
+
+
+def student_points(
+    study: Study, configuration: Configuration, folds: Sequence[FoldStage], shape: Shape
+) -> list[Point]:
+    """Return the points of one configuration: every seed on every fold."""
+    return [
+        Point(
+            "student",
+            configuration.decoder,
+            configuration.plan.family,
+            configuration.shown_variant,
+            seed,
+            fold.name,
+            _student_result(study, configuration, fold, shape, seed),
+        )
+        for fold in folds
+        for seed in study.study.seeds
+    ]
+
+
+def _student_result(study: Study, choice: Configuration, fold: FoldStage, shape: Shape, seed: int) -> Stage:
+    student = _student_stage(study, choice, fold, shape, seed)
+    config: dict[str, Json] = {"observed": study.hardware.observed_examples, "inputs": choice.plan.inputs}
+    return make_stage("result", config, fold=fold.stage, student=student)
+
+
+def _student_stage(study: Study, choice: Configuration, fold: FoldStage, shape: Shape, seed: int) -> Stage:
+    """Return the stage that trains this student: plain, then distilled if a teacher passes, then quantised."""
+    plan = choice.plan
+    distils = plan.distillation.method != "none"
+    floating, gate = _plain_stage(study, choice, fold, shape, seed), _gate_parents(study, choice, fold, shape)
+    if gate:
+        taught = _spec(study, choice, shape, seed).model_copy(update={"distillation": plan.distillation})
+        floating = make_stage("float", _trained(choice, taught), fold=fold.stage, plain=floating, **gate)
+    precision = precision_of(choice.variant, plan.edge_bits)
+    if precision is None:
+        return floating
+    spec = _spec(study, choice, shape, seed)
+    changes: dict[str, object] = {
+        "precision": precision,
+        "training": plan.variant_training or study.training.variant or spec.training,
+        "distillation": plan.distillation if distils else Distillation(),
+    }
+    quantised = _trained(choice, spec.model_copy(update=changes))
+    return make_stage("variant", quantised, fold=fold.stage, float=floating, **gate)
+
+
+def _spec(study: Study, choice: Configuration, shape: Shape, seed: int) -> StudentSpec:
+    """Return the float student trained from labels alone."""
+    training = choice.plan.training or study.training.student
+    return StudentSpec(
+        family=choice.plan.family, options=dict(choice.options), shape=shape, training=training, seed=seed
+    )
+
+
+def _plain_stage(study: Study, choice: Configuration, fold: FoldStage, shape: Shape, seed: int) -> Stage:
+    return make_stage("plain", _trained(choice, _spec(study, choice, shape, seed)), fold=fold.stage)
+
+
+def _gate_parents(study: Study, choice: Configuration, fold: FoldStage, shape: Shape) -> dict[str, Stage]:
+    """Return the teacher and the gate between it and the plain students of every seed; nothing where none teaches."""
+    if study.teacher is None or choice.plan.distillation.method == "none":
+        return {}
+    teacher = teacher_stage(study, fold, shape)
+    plain = {f"plain_{seed}": _plain_stage(study, choice, fold, shape, seed) for seed in study.study.seeds}
+    return {"teacher": teacher, "gate": make_stage("gate", {}, fold=fold.stage, teacher=teacher, **plain)}
+
+
+def _trained(choice: Configuration, spec: StudentSpec) -> dict[str, Json]:
+    return {"inputs": choice.plan.inputs, "spec": _json(spec)}
+
+
+def teacher_stage(study: Study, fold: FoldStage, shape: Shape) -> Stage:
+    """Return the stage that trains the ensemble of one fold.
+
+    The study must have a teacher; callers have checked.
+    """
+    assert study.teacher is not None  # noqa: S101
+    training = study.training.teacher or study.training.student
+    specs: list[Json] = [
+        _json(_member_spec(member, shape, training, FIRST_TEACHER_SEED + seed))
+        for member in study.teacher.members
+        for seed in range(study.teacher.seeds)
+    ]
+    return make_stage("teacher", {"members": specs}, fold=fold.stage)
+
+
+def _member_spec(member: Member, shape: Shape, training: Training, seed: int) -> StudentSpec:
+    return StudentSpec(family=member.family, options=dict(member.options), shape=shape, training=training, seed=seed)
+
+
+def reference_points(study: Study, folds: Sequence[FoldStage], shape: Shape) -> Iterator[Point]:
+    """Yield the points that no search decides: every baseline, and the teacher, on every fold."""
+    for baseline in study.baselines:
+        config: dict[str, Json] = {"name": baseline.name, "options": cast(dict[str, Json], dict(baseline.options))}
+        for fold in folds:
+            stage = make_stage("baseline", config, fold=fold.stage)
+            label = baseline.label or baseline.name
+            yield Point("baseline", label, baseline.name, "classical", study.study.seeds[0], fold.name, stage)
+    if study.teacher is not None:
+        families = "+".join(dict.fromkeys(member.family for member in study.teacher.members))
+        for fold in folds:
+            stage = make_stage("teacher_result", {}, fold=fold.stage, teacher=teacher_stage(study, fold, shape))
+            yield Point("teacher", f"teacher ({families})", families, "float32", study.study.seeds[0], fold.name, stage)
+
+
+def _json(spec: StudentSpec) -> dict[str, Json]:
+    return cast(dict[str, Json], spec.model_dump(mode="json"))

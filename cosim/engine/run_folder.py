@@ -1,0 +1,83 @@
+"""A run's folder: one coordinator at a time, the study it runs, and where its files are."""
+
+from __future__ import annotations
+
+import fcntl
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import cast
+
+from cosim.engine.store import disk_errors, read_json, remove_partial, to_json, write_atomically
+from cosim.study.schema import Document, Study
+from energy_models.errors import CosimError, StudyError
+
+PLAN = "plan.json"      # what was asked for, from which a run is resumed
+POINTS = "points.json"  # every finished point and the stage that holds its result
+FAILURES = "failures.json"
+
+
+@contextmanager
+def locked(root: Path) -> Generator[None]:
+    """Hold the run folder for this process; it is created where absent, and interrupted stages are cleared away.
+
+    Raises
+    ------
+    CosimError
+        If another process runs there, or the folder cannot be written.
+    """
+    try:
+        with disk_errors(root):
+            root.mkdir(parents=True, exist_ok=True)
+            file = (root / ".lock").open("w")
+    except OSError as error:
+        raise CosimError(
+            f"this folder cannot be made ({error.strerror})", where=str(root), remedy="Name another one with --out."
+        ) from error
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise CosimError(
+                "another cosim process is running in this folder",
+                where=str(root),
+                remedy="Wait for it, or name another folder with --out.",
+            ) from error
+        remove_partial(root)
+        try:
+            yield
+        finally:
+            remove_partial(root)
+
+
+def save_plan(root: Path, study: Study, data_dir: Path | None, command: str) -> None:
+    """Keep what was asked for, so that the run can be resumed from its folder alone."""
+    plan: dict[str, object] = {
+        "study": study.model_dump(mode="json", exclude_none=True),
+        "data_dir": None if data_dir is None else str(data_dir.absolute()),
+        "command": command,
+    }
+    write_atomically(root / PLAN, to_json(plan))
+
+
+def load_plan(root: Path) -> tuple[Document, Path | None, str]:
+    """Return the study document, the data folder and the command a run folder was begun with.
+
+    Raises
+    ------
+    StudyError
+        If the folder holds no run.
+    """
+    if not (root / PLAN).is_file():
+        raise StudyError(
+            "there is no run in this folder",
+            where=str(root),
+            remedy=f"Name a folder that `cosim run` made; it holds {PLAN}.",
+        )
+    plan = read_json(root / PLAN)
+    study, folder, command = (plan.get(key) for key in ("study", "data_dir", "command"))
+    if not isinstance(study, dict) or not isinstance(command, str):
+        raise StudyError("it does not say which study is run here", where=str(root / PLAN),
+                         remedy="Give the `cosim run` command again; finished points are kept.")  # fmt: skip
+    return cast(Document, study), Path(folder) if isinstance(folder, str) else None, command
+

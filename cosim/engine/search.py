@@ -1,0 +1,165 @@
+"""Picks configurations with Optuna: the coordinator alone asks and tells; workers never see the database."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, cast
+
+import optuna
+from optuna.exceptions import StorageInternalError
+from optuna.samplers import BaseSampler, NSGAIISampler, RandomSampler, TPESampler
+from optuna.trial import FrozenTrial, Trial, TrialState
+from sqlalchemy.exc import DatabaseError
+
+from cosim.engine.plan import Configuration, configurations
+from cosim.engine.store import content_digest, disk_full
+from cosim.study.schema import SearchPlan, StudentPlan, Study
+from energy_models.errors import CosimError
+from students.spec.student import Scalar
+
+DATABASE = "study.db"
+RETRIES = "retries"  # attribute of a trial that takes the place of one a kill interrupted
+GRID_OBJECTIVES = ("score",)
+
+
+@contextmanager
+def database_errors(root: Path) -> Generator[None]:
+    """Turn a database that finds no room, or is damaged, into the one-paragraph error.
+
+    Raises
+    ------
+    CosimError
+        Naming the file; every failure that is not the database's passes unchanged.
+    """
+    try:
+        yield
+    except (DatabaseError, StorageInternalError) as error:
+        if "disk is full" in f"{error} {error.__cause__}":
+            raise disk_full(root / DATABASE) from error
+        said = str(error.orig) if isinstance(error, DatabaseError) else str(error.__cause__ or error).splitlines()[0]
+        raise CosimError(
+            f"the database of the search cannot be used ({said})", where=str(root / DATABASE),
+            remedy="Delete it and run again: the search begins anew, and finished points are not computed again.",
+        ) from error  # fmt: skip
+
+
+class Search:
+    """Holds the Optuna study of one run open.
+
+    Parameters
+    ----------
+    study : Study
+    data_digest : str
+        Content of the recordings; other recordings are another search.
+    root : Path
+        Run folder; the database is in it.
+    """
+
+    def __init__(self, study: Study, data_digest: str, root: Path) -> None:
+        optuna.logging.set_verbosity(optuna.logging.WARNING)
+        self._study = study
+        self._grid = study.search.sampler == "grid"
+        self.objectives = GRID_OBJECTIVES if self._grid else study.search.objectives
+        storage = optuna.storages.RDBStorage(f"sqlite:///{root / DATABASE}")
+        name = f"{study.study.name}-{content_digest(_identity(study, data_digest))}"
+        known = name in optuna.get_all_study_names(storage)
+        self._optuna = optuna.create_study(
+            storage=storage,
+            study_name=name,
+            load_if_exists=True,
+            directions=["minimize" if objective == "total_power" else "maximize" for objective in self.objectives],
+        )
+        if known:
+            self._requeue_stale()
+        self._optuna.sampler = _sampler(study.search, len(self._optuna.trials))
+        if self._grid:
+            self._enqueue_grid()
+
+    def _requeue_stale(self) -> None:
+        """Queue again what was running when the last coordinator ended; this one holds the lock, so none is alive."""
+        for trial in self._optuna.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+            self._optuna.enqueue_trial(dict(_choices(trial)), user_attrs={RETRIES: trial.number})
+            self._optuna.tell(trial.number, state=TrialState.FAIL)
+
+    def _enqueue_grid(self) -> None:
+        present = [
+            _choices(trial)
+            for trial in self._optuna.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.WAITING))
+        ]
+        for configuration in configurations(self._study):
+            if configuration.parameters not in present:
+                self._optuna.enqueue_trial(configuration.parameters)
+
+    def completed(self) -> list[Configuration]:
+        """Return the configurations that earlier runs finished, in the order they were tried."""
+        trials = self._optuna.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+        return [configuration_of(self._study, trial.params) for trial in trials]
+
+    def remaining(self) -> int:
+        """Return how many configurations are still to be asked for."""
+        if self._grid:
+            return len(self._optuna.get_trials(deepcopy=False, states=(TrialState.WAITING,)))
+        trials = self._optuna.get_trials(deepcopy=False)
+        tried = sum(trial.state != TrialState.WAITING for trial in trials)
+        interrupted = sum(RETRIES in trial.user_attrs for trial in trials)
+        return max(0, (self._study.search.trials or 0) - (tried - interrupted))
+
+    def ask(self) -> tuple[Trial, Configuration]:
+        """Return the next trial and the configuration it chose."""
+        trial = self._optuna.ask()
+        student = _student(self._study, trial.suggest_categorical("student", [s.label for s in self._study.students]))
+        trial.suggest_categorical(f"{student.label}.variant", student.variants)
+        for key, value in student.options.items():
+            trial.suggest_categorical(f"{student.label}.{key}", value if isinstance(value, tuple) else (value,))
+        return trial, configuration_of(self._study, trial.params)
+
+    def tell(self, trial: Trial, values: Mapping[str, float] | None) -> None:
+        """Record the objectives of a trial; None where a point of it failed."""
+        if values is None:
+            self._optuna.tell(trial, state=TrialState.FAIL)
+        else:
+            self._optuna.tell(trial, [values[objective] for objective in self.objectives])
+
+
+def configuration_of(study: Study, choices: Mapping[str, Any]) -> Configuration:
+    """Return the configuration that a trial's choices name."""
+    student = _student(study, str(choices["student"]))
+    options = {key: cast(Scalar, choices[f"{student.label}.{key}"]) for key in student.options}
+    return Configuration(student, options, str(choices[f"{student.label}.variant"]))
+
+
+def _student(study: Study, label: str) -> StudentPlan:
+    return next(student for student in study.students if student.label == label)
+
+
+def _choices(trial: FrozenTrial) -> Mapping[str, Any]:
+    """Return a trial's choices; those of a queued one are what it was queued with."""
+    queued = cast(Mapping[str, Any], trial.system_attrs.get("fixed_params", {}))
+    return {**queued, **trial.params}
+
+
+def _identity(study: Study, data_digest: str) -> Mapping[str, Any]:
+    """Return what makes two searches the same: not their titles, budgets, baselines, nor, on a grid, their machines."""
+    kept = study.model_dump(mode="json", include={"dataset", "split", "teacher", "students", "training"})
+    search = study.search.model_dump(mode="json", exclude={"trials"})
+    rate = None if study.search.sampler == "grid" else study.hardware.decode_rate_hz
+    return {**kept, "seeds": list(study.study.seeds), "search": search, "rate": rate, "data": data_digest}
+
+
+def _sampler(plan: SearchPlan, already: int) -> BaseSampler:
+    """Return the sampler; resumed, it goes on from another seed instead of repeating its first draws."""
+    seed = plan.seed + already
+    if plan.sampler == "nsga2":
+        return NSGAIISampler(population_size=plan.population, seed=seed)
+    if plan.sampler == "tpe":
+        return TPESampler(seed=seed)
+    return RandomSampler(seed=seed)
+
+
+def search_size(study: Study) -> int:
+    """Return how many configurations the whole search tries."""
+    return len(configurations(study)) if study.search.sampler == "grid" else study.search.trials or 0
+
+

@@ -1,0 +1,1 @@
+"""Scores, Pareto fronts and feasibility."""

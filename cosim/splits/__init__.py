@@ -1,0 +1,1 @@
+"""What is held out, and what keeps the parts of a split apart."""

@@ -1,0 +1,163 @@
+"""Reads a study and checks every name and option in it against what is installed, all problems at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import cast
+
+from pydantic import BaseModel, ValidationError
+
+from cosim.baselines.registry import baseline_names, baseline_options
+from cosim.datasets.registry import dataset_names, dataset_options
+from cosim.engine.plan import option_choices
+from cosim.study.messages import infinite_lines, repeated_items, validation_lines
+from cosim.study.schema import Document, Study, override, read_document, structural_problems
+from energy_models.errors import CosimError, StudyError, unknown_name
+from energy_models.hardware.library import load_profile, load_site, profile_names, site_names
+from students.families.registry import family_names, load_family
+from students.spec.student import Scalar
+
+PATHS = {"hardware": ("profiles", "sites"), "search": ("profile", "site")}
+
+
+def read_study(name_or_path: str, settings: Sequence[str] = ()) -> Study:
+    """Return the checked study of a shipped name or a path, with ``a.b=value`` settings applied.
+
+    Raises
+    ------
+    StudyError
+        Listing every problem of the file by dotted path.
+    """
+    document = override(read_document(name_or_path), settings)
+    return check_study(_with_whole_paths(document, Path(name_or_path).parent), where=name_or_path)
+
+
+def _with_whole_paths(document: Document, beside: Path) -> Document:
+    """Return the document with its machine and site files by absolute path, so that a run can be priced from anywhere.
+
+    A relative path starts from the current folder, or else from the study file's own.
+    """
+
+    def whole(value: object) -> object:
+        if isinstance(value, list):
+            return [whole(item) for item in cast(list[object], value)]
+        if not isinstance(value, str) or not value.endswith(".toml"):
+            return value
+        found = next((path for path in (Path(value), beside / value) if path.is_file()), None)
+        return value if found is None else str(found.absolute())
+
+    sections = {
+        name: {key: whole(value) if key in keys else value for key, value in _table(document.get(name)).items()}
+        for name, keys in PATHS.items()
+        if isinstance(document.get(name), Mapping)
+    }
+    return {**document, **sections}
+
+
+def check_study(document: Document, *, where: str) -> Study:
+    """Return the study that a document describes.
+
+    Raises
+    ------
+    StudyError
+        Listing every problem by dotted path, with the nearest existing names.
+    """
+    study, problems = structural_problems(document)
+    problems += [*infinite_lines(document), *_name_problems(document)]
+    if study is not None and not problems:
+        problems += _option_problems(study)
+    if study is None or problems:
+        unique = list(dict.fromkeys(problems))
+        count = "1 problem" if len(unique) == 1 else f"{len(unique)} problems"
+        listed = f"{count}; nothing was computed:\n  " + "\n  ".join(unique)
+        raise StudyError(listed.rstrip(".?"), where=where)
+    return study
+
+
+def _name_problems(document: Mapping[str, object]) -> list[str]:
+    """Return one line for every name that does not exist, wherever the document is sound enough to hold one."""
+    hardware = _table(document.get("hardware"))
+    search = _table(document.get("search"))
+    lines = _missing("datasets", dataset_names, [("dataset.name", _table(document.get("dataset")).get("name"))])
+    lines += _missing("families", family_names, _each(document.get("students"), "students", "family"))
+    members = _table(document.get("teacher")).get("members")
+    lines += _missing("families", family_names, _each(members, "teacher.members", "family"))
+    lines += _missing("baselines", baseline_names, _each(document.get("baselines"), "baselines", "name"))
+    profiles = [*_listed(hardware, "hardware.profiles", "profiles"), ("search.profile", search.get("profile"))]
+    lines += _missing("profiles", profile_names, profiles, load_profile)
+    sites = [*_listed(hardware, "hardware.sites", "sites"), ("search.site", search.get("site"))]
+    lines += _missing("sites", site_names, sites, load_site)
+    return lines + _namesakes(hardware, "profiles") + _namesakes(hardware, "sites")
+
+
+def _namesakes(hardware: Mapping[str, object], key: str) -> list[str]:
+    """Return a line where two entries have one name, under which their prices would be mixed."""
+    again = repeated_items([Path(name).stem for name in _list(hardware.get(key)) if isinstance(name, str)])
+    return [f"hardware.{key}: two are called {again}, so their prices could not be told apart"] if again else []
+
+
+def _table(value: object) -> Mapping[str, object]:
+    return cast(Mapping[str, object], value) if isinstance(value, Mapping) else {}
+
+
+def _list(value: object) -> list[object]:
+    return cast(list[object], value) if isinstance(value, list) else []
+
+
+def _each(entries: object, path: str, key: str) -> list[tuple[str, object]]:
+    return [(f"{path}.{i}.{key}", _table(entry).get(key)) for i, entry in enumerate(_list(entries))]
+
+
+def _listed(table: Mapping[str, object], path: str, key: str) -> list[tuple[str, object]]:
+    return [(f"{path}.{i}", name) for i, name in enumerate(_list(table.get(key)))]
+
+
+def _missing(
+    kind: str,
+    names: Callable[[], Iterable[str]],
+    asked: Iterable[tuple[str, object]],
+    load: Callable[[str], object] | None = None,
+) -> list[str]:
+    """Return a line for each name that does not exist; `load` accepts files too, and says what is wrong in them."""
+    available = tuple(names())
+    lines: list[str] = []
+    for path, name in asked:
+        if not isinstance(name, str):
+            continue  # a missing or mistyped entry is a structural problem, told already
+        if load is not None and (name in available or name.endswith(".toml") or Path(name).is_file()):
+            lines += _problem_of(path, load, name)
+        elif name not in available:
+            lines.append(f"{path}: there is no '{name}'. {unknown_name(kind, name, available)}")
+    return lines
+
+
+def _problem_of(path: str, load: Callable[[str], object], name: str) -> list[str]:
+    try:
+        load(name)
+    except CosimError as error:
+        return [f"{path}: {error}"]
+    return []
+
+
+def _option_problems(study: Study) -> list[str]:
+    lines = _options(dataset_options(study.dataset.name), study.dataset.options, "dataset.options")
+    for i, student in enumerate(study.students):
+        for options in option_choices(student):
+            lines += _options(load_family(student.family).Options, options, f"students.{i}.options")
+    for i, member in enumerate(study.teacher.members if study.teacher else ()):
+        lines += _options(load_family(member.family).Options, member.options, f"teacher.members.{i}.options")
+    for i, baseline in enumerate(study.baselines):
+        lines += _options(baseline_options(baseline.name), baseline.options, f"baselines.{i}.options")
+    return lines
+
+
+def _options(model: type[BaseModel], options: Mapping[str, Scalar], path: str) -> list[str]:
+    try:
+        model.model_validate(dict(options))
+    except ValidationError as error:
+        known = f" (known options: {', '.join(model.model_fields) or 'none'})"
+        lines = validation_lines(error, model.model_fields, path.split("."))
+        kinds = [problem["type"] for problem in error.errors()]
+        return [line + (known if "extra_forbidden" in kinds and "no such setting" in line else "") for line in lines]
+    return []

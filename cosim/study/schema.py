@@ -1,0 +1,295 @@
+"""The study file: which recordings, which decoders, which machines, and how the question is searched.
+
+A study is one TOML file. Everything a person may type in is checked before anything is computed, and
+every problem of the file is reported at once, by dotted path.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping, Sequence
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeAlias, cast
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from cosim.splits.schemes import BlockedInTime, GivenParts, LeaveOneGroupOut, SplitSpec, StratifiedFolds
+from cosim.study.messages import repeated_items, validation_lines
+from energy_models.errors import StudyError, unknown_name
+from students.spec.student import Distillation, Precision, Scalar, Training
+
+Objective = Literal["score", "total_power"]
+Sampler = Literal["grid", "nsga2", "tpe", "random"]
+Document: TypeAlias = dict[str, Any]
+
+_VARIANT = re.compile(r"w(\d+)a(\d+)")
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+def precision_of(variant: str, edge_bits: int = 8) -> Precision | None:
+    """Return the integer widths a variant's name asks for; None for ``float32``.
+
+    Raises
+    ------
+    ValueError
+        For any other name, or widths that cannot be trained (2 to 8 bits can).
+    """
+    if variant == "float32":
+        return None
+    match = _VARIANT.fullmatch(variant)
+    if match is None:
+        raise ValueError(f"unknown variant '{variant}': write float32, or w8a8, w4a4, w2a4 and the like")
+    weight_bits, activation_bits = int(match[1]), int(match[2])
+    for name, bits in (("weight", weight_bits), ("activation", activation_bits)):
+        if not 2 <= bits <= 8:
+            raise ValueError(f"variant '{variant}' is impossible: {bits} {name} bits, where 2 to 8 can be trained")
+    return Precision(weight_bits=weight_bits, activation_bits=activation_bits, edge_bits=edge_bits)
+
+
+def _known_variant(variant: str) -> str:
+    precision_of(variant)
+    return variant
+
+
+def _distinct(values: tuple[Any, ...]) -> tuple[Any, ...]:
+    if again := repeated_items(values):
+        raise ValueError(f"given twice: {again}")
+    return values
+
+
+Variant = Annotated[str, AfterValidator(_known_variant)]
+Slug = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$", max_length=80)]
+Choices = Annotated[tuple[Scalar, ...], Field(min_length=1)]
+
+
+class StudyHead(_Frozen):
+    """Who the study is. `fold_seed` decides the folds; `seeds` decide weights and the order of examples."""
+
+    name: Slug
+    title: str = Field(min_length=1)
+    question: str = ""
+    seeds: Annotated[tuple[Annotated[int, Field(ge=0, lt=2**32)], ...], Field(min_length=1), AfterValidator(_distinct)]
+    fold_seed: int = Field(default=0, ge=0)
+
+
+class DatasetPlan(_Frozen):
+    """Which corpus, and its own options."""
+
+    name: str
+    options: dict[str, Scalar] = Field(default_factory=dict[str, Scalar])
+
+
+class Member(_Frozen):
+    """One architecture of the teacher's ensemble."""
+
+    family: str
+    options: dict[str, Scalar] = Field(default_factory=dict[str, Scalar])
+
+
+class TeacherPlan(_Frozen):
+    """An ensemble: every member is trained once for each of `seeds` seeds."""
+
+    members: tuple[Member, ...] = Field(min_length=1)
+    seeds: int = Field(default=1, ge=1)
+
+
+class StudentPlan(_Frozen):
+    """One student architecture; an option with a list of values, and the variants, are searched over.
+
+    `inputs`: ``standardised`` by the training data's mean and deviation per channel (work that is counted),
+    or ``raw``, as spike counts are fed to a spiking network.
+    """
+
+    label: str = Field(min_length=1)
+    family: str
+    options: dict[str, Scalar | Choices] = Field(default_factory=dict[str, "Scalar | tuple[Scalar, ...]"])
+    variants: Annotated[tuple[Variant, ...], Field(min_length=1), AfterValidator(_distinct)] = ("float32",)
+    edge_bits: int = Field(default=8, ge=2, le=8)
+    inputs: Literal["standardised", "raw"] = "standardised"
+    distillation: Distillation = Distillation()
+    training: Training | None = None
+    variant_training: Training | None = None
+
+    @model_validator(mode="after")
+    def _choices_differ(self) -> StudentPlan:
+        for key, value in self.options.items():
+            if isinstance(value, tuple) and (again := repeated_items(value)):
+                raise ValueError(f"options.{key}: given twice: {again}")
+        return self
+
+
+class BaselinePlan(_Frozen):
+    """A classical decoder run on the same folds; one that is there twice, with other options, needs labels."""
+
+    name: str
+    label: str | None = Field(default=None, min_length=1)
+    options: dict[str, Scalar] = Field(default_factory=dict[str, Scalar])
+
+
+class TrainingPlan(_Frozen):
+    """Training of students, and where it differs of teachers and of variants."""
+
+    student: Training = Training()
+    teacher: Training | None = None
+    variant: Training | None = None
+
+
+class HardwarePlan(_Frozen):
+    """Machines and sites to price for, how often a decision is needed, and how many decodes are observed."""
+
+    profiles: tuple[str, ...] = Field(min_length=1)
+    sites: tuple[str, ...] = Field(min_length=1)
+    decode_rate_hz: float = Field(gt=0)
+    observed_examples: int = Field(default=32, ge=2)
+
+
+class SearchPlan(_Frozen):
+    """How configurations are picked: all of them, or by a sampler that weighs score against power."""
+
+    sampler: Sampler = "grid"
+    trials: int | None = Field(default=None, ge=1)
+    population: int = Field(default=20, ge=2)
+    seed: int = Field(default=0, ge=0)
+    objectives: tuple[Objective, ...] = Field(default=("score", "total_power"), min_length=1)
+    profile: str | None = None
+    site: str | None = None
+
+    @model_validator(mode="after")
+    def _complete(self) -> SearchPlan:
+        if self.sampler != "grid" and self.trials is None:
+            raise ValueError(f"sampler '{self.sampler}' needs 'trials', the number of configurations to try")
+        priced = self.sampler != "grid" and "total_power" in self.objectives
+        if priced and (self.profile is None or self.site is None):
+            raise ValueError("objective 'total_power' needs 'profile' and 'site', where the power is priced")
+        return self
+
+
+class BudgetPlan(_Frozen):
+    """No new configuration is begun after this many seconds or points; begun ones are finished."""
+
+    seconds: float | None = Field(default=None, gt=0)
+    points: int | None = Field(default=None, ge=1)
+
+
+class Study(_Frozen):
+    """A whole study, checked; see the sections for what each holds."""
+
+    study: StudyHead
+    dataset: DatasetPlan
+    split: SplitSpec
+    teacher: TeacherPlan | None = None
+    students: tuple[StudentPlan, ...] = ()
+    baselines: tuple[BaselinePlan, ...] = ()
+    training: TrainingPlan = TrainingPlan()
+    hardware: HardwarePlan
+    search: SearchPlan = SearchPlan()
+    budget: BudgetPlan = BudgetPlan()
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Study:
+        if not self.students and not self.baselines:
+            raise ValueError("a study needs at least one of [[students]] or [[baselines]]")
+        labels = [student.label for student in self.students]
+        if len(set(labels)) < len(labels):
+            raise ValueError(f"two students share a label, so results could not be told apart: {', '.join(labels)}")
+        if again := repeated_items([baseline.label or baseline.name for baseline in self.baselines]):
+            raise ValueError(f"two baselines are called {again}, so results could not be told apart: give each a label")
+        return self
+
+
+def study_names() -> tuple[str, ...]:
+    """Return the names of the studies that ship."""
+    folder = resources.files("cosim.study") / "shipped"
+    return tuple(sorted(entry.name.removesuffix(".toml") for entry in folder.iterdir() if entry.name.endswith(".toml")))
+
+
+def read_document(name_or_path: str) -> Document:
+    """Return the tables of a study file: a shipped one by name, any other by its path.
+
+    Raises
+    ------
+    StudyError
+        If there is no such study, or the file is not TOML.
+    """
+    if name_or_path in study_names():
+        text = (resources.files("cosim.study") / "shipped" / f"{name_or_path}.toml").read_text(encoding="utf-8")
+    elif (path := Path(name_or_path)).is_file():
+        try:
+            text = path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise StudyError(f"the file cannot be read as text ({error})", where=name_or_path,
+                             remedy="Name a readable TOML file in UTF-8.") from error  # fmt: skip
+    else:
+        remedy = unknown_name("studies", name_or_path, study_names()) + ". Or name a TOML file by its path."
+        raise StudyError(f"there is no study '{name_or_path}'", remedy=remedy)
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise StudyError(f"this is not TOML ({error})", where=name_or_path, remedy="Mend that line.") from error
+
+
+def override(document: Document, settings: Sequence[str]) -> Document:
+    """Return the document with ``a.b=value`` settings applied; values are TOML, anything else is text.
+
+    Raises
+    ------
+    StudyError
+        If a setting has no ``=`` or leads through something that is no table.
+    """
+    changed = cast(Document, _copy(document))
+    for setting in settings:
+        path, sign, text = setting.partition("=")
+        if not sign or not path.strip():
+            raise StudyError(f"'{setting}' is no setting", where="--set", remedy="Write --set section.key=value.")
+        _put(changed, path.strip().split("."), _toml_value(text.strip()), setting)
+    return changed
+
+
+def _copy(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _copy(item) for key, item in cast(Document, value).items()}
+    return [_copy(item) for item in cast(list[Any], value)] if isinstance(value, list) else value
+
+
+def _toml_value(text: str) -> object:
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
+def _put(target: Any, keys: list[str], value: object, setting: str) -> None:
+    for key in keys[:-1]:
+        target = cast(Document, target).setdefault(key, {}) if isinstance(target, dict) else _item(target, key, setting)
+    if isinstance(target, dict):
+        target[keys[-1]] = value
+    else:
+        _item(target, keys[-1], setting)
+        target[int(keys[-1])] = value
+
+
+def _item(target: Any, key: str, setting: str) -> Any:
+    if isinstance(target, list) and key.isdigit() and int(key) < len(cast(list[Any], target)):
+        return cast(list[Any], target)[int(key)]
+    remedy = "Entries of a list are numbered from 0: students.0.label."
+    raise StudyError(f"'{key}' leads nowhere in '{setting}'", where="--set", remedy=remedy)
+
+
+_SECTIONS: tuple[type[BaseModel], ...] = (
+    Study, StudyHead, DatasetPlan, Member, TeacherPlan, StudentPlan, BaselinePlan, TrainingPlan, HardwarePlan,
+    SearchPlan, BudgetPlan, Training, Distillation, LeaveOneGroupOut, BlockedInTime, GivenParts, StratifiedFolds,
+)  # fmt: skip
+
+
+def structural_problems(document: Mapping[str, object]) -> tuple[Study | None, list[str]]:
+    """Return the study, or None with one line for every problem of its structure."""
+    settings = [field.alias or name for model in _SECTIONS for name, field in model.model_fields.items()]
+    try:
+        return Study.model_validate(document), []
+    except ValidationError as error:
+        return None, validation_lines(error, settings)

@@ -1,0 +1,224 @@
+"""The one schema of results: a row per score, a row per price, and what becomes of them on a page.
+
+Joules, watts and seconds are SI, and the suffix of a column names the unit. Columns that hold lists or tables hold
+them as JSON text, so that a Parquet file stays flat and readable anywhere.
+"""
+
+# pandas ships neither stubs nor full annotations.
+# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+import pandas as pd
+
+from cosim.engine.store import disk_errors
+from cosim.evaluation.feasibility import Verdict
+from energy_models.errors import CosimError, StudyError
+from energy_models.pricing.model_digest import model_digest
+from energy_models.pricing.report import Band, EnergyReport
+from energy_models.quantities.files import write_whole
+
+Role = Literal["student", "baseline", "teacher"]
+FORMAT = "cosim.results/1"
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """How well one trained decoder did on one fold.
+
+    Parameters
+    ----------
+    study, dataset, protocol : str
+    role : {'student', 'baseline', 'teacher'}
+    decoder : str
+        The label shown to people.
+    family, variant : str
+        Architecture; ``float32``, ``w4a4`` and the like, ``spiking`` or ``classical``.
+    spec_digest : str
+    seed : int
+    fold : str
+    metric : str
+    score : float
+        On the held-out part.
+    validation_score : float
+        On the validation part; nan only for baselines, which use none.
+    parameters : int
+    weight_bits, activation_bits : int
+    workload_digest : str
+        Joins `Priced`; empty where no workload was observed (teachers).
+    complete : bool
+        Whether the workload counted everything.
+    distilled_from : {'ensemble', 'float student', ''}
+    versions : str
+        JSON table of package versions.
+    """
+
+    study: str
+    dataset: str
+    protocol: str
+    role: Role
+    decoder: str
+    family: str
+    variant: str
+    spec_digest: str
+    seed: int
+    fold: str
+    metric: str
+    score: float
+    validation_score: float
+    parameters: int
+    weight_bits: int
+    activation_bits: int
+    workload_digest: str
+    complete: bool
+    distilled_from: str
+    versions: str
+
+
+@dataclass(frozen=True, slots=True)
+class Priced:
+    """What one workload costs on one machine at one site, priced by the code that `model_hash` names.
+
+    `power_by_cause` is ``{cause: [low, nominal, high]}`` in W, `energy_by_layer` a list of
+    ``{layer, kind, energy_j: {cause: [low, nominal, high]}}``, `checks` a list of limits held against the report.
+    """
+
+    workload_digest: str
+    model_hash: str
+    profile: str
+    profile_hash: str
+    site: str
+    site_hash: str
+    decode_rate_hz: float
+    decode_energy_low_j: float
+    decode_energy_nominal_j: float
+    decode_energy_high_j: float
+    decoder_power_low_w: float
+    decoder_power_nominal_w: float
+    decoder_power_high_w: float
+    total_power_low_w: float
+    total_power_nominal_w: float
+    total_power_high_w: float
+    latency_low_s: float
+    latency_nominal_s: float
+    latency_high_s: float
+    memory_used_bits: float
+    memory_capacity_bits: float
+    verdict: str
+    binding_limit: str
+    headroom: float
+    misfits: str
+    incomplete: str
+    sources: str
+    assumed: str
+    power_by_cause: str
+    energy_by_layer: str
+    checks: str
+
+
+Row = TypeVar("Row", Score, Priced)
+
+
+def _band(band: Band) -> list[float]:
+    return [band.low, band.nominal, band.high]
+
+
+def priced_row(
+    report: EnergyReport, verdict: Verdict, *, workload_digest: str, site: str, site_hash: str
+) -> Priced:
+    """Return the row of one report and its verdict."""
+    energy, decoder, whole = report.decode_energy_j, report.decoder_power_w, report.total_power_w
+    layers = [
+        {"layer": layer.layer, "kind": layer.kind, "energy_j": {c: _band(b) for c, b in layer.energy_j.items()}}
+        for layer in report.layers
+    ]
+    checks = [
+        {
+            **dataclasses.asdict(check), "limit": _band(check.limit), "value": _band(check.value),
+            "spare_w": None if check.spare_w is None else _band(check.spare_w),
+            "lasts_s": None if check.lasts_s is None else _band(check.lasts_s),
+        }
+        for check in verdict.checks
+    ]
+    return Priced(
+        workload_digest=workload_digest, model_hash=model_digest(),
+        profile=report.profile, profile_hash=report.profile_hash,
+        site=site, site_hash=site_hash, decode_rate_hz=report.decode_rate_hz,
+        decode_energy_low_j=energy.low, decode_energy_nominal_j=energy.nominal, decode_energy_high_j=energy.high,
+        decoder_power_low_w=decoder.low, decoder_power_nominal_w=decoder.nominal, decoder_power_high_w=decoder.high,
+        total_power_low_w=whole.low, total_power_nominal_w=whole.nominal, total_power_high_w=whole.high,
+        latency_low_s=report.latency_s.low, latency_nominal_s=report.latency_s.nominal,
+        latency_high_s=report.latency_s.high,
+        memory_used_bits=sum(memory.used_bits for memory in report.memories),
+        memory_capacity_bits=sum(memory.capacity_bits for memory in report.memories),
+        verdict=verdict.verdict,
+        binding_limit=verdict.binding.name, headroom=verdict.binding.headroom,
+        misfits=json.dumps(report.misfits), incomplete=json.dumps(report.incomplete),
+        sources=json.dumps(sorted({*report.sources, *verdict.sources})),
+        assumed=json.dumps(sorted({*report.assumed, *verdict.assumed})),
+        power_by_cause=json.dumps({cause: _band(band) for cause, band in report.power_w.items()}),
+        energy_by_layer=json.dumps(layers), checks=json.dumps(checks),
+    )  # fmt: skip
+
+
+def to_frame(rows: Iterable[Score] | Iterable[Priced]) -> pd.DataFrame:
+    """Return the rows as a table whose columns are exactly the fields, in order.
+
+    Raises
+    ------
+    StudyError
+        When there is no row: a table without rows would have no types.
+    """
+    table = list(rows)
+    if not table:
+        raise StudyError("there is no finished point", where="results", remedy="Let at least one point finish first.")
+    names = [field.name for field in dataclasses.fields(table[0])]
+    return pd.DataFrame({name: [getattr(row, name) for row in table] for name in names})
+
+
+def write_parquet(rows: Iterable[Score] | Iterable[Priced], path: Path) -> None:
+    """Write the rows so that readers see the old file or the new one, never a part.
+
+    Raises
+    ------
+    CosimError
+        When there is no row, the disk is full, or the folder cannot be written.
+    """
+    frame = to_frame(rows)
+    with disk_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        buffer = io.BytesIO()
+        frame.to_parquet(buffer, index=False)
+        write_whole(path, buffer.getvalue())
+
+
+def read_parquet(path: Path, kind: type[Row]) -> pd.DataFrame:
+    """Return a table that `write_parquet` wrote, after checking that it has the columns of `kind`.
+
+    Raises
+    ------
+    CosimError
+        When the file is missing, is not Parquet, or has other columns.
+    """
+    if not path.is_file():
+        raise CosimError("this file is missing", where=str(path), remedy="Run the study to the end first.")
+    try:
+        frame: Any = pd.read_parquet(path)
+    except (OSError, ValueError) as error:
+        raise CosimError(f"not a Parquet file ({error})", where=str(path), remedy="Run the study again.") from error
+    wanted = [field.name for field in dataclasses.fields(kind)]
+    lacking, extra = sorted(set(wanted) - set(frame.columns)), sorted(set(frame.columns) - set(wanted))
+    if lacking or extra:
+        raise CosimError(
+            f"columns differ from the schema {FORMAT}: missing {lacking or 'none'}, unknown {extra or 'none'}",
+            where=str(path), remedy="It was written by another version; run the study again, finished points are kept.",
+        )  # fmt: skip
+    return frame[wanted]

@@ -1,0 +1,140 @@
+"""The tables of a run, from its finished stages: scores, gates, and what the study was."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, cast
+
+from cosim.datasets.types import Dataset
+from cosim.engine.plan import Point
+from cosim.engine.run_folder import FAILURES, POINTS
+from cosim.engine.stage import GATE, RESULT, with_ancestors
+from cosim.engine.store import Json, read_json, stage_folder, to_json, write_atomically
+from cosim.evaluation.metrics import chance, primary_metric
+from cosim.study.schema import Study
+from cosim.tables.results import Score, write_parquet
+from cosim.versions import versions
+
+SCORES, GATES, STUDY = "scores.parquet", "gates.json", "study.json"
+
+
+def write_tables(root: Path, study: Study, dataset: Dataset, points: Sequence[Point], command: str) -> None:
+    """Write points, scores, gates and the study's description of a run; prices are written by `cosim.tables.prices`.
+
+    Raises
+    ------
+    CosimError
+        If no point is finished, or the disk is full.
+    """
+    ordered = sorted(points, key=_order(study))
+    write_atomically(root / POINTS, to_json({"points": [_point_record(point) for point in ordered]}))
+    write_parquet([_score(root, study, dataset, point) for point in ordered], root / SCORES)
+    write_atomically(root / GATES, to_json({"gates": _gates(root, ordered)}))
+    write_atomically(root / STUDY, to_json(_description(study, dataset, command)))
+
+
+def save_failures(root: Path, failures: Sequence[dict[str, Json]]) -> None:
+    """Keep which points failed and why."""
+    write_atomically(root / FAILURES, to_json({"failures": list(failures)}))
+
+
+def point_results(root: Path) -> list[Path]:
+    """Return the result folder of every finished point of a run, in the order of its tables."""
+    records = cast(list[dict[str, str]], read_json(root / POINTS)["points"])
+    return [stage_folder(root, record["stage"], record["digest"]) for record in records]
+
+
+def _order(study: Study) -> Any:
+    """Return a sort key that does not depend on which point was finished first."""
+    students = {student.label: index for index, student in enumerate(study.students)}
+
+    def key(point: Point) -> tuple[object, ...]:
+        rank = next((i for label, i in students.items() if point.decoder.startswith(label + " ")), len(students))
+        return (point.role, rank, point.decoder, point.fold, point.seed)
+
+    return key
+
+
+def _point_record(point: Point) -> dict[str, Json]:
+    return {
+        "role": point.role,
+        "decoder": point.decoder,
+        "seed": point.seed,
+        "fold": point.fold,
+        "stage": point.result.kind,
+        "digest": point.result.digest,
+    }
+
+
+def _score(root: Path, study: Study, dataset: Dataset, point: Point) -> Score:
+    found = cast(dict[str, Any], read_json(point.result.folder(root) / RESULT))
+    validation = found["validation_score"]
+    return Score(
+        study=study.study.name,
+        dataset=dataset.name,
+        protocol=study.split.describe(),
+        role=point.role,
+        decoder=str(found.get("label", point.decoder)) if point.decoder == point.family else point.decoder,
+        family=point.family,
+        variant=point.variant,
+        spec_digest=found["spec_digest"],
+        seed=point.seed,
+        fold=point.fold,
+        metric=found["metric"],
+        score=found["score"],
+        validation_score=math.nan if validation is None else validation,
+        parameters=found["parameters"],
+        weight_bits=found["weight_bits"],
+        activation_bits=found["activation_bits"],
+        workload_digest=found.get("workload_digest", ""),
+        complete=found.get("complete", False),
+        distilled_from=found["distilled_from"],
+        versions=to_json(found["versions"]),
+    )
+
+
+def _gates(root: Path, points: Sequence[Point]) -> list[Json]:
+    """Return every gate once: which student, on which fold, and the numbers that decided."""
+    found: dict[str, Json] = {}
+    for point in points:
+        for stage in with_ancestors(point.result):
+            if stage.kind == "gate" and stage.digest not in found:
+                facts = read_json(stage.folder(root) / GATE)
+                decoder = point.decoder.removesuffix(f" {point.variant}")
+                found[stage.digest] = {"decoder": decoder, "fold": point.fold, **facts}
+    return list(found.values())
+
+
+def _description(study: Study, dataset: Dataset, command: str) -> dict[str, object]:
+    card = dataset.card
+    return {
+        "name": study.study.name,
+        "title": study.study.title,
+        "question": study.study.question,
+        "dataset": {
+            "name": dataset.name,
+            "card": {
+                "title": card.title,
+                "licence": card.licence,
+                "citation": card.citation,
+                "homepage": card.homepage,
+                "caveats": list(card.caveats),
+            },
+            "pipeline": [
+                {"name": step.name, "parameters": dict(step.parameters), "causal": step.causal}
+                for step in dataset.pipeline
+            ],
+            "notes": list(dataset.notes),
+        },
+        "protocol": study.split.describe(),
+        "metric": primary_metric(dataset.task),
+        "chance": chance(dataset),
+        "seeds": list(study.study.seeds),
+        "profiles": list(study.hardware.profiles),
+        "sites": list(study.hardware.sites),
+        "decode_rate_hz": study.hardware.decode_rate_hz,
+        "command": command,
+        "versions": versions(),
+    }

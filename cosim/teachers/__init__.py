@@ -1,0 +1,1 @@
+"""Teachers: their outputs, and the gate that decides who may teach."""

@@ -1,0 +1,1 @@
+"""Networks named on the command line and their workloads."""

@@ -1,0 +1,133 @@
+"""Counts a network from the command line: which inputs, at which rate, and what to say where they are made up."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+from zipfile import BadZipFile
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from cosim.workloads.network_source import Network, find_network
+from energy_models.errors import DataError, StudentError
+from energy_models.workload.layers import Workload
+from students.counting.inputs import Inputs
+from students.counting.observe import observe
+
+USELESS_WARNING = "Using padding='same' with even kernel"
+"""Of torch: it may copy its input, which is of no use to who counts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """How to observe a network; None leaves it to what the network's own file says.
+
+    Parameters
+    ----------
+    input_shape : tuple of int, or None
+        Of one example: (channels, steps), or (features,).
+    recordings : Path or None
+        A NumPy file of examples on its first axis: one array, or (.npz) one by the name of each argument the network
+        is called with. None: standard normal noise from `seed`.
+    step_rate_hz : float or None
+        Rate of input samples or bins [Hz].
+    mode : {'window', 'stream'} or None
+    input_bits : int
+        Width of an input element as it reaches the network [bits].
+    decodes : int
+        Made-up examples.
+    seed : int
+    warm_up_steps : int
+        First steps of each streamed segment, counted apart.
+    """
+
+    input_shape: tuple[int, ...] | None
+    recordings: Path | None
+    step_rate_hz: float | None
+    mode: Literal["window", "stream"] | None
+    input_bits: int
+    decodes: int
+    seed: int
+    warm_up_steps: int
+
+
+def network_workload(source: str, how: Observation) -> Workload:
+    """Return the exact work of the network that `source` names.
+
+    Raises
+    ------
+    StudentError
+        No such network, or its shape or rate is not known.
+    DataError
+        Recordings that cannot be read or hold values no decoder can use.
+    """
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=USELESS_WARNING)
+        return _network_workload(source, how)
+
+
+def _network_workload(source: str, how: Observation) -> Workload:
+    network = find_network(source, how.step_rate_hz)
+    if isinstance(network, Workload):
+        if any(given is not None for given in (how.input_shape, how.recordings, how.step_rate_hz, how.mode)):
+            raise StudentError(
+                "an architecture file states its own input and rate, and is a window", where=source,
+                remedy="Leave out --input-shape, --inputs, --rate and --mode",
+            )
+        return network
+    rate = how.step_rate_hz or network.step_rate_hz
+    if rate is None:
+        raise StudentError("its sampling rate is unknown", where=source, remedy="Give --rate, in hertz")
+    inputs, origin = _inputs(network, how, source)
+    counted = observe(
+        network.model, inputs, name=network.name, mode=how.mode or network.mode, step_rate_hz=rate,
+        input_bits=how.input_bits, warm_up_steps=how.warm_up_steps,
+    )
+    return counted.replace(provenance={**counted.provenance, "inputs": origin})
+
+
+def _inputs(network: Network, how: Observation, source: str) -> tuple[Inputs, str]:
+    if how.recordings is not None:
+        values = _recordings(how.recordings)
+        first = values if isinstance(values, Tensor) else next(iter(values.values()))
+        if how.input_shape is not None and tuple(first.shape[1:]) != how.input_shape:
+            raise DataError(
+                f"examples of shape {tuple(first.shape[1:])}, where --input-shape says {how.input_shape}",
+                where=str(how.recordings), remedy="Leave --input-shape out, or name other recordings",
+            )
+        return values, f"recordings {how.recordings.name}"
+    shape = network.example_shape(how.input_shape)
+    if shape is None:
+        raise StudentError("its input shape is unknown", where=source, remedy="Give --input-shape, such as 22x1000")
+    generator = torch.Generator().manual_seed(how.seed)
+    noise = torch.randn((how.decodes, *shape), generator=generator)
+    return noise, f"standard normal noise, seed {how.seed}: densities are not data"
+
+
+def _recordings(path: Path) -> Tensor | dict[str, Tensor]:
+    """Return a file's array, or its arrays by name."""
+    arrays: dict[str, Any] = {}
+    try:
+        loaded: Any = np.load(path, allow_pickle=False)
+        names: list[str] | None = getattr(loaded, "files", None)  # of a .npz
+        if names is None:
+            return _numbers(loaded, str(path))
+        with loaded:
+            arrays = {name: loaded[name] for name in names}
+    except (OSError, ValueError, EOFError, BadZipFile) as error:
+        raise DataError(f"it cannot be read ({error})", where=str(path), remedy="Name a .npy or .npz file") from error
+    if not arrays:
+        raise DataError("it holds no array", where=str(path), remedy="Save arrays with numpy.savez, by argument")
+    return {name: _numbers(array, f"{path}, {name}") for name, array in arrays.items()}
+
+
+def _numbers(loaded: Any, where: str) -> Tensor:
+    values = np.asarray(loaded)
+    if values.dtype.kind not in "fiub":
+        raise DataError(f"it holds {values.dtype}, no real numbers", where=where, remedy="Save numbers with numpy.save")
+    with np.errstate(over="ignore"):  # infinities are refused later, with their number
+        return torch.as_tensor(values if values.dtype.kind != "f" else values.astype(np.float32))
