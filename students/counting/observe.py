@@ -27,7 +27,7 @@ from students.counting.records.totals import total_products
 from students.counting.records.work_recorder import Ledger
 from students.counting.rules.host_scalars import note_unseen, watched
 from students.counting.rules.table import all_rules
-from students.layers.step_loop import put_at_rest
+from students.layers.step_loop import reset_states
 
 Mode = Literal["window", "stream"]
 
@@ -182,7 +182,7 @@ def _run(model: nn.Module, signals: Signals, how: _How, name: str) -> _Ran:
             if place and kept.put_back():
                 tracer.forget(model)
                 tracer.constants_changed()
-            put_at_rest(model)
+            reset_states(model)
             examples = len(batch.first)
             ran.ledger.begin(examples)
             tracer.start(batch.layouts(how.mode), examples, how.input_bits)

@@ -13,7 +13,7 @@ from torch import nn
 from students.families.registry import FamilyOptions, Mode
 from students.layers.float_layers import Layers
 from students.neurons.encoders import MeanOverSteps
-from students.neurons.lif import LIF, FromRest, LeakyIntegrator
+from students.neurons.lif import LIF, LeakyIntegrator, ZeroInitialState
 from students.spec.student import Shape
 
 TITLE = "Spiking convolutional network"
@@ -70,7 +70,7 @@ def build(options: Options, shape: Shape, layers: Layers) -> nn.Module:
     return nn.Sequential(
         *modules,
         layers.conv1d(width, shape.outputs, 1, padding=0, edge="last"),
-        FromRest(LeakyIntegrator(shape.outputs, options.beta_readout, learnable="beta")),
+        ZeroInitialState(LeakyIntegrator(shape.outputs, options.beta_readout, learnable="beta")),
         MeanOverSteps(),
     )
 
@@ -81,5 +81,5 @@ def _neurons(options: Options, width: int, beta: float, layers: Layers) -> list[
     return [
         layers.batchnorm(width),
         layers.dropout(options.dropout),
-        FromRest(LIF(width, beta, options.threshold, learnable="both", surrogate_alpha=alpha)),
+        ZeroInitialState(LIF(width, beta, options.threshold, learnable="both", surrogate_alpha=alpha)),
     ]

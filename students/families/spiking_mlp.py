@@ -16,7 +16,7 @@ from students.families.readout import StepDecoder
 from students.families.registry import FamilyOptions, Mode
 from students.layers.float_layers import Layers
 from students.neurons.encoders import AnySpike, MeanOverSteps
-from students.neurons.lif import LIF, FromRest, LeakyIntegrator
+from students.neurons.lif import LIF, LeakyIntegrator, ZeroInitialState
 from students.spec.student import Shape
 
 TITLE = "Spiking perceptron"
@@ -70,13 +70,13 @@ def build(options: Options, shape: Shape, layers: Layers) -> nn.Module:
             layers.conv1d(widths[index], width, 1, padding=0, bias="none", edge=edge),
             layers.batchnorm(width),
             layers.dropout(options.dropout),
-            FromRest(
+            ZeroInitialState(
                 LIF(width, beta, options.threshold, learnable="both", surrogate_alpha=options.surrogate_alpha)
             ),
         ]
     modules += [
         layers.conv1d(options.hidden_2, shape.outputs, 1, padding=0, edge="last"),
-        FromRest(LeakyIntegrator(shape.outputs, options.beta_readout, learnable="beta")),
+        ZeroInitialState(LeakyIntegrator(shape.outputs, options.beta_readout, learnable="beta")),
     ]
     if shape.task == "classification":
         return nn.Sequential(*modules, MeanOverSteps())

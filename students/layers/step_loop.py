@@ -11,8 +11,8 @@ from torch.utils._pytree import TreeSpec, tree_flatten, tree_unflatten
 from energy_models.errors import StudentError
 
 
-def put_at_rest(model: nn.Module) -> None:
-    """Set the state of every module that keeps its own (``reset_mem``, as snnTorch's neurons do) to its start."""
+def reset_states(model: nn.Module) -> None:
+    """Reset every module that holds its own state (``reset_mem``, as snnTorch's neurons do) to its initial state."""
     for module in model.modules():
         reset = getattr(module, "reset_mem", None)
         if callable(reset):
@@ -28,7 +28,7 @@ class StepLoop(nn.Module):
     ----------
     step_module : nn.Module
         ``(x_t, state) -> (y_t, state)``; or, with `initial_state` None, ``x_t -> y_t`` for a network whose neurons
-        keep their state themselves (snnTorch's ``init_hidden=True``), which then starts each call at rest.
+        hold their state themselves (snnTorch's ``init_hidden=True``); it is reset at the start of each call.
     initial_state : tensors without their batch axis, alone or nested in tuples, lists or dicts; or None
 
     Raises
@@ -60,7 +60,7 @@ class StepLoop(nn.Module):
         """Map ``(batch, channels, steps)`` to the step module's outputs, ``(batch, steps, ...)``."""
         outputs: list[Tensor] = []
         if self.structure is None:
-            put_at_rest(self.step_module)
+            reset_states(self.step_module)
             outputs = [self.step_module(now) for now in signal.unbind(-1)]
         else:
             state = self._start(signal.shape[0])

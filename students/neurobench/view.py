@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from energy_models.errors import DataError, StudentError, unknown_name
 from students.counting.module_snapshot import keeping_state
-from students.layers.step_loop import put_at_rest
+from students.layers.step_loop import reset_states
 from students.neurobench.run import PRODUCTS, RAISED, Run, SynapticOperations, is_connection, outermost
 
 Wrapper = Literal["TorchModel", "SNNTorchModel"]
@@ -135,7 +135,7 @@ def _forward(model: nn.Module, batch: Tensor, wrapper: Wrapper) -> None:
             model(batch)
             return
         own = getattr(model, "reset", None)
-        own() if callable(own) else put_at_rest(model)
+        own() if callable(own) else reset_states(model)
         for step in range(batch.shape[1]):
             model(batch[:, step])
     except RAISED as error:

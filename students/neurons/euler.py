@@ -46,7 +46,7 @@ class Membrane:
 
 
 class StepNeuron(nn.Module):
-    """A layer of neurons that keep their state from call to call; `reset_mem` puts them at rest.
+    """A layer of neurons that keep their state from call to call; `reset_mem` sets their state to zero.
 
     Parameters
     ----------
@@ -74,11 +74,11 @@ class StepNeuron(nn.Module):
 
     def forward(self, current: Tensor) -> Tensor:
         """Return spikes of 0 or 1, or membranes where these neurons never fire, shape of `current` (batch, ...)."""
-        rest = torch.zeros_like(current)
-        membrane = rest if self.mem is None else self.mem
+        zeros = torch.zeros_like(current)
+        membrane = zeros if self.mem is None else self.mem
         drive = current
         if self.synaptic_decay is not None and self.synaptic_gain is not None:
-            before = rest if self.syn is None else self.syn
+            before = zeros if self.syn is None else self.syn
             self.syn = drive = self.synaptic_decay * before + self.synaptic_gain * current
         membrane = self.decay * membrane + self.gain * drive + self.offset
         if self.threshold is None or self.reset is None:

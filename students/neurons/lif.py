@@ -25,7 +25,7 @@ from energy_models.errors import StudentError
 from students.neurons.dynamics import Dynamics
 
 LEAST_THRESHOLD = torch.finfo(torch.float32).eps
-"""A learned threshold stays above zero: below it a neuron at rest fires for ever."""
+"""A learned threshold stays above zero: below it a neuron whose membrane is zero fires in every step."""
 
 Learnable = Literal["nothing", "beta", "threshold", "both"]
 Reset = Literal["subtract", "none"]
@@ -192,7 +192,7 @@ class LIF(nn.Module):
         ----------
         current : Tensor, shape (batch, channels, steps)
         state : Tensor, shape (batch, channels), or None
-            Membrane returned by the previous call; None starts at rest (zero).
+            Membrane returned by the previous call; None: zero.
         """
         drive = _time_first(current, self.channels)
         membrane = torch.zeros_like(drive[0]) if state is None else state
@@ -236,7 +236,7 @@ class LeakyIntegrator(nn.Module):
         ----------
         current : Tensor, shape (batch, channels, steps)
         state : Tensor, shape (batch, channels), or None
-            Membrane returned by the previous call; None starts at rest (zero).
+            Membrane returned by the previous call; None: zero.
         """
         drive = _time_first(current, self.channels)
         membrane = torch.zeros_like(drive[0]) if state is None else state
@@ -252,8 +252,8 @@ class LeakyIntegrator(nn.Module):
         return f"{self.channels}"
 
 
-class FromRest(nn.Module):
-    """Neurons that start at rest in each call and give only their signal, as a sequence of modules wants it."""
+class ZeroInitialState(nn.Module):
+    """Neurons whose state is zero at the start of each call and which return only their signal, for `nn.Sequential`."""
 
     def __init__(self, neurons: LIF | LeakyIntegrator) -> None:
         super().__init__()

@@ -64,7 +64,7 @@ class ANN2D(nn.Module):
 
 
 class SNN3D(nn.Module):
-    """Seven sums of seven bins, layer norm, then seven steps of channels - 32 - 48 - 2 from rest."""
+    """Seven sums of seven bins, layer norm, then seven steps of channels - 32 - 48 - 2 from zero state."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()

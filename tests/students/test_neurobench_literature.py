@@ -14,7 +14,7 @@ from test_observe_products import seen
 from torch import Tensor, nn
 
 from students.neurobench.view import NeuroBenchRow, neurobench_row
-from students.neurons.lif import LIF, FromRest, LeakyIntegrator
+from students.neurons.lif import LIF, LeakyIntegrator, ZeroInitialState
 
 FLOAT, INTEGER = 4, 8
 """Bytes of a float32 and of an int64."""
@@ -61,8 +61,8 @@ def test_snn2_accumulations_are_the_fan_out_of_its_spikes() -> None:
 def test_what_snn2_does_beside_its_synapses() -> None:
     # Each bin: 50 + 2 leaks and membrane words read and written, 50 thresholds compared. A row says nothing of them.
     model = nn.Sequential(
-        nn.Conv1d(96, 50, 1, bias=False), FromRest(LIF(50, 0.96, 1.0, reset="zero")),
-        nn.Conv1d(50, 2, 1, bias=False), FromRest(LeakyIntegrator(2, 0.96)),
+        nn.Conv1d(96, 50, 1, bias=False), ZeroInitialState(LIF(50, 0.96, 1.0, reset="zero")),
+        nn.Conv1d(50, 2, 1, bias=False), ZeroInitialState(LeakyIntegrator(2, 0.96)),
     )  # fmt: skip
     found = seen(model, bins(30, 96).permute(1, 2, 0), mode="stream", step_rate_hz=250.0)
     assert sum(layer.products.dense_full.mean for layer in found.layers if layer.products) == 4_900

@@ -13,7 +13,7 @@ from energy_models.errors import DataError, StudentError, WorkloadError
 from energy_models.workload.layers import Count, LayerWork, Uncounted, Workload
 from students.counting.observe import observe
 from students.models.build import build
-from students.neurons.lif import LIF, FromRest, LeakyIntegrator
+from students.neurons.lif import LIF, LeakyIntegrator, ZeroInitialState
 from students.spec.student import Shape, StudentSpec
 
 
@@ -71,8 +71,8 @@ def test_spatial_first_eegnet_deploys_as_direct_convolutions() -> None:
 
 def spiking(reset: str = "subtract") -> nn.Module:
     return nn.Sequential(
-        nn.Conv1d(3, 5, 1, bias=False), FromRest(LIF(5, 0.9, 1.0, reset=reset)),  # type: ignore[arg-type]
-        nn.Conv1d(5, 2, 1, bias=False), FromRest(LeakyIntegrator(2, 0.9)),
+        nn.Conv1d(3, 5, 1, bias=False), ZeroInitialState(LIF(5, 0.9, 1.0, reset=reset)),  # type: ignore[arg-type]
+        nn.Conv1d(5, 2, 1, bias=False), ZeroInitialState(LeakyIntegrator(2, 0.9)),
     )  # fmt: skip
 
 
@@ -115,8 +115,8 @@ def test_without_a_reset_nothing_is_subtracted() -> None:
 def test_neurobench_baseline_snn_dense_operations() -> None:
     # NeuroBench's primate-reaching SNN2: 96-50-2, one bin a step: 96*50 + 50*2 = 4,900 dense synaptic operations.
     model = nn.Sequential(
-        nn.Conv1d(96, 50, 1, bias=False), FromRest(LIF(50, 0.96, 0.4)),
-        nn.Conv1d(50, 2, 1, bias=False), FromRest(LeakyIntegrator(2, 0.96)),
+        nn.Conv1d(96, 50, 1, bias=False), ZeroInitialState(LIF(50, 0.96, 0.4)),
+        nn.Conv1d(50, 2, 1, bias=False), ZeroInitialState(LeakyIntegrator(2, 0.96)),
     )  # fmt: skip
     found = seen(model, torch.randint(0, 2, (2, 96, 30)).float(), mode="stream", step_rate_hz=250.0)
     assert found.decodes == 60

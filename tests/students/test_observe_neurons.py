@@ -14,7 +14,7 @@ from test_observe_snntorch import First, Theirs, counts, operations, single, wei
 from torch import Tensor, nn
 
 from energy_models.errors import StudentError
-from students.layers.step_loop import StepLoop, put_at_rest
+from students.layers.step_loop import StepLoop, reset_states
 from students.neurons.lif import LIF
 
 
@@ -211,7 +211,7 @@ def test_states_of_an_earlier_call_neither_leak_in_nor_are_lost() -> None:
     after = [(one.mem, one.reset) for one in model.net if isinstance(one, snntorch.Leaky)]
     assert all(one is two for pair in zip(before, after, strict=True) for one, two in zip(*pair, strict=True))
     assert bystander.mem.eq(1.0).all()
-    put_at_rest(model)
+    reset_states(model)
     model(x).sum().backward()  # nothing made under inference is left in the model
 
 

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from energy_models.workload.layers import Count, LayerWork, Workload
 from students.layers.step_loop import StepLoop
-from students.neurons.lif import LIF, FromRest, LeakyIntegrator
+from students.neurons.lif import LIF, LeakyIntegrator, ZeroInitialState
 
 BETAS, THRESHOLD = (0.8, 0.9, 0.75), 0.6
 
@@ -29,7 +29,7 @@ def ours(weights: list[Tensor]) -> nn.Module:
         last = place == len(weights) - 1
         units = weight.shape[0]
         neurons = LeakyIntegrator(units, BETAS[place]) if last else LIF(units, BETAS[place], THRESHOLD)
-        modules += [product, FromRest(neurons)]
+        modules += [product, ZeroInitialState(neurons)]
     return nn.Sequential(*modules)
 
 

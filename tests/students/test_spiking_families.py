@@ -12,7 +12,7 @@ from energy_models.errors import StudentError
 from students.models.build import build
 from students.models.from_float import quantised_from_float
 from students.models.store import load_student, save_student
-from students.neurons.lif import LIF, FromRest
+from students.neurons.lif import LIF, ZeroInitialState
 from students.quantize import quantisation_of
 from students.spec.student import Precision, Scalar, Shape, StudentSpec, Training
 from students.training.fit import Examples, fit, predict
@@ -74,7 +74,7 @@ def streamed(model: nn.Module, inputs: Tensor) -> Tensor:
     for step in inputs.split(1, dim=-1):
         signal = step
         for place, module in enumerate(model.get_submodule("body").children()):
-            if isinstance(module, FromRest):
+            if isinstance(module, ZeroInitialState):
                 signal, states[place] = module.neurons(signal, states.get(place))
             else:
                 signal = module(signal)
