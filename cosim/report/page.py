@@ -51,7 +51,7 @@ def write_report(run_folder: Path, out: Path | None = None) -> Path:
 def render(run: Run) -> str:
     """Return the page of a run as HTML text."""
     environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("cosim"), autoescape=True, undefined=jinja2.StrictUndefined,
+        loader=jinja2.PackageLoader("cosim.report"), autoescape=True, undefined=jinja2.StrictUndefined,
         trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
     environment.filters.update(svg=_trusted)  # pyright: ignore[reportUnknownMemberType]

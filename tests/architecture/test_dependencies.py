@@ -1,0 +1,66 @@
+"""What is imported is declared, and what is declared is imported or named here with its reason."""
+
+from __future__ import annotations
+
+import ast
+import re
+import sys
+import tomllib
+from functools import cache
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+PACKAGES = ("cosim", "students", "energy_models")
+NEEDED_BY_CALLS = {
+    "pyarrow": "pandas reads and writes Parquet with it",
+    "matplotlib": "figures for print",
+    "plotly": "figures on the page",
+}
+"""Declared, and imported by a library call of ours only."""
+NAME = re.compile(r"[A-Za-z0-9._-]+")
+
+
+def project() -> dict[str, object]:
+    return tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+
+
+def normalised(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def declared(requirements: list[str]) -> set[str]:
+    return {normalised(found[0]) for text in requirements if (found := NAME.match(text))}
+
+
+@cache
+def imported(folder: str) -> frozenset[str]:
+    """Return the distributions that the sources of a folder import, functions included; our own left out."""
+    providers = packages_distributions()
+    ours = [*(ROOT / folder).rglob("*.py"), *(ROOT / "docs" / "make").glob("*.py")]
+    local = {path.stem for path in ours}
+    names: set[str] = set()
+    for path in (ROOT / folder).rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Import):
+                names |= {alias.name.split(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
+                names.add(node.module.split(".")[0])
+    foreign = names - set(sys.stdlib_module_names) - set(PACKAGES) - local
+    return frozenset(normalised(providers.get(name, [name])[0]) for name in foreign)
+
+
+def test_what_the_packages_import_is_declared() -> None:
+    found = frozenset[str]().union(*(imported(package) for package in PACKAGES))
+    assert found - declared(project()["dependencies"]) == set()
+
+
+def test_what_is_declared_is_imported_or_has_its_reason() -> None:
+    found = frozenset[str]().union(*(imported(package) for package in PACKAGES))
+    assert declared(project()["dependencies"]) - found == set(NEEDED_BY_CALLS)
+
+
+def test_what_tests_import_is_declared() -> None:
+    extras = project()["optional-dependencies"]
+    known = declared([*project()["dependencies"], *(line for lines in extras.values() for line in lines)])
+    assert imported("tests") - known == set()
