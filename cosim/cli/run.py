@@ -7,8 +7,9 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from cosim.api.run import Outcome, run_study
 from cosim.cli.output import say
-from cosim.engine.sweep import Outcome, Status, run_study
+from cosim.engine.sweep import Status
 from cosim.report import write_report
 from cosim.study.schema import Study
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, cast
+from typing import Literal, cast
 
 from cosim.engine.stage import Stage, make_stage
 from cosim.engine.store import Json
+from cosim.study.choices import option_choices
 from cosim.study.schema import Member, StudentPlan, Study, precision_of
 from students.spec.student import Distillation, Scalar, Shape, StudentSpec, Training
 
@@ -70,12 +70,6 @@ class Point:
     seed: int
     fold: str
     result: Stage
-
-
-def option_choices(student: StudentPlan) -> list[dict[str, Scalar]]:
-    """Return every combination of the student's options, in file order."""
-    lists = [value if isinstance(value, tuple) else (value,) for value in student.options.values()]
-    return [dict(zip(student.options, values, strict=True)) for values in itertools.product(*cast(list[Any], lists))]
 
 
 def configurations(study: Study) -> list[Configuration]:

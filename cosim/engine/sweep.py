@@ -1,31 +1,22 @@
-"""Runs a study: every point of it that is not finished, then the tables and the page."""
+"""Runs every point of a study that is not finished: asks the search what to try, and the pool to compute it."""
 
 from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
 from optuna.trial import Trial
 
-from cosim.datasets.registry import load
-from cosim.datasets.types import Dataset
 from cosim.engine.executors.local import StagePool
-from cosim.engine.executors.worker import run_stage, start_worker
 from cosim.engine.plan import Configuration, FoldStage, Point, reference_points, student_points
-from cosim.engine.run_folder import FAILURES, locked, save_plan
-from cosim.engine.search import Search, database_errors, search_size
+from cosim.engine.search import Search, search_size
 from cosim.engine.stage import RESULT
 from cosim.engine.store import Json, read_json
-from cosim.engine.stored_data import keep_dataset, keep_folds
-from cosim.evaluation.stream_rate import check_stream_rate
 from cosim.study.schema import Study
-from cosim.tables.prices import searched_power_w, write_prices
-from cosim.tables.scores import save_failures, write_tables
-from energy_models.errors import StudyError
 from students.spec.student import Shape
 
 
@@ -39,82 +30,7 @@ class Status:
     running: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What a run came to: its folder, points finished, stages computed by this call, and each failure's message."""
-
-    folder: Path
-    points: int
-    computed: int
-    failures: tuple[str, ...]
-
-
 Watch = Callable[[Status], None]
-
-
-def run_study(
-    study: Study, *, root: Path, data_dir: Path | None, workers: int, command: str, watch: Watch
-) -> Outcome:
-    """Run every point of a study that is not finished, and write its tables.
-
-    Parameters
-    ----------
-    study : Study
-    root : Path
-        Folder of this run; created where absent.
-    data_dir : Path or None
-        Where recordings are; None: the environment variable ``COSIM_DATA``.
-    workers : int
-        Local processes, one torch thread each.
-    command : str
-        The command line, kept for the page.
-    watch : callable
-        Told where the run stands, a few times a second.
-
-    Raises
-    ------
-    CosimError
-        For anything the user can mend. Whatever was finished stays.
-    KeyboardInterrupt
-        After Ctrl-C, the processes having been ended.
-    """
-    with locked(root):
-        dataset = load(study.dataset.name, data_dir=data_dir, options=study.dataset.options)
-        if dataset.task == "regression":
-            rate_hz = study.hardware.decode_rate_hz
-            check_stream_rate(rate_hz, dataset.step_rate_hz, where="hardware.decode_rate_hz")
-        save_plan(root, study, data_dir, command)
-        folds = keep_folds(root, keep_dataset(root, dataset, study.dataset), dataset, study)
-        with database_errors(root), StagePool(root, workers, run_stage, start_worker) as pool:
-            search = Search(study, dataset.digest, root) if study.students else None
-            runner = _Runner(study, folds, shape_of(dataset), search, pool=pool, root=root)
-            runner.run(watch)
-            progress = pool.progress
-        failures = runner.failures()
-        save_failures(root, failures)
-        if failures and not runner.finished:
-            told = f"all {len(failures)} points failed, the first of them: {_told(failures[0])}"
-            raise StudyError(told.rstrip("."), where=study.study.name, remedy=f"All are told in {root / FAILURES}.")
-        write_tables(root, study, dataset, runner.finished, command)
-        write_prices(root, study.hardware)
-    return Outcome(root, len(runner.finished), progress.done, tuple(map(_told, failures)))
-
-
-def _told(failure: Mapping[str, Json]) -> str:
-    """Return which point failed and why."""
-    return f"{failure['decoder']}, {failure['fold']}, seed {failure['seed']}: {failure['message']}"
-
-
-def shape_of(dataset: Dataset) -> Shape:
-    """Return what a student of this dataset takes and gives."""
-    _, channels, steps = dataset.inputs.shape
-    return Shape(
-        task=dataset.task,
-        channels=channels,
-        steps=steps,
-        outputs=len(dataset.output_names),
-        step_rate_hz=dataset.step_rate_hz,
-    )
 
 
 @dataclass(slots=True)
@@ -125,15 +41,30 @@ class _Open:
     trial: Trial | None
 
 
-class _Runner:
-    """Holds one run's search open: asks for configurations while processes are idle, tells when they are finished."""
+class Sweep:
+    """Holds one run's search open: asks for configurations while processes are idle, tells when they are finished.
+
+    Parameters
+    ----------
+    study : Study
+    folds : sequence of FoldStage
+    shape : Shape
+        What every student takes and gives.
+    search : Search or None
+        None: the study has no students, only points that no search decides.
+    pool : StagePool
+    root : Path
+        Run folder.
+    power_w : callable
+        ``power_w(folder)``: the power [W] that the search weighs against the score, of the result in that folder.
+    """
 
     def __init__(
         self, study: Study, folds: Sequence[FoldStage], shape: Shape, search: Search | None, *, pool: StagePool,
-        root: Path,
+        root: Path, power_w: Callable[[Path], float],
     ) -> None:
         self._study, self._folds, self._shape, self._search = study, folds, shape, search
-        self._pool, self._root = pool, root
+        self._pool, self._root, self._power_w = pool, root, power_w
         self._open: list[_Open] = []
         self._settled: dict[str, Point] = {}
         self._begun = time.monotonic()
@@ -209,10 +140,7 @@ class _Runner:
         # Validation, not test: what picks configurations must not see what they are judged on.
         scores = [float(cast(float, read_json(folder / RESULT)["validation_score"])) for folder in folders]
         values = {"score": statistics.fmean(scores)}
-        search = self._study.search
-        if "total_power" in self._search.objectives and search.profile and search.site:
-            rate = self._study.hardware.decode_rate_hz
-            powers = [searched_power_w(folder, search.profile, search.site, rate) for folder in folders]
-            values["total_power"] = statistics.fmean(powers)
+        if "total_power" in self._search.objectives:
+            values["total_power"] = statistics.fmean(map(self._power_w, folders))
         return values
 

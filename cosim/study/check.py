@@ -10,7 +10,7 @@ from pydantic import BaseModel, ValidationError
 
 from cosim.baselines.registry import baseline_names, baseline_options
 from cosim.datasets.registry import dataset_names, dataset_options
-from cosim.engine.plan import option_choices
+from cosim.study.choices import option_choices
 from cosim.study.messages import infinite_lines, repeated_items, validation_lines
 from cosim.study.schema import Document, Study, override, read_document, structural_problems
 from energy_models.errors import CosimError, StudyError, unknown_name

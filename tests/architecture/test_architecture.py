@@ -49,6 +49,7 @@ def test_import_contracts_hold() -> None:
         ("students/spec/student.py", "import brevitas\n"),
         ("students/spec/student.py", "import snntorch\n"),
         ("students/spec/student.py", "import energy_models.pricing.layer\n"),
+        ("cosim/study/messages.py", "import cosim.engine.store\n"),
     ],
 )
 def test_import_contracts_break_when_violated(tmp_path: Path, file: str, line: str) -> None:

@@ -1,0 +1,112 @@
+"""Runs a study: every point of it that is not finished, then its tables and prices."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from cosim.datasets.registry import load
+from cosim.datasets.types import Dataset
+from cosim.engine.executors.local import StagePool
+from cosim.engine.executors.worker import run_stage, start_worker
+from cosim.engine.run_folder import FAILURES, locked, save_plan
+from cosim.engine.search import Search, database_errors
+from cosim.engine.store import Json
+from cosim.engine.stored_data import keep_dataset, keep_folds
+from cosim.engine.sweep import Sweep, Watch
+from cosim.evaluation.stream_rate import check_stream_rate
+from cosim.study.schema import Study
+from cosim.tables.prices import searched_power_w, write_prices
+from cosim.tables.scores import save_failures, write_tables
+from energy_models.errors import StudyError
+from students.spec.student import Shape
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a run came to: its folder, points finished, stages computed by this call, and each failure's message."""
+
+    folder: Path
+    points: int
+    computed: int
+    failures: tuple[str, ...]
+
+
+def run_study(
+    study: Study, *, root: Path, data_dir: Path | None, workers: int, command: str, watch: Watch
+) -> Outcome:
+    """Run every point of a study that is not finished, and write its tables.
+
+    Parameters
+    ----------
+    study : Study
+    root : Path
+        Folder of this run; created where absent.
+    data_dir : Path or None
+        Where recordings are; None: the environment variable ``COSIM_DATA``.
+    workers : int
+        Local processes, one torch thread each.
+    command : str
+        The command line, kept for the page.
+    watch : callable
+        Told where the run stands, a few times a second.
+
+    Raises
+    ------
+    CosimError
+        For anything the user can mend. Whatever was finished stays.
+    KeyboardInterrupt
+        After Ctrl-C, the processes having been ended.
+    """
+    with locked(root):
+        dataset = load(study.dataset.name, data_dir=data_dir, options=study.dataset.options)
+        if dataset.task == "regression":
+            rate_hz = study.hardware.decode_rate_hz
+            check_stream_rate(rate_hz, dataset.step_rate_hz, where="hardware.decode_rate_hz")
+        save_plan(root, study, data_dir, command)
+        folds = keep_folds(root, keep_dataset(root, dataset, study.dataset), dataset, study)
+        with database_errors(root), StagePool(root, workers, run_stage, start_worker) as pool:
+            search = Search(study, dataset.digest, root) if study.students else None
+            sweep = Sweep(study, folds, shape_of(dataset), search, pool=pool, root=root, power_w=_searched_power(study))
+            sweep.run(watch)
+            progress = pool.progress
+        failures = sweep.failures()
+        save_failures(root, failures)
+        if failures and not sweep.finished:
+            told = f"all {len(failures)} points failed, the first of them: {_told(failures[0])}"
+            raise StudyError(told.rstrip("."), where=study.study.name, remedy=f"All are told in {root / FAILURES}.")
+        write_tables(root, study, dataset, sweep.finished, command)
+        write_prices(root, study.hardware)
+    return Outcome(root, len(sweep.finished), progress.done, tuple(map(_told, failures)))
+
+
+def _searched_power(study: Study) -> Callable[[Path], float]:
+    """Return what prices a result where the study's search is asked to."""
+    profile, site = study.search.profile, study.search.site
+    rate_hz = study.hardware.decode_rate_hz
+
+    def power_w(folder: Path) -> float:
+        if profile is None or site is None:
+            raise StudyError("the search weighs power, but names no machine or no site", where="search",
+                             remedy="Give 'profile' and 'site'.")  # fmt: skip
+        return searched_power_w(folder, profile, site, rate_hz)
+
+    return power_w
+
+
+def _told(failure: Mapping[str, Json]) -> str:
+    """Return which point failed and why."""
+    return f"{failure['decoder']}, {failure['fold']}, seed {failure['seed']}: {failure['message']}"
+
+
+def shape_of(dataset: Dataset) -> Shape:
+    """Return what a student of this dataset takes and gives."""
+    _, channels, steps = dataset.inputs.shape
+    return Shape(
+        task=dataset.task,
+        channels=channels,
+        steps=steps,
+        outputs=len(dataset.output_names),
+        step_rate_hz=dataset.step_rate_hz,
+    )
