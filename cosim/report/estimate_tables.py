@@ -18,7 +18,8 @@ from energy_models.hardware.library import load_profile, load_site
 from energy_models.hardware.site import Site
 from energy_models.mapping.accesses import AccessCount, access_counts
 from energy_models.pricing.estimate import estimate
-from energy_models.pricing.report import Band, EnergyReport, Reload
+from energy_models.pricing.report import EnergyReport, Reload
+from energy_models.quantities.band import Band
 from energy_models.workload.layers import Workload
 
 MAC_ONLY = "mindful"

@@ -23,7 +23,8 @@ from cosim.engine.store import disk_errors
 from cosim.evaluation.feasibility import Verdict
 from energy_models.errors import CosimError, StudyError
 from energy_models.pricing.model_digest import model_digest
-from energy_models.pricing.report import Band, EnergyReport
+from energy_models.pricing.report import EnergyReport
+from energy_models.quantities.band import Band
 from energy_models.quantities.files import write_whole
 
 Role = Literal["student", "baseline", "teacher"]

@@ -15,7 +15,7 @@ from energy_models.analysis.published_models.networks import eegnet_int8, snn_22
 from energy_models.analysis.uncertainty import Design, sample_designs, spread
 from energy_models.hardware.library import load_profile, profile_names
 from energy_models.pricing.estimate import estimate
-from energy_models.pricing.report import Band
+from energy_models.quantities.band import Band
 from energy_models.workload.layers import Workload
 
 DRAWS, SEED = 1024, 0

@@ -19,9 +19,9 @@ import numpy as np
 from energy_models.analysis.uncertainty import Design, sample_designs, spread
 from energy_models.errors import WorkloadError
 from energy_models.pricing.estimate import estimate
-from energy_models.pricing.report import Band
 from energy_models.pricing.terms import Array
 from energy_models.pricing.vectorised import Points
+from energy_models.quantities.band import Band
 from energy_models.workload.layers import Conventions, Count, LayerWork, Products, Workload
 
 Basis = Literal["decode energy", "decoder power"]

@@ -12,9 +12,10 @@ from energy_models.hardware.periphery import Absent, ConnectedRadio
 from energy_models.hardware.site import Link, Site
 from energy_models.pricing.constants import SITE, site_bands
 from energy_models.pricing.regulator import regulated, regulator_loss
-from energy_models.pricing.report import CAUSES, Band, Cause, EnergyReport, total
+from energy_models.pricing.report import CAUSES, Cause, EnergyReport
 from energy_models.pricing.system import Decisions, RawSamples, bit_rate_terms, site_terms
 from energy_models.pricing.terms import band
+from energy_models.quantities.band import Band, total
 
 Cheaper = Literal["decoding", "streaming", "undecided"]
 

@@ -7,10 +7,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
+
 from energy_models.calibration.fit import Overhead, Weights, boards_of, fit_board, fit_weights
 from energy_models.calibration.table import BoardRow
-from energy_models.pricing.report import Band
-from energy_models.validation.rows import quantile
+from energy_models.quantities.band import Band
 from energy_models.workload.layers import Kind
 
 COVERED = 0.9
@@ -54,13 +55,13 @@ class CrossValidation:
         return self._quantile(0.9)
 
     def _quantile(self, share: float) -> float:
-        errors = sorted(abs(one.error) for one in self.held_out)
-        return quantile(errors, share) if errors else math.nan
+        errors = [abs(one.error) for one in self.held_out]
+        return float(np.quantile(errors, share)) if errors else math.nan
 
     def spread(self, which: Literal["energy", "cycles", "power"]) -> float:
         """Return the factor either way that holds 90 % of the rows."""
-        logs = sorted(abs(one.logs[which]) for one in self.held_out)
-        return math.exp(quantile(logs, COVERED)) if logs else math.nan
+        logs = [abs(one.logs[which]) for one in self.held_out]
+        return math.exp(np.quantile(logs, COVERED)) if logs else math.nan
 
 
 def leave_one_out(

@@ -16,7 +16,7 @@ from energy_models.calibration.crossval import around
 from energy_models.calibration.fit import LAYER_PRIOR
 from energy_models.errors import ProfileError
 from energy_models.hardware.profile import HardwareProfile, ProgrammableCore
-from energy_models.pricing.report import Band
+from energy_models.quantities.band import Band
 from energy_models.quantities.sources import Source, load_sources
 from energy_models.quantities.toml_file import parse_model
 from energy_models.workload.layers import Kind

@@ -12,7 +12,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from energy_models.pricing.report import Band
+from energy_models.quantities.band import Band
 from energy_models.quantities.quantity import (
     Current,
     Energy,

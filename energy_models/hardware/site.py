@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 from energy_models.hardware.described import Described
 from energy_models.hardware.periphery import Absent, Converter, FrontEnd, Radio, Regulator, Stimulation
 from energy_models.hardware.thermal import box_surface_m2
-from energy_models.pricing.report import Band
+from energy_models.quantities.band import Band
 from energy_models.quantities.quantity import (
     Area,
     Channels,

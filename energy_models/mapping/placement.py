@@ -16,8 +16,17 @@ from energy_models.hardware.profile import (
     StreamingRing,
     WeightStationaryArray,
 )
-from energy_models.pricing.report import MemoryUse
 from energy_models.workload.layers import LayerWork, Workload
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryUse:
+    """What one memory holds, against what it can hold [bits]."""
+
+    memory: str
+    capacity_bits: float
+    used_bits: float
+    holds: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,8 @@ import numpy as np
 
 from energy_models.hardware.profile import HardwareProfile
 from energy_models.hardware.site import Site
-from energy_models.pricing.report import Band
 from energy_models.pricing.terms import Value
+from energy_models.quantities.band import Band
 from energy_models.quantities.quantity import Quantity
 
 SITE = "site."

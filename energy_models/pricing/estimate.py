@@ -10,8 +10,9 @@ from energy_models.hardware.site import Site
 from energy_models.pricing.constants import SITE, bands, made_from
 from energy_models.pricing.cost_terms import Bill, BilledLayer, make_bill
 from energy_models.pricing.regulator import regulated, regulator_loss, regulator_paths
-from energy_models.pricing.report import CAUSES, ZERO, Band, Cause, EnergyReport, LayerEnergy, total
+from energy_models.pricing.report import CAUSES, Cause, EnergyReport, LayerEnergy
 from energy_models.pricing.terms import band, paths
+from energy_models.quantities.band import ZERO, Band, total
 from energy_models.quantities.quantity import Quantity
 from energy_models.workload.layers import Workload
 

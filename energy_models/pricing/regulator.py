@@ -15,8 +15,9 @@ import numpy as np
 
 from energy_models.hardware.periphery import Absent, CurveRegulator, Regulator
 from energy_models.pricing.constants import SITE
-from energy_models.pricing.report import UNREGULATED, Band, Cause
+from energy_models.pricing.report import UNREGULATED, Cause
 from energy_models.pricing.terms import Value
+from energy_models.quantities.band import Band
 
 EFFICIENCY = f"{SITE}regulator.efficiency"
 QUIESCENT = f"{SITE}regulator.quiescent"

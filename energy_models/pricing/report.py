@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
+
+from energy_models.mapping.placement import MemoryUse
+from energy_models.quantities.band import Band, total
 
 Cause = Literal[
     "compute", "memory", "state", "control", "static", "retention", "wake",
@@ -22,33 +25,6 @@ UNREGULATED: frozenset[Cause] = frozenset({"stimulation", "regulator"})
 
 
 @dataclass(frozen=True, slots=True)
-class Band:
-    """A value with guaranteed bounds; the unit stands in the name of the field that holds it."""
-
-    low: float
-    nominal: float
-    high: float
-
-    def __add__(self, other: Band) -> Band:
-        return Band(self.low + other.low, self.nominal + other.nominal, self.high + other.high)
-
-    def times(self, factor: float) -> Band:
-        """Return the band scaled by a non-negative exact factor."""
-        return Band(self.low * factor, self.nominal * factor, self.high * factor)
-
-
-ZERO = Band(0.0, 0.0, 0.0)
-
-
-def total(bands: Iterable[Band]) -> Band:
-    """Return the sum of bands, bounds added (every quantity at its low, or every one at its high)."""
-    result = ZERO
-    for band in bands:
-        result = result + band
-    return result
-
-
-@dataclass(frozen=True, slots=True)
 class LayerEnergy:
     """Energy of one layer in one decode, by cause [J]; `unpriced` names what of it the machine has no price for."""
 
@@ -56,16 +32,6 @@ class LayerEnergy:
     kind: str
     energy_j: Mapping[Cause, Band]
     unpriced: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class MemoryUse:
-    """What one memory holds, against what it can hold [bits]."""
-
-    memory: str
-    capacity_bits: float
-    used_bits: float
-    holds: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, Validat
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from energy_models.errors import CosimError
-from energy_models.pricing.report import Band
+from energy_models.quantities.band import Band
 from energy_models.quantities.sources import Source, require_source
 from energy_models.quantities.units import find_unit, require_dimension
 

@@ -19,7 +19,7 @@ from energy_models.calibration.table import PRODUCT_KINDS, BoardRow, shipped_row
 from energy_models.hardware.library import load_profile
 from energy_models.hardware.profile import HardwareProfile
 from energy_models.pricing.estimate import estimate
-from energy_models.pricing.report import Band
+from energy_models.quantities.band import Band
 from energy_models.quantities.toml_file import parse_model
 from energy_models.quantities.units import find_unit
 from energy_models.validation.networks import bulk_network

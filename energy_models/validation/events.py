@@ -16,8 +16,8 @@ from energy_models.errors import ProfileError
 from energy_models.hardware.library import load_profile
 from energy_models.hardware.profile import EventCycles, HardwareProfile
 from energy_models.pricing.estimate import estimate
-from energy_models.pricing.report import Band
 from energy_models.pricing.terms import Array
+from energy_models.quantities.band import Band
 from energy_models.quantities.quantity import Energy, Frequency, Power, Quantity, Ratio
 from energy_models.quantities.toml_file import Frozen, read_model
 from energy_models.quantities.units import find_unit

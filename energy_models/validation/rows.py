@@ -7,7 +7,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from energy_models.pricing.report import Band
+import numpy as np
+
+from energy_models.quantities.band import Band
 
 Role = Literal["fitted", "held out"]
 """``fitted``: a constant of the prediction came from this row. ``held out``: none did."""
@@ -88,20 +90,11 @@ def summarise(rows: Iterable[ValidationRow]) -> ErrorSummary:
     found = list(rows)
     if not found:
         return ErrorSummary(0, 0, math.nan, math.nan, math.nan, math.nan)
-    errors = sorted(abs(row.error) for row in found)
+    errors = [abs(row.error) for row in found]
     inside = sum(row.inside for row in found) / len(found)
     each: dict[tuple[str, str], list[float]] = {}
     for row in found:
         each.setdefault((row.what.split(" (")[0], row.machine), []).append(abs(row.error))
-    medians = sorted(quantile(sorted(some), 0.5) for some in each.values())
-    return ErrorSummary(
-        len(found), len(each), quantile(medians, 0.5), quantile(errors, 0.5), quantile(errors, 0.9), inside
-    )
-
-
-def quantile(ascending: list[float], share: float) -> float:
-    """Return a quantile of sorted values, linear between neighbours (as ``numpy.quantile`` does by default)."""
-    place = share * (len(ascending) - 1)
-    lower = math.floor(place)
-    upper = min(lower + 1, len(ascending) - 1)
-    return ascending[lower] + (place - lower) * (ascending[upper] - ascending[lower])
+    medians = [float(np.median(some)) for some in each.values()]
+    middle, most = (float(np.quantile(errors, share)) for share in (0.5, 0.9))
+    return ErrorSummary(len(found), len(each), float(np.median(medians)), middle, most, inside)

@@ -16,9 +16,10 @@ from energy_models.hardware.periphery import Absent
 from energy_models.hardware.site import Site
 from energy_models.pricing.constants import SITE, with_made
 from energy_models.pricing.regulator import regulator_loss_w, regulator_paths
-from energy_models.pricing.report import Band, Cause
+from energy_models.pricing.report import Cause
 from energy_models.pricing.system import Decisions, site_terms
 from energy_models.pricing.terms import Array, evaluate
+from energy_models.quantities.band import Band
 from energy_models.quantities.quantity import Channels, Frequency, Power, Quantity
 from energy_models.quantities.toml_file import Frozen, read_model
 from energy_models.quantities.units import find_unit

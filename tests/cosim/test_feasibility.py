@@ -8,7 +8,8 @@ import pytest
 
 from cosim.evaluation.feasibility import judge
 from energy_models.hardware.library import load_site
-from energy_models.pricing.report import Band, EnergyReport, LayerEnergy
+from energy_models.pricing.report import EnergyReport, LayerEnergy
+from energy_models.quantities.band import Band
 
 UTAH = load_site("implant_utah96")
 

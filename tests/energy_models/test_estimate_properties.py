@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from energy_models.hardware.library import load_profile, load_site, profile_names
 from energy_models.mapping.action_counts import words
 from energy_models.pricing.estimate import estimate
-from energy_models.pricing.report import Band
+from energy_models.quantities.band import Band
 from energy_models.workload.layers import LayerWork
 
 PROFILES = profile_names()

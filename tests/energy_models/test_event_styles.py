@@ -18,7 +18,7 @@ from energy_models.mapping.event_cycles import roles
 from energy_models.mapping.event_table import connections
 from energy_models.mapping.events import time_steps
 from energy_models.pricing.estimate import estimate
-from energy_models.pricing.report import Band
+from energy_models.quantities.band import Band
 from energy_models.workload.layers import LayerWork, Workload
 
 PJ = 1e-12

@@ -14,7 +14,8 @@ from energy_models.feasibility.limits import CHECK_NAMES, LimitCheck, check_limi
 from energy_models.hardware.library import load_site
 from energy_models.hardware.site import LIMIT_NAMES, Battery, Site
 from energy_models.pricing.estimate import estimate
-from energy_models.pricing.report import Band, EnergyReport
+from energy_models.pricing.report import EnergyReport
+from energy_models.quantities.band import Band
 
 HOUR = 3600.0
 WORK = workload(dense_layer(16, 6))

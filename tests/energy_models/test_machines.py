@@ -24,8 +24,8 @@ from energy_models.mapping.action_counts import Operations
 from energy_models.mapping.placement import place
 from energy_models.pricing.estimate import estimate
 from energy_models.pricing.layer import find_cost, operation_terms
-from energy_models.pricing.report import Band
 from energy_models.pricing.terms import band
+from energy_models.quantities.band import Band
 from energy_models.quantities.quantity import quantities
 from energy_models.workload.layers import OPERATIONS, Count, Kind, LayerWork, Workload
 

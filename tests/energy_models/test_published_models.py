@@ -14,7 +14,7 @@ from energy_models.analysis.published_models.mac_only import Account, load_accou
 from energy_models.analysis.published_models.networks import eegnet_int8, snn_22_32_4
 from energy_models.errors import PriceError, WorkloadError
 from energy_models.pricing.estimate import estimate
-from energy_models.pricing.report import Band
+from energy_models.quantities.band import Band
 from energy_models.quantities.quantity import quantities
 from energy_models.workload.bit_widths import at_widths
 from energy_models.workload.layers import Workload

@@ -20,8 +20,8 @@ from energy_models.pricing.constants import given as given_constants
 from energy_models.pricing.constants import site_bands
 from energy_models.pricing.estimate import estimate
 from energy_models.pricing.regulator import regulator_loss, regulator_loss_w
-from energy_models.pricing.report import Band, total
 from energy_models.pricing.vectorised import estimate_many
+from energy_models.quantities.band import Band, total
 
 EPILEPSY = load_site("implant_epilepsy")
 WORK = workload(dense_layer(16, 6))

@@ -12,9 +12,9 @@ from energy_models.errors import ProfileError
 from energy_models.hardware.library import load_profile, profile_names
 from energy_models.hardware.profile import HardwareProfile
 from energy_models.pricing.estimate import estimate
-from energy_models.pricing.report import Band
 from energy_models.pricing.terms import Term, band, evaluate, merged, paths
 from energy_models.pricing.vectorised import estimate_many
+from energy_models.quantities.band import Band
 from energy_models.quantities.toml_file import parse_model
 from energy_models.workload.layers import LayerWork, Workload
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+import numpy as np
 import pytest
 from markdown_tables import number, percent
 
 from energy_models.hardware.library import load_profile
-from energy_models.pricing.report import Band
+from energy_models.quantities.band import Band
 from energy_models.technology.scaling import dynamic_factor, frequency_factor, node_factor, scaled_profile, sram_factor
 from energy_models.technology.scaling import temperature_factor as warmer
 from energy_models.technology.sram import sweep
-from energy_models.validation.rows import quantile
 
 PAGE = (Path(__file__).parents[2] / "docs" / "scaling.md").read_text(encoding="utf-8")
 ANCHORED = {(8192, 32), (8192, 64), (32768, 32), (32768, 64), (1048576, 8), (1048576, 32)}
@@ -46,8 +46,7 @@ def test_memories_of_other_sizes_and_widths(coarse: int, fine: int, median: floa
         band = sram_factor(8 * size, coarse, fine)
         errors.append(abs(band.nominal / expected - 1))
         inside += holds(band, expected)
-    errors.sort()
-    middle, most = quantile(errors, 0.5), quantile(errors, 0.9)
+    middle, most = np.quantile(errors, 0.5), np.quantile(errors, 0.9)
     assert len(errors) >= 15
     assert middle <= median
     assert most <= p90

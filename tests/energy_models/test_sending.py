@@ -13,9 +13,10 @@ from energy_models.hardware.library import load_site, site_names
 from energy_models.hardware.periphery import Absent
 from energy_models.pricing.constants import site_bands
 from energy_models.pricing.estimate import estimate
-from energy_models.pricing.report import CAUSES, Band, total
+from energy_models.pricing.report import CAUSES
 from energy_models.pricing.system import Decisions, RawSamples, site_terms
 from energy_models.pricing.terms import band
+from energy_models.quantities.band import Band, total
 
 WORK = workload(dense_layer(16, 6))
 PER_BIT = {"model": "per_bit", "energy": quantity(50, "pJ/bit", 20, 100)}

@@ -22,7 +22,8 @@ from energy_models.feasibility.limits import (
 )
 from energy_models.hardware.library import load_site, site_names
 from energy_models.hardware.site import LIMIT_NAMES, Site
-from energy_models.pricing.report import Band, EnergyReport, LayerEnergy
+from energy_models.pricing.report import EnergyReport, LayerEnergy
+from energy_models.quantities.band import Band
 from energy_models.quantities.quantity import quantities
 from energy_models.quantities.sources import load_sources
 from energy_models.quantities.toml_file import parse_model

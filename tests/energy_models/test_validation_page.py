@@ -8,7 +8,7 @@ import pytest
 from markdown_tables import number
 from validation_page import validation_page
 
-from energy_models.pricing.report import Band
+from energy_models.quantities.band import Band
 from energy_models.quantities.sources import load_sources
 from energy_models.quantities.units import find_unit
 from energy_models.validation.collect import all_rows

@@ -8,7 +8,7 @@ import math
 import numpy as np
 import pytest
 
-from energy_models.pricing.report import Band
+from energy_models.quantities.band import Band
 from energy_models.validation.rows import ValidationRow, summarise
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from pydantic import Field
 
 from energy_models.errors import PriceError, unknown_name
-from energy_models.pricing.report import ZERO, Band, total
+from energy_models.quantities.band import ZERO, Band, total
 from energy_models.quantities.quantity import Energy, Quantity
 from energy_models.quantities.sources import Source
 from energy_models.quantities.toml_file import Frozen, read_model

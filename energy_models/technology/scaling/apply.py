@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from energy_models.errors import ProfileError
 from energy_models.hardware.profile import MEMORY_INSIDE, HardwareProfile
-from energy_models.pricing.report import Band
+from energy_models.quantities.band import Band
 from energy_models.quantities.quantity import Quantity
 from energy_models.quantities.sources import load_sources
 from energy_models.quantities.units import find_unit

@@ -8,7 +8,7 @@ from typing import Literal
 
 from energy_models.errors import ProfileError
 from energy_models.hardware.profile import HardwareProfile
-from energy_models.pricing.report import Band
+from energy_models.quantities.band import Band
 from energy_models.quantities.quantity import Quantity
 from energy_models.quantities.units import find_unit
 from energy_models.technology.scaling.leakage import supply_factor, temperature_factor
