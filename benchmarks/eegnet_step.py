@@ -22,7 +22,7 @@ from torch.nn import functional
 
 from students.layers.float_layers import Conv1d, DepthwiseConv1d
 from students.models.build import build
-from students.spec.student import Shape, StudentSpec
+from students.spec import Shape, StudentSpec
 
 BATCH, CHANNELS, STEPS, CLASSES, RATE_HZ = 64, 22, 1000, 4, 128.0
 FILTERS, DEPTH, TAPS = 8, 2, 64

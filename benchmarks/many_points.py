@@ -20,7 +20,7 @@ from energy_models.workload.layers import Workload
 from students.counting.observe import observe
 from students.models.build import build
 from students.models.from_float import quantised_from_float
-from students.spec.student import Precision, Shape, StudentSpec
+from students.spec import Precision, Shape, StudentSpec
 
 POINTS, REPEATS = 100_000, 5
 SLOWEST_S, FEWEST_POINTS_A_SECOND = 1e-3, 100_000

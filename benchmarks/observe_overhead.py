@@ -30,7 +30,7 @@ from torch import Tensor, nn
 from students.counting.observe import observe
 from students.models.build import build
 from students.neurobench.view import neurobench_row
-from students.spec.student import Shape, StudentSpec
+from students.spec import Shape, StudentSpec
 
 BATCHES = 10
 FORWARD, TEN = "forward alone", f"{BATCHES} batches"

@@ -20,7 +20,7 @@ from cosim.study.schema import Study
 from cosim.tables.prices import searched_power_w, write_prices
 from cosim.tables.scores import save_failures, write_tables
 from energy_models.errors import StudyError
-from students.spec.student import Shape
+from students.spec import Shape
 
 
 @dataclass(frozen=True, slots=True)

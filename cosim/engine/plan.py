@@ -10,7 +10,7 @@ from cosim.engine.stage import Stage, make_stage
 from cosim.engine.store import Json
 from cosim.study.choices import option_choices
 from cosim.study.schema import Member, StudentPlan, Study, precision_of
-from students.spec.student import Distillation, Scalar, Shape, StudentSpec, Training
+from students.spec import Distillation, Scalar, Shape, StudentSpec, Training
 
 Role = Literal["student", "baseline", "teacher"]
 

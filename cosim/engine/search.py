@@ -17,7 +17,7 @@ from cosim.engine.plan import Configuration, configurations
 from cosim.engine.store import content_digest, disk_full
 from cosim.study.schema import SearchPlan, StudentPlan, Study
 from energy_models.errors import CosimError
-from students.spec.student import Scalar
+from students.spec import Scalar
 
 DATABASE = "study.db"
 RETRIES = "retries"  # attribute of a trial that takes the place of one a kill interrupted

@@ -17,7 +17,7 @@ from cosim.engine.search import Search, search_size
 from cosim.engine.stage import RESULT
 from cosim.engine.store import Json, read_json
 from cosim.study.schema import Study
-from students.spec.student import Shape
+from students.spec import Shape
 
 
 @dataclass(frozen=True, slots=True)

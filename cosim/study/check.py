@@ -16,7 +16,7 @@ from cosim.study.schema import Document, Study, override, read_document, structu
 from energy_models.errors import CosimError, StudyError, unknown_name
 from energy_models.hardware.library import load_profile, load_site, profile_names, site_names
 from students.families.registry import family_names, load_family
-from students.spec.student import Scalar
+from students.spec import Scalar
 
 PATHS = {"hardware": ("profiles", "sites"), "search": ("profile", "site")}
 

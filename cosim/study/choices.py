@@ -6,7 +6,7 @@ import itertools
 from typing import Any, cast
 
 from cosim.study.schema import StudentPlan
-from students.spec.student import Scalar
+from students.spec import Scalar
 
 
 def option_choices(student: StudentPlan) -> list[dict[str, Scalar]]:

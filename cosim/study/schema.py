@@ -18,7 +18,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from cosim.splits.schemes import BlockedInTime, GivenParts, LeaveOneGroupOut, SplitSpec, StratifiedFolds
 from cosim.study.messages import repeated_items, validation_lines
 from energy_models.errors import StudyError, unknown_name
-from students.spec.student import Distillation, Precision, Scalar, Training
+from students.spec import Distillation, Precision, Scalar, Training
 
 Objective = Literal["score", "total_power"]
 Sampler = Literal["grid", "nsga2", "tpe", "random"]

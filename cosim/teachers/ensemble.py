@@ -20,7 +20,7 @@ from cosim.datasets.types import Dataset
 from energy_models.errors import StudentError
 from students.models.build import build
 from students.models.tensor_files import read_tensors, write_tensors
-from students.spec.student import StudentSpec
+from students.spec import StudentSpec
 from students.training.fit import Examples, fit, predict
 
 SCHEMA = "cosim.teacher/1"

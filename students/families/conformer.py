@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from energy_models.errors import StudentError
 from students.families.registry import FamilyOptions, Mode
 from students.layers.float_layers import Layers, MatMul
-from students.spec.student import Shape
+from students.spec import Shape
 
 TITLE = "EEG Conformer"
 MODE: Mode = "window"

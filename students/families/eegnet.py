@@ -14,7 +14,7 @@ from torch import nn
 from energy_models.errors import StudentError
 from students.families.registry import FamilyOptions, Mode
 from students.layers.float_layers import Layers, SpatialFirst
-from students.spec.student import Shape
+from students.spec import Shape
 
 TITLE = "EEGNet"
 MODE: Mode = "window"

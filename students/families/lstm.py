@@ -7,7 +7,7 @@ from torch import nn
 from students.families.readout import RecurrentOptions, recurrent_network
 from students.families.registry import Mode
 from students.layers.float_layers import Layers
-from students.spec.student import Shape
+from students.spec import Shape
 
 TITLE = "LSTM"
 MODE: Mode = "stream"

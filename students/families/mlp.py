@@ -8,7 +8,7 @@ from torch import nn
 from students.families.readout import per_step
 from students.families.registry import FamilyOptions, Mode
 from students.layers.float_layers import Layers
-from students.spec.student import Shape
+from students.spec import Shape
 
 TITLE = "Multilayer perceptron"
 MODE: Mode = "stream"

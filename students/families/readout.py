@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from students.families.registry import FamilyOptions
 from students.layers.float_layers import Layers, RecurrentKind
-from students.spec.student import Shape
+from students.spec import Shape
 
 
 class RecurrentOptions(FamilyOptions):

@@ -11,7 +11,7 @@ from torch import nn
 
 from energy_models.errors import StudentError, unknown_name
 from students.layers.float_layers import Layers
-from students.spec.student import Scalar, Shape
+from students.spec import Scalar, Shape
 
 GROUP = "students.families"
 Mode = Literal["window", "stream"]

@@ -13,7 +13,7 @@ from torch import nn
 from energy_models.errors import StudentError
 from students.families.registry import FamilyOptions, Mode
 from students.layers.float_layers import Layers
-from students.spec.student import Shape
+from students.spec import Shape
 
 TITLE = "ShallowConvNet"
 MODE: Mode = "window"

@@ -17,7 +17,7 @@ from students.families.registry import FamilyOptions, Mode
 from students.layers.float_layers import Layers
 from students.neurons.encoders import AnySpike, MeanOverSteps
 from students.neurons.lif import LIF, LeakyIntegrator, ZeroInitialState
-from students.spec.student import Shape
+from students.spec import Shape
 
 TITLE = "Spiking perceptron"
 MODE: Mode = "stream"

@@ -7,7 +7,7 @@ from torch import nn
 
 from students.families.registry import Mode, deployment_mode, load_family, parse_options
 from students.layers.float_layers import FloatLayers, Layers
-from students.spec.student import Precision, StudentSpec
+from students.spec import Precision, StudentSpec
 
 
 def build(spec: StudentSpec) -> nn.Module:

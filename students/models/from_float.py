@@ -9,7 +9,7 @@ from students.layers.grid import LEARNED_THRESHOLD
 from students.models.build import build
 from students.quantize import IntegerConv1d, IntegerLinear, IntegerReLU, Requantise, calibrate
 from students.quantize.calibrate import load_float_weights, signal_samples
-from students.spec.student import StudentSpec
+from students.spec import StudentSpec
 
 
 def quantised_from_float(spec: StudentSpec, float_model: nn.Module, calibration: Tensor) -> nn.Module:

@@ -12,7 +12,7 @@ from torch import nn
 from energy_models.errors import StudentError
 from students.models.build import build
 from students.models.tensor_files import read_tensors, write_bytes, write_tensors
-from students.spec.student import StudentSpec
+from students.spec import StudentSpec
 
 SCHEMA = "cosim.student/1"
 WEIGHTS, SPEC = "weights.safetensors", "spec.json"

@@ -40,7 +40,7 @@ from students.layers.fast_convolution import depthwise_conv1d, pad_steps
 from students.layers.float_layers import Bias, Edge, OutputScale, Padding, RecurrentKind, resolve_padding
 from students.layers.grid import LEARNED_THRESHOLD, SPIKES, Grid, LayerQuantisation
 from students.quantize.calibrate import least_squares_threshold
-from students.spec.student import Precision
+from students.spec import Precision
 
 BIAS_BITS = 32
 """Width of a bias, which is added to an accumulator [bits]."""

@@ -1,35 +1,19 @@
-"""Frozen descriptions from which a student can be rebuilt exactly."""
+"""Everything from which a student can be rebuilt exactly."""
 
 from __future__ import annotations
 
 import hashlib
+import json
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-Scalar = bool | int | float | str
-
-
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+from students.spec.frozen import Frozen, Scalar
+from students.spec.shape import Shape
+from students.spec.training import Training
 
 
-class Shape(_Frozen):
-    """What goes in and what comes out.
-
-    ``classification``: ``(batch, channels, steps)`` to logits ``(batch, outputs)``.
-    ``regression``: ``(batch, channels, steps)`` to one causal estimate per step ``(batch, steps, outputs)``;
-    `steps` is then the training segment length, and any length may be decoded.
-    """
-
-    task: Literal["classification", "regression"]
-    channels: int = Field(ge=1)
-    steps: int = Field(ge=1)
-    outputs: int = Field(ge=1)
-    step_rate_hz: float = Field(gt=0, allow_inf_nan=False)
-
-
-class Precision(_Frozen):
+class Precision(Frozen):
     """Integer widths after quantisation-aware training; first and last layers may be kept wider [bits]."""
 
     weight_bits: int = Field(ge=2, le=8)
@@ -42,7 +26,7 @@ class Precision(_Frozen):
         return f"w{self.weight_bits}a{self.activation_bits}"
 
 
-class Distillation(_Frozen):
+class Distillation(Frozen):
     """How the teacher's targets enter the loss.
 
     ``none``: labels only. ``logits``: (1 - weight) * task loss + weight * T^2 * KL(teacher_T || student_T)
@@ -55,18 +39,7 @@ class Distillation(_Frozen):
     weight: float = Field(default=0.5, ge=0, le=1)
 
 
-class Training(_Frozen):
-    """The one training loop's settings: AdamW with cosine decay, early stopping on validation loss only."""
-
-    epochs: int = Field(default=60, ge=1)
-    batch_size: int = Field(default=32, ge=1)
-    learning_rate: float = Field(default=1e-3, gt=0)
-    weight_decay: float = Field(default=1e-2, ge=0)
-    patience: int = Field(default=15, ge=1)
-    gradient_clip: float = Field(default=1.0, gt=0)
-
-
-class StudentSpec(_Frozen):
+class StudentSpec(Frozen):
     """Everything that decides a student's function and how it was learned.
 
     Parameters
@@ -98,5 +71,6 @@ class StudentSpec(_Frozen):
 
     @property
     def digest(self) -> str:
-        """Content hash of the JSON, options in the order they were given."""
-        return hashlib.blake2b(self.model_dump_json().encode(), digest_size=16).hexdigest()
+        """Content hash of the JSON; the order in which options were given does not count."""
+        text = json.dumps(self.model_dump(mode="json"), sort_keys=True)
+        return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from energy_models.errors import StudentError
 from students.layers.grid import LEARNED_THRESHOLD
-from students.spec.student import StudentSpec, Training
+from students.spec import StudentSpec, Training
 from students.training.checkpoint import Progress, Trainer, load_checkpoint, save_checkpoint, snapshot
 from students.training.objective import Examples, Objective, check_examples, prepare
 

@@ -18,7 +18,7 @@ from energy_models.workload.json_file import read_workload
 from energy_models.workload.layers import Workload
 from students.models.build import build
 from students.models.store import save_student
-from students.spec.student import Shape, StudentSpec
+from students.spec import Shape, StudentSpec
 
 
 def how(**changes: object) -> Observation:

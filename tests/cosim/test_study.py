@@ -13,7 +13,7 @@ from cosim.engine.stage import make_stage
 from cosim.study.check import check_study, read_study
 from cosim.study.schema import override, precision_of, read_document, study_names
 from energy_models.errors import StudyError
-from students.spec.student import Shape
+from students.spec import Shape
 
 TINY: dict[str, Any] = {
     "study": {"name": "tiny", "title": "Tiny", "seeds": [0]},

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from cosim.teachers.ensemble import TeacherSpec, fit_teacher, gate, read_targets, write_targets
 from energy_models.errors import StudentError
 from students.models.build import build
-from students.spec.student import Distillation, Precision, Shape, StudentSpec, Training
+from students.spec import Distillation, Precision, Shape, StudentSpec, Training
 from students.training.fit import Examples, fit, predict
 
 torch.set_num_threads(1)

@@ -10,7 +10,7 @@ from energy_models.errors import StudentError
 from students.models.build import build
 from students.models.from_float import quantised_from_float
 from students.quantize.calibrate import SAMPLES, signal_samples
-from students.spec.student import Precision, Shape, StudentSpec
+from students.spec import Precision, Shape, StudentSpec
 
 
 def test_thinning_prefers_no_step_and_no_channel() -> None:

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from students.models.build import build
-from students.spec.student import Distillation, Shape, StudentSpec, Training
+from students.spec import Distillation, Shape, StudentSpec, Training
 from students.training.distillation.logits import blend, hinton_kl, scaled_mse
 from students.training.fit import Examples, fit, predict
 

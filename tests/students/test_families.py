@@ -9,7 +9,7 @@ from torch import Tensor
 from energy_models.errors import StudentError
 from students.families.registry import family_names, load_family
 from students.models.build import build, complete, mode, parameter_count
-from students.spec.student import Precision, Shape, StudentSpec, Training
+from students.spec import Precision, Shape, StudentSpec, Training
 from students.training.fit import Examples, fit, predict
 
 torch.set_num_threads(1)

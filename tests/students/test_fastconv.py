@@ -19,7 +19,7 @@ from students.layers.float_layers import (
     resolve_padding,
 )
 from students.models.build import build
-from students.spec.student import Shape, StudentSpec
+from students.spec import Shape, StudentSpec
 
 torch.set_num_threads(1)
 

@@ -12,7 +12,7 @@ from torch import nn
 from energy_models.errors import StudentError
 from students.layers.float_layers import OutputScale
 from students.models.build import build
-from students.spec.student import Distillation, Shape, StudentSpec, Training
+from students.spec import Distillation, Shape, StudentSpec, Training
 from students.training.fit import Examples, fit, predict
 
 torch.set_num_threads(1)

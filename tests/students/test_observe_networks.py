@@ -14,7 +14,7 @@ from energy_models.workload.layers import Count, LayerWork, Uncounted, Workload
 from students.counting.observe import observe
 from students.models.build import build
 from students.neurons.lif import LIF, LeakyIntegrator, ZeroInitialState
-from students.spec.student import Shape, StudentSpec
+from students.spec import Shape, StudentSpec
 
 
 def by_name(workload: Workload) -> dict[str, LayerWork]:

@@ -14,7 +14,7 @@ from students.families.registry import family_names
 from students.models.build import build, mode
 from students.models.from_float import quantised_from_float
 from students.quantize import quantisation_of, value_of
-from students.spec.student import Precision, Shape, StudentSpec
+from students.spec import Precision, Shape, StudentSpec
 
 FAMILIES = ("eegnet", "shallow", "mlp", "gru", "lstm", "conformer", "spiking_mlp", "spiking_conv")
 

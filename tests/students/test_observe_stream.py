@@ -10,7 +10,7 @@ from torch import nn
 
 from energy_models.workload.layers import Count
 from students.models.build import build
-from students.spec.student import Shape, StudentSpec
+from students.spec import Shape, StudentSpec
 
 
 def causal(kernel: int, dilation: int = 1, groups: int = 1) -> nn.Module:

@@ -26,7 +26,7 @@ from students.quantize import (
     value_of,
 )
 from students.quantize.calibrate import least_squares_threshold
-from students.spec.student import Precision, Shape, StudentSpec, Training
+from students.spec import Precision, Shape, StudentSpec, Training
 from students.training.fit import Examples, _optimiser, fit, predict
 
 SHAPE = Shape(task="classification", channels=4, steps=96, outputs=2, step_rate_hz=64.0)

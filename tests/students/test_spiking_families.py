@@ -14,7 +14,7 @@ from students.models.from_float import quantised_from_float
 from students.models.store import load_student, save_student
 from students.neurons.lif import LIF, ZeroInitialState
 from students.quantize import quantisation_of
-from students.spec.student import Precision, Scalar, Shape, StudentSpec, Training
+from students.spec import Precision, Scalar, Shape, StudentSpec, Training
 from students.training.fit import Examples, fit, predict
 
 STREAM = Shape(task="regression", channels=12, steps=50, outputs=2, step_rate_hz=20.0)

@@ -12,7 +12,7 @@ import torch
 from energy_models.errors import StudentError
 from students.models.build import build
 from students.models.store import load_extra, load_student, save_student
-from students.spec.student import Shape, StudentSpec
+from students.spec import Shape, StudentSpec
 
 torch.set_num_threads(1)
 

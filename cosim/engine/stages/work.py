@@ -27,7 +27,7 @@ from students.counting.observe import observe
 from students.models.build import build, mode
 from students.models.from_float import quantised_from_float
 from students.models.store import load_extra, load_student, save_student
-from students.spec.student import StudentSpec
+from students.spec import StudentSpec
 from students.training.fit import fit, predict
 
 FLOAT_BITS = 32

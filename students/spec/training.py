@@ -1,0 +1,18 @@
+"""Settings of the training loop."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from students.spec.frozen import Frozen
+
+
+class Training(Frozen):
+    """The one training loop's settings: AdamW with cosine decay, early stopping on validation loss only."""
+
+    epochs: int = Field(default=60, ge=1)
+    batch_size: int = Field(default=32, ge=1)
+    learning_rate: float = Field(default=1e-3, gt=0)
+    weight_decay: float = Field(default=1e-2, ge=0)
+    patience: int = Field(default=15, ge=1)
+    gradient_clip: float = Field(default=1.0, gt=0)
