@@ -18,7 +18,7 @@ from pydantic import Field, field_validator
 from sklearn.svm import SVC as _SVC  # pyright: ignore[reportMissingTypeStubs]
 
 from cosim.baselines.spectrum import band_bins, band_power_operations, log_band_power, read_bands
-from cosim.baselines.types import BaselineResult, Options, fitting_examples, require_task
+from cosim.baselines.types import Baseline, BaselineResult, Options, fitting_examples
 from cosim.baselines.work import FLOAT_BITS, linear_row, stage_row
 from cosim.datasets.types import Dataset, Fold
 from energy_models.errors import DataError
@@ -143,9 +143,8 @@ def run(dataset: Dataset, fold: Fold, options: BandpowerSvmOptions) -> BaselineR
     Raises
     ------
     DataError
-        If the task is not classification, a band holds no bin, or a window is flat or too short.
+        If a band holds no bin, or a window is flat or too short.
     """
-    require_task(dataset, "classification", baseline=NAME)
     bins = band_bins(read_bands(options.bands_hz), options.segment_steps, dataset.step_rate_hz)
     chosen = fitting_examples(fold)
     machine = fit(log_band_power(dataset.inputs[chosen], bins, options.segment_steps), dataset.targets[chosen],
@@ -186,3 +185,6 @@ def _layers(machine: KernelMachine, standardised: Floats, kernels: Floats) -> tu
                   inputs=features + vectors, outputs=vectors, decodes=decodes, arithmetic="float", kind="activation"),
         vote,
     )  # fmt: skip
+
+
+BASELINE = Baseline("band power SVM", ("classification",), BandpowerSvmOptions, run)

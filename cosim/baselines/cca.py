@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from cosim.baselines import small_algebra as algebra
-from cosim.baselines.types import BaselineResult, Options, require_task
+from cosim.baselines.types import Baseline, BaselineResult, Options
 from cosim.baselines.work import FLOAT_BITS, linear_row, matrix_row, stage_row
 from cosim.datasets.types import Dataset, Fold
 from energy_models.errors import DataError
@@ -142,7 +142,6 @@ def run(dataset: Dataset, fold: Fold, options: CcaOptions) -> BaselineResult:
     DataError
         If the classes name no frequencies, or the window is too short for the covariance to have full rank.
     """
-    require_task(dataset, "classification", baseline=NAME)
     rates_hz = frequencies(dataset, options)
     _, channels, steps = dataset.inputs.shape
     if steps <= max(channels, 2 * options.harmonics):
@@ -176,3 +175,6 @@ def _layers(
                   inputs=int(upper.sum()) + channels * len(table), outputs=len(rates_hz), decodes=decodes,
                   arithmetic="float"),
     )  # fmt: skip
+
+
+BASELINE = Baseline("CCA", ("classification",), CcaOptions, run)

@@ -28,7 +28,7 @@ from cosim.baselines.fixed_point import (
     grid_of,
     saturated,
 )
-from cosim.baselines.types import BaselineResult, Options, fitting_examples, require_task
+from cosim.baselines.types import Baseline, BaselineResult, Options, fitting_examples
 from cosim.baselines.work import linear_row, matrix_row, stage_row
 from cosim.datasets.types import Dataset, Fold
 from energy_models.errors import DataError
@@ -118,7 +118,6 @@ def run(dataset: Dataset, fold: Fold, options: CspLdaOptions) -> BaselineResult:
     DataError
         If there are not exactly two classes, or fewer channels than components.
     """
-    require_task(dataset, "classification", baseline=NAME)
     if len(dataset.output_names) != 2 or dataset.inputs.shape[1] < options.components:
         raise DataError(
             f"it needs two classes and at least {options.components} channels, and {dataset.name!r} has "
@@ -152,3 +151,6 @@ def _layers(
         linear_row(f"{NAME}.discriminant", features[:, None, :], decoder.discriminant.weights, arithmetic="integer",
                    biases=1, output_bits=ACCUMULATOR_BITS),
     )  # fmt: skip
+
+
+BASELINE = Baseline("CSP+LDA", ("classification",), CspLdaOptions, run)

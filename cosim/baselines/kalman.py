@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from cosim.baselines.contiguous_segments import in_test_order, joined_inputs, joined_targets, stretches
 from cosim.baselines.fixed_point import WIDTH_BITS, FixedLinear, Grid, fixed_linear, grid_of
-from cosim.baselines.types import BaselineResult, Options, fitting_examples, require_task
+from cosim.baselines.types import Baseline, BaselineResult, Options, fitting_examples
 from cosim.baselines.work import linear_row
 from cosim.datasets.types import Dataset, Fold
 from energy_models.errors import DataError
@@ -167,9 +167,8 @@ def run(dataset: Dataset, fold: Fold, options: KalmanOptions) -> BaselineResult:
     Raises
     ------
     DataError
-        If the task is not regression, or no stationary filter exists.
+        If no stationary filter exists.
     """
-    require_task(dataset, "regression", baseline=NAME)
     parts = stretches(dataset, fitting_examples(fold))
     pairs = [(joined_inputs(dataset, part), states(joined_targets(dataset, part), options)) for part in parts]
     deployed = fixed(fit(pairs), pairs)
@@ -193,3 +192,6 @@ def run(dataset: Dataset, fold: Fold, options: KalmanOptions) -> BaselineResult:
         parameters=size * size + deployed.innovation.weights.size + size + outputs, weight_bits=WIDTH_BITS,
         activation_bits=WIDTH_BITS,
     )  # fmt: skip
+
+
+BASELINE = Baseline("Kalman", ("regression",), KalmanOptions, run)

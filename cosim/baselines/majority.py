@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from cosim.baselines.types import BaselineResult, Options, fitting_examples
+from cosim.baselines.types import Baseline, BaselineResult, Options, fitting_examples
 from cosim.datasets.types import Dataset, Fold
 
 
@@ -27,3 +27,6 @@ def run(dataset: Dataset, fold: Fold, options: MajorityOptions) -> BaselineResul
         outputs_test=outputs, layers=(), decodes=1, mode="window" if dataset.task == "classification" else "stream",
         parameters=outputs.shape[-1], weight_bits=16, activation_bits=16,
     )  # fmt: skip
+
+
+BASELINE = Baseline("majority", ("classification", "regression"), MajorityOptions, run)

@@ -1,54 +1,57 @@
-"""Classical baselines by name."""
+"""Classical baselines by name: entry points of the group ``cosim.baselines``, or an object of one's own."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, cast
 
 from pydantic import ValidationError
 
-from cosim.baselines import (
-    bandpower_svm,
-    cca,
-    csp_lda,
-    kalman,
-    majority,
-    ridge_lags,
-    shrinkage_lda,
-)
-from cosim.baselines.types import BaselineResult, Options
+from cosim.baselines.types import Baseline, BaselineResult
 from cosim.datasets.types import Dataset, Fold
-from energy_models.errors import StudyError, unknown_name
+from energy_models.errors import DataError, StudyError
+from energy_models.registry import Registry
 
 Scalar = bool | int | float | str
-_BASELINES: dict[str, tuple[type[Options], Callable[[Dataset, Fold, Any], BaselineResult]]] = {
-    "bandpower_svm": (bandpower_svm.BandpowerSvmOptions, bandpower_svm.run),
-    "cca": (cca.CcaOptions, cca.run),
-    "csp_lda": (csp_lda.CspLdaOptions, csp_lda.run),
-    "kalman": (kalman.KalmanOptions, kalman.run),
-    "majority": (majority.MajorityOptions, majority.run),
-    "ridge_lags": (ridge_lags.RidgeLagsOptions, ridge_lags.run),
-    "shrinkage_lda": (shrinkage_lda.ShrinkageLdaOptions, shrinkage_lda.run),
-}
+GROUP = "cosim.baselines"
+
+
+def _checked(name: str, found: object) -> Baseline[Any]:
+    """Return the object if it is a baseline."""
+    if not isinstance(found, Baseline):
+        raise StudyError(f"the object is a {type(found).__name__}, not a Baseline", where=f"baseline {name!r}",
+                         remedy="Name a cosim.baselines.types.Baseline as module:object.")  # fmt: skip
+    return cast(Baseline[Any], found)
+
+
+BASELINES: Registry[Baseline[Any]] = Registry(
+    group=GROUP, kind="baseline", kinds="baselines", error=StudyError, check=_checked
+)
 
 
 def baseline_names() -> tuple[str, ...]:
-    """Return the names of all baselines."""
-    return tuple(sorted(_BASELINES))
+    """Return the names of all registered baselines, sorted; nothing is imported."""
+    return BASELINES.names()
 
 
-def baseline_options(name: str) -> type[Options]:
-    """Return the model that a baseline's options must satisfy; the name is one of `baseline_names`."""
-    return _BASELINES[name][0]
+def load_baseline(name: str) -> Baseline[Any]:
+    """Return the baseline of a registered name, or the one at ``module:object``.
+
+    Raises
+    ------
+    StudyError
+        If the name does not exist or stands for something else.
+    """
+    return BASELINES.load(name)
 
 
 def run_baseline(name: str, dataset: Dataset, fold: Fold, options: Mapping[str, Scalar]) -> BaselineResult:
-    """Return a baseline fitted on the fold's train and validation examples, decoding its test examples.
+    """Return a baseline fitted on the fold, decoding its test examples.
 
     Parameters
     ----------
     name : str
-        One of `baseline_names`.
+        One of `baseline_names`, or ``module:object``.
     dataset : Dataset
     fold : Fold
     options : mapping of str to scalar
@@ -61,17 +64,18 @@ def run_baseline(name: str, dataset: Dataset, fold: Fold, options: Mapping[str, 
     DataError
         If the decoder cannot serve this dataset.
     """
-    if name not in _BASELINES:
-        raise StudyError(f"there is no baseline {name!r}", where="baselines",
-                         remedy=unknown_name("baselines", name, _BASELINES))  # fmt: skip
-    model, run = _BASELINES[name]
+    baseline = load_baseline(name)
     try:
-        chosen = model.model_validate(dict(options))
+        chosen = baseline.Options.model_validate(dict(options))
     except ValidationError as error:
         where = f"options of baseline {name!r}"
         problems = "; ".join(
             f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}" for problem in error.errors()
         )
-        known = ", ".join(sorted(model.model_fields)) or "none"
+        known = ", ".join(sorted(baseline.Options.model_fields)) or "none"
         raise StudyError(problems, where=where, remedy=f"Its options are: {known}.") from error
-    return run(dataset, fold, chosen)
+    if dataset.task not in baseline.tasks:
+        raise DataError(f"it decodes {' and '.join(baseline.tasks)} only, and {dataset.name!r} is {dataset.task}",
+                        where=f"baseline {name!r}",
+                        remedy="Leave it out of this study, or choose a baseline for the task.")  # fmt: skip
+    return baseline.run(dataset, fold, chosen)

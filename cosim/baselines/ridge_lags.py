@@ -16,7 +16,7 @@ from pydantic import Field
 
 from cosim.baselines.contiguous_segments import in_test_order, joined_inputs, joined_targets, stretches
 from cosim.baselines.fixed_point import WIDTH_BITS, FixedLinear, Grid, fixed_linear, grid_of
-from cosim.baselines.types import BaselineResult, Options, fitting_examples, require_task
+from cosim.baselines.types import Baseline, BaselineResult, Options, fitting_examples
 from cosim.baselines.work import linear_row, stage_row
 from cosim.datasets.types import Dataset, Fold
 from energy_models.errors import DataError
@@ -93,9 +93,8 @@ def run(dataset: Dataset, fold: Fold, options: RidgeLagsOptions) -> BaselineResu
     Raises
     ------
     DataError
-        If the task is not regression, or no training stretch is long enough.
+        If no training stretch is long enough.
     """
-    require_task(dataset, "regression", baseline=NAME)
     parts = stretches(dataset, fitting_examples(fold))
     pairs = [(joined_inputs(dataset, part), joined_targets(dataset, part)) for part in parts]
     weights, intercepts = fit(pairs, options.lags, options.penalty)
@@ -126,3 +125,6 @@ def _layers(activations: NDArray[np.int64], matrix: FixedLinear, channels: int) 
     readout = linear_row(f"{NAME}.readout", activations, matrix.weights, arithmetic="integer", biases=outputs,
                          operations={"requantise": outputs})  # fmt: skip
     return buffer, readout
+
+
+BASELINE = Baseline("ridge", ("regression",), RidgeLagsOptions, run)

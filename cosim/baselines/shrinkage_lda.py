@@ -17,7 +17,7 @@ from pydantic import Field
 
 from cosim.baselines.discriminant import fit_discriminant, two_sided
 from cosim.baselines.fixed_point import ACCUMULATOR_BITS, WIDTH_BITS, Grid, fixed_linear, grid_of
-from cosim.baselines.types import BaselineResult, Options, fitting_examples, require_task
+from cosim.baselines.types import Baseline, BaselineResult, Options, fitting_examples
 from cosim.baselines.work import linear_row, stage_row
 from cosim.datasets.types import Dataset, Fold
 from energy_models.errors import DataError
@@ -51,9 +51,8 @@ def run(dataset: Dataset, fold: Fold, options: ShrinkageLdaOptions) -> BaselineR
     Raises
     ------
     DataError
-        If the task is not classification, the window is shorter than a block, or a class is absent in training.
+        If the window is shorter than a block, or a class is absent in training.
     """
-    require_task(dataset, "classification", baseline=NAME)
     steps = dataset.inputs.shape[2]
     if steps < options.block_steps:
         raise DataError(f"a window of {steps} steps is shorter than a block of {options.block_steps}",
@@ -86,3 +85,6 @@ def run(dataset: Dataset, fold: Fold, options: ShrinkageLdaOptions) -> BaselineR
         decodes=len(test), mode="window", parameters=weights.size + biases.size,
         weight_bits=WIDTH_BITS, activation_bits=WIDTH_BITS,
     )  # fmt: skip
+
+
+BASELINE = Baseline("shrinkage LDA", ("classification",), ShrinkageLdaOptions, run)

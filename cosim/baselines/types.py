@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Generic, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from cosim.datasets.types import Dataset, Fold
-from energy_models.errors import DataError
 from energy_models.workload.decodes import repeated
 from energy_models.workload.layers import LayerWork, Workload
 
 Mode = Literal["window", "stream"]
+Task = Literal["classification", "regression"]
 
 
 class Options(BaseModel):
@@ -76,17 +77,31 @@ class BaselineResult:
         )
 
 
+OptionsType = TypeVar("OptionsType", bound=Options)
+
+
+@dataclass(frozen=True, slots=True)
+class Baseline(Generic[OptionsType]):
+    """A classical decoder as a plug-in: the object an entry point of the group ``cosim.baselines`` names.
+
+    Parameters
+    ----------
+    title : str
+        What people call it, for legends.
+    tasks : tuple of {'classification', 'regression'}
+        What it decodes; `run` is given no other.
+    Options : type of Options
+        Its options with their defaults.
+    run : callable
+        ``run(dataset, fold, options)`` fits it on the fold and returns its `BaselineResult`.
+    """
+
+    title: str
+    tasks: tuple[Task, ...]
+    Options: type[OptionsType]
+    run: Callable[[Dataset, Fold, OptionsType], BaselineResult]
+
 
 def fitting_examples(fold: Fold) -> NDArray[np.int64]:
     """Return the training and validation examples of a fold, in order."""
     return np.sort(np.concatenate([fold.train, fold.validation]))
-
-
-def require_task(dataset: Dataset, task: str, *, baseline: str) -> None:
-    """Raise a `DataError` where a decoder is given the other kind of task."""
-    if dataset.task != task:
-        raise DataError(
-            f"it decodes {task} only, and {dataset.name!r} is {dataset.task}",
-            where=f"baseline {baseline!r}",
-            remedy="Leave it out of this study, or choose a baseline for the task.",
-        )

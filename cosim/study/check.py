@@ -8,7 +8,7 @@ from typing import cast
 
 from pydantic import BaseModel, ValidationError
 
-from cosim.baselines.registry import baseline_names, baseline_options
+from cosim.baselines.registry import baseline_names, load_baseline
 from cosim.datasets.registry import dataset_names, dataset_options
 from cosim.study.choices import option_choices
 from cosim.study.messages import infinite_lines, repeated_items, validation_lines
@@ -83,7 +83,8 @@ def _name_problems(document: Mapping[str, object]) -> list[str]:
     lines += _missing("families", family_names, _each(document.get("students"), "students", "family"))
     members = _table(document.get("teacher")).get("members")
     lines += _missing("families", family_names, _each(members, "teacher.members", "family"))
-    lines += _missing("baselines", baseline_names, _each(document.get("baselines"), "baselines", "name"))
+    lines += _missing("baselines", baseline_names, _each(document.get("baselines"), "baselines", "name"),
+                      load_baseline)  # fmt: skip
     profiles = [*_listed(hardware, "hardware.profiles", "profiles"), ("search.profile", search.get("profile"))]
     lines += _missing("profiles", profile_names, profiles, load_profile)
     sites = [*_listed(hardware, "hardware.sites", "sites"), ("search.site", search.get("site"))]
@@ -119,13 +120,14 @@ def _missing(
     asked: Iterable[tuple[str, object]],
     load: Callable[[str], object] | None = None,
 ) -> list[str]:
-    """Return a line for each name that does not exist; `load` accepts files too, and says what is wrong in them."""
+    """Return a line for each name that does not exist; `load` accepts files or own objects too, and says what is wrong in them."""
     available = tuple(names())
     lines: list[str] = []
     for path, name in asked:
         if not isinstance(name, str):
             continue  # a missing or mistyped entry is a structural problem, told already
-        if load is not None and (name in available or name.endswith(".toml") or Path(name).is_file()):
+        elsewhere = ":" in name or name.endswith(".toml") or Path(name).is_file()
+        if load is not None and (name in available or elsewhere):
             lines += _problem_of(path, load, name)
         elif name not in available:
             lines.append(f"{path}: there is no '{name}'. {unknown_name(kind, name, available)}")
@@ -148,7 +150,7 @@ def _option_problems(study: Study) -> list[str]:
     for i, member in enumerate(study.teacher.members if study.teacher else ()):
         lines += _options(load_family(member.family).Options, member.options, f"teacher.members.{i}.options")
     for i, baseline in enumerate(study.baselines):
-        lines += _options(baseline_options(baseline.name), baseline.options, f"baselines.{i}.options")
+        lines += _options(load_baseline(baseline.name).Options, baseline.options, f"baselines.{i}.options")
     return lines
 
 

@@ -11,12 +11,13 @@ from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.linear_model import Ridge
 from sklearn.svm import SVC
 
-from cosim.baselines import baseline_names, kalman, ridge_lags, run_baseline
+from cosim.baselines import Baseline, baseline_names, kalman, load_baseline, ridge_lags, run_baseline
 from cosim.baselines.bandpower_svm import fit as fit_svm
 from cosim.baselines.cca import covariances, references, squared_correlations
 from cosim.baselines.contiguous_segments import in_test_order, joined_inputs, stretches
 from cosim.baselines.csp_lda import spatial_filters
 from cosim.baselines.fixed_point import Grid, fixed_linear, grid_of, saturated
+from cosim.baselines.types import Options
 from cosim.datasets.types import Card, Dataset, Fold
 from cosim.evaluation.metrics import chance, primary_metric, score
 from energy_models.errors import DataError, StudyError
@@ -69,6 +70,25 @@ MAKE = {"classification": make_trials, "regression": make_spikes}
 
 def test_every_baseline_is_tried_here() -> None:
     assert set(baseline_names()) == {name for names in SERVES.values() for name in names}
+
+
+OWN = Baseline("mean", ("regression",), Options, lambda data, fold, _: run_baseline("majority", data, fold, {}))
+
+
+def test_a_baseline_of_ones_own_is_named_by_module_and_object() -> None:
+    data, fold = make_spikes()
+    assert run_baseline("test_baselines:OWN", data, fold, {}).label == "training mean"
+    with pytest.raises(DataError, match="it decodes regression only"):
+        run_baseline("test_baselines:OWN", *make_trials(), {})
+    with pytest.raises(StudyError, match="not a Baseline"):
+        load_baseline("test_baselines:CARD")
+
+
+def test_titles_and_tasks_are_what_the_results_say() -> None:
+    for task, names in SERVES.items():
+        for name in names:
+            assert task in load_baseline(name).tasks
+    assert load_baseline("ridge_lags").title == "ridge"
 
 
 @pytest.mark.parametrize(("task", "name"), CASES)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cosim.baselines.registry import baseline_names, baseline_options
+from cosim.baselines.registry import baseline_names, load_baseline
 from cosim.engine.stage import SCHEMAS
 from cosim.engine.store import content_digest
 from students.families.registry import family_names, load_family
@@ -33,7 +33,7 @@ DEFAULTS = {
 
 def found(name: str) -> str:
     if name in baseline_names():
-        return content_digest([SCHEMAS["baseline"], baseline_options(name)().model_dump(mode="json")])
+        return content_digest([SCHEMAS["baseline"], load_baseline(name).Options().model_dump(mode="json")])
     return content_digest([[SCHEMAS[kind] for kind in TRAINED], load_family(name).Options().model_dump(mode="json")])
 
 
