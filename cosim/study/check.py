@@ -120,7 +120,7 @@ def _missing(
     asked: Iterable[tuple[str, object]],
     load: Callable[[str], object] | None = None,
 ) -> list[str]:
-    """Return a line for each name that does not exist; `load` accepts files or own objects too, and says what is wrong in them."""
+    """Return a line for each name that does not exist; `load` takes files and own objects too, and tells faults."""
     available = tuple(names())
     lines: list[str] = []
     for path, name in asked:
