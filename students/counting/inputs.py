@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from energy_models.errors import DataError, StudentError
-from students.counting.axes.batch_axis import DECODE, Layout, Steps, plain
+from students.counting.axes.batch_axis import DECODE, Axes, Steps, plain
 
 Inputs = Tensor | tuple[Tensor, ...] | Mapping[str, Tensor]
 """Signals with decodes (in a stream: segments) on their first axis, as many in each."""
@@ -56,13 +56,13 @@ class Signals:
         """Return what a model gives for these signals."""
         return model(**dict(zip(self.names, self.tensors, strict=True))) if self.names else model(*self.tensors)
 
-    def layouts(self, mode: str) -> list[tuple[Tensor, Layout]]:
-        """Return each signal with its layout: in a stream the last axis is steps where it is as long as a segment."""
+    def known_axes(self, mode: str) -> list[tuple[Tensor, Axes]]:
+        """Return each signal with its axes: in a stream the last axis is steps where it is as long as a segment."""
         steps = self.first.shape[-1] if mode == "stream" else 0
-        return [(one, _layout(one, steps)) for one in self.tensors]
+        return [(one, _axes_of(one, steps)) for one in self.tensors]
 
 
-def _layout(signal: Tensor, steps: int) -> Layout:
+def _axes_of(signal: Tensor, steps: int) -> Axes:
     axes = [((signal.shape[0], DECODE),), *(plain(size) for size in signal.shape[1:])]
     if steps and signal.dim() > 1 and signal.shape[-1] == steps:
         axes[-1] = ((steps, Steps(steps)),)

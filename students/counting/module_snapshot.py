@@ -15,7 +15,7 @@ from torch.jit import ScriptModule
 CONTAINERS = (dict, list, set, deque)
 
 
-class KeptState:
+class ModuleSnapshot:
     """Everything a model holds: its modules' attributes, what their containers hold, and the numbers in its tensors.
 
     An attribute that is an object of another kind is kept, but not what is inside it.
@@ -38,7 +38,7 @@ class KeptState:
             self._tensors = [(one, one.detach().clone()) for one in tensors.values()]
         self._empty = [value for now in owned for value in now.values() if isinstance(value, CONTAINERS) and not value]
 
-    def put_back(self) -> bool:
+    def restore(self) -> bool:
         """Make the model hold what it held; return whether numbers in its tensors had changed."""
         for now, before in self._attributes:
             if now.keys() != before.keys() or any(now[name] is not value for name, value in before.items()):
@@ -49,10 +49,10 @@ class KeptState:
         for value, before in self._containers:
             value.clear()
             value.extend(before) if isinstance(value, list | deque) else value.update(before)
-        return any([_put_back(tensor, before) for tensor, before in self._tensors])
+        return any([_restore_tensor(tensor, before) for tensor, before in self._tensors])
 
 
-def _put_back(tensor: Tensor, before: Tensor) -> bool:
+def _restore_tensor(tensor: Tensor, before: Tensor) -> bool:
     if tensor.dtype != before.dtype or tensor.shape != before.shape or tensor.device != before.device:
         with torch.inference_mode(False), torch.no_grad():
             tensor.data = before.clone()
@@ -65,10 +65,10 @@ def _put_back(tensor: Tensor, before: Tensor) -> bool:
 
 
 @contextmanager
-def keeping_state(model: nn.Module) -> Iterator[KeptState]:
+def module_snapshot(model: nn.Module) -> Iterator[ModuleSnapshot]:
     """Put back what the model holds afterwards, whatever happens in between."""
-    kept = KeptState(model)
+    kept = ModuleSnapshot(model)
     try:
         yield kept
     finally:
-        kept.put_back()
+        kept.restore()

@@ -20,12 +20,12 @@ from students.counting.axes.batch_axis import AHEAD, overruns
 from students.counting.deployed import check_model, deployed
 from students.counting.dispatch.tracer import Tracer
 from students.counting.inputs import Inputs, Signals, check_steps, signals_of
-from students.counting.module_snapshot import keeping_state
+from students.counting.module_snapshot import module_snapshot
 from students.counting.modules.attach import attached
 from students.counting.outputs import mixes_examples, outputs_of
 from students.counting.records.totals import total_products
-from students.counting.records.work_recorder import Ledger
-from students.counting.rules.host_scalars import note_unseen, watched
+from students.counting.records.work_recorder import WorkRecorder
+from students.counting.rules.host_scalars import host_scalars_tracked, note_unused
 from students.counting.rules.table import all_rules
 from students.layers.step_loop import reset_states
 
@@ -92,29 +92,29 @@ def observe(
     _check_warm_up(warm_up_steps, signals, mode, name)
     how = _How(mode, batch_size, input_bits, warm_up_steps)
     ran = _run(model, signals, how, name)
-    if ran.lost and mode == "window" and batch_size > 1:
+    if ran.batch_axis_lost and mode == "window" and batch_size > 1:
         ran = _one_by_one(model, signals, how, name, ran)
-    ledger, first = ran.ledger, signals.first
-    before = tuple(repeated(layer, ledger.decodes) for layer in pipeline_work)
-    products, unknown = total_products(ledger.sites, before, ledger.decodes)
-    layers, gaps = _merged(before, ledger.layers(), ledger)
+    recorder, first = ran.recorder, signals.first
+    before = tuple(repeated(layer, recorder.decodes) for layer in pipeline_work)
+    products, unknown = total_products(recorder.sites, before, recorder.decodes)
+    layers, uncounted = _merged(before, recorder.layers(), recorder)
     steps = 1 if mode == "stream" or first.dim() == 2 else first.shape[-1]
-    halo = {"halo_steps": str(ledger.halo_steps)} if mode == "stream" else {}
-    folded = ", ".join(f"{norm} into {product}" for norm, product in sorted(ledger.folded.items()))
+    halo = {"halo_steps": str(recorder.halo_steps)} if mode == "stream" else {}
+    folded = ", ".join(f"{norm} into {product}" for norm, product in sorted(recorder.folded.items()))
     return Workload(
         name=name,
         mode=mode,
-        decodes=ledger.decodes,
+        decodes=recorder.decodes,
         steps_per_decode=steps,
         channels=math.prod(first.shape[1:-1]) if first.dim() > 2 or mode == "stream" else first.shape[1],
         step_rate_hz=step_rate_hz,
         input_bits=input_bits,
         layers=layers,
-        uncounted=gaps,
+        uncounted=uncounted,
         provenance={"torch": torch.__version__, "folded": folded, **halo, **({"products": unknown} if unknown else {})},
         products=products,
         warm_up_steps=warm_up_steps,
-        warm_up=() if ledger.warm_up is None else ledger.warm_up.layers(),
+        warm_up=() if recorder.warm_up is None else recorder.warm_up.layers(),
     )
 
 
@@ -159,55 +159,56 @@ class _How:
 
 @dataclass(slots=True)
 class _Ran:
-    """The books after a run, or where decodes of its first batch could not be told apart."""
+    """The work recorded in a run, and whether the batch axis was lost in its first batch."""
 
-    ledger: Ledger
-    lost: bool = False
+    recorder: WorkRecorder
+    batch_axis_lost: bool = False
     branched: bool = False
     outputs: list[list[Tensor]] = field(default_factory=list[list[Tensor]])
 
 
 def _run(model: nn.Module, signals: Signals, how: _How, name: str) -> _Ran:
-    """Run all batches; stop where decodes of a batch cannot be told apart and a batch of one will do."""
-    ran = _Ran(Ledger(signals.first.shape[-1] if how.mode == "stream" else 0, how.warm_up_steps))
-    tracer = Tracer(model, ran.ledger, all_rules())
+    """Run all batches; stop after the first where its batch axis is lost and a batch of one can be run instead."""
+    ran = _Ran(WorkRecorder(signals.first.shape[-1] if how.mode == "stream" else 0, how.warm_up_steps))
+    tracer = Tracer(model, ran.recorder, all_rules())
     with (
         deployed(model),
         torch.inference_mode(),
-        watched(tracer),
+        host_scalars_tracked(tracer),
         attached(tracer, model),
-        keeping_state(model) as kept,
+        module_snapshot(model) as snapshot,
     ):
         for place, batch in enumerate(signals.batches(how.batch_size)):
-            if place and kept.put_back():
+            if place and snapshot.restore():
                 tracer.forget(model)
                 tracer.constants_changed()
             reset_states(model)
             examples = len(batch.first)
-            ran.ledger.begin(examples)
-            tracer.start(batch.layouts(how.mode), examples, how.input_bits)
+            ran.recorder.begin(examples)
+            tracer.start(batch.known_axes(how.mode), examples, how.input_bits)
             outputs = _forward(tracer, model, batch, name)
             if place < how.kept:
                 ran.outputs.append([one.clone() for one in outputs])  # they may be views of the input
-            if tracer.lost and how.batch_size > 1 and how.mode == "window":
-                ran.lost, ran.branched = True, tracer.branched
+            if tracer.batch_axis_lost and how.batch_size > 1 and how.mode == "window":
+                ran.batch_axis_lost, ran.branched = True, tracer.branched
                 return ran
             tracer.stored.found_states(name for name, one in model.named_buffers() if tracer.is_dynamic(one))
-            ran.ledger.end()
-    ran.ledger.store(tracer.stored)
+            ran.recorder.end()
+    ran.recorder.add_stored(tracer.stored)
     return ran
 
 
 def _one_by_one(model: nn.Module, signals: Signals, how: _How, name: str, together: _Ran) -> _Ran:
-    """Run one example at a time; list it where that gives other outputs than a batch did.
+    """Run one example at a time; list the model as uncounted where its outputs then differ from those of a batch.
 
-    Where the model takes decisions on numbers of the batch, other outputs are no surprise, and one example decides
-    for itself when deployed.
+    Outputs may differ where the control flow depends on numbers of the whole batch: when deployed, it depends on those
+    of one example.
     """
     examples = min(how.batch_size, len(signals.first))
     ran = _run(model, signals, replace(how, batch_size=1, kept=examples), name)
     if not together.branched and mixes_examples(together.outputs[0], ran.outputs):
-        ran.ledger.refuse(type(model).__name__, "batch", "its output depends on the other examples of the batch")
+        reason = "its output depends on the other examples of the batch"
+        ran.recorder.mark_uncounted(type(model).__name__, "batch", reason)
     return ran
 
 
@@ -224,7 +225,7 @@ def _forward(tracer: Tracer, model: nn.Module, signals: Signals, name: str) -> l
             where=f"observing {name}, in {(tracer.failure and tracer.failure[1]) or 'the model'}",
             remedy="Give inputs of the shape and number format the model was built for",
         ) from error
-    note_unseen(tracer)
+    note_unused(tracer)
     outputs = outputs_of(output)
     if not outputs:
         raise StudentError(
@@ -232,15 +233,15 @@ def _forward(tracer: Tracer, model: nn.Module, signals: Signals, name: str) -> l
             where=f"observing {name}",
             remedy="Return a tensor, alone or in tuples, lists, mappings or dataclasses",
         )
-    if any(overruns(tracer.info(tensor).layout or ()) for tensor in outputs):
-        tracer.refuse("output", AHEAD)
+    if any(overruns(tracer.info(tensor).axes or ()) for tensor in outputs):
+        tracer.mark_uncounted("output", AHEAD)
     if not any(tracer.is_dynamic(tensor) for tensor in outputs):
-        tracer.refuse("output", "it was not computed from the input by tensor operations")
+        tracer.mark_uncounted("output", "it was not computed from the input by tensor operations")
     return outputs
 
 
 def _merged(
-    pipeline: tuple[LayerWork, ...], layers: tuple[LayerWork, ...], ledger: Ledger
+    pipeline: tuple[LayerWork, ...], layers: tuple[LayerWork, ...], recorder: WorkRecorder
 ) -> tuple[tuple[LayerWork, ...], tuple[Uncounted, ...]]:
     """Return pipeline and model layers, names unique, and everything uncounted."""
     taken = {layer.name for layer in layers}
@@ -251,4 +252,4 @@ def _merged(
             where="pipeline_work",
             remedy="Give the preprocessing steps names of their own",
         )
-    return (*pipeline, *layers), ledger.gaps()
+    return (*pipeline, *layers), recorder.uncounted_items()

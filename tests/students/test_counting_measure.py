@@ -28,8 +28,8 @@ def test_present_and_graded_elements(dtype: torch.dtype, numbers: list[float], p
     here = len(numbers) if found.present is None else int(found.present.sum())
     assert here == present
     assert (here if found.graded is None else int(found.graded.sum())) == graded
-    layout = (((1, DECODE),), plain(len(numbers)))
-    assert int(nonzero_sums(signal, None, layout, 1).sum()) == present
+    axes = (((1, DECODE),), plain(len(numbers)))
+    assert int(nonzero_sums(signal, None, axes, 1).sum()) == present
 
 
 def test_counts_whose_squares_leave_int64_stay_exact() -> None:

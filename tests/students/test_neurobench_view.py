@@ -177,7 +177,7 @@ def test_products_outside_connection_layers_are_named() -> None:
     assert "attend.out_proj is never called as a module: its products are not counted" in found.notes
 
 
-def test_steps_of_a_spiking_model_and_its_state_put_back() -> None:
+def test_steps_of_a_spiking_model_and_its_state_restored() -> None:
     class Step(nn.Module):
         def __init__(self) -> None:
             super().__init__()

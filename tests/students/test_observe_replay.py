@@ -12,7 +12,7 @@ from torch import nn
 from energy_models.errors import StudentError
 from energy_models.workload.layers import Conventions, Workload
 from students.counting.dispatch.tracer import Tracer
-from students.counting.records import recorded_call as tape
+from students.counting.records import recorded_call
 
 
 class Loop(nn.Module):
@@ -65,17 +65,17 @@ def test_what_happens_to_a_tensor_later_changes_no_count(
 
 def test_calls_are_measured_in_bulk_and_never_kept_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
     longest, calls = [0], [0]
-    keep = tape.Tape.keep
+    add_call = recorded_call.RecordedCall.add_call
 
-    def counted(self: tape.Tape, *args: object) -> None:
+    def counted(self: recorded_call.RecordedCall, *args: object) -> None:
         calls[0] += 1
-        longest[0] = max(longest[0], len(self.pending) + 1)
-        keep(self, *args)  # type: ignore[arg-type]
+        longest[0] = max(longest[0], len(self.unmeasured) + 1)
+        add_call(self, *args)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(tape.Tape, "keep", counted)
+    monkeypatch.setattr(recorded_call.RecordedCall, "add_call", counted)
     seen(Loop(), signal(2, 2, 3, 400))
     assert calls[0] == 2 * 399  # both products, in every step but the one that was followed
-    assert longest[0] == tape.CALLS_AT_ONCE
+    assert longest[0] == recorded_call.CALLS_AT_ONCE
 
 
 def test_one_layer_on_several_shapes(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -105,7 +105,7 @@ def test_a_users_hook_that_changes_an_output_is_seen(monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
-def test_a_model_is_put_back_whatever_happens(error: type[BaseException]) -> None:
+def test_a_model_is_restored_whatever_happens(error: type[BaseException]) -> None:
     model = Loop().train()
 
     class Stop(nn.Module):

@@ -56,13 +56,13 @@ class Steps:
 
 Factor = tuple[int, str | Steps]
 Axis = tuple[Factor, ...]
-Layout = tuple[Axis, ...]
+Axes = tuple[Axis, ...]
 
 DECODE = "decode"
 AHEAD = "in a stream it must be causal: zeros after the last step stand for samples that have yet to come"
 
 
-class AxisLost(Exception):  # noqa: N818  control flow inside the package: the caller retries with a batch of one
+class BatchAxisError(Exception):
     """The decodes can no longer be told apart in this tensor; the text says why, where there is more to say."""
 
 
@@ -81,14 +81,14 @@ def steps_of(axis: Axis) -> Steps | None:
     return next((label for _, label in axis if isinstance(label, Steps)), None)
 
 
-def step_axis(layout: Layout) -> int | None:
+def step_axis(axes: Axes) -> int | None:
     """Return the place of the axis that runs along the steps; None where there is none."""
-    return next((place for place, axis in enumerate(layout) if steps_of(axis)), None)
+    return next((place for place, axis in enumerate(axes) if steps_of(axis)), None)
 
 
-def overruns(layout: Layout) -> bool:
+def overruns(axes: Axes) -> bool:
     """True where elements exist only after the last step of a stream: they must be cut off before they are read."""
-    return any(isinstance(label, Steps) and size > label.within for axis in layout for size, label in axis)
+    return any(isinstance(label, Steps) and size > label.within for axis in axes for size, label in axis)
 
 
 def check_cut(axis: Axis) -> None:
@@ -96,11 +96,11 @@ def check_cut(axis: Axis) -> None:
 
     Raises
     ------
-    AxisLost
+    BatchAxisError
         It has such elements.
     """
     if overruns((axis,)):
-        raise AxisLost(AHEAD)
+        raise BatchAxisError(AHEAD)
 
 
 def plain_size(axis: Axis) -> int:
@@ -108,9 +108,9 @@ def plain_size(axis: Axis) -> int:
     return math.prod(size for size, label in axis if not label)
 
 
-def plain_shape(layout: Layout) -> tuple[int, ...]:
+def plain_shape(axes: Axes) -> tuple[int, ...]:
     """Return the shape one decode has: axes that only tell decodes apart are dropped."""
-    return tuple(plain_size(axis) for axis in layout if not axis or any(not label for _, label in axis))
+    return tuple(plain_size(axis) for axis in axes if not axis or any(not label for _, label in axis))
 
 
 def _merge(axis: list[Factor]) -> Axis:
@@ -124,22 +124,22 @@ def _merge(axis: list[Factor]) -> Axis:
     return tuple(merged) or plain(1)
 
 
-def reshape(layout: Layout, shape: Sequence[int]) -> Layout:
-    """Return the layout after a row-major reshape.
+def reshape(axes: Axes, shape: Sequence[int]) -> Axes:
+    """Return the axes after a row-major reshape.
 
     Raises
     ------
-    AxisLost
+    BatchAxisError
         The reshape cuts through the decodes.
     """
-    rest = list(_merge([factor for axis in layout for factor in axis]))
+    rest = list(_merge([factor for axis in axes for factor in axis]))
     result: list[list[Factor]] = []
     for size in shape:
         axis: list[Factor] = []
         needed = size
         while needed > 1 or (rest and rest[0][0] == 1 and not axis):
             if not rest:
-                raise AxisLost
+                raise BatchAxisError
             have, label = rest.pop(0)
             if needed % have == 0:
                 axis.append((have, label))
@@ -153,37 +153,37 @@ def reshape(layout: Layout, shape: Sequence[int]) -> Layout:
                 rest.insert(0, (have // needed, ""))
                 needed = 1
             else:
-                raise AxisLost
+                raise BatchAxisError
         result.append(axis)
     if any(size > 1 for size, _ in rest):
-        raise AxisLost
+        raise BatchAxisError
     return tuple(_merge(axis) for axis in result)
 
 
-def broadcast(layouts: Sequence[Layout], shape: Sequence[int]) -> Layout:
-    """Return the layout of an elementwise result of the given shape.
+def broadcast(known_axes: Sequence[Axes], shape: Sequence[int]) -> Axes:
+    """Return the axes of an elementwise result of the given shape.
 
     Raises
     ------
-    AxisLost
+    BatchAxisError
         Two operands tell decodes apart along different axes.
     """
     result: list[Axis] = []
     for place in range(1, len(shape) + 1):
         found = plain(shape[-place])
-        for layout in layouts:
-            if place <= len(layout) and any(label for _, label in layout[-place]):
-                axis = layout[-place]
+        for axes in known_axes:
+            if place <= len(axes) and any(label for _, label in axes[-place]):
+                axis = axes[-place]
                 if any(label for _, label in found) and found != axis:
-                    raise AxisLost(_apart(found, axis))
+                    raise BatchAxisError(_apart(found, axis))
                 if math.prod(size for size, _ in axis) == shape[-place]:
                     found = axis
                 elif is_labelled(axis):
-                    raise AxisLost
+                    raise BatchAxisError
         result.append(found)
     labels = [bool(steps_of((factor,))) for axis in result for factor in axis if factor[1] and factor[0] > 1]
     if len(labels) > len(set(labels)):
-        raise AxisLost
+        raise BatchAxisError
     return tuple(reversed(result))
 
 
@@ -193,60 +193,60 @@ def _apart(one: Axis, other: Axis) -> str:
     return ""
 
 
-def drop(layout: Layout, dims: Sequence[int], *, keep: int = 0) -> Layout:
-    """Return the layout after reducing over `dims`; ``keep=1`` leaves them as axes of size one.
+def drop(axes: Axes, dims: Sequence[int], *, keep: int = 0) -> Axes:
+    """Return the axes after reducing over `dims`; ``keep=1`` leaves them as axes of size one.
 
     Raises
     ------
-    AxisLost
+    BatchAxisError
         The reduction mixes decodes.
     """
-    gone = {dim % len(layout) for dim in dims}
-    if any(steps_of(layout[dim]) for dim in gone):
-        raise AxisLost("over all steps of a stream there is no fixed window: each step changes it")
-    if any(is_labelled(layout[dim]) for dim in gone):
-        raise AxisLost
+    gone = {dim % len(axes) for dim in dims}
+    if any(steps_of(axes[dim]) for dim in gone):
+        raise BatchAxisError("over all steps of a stream there is no fixed window: each step changes it")
+    if any(is_labelled(axes[dim]) for dim in gone):
+        raise BatchAxisError
     if keep:
-        return tuple(plain(1) if place in gone else axis for place, axis in enumerate(layout))
-    return tuple(axis for place, axis in enumerate(layout) if place not in gone)
+        return tuple(plain(1) if place in gone else axis for place, axis in enumerate(axes))
+    return tuple(axis for place, axis in enumerate(axes) if place not in gone)
 
 
-def per_decode(values: Tensor, layout: Layout | None, decodes: int, *, kept: int = 0) -> Tensor:
-    """Return int64 sums per decode, shape (decodes,), or (decodes, steps) where the layout runs along steps.
+def per_decode(values: Tensor, axes: Axes | None, decodes: int, *, kept: int = 0) -> Tensor:
+    """Return int64 sums per decode, shape (decodes,), or (decodes, steps) where the axes runs along steps.
 
     Parameters
     ----------
     values : Tensor
         Whole numbers of any dtype that holds them exactly.
-    layout : Layout or None
+    axes : Axes or None
         None: unknown, which is enough where there is one decode only.
     decodes : int
     kept : int
-        Last axes that the layout does not describe and that are not summed: they stay last.
+        Last axes that the axes does not describe and that are not summed: they stay last.
 
     Raises
     ------
-    AxisLost
+    BatchAxisError
         Several decodes, and nothing tells them apart.
     """
-    if layout is None:
+    if axes is None:
         if decodes != 1:
-            raise AxisLost
+            raise BatchAxisError
         return _sum(values, tuple(range(values.dim() - kept))).unsqueeze(0)
-    split, gone, order, steps = _plan(layout, decodes)
+    split, gone, order, steps = _plan(axes, decodes)
     sums = _sum(values.reshape(*split, *values.shape[values.dim() - kept :]), gone)
     return _ordered(sums, order, steps)
 
 
-def elements_per_decode(layout: Layout, decodes: int) -> Tensor:
+def elements_per_decode(axes: Axes, decodes: int) -> Tensor:
     """Return how many elements a decode has, as `per_decode` of ones.
 
     Raises
     ------
-    AxisLost
+    BatchAxisError
         As `per_decode`.
     """
-    split, gone, order, steps = _plan(layout, decodes)
+    split, gone, order, steps = _plan(axes, decodes)
     shape = [size for place, size in enumerate(split) if place not in gone]
     return _ordered(torch.full(shape, math.prod(split[place] for place in gone)), order, steps)
 
@@ -260,12 +260,12 @@ def _ordered(sums: Tensor, order: str, steps: Steps | None) -> Tensor:
 
 
 @lru_cache(maxsize=4096)
-def _plan(layout: Layout, decodes: int) -> tuple[tuple[int, ...], tuple[int, ...], str, Steps | None]:
+def _plan(axes: Axes, decodes: int) -> tuple[tuple[int, ...], tuple[int, ...], str, Steps | None]:
     """Return the shape that separates labelled factors, the axes to sum, and how the others are ordered."""
-    factors = [factor for axis in layout for factor in axis]
+    factors = [factor for axis in axes for factor in axis]
     kept = [label for _, label in factors if label]
     if kept.count(DECODE) > 1 or len(kept) - kept.count(DECODE) > 1 or (DECODE not in kept and decodes != 1):
-        raise AxisLost
+        raise BatchAxisError
     gone = tuple(place for place, (_, label) in enumerate(factors) if not label)
     steps = next((label for label in kept if isinstance(label, Steps)), None)
     order = "none" if DECODE not in kept else "decodes last" if kept[-1] == DECODE else "decodes first"

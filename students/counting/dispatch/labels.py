@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.utils._pytree import tree_map
 
-from students.counting.axes.batch_axis import DECODE, AxisLost, Layout, Steps, plain
+from students.counting.axes.batch_axis import DECODE, Axes, BatchAxisError, Steps, plain
 from students.counting.calls.call import Call, tensors_of
 from students.counting.dispatch.operands import Info, Rows
 from students.counting.dispatch.tracer import Tracer
@@ -34,22 +34,22 @@ def known_move(tracer: Tracer, call: Call, out: Tensor, sources: list[Tensor], *
 
     Raises
     ------
-    AxisLost
+    BatchAxisError
         Several decodes, and they do not lie along one axis any more.
     """
     infos = [tracer.read(one) for one in sources]
     codes = {info.codes for info in infos} if not sums else {None}
     word = max(info.word for info in infos) if all(info.word for info in infos) else 0
-    layout, rows = None, None
-    if tracer.batch > 1 or tracer.ledger.steps > 1:
-        layout, rows = _landed(tracer, call, infos, out, sums)
-    elif all(info.layout is not None for info in infos):
-        layout = _alone(infos, out)
-    return Info(layout, codes.pop() if len(codes) == 1 else None, word=word, rows=rows)
+    axes, rows = None, None
+    if tracer.batch > 1 or tracer.recorder.steps > 1:
+        axes, rows = _landed(tracer, call, infos, out, sums)
+    elif all(info.axes is not None for info in infos):
+        axes = _alone(infos, out)
+    return Info(axes, codes.pop() if len(codes) == 1 else None, word=word, rows=rows)
 
 
-def _alone(infos: list[Info], out: Tensor) -> Layout | None:
-    """Return the layout of the only decode: its axis stays if it still has length one, else the first such axis."""
+def _alone(infos: list[Info], out: Tensor) -> Axes | None:
+    """Return the axes of the only decode: its axis stays if it still has length one, else the first such axis."""
     for place in (*[place for info in infos for place in _labelled(info, out)], 0):
         if place < out.dim() and out.shape[place] == 1:
             return tuple(((1, DECODE),) if axis == place else plain(size) for axis, size in enumerate(out.shape))
@@ -57,30 +57,30 @@ def _alone(infos: list[Info], out: Tensor) -> Layout | None:
 
 
 def _labelled(info: Info, out: Tensor) -> list[int]:
-    return [place for place, axis in enumerate((info.layout or ())[: out.dim()]) if any(label for _, label in axis)]
+    return [place for place, axis in enumerate((info.axes or ())[: out.dim()]) if any(label for _, label in axis)]
 
 
 def _landed(
     tracer: Tracer, call: Call, infos: list[Info], out: Tensor, sums: int
-) -> tuple[Layout | None, Rows | None]:
-    labels = dict.fromkeys(factor for info in infos for axis in info.layout or () for factor in axis if factor[1])
+) -> tuple[Axes | None, Rows | None]:
+    labels = dict.fromkeys(factor for info in infos for axis in info.axes or () for factor in axis if factor[1])
     if any(info.rows for info in infos):
         labels[tracer.batch, DECODE] = None
-    layout: Layout = tuple(plain(size) for size in out.shape)
+    axes: Axes = tuple(plain(size) for size in out.shape)
     for size, label in labels:
-        owners = _moved_labels(tracer, call, label, sums)
-        found = _along(owners, size)
+        landed = _moved_labels(tracer, call, label, sums)
+        found = _along(landed, size)
         if found is None:
-            rows = _rows(owners) if len(labels) == 1 else None
+            rows = _rows(landed) if len(labels) == 1 else None
             if rows is None:
-                raise AxisLost
+                raise BatchAxisError
             return None, rows
         place, outer = found
-        if layout[place] != plain(out.shape[place]):
-            raise AxisLost
+        if axes[place] != plain(out.shape[place]):
+            raise BatchAxisError
         factors = ((outer, ""), (size, label), (out.shape[place] // size // outer, ""))
-        layout = (*layout[:place], tuple(one for one in factors if one[0] > 1 or one[1]), *layout[place + 1 :])
-    return layout, None
+        axes = (*axes[:place], tuple(one for one in factors if one[0] > 1 or one[1]), *axes[place + 1 :])
+    return axes, None
 
 
 def _moved_labels(tracer: Tracer, call: Call, label: str | Steps, sums: int) -> Tensor:
@@ -90,7 +90,7 @@ def _moved_labels(tracer: Tracer, call: Call, label: str | Steps, sums: int) -> 
         return first
     count, squares = _run(tracer, call, label, 0), _run(tracer, call, label, 2)
     if bool((squares * count != first * first).any()):
-        raise AxisLost
+        raise BatchAxisError
     return first / count.clamp(min=1)
 
 
@@ -102,7 +102,7 @@ def _run(tracer: Tracer, call: Call, label: str | Steps, power: int) -> Tensor:
         if not isinstance(value, Tensor) or any(value is one for one in addresses):
             return value
         if "strided" in call.name and (not value.is_contiguous() or value.storage_offset()):
-            raise AxisLost
+            raise BatchAxisError
         if not tracer.is_dynamic(value):
             return torch.zeros(value.shape, dtype=torch.float64)
         ids = _labels(tracer.info(value), value, label)
@@ -122,9 +122,9 @@ def _labels(info: Info, tensor: Tensor, label: str | Steps) -> Tensor:
         shape[info.rows.axis] = -1
         rows = torch.tensor(info.rows.decodes, dtype=torch.float64) + 1
         return rows.reshape(shape).expand(tensor.shape).contiguous()
-    if info.layout is None:
-        raise AxisLost
-    factors = [factor for axis in info.layout for factor in axis]
+    if info.axes is None:
+        raise BatchAxisError
+    factors = [factor for axis in info.axes for factor in axis]
     ids = torch.zeros([size for size, _ in factors] or [1], dtype=torch.float64)
     for place, (size, name) in enumerate(factors):
         if name == label:
@@ -134,23 +134,23 @@ def _labels(info: Info, tensor: Tensor, label: str | Steps) -> Tensor:
     return ids.reshape(tensor.shape).contiguous()
 
 
-def _along(owners: Tensor, size: int) -> tuple[int, int] | None:
+def _along(landed: Tensor, size: int) -> tuple[int, int] | None:
     """Return (axis, factors in front of the label on it) where labels 1..size run along one axis, else None."""
-    for place, length in enumerate(owners.shape):
+    for place, length in enumerate(landed.shape):
         groups = length // size if length % size == 0 else 0
         for outer in (n for n in range(1, groups + 1) if groups % n == 0):
             pattern = torch.arange(1, size + 1, dtype=torch.float64).repeat_interleave(groups // outer).repeat(outer)
-            shape = [1] * owners.dim()
+            shape = [1] * landed.dim()
             shape[place] = length
-            if bool(((owners == 0) | (owners == pattern.reshape(shape))).all()):
+            if bool(((landed == 0) | (landed == pattern.reshape(shape))).all()):
                 return place, outer
     return None
 
 
-def _rows(owners: Tensor) -> Rows | None:
+def _rows(landed: Tensor) -> Rows | None:
     """Return whose decode each row is, where every row of some axis belongs to one decode."""
-    for place in range(owners.dim()):
-        rows = owners.movedim(place, 0).reshape(owners.shape[place], -1)
+    for place in range(landed.dim()):
+        rows = landed.movedim(place, 0).reshape(landed.shape[place], -1)
         if rows.numel() and bool((rows == rows[:, :1]).all()) and bool((rows > 0).all()):
             return Rows(place, tuple(int(one) - 1 for one in rows[:, 0].tolist()))
     return None

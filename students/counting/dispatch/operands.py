@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from energy_models.workload.layers import Arithmetic
-from students.counting.axes.batch_axis import Layout, is_labelled
+from students.counting.axes.batch_axis import Axes, is_labelled
 from students.counting.records.work_recorder import Key
 from students.layers.grid import Grid
 
@@ -42,11 +42,11 @@ class Info:
 
     Parameters
     ----------
-    layout : Layout or None
+    axes : Axes or None
         None: the decodes can no longer be told apart. A padded step axis keeps its unpadded size here.
     codes : Grid or None
     pads : per axis, zeros added before and after; empty where none were
-    producer : (ledger key, folds so far) or None
+    producer : (recorder key, folds so far) or None
         The product whose output this still is, up to per-channel scales.
     word : int
         Width of the integer it is when deployed without being on a grid: a raw input sample, an accumulator, a
@@ -57,10 +57,10 @@ class Info:
     scales : int
         Scales of the signal: one, or one per channel, which a requantisation then takes apart.
     rows : Rows or None
-        With no layout: decodes sorted by length, or packed one step after another.
+        With no axes: decodes sorted by length, or packed one step after another.
     """
 
-    layout: Layout | None
+    axes: Axes | None
     codes: Grid | None = None
     pads: Pads = ()
     producer: tuple[Key, int] | None = None
@@ -81,10 +81,10 @@ class Info:
     @property
     def padded_steps(self) -> bool:
         """True where zeros stand on an axis that tells steps apart: only a convolution may read that."""
-        if self.layout is None or not self.pads:
+        if self.axes is None or not self.pads:
             return False
         return any(
-            before + after and is_labelled(axis) for axis, (before, after) in zip(self.layout, self.pads, strict=True)
+            before + after and is_labelled(axis) for axis, (before, after) in zip(self.axes, self.pads, strict=True)
         )
 
 

@@ -3,7 +3,7 @@
 A dispatch mode under `inference_mode` sees composite operations (``conv1d``, ``linear``, ``gru``) whole, functional
 code included, and wrapped forwards say in which module it happens. Work that does not depend on the input (quantising
 weights, masks) is done once before deployment and is not counted. An operation of a signature seen before is not
-followed again: its `Tape` is replayed.
+followed again: its `RecordedCall` is replayed.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from torch.multiprocessing.reductions import StorageWeakRef
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from students.counting.axes.batch_axis import (
-    AxisLost,
-    Layout,
+    Axes,
+    BatchAxisError,
     Steps,
     check_cut,
     per_decode,
@@ -30,21 +30,21 @@ from students.counting.calls.call import Call, Rule, tensors_of
 from students.counting.calls.signature import MARK, Operation
 from students.counting.dispatch.operands import Info
 from students.counting.records.integers import Constants
-from students.counting.records.parameter_names import Owners
-from students.counting.records.recorded_call import Recorder, Tape
-from students.counting.records.stored import Book, Stored
-from students.counting.records.work_recorder import Key, Ledger, When, Work
+from students.counting.records.parameter_names import ParameterNames
+from students.counting.records.recorded_call import CallRecorder, RecordedCall
+from students.counting.records.stored import ReadContext, Stored
+from students.counting.records.work_recorder import Key, When, Work, WorkRecorder
 
 COMPLEX = "complex."
 """Stands before the name of an operation with a complex operand: such an operation has a rule of its own, or none."""
 
 LOST = "its decodes cannot be told apart along any axis"
-TAPES_KEPT = 512
+RECORDED_CALLS_KEPT = 512
 """Signatures remembered per module; a model that makes more is followed anew."""
 
 
 @dataclass(slots=True)
-class Frame:
+class ModuleContext:
     """The module being run: its path, and which of its operations another rule accounts for."""
 
     path: str
@@ -54,7 +54,7 @@ class Frame:
     whole: bool = False  # its operations go by its own name: it has no parts, or they are its quantisers
     average_bits: int = 0  # width of the grid its averages are put on, where it does that
     feedback: int = 0  # elements of its own last output that its products read: they are recurrent
-    tapes: dict[Any, Tape | None] = field(default_factory=dict[Any, Tape | None])
+    recorded_calls: dict[Any, RecordedCall | None] = field(default_factory=dict[Any, RecordedCall | None])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -66,23 +66,23 @@ class Mark:
 
 
 class Tracer(TorchDispatchMode):
-    """Counts into a ledger while active.
+    """Counts into a recorder while active.
 
     Parameters
     ----------
     model : nn.Module
-    ledger : Ledger
+    recorder : WorkRecorder
     rules : mapping of operation name to rule
     """
 
-    def __init__(self, model: nn.Module, ledger: Ledger, rules: dict[str, Rule]) -> None:
+    def __init__(self, model: nn.Module, recorder: WorkRecorder, rules: dict[str, Rule]) -> None:
         super().__init__()
-        self.ledger, self.rules = ledger, rules
-        self.frames: list[Frame] = [Frame("", model)]
-        self.lost = False
+        self.recorder, self.rules = recorder, rules
+        self.contexts: list[ModuleContext] = [ModuleContext("", model)]
+        self.batch_axis_lost = False
         self.branched = False  # what it does depends on the numbers
-        self.departed: dict[float, bool] = {}  # numbers that left the tensors, and whether their use was seen
-        self.watch_return: Callable[..., None] | None = None  # set while there are any
+        self.host_scalars: dict[float, bool] = {}  # numbers that left the tensors, and whether their use was seen
+        self.check_operands: Callable[..., None] | None = None  # set while there are any
         self.paused = False
         self.batch = 0
         self.failure: tuple[BaseException, str] | None = None
@@ -96,68 +96,68 @@ class Tracer(TorchDispatchMode):
         self.generation = 0  # of the model's constants, which a forward call may write into
         self._followed = 0
         self.stored = Stored(model, self.constants)
-        self.owners = Owners(model, self.constants)
+        self.parameter_names = ParameterNames(model, self.constants)
         self._origins = 0
         self.rings: dict[int, tuple[Key, int]] = {}  # by origin: the layer that holds its past steps, and how many
 
-    def start(self, inputs: Iterable[tuple[Tensor, Layout]], batch: int, input_bits: int) -> None:
+    def start(self, inputs: Iterable[tuple[Tensor, Axes]], batch: int, input_bits: int) -> None:
         """Mark the inputs of a forward call; below their own width they are integers as the converter gave them."""
         self.batch = batch
-        self.frames = self.frames[:1]
+        self.contexts = self.contexts[:1]
         self._written.clear()
         self.rings.clear()
-        self.departed.clear()
-        self.watch_return = None
-        for tensor, layout in inputs:
+        self.host_scalars.clear()
+        self.check_operands = None
+        for tensor, axes in inputs:
             integer = input_bits < tensor.element_size() * 8 or not tensor.is_floating_point()
-            self.know(tensor, Info(layout, word=input_bits if integer else 0))
+            self.set_info(tensor, Info(axes, word=input_bits if integer else 0))
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
-        if self.paused or self.frames[-1].opaque:
+        if self.paused or self.contexts[-1].opaque:
             return func(*args, **kwargs)
         operation = self._operations.get(func)
         if operation is None:
             operation = self._operations[func] = Operation.of(func, self.rules)
         dynamic, fixed, key = operation.signature(self, args, kwargs)
-        if self.watch_return is not None and not self.frames[-1].silent:
-            self.watch_return(self, func, args, kwargs)
+        if self.check_operands is not None and not self.contexts[-1].silent:
+            self.check_operands(self, func, args, kwargs)
         if operation.mutable:
             self._before_writing(operation, dynamic, args, kwargs)
-        frame = self.frames[-1]
+        context = self.contexts[-1]
         if not dynamic or operation.shape_only:
             out = func(*args, **kwargs)
-            if not (dynamic or frame.silent or operation.shape_only):
+            if not (dynamic or context.silent or operation.shape_only):
                 self.stored.derive(operation, args, kwargs, out)
             return out
-        tape = None if key is None or self.ledger.recorders else frame.tapes.get(key)
-        if tape is None:
-            out = self._follow(operation, frame, key, args, kwargs)
+        recorded = None if key is None or self.recorder.call_recorders else context.recorded_calls.get(key)
+        if recorded is None:
+            out = self._follow(operation, context, key, args, kwargs)
         else:
             out = func(*args, **kwargs)
-            self.replayed(tape, (args, kwargs), out)
+            self.replayed(recorded, (args, kwargs), out)
             if fixed:
-                self._meet(operation, args, kwargs, tape.reader)
+                self._record_reads(operation, args, kwargs, recorded.reader)
         if operation.mutable:
             self._note_writes(operation.written(args, kwargs))
         return out
 
-    def _follow(self, operation: Operation, frame: Frame, key: Any, args: Any, kwargs: Any) -> Any:
+    def _follow(self, operation: Operation, context: ModuleContext, key: Any, args: Any, kwargs: Any) -> Any:
         """Run and count one operation by its rule, and record it."""
         self._followed += 1
         mine = self._followed
-        with self.recording() as recorder:
+        with self.recording() as call_recorder:
             out = self._count(Call(operation.function, operation.name, args, kwargs), tensors_of((args, kwargs)))
         for tensor in tensors_of(out):
             if getattr(getattr(tensor, MARK, None), "owner", None) is not self.owner:
-                self.know(tensor, Info(None))
-        if self._followed == mine:  # an operation made of others is not one tape, and they read what it reads
-            self._meet(operation, args, kwargs, recorder.reader)
+                self.set_info(tensor, Info(None))
+        if self._followed == mine:  # an operation made of others is not one recorded, and they read what it reads
+            self._record_reads(operation, args, kwargs, call_recorder.reader)
             if key is not None:
-                self.remember(frame, key, recorder, (args, kwargs), out)
+                self.remember(context, key, call_recorder, (args, kwargs), out)
         return out
 
-    def _meet(self, operation: Operation, args: Any, kwargs: Any, reader: tuple[Key | None, bool]) -> None:
+    def _record_reads(self, operation: Operation, args: Any, kwargs: Any, reader: tuple[Key | None, bool]) -> None:
         """Note the stored constants that an operation reads beside a signal."""
         written = operation.written(args, kwargs) if operation.mutable else []
         operands = [
@@ -168,12 +168,12 @@ class Tracer(TorchDispatchMode):
         if not any(self.stored.parts(one) for _, one in operands):
             return
         key, stores = reader
-        path = self.path or type(self.frames[0].module).__name__
-        book = Book(path, self.label(operation.name.rstrip("_")), stores, self.frames[-1].silent)
-        self.stored.meet(operation, operands, key, book)
+        path = self.path or type(self.contexts[0].module).__name__
+        place = ReadContext(path, self.label(operation.name.rstrip("_")), stores, self.contexts[-1].silent)
+        self.stored.record_read(operation, operands, key, place)
 
     def _count(self, call: Call, inputs: list[Tensor]) -> Any:
-        name, silent = call.name, self.frames[-1].silent
+        name, silent = call.name, self.contexts[-1].silent
         if name not in self.rules and name.endswith("_") and name[:-1] in self.rules:
             name = name[:-1]
         if any(one.is_complex() for one in inputs):
@@ -182,63 +182,65 @@ class Tracer(TorchDispatchMode):
         if rule is not None and (not silent or getattr(rule, "even_when_silent", False)):
             try:
                 return rule(self, call)
-            except AxisLost as lost:
-                self.lose(call.name, str(lost))
+            except BatchAxisError as error:
+                self.lose_batch_axis(call.name, str(error))
                 return call.run()
         if rule is None and not silent:
             if call.function._can_decompose():
-                own = self.ledger.recorders.pop()  # the parts have tapes of their own
+                own = self.recorder.call_recorders.pop()  # the parts have recorded_calls of their own
                 try:
                     with self:
                         return call.function.decompose(*call.args, **call.kwargs)
                 finally:
-                    self.ledger.recorders.append(own)
+                    self.recorder.call_recorders.append(own)
                     self._followed += 1
-            self.refuse(call.name, "no rule counts this operation")
+            self.mark_uncounted(call.name, "no rule counts this operation")
         return call.run()
 
     @contextmanager
-    def recording(self) -> Iterator[Recorder]:
+    def recording(self) -> Iterator[CallRecorder]:
         """Collect what is written to the books meanwhile."""
-        recorder = Recorder()
-        self.ledger.recorders.append(recorder)
+        call_recorder = CallRecorder()
+        self.recorder.call_recorders.append(call_recorder)
         try:
-            yield recorder
+            yield call_recorder
         finally:
-            self.ledger.recorders.remove(recorder)
+            self.recorder.call_recorders.remove(call_recorder)
 
-    def remember(self, frame: Frame, key: Any, recorder: Recorder, inputs: object, out: object) -> Tape | None:
+    def remember(
+        self, context: ModuleContext, key: Any, call_recorder: CallRecorder, inputs: object, out: object
+    ) -> RecordedCall | None:
         """Keep a recorded call for later ones of its signature; where it cannot be replayed, note that."""
         outputs = tensors_of(out)
         marks = tuple(getattr(tensor, MARK, None) for tensor in outputs)
-        tape = recorder.tape([*tensors_of(inputs), *outputs], marks)
-        if len(frame.tapes) >= TAPES_KEPT:
-            self.ledger.settle()
-            gone = {id(one) for one in frame.tapes.values()}
-            self.ledger.tapes = [one for one in self.ledger.tapes if id(one) not in gone]
-            frame.tapes.clear()
-        frame.tapes[key] = tape
-        if tape is not None:
-            self.ledger.tapes.append(tape)
-        return tape
+        recorded = call_recorder.finish([*tensors_of(inputs), *outputs], marks)
+        if len(context.recorded_calls) >= RECORDED_CALLS_KEPT:
+            self.recorder.flush()
+            gone = {id(one) for one in context.recorded_calls.values()}
+            self.recorder.recorded_calls = [one for one in self.recorder.recorded_calls if id(one) not in gone]
+            context.recorded_calls.clear()
+        context.recorded_calls[key] = recorded
+        if recorded is not None:
+            self.recorder.recorded_calls.append(recorded)
+        return recorded
 
-    def replayed(self, tape: Tape, inputs: object, out: object) -> None:
+    def replayed(self, recorded: RecordedCall, inputs: object, out: object) -> None:
         """Write a call of a known signature to the books."""
-        tape.calls += 1
+        recorded.calls += 1
         outputs = tensors_of(out)
-        if tape.places:
-            tape.keep([*tensors_of(inputs), *outputs], self.ledger)
-        for tensor, mark in zip(outputs, tape.marks, strict=True):
+        if recorded.places:
+            recorded.add_call([*tensors_of(inputs), *outputs], self.recorder)
+        for tensor, mark in zip(outputs, recorded.marks, strict=True):
             if mark is not None:
                 setattr(tensor, MARK, mark)
 
     def _before_writing(self, operation: Operation, dynamic: bool, args: Any, kwargs: Any) -> None:
         """Measure what waits to be measured before it changes, and forget what was known of changed constants."""
         written = operation.written(args, kwargs)
-        if any(tensor.untyped_storage()._cdata in self.ledger.waiting() for tensor in written):
-            self.ledger.settle()
-        if not dynamic and any(map(self.owners.holds, written)):
-            self.ledger.settle()
+        if any(tensor.untyped_storage()._cdata in self.recorder.unmeasured_storages() for tensor in written):
+            self.recorder.flush()
+        if not dynamic and any(map(self.parameter_names.holds, written)):
+            self.recorder.flush()
             self.constants_changed()
 
     def constants_changed(self) -> None:
@@ -262,9 +264,9 @@ class Tracer(TorchDispatchMode):
             return True
         return bool(self._written) and tensor.untyped_storage()._cdata in self._written
 
-    def know(self, tensor: Tensor, info: Info) -> None:
+    def set_info(self, tensor: Tensor, info: Info) -> None:
         """Remember what is known of a tensor; along the steps of a stream, numbers of no known origin are new ones."""
-        if not info.origin and info.layout is not None and step_axis(info.layout) is not None:
+        if not info.origin and info.axes is not None and step_axis(info.axes) is not None:
             self._origins += 1
             info = replace(info, origin=self._origins)
         mark = self._marks.get(info)
@@ -288,15 +290,15 @@ class Tracer(TorchDispatchMode):
         """Return what is known of an operand; note that its producer's output is used, and refuse padded steps."""
         info = self.info(tensor)
         if info.producer is not None:
-            self.ledger.use(info.producer)
+            self.recorder.use(info.producer)
         if info.padded_steps:
-            raise AxisLost
+            raise BatchAxisError
         return info
 
     @property
     def path(self) -> str:
         """Path of the module being run."""
-        return self.frames[-1].path
+        return self.contexts[-1].path
 
     def failed(self, error: BaseException) -> None:
         """Note the innermost module an error comes from."""
@@ -305,47 +307,47 @@ class Tracer(TorchDispatchMode):
 
     def label(self, operation: str, weight: Tensor | None = None) -> str:
         """Return a layer name: the stored weight's owner, a leaf module, or module and operation."""
-        named = getattr(self.frames[-1].module, "names_layers", False)
+        named = getattr(self.contexts[-1].module, "names_layers", False)
         key = "" if weight is None or named else self.weights_key(weight)
         if key:
             return key.split("[")[0].removesuffix("weight").rstrip("._") or operation
-        return self.path if self.frames[-1].whole and self.path else f"{self.path}.{operation}".lstrip(".")
+        return self.path if self.contexts[-1].whole and self.path else f"{self.path}.{operation}".lstrip(".")
 
     def weights_key(self, weight: Tensor) -> str:
         """Return the name of the parameter or buffer a weight or its integers come from; empty where it is derived."""
-        return self.owners.key(weight)
+        return self.parameter_names.key(weight)
 
-    def sums(self, values: Tensor, layout: Layout | None) -> Tensor:
+    def sums(self, values: Tensor, axes: Axes | None) -> Tensor:
         """Return int64 sums per decode."""
-        return per_decode(values, layout, self.batch)
+        return per_decode(values, axes, self.batch)
 
     def shape(self, tensor: Tensor, info: Info) -> tuple[int, ...]:
         """Return a tensor's shape in one decode."""
-        if info.layout is not None:
-            return plain_shape(info.layout)
+        if info.axes is not None:
+            return plain_shape(info.axes)
         return tuple(tensor.shape[1:] if tensor.dim() and tensor.shape[0] == 1 else tensor.shape)
 
     def when(self, info: Info) -> When | None:
         """Return the decodes a call on this signal works in: None for all of them, as in a window."""
-        if not self.ledger.steps:
+        if not self.recorder.steps:
             return None
-        if info.layout is None:
-            raise AxisLost
-        place = step_axis(info.layout)
+        if info.axes is None:
+            raise BatchAxisError
+        place = step_axis(info.axes)
         if place is None:
             return "loop"
-        check_cut(info.layout[place])
-        return next((label, size) for size, label in info.layout[place] if isinstance(label, Steps))
+        check_cut(info.axes[place])
+        return next((label, size) for size, label in info.axes[place] if isinstance(label, Steps))
 
-    def book(self, name: str, work: Work) -> Any:
-        """Write a call's work to the ledger; return its key."""
-        return self.ledger.add(name, work)
+    def record(self, name: str, work: Work) -> Any:
+        """Write a call's work to the recorder; return its key."""
+        return self.recorder.add(name, work)
 
-    def refuse(self, operation: str, reason: str) -> None:
+    def mark_uncounted(self, operation: str, reason: str) -> None:
         """List an operation as uncounted."""
-        self.ledger.refuse(self.path or type(self.frames[0].module).__name__, operation, reason)
+        self.recorder.mark_uncounted(self.path or type(self.contexts[0].module).__name__, operation, reason)
 
-    def lose(self, operation: str, reason: str = "") -> None:
+    def lose_batch_axis(self, operation: str, reason: str = "") -> None:
         """Give up telling decodes apart in this call; with one decode there is nothing to tell apart."""
-        self.lost = True
-        self.refuse(operation, reason or LOST)
+        self.batch_axis_lost = True
+        self.mark_uncounted(operation, reason or LOST)

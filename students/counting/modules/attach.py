@@ -15,13 +15,13 @@ from torch import Tensor, nn
 from torch._C import _pop_torch_dispatch_stack, _push_on_torch_dispatch_stack
 from torch.jit import ScriptModule
 
-from students.counting.axes.batch_axis import AxisLost
+from students.counting.axes.batch_axis import BatchAxisError
 from students.counting.calls.call import tensors_of
 from students.counting.calls.signature import MARK
 from students.counting.dispatch.operands import Info
-from students.counting.dispatch.tracer import Frame, Tracer
+from students.counting.dispatch.tracer import ModuleContext, Tracer
 from students.counting.modules.neurons import Counter, reached
-from students.counting.modules.table import frames
+from students.counting.modules.table import contexts
 from students.layers import float_layers as layers
 
 _LAYERS = (
@@ -48,12 +48,12 @@ def attached(tracer: Tracer, model: nn.Module) -> Iterator[None]:
     wrapped: list[tuple[nn.Module, Any]] = []
     handles: list[Any] = []
     try:
-        for frame, counter in frames(tracer, model, handles):
-            module = frame.module
+        for context, counter in contexts(tracer, model, handles):
+            module = context.module
             if isinstance(module, ScriptModule):
                 continue
             wrapped.append((module, module.__dict__.get("forward")))
-            module.__dict__["forward"] = _wrapped(tracer, frame, counter)
+            module.__dict__["forward"] = _wrapped(tracer, context, counter)
         yield
     finally:
         for handle in handles:
@@ -66,12 +66,12 @@ def attached(tracer: Tracer, model: nn.Module) -> Iterator[None]:
         tracer.forget(model)
 
 
-def _wrapped(tracer: Tracer, frame: Frame, counter: Counter | None) -> Callable[..., Any]:
-    original = frame.module.forward
+def _wrapped(tracer: Tracer, context: ModuleContext, counter: Counter | None) -> Callable[..., Any]:
+    original = context.module.forward
     if counter is not None:
-        return _replaying(tracer, frame, _whole(tracer, frame, counter, original), original)
-    follow = _framed(tracer, frame, original)
-    return _replaying(tracer, frame, follow, original) if _repeats(frame.module) else follow
+        return _replaying(tracer, context, _whole(tracer, context, counter, original), original)
+    follow = _framed(tracer, context, original)
+    return _replaying(tracer, context, follow, original) if _repeats(context.module) else follow
 
 
 def _repeats(module: nn.Module) -> bool:
@@ -81,15 +81,15 @@ def _repeats(module: nn.Module) -> bool:
     return own and stored and not getattr(module, "inplace", False) and next(module.children(), None) is None
 
 
-def _framed(tracer: Tracer, frame: Frame, original: Callable[..., Any]) -> Callable[..., Any]:
+def _framed(tracer: Tracer, context: ModuleContext, original: Callable[..., Any]) -> Callable[..., Any]:
     """Return a forward that says in which module it runs."""
-    silenced = replace(frame, silent=True, tapes={})
+    silenced = replace(context, silent=True, recorded_calls={})
 
     def forward(*args: Any, **kwargs: Any) -> Any:
         if tracer.paused:
             return original(*args, **kwargs)
-        stack = tracer.frames
-        stack.append(silenced if stack[-1].silent else frame)
+        stack = tracer.contexts
+        stack.append(silenced if stack[-1].silent else context)
         try:
             return original(*args, **kwargs)
         except BaseException as error:
@@ -101,24 +101,26 @@ def _framed(tracer: Tracer, frame: Frame, original: Callable[..., Any]) -> Calla
     return forward
 
 
-def _whole(tracer: Tracer, frame: Frame, counter: Counter, original: Callable[..., Any]) -> Callable[..., Any]:
+def _whole(
+    tracer: Tracer, context: ModuleContext, counter: Counter, original: Callable[..., Any]
+) -> Callable[..., Any]:
     """Return a forward whose operations are unseen; it is counted from its inputs and output."""
 
     def run(*args: Any, **kwargs: Any) -> Any:
-        outer = tracer.frames[-2]
+        outer = tracer.contexts[-2]
         with paused(tracer):
             output = original(*args, **kwargs)
             inputs = tensors_of((args, kwargs))
-            if inputs and not outer.silent and reached(tracer, frame.module, inputs):
+            if inputs and not outer.silent and reached(tracer, context.module, inputs):
                 try:
-                    counter(tracer, frame.module, inputs[0], output)
-                except AxisLost as lost:
-                    tracer.lose(type(frame.module).__name__, str(lost))
+                    counter(tracer, context.module, inputs[0], output)
+                except BatchAxisError as error:
+                    tracer.lose_batch_axis(type(context.module).__name__, str(error))
                     for tensor in tensors_of(output):
-                        tracer.know(tensor, Info(None))
+                        tracer.set_info(tensor, Info(None))
         return output
 
-    return _framed(tracer, frame, run)
+    return _framed(tracer, context, run)
 
 
 @contextmanager
@@ -137,11 +139,11 @@ def paused(tracer: Tracer) -> Iterator[None]:
 
 
 def _replaying(
-    tracer: Tracer, frame: Frame, follow: Callable[..., Any], original: Callable[..., Any]
+    tracer: Tracer, context: ModuleContext, follow: Callable[..., Any], original: Callable[..., Any]
 ) -> Callable[..., Any]:
     """Return a forward that is followed once per signature, and replayed after."""
-    module = frame.module
-    parameters, tapes, ledger = module._parameters, frame.tapes, tracer.ledger
+    module = context.module
+    parameters, recorded_calls, recorder = module._parameters, context.recorded_calls, tracer.recorder
     own = parameters.get("weight")
     home = 0 if own is None else own.data_ptr()
 
@@ -153,49 +155,49 @@ def _replaying(
         key: list[Any] = [weight, tracer.generation, *kwargs]
         if weight is not None and weight.data_ptr() != home:  # `weight.data = ...` is seen by nothing else
             return follow(*args, **kwargs)
-        if module.training or tracer.frames[-1].silent or not _sign(tracer, given, key):
+        if module.training or tracer.contexts[-1].silent or not _sign(tracer, given, key):
             return follow(*args, **kwargs)
         signature = tuple(key)
-        tape = tapes.get(signature)
-        if tape is None:
-            return record(signature, args, kwargs)
+        recorded = recorded_calls.get(signature)
+        if recorded is None:
+            return follow_and_record(signature, args, kwargs)
         # As `paused`, written out: a time loop comes here in every layer and step.
         mode: Any = _pop_torch_dispatch_stack(None)
         tracer.paused = True
         try:
             out = original(*args, **kwargs)
             outputs = (out,) if type(out) is Tensor else out
-            if tape.flat and type(outputs) is tuple and len(outputs) == len(tape.marks):
-                tape.calls += 1
-                for tensor, mark in zip(outputs, tape.marks, strict=True):
+            if recorded.flat and type(outputs) is tuple and len(outputs) == len(recorded.marks):
+                recorded.calls += 1
+                for tensor, mark in zip(outputs, recorded.marks, strict=True):
                     if mark is not None:
                         setattr(tensor, MARK, mark)
-                if tape.places:
-                    tape.keep((*given, *outputs), ledger)
+                if recorded.places:
+                    recorded.add_call((*given, *outputs), recorder)
             else:
-                tracer.replayed(tape, (args, kwargs), out)
-            for name, mark in tape.states:
+                tracer.replayed(recorded, (args, kwargs), out)
+            for name, mark in recorded.states:
                 setattr(getattr(module, name), MARK, mark)
         except BaseException as error:
-            tracer.frames.append(frame)
+            tracer.contexts.append(context)
             tracer.failed(error)
-            tracer.frames.pop()
+            tracer.contexts.pop()
             raise
         finally:
             tracer.paused = False
             _push_on_torch_dispatch_stack(mode)
         return out
 
-    def record(signature: tuple[Any, ...], args: Any, kwargs: Any) -> Any:
-        if signature in tapes:  # seen before, and not to be replayed
+    def follow_and_record(signature: tuple[Any, ...], args: Any, kwargs: Any) -> Any:
+        if signature in recorded_calls:  # seen before, and not to be replayed
             return follow(*args, **kwargs)
-        with tracer.recording() as recorder:
+        with tracer.recording() as call_recorder:
             out = follow(*args, **kwargs)
-        tape = tracer.remember(frame, signature, recorder, (args, kwargs), out)
-        if tape is not None:
-            tape.states = _states(tracer, module, out)
+        recorded = tracer.remember(context, signature, call_recorder, (args, kwargs), out)
+        if recorded is not None:
+            recorded.states = _states(tracer, module, out)
             outputs = out if type(out) is tuple else (out,)
-            tape.flat = all(isinstance(one, Tensor) for one in (*args, *kwargs.values(), *outputs))
+            recorded.flat = all(isinstance(one, Tensor) for one in (*args, *kwargs.values(), *outputs))
         return out
 
     return forward

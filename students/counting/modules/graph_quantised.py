@@ -17,8 +17,8 @@ def count_quantiser(tracer: Tracer, module: Quantiser, signal: Tensor, output: A
     """Count one requantisation an element, or one look-up for a function it takes in; a ReLU is its clip at zero."""
     codes = module.grid()
     if isinstance(codes, str):
-        tracer.refuse("quantise", codes)
-        tracer.know(tensors_of(output)[0], Info(tracer.info(signal).layout))
+        tracer.mark_uncounted("quantise", codes)
+        tracer.set_info(tensors_of(output)[0], Info(tracer.info(signal).axes))
         return
     function = "table" if module.before not in {"", "Relu"} else "clip"
     named = "activation" if module.before == "Relu" else "quantise"

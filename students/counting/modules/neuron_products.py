@@ -15,11 +15,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from students.counting.axes.batch_axis import AxisLost, Layout, is_labelled, plain
+from students.counting.axes.batch_axis import Axes, BatchAxisError, is_labelled, plain
 from students.counting.axes.fanout import conventions
 from students.counting.dispatch.operands import Info
-from students.counting.dispatch.tracer import Frame, Tracer
-from students.counting.rules.products import Operand, book_product, decodes_in, events
+from students.counting.dispatch.tracer import ModuleContext, Tracer
+from students.counting.rules.products import Operand, decodes_in, events, record_product
 from students.layers.grid import SPIKES
 from students.neurons.dynamics import Dynamics
 
@@ -79,21 +79,21 @@ def driven(tracer: Tracer, module: Any, current: Tensor, dynamics: Dynamics) -> 
 @contextmanager
 def _inside(tracer: Tracer, name: str, module: nn.Module, feedback: int = 0) -> Iterator[None]:
     """Count operations one by one again, as those of a neuron's part; what else a neuron does is not followed."""
-    tracer.frames.append(Frame(f"{tracer.path}.{name}", module, whole=True, feedback=feedback))
+    tracer.contexts.append(ModuleContext(f"{tracer.path}.{name}", module, whole=True, feedback=feedback))
     paused, tracer.paused = tracer.paused, False
     try:
         with tracer:
             yield
     finally:
         tracer.paused = paused
-        tracer.frames.pop()
+        tracer.contexts.pop()
 
 
 def _fed_back(tracer: Tracer, product: nn.Module, spikes: Tensor, info: Info) -> Tensor | None:
     """Count recurrent weights on the spikes of the step before: V S[t-1]; return that current."""
     spikes = spikes.detach()  # a tensor object of its own: the caller's may be a constant shared with other layers
-    known = Info(info.layout, SPIKES)
-    tracer.know(spikes, known)
+    known = Info(info.axes, SPIKES)
+    tracer.set_info(spikes, known)
     units = spikes.numel() // decodes_in(tracer, info)
     one_to_one = getattr(product, "V", None)
     if isinstance(one_to_one, Tensor):
@@ -113,12 +113,12 @@ def _convolve(product: nn.Conv2d, signal: Tensor) -> Tensor:
 
 def _one_to_one(tracer: Tracer, operand: Operand, units: int) -> Tensor:
     """One weight a neuron, or one for all: as many products as neurons."""
-    spikes, weight, layout = operand.signal != 0, operand.weight, operand.info.layout
-    met = tracer.sums(spikes & (weight != 0), layout)
+    spikes, weight, axes = operand.signal != 0, operand.weight, operand.info.axes
+    met = tracer.sums(spikes & (weight != 0), axes)
     none = torch.zeros_like(met)  # spikes need no multiplier
-    counts = conventions(units, units, (tracer.sums(spikes, layout), none), (met, none))
+    counts = conventions(units, units, (tracer.sums(spikes, axes), none), (met, none))
     shape = tracer.shape(operand.signal, operand.info)
-    book_product(
+    record_product(
         tracer, f"{tracer.path}.recurrent", "recurrent", operand,
         {**counts, "input_events": events(tracer, operand)},
         shapes=(shape, shape), full=units, reduction=1,
@@ -131,21 +131,21 @@ def _cell(tracer: Tracer, module: Any, cell: nn.LSTMCell, given: tuple[Tensor, I
     with _inside(tracer, "lstm_cell", cell):
         weights = cell.weight_ih, cell.weight_hh, cell.bias_ih, cell.bias_hh
         torch.lstm_cell(given[0], states, *weights)
-    layout = given[1].layout
-    after: Layout | None = None if layout is None else (*layout[:-1], plain(cell.hidden_size))
+    axes = given[1].axes
+    after: Axes | None = None if axes is None else (*axes[:-1], plain(cell.hidden_size))
     return Driven((), module.mem, Info(after))
 
 
 def _convolutional(tracer: Tracer, module: Any, conv: nn.Conv2d, info: Info, joined: Tensor) -> Driven:
     """Count the gates' convolution of input and membrane, and the pool of the membrane where there is one."""
-    layout = info.layout
-    if layout is not None and any(is_labelled(axis) for axis in layout[1:]):
-        raise AxisLost
+    axes = info.axes
+    if axes is not None and any(is_labelled(axis) for axis in axes[1:]):
+        raise BatchAxisError
     joined = joined.detach()
-    rows: Layout | None = None if layout is None else (layout[0],)
-    tracer.know(joined, _mapped(rows, joined))
+    rows: Axes | None = None if axes is None else (axes[0],)
+    tracer.set_info(joined, _mapped(rows, joined))
     membrane = module.mem
-    tracer.know(membrane, _mapped(rows, membrane))
+    tracer.set_info(membrane, _mapped(rows, membrane))
     with _inside(tracer, "conv", conv, membrane.numel() // decodes_in(tracer, info)):
         _convolve(conv, joined)
     pooled = None
@@ -157,5 +157,5 @@ def _convolutional(tracer: Tracer, module: Any, conv: nn.Conv2d, info: Info, joi
     return Driven((), membrane, tracer.info(membrane), pooled)
 
 
-def _mapped(rows: Layout | None, maps: Tensor) -> Info:
+def _mapped(rows: Axes | None, maps: Tensor) -> Info:
     return Info(None if rows is None else (*rows, *(plain(size) for size in maps.shape[1:])))

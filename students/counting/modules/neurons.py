@@ -18,7 +18,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from students.counting.axes.batch_axis import Axis, Layout, plain_shape, plain_size, step_axis
+from students.counting.axes.batch_axis import Axes, Axis, plain_shape, plain_size, step_axis
 from students.counting.calls.call import tensors_of
 from students.counting.dispatch.operands import Info
 from students.counting.dispatch.tracer import Tracer
@@ -59,10 +59,10 @@ def neuron_counter(module: nn.Module) -> Counter | None:
 
 def _unknown(tracer: Tracer, module: Any, current: Tensor, output: Any) -> None:
     name = type(module).__name__
-    tracer.refuse(name, f"a neuron of snnTorch of which no description says what {name} does in a step")
-    layout = tracer.read(current).layout
+    tracer.mark_uncounted(name, f"a neuron of snnTorch of which no description says what {name} does in a step")
+    axes = tracer.read(current).axes
     for tensor in tensors_of(output):
-        tracer.know(tensor, Info(layout if tensor.shape == current.shape else None))
+        tracer.set_info(tensor, Info(axes if tensor.shape == current.shape else None))
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ class _Neurons:
     module: Any
     into: Driven
     signal: Tensor
-    fired: Layout | None
+    fired: Axes | None
     shape: tuple[int, ...]
     steps: int
 
@@ -82,18 +82,18 @@ class _Neurons:
 
 
 def _count(dynamics: Dynamics, tracer: Tracer, module: Any, current: Tensor, output: Any) -> None:
-    """Write one call of a layer of neurons to the ledger, and note what is known of its outputs."""
-    current = _with_layout(tracer, module, current)
+    """Write one call of a layer of neurons to the recorder, and note what is known of its outputs."""
+    current = _with_axes(tracer, module, current)
     into = driven(tracer, module, current, dynamics)
     if into is None:
         return _unknown(tracer, module, current, output)
-    layout, axis = into.info.layout, dynamics.steps_axis
-    if axis is None and layout is not None and step_axis(layout) is not None:
-        tracer.refuse(type(module).__name__, "called on all steps at once, where each call is one step")
-    units = _units(layout, axis)
+    axes, axis = into.info.axes, dynamics.steps_axis
+    if axis is None and axes is not None and step_axis(axes) is not None:
+        tracer.mark_uncounted(type(module).__name__, "called on all steps at once, where each call is one step")
+    units = _units(axes, axis)
     signal = tensors_of(output)[0]
-    fired = tracer.info(into.pooled).layout if into.pooled is not None else layout
-    steps = 1 if axis is None or tracer.ledger.steps else into.like.shape[axis]
+    fired = tracer.info(into.pooled).axes if into.pooled is not None else axes
+    steps = 1 if axis is None or tracer.recorder.steps else into.like.shape[axis]
     neurons = _Neurons(module, into, signal, fired, _shape(into.like, units, axis), steps)
     counts = _fixed(tracer, dynamics, neurons)
     if _measurable(dynamics, neurons):
@@ -101,7 +101,7 @@ def _count(dynamics: Dynamics, tracer: Tracer, module: Any, current: Tensor, out
     else:
         found = _events(tracer, dynamics, neurons)
         all_counts = {**counts, **{what: counts.get(what, 0) + number for what, number in found.items()}}
-    tracer.book(tracer.path, _work(tracer, dynamics, neurons, current, all_counts))
+    tracer.record(tracer.path, _work(tracer, dynamics, neurons, current, all_counts))
     _know(tracer, dynamics, neurons, units, output)
 
 
@@ -110,26 +110,26 @@ def reached(tracer: Tracer, module: nn.Module, inputs: list[Tensor]) -> bool:
     return any(tracer.is_dynamic(one) for one in inputs) or ("neurons", module) in tracer.cache
 
 
-def _with_layout(tracer: Tracer, module: Any, current: Tensor) -> Tensor:
+def _with_axes(tracer: Tracer, module: Any, current: Tensor) -> Tensor:
     """Return a current whose decodes are known: a constant one (silence) has those of the call before it."""
     key = ("neurons", module)
     if tracer.is_dynamic(current):
-        tracer.cache[key] = current.shape, tracer.info(current).layout
+        tracer.cache[key] = current.shape, tracer.info(current).axes
     elif key in tracer.cache and tracer.cache[key][0] == current.shape:
         current = current.detach()
-        tracer.know(current, Info(tracer.cache[key][1]))
+        tracer.set_info(current, Info(tracer.cache[key][1]))
     return current
 
 
-def _units(layout: Layout | None, axis: int | None) -> Layout | None:
-    """Return the layout of a state: that of the signal without its steps."""
-    if layout is None or axis is None:
-        return layout
-    return tuple(one for place, one in enumerate(layout) if place != axis % len(layout))
+def _units(axes: Axes | None, axis: int | None) -> Axes | None:
+    """Return the axes of a state: that of the signal without its steps."""
+    if axes is None or axis is None:
+        return axes
+    return tuple(one for place, one in enumerate(axes) if place != axis % len(axes))
 
 
-def _shape(like: Tensor, units: Layout | None, axis: int | None) -> tuple[int, ...]:
-    """Return the neurons of one decode; without a layout there is one decode, on the first axis."""
+def _shape(like: Tensor, units: Axes | None, axis: int | None) -> tuple[int, ...]:
+    """Return the neurons of one decode; without a axes there is one decode, on the first axis."""
     if units is not None:
         return plain_shape(units)
     sizes = [size for place, size in enumerate(like.shape) if axis is None or place != axis % like.dim()]
@@ -172,12 +172,12 @@ def _measurable(dynamics: Dynamics, neurons: _Neurons) -> bool:
 
 def _measure(tracer: Tracer, dynamics: Dynamics, neurons: _Neurons) -> Measure:
     """Return as `_events` what the signals decide, to be counted for many calls at once."""
-    layout, fired, decodes, updates = neurons.into.info.layout, neurons.fired, tracer.batch, neurons.updates
+    axes, fired, decodes, updates = neurons.into.info.axes, neurons.fired, tracer.batch, neurons.updates
     given, adds, fires = dynamics.current == "given", dynamics.current_adds, dynamics.threshold is not None
     resets = dynamics.resets if dynamics.reset == "subtract" else 0
 
     def count(tensors: Sequence[Tensor], lead: Axis) -> dict[str, Tensor]:
-        driven = nonzero_sums(tensors[0], None, None if layout is None else (lead, *layout), decodes)
+        driven = nonzero_sums(tensors[0], None, None if axes is None else (lead, *axes), decodes)
         every = torch.full_like(driven, updates * plain_size(lead))
         active = driven if given else every
         counts = {"active": active, "idle": every - active, "input_events": driven, "op:add": driven * adds}
@@ -193,25 +193,25 @@ def _measure(tracer: Tracer, dynamics: Dynamics, neurons: _Neurons) -> Measure:
 
 def _events(tracer: Tracer, dynamics: Dynamics, neurons: _Neurons) -> Counts:
     """Return what the signals decide: currents that are not zero, spikes, resets."""
-    into, layout, updates = neurons.into, neurons.into.info.layout, neurons.updates
+    into, axes, updates = neurons.into, neurons.into.info.axes, neurons.updates
     masks = [current != 0 for current in into.currents]
     active: int | Tensor = updates
     if dynamics.current == "given":
-        active = tracer.sums(masks[0] if len(masks) == 1 else masks[0] | masks[1], layout)
-    adds: int | Tensor = sum((tracer.sums(mask, layout) for mask in masks), start=0) * dynamics.current_adds
+        active = tracer.sums(masks[0] if len(masks) == 1 else masks[0] | masks[1], axes)
+    adds: int | Tensor = sum((tracer.sums(mask, axes) for mask in masks), start=0) * dynamics.current_adds
     counts: Counts = {"active": active, "idle": updates - active, "op:add": adds}
     if masks:
-        counts["input_events"] = tracer.sums(masks[0], layout)
+        counts["input_events"] = tracer.sums(masks[0], axes)
     if dynamics.relay:
-        counts["op:add"] = adds + tracer.sums(getattr(neurons.module, dynamics.relay) != 0, layout)
+        counts["op:add"] = adds + tracer.sums(getattr(neurons.module, dynamics.relay) != 0, axes)
     multiplies: int | Tensor = 0
     if not is_one(dynamics.gain):
-        multiplies = multiplies + tracer.sums(masks[0] & (dynamics.gain != 1), layout)
+        multiplies = multiplies + tracer.sums(masks[0] & (dynamics.gain != 1), axes)
     if dynamics.threshold is not None:
         spikes = neurons.signal != 0
         counts["output_events"] = tracer.sums(spikes, neurons.fired)
         if dynamics.reset == "subtract":
-            counts["op:reset"] = dynamics.resets * tracer.sums(_reset(dynamics, neurons, spikes), layout)
+            counts["op:reset"] = dynamics.resets * tracer.sums(_reset(dynamics, neurons, spikes), axes)
         if not is_one(dynamics.spike_factor):
             multiplies = multiplies + tracer.sums(spikes & (dynamics.spike_factor != 1), neurons.fired)
     counts["op:multiply"] = multiplies
@@ -256,7 +256,7 @@ def _work(tracer: Tracer, dynamics: Dynamics, neurons: _Neurons, current: Tensor
     )
 
 
-def _know(tracer: Tracer, dynamics: Dynamics, neurons: _Neurons, units: Layout | None, output: Any) -> None:
+def _know(tracer: Tracer, dynamics: Dynamics, neurons: _Neurons, units: Axes | None, output: Any) -> None:
     """Note what is known of spikes and states.
 
     Fed by integers, a membrane is a fixed-point number as wide as the float it stands for. An integrator is linear:
@@ -266,10 +266,10 @@ def _know(tracer: Tracer, dynamics: Dynamics, neurons: _Neurons, units: Layout |
     word = element_bits(neurons.into.like) if info.arithmetic == "integer" else 0
     kept = [getattr(neurons.module, name, None) for name in ("mem", "syn", "syn_exc", "syn_inh")]
     for state in (*tensors_of(output)[1:], *tensors_of(kept)):
-        layout = info.layout if state.dim() == neurons.into.like.dim() else units
-        tracer.know(state, Info(layout, word=word))
+        axes = info.axes if state.dim() == neurons.into.like.dim() else units
+        tracer.set_info(state, Info(axes, word=word))
     if dynamics.threshold is None:
-        tracer.know(neurons.signal, Info(info.layout, producer=info.producer, word=word))
+        tracer.set_info(neurons.signal, Info(info.axes, producer=info.producer, word=word))
     else:
         grid = SPIKES if is_one(dynamics.spike_factor) else None
-        tracer.know(neurons.signal, Info(neurons.fired, grid))
+        tracer.set_info(neurons.signal, Info(neurons.fired, grid))

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from energy_models.workload.layers import Kind
-from students.counting.axes.batch_axis import AxisLost, plain, steps_of
+from students.counting.axes.batch_axis import BatchAxisError, plain, steps_of
 from students.counting.calls.call import tensors_of
 from students.counting.dispatch.operands import Info
 from students.counting.dispatch.tracer import Tracer
@@ -39,13 +39,13 @@ def _signal(tracer: Tracer, reading: Any, module: nn.Module, signal: Tensor, out
     """Count one requantisation an element, or one look-up for a non-linear function of a signal on a grid."""
     info, values = tracer.info(signal), tensors_of(output)[0]
     if info.padded_steps:
-        raise AxisLost
+        raise BatchAxisError
     codes, function = reading.signal_grid(module, output), reading.function_of(module)
     if reading.is_truncation(module):
         function = "clip"
     if isinstance(codes, str) or function == "unknown":
-        tracer.refuse("quantise", codes if isinstance(codes, str) else "a function of its own before it rounds")
-        tracer.know(values, Info(info.layout))
+        tracer.mark_uncounted("quantise", codes if isinstance(codes, str) else "a function of its own before it rounds")
+        tracer.set_info(values, Info(info.axes))
         return
     name = tracer.path.removesuffix(QUANTISER).removesuffix(".act_quant")
     named = reading.has_name(module) and function == "clip" and not reading.is_truncation(module)
@@ -67,16 +67,16 @@ def put_on_grid(tracer: Tracer, label: tuple[str, Kind], signal: tuple[Tensor, G
     before, codes, after = signal
     info = tracer.info(before)
     if info.padded_steps:
-        raise AxisLost
+        raise BatchAxisError
     if info.producer is not None:
-        tracer.ledger.use(info.producer)
-        tracer.ledger.requantised(info.producer, codes.bits)
+        tracer.recorder.use(info.producer)
+        tracer.recorder.requantised(info.producer, codes.bits)
     if not (info.codes == codes and label[1] == "quantise" and function == "clip"):
-        _book_signal(tracer, label[0], (before, info, codes), function, named=label[1])
-    tracer.know(after, Info(info.layout, codes))
+        _record_signal(tracer, label[0], (before, info, codes), function, named=label[1])
+    tracer.set_info(after, Info(info.axes, codes))
 
 
-def _book_signal(
+def _record_signal(
     tracer: Tracer, name: str, signal: tuple[Tensor, Info, Grid], function: str, *, named: Any
 ) -> None:
     """Write a requantisation, a table, or both: a table's address is on a grid.
@@ -88,7 +88,7 @@ def _book_signal(
     shape, each = tracer.shape(values, info), values.numel() // decodes_in(tracer, info)
     bits = info.bits(values)
 
-    def book(label: str, kind: Any, operation: str, widths: tuple[int, int], stored: tuple[int, int]) -> None:
+    def write(label: str, kind: Any, operation: str, widths: tuple[int, int], stored: tuple[int, int]) -> None:
         work = Work(
             kind=kind,
             arithmetic="integer",
@@ -101,19 +101,19 @@ def _book_signal(
             constants=stored[0],
             constant_bits=stored[1] if stored[0] else 0,
         )
-        tracer.book(label, work)
+        tracer.record(label, work)
 
     multipliers = (info.scales, MULTIPLIER_BITS)
     if function == "clip":
-        book(name, named, "requantise", (bits, codes.bits), multipliers)
+        write(name, named, "requantise", (bits, codes.bits), multipliers)
     elif info.codes is not None:
-        book(name, "activation", "lookup", (bits, codes.bits), (2**bits, codes.bits))
+        write(name, "activation", "lookup", (bits, codes.bits), (2**bits, codes.bits))
     elif info.word:
-        book(f"{name}.address", "quantise", "requantise", (bits, codes.bits), multipliers)
-        book(name, "activation", "lookup", (codes.bits, codes.bits), (2**codes.bits, codes.bits))
+        write(f"{name}.address", "quantise", "requantise", (bits, codes.bits), multipliers)
+        write(name, "activation", "lookup", (codes.bits, codes.bits), (2**codes.bits, codes.bits))
     else:
-        book(f"{name}.function", "activation", "lookup", (bits, bits), (0, 0))
-        book(name, "quantise", "requantise", (bits, codes.bits), (1, MULTIPLIER_BITS))
+        write(f"{name}.function", "activation", "lookup", (bits, bits), (0, 0))
+        write(name, "quantise", "requantise", (bits, codes.bits), (1, MULTIPLIER_BITS))
 
 
 def followed(reading: Any | None, model: nn.Module) -> Iterator[tuple[str, nn.Module]]:
@@ -156,7 +156,7 @@ def _note(tracer: Tracer, reading: Any, path: str, names: Mapping[int, str]) -> 
             tracer.cache[key] = reading.constant_of(module, output, path)
         found = tracer.cache[key]
         if isinstance(found, str):
-            tracer.refuse("quantised weights", found)
+            tracer.mark_uncounted("quantised weights", found)
         else:
             tracer.constants.note(output.value, name, found[1])
 
@@ -170,9 +170,9 @@ def _adopt(tracer: Tracer, reading: Any) -> Any:
             info = tracer.info(values)
             if tracer.is_dynamic(values) and info.arithmetic == "float" and info.producer is None:
                 if isinstance(grid, Grid):
-                    tracer.know(values, replace(info, codes=grid))
+                    tracer.set_info(values, replace(info, codes=grid))
                 else:
-                    tracer.refuse("quantised tensor", grid)
+                    tracer.mark_uncounted("quantised tensor", grid)
 
     return adopt
 
@@ -184,13 +184,13 @@ def _start(tracer: Tracer, reading: Any) -> Any:
         if not tracer.is_dynamic(signal):
             return args
         batch = 0 if module.cell.batch_first else 1
-        layout = tracer.info(signal).layout
+        axes = tracer.info(signal).axes
         states = list(args[1:])
         for place, grid in enumerate(reading.state_grids(module)):
             if states[place] is None:
                 states[place] = torch.zeros(signal.shape[batch], module.hidden_size, dtype=signal.dtype)
-                axes = None if layout is None else (layout[batch], plain(module.hidden_size))
-                tracer.know(states[place], Info(axes, grid))
+                state_axes = None if axes is None else (axes[batch], plain(module.hidden_size))
+                tracer.set_info(states[place], Info(state_axes, grid))
         return (args[0], *states)
 
     return start
@@ -203,11 +203,11 @@ def _state(tracer: Tracer, reading: Any, path: str) -> Any:
         if not tracer.is_dynamic(signal):
             return
         time = 1 if module.cell.batch_first else 0
-        layout = tracer.info(signal).layout
-        if layout is None and tracer.ledger.steps:
-            tracer.lose("recurrent state")
+        axes = tracer.info(signal).axes
+        if axes is None and tracer.recorder.steps:
+            tracer.lose_batch_axis("recurrent state")
             return
-        steps = 1 if layout is not None and steps_of(layout[time]) else signal.shape[time]
+        steps = 1 if axes is not None and steps_of(axes[time]) else signal.shape[time]
         biases = reading.gate_biases(module)
         tracer.stored.own(f"{path}.{name}" for name, _ in module.named_parameters() if name.endswith("bias"))
         for name, values in zip(("hidden", "cell"), _values(output)[1:], strict=False):
@@ -231,7 +231,7 @@ def _state(tracer: Tracer, reading: Any, path: str) -> Any:
                 state_reads=module.hidden_size * steps,
                 state_writes=module.hidden_size * steps,
             )
-            tracer.book(f"{path}.{name}_state", work)
+            tracer.record(f"{path}.{name}_state", work)
 
     return state
 
@@ -263,6 +263,6 @@ def _stored(tracer: Tracer, path: str) -> Any:
             weight_bits=constant.bits,
             bias_bits=(offset[1].bits if offset else MULTIPLIER_BITS) if biases else 0,
         )
-        tracer.book(f"{path}.stored", work)
+        tracer.record(f"{path}.stored", work)
 
     return stored

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from students.counting.axes.batch_axis import AxisLost, is_labelled
+from students.counting.axes.batch_axis import BatchAxisError, is_labelled
 from students.counting.calls.call import tensors_of
 from students.counting.dispatch.operands import Info
 from students.counting.dispatch.tracer import Tracer
@@ -19,8 +19,8 @@ def count_scan(tracer: Tracer, module: SelectiveScan | DiagonalStateSpace, signa
     The state is real-valued, so every site is a multiply-accumulate with a non-zero operand.
     """
     info = tracer.read(signal)
-    if info.layout is not None and any(is_labelled(axis) for axis in info.layout[1:]):
-        raise AxisLost
+    if info.axes is not None and any(is_labelled(axis) for axis in info.axes[1:]):
+        raise BatchAxisError
     axis = 1 if isinstance(module, SelectiveScan) else -1
     steps, stored = signal.shape[axis], sum(parameter.numel() for parameter in module.parameters())
     sites = module.sites_per_step * steps
@@ -36,7 +36,7 @@ def count_scan(tracer: Tracer, module: SelectiveScan | DiagonalStateSpace, signa
             **{f"{rule}.mac": sites for rule in conventions},
             **{f"{rule}.ac": 0 for rule in conventions},
             **{f"op:{name}": number * steps for name, number in module.operations_per_step.items()},
-            "input_events": tracer.sums(signal != 0, info.layout),
+            "input_events": tracer.sums(signal != 0, info.axes),
         },
         reduction=module.sites_per_step // channels[0],
         weights=stored,
@@ -51,5 +51,5 @@ def count_scan(tracer: Tracer, module: SelectiveScan | DiagonalStateSpace, signa
         state_reads=module.state_words * steps,
         state_writes=module.state_words * steps,
     )
-    tracer.book(tracer.path, work)
-    tracer.know(tensors_of(output)[0], Info(info.layout))
+    tracer.record(tracer.path, work)
+    tracer.set_info(tensors_of(output)[0], Info(info.axes))

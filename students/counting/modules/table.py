@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from students.counting.dispatch.tracer import Frame, Tracer
+from students.counting.dispatch.tracer import ModuleContext, Tracer
 from students.counting.modules.graph_quantised import attach_graph_quantised, count_quantiser
 from students.counting.modules.neuron_products import watch
 from students.counting.modules.neurons import Counter, neuron_counter, neuron_dynamics
@@ -22,7 +22,7 @@ from students.layers.state_space import DiagonalStateSpace, SelectiveScan
 
 def _output_scale(tracer: Tracer, module: Any, signal: Tensor, output: Any) -> None:
     info = tracer.read(signal)
-    tracer.know(output, fold_affine(tracer, tracer.path, signal, info, module.scale.numel()))
+    tracer.set_info(output, fold_affine(tracer, tracer.path, signal, info, module.scale.numel()))
 
 
 def _counter(module: nn.Module, reading: Any | None) -> Counter | None:
@@ -39,8 +39,8 @@ def _counter(module: nn.Module, reading: Any | None) -> Counter | None:
     return signal_counter(reading, module)
 
 
-def frames(tracer: Tracer, model: nn.Module, handles: list[Any]) -> Iterator[tuple[Frame, Counter | None]]:
-    """Return how each module of a model is counted: its frame, and its counter where it is counted whole.
+def contexts(tracer: Tracer, model: nn.Module, handles: list[Any]) -> Iterator[tuple[ModuleContext, Counter | None]]:
+    """Return how each module of a model is counted: its context, and its counter where it is counted whole.
 
     Hooks that take further notes are added to `handles`, to be removed when the model has run.
     """
@@ -54,7 +54,7 @@ def frames(tracer: Tracer, model: nn.Module, handles: list[Any]) -> Iterator[tup
         if counter is not None:
             held = (*module.named_parameters(), *module.named_buffers())
             tracer.stored.own(f"{path}.{name}".lstrip(".") for name, _ in held)
-        frame = Frame(
+        context = ModuleContext(
             path,
             module,
             silent=counter is not None or integer,
@@ -64,4 +64,4 @@ def frames(tracer: Tracer, model: nn.Module, handles: list[Any]) -> Iterator[tup
             feedback=getattr(module, "feedback_elements", 0),
         )
         handles += watch(tracer, module, neuron_dynamics(module))
-        yield frame, counter
+        yield context, counter

@@ -1,1 +1,1 @@
-"""Work recorded in one call, per layer and decode, and summed over all calls."""
+"""Work recorded per layer and decode, call by call, and summed over all calls."""

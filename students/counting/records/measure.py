@@ -1,7 +1,7 @@
 """Counts that depend on the numbers of a signal: exact sums per decode, many calls of a layer at once.
 
 A layer in a time loop is not measured call by call. Its tensors are kept, stacked along a new first axis after some
-calls, and measured together; the first axis is then one more axis of the layout.
+calls, and measured together; the first axis is then one more axis of the axes.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from students.counting.axes.batch_axis import Axis, Layout, Steps, elements_per_decode, per_decode, plain
+from students.counting.axes.batch_axis import Axes, Axis, Steps, elements_per_decode, per_decode, plain
 from students.layers.grid import Grid
 
 EXACT_FLOAT32 = 2**24
@@ -168,7 +168,7 @@ class Fan:
 
 
 def fanned_out(
-    values: Tensor, codes: Grid | None, rows: Layout | None, decodes: int, fans: Sequence[Fan]
+    values: Tensor, codes: Grid | None, rows: Axes | None, decodes: int, fans: Sequence[Fan]
 ) -> tuple[Tensor, ...]:
     """Return, as int64 sums per decode, per fan the sites with a non-zero input and those that need a multiplier.
 
@@ -177,7 +177,7 @@ def fanned_out(
     values : Tensor, shape (*rows, *inputs)
         As many first axes as `rows` has; two where that is None.
     codes : Grid or None
-    rows : Layout or None
+    rows : Axes or None
         Of the first axes.
     decodes : int
     fans : sequence of Fan
@@ -201,19 +201,19 @@ def fanned_out(
     return per_decode(sites.unflatten(0, values.shape[:axes]), rows, decodes, kept=1).unbind(-1)
 
 
-def nonzero_sums(values: Tensor, codes: Grid | None, layout: Layout | None, decodes: int) -> Tensor:
+def nonzero_sums(values: Tensor, codes: Grid | None, axes: Axes | None, decodes: int) -> Tensor:
     """Return non-zero elements per decode, int64."""
     if values.dtype == torch.bool:
-        return per_decode(values, layout, decodes)
+        return per_decode(values, axes, decodes)
     if codes is not None and is_binary(codes):
         mask = _ones(values, codes)
     elif codes is None:
-        if layout is not None and not any(_may_hold_plain(part) for part in _parts(values)):
-            return elements_per_decode(layout, decodes)
+        if axes is not None and not any(_may_hold_plain(part) for part in _parts(values)):
+            return elements_per_decode(axes, decodes)
         mask = _compared(torch.ne, values, 0)
     else:
         mask = _compared(torch.gt, values.abs(), codes.scale / 2)
-    last = layout is not None and values.dim() > 1 and not any(label for _, label in layout[-1])
-    if layout is None or not last or values.shape[-1] >= EXACT_FLOAT32:
-        return per_decode(mask, layout, decodes)
-    return per_decode(mask.sum(-1), layout[:-1], decodes)  # float32 sums are the fast ones
+    last = axes is not None and values.dim() > 1 and not any(label for _, label in axes[-1])
+    if axes is None or not last or values.shape[-1] >= EXACT_FLOAT32:
+        return per_decode(mask, axes, decodes)
+    return per_decode(mask.sum(-1), axes[:-1], decodes)  # float32 sums are the fast ones

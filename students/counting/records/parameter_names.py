@@ -11,7 +11,7 @@ from students.counting.records.integers import Constants
 
 
 @dataclass(frozen=True, slots=True)
-class Owner:
+class ParameterMemory:
     """A parameter or buffer: its name, its elements, and the bytes it lies in."""
 
     name: str
@@ -20,7 +20,7 @@ class Owner:
     after: int
 
 
-class Owners:
+class ParameterNames:
     """A model's parameters and buffers, by the memory they lay in when it was looked at.
 
     That memory is held on to: where a model gives a parameter new numbers (``weight.data = ...``), what comes to lie
@@ -35,18 +35,18 @@ class Owners:
 
     def __init__(self, model: nn.Module, integers: Constants) -> None:
         self._integers = integers
-        self._owners: dict[int, list[Owner]] = {}
+        self._by_storage: dict[int, list[ParameterMemory]] = {}
         self._held: list[object] = []
         self._derived: dict[str, list[Tensor]] = {}
         for name, tensor in (*model.named_buffers(), *model.named_parameters()):
             storage, first = tensor.untyped_storage(), tensor.data_ptr()
-            owner = Owner(name, tensor.numel(), first, first + tensor.numel() * tensor.element_size())
-            self._owners.setdefault(storage.data_ptr(), []).append(owner)
+            parameter = ParameterMemory(name, tensor.numel(), first, first + tensor.numel() * tensor.element_size())
+            self._by_storage.setdefault(storage.data_ptr(), []).append(parameter)
             self._held.append(storage)
 
     def holds(self, tensor: Tensor) -> bool:
         """True where a tensor lies in the memory of a parameter or buffer."""
-        return tensor.untyped_storage().data_ptr() in self._owners
+        return tensor.untyped_storage().data_ptr() in self._by_storage
 
     def key(self, tensor: Tensor) -> str:
         """Return the name of the parameter or buffer a constant, or its integers, come from; empty where it is derived.
@@ -56,10 +56,11 @@ class Owners:
         known = self._integers.find(tensor)
         if known is not None:
             return _part(known.name, known.constant.values.numel(), tensor, int(tensor.storage_offset()))
-        owner = self._owner(tensor)
-        if owner is None:
+        parameter = self._find(tensor)
+        if parameter is None:
             return ""
-        return _part(owner.name, owner.elements, tensor, (tensor.data_ptr() - owner.first) // tensor.element_size())
+        begin = (tensor.data_ptr() - parameter.first) // tensor.element_size()
+        return _part(parameter.name, parameter.elements, tensor, begin)
 
     def derived(self, label: str, weight: Tensor) -> str:
         """Return a name for a constant that was made from parameters: one for the same numbers under one label."""
@@ -69,14 +70,14 @@ class Owners:
             known.append(weight.detach().clone())
         return f"{label} ({place + 1})" if place else label
 
-    def _owner(self, tensor: Tensor) -> Owner | None:
-        owners = self._owners.get(tensor.untyped_storage().data_ptr())
-        if owners is None:
+    def _find(self, tensor: Tensor) -> ParameterMemory | None:
+        found = self._by_storage.get(tensor.untyped_storage().data_ptr())
+        if found is None:
             return None
-        if len(owners) == 1:
-            return owners[0]
+        if len(found) == 1:
+            return found[0]
         address = tensor.data_ptr()  # several parameters may be parts of one vector
-        inside = [one for one in owners if one.first <= address < one.after]
+        inside = [one for one in found if one.first <= address < one.after]
         return inside[-1] if inside else None
 
 

@@ -47,7 +47,7 @@ class Source:
         Elements of the memory the words lie in; 0 where they are stored whole or not at all.
     roots : frozenset of str
         Names of the parameters and buffers it comes from.
-    sized, reads, owed : list of views
+    sized, reads, pending : list of views
         Read by layers whose rules write the words down; by layers that do not, with the layer; by modules whose
         words another rule has to write down, with the module's path.
     """
@@ -59,14 +59,14 @@ class Source:
     roots: frozenset[str]
     sized: list[View | None] = field(default_factory=list[View | None])
     reads: list[tuple[Reader, View | None]] = field(default_factory=list[tuple[Reader, View | None]])
-    owed: list[tuple[str, View | None]] = field(default_factory=list[tuple[str, View | None]])
+    pending: list[tuple[str, View | None]] = field(default_factory=list[tuple[str, View | None]])
 
-    def shares(self) -> Iterator[tuple[Reader | None, str, int]]:
+    def allocate(self) -> Iterator[tuple[Reader | None, str, int]]:
         """Yield each reader, or the path of a module that owes them, with the words that no one before it has."""
         taken, held = torch.zeros(self.span, dtype=torch.bool), 0
         sized = ((None, "", view) for view in self.sized)
         reads = ((reader, "", view) for reader, view in self.reads)
-        for reader, path, view in (*sized, *reads, *((None, path, view) for path, view in self.owed)):
+        for reader, path, view in (*sized, *reads, *((None, path, view) for path, view in self.pending)):
             before = held
             if view is None:
                 held = self.words
@@ -81,7 +81,7 @@ Part = tuple[Source, View | None]
 
 
 @dataclass(frozen=True, slots=True)
-class Book:
+class ReadContext:
     """Where an operation stands in the books.
 
     Parameters
@@ -197,7 +197,9 @@ class Stored:
         if len(self._made) > 1000:
             self._made = {key: one for key, one in self._made.items() if not one.memory.expired()}
 
-    def meet(self, operation: Operation, operands: list[tuple[str, Tensor]], layer: Key | None, book: Book) -> None:
+    def record_read(
+        self, operation: Operation, operands: list[tuple[str, Tensor]], layer: Key | None, context: ReadContext
+    ) -> None:
         """Note that an operation reads constants with a signal.
 
         Parameters
@@ -206,38 +208,38 @@ class Stored:
         operands : list of (argument name, Tensor)
         layer : Key or None
             What the operation wrote to the books; None: nothing.
-        book : Book
+        context : ReadContext
         """
         for name, tensor in operands:
             sizes = name in operation.sizes
             for part in self.parts(tensor):
-                token = (part, layer or book.label, sizes)
+                token = (part, layer or context.label, sizes)
                 if token in self._seen:
                     continue
                 self._seen.add(token)
                 source, view = part
-                if sizes and (book.stores or book.silent):
+                if sizes and (context.stores or context.silent):
                     source.sized.append(view)
-                elif book.silent or (sizes and layer is None):  # it is for another rule, or its own, to store it
-                    source.owed.append((book.path, view))
+                elif context.silent or (sizes and layer is None):  # it is for another rule, or its own, to store it
+                    source.pending.append((context.path, view))
                 else:
-                    source.reads.append((layer or book.label, view))
+                    source.reads.append((layer or context.label, view))
 
-    def shares(self) -> dict[Reader, dict[int, int]]:
+    def allocate(self) -> dict[Reader, dict[int, int]]:
         """Return the words each layer stores beyond what its rule writes down, by width."""
         found: dict[Reader, dict[int, int]] = {}
         for source in self._constant():
-            for reader, _, words in source.shares():
+            for reader, _, words in source.allocate():
                 if reader is not None:
                     mine = found.setdefault(reader, {})
                     mine[source.bits] = mine.get(source.bits, 0) + words
         return found
 
-    def gaps(self) -> dict[str, str]:
+    def not_allocated(self) -> dict[str, str]:
         """Return, by path, what was read with a signal and is stored in no layer's books: a reason for its listing."""
         found: dict[str, list[str]] = {}
         for source in self._constant():
-            for _, path, words in source.shares():
+            for _, path, words in source.allocate():
                 if path:
                     found.setdefault(path, []).append(f"{source.name} ({words} words)")
         return {path: f"read with the signal and stored nowhere: {', '.join(names)}" for path, names in found.items()}

@@ -74,7 +74,7 @@ def _direct(tracer: Tracer, call: Call) -> Any:
     right = named.get("B")
     operands = [one for one in (matrix, right) if isinstance(one, Tensor) and tracer.is_dynamic(one)]
     if len(operands) == 1 and operands[0] is right and "triangular" not in call.name:
-        tracer.refuse(call.name, "its matrix is constant: store the inverse, and multiply by it")
+        tracer.mark_uncounted(call.name, "its matrix is constant: store the inverse, and multiply by it")
         return call.run()
     infos = [tracer.read(one) for one in operands]
     out = call.run()
@@ -87,7 +87,7 @@ def _direct(tracer: Tracer, call: Call) -> Any:
     charge(tracer, call, "elementwise", (Signal(operands[0], infos[0]), Signal(result, after)), operations)
     for tensor in tensors_of(out):
         extra = tuple(plain(size) for size in tensor.shape[len(lead) :])
-        tracer.know(tensor, Info(None if rows is None else (*rows, *extra)))
+        tracer.set_info(tensor, Info(None if rows is None else (*rows, *extra)))
     return out
 
 

@@ -35,7 +35,7 @@ def charge(
     if source.codes is not None and operations.keys() == {"lookup"}:  # of a signal on a grid: a table of all its codes
         work = replace(work, constants=2**source.codes.bits, constant_bits=work.output_bits)
     if any(operations.values()):
-        tracer.book(tracer.label(call.base_name), work)
+        tracer.record(tracer.label(call.base_name), work)
     return work
 
 

@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from students.counting.axes.batch_axis import AxisLost, broadcast, drop, plain
+from students.counting.axes.batch_axis import BatchAxisError, broadcast, drop, plain
 from students.counting.calls.call import Call, Rule, sizing, tensors_of
 from students.counting.dispatch.operands import Info
 from students.counting.dispatch.tracer import COMPLEX, Tracer
@@ -24,7 +24,7 @@ from students.counting.records.work_recorder import Work
 from students.counting.rules import moves, shaping
 from students.counting.rules.charges import Signal, charge
 from students.counting.rules.pointwise import is_power_of_two
-from students.counting.rules.products import FLOAT_ACCUMULATOR_BITS, Operand, book_matmul, linear_counts
+from students.counting.rules.products import FLOAT_ACCUMULATOR_BITS, Operand, linear_counts, record_matmul
 
 ONE: Mapping[str, Mapping[str, int]] = {
     "abs": {"multiply": 2, "add": 1, "square_root": 1},
@@ -51,7 +51,7 @@ def _each(call: Call) -> Mapping[str, int]:
     both = _is_complex(named["self"]) and _is_complex(named["other"])
     if name in {"add", "sub", "rsub"}:
         if named.get("alpha", 1) != 1:
-            raise AxisLost
+            raise BatchAxisError
         return {"add": 2 if both else 1}
     if name == "mul":
         return {"multiply": 4, "add": 2} if both else {"multiply": 2}
@@ -65,13 +65,13 @@ def _pointwise(tracer: Tracer, call: Call) -> Any:
     operands = [one for one in tensors_of((call.args, call.kwargs)) if tracer.is_dynamic(one)]
     infos = [tracer.read(one) for one in operands]
     out = call.run()
-    known = [info.layout for info in infos if info.layout is not None]
+    known = [info.axes for info in infos if info.axes is not None]
     after = Info(broadcast(known, out.shape) if len(known) == len(infos) else None)
     source = max(operands, key=Tensor.numel)
     before = infos[[one is source for one in operands].index(True)]
     operations = {what: number * out.numel() for what, number in _each(call).items()}
     charge(tracer, call, "elementwise", (Signal(source, before), Signal(out, after)), operations)
-    tracer.know(out, after)
+    tracer.set_info(out, after)
     return out
 
 
@@ -81,13 +81,13 @@ def _sum(tracer: Tracer, call: Call) -> Any:
     info, out = tracer.read(source), call.run()
     dims = named.get("dim")
     dims = list(range(source.dim())) if not dims and dims != 0 else [dims] if isinstance(dims, int) else list(dims)
-    layout = None if info.layout is None else drop(info.layout, dims, keep=int(bool(named.get("keepdim", False))))
+    axes = None if info.axes is None else drop(info.axes, dims, keep=int(bool(named.get("keepdim", False))))
     operations = {"add": 2 * (source.numel() - out.numel())}
     if call.name == "mean":
         count = source.numel() // max(out.numel(), 1)
         operations["multiply" if is_power_of_two(count) else "divide"] = 2 * out.numel()
-    charge(tracer, call, "elementwise", (Signal(source, info), Signal(out, Info(layout))), operations)
-    tracer.know(out, Info(layout))
+    charge(tracer, call, "elementwise", (Signal(source, info), Signal(out, Info(axes))), operations)
+    tracer.set_info(out, Info(axes))
     return out
 
 
@@ -95,14 +95,14 @@ def _split(tracer: Tracer, call: Call) -> Any:
     """Real and imaginary part side by side, on a last axis of two."""
     source = tensors_of((call.args, call.kwargs))[0]
     out, info = call.run(), tracer.info(source)
-    tracer.know(out, Info(None if info.layout is None else (*info.layout, plain(2)), producer=info.producer))
+    tracer.set_info(out, Info(None if info.axes is None else (*info.axes, plain(2)), producer=info.producer))
     return out
 
 
 def _joined(tracer: Tracer, call: Call) -> Any:
     source = tensors_of((call.args, call.kwargs))[0]
     out, info = call.run(), tracer.read(source)
-    tracer.know(out, Info(None if info.layout is None else drop(info.layout, [-1])))
+    tracer.set_info(out, Info(None if info.axes is None else drop(info.axes, [-1])))
     return out
 
 
@@ -111,12 +111,12 @@ def _composed(tracer: Tracer, call: Call) -> Any:
     operands = [one for one in tensors_of((call.args, call.kwargs)) if tracer.is_dynamic(one)]
     infos = [tracer.read(one) for one in operands]
     out = call.run()
-    known = [info.layout for info in infos if info.layout is not None]
+    known = [info.axes for info in infos if info.axes is not None]
     after = Info(broadcast(known, out.shape) if len(known) == len(infos) else None)
     if call.name == "polar":
         operations = {"lookup": 2 * out.numel(), "multiply": 2 * out.numel()}
         charge(tracer, call, "elementwise", (Signal(operands[0], infos[0]), Signal(out, after)), operations)
-    tracer.know(out, after)
+    tracer.set_info(out, after)
     return out
 
 
@@ -129,11 +129,11 @@ def _matmul(tracer: Tracer, call: Call) -> Any:
     left, right = named["self"], next(named[name] for name in ("other", "mat2") if name in named)
     out = call.run()
     if left.dim() < 2 or right.dim() < 2:
-        raise AxisLost
+        raise BatchAxisError
     if tracer.is_dynamic(right) and not tracer.is_dynamic(left):
         _constant(tracer, call, Operand(right.mT, _turned(tracer.read(right)), left, None), out)
-        layout = tracer.info(right).layout
-        tracer.know(out, Info(None if layout is None else (*layout[:-2], plain(out.shape[-2]), layout[-1])))
+        axes = tracer.info(right).axes
+        tracer.set_info(out, Info(None if axes is None else (*axes[:-2], plain(out.shape[-2]), axes[-1])))
     elif tracer.is_dynamic(right):
         _two_signals(tracer, call, left, right, out)
     elif right.dim() > 2:
@@ -141,42 +141,42 @@ def _matmul(tracer: Tracer, call: Call) -> Any:
     else:
         info = tracer.read(left)
         _constant(tracer, call, Operand(left, info, right.mT, None), out)
-        tracer.know(out, Info(None if info.layout is None else (*info.layout[:-1], plain(out.shape[-1]))))
+        tracer.set_info(out, Info(None if info.axes is None else (*info.axes[:-1], plain(out.shape[-1]))))
     return out
 
 
 def _turned(info: Info) -> Info:
-    layout = info.layout
-    return info if layout is None else replace(info, layout=(*layout[:-2], layout[-1], layout[-2]))
+    axes = info.axes
+    return info if axes is None else replace(info, axes=(*axes[:-2], axes[-1], axes[-2]))
 
 
 def _constant(tracer: Tracer, call: Call, operand: Operand, out: Tensor) -> None:
     """Count ``signal @ weight.T`` of a signal and a stored matrix, either or both complex."""
     signal, weight, info = operand.signal, operand.weight, operand.info
     if weight.dim() != 2:
-        raise AxisLost
+        raise BatchAxisError
     parts = torch.view_as_real(weight.resolve_conj()) if weight.is_complex() else weight.unsqueeze(-1)
     weights = torch.cat(tuple(parts.unbind(-1)), dim=0)  # real and imaginary parts as separate outputs
     numbers = torch.view_as_real(signal.resolve_conj()).movedim(-1, 0) if signal.is_complex() else signal.unsqueeze(0)
-    layout = None if info.layout is None else (plain(numbers.shape[0]), *info.layout)
-    counts = linear_counts(tracer, Operand(numbers, Info(layout), weights, None), layout)
+    axes = None if info.axes is None else (plain(numbers.shape[0]), *info.axes)
+    counts = linear_counts(tracer, Operand(numbers, Info(axes), weights, None), axes)
     bits = parts.element_size() * 8
     work = Work(
         kind="linear",
         input_shape=tracer.shape(signal, info),
-        output_shape=tracer.shape(out, Info(None)) if info.layout is None else _output(info, out),
+        output_shape=tracer.shape(out, Info(None)) if info.axes is None else _output(info, out),
         counts=counts,
         when=tracer.when(info),
         reduction=numbers.shape[0] * weight.shape[1],
         weights=weights.numel(),
         weights_nonzero=int(weights.count_nonzero()),
-        weights_key=tracer.weights_key(weight) or tracer.owners.derived(tracer.label(call.name), weight),
+        weights_key=tracer.weights_key(weight) or tracer.parameter_names.derived(tracer.label(call.name), weight),
         weight_bits=bits,
         activation_bits=numbers.element_size() * 8,
         output_bits=bits,
         accumulator_bits=FLOAT_ACCUMULATOR_BITS,
     )
-    tracer.book(tracer.label(call.name, weight), work)
+    tracer.record(tracer.label(call.name, weight), work)
 
 
 def _constants(tracer: Tracer, call: Call, left: Tensor, right: Tensor, out: Tensor) -> None:
@@ -184,19 +184,19 @@ def _constants(tracer: Tracer, call: Call, left: Tensor, right: Tensor, out: Ten
     info = tracer.read(left)
     signal = torch.cat((left.real, left.imag), dim=-2) if left.is_complex() else left.clone()
     weight = torch.cat((right.real, right.imag), dim=-1) if right.is_complex() else right
-    tracer.know(signal, _resized(info, signal))
+    tracer.set_info(signal, _resized(info, signal))
     real = signal @ weight
-    book_matmul(tracer, call, signal, weight, real)
-    layout = tracer.info(real).layout
+    record_matmul(tracer, call, signal, weight, real)
+    axes = tracer.info(real).axes
     ends = plain(out.shape[-2]), plain(out.shape[-1])
-    tracer.know(out, Info(None if layout is None else (*layout[:-2], *ends)))
+    tracer.set_info(out, Info(None if axes is None else (*axes[:-2], *ends)))
 
 
 def _scaled_sum(tracer: Tracer, call: Call) -> Any:
     """A product of matrices and an addition, neither of them scaled."""
     named = call.named()
     if named.get("alpha", 1) != 1 or named.get("beta", 1) != 1:
-        tracer.refuse(call.name, "a scaled sum of complex numbers")
+        tracer.mark_uncounted(call.name, "a scaled sum of complex numbers")
         return call.run()
     with tracer:
         return named["mat1"] @ named["mat2"] + named["self"]
@@ -220,7 +220,7 @@ def _convolution(tracer: Tracer, call: Call) -> Any:
 
 def _output(info: Info, out: Tensor) -> tuple[int, ...]:
     decodes = 1
-    for axis in info.layout or ():
+    for axis in info.axes or ():
         for size, label in axis:
             decodes *= size if label else 1
     return (out.numel() // decodes,)
@@ -229,13 +229,13 @@ def _output(info: Info, out: Tensor) -> tuple[int, ...]:
 def _two_signals(tracer: Tracer, call: Call, left: Tensor, right: Tensor, out: Tensor) -> None:
     """Count a product of two signals in its real form, either of which may be real."""
     (first, before), (second, after) = _left(tracer, left, right), _right(tracer, right, left)
-    tracer.know(first, before)
-    tracer.know(second, after)
+    tracer.set_info(first, before)
+    tracer.set_info(second, after)
     real = first @ second
-    book_matmul(tracer, call, first, second, real)
-    layout = tracer.info(real).layout
+    record_matmul(tracer, call, first, second, real)
+    axes = tracer.info(real).axes
     ends = plain(out.shape[-2]), plain(out.shape[-1])
-    tracer.know(out, Info(None if layout is None else (*layout[:-2], *ends)))
+    tracer.set_info(out, Info(None if axes is None else (*axes[:-2], *ends)))
 
 
 def _left(tracer: Tracer, left: Tensor, right: Tensor) -> tuple[Tensor, Info]:
@@ -259,11 +259,11 @@ def _right(tracer: Tracer, right: Tensor, left: Tensor) -> tuple[Tensor, Info]:
 
 
 def _resized(info: Info, full: Tensor) -> Info:
-    layout = info.layout
-    if layout is None:
+    axes = info.axes
+    if axes is None:
         return Info(None)
-    drop(layout, [-2, -1])
-    return Info((*layout[:-2], plain(full.shape[-2]), plain(full.shape[-1])))
+    drop(axes, [-2, -1])
+    return Info((*axes[:-2], plain(full.shape[-2]), plain(full.shape[-1])))
 
 
 def rules() -> dict[str, Rule]:

@@ -9,14 +9,14 @@ from typing import Any
 from torch import Tensor
 
 from energy_models.workload.layers import Kind
-from students.counting.axes.batch_axis import Axis, AxisLost, Layout, is_labelled, plain, plain_size, steps_of
+from students.counting.axes.batch_axis import Axes, Axis, BatchAxisError, is_labelled, plain, plain_size, steps_of
 from students.counting.axes.fanout import Geometry, conventions, dense_fanout, taps, valid_sites, weighted_fanout
 from students.counting.calls.call import Call
 from students.counting.dispatch.operands import Info
 from students.counting.dispatch.padded import unpadded
 from students.counting.dispatch.tracer import Tracer
 from students.counting.records.measure import Fan, Measure, fanned_out
-from students.counting.rules.products import Operand, book_product, decodes_in, remembered
+from students.counting.rules.products import Operand, decodes_in, record_product, remembered
 from students.counting.rules.streams import stream_convolution
 
 
@@ -52,31 +52,31 @@ def convolution(tracer: Tracer, call: Call) -> Any:
     signal, weight, bias = named["input"], named["weight"], named.get("bias")
     info = tracer.info(signal)
     if info.producer is not None:
-        tracer.ledger.use(info.producer)
+        tracer.recorder.use(info.producer)
     operand, geometry = Operand(signal, info, weight, bias), _geometry(named, signal, weight)
-    layout = info.layout
+    axes = info.axes
     name, kind = tracer.label(call.name, weight), _conv_kind(geometry, weight)
-    if layout is not None and any(is_labelled(axis) or steps_of(axis) for axis in layout[1:]):
+    if axes is not None and any(is_labelled(axis) or steps_of(axis) for axis in axes[1:]):
         stream_convolution(tracer, (name, kind), operand, geometry, out)
         return out
     counts = _window_counts(tracer, operand, geometry)
-    rows = None if layout is None else (layout[0],)
+    rows = None if axes is None else (axes[0],)
     after = Info(None if rows is None else (*rows, *(plain(size) for size in out.shape[1:])))
     inside = tuple(slice(a, size - b) for size, (a, b) in zip(signal.shape, info.pads, strict=False))
-    shapes = tracer.shape(signal[inside], replace(info, layout=_unpadded(info))), tracer.shape(out, after)
+    shapes = tracer.shape(signal[inside], replace(info, axes=_unpadded(info))), tracer.shape(out, after)
     full = out.numel() * taps(weight) // decodes_in(tracer, info)
-    done = book_product(tracer, name, kind, operand, counts, shapes=shapes, full=full, reduction=taps(weight))
-    tracer.know(out, replace(done, layout=after.layout))
+    done = record_product(tracer, name, kind, operand, counts, shapes=shapes, full=full, reduction=taps(weight))
+    tracer.set_info(out, replace(done, axes=after.axes))
     return out
 
 
-def _unpadded(info: Info) -> Layout | None:
-    """Return the layout without the zeros that were put around an unlabelled axis."""
-    if info.layout is None or not info.pads:
-        return info.layout
+def _unpadded(info: Info) -> Axes | None:
+    """Return the axes without the zeros that were put around an unlabelled axis."""
+    if info.axes is None or not info.pads:
+        return info.axes
     return tuple(
         plain(plain_size(axis) - before - after) if before + after else axis
-        for axis, (before, after) in zip(info.layout, info.pads, strict=True)
+        for axis, (before, after) in zip(info.axes, info.pads, strict=True)
     )
 
 
@@ -99,16 +99,16 @@ def _window_counts(tracer: Tracer, operand: Operand, geometry: Geometry) -> dict
     full = examples * per_group
     for axis, size in enumerate(geometry.outputs):
         full *= size * geometry.kernel[axis]
-    layout, codes = info.layout, info.codes
-    if layout is None and decodes != 1:
-        raise AxisLost
+    axes, codes = info.axes, info.codes
+    if axes is None and decodes != 1:
+        raise BatchAxisError
 
     between = unpadded(tracer, signal) if info.pads else signal
     if between is None or between.shape != signal[..., *inside].shape:
         between = signal[..., *inside]
 
     def count(tensors: Sequence[Tensor], lead: Axis) -> dict[str, Tensor]:
-        rows = None if layout is None else (lead, layout[0])
+        rows = None if axes is None else (lead, axes[0])
         values = tensors[0]
         fed, _, *met = fanned_out(values, codes, rows, decodes, fans)
         calls = plain_size(lead)

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from students.counting.axes.batch_axis import AxisLost, Layout, broadcast, drop, plain, reshape
+from students.counting.axes.batch_axis import Axes, BatchAxisError, broadcast, drop, plain, reshape
 from students.counting.calls.call import Call, Rule, moving, sizing, tensors_of
 from students.counting.dispatch.labels import known_move
 from students.counting.dispatch.operands import Info
@@ -27,7 +27,7 @@ from students.layers.grid import SPIKES
 SUM, MEAN, LARGEST = 0, 1, 2
 
 
-def _book(
+def _record(
     tracer: Tracer, call: Call, signals: tuple[Signal, Signal], weight: Tensor, operations: dict[str, int]
 ) -> None:
     """Write a table that is read, with its storage."""
@@ -37,11 +37,11 @@ def _book(
         work,
         weights=weight.numel(),
         weights_nonzero=int(weight.count_nonzero()),
-        weights_key=tracer.weights_key(weight) or tracer.owners.derived(tracer.label(call.name), weight),
+        weights_key=tracer.weights_key(weight) or tracer.parameter_names.derived(tracer.label(call.name), weight),
         weight_bits=known.constant.bits if known else element_bits(weight),
     )
-    tracer.book(tracer.label("embedding", weight), stored)
-    tracer.know(signals[1].values, signals[1].info)
+    tracer.record(tracer.label("embedding", weight), stored)
+    tracer.set_info(signals[1].values, signals[1].info)
 
 
 def _embedding(tracer: Tracer, call: Call) -> Any:
@@ -49,13 +49,13 @@ def _embedding(tracer: Tracer, call: Call) -> Any:
     weight, rows = named["weight"], named["indices"]
     if tracer.is_dynamic(weight):  # rows of a signal at fixed places
         info = known_move(tracer, call, out, [weight])
-        tracer.know(out, info)
+        tracer.set_info(out, info)
         return out
     info = tracer.read(rows)
     known = tracer.constants.find(weight)
     codes = None if known is None else table_codes(known.constant)
-    after = Info(None if info.layout is None else (*info.layout, plain(weight.shape[1])), codes)
-    _book(tracer, call, (Signal(rows, info), Signal(out, after)), weight, {"lookup": out.numel()})
+    after = Info(None if info.axes is None else (*info.axes, plain(weight.shape[1])), codes)
+    _record(tracer, call, (Signal(rows, info), Signal(out, after)), weight, {"lookup": out.numel()})
     return out
 
 
@@ -68,17 +68,17 @@ def _bag(tracer: Tracer, call: Call) -> Any:
     size = rows.numel() // bags
     even = not tracer.is_dynamic(offsets) and offsets.tolist()[:bags] == list(range(0, size * bags, size or 1))
     if tracer.is_dynamic(weight) or named.get("padding_idx", -1) not in {-1, None} or not (even and size):
-        raise AxisLost
+        raise BatchAxisError
     info = tracer.read(rows)
-    layout = info.layout
-    if layout is not None:
-        layout = (*drop(reshape(layout, (bags, size)), [1]), plain(weight.shape[1]))
+    axes = info.axes
+    if axes is not None:
+        axes = (*drop(reshape(axes, (bags, size)), [1]), plain(weight.shape[1]))
     gathered = result.numel() * (size - 1)
     operations = {"lookup": result.numel() * size, "compare" if mode == LARGEST else "add": gathered}
     operations |= average(result.numel(), size) if mode == MEAN else {}
     if scales is not None:
         operations["multiply"] = result.numel() * size
-    _book(tracer, call, (Signal(rows, info), Signal(result, Info(layout))), weight, operations)
+    _record(tracer, call, (Signal(rows, info), Signal(result, Info(axes))), weight, operations)
     return out
 
 
@@ -91,42 +91,42 @@ def read_table(tracer: Tracer, call: Call, places: list[Tensor]) -> Any:
     """Count a constant table read at places the input says, as an embedding: one look-up an output element."""
     named, out = call.named(), call.run()
     table, infos = named["self"], [tracer.read(one) if tracer.is_dynamic(one) else None for one in places]
-    layout = _layout_read(call, table, [(one, info) for one, info in zip(places, infos, strict=True)])
+    axes = _axes_read(call, table, [(one, info) for one, info in zip(places, infos, strict=True)])
     rows, info = next((one, info) for one, info in zip(places, infos, strict=True) if info is not None)
     known = tracer.constants.find(table)
-    after = Info(layout, None if known is None else table_codes(known.constant))
-    if tracer.frames[-1].silent:
-        tracer.know(out, after)
+    after = Info(axes, None if known is None else table_codes(known.constant))
+    if tracer.contexts[-1].silent:
+        tracer.set_info(out, after)
     else:
-        _book(tracer, call, (Signal(rows, info), Signal(out, after)), table, {"lookup": out.numel()})
+        _record(tracer, call, (Signal(rows, info), Signal(out, after)), table, {"lookup": out.numel()})
     return out
 
 
-def _layout_read(call: Call, table: Tensor, places: list[tuple[Tensor, Info | None]]) -> Layout | None:
-    """Return the layout of rows: that of the places, where the axes were that they replace."""
+def _axes_read(call: Call, table: Tensor, places: list[tuple[Tensor, Info | None]]) -> Axes | None:
+    """Return the axes of rows: that of the places, where the axes were that they replace."""
     shape = torch.broadcast_shapes(*(one.shape for one, _ in places))
-    layouts = [info.layout for _, info in places if info is not None and info.layout is not None]
-    if len(layouts) < sum(info is not None for _, info in places):
+    known_axes = [info.axes for _, info in places if info is not None and info.axes is not None]
+    if len(known_axes) < sum(info is not None for _, info in places):
         return None
-    read = broadcast(layouts, shape)
+    read = broadcast(known_axes, shape)
     if call.name in {"gather", "take"}:
         return read
-    axes = tuple(plain(size) for size in table.shape)
+    table_axes = tuple(plain(size) for size in table.shape)
     if call.name == "index_select":
         first = int(call.named()["dim"]) % table.dim()
-        return (*axes[:first], *read, *axes[first + 1 :])
+        return (*table_axes[:first], *read, *table_axes[first + 1 :])
     given = [place for place, one in enumerate(call.named()["indices"]) if one is not None]
     together = given[-1] - given[0] + 1 == len(given)
     first = given[0] if together else 0
-    kept = [axis for place, axis in enumerate(axes) if place not in given]
+    kept = [axis for place, axis in enumerate(table_axes) if place not in given]
     return (*kept[:first], *read, *kept[first:])
 
 
 def _one_hot(tracer: Tracer, call: Call) -> Any:
     named, out = call.named(), call.run()
     info = tracer.read(named["self"])
-    layout = None if info.layout is None else (*info.layout, plain(out.shape[-1]))
-    tracer.know(out, Info(layout, SPIKES))
+    axes = None if info.axes is None else (*info.axes, plain(out.shape[-1]))
+    tracer.set_info(out, Info(axes, SPIKES))
     return out
 
 

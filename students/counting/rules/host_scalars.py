@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 from torch.utils._python_dispatch import _get_current_dispatch_mode, _pop_mode_temporarily
 
-from students.counting.axes.batch_axis import AxisLost
+from students.counting.axes.batch_axis import BatchAxisError
 from students.counting.calls.call import Call, Rule, even_when_silent, tensors_of
 from students.counting.dispatch.operands import BOOKKEEPING
 from students.counting.dispatch.tracer import Tracer
@@ -44,7 +44,7 @@ _watching: list[Tracer] = []
 
 
 @contextmanager
-def watched(tracer: Tracer) -> Iterator[None]:
+def host_scalars_tracked(tracer: Tracer) -> Iterator[None]:
     """Have the tracer told of numbers a model takes out of its tensors; the methods are put back after the last one.
 
     No dispatch reaches a mode for them. Each method asks which tracer its own thread runs under, so that others are
@@ -85,7 +85,7 @@ def _remove() -> None:
 def _method(name: str, original: Callable[..., Any], handle: Callable[..., Any]) -> Callable[..., Any]:
     def method(self: Tensor, *args: Any, **kwargs: Any) -> Any:
         tracer = _get_current_dispatch_mode()
-        if not isinstance(tracer, Tracer) or tracer.frames[-1].silent or not _matters(tracer, self):
+        if not isinstance(tracer, Tracer) or tracer.contexts[-1].silent or not _matters(tracer, self):
             return original(self, *args, **kwargs)
         with _pop_mode_temporarily():
             value = original(self, *args, **kwargs)
@@ -101,22 +101,22 @@ def _matters(tracer: Tracer, tensor: Tensor) -> bool:
 
 def _listed(tracer: Tracer, name: str, tensor: Tensor, value: Any) -> Any:
     """Pass on numbers of which nothing will be seen."""
-    tracer.refuse(name.strip("_"), UNSEEN)
+    tracer.mark_uncounted(name.strip("_"), UNSEEN)
     return value
 
 
 def _item(tracer: Tracer, name: str, tensor: Tensor, value: Any) -> Any:
     """Return a number that remembers where it came from; a truth value is decided by already."""
     tracer.branched = True
-    kind = {float: DepartedFloat, int: DepartedInt}.get(type(value))
+    kind = {float: HostFloat, int: HostInt}.get(type(value))
     if kind is None:
         if not isinstance(value, bool):
-            tracer.refuse(name, UNSEEN)
+            tracer.mark_uncounted(name, UNSEEN)
         return value
     number = kind(value)
     number.tracer, number.source, number.value = tracer, tensor, value
-    tracer.departed.setdefault(value, kind is DepartedInt)  # a loop's bound, or a place, is no arithmetic
-    tracer.watch_return = note_return
+    tracer.host_scalars.setdefault(value, kind is HostInt)  # a loop's bound, or a place, is no arithmetic
+    tracer.check_operands = note_operands
     return number
 
 
@@ -124,7 +124,7 @@ def _decided(compare: Callable[..., Any]) -> Callable[..., Any]:
     def method(self: Any, *others: Any) -> Any:
         answer = compare(self, *others)
         if answer is not NotImplemented:
-            self.tracer.departed[self.value] = True
+            self.tracer.host_scalars[self.value] = True
             with _pop_mode_if(self.tracer):
                 _compared(self.tracer, "item", self.source)
         return answer
@@ -136,8 +136,8 @@ def _calculated(calculate: Callable[..., Any]) -> Callable[..., Any]:
     def method(self: Any, *others: Any) -> Any:
         answer = calculate(self, *others)
         if answer is not NotImplemented:
-            self.tracer.departed[self.value] = True
-            self.tracer.refuse("item", RETURNS)
+            self.tracer.host_scalars[self.value] = True
+            self.tracer.mark_uncounted("item", RETURNS)
         return answer
 
     return method
@@ -146,11 +146,11 @@ def _calculated(calculate: Callable[..., Any]) -> Callable[..., Any]:
 def _remembering(base: type) -> Any:
     methods = {name: _decided(getattr(base, name)) for name in COMPARISONS}
     methods |= {name: _calculated(getattr(base, name)) for name in CALCULATIONS if hasattr(base, name)}
-    return type(f"Departed{base.__name__.title()}", (base,), {**methods, "__hash__": base.__hash__})
+    return type(f"Host{base.__name__.title()}", (base,), {**methods, "__hash__": base.__hash__})
 
 
-DepartedFloat = _remembering(float)
-DepartedInt = _remembering(int)
+HostFloat = _remembering(float)
+HostInt = _remembering(int)
 
 
 @contextmanager
@@ -168,17 +168,17 @@ def _compared(tracer: Tracer, name: str, tensor: Tensor, elements: int = 1) -> N
     try:
         signal = Signal(tensor, tracer.read(tensor))
         charge(tracer, call, "elementwise", (signal, signal), {"compare": elements * tracer.batch})
-    except AxisLost as lost:
-        tracer.lose(name, str(lost))
+    except BatchAxisError as error:
+        tracer.lose_batch_axis(name, str(error))
 
 
-def note_unseen(tracer: Tracer) -> None:
+def note_unused(tracer: Tracer) -> None:
     """List numbers that left the tensors in a call and were never compared: other code, such as ``math``, took them."""
-    if not all(tracer.departed.values()):
-        tracer.refuse("item", UNSEEN)
+    if not all(tracer.host_scalars.values()):
+        tracer.mark_uncounted("item", UNSEEN)
 
 
-def note_return(tracer: Tracer, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+def note_operands(tracer: Tracer, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
     """List a number that left the tensors and comes back: as a scalar, in a new tensor, or as a place in a table."""
     scalars, addresses = _places(function)
     given = [*enumerate(args), *kwargs.items()]
@@ -190,8 +190,8 @@ def note_return(tracer: Tracer, function: Any, args: tuple[Any, ...], kwargs: di
         found += [one.item() for one in tensors if not one.dim() and not tracer.is_dynamic(one)]
         if not any(tracer.is_dynamic(one) for one in tensors):
             found += [value for place, value in given if place in addresses]
-    if any(type(value) in {int, float} and value in tracer.departed for value in found):
-        tracer.refuse("item", RETURNS)
+    if any(type(value) in {int, float} and value in tracer.host_scalars for value in found):
+        tracer.mark_uncounted("item", RETURNS)
 
 
 @lru_cache(maxsize=4096)
@@ -221,7 +221,7 @@ def _equal(tracer: Tracer, call: Call) -> Any:
     source = next(one for one in tensors_of(call.args) if tracer.is_dynamic(one))
     tracer.branched = True
     if tracer.batch > 1:
-        raise AxisLost
+        raise BatchAxisError
     _compared(tracer, "equal", source, source.numel())
     return call.run()
 
@@ -229,7 +229,7 @@ def _equal(tracer: Tracer, call: Call) -> Any:
 def _left(tracer: Tracer, call: Call) -> Any:
     """A number taken out of the tensors by torch itself can go anywhere."""
     if _matters(tracer, call.args[0]):
-        tracer.refuse("item", UNSEEN)
+        tracer.mark_uncounted("item", UNSEEN)
     return call.run()
 
 

@@ -32,12 +32,12 @@ def _product(tracer: Tracer, call: Call) -> Any:
     out: Tensor = matrix_product(tracer, inner)
     info = tracer.info(out)
     gone = [-2] * row + [-1] * column
-    layout = info.layout
-    if layout is not None:
-        kept = [place for place in range(len(layout)) if place - len(layout) not in gone]
-        layout = tuple(layout[place] for place in kept)
+    axes = info.axes
+    if axes is not None:
+        kept = [place for place in range(len(axes)) if place - len(axes) not in gone]
+        axes = tuple(axes[place] for place in kept)
     flat = out.squeeze(tuple(gone))
-    tracer.know(flat, Info(layout, producer=info.producer, word=info.word))
+    tracer.set_info(flat, Info(axes, producer=info.producer, word=info.word))
     return flat
 
 
@@ -45,10 +45,10 @@ def _lifted(tracer: Tracer, vector: Tensor, place: int) -> Tensor:
     matrix = vector.unsqueeze(place)
     if tracer.is_dynamic(vector):
         info = tracer.info(vector)
-        layout = info.layout
-        if layout is not None:
-            layout = (plain(1), layout[0]) if place == 0 else (layout[0], plain(1))
-        tracer.know(matrix, Info(layout, info.codes, producer=info.producer, word=info.word))
+        axes = info.axes
+        if axes is not None:
+            axes = (plain(1), axes[0]) if place == 0 else (axes[0], plain(1))
+        tracer.set_info(matrix, Info(axes, info.codes, producer=info.producer, word=info.word))
     return matrix
 
 
@@ -102,12 +102,12 @@ def _distances(tracer: Tracer, call: Call) -> Any:
         float("inf"): {"add": terms, "compare": 2 * terms - pairs},
     }
     if order not in table:
-        tracer.refuse(call.name, f"distances of order {order:g} are not counted")
+        tracer.mark_uncounted(call.name, f"distances of order {order:g} are not counted")
         return out
     after = Info(None if lead is None else (*lead, plain(out.shape[-2]), plain(out.shape[-1])))
     signals = Signal((first, second)[source], info), Signal(out, after)
     charge(tracer, call, "elementwise", signals, table[order])
-    tracer.know(out, after)
+    tracer.set_info(out, after)
     return out
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from students.counting.axes.batch_axis import AxisLost
+from students.counting.axes.batch_axis import BatchAxisError
 from students.counting.calls.call import Call, Rule, even_when_silent, moving, sizing, tensors_of
 from students.counting.dispatch.labels import known_move, moved_values
 from students.counting.dispatch.operands import Info
@@ -34,12 +34,12 @@ def _moved(tracer: Tracer, call: Call) -> Any:
     """A move costs nothing. Where a result's size depends on the numbers, its decodes are lost."""
     named, values = call.named(), moved_values(tracer, call)
     if call.name in {"masked_select", "index"} and _sized_by_numbers(tracer, named) and tracer.batch > 1:
-        raise AxisLost
+        raise BatchAxisError
     mutable = call.function._schema.is_mutable
     info = known_move(tracer, call, call.args[0], values) if mutable else None
     out = call.run()
     for tensor in tensors_of(out):
-        tracer.know(tensor, info or known_move(tracer, call, tensor, values))
+        tracer.set_info(tensor, info or known_move(tracer, call, tensor, values))
     return out
 
 
@@ -62,7 +62,7 @@ def _filled(tracer: Tracer, call: Call) -> Any:
     """A constant written over a part of a signal: the rest stays what it was."""
     known = tracer.info(call.args[0])
     out = call.run()
-    tracer.know(out, Info(known.layout))
+    tracer.set_info(out, Info(known.axes))
     return out
 
 
@@ -74,7 +74,7 @@ def _accumulated(tracer: Tracer, call: Call) -> Any:
     """One addition for every number moved onto a place that already holds one (scatter_add, index_add)."""
     named, values = call.named(), moved_values(tracer, call)
     if named.get("alpha", 1) != 1:
-        raise AxisLost
+        raise BatchAxisError
     info = known_move(tracer, call, named["self"], values, sums=1)
     source: Tensor = next(named[name] for name in ("src", "source", "values") if name in named)
     places = torch.zeros_like(named["self"])
@@ -97,9 +97,9 @@ def _overlapped(tracer: Tracer, call: Call) -> Any:
 
 def _charge_additions(tracer: Tracer, call: Call, signals: tuple[Tensor, Tensor], info: Info, adds: int) -> None:
     source, out = signals
-    if not tracer.frames[-1].silent:
+    if not tracer.contexts[-1].silent:
         charge(tracer, call, "elementwise", (Signal(source, tracer.info(source)), Signal(out, info)), {"add": adds})
-    tracer.know(out, info)
+    tracer.set_info(out, info)
 
 
 def _checked(_: Tracer, call: Call) -> Any:
@@ -115,7 +115,7 @@ def _converted(tracer: Tracer, call: Call) -> Any:
     source = tensors_of((call.args, call.kwargs))[0]
     out = _KEPT(tracer, call)
     fraction = source.is_floating_point() or source.is_complex()
-    if fraction and not (out.is_floating_point() or out.is_complex()) and not tracer.frames[-1].silent:
+    if fraction and not (out.is_floating_point() or out.is_complex()) and not tracer.contexts[-1].silent:
         each = "compare" if out.dtype == torch.bool else "add"
         info = tracer.read(source)
         charge(tracer, call, "elementwise", (Signal(source, info), Signal(out, tracer.info(out))), {each: out.numel()})

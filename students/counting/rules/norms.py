@@ -22,7 +22,7 @@ from students.counting.rules.charges import Signal, charged_work
 from students.counting.rules.products import element_bits
 
 
-def _book(tracer: Tracer, call: Call, out: Tensor, rows: int) -> Any:
+def _record(tracer: Tracer, call: Call, out: Tensor, rows: int) -> Any:
     """Write a norm of `rows` rows, with its stored scale and offset."""
     named = call.named()
     source, scale, offset = named["input"], named.get("weight"), named.get("bias")
@@ -36,7 +36,7 @@ def _book(tracer: Tracer, call: Call, out: Tensor, rows: int) -> Any:
     }
     if call.name == "rms_norm":
         operations |= {"add": total, "divide": 2 * rows}
-    after, stored = Info(info.layout), [one for one in (scale, offset) if one is not None]
+    after, stored = Info(info.axes), [one for one in (scale, offset) if one is not None]
     work = charged_work(tracer, "norm", (Signal(source, info), Signal(out, after)), operations)
     if stored:
         sizes, bits = [one.numel() for one in stored], element_bits(stored[0])
@@ -49,17 +49,17 @@ def _book(tracer: Tracer, call: Call, out: Tensor, rows: int) -> Any:
             weight_bits=bits,
             bias_bits=bits,
         )
-    tracer.book(tracer.label(call.name), work)
-    tracer.know(out, after)
+    tracer.record(tracer.label(call.name), work)
+    tracer.set_info(out, after)
 
 
 def _over_last_axes(tracer: Tracer, call: Call) -> Any:
     named, out = call.named(), call.run()
-    info, axes = tracer.info(named["input"]), len(named["normalized_shape"])
-    if info.layout is not None:
-        drop(info.layout, range(-axes, 0))
+    info, trailing = tracer.info(named["input"]), len(named["normalized_shape"])
+    if info.axes is not None:
+        drop(info.axes, range(-trailing, 0))
     result = tensors_of(out)[0]
-    _book(tracer, call, result, result.numel() // math.prod(named["normalized_shape"]))
+    _record(tracer, call, result, result.numel() // math.prod(named["normalized_shape"]))
     return out
 
 
@@ -68,11 +68,11 @@ def _over_groups(tracer: Tracer, call: Call) -> Any:
     named, out = call.named(), call.run()
     source, result = named["input"], tensors_of(out)[0]
     info = tracer.info(source)
-    if info.layout is not None:
-        drop(info.layout, range(1, source.dim()))
+    if info.axes is not None:
+        drop(info.axes, range(1, source.dim()))
     key = "group" if "group" in named else "num_groups"
     groups = source.shape[1] if call.name == "instance_norm" else int(named[key])
-    _book(tracer, call, result, source.shape[0] * groups)
+    _record(tracer, call, result, source.shape[0] * groups)
     return out
 
 

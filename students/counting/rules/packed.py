@@ -13,19 +13,19 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from students.counting.axes.batch_axis import DECODE, AxisLost, plain
+from students.counting.axes.batch_axis import DECODE, BatchAxisError, plain
 from students.counting.axes.fanout import conventions
 from students.counting.calls.call import Call, Rule, even_when_silent, sizing
 from students.counting.dispatch.operands import BOOKKEEPING, Info, Rows
 from students.counting.dispatch.tracer import Tracer
-from students.counting.rules.products import Operand, book_product, masks
+from students.counting.rules.products import Operand, masks, record_product
 from students.counting.rules.recurrent import GATE_ROWS, GATES, STATES, fused, layer_name, projected_states
 
 
 def _pack(tracer: Tracer, call: Call) -> Any:
     named, (data, sizes) = call.named(), call.run()
-    if tracer.ledger.steps:
-        raise AxisLost
+    if tracer.recorder.steps:
+        raise BatchAxisError
     info = tracer.read(named["input"])
     batch_axis = 0 if named["batch_first"] else 1
     padded = named["input"].shape[1 - batch_axis]
@@ -33,13 +33,13 @@ def _pack(tracer: Tracer, call: Call) -> Any:
         order = info.rows.decodes
     elif tracer.batch == 1:
         order = (0,) * named["input"].shape[batch_axis]
-    elif info.layout is not None and info.layout[batch_axis] == ((tracer.batch, DECODE),):
+    elif info.axes is not None and info.axes[batch_axis] == ((tracer.batch, DECODE),):
         order = tuple(range(tracer.batch))
     else:
-        raise AxisLost
+        raise BatchAxisError
     rows = tuple(order[place] for size in sizes.tolist() for place in range(size))
-    tracer.know(data, replace(info, layout=None, pads=(), producer=None, rows=Rows(0, rows, padded)))
-    tracer.know(sizes, Info(None, rows=BOOKKEEPING))
+    tracer.set_info(data, replace(info, axes=None, pads=(), producer=None, rows=Rows(0, rows, padded)))
+    tracer.set_info(sizes, Info(None, rows=BOOKKEEPING))
     return data, sizes
 
 
@@ -55,11 +55,11 @@ def _unpack(tracer: Tracer, call: Call) -> Any:
     named, (out, lengths) = call.named(), call.run()
     info = tracer.read(named["data"])
     if info.rows is None:
-        raise AxisLost
+        raise BatchAxisError
     order = info.rows.decodes[: int(named["batch_sizes"][0])]
     axis = 0 if named["batch_first"] else 1
-    tracer.know(out, replace(_in_order(tracer, out.shape, axis, order), codes=info.codes))
-    tracer.know(lengths, _in_order(tracer, lengths.shape, 0, order))
+    tracer.set_info(out, replace(_in_order(tracer, out.shape, axis, order), codes=info.codes))
+    tracer.set_info(lengths, _in_order(tracer, lengths.shape, 0, order))
     return out, lengths
 
 
@@ -71,7 +71,7 @@ def _recurrent(tracer: Tracer, call: Call) -> Any:
     for state in filter(tracer.is_dynamic, named["hx"]):
         tracer.read(state)
     if info.rows is None:
-        raise AxisLost
+        raise BatchAxisError
     kind, weights = call.name, list(named["params"])
     states = list(named["hx"]) if kind == "lstm" else [named["hx"]]
     directions = 2 if named["bidirectional"] else 1
@@ -88,11 +88,11 @@ def _recurrent(tracer: Tracer, call: Call) -> Any:
             finals.append(last)
         signal = outputs[0] if directions == 1 else torch.cat(outputs, dim=1)
         info = Info(None, rows=info.rows)
-    tracer.know(signal, info)
+    tracer.set_info(signal, info)
     joined = tuple(torch.cat([final[place] for final in finals]) for place in range(len(states)))
     order = info.rows.decodes[: sizes[0]] if info.rows else ()
     for state in joined:
-        tracer.know(state, _in_order(tracer, state.shape, 1, order))
+        tracer.set_info(state, _in_order(tracer, state.shape, 1, order))
     return (signal, *joined)
 
 
@@ -116,12 +116,12 @@ def _layer(tracer: Tracer, call: Call, single: Any, signal: Tensor, info: Info) 
     earlier = torch.where(torch.tensor(before).unsqueeze(1) < 0, hx[0][0][sequence], out[before])
     name, bias = layer_name(tracer, call.name, weights[0]), weights[2:4] if len(weights) >= 4 else [None, None]
     hidden = Info(None, rows=info.rows)
-    _book(tracer, call.name, f"{name}.input", Operand(ordered, info, weights[0], bias[0]), units=0)
+    _record(tracer, call.name, f"{name}.input", Operand(ordered, info, weights[0], bias[0]), units=0)
     units = weights[1].shape[0] // GATE_ROWS[call.name]
-    _book(tracer, call.name, f"{name}.hidden", Operand(earlier, hidden, weights[1], bias[1]), units=units)
+    _record(tracer, call.name, f"{name}.hidden", Operand(earlier, hidden, weights[1], bias[1]), units=units)
     if len(weights) % 2:
         cells = _cells(ordered, earlier, hx[1][0], weights, sizes)
-        _book(tracer, call.name, f"{name}.projection", Operand(cells, hidden, weights[-1], None), units=0)
+        _record(tracer, call.name, f"{name}.projection", Operand(cells, hidden, weights[-1], None), units=0)
     return out[backwards] if way else out, last
 
 
@@ -137,11 +137,11 @@ def _cells(signal: Tensor, earlier: Tensor, cell: Tensor, weights: list[Tensor],
     return torch.cat([found[step, :size] for step, size in enumerate(sizes)])
 
 
-def _book(tracer: Tracer, kind: str, name: str, operand: Operand, *, units: int) -> None:
+def _record(tracer: Tracer, kind: str, name: str, operand: Operand, *, units: int) -> None:
     """Write one product of packed rows, with the gates of `units` units where it is the hidden one."""
     weight, rows = operand.weight, operand.info.rows
     if rows is None:
-        raise AxisLost
+        raise BatchAxisError
     decodes = torch.tensor(rows.decodes)
 
     def total(per_row: Tensor) -> Tensor:
@@ -155,7 +155,7 @@ def _book(tracer: Tracer, kind: str, name: str, operand: Operand, *, units: int)
     counts = conventions(full, full, dense, sparse)
     words = weight.shape[1] + units * (STATES[kind] - 1)
     state = {"state_elements": words, "state_reads": words * rows.steps, "state_writes": words * rows.steps}
-    book_product(
+    record_product(
         tracer,
         name,
         "recurrent",

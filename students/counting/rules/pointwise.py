@@ -144,21 +144,21 @@ def per_element(tracer: Tracer, call: Call) -> Any:
     shape, infos = source.shape, [tracer.read(one) for one in operands]  # before running: it may work in place
     out = call.run()
     name = call.base_name
-    layouts = [info.layout for info in infos if info.layout is not None]
-    known = len(layouts) == len(infos)
+    known_axes = [info.axes for info in infos if info.axes is not None]
+    known = len(known_axes) == len(infos)
     codes = infos[0].codes if name in KEEPS_CODES else SPIKES if name in PREDICATES else None
     codes = codes or result_codes(name, [info.codes for info in infos])
     word = 0 if codes else _result_word(name, out, word_of(operands, infos), infos)
-    after = Info(broadcast(layouts, out.shape) if known else None, codes, word=word)
+    after = Info(broadcast(known_axes, out.shape) if known else None, codes, word=word)
     each = _each(tracer, name, call)
     if name in {"add", "sub"} and on_different_grids([(info.codes, info.word) for info in infos]):
         each = {**each, "requantise": 1}  # one of them is put on the other's grid first
     if each:
-        before = Info(broadcast(layouts, shape) if known else None, infos[0].codes, word=word_of(operands, infos))
+        before = Info(broadcast(known_axes, shape) if known else None, infos[0].codes, word=word_of(operands, infos))
         kind: Kind = "activation" if name in ACTIVATIONS else "elementwise"
         operations = {what: number * out.numel() for what, number in each.items()}
         charge(tracer, call, kind, (Signal(source, before), Signal(out, after)), operations)
-    tracer.know(out, after)
+    tracer.set_info(out, after)
     return out
 
 
@@ -220,14 +220,14 @@ def _softmax(tracer: Tracer, call: Call) -> Any:
     source = named["self"]
     info, out = tracer.read(source), call.run()
     dim = int(named["dim"]) % source.dim()
-    if info.layout is not None:
-        drop(info.layout, [dim])  # a softmax over decodes would mix them
+    if info.axes is not None:
+        drop(info.axes, [dim])  # a softmax over decodes would mix them
     total, rows = source.numel(), source.numel() // source.shape[dim]
     operations = {"compare": total - rows, "add": 2 * total - rows, "lookup": total}
     operations |= {"lookup": total + rows, "add": 3 * total - rows} if "log" in call.name else {"divide": total}
-    after = Info(info.layout)  # its quotients are no integers: the arithmetic is float
+    after = Info(info.axes)  # its quotients are no integers: the arithmetic is float
     charge(tracer, call, "activation", (Signal(source, after), Signal(out, after)), operations)
-    tracer.know(out, after)
+    tracer.set_info(out, after)
     return out
 
 
@@ -236,15 +236,15 @@ def _gated(tracer: Tracer, call: Call) -> Any:
     named = call.named()
     source = named["self"]
     info, out = tracer.read(source), call.run()
-    layout = info.layout
-    if layout is not None:
+    axes = info.axes
+    if axes is not None:
         dim = int(named["dim"]) % source.dim()
-        drop(layout, [dim])
-        layout = (*layout[:dim], plain(out.shape[dim]), *layout[dim + 1 :])
-    after = Info(layout)
+        drop(axes, [dim])
+        axes = (*axes[:dim], plain(out.shape[dim]), *axes[dim + 1 :])
+    after = Info(axes)
     operations = {"lookup": out.numel(), "multiply": out.numel()}
     charge(tracer, call, "activation", (Signal(source, info), Signal(out, after)), operations)
-    tracer.know(out, after)
+    tracer.set_info(out, after)
     return out
 
 
@@ -277,10 +277,10 @@ def _batch_norm(tracer: Tracer, call: Call) -> Any:
     signal, normed = named["input"], tensors_of(out)[0]
     info = tracer.read(signal)
     if named.get("training", False) or named.get("running_mean") is None:
-        tracer.refuse(call.name, "a batch norm that uses the statistics of the batch mixes decodes")
+        tracer.mark_uncounted(call.name, "a batch norm that uses the statistics of the batch mixes decodes")
         return out
     name = tracer.label("batch_norm")
-    tracer.know(normed, fold_affine(tracer, name, signal, info, named["running_mean"].numel()))
+    tracer.set_info(normed, fold_affine(tracer, name, signal, info, named["running_mean"].numel()))
     return out
 
 
@@ -288,9 +288,9 @@ def fold_affine(tracer: Tracer, name: str, signal: Tensor, info: Info, channels:
     """Fold a per-channel scale and offset into the product before it, or write it down; return its output's info."""
     work = affine_work(tracer, signal, info, channels, name)
     if info.producer is None:
-        tracer.book(name, work)
+        tracer.record(name, work)
         return replace(info, codes=None, pads=(), origin=0)
-    producer = tracer.ledger.fold(info.producer, name, work)
+    producer = tracer.recorder.fold(info.producer, name, work)
     return replace(info, codes=None, pads=(), origin=0, producer=producer, scales=channels)
 
 

@@ -12,9 +12,9 @@ from torch import Tensor
 
 from energy_models.workload.layers import CONVENTIONS, Kind
 from students.counting.axes.batch_axis import (
+    Axes,
     Axis,
-    AxisLost,
-    Layout,
+    BatchAxisError,
     is_labelled,
     per_decode,
     plain,
@@ -46,7 +46,7 @@ def element_bits(tensor: Tensor) -> int:
     return tensor.element_size() * 8
 
 
-def book_product(
+def record_product(
     tracer: Tracer,
     name: str,
     kind: Kind,
@@ -62,7 +62,7 @@ def book_product(
     when: When | None = None,
     transposed_groups: int = 0,
 ) -> Info:
-    """Write a product with its widths and stored weights to the ledger; return what is known of its output.
+    """Write a product with its widths and stored weights to the recorder; return what is known of its output.
 
     It works when its signal exists, or at the steps `when`; the weight of a transposed product is in groups.
     """
@@ -76,7 +76,7 @@ def book_product(
     if bias is not None:
         operations["op:add"] = operations.get("op:add", 0) + full // reduction
     bits, again = info.bits(operand.signal), tracer.stored.repeats(weight)
-    feedback = tracer.frames[-1].feedback
+    feedback = tracer.contexts[-1].feedback
     if feedback:
         kind, state = "recurrent", {"state_elements": feedback, "state_reads": feedback, "state_writes": feedback}
     work = Work(
@@ -91,7 +91,7 @@ def book_product(
         weights=weight.numel() // again,
         weights_nonzero=remembered(tracer, "nonzero", weight, lambda: int(weight.count_nonzero())) // again,
         biases=0 if bias is None else bias.numel(),
-        weights_key=tracer.weights_key(weight) or tracer.owners.derived(name, weight),
+        weights_key=tracer.weights_key(weight) or tracer.parameter_names.derived(name, weight),
         weight_bits=numbers.weight_bits,
         activation_bits=bits,
         output_bits=numbers.accumulator_bits,
@@ -102,7 +102,7 @@ def book_product(
         **(state or {}),
     )
     word = numbers.accumulator_bits if numbers.arithmetic == "integer" else 0
-    return Info(None, producer=(tracer.book(name, work), 0), word=word, scales=numbers.scales)
+    return Info(None, producer=(tracer.record(name, work), 0), word=word, scales=numbers.scales)
 
 
 def sign_adds(counts: Mapping[str, int | Tensor | Measure]) -> dict[str, int | Tensor | Measure]:
@@ -139,13 +139,13 @@ def masks(operand: Operand) -> tuple[Tensor, Tensor]:
     return nonzero(operand.signal, codes), needs_multiplier(operand.signal, codes)
 
 
-def linear_counts(tracer: Tracer, operand: Operand, layout: Layout | None) -> dict[str, int | Tensor | Measure]:
+def linear_counts(tracer: Tracer, operand: Operand, axes: Axes | None) -> dict[str, int | Tensor | Measure]:
     """Return the conventions of ``signal (..., inputs) @ weight.T (inputs, outputs)`` per decode."""
     signal, weight, codes, decodes = operand.signal, operand.weight, operand.info.codes, tracer.batch
-    if layout is not None and is_labelled(layout[-1]):
-        raise AxisLost
-    if layout is None and decodes != 1:
-        raise AxisLost
+    if axes is not None and is_labelled(axes[-1]):
+        raise BatchAxisError
+    if axes is None and decodes != 1:
+        raise BatchAxisError
     outputs, inputs = weight.shape
     full = signal.numel() * outputs // decodes_in(tracer, operand.info)
 
@@ -157,7 +157,7 @@ def linear_counts(tracer: Tracer, operand: Operand, layout: Layout | None) -> di
     fans = remembered(tracer, "columns", weight, of_weights)
 
     def count(tensors: Sequence[Tensor], lead: Axis) -> dict[str, Tensor]:
-        rows = None if layout is None else (lead, *layout[:-1])
+        rows = None if axes is None else (lead, *axes[:-1])
         values = tensors[0] if rows is not None else tensors[0].flatten(1, -2).unsqueeze(1).flatten(1, 2)
         fed, hard, *weighted = fanned_out(values, codes, rows, decodes, fans)
         dense = fed * outputs, hard * outputs
@@ -176,30 +176,30 @@ def decodes_in(tracer: Tracer, info: Info) -> int:
 
 def events(tracer: Tracer, operand: Operand) -> Tensor:
     """Return non-zero inputs per decode."""
-    return nonzero_sums(operand.signal, operand.info.codes, operand.info.layout, tracer.batch)
+    return nonzero_sums(operand.signal, operand.info.codes, operand.info.axes, tracer.batch)
 
 
 def _linear(tracer: Tracer, call: Call) -> Any:
     named, out = call.named(), call.run()
     weight = named["weight"]
     if tracer.is_dynamic(weight):
-        raise AxisLost
-    _book_linear(tracer, call, Operand(named["input"], tracer.read(named["input"]), weight, named.get("bias")), out)
+        raise BatchAxisError
+    _record_linear(tracer, call, Operand(named["input"], tracer.read(named["input"]), weight, named.get("bias")), out)
     return out
 
 
-def _book_linear(tracer: Tracer, call: Call, operand: Operand, out: Tensor) -> None:
-    counts = linear_counts(tracer, operand, operand.info.layout)
-    layout = operand.info.layout
-    output = None if layout is None else (*layout[:-1], plain(out.shape[-1]))
+def _record_linear(tracer: Tracer, call: Call, operand: Operand, out: Tensor) -> None:
+    counts = linear_counts(tracer, operand, operand.info.axes)
+    axes = operand.info.axes
+    output = None if axes is None else (*axes[:-1], plain(out.shape[-1]))
     after = Info(output)
     shapes = tracer.shape(operand.signal, operand.info), tracer.shape(out, after)
     full = out.numel() // decodes_in(tracer, operand.info) * operand.weight.shape[1]
     name = tracer.label("linear" if call.name == "linear" else call.name, operand.weight)
-    done = book_product(
+    done = record_product(
         tracer, name, "linear", operand, counts, shapes=shapes, full=full, reduction=operand.weight.shape[1]
     )
-    tracer.know(out, replace(done, layout=output))
+    tracer.set_info(out, replace(done, axes=output))
 
 
 def matrix_product(tracer: Tracer, call: Call) -> Any:
@@ -208,9 +208,9 @@ def matrix_product(tracer: Tracer, call: Call) -> Any:
     left = named["self"]
     right = next(named[name] for name in ("other", "mat2", "vec") if name in named)
     if tracer.is_dynamic(left) and not tracer.is_dynamic(right) and right.dim() == 2:
-        _book_linear(tracer, call, Operand(left, tracer.read(left), right.t(), None), out)
+        _record_linear(tracer, call, Operand(left, tracer.read(left), right.t(), None), out)
     else:
-        book_matmul(tracer, call, left, right, out)
+        record_matmul(tracer, call, left, right, out)
     return out
 
 
@@ -218,17 +218,17 @@ def add_product(tracer: Tracer, call: Call) -> Any:
     """Count ``bias + signal @ weights`` with stored weights and bias: a linear layer."""
     named, out = call.named(), call.run()
     operand = Operand(named["mat1"], tracer.read(named["mat1"]), named["mat2"].t(), named["self"])
-    _book_linear(tracer, call, operand, out)
+    _record_linear(tracer, call, operand, out)
     return out
 
 
-def book_matmul(tracer: Tracer, call: Call, left: Tensor, right: Tensor, out: Tensor) -> None:
+def record_matmul(tracer: Tracer, call: Call, left: Tensor, right: Tensor, out: Tensor) -> None:
     """Two signals, or a batch of constant matrices: the left operand is the activation, the right one the weight.
 
     A constant left operand is turned round: ``(L R)^T = R^T L^T``. A site needs a multiplier if both signals do.
     """
     if left.dim() < 2 or right.dim() < 2:
-        raise AxisLost
+        raise BatchAxisError
     turned = not tracer.is_dynamic(left)
     if turned:
         info, other = _turned(tracer.read(right)), None
@@ -243,7 +243,7 @@ def book_matmul(tracer: Tracer, call: Call, left: Tensor, right: Tensor, out: Te
     name = tracer.label(call.name)
     if other is None:
         operand = Operand(left, info, stored_once(right, rows), None)
-        book_product(tracer, name, "matmul", operand, counts, shapes=shapes, full=full, reduction=left.shape[-1])
+        record_product(tracer, name, "matmul", operand, counts, shapes=shapes, full=full, reduction=left.shape[-1])
     else:
         bits = info.bits(left)
         accumulator = signal_accumulator_bits(info.codes, other.codes, left.shape[-1])
@@ -260,23 +260,23 @@ def book_matmul(tracer: Tracer, call: Call, left: Tensor, right: Tensor, out: Te
             output_bits=accumulator or element_bits(out),
             accumulator_bits=accumulator or FLOAT_ACCUMULATOR_BITS,
         )
-        tracer.book(name, work)
+        tracer.record(name, work)
         after = replace(after, word=accumulator)
-    tracer.know(out, after)
+    tracer.set_info(out, after)
 
 
-def stored_once(weight: Tensor, rows: Layout | None) -> Tensor:
+def stored_once(weight: Tensor, rows: Axes | None) -> Tensor:
     """Return a batch of constant matrices without its copies: those of an expansion, and one for each decode.
 
     Parameters
     ----------
     weight : Tensor, shape (..., rows, columns)
-    rows : Layout or None
+    rows : Axes or None
         Of the leading axes of the product, at least as many as the weight's.
 
     Raises
     ------
-    AxisLost
+    BatchAxisError
         Decodes of a batch meet different constants.
     """
     count = weight.dim() - 2
@@ -290,14 +290,14 @@ def stored_once(weight: Tensor, rows: Layout | None) -> Tensor:
             for part in (place + at for at, (_, label) in enumerate(axis) if label):
                 first = parts.narrow(part, 0, 1)
                 if not same_numbers(first.expand_as(parts), parts):
-                    raise AxisLost
+                    raise BatchAxisError
                 parts = first
             weight = parts.flatten(place, place + len(sizes) - 1)
     return weight
 
 
 def _matmul_counts(
-    tracer: Tracer, activation: tuple[Tensor, Info], weight: tuple[Tensor, Info | None], rows: Layout | None, full: int
+    tracer: Tracer, activation: tuple[Tensor, Info], weight: tuple[Tensor, Info | None], rows: Axes | None, full: int
 ) -> dict[str, int | Tensor]:
     """Return the conventions of ``(..., m, k) @ (..., k, n)``: for each k, hits in its column times hits in its row."""
     (left, info), (right, other) = activation, weight
@@ -319,28 +319,28 @@ def _matmul_counts(
 
 
 def _turned(info: Info) -> Info:
-    layout = info.layout
-    return info if layout is None else replace(info, layout=(*layout[:-2], layout[-1], layout[-2]))
+    axes = info.axes
+    return info if axes is None else replace(info, axes=(*axes[:-2], axes[-1], axes[-2]))
 
 
-def leading(infos: tuple[Info, Info | None], lead: torch.Size) -> Layout | None:
-    """Return the layout of the leading axes; decodes on a row, column or contracted axis are lost."""
+def leading(infos: tuple[Info, Info | None], lead: torch.Size) -> Axes | None:
+    """Return the axes of the leading axes; decodes on a row, column or contracted axis are lost."""
     count = len(lead)
-    result: Layout = tuple(plain(size) for size in lead)
+    result: Axes = tuple(plain(size) for size in lead)
     for info in infos:
         if info is None:
             continue
-        if info.layout is None:
+        if info.axes is None:
             return None
-        if any(steps_of(axis) for axis in info.layout[-2:]):
-            raise AxisLost("over all steps of a stream it keeps every past one, and its work grows with time")
-        if any(is_labelled(axis) for axis in info.layout[-2:]):
-            raise AxisLost
-        for place in range(1, len(info.layout) - 1):
-            axis = info.layout[-2 - place]
+        if any(steps_of(axis) for axis in info.axes[-2:]):
+            raise BatchAxisError("over all steps of a stream it keeps every past one, and its work grows with time")
+        if any(is_labelled(axis) for axis in info.axes[-2:]):
+            raise BatchAxisError
+        for place in range(1, len(info.axes) - 1):
+            axis = info.axes[-2 - place]
             if any(label for _, label in axis):
                 if is_labelled(result[count - place]) and result[count - place] != axis:
-                    raise AxisLost
+                    raise BatchAxisError
                 result = (*result[: count - place], axis, *result[count - place + 1 :])
     return result
 

@@ -18,11 +18,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from students.counting.axes.batch_axis import AxisLost, Layout, is_labelled, plain, step_axis, steps_of
+from students.counting.axes.batch_axis import Axes, BatchAxisError, is_labelled, plain, step_axis, steps_of
 from students.counting.calls.call import Call, Rule, sizing
 from students.counting.dispatch.operands import Info
 from students.counting.dispatch.tracer import Tracer
-from students.counting.rules.products import Operand, book_product, linear_counts
+from students.counting.rules.products import Operand, linear_counts, record_product
 
 GATES: Mapping[str, Mapping[str, int]] = {
     "gru": {"op:lookup": 3, "op:multiply": 2, "op:add": 5},
@@ -34,18 +34,18 @@ GATE_ROWS = {"gru": 3, "lstm": 4, "rnn_tanh": 1, "rnn_relu": 1}
 STATES = {"gru": 1, "lstm": 2, "rnn_tanh": 1, "rnn_relu": 1}
 
 
-def _book(tracer: Tracer, kind: str, name: str, x: Operand, h: Operand, *, steps: int) -> None:
+def _record(tracer: Tracer, kind: str, name: str, x: Operand, h: Operand, *, steps: int) -> None:
     """Write the input and hidden products of one layer and direction, gates with the latter; `steps` in one decode."""
     units, outputs = h.weight.shape[0] // GATE_ROWS[kind], h.weight.shape[1]
     for suffix, operand, gates in (("input", x, {}), ("hidden", h, GATES[kind])):
         rows = operand.weight.shape[0]
-        counts = linear_counts(tracer, operand, operand.info.layout)
+        counts = linear_counts(tracer, operand, operand.info.axes)
         state = {}
         if gates:
             words = outputs + units * (STATES[kind] - 1)  # a projected state is smaller than its cell
             state = {"state_elements": words, "state_reads": words * steps, "state_writes": words * steps}
         extra = {what: number * units * steps for what, number in gates.items()}
-        book_product(
+        record_product(
             tracer,
             f"{name}.{suffix}",
             "recurrent",
@@ -84,27 +84,27 @@ def fused(tracer: Tracer, call: Call) -> Any:
             finals.append(last)
         signal = outputs[0] if directions == 1 else torch.cat(outputs, dim=2)
         info = _after(info, signal.shape[2])
-    tracer.know(signal, info)
+    tracer.set_info(signal, info)
     joined = tuple(torch.cat([final[place] for final in finals]) for place in range(len(states)))
-    layout = info.layout
+    axes = info.axes
     for state in joined:
         ends = plain(state.shape[0]), plain(state.shape[2])
-        batch = None if layout is None else (ends[0], layout[0 if named["batch_first"] else 1], ends[1])
-        tracer.know(state, Info(batch))
+        batch = None if axes is None else (ends[0], axes[0 if named["batch_first"] else 1], ends[1])
+        tracer.set_info(state, Info(batch))
     return (signal, *joined)
 
 
 def _after(info: Info, features: int) -> Info:
-    return Info(None if info.layout is None else (*info.layout[:2], plain(features)))
+    return Info(None if info.axes is None else (*info.axes[:2], plain(features)))
 
 
 def _layer(tracer: Tracer, call: Call, single: Any, signal: Tensor, info: Info) -> tuple[Tensor, list[Tensor]]:
     """Run and count one layer in one direction; return its outputs and final states."""
     kind, weights, hx, batch_first, way = single
     time = 1 if batch_first else 0
-    stepped = info.layout is not None and steps_of(info.layout[time]) is not None
-    if (way and stepped) or (info.layout is not None and is_labelled(info.layout[time]) and not stepped):
-        raise AxisLost
+    stepped = info.axes is not None and steps_of(info.axes[time]) is not None
+    if (way and stepped) or (info.axes is not None and is_labelled(info.axes[time]) and not stepped):
+        raise BatchAxisError
     ordered = signal.flip(time) if way else signal
     state: Any = list(hx) if kind == "lstm" else hx[0]
     out, *last = call.function(ordered, state, weights, len(weights) >= 4, 1, 0.0, False, False, batch_first)
@@ -115,11 +115,11 @@ def _layer(tracer: Tracer, call: Call, single: Any, signal: Tensor, info: Info) 
     steps = 1 if stepped else signal.shape[time]
     x = Operand(ordered, info, weights[0], bias[0])
     h = Operand(previous, _after(info, out.shape[2]), weights[1], bias[1])
-    _book(tracer, kind, name, x, h, steps=steps)
+    _record(tracer, kind, name, x, h, steps=steps)
     if len(weights) % 2:
         cells = projected_states(ordered.movedim(time, 0), previous.movedim(time, 0), hx[1][0], weights)
         inner = Operand(cells.movedim(0, time), _after(info, cells.shape[2]), weights[-1], None)
-        _book_projection(tracer, name, inner, steps)
+        _record_projection(tracer, name, inner, steps)
     return out.flip(time) if way else out, last
 
 
@@ -152,15 +152,15 @@ def projected_states(signal: Tensor, previous: Tensor, cell: Tensor, weights: li
     return torch.stack(states)
 
 
-def _book_projection(tracer: Tracer, name: str, operand: Operand, steps: int) -> None:
+def _record_projection(tracer: Tracer, name: str, operand: Operand, steps: int) -> None:
     """Write the product that makes an LSTM's output smaller than its cell."""
     outputs, units = operand.weight.shape
-    book_product(
+    record_product(
         tracer,
         f"{name}.projection",
         "recurrent",
         operand,
-        linear_counts(tracer, operand, operand.info.layout),
+        linear_counts(tracer, operand, operand.info.axes),
         shapes=((units,), (outputs,)),
         full=outputs * units * steps,
         reduction=units,
@@ -173,15 +173,15 @@ def _cell(tracer: Tracer, call: Call) -> Any:
     kind = call.name.removesuffix("_cell")
     hx = named["hx"][0] if kind == "lstm" else named["hx"]
     info = tracer.read(named["input"])
-    if info.layout is not None and step_axis(info.layout) is not None:
-        raise AxisLost
-    hidden = tracer.read(hx) if tracer.is_dynamic(hx) else Info(info.layout)
-    layout: Layout | None = None if info.layout is None else (*info.layout[:-1], plain(hx.shape[-1]))
+    if info.axes is not None and step_axis(info.axes) is not None:
+        raise BatchAxisError
+    hidden = tracer.read(hx) if tracer.is_dynamic(hx) else Info(info.axes)
+    axes: Axes | None = None if info.axes is None else (*info.axes[:-1], plain(hx.shape[-1]))
     x = Operand(named["input"], info, named["w_ih"], named.get("b_ih"))
-    h = Operand(hx, replace(hidden, layout=layout), named["w_hh"], named.get("b_hh"))
-    _book(tracer, kind, tracer.label(kind), x, h, steps=1)
+    h = Operand(hx, replace(hidden, axes=axes), named["w_hh"], named.get("b_hh"))
+    _record(tracer, kind, tracer.label(kind), x, h, steps=1)
     for tensor in out if isinstance(out, tuple) else (out,):
-        tracer.know(tensor, Info(layout))
+        tracer.set_info(tensor, Info(axes))
     return out
 
 

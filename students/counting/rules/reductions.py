@@ -15,7 +15,7 @@ from typing import Any
 
 from torch import Tensor
 
-from students.counting.axes.batch_axis import Layout, drop, plain
+from students.counting.axes.batch_axis import Axes, drop, plain
 from students.counting.calls.call import Call, Rule, tensors_of
 from students.counting.dispatch.operands import Info
 from students.counting.dispatch.tracer import Tracer
@@ -92,21 +92,21 @@ def _axes(named: Mapping[str, Any], source: Tensor) -> list[int]:
     return [one % max(source.dim(), 1) for one in ([dims] if isinstance(dims, int) else dims)]
 
 
-def _layout_along(info: Info, dims: list[int], shapes: tuple[Tensor, Tensor]) -> Layout | None:
-    """Return the layout of a result whose axes `dims` are gone, shorter, or worked along.
+def _axes_along(info: Info, dims: list[int], shapes: tuple[Tensor, Tensor]) -> Axes | None:
+    """Return the axes of a result whose axes `dims` are gone, shorter, or worked along.
 
     Raises
     ------
-    AxisLost
+    BatchAxisError
         The axes run over decodes.
     """
     source, out = shapes
-    if info.layout is None:
+    if info.axes is None:
         return None
-    kept = drop(info.layout, dims)
+    kept = drop(info.axes, dims)
     if out.dim() == len(kept) and out.dim() < source.dim():
         return kept
-    return tuple(plain(out.shape[place]) if place in dims else axis for place, axis in enumerate(info.layout))
+    return tuple(plain(out.shape[place]) if place in dims else axis for place, axis in enumerate(info.axes))
 
 
 def _along(tracer: Tracer, call: Call) -> Any:
@@ -122,11 +122,11 @@ def _along(tracer: Tracer, call: Call) -> Any:
     count = math.prod(before[dim] for dim in dims)
     word = word_of([source], [info])
     word = sum_bits(word, count) if call.base_name in SUMS else word
-    after = Info(_layout_along(info, dims, (source, result)), word=word)
+    after = Info(_axes_along(info, dims, (source, result)), word=word)
     operations = COSTS[call.base_name](math.prod(before) // max(count, 1), count)
     charge(tracer, call, "elementwise", (Signal(source, info), Signal(result, after)), operations)
     for tensor in tensors_of(out):
-        tracer.know(tensor, after)
+        tracer.set_info(tensor, after)
     return out
 
 
@@ -147,10 +147,10 @@ def _vector_norm(tracer: Tracer, call: Call) -> Any:
     order = next((named[name] for name in ("ord", "p") if named.get(name) is not None), 2)
     info, dims, out = tracer.read(source), _axes(named, source), call.run()
     count = math.prod(source.shape[dim] for dim in dims)
-    after = Info(_layout_along(info, dims, (source, out)))
+    after = Info(_axes_along(info, dims, (source, out)))
     operations = _norm_costs(float(order), source.numel() // count, count)
     charge(tracer, call, "elementwise", (Signal(source, info), Signal(out, after)), operations)
-    tracer.know(out, after)
+    tracer.set_info(out, after)
     return out
 
 
@@ -160,13 +160,13 @@ def _searched(tracer: Tracer, call: Call) -> Any:
     boundaries = named["boundaries"] if call.name == "bucketize" else named["sorted_sequence"]
     source: Tensor = named["self"]
     if tracer.is_dynamic(boundaries):
-        tracer.refuse(call.name, "its boundaries depend on the input")
+        tracer.mark_uncounted(call.name, "its boundaries depend on the input")
         return out
     info = tracer.read(source)
     after = replace(info, codes=None, word=0)
     steps = math.ceil(math.log2(boundaries.shape[-1] + 1))
     charge(tracer, call, "elementwise", (Signal(source, info), Signal(out, after)), {"compare": steps * out.numel()})
-    tracer.know(out, after)
+    tracer.set_info(out, after)
     return out
 
 

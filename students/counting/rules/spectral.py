@@ -51,10 +51,10 @@ def _transform(tracer: Tracer, call: Call) -> Any:
     source: Tensor = named["self"]
     info, out = tracer.read(source), call.run()
     dims = [int(dim) % source.dim() for dim in named["dim"]]
-    layout = info.layout
-    if layout is not None:
-        drop(layout, dims)
-        layout = tuple(plain(size) if place in dims else layout[place] for place, size in enumerate(out.shape))
+    axes = info.axes
+    if axes is not None:
+        drop(axes, dims)
+        axes = tuple(plain(size) if place in dims else axes[place] for place, size in enumerate(out.shape))
     multiplies = adds = 0
     real = "c2c" not in call.name
     wide = out if call.name == "_fft_c2r" else source
@@ -69,10 +69,10 @@ def _transform(tracer: Tracer, call: Call) -> Any:
         adds += each[1] * transforms // (2 if halved else 1)
     if int(named["normalization"]):
         multiplies += out.numel() * (2 if out.is_complex() else 1)
-    after = Info(layout)
+    after = Info(axes)
     operations = {"multiply": multiplies, "add": adds}
     charge(tracer, call, "elementwise", (Signal(source, info), Signal(out, after)), operations)
-    tracer.know(out, after)
+    tracer.set_info(out, after)
     return out
 
 

@@ -13,9 +13,9 @@ from torch.nn import functional
 from energy_models.workload.layers import Kind
 from students.counting.axes.batch_axis import (
     AHEAD,
+    Axes,
     Axis,
-    AxisLost,
-    Layout,
+    BatchAxisError,
     Steps,
     check_cut,
     per_decode,
@@ -27,7 +27,7 @@ from students.counting.axes.fanout import Geometry, conventions, taps
 from students.counting.dispatch.operands import Info, nonzero
 from students.counting.dispatch.tracer import Tracer
 from students.counting.records.work_recorder import Key, Work
-from students.counting.rules.products import Operand, book_product, masks, remembered
+from students.counting.rules.products import Operand, masks, record_product, remembered
 
 EARLY = "in a stream its first outputs would see zeros only: put no more zeros before it than it spans"
 _CONVOLVE = (functional.conv1d, functional.conv2d, functional.conv3d)
@@ -62,13 +62,13 @@ def slid(steps: Steps, sliding: Sliding, pads: tuple[int, int]) -> Steps:
 
     Raises
     ------
-    AxisLost
+    BatchAxisError
         The window would look ahead, or lie before the first step.
     """
     if pads[1] and pads != (sliding.span, sliding.span):
-        raise AxisLost(AHEAD)
+        raise BatchAxisError(AHEAD)
     if pads[0] > sliding.span:
-        raise AxisLost(EARLY)
+        raise BatchAxisError(EARLY)
     return steps.windowed(sliding.span, sliding.stride, padded=pads[0])
 
 
@@ -77,17 +77,17 @@ def slid_axis(axis: Axis, sliding: Sliding, pads: tuple[int, int] = (0, 0)) -> S
 
     Raises
     ------
-    AxisLost
+    BatchAxisError
         The axis holds more than the steps of a stream, or see `slid`.
     """
     check_cut(axis)
     steps = steps_of(axis)
     if steps is None or len(axis) > 1:
-        raise AxisLost
+        raise BatchAxisError
     return slid(steps, sliding, pads)
 
 
-def keep(tracer: Tracer, key: Key, operand: tuple[Tensor, Info], width: int, sliding: Sliding) -> None:
+def add_ring_buffer(tracer: Tracer, key: Key, operand: tuple[Tensor, Info], width: int, sliding: Sliding) -> None:
     """Give a layer the ring buffer of the signal it slides over; the first reader of a signal holds it for all.
 
     The buffer holds ``width * span`` words; a call reads all taps but the newest, and each new step is written once.
@@ -100,23 +100,23 @@ def keep(tracer: Tracer, key: Key, operand: tuple[Tensor, Info], width: int, sli
     signal, info = operand
     if sliding.span == 0:
         return
-    place = step_axis(info.layout or ())
-    steps = None if info.layout is None or place is None else steps_of(info.layout[place])
+    place = step_axis(info.axes or ())
+    steps = None if info.axes is None or place is None else steps_of(info.axes[place])
     if steps is not None:
-        tracer.ledger.saw_halo(steps.windowed(sliding.span).halo)
+        tracer.recorder.saw_halo(steps.windowed(sliding.span).halo)
     rings, bits = tracer.rings, info.bits(signal)
     first, span = rings.get(info.origin, (key, 0))
     rings[info.origin] = (first, max(span, sliding.span))
-    tracer.ledger.keep(key, bits, reads=width * (sliding.taps - 1))
-    tracer.ledger.keep(first, bits, elements=width * (max(span, sliding.span) - span))
+    tracer.recorder.add_state(key, bits, reads=width * (sliding.taps - 1))
+    tracer.recorder.add_state(first, bits, elements=width * (max(span, sliding.span) - span))
     if not span:
-        tracer.ledger.keep(first, bits, writes=width * sliding.stride)
+        tracer.recorder.add_state(first, bits, writes=width * sliding.stride)
 
 
-def keep_window(tracer: Tracer, name: str, operand: tuple[Tensor, Info], sliding: Sliding, after: Info) -> None:
+def record_window(tracer: Tracer, name: str, operand: tuple[Tensor, Info], sliding: Sliding, after: Info) -> None:
     """Write down the ring buffer of a window that is only cut out here, as a layer that computes nothing."""
     signal, info = operand
-    if sliding.span == 0 or tracer.frames[-1].silent:
+    if sliding.span == 0 or tracer.contexts[-1].silent:
         return
     width = math.prod(tracer.shape(signal, info))
     shape, bits = (width, sliding.taps), info.bits(signal)
@@ -130,24 +130,24 @@ def keep_window(tracer: Tracer, name: str, operand: tuple[Tensor, Info], sliding
         activation_bits=bits,
         output_bits=bits,
     )
-    keep(tracer, tracer.book(name, work), operand, width, sliding)
+    add_ring_buffer(tracer, tracer.record(name, work), operand, width, sliding)
 
 
-def cut_steps(layout: Layout, dim: int, source: Tensor, piece: Tensor) -> Layout:
-    """Return the layout of a slice along the steps of a stream: again steps of that stream.
+def cut_steps(axes: Axes, dim: int, source: Tensor, piece: Tensor) -> Axes:
+    """Return the axes of a slice along the steps of a stream: again steps of that stream.
 
     Raises
     ------
-    AxisLost
+    BatchAxisError
         It moves the steps to other places, or the axis holds more than steps.
     """
-    steps, stride = steps_of(layout[dim]), source.stride(dim)
-    if steps is None or len(layout[dim]) > 1 or not stride or 0 in piece.shape or not _same_storage(source, piece):
-        raise AxisLost
+    steps, stride = steps_of(axes[dim]), source.stride(dim)
+    if steps is None or len(axes[dim]) > 1 or not stride or 0 in piece.shape or not _same_storage(source, piece):
+        raise BatchAxisError
     start = (int(piece.storage_offset()) - int(source.storage_offset())) // stride
     jump = piece.stride(dim) // stride if piece.shape[dim] > 1 else 1
     cut = replace(steps, first=steps.first + start * steps.every, every=steps.every * jump)
-    return (*layout[:dim], ((piece.shape[dim], cut),), *layout[dim + 1 :])
+    return (*axes[:dim], ((piece.shape[dim], cut),), *axes[dim + 1 :])
 
 
 def _same_storage(one: Tensor, other: Tensor) -> bool:
@@ -163,23 +163,23 @@ def stream_convolution(
 
     Raises
     ------
-    AxisLost
+    BatchAxisError
         Steps run along the channels, or along two axes; or it looks ahead.
     """
     signal, weight, info = operand.signal, operand.weight, operand.info
-    layout, axis, steps = _step_axis(info)
+    axes, axis, steps = _step_axis(info)
     pads = info.pads or ((0, 0),) * signal.dim()
     before, behind = (a + b for a, b in zip(pads[axis + 2], geometry.pads[axis], strict=True))
     sliding = Sliding(geometry.kernel[axis], geometry.stride[axis], geometry.dilation[axis])
     after = slid(steps, sliding, (before, behind))
     count = min(out.shape[axis + 2], after.within)
-    counts = _counts(tracer, operand, geometry, axis, (layout[0], ((count, after),)))
+    counts = _counts(tracer, operand, geometry, axis, (axes[0], ((count, after),)))
     fresh = signal[tuple(slice(a, size - b) for size, (a, b) in zip(signal.shape, pads, strict=True))]
-    sizes = zip(layout, fresh.shape, strict=True)
+    sizes = zip(axes, fresh.shape, strict=True)
     inside = tuple(one if any(label for _, label in one) else plain(size) for one, size in sizes)
     events = per_decode(nonzero(fresh, info.codes), inside, tracer.batch)
     read, made = ((one.shape[1], *one.shape[2 : axis + 2], *one.shape[axis + 3 :]) for one in (fresh, out))
-    done = book_product(
+    done = record_product(
         tracer,
         *layer,
         operand,
@@ -190,25 +190,25 @@ def stream_convolution(
         when=(after, count),
     )
     if done.producer is not None:
-        tracer.ledger.count(done.producer[0], "input_events", events)
-        keep(tracer, done.producer[0], (signal, info), math.prod(read), sliding)
+        tracer.recorder.count(done.producer[0], "input_events", events)
+        add_ring_buffer(tracer, done.producer[0], (signal, info), math.prod(read), sliding)
     spatial = [plain(size) for size in out.shape[2:]]
     spatial[axis] = ((out.shape[axis + 2], after),)
-    tracer.know(out, replace(done, layout=(layout[0], plain(out.shape[1]), *spatial)))
+    tracer.set_info(out, replace(done, axes=(axes[0], plain(out.shape[1]), *spatial)))
 
 
-def _step_axis(info: Info) -> tuple[Layout, int, Steps]:
-    """Return a signal's layout, its spatial axis that runs along the steps, and those steps."""
-    layout = info.layout or ()
-    labelled = [place for place, axis in enumerate(layout) if place and any(label for _, label in axis)]
-    steps = steps_of(layout[labelled[0]]) if len(labelled) == 1 else None
-    if steps is None or labelled[0] < 2 or len(layout[labelled[0]]) > 1:
-        raise AxisLost("in a stream a convolution slides along the steps alone, as one of its spatial axes")
-    check_cut(layout[labelled[0]])
-    return layout, labelled[0] - 2, steps
+def _step_axis(info: Info) -> tuple[Axes, int, Steps]:
+    """Return a signal's axes, its spatial axis that runs along the steps, and those steps."""
+    axes = info.axes or ()
+    labelled = [place for place, axis in enumerate(axes) if place and any(label for _, label in axis)]
+    steps = steps_of(axes[labelled[0]]) if len(labelled) == 1 else None
+    if steps is None or labelled[0] < 2 or len(axes[labelled[0]]) > 1:
+        raise BatchAxisError("in a stream a convolution slides along the steps alone, as one of its spatial axes")
+    check_cut(axes[labelled[0]])
+    return axes, labelled[0] - 2, steps
 
 
-def _counts(tracer: Tracer, operand: Operand, geometry: Geometry, axis: int, rows: Layout) -> dict[str, Any]:
+def _counts(tracer: Tracer, operand: Operand, geometry: Geometry, axis: int, rows: Axes) -> dict[str, Any]:
     """Return the conventions per decode: non-zero inputs in reach of each output, times the weights they meet."""
     weight, groups, channels, count = operand.weight, geometry.groups, operand.signal.shape[1], rows[1][0][0]
     per_group = weight.shape[0] // groups

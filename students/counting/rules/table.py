@@ -50,7 +50,7 @@ REASONS = {
 
 def _refused(reason: str) -> Rule:
     def refuse(tracer: Tracer, call: Call) -> Any:
-        tracer.refuse(call.name, reason)
+        tracer.mark_uncounted(call.name, reason)
         return call.run()
 
     return refuse

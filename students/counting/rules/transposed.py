@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from students.counting.axes.batch_axis import DECODE, AxisLost, Layout, is_labelled, per_decode, plain
+from students.counting.axes.batch_axis import DECODE, Axes, BatchAxisError, is_labelled, per_decode, plain
 from students.counting.axes.fanout import conventions
 from students.counting.calls.call import Call, Rule, even_when_silent, sizing
 from students.counting.dispatch.operands import Info, needs_multiplier, nonzero
@@ -26,11 +26,11 @@ from students.counting.rules.convolution import convolution, sizes_of
 from students.counting.rules.products import (
     FLOAT_ACCUMULATOR_BITS,
     Operand,
-    book_product,
     decodes_in,
     element_bits,
     events,
     masks,
+    record_product,
     remembered,
 )  # fmt: skip
 
@@ -83,11 +83,11 @@ def _unbatched(tracer: Tracer, call: Call, signal: Tensor) -> Any:
     single = signal.unsqueeze(0)
     if tracer.is_dynamic(signal):
         info = tracer.info(signal)
-        layout = None if info.layout is None else (plain(1), *info.layout)
-        tracer.know(single, replace(info, layout=layout, pads=((0, 0), *info.pads) if info.pads else ()))
+        axes = None if info.axes is None else (plain(1), *info.axes)
+        tracer.set_info(single, replace(info, axes=axes, pads=((0, 0), *info.pads) if info.pads else ()))
     out = _any_convolution(tracer, Call(call.function, call.name, (single, *call.args[1:]), call.kwargs))
     info, only = tracer.info(out), out[0]
-    tracer.know(only, replace(info, layout=None if info.layout is None else info.layout[1:]))
+    tracer.set_info(only, replace(info, axes=None if info.axes is None else info.axes[1:]))
     return only
 
 
@@ -103,19 +103,19 @@ def _transposed(tracer: Tracer, call: Call) -> Any:
     named, out = call.named(), call.run()
     signal, weight, bias = named["input"], named["weight"], named.get("bias")
     info = tracer.info(signal)
-    layout = info.layout
-    if tracer.is_dynamic(weight) or info.padded_steps or (layout and any(map(is_labelled, layout[1:]))):
-        raise AxisLost  # a stream would have to keep outputs that later steps still add to
+    axes = info.axes
+    if tracer.is_dynamic(weight) or info.padded_steps or (axes and any(map(is_labelled, axes[1:]))):
+        raise BatchAxisError  # a stream would have to keep outputs that later steps still add to
     if info.producer is not None:
-        tracer.ledger.use(info.producer)
+        tracer.recorder.use(info.producer)
     operand, spreads = Operand(signal, info, weight, bias), _spreads(named, signal, out, tuple(weight.shape[2:]))
     decodes = decodes_in(tracer, info)
     full = signal.numel() * math.prod(weight.shape[1:]) // decodes
     counts = _transposed_counts(tracer, operand, spreads, full)
-    rows = None if layout is None else (layout[0],)
+    rows = None if axes is None else (axes[0],)
     after = Info(None if rows is None else (*rows, *(plain(size) for size in out.shape[1:])))
     taps = weight.shape[0] // int(named["groups"]) * math.prod(weight.shape[2:])
-    done = book_product(
+    done = record_product(
         tracer,
         tracer.label("conv_transpose", weight),
         "conv",
@@ -126,7 +126,7 @@ def _transposed(tracer: Tracer, call: Call) -> Any:
         reduction=taps,
         transposed_groups=int(named["groups"]),
     )
-    tracer.know(out, replace(done, layout=after.layout))
+    tracer.set_info(out, replace(done, axes=after.axes))
     return out
 
 
@@ -140,7 +140,7 @@ def _transposed_counts(
         return kept_fanout(spreads, torch.full_like(present, weight.shape[1])), kept_fanout(spreads, present)
 
     dense, sparse = remembered(tracer, ("kept", *spreads), weight, fans)
-    rows = None if info.layout is None else info.layout[:1]
+    rows = None if info.axes is None else info.axes[:1]
     sums = [
         tuple(per_decode(mask.flatten(1).double() @ fan.flatten(), rows, tracer.batch) for fan in (dense, sparse))
         for mask in masks(operand)
@@ -150,7 +150,7 @@ def _transposed_counts(
     valid = int(dense[(slice(None), *inside)].sum()) * signal.shape[0] // decodes_in(tracer, info)
     counts = conventions(full, valid, (sums[0][0], sums[1][0]), (sums[0][1], sums[1][1]))
     # A cropped output is computed from a real number all the same, so it may need a multiplier.
-    graded = per_decode(masks(operand)[1], info.layout, tracer.batch) * math.prod(weight.shape[1:])
+    graded = per_decode(masks(operand)[1], info.axes, tracer.batch) * math.prod(weight.shape[1:])
     every = {"dense_full.mac": graded, "dense_full.ac": full - graded}
     return {**counts, **every, "input_events": events(tracer, operand)}
 
@@ -161,13 +161,13 @@ def _two_signals(tracer: Tracer, call: Call) -> Any:
     signal, weight = named["input"], named["weight"]
     info, other = tracer.read(signal) if tracer.is_dynamic(signal) else Info(None), tracer.read(weight)
     if not tracer.is_dynamic(signal) and tracer.batch > 1:
-        raise AxisLost
-    layout = _grouped_layout(tracer, (info, other), named, out)
+        raise BatchAxisError
+    axes = _grouped_axes(tracer, (info, other), named, out)
     options = {name: named[name] for name in ("stride", "padding", "dilation", "groups")}
     spread = (functional.conv1d, functional.conv2d, functional.conv3d)[weight.dim() - 3]
 
     def pairs(left: Tensor, right: Tensor) -> Tensor:
-        return per_decode(spread(left.double(), right.double(), **options).round(), layout, tracer.batch)
+        return per_decode(spread(left.double(), right.double(), **options).round(), axes, tracer.batch)
 
     fed, hard = nonzero(signal, info.codes), needs_multiplier(signal, info.codes)
     present, graded = nonzero(weight, other.codes), needs_multiplier(weight, other.codes)
@@ -177,7 +177,7 @@ def _two_signals(tracer: Tracer, call: Call) -> Any:
     mac = pairs(hard, graded)
     valid = int(spread(torch.ones_like(fed).double(), torch.ones_like(present).double(), **options).sum()) // decodes
     counts = conventions(full, valid, (pairs(fed, torch.ones_like(present)), mac), (pairs(fed, present), mac))
-    after = Info(layout)
+    after = Info(axes)
     work = Work(
         kind="attention",
         input_shape=tracer.shape(signal, info),
@@ -188,27 +188,27 @@ def _two_signals(tracer: Tracer, call: Call) -> Any:
         output_bits=element_bits(out),
         accumulator_bits=FLOAT_ACCUMULATOR_BITS,
     )
-    tracer.book(tracer.label(call.name), work)
-    tracer.know(out, after)
+    tracer.record(tracer.label(call.name), work)
+    tracer.set_info(out, after)
     return out
 
 
-def _grouped_layout(tracer: Tracer, infos: tuple[Info, Info], named: dict[str, Any], out: Tensor) -> Layout | None:
-    """Return the output's layout where decodes stand as groups, each with weights of its own.
+def _grouped_axes(tracer: Tracer, infos: tuple[Info, Info], named: dict[str, Any], out: Tensor) -> Axes | None:
+    """Return the output's axes where decodes stand as groups, each with weights of its own.
 
     Raises
     ------
-    AxisLost
+    BatchAxisError
         Decodes share weights that depend on them, or a stream.
     """
-    if tracer.batch == 1 and not tracer.ledger.steps:
+    if tracer.batch == 1 and not tracer.recorder.steps:
         return None
-    layout, weights = infos[0].layout, infos[1].layout
+    axes, weights = infos[0].axes, infos[1].axes
     own = (tracer.batch, DECODE)
-    if layout is None or weights is None or layout[1][0] != own or weights[0][0] != own or tracer.ledger.steps:
-        raise AxisLost
+    if axes is None or weights is None or axes[1][0] != own or weights[0][0] != own or tracer.recorder.steps:
+        raise BatchAxisError
     if int(named["groups"]) % tracer.batch or named.get("bias") is not None:
-        raise AxisLost
+        raise BatchAxisError
     return (plain(out.shape[0]), (own, (out.shape[1] // tracer.batch, "")), *(plain(size) for size in out.shape[2:]))
 
 

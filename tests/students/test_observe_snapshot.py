@@ -52,7 +52,7 @@ def picture(model: Moody) -> dict[str, Any]:
 
 @pytest.mark.parametrize("fails", [False, True])
 @pytest.mark.parametrize("training", [False, True])
-def test_everything_a_model_holds_is_put_back(fails: bool, training: bool) -> None:
+def test_everything_a_model_holds_is_restored(fails: bool, training: bool) -> None:
     torch.manual_seed(0)
     model = Moody(fails=fails).train(training)
     model.read.eval()
@@ -73,7 +73,7 @@ def test_everything_a_model_holds_is_put_back(fails: bool, training: bool) -> No
     assert [module.training for module in (model, model.read, model.norm)] == [training, False, training]
 
 
-def test_torchs_fast_attention_is_put_back_after_an_error() -> None:
+def test_torchs_fast_attention_is_restored_after_an_error() -> None:
     fast = torch.backends.mha.get_fastpath_enabled()
     with pytest.raises(StudentError):
         seen(nn.Linear(6, 2), torch.ones(2, 5))
