@@ -20,7 +20,8 @@ from sklearn.svm import SVC as _SVC  # pyright: ignore[reportMissingTypeStubs]
 from cosim.baselines.spectrum import band_bins, band_power_operations, log_band_power, read_bands
 from cosim.baselines.types import Baseline, BaselineResult, Options, fitting_examples
 from cosim.baselines.work import FLOAT_BITS, linear_row, stage_row
-from cosim.datasets.types import Dataset, Fold
+from cosim.datasets.types import Dataset
+from cosim.splits.fold import Fold
 from energy_models.errors import DataError
 from energy_models.workload.layers import LayerWork
 

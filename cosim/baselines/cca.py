@@ -20,7 +20,8 @@ from pydantic import Field
 from cosim.baselines import small_algebra as algebra
 from cosim.baselines.types import Baseline, BaselineResult, Options
 from cosim.baselines.work import FLOAT_BITS, linear_row, matrix_row, stage_row
-from cosim.datasets.types import Dataset, Fold
+from cosim.datasets.types import Dataset
+from cosim.splits.fold import Fold
 from energy_models.errors import DataError
 from energy_models.workload.layers import LayerWork
 

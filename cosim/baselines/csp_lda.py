@@ -30,7 +30,8 @@ from cosim.baselines.fixed_point import (
 )
 from cosim.baselines.types import Baseline, BaselineResult, Options, fitting_examples
 from cosim.baselines.work import linear_row, matrix_row, stage_row
-from cosim.datasets.types import Dataset, Fold
+from cosim.datasets.types import Dataset
+from cosim.splits.fold import Fold
 from energy_models.errors import DataError
 from energy_models.workload.layers import LayerWork
 

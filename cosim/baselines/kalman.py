@@ -18,11 +18,12 @@ import numpy as np
 import scipy.linalg as _linalg  # pyright: ignore[reportMissingTypeStubs]
 from numpy.typing import NDArray
 
-from cosim.baselines.contiguous_segments import in_test_order, joined_inputs, joined_targets, stretches
 from cosim.baselines.fixed_point import WIDTH_BITS, FixedLinear, Grid, fixed_linear, grid_of
 from cosim.baselines.types import Baseline, BaselineResult, Options, fitting_examples
 from cosim.baselines.work import linear_row
-from cosim.datasets.types import Dataset, Fold
+from cosim.datasets.contiguous_segments import contiguous_segments, in_test_order, joined_inputs, joined_targets
+from cosim.datasets.types import Dataset
+from cosim.splits.fold import Fold
 from energy_models.errors import DataError
 
 linalg: Any = _linalg  # scipy ships no types
@@ -169,10 +170,10 @@ def run(dataset: Dataset, fold: Fold, options: KalmanOptions) -> BaselineResult:
     DataError
         If no stationary filter exists.
     """
-    parts = stretches(dataset, fitting_examples(fold))
+    parts = contiguous_segments(dataset, fitting_examples(fold))
     pairs = [(joined_inputs(dataset, part), states(joined_targets(dataset, part), options)) for part in parts]
     deployed = fixed(fit(pairs), pairs)
-    runs = stretches(dataset, fold.test)
+    runs = contiguous_segments(dataset, fold.test)
     results = [deployed.decode(joined_inputs(dataset, part)) for part in runs]
     entered, inputs = (np.concatenate([result[index] for result in results])[:, None, :] for index in (1, 2))
     size, outputs = entered.shape[2], dataset.targets.shape[2]

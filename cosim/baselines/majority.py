@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from cosim.baselines.types import Baseline, BaselineResult, Options, fitting_examples
-from cosim.datasets.types import Dataset, Fold
+from cosim.datasets.types import Dataset
+from cosim.splits.fold import Fold
 
 
 class MajorityOptions(Options):

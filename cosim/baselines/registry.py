@@ -8,7 +8,8 @@ from typing import Any, cast
 from pydantic import ValidationError
 
 from cosim.baselines.types import Baseline, BaselineResult
-from cosim.datasets.types import Dataset, Fold
+from cosim.datasets.types import Dataset
+from cosim.splits.fold import Fold
 from energy_models.errors import DataError, StudyError
 from energy_models.registry import Registry
 

@@ -14,11 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from cosim.baselines.contiguous_segments import in_test_order, joined_inputs, joined_targets, stretches
 from cosim.baselines.fixed_point import WIDTH_BITS, FixedLinear, Grid, fixed_linear, grid_of
 from cosim.baselines.types import Baseline, BaselineResult, Options, fitting_examples
 from cosim.baselines.work import linear_row, stage_row
-from cosim.datasets.types import Dataset, Fold
+from cosim.datasets.contiguous_segments import contiguous_segments, in_test_order, joined_inputs, joined_targets
+from cosim.datasets.types import Dataset
+from cosim.splits.fold import Fold
 from energy_models.errors import DataError
 from energy_models.workload.layers import LayerWork
 
@@ -95,7 +96,7 @@ def run(dataset: Dataset, fold: Fold, options: RidgeLagsOptions) -> BaselineResu
     DataError
         If no training stretch is long enough.
     """
-    parts = stretches(dataset, fitting_examples(fold))
+    parts = contiguous_segments(dataset, fitting_examples(fold))
     pairs = [(joined_inputs(dataset, part), joined_targets(dataset, part)) for part in parts]
     weights, intercepts = fit(pairs, options.lags, options.penalty)
     grid = grid_of(np.concatenate([inputs for inputs, _ in pairs]))
@@ -103,7 +104,7 @@ def run(dataset: Dataset, fold: Fold, options: RidgeLagsOptions) -> BaselineResu
     # Estimates may overshoot what was seen in training: their grid reaches twice as far.
     largest = np.abs(np.concatenate([targets for _, targets in pairs])).max(axis=0)
     out = Grid(2 * grid_of(largest[None, :], axis=0).step[0])
-    runs = stretches(dataset, fold.test)
+    runs = contiguous_segments(dataset, fold.test)
     activations = [lagged(grid.integers(joined_inputs(dataset, part)), options.lags) for part in runs]
     decoded = [out.rounded(matrix.values(rows)) for rows in activations]
     layers = _layers(np.concatenate(activations)[:, None, :], matrix, dataset.inputs.shape[1])

@@ -19,7 +19,8 @@ from cosim.baselines.discriminant import fit_discriminant, two_sided
 from cosim.baselines.fixed_point import ACCUMULATOR_BITS, WIDTH_BITS, Grid, fixed_linear, grid_of
 from cosim.baselines.types import Baseline, BaselineResult, Options, fitting_examples
 from cosim.baselines.work import linear_row, stage_row
-from cosim.datasets.types import Dataset, Fold
+from cosim.datasets.types import Dataset
+from cosim.splits.fold import Fold
 from energy_models.errors import DataError
 
 NAME = "shrinkage_lda"

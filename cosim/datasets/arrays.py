@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from cosim.datasets import files
-from cosim.datasets.assemble import Origin, Stretch, segmented
-from cosim.datasets.types import Card, Dataset, Step
+from cosim.datasets.assemble import BinnedRecording, Origin, segmented
+from cosim.datasets.types import Card, Dataset
+from cosim.preprocessing import Step
 from energy_models.errors import DataError, unknown_name
 
 NAME = "arrays"
@@ -129,13 +130,13 @@ def _regression(
         raise DataError(f"inputs {inputs.shape} and targets {targets.shape} are not (bins, channels) and "
                         f"(bins, {len(origin.output_names)})", where=str(path), remedy="See the option output_names.")
     per_bin = list(zip(*(labels[name].tolist() for name in labels), strict=True)) if labels else [()] * len(inputs)
-    stretches: list[Stretch] = []
+    recordings: list[BinnedRecording] = []
     for number, (key, members) in enumerate(groupby(range(len(inputs)), key=lambda index: per_bin[index])):
         indices = list(members)
         groups = {name: str(value) for name, value in zip(labels, key, strict=True) if name != "recording"}
         part = slice(indices[0], indices[-1] + 1)
-        stretches.append(Stretch(f"stretch{number + 1}", inputs[part], targets[part], groups))
-    return segmented(origin, stretches, (), bin_s=1 / options.rate_hz, segment_steps=options.segment_steps)
+        recordings.append(BinnedRecording(f"recording{number + 1}", inputs[part], targets[part], groups))
+    return segmented(origin, recordings, (), bin_s=1 / options.rate_hz, segment_steps=options.segment_steps)
 
 
 def _classification(

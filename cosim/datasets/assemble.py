@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cosim.datasets.files import check_channels, text
-from cosim.datasets.types import Card, Dataset, Step
-from cosim.preprocessing import Operation, Widths, pipeline_work, process, recorded_steps
+from cosim.datasets.types import Card, Dataset
+from cosim.preprocessing import Operation, Step, Widths, pipeline_work, process, recorded_steps
 from energy_models.errors import DataError
 
 
@@ -153,8 +153,8 @@ def epoched(
 
 
 @dataclass(frozen=True, slots=True)
-class Stretch:
-    """One continuous stretch of binned activity and what goes with it.
+class BinnedRecording:
+    """One continuous recording of binned activity with the targets of its bins.
 
     Parameters
     ----------
@@ -170,23 +170,23 @@ class Stretch:
     groups: Mapping[str, str]
 
 
-def _segments(stretch: Stretch, origin: Origin, channels: int, segment_steps: int) -> int:
-    """Return how many whole segments a stretch holds, after checking it."""
-    bins, width = stretch.inputs.shape
-    if len(stretch.targets) != bins or width != channels:
-        raise DataError(f"{bins} bins of {width} channels do not go with {len(stretch.targets)} targets and {channels} "
-                        "channels", where=stretch.name, remedy="Check the file.")
-    check_channels(stretch.inputs.T, tuple(f"unit {n}" for n in range(channels)), where=stretch.name)
-    check_channels(stretch.targets.T, origin.output_names, where=stretch.name)
+def _segments(recording: BinnedRecording, origin: Origin, channels: int, segment_steps: int) -> int:
+    """Return how many whole segments a recording holds, after checking it."""
+    bins, width = recording.inputs.shape
+    if len(recording.targets) != bins or width != channels:
+        raise DataError(f"{bins} bins of {width} channels do not go with {len(recording.targets)} targets and "
+                        f"{channels} channels", where=recording.name, remedy="Check the file.")
+    check_channels(recording.inputs.T, tuple(f"unit {n}" for n in range(channels)), where=recording.name)
+    check_channels(recording.targets.T, origin.output_names, where=recording.name)
     if bins < segment_steps:
         raise DataError(f"a segment of {segment_steps} steps is longer than the {bins} bins there are",
-                        where=stretch.name, remedy=f"Choose segment_steps of at most {bins}.")
+                        where=recording.name, remedy=f"Choose segment_steps of at most {bins}.")
     return bins // segment_steps
 
 
 def segmented(
     origin: Origin,
-    stretches: Sequence[Stretch],
+    recordings: Sequence[BinnedRecording],
     operations: Sequence[Operation],
     *,
     bin_s: float,
@@ -200,26 +200,26 @@ def segmented(
         If inputs and targets differ in length, a channel or an output is flat or not finite, or no segment fits.
     """
     rate_hz = 1.0 / bin_s
-    channels = stretches[0].inputs.shape[1]
-    counts = [_segments(stretch, origin, channels, segment_steps) for stretch in stretches]
+    channels = recordings[0].inputs.shape[1]
+    counts = [_segments(recording, origin, channels, segment_steps) for recording in recordings]
     inputs: list[NDArray[np.float32]] = []
     targets: list[NDArray[np.float32]] = []
     notes = list(origin.notes)
-    for stretch, count in zip(stretches, counts, strict=True):
+    for recording, count in zip(recordings, counts, strict=True):
         used = count * segment_steps
-        if unused := len(stretch.inputs) - used:
-            notes.append(f"the last {unused} of {len(stretch.inputs)} bins of {stretch.name} fill no segment and were "
-                         "left out")
-        processed = process(operations, stretch.inputs.T, rate_hz).samples[:, :used]
+        if unused := len(recording.inputs) - used:
+            notes.append(f"the last {unused} of {len(recording.inputs)} bins of {recording.name} fill no segment and "
+                         "were left out")
+        processed = process(operations, recording.inputs.T, rate_hz).samples[:, :used]
         inputs.append(processed.reshape(channels, count, segment_steps).transpose(1, 0, 2).astype(np.float32))
-        targets.append(stretch.targets[:used].reshape(count, segment_steps, -1).astype(np.float32))
-    owner = [stretch for stretch, count in zip(stretches, counts, strict=True) for _ in range(count)]
-    groups = {name: [stretch.groups[name] for stretch in owner] for name in stretches[0].groups}
+        targets.append(recording.targets[:used].reshape(count, segment_steps, -1).astype(np.float32))
+    owner = [recording for recording, count in zip(recordings, counts, strict=True) for _ in range(count)]
+    groups = {name: [recording.groups[name] for recording in owner] for name in recordings[0].groups}
     bin_step, cut = Step("bin", {"bin_s": bin_s}, True), Step("segment", {"segment_steps": segment_steps}, True)
     return Dataset(
         name=origin.name, card=origin.card, task="regression", inputs=np.concatenate(inputs),
         targets=np.concatenate(targets), output_names=origin.output_names,
-        groups=text({"recording": [stretch.name for stretch in owner], **groups}),
+        groups=text({"recording": [recording.name for recording in owner], **groups}),
         starts=np.concatenate([np.arange(count, dtype=np.int64) * segment_steps for count in counts]),
         step_rate_hz=rate_hz, source_rate_hz=rate_hz, source_bits=origin.source_bits,
         pipeline=(bin_step, *recorded_steps(operations, rate_hz), cut),

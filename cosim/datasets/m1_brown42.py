@@ -9,7 +9,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from cosim.datasets import files
-from cosim.datasets.assemble import Origin, Stretch, segmented
+from cosim.datasets.assemble import BinnedRecording, Origin, segmented
 from cosim.datasets.types import Card, Dataset
 from cosim.preprocessing import SquareRoot
 from energy_models.errors import DataError
@@ -65,14 +65,14 @@ def load(options: Options, data_dir: Path | None) -> Dataset:
     """
     folder = files.root(data_dir, corpus=NAME, expected=f"{NAME}/{PARTS['train']}") / NAME
     first = AXES.index("vx") if options.outputs == "velocity" else 0
-    stretches: list[Stretch] = []
+    recordings: list[BinnedRecording] = []
     for part, file in PARTS.items():
         content = files.read_mat(folder / file, ("rate", "kin"), corpus=NAME, fetch=FETCH)
         rate, kinematics = (np.asarray(content[key], dtype=np.float64) for key in ("rate", "kin"))
         if kinematics.ndim != 2 or kinematics.shape[1] != len(AXES):
             raise DataError(f"kin has shape {kinematics.shape}, expected (bins, {len(AXES)})", where=str(folder / file),
                             remedy="The columns must be x, y, vx, vy.")
-        stretches.append(Stretch(f"midterm_{part}", rate, kinematics[:, first:], {"part": part}))
+        recordings.append(BinnedRecording(f"midterm_{part}", rate, kinematics[:, first:], {"part": part}))
     origin = Origin(NAME, CARD, AXES[first:], "spikes per bin", SOURCE_BITS)
     operations = (SquareRoot(),) if options.counts == "square_root" else ()
-    return segmented(origin, stretches, operations, bin_s=BIN_S, segment_steps=options.segment_steps)
+    return segmented(origin, recordings, operations, bin_s=BIN_S, segment_steps=options.segment_steps)

@@ -9,7 +9,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from cosim.datasets import files
-from cosim.datasets.assemble import Origin, Stretch, segmented
+from cosim.datasets.assemble import BinnedRecording, Origin, segmented
 from cosim.datasets.types import Card, Dataset
 from cosim.preprocessing import SquareRoot
 from energy_models.errors import DataError
@@ -74,5 +74,5 @@ def load(options: Options, data_dir: Path | None) -> Dataset:
     first = AXES.index("vx") if options.outputs == "velocity" else 0
     origin = Origin(NAME, CARD, AXES[first:], "spikes per bin", SOURCE_BITS)
     operations = (SquareRoot(),) if options.counts == "square_root" else ()
-    stretch = Stretch("contdata95", counts, kinematics[:, first:], {})
-    return segmented(origin, (stretch,), operations, bin_s=options.bin_s, segment_steps=options.segment_steps)
+    recording = BinnedRecording("contdata95", counts, kinematics[:, first:], {})
+    return segmented(origin, (recording,), operations, bin_s=options.bin_s, segment_steps=options.segment_steps)

@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from pydantic import BaseModel, ValidationError
 
-from cosim.datasets.types import Card, Dataset
 from energy_models.errors import DataError, unknown_name
+
+if TYPE_CHECKING:  # the types import scipy through preprocessing, which a list of names must not pay for
+    from cosim.datasets.types import Card, Dataset
 
 GROUP = "cosim.datasets"
 Scalar = bool | int | float | str
@@ -92,7 +94,7 @@ def describe(name: str) -> Description:
         field: "required" if info.is_required() else repr(info.default) for field, info in model.model_fields.items()
     }
     can = "here" if hasattr(module, "download") else "elsewhere"
-    return Description(name, str(module.TASK), cast(Card, module.CARD), options, can)
+    return Description(name, str(module.TASK), cast("Card", module.CARD), options, can)
 
 
 def _options(name: str, given: Mapping[str, Scalar]) -> BaseModel:
@@ -129,7 +131,7 @@ def load(name: str, *, data_dir: Path | None, options: Mapping[str, Scalar]) -> 
         If the name, an option or the folder is wrong, or a file is missing, damaged or unusable.
     """
     module = _module(name)
-    read = cast(Callable[[Any, Path | None], Dataset], module.load)
+    read = cast("Callable[[Any, Path | None], Dataset]", module.load)
     return read(_options(name, options), data_dir)
 
 
@@ -143,7 +145,8 @@ def download(name: str, data_dir: Path) -> Path:
     """
     module = _module(name)
     if not hasattr(module, "download"):
+        homepage = cast("Card", module.CARD).homepage
         raise DataError(f"dataset {name!r} has no public source this package may fetch from", where="download",
-                        remedy=f"See {cast(Card, module.CARD).homepage or 'its card'} for how to obtain it.")
+                        remedy=f"See {homepage or 'its card'} for how to obtain it.")
     fetch = cast(Callable[[Path], Path], module.download)
     return fetch(data_dir)

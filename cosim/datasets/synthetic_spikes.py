@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
-from cosim.datasets.assemble import Origin, Stretch, segmented
+from cosim.datasets.assemble import BinnedRecording, Origin, segmented
 from cosim.datasets.types import Card, Dataset
 
 NAME = "synthetic_spikes"
@@ -99,8 +99,8 @@ def load(options: Options, data_dir: Path | None) -> Dataset:
     note = (f"achievable R2 {achievable_r2(options):.3f}: mean over axes of the best causal linear filter over "
             f"{ORACLE_LAGS} bins, fitted and tested on {ORACLE_STEPS} fresh bins each")
     origin = Origin(NAME, CARD, ("vx", "vy"), "spikes per bin", SOURCE_BITS, (note,))
-    stretch = Stretch("generated", counts, velocity, {})
-    return segmented(origin, (stretch,), (), bin_s=options.bin_s, segment_steps=options.segment_steps)
+    recording = BinnedRecording("generated", counts, velocity, {})
+    return segmented(origin, (recording,), (), bin_s=options.bin_s, segment_steps=options.segment_steps)
 
 
 def lagged(counts: NDArray[np.float64], lags: int) -> NDArray[np.float64]:

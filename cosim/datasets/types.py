@@ -10,6 +10,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from cosim.preprocessing.operations import Step
 from energy_models.workload.layers import LayerWork
 
 
@@ -22,15 +23,6 @@ class Card:
     citation: str
     homepage: str
     caveats: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One recorded preprocessing step: its name, its parameters, and whether it looks ahead in time."""
-
-    name: str
-    parameters: Mapping[str, float | int | str]
-    causal: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,16 +81,3 @@ class Dataset:
             hasher.update("\0".join([name, *map(str, self.groups[name])]).encode())
         hasher.update(repr(self.pipeline).encode())
         return hasher.hexdigest()
-
-
-@dataclass(frozen=True, slots=True)
-class Fold:
-    """Indices of one train/validation/test division; the three never share or touch a sample.
-
-    Regression examples of one part are in time order; consecutive ones may be joined into one long stretch.
-    """
-
-    name: str
-    train: NDArray[np.int64]
-    validation: NDArray[np.int64]
-    test: NDArray[np.int64]

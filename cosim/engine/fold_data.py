@@ -13,12 +13,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from cosim.baselines.contiguous_segments import in_test_order, joined_inputs, stretches
-from cosim.datasets.types import Dataset, Fold
+from cosim.datasets.contiguous_segments import contiguous_segments, in_test_order, joined_inputs
+from cosim.datasets.types import Dataset
 from cosim.engine.stored_data import read_dataset, read_fold
 from cosim.evaluation.metrics import primary_metric, score
 from cosim.preprocessing.operations import Widths
 from cosim.preprocessing.scaling import fit_scaler
+from cosim.splits.fold import Fold
 from cosim.teachers.ensemble import examples
 from energy_models.workload.layers import Count, LayerWork
 from students.training.fit import Examples, predict
@@ -80,19 +81,19 @@ def standardising_work(dataset: Dataset) -> LayerWork:
 
 
 def outputs_of(model: nn.Module, data: FoldData, part: Literal["train", "validation", "test"]) -> NDArray[Any]:
-    """Return logits, or the estimates of each example decoded as one unbroken stream per stretch of recording.
+    """Return logits, or the estimates of each example decoded as one stream per contiguous segment.
 
     A stream decoder keeps its state between examples that follow each other, as it would in use.
     """
     if data.dataset.task == "classification":
         return predict(model, data.part(part).inputs).numpy()
-    runs = stretches(data.dataset, getattr(data.fold, part))
+    runs = contiguous_segments(data.dataset, getattr(data.fold, part))
     decoded = [predict(model, stream_of(data.dataset, run))[0].numpy() for run in runs]
     return in_test_order(data.dataset, getattr(data.fold, part), runs, decoded)
 
 
 def stream_of(dataset: Dataset, run: NDArray[np.int64]) -> Tensor:
-    """Return the inputs of one unbroken stretch as one example, shape (1, channels, steps)."""
+    """Return the inputs of one contiguous segment as one example, shape (1, channels, steps)."""
     return torch.as_tensor(np.ascontiguousarray(joined_inputs(dataset, run).T[None], dtype=np.float32))
 
 

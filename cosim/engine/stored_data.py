@@ -10,10 +10,12 @@ from typing import Any, cast
 
 import numpy as np
 
-from cosim.datasets.types import Card, Dataset, Fold, Step
+from cosim.datasets.types import Card, Dataset
 from cosim.engine.plan import FoldStage
 from cosim.engine.stage import Stage, make_stage
 from cosim.engine.store import Json, new_stage, read_json, to_json
+from cosim.preprocessing.operations import Step
+from cosim.splits.fold import Fold
 from cosim.study.schema import DatasetPlan, Study
 from energy_models.workload.json_file import read_workload, write_workload
 from energy_models.workload.layers import Workload

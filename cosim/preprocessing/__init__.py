@@ -7,6 +7,7 @@ from cosim.preprocessing.operations import (
     Operation,
     Resample,
     SquareRoot,
+    Step,
     Widths,
     eeg_operations,
 )
@@ -22,6 +23,7 @@ __all__ = [
     "Resample",
     "Scaler",
     "SquareRoot",
+    "Step",
     "Widths",
     "eeg_operations",
     "fit_scaler",

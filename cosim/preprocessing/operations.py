@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -59,6 +60,15 @@ class Decimate:
 @dataclass(frozen=True, slots=True)
 class SquareRoot:
     """Square root of counts: makes the variance of a Poisson count nearly independent of its mean."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """The record of one preprocessing step: its name, its parameters, and whether it looks ahead in time."""
+
+    name: str
+    parameters: Mapping[str, float | int | str]
+    causal: bool
 
 
 Operation = CommonAverageReference | Band | Resample | Decimate | SquareRoot

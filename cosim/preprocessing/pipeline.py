@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from cosim.datasets.types import Step
 from cosim.preprocessing import signals
 from cosim.preprocessing.operations import (
     Band,
@@ -15,6 +14,7 @@ from cosim.preprocessing.operations import (
     Operation,
     Resample,
     SquareRoot,
+    Step,
     Widths,
 )
 from cosim.preprocessing.work import operation_work, window_work

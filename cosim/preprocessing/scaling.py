@@ -35,7 +35,7 @@ def _along(dimensions: int, axis: int) -> tuple[int, ...]:
 
 
 def fit_scaler(values: NDArray[np.float32], *, axis: int = 1) -> Scaler:
-    """Return the scaler of the given examples; hand it ``inputs[fold.train]``, never the whole dataset.
+    """Return the scaler of the given examples; give it those of a training part, never the whole dataset.
 
     Parameters
     ----------

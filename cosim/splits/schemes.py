@@ -1,7 +1,7 @@
 """Splits as objects: what is held out, and the promise that train, validation and test never touch.
 
 Two examples touch where they come from one recording and fewer than the gap lies between them (the gap is at
-least one step, so back-to-back windows touch). Every split is checked before it is handed out.
+least one step, so back-to-back windows touch). Every split is checked before it is returned.
 """
 
 from __future__ import annotations
@@ -11,15 +11,16 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from cosim.datasets.types import Dataset, Fold
+from cosim.datasets.types import Dataset
+from cosim.splits.fold import Fold
 from cosim.splits.separation import (
+    assign_folds,
     block,
     checked,
-    deal,
     group_labels,
     in_time,
     join,
-    keep_away,
+    outside_purge_gap,
     refuse_touching,
     stratified_part,
     unit_labels,
@@ -143,10 +144,10 @@ class BlockedInTime(_Spec):
         for number in range(self.folds_count):
             test = join([block(one, 1 - (number + 1) * self.test_fraction, 1 - number * self.test_fraction)
                          for one in order])
-            rest = [keep_away(dataset, np.setdiff1d(one, test), test, self.gap_steps) for one in order]
+            rest = [outside_purge_gap(dataset, np.setdiff1d(one, test), test, self.gap_steps) for one in order]
             rest = [one[np.argsort(dataset.starts[one], kind="stable")] for one in rest]
             validation = join([block(one, 1 - self.validation_fraction, 1) for one in rest])
-            train = keep_away(dataset, np.setdiff1d(join(rest), validation), validation, self.gap_steps)
+            train = outside_purge_gap(dataset, np.setdiff1d(join(rest), validation), validation, self.gap_steps)
             folds.append(Fold(f"block {number + 1} from the end", train, validation, test))
         return checked(dataset, folds, gap_steps=self.gap_steps)
 
@@ -194,7 +195,7 @@ class GivenParts(_Spec):
         ordered = [np.intersect1d(in_time(dataset, name), ours) for name in np.unique(recordings[ours])]
         ordered = [one[np.argsort(dataset.starts[one], kind="stable")] for one in ordered]
         validation = join([block(one, 1 - self.validation_fraction, 1) for one in ordered])
-        train = keep_away(dataset, np.setdiff1d(ours, validation), validation, self.gap_steps)
+        train = outside_purge_gap(dataset, np.setdiff1d(ours, validation), validation, self.gap_steps)
         return checked(dataset, [Fold("published parts", train, validation, test)], gap_steps=self.gap_steps)
 
 
@@ -234,7 +235,7 @@ class StratifiedFolds(_Spec):
                              where="stratified_folds", remedy="Use blocked_in_time or given_parts.")
         units = unit_labels(dataset, self.keep_together)
         refuse_touching(dataset, units, where="stratified_folds")
-        number = deal(dataset, np.arange(len(units)), units, self.folds_count, seed=seed)
+        number = assign_folds(dataset, np.arange(len(units)), units, self.folds_count, seed=seed)
         folds: list[Fold] = []
         for fold in range(self.folds_count):
             rest = np.flatnonzero(number != fold)

@@ -8,7 +8,8 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from cosim.datasets.types import Dataset, Fold
+from cosim.datasets.types import Dataset
+from cosim.splits.fold import Fold
 from energy_models.errors import SplitError, unknown_name
 
 Indices = NDArray[np.int64]
@@ -46,7 +47,7 @@ def block(ordered: Indices, start: float, stop: float) -> Indices:
     return ordered[round(max(start, 0.0) * count) : round(stop * count)]
 
 
-def keep_away(dataset: Dataset, candidates: Indices, others: Indices, gap_steps: int) -> Indices:
+def outside_purge_gap(dataset: Dataset, candidates: Indices, others: Indices, gap_steps: int) -> Indices:
     """Return the candidates with at least `gap_steps` between them and every example of `others`."""
     steps = dataset.inputs.shape[2]
     recordings = dataset.groups["recording"]
@@ -77,19 +78,19 @@ def refuse_touching(dataset: Dataset, units: Indices, *, where: str) -> None:
                     remedy="Use leave_one_group_out or blocked_in_time, or keep_together a group that holds both.")
 
 
-def deal(dataset: Dataset, indices: Indices, units: Indices, hands: int, *, seed: int) -> NDArray[np.int64]:
-    """Return a hand for each example: units are shuffled within their class and dealt in turn."""
+def assign_folds(dataset: Dataset, indices: Indices, units: Indices, folds: int, *, seed: int) -> NDArray[np.int64]:
+    """Return a fold number for each example: units are shuffled, then assigned round-robin within their class."""
     rng = np.random.default_rng(seed)
     targets = dataset.targets
     chosen, first = np.unique(units[indices], return_index=True)
     labels = targets[indices[first]]
-    hand = np.empty(len(chosen), dtype=np.int64)
+    fold = np.empty(len(chosen), dtype=np.int64)
     offset = 0
     for label in np.unique(labels):
         members = rng.permutation(np.flatnonzero(labels == label))
-        hand[members] = (np.arange(len(members)) + offset) % hands
+        fold[members] = (np.arange(len(members)) + offset) % folds
         offset += len(members)
-    return hand[np.searchsorted(chosen, units[indices])]
+    return fold[np.searchsorted(chosen, units[indices])]
 
 
 def stratified_part(
@@ -140,7 +141,7 @@ def checked(dataset: Dataset, folds: list[Fold], *, gap_steps: int) -> tuple[Fol
                 raise SplitError(f"the train part has no example of class {', '.join(absent)}", where=fold.name,
                                  remedy="Use another split, or fewer folds.")
         for one, other in (("train", "validation"), ("train", "test"), ("validation", "test")):
-            close = np.setdiff1d(parts[one], keep_away(dataset, parts[one], parts[other], gap_steps))
+            close = np.setdiff1d(parts[one], outside_purge_gap(dataset, parts[one], parts[other], gap_steps))
             if close.size:
                 guilty = int(close[0])
                 same = parts[other][dataset.groups["recording"][parts[other]] == dataset.groups["recording"][guilty]]

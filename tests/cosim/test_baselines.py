@@ -14,12 +14,13 @@ from sklearn.svm import SVC
 from cosim.baselines import Baseline, baseline_names, kalman, load_baseline, ridge_lags, run_baseline
 from cosim.baselines.bandpower_svm import fit as fit_svm
 from cosim.baselines.cca import covariances, references, squared_correlations
-from cosim.baselines.contiguous_segments import in_test_order, joined_inputs, stretches
 from cosim.baselines.csp_lda import spatial_filters
 from cosim.baselines.fixed_point import Grid, fixed_linear, grid_of, saturated
 from cosim.baselines.types import Options
-from cosim.datasets.types import Card, Dataset, Fold
+from cosim.datasets.contiguous_segments import contiguous_segments, in_test_order, joined_inputs
+from cosim.datasets.types import Card, Dataset
 from cosim.evaluation.metrics import chance, primary_metric, score
+from cosim.splits.fold import Fold
 from energy_models.errors import DataError, StudyError
 
 CARD = Card("t", "l", "c", "h", ())
@@ -137,10 +138,10 @@ def test_streaming_decoders_are_causal_and_keep_the_order_asked_for(name: str) -
     assert np.array_equal(run_baseline(name, data, turned, {}).outputs_test, plain[::-1])
 
 
-def test_stretches_break_at_gaps_and_recordings() -> None:
+def test_contiguous_segments_break_at_gaps_and_recordings() -> None:
     data, _ = make_spikes()
     data = dataclasses.replace(data, groups={"recording": np.array(["a"] * 6 + ["b"] * (len(data.starts) - 6))})
-    runs = stretches(data, np.array([7, 0, 1, 3, 4, 5, 6]))
+    runs = contiguous_segments(data, np.array([7, 0, 1, 3, 4, 5, 6]))
     assert [run.tolist() for run in runs] == [[0, 1], [3, 4, 5], [6, 7]]
     back = in_test_order(data, np.array([7, 0, 1, 3, 4, 5, 6]), runs, [joined_inputs(data, run) for run in runs])
     assert np.array_equal(back, data.inputs[[7, 0, 1, 3, 4, 5, 6]].transpose(0, 2, 1))
@@ -160,7 +161,7 @@ def test_steady_kalman_equals_the_full_filter() -> None:
     """The Riccati solution is where the step-by-step covariance settles, and the decoded state follows."""
     data, fold = make_spikes()
     pairs = [(joined_inputs(data, part), data.targets[part].reshape(-1, 2).astype(float))
-             for part in stretches(data, fold.train)]  # fmt: skip
+             for part in contiguous_segments(data, fold.train)]  # fmt: skip
     fitted = kalman.fit(pairs)
     inputs, states = (np.concatenate(parts) for parts in zip(*pairs, strict=True))
     states, inputs = states - states.mean(axis=0), inputs - inputs.mean(axis=0)
@@ -200,7 +201,7 @@ def test_a_silent_channel_gets_no_gain() -> None:
 def test_fixed_point_keeps_the_score_of_streams(name: str) -> None:
     data, fold = make_spikes()
     pairs = [(joined_inputs(data, part), data.targets[part].reshape(-1, 2).astype(float))
-             for part in stretches(data, np.concatenate([fold.train, fold.validation]))]  # fmt: skip
+             for part in contiguous_segments(data, np.concatenate([fold.train, fold.validation]))]  # fmt: skip
     inputs = joined_inputs(data, fold.test)
     if name == "kalman":
         exact = kalman.fit(pairs).decode(inputs)

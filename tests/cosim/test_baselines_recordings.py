@@ -13,12 +13,13 @@ import pytest
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
 from cosim.baselines import kalman, ridge_lags, run_baseline
-from cosim.baselines.contiguous_segments import joined_inputs, joined_targets, stretches
 from cosim.baselines.csp_lda import spatial_filters
 from cosim.baselines.types import fitting_examples
+from cosim.datasets.contiguous_segments import contiguous_segments, joined_inputs, joined_targets
 from cosim.datasets.registry import Scalar, load
-from cosim.datasets.types import Dataset, Fold
+from cosim.datasets.types import Dataset
 from cosim.evaluation.metrics import primary_metric, score
+from cosim.splits.fold import Fold
 from cosim.splits.schemes import BlockedInTime, GivenParts, LeaveOneGroupOut, StratifiedFolds
 
 pytestmark = pytest.mark.recordings
@@ -78,7 +79,7 @@ def test_position_in_the_state_helps_the_velocity_of_brown42(recordings: Path) -
 @pytest.mark.parametrize("which", ["contdata", "brown"])
 def test_sixteen_bits_keep_the_scores(which: str, request: pytest.FixtureRequest) -> None:
     data, fold = request.getfixturevalue(which)
-    parts = stretches(data, fitting_examples(fold))
+    parts = contiguous_segments(data, fitting_examples(fold))
     pairs = [(joined_inputs(data, part), joined_targets(data, part)) for part in parts]
     inputs, wanted = joined_inputs(data, fold.test), data.targets[fold.test]
     weights, intercepts = ridge_lags.fit(pairs, 10, 100.0)

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from cosim.datasets.types import Card, Dataset, Fold
+from cosim.datasets.types import Card, Dataset
+from cosim.splits.fold import Fold
 from cosim.splits.schemes import BlockedInTime, GivenParts, LeaveOneGroupOut, SplitSpec, StratifiedFolds
 from energy_models.errors import SplitError
 
@@ -30,13 +31,13 @@ def trials(*, subjects: int = 2, sessions: int = 3, each: int = 12, spacing: int
     )  # fmt: skip
 
 
-def stretch(*, segments: int = 60, parts: tuple[str, ...] = ()) -> Dataset:
+def continuous(*, segments: int = 60, parts: tuple[str, ...] = ()) -> Dataset:
     """Consecutive segments of one recording, or of one recording for each part."""
     recordings = parts or ("all",)
     total = segments * len(recordings)
     owner = np.repeat(np.array(recordings), segments)
     groups = {"recording": owner, **({"part": owner} if parts else {})}
-    return Dataset("stretch", CARD, "regression", np.zeros((total, 2, STEPS), np.float32),
+    return Dataset("continuous", CARD, "regression", np.zeros((total, 2, STEPS), np.float32),
                    np.zeros((total, STEPS, 2), np.float32), ("vx", "vy"), groups,
                    np.tile(np.arange(segments) * STEPS, len(recordings)), 20.0, 20.0, 8, ())  # fmt: skip
 
@@ -104,7 +105,7 @@ def test_the_seed_moves_the_validation_group_only() -> None:
     gap=st.integers(1, 25), folds=st.integers(1, 3),
 )  # fmt: skip
 def test_blocked_in_time_keeps_the_gap(segments: int, test: float, validation: float, gap: int, folds: int) -> None:
-    dataset = stretch(segments=segments)
+    dataset = continuous(segments=segments)
     made = BlockedInTime(test_fraction=test, validation_fraction=validation, gap_steps=gap, folds=folds)
     result = made.folds(dataset, seed=0)
     assert len(result) == folds
@@ -120,7 +121,7 @@ def test_blocked_in_time_keeps_the_gap(segments: int, test: float, validation: f
 
 def test_blocked_in_time_by_hand() -> None:
     # 60 segments: test is 48..59; the gap of 1 step takes 47; 15 % of 47 is 7: validation 40..46; the gap takes 39
-    fold = BlockedInTime().folds(stretch(), seed=0)[0]
+    fold = BlockedInTime().folds(continuous(), seed=0)[0]
     np.testing.assert_array_equal(fold.test, np.arange(48, 60))
     np.testing.assert_array_equal(fold.validation, np.arange(40, 47))
     np.testing.assert_array_equal(fold.train, np.arange(39))
@@ -128,17 +129,17 @@ def test_blocked_in_time_by_hand() -> None:
 
 def test_blocks_that_exceed_the_recording() -> None:
     with pytest.raises(SplitError, match="6 test blocks of 20% exceed"):
-        BlockedInTime(folds=6).folds(stretch(), seed=0)
-    assert len(BlockedInTime(folds=5).folds(stretch(), seed=0)) == 5
+        BlockedInTime(folds=6).folds(continuous(), seed=0)
+    assert len(BlockedInTime(folds=5).folds(continuous(), seed=0)) == 5
 
 
 def test_a_gap_longer_than_the_recording_leaves_nothing() -> None:
     with pytest.raises(SplitError, match="part is empty"):
-        BlockedInTime(gap_steps=1000).folds(stretch(), seed=0)
+        BlockedInTime(gap_steps=1000).folds(continuous(), seed=0)
 
 
 def test_given_parts() -> None:
-    dataset = stretch(parts=("train", "test"))
+    dataset = continuous(parts=("train", "test"))
     fold = GivenParts(gap_steps=20).folds(dataset, seed=0)[0]
     assert_apart(dataset, fold, 20)
     assert set(dataset.groups["part"][fold.test]) == {"test"}
@@ -147,7 +148,7 @@ def test_given_parts() -> None:
     with pytest.raises(SplitError, match="Did you mean 'train'"):
         GivenParts(train="trian").folds(dataset, seed=0)
     with pytest.raises(SplitError, match="no group 'part'"):
-        GivenParts().folds(stretch(), seed=0)
+        GivenParts().folds(continuous(), seed=0)
 
 
 @settings(max_examples=30, deadline=None)
@@ -190,8 +191,8 @@ def test_groups_that_cut_through_a_recording_are_caught() -> None:
 
 def test_a_regression_is_never_shuffled() -> None:
     with pytest.raises(SplitError, match="regression"):
-        StratifiedFolds().folds(stretch(), seed=0)
-    dataset = stretch(parts=("a", "b", "c"))
+        StratifiedFolds().folds(continuous(), seed=0)
+    dataset = continuous(parts=("a", "b", "c"))
     with pytest.raises(SplitError, match="regression"):
         LeaveOneGroupOut(group="part", validation="fraction").folds(dataset, seed=0)
     assert len(LeaveOneGroupOut(group="part").folds(dataset, seed=0)) == 3

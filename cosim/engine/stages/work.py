@@ -13,7 +13,7 @@ from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from cosim.baselines import run_baseline
-from cosim.baselines.contiguous_segments import stretches
+from cosim.datasets.contiguous_segments import contiguous_segments
 from cosim.engine.fold_data import FoldData, Inputs, load_fold, outputs_of, primary_score, stream_of
 from cosim.engine.stage import GATE, RESULT, TARGETS, WORKLOAD, Stage, StageKind
 from cosim.engine.store import Json, checkpoint_path, disk_full, new_stage, read_json, to_json
@@ -220,11 +220,11 @@ def stored_numbers(workload: Workload) -> int:
 
 
 def _observed(data: FoldData, wanted: int) -> Tensor:
-    """Return held-out inputs to count on: windows spread over the test part, or the longest stretch of a stream."""
+    """Return held-out inputs to count on: windows spread over the test part, or the longest contiguous segment."""
     if data.dataset.task == "classification":
         test = data.part("test").inputs
         return test[_spread(len(test), wanted)]
-    longest = max(stretches(data.dataset, data.fold.test), key=len)
+    longest = max(contiguous_segments(data.dataset, data.fold.test), key=len)
     return stream_of(data.dataset, longest[:wanted])
 
 

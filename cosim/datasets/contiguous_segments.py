@@ -1,4 +1,4 @@
-"""Examples of a regression dataset joined into the longest stretches without a missing step."""
+"""Examples of a regression dataset joined into contiguous segments: the longest runs without a missing step."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from cosim.datasets.types import Dataset
 Floats = NDArray[np.float64]
 
 
-def stretches(dataset: Dataset, examples: NDArray[np.int64]) -> tuple[NDArray[np.int64], ...]:
+def contiguous_segments(dataset: Dataset, examples: NDArray[np.int64]) -> tuple[NDArray[np.int64], ...]:
     """Return the examples in time order, cut wherever the next one does not follow on without a gap."""
     recording = dataset.groups["recording"]
     steps = dataset.inputs.shape[2]
@@ -32,19 +32,19 @@ def stretches(dataset: Dataset, examples: NDArray[np.int64]) -> tuple[NDArray[np
 
 
 def joined_inputs(dataset: Dataset, run: NDArray[np.int64]) -> Floats:
-    """Return the inputs of one stretch, shape (steps, channels)."""
+    """Return the inputs of one contiguous segment, shape (steps, channels)."""
     return dataset.inputs[run].transpose(0, 2, 1).reshape(-1, dataset.inputs.shape[1]).astype(np.float64)
 
 
 def joined_targets(dataset: Dataset, run: NDArray[np.int64]) -> Floats:
-    """Return the targets of one stretch, shape (steps, outputs)."""
+    """Return the targets of one contiguous segment, shape (steps, outputs)."""
     return dataset.targets[run].reshape(-1, dataset.targets.shape[2]).astype(np.float64)
 
 
 def in_test_order(
     dataset: Dataset, test: NDArray[np.int64], runs: Sequence[NDArray[np.int64]], decoded: Sequence[Floats]
 ) -> Floats:
-    """Return estimates of whole stretches as examples in the order of `test`, shape (examples, steps, outputs)."""
+    """Return estimates of contiguous segments as examples in the order of `test`, shape (examples, steps, outputs)."""
     steps = dataset.inputs.shape[2]
     place = {int(example): estimate
              for run, whole in zip(runs, decoded, strict=True)
