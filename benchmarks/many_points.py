@@ -14,8 +14,8 @@ import torch
 
 from energy_models.hardware.library import load_profile, load_site, profile_names
 from energy_models.pricing.constants import given
-from energy_models.pricing.estimate import estimate
-from energy_models.pricing.vectorised import estimate_many
+from energy_models.pricing.estimation import estimate
+from energy_models.pricing.vectorised import estimate_vectorised
 from energy_models.workload.layers import Workload
 from students.counting.observe import observe
 from students.models.build import build
@@ -59,7 +59,7 @@ def main() -> int:
         }
         one = best_s(lambda: estimate(workload, profile, site, decode_rate_hz=4.0))  # noqa: B023  (run at once)
         many = best_s(
-            lambda: estimate_many(workload, profile, site, decode_rate_hz=4.0, constants=constants)  # noqa: B023
+            lambda: estimate_vectorised(workload, profile, site, decode_rate_hz=4.0, constants=constants)  # noqa: B023
         )
         print(f"{name:20} one estimate {one * 1e3:5.2f} ms   {POINTS / many:12,.0f} points/s")
         missed += one > SLOWEST_S or POINTS / many < FEWEST_POINTS_A_SECOND

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict
 
 from cosim.datasets.types import Dataset
 from cosim.splits.fold import Fold
-from energy_models.workload.decodes import repeated
+from energy_models.workload.decodes import tile_over_decodes
 from energy_models.workload.layers import LayerWork, Workload
 
 Mode = Literal["window", "stream"]
@@ -64,7 +64,7 @@ class BaselineResult:
 
     def workload(self, dataset: Dataset) -> Workload:
         """Return the deployed decoder, the dataset's pipeline included, ready to be priced."""
-        before = tuple(repeated(row, self.decodes) for row in dataset.pipeline_work)
+        before = tuple(tile_over_decodes(row, self.decodes) for row in dataset.pipeline_work)
         return Workload(
             name=self.label,
             mode=self.mode,

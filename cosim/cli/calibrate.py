@@ -35,7 +35,7 @@ def calibrate(
     """Fit a programmable core to board measurements and write its profile with its cross-validated error."""
     # Deferred: --help must answer at once.
     from cosim.cli.profile_out import check_new, write_profile
-    from energy_models.calibration.calibrate import calibrate as fit
+    from energy_models.calibration.board import calibrate as fit
     from energy_models.calibration.profile_file import calibrated_profile, table_source
     from energy_models.calibration.report import calibration_document
     from energy_models.calibration.table import read_board_table, shipped_rows

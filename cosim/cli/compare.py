@@ -40,7 +40,7 @@ def compare(
                 "designs": [
                     {
                         "design": one.name, "power_w_5_50_95": list(spread(one.power_w)),
-                        "gaps": one.report.gaps, "misfits": one.report.misfits,
+                        "unaccounted": one.report.unaccounted, "infeasibilities": one.report.infeasibilities,
                     }
                     for one in found
                 ],

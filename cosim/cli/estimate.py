@@ -76,7 +76,7 @@ def _answer(tables: EstimateTables) -> Iterator[str]:
     yield tables.headline
     yield from (f"DOES NOT FIT: {line}" for line in tables.unfit)
     yield from (f"NOTE: {line}" for line in (*tables.report.incomplete, *tables.notes))
-    if any(" prices no float " in line for line in tables.report.gaps):
+    if any(" prices no float " in line for line in tables.report.unaccounted):
         yield (
             "A network of floats: count a quantised one, or assume widths with cosim workload --weight-bits 8 "
             "--activation-bits 8 ..."

@@ -56,8 +56,8 @@ def judge(site: Site, report: EnergyReport) -> Verdict:
     if report.incomplete:
         reasons += [f"not priced: {line}" for line in report.incomplete]
         answer = _weaker(answer, "fits only at best")
-    if report.misfits:
-        reasons = [*report.misfits, *reasons]
+    if report.infeasibilities:
+        reasons = [*report.infeasibilities, *reasons]
         answer = "does not fit the machine"
     quantities = limit_quantities(site)
     return Verdict(

@@ -28,7 +28,7 @@ from cosim.report.headline import (
 )
 from cosim.report.inputs import Row, Run, machine_title, read_run, site_title
 from cosim.report.page import repetitions
-from cosim.report.sections import assumption_rows, incomplete_rows, levels, misfit_rows
+from cosim.report.sections import assumption_rows, incomplete_rows, infeasibility_rows, levels
 
 MICROWATT_W = 1e-6
 NONE = "–"
@@ -57,7 +57,7 @@ def write_digest(run_folder: Path, folder: Path) -> Path:
     failures = cast(list[Any], read_json(failed)["failures"]) if failed.is_file() else []
     name = str(run.study["name"])
     picture = ""
-    if any(row["misfits"] == "[]" for row in run.at_site(run.sites[0])):
+    if any(row["infeasibilities"] == "[]" for row in run.at_site(run.sites[0])):
         picture = f"{name}.svg"
         front_figure(run.summary, folder / picture, profiles=run.machines, site=run.sites[0], levels=levels(run))
     path = folder / f"{name}.md"
@@ -179,7 +179,7 @@ def _prices(run: Run, site: str) -> str:
 
 
 def _cannot_run(row: Row) -> bool:
-    return row["misfits"] != "[]"
+    return row["infeasibilities"] != "[]"
 
 
 def _price_cells(row: Row) -> list[str]:
@@ -258,7 +258,7 @@ def _cannot(run: Run) -> list[str]:
     """Return per machine which decoders cannot run there, with one reason."""
     lines: list[str] = []
     for machine in run.machines:
-        rows = [row for row in misfit_rows(run) if row["line"].startswith(f"{machine}: ")]
+        rows = [row for row in infeasibility_rows(run) if row["line"].startswith(f"{machine}: ")]
         if rows:
             names = sorted(set(chain.from_iterable(row["decoders"] for row in rows)))
             reason = rows[0]["line"].removeprefix(f"{machine}: ").partition(" (")[0]

@@ -10,20 +10,20 @@ from cosim.evaluation.feasibility import Verdict, judge
 from cosim.evaluation.stream_rate import check_stream_rate
 from cosim.report.figures import duration_text, quantity_text, ratio_text
 from cosim.report.figures.numbers import digits_text
-from energy_models.analysis.published_models.mac_only import load_account, mac_only, ratio
+from energy_models.analysis.published_models.mac_only import load_cost_model, mac_only, ratio
 from energy_models.analysis.sensitivity import Swing, tornado
 from energy_models.analysis.uncertainty import Design, sample_designs, spread
 from energy_models.feasibility.limits import LimitCheck
 from energy_models.hardware.library import load_profile, load_site
 from energy_models.hardware.site import Site
 from energy_models.mapping.accesses import AccessCount, access_counts
-from energy_models.pricing.estimate import estimate
+from energy_models.pricing.estimation import estimate
 from energy_models.pricing.report import EnergyReport, Reload
 from energy_models.quantities.band import Band
 from energy_models.workload.layers import Workload
 
 MAC_ONLY = "mindful"
-"""The account that stands beside every estimate: what the only other implant framework charges."""
+"""The model that stands beside every estimate: what the only other implant framework charges."""
 
 
 def bounds(band: Band, unit: str) -> dict[str, object]:
@@ -59,7 +59,7 @@ class EstimateTables:
     accesses : tuple of AccessCount
         Per decode, by layer, operand and memory level.
     mac_only_j : Band or None
-        One decode under MINDFUL's MAC-only account [J]; None where that has no price for what the network does.
+        One decode under MINDFUL's MAC-only model [J]; None where that has no price for what the network does.
     notes : tuple of str
         What a reader may take for something else.
     """
@@ -82,15 +82,15 @@ class EstimateTables:
     @property
     def unfit(self) -> tuple[str, ...]:
         """Why it does not fit the machine, beside work without a price, which is a gap."""
-        return tuple(line for line in self.report.misfits if f"unpriced: {line}" not in self.report.gaps)
+        return tuple(line for line in self.report.infeasibilities if f"unpriced: {line}" not in self.report.unaccounted)
 
     @property
     def headline(self) -> str:
         """What a reader must know before any figure: the answer at the site, or that there is none."""
-        if self.report.gaps:
+        if self.report.unaccounted:
             also = " Nor does it fit the machine." if self.unfit else ""
             return f"INCOMPLETE: some of the network's work is in no figure. Each sum is a lower bound.{also}"
-        if self.report.misfits:
+        if self.report.infeasibilities:
             return "Does not fit the machine."
         if self.verdict is None:
             return "No site given: the machine alone, held against no limit."
@@ -98,11 +98,11 @@ class EstimateTables:
         return f"{self.verdict.verdict.capitalize()}. Tightest limit: {binding.name}, {ratio_text(binding.headroom)}."
 
     def _bounds(self, band: Band, unit: str) -> dict[str, object]:
-        return bounds_below(band, unit) if self.report.gaps else bounds(band, unit)
+        return bounds_below(band, unit) if self.report.unaccounted else bounds(band, unit)
 
     @property
     def mac_only_ratio(self) -> Band | None:
-        """Our energy of a decode over the MAC-only account's; None where that has none."""
+        """Our energy of a decode over the MAC-only model's; None where that has none."""
         return None if self.mac_only_j is None else ratio(self.report.decode_energy_j, self.mac_only_j)
 
     @property
@@ -127,7 +127,7 @@ class EstimateTables:
             ]
             if layer.unpriced:
                 rows.append({**name, "cause": NO_PRICE, **none})
-        uncounted = [line for line in self.report.gaps if line.startswith("uncounted: ")]
+        uncounted = [line for line in self.report.unaccounted if line.startswith("uncounted: ")]
         return [*rows, *({"layer": "", "kind": "", "cause": line, **none} for line in uncounted)]
 
     def layer_lines(self) -> list[dict[str, object]]:
@@ -158,7 +158,7 @@ class EstimateTables:
             "decoder, 5 / 50 / 95 %": self.decoder_quantiles_w, "device, 5 / 50 / 95 %": self.quantiles_w,
         }
         lines: list[dict[str, object]] = [{"figure": "latency", **self._bounds(self.report.latency_s, "s")}]
-        if not self.report.gaps:  # quantiles and ratios of a part say nothing of the whole
+        if not self.report.unaccounted:  # quantiles and ratios of a part say nothing of the whole
             for name, values in sampled.items():
                 lines.append({"figure": name, **{n: quantity_text(v, "W") for n, v in zip(names, values, strict=True)}})
             lines += self._account_lines()
@@ -168,7 +168,7 @@ class EstimateTables:
         return [*lines, *_reload_lines(self.report.reload)]
 
     def _account_lines(self) -> list[dict[str, object]]:
-        """Return the MAC-only account and how many times ours is; nothing where it has no price."""
+        """Return the MAC-only model and how many times ours is; nothing where it has no price."""
         if self.mac_only_j is None or self.mac_only_ratio is None:
             return []
         times = self.mac_only_ratio
@@ -183,7 +183,7 @@ class EstimateTables:
         return [self._limit_line(check) for check in self.limits]
 
     def _limit_line(self, check: LimitCheck) -> dict[str, object]:
-        partly = bool(self.report.gaps) and check.name != "link"
+        partly = bool(self.report.unaccounted) and check.name != "link"
         least, most = ("≥ ", "≤ ") if partly else ("", "")
         return {
             "limit": check.name,
@@ -211,14 +211,14 @@ class EstimateTables:
             for check in self.limits
         ]
         swings = [dataclasses.asdict(one) for one in self.tornado]
-        account = None
+        model = None
         if self.mac_only_j is not None and self.mac_only_ratio is not None:
             both = {"energy_j": self.mac_only_j, "decode_over_it": self.mac_only_ratio}
-            account = {"account": MAC_ONLY, **{name: dataclasses.asdict(band) for name, band in both.items()}}
+            model = {"model": MAC_ONLY, **{name: dataclasses.asdict(band) for name, band in both.items()}}
         found = {
             "verdict": None if self.verdict is None else self.verdict.verdict, "incomplete": self.report.incomplete,
             "notes": list(self.notes),
-            "quantiles_5_50_95": sampled, "limits": limits, "tornado": swings, "mac_only": account,
+            "quantiles_5_50_95": sampled, "limits": limits, "tornado": swings, "mac_only": model,
             "accesses": [dataclasses.asdict(one) for one in self.accesses],
         }
         return {**report, **derived, **found}
@@ -295,6 +295,6 @@ def _notes(workload: Workload, site: Site | None) -> tuple[str, ...]:
 
 
 def _mac_only(workload: Workload) -> Band | None:
-    """Return the MAC-only energy; None for spiking networks, for which the account has no price."""
-    account = load_account(MAC_ONLY)
-    return mac_only(workload, account) if account.prices(workload) else None
+    """Return the MAC-only energy; None for spiking networks, for which the model has no price."""
+    model = load_cost_model(MAC_ONLY)
+    return mac_only(workload, model) if model.prices(workload) else None

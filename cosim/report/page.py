@@ -81,7 +81,7 @@ def _context(run: Run) -> dict[str, Any]:
         "powers": list(dict.fromkeys(view.power for view in pictures)), "sites": run.sites, "all": sections.ALL,
         "rows": sections.table_rows(run), "gates": run.gates, "gates_passed": passed,
         "sources": sections.source_rows(run), "assumed": sections.assumption_rows(run),
-        "incomplete": sections.incomplete_rows(run), "misfits": sections.misfit_rows(run),
+        "incomplete": sections.incomplete_rows(run), "infeasibilities": sections.infeasibility_rows(run),
         "teachers": [row for row in run.decoders if row["role"] == "teacher"],
         "score_of": score_of, "power_of": power_of, "binding_of": binding_of, "score_text": score_text,
         "machine_title": machine_title, "site_title": site_title, "limit_words": LIMIT_WORDS,

@@ -50,7 +50,7 @@ def _view(run: Run, machine: str, power: str) -> View:
     machines = run.machines if machine == ALL else (machine,)
     chosen = {name: run.at(name, site) for name in machines}
     points = _together(chosen, column) if machine == ALL else points_of(chosen[machine], column)
-    missing = sorted({str(row["decoder"]) for row in chosen[machines[0]] if row["misfits"] != "[]"})
+    missing = sorted({str(row["decoder"]) for row in chosen[machines[0]] if row["infeasibilities"] != "[]"})
     note = f"Cannot run here: {', '.join(missing)}. " if missing and machine != ALL else ""
     if not points:
         return View(machine, power, "", "", "", "", f"No decoder runs on {machine}.")
@@ -69,7 +69,7 @@ def _view(run: Run, machine: str, power: str) -> View:
 
 def _hypervolume_note(run: Run, points: Sequence[Point], column: str, site: str) -> str:
     """Return the front's hypervolume against chance and the dearest decoder on any machine, one scale for all."""
-    priced = [row for row in run.summary if row["site"] == site and row["misfits"] == "[]"]
+    priced = [row for row in run.summary if row["site"] == site and row["infeasibilities"] == "[]"]
     dearest = max(float(row[f"{column}_nominal_w"]) for row in priced)
     floor = run.study["chance"]
     if floor is None:
@@ -120,7 +120,7 @@ def _bar_rows(chosen: Mapping[str, Sequence[Row]], power: str) -> list[tuple[str
     """Return the front, the best network and the best classical decoder; of several machines, the best of each."""
     rows: list[tuple[str, dict[str, list[float]]]] = []
     for machine, candidates in chosen.items():
-        running = sorted((r for r in candidates if r["misfits"] == "[]"), key=lambda r: -float(r["score_mean"]))
+        running = sorted((r for r in candidates if r["infeasibilities"] == "[]"), key=lambda r: -float(r["score_mean"]))
         front = [row for row in running if row["front"]]
         others = [next((r for r in running if r["role"] == role), None) for role in ("student", "baseline")]
         shown = [*front[:MOST_BARS], *(row for row in others if row is not None and not row["front"])]
@@ -138,19 +138,19 @@ def table_rows(run: Run) -> list[dict[str, Any]]:
         by_site = {site: {str(row["decoder"]): row for row in run.at(machine, site)} for site in run.sites}
         for decoder, row in by_site[run.sites[0]].items():
             found.append(_table_row(row, [rows[decoder] for rows in by_site.values() if decoder in rows]))
-    return sorted(found, key=lambda row: (bool(row["misfits"]), -row["sort_score"], row["sort_power"]))
+    return sorted(found, key=lambda row: (bool(row["infeasibilities"]), -row["sort_score"], row["sort_power"]))
 
 
 def _table_row(row: Row, places: Sequence[Row]) -> dict[str, Any]:
-    misfits: list[str] = json.loads(str(row["misfits"]))
+    infeasibilities: list[str] = json.loads(str(row["infeasibilities"]))
     energy = band_text(row["decode_energy_low_j"], row["decode_energy_nominal_j"], row["decode_energy_high_j"], "J")
     latency = quantity_text(float(row["latency_nominal_s"]), "s")
     return {
         "number": row["number"], "decoder": row["decoder"], "machine": row["profile"],
         "group": group_of(str(row["role"]), str(row["variant"])), "parameters": f"{int(row['parameters']):,}",
         "score": score_of(row), "sort_score": float(row["score_mean"]), "over": row["score_over"],
-        "front": row["membership"] if not misfits else "", "on_front": bool(row["front"]),
-        "misfits": misfits, "incomplete": json.loads(str(row["incomplete"])),
+        "front": row["membership"] if not infeasibilities else "", "on_front": bool(row["front"]),
+        "infeasibilities": infeasibilities, "incomplete": json.loads(str(row["incomplete"])),
         "energy": energy, "sort_energy": float(row["decode_energy_nominal_j"]),
         "power": power_of(row, "decoder_power"), "sort_power": float(row["decoder_power_nominal_w"]),
         "latency": latency, "sort_latency": float(row["latency_nominal_s"]),
@@ -240,18 +240,18 @@ def incomplete_rows(run: Run) -> list[dict[str, Any]]:
     """Return what figures leave out, with the decoders it touches."""
     touched: dict[str, set[str]] = {}
     for row in run.summary:
-        if row["misfits"] != "[]":
+        if row["infeasibilities"] != "[]":
             continue  # it does not run there, so nothing of it is priced
         for line in json.loads(str(row["incomplete"])):
             touched.setdefault(line, set()).add(str(row["decoder"]))
     return [{"line": line, "decoders": sorted(names)} for line, names in sorted(touched.items())]
 
 
-def misfit_rows(run: Run) -> list[dict[str, Any]]:
+def infeasibility_rows(run: Run) -> list[dict[str, Any]]:
     """Return why decoders cannot run on a machine, each reason once with its decoders."""
     touched: dict[str, set[str]] = {}
     for row in run.summary:
-        for line in json.loads(str(row["misfits"])):
+        for line in json.loads(str(row["infeasibilities"])):
             touched.setdefault(f"{row['profile']}: {line}", set()).add(str(row["decoder"]))
     return [{"line": line, "decoders": sorted(names)} for line, names in sorted(touched.items())]
 

@@ -19,8 +19,8 @@ from cosim.tables.results import Priced, Score, priced_row, read_parquet, write_
 from cosim.tables.scores import SCORES, point_results
 from energy_models.errors import CosimError, StudyError
 from energy_models.hardware.library import load_profile, load_site
-from energy_models.pricing.estimate import estimate
-from energy_models.pricing.model_digest import model_digest
+from energy_models.pricing.code_digest import model_digest
+from energy_models.pricing.estimation import estimate
 from energy_models.workload.json_file import read_workload
 from energy_models.workload.layers import Workload
 
@@ -116,5 +116,5 @@ def searched_power_w(folder: Path, profile: str, site: str, decode_rate_hz: floa
     """Return the nominal power of the whole device [W] for one result, infinite where it cannot run there."""
     workload = read_workload(folder / WORKLOAD)
     report = estimate(workload, load_profile(profile), load_site(site), decode_rate_hz=decode_rate_hz)
-    return CANNOT_RUN_W if report.misfits else report.total_power_w.nominal
+    return CANNOT_RUN_W if report.infeasibilities else report.total_power_w.nominal
 

@@ -22,7 +22,7 @@ import pandas as pd
 from cosim.engine.store import disk_errors
 from cosim.evaluation.feasibility import Verdict
 from energy_models.errors import CosimError, StudyError
-from energy_models.pricing.model_digest import model_digest
+from energy_models.pricing.code_digest import model_digest
 from energy_models.pricing.report import EnergyReport
 from energy_models.quantities.band import Band
 from energy_models.quantities.files import write_whole
@@ -116,7 +116,7 @@ class Priced:
     verdict: str
     binding_limit: str
     headroom: float
-    misfits: str
+    infeasibilities: str
     incomplete: str
     sources: str
     assumed: str
@@ -162,7 +162,7 @@ def priced_row(
         memory_capacity_bits=sum(memory.capacity_bits for memory in report.memories),
         verdict=verdict.verdict,
         binding_limit=verdict.binding.name, headroom=verdict.binding.headroom,
-        misfits=json.dumps(report.misfits), incomplete=json.dumps(report.incomplete),
+        infeasibilities=json.dumps(report.infeasibilities), incomplete=json.dumps(report.incomplete),
         sources=json.dumps(sorted({*report.sources, *verdict.sources})),
         assumed=json.dumps(sorted({*report.assumed, *verdict.assumed})),
         power_by_cause=json.dumps({cause: _band(band) for cause, band in report.power_w.items()}),

@@ -20,7 +20,7 @@ from cosim.evaluation.pareto import Bounds, front_membership, pareto_front
 PRICES = (
     ("decode_energy", "j"), ("decoder_power", "w"), ("total_power", "w"), ("latency", "s"),
 )
-LISTS = ("misfits", "incomplete", "sources", "assumed")
+LISTS = ("infeasibilities", "incomplete", "sources", "assumed")
 PLACE = ["profile", "site", "decode_rate_hz"]
 WORST_LAST = {answer: rank for rank, answer in enumerate(ANSWERS)}
 Power = Literal["decoder_power", "total_power"]
@@ -115,7 +115,7 @@ def _with_front(table: Any, power: Power) -> pd.DataFrame:
     parts: list[Any] = []
     for _, part in table.groupby(PLACE, sort=False):
         place = part.sort_values(f"{power}_nominal_w", kind="stable").reset_index(drop=True)
-        fits = ((place["misfits"] == "[]") & place["complete"]).to_numpy(dtype=bool)
+        fits = ((place["infeasibilities"] == "[]") & place["complete"]).to_numpy(dtype=bool)
         membership, front = np.full(len(place), NOT_COMPARED, object), np.zeros(len(place), bool)
         if fits.any():
             kept = place[fits]

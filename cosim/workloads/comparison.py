@@ -13,10 +13,10 @@ from cosim.report.figures.numbers import digits_text
 from energy_models.analysis.uncertainty import Comparison, Design, compare, sample_designs, spread
 from energy_models.errors import PriceError
 from energy_models.hardware.library import load_profile, load_site
-from energy_models.pricing.estimate import estimate
+from energy_models.pricing.estimation import estimate
 from energy_models.pricing.report import EnergyReport
 from energy_models.pricing.terms import Array
-from energy_models.pricing.vectorised import Points
+from energy_models.pricing.vectorised import VectorisedEstimate
 from energy_models.workload.json_file import read_workload
 
 Part = Literal["decoder", "device"]
@@ -34,14 +34,14 @@ class NamedDesign:
     @property
     def flaw(self) -> str:
         """Why its power is no answer; empty where it is one."""
-        if self.report.gaps:
+        if self.report.unaccounted:
             return "incomplete"
-        return "does not fit the machine" if self.report.misfits else ""
+        return "does not fit the machine" if self.report.infeasibilities else ""
 
     @property
     def reasons(self) -> tuple[str, ...]:
         """What is behind the flaw."""
-        return self.report.gaps or self.report.misfits
+        return self.report.unaccounted or self.report.infeasibilities
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +105,7 @@ def _design(text: str, decode_rate_hz: float) -> Design:
     return Design(workload, load_profile(profile), None, decode_rate_hz)
 
 
-def _power_w(points: Points, part: Part) -> Array:
+def _power_w(points: VectorisedEstimate, part: Part) -> Array:
     return points.decoder_power_w if part == "decoder" else points.total_power_w
 
 
@@ -118,7 +118,7 @@ def design_rows(designs: Sequence[NamedDesign]) -> list[dict[str, object]]:
     """Return one row a design: quantiles of its power, and what must be said with it."""
     rows: list[dict[str, object]] = []
     for one in designs:
-        least = "≥ " if one.report.gaps else ""
+        least = "≥ " if one.report.unaccounted else ""
         cells = (f"{least}{quantity_text(value, 'W')}" for value in spread(one.power_w))
         rows.append({"design": one.name, **dict(zip(("5 %", "50 %", "95 %"), cells, strict=True)), "remark": one.flaw})
     return rows

@@ -23,8 +23,8 @@ keeps it current, another fits every law again.
 A memory is read and written in words: `ceil(elements bits / word)`. Four-bit weights halve the words only because
 they are packed. A read and a write have each their own energy. Every operand goes whole into the first memory of a
 machine that may hold it and has room: weights, then activations (largest input and output of one layer, and
-unfinished sums where a machine keeps those in memory), then state, then buffers. What has no room is a misfit that
-says by how many bits.
+unfinished sums where a machine keeps those in memory), then state, then buffers. What has no room is an
+infeasibility, said with the missing bits.
 
 The window of samples that slides between decodes is a buffer of `steps channels bits`. Each new sample is written into
 it once, its channels packed into words, however many decodes read it: `step rate ceil(channels bits / word) E_write`,

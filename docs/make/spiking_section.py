@@ -1,4 +1,4 @@
-"""Where a spiking layer costs what its dense form costs: the section of the accounts page."""
+"""Where a spiking layer costs what its dense form costs: the section of the page of published cost models."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 
 from markdown_tables import percent, row
 
-from energy_models.analysis.break_even import BreakEven, break_even
+from energy_models.analysis.spiking_break_even import BreakEven, break_even
 from energy_models.analysis.uncertainty import Design
 from energy_models.hardware.library import load_profile
 from energy_models.workload.layers import Workload
@@ -24,8 +24,9 @@ A layer of 128 x 128 8-bit weights: as leaky neurons over T steps, and as one pr
 `ceil(log2(T + 1))` bits, which tell as many values apart as T steps can (Yan et al.). In each field the spikes per
 input and step at which one decode of both costs the same, and the central 90 % of it: below, the spiking form is
 cheaper. *Never*: a silent one already costs more, because every neuron is updated in every step. *Always*: so is one in
-which every input spikes in every step. Made by `energy_models.analysis.break_even`, which takes any two workloads,
-machines and decision rates, with static power or without; here it is left out, and it is most of what `xylo` draws.
+which every input spikes in every step. Made by `energy_models.analysis.spiking_break_even`, which takes any two
+workloads, machines and decision rates, with static power or without; here it is left out, and it is most of
+what `xylo` draws.
 
 """
 AFTER = """

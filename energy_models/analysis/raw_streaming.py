@@ -49,7 +49,7 @@ class RawStream:
 
 
 @dataclass(frozen=True, slots=True)
-class SendingComparison:
+class StreamingComparison:
     """A decoder that sends its decisions against a device that sends raw samples.
 
     Parameters
@@ -73,7 +73,7 @@ class SendingComparison:
     break_even_j_per_bit: float | None
 
 
-def raw_streaming(site: Site, *, channels: int) -> RawStream:
+def raw_stream(site: Site, *, channels: int) -> RawStream:
     """Return what a site's device draws when it sends every sample of so many channels.
 
     Raises
@@ -91,7 +91,7 @@ def raw_streaming(site: Site, *, channels: int) -> RawStream:
     return RawStream(site.name, channels, rate, power, limit_verdict(link.rate.band, rate))
 
 
-def compare_sending(site: Site, report: EnergyReport, *, channels: int) -> SendingComparison:
+def compare_raw_streaming(site: Site, report: EnergyReport, *, channels: int) -> StreamingComparison:
     """Return whether a decoder at a site saves power against sending every sample raw.
 
     Parameters
@@ -107,7 +107,7 @@ def compare_sending(site: Site, report: EnergyReport, *, channels: int) -> Sendi
     PriceError
         Where the site has no radio, or there is no channel.
     """
-    raw, constants = raw_streaming(site, channels=channels), site_bands(site)
+    raw, constants = raw_stream(site, channels=channels), site_bands(site)
     sent = band(bit_rate_terms(channels, Decisions(report.decode_rate_hz)), constants)
     less = Band(raw.rate_bit_s.low - sent.high, raw.rate_bit_s.nominal - sent.nominal, raw.rate_bit_s.high - sent.low)
     per_bit, own = constants[f"{SITE}radio.energy"], report.decoder_power_w + _starts(site, report, constants)
@@ -118,7 +118,7 @@ def compare_sending(site: Site, report: EnergyReport, *, channels: int) -> Sendi
     )
     cheaper: Cheaper = "decoding" if saved.low > 0 else "streaming" if saved.high < 0 else "undecided"
     even = own.nominal / less.nominal if less.nominal > 0 else None
-    return SendingComparison(raw, report.total_power_w, saved, cheaper, even)
+    return StreamingComparison(raw, report.total_power_w, saved, cheaper, even)
 
 
 def _starts(site: Site, report: EnergyReport, constants: Mapping[str, Band]) -> Band:

@@ -10,7 +10,7 @@ from energy_models.analysis.uncertainty import Design, quantity_draws
 from energy_models.errors import PriceError
 from energy_models.pricing.constants import given
 from energy_models.pricing.terms import Array
-from energy_models.pricing.vectorised import estimate_many
+from energy_models.pricing.vectorised import estimate_vectorised
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +87,7 @@ def total_order(design: Design, *, draws: int, seed: int) -> dict[str, float]:
 
 
 def _power(design: Design, values: dict[str, Array]) -> Array:
-    points = estimate_many(
+    points = estimate_vectorised(
         design.workload, design.profile, design.site, decode_rate_hz=design.decode_rate_hz, constants=values
     )
     return points.total_power_w

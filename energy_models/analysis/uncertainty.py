@@ -26,7 +26,7 @@ from energy_models.hardware.profile import HardwareProfile
 from energy_models.hardware.site import Site
 from energy_models.pricing.constants import SITE, given
 from energy_models.pricing.terms import Array
-from energy_models.pricing.vectorised import Points, estimate_many
+from energy_models.pricing.vectorised import VectorisedEstimate, estimate_vectorised
 from energy_models.quantities.quantity import Quantity
 from energy_models.quantities.sources import load_sources
 from energy_models.workload.layers import Workload
@@ -67,7 +67,7 @@ class Comparison:
 
 def sample_designs(
     designs: Sequence[Design], *, draws: int, seed: int, source_correlation: float = SOURCE_CORRELATION
-) -> tuple[Points, ...]:
+) -> tuple[VectorisedEstimate, ...]:
     """Return each design's estimates on the same draws of all constants.
 
     Parameters
@@ -95,7 +95,7 @@ def sample_designs(
         constants |= {key: quantity for key, _, quantity in _keys(design)}
     drawn = _draw(constants, draws, seed, source_correlation, _shared_sources(designs))
     return tuple(
-        estimate_many(
+        estimate_vectorised(
             design.workload, design.profile, design.site, decode_rate_hz=design.decode_rate_hz,
             constants={path: drawn[key] for key, path, _ in _keys(design)},
         )

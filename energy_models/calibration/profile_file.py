@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from energy_models.analysis.uncertainty import Z95
-from energy_models.calibration.calibrate import Calibration
+from energy_models.calibration.board import Calibration
 from energy_models.calibration.crossval import around
 from energy_models.calibration.fit import LAYER_PRIOR
 from energy_models.errors import ProfileError

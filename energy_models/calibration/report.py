@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from energy_models.calibration.calibrate import Calibration
+from energy_models.calibration.board import Calibration
 
 
 def calibration_document(found: Calibration) -> dict[str, Any]:

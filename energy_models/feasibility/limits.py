@@ -142,7 +142,7 @@ def check_limits(site: Site, report: EnergyReport) -> tuple[LimitCheck, ...]:
     report has gaps, what is known can show that a limit is broken, never that it is kept.
     """
     checks = _checks(site, report)
-    found = (_doubted(check) for check in checks) if report.gaps else checks
+    found = (_doubted(check) for check in checks) if report.unaccounted else checks
     return tuple(sorted(found, key=lambda check: (check.headroom, CHECK_NAMES.index(check.name))))
 
 

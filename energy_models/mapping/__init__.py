@@ -12,7 +12,7 @@ from energy_models.hardware.profile import (
     StreamingRing,
     WeightStationaryArray,
 )
-from energy_models.mapping.action_counts import Tally, shared_out
+from energy_models.mapping.action_counts import ActionCounts, amortised
 from energy_models.mapping.event_cycles import roles, tally_event_cycles
 from energy_models.mapping.event_driven import tally_event_driven
 from energy_models.mapping.event_table import tally_event_table
@@ -25,18 +25,20 @@ from energy_models.mapping.weight_stationary import tally_weight_stationary
 from energy_models.workload.layers import LayerWork, Workload
 
 
-def tally_workload(workload: Workload, profile: HardwareProfile, placement: Placement) -> tuple[Tally, ...]:
+def count_actions(workload: Workload, profile: HardwareProfile, placement: Placement) -> tuple[ActionCounts, ...]:
     """Return what the machine does for each layer in one decode.
 
-    A layer that works in one of several decodes is tallied as it works, then shared out over them.
+    A layer that works in one of several decodes is counted in that one, then amortised over them.
     """
-    layers = tuple(layer.at_work() for layer in workload.layers)
-    tallies = _tally_at_work(layers, profile, placement)
-    pairs = zip(workload.layers, tallies, strict=True)
-    return tuple(shared_out(tally, layer.decodes_per_call) for layer, tally in pairs)
+    layers = tuple(layer.per_active_decode() for layer in workload.layers)
+    counted = _per_active_decode(layers, profile, placement)
+    pairs = zip(workload.layers, counted, strict=True)
+    return tuple(amortised(counts, layer.decodes_per_call) for layer, counts in pairs)
 
 
-def _tally_at_work(layers: tuple[LayerWork, ...], profile: HardwareProfile, placement: Placement) -> tuple[Tally, ...]:
+def _per_active_decode(
+    layers: tuple[LayerWork, ...], profile: HardwareProfile, placement: Placement
+) -> tuple[ActionCounts, ...]:
     execution = profile.execution
     if isinstance(execution, WeightStationaryArray):
         return tuple(tally_weight_stationary(layer, execution, placement) for layer in layers)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from energy_models.hardware.profile import HardwareProfile
-from energy_models.mapping import tally_workload
+from energy_models.mapping import count_actions
 from energy_models.mapping.action_counts import check_widths
 from energy_models.mapping.placement import place
 from energy_models.workload.layers import Workload
@@ -49,12 +49,12 @@ def access_counts(workload: Workload, profile: HardwareProfile) -> tuple[AccessC
     check_widths(workload)
     placement = place(workload, profile)
     found: list[AccessCount] = []
-    for tally in tally_workload(workload, profile, placement):
-        for one in tally.accesses:
+    for counts in count_actions(workload, profile, placement):
+        for one in counts.accesses:
             memory = placement.memory_of[one.operand]
-            found.append(AccessCount(tally.layer, one.operand, memory.name, one.reads, one.writes, memory.word_bits))
+            found.append(AccessCount(counts.layer, one.operand, memory.name, one.reads, one.writes, memory.word_bits))
         found += [
-            AccessCount(tally.layer, one.operand, REGISTERS, one.bits_read, one.bits_written, 1)
-            for one in tally.registers
+            AccessCount(counts.layer, one.operand, REGISTERS, one.bits_read, one.bits_written, 1)
+            for one in counts.registers
         ]
     return tuple(found)

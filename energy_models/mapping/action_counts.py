@@ -63,7 +63,7 @@ class CycleCount:
 
 
 @dataclass(frozen=True, slots=True)
-class Tally:
+class ActionCounts:
     """Everything one layer makes the machine do in one decode.
 
     `unpriced` holds one line for each thing the machine cannot do.
@@ -80,20 +80,20 @@ class Tally:
     registers: tuple[RegisterAccess, ...] = ()
 
 
-def shared_out(tally: Tally, decodes: int) -> Tally:
+def amortised(counts: ActionCounts, decodes: int) -> ActionCounts:
     """Return the mean over so many decodes of what happens in one of them."""
     if decodes == 1:
-        return tally
+        return counts
     return replace(
-        tally,
-        operations=tuple(replace(one, count=one.count / decodes) for one in tally.operations),
-        accesses=tuple(replace(one, reads=one.reads / decodes, writes=one.writes / decodes) for one in tally.accesses),
-        control=tuple((act, count / decodes) for act, count in tally.control),
+        counts,
+        operations=tuple(replace(one, count=one.count / decodes) for one in counts.operations),
+        accesses=tuple(replace(one, reads=one.reads / decodes, writes=one.writes / decodes) for one in counts.accesses),
+        control=tuple((act, count / decodes) for act, count in counts.control),
         registers=tuple(
             replace(one, bits_read=one.bits_read / decodes, bits_written=one.bits_written / decodes)
-            for one in tally.registers
+            for one in counts.registers
         ),
-        cycles=tuple(replace(one, count=one.count / decodes) for one in tally.cycles),
+        cycles=tuple(replace(one, count=one.count / decodes) for one in counts.cycles),
     )
 
 

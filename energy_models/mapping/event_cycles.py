@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
-from energy_models.mapping.action_counts import CycleCount, Tally
+from energy_models.mapping.action_counts import ActionCounts, CycleCount
 from energy_models.mapping.events import events_in, neuron_updates, outside_spiking
 from energy_models.workload.layers import LayerWork
 
@@ -36,7 +36,7 @@ def roles(layers: Sequence[LayerWork]) -> tuple[Role, ...]:
     return tuple(role(place) for place in range(len(layers)))
 
 
-def tally_event_cycles(layer: LayerWork, role: Role) -> Tally:
+def tally_event_cycles(layer: LayerWork, role: Role) -> ActionCounts:
     """Return the cycles of one layer in one decode.
 
     Raises
@@ -60,4 +60,4 @@ def tally_event_cycles(layer: LayerWork, role: Role) -> Tally:
         readout: list[tuple[str, float]] = [("readout_update", updates)]
         counts += readout if role == "readout" else [("hidden_update", updates), ("hidden_spike", spikes)]
     cycles = tuple(CycleCount(f"execution.cycles_per_{act}", count) for act, count in counts)
-    return Tally(layer.name, layer.kind, layer.cadence, cycles=cycles, unpriced=outside)
+    return ActionCounts(layer.name, layer.kind, layer.cadence, cycles=cycles, unpriced=outside)

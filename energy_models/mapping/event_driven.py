@@ -17,7 +17,7 @@ from __future__ import annotations
 from math import ceil
 
 from energy_models.hardware.memory import Operand
-from energy_models.mapping.action_counts import Access, ControlAct, CycleCount, Operations, Tally
+from energy_models.mapping.action_counts import Access, ActionCounts, ControlAct, CycleCount, Operations
 from energy_models.mapping.common import other_operations, state_access, streamed_access, word_bits
 from energy_models.mapping.events import MESSAGE_CYCLES, events_in, neuron_updates
 from energy_models.mapping.placement import Placement
@@ -28,7 +28,7 @@ _UPDATE_CYCLES = "execution.cycles_per_update"
 _OPERATION_CYCLES = "execution.cycles_per_operation"
 
 
-def tally_event_driven(layer: LayerWork, placement: Placement) -> Tally:
+def tally_event_driven(layer: LayerWork, placement: Placement) -> ActionCounts:
     """Return what an event-driven core does for one layer in one decode.
 
     Raises
@@ -53,7 +53,7 @@ def tally_event_driven(layer: LayerWork, placement: Placement) -> Tally:
     for act, count in neuron_updates(layer):
         control.append((act, count))
         cycles.append(CycleCount(_UPDATE_CYCLES, count))
-    return Tally(
+    return ActionCounts(
         layer.name, layer.kind, layer.cadence, tuple(operations), tuple(accesses), tuple(control), tuple(cycles)
     )
 

@@ -14,7 +14,7 @@ All are counts and contain the spike rate already; nothing multiplies by a rate 
 from __future__ import annotations
 
 from energy_models.hardware.profile import Synapses
-from energy_models.mapping.action_counts import ControlAct, CycleCount, Tally
+from energy_models.mapping.action_counts import ActionCounts, ControlAct, CycleCount
 from energy_models.mapping.events import MESSAGE_CYCLES, events_in, neuron_updates, outside_spiking
 from energy_models.workload.layers import LayerWork
 
@@ -34,7 +34,7 @@ def connections(layer: LayerWork, synapse: Synapses) -> ControlAct:
     return "sparse_synapse" if lists else "dense_synapse"
 
 
-def tally_event_table(layer: LayerWork, synapse: Synapses) -> Tally:
+def tally_event_table(layer: LayerWork, synapse: Synapses) -> ActionCounts:
     """Return the events of one layer in one decode.
 
     Raises
@@ -61,6 +61,6 @@ def tally_event_table(layer: LayerWork, synapse: Synapses) -> Tally:
     if layer.kind == "neuron" and layer.output_events is not None:
         control.append(("spike", layer.output_events.mean))
         cycles.append(CycleCount(_SPIKE_CYCLES, layer.output_events.mean))
-    return Tally(
+    return ActionCounts(
         layer.name, layer.kind, layer.cadence, control=tuple(control), cycles=tuple(cycles), unpriced=outside
     )

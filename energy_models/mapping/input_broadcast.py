@@ -25,7 +25,7 @@ from __future__ import annotations
 from math import ceil
 
 from energy_models.hardware.profile import InputBroadcast
-from energy_models.mapping.action_counts import Access, CycleCount, RegisterAccess, Tally, words
+from energy_models.mapping.action_counts import Access, ActionCounts, CycleCount, RegisterAccess, words
 from energy_models.mapping.common import other_operations, state_access, streamed_access, word_bits
 from energy_models.mapping.matrix_product import MatrixProduct, held_bits, matrix_product, product_operations
 from energy_models.mapping.placement import Placement
@@ -37,7 +37,7 @@ def input_broadcast_cycles(product: MatrixProduct, uses: float, lanes: int) -> f
     return (uses + product.groups * product.positions) * ceil(product.filters / lanes)
 
 
-def tally_input_broadcast(layer: LayerWork, unit: InputBroadcast, placement: Placement) -> Tally:
+def tally_input_broadcast(layer: LayerWork, unit: InputBroadcast, placement: Placement) -> ActionCounts:
     """Return what the unit does for one layer in one decode.
 
     Raises
@@ -59,7 +59,7 @@ def tally_input_broadcast(layer: LayerWork, unit: InputBroadcast, placement: Pla
         accesses += _memory(layer, product, uses, unit, placement)
         cycles += layer.calls * input_broadcast_cycles(product, uses / layer.calls, unit.lanes)
         registers = _registers(layer, product, sites, unit)
-    return Tally(
+    return ActionCounts(
         layer.name, layer.kind, layer.cadence, tuple(operations), tuple(accesses), (), (CycleCount("", cycles),),
         registers=registers,
     )

@@ -26,7 +26,7 @@ from __future__ import annotations
 from math import ceil
 
 from energy_models.hardware.profile import OutputStationaryArray
-from energy_models.mapping.action_counts import Access, CycleCount, RegisterAccess, Tally, words
+from energy_models.mapping.action_counts import Access, ActionCounts, CycleCount, RegisterAccess, words
 from energy_models.mapping.common import other_operations, state_access, streamed_access, word_bits
 from energy_models.mapping.matrix_product import MatrixProduct, held_bits, matrix_product, product_operations
 from energy_models.mapping.placement import Placement
@@ -39,7 +39,7 @@ def output_stationary_cycles(product: MatrixProduct, rows: int, columns: int) ->
     return product.groups * tiles * (product.reduction + rows + columns - 2)
 
 
-def tally_output_stationary(layer: LayerWork, array: OutputStationaryArray, placement: Placement) -> Tally:
+def tally_output_stationary(layer: LayerWork, array: OutputStationaryArray, placement: Placement) -> ActionCounts:
     """Return what the array does for one layer in one decode.
 
     Raises
@@ -52,13 +52,14 @@ def tally_output_stationary(layer: LayerWork, array: OutputStationaryArray, plac
     accesses = list(state_access(layer, placement))
     if layer.products is None:
         accesses += streamed_access(layer, placement)
-        return Tally(layer.name, layer.kind, layer.cadence, tuple(operations), tuple(accesses), (), _cycles(cycles))
+        found = (tuple(operations), tuple(accesses), (), _cycles(cycles))
+        return ActionCounts(layer.name, layer.kind, layer.cadence, *found)
     product = matrix_product(layer)
     sites = layer.products.dense_valid.mean
     operations += product_operations(layer, sites)
     accesses += _memory(layer, product, array, placement)
     cycles += layer.calls * output_stationary_cycles(product, array.rows, array.columns)
-    return Tally(
+    return ActionCounts(
         layer.name, layer.kind, layer.cadence, tuple(operations), tuple(accesses), (), _cycles(cycles),
         registers=_registers(layer, product, sites),
     )

@@ -40,7 +40,7 @@ class Placement:
     held: tuple[Operand, ...]
     uses: tuple[MemoryUse, ...]
     lasting_bits: tuple[float, ...]
-    misfits: tuple[str, ...]
+    infeasibilities: tuple[str, ...]
 
 
 def required_bits(workload: Workload, execution: Execution) -> Mapping[Operand, int]:
@@ -106,12 +106,12 @@ def _sums_in_memory(layer: LayerWork, outputs: int, execution: Execution) -> int
 def place(workload: Workload, profile: HardwareProfile) -> Placement:
     """Return the placement: each operand goes whole into the first memory that may hold it and has room.
 
-    An operand that fits nowhere is put into the largest memory that may hold it, and is a misfit. The non-volatile
-    copy of a memory that may be off between decodes takes room too.
+    An operand that fits nowhere is put into the largest memory that may hold it, which is an infeasibility. The
+    non-volatile copy of a memory that may be off between decodes takes room too.
     """
     free = {memory.name: memory.capacity.band.nominal for memory in profile.memories}
     memory_of: dict[Operand, Memory] = {}
-    misfits: list[str] = []
+    infeasibilities: list[str] = []
     needs = required_bits(workload, profile.execution)
     for operand in OPERANDS:
         allowed = [memory for memory in profile.memories if operand in memory.holds]
@@ -119,14 +119,14 @@ def place(workload: Workload, profile: HardwareProfile) -> Placement:
         chosen = next((memory for memory in allowed if free[memory.name] >= need), None)
         if chosen is None:
             chosen = max(allowed, key=lambda memory: memory.capacity.band.nominal)
-            misfits.append(_misfit(operand, need, chosen.name, free[chosen.name], profile.name))
+            infeasibilities.append(_infeasibility(operand, need, chosen.name, free[chosen.name], profile.name))
         free[chosen.name] = max(0.0, free[chosen.name] - need)
         memory_of[operand] = chosen
     store, copied = memory_of["weights"].reload_from, needs["weights"]
     if store is not None and free[store] < copied:
-        misfits.append(_misfit("the copy of the weights", copied, store, free[store], profile.name))
+        infeasibilities.append(_infeasibility("the copy of the weights", copied, store, free[store], profile.name))
     if isinstance(profile.execution, StreamingRing) and workload.mode != "stream":
-        misfits.append(
+        infeasibilities.append(
             f"profile {profile.name!r} takes one new step a decode, workload {workload.name!r} a window of "
             f"{workload.steps_per_decode}: count it with mode='stream', or use a machine of another style"
         )
@@ -134,10 +134,10 @@ def place(workload: Workload, profile: HardwareProfile) -> Placement:
     held: tuple[Operand, ...] = tuple(one for one in OPERANDS if needs[one] > 0)
     passing = {memory_of["activations"].name: passing_bits(workload, profile.execution)}
     lasting = tuple(use.used_bits - passing.get(use.memory, 0) for use in uses)
-    return Placement(memory_of, held, uses, lasting, tuple(misfits))
+    return Placement(memory_of, held, uses, lasting, tuple(infeasibilities))
 
 
-def _misfit(what: str, need: int, memory: str, free: float, machine: str) -> str:
+def _infeasibility(what: str, need: int, memory: str, free: float, machine: str) -> str:
     missing = ceil(need - free)
     return f"{what} need {need} bits; memory {memory} of {machine} has {int(free)} free and misses {missing} bits"
 

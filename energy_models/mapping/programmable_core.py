@@ -21,7 +21,7 @@ import math
 from collections.abc import Sequence
 
 from energy_models.hardware.profile import ProgrammableCore
-from energy_models.mapping.action_counts import CycleCount, Tally
+from energy_models.mapping.action_counts import ActionCounts, CycleCount
 from energy_models.mapping.common import other_operations, state_access
 from energy_models.mapping.im2col import im2col_accesses
 from energy_models.mapping.placement import Placement
@@ -32,7 +32,7 @@ EPILOGUE_KINDS = frozenset({"activation", "quantise"})
 
 def tally_programmable_core(
     layer: LayerWork, core: ProgrammableCore, placement: Placement, *, epilogues: frozenset[str]
-) -> Tally:
+) -> ActionCounts:
     """Return what a programmable core does for one layer in one decode; `epilogues` are the names of fused layers.
 
     Raises
@@ -67,7 +67,7 @@ def tally_programmable_core(
     if layer.products is not None:
         cycles.append(CycleCount("execution.cycles_per_layer", 1.0))
     accesses, registers = im2col_accesses(layer, placement)
-    return Tally(
+    return ActionCounts(
         layer.name, layer.kind, layer.cadence, accesses=(*accesses, *state_access(layer, placement)),
         cycles=tuple(cycles), unpriced=tuple(unpriced), registers=registers,
     )

@@ -24,7 +24,7 @@ from __future__ import annotations
 from math import ceil
 
 from energy_models.hardware.profile import StreamingRing
-from energy_models.mapping.action_counts import Access, CycleCount, RegisterAccess, Tally, words
+from energy_models.mapping.action_counts import Access, ActionCounts, CycleCount, RegisterAccess, words
 from energy_models.mapping.common import other_operations, state_access, streamed_access, word_bits
 from energy_models.mapping.matrix_product import MatrixProduct, matrix_product, product_operations
 from energy_models.mapping.placement import Placement
@@ -36,7 +36,7 @@ def streaming_ring_cycles(reduction: int, made: float, calls: int, multipliers: 
     return made * ceil(reduction / multipliers) + calls * (multipliers - 1).bit_length()
 
 
-def tally_streaming_ring(layer: LayerWork, unit: StreamingRing, placement: Placement) -> Tally:
+def tally_streaming_ring(layer: LayerWork, unit: StreamingRing, placement: Placement) -> ActionCounts:
     """Return what the unit does for one layer in one step.
 
     Raises
@@ -58,7 +58,7 @@ def tally_streaming_ring(layer: LayerWork, unit: StreamingRing, placement: Place
         accesses += _memory(layer, product, made, placement)
         cycles += streaming_ring_cycles(product.reduction, made, layer.calls, unit.multipliers)
         registers = _registers(layer, product, made, sites, unit)
-    return Tally(
+    return ActionCounts(
         layer.name, layer.kind, layer.cadence, tuple(operations), tuple(accesses), (), (CycleCount("", cycles),),
         registers=registers,
     )

@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from math import ceil
 
 from energy_models.hardware.profile import WeightStationaryArray
-from energy_models.mapping.action_counts import Access, CycleCount, RegisterAccess, Tally, words
+from energy_models.mapping.action_counts import Access, ActionCounts, CycleCount, RegisterAccess, words
 from energy_models.mapping.common import other_operations, state_access, streamed_access, word_bits
 from energy_models.mapping.matrix_product import matrix_product, product_operations
 from energy_models.mapping.placement import Placement
@@ -50,7 +50,7 @@ def tiling(layer: LayerWork, rows: int, columns: int) -> Tiling:
     return Tiling(one.groups, one.positions, one.reduction, row_tiles, column_tiles, one.held)
 
 
-def tally_weight_stationary(layer: LayerWork, array: WeightStationaryArray, placement: Placement) -> Tally:
+def tally_weight_stationary(layer: LayerWork, array: WeightStationaryArray, placement: Placement) -> ActionCounts:
     """Return what the array does for one layer in one decode.
 
     Raises
@@ -63,7 +63,7 @@ def tally_weight_stationary(layer: LayerWork, array: WeightStationaryArray, plac
     if layer.products is None:
         accesses = (*streamed_access(layer, placement), *state_access(layer, placement))
         cycles = (CycleCount("", vector_cycles),)
-        return Tally(layer.name, layer.kind, layer.cadence, tuple(operations), accesses, (), cycles)
+        return ActionCounts(layer.name, layer.kind, layer.cadence, tuple(operations), accesses, (), cycles)
     tiles = tiling(layer, array.rows, array.columns)
     sites = layer.products.dense_valid.mean
     operations += product_operations(layer, sites)
@@ -73,7 +73,7 @@ def tally_weight_stationary(layer: LayerWork, array: WeightStationaryArray, plac
     )
     accesses = (*_product_access(layer, tiles, placement), *state_access(layer, placement))
     cycles = (CycleCount("", product_cycles + vector_cycles),)
-    return Tally(
+    return ActionCounts(
         layer.name, layer.kind, layer.cadence, tuple(operations), accesses, (), cycles,
         registers=_registers(layer, tiles, sites),
     )

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from energy_models.errors import WorkloadError
 from energy_models.hardware.profile import MEMORY_INSIDE, EventDriven, EventTable, HardwareProfile, ProgrammableCore
 from energy_models.hardware.site import Site
-from energy_models.mapping import tally_workload
-from energy_models.mapping.action_counts import Access, CycleCount, Tally, check_widths, words
+from energy_models.mapping import count_actions
+from energy_models.mapping.action_counts import Access, ActionCounts, CycleCount, check_widths, words
 from energy_models.mapping.events import time_steps
 from energy_models.mapping.placement import Placement, holds_window, place
 from energy_models.pricing.layer import PricedLayer, price_layer
@@ -25,21 +25,21 @@ _DECODE_PATH = "execution.cycles_per_decode"
 
 
 @dataclass(frozen=True, slots=True)
-class BilledLayer:
+class ChargedLayer:
     """One layer's price, and how often its counted work is done [Hz]."""
 
-    tally: Tally
+    counts: ActionCounts
     price: PricedLayer
     rate_hz: float
 
 
 @dataclass(frozen=True, slots=True)
-class Bill:
+class CostTerms:
     """The terms of one estimate.
 
     Parameters
     ----------
-    layers : tuple of BilledLayer
+    layers : tuple of ChargedLayer
     power_w : mapping of Cause to terms
         Average power by cause [W], without the regulator, which takes its share of their sum.
     latency_s : terms
@@ -51,7 +51,7 @@ class Bill:
         What becomes of the weights between decodes, where a copy of them is kept.
     """
 
-    layers: tuple[BilledLayer, ...]
+    layers: tuple[ChargedLayer, ...]
     power_w: Mapping[Cause, Terms]
     latency_s: Terms
     cycles: Terms
@@ -59,7 +59,9 @@ class Bill:
     reload: ReloadPlan | None
 
 
-def make_bill(workload: Workload, profile: HardwareProfile, site: Site | None, *, decode_rate_hz: float) -> Bill:
+def cost_terms_of(
+    workload: Workload, profile: HardwareProfile, site: Site | None, *, decode_rate_hz: float
+) -> CostTerms:
     """Return the terms of what a workload costs on a machine at `decode_rate_hz` decisions per second.
 
     Raises
@@ -73,16 +75,16 @@ def make_bill(workload: Workload, profile: HardwareProfile, site: Site | None, *
         raise WorkloadError("no decode was observed", where=workload.name, remedy="Observe at least one decode")
     check_widths(workload)
     placement = place(workload, profile)
-    tallies = (
-        *tally_workload(workload, profile, placement), *_new_samples(workload, profile, placement),
+    counted = (
+        *count_actions(workload, profile, placement), *_new_samples(workload, profile, placement),
         *_per_decode(workload, profile),
     )
     window_hz = 1.0 / workload.window_s
     rates = {"decode": decode_rate_hz, "sample": window_hz}
     layers = tuple(
-        BilledLayer(tally, price_layer(tally, profile, placement), rates[tally.cadence]) for tally in tallies
+        ChargedLayer(counts, price_layer(counts, profile, placement), rates[counts.cadence]) for counts in counted
     )
-    cycles = merged(term for layer in layers if layer.tally.cadence == "decode" for term in layer.price.cycles)
+    cycles = merged(term for layer in layers if layer.counts.cadence == "decode" for term in layer.price.cycles)
     wake_j, wake_s = woken_memories(profile, placement)
     latency = (*(term.priced(under=("clock",)) for term in cycles), Term(1.0, ("wake.time",)), *wake_s)
     plan = reload_plan(workload, profile, placement, awake_s=latency, decode_rate_hz=decode_rate_hz)
@@ -95,10 +97,10 @@ def make_bill(workload: Workload, profile: HardwareProfile, site: Site | None, *
     if site is not None:
         power |= site_terms(site, workload.channels, Decisions(decode_rate_hz))
     charged: dict[Cause, Terms] = {cause: power[cause] for cause in CAUSES if cause in power}
-    return Bill(layers, charged, latency, cycles, placement, plan)
+    return CostTerms(layers, charged, latency, cycles, placement, plan)
 
 
-def _new_samples(workload: Workload, profile: HardwareProfile, placement: Placement) -> tuple[Tally, ...]:
+def _new_samples(workload: Workload, profile: HardwareProfile, placement: Placement) -> tuple[ActionCounts, ...]:
     """Return the writes of arriving samples into the window they slide through, as a layer of its own.
 
     A sample's channels are packed into words; each is written once, however many decodes read it.
@@ -107,18 +109,18 @@ def _new_samples(workload: Workload, profile: HardwareProfile, placement: Placem
         return ()
     word_bits = placement.memory_of["buffers"].word_bits
     written = workload.steps_per_decode * words(workload.channels, workload.input_bits, word_bits)
-    return (Tally("(new samples)", "overhead", "sample", accesses=(Access("buffers", 0.0, written),)),)
+    return (ActionCounts("(new samples)", "overhead", "sample", accesses=(Access("buffers", 0.0, written),)),)
 
 
-def _per_decode(workload: Workload, profile: HardwareProfile) -> tuple[Tally, ...]:
+def _per_decode(workload: Workload, profile: HardwareProfile) -> tuple[ActionCounts, ...]:
     """Return the work a machine does once per decode or per time step, as a layer of its own."""
     execution = profile.execution
     if isinstance(execution, ProgrammableCore):
-        return (Tally("(per decode)", "overhead", "decode", cycles=(CycleCount(_DECODE_PATH, 1.0),)),)
+        return (ActionCounts("(per decode)", "overhead", "decode", cycles=(CycleCount(_DECODE_PATH, 1.0),)),)
     if isinstance(execution, EventDriven | EventTable):
         steps = time_steps(workload)
         cycles = (CycleCount("execution.step.cycles", steps),)
-        return (Tally("(time steps)", "overhead", "decode", control=(("step", steps),), cycles=cycles),)
+        return (ActionCounts("(time steps)", "overhead", "decode", control=(("step", steps),), cycles=cycles),)
     return ()
 
 
@@ -129,7 +131,7 @@ def _always(profile: HardwareProfile, kept: Terms) -> dict[Cause, Terms]:
 
 
 def _machine_power(
-    layers: tuple[BilledLayer, ...], always: Mapping[Cause, Terms], wake_j: Terms, decode_rate_hz: float
+    layers: tuple[ChargedLayer, ...], always: Mapping[Cause, Terms], wake_j: Terms, decode_rate_hz: float
 ) -> dict[Cause, Terms]:
     """Return the average power by cause of the machine alone [W]; `wake_j` is what memories add to a wake-up."""
     power: dict[Cause, list[Term]] = {
@@ -138,6 +140,6 @@ def _machine_power(
     }
     for layer in layers:
         for cause, terms in layer.price.energy_j.items():
-            name: Cause = "features" if layer.tally.kind in FEATURE_KINDS else cause
+            name: Cause = "features" if layer.counts.kind in FEATURE_KINDS else cause
             power.setdefault(name, []).extend(scaled(terms, layer.rate_hz))
     return {cause: merged(terms) for cause, terms in power.items()}

@@ -17,7 +17,7 @@ from energy_models.hardware.profile import (
     OperationCost,
     ProgrammableCore,
 )
-from energy_models.mapping.action_counts import Access, ControlAct, Operations, Tally
+from energy_models.mapping.action_counts import Access, ActionCounts, ControlAct, Operations
 from energy_models.mapping.placement import Placement
 from energy_models.pricing.constants import CONTROL_OVERHEAD
 from energy_models.pricing.report import Cause
@@ -83,34 +83,34 @@ def find_cost(costs: Costs, profile: str, operation: Operations) -> OperationCos
     return cost
 
 
-def price_layer(tally: Tally, profile: HardwareProfile, placement: Placement) -> PricedLayer:
+def price_layer(counts: ActionCounts, profile: HardwareProfile, placement: Placement) -> PricedLayer:
     """Return the terms of one layer's energy and cycles in one decode.
 
     Work without a price is left out of the energy and listed in `unpriced`.
     """
-    cycles = tuple(Term(item.count, tuple(path for path in (item.cost, item.factor) if path)) for item in tally.cycles)
+    cycles = tuple(Term(item.count, tuple(path for path in (item.cost, item.factor) if path)) for item in counts.cycles)
     if isinstance(profile.execution, EventCycles | ProgrammableCore):
         spent = tuple(term.priced("execution.active_power", under=("clock",)) for term in cycles)
-        unpriced = tuple(f"profile {profile.name!r} prices no {what}" for what in tally.unpriced)
+        unpriced = tuple(f"profile {profile.name!r} prices no {what}" for what in counts.unpriced)
         return PricedLayer({"compute": spent}, cycles, unpriced)
-    energy, unpriced = _operations(tally, profile)
+    energy, unpriced = _operations(counts, profile)
     energy["control"] = [term.priced(CONTROL_OVERHEAD) for terms in energy.values() for term in terms]
     acts = _PER_EVENT if isinstance(profile.execution, EventTable) else _BUILT_UP
-    for act, count in tally.control:
+    for act, count in counts.control:
         for cause, constants in acts[act]:
             energy.setdefault(cause, []).extend([Term(count, constants)] if count else [])
-    for cause, terms in _accesses(tally, placement, profile):
+    for cause, terms in _accesses(counts, placement, profile):
         energy.setdefault(cause, []).extend(terms)
     return PricedLayer({cause: tuple(terms) for cause, terms in energy.items()}, cycles, unpriced)
 
 
-def _operations(tally: Tally, profile: HardwareProfile) -> tuple[dict[Cause, list[Term]], tuple[str, ...]]:
+def _operations(counts: ActionCounts, profile: HardwareProfile) -> tuple[dict[Cause, list[Term]], tuple[str, ...]]:
     execution = profile.execution
     energy: dict[Cause, list[Term]] = {}
-    unpriced = [f"profile {profile.name!r} prices no {what}" for what in tally.unpriced]
+    unpriced = [f"profile {profile.name!r} prices no {what}" for what in counts.unpriced]
     if isinstance(execution, MEMORY_INSIDE):
         return energy, tuple(unpriced)
-    for operation in tally.operations:
+    for operation in counts.operations:
         try:
             cost = find_cost(execution.operations, profile.name, operation)
         except PriceError as error:
@@ -122,16 +122,16 @@ def _operations(tally: Tally, profile: HardwareProfile) -> tuple[dict[Cause, lis
     return energy, tuple(unpriced)
 
 
-def _accesses(tally: Tally, placement: Placement, profile: HardwareProfile) -> list[tuple[Cause, Terms]]:
+def _accesses(counts: ActionCounts, placement: Placement, profile: HardwareProfile) -> list[tuple[Cause, Terms]]:
     found: list[tuple[Cause, Terms]] = []
     index = {memory.name: place for place, memory in enumerate(profile.memories)}
-    for access in tally.accesses:
+    for access in counts.accesses:
         memory = placement.memory_of[access.operand]
         if not memory.priced:
             continue
         cause: Cause = "state" if access.operand == "state" else "memory"
         found.append((cause, _words(memory, f"memories[{index[memory.name]}]", access)))
-    for register in () if isinstance(profile.execution, REGISTERS_INSIDE) else tally.registers:
+    for register in () if isinstance(profile.execution, REGISTERS_INSIDE) else counts.registers:
         read = Term(register.bits_read, ("execution.register_read",))
         found.append(("memory", (read, Term(register.bits_written, ("execution.register_write",)))))
     return found

@@ -80,9 +80,9 @@ class EnergyReport:
     cycles : Band
         Clock cycles of one decode.
     memories : tuple of MemoryUse
-    misfits : tuple of str
+    infeasibilities : tuple of str
         Why it does not fit this machine (memory, deadline of its own clock); empty where it fits.
-    gaps : tuple of str
+    unaccounted : tuple of str
         What of the network's work is uncounted, or has no price on this machine: every figure is then a lower bound.
     not_charged : tuple of str
         Parts of the device that are left out by choice of the site, or for want of one.
@@ -103,8 +103,8 @@ class EnergyReport:
     latency_s: Band
     cycles: Band
     memories: tuple[MemoryUse, ...]
-    misfits: tuple[str, ...]
-    gaps: tuple[str, ...]
+    infeasibilities: tuple[str, ...]
+    unaccounted: tuple[str, ...]
     not_charged: tuple[str, ...]
     sources: tuple[str, ...]
     assumed: tuple[str, ...]
@@ -113,7 +113,7 @@ class EnergyReport:
     @property
     def incomplete(self) -> tuple[str, ...]:
         """Everything that is in no figure; empty where the device's power is complete."""
-        return (*self.gaps, *self.not_charged)
+        return (*self.unaccounted, *self.not_charged)
 
     @property
     def decode_energy_j(self) -> Band:

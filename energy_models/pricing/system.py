@@ -42,7 +42,7 @@ class RawSamples:
     """The radio sends every sample of every channel; a stream starts once, so no message start-up is charged."""
 
 
-Sending = Decisions | RawSamples
+Payload = Decisions | RawSamples
 
 
 def retention_terms(profile: HardwareProfile, placement: Placement, *, busy: Terms, reloaded: str | None) -> Terms:
@@ -89,7 +89,7 @@ def kept_bits(used_bits: float, memory: Memory) -> float:
     return min(ceil(used_bits / bank) * bank, memory.capacity.band.nominal)
 
 
-def site_terms(site: Site, channels: int, sending: Sending) -> dict[Cause, Terms]:
+def site_terms(site: Site, channels: int, payload: Payload) -> dict[Cause, Terms]:
     """Return the average power of what every machine at a site shares [W], without the regulator.
 
     Front end: per channel. Converter: ``figure_of_merit 2^bits rate`` per channel (Walden). Radio: energy per bit of
@@ -103,23 +103,23 @@ def site_terms(site: Site, channels: int, sending: Sending) -> dict[Cause, Terms
         constants = (f"{SITE}converter.figure_of_merit", CONVERTER_LEVELS, f"{SITE}sampling.rate")
         found["converter"] = (Term(channels, constants),)
     if site.link is not None and not isinstance(site.radio, Absent):
-        found["radio"] = _radio_terms(site, channels, sending)
+        found["radio"] = _radio_terms(site, channels, payload)
     if isinstance(site.stimulation, PulseStimulator):
         found["stimulation"] = (Term(1.0, _STIMULATION, (f"{SITE}stimulation.efficiency",)),)
     return found
 
 
-def bit_rate_terms(channels: int, sending: Sending) -> Terms:
+def bit_rate_terms(channels: int, payload: Payload) -> Terms:
     """Return the payload of the radio [bit/s]: ``rate message``, or ``channels sampling_rate converter_bits``."""
-    if isinstance(sending, RawSamples):
+    if isinstance(payload, RawSamples):
         return (Term(channels, (f"{SITE}sampling.rate", CONVERTER_WORD)),)
-    return (Term(sending.rate_hz, (f"{SITE}link.message",)),)
+    return (Term(payload.rate_hz, (f"{SITE}link.message",)),)
 
 
-def _radio_terms(site: Site, channels: int, sending: Sending) -> Terms:
-    terms = [term.priced(f"{SITE}radio.energy") for term in bit_rate_terms(channels, sending)]
+def _radio_terms(site: Site, channels: int, payload: Payload) -> Terms:
+    terms = [term.priced(f"{SITE}radio.energy") for term in bit_rate_terms(channels, payload)]
     if isinstance(site.radio, ConnectedRadio):
         terms.append(Term(1.0, (f"{SITE}radio.upkeep",)))
-        if isinstance(sending, Decisions):
-            terms.append(Term(sending.rate_hz, (f"{SITE}radio.startup",)))
+        if isinstance(payload, Decisions):
+            terms.append(Term(payload.rate_hz, (f"{SITE}radio.startup",)))
     return tuple(terms)

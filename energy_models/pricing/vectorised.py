@@ -12,7 +12,7 @@ from energy_models.hardware.periphery import Absent
 from energy_models.hardware.profile import HardwareProfile
 from energy_models.hardware.site import Site
 from energy_models.pricing.constants import bands, made_from, with_made
-from energy_models.pricing.cost_terms import Bill, make_bill
+from energy_models.pricing.cost_terms import CostTerms, cost_terms_of
 from energy_models.pricing.regulator import regulated, regulator_loss_w, regulator_paths
 from energy_models.pricing.report import OUTSIDE_DECODER, Cause
 from energy_models.pricing.terms import Array, Term, evaluate, merged, paths
@@ -20,7 +20,7 @@ from energy_models.workload.layers import Workload
 
 
 @dataclass(frozen=True, slots=True)
-class Points:
+class VectorisedEstimate:
     """The estimates of many hardware points, shape (points,) each.
 
     Parameters
@@ -48,14 +48,14 @@ class Points:
         return np.sum([power for cause, power in self.power_w.items() if cause not in OUTSIDE_DECODER], axis=0)
 
 
-def estimate_many(
+def estimate_vectorised(
     workload: Workload,
     profile: HardwareProfile,
     site: Site | None,
     *,
     decode_rate_hz: float,
     constants: Mapping[str, Array],
-) -> Points:
+) -> VectorisedEstimate:
     """Return what a workload costs at many hardware points; what `constants` leaves out stays at its nominal value.
 
     Parameters
@@ -76,27 +76,29 @@ def estimate_many(
     WorkloadError
         As `estimate`.
     """
-    bill = make_bill(workload, profile, site, decode_rate_hz=decode_rate_hz)
+    costs = cost_terms_of(workload, profile, site, decode_rate_hz=decode_rate_hz)
     nominal = {path: band.nominal for path, band in bands(profile, site).items()}
     points = _points(constants, nominal)
     zeros = np.zeros(points)
-    needed = _needed(bill, site)
+    needed = _needed(costs, site)
     values = {path: constants[path] if path in constants else np.full(1, nominal[path]) for path in needed}
     values = with_made(values)
-    power: dict[Cause, Array] = {cause: evaluate(terms, values, zeros) for cause, terms in bill.power_w.items()}
+    power: dict[Cause, Array] = {cause: evaluate(terms, values, zeros) for cause, terms in costs.power_w.items()}
     if site is not None and not isinstance(site.regulator, Absent):
         load: Array = np.sum(regulated(power), axis=0)
         power["regulator"] = regulator_loss_w(site.regulator, load, values)
-    return Points(power, evaluate(_decode_terms(bill), values, zeros), evaluate(bill.latency_s, values, zeros))
+    energy, latency = (evaluate(terms, values, zeros) for terms in (_decode_terms(costs), costs.latency_s))
+    return VectorisedEstimate(power, energy, latency)
 
 
-def _decode_terms(bill: Bill) -> tuple[Term, ...]:
-    return merged(term for layer in bill.layers for terms in layer.price.energy_j.values() for term in terms)
+def _decode_terms(costs: CostTerms) -> tuple[Term, ...]:
+    return merged(term for layer in costs.layers for terms in layer.price.energy_j.values() for term in terms)
 
 
-def _needed(bill: Bill, site: Site | None) -> set[str]:
-    """Return the given constants that the bill rests on."""
-    found = paths((*_decode_terms(bill), *bill.latency_s, *(term for terms in bill.power_w.values() for term in terms)))
+def _needed(costs: CostTerms, site: Site | None) -> set[str]:
+    """Return the given constants that the cost terms rest on."""
+    power = (term for terms in costs.power_w.values() for term in terms)
+    found = paths((*_decode_terms(costs), *costs.latency_s, *power))
     needed = {base for path in found for base in made_from(path)}
     return needed if site is None else needed | regulator_paths(site.regulator)
 

@@ -34,7 +34,7 @@ FJ_PER_PJ = 1e3
 
 
 @dataclass(frozen=True, slots=True)
-class Anchor:
+class TableEntry:
     """One entry of a published table."""
 
     operation: str
@@ -57,16 +57,16 @@ class OperationLaw:
 
 
 @cache
-def anchors() -> tuple[Anchor, ...]:
+def table_entries() -> tuple[TableEntry, ...]:
     """Return the entries of the shipped table."""
     text = (files("energy_models.data") / TABLE).read_text(encoding="utf-8")
     return tuple(
-        Anchor(row["operation"], int(row["bits"]), float(row["node_nm"]), float(row["energy_pj"]), row["source"])
+        TableEntry(row["operation"], int(row["bits"]), float(row["node_nm"]), float(row["energy_pj"]), row["source"])
         for row in csv.DictReader(text.splitlines())
     )
 
 
-def anchor_pj(operation: str, bits: int, node_nm: float) -> float:
+def table_pj(operation: str, bits: int, node_nm: float) -> float:
     """Return a table's energy at a node, interpolated between 45 and 7 nm [pJ].
 
     Raises
@@ -79,7 +79,7 @@ def anchor_pj(operation: str, bits: int, node_nm: float) -> float:
             f"no operation table reaches {node_nm:g} nm", where=TABLE,
             remedy=f"Stay between {NEW_NM:g} and {OLD_NM:g} nm, or scale a cost of {OLD_NM:g} nm and say how",
         )
-    found = {one.node_nm: one.energy_pj for one in anchors() if (one.operation, one.bits) == (operation, bits)}
+    found = {one.node_nm: one.energy_pj for one in table_entries() if (one.operation, one.bits) == (operation, bits)}
     if OLD_NM not in found:
         raise PriceError(f"no table has {operation} at {bits} bits", where=TABLE, remedy="Add a row with its source")
     towards = way_between(OLD_NM, NEW_NM, node_nm)
@@ -88,12 +88,12 @@ def anchor_pj(operation: str, bits: int, node_nm: float) -> float:
         return old
     if NEW_NM in found:
         return exp((1 - towards) * log(old) + towards * log(found[NEW_NM]))
-    return old * anchor_pj("add", WIDE, node_nm) / anchor_pj("add", WIDE, OLD_NM)
+    return old * table_pj("add", WIDE, node_nm) / table_pj("add", WIDE, OLD_NM)
 
 
 def multiplier_law(node_nm: float) -> OperationLaw:
     """Return the law through the 8 and the 32 bit multiplier of a node."""
-    narrow, wide = (anchor_pj("multiply", bits, node_nm) * FJ_PER_PJ for bits in (NARROW, WIDE))
+    narrow, wide = (table_pj("multiply", bits, node_nm) * FJ_PER_PJ for bits in (NARROW, WIDE))
     square = (wide - narrow * WIDE / NARROW) / (WIDE**2 - WIDE * NARROW)
     line = narrow / NARROW - square * NARROW
     if line >= 0:
@@ -117,8 +117,8 @@ def operation_laws(node_nm: float, *, factor: float = 1.0) -> Mapping[OperationN
         When the node lies outside the tables.
     """
     multiply = multiplier_law(node_nm)
-    adder = anchor_pj("add", WIDE, node_nm) * FJ_PER_PJ / WIDE
-    shifter = anchor_pj("shift", WIDE, node_nm) * FJ_PER_PJ / WIDE
+    adder = table_pj("add", WIDE, node_nm) * FJ_PER_PJ / WIDE
+    shifter = table_pj("shift", WIDE, node_nm) * FJ_PER_PJ / WIDE
     line, square = OperationLaw(adder * factor), multiply.per_square_bit * factor
     requantise = shifter + 2 * adder + 0.75 * multiply.per_bit
     return {

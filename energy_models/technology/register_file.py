@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from energy_models.errors import PriceError
 from energy_models.quantities.quantity import Quantity
-from energy_models.technology.operation_energy import OLD_NM, anchor_pj
+from energy_models.technology.operation_energy import OLD_NM, table_pj
 from energy_models.technology.sram import (
     REFERENCE_BITS,
     REFERENCE_K,
@@ -45,9 +45,9 @@ def register_file(node_nm: float, *, size_bytes: int, width_bits: int) -> Memory
             remedy=f"Give 1 to {REGISTER_BYTES} bytes; larger memories are SRAM macros: see sram",
         )
     fit = memory_fit(int(node_nm), "itrs-lstp")
-    bit_pj = anchor_pj("register", 1, node_nm)
+    bit_pj = table_pj("register", 1, node_nm)
     cell = fit.laws["leakage"].at(fit.sizes_bytes[0], REFERENCE_BITS, REFERENCE_K)
-    scaled = bit_pj / anchor_pj("register", 1, OLD_NM)
+    scaled = bit_pj / table_pj("register", 1, OLD_NM)
     where = f"register bit at 1 ns, {OLD_NM:g} nm, times {scaled:.4g} to {node_nm:g} nm"
     spread = f"bound: factor {REGISTER_FACTOR:g}, standard-cell memory of 65 nm takes 14 fJ a bit at 0.5 V"
     word_pj = bit_pj * width_bits

@@ -18,7 +18,7 @@ from energy_models.calibration.crossval import CrossValidation, HeldOut, around,
 from energy_models.calibration.table import PRODUCT_KINDS, BoardRow, shipped_rows
 from energy_models.hardware.library import load_profile
 from energy_models.hardware.profile import HardwareProfile
-from energy_models.pricing.estimate import estimate
+from energy_models.pricing.estimation import estimate
 from energy_models.quantities.band import Band
 from energy_models.quantities.toml_file import parse_model
 from energy_models.quantities.units import find_unit

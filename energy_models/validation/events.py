@@ -15,7 +15,7 @@ from energy_models.analysis.uncertainty import Design, quantity_draws, sample_de
 from energy_models.errors import ProfileError
 from energy_models.hardware.library import load_profile
 from energy_models.hardware.profile import EventCycles, HardwareProfile
-from energy_models.pricing.estimate import estimate
+from energy_models.pricing.estimation import estimate
 from energy_models.pricing.terms import Array
 from energy_models.quantities.band import Band
 from energy_models.quantities.quantity import Energy, Frequency, Power, Quantity, Ratio

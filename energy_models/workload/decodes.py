@@ -8,7 +8,7 @@ from energy_models.errors import WorkloadError
 from energy_models.workload.layers import CONVENTIONS, Conventions, Count, LayerWork, Products
 
 
-def repeated(row: LayerWork, decodes: int) -> LayerWork:
+def tile_over_decodes(row: LayerWork, decodes: int) -> LayerWork:
     """Return a row counted over one decode as the same work over many; one counted over as many is returned as it is.
 
     Raises

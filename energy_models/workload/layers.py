@@ -232,7 +232,7 @@ class LayerWork:
     constant_bits: int = 0
     decodes_per_call: int = 1
 
-    def at_work(self) -> LayerWork:
+    def per_active_decode(self) -> LayerWork:
         """Return the layer with its counts as they are, on average, in a decode in which it works."""
         times = self.decodes_per_call
         if times == 1:

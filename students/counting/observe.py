@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from energy_models.errors import CosimError, StudentError, unknown_name
-from energy_models.workload.decodes import repeated
+from energy_models.workload.decodes import tile_over_decodes
 from energy_models.workload.layers import LayerWork, Uncounted, Workload
 from students.counting.axes.batch_axis import AHEAD, overruns
 from students.counting.deployed import check_model, deployed
@@ -95,7 +95,7 @@ def observe(
     if ran.batch_axis_lost and mode == "window" and batch_size > 1:
         ran = _one_by_one(model, signals, how, name, ran)
     recorder, first = ran.recorder, signals.first
-    before = tuple(repeated(layer, recorder.decodes) for layer in pipeline_work)
+    before = tuple(tile_over_decodes(layer, recorder.decodes) for layer in pipeline_work)
     products, unknown = total_products(recorder.sites, before, recorder.decodes)
     layers, uncounted = _merged(before, recorder.layers(), recorder)
     steps = 1 if mode == "stream" or first.dim() == 2 else first.shape[-1]

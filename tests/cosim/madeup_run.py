@@ -55,15 +55,15 @@ def _report(name: str, energy: float, variant: str, machine: str) -> EnergyRepor
         device["front_end"] = Band(2e-3, 7.7e-3, 8e-3)
     whole = {**core, **device}
     whole["regulator"] = total(whole.values()).times(0.11)
-    misfits = (f"profile {machine!r} prices no float32 multiply-accumulate",)
+    infeasibilities = (f"profile {machine!r} prices no float32 multiply-accumulate",)
     integer_only = machine in ("asic65_near_memory", "event_core_28nm") and variant == "float32"
     return EnergyReport(
         workload=name, profile=machine, profile_hash=f"{machine}-1", decode_rate_hz=rate_hz, layers=layers,
         power_w={cause: whole.get(cause, Band(0, 0, 0)) for cause in CAUSES},
         latency_s=Band(0.8, 1.0, 1.3).times(energy * 900.0), cycles=Band(1, 1, 1).times(energy * 1e10),
         memories=(MemoryUse("weights", 524_288, 9_000, ("weights",)),),
-        misfits=misfits if integer_only else (),
-        not_charged=(), gaps=("uncounted: head softmax (no counter for it)",) if name.startswith("MLP") else (),
+        infeasibilities=infeasibilities if integer_only else (),
+        not_charged=(), unaccounted=("uncounted: head softmax (no counter for it)",) if name.startswith("MLP") else (),
         sources=("horowitz2014", "cacti7"),
         assumed=(f"{machine}.front_end.power: 1.51 uW/channel (a published design of another node)",),
     )  # fmt: skip

@@ -16,7 +16,7 @@ from cosim.baselines.work import linear_products, pair_products
 from cosim.datasets.types import Card, Dataset
 from cosim.splits.fold import Fold
 from energy_models.errors import WorkloadError
-from energy_models.workload.decodes import repeated
+from energy_models.workload.decodes import tile_over_decodes
 from energy_models.workload.layers import CONVENTIONS, Conventions, Count, LayerWork
 
 CARD = Card("t", "l", "c", "h", ())
@@ -215,7 +215,7 @@ def test_pipeline_is_part_of_the_workload() -> None:
     assert workload.layers[0].cadence == "sample"
     assert workload.complete
     with pytest.raises(WorkloadError, match="neither 2 nor one"):
-        repeated(workload.layers[0], 2)
+        tile_over_decodes(workload.layers[0], 2)
 
 
 def test_majority_does_nothing(spikes: tuple[Dataset, Fold]) -> None:

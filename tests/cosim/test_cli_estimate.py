@@ -14,7 +14,7 @@ import pytest
 
 from cosim.report.estimate_tables import estimate_tables
 from energy_models.hardware.library import load_profile, load_site
-from energy_models.pricing.estimate import estimate
+from energy_models.pricing.estimation import estimate
 from energy_models.workload.json_file import write_workload
 from energy_models.workload.layers import Conventions, Count, LayerWork, Products, Uncounted, Workload
 
@@ -112,7 +112,7 @@ def test_work_without_a_price_leaves_no_complete_figure(tmp_path: Path) -> None:
     assert lines["link"].rstrip().endswith("fits")  # what is sent does not hang on what computes it
     found = json.loads(command("estimate", *options, "--json").stdout)
     assert found["verdict"] == "does not fit the machine"
-    assert found["gaps"] == ["unpriced: profile 'gap9' prices no float products of kind linear (needed by fc)"]
+    assert found["unaccounted"] == ["unpriced: profile 'gap9' prices no float products of kind linear (needed by fc)"]
 
 
 @pytest.mark.parametrize(

@@ -108,5 +108,5 @@ def test_one_fold_one_seed_no_teacher_and_nothing_that_runs(tmp_path: Path) -> N
     assert "classical decoder? Unknown.**" in path.read_text(encoding="utf-8")
     assert "no teacher in this study" in path.read_text(encoding="utf-8")
     run = read_run(folder)
-    nowhere = tuple({**row, "misfits": '["no"]', "verdict": "does not fit the machine"} for row in run.summary)
+    nowhere = tuple({**row, "infeasibilities": '["no"]', "verdict": "does not fit the machine"} for row in run.summary)
     assert "No decoder runs" in digest_text(dataclasses.replace(run, summary=nowhere), picture="", failures=0)

@@ -1,4 +1,4 @@
-"""Verdicts of whole reports: limits, misfits, incomplete prices."""
+"""Verdicts of whole reports: limits, infeasibilities, incomplete prices."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ def report(low_w: float, nominal_w: float, high_w: float, *, latency_s: float = 
     layer = LayerEnergy("one", "linear", {"compute": Band(1e-9, 1e-9, 1e-9)})
     return EnergyReport(
         workload="w", profile="p", profile_hash="h", decode_rate_hz=20.0, layers=(layer,), power_w={"compute": band},
-        latency_s=Band(latency_s, latency_s, latency_s), cycles=Band(1, 1, 1), memories=(), misfits=(),
-        gaps=(), not_charged=(),
+        latency_s=Band(latency_s, latency_s, latency_s), cycles=Band(1, 1, 1), memories=(), infeasibilities=(),
+        unaccounted=(), not_charged=(),
         sources=(), assumed=(),
     )  # fmt: skip
 
@@ -64,16 +64,16 @@ def test_the_deadline_can_bind() -> None:
 
 
 def test_an_incomplete_price_never_fits_but_may_exceed() -> None:
-    partial = dataclasses.replace(report(1e-3, 5e-3, 10e-3), gaps=("uncounted: softmax",))
+    partial = dataclasses.replace(report(1e-3, 5e-3, 10e-3), unaccounted=("uncounted: softmax",))
     verdict = judge(UTAH, partial)
     assert verdict.verdict == "fits only at best"
     assert "not priced: uncounted: softmax" in verdict.reasons
-    over = dataclasses.replace(report(16e-3, 20e-3, 30e-3), gaps=("uncounted: softmax",))
+    over = dataclasses.replace(report(16e-3, 20e-3, 30e-3), unaccounted=("uncounted: softmax",))
     assert judge(UTAH, over).verdict == "exceeds"
 
 
-def test_a_misfit_comes_before_every_limit() -> None:
-    verdict = judge(UTAH, dataclasses.replace(report(1e-6, 1e-6, 1e-6), misfits=("weights need 1 Mbit",)))
+def test_an_infeasibility_comes_before_every_limit() -> None:
+    verdict = judge(UTAH, dataclasses.replace(report(1e-6, 1e-6, 1e-6), infeasibilities=("weights need 1 Mbit",)))
     assert verdict.verdict == "does not fit the machine"
     assert verdict.reasons[0] == "weights need 1 Mbit"
     assert len(verdict.checks) == 6  # limits are still evaluated, all of them

@@ -26,8 +26,9 @@ PRICED = Priced(
     decoder_power_low_w=1e-6, decoder_power_nominal_w=2e-6, decoder_power_high_w=4e-6,
     total_power_low_w=1e-5, total_power_nominal_w=2e-5, total_power_high_w=4e-5,
     latency_low_s=1e-3, latency_nominal_s=2e-3, latency_high_s=3e-3, memory_used_bits=100.0, memory_capacity_bits=800.0,
-    verdict="fits", binding_limit="power_budget", headroom=5.0, misfits="[]", incomplete="[]", sources='["b", "a"]',
-    assumed="[]", power_by_cause='{"compute": [1e-6, 2e-6, 4e-6]}', energy_by_layer="[]", checks="[]",
+    verdict="fits", binding_limit="power_budget", headroom=5.0, infeasibilities="[]", incomplete="[]",
+    sources='["b", "a"]', assumed="[]", power_by_cause='{"compute": [1e-6, 2e-6, 4e-6]}',
+    energy_by_layer="[]", checks="[]",
 )  # fmt: skip
 
 
@@ -111,7 +112,7 @@ def test_the_smallest_headroom_stands_among_equal_verdicts() -> None:
 
 def test_what_does_not_run_is_not_compared() -> None:
     free = dataclasses.replace(PRICED, workload_digest="wb", decoder_power_low_w=0.0, decoder_power_nominal_w=0.0,
-                               decoder_power_high_w=0.0, misfits='["no multiplier"]',
+                               decoder_power_high_w=0.0, infeasibilities='["no multiplier"]',
                                verdict="does not fit the machine")  # fmt: skip
     lost = dataclasses.replace(PRICED, workload_digest="wc", decoder_power_nominal_w=1e-6)
     scores = to_frame([

@@ -8,12 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from spiking_section import dense_form, spiking_layer
 
-from energy_models.analysis.break_even import break_even, silent, spike_rate
+from energy_models.analysis.spiking_break_even import break_even, silent, spike_rate
 from energy_models.analysis.uncertainty import Design
 from energy_models.errors import WorkloadError
 from energy_models.hardware.library import load_profile
 from energy_models.hardware.profile import HardwareProfile
-from energy_models.pricing.estimate import estimate
+from energy_models.pricing.estimation import estimate
 from energy_models.workload.layers import Workload
 from energy_models.workload.spiking_layers import dense_layer, neuron_layer, synapse_layer
 

@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 from energy_workloads import products, workload
 
-from energy_models.calibration.calibrate import calibrate
+from energy_models.calibration.board import calibrate
 from energy_models.calibration.crossval import from_one_network, leave_one_out
 from energy_models.calibration.fit import PRIOR, fit_board, fit_weights
 from energy_models.calibration.profile_file import calibrated_profile, table_source, toml_text
 from energy_models.calibration.table import BoardRow, read_board_table, shipped_rows
 from energy_models.errors import DataError, ProfileError
 from energy_models.hardware.library import load_profile
-from energy_models.pricing.estimate import estimate
+from energy_models.pricing.estimation import estimate
 from energy_models.workload.layers import Kind, LayerWork
 
 NETWORKS: dict[str, tuple[dict[Kind, int], int]] = {

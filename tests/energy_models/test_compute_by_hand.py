@@ -12,9 +12,9 @@ from energy_workloads import dense_layer, neurons, products, toy_event, with_ope
 
 from energy_models.hardware.library import load_profile
 from energy_models.hardware.profile import HardwareProfile
-from energy_models.mapping import tally_workload
+from energy_models.mapping import count_actions
 from energy_models.mapping.placement import place
-from energy_models.pricing.estimate import estimate
+from energy_models.pricing.estimation import estimate
 from energy_models.pricing.report import Cause
 from energy_models.workload.layers import LayerWork
 
@@ -57,10 +57,10 @@ def test_an_event_core_multiplies_graded_events_only() -> None:
     layer = dataclasses.replace(dense_layer(16, 6), products=products(36, 60))
     work = workload(layer)
     machine = toy_event()
-    (found,) = tally_workload(work, machine, place(work, machine))
+    (found,) = count_actions(work, machine, place(work, machine))
     assert {one.name: one.count for one in found.operations} == {"multiply": 36, "accumulate": 96}
     signs = workload(dataclasses.replace(layer, weight_form="ternary", products=products(0, 96)))
-    (found,) = tally_workload(signs, machine, place(signs, machine))
+    (found,) = count_actions(signs, machine, place(signs, machine))
     assert {one.name: one.count for one in found.operations} == {"accumulate": 96}
 
 

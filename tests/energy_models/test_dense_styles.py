@@ -23,12 +23,12 @@ from hypothesis import strategies as st
 
 from energy_models.errors import ProfileError, WorkloadError
 from energy_models.hardware.profile import HardwareProfile
-from energy_models.mapping import tally_workload
-from energy_models.mapping.action_counts import Tally
+from energy_models.mapping import count_actions
+from energy_models.mapping.action_counts import ActionCounts
 from energy_models.mapping.matrix_product import matrix_product
 from energy_models.mapping.output_stationary import output_stationary_cycles
 from energy_models.mapping.placement import place
-from energy_models.pricing.estimate import estimate
+from energy_models.pricing.estimation import estimate
 from energy_models.workload.layers import LayerWork
 
 PJ = 1e-12
@@ -36,12 +36,12 @@ STYLES = (toy_output_stationary(), toy_broadcast(), toy_ring())
 sizes = st.tuples(st.integers(1, 20), st.integers(1, 20), st.integers(1, 20))
 
 
-def tally(layer: LayerWork, profile: HardwareProfile) -> Tally:
+def counts(layer: LayerWork, profile: HardwareProfile) -> ActionCounts:
     work = workload(layer)
-    return tally_workload(work, profile, place(work, profile))[0]
+    return count_actions(work, profile, place(work, profile))[0]
 
 
-def registers(found: Tally) -> dict[str, tuple[float, float]]:
+def registers(found: ActionCounts) -> dict[str, tuple[float, float]]:
     return {one.operand: (one.bits_read, one.bits_written) for one in found.registers}
 
 
@@ -103,15 +103,15 @@ def test_streaming_ring_by_hand() -> None:
     assert energy["state"].nominal == pytest.approx(25 * PJ)
     assert energy["memory"].nominal == pytest.approx((144 + 2 + 6 + 0.768 + 2.304 + 0.96 + 2.304 + 0.192) * PJ)
     assert report.cycles.nominal == 39
-    assert not report.misfits
+    assert not report.infeasibilities
 
 
 def test_a_window_does_not_fit_a_streaming_ring() -> None:
     work = workload(dense_layer(8, 4), mode="window", steps=5, channels=4)
     report = estimate(work, toy_ring(), None, decode_rate_hz=1)
     expected = "takes one new step a decode, workload 'by hand' a window of 5"
-    assert any(expected in line for line in report.misfits)
-    assert not estimate(work, toy_output_stationary(), None, decode_rate_hz=1).misfits
+    assert any(expected in line for line in report.infeasibilities)
+    assert not estimate(work, toy_output_stationary(), None, decode_rate_hz=1).infeasibilities
 
 
 def _systolic(positions: int, depth: int, filters: int, rows: int, columns: int) -> tuple[int, Counter[str]]:
@@ -136,7 +136,7 @@ def _systolic(positions: int, depth: int, filters: int, rows: int, columns: int)
 def test_output_stationary_equals_a_run_of_the_array(size: tuple[int, int, int]) -> None:
     positions, depth, filters = size
     layer = dense_layer(depth, filters, positions=positions, weight_bits=32, activation_bits=32)  # one element a word
-    found = tally(layer, toy_output_stationary())
+    found = counts(layer, toy_output_stationary())
     cycles, moved = _systolic(positions, depth, filters, 8, 4)
     assert found.cycles[0].count == cycles
     weights, streams = found.accesses
@@ -154,9 +154,9 @@ def test_published_cycles_of_output_stationary() -> None:
 @given(st.integers(1, 8), st.integers(1, 20), st.integers(1, 4))
 def test_one_tile_fetches_unique_elements(positions: int, depth: int, filters: int) -> None:
     layer = dense_layer(depth, filters, positions=positions, weight_bits=32, activation_bits=32)
-    weights, streams = tally(layer, toy_output_stationary()).accesses
+    weights, streams = counts(layer, toy_output_stationary()).accesses
     assert (weights.reads, streams.reads) == (layer.weights, layer.inputs)
-    sums_read, _ = registers(tally(layer, toy_output_stationary()))["sums"]
+    sums_read, _ = registers(counts(layer, toy_output_stationary()))["sums"]
     assert sums_read == 32 * (layer.products.dense_valid.mean - layer.outputs)  # type: ignore[union-attr]
 
 
@@ -182,7 +182,7 @@ def _broadcast(positions: int, depth: int, filters: int, lanes: int, sums: int) 
 def test_input_broadcast_equals_a_run_of_the_lanes(size: tuple[int, int, int], lanes: int, sums: int) -> None:
     positions, depth, filters = size
     layer = dense_layer(depth, filters, positions=positions, weight_bits=32, activation_bits=32)
-    found = tally(layer, toy_broadcast(lanes=lanes, sums_per_lane=sums))
+    found = counts(layer, toy_broadcast(lanes=lanes, sums_per_lane=sums))
     moved = _broadcast(positions, depth, filters, lanes, sums)
     weights, streams = found.accesses
     assert (weights.reads, streams.reads) == (moved["weight"], moved["input"])
@@ -194,13 +194,13 @@ def test_input_broadcast_equals_a_run_of_the_lanes(size: tuple[int, int, int], l
 def test_halved_weights_halve_their_words_and_their_multiplier_only(profile: HardwareProfile) -> None:
     # 16 x 8 weights fill words at 8 and at 4 bits
     wide, narrow = (dense_layer(16, 8, positions=3, weight_bits=bits) for bits in (8, 4))
-    reads = [tally(one, profile).accesses[0].reads for one in (wide, narrow)]
+    reads = [counts(one, profile).accesses[0].reads for one in (wide, narrow)]
     assert reads[0] == 2 * reads[1] > 0
     energies = [estimate(workload(one), profile, None, decode_rate_hz=1).layers[0].energy_j for one in (wide, narrow)]
     # 384 multiplications of 8 x 8 against 8 x 4 bits, 10 fJ each square bit; the accumulator is as wide as before
     saved = energies[0]["compute"].nominal - energies[1]["compute"].nominal
     assert saved == pytest.approx(384 * (64 - 32) * 10e-15)
-    sums = [registers(tally(one, profile))["sums"] for one in (wide, narrow)]
+    sums = [registers(counts(one, profile))["sums"] for one in (wide, narrow)]
     assert sums[0] == sums[1]
 
 
@@ -209,8 +209,8 @@ def test_halved_weights_halve_their_words_and_their_multiplier_only(profile: Har
 def test_binary_and_ternary_weights_need_no_multiplier(profile: HardwareProfile, form: str) -> None:
     graded = dense_layer(16, 6, weight_bits=2)
     signs = dataclasses.replace(graded, weight_form=form)  # type: ignore[arg-type]
-    assert {one.name for one in tally(graded, profile).operations} == {"multiply", "accumulate"}
-    assert {one.name for one in tally(signs, profile).operations} == {"accumulate"}
+    assert {one.name for one in counts(graded, profile).operations} == {"multiply", "accumulate"}
+    assert {one.name for one in counts(signs, profile).operations} == {"accumulate"}
 
 
 @settings(max_examples=40, deadline=None)
@@ -235,7 +235,7 @@ def test_work_in_one_of_four_decodes_is_shared_out(profile: HardwareProfile) -> 
     quarter = dataclasses.replace(
         whole, products=products(96), operations={"add": count(2)}, input_events=count(16), decodes_per_call=4
     )
-    one, other = (tally(layer, profile) for layer in (whole, quarter))
+    one, other = (counts(layer, profile) for layer in (whole, quarter))
     assert [a.reads / 4 for a in one.accesses] == [a.reads for a in other.accesses]
     assert [r.bits_read / 4 for r in one.registers] == [r.bits_read for r in other.registers]
     assert [r.bits_written / 4 for r in one.registers] == [r.bits_written for r in other.registers]
@@ -249,21 +249,21 @@ def test_depthwise_and_products_of_two_signals() -> None:
         inputs=40, outputs=80, reduction=5, products=products(400), weights=40, weights_key="dw", weight_bits=8,
         activation_bits=8, output_bits=8, accumulator_bits=32,
     )
-    assert tally(depthwise, toy_output_stationary()).cycles[0].count == 4 * 2 * 15
+    assert counts(depthwise, toy_output_stationary()).cycles[0].count == 4 * 2 * 15
     # 4 lanes, 2 filters a group: half of them idle; 200 uses, 40 vectors of sums
-    assert tally(depthwise, toy_broadcast()).cycles[0].count == 240
+    assert counts(depthwise, toy_broadcast()).cycles[0].count == 240
     # 2 heads of (6, 3) x (3, 6): the second signal is read as activations, 36 x 8 / 32 = 9 words
     scores = dataclasses.replace(
         depthwise, kind="matmul", input_shape=(2, 6, 3), output_shape=(2, 6, 6), outputs=72, reduction=3, weights=0,
         weights_key="", weight_bits=0, products=products(216),
     )
-    held, _ = tally(scores, toy_output_stationary()).accesses
+    held, _ = counts(scores, toy_output_stationary()).accesses
     assert (held.operand, held.reads) == ("activations", 9)
 
 
 def test_products_without_a_reduction_are_refused() -> None:
     with pytest.raises(WorkloadError, match="reduction of 0"):
-        tally(dataclasses.replace(dense_layer(4, 4), reduction=0), toy_output_stationary())
+        counts(dataclasses.replace(dense_layer(4, 4), reduction=0), toy_output_stationary())
 
 
 def test_a_control_factor_below_one_is_refused() -> None:

@@ -21,7 +21,7 @@ from energy_workloads import (
 
 from energy_models.errors import WorkloadError
 from energy_models.mapping.weight_stationary import tiling
-from energy_models.pricing.estimate import estimate
+from energy_models.pricing.estimation import estimate
 from energy_models.workload.layers import LayerWork, Workload
 
 PJ, NW = 1e-12, 1e-9
@@ -101,7 +101,7 @@ def test_core_by_hand() -> None:
     assert report.cycles.nominal == pytest.approx(372)
     assert report.decode_energy_j.nominal == pytest.approx(1116e-9)
     assert report.latency_s.nominal == pytest.approx(374e-6)
-    assert not report.misfits
+    assert not report.infeasibilities
 
 
 def test_wide_operands_take_more_cycles() -> None:
@@ -167,18 +167,18 @@ def test_parts_that_are_absent_are_said_and_not_charged() -> None:
     assert nowhere.total_power_w == report.total_power_w
 
 
-def test_misfits_are_said() -> None:
+def test_infeasibilities_are_said() -> None:
     # 300 x 40 weights of 8 bit = 96000 bit against 8192: misses 87808
     big = estimate(workload(dense_layer(300, 40)), toy_array(), None, decode_rate_hz=10)
-    assert any("weights" in line and "misses 87808 bits" in line for line in big.misfits)
+    assert any("weights" in line and "misses 87808 bits" in line for line in big.infeasibilities)
     floating = estimate(workload(dense_layer(16, 6, arithmetic="float")), toy_array(), None, decode_rate_hz=10)
-    assert any("prices no float multiply at 8x8 bits (needed by fc)" in line for line in floating.misfits)
+    assert any("prices no float multiply at 8x8 bits (needed by fc)" in line for line in floating.infeasibilities)
     assert any(line.startswith("unpriced:") for line in floating.incomplete)
     wide = estimate(workload(dense_layer(16, 6, weight_bits=16)), toy_core(), None, decode_rate_hz=10)
-    assert any("prices no integer products at 16x8 bits" in line for line in wide.misfits)
+    assert any("prices no integer products at 16x8 bits" in line for line in wide.infeasibilities)
     # 372 cycles at 1 MHz plus 2 us to wake, 5000 times a second: 1.87 s of work per second
     late = estimate(workload(with_operations(dense_layer(16, 6), compare=6)), toy_core(), None, decode_rate_hz=5000)
-    assert any("1.87 s of work per second" in line for line in late.misfits)
+    assert any("1.87 s of work per second" in line for line in late.infeasibilities)
 
 
 @pytest.mark.parametrize("rate", [0.0, -1.0, float("nan"), float("inf")])

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from energy_models.hardware.library import load_profile, load_site, profile_names
 from energy_models.mapping.action_counts import words
-from energy_models.pricing.estimate import estimate
+from energy_models.pricing.estimation import estimate
 from energy_models.quantities.band import Band
 from energy_models.workload.layers import LayerWork
 
@@ -58,7 +58,7 @@ def test_power_is_affine_in_the_decode_rate(layer: LayerWork, name: str, rate: f
     else:  # the cheaper of two affine ways: concave
         (least, middle, most), (low, between, high) = sorted(rates), sorted(powers)
         assert between >= (low + (high - low) * (middle - least) / (most - least)) * (1 - 1e-9)
-    assert slope > 0 or estimate(work, profile, None, decode_rate_hz=rate).misfits  # nothing of it has a price
+    assert slope > 0 or estimate(work, profile, None, decode_rate_hz=rate).infeasibilities  # nothing of it has a price
 
 
 @settings(max_examples=40, deadline=None)

@@ -17,7 +17,7 @@ from energy_models.hardware.profile import EventTable, HardwareProfile
 from energy_models.mapping.event_cycles import roles
 from energy_models.mapping.event_table import connections
 from energy_models.mapping.events import time_steps
-from energy_models.pricing.estimate import estimate
+from energy_models.pricing.estimation import estimate
 from energy_models.quantities.band import Band
 from energy_models.workload.layers import LayerWork, Workload
 
@@ -52,7 +52,7 @@ def test_energies_per_event_by_hand() -> None:
     assert step["control"].nominal == pytest.approx(0.6 * PJ)
     assert report.decode_energy_j.nominal == pytest.approx(217.6 * PJ)
     assert report.cycles.nominal == pytest.approx(78)
-    assert not report.misfits
+    assert not report.infeasibilities
 
 
 def test_connections_are_full_rows_lists_or_shared_kernels() -> None:
@@ -78,14 +78,15 @@ def test_connections_are_full_rows_lists_or_shared_kernels() -> None:
 @pytest.mark.parametrize("machine", MACHINES)
 def test_what_is_no_spike_has_no_price(machine: HardwareProfile) -> None:
     graded = estimate(workload(dense_layer(16, 6)), machine, None, decode_rate_hz=1)
-    assert any("products of graded events (needed by fc)" in line for line in graded.misfits)
+    assert any("products of graded events (needed by fc)" in line for line in graded.infeasibilities)
     signed = dataclasses.replace(dense_layer(16, 6, activation_bits=1), weight_form="binary", activation_bits=8)
-    assert any("graded" in line for line in estimate(workload(signed), machine, None, decode_rate_hz=1).misfits)
+    assert any("graded" in line for line in estimate(workload(signed), machine, None, decode_rate_hz=1).infeasibilities)
     pooled = with_operations(dense_layer(16, 6, activation_bits=1), divide=2, add=6)
     report = estimate(workload(pooled), machine, None, decode_rate_hz=1)
-    assert [line.split(" prices ")[1] for line in report.misfits] == ["no integer divide (needed by fc)"]
+    assert [line.split(" prices ")[1] for line in report.infeasibilities] == ["no integer divide (needed by fc)"]
     held = dataclasses.replace(dense_layer(16, 6, activation_bits=1), kind="matmul", weights=0, weight_bits=0)
-    assert any("without stored" in line for line in estimate(workload(held), machine, None, decode_rate_hz=1).misfits)
+    without = estimate(workload(held), machine, None, decode_rate_hz=1)
+    assert any("without stored" in line for line in without.infeasibilities)
 
 
 def test_xylo_cycles_by_hand() -> None:

@@ -9,22 +9,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from energy_models.hardware.profile import HardwareProfile
-from energy_models.mapping import tally_workload
+from energy_models.mapping import count_actions
 from energy_models.mapping.accesses import access_counts
-from energy_models.mapping.action_counts import Tally
+from energy_models.mapping.action_counts import ActionCounts
 from energy_models.mapping.placement import place
-from energy_models.pricing.estimate import estimate
+from energy_models.pricing.estimation import estimate
 from energy_models.workload.layers import LayerWork
 
 sizes = st.tuples(st.integers(1, 20), st.integers(1, 20), st.integers(1, 20))
 
 
-def tally(layer: LayerWork, profile: HardwareProfile) -> Tally:
+def counts(layer: LayerWork, profile: HardwareProfile) -> ActionCounts:
     work = workload(layer)
-    return tally_workload(work, profile, place(work, profile))[0]
+    return count_actions(work, profile, place(work, profile))[0]
 
 
-def registers(found: Tally) -> dict[str, tuple[float, float]]:
+def registers(found: ActionCounts) -> dict[str, tuple[float, float]]:
     return {one.operand: (one.bits_read, one.bits_written) for one in found.registers}
 
 
@@ -53,7 +53,7 @@ def _stationary(positions: int, depth: int, filters: int, rows: int, columns: in
 def test_weight_stationary_equals_a_run_of_the_array(size: tuple[int, int, int]) -> None:
     positions, depth, filters = size
     layer = dense_layer(depth, filters, positions=positions, weight_bits=32, activation_bits=32)  # one element a word
-    found = tally(layer, toy_array())
+    found = counts(layer, toy_array())
     cycles, moved = _stationary(positions, depth, filters, 8, 4)
     assert found.cycles[0].count == cycles
     weights, streams = found.accesses
@@ -71,7 +71,7 @@ def test_sums_read_in_one_tile_of_rows_are_products_less_outputs(positions: int,
     layer = dense_layer(depth, filters, positions=positions)
     sites = positions * depth * filters
     for profile in (toy_array(), toy_core()):
-        assert registers(tally(layer, profile))["sums"] == (32 * (sites - layer.outputs), 32 * sites)
+        assert registers(counts(layer, profile))["sums"] == (32 * (sites - layer.outputs), 32 * sites)
 
 
 def test_published_cycles_of_weight_stationary() -> None:
@@ -82,7 +82,7 @@ def test_published_cycles_of_weight_stationary() -> None:
 
     execution = {**toy_array().execution.model_dump(mode="json", exclude_none=True), "rows": 8, "columns": 8}
     machine = parse_model(toy_table(execution, static=quantity(10, "nW")), HardwareProfile, where="toy")
-    assert tally(dense_layer(256, 256, positions=256), machine).cycles[0].count == 32 * 32 * 278
+    assert counts(dense_layer(256, 256, positions=256), machine).cycles[0].count == 32 * 32 * 278
 
 
 def test_register_energy_of_weight_stationary_cells_is_in_the_control_factor() -> None:
@@ -112,7 +112,7 @@ def _im2col(positions: int, depth: int, filters: int) -> Counter[str]:
 def test_im2col_equals_a_run_of_the_kernel(size: tuple[int, int, int]) -> None:
     positions, depth, filters = size
     layer = dense_layer(depth, filters, positions=positions, weight_bits=32, activation_bits=32)
-    found = tally(layer, toy_core())
+    found = counts(layer, toy_core())
     moved = _im2col(positions, depth, filters)
     weights, streams = found.accesses
     assert weights.reads == moved["weight"]
@@ -126,10 +126,10 @@ def test_im2col_by_hand() -> None:
     # weights  96 x 8 / 32 = 24 words for each of 5 pairs of positions = 120
     # inputs   160 x 8 / 32 = 40 words; columns of 16 bit 160 x 16 / 32 = 80 written, read for 3 pairs of filters: 240
     # outputs  60 x 8 / 32 = 15 words
-    weights, streams = tally(dense_layer(16, 6, positions=10), toy_core()).accesses
+    weights, streams = counts(dense_layer(16, 6, positions=10), toy_core()).accesses
     assert (weights.reads, streams.reads, streams.writes) == (120, 40 + 240, 80 + 15)
     # one position: the input is multiplied where it lies, 16 x 8 / 32 = 4 words for each of 3 pairs of filters
-    weights, streams = tally(dense_layer(16, 6), toy_core()).accesses
+    weights, streams = counts(dense_layer(16, 6), toy_core()).accesses
     assert (weights.reads, streams.reads, streams.writes) == (24, 12, 2)
 
 

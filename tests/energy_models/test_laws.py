@@ -31,14 +31,14 @@ from energy_models.hardware.library import load_profile, load_site, profile_name
 from energy_models.hardware.memory import Memory
 from energy_models.hardware.profile import MEMORY_INSIDE, EventDriven, HardwareProfile, InputBroadcast
 from energy_models.hardware.site import Site
-from energy_models.mapping import tally_workload
+from energy_models.mapping import count_actions
 from energy_models.mapping.placement import place
 from energy_models.pricing.constants import given as given_constants
-from energy_models.pricing.cost_terms import make_bill
-from energy_models.pricing.estimate import estimate
+from energy_models.pricing.cost_terms import cost_terms_of
+from energy_models.pricing.estimation import estimate
 from energy_models.pricing.report import EnergyReport
 from energy_models.pricing.terms import Terms, band
-from energy_models.pricing.vectorised import estimate_many
+from energy_models.pricing.vectorised import estimate_vectorised
 from energy_models.quantities.toml_file import parse_model
 from energy_models.workload.layers import LayerWork, Workload
 
@@ -96,9 +96,9 @@ def fills_words(machine: HardwareProfile) -> bool:
 
 def power_counts(work: Workload, machine: HardwareProfile, rate: float) -> dict[tuple[object, ...], float]:
     """The count of every term of the average power, by cause and constants."""
-    bill = make_bill(work, machine, None, decode_rate_hz=rate)
+    costs = cost_terms_of(work, machine, None, decode_rate_hz=rate)
     return {
-        (cause, term.over, term.under): term.count for cause, terms in bill.power_w.items() for term in terms
+        (cause, term.over, term.under): term.count for cause, terms in costs.power_w.items() for term in terms
         if term.count
     }
 
@@ -129,7 +129,7 @@ def test_one_estimate_is_many_estimates_at_the_nominal_point(
 ) -> None:
     report = estimate(work, machine, site, decode_rate_hz=rate)
     nominal = {path: np.array([one.band.nominal]) for path, one in given_constants(machine, site).items()}
-    points = estimate_many(work, machine, site, decode_rate_hz=rate, constants=nominal)
+    points = estimate_vectorised(work, machine, site, decode_rate_hz=rate, constants=nominal)
     for found, expected in (
         (points.total_power_w, report.total_power_w), (points.decoder_power_w, report.decoder_power_w),
         (points.decode_energy_j, report.decode_energy_j), (points.latency_s, report.latency_s),
@@ -207,8 +207,8 @@ def test_a_spike_rate_is_applied_once(
 ) -> None:
     events = data.draw(st.integers(1, inputs))
     some, all_ = (workload(spiking_layer(inputs, outputs, n)) for n in (events, inputs))
-    (tally,) = tally_workload(some, machine, place(some, machine))
-    done = {operation.name: operation.count for operation in tally.operations}
+    (counts,) = count_actions(some, machine, place(some, machine))
+    done = {operation.name: operation.count for operation in counts.operations}
     assert done["accumulate"] == events * outputs  # the observed sites themselves, no rate on top
     rate = events / inputs
     sparse, dense = (
@@ -224,14 +224,14 @@ def test_four_bit_weights_halve_the_words_and_cheapen_products_but_not_sums(
 ) -> None:
     # 16 x 32 blocks: rows of synapses and whole matrices fill words of up to 128 bits at either width
     wide, narrow = (workload(dense_layer(16 * rows, 32 * columns, weight_bits=bits)) for bits in (8, 4))
-    tallies = [tally_workload(w, machine, place(w, machine))[0] for w in (wide, narrow)]
-    reads = [sum(one.reads for one in tally.accesses if one.operand == "weights") for tally in tallies]
+    counted = [count_actions(w, machine, place(w, machine))[0] for w in (wide, narrow)]
+    reads = [sum(one.reads for one in counts.accesses if one.operand == "weights") for counts in counted]
     if fills_words(machine):
         assert reads[0] == 2 * reads[1] > 0
     else:
         assert reads[0] >= reads[1] >= reads[0] / 2 > 0
-    bills = [make_bill(w, machine, None, decode_rate_hz=1) for w in (wide, narrow)]
-    compute = [bill.layers[0].price.energy_j["compute"] for bill in bills]
+    both = [cost_terms_of(w, machine, None, decode_rate_hz=1) for w in (wide, narrow)]
+    compute = [costs.layers[0].price.energy_j["compute"] for costs in both]
     sums = [_energy(_of_sums(terms), machine) for terms in compute]
     assert sums[0] == sums[1] > 0
     whole = [_energy(terms, machine) for terms in compute]

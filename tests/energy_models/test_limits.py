@@ -13,7 +13,7 @@ from energy_models.feasibility.battery import battery_life_s, battery_power_w
 from energy_models.feasibility.limits import CHECK_NAMES, LimitCheck, check_limits, limit_verdict
 from energy_models.hardware.library import load_site
 from energy_models.hardware.site import LIMIT_NAMES, Battery, Site
-from energy_models.pricing.estimate import estimate
+from energy_models.pricing.estimation import estimate
 from energy_models.pricing.report import EnergyReport
 from energy_models.quantities.band import Band
 
@@ -35,7 +35,7 @@ def drawing(power: Band, site: Site) -> dict[str, LimitCheck]:
     bare = estimate(WORK, toy_array(), site, decode_rate_hz=10)
     report = EnergyReport(
         workload="w", profile="p", profile_hash="h", decode_rate_hz=10, layers=(), power_w={"static": power},
-        latency_s=bare.latency_s, cycles=bare.cycles, memories=(), misfits=(), gaps=(), not_charged=(),
+        latency_s=bare.latency_s, cycles=bare.cycles, memories=(), infeasibilities=(), unaccounted=(), not_charged=(),
         sources=(), assumed=(),
     )  # fmt: skip
     return {check.name: check for check in check_limits(site, report)}

@@ -22,7 +22,7 @@ from energy_models.hardware.profile import (
 )
 from energy_models.mapping.action_counts import Operations
 from energy_models.mapping.placement import place
-from energy_models.pricing.estimate import estimate
+from energy_models.pricing.estimation import estimate
 from energy_models.pricing.layer import find_cost, operation_terms
 from energy_models.pricing.terms import band
 from energy_models.quantities.band import Band
@@ -69,22 +69,22 @@ def test_every_operation_of_the_vocabulary_is_priced(name: str, operation: str) 
     without = dataclasses.replace(layer, operations={})
     profile = load_profile(name)
     priced, bare = (estimate(workload(w), profile, None, decode_rate_hz=1) for w in (layer, without))
-    assert not priced.misfits
+    assert not priced.infeasibilities
     assert priced.decode_energy_j.low > bare.decode_energy_j.low
 
 
 @pytest.mark.parametrize("name", MACHINES)
-def test_an_operation_outside_the_vocabulary_is_a_misfit(name: str) -> None:
+def test_an_operation_outside_the_vocabulary_is_an_infeasibility(name: str) -> None:
     strange = workload(with_operations(dense_layer(16, 6), teleport=3))
     report = estimate(strange, load_profile(name), None, decode_rate_hz=1)
-    assert any("teleport" in line for line in report.misfits)
+    assert any("teleport" in line for line in report.infeasibilities)
 
 
 @pytest.mark.parametrize("name", ["asic65_near_memory", "event_core_28nm", "gap9"])
-def test_float_work_on_integer_machines_is_a_misfit(name: str) -> None:
+def test_float_work_on_integer_machines_is_an_infeasibility(name: str) -> None:
     layer = dense_layer(16, 6, weight_bits=32, activation_bits=32, arithmetic="float")
     report = estimate(workload(layer), load_profile(name), None, decode_rate_hz=1)
-    assert any(f"profile '{name}' prices no float" in line for line in report.misfits)
+    assert any(f"profile '{name}' prices no float" in line for line in report.infeasibilities)
 
 
 def test_price_error_says_what_is_priced() -> None:
@@ -251,7 +251,7 @@ def test_estimate_with_torch_unimportable() -> None:
         "sys.path.insert(0, 'tests/energy_models')\n"
         "from energy_workloads import dense_layer, workload\n"
         "from energy_models.hardware.library import load_profile, load_site\n"
-        "from energy_models.pricing.estimate import estimate\n"
+        "from energy_models.pricing.estimation import estimate\n"
         "work, site = workload(dense_layer(16, 6)), load_site('implant_utah96')\n"
         "r = estimate(work, load_profile('gap9'), site, decode_rate_hz=50)\n"
         "print(r.total_power_w.nominal > 0)\n"

@@ -9,7 +9,7 @@ from energy_workloads import dense_layer, neurons, quantity, toy_array, toy_core
 
 from energy_models.hardware.library import load_profile
 from energy_models.hardware.profile import HardwareProfile
-from energy_models.pricing.estimate import estimate
+from energy_models.pricing.estimation import estimate
 from energy_models.pricing.report import EnergyReport
 from energy_models.quantities.toml_file import parse_model
 from energy_models.workload.layers import Workload
@@ -86,4 +86,4 @@ def test_a_window_that_does_not_fit_says_by_how_much() -> None:
     # 100 steps x 16 channels x 8 bit = 12,800 bit; the memory has 8192, of which activations take
     # 16 x 8 + 6 x 8 + 4 sums x (32 - 8) = 272: 7920 free, 4880 miss
     report = at(10, dataclasses.replace(WINDOW, steps_per_decode=100))
-    assert report.misfits == ("buffers need 12800 bits; memory d of toy has 7920 free and misses 4880 bits",)
+    assert report.infeasibilities == ("buffers need 12800 bits; memory d of toy has 7920 free and misses 4880 bits",)

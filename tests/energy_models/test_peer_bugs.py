@@ -22,10 +22,10 @@ from energy_workloads import (
 from energy_models.errors import PriceError, ProfileError
 from energy_models.hardware.library import load_profile, profile_names
 from energy_models.hardware.profile import EventCycles, EventTable, HardwareProfile
-from energy_models.mapping import tally_workload
+from energy_models.mapping import count_actions
 from energy_models.mapping.placement import place
-from energy_models.pricing.cost_terms import make_bill
-from energy_models.pricing.estimate import estimate
+from energy_models.pricing.cost_terms import cost_terms_of
+from energy_models.pricing.estimation import estimate
 from energy_models.technology.register_file import register_file
 from energy_models.technology.scaling import dynamic_factor, load_technology, node_factor, scaled_profile, sram_factor
 from energy_models.technology.scaling.technology import CircuitClass
@@ -173,8 +173,8 @@ def test_an_access_is_charged_for_the_word_it_is_given_for() -> None:
     memory = machine.memories[0]
     assert memory.read is not None
     assert (memory.word_bits, memory.read.band.nominal) == (64, pytest.approx(10e-12))
-    (tally,) = tally_workload(one := workload(dense_layer(64, 32)), machine, place(one, machine))
-    weights = sum(access.reads for access in tally.accesses if access.operand == "weights")
+    (counts,) = count_actions(one := workload(dense_layer(64, 32)), machine, place(one, machine))
+    weights = sum(access.reads for access in counts.accesses if access.operand == "weights")
     assert weights == 64 * 32 * 8 / 64
     tiny, full = (register_file(45, size_bytes=size, width_bits=32).read.value for size in (4, 256))
     assert tiny == full > 0.1  # 32 register bits of 9 fJ, however few words there are
@@ -185,8 +185,8 @@ def test_accumulation_is_charged_at_the_width_of_the_accumulator() -> None:
     machine = toy_array()
     for bits in (8, 16, 24, 32):
         one = workload(dense_layer(64, 32, accumulator_bits=bits))
-        (tally,) = tally_workload(one, machine, place(one, machine))
-        assert [done.widths for done in tally.operations if done.name == "accumulate"] == [(bits, bits)]
+        (counts,) = count_actions(one, machine, place(one, machine))
+        assert [done.widths for done in counts.operations if done.name == "accumulate"] == [(bits, bits)]
     networks = (workload(dense_layer(64, 32, accumulator_bits=bits)) for bits in (8, 32))
     narrow, wide = (energy_j(one, machine, "compute") for one in networks)
     # 64 x 32 sums of 1 fJ per bit: 24 bits more are 24 fJ each
@@ -229,8 +229,8 @@ def test_messages_of_spikes_are_in_the_total() -> None:
     synapses = dense_layer(16, 6, activation_bits=1, events=3)
     report = estimate(workload(synapses), toy_event(), None, decode_rate_hz=1)
     # 3 events x 0.5 pJ, 3 messages x (1 + 2 x 0.5) pJ: both are control, beside the clock's factor
-    bill = make_bill(workload(synapses), toy_event(), None, decode_rate_hz=1)
-    paths = {path for term in bill.layers[0].price.energy_j["control"] for path in term.over if term.count}
+    costs = cost_terms_of(workload(synapses), toy_event(), None, decode_rate_hz=1)
+    paths = {path for term in costs.layers[0].price.energy_j["control"] for path in term.over if term.count}
     assert {"execution.messages.packet", "execution.messages.hop", "execution.control_per_event"} <= paths
     assert report.layers[0].energy_j["control"].nominal > 3 * 2e-12
 
@@ -256,8 +256,8 @@ def test_a_spike_rate_is_in_the_count_and_nowhere_else() -> None:
     step_j = machine.bands["execution.step.energy"].nominal
     rate = 1366 / 10_000
     sparse, dense = (workload(dense_layer(10_000, 10, activation_bits=1, events=n)) for n in (1366, 10_000))
-    (tally,) = tally_workload(sparse, machine, place(sparse, machine))
-    assert sum(done.count for done in tally.operations if done.name == "accumulate") == 13_660
+    (counts,) = count_actions(sparse, machine, place(sparse, machine))
+    assert sum(done.count for done in counts.operations if done.name == "accumulate") == 13_660
     found = (energy_j(sparse, machine) - step_j) / (energy_j(dense, machine) - step_j)
     assert found == pytest.approx(rate)  # rate squared would be 0.0187
 

@@ -13,10 +13,10 @@ from energy_workloads import dense_layer, neurons, toy_array, toy_output_station
 from energy_models.calibration.profile_file import toml_text
 from energy_models.hardware.library import load_profile, load_site, profile_names, site_names
 from energy_models.hardware.profile import HardwareProfile
-from energy_models.mapping import tally_workload
+from energy_models.mapping import count_actions
 from energy_models.mapping.placement import place
-from energy_models.pricing.cost_terms import make_bill
-from energy_models.pricing.estimate import estimate
+from energy_models.pricing.cost_terms import cost_terms_of
+from energy_models.pricing.estimation import estimate
 from energy_models.workload.json_file import read_workload, write_workload
 from energy_models.workload.layers import Workload
 
@@ -33,7 +33,7 @@ def compute_j(work: Workload, machine: HardwareProfile) -> float:
 def test_the_price_in_the_file_is_the_price_paid(factor: int) -> None:
     machine = load_profile("asic65_near_memory")
     path = "execution.operations.integer.multiply.per_square_bit"
-    paid = [term for term in make_bill(SMALL, machine, None, decode_rate_hz=1).layers[0].price.energy_j["compute"]
+    paid = [term for term in cost_terms_of(SMALL, machine, None, decode_rate_hz=1).layers[0].price.energy_j["compute"]
             if path in term.over]
     assert sum(term.count for term in paid) == 64 * 32 * 8 * 8
     products_j = (64 * 32 + 32 * 4) * 8 * 8 * machine.bands[path].nominal
@@ -59,10 +59,10 @@ def test_a_report_says_what_it_was_priced_with(name: str) -> None:
 
 
 # accelergy#30: components missing from the reference table are left out without a word
-def test_what_has_no_price_is_a_misfit() -> None:
+def test_what_has_no_price_is_an_infeasibility() -> None:
     strange = workload(with_operations(dense_layer(16, 6), divide=3))
     report = estimate(strange, toy_array(), None, decode_rate_hz=1)
-    assert any("prices no integer divide" in line for line in report.misfits)
+    assert any("prices no integer divide" in line for line in report.infeasibilities)
 
 
 # timeloop-accelergy-exercises#4: area is always 0
@@ -80,16 +80,16 @@ def test_what_does_not_fit_says_where_and_by_how_much() -> None:
     report = estimate(big, toy_array(), None, decode_rate_hz=1)
     # 100,000 weights of 8 bit into 1024 byte
     assert any("weights need 800000 bits; memory w of toy has 8192 free and misses 791808 bits" in line
-               for line in report.misfits)
+               for line in report.infeasibilities)
 
 
 # SCALE-Sim: writes 1.25 times as many outputs as there are
 def test_outputs_are_written_once() -> None:
     for machine in (toy_output_stationary(), load_profile("asic45_reference")):
         one = workload(dense_layer(64, 32, positions=16, activation_bits=8))
-        (tally,) = tally_workload(one, machine, place(one, machine))
+        (counts,) = count_actions(one, machine, place(one, machine))
         word = machine.memories[-1].word_bits
-        written = sum(access.writes for access in tally.accesses if access.operand == "activations")
+        written = sum(access.writes for access in counts.accesses if access.operand == "activations")
         assert written == 32 * 16 * 8 / word
 
 
@@ -107,7 +107,7 @@ def test_two_runs_agree_to_the_last_bit() -> None:
         "import sys; sys.path.insert(0, 'tests/energy_models')\n"
         "from energy_workloads import dense_layer, workload\n"
         "from energy_models.hardware.library import load_profile, load_site\n"
-        "from energy_models.pricing.estimate import estimate\n"
+        "from energy_models.pricing.estimation import estimate\n"
         "r = estimate(workload(dense_layer(64, 32)), load_profile('asic22_fdx'), load_site('implant_utah96'),\n"
         "             decode_rate_hz=10)\n"
         "print(r.profile_hash, r.total_power_w, r.decode_energy_j, r.sources, r.assumed)\n"

@@ -18,9 +18,9 @@ from energy_models.hardware.library import load_site
 from energy_models.hardware.periphery import Regulator
 from energy_models.pricing.constants import given as given_constants
 from energy_models.pricing.constants import site_bands
-from energy_models.pricing.estimate import estimate
+from energy_models.pricing.estimation import estimate
 from energy_models.pricing.regulator import regulator_loss, regulator_loss_w
-from energy_models.pricing.vectorised import estimate_many
+from energy_models.pricing.vectorised import estimate_vectorised
 from energy_models.quantities.band import Band, total
 
 EPILEPSY = load_site("implant_epilepsy")
@@ -43,8 +43,8 @@ def test_a_stimulator_is_fed_from_the_supply() -> None:
     assert found.power_w["stimulation"].nominal == pytest.approx(8 / 3 / 0.7 * 1e-6)
     assert found.power_w["regulator"] == quiet.power_w["regulator"]
     nominal = {"execution.control_factor": np.ones(2)}
-    many = estimate_many(WORK, toy_array(), EPILEPSY, decode_rate_hz=2, constants=nominal)
-    bare = estimate_many(
+    many = estimate_vectorised(WORK, toy_array(), EPILEPSY, decode_rate_hz=2, constants=nominal)
+    bare = estimate_vectorised(
         WORK, toy_array(), EPILEPSY.model_copy(update={"stimulation": None}), decode_rate_hz=2, constants=nominal
     )
     assert list(many.power_w["regulator"]) == list(bare.power_w["regulator"])
@@ -125,11 +125,11 @@ def test_many_points_on_a_curve_stay_within_the_bounds_and_meet_the_nominal() ->
     report = estimate(work, machine, EPILEPSY, decode_rate_hz=2)
     constants = given_constants(machine, EPILEPSY)
     inside = {p: q.band.low + (q.band.high - q.band.low) * chance.random(400) for p, q in constants.items()}
-    points = estimate_many(work, machine, EPILEPSY, decode_rate_hz=2, constants=inside)
+    points = estimate_vectorised(work, machine, EPILEPSY, decode_rate_hz=2, constants=inside)
     assert points.total_power_w.min() >= report.total_power_w.low * (1 - 1e-9)
     assert points.total_power_w.max() <= report.total_power_w.high * (1 + 1e-9)
     nominal = {p: np.full(2, q.band.nominal) for p, q in constants.items()}
-    same = estimate_many(work, machine, EPILEPSY, decode_rate_hz=2, constants=nominal)
+    same = estimate_vectorised(work, machine, EPILEPSY, decode_rate_hz=2, constants=nominal)
     np.testing.assert_allclose(same.power_w["regulator"], report.power_w["regulator"].nominal, rtol=1e-12)
 
 

@@ -12,7 +12,7 @@ from energy_models.errors import PriceError, ProfileError
 from energy_models.hardware.library import load_profile, load_sources
 from energy_models.hardware.memory import Memory
 from energy_models.hardware.profile import HardwareProfile
-from energy_models.pricing.estimate import estimate
+from energy_models.pricing.estimation import estimate
 from energy_models.pricing.report import EnergyReport
 from energy_models.pricing.weight_reload import break_even_s
 from energy_models.quantities.quantity import quantities
@@ -115,7 +115,7 @@ def test_weights_of_work_on_every_sample_are_kept() -> None:
 def test_a_copy_that_does_not_fit_says_by_how_much() -> None:
     # 768 bit against 64 byte = 512 bit
     report = at(10, machine=reloading(capacity_bytes=64))
-    assert report.misfits == (
+    assert report.infeasibilities == (
         "the copy of the weights need 768 bits; memory nvm of toy has 512 free and misses 256 bits",
     )
     (use,) = (use for use in at(10).memories if use.memory == "nvm")

@@ -11,9 +11,9 @@ from energy_workloads import count, dense_layer, quantity, toy_array, workload
 from energy_models.errors import ProfileError
 from energy_models.hardware.library import load_profile, profile_names
 from energy_models.hardware.profile import HardwareProfile
-from energy_models.pricing.estimate import estimate
+from energy_models.pricing.estimation import estimate
 from energy_models.pricing.terms import Term, band, evaluate, merged, paths
-from energy_models.pricing.vectorised import estimate_many
+from energy_models.pricing.vectorised import estimate_vectorised
 from energy_models.quantities.band import Band
 from energy_models.quantities.toml_file import parse_model
 from energy_models.workload.layers import LayerWork, Workload
@@ -103,7 +103,7 @@ def test_bounds_and_draws_stop_at_all_of_the_time() -> None:
     assert found.low == pytest.approx(4.0726 * BANK_W)
     assert found.nominal == pytest.approx(4.1448 * BANK_W)
     assert found.high == pytest.approx(5 * BANK_W)
-    points = estimate_many(
+    points = estimate_vectorised(
         WINDOW, machine, None, decode_rate_hz=200, constants={"clock": np.array([1e5, 1e6, 2e6])}
     )
     assert points.power_w["retention"] == pytest.approx(np.array([5, 4.1448, 4.0726]) * BANK_W)

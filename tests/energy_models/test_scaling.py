@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from energy_models.errors import ProfileError
 from energy_models.hardware.library import load_profile, load_sources, profile_names
 from energy_models.hardware.profile import MEMORY_INSIDE
-from energy_models.pricing.estimate import estimate
+from energy_models.pricing.estimation import estimate
 from energy_models.quantities.quantity import quantities
 from energy_models.technology.scaling import (
     dynamic_factor,

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from energy_models.analysis.raw_streaming import raw_streaming
+from energy_models.analysis.raw_streaming import raw_stream
 from energy_models.errors import ProfileError
 from energy_models.feasibility.battery import battery_power_w
 from energy_models.feasibility.limits import (
@@ -39,7 +39,7 @@ def report(power: Band, latency: Band = LATENCY, rate_hz: float = 10.0) -> Energ
     return EnergyReport(
         workload="w", profile="p", profile_hash="h", decode_rate_hz=rate_hz,
         layers=(LayerEnergy("one", "linear", energy),), power_w={"compute": power}, latency_s=latency,
-        cycles=Band(1, 1, 1), memories=(), misfits=(), gaps=(), not_charged=(), sources=(), assumed=(),
+        cycles=Band(1, 1, 1), memories=(), infeasibilities=(), unaccounted=(), not_charged=(), sources=(), assumed=(),
     )  # fmt: skip
 
 
@@ -127,7 +127,7 @@ def test_the_surface_array_draws_what_it_was_reported_to_draw() -> None:
     constants = site.bands
     front_end, bit = constants["front_end.power"].nominal, constants["radio.energy"].nominal
     assert (1024 * front_end + 100e6 * bit) / 0.8 == pytest.approx(38.8e-3, rel=1e-4)
-    assert raw_streaming(site, channels=1024).total_power_w.nominal == pytest.approx(37.67e-3, rel=1e-3)
+    assert raw_stream(site, channels=1024).total_power_w.nominal == pytest.approx(37.67e-3, rel=1e-3)
 
 
 def test_epilepsy_cell_without_losses_gives_34_uw() -> None:

@@ -14,8 +14,8 @@ from energy_models.errors import PriceError
 from energy_models.hardware.library import load_profile, load_site, profile_names
 from energy_models.hardware.profile import HardwareProfile
 from energy_models.pricing.constants import given
-from energy_models.pricing.estimate import estimate
-from energy_models.pricing.vectorised import estimate_many
+from energy_models.pricing.estimation import estimate
+from energy_models.pricing.vectorised import estimate_vectorised
 from energy_models.quantities.sources import load_sources
 from energy_models.quantities.toml_file import parse_model
 from energy_models.workload.layers import Workload
@@ -33,7 +33,7 @@ def test_points_at_the_nominal_constants_are_the_estimate(profile: HardwareProfi
     site = load_site("headset_commodity")
     report = estimate(network(), profile, site, decode_rate_hz=20)
     nominal = {path: np.full(3, quantity.band.nominal) for path, quantity in given(profile, site).items()}
-    points = estimate_many(network(), profile, site, decode_rate_hz=20, constants=nominal)
+    points = estimate_vectorised(network(), profile, site, decode_rate_hz=20, constants=nominal)
     np.testing.assert_allclose(points.total_power_w, report.total_power_w.nominal, rtol=1e-12)
     np.testing.assert_allclose(points.decoder_power_w, report.decoder_power_w.nominal, rtol=1e-12)
     np.testing.assert_allclose(points.decode_energy_j, report.decode_energy_j.nominal, rtol=1e-12)
@@ -51,7 +51,7 @@ def test_no_point_within_the_constants_bounds_leaves_the_guaranteed_bounds(profi
         path: quantity.band.low + (quantity.band.high - quantity.band.low) * chance.random(500)
         for path, quantity in given(profile, site).items()
     }
-    points = estimate_many(network(), profile, site, decode_rate_hz=20, constants=inside)
+    points = estimate_vectorised(network(), profile, site, decode_rate_hz=20, constants=inside)
     slack = 1e-9
     assert points.total_power_w.min() >= report.total_power_w.low * (1 - slack)
     assert points.total_power_w.max() <= report.total_power_w.high * (1 + slack)
@@ -176,7 +176,7 @@ def test_the_front_end_decides_at_the_headset() -> None:
 )
 def test_wrong_points_are_refused(constants: dict[str, np.ndarray], message: str) -> None:
     with pytest.raises(PriceError, match=message):
-        estimate_many(network(), toy_array(), None, decode_rate_hz=1, constants=constants)
+        estimate_vectorised(network(), toy_array(), None, decode_rate_hz=1, constants=constants)
 
 
 @pytest.mark.parametrize(("draws", "correlation"), [(3, 0.5), (0, 0.5), (8, 1.5)])

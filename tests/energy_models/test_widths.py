@@ -7,7 +7,7 @@ import dataclasses
 import pytest
 
 from energy_models.hardware.library import load_profile
-from energy_models.pricing.estimate import estimate
+from energy_models.pricing.estimation import estimate
 from energy_models.workload.bit_widths import at_widths
 from energy_models.workload.layers import LayerWork, Workload
 from energy_models.workload.spiking_layers import dense_layer, neuron_layer, synapse_layer
@@ -53,4 +53,4 @@ def test_a_layer_of_another_size_before_neurons_is_requantised() -> None:
 def test_spiking_layers_have_a_price_on_machines_for_them(profile: str) -> None:
     layers = spiking().layers[:2]
     found = at_widths(spiking().replace(layers=layers), weight_bits=8, activation_bits=8)
-    assert estimate(found, load_profile(profile), None, decode_rate_hz=10).gaps == ()
+    assert estimate(found, load_profile(profile), None, decode_rate_hz=10).unaccounted == ()

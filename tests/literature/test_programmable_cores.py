@@ -7,7 +7,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from energy_models.calibration.calibrate import calibrate
+from energy_models.calibration.board import calibrate
 from energy_models.calibration.crossval import from_one_network
 from energy_models.calibration.fit import fit_weights
 from energy_models.calibration.profile_file import calibrated_profile

@@ -60,7 +60,7 @@ def points_of(rows: Sequence[Mapping[str, Any]], power: str) -> list[Point]:
             note="price incomplete" if row["incomplete"] != "[]" else "",
         )
         for index, row in enumerate(rows)
-        if row["misfits"] == "[]"
+        if row["infeasibilities"] == "[]"
     ]  # fmt: skip
 
 

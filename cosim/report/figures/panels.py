@@ -93,7 +93,7 @@ def _merit(point: Point) -> tuple[float, float]:
 
 def _missing(rows: Sequence[Mapping[str, Any]]) -> str:
     """Return which decoders cannot run on a machine, a classical one by name first."""
-    found = sorted((row for row in rows if row["misfits"] != "[]"), key=lambda row: row["role"] != "baseline")
+    found = sorted((row for row in rows if row["infeasibilities"] != "[]"), key=lambda row: row["role"] != "baseline")
     if not found:
         return ""
     more = f" and {len(found) - 1} more" if len(found) > 1 else ""

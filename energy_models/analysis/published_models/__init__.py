@@ -1,1 +1,1 @@
-"""Other accounts of a decoder's energy beside ours, named and sourced: products times a constant, published sums."""
+"""Published cost models of decoders beside ours, named and sourced: products times a constant, published sums."""

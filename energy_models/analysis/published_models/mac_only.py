@@ -1,7 +1,7 @@
-"""MAC-only accounts: products times one energy each, no memory, no control, no leakage, no time.
+"""MAC-only models: products times one energy each, no memory, no control, no leakage, no time.
 
-This is how MINDFUL prices a decoder and how most papers on spiking networks compare themselves. Such a figure is an
-account of its own, printed beside ours and never mixed into it.
+This is how MINDFUL prices a decoder and how most papers on spiking networks compare themselves. Such a figure is
+printed beside ours and never mixed into it.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from energy_models.quantities.toml_file import Frozen, read_model
 from energy_models.workload.layers import LayerWork, Workload
 
 
-class Account(Frozen):
-    """Energy of one product and nothing else; None where the account has no such thing.
+class MacOnlyModel(Frozen):
+    """Energy of one product and nothing else; None where the model has no such thing.
 
     Parameters
     ----------
@@ -41,7 +41,7 @@ class Account(Frozen):
     update: Energy | None = None
 
     def prices(self, workload: Workload) -> bool:
-        """Return whether the account has an energy for every product of the workload."""
+        """Return whether the model has an energy for every product of the workload."""
         spiking = {_fed_by_spikes(layer) for layer in workload.layers if layer.products is not None}
         each = {True: self.accumulate, False: self.multiply_accumulate}
         return all(each[kind] is not None for kind in spiking)
@@ -55,50 +55,50 @@ class Quoted(Frozen):
     energy: Energy
 
 
-class Accounts(Frozen):
-    """The shipped file of accounts."""
+class PublishedModels(Frozen):
+    """The shipped file of published cost models."""
 
-    accounts: Mapping[str, Account]
+    models: Mapping[str, MacOnlyModel]
     quoted: tuple[Quoted, ...]
     sources: Mapping[str, Source] = Field(default_factory=dict[str, Source])
 
 
 @cache
-def shipped() -> Accounts:
-    """Return the accounts and quoted figures that ship."""
-    return read_model(Path(str(files("energy_models.data"))) / "accounts.toml", Accounts)
+def published_models() -> PublishedModels:
+    """Return the models and quoted figures that ship."""
+    return read_model(Path(str(files("energy_models.data"))) / "published_models.toml", PublishedModels)
 
 
-def load_account(name: str) -> Account:
-    """Return a shipped account.
+def load_cost_model(name: str) -> MacOnlyModel:
+    """Return a shipped MAC-only model.
 
     Raises
     ------
     PriceError
         When there is none of this name; the nearest are listed.
     """
-    known = shipped().accounts
+    known = published_models().models
     if name not in known:
-        raise PriceError(f"unknown account {name!r}", remedy=unknown_name("accounts", name, known))
+        raise PriceError(f"unknown cost model {name!r}", remedy=unknown_name("cost models", name, known))
     return known[name]
 
 
-def mac_only(workload: Workload, account: Account) -> Band:
-    """Return the energy of one decode under a MAC-only account [J].
+def mac_only(workload: Workload, model: MacOnlyModel) -> Band:
+    """Return the energy of one decode under a MAC-only model [J].
 
     A layer fed by spikes (inputs of one bit) is charged its synaptic events, any other its textbook products, padding
-    and zeros included, as these accounts do. Filters and features of another cadence are left out, as they leave them.
+    and zeros included, as these models do. Filters and features of another cadence are left out, as they leave them.
 
     Raises
     ------
     PriceError
-        When the account has no energy for what the network does.
+        When the model has no energy for what the network does.
     """
-    return total(_layer(layer, account, workload) for layer in workload.layers if layer.cadence == "decode")
+    return total(_layer(layer, model, workload) for layer in workload.layers if layer.cadence == "decode")
 
 
 def ratio(ours: Band, other: Band) -> Band | None:
-    """Return our estimate over another account's; None where that account charges nothing."""
+    """Return our estimate over that of another model; None where that model charges nothing."""
     if other.low <= 0:
         return None
     return Band(ours.low / other.high, ours.nominal / other.nominal, ours.high / other.low)
@@ -108,25 +108,25 @@ def _fed_by_spikes(layer: LayerWork) -> bool:
     return layer.activation_bits == 1
 
 
-def _layer(layer: LayerWork, account: Account, workload: Workload) -> Band:
+def _layer(layer: LayerWork, model: MacOnlyModel, workload: Workload) -> Band:
     charged = ZERO
     if layer.products is not None and _fed_by_spikes(layer):
-        charged += _charge(account.accumulate, "accumulate", layer.products.effective_input.mean, account, workload)
+        charged += _charge(model.accumulate, "accumulate", layer.products.effective_input.mean, model, workload)
     elif layer.products is not None:
         sites = layer.products.dense_full.mean
-        charged += _charge(account.multiply_accumulate, "multiply_accumulate", sites, account, workload)
-    if account.update is not None:
+        charged += _charge(model.multiply_accumulate, "multiply_accumulate", sites, model, workload)
+    if model.update is not None:
         updates = sum(count.mean for count in (layer.updates_active, layer.updates_idle) if count is not None)
-        charged += account.update.band.times(updates)
+        charged += model.update.band.times(updates)
     return charged
 
 
-def _charge(each: Quantity | None, name: str, count: float, account: Account, workload: Workload) -> Band:
+def _charge(each: Quantity | None, name: str, count: float, model: MacOnlyModel, workload: Workload) -> Band:
     if count == 0:
         return ZERO
     if each is None:
         raise PriceError(
-            f"account {account.title!r} has no energy per {name}", where=workload.name,
-            remedy="Use an account that has one",
+            f"model {model.title!r} has no energy per {name}", where=workload.name,
+            remedy="Use a model that has one",
         )
     return each.band.times(count)

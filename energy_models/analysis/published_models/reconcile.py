@@ -1,7 +1,7 @@
 """What must be assumed for two published powers of one network, at 32 and at 8 bits, to hold together.
 
 A power is taken apart as ``static + rate x (arithmetic + bits x energy a bit)``. Arithmetic falls with the width as its
-account says, traffic in proportion to its bits, static power not at all. Nothing is fitted: each function solves two
+model says, traffic in proportion to its bits, static power not at all. Nothing is fitted: each function solves two
 equations for two unknowns.
 """
 
@@ -16,7 +16,7 @@ from typing import Generic, TypeVar
 
 from pydantic import Field
 
-from energy_models.analysis.published_models.mac_only import load_account, mac_only
+from energy_models.analysis.published_models.mac_only import load_cost_model, mac_only
 from energy_models.quantities.quantity import EnergyPerBit, Frequency, Power
 from energy_models.quantities.toml_file import Frozen, read_model
 from energy_models.workload.layers import LayerWork, Workload
@@ -24,7 +24,7 @@ from energy_models.workload.layers import LayerWork, Workload
 T = TypeVar("T")
 S = TypeVar("S")
 FLOAT, INTEGER = "horowitz_fp32", "horowitz_int8"
-"""Accounts of one product at 32 and at 8 bits."""
+"""Published models of one product at 32 and at 8 bits."""
 
 
 class Published(Frozen):
@@ -74,10 +74,10 @@ def published_w() -> Both[float]:
 
 
 def arithmetic_j(workloads: Both[Workload]) -> Both[float]:
-    """Return the energy of all products of one decision, by the 45 nm accounts [J]."""
-    accounts = Both(load_account(FLOAT), load_account(INTEGER))
+    """Return the energy of all products of one decision, by the 45 nm models [J]."""
+    models = Both(load_cost_model(FLOAT), load_cost_model(INTEGER))
     return Both(
-        mac_only(workloads.float32, accounts.float32).nominal, mac_only(workloads.w8a8, accounts.w8a8).nominal
+        mac_only(workloads.float32, models.float32).nominal, mac_only(workloads.w8a8, models.w8a8).nominal
     )
 
 

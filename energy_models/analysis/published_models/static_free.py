@@ -21,7 +21,7 @@ RADIO = "every input sample, 64 channels at 500 Hz"
 
 
 def arithmetic_ratio() -> float:
-    """Return how many times less a product takes at 8 bits than at 32, by the 45 nm accounts."""
+    """Return how many times less a product takes at 8 bits than at 32, by the 45 nm models."""
     energy = arithmetic_j(workloads(NETWORK))
     return energy.float32 / energy.w8a8
 

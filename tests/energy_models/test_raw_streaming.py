@@ -7,12 +7,12 @@ from energy_workloads import dense_layer, quantity, toy_array, toy_site, workloa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from energy_models.analysis.raw_streaming import compare_sending, raw_streaming
+from energy_models.analysis.raw_streaming import compare_raw_streaming, raw_stream
 from energy_models.errors import PriceError
 from energy_models.hardware.library import load_site, site_names
 from energy_models.hardware.periphery import Absent
 from energy_models.pricing.constants import site_bands
-from energy_models.pricing.estimate import estimate
+from energy_models.pricing.estimation import estimate
 from energy_models.pricing.report import CAUSES
 from energy_models.pricing.system import Decisions, RawSamples, site_terms
 from energy_models.pricing.terms import band
@@ -64,19 +64,19 @@ def test_raw_streaming_by_hand() -> None:
         "radio": PER_BIT, "front_end": {"model": "per_channel", "power": quantity(2, "uW/channel")},
         "regulator": {"model": "efficiency", "efficiency": quantity(0.8, "1")},
     }  # fmt: skip
-    raw = raw_streaming(toy_site(**parts), channels=16)
+    raw = raw_stream(toy_site(**parts), channels=16)
     assert raw.rate_bit_s == Band(192e3, 192e3, 192e3)
     assert raw.power_w["radio"].nominal == pytest.approx(9.6e-6)
     assert raw.power_w["regulator"].nominal == pytest.approx(10.4e-6)
     assert raw.total_power_w.nominal == pytest.approx(52e-6)
     assert raw.link == "fits"  # of 1 Mbit/s
-    assert raw_streaming(toy_site(**parts), channels=160).link == "exceeds"
+    assert raw_stream(toy_site(**parts), channels=160).link == "exceeds"
 
 
 def test_decoding_against_streaming_by_hand() -> None:
     site = toy_site(radio=PER_BIT)
     report = estimate(WORK, toy_array(), site, decode_rate_hz=10)
-    found = compare_sending(site, report, channels=16)
+    found = compare_raw_streaming(site, report, channels=16)
     # 192,000 - 10 x 20 = 191,800 bit/s less, at 50 pJ 9.59 uW, against a decoder of some nanowatts
     decoder = report.decoder_power_w
     assert found.saved_w.nominal == pytest.approx(191_800 * 50e-12 - decoder.nominal)
@@ -85,14 +85,14 @@ def test_decoding_against_streaming_by_hand() -> None:
     assert found.break_even_j_per_bit == pytest.approx(decoder.nominal / 191_800)
     assert found.raw.total_power_w.nominal - found.decoded_w.nominal == pytest.approx(found.saved_w.nominal)
     dear = estimate(WORK, toy_array(static=quantity(1, "mW")), site, decode_rate_hz=10)
-    assert compare_sending(site, dear, channels=16).cheaper == "streaming"
+    assert compare_raw_streaming(site, dear, channels=16).cheaper == "streaming"
     between = estimate(WORK, toy_array(static=quantity(10, "uW")), site, decode_rate_hz=10)
-    assert compare_sending(site, between, channels=16).cheaper == "undecided"
+    assert compare_raw_streaming(site, between, channels=16).cheaper == "undecided"
 
 
 def test_a_decoder_that_sends_no_less_has_no_break_even() -> None:
     site = toy_site(radio=PER_BIT)  # one channel: 12 kbit/s; 1000 decisions of 20 bit: 20 kbit/s
-    found = compare_sending(site, estimate(WORK, toy_array(), site, decode_rate_hz=1000), channels=1)
+    found = compare_raw_streaming(site, estimate(WORK, toy_array(), site, decode_rate_hz=1000), channels=1)
     assert found.break_even_j_per_bit is None
     assert found.cheaper == "streaming"
     assert found.saved_w.low <= found.saved_w.nominal <= found.saved_w.high < 0
@@ -100,9 +100,9 @@ def test_a_decoder_that_sends_no_less_has_no_break_even() -> None:
 
 def test_nothing_to_send_is_refused() -> None:
     with pytest.raises(PriceError, match="nothing is sent here"):
-        raw_streaming(load_site("implant_epilepsy"), channels=4)
+        raw_stream(load_site("implant_epilepsy"), channels=4)
     with pytest.raises(PriceError, match="0 channels"):
-        raw_streaming(toy_site(radio=PER_BIT), channels=0)
+        raw_stream(toy_site(radio=PER_BIT), channels=0)
 
 
 @given(st.floats(0.01, 1e4), st.floats(1, 100), st.sampled_from([PER_BIT, CONNECTED]))
@@ -131,7 +131,7 @@ def test_every_shipped_radio_carries_either_way(name: str) -> None:
     report = estimate(workload(dense_layer(16, 6), channels=site.channels), toy_array(), site, decode_rate_hz=10)
     for end in ("low", "nominal", "high"):
         assert getattr(report.total_power_w, end) == sum(getattr(report.power_w[cause], end) for cause in CAUSES)
-    found = compare_sending(site, report, channels=site.channels)
+    found = compare_raw_streaming(site, report, channels=site.channels)
     assert found.raw.total_power_w == total(found.raw.power_w.values())
     for one in (found.saved_w, found.raw.total_power_w, found.raw.rate_bit_s):
         assert one.low <= one.nominal <= one.high

@@ -8,7 +8,7 @@ from energy_models.hardware.periphery import Absent
 from energy_models.hardware.profile import HardwareProfile
 from energy_models.hardware.site import Site
 from energy_models.pricing.constants import SITE, bands, made_from
-from energy_models.pricing.cost_terms import Bill, BilledLayer, make_bill
+from energy_models.pricing.cost_terms import ChargedLayer, CostTerms, cost_terms_of
 from energy_models.pricing.regulator import regulated, regulator_loss, regulator_paths
 from energy_models.pricing.report import CAUSES, Cause, EnergyReport, LayerEnergy
 from energy_models.pricing.terms import band, paths
@@ -39,26 +39,28 @@ def estimate(
     WorkloadError
         When the rate is not positive, or the workload holds no decode or lacks operand widths.
     """
-    bill = make_bill(workload, profile, site, decode_rate_hz=decode_rate_hz)
+    costs = cost_terms_of(workload, profile, site, decode_rate_hz=decode_rate_hz)
     constants = bands(profile, site)
-    power: dict[Cause, Band] = {cause: band(terms, constants) for cause, terms in bill.power_w.items()}
+    power: dict[Cause, Band] = {cause: band(terms, constants) for cause, terms in costs.power_w.items()}
     if site is not None:
         power["regulator"] = regulator_loss(site.regulator, total(regulated(power)), constants)
-    used = _used(bill, profile, site)
-    unpriced = _unpriced(bill.layers)
+    used = _used(costs, profile, site)
+    unpriced = _unpriced(costs.layers)
     return EnergyReport(
         workload=workload.name,
         profile=profile.name,
         profile_hash=profile.digest,
         decode_rate_hz=decode_rate_hz,
-        layers=tuple(_layer(layer, constants) for layer in bill.layers),
+        layers=tuple(_layer(layer, constants) for layer in costs.layers),
         power_w={cause: power.get(cause, ZERO) for cause in CAUSES},
-        latency_s=band(bill.latency_s, constants),
-        cycles=band(bill.cycles, constants),
-        memories=bill.placement.uses,
-        reload=None if bill.reload is None else bill.reload.summary,
-        misfits=(*bill.placement.misfits, *unpriced, *_overload(bill, profile, decode_rate_hz, constants)),
-        gaps=(
+        latency_s=band(costs.latency_s, constants),
+        cycles=band(costs.cycles, constants),
+        memories=costs.placement.uses,
+        reload=None if costs.reload is None else costs.reload.summary,
+        infeasibilities=(
+            *costs.placement.infeasibilities, *unpriced, *_overload(costs, profile, decode_rate_hz, constants)
+        ),
+        unaccounted=(
             *(f"uncounted: {item.layer} {item.operation} ({item.reason})" for item in workload.uncounted),
             *(f"unpriced: {line}" for line in unpriced),
         ),
@@ -72,31 +74,31 @@ def estimate(
     )
 
 
-def _layer(layer: BilledLayer, constants: Mapping[str, Band]) -> LayerEnergy:
+def _layer(layer: ChargedLayer, constants: Mapping[str, Band]) -> LayerEnergy:
     energy: dict[Cause, Band] = {cause: band(terms, constants) for cause, terms in layer.price.energy_j.items()}
-    return LayerEnergy(layer.tally.layer, layer.tally.kind, energy, layer.price.unpriced)
+    return LayerEnergy(layer.counts.layer, layer.counts.kind, energy, layer.price.unpriced)
 
 
 def _overload(
-    bill: Bill, profile: HardwareProfile, decode_rate_hz: float, constants: Mapping[str, Band]
+    costs: CostTerms, profile: HardwareProfile, decode_rate_hz: float, constants: Mapping[str, Band]
 ) -> tuple[str, ...]:
     """Return a line where the nominal work takes more time than there is."""
     clock = profile.clock
-    busy = decode_rate_hz * band(bill.latency_s, constants).nominal
-    for layer in bill.layers:
-        if layer.tally.cadence != "decode":
+    busy = decode_rate_hz * band(costs.latency_s, constants).nominal
+    for layer in costs.layers:
+        if layer.counts.cadence != "decode":
             busy += band(layer.price.cycles, constants).nominal / clock.band.nominal * layer.rate_hz
     if busy <= 1.0:
         return ()
     return (f"profile {profile.name!r} needs {busy:.3g} s of work per second at {clock.value:g} {clock.unit}",)
 
 
-def _unpriced(layers: Iterable[BilledLayer]) -> tuple[str, ...]:
+def _unpriced(layers: Iterable[ChargedLayer]) -> tuple[str, ...]:
     """Return one line for each thing without a price, with the layers that need it."""
     needed: dict[str, list[str]] = {}
     for layer in layers:
         for what in layer.price.unpriced:
-            needed.setdefault(what, []).append(layer.tally.layer)
+            needed.setdefault(what, []).append(layer.counts.layer)
     return tuple(f"{what} (needed by {', '.join(names)})" for what, names in needed.items())
 
 
@@ -113,11 +115,11 @@ def _not_charged(site: Site | None) -> tuple[str, ...]:
     return tuple(f"{part} not charged: {model.reason}" for part, model in parts if isinstance(model, Absent))
 
 
-def _used(bill: Bill, profile: HardwareProfile, site: Site | None) -> dict[str, Quantity]:
+def _used(costs: CostTerms, profile: HardwareProfile, site: Site | None) -> dict[str, Quantity]:
     """Return every given constant that was used, by its path with the profile's or the site's name in front."""
-    terms = [term for some in bill.power_w.values() for term in some]
-    terms += [term for layer in bill.layers for some in layer.price.energy_j.values() for term in some]
-    found = paths(term for term in (*terms, *bill.latency_s) if term.count) | _ALWAYS
+    terms = [term for some in costs.power_w.values() for term in some]
+    terms += [term for layer in costs.layers for some in layer.price.energy_j.values() for term in some]
+    found = paths(term for term in (*terms, *costs.latency_s) if term.count) | _ALWAYS
     found |= frozenset() if site is None else regulator_paths(site.regulator)
     used: dict[str, Quantity] = {}
     for path in sorted({base for one in found for base in made_from(one)}):

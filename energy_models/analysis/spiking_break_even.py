@@ -18,9 +18,9 @@ import numpy as np
 
 from energy_models.analysis.uncertainty import Design, sample_designs, spread
 from energy_models.errors import WorkloadError
-from energy_models.pricing.estimate import estimate
+from energy_models.pricing.estimation import estimate
 from energy_models.pricing.terms import Array
-from energy_models.pricing.vectorised import Points
+from energy_models.pricing.vectorised import VectorisedEstimate
 from energy_models.quantities.band import Band
 from energy_models.workload.layers import Conventions, Count, LayerWork, Products, Workload
 
@@ -129,5 +129,5 @@ def _nominal(design: Design, basis: Basis) -> float:
     return float((report.decode_energy_j if basis == "decode energy" else report.decoder_power_w).nominal)
 
 
-def _drawn(points: Points, basis: Basis) -> Array:
+def _drawn(points: VectorisedEstimate, basis: Basis) -> Array:
     return points.decode_energy_j if basis == "decode energy" else points.decoder_power_w

@@ -7,7 +7,7 @@ import pytest
 from energy_models.errors import PriceError
 from energy_models.hardware.library import load_profile
 from energy_models.hardware.profile import OperationCost, ProgrammableCore
-from energy_models.technology.operation_energy import anchor_pj, multiplier_law, operation_laws
+from energy_models.technology.operation_energy import multiplier_law, operation_laws, table_pj
 from energy_models.technology.scaling import node_factor
 
 
@@ -48,10 +48,10 @@ def test_every_shipped_operation_cost_is_its_law(name: str) -> None:
 def test_shipped_registers_and_lower_bounds_are_their_table_entries(name: str) -> None:
     node, factor = SCALED[name]
     found = load_profile(name).quantity_at
-    bit = anchor_pj("register", 1, node) * factor
+    bit = table_pj("register", 1, node) * factor
     assert found["execution.register_write"].band.nominal == pytest.approx(bit * 1e-12, rel=2e-4)
     assert found["execution.register_read"].band.high == pytest.approx(bit * 1e-12, rel=2e-4)
-    compared = anchor_pj("compare", 32, node) / 32 * factor
+    compared = table_pj("compare", 32, node) / 32 * factor
     assert found["execution.operations.integer.compare.per_bit"].band.low == pytest.approx(compared * 1e-12, rel=2e-4)
 
 
@@ -74,16 +74,16 @@ def test_laws_return_their_anchors() -> None:
 def test_classes_scale_each_by_their_own_factor() -> None:
     # 20 nm lies ln 0.22106 / ln 0.094309 = 0.63922 of the way that the polynomials at 0.8 V go from 45 to 7 nm
     way = 0.63922
-    assert anchor_pj("multiply", 8, 20) == pytest.approx(0.2 ** (1 - way) * 0.07**way, rel=1e-4)
-    assert anchor_pj("multiply", 32, 20) == pytest.approx(3.1 ** (1 - way) * 1.48**way, rel=1e-4)
-    assert anchor_pj("add", 32, 20) == pytest.approx(0.1 ** (1 - way) * 0.03**way, rel=1e-4)
-    assert anchor_pj("shift", 32, 20) == pytest.approx(0.41652 * 0.3**way, rel=1e-4)
+    assert table_pj("multiply", 8, 20) == pytest.approx(0.2 ** (1 - way) * 0.07**way, rel=1e-4)
+    assert table_pj("multiply", 32, 20) == pytest.approx(3.1 ** (1 - way) * 1.48**way, rel=1e-4)
+    assert table_pj("add", 32, 20) == pytest.approx(0.1 ** (1 - way) * 0.03**way, rel=1e-4)
+    assert table_pj("shift", 32, 20) == pytest.approx(0.41652 * 0.3**way, rel=1e-4)
 
 
 def test_a_cost_of_its_own_node_is_the_scaled_cost_of_another() -> None:
     # a class goes with the geometric mean of its 8 and 32 bit entries
     for operation, factor in (("add", node_factor("adder", 45, 22)), ("multiply", node_factor("multiplier", 45, 22))):
-        narrow, wide = (anchor_pj(operation, bits, 22) / anchor_pj(operation, bits, 45) for bits in (8, 32))
+        narrow, wide = (table_pj(operation, bits, 22) / table_pj(operation, bits, 45) for bits in (8, 32))
         assert (narrow * wide) ** 0.5 == pytest.approx(factor.nominal, rel=1e-4)
 
 
@@ -100,4 +100,4 @@ def test_what_no_table_has_is_refused() -> None:
         with pytest.raises(PriceError, match="no operation table reaches"):
             operation_laws(node)
     with pytest.raises(PriceError, match="no table has add at 64 bits"):
-        anchor_pj("add", 64, 45)
+        table_pj("add", 64, 45)
