@@ -20,7 +20,7 @@ from energy_models.workload.layers import Workload
 from students.counting.observe import observe
 from students.models.build import build
 from students.models.from_float import quantised_from_float
-from students.spec import Precision, Shape, StudentSpec
+from students.spec import Quantised, Shape, StudentSpec
 
 POINTS, REPEATS = 100_000, 5
 SLOWEST_S, FEWEST_POINTS_A_SECOND = 1e-3, 100_000
@@ -42,7 +42,7 @@ def eegnet() -> Workload:
     shape = Shape(task="classification", channels=22, steps=1000, outputs=4, step_rate_hz=250.0)
     spec = StudentSpec(family="eegnet", shape=shape, seed=0)
     signal = torch.randn(4, 22, 1000)
-    integer = spec.model_copy(update={"precision": Precision(weight_bits=8, activation_bits=8)})
+    integer = spec.model_copy(update={"form": Quantised(weight=8, activation_bits=8)})
     model = quantised_from_float(integer, build(spec), signal)
     return observe(model, signal[:2], name="eegnet", mode="window", step_rate_hz=250.0, input_bits=16)
 

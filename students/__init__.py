@@ -1,1 +1,1 @@
-"""Learning: small decoders, their quantised and spiking variants, and what they did on recordings."""
+"""Learning: small decoders, their quantised and spiking forms, and what they did on recordings."""

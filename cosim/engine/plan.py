@@ -9,8 +9,8 @@ from typing import Literal, cast
 from cosim.engine.stage import Stage, make_stage
 from cosim.engine.store import Json
 from cosim.study.choices import option_choices
-from cosim.study.schema import Member, StudentPlan, Study, precision_of
-from students.spec import Distillation, Scalar, Shape, StudentSpec, Training
+from cosim.study.schema import Member, StudentPlan, Study
+from students.spec import Distillation, Float32, Form, Scalar, Shape, StudentSpec, Training
 
 Role = Literal["student", "baseline", "teacher"]
 
@@ -19,18 +19,18 @@ FIRST_TEACHER_SEED = 1000  # so that no teacher is a copy of the student it is t
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """One choice of every search dimension: a student entry, its options, a variant."""
+    """One choice of every search dimension: a student entry, its options, a form."""
 
     plan: StudentPlan
     options: Mapping[str, Scalar]
-    variant: str
+    form: Form
 
     @property
     def decoder(self) -> str:
-        """The name people read: label, options that are searched over, variant."""
+        """The name people read: label, options that are searched over, form."""
         lists = {key: value for key, value in self.plan.options.items() if isinstance(value, tuple)}
         searched = [f"{key}={self.options[key]}" for key, values in lists.items() if len(values) > 1]
-        return " ".join([self.plan.label, *searched, self.shown_variant])
+        return " ".join([self.plan.label, *searched, self.shown_form])
 
     @property
     def spiking(self) -> bool:
@@ -38,17 +38,17 @@ class Configuration:
         return self.plan.family.startswith("spiking")
 
     @property
-    def shown_variant(self) -> str:
-        """The variant as tables show it; a spiking network in float arithmetic is ``spiking``."""
+    def shown_form(self) -> str:
+        """The form as tables show it; a spiking network in float arithmetic is ``spiking``."""
         if not self.spiking:
-            return self.variant
-        return "spiking" if self.variant == "float32" else f"spiking {self.variant}"
+            return str(self.form)
+        return "spiking" if isinstance(self.form, Float32) else f"spiking {self.form}"
 
     @property
     def parameters(self) -> dict[str, Scalar]:
         """The choices as the search sees them."""
         chosen = {f"{self.plan.label}.{key}": value for key, value in self.options.items()}
-        return {"student": self.plan.label, f"{self.plan.label}.variant": self.variant, **chosen}
+        return {"student": self.plan.label, f"{self.plan.label}.form": str(self.form), **chosen}
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +75,10 @@ class Point:
 def configurations(study: Study) -> list[Configuration]:
     """Return every configuration of the study, in file order."""
     return [
-        Configuration(student, options, variant)
+        Configuration(student, options, form)
         for student in study.students
         for options in option_choices(student)
-        for variant in student.variants
+        for form in student.forms
     ]
 
 
@@ -91,7 +91,7 @@ def student_points(
             "student",
             configuration.decoder,
             configuration.plan.family,
-            configuration.shown_variant,
+            configuration.shown_form,
             seed,
             fold.name,
             _student_result(study, configuration, fold, shape, seed),
@@ -115,13 +115,12 @@ def _student_stage(study: Study, choice: Configuration, fold: FoldStage, shape: 
     if gate:
         taught = _spec(study, choice, shape, seed).model_copy(update={"distillation": plan.distillation})
         floating = make_stage("float", _trained(choice, taught), fold=fold.stage, plain=floating, **gate)
-    precision = precision_of(choice.variant, plan.edge_bits)
-    if precision is None:
+    if isinstance(choice.form, Float32):
         return floating
     spec = _spec(study, choice, shape, seed)
     changes: dict[str, object] = {
-        "precision": precision,
-        "training": plan.variant_training or study.training.variant or spec.training,
+        "form": choice.form,
+        "training": plan.quantised_training or study.training.quantised or spec.training,
         "distillation": plan.distillation if distils else Distillation(),
     }
     quantised = _trained(choice, spec.model_copy(update=changes))

@@ -17,7 +17,7 @@ from cosim.engine.plan import Configuration, configurations
 from cosim.engine.store import content_digest, disk_full
 from cosim.study.schema import SearchPlan, StudentPlan, Study
 from energy_models.errors import CosimError
-from students.spec import Scalar
+from students.spec import Scalar, parse_form
 
 DATABASE = "study.db"
 RETRIES = "retries"  # attribute of a trial that takes the place of one a kill interrupted
@@ -110,7 +110,7 @@ class Search:
         """Return the next trial and the configuration it chose."""
         trial = self._optuna.ask()
         student = _student(self._study, trial.suggest_categorical("student", [s.label for s in self._study.students]))
-        trial.suggest_categorical(f"{student.label}.variant", student.variants)
+        trial.suggest_categorical(f"{student.label}.form", [str(form) for form in student.forms])
         for key, value in student.options.items():
             trial.suggest_categorical(f"{student.label}.{key}", value if isinstance(value, tuple) else (value,))
         return trial, configuration_of(self._study, trial.params)
@@ -127,7 +127,7 @@ def configuration_of(study: Study, choices: Mapping[str, Any]) -> Configuration:
     """Return the configuration that a trial's choices name."""
     student = _student(study, str(choices["student"]))
     options = {key: cast(Scalar, choices[f"{student.label}.{key}"]) for key in student.options}
-    return Configuration(student, options, str(choices[f"{student.label}.variant"]))
+    return Configuration(student, options, parse_form(str(choices[f"{student.label}.form"])))
 
 
 def _student(study: Study, label: str) -> StudentPlan:

@@ -233,7 +233,7 @@ def _gates(run: Run) -> str:
         passed.setdefault(str(gate.get("decoder", "student")), []).append(bool(gate["passed"]))
     counts = "; ".join(f"{escaped(name)} {sum(found)} of {len(found)}" for name, found in passed.items())
     every = all(chain.from_iterable(passed.values()))
-    rest = "" if every else " Elsewhere variants learned from the float student."
+    rest = "" if every else " Elsewhere quantised students learned from the float student."
     return f"Teacher gate, teacher above the student trained without it on validation data: {counts}.{rest}"
 
 

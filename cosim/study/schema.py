@@ -6,7 +6,6 @@ every problem of the file is reported at once, by dotted path.
 
 from __future__ import annotations
 
-import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from importlib import resources
@@ -17,43 +16,24 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from cosim.splits.schemes import BlockedInTime, GivenParts, LeaveOneGroupOut, SplitSpec, StratifiedFolds
 from cosim.study.messages import repeated_items, validation_lines
-from energy_models.errors import StudyError, unknown_name
-from students.spec import Distillation, Precision, Scalar, Training
+from energy_models.errors import StudentError, StudyError, unknown_name
+from students.spec import Distillation, Float32, Form, Scalar, Training, WrittenForm, check_trainable
 
 Objective = Literal["score", "total_power"]
 Sampler = Literal["grid", "nsga2", "tpe", "random"]
 Document: TypeAlias = dict[str, Any]
-
-_VARIANT = re.compile(r"w(\d+)a(\d+)")
 
 
 class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-def precision_of(variant: str, edge_bits: int = 8) -> Precision | None:
-    """Return the integer widths a variant's name asks for; None for ``float32``.
-
-    Raises
-    ------
-    ValueError
-        For any other name, or widths that cannot be trained (2 to 8 bits can).
-    """
-    if variant == "float32":
-        return None
-    match = _VARIANT.fullmatch(variant)
-    if match is None:
-        raise ValueError(f"unknown variant '{variant}': write float32, or w8a8, w4a4, w2a4 and the like")
-    weight_bits, activation_bits = int(match[1]), int(match[2])
-    for name, bits in (("weight", weight_bits), ("activation", activation_bits)):
-        if not 2 <= bits <= 8:
-            raise ValueError(f"variant '{variant}' is impossible: {bits} {name} bits, where 2 to 8 can be trained")
-    return Precision(weight_bits=weight_bits, activation_bits=activation_bits, edge_bits=edge_bits)
-
-
-def _known_variant(variant: str) -> str:
-    precision_of(variant)
-    return variant
+def _trainable(form: Form) -> Form:
+    try:
+        check_trainable(form)
+    except StudentError as error:
+        raise ValueError(str(error)) from error
+    return form
 
 
 def _distinct(values: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -62,7 +42,7 @@ def _distinct(values: tuple[Any, ...]) -> tuple[Any, ...]:
     return values
 
 
-Variant = Annotated[str, AfterValidator(_known_variant)]
+TrainedForm = Annotated[WrittenForm, AfterValidator(_trainable)]
 Slug = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$", max_length=80)]
 Choices = Annotated[tuple[Scalar, ...], Field(min_length=1)]
 
@@ -99,7 +79,7 @@ class TeacherPlan(_Frozen):
 
 
 class StudentPlan(_Frozen):
-    """One student architecture; an option with a list of values, and the variants, are searched over.
+    """One student architecture; an option with a list of values, and the forms, are searched over.
 
     `inputs`: ``standardised`` by the training data's mean and deviation per channel (work that is counted),
     or ``raw``, as spike counts are fed to a spiking network.
@@ -108,12 +88,11 @@ class StudentPlan(_Frozen):
     label: str = Field(min_length=1)
     family: str
     options: dict[str, Scalar | Choices] = Field(default_factory=dict[str, "Scalar | tuple[Scalar, ...]"])
-    variants: Annotated[tuple[Variant, ...], Field(min_length=1), AfterValidator(_distinct)] = ("float32",)
-    edge_bits: int = Field(default=8, ge=2, le=8)
+    forms: Annotated[tuple[TrainedForm, ...], Field(min_length=1), AfterValidator(_distinct)] = (Float32(),)
     inputs: Literal["standardised", "raw"] = "standardised"
     distillation: Distillation = Distillation()
     training: Training | None = None
-    variant_training: Training | None = None
+    quantised_training: Training | None = None
 
     @model_validator(mode="after")
     def _choices_differ(self) -> StudentPlan:
@@ -132,11 +111,11 @@ class BaselinePlan(_Frozen):
 
 
 class TrainingPlan(_Frozen):
-    """Training of students, and where it differs of teachers and of variants."""
+    """Training of students, and where it differs of teachers and of quantised students."""
 
     student: Training = Training()
     teacher: Training | None = None
-    variant: Training | None = None
+    quantised: Training | None = None
 
 
 class HardwarePlan(_Frozen):

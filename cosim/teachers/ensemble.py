@@ -20,7 +20,7 @@ from cosim.datasets.types import Dataset
 from energy_models.errors import StudentError
 from students.models.build import build
 from students.models.tensor_files import read_tensors, write_tensors
-from students.spec import StudentSpec
+from students.spec import Float32, StudentSpec
 from students.training.fit import Examples, fit, predict
 
 SCHEMA = "cosim.teacher/1"
@@ -44,7 +44,7 @@ class TeacherSpec(BaseModel):
     def _agree(self) -> Self:
         if any(member.shape != self.members[0].shape for member in self.members):
             raise ValueError("members differ in their input or output shape")
-        if any(member.precision is not None for member in self.members):
+        if any(not isinstance(member.form, Float32) for member in self.members):
             raise ValueError("a member is quantised; teachers are float")
         if any(member.distillation.method != "none" for member in self.members):
             raise ValueError("a member is distilled itself; teachers learn from labels")
@@ -198,7 +198,7 @@ def gate(
     )
     if teacher > student:
         return GateResult("ensemble", teacher, student, f"The teacher passes ({numbers}).")
-    message = f"The teacher does not beat the student ({numbers}), so variants learn from the float student."
+    message = f"The teacher does not beat the student ({numbers}), so quantised students learn from the float student."
     return GateResult("float student", teacher, student, message)
 
 

@@ -106,7 +106,7 @@ def build(options: Options, shape: Shape, layers: Layers) -> nn.Module:
     """
     if layers.arithmetic != "float":
         raise StudentError(
-            "the Conformer has no integer form (softmax attention)", where="precision of conformer",
+            "the Conformer has no integer form (softmax attention)", where="form of conformer",
             remedy="Use it in float32, as a teacher, or quantise eegnet or shallow",
         )
     taps, token = (max(1, round(s * shape.step_rate_hz)) for s in (options.kernel_s, options.token_s))

@@ -7,7 +7,7 @@ from torch import nn
 
 from students.families.registry import Mode, deployment_mode, load_family, parse_options
 from students.layers.float_layers import FloatLayers, Layers
-from students.spec import Precision, StudentSpec
+from students.spec import Form, Quantised, StudentSpec, check_trainable
 
 
 def build(spec: StudentSpec) -> nn.Module:
@@ -16,14 +16,14 @@ def build(spec: StudentSpec) -> nn.Module:
     Raises
     ------
     StudentError
-        Unknown family or options, a task or precision the family does not offer, or lengths that do not fit.
+        Unknown family or options, a task or form the family does not offer, or lengths that do not fit.
     """
     family = load_family(spec.family)
     deployment_mode(family, spec.shape)
     options = parse_options(spec.family, family, spec.options)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(spec.seed)
-        return family.build(options, spec.shape, _layers(spec.precision))
+        return family.build(options, spec.shape, _layers(spec.form))
 
 
 def complete(spec: StudentSpec) -> StudentSpec:
@@ -42,10 +42,11 @@ def parameter_count(model: nn.Module) -> int:
     return sum(parameter.numel() for parameter in model.parameters())
 
 
-def _layers(precision: Precision | None) -> Layers:
-    if precision is None:
+def _layers(form: Form) -> Layers:
+    check_trainable(form)
+    if not isinstance(form, Quantised):
         return FloatLayers()
     # Deferred: Brevitas takes seconds to import, and float students do not need it.
     from students.quantize import QuantLayers
 
-    return QuantLayers(precision)
+    return QuantLayers(form)

@@ -9,7 +9,7 @@ from students.layers.grid import LEARNED_THRESHOLD
 from students.models.build import build
 from students.quantize import IntegerConv1d, IntegerLinear, IntegerReLU, Requantise, calibrate
 from students.quantize.calibrate import load_float_weights, signal_samples
-from students.spec import StudentSpec
+from students.spec import Quantised, StudentSpec
 
 
 def quantised_from_float(spec: StudentSpec, float_model: nn.Module, calibration: Tensor) -> nn.Module:
@@ -18,7 +18,7 @@ def quantised_from_float(spec: StudentSpec, float_model: nn.Module, calibration:
     Parameters
     ----------
     spec : StudentSpec
-        With a precision; otherwise the float student's.
+        With a quantised form; otherwise the float student's.
     float_model : nn.Module
         Trained; not changed.
     calibration : Tensor, shape (examples, channels, steps)
@@ -27,11 +27,12 @@ def quantised_from_float(spec: StudentSpec, float_model: nn.Module, calibration:
     Raises
     ------
     StudentError
-        No precision, another network, an unusable calibration set, or a family with no integer form.
+        A form that is not quantised, another network, an unusable calibration set, or a family with no integer form.
     """
-    if spec.precision is None:
+    if not isinstance(spec.form, Quantised):
         raise StudentError(
-            "a quantised student needs a precision", where="spec", remedy="Set weight_bits and activation_bits"
+            f"a quantised student needs a quantised form, found {spec.form}", where="spec",
+            remedy="Give the spec a form such as w4a4",
         )
     wanted = (spec.shape.channels, spec.shape.steps)
     if calibration.ndim != 3 or tuple(calibration.shape[1:]) != wanted:

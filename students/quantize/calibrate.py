@@ -97,6 +97,6 @@ def load_float_weights(model: nn.Module, float_model: nn.Module, unset: str) -> 
     if foreign := [name for name in sorted(wanted | offered) if wanted.get(name) != offered.get(name)]:
         raise StudentError(
             f"the float student is another network: {', '.join(foreign)} differ or have no counterpart",
-            where="quantised_from_float", remedy="Build both from specs that differ in precision only",
+            where="quantised_from_float", remedy="Build both from specs that differ in form only",
         )
     model.load_state_dict(target | source)

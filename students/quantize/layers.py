@@ -7,7 +7,8 @@ training, so training and evaluation round alike from the start.
 
 Grids. Weights are symmetric, ``-(2^(b-1)-1) .. 2^(b-1)-1`` (two bits: -1, 0, 1); so are signed signals (the raw input,
 and what passes between two products). After a ReLU: ``0 .. 2^b-1``. The input and the weights of the first and last
-product have `Precision.edge_bits`. Biases are 32-bit integers on the accumulator's grid.
+product have widths of their own (`Quantised.input_bits`, `edge_bits`). Biases are 32-bit integers on the
+accumulator's grid.
 
 Weight scales are per output channel where a batch norm or a requantisation follows, which multiplies each channel by
 its own constant anyway (and depthwise filters differ widely in range). The last product has one scale, so that its raw
@@ -40,7 +41,7 @@ from students.layers.fast_convolution import depthwise_conv1d, pad_steps
 from students.layers.float_layers import Bias, Edge, OutputScale, Padding, RecurrentKind, resolve_padding
 from students.layers.grid import LEARNED_THRESHOLD, SPIKES, Grid, LayerQuantisation
 from students.quantize.calibrate import least_squares_threshold
-from students.spec import Precision
+from students.spec import Quantised
 
 BIAS_BITS = 32
 """Width of a bias, which is added to an accumulator [bits]."""
@@ -199,27 +200,28 @@ class QuantLayers:
 
     Parameters
     ----------
-    precision : Precision
+    form : Quantised
+        One that can be trained (`students.spec.check_trainable`).
     """
 
     arithmetic: Literal["float", "integer"] = "integer"
 
-    def __init__(self, precision: Precision) -> None:
-        self.precision = precision
+    def __init__(self, form: Quantised) -> None:
+        self.form = form
         # By default Brevitas makes new parameters whenever a state dict is loaded, so that an optimiser made before
         # would go on training the discarded ones. Set here, so that reading somebody else's network changes nothing.
         brevitas_config.REINIT_ON_STATE_DICT_LOAD = False
 
     def _weight_bits(self, edge: Edge) -> int:
-        return self.precision.weight_bits if edge == "inner" else self.precision.edge_bits
+        return self.form.weight_bits if edge == "inner" else self.form.edge_bits
 
     def quantise_input(self) -> nn.Module:
-        """Return a signed grid of `edge_bits`."""
-        return Requantise(self.precision.edge_bits, "signed")
+        """Return a signed grid of `input_bits`."""
+        return Requantise(self.form.input_bits, "signed")
 
     def requantise(self) -> nn.Module:
         """Return a signed grid of `activation_bits`."""
-        return Requantise(self.precision.activation_bits, "signed")
+        return Requantise(self.form.activation_bits, "signed")
 
     def conv1d(
         self, inputs: int, outputs: int, kernel: int, *, padding: Padding, stride: int = 1, bias: Bias = "learned",
@@ -250,11 +252,11 @@ class QuantLayers:
 
     def relu(self) -> nn.Module:
         """Return an `IntegerReLU` of `activation_bits`."""
-        return IntegerReLU(self.precision.activation_bits)
+        return IntegerReLU(self.form.activation_bits)
 
     def average_pool(self, kernel: int, stride: int | None = None) -> nn.Module:
         """Return an `IntegerAveragePool` of `activation_bits`."""
-        return IntegerAveragePool(kernel, stride, self.precision.activation_bits)
+        return IntegerAveragePool(kernel, stride, self.form.activation_bits)
 
     def dropout(self, probability: float) -> nn.Module:
         """Return an ``nn.Dropout``."""
@@ -276,8 +278,8 @@ class QuantLayers:
 def _no_integer_form(what: str) -> StudentError:
     """Return the refusal of a layer that cannot be quantised."""
     return StudentError(
-        f"{what} has no integer form", where="precision",
-        remedy=f"Leave the precision out, or choose a family that quantises: {QUANTISABLE}",
+        f"{what} has no integer form", where="form",
+        remedy=f"Use form float32, or choose a family that quantises: {QUANTISABLE}",
     )
 
 

@@ -1,8 +1,37 @@
 """Frozen descriptions from which a student can be rebuilt exactly."""
 
+from students.spec.form import (
+    LAYER_KINDS,
+    Converted,
+    Float32,
+    Form,
+    LayerBits,
+    LayerKind,
+    Quantised,
+    WrittenForm,
+    parse_form,
+)
 from students.spec.frozen import Scalar
 from students.spec.shape import Shape, Task
-from students.spec.student import Distillation, Precision, StudentSpec
+from students.spec.student import Distillation, StudentSpec
+from students.spec.trainable import check_trainable
 from students.spec.training import Training
 
-__all__ = ["Distillation", "Precision", "Scalar", "Shape", "StudentSpec", "Task", "Training"]
+__all__ = [
+    "LAYER_KINDS",
+    "Converted",
+    "Distillation",
+    "Float32",
+    "Form",
+    "LayerBits",
+    "LayerKind",
+    "Quantised",
+    "Scalar",
+    "Shape",
+    "StudentSpec",
+    "Task",
+    "Training",
+    "WrittenForm",
+    "check_trainable",
+    "parse_form",
+]

@@ -8,22 +8,10 @@ from typing import Literal
 
 from pydantic import Field
 
+from students.spec.form import Float32, WrittenForm
 from students.spec.frozen import Frozen, Scalar
 from students.spec.shape import Shape
 from students.spec.training import Training
-
-
-class Precision(Frozen):
-    """Integer widths after quantisation-aware training; first and last layers may be kept wider [bits]."""
-
-    weight_bits: int = Field(ge=2, le=8)
-    activation_bits: int = Field(ge=2, le=8)
-    edge_bits: int = Field(default=8, ge=2, le=8)
-
-    @property
-    def label(self) -> str:
-        """``w4a4`` and the like."""
-        return f"w{self.weight_bits}a{self.activation_bits}"
 
 
 class Distillation(Frozen):
@@ -49,8 +37,8 @@ class StudentSpec(Frozen):
     options : dict
         Validated, and completed with the family's own defaults, by the family's ``Options`` model on building.
     shape : Shape
-    precision : Precision or None
-        None: float32.
+    form : Form
+        Written as its text, such as ``w4a4``.
     distillation : Distillation
     training : Training
     seed : int
@@ -59,15 +47,15 @@ class StudentSpec(Frozen):
     family: str
     options: dict[str, Scalar] = Field(default_factory=dict)
     shape: Shape
-    precision: Precision | None = None
+    form: WrittenForm = Float32()
     distillation: Distillation = Distillation()
     training: Training = Training()
     seed: int = Field(ge=0)
 
     @property
     def label(self) -> str:
-        """Family and precision, as a figure's legend wants it."""
-        return f"{self.family} {self.precision.label if self.precision else 'float32'}"
+        """Family and form, as a figure's legend wants it."""
+        return f"{self.family} {self.form}"
 
     @property
     def digest(self) -> str:

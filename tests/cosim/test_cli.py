@@ -81,7 +81,7 @@ MISTAKES = [
     (("datasets", "synthetic_eg"), "'synthetic_eeg'"),
     (("run", "dmeo"), "'demo'"),
     (("run", "demo", "--set", 'hardware.profiles=["gap10"]'), "'gap9'"),
-    (("run", "demo", "--set", 'students.0.variants=["w1a4"]'), "1 weight bits"),
+    (("run", "demo", "--set", 'students.0.forms=["w1a4"]'), "1 weight bits"),
     (("run", "demo", "--set", "nonsense"), "--set"),
     (("resume", "nowhere"), "there is no run"),
     (("pareto", "nowhere"), "there is no run"),

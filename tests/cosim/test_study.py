@@ -11,7 +11,7 @@ import pytest
 from cosim.engine.plan import FoldStage, configurations, reference_points
 from cosim.engine.stage import make_stage
 from cosim.study.check import check_study, read_study
-from cosim.study.schema import override, precision_of, read_document, study_names
+from cosim.study.schema import override, read_document, study_names
 from energy_models.errors import StudyError
 from students.spec import Shape
 
@@ -19,7 +19,7 @@ TINY: dict[str, Any] = {
     "study": {"name": "tiny", "title": "Tiny", "seeds": [0]},
     "dataset": {"name": "synthetic_eeg", "options": {"trials": 12}},
     "split": {"method": "leave_one_group_out", "group": "run"},
-    "students": [{"label": "EEGNet", "family": "eegnet", "variants": ["float32", "w4a4"]}],
+    "students": [{"label": "EEGNet", "family": "eegnet", "forms": ["float32", "w4a4"]}],
     "hardware": {"profiles": ["cortex_m4f"], "sites": ["headset_commodity"], "decode_rate_hz": 1.0},
 }
 
@@ -55,7 +55,7 @@ def test_every_problem_is_told_at_once() -> None:
     text = message(
         broken(
             dataset={"name": "synthetic_eg"},
-            students=[{"label": "a", "family": "egnet", "variants": ["w1a4"]}],
+            students=[{"label": "a", "family": "egnet", "forms": ["w1a4"]}],
             hardware={"profiles": ["cortexm4"], "sites": ["implant_uta96"], "decode_rate_hz": -1, "watts": 3},
         )
     )
@@ -63,7 +63,7 @@ def test_every_problem_is_told_at_once() -> None:
     assert "'synthetic_eeg'" in text
     assert "students.0.family" in text
     assert "'eegnet'" in text
-    assert "students.0.variants.0: variant 'w1a4' is impossible: 1 weight bits" in text
+    assert "students.0.forms.0: form 'w1a4' is impossible: 1 weight bits" in text
     assert "hardware.profiles.0" in text
     assert "'cortex_m4f'" in text
     assert "hardware.sites.0" in text
@@ -95,17 +95,34 @@ def test_a_list_of_options_is_a_search_dimension() -> None:
     assert [c.options["depth"] for c in found] == [2, 2]
 
 
-@pytest.mark.parametrize(("variant", "bits"), [("w8a8", (8, 8)), ("w2a4", (2, 4)), ("w4a2", (4, 2))])
-def test_variants_name_bits(variant: str, bits: tuple[int, int]) -> None:
-    precision = precision_of(variant)
-    assert precision is not None
-    assert (precision.weight_bits, precision.activation_bits) == bits
+@pytest.mark.parametrize(
+    ("form", "says"),
+    [
+        ("w1a4", "form 'w1a4' is impossible: 1 weight bits, where a grid has 2 to 16; write float32, w8a8"),
+        ("w4a9", "form 'w4a9' cannot be trained: 9 activation bits. What can be: float32, and w2a2 to w8a8"),
+        ("w0a0", "form 'w0a0' is impossible: 0 weight bits"),
+        ("int8", "unknown form 'int8'"),
+        ("w4", "unknown form 'w4'"),
+        ("W4A4", "unknown form 'W4A4'"),
+        ("w4a4 edge=9", "cannot be trained: 9 edge bits"),
+        ("ternary", "cannot be trained: ternary weights"),
+        ("w2a8s6", "cannot be trained: states of fewer than 32 bits"),
+        ("w8a8 conv=w4a4", "cannot be trained: widths of single layers"),
+        ("ptq w4a4", "cannot be trained: rounding without training"),
+        ("spikes15", "cannot be trained: no network is converted to spikes"),
+        (4, "should be a text; write float32"),
+    ],
+)
+def test_forms_that_no_student_is_trained_in_are_refused(form: object, says: str) -> None:
+    text = message(broken(students=[{"label": "a", "family": "eegnet", "forms": [form]}]))
+    assert "students.0.forms.0: " in text
+    assert says in text
+    assert text.startswith("tiny.toml: 1 problem;")
 
 
-@pytest.mark.parametrize("variant", ["w1a4", "w4a9", "w0a0", "int8", "w4", "W4A4"])
-def test_impossible_variants_are_refused(variant: str) -> None:
-    with pytest.raises(ValueError, match="variant"):
-        precision_of(variant)
+def test_two_texts_of_one_form_are_one_form() -> None:
+    forms = ["w4a4", "w4a4 in=8 edge=8"]
+    assert "forms: given twice: w4a4" in message(broken(students=[{"label": "a", "family": "eegnet", "forms": forms}]))
 
 
 def test_a_setting_that_does_not_exist_is_told_with_the_nearest() -> None:
@@ -115,7 +132,7 @@ def test_a_setting_that_does_not_exist_is_told_with_the_nearest() -> None:
 
 
 def test_refused_entries_are_not_also_told_as_too_few() -> None:
-    students = [{"label": "a", "family": "eegnet", "variants": ["w16a4"]}]
+    students = [{"label": "a", "family": "eegnet", "forms": ["w16a4"]}]
     text = message(broken(students=students))
     assert text.startswith("tiny.toml: 1 problem; nothing was computed:")
     assert "16 weight bits" in text
@@ -140,7 +157,7 @@ def test_numbers_must_be_finite_before_anything_is_computed(value: float) -> Non
     ("sections", "where"),
     [
         ({"study": {**TINY["study"], "seeds": [3, 3]}}, "study.seeds: given twice: 3"),
-        ({"students": [{**TINY["students"][0], "variants": ["w4a4", "w4a4"]}]}, "variants: given twice: w4a4"),
+        ({"students": [{**TINY["students"][0], "forms": ["w4a4", "w4a4"]}]}, "forms: given twice: w4a4"),
         ({"students": [{**TINY["students"][0], "options": {"depth": [1, 1]}}]}, "options.depth: given twice: 1"),
         ({"hardware": {**TINY["hardware"], "profiles": ["gap9", "gap9"]}}, "hardware.profiles: two are called gap9"),
         ({"baselines": [{"name": "csp_lda"}, {"name": "csp_lda", "options": {"components": 2}}]}, "called csp_lda"),
@@ -193,9 +210,9 @@ def test_an_empty_study_is_refused() -> None:
 
 def test_settings_change_the_document_and_not_the_original() -> None:
     document = copy.deepcopy(TINY)
-    changed = override(document, ["study.seeds=[3, 4]", "students.0.variants=[\"w8a8\"]", "study.title=No quotes"])
+    changed = override(document, ["study.seeds=[3, 4]", "students.0.forms=[\"w8a8\"]", "study.title=No quotes"])
     assert changed["study"] == {"name": "tiny", "title": "No quotes", "seeds": [3, 4]}
-    assert changed["students"][0]["variants"] == ["w8a8"]
+    assert changed["students"][0]["forms"] == ["w8a8"]
     assert document == TINY
 
 

@@ -36,7 +36,7 @@ members = [{ family = "eegnet", options = { temporal_filters = 2 } }]
 label = "EEGNet-1"
 family = "eegnet"
 options = { temporal_filters = 1 }
-variants = ["float32", "w4a4"]
+forms = ["float32", "w4a4"]
 distillation = { method = "logits" }
 
 [[students]]

@@ -10,7 +10,7 @@ from energy_models.errors import StudentError
 from students.models.build import build
 from students.models.from_float import quantised_from_float
 from students.quantize.calibrate import SAMPLES, signal_samples
-from students.spec import Precision, Shape, StudentSpec
+from students.spec import Quantised, Shape, StudentSpec
 
 
 def test_thinning_prefers_no_step_and_no_channel() -> None:
@@ -25,6 +25,6 @@ def test_thinning_prefers_no_step_and_no_channel() -> None:
 def test_a_calibration_set_of_another_shape_is_refused() -> None:
     shape = Shape(task="classification", channels=3, steps=32, outputs=2, step_rate_hz=64)
     spec = StudentSpec(family="mlp", shape=shape, seed=0)
-    integer = spec.model_copy(update={"precision": Precision(weight_bits=4, activation_bits=4)})
+    integer = spec.model_copy(update={"form": Quantised(weight=4, activation_bits=4)})
     with pytest.raises(StudentError, match=r"shape \(4, 5, 32\), expected \(examples, 3, 32\)"):
         quantised_from_float(integer, build(spec), torch.zeros(4, 5, 32))

@@ -9,7 +9,7 @@ from torch import Tensor
 from energy_models.errors import StudentError
 from students.families.registry import family_names, load_family
 from students.models.build import build, complete, mode, parameter_count
-from students.spec import Precision, Shape, StudentSpec, Training
+from students.spec import Quantised, Shape, StudentSpec, Training
 from students.training.fit import Examples, fit, predict
 
 torch.set_num_threads(1)
@@ -132,7 +132,7 @@ def test_complete_writes_defaults_out():
         ({"options": {"kernel_s": float("inf")}}, "kernel_s: .*finite"),
         ({"options": {"pool_1": 40}}, "64 steps are fewer than pool_1 x pool_2 = 320"),
         ({"shape": SEGMENTS}, "choose one of: .*gru.*mlp"),
-        ({"family": "conformer", "precision": Precision(weight_bits=8, activation_bits=8)}, "no integer form"),
+        ({"family": "conformer", "form": Quantised(weight=8, activation_bits=8)}, "no integer form"),
         ({"family": "conformer", "options": {"heads": 3}}, "does not divide"),
         ({"family": "shallow", "options": {"pool_s": 2.0}}, "longer windows"),
     ],

@@ -14,7 +14,7 @@ from students.families.registry import family_names
 from students.models.build import build, mode
 from students.models.from_float import quantised_from_float
 from students.quantize import quantisation_of, value_of
-from students.spec import Precision, Shape, StudentSpec
+from students.spec import Float32, Form, Quantised, Shape, StudentSpec
 
 FAMILIES = ("eegnet", "shallow", "mlp", "gru", "lstm", "conformer", "spiking_mlp", "spiking_conv")
 
@@ -29,14 +29,14 @@ INTEGER = [
 ]
 
 
-def spec_of(family: str, precision: Precision | None, task: str = "classification") -> StudentSpec:
+def spec_of(family: str, form: Form, task: str = "classification") -> StudentSpec:
     shape = Shape(task=task, channels=4, steps=64, outputs=2, step_rate_hz=64.0)  # type: ignore[arg-type]
-    return StudentSpec(family=family, shape=shape, precision=precision, seed=0)
+    return StudentSpec(family=family, shape=shape, form=form, seed=0)
 
 
 def quantised(family: str, weight_bits: int, activation_bits: int, task: str = "classification") -> torch.nn.Module:
-    spec = spec_of(family, Precision(weight_bits=weight_bits, activation_bits=activation_bits), task)
-    floating = build(spec.model_copy(update={"precision": None}))
+    spec = spec_of(family, Quantised(weight=weight_bits, activation_bits=activation_bits), task)
+    floating = build(spec.model_copy(update={"form": Float32()}))
     return quantised_from_float(spec, floating, torch.randn(16, 4, 64, generator=torch.Generator().manual_seed(0)))
 
 
@@ -56,7 +56,7 @@ def test_nothing_in_our_own_integer_students_is_uncounted(family: str, task: str
 
 
 def assert_all_is_counted(family: str, bits: tuple[int, int] | None, task: str) -> None:
-    spec = spec_of(family, None, task)
+    spec = spec_of(family, Float32(), task)
     model = build(spec) if bits is None else quantised(family, *bits, task)
     found = seen(model, torch.randn(2, 4, 64), mode=mode(spec))
     assert found.uncounted == ()

@@ -26,7 +26,7 @@ from students.quantize import (
     value_of,
 )
 from students.quantize.calibrate import least_squares_threshold
-from students.spec import Precision, Shape, StudentSpec, Training
+from students.spec import Quantised, Shape, StudentSpec, Training
 from students.training.fit import Examples, _optimiser, fit, predict
 
 SHAPE = Shape(task="classification", channels=4, steps=96, outputs=2, step_rate_hz=64.0)
@@ -40,8 +40,8 @@ SPEC = StudentSpec(
 
 
 def precise(weight_bits: int, activation_bits: int, edge_bits: int = 8) -> StudentSpec:
-    precision = Precision(weight_bits=weight_bits, activation_bits=activation_bits, edge_bits=edge_bits)
-    return SPEC.model_copy(update={"precision": precision})
+    form = Quantised(weight=weight_bits, activation_bits=activation_bits, edge_bits=edge_bits)
+    return SPEC.model_copy(update={"form": form})
 
 
 def examples(count: int, seed: int) -> Examples:
@@ -147,7 +147,7 @@ def calibrated(module: nn.Module) -> nn.Module:
 @pytest.mark.parametrize("bits", [8, 4, 2])
 def test_convolution_equals_integer_arithmetic(padding: Padding, depthwise: bool, bits: int) -> None:
     torch.manual_seed(0)
-    layers = QuantLayers(Precision(weight_bits=bits, activation_bits=bits))
+    layers = QuantLayers(Quantised(weight=bits, activation_bits=bits))
     if depthwise:
         conv = layers.depthwise_conv1d(3, 6, padding=padding, bias="learned")
     else:
@@ -169,7 +169,7 @@ def test_convolution_equals_integer_arithmetic(padding: Padding, depthwise: bool
 
 def test_linear_equals_integer_arithmetic() -> None:
     torch.manual_seed(0)
-    layers = QuantLayers(Precision(weight_bits=4, activation_bits=4))
+    layers = QuantLayers(Quantised(weight=4, activation_bits=4))
     relu, linear = calibrated(layers.relu()), calibrated(layers.linear(7, 3, edge="last"))
     with torch.no_grad():
         signal = relu(torch.randn(5, 7))
@@ -187,7 +187,7 @@ def test_linear_equals_integer_arithmetic() -> None:
 
 def test_depthwise_training_form_equals_the_deployed_one() -> None:
     torch.manual_seed(0)
-    layers = QuantLayers(Precision(weight_bits=4, activation_bits=8))
+    layers = QuantLayers(Quantised(weight=4, activation_bits=8))
     grid, conv = calibrated(layers.requantise()), calibrated(layers.depthwise_conv1d(4, 9, padding="same"))
     signal = torch.randn(3, 4, 150)
     deployed = conv(grid(signal))
@@ -257,8 +257,8 @@ def test_refusals(trained: nn.Module) -> None:
     data = examples(8, 0).inputs
     other = build(SPEC.model_copy(update={"options": {**SPEC.options, "temporal_filters": 2}}))
     mlp = build(SPEC.model_copy(update={"family": "mlp", "options": {}}))
-    layers = QuantLayers(Precision(weight_bits=4, activation_bits=4))
-    with pytest.raises(StudentError, match="needs a precision"):
+    layers = QuantLayers(Quantised(weight=4, activation_bits=4))
+    with pytest.raises(StudentError, match="needs a quantised form, found float32"):
         quantised_from_float(SPEC, trained, data)
     with pytest.raises(StudentError, match="another network"):
         quantised_from_float(precise(4, 4), mlp, data)
@@ -290,7 +290,7 @@ def test_other_families_quantise(family: str) -> None:
     data = examples(32, 0).inputs
     float_model.train()(data)
     model = quantised_from_float(
-        spec.model_copy(update={"precision": Precision(weight_bits=8, activation_bits=8)}), float_model, data
+        spec.model_copy(update={"form": Quantised(weight=8, activation_bits=8)}), float_model, data
     )
     reference = predict(float_model, data)
     assert float((predict(model, data) - reference).norm() / reference.norm()) < 0.1

@@ -14,7 +14,7 @@ from students.models.from_float import quantised_from_float
 from students.models.store import load_student, save_student
 from students.neurons.lif import LIF, ZeroInitialState
 from students.quantize import quantisation_of
-from students.spec import Precision, Scalar, Shape, StudentSpec, Training
+from students.spec import Quantised, Scalar, Shape, StudentSpec, Training
 from students.training.fit import Examples, fit, predict
 
 STREAM = Shape(task="regression", channels=12, steps=50, outputs=2, step_rate_hz=20.0)
@@ -22,8 +22,8 @@ WINDOW = Shape(task="classification", channels=4, steps=96, outputs=2, step_rate
 TRAINING = Training(epochs=12, batch_size=8, learning_rate=1e-2, patience=12)
 
 
-def spec(family: str, shape: Shape, precision: Precision | None = None, **options: Scalar) -> StudentSpec:
-    return StudentSpec(family=family, options=options, shape=shape, precision=precision, training=TRAINING, seed=1)
+def spec(family: str, shape: Shape, **options: Scalar) -> StudentSpec:
+    return StudentSpec(family=family, options=options, shape=shape, training=TRAINING, seed=1)
 
 
 def bins(count: int, seed: int) -> Examples:
@@ -130,7 +130,7 @@ def test_quantised_spiking_decoder_keeps_its_score(decoder: nn.Module, code: str
         model = build(floating)
         fit(model, bins(64, 0), bins(16, 1), floating)
     test = bins(16, 2)
-    student = floating.model_copy(update={"precision": Precision(weight_bits=8, activation_bits=8)})
+    student = floating.model_copy(update={"form": Quantised(weight=8, activation_bits=8)})
     quantised = quantised_from_float(student, model, bins(16, 0).inputs)
     assert r2(predict(quantised, test.inputs), test.targets) > r2(predict(model, test.inputs), test.targets) - 0.05
     grids = [layer.input_grid.bits for m in quantised.modules() if (layer := quantisation_of(m)) is not None]

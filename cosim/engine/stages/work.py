@@ -27,7 +27,7 @@ from students.counting.observe import observe
 from students.models.build import build, mode
 from students.models.from_float import quantised_from_float
 from students.models.store import load_extra, load_student, save_student
-from students.spec import StudentSpec
+from students.spec import Quantised, StudentSpec
 from students.training.fit import fit, predict
 
 FLOAT_BITS = 32
@@ -182,9 +182,9 @@ def _result(root: Path, stage: Stage, folder: Path) -> None:
     source = stage.parents["student"].folder(root)
     model, spec = load_student(source)
     extra = load_extra(source)
-    bits = spec.precision
     raw = stage.config["inputs"] == "raw"
-    edge = bits.edge_bits if bits else data.dataset.source_bits if raw else FLOAT_BITS
+    quantised = spec.form if isinstance(spec.form, Quantised) else None
+    input_bits = quantised.input_bits if quantised else data.dataset.source_bits if raw else FLOAT_BITS
     inputs = _observed(data, cast(int, stage.config["observed"]))
     counted = observe(
         model,
@@ -192,7 +192,7 @@ def _result(root: Path, stage: Stage, folder: Path) -> None:
         name=spec.label,
         mode=mode(spec),
         step_rate_hz=spec.shape.step_rate_hz,
-        input_bits=edge,
+        input_bits=input_bits,
         pipeline_work=data.dataset.pipeline_work,
     )
     origin = {"spec": spec.digest, "dataset": data.dataset.digest, **versions()}
@@ -207,8 +207,8 @@ def _result(root: Path, stage: Stage, folder: Path) -> None:
             "distilled_from": extra["distilled_from"],
             "spec_digest": spec.digest,
             "parameters": stored_numbers(workload),
-            "weight_bits": bits.weight_bits if bits else FLOAT_BITS,
-            "activation_bits": bits.activation_bits if bits else FLOAT_BITS,
+            "weight_bits": quantised.weight_bits if quantised else FLOAT_BITS,
+            "activation_bits": quantised.activation_bits if quantised else FLOAT_BITS,
         },
     )
 

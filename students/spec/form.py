@@ -1,0 +1,255 @@
+"""The form of a student: float32, small integers, or spikes converted from another form; one text for each.
+
+    float32                     as trained, 32-bit floats
+    w4a4                        4-bit weights, 4-bit activations, trained with the rounding in the loop
+    w2a8s6                      and 6-bit neuron states
+    ternary, binary             weights in {-1, 0, 1} or {-1, 1} times a scale, 8-bit activations
+    ternary-a4, binary-a4s6     with other activations and states
+    w2a4 edge=6 in=12           weights of the first and last product; the raw input (8 bits each where not said)
+    w8a8 conv=w4a4              other widths for a layer, or for every layer of a kind; goes before ``edge``
+    w8a8 scale=power_of_two     scales that are powers of two
+    ptq w4a4                    rounded after training, not trained again
+    spikes15, spikes15 w8a8     a float or a quantised network run as spikes in 15 time steps
+
+``str(form)`` prints, `parse_form` reads; two texts of one meaning give equal forms and print alike. ``w2`` is the
+uniform grid of two bits, ``ternary`` the quantiser with a dead zone: the integers are alike, what becomes which is not.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field, PlainSerializer, ValidationError, ValidationInfo, field_validator
+
+from energy_models.errors import StudentError
+from students.spec.frozen import Frozen
+
+Weight = int | Literal["ternary", "binary"]
+LayerKind = Literal["conv", "depthwise", "linear", "recurrent"]
+LAYER_KINDS: tuple[LayerKind, ...] = ("conv", "depthwise", "linear", "recurrent")
+
+EDGE_BITS = INPUT_BITS = COARSE_ACTIVATION_BITS = 8
+"""Widths where a text says nothing: first and last weights, the input, activations beside coarse weights [bits]."""
+
+BITS = {"weight": (2, 16), "activation": (1, 16), "state": (2, 32), "edge": (2, 16), "input": (1, 32)}
+"""Least and greatest width that can be written [bits]."""
+
+_WIDTHS = re.compile(r"(?:w(\d+)(?=a)|(ternary|binary)(?:-(?=[as]))?)(?:a(\d+))?(?:s(\d+))?")
+_CONVERTED = re.compile(r"spikes(\d+)")
+_LAYER = re.compile(r"[A-Za-z_][\w.]*")
+_SETTINGS = {"edge": "edge_bits", "in": "input_bits", "scale": "scale"}
+_EXAMPLES = "write float32, w8a8, w4a4 edge=6 in=8, w8a8 conv=w4a4, ternary, ptq w4a4, spikes15 and the like"
+
+
+def _possible(value: Weight | None, info: ValidationInfo) -> Weight | None:
+    """Refuse a width that no grid has."""
+    kind = str(info.field_name).removesuffix("_bits")
+    least, most = BITS[kind]
+    if isinstance(value, int) and not least <= value <= most:
+        raise ValueError(f"{value} {kind} bits, where a grid has {least} to {most}")
+    return value
+
+
+class LayerBits(Frozen):
+    """Widths of one layer.
+
+    Parameters
+    ----------
+    weight : int, 'ternary' or 'binary'
+        Width of a uniform grid [bits], or the quantiser of coarse weights.
+    activation_bits : int
+    state_bits : int or None
+        Of neurons and recurrent cells; None: the state stays in float.
+    """
+
+    weight: Weight
+    activation_bits: int
+    state_bits: int | None = None
+
+    _in_range = field_validator("weight", "activation_bits", "state_bits")(_possible)
+
+    def __str__(self) -> str:
+        return _widths(self.weight, self.activation_bits, self.state_bits)
+
+
+class Float32(Frozen):
+    """Weights, activations and states in 32-bit floats."""
+
+    kind: Literal["float32"] = "float32"
+
+    def __str__(self) -> str:
+        return "float32"
+
+
+class Quantised(Frozen):
+    """Products of integers.
+
+    Parameters
+    ----------
+    weight : int, 'ternary' or 'binary'
+        As in `LayerBits`, and so `activation_bits` and `state_bits`.
+    activation_bits : int
+    state_bits : int or None
+    edge_bits : int
+        Weights of the first and the last product.
+    input_bits : int
+        The raw input's grid.
+    overrides : tuple of (str, LayerBits)
+        Widths of layers by their name or kind (`LAYER_KINDS`); a name goes before a kind, both before `edge_bits`.
+        Kept sorted, without those that change nothing.
+    scale : {'float', 'power_of_two'}
+    training : {'qat', 'ptq'}
+        Quantisation-aware training, or rounding after training alone.
+    """
+
+    kind: Literal["quantised"] = "quantised"
+    weight: Weight
+    activation_bits: int
+    state_bits: int | None = None
+    edge_bits: int = EDGE_BITS
+    input_bits: int = INPUT_BITS
+    overrides: tuple[tuple[str, LayerBits], ...] = ()
+    scale: Literal["float", "power_of_two"] = "float"
+    training: Literal["qat", "ptq"] = "qat"
+
+    _in_range = field_validator("weight", "activation_bits", "state_bits", "edge_bits", "input_bits")(_possible)
+
+    @field_validator("overrides")
+    @classmethod
+    def _sorted(
+        cls, overrides: tuple[tuple[str, LayerBits], ...], info: ValidationInfo
+    ) -> tuple[tuple[str, LayerBits], ...]:
+        for name, _ in overrides:
+            if not _LAYER.fullmatch(name) or name in _SETTINGS:
+                raise ValueError(f"{name!r} is neither a layer's name nor a kind of layer ({', '.join(LAYER_KINDS)})")
+        if len(dict(overrides)) < len(overrides):
+            raise ValueError("a layer is given twice")
+        base = {name: info.data.get(name) for name in LayerBits.model_fields}
+        if base["weight"] == info.data.get("edge_bits"):
+            overrides = _changing(LayerBits.model_construct(**base), overrides)
+        return tuple(sorted(overrides, key=lambda override: override[0]))
+
+    @property
+    def weight_bits(self) -> int:
+        """Stored width of an inner weight [bits]."""
+        return {"ternary": 2, "binary": 1}[self.weight] if isinstance(self.weight, str) else self.weight
+
+    def __str__(self) -> str:
+        words = ["ptq"] if self.training == "ptq" else []
+        words.append(_widths(self.weight, self.activation_bits, self.state_bits))
+        words += [f"edge={self.edge_bits}"] if self.edge_bits != EDGE_BITS else []
+        words += [f"in={self.input_bits}"] if self.input_bits != INPUT_BITS else []
+        words += [f"scale={self.scale}"] if self.scale != "float" else []
+        return " ".join([*words, *(f"{layer}={bits}" for layer, bits in self.overrides)])
+
+
+class Converted(Frozen):
+    """A network of another form, run as spikes.
+
+    Parameters
+    ----------
+    source : Float32 or Quantised
+    timesteps : int
+        Steps in which one activation is presented.
+    """
+
+    kind: Literal["converted"] = "converted"
+    source: Annotated[Float32 | Quantised, Field(discriminator="kind")] = Float32()
+    timesteps: int = Field(ge=1)
+
+    def __str__(self) -> str:
+        return f"spikes{self.timesteps}" + ("" if isinstance(self.source, Float32) else f" {self.source}")
+
+
+Form = Float32 | Quantised | Converted
+
+
+def parse_form(text: str) -> Form:
+    """Return the form that a text names.
+
+    Raises
+    ------
+    StudentError
+        A text that names none, or widths that no grid has.
+    """
+    try:
+        return _parsed(text)
+    except ValueError as error:
+        raise StudentError(str(error), where="form", remedy=f"For a form {_EXAMPLES}") from error
+
+
+def _read(value: object) -> object:
+    """Return the form of a text; a form is left as it is."""
+    if isinstance(value, Float32 | Quantised | Converted):
+        return value
+    if not isinstance(value, str):
+        raise ValueError(f"should be a text; {_EXAMPLES}")
+    try:
+        return _parsed(value)
+    except ValueError as error:
+        raise ValueError(f"{error}; {_EXAMPLES}") from error
+
+
+WrittenForm = Annotated[
+    Annotated[Form, Field(discriminator="kind")], BeforeValidator(_read), PlainSerializer(str, return_type=str)
+]
+"""A form as a field of a description: given as a form or as its text, written as its text."""
+
+
+def _parsed(text: str) -> Form:
+    try:
+        return _form(text.split())
+    except ValidationError as error:
+        reasons = "; ".join(dict.fromkeys(str(one["msg"]).removeprefix("Value error, ") for one in error.errors()))
+        raise ValueError(f"form '{text}' is impossible: {reasons}") from error
+    except ValueError as error:
+        raise ValueError(f"unknown form '{text}': {error}") from error
+
+
+def _form(words: list[str]) -> Form:
+    if words == ["float32"]:
+        return Float32()
+    if words and (match := _CONVERTED.fullmatch(words[0])):
+        source = _form(words[1:]) if words[1:] else Float32()
+        if isinstance(source, Converted):
+            raise ValueError("spikes are made from a float or a quantised network")
+        return Converted(source=source, timesteps=int(match[1]))
+    training = "ptq" if words[:1] == ["ptq"] else "qat"
+    widths, *settings = words[training == "ptq" :] or [""]
+    bits = _layer_bits(widths)
+    given = {name: value for name, _, value in (word.partition("=") for word in settings)}
+    if len(given) < len(settings) or not all(given.values()):
+        raise ValueError("after the widths come settings of the shape name=value, each once")
+    layers = [(name, _layer_bits(value)) for name, value in given.items() if name not in _SETTINGS]
+    values = {_SETTINGS[name]: value for name, value in given.items() if name in _SETTINGS}
+    return Quantised.model_validate({**dict(bits), "overrides": layers, "training": training, **values})
+
+
+def _layer_bits(text: str) -> LayerBits:
+    match = _WIDTHS.fullmatch(text)
+    if match is None:
+        raise ValueError(f"'{text}' names no widths")
+    bits, coarse, activation, state = match.groups()
+    values = {"weight": coarse or int(bits), "activation_bits": activation or COARSE_ACTIVATION_BITS}
+    return LayerBits.model_validate(values if state is None else {**values, "state_bits": state})
+
+
+def _widths(weight: Weight, activation_bits: int, state_bits: int | None) -> str:
+    """Return the widths of one layer as text."""
+    state = "" if state_bits is None else f"s{state_bits}"
+    if isinstance(weight, int):
+        return f"w{weight}a{activation_bits}{state}"
+    activation = "" if activation_bits == COARSE_ACTIVATION_BITS else f"a{activation_bits}"
+    return f"{weight}-{activation}{state}" if activation or state else weight
+
+
+def _changing(base: LayerBits, overrides: tuple[tuple[str, LayerBits], ...]) -> tuple[tuple[str, LayerBits], ...]:
+    """Return the overrides that give some layer other widths, where first and last weights are as wide as the others.
+
+    A layer's name may undo what its kind says, so it stays as long as a kind says anything.
+    """
+    kinds_differ = any(name in LAYER_KINDS and bits != base for name, bits in overrides)
+    return tuple(
+        (name, bits) for name, bits in overrides if bits != base or (name not in LAYER_KINDS and kinds_differ)
+    )
