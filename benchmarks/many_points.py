@@ -17,7 +17,7 @@ from energy_models.pricing.constants import given
 from energy_models.pricing.estimation import estimate
 from energy_models.pricing.vectorised import estimate_vectorised
 from energy_models.workload.layers import Workload
-from students.counting.observe import observe
+from students.counting import observe
 from students.models.build import build
 from students.models.from_float import quantised_from_float
 from students.spec import Quantised, Shape, StudentSpec

@@ -27,9 +27,9 @@ import torch
 from peer_tools import installed, missing, spikingjelly_modules
 from torch import Tensor, nn
 
-from students.counting.observe import observe
+from students.counting import observe
 from students.models.build import build
-from students.neurobench.view import neurobench_row
+from students.neurobench import neurobench_row
 from students.spec import Shape, StudentSpec
 
 BATCHES = 10

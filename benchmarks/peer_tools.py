@@ -16,8 +16,8 @@ from torch.utils.data import DataLoader, TensorDataset
 from torch.utils.flop_counter import FlopCounterMode
 
 from energy_models.workload.layers import Workload
-from students.counting.observe import observe
-from students.neurobench.view import Wrapper, neurobench_row
+from students.counting import observe
+from students.neurobench import Wrapper, neurobench_row
 
 Results = dict[str, object]
 RULES = ("dense_full", "dense_valid", "effective_input", "effective")

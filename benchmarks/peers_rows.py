@@ -17,7 +17,7 @@ import torch
 from peer_tools import disagreement, installed, missing, neurobench_results, view_results
 from torch import Tensor, nn
 
-from students.neurobench.view import Wrapper
+from students.neurobench import Wrapper
 
 
 class Cell(nn.Module):

@@ -13,7 +13,7 @@ from torch import nn
 from energy_models.errors import StudentError, unknown_name
 from energy_models.workload.layers import Workload
 from students.architectures import architecture_names, architecture_workload
-from students.interchange.files import SUFFIXES, example_shape, read_network
+from students.interchange import SUFFIXES, example_shape, read_network
 from students.models.build import mode
 from students.models.store import SPEC, load_student
 

@@ -15,8 +15,7 @@ from torch import Tensor
 from cosim.workloads.network_source import Network, find_network
 from energy_models.errors import DataError, StudentError
 from energy_models.workload.layers import Workload
-from students.counting.inputs import Inputs
-from students.counting.observe import observe
+from students.counting import Inputs, observe
 
 USELESS_WARNING = "Using padding='same' with even kernel"
 """Of torch: it may copy its input, which is of no use to who counts."""

@@ -3,6 +3,7 @@
 A file gives layers and dimensions with their source; it is built with fixed random weights and counted as any student.
 """
 
-from students.architectures.count import architecture_workload as architecture_workload
-from students.architectures.load import architecture_names as architecture_names
-from students.architectures.load import load_architecture as load_architecture
+from students.architectures.count import architecture_workload
+from students.architectures.load import architecture_names, load_architecture
+
+__all__ = ["architecture_names", "architecture_workload", "load_architecture"]

@@ -13,7 +13,7 @@ from students.architectures.build import SEED, build_network
 from students.architectures.load import load_architecture
 from students.architectures.published import comparisons
 from students.architectures.schema import Architecture, Input
-from students.counting.observe import observe
+from students.counting import observe
 
 
 def architecture_workload(name_or_path: str | Path, *, input_bits: int = 32) -> Workload:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from energy_models.errors import DataError, StudentError
-from students.counting.axes.batch_axis import DECODE, Axes, Steps, plain
+from students.counting.axes import DECODE, Axes, Steps, plain
 
 Inputs = Tensor | tuple[Tensor, ...] | Mapping[str, Tensor]
 """Signals with decodes (in a stream: segments) on their first axis, as many in each."""

@@ -65,7 +65,7 @@ def _restore_tensor(tensor: Tensor, before: Tensor) -> bool:
 
 
 @contextmanager
-def module_snapshot(model: nn.Module) -> Iterator[ModuleSnapshot]:
+def restored_after(model: nn.Module) -> Iterator[ModuleSnapshot]:
     """Put back what the model holds afterwards, whatever happens in between."""
     kept = ModuleSnapshot(model)
     try:

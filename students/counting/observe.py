@@ -16,17 +16,15 @@ from torch import Tensor, nn
 from energy_models.errors import CosimError, StudentError, unknown_name
 from energy_models.workload.decodes import tile_over_decodes
 from energy_models.workload.layers import LayerWork, Uncounted, Workload
-from students.counting.axes.batch_axis import AHEAD, overruns
+from students.counting.axes import AHEAD, overruns
 from students.counting.deployed import check_model, deployed
-from students.counting.dispatch.tracer import Tracer
+from students.counting.dispatch import Tracer
 from students.counting.inputs import Inputs, Signals, check_steps, signals_of
-from students.counting.module_snapshot import module_snapshot
-from students.counting.modules.attach import attached
+from students.counting.module_snapshot import restored_after
+from students.counting.modules import attached
 from students.counting.outputs import mixes_examples, outputs_of
-from students.counting.records.totals import total_products
-from students.counting.records.work_recorder import WorkRecorder
-from students.counting.rules.host_scalars import host_scalars_tracked, note_unused
-from students.counting.rules.table import all_rules
+from students.counting.records import WorkRecorder, total_products
+from students.counting.rules import all_rules, host_scalars_tracked, note_unused
 from students.layers.step_loop import reset_states
 
 Mode = Literal["window", "stream"]
@@ -176,7 +174,7 @@ def _run(model: nn.Module, signals: Signals, how: _How, name: str) -> _Ran:
         torch.inference_mode(),
         host_scalars_tracked(tracer),
         attached(tracer, model),
-        module_snapshot(model) as snapshot,
+        restored_after(model) as snapshot,
     ):
         for place, batch in enumerate(signals.batches(how.batch_size)):
             if place and snapshot.restore():

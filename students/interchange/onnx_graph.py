@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from energy_models.errors import StudentError
 from students.interchange.graph import Graph, Node, Port, Run, UnsupportedVariant
 from students.interchange.onnx_file import check_file, read_graph
-from students.interchange.operators.table import builder_of
+from students.interchange.operators import builder_of
 from students.interchange.rewrite import with_biases
 from students.interchange.rewrite_quantised import with_quantisers
 

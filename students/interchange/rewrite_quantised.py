@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from students.interchange.graph import Graph, Node
-from students.interchange.operators.quantised import FUNCTIONS, QONNX_DOMAINS
+from students.interchange.operators import FUNCTIONS, QONNX_DOMAINS
 from students.layers.grid import signed_bits
 
 DOMAIN = "qonnx.custom_op.general"

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from energy_models.errors import DataError, StudentError, unknown_name
-from students.counting.module_snapshot import module_snapshot
+from students.counting import restored_after
 from students.layers.step_loop import reset_states
 from students.neurobench.run import PRODUCTS, RAISED, Run, SynapticOperations, is_connection, outermost
 
@@ -95,7 +95,7 @@ def neurobench_row(model: nn.Module, inputs: Tensor, *, batch_size: int, wrapper
     run = Run(model)
     footprint = _footprint(model)
     sparsity = _connection_sparsity(model, run)
-    with module_snapshot(model), torch.no_grad():
+    with restored_after(model), torch.no_grad():
         model.eval()
         with run.hooked():
             for batch in inputs.detach().split(batch_size):

@@ -14,7 +14,7 @@ from energy_models.workload.layers import LayerWork, Workload
 from students.architectures import architecture_workload, load_architecture, mixing, modules
 from students.architectures.blocks import Attention
 from students.architectures.build import build_network, parameter_count
-from students.counting.observe import observe
+from students.counting import observe
 from students.layers.state_space import DiagonalStateSpace, SelectiveScan
 
 HEAD = """

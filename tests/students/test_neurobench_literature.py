@@ -13,7 +13,7 @@ from primate_reaching_nets import ANN2D, RSNN, SNN2, SNN3D
 from test_observe_products import seen
 from torch import Tensor, nn
 
-from students.neurobench.view import NeuroBenchRow, neurobench_row
+from students.neurobench import NeuroBenchRow, neurobench_row
 from students.neurons.lif import LIF, LeakyIntegrator, ZeroInitialState
 
 FLOAT, INTEGER = 4, 8

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from energy_models.errors import DataError, StudentError
+from students.neurobench import NeuroBenchRow, neurobench_row
 from students.neurobench.run import SynapticOperations
-from students.neurobench.view import NeuroBenchRow, neurobench_row
 
 
 def row(model: nn.Module, inputs: Tensor, batch_size: int = 4, wrapper: str = "TorchModel") -> NeuroBenchRow:

@@ -12,7 +12,7 @@ import torch
 
 from energy_models.errors import StudentError
 from energy_models.workload.layers import Workload
-from students.counting.observe import observe
+from students.counting import observe
 from students.interchange import example_shape, read_network
 
 nir = pytest.importorskip("nir", reason="the extra 'export' is not installed")

@@ -242,7 +242,7 @@ def test_weights_without_levels_are_refused() -> None:
 def test_brevitas_is_not_loaded_for_a_model_without_it() -> None:
     code = (
         "import sys, torch\n"
-        "from students.counting.observe import observe\n"
+        "from students.counting import observe\n"
         "options = {'name': 'x', 'mode': 'window', 'step_rate_hz': 1.0, 'input_bits': 8}\n"
         "observe(torch.nn.Linear(3, 2), torch.randn(2, 3), **options)\n"
         "print('brevitas' in sys.modules)\n"
@@ -255,7 +255,7 @@ def test_brevitas_is_not_loaded_for_a_model_without_it() -> None:
 def test_reading_a_network_leaves_brevitas_settings_alone() -> None:
     code = (
         "import torch, brevitas.nn as qnn\n"
-        "from students.counting.observe import observe\n"
+        "from students.counting import observe\n"
         "from brevitas import config\n"
         "before = config.REINIT_ON_STATE_DICT_LOAD\n"
         "model = qnn.QuantLinear(3, 2, bias=False)\n"

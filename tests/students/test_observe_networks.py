@@ -11,7 +11,7 @@ from torch import nn
 
 from energy_models.errors import DataError, StudentError, WorkloadError
 from energy_models.workload.layers import Count, LayerWork, Uncounted, Workload
-from students.counting.observe import observe
+from students.counting import observe
 from students.models.build import build
 from students.neurons.lif import LIF, LeakyIntegrator, ZeroInitialState
 from students.spec import Shape, StudentSpec

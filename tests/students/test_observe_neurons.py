@@ -175,7 +175,7 @@ def test_neurons_called_on_all_steps_of_a_stream_at_once_are_refused() -> None:
 def test_snntorch_is_recognised_whoever_imported_it() -> None:
     code = (
         "import sys, torch, snntorch\n"
-        "from students.counting.observe import observe\n"
+        "from students.counting import observe\n"
         "assert 'students.neurons.snntorch_adapter' not in sys.modules\n"
         "net = torch.nn.Sequential(torch.nn.Linear(2, 2), snntorch.Leaky(0.5, init_hidden=True))\n"
         "print([l.kind for l in observe(net, torch.ones(1, 2), name='n', mode='window', step_rate_hz=1.0,"

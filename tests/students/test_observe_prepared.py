@@ -12,7 +12,7 @@ from torch import nn
 
 from energy_models.errors import StudentError
 from energy_models.workload.layers import Workload
-from students.counting.observe import observe
+from students.counting import observe
 
 
 def network() -> nn.Module:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from energy_models.workload.layers import LayerWork, Workload
-from students.counting.observe import observe
+from students.counting import observe
 
 QUICK = settings(max_examples=25, deadline=None)
 

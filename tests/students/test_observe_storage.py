@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from energy_models.workload.layers import LayerWork, Workload
-from students.counting.observe import observe
+from students.counting import observe
 
 
 def normal(*shape: int, seed: int = 0) -> Tensor:

@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from energy_models.errors import StudentError
-from students.counting.observe import observe
+from students.counting import observe
 from students.interchange import example_shape, read_network
 from students.interchange.onnx_file import VERSIONS, read_graph
 from students.interchange.onnx_graph import OnnxGraph

@@ -12,7 +12,7 @@ from torch import nn
 
 from energy_models.errors import StudentError
 from energy_models.workload.layers import LayerWork, Workload
-from students.counting.observe import observe
+from students.counting import observe
 from students.interchange import read_network
 
 onnx = pytest.importorskip("onnx", reason="the extra 'export' is not installed")

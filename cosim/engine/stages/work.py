@@ -23,7 +23,7 @@ from cosim.versions import versions
 from energy_models.errors import StudentError
 from energy_models.workload.json_file import workload_digest, write_workload
 from energy_models.workload.layers import Workload
-from students.counting.observe import observe
+from students.counting import observe
 from students.models.build import build, mode
 from students.models.from_float import quantised_from_float
 from students.models.store import load_extra, load_student, save_student

@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 from torch.utils._pytree import tree_map
 
-from students.counting.axes.batch_axis import DECODE, Axes, BatchAxisError, Steps, plain
-from students.counting.calls.call import Call, tensors_of
+from students.counting.axes import DECODE, Axes, BatchAxisError, Steps, plain
+from students.counting.calls import Call, tensors_of
 from students.counting.dispatch.operands import Info, Rows
 from students.counting.dispatch.tracer import Tracer
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from energy_models.workload.layers import Arithmetic
-from students.counting.axes.batch_axis import Axes, is_labelled
-from students.counting.records.work_recorder import Key
+from students.counting.axes import Axes, is_labelled
+from students.counting.records import Key
 from students.layers.grid import Grid
 
 Pads = tuple[tuple[int, int], ...]

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.multiprocessing.reductions import StorageWeakRef
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from students.counting.axes.batch_axis import (
+from students.counting.axes import (
     Axes,
     BatchAxisError,
     Steps,
@@ -26,14 +26,20 @@ from students.counting.axes.batch_axis import (
     plain_shape,
     step_axis,
 )
-from students.counting.calls.call import Call, Rule, tensors_of
-from students.counting.calls.signature import MARK, Operation
+from students.counting.calls import MARK, Call, Operation, Rule, tensors_of
 from students.counting.dispatch.operands import Info
-from students.counting.records.integers import Constants
-from students.counting.records.parameter_names import ParameterNames
-from students.counting.records.recorded_call import CallRecorder, RecordedCall
-from students.counting.records.stored import ReadContext, Stored
-from students.counting.records.work_recorder import Key, When, Work, WorkRecorder
+from students.counting.records import (
+    CallRecorder,
+    Constants,
+    Key,
+    ParameterNames,
+    ReadContext,
+    RecordedCall,
+    Stored,
+    When,
+    Work,
+    WorkRecorder,
+)
 
 COMPLEX = "complex."
 """Stands before the name of an operation with a complex operand: such an operation has a rule of its own, or none."""

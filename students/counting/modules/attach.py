@@ -15,11 +15,9 @@ from torch import Tensor, nn
 from torch._C import _pop_torch_dispatch_stack, _push_on_torch_dispatch_stack
 from torch.jit import ScriptModule
 
-from students.counting.axes.batch_axis import BatchAxisError
-from students.counting.calls.call import tensors_of
-from students.counting.calls.signature import MARK
-from students.counting.dispatch.operands import Info
-from students.counting.dispatch.tracer import ModuleContext, Tracer
+from students.counting.axes import BatchAxisError
+from students.counting.calls import MARK, tensors_of
+from students.counting.dispatch import Info, ModuleContext, Tracer
 from students.counting.modules.neurons import Counter, reached
 from students.counting.modules.table import contexts
 from students.layers import float_layers as layers

@@ -6,11 +6,10 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from students.counting.calls.call import tensors_of
-from students.counting.dispatch.operands import Info
-from students.counting.dispatch.tracer import Tracer
+from students.counting.calls import tensors_of
+from students.counting.dispatch import Info, Tracer
 from students.counting.modules.quantised import put_on_grid
-from students.interchange.operators.quantised import Quantiser
+from students.interchange import Quantiser
 
 
 def count_quantiser(tracer: Tracer, module: Quantiser, signal: Tensor, output: Any) -> None:

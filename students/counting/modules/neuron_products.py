@@ -15,11 +15,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from students.counting.axes.batch_axis import Axes, BatchAxisError, is_labelled, plain
-from students.counting.axes.fanout import conventions
-from students.counting.dispatch.operands import Info
-from students.counting.dispatch.tracer import ModuleContext, Tracer
-from students.counting.rules.products import Operand, decodes_in, events, record_product
+from students.counting.axes import Axes, BatchAxisError, conventions, is_labelled, plain
+from students.counting.dispatch import Info, ModuleContext, Tracer
+from students.counting.rules import Operand, decodes_in, events, record_product
 from students.layers.grid import SPIKES
 from students.neurons.dynamics import Dynamics
 

@@ -18,14 +18,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from students.counting.axes.batch_axis import Axes, Axis, plain_shape, plain_size, step_axis
-from students.counting.calls.call import tensors_of
-from students.counting.dispatch.operands import Info
-from students.counting.dispatch.tracer import Tracer
+from students.counting.axes import Axes, Axis, plain_shape, plain_size, step_axis
+from students.counting.calls import tensors_of
+from students.counting.dispatch import Info, Tracer
 from students.counting.modules.neuron_products import Driven, driven
-from students.counting.records.measure import Measure, nonzero_sums
-from students.counting.records.work_recorder import Work
-from students.counting.rules.products import element_bits
+from students.counting.records import Measure, Work, nonzero_sums
+from students.counting.rules import element_bits
 from students.layers.grid import SPIKES
 from students.neurons.dynamics import Dynamics, is_one, is_shift, scales
 from students.neurons.euler import StepNeuron

@@ -10,13 +10,11 @@ import torch
 from torch import Tensor, nn
 
 from energy_models.workload.layers import Kind
-from students.counting.axes.batch_axis import BatchAxisError, plain, steps_of
-from students.counting.calls.call import tensors_of
-from students.counting.dispatch.operands import Info
-from students.counting.dispatch.tracer import Tracer
-from students.counting.records.integers import BIAS_BITS, MULTIPLIER_BITS
-from students.counting.records.work_recorder import Work
-from students.counting.rules.products import decodes_in
+from students.counting.axes import BatchAxisError, plain, steps_of
+from students.counting.calls import tensors_of
+from students.counting.dispatch import Info, Tracer
+from students.counting.records import BIAS_BITS, MULTIPLIER_BITS, Work
+from students.counting.rules import decodes_in
 from students.layers.grid import Grid
 
 Counter = Callable[[Tracer, Any, Tensor, Any], None]

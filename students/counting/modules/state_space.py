@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from students.counting.axes.batch_axis import BatchAxisError, is_labelled
-from students.counting.calls.call import tensors_of
-from students.counting.dispatch.operands import Info
-from students.counting.dispatch.tracer import Tracer
-from students.counting.records.work_recorder import Work
-from students.counting.rules.products import FLOAT_ACCUMULATOR_BITS, element_bits
+from students.counting.axes import BatchAxisError, is_labelled
+from students.counting.calls import tensors_of
+from students.counting.dispatch import Info, Tracer
+from students.counting.records import FLOAT_ACCUMULATOR_BITS, Work
+from students.counting.rules import element_bits
 from students.layers.state_space import DiagonalStateSpace, SelectiveScan
 
 

@@ -7,15 +7,15 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from students.counting.dispatch.tracer import ModuleContext, Tracer
+from students.counting.dispatch import ModuleContext, Tracer
 from students.counting.modules.graph_quantised import attach_graph_quantised, count_quantiser
 from students.counting.modules.neuron_products import watch
 from students.counting.modules.neurons import Counter, neuron_counter, neuron_dynamics
 from students.counting.modules.quantised import attach_quantised, followed, signal_counter
 from students.counting.modules.state_space import count_scan
-from students.counting.records.integers import reader
-from students.counting.rules.pointwise import fold_affine
-from students.interchange.operators.quantised import Quantiser
+from students.counting.records import reader
+from students.counting.rules import fold_affine
+from students.interchange import Quantiser
 from students.layers.float_layers import OutputScale
 from students.layers.state_space import DiagonalStateSpace, SelectiveScan
 

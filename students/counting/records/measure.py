@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from students.counting.axes.batch_axis import Axes, Axis, Steps, elements_per_decode, per_decode, plain
+from students.counting.axes import Axes, Axis, Steps, elements_per_decode, per_decode, plain
 from students.layers.grid import Grid
 
 EXACT_FLOAT32 = 2**24

@@ -18,8 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.multiprocessing.reductions import StorageWeakRef
 
-from students.counting.calls.call import tensors_of
-from students.counting.calls.signature import Operation
+from students.counting.calls import Operation, tensors_of
 from students.counting.records.integers import Constants
 from students.counting.records.recorded_call import Key
 from students.counting.records.repeats import Repeats, repeats_of, without_repeats

@@ -20,7 +20,7 @@ from energy_models.workload.layers import (
     Products,
     WeightForm,
 )
-from students.counting.axes.batch_axis import Steps
+from students.counting.axes import Steps
 from students.counting.records.measure import Measure
 
 EXACT_INT64 = 2.0**62

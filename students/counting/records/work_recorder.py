@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from energy_models.workload.layers import CONVENTIONS, Count, LayerWork, Uncounted
-from students.counting.axes.batch_axis import at_steps
+from students.counting.axes import at_steps
 from students.counting.records.measure import Measure, calls_axis
 from students.counting.records.recorded_call import CallRecorder, Entry, Key, RecordedCall
 from students.counting.records.stored import Reader, Stored, Words

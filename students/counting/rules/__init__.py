@@ -1,1 +1,24 @@
 """Rules that count tensor operations, one file a topic."""
+
+from students.counting.rules.host_scalars import host_scalars_tracked, note_unused
+from students.counting.rules.pointwise import fold_affine
+from students.counting.rules.products import (
+    Operand,
+    decodes_in,
+    element_bits,
+    events,
+    record_product,
+)
+from students.counting.rules.table import all_rules
+
+__all__ = [
+    "Operand",
+    "all_rules",
+    "decodes_in",
+    "element_bits",
+    "events",
+    "fold_affine",
+    "host_scalars_tracked",
+    "note_unused",
+    "record_product",
+]

@@ -12,10 +12,9 @@ from typing import Any
 
 from torch import Tensor
 
-from students.counting.axes.batch_axis import plain
-from students.counting.calls.call import Call, Rule, tensors_of
-from students.counting.dispatch.operands import Info
-from students.counting.dispatch.tracer import Tracer
+from students.counting.axes import plain
+from students.counting.calls import Call, Rule, tensors_of
+from students.counting.dispatch import Info, Tracer
 from students.counting.rules.charges import Signal, charge
 from students.counting.rules.products import leading
 

@@ -8,10 +8,9 @@ from dataclasses import dataclass, replace
 from torch import Tensor
 
 from energy_models.workload.layers import Kind
-from students.counting.calls.call import Call
-from students.counting.dispatch.operands import Info
-from students.counting.dispatch.tracer import Tracer
-from students.counting.records.work_recorder import Work
+from students.counting.calls import Call
+from students.counting.dispatch import Info, Tracer
+from students.counting.records import Work
 from students.counting.rules.products import decodes_in
 
 

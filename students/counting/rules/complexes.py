@@ -16,15 +16,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from students.counting.axes.batch_axis import BatchAxisError, broadcast, drop, plain
-from students.counting.calls.call import Call, Rule, sizing, tensors_of
-from students.counting.dispatch.operands import Info
-from students.counting.dispatch.tracer import COMPLEX, Tracer
-from students.counting.records.work_recorder import Work
+from students.counting.axes import BatchAxisError, broadcast, drop, plain
+from students.counting.calls import Call, Rule, sizing, tensors_of
+from students.counting.dispatch import COMPLEX, Info, Tracer
+from students.counting.records import FLOAT_ACCUMULATOR_BITS, Work
 from students.counting.rules import moves, shaping
 from students.counting.rules.charges import Signal, charge
 from students.counting.rules.pointwise import is_power_of_two
-from students.counting.rules.products import FLOAT_ACCUMULATOR_BITS, Operand, linear_counts, record_matmul
+from students.counting.rules.products import Operand, linear_counts, record_matmul
 
 ONE: Mapping[str, Mapping[str, int]] = {
     "abs": {"multiply": 2, "add": 1, "square_root": 1},

@@ -9,13 +9,24 @@ from typing import Any
 from torch import Tensor
 
 from energy_models.workload.layers import Kind
-from students.counting.axes.batch_axis import Axes, Axis, BatchAxisError, is_labelled, plain, plain_size, steps_of
-from students.counting.axes.fanout import Geometry, conventions, dense_fanout, taps, valid_sites, weighted_fanout
-from students.counting.calls.call import Call
-from students.counting.dispatch.operands import Info
-from students.counting.dispatch.padded import unpadded
-from students.counting.dispatch.tracer import Tracer
-from students.counting.records.measure import Fan, Measure, fanned_out
+from students.counting.axes import (
+    Axes,
+    Axis,
+    BatchAxisError,
+    Geometry,
+    conventions,
+    dense_fanout,
+    is_labelled,
+    plain,
+    plain_size,
+    steps_of,
+    taps,
+    valid_sites,
+    weighted_fanout,
+)
+from students.counting.calls import Call
+from students.counting.dispatch import Info, Tracer, unpadded
+from students.counting.records import Fan, Measure, fanned_out
 from students.counting.rules.products import Operand, decodes_in, record_product, remembered
 from students.counting.rules.streams import stream_convolution
 

@@ -13,12 +13,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from students.counting.axes.batch_axis import Axes, BatchAxisError, broadcast, drop, plain, reshape
-from students.counting.calls.call import Call, Rule, moving, sizing, tensors_of
-from students.counting.dispatch.labels import known_move
-from students.counting.dispatch.operands import Info
-from students.counting.dispatch.tracer import Tracer
-from students.counting.records.integers import table_codes
+from students.counting.axes import Axes, BatchAxisError, broadcast, drop, plain, reshape
+from students.counting.calls import Call, Rule, moving, sizing, tensors_of
+from students.counting.dispatch import Info, Tracer, known_move
+from students.counting.records import table_codes
 from students.counting.rules.charges import Signal, charged_work
 from students.counting.rules.products import element_bits
 from students.counting.rules.reductions import average

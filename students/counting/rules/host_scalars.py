@@ -18,10 +18,9 @@ import torch
 from torch import Tensor
 from torch.utils._python_dispatch import _get_current_dispatch_mode, _pop_mode_temporarily
 
-from students.counting.axes.batch_axis import BatchAxisError
-from students.counting.calls.call import Call, Rule, even_when_silent, tensors_of
-from students.counting.dispatch.operands import BOOKKEEPING
-from students.counting.dispatch.tracer import Tracer
+from students.counting.axes import BatchAxisError
+from students.counting.calls import Call, Rule, even_when_silent, tensors_of
+from students.counting.dispatch import BOOKKEEPING, Tracer
 from students.counting.rules.charges import Signal, charge
 
 UNSEEN = "its numbers leave the tensors, and what becomes of them is not seen"

@@ -11,10 +11,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from students.counting.axes.batch_axis import plain
-from students.counting.calls.call import Call, Rule, even_when_silent, sizing
-from students.counting.dispatch.operands import Info
-from students.counting.dispatch.tracer import Tracer
+from students.counting.axes import plain
+from students.counting.calls import Call, Rule, even_when_silent, sizing
+from students.counting.dispatch import Info, Tracer
 from students.counting.rules.charges import Signal, charge
 from students.counting.rules.products import add_product, leading, matrix_product
 

@@ -7,11 +7,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from students.counting.axes.batch_axis import BatchAxisError
-from students.counting.calls.call import Call, Rule, even_when_silent, moving, sizing, tensors_of
-from students.counting.dispatch.labels import known_move, moved_values
-from students.counting.dispatch.operands import Info
-from students.counting.dispatch.tracer import Tracer
+from students.counting.axes import BatchAxisError
+from students.counting.calls import Call, Rule, even_when_silent, moving, sizing, tensors_of
+from students.counting.dispatch import Info, Tracer, known_move, moved_values
 from students.counting.rules.charges import Signal, charge
 from students.counting.rules.embeddings import places_of, read_table
 from students.counting.rules.shaping import rules as shaping_rules

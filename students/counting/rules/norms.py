@@ -14,10 +14,9 @@ from typing import Any
 
 from torch import Tensor
 
-from students.counting.axes.batch_axis import drop
-from students.counting.calls.call import Call, Rule, sizing, tensors_of
-from students.counting.dispatch.operands import Info
-from students.counting.dispatch.tracer import Tracer
+from students.counting.axes import drop
+from students.counting.calls import Call, Rule, sizing, tensors_of
+from students.counting.dispatch import Info, Tracer
 from students.counting.rules.charges import Signal, charged_work
 from students.counting.rules.products import element_bits
 

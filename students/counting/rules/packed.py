@@ -13,11 +13,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from students.counting.axes.batch_axis import DECODE, BatchAxisError, plain
-from students.counting.axes.fanout import conventions
-from students.counting.calls.call import Call, Rule, even_when_silent, sizing
-from students.counting.dispatch.operands import BOOKKEEPING, Info, Rows
-from students.counting.dispatch.tracer import Tracer
+from students.counting.axes import DECODE, BatchAxisError, conventions, plain
+from students.counting.calls import Call, Rule, even_when_silent, sizing
+from students.counting.dispatch import BOOKKEEPING, Info, Rows, Tracer
 from students.counting.rules.products import Operand, masks, record_product
 from students.counting.rules.recurrent import GATE_ROWS, GATES, STATES, fused, layer_name, projected_states
 

@@ -16,12 +16,10 @@ import torch
 from torch import Tensor
 
 from energy_models.workload.layers import Kind
-from students.counting.axes.batch_axis import broadcast, drop, plain
-from students.counting.calls.call import Call, Rule, by_shape, repeating, sizing, tensors_of
-from students.counting.dispatch.operands import Info
-from students.counting.dispatch.tracer import Tracer
-from students.counting.records.integers import on_different_grids, result_codes
-from students.counting.records.work_recorder import Work
+from students.counting.axes import broadcast, drop, plain
+from students.counting.calls import Call, Rule, by_shape, repeating, sizing, tensors_of
+from students.counting.dispatch import Info, Tracer
+from students.counting.records import Work, on_different_grids, result_codes
 from students.counting.rules.charges import Signal, charge
 from students.counting.rules.products import decodes_in
 from students.layers.grid import SPIKES

@@ -16,11 +16,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from students.counting.axes.batch_axis import AHEAD, Axes, BatchAxisError, drop, plain, steps_of
-from students.counting.calls.call import Call, Rule, tensors_of
-from students.counting.dispatch.operands import Info
-from students.counting.dispatch.tracer import Tracer
-from students.counting.records.integers import codes_of_average
+from students.counting.axes import AHEAD, Axes, BatchAxisError, drop, plain, steps_of
+from students.counting.calls import Call, Rule, tensors_of
+from students.counting.dispatch import Info, Tracer
+from students.counting.records import codes_of_average
 from students.counting.rules.charges import Signal, charge, charged_work
 from students.counting.rules.convolution import sizes_of
 from students.counting.rules.pointwise import is_power_of_two, word_of

@@ -11,24 +11,31 @@ import torch
 from torch import Tensor
 
 from energy_models.workload.layers import CONVENTIONS, Kind
-from students.counting.axes.batch_axis import (
+from students.counting.axes import (
     Axes,
     Axis,
     BatchAxisError,
+    conventions,
     is_labelled,
     per_decode,
     plain,
     plain_size,
     steps_of,
 )
-from students.counting.axes.fanout import conventions
-from students.counting.calls.call import Call, Rule, even_when_silent, repeating, sizing
-from students.counting.dispatch.operands import Info, needs_multiplier, nonzero
-from students.counting.dispatch.tracer import Tracer
-from students.counting.records.integers import FLOAT_ACCUMULATOR_BITS, product_format, signal_accumulator_bits
-from students.counting.records.measure import Fan, Measure, fanned_out, nonzero_sums
-from students.counting.records.parameter_names import same_numbers
-from students.counting.records.work_recorder import When, Work
+from students.counting.calls import Call, Rule, even_when_silent, repeating, sizing
+from students.counting.dispatch import Info, Tracer, needs_multiplier, nonzero
+from students.counting.records import (
+    FLOAT_ACCUMULATOR_BITS,
+    Fan,
+    Measure,
+    When,
+    Work,
+    fanned_out,
+    nonzero_sums,
+    product_format,
+    same_numbers,
+    signal_accumulator_bits,
+)
 
 
 @dataclass(frozen=True, slots=True)

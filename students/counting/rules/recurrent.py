@@ -18,10 +18,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from students.counting.axes.batch_axis import Axes, BatchAxisError, is_labelled, plain, step_axis, steps_of
-from students.counting.calls.call import Call, Rule, sizing
-from students.counting.dispatch.operands import Info
-from students.counting.dispatch.tracer import Tracer
+from students.counting.axes import Axes, BatchAxisError, is_labelled, plain, step_axis, steps_of
+from students.counting.calls import Call, Rule, sizing
+from students.counting.dispatch import Info, Tracer
 from students.counting.rules.products import Operand, linear_counts, record_product
 
 GATES: Mapping[str, Mapping[str, int]] = {

@@ -15,10 +15,9 @@ from typing import Any
 
 from torch import Tensor
 
-from students.counting.axes.batch_axis import Axes, drop, plain
-from students.counting.calls.call import Call, Rule, tensors_of
-from students.counting.dispatch.operands import Info
-from students.counting.dispatch.tracer import Tracer
+from students.counting.axes import Axes, drop, plain
+from students.counting.calls import Call, Rule, tensors_of
+from students.counting.dispatch import Info, Tracer
 from students.counting.rules.charges import Signal, charge
 from students.counting.rules.pointwise import is_power_of_two, per_element, word_of
 

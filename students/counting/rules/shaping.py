@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from students.counting.axes.batch_axis import (
+from students.counting.axes import (
     Axes,
     Axis,
     BatchAxisError,
@@ -24,10 +24,8 @@ from students.counting.axes.batch_axis import (
     step_axis,
     steps_of,
 )
-from students.counting.calls.call import Call, Rule, by_shape, even_when_silent, moving, tensors_of
-from students.counting.dispatch.operands import Info, Pads
-from students.counting.dispatch.padded import surround, unpadded
-from students.counting.dispatch.tracer import Tracer
+from students.counting.calls import Call, Rule, by_shape, even_when_silent, moving, tensors_of
+from students.counting.dispatch import Info, Pads, Tracer, surround, unpadded
 from students.counting.rules.streams import Sliding, cut_steps, record_window, slid_axis
 
 SAME = (

@@ -16,10 +16,9 @@ from typing import Any
 
 from torch import Tensor
 
-from students.counting.axes.batch_axis import drop, plain
-from students.counting.calls.call import Call, Rule
-from students.counting.dispatch.operands import Info
-from students.counting.dispatch.tracer import COMPLEX, Tracer
+from students.counting.axes import drop, plain
+from students.counting.calls import Call, Rule
+from students.counting.dispatch import COMPLEX, Info, Tracer
 from students.counting.rules.charges import Signal, charge
 
 

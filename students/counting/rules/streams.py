@@ -11,22 +11,23 @@ from torch import Tensor
 from torch.nn import functional
 
 from energy_models.workload.layers import Kind
-from students.counting.axes.batch_axis import (
+from students.counting.axes import (
     AHEAD,
     Axes,
     Axis,
     BatchAxisError,
+    Geometry,
     Steps,
     check_cut,
+    conventions,
     per_decode,
     plain,
     step_axis,
     steps_of,
+    taps,
 )
-from students.counting.axes.fanout import Geometry, conventions, taps
-from students.counting.dispatch.operands import Info, nonzero
-from students.counting.dispatch.tracer import Tracer
-from students.counting.records.work_recorder import Key, Work
+from students.counting.dispatch import Info, Tracer, nonzero
+from students.counting.records import Key, Work
 from students.counting.rules.products import Operand, masks, record_product, remembered
 
 EARLY = "in a stream its first outputs would see zeros only: put no more zeros before it than it spans"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from students.counting.calls.call import Call, Rule
-from students.counting.dispatch.tracer import Tracer
+from students.counting.calls import Call, Rule
+from students.counting.dispatch import Tracer
 from students.counting.rules import (
     algebra,
     complexes,

@@ -16,15 +16,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from students.counting.axes.batch_axis import DECODE, Axes, BatchAxisError, is_labelled, per_decode, plain
-from students.counting.axes.fanout import conventions
-from students.counting.calls.call import Call, Rule, even_when_silent, sizing
-from students.counting.dispatch.operands import Info, needs_multiplier, nonzero
-from students.counting.dispatch.tracer import Tracer
-from students.counting.records.work_recorder import Work
+from students.counting.axes import DECODE, Axes, BatchAxisError, conventions, is_labelled, per_decode, plain
+from students.counting.calls import Call, Rule, even_when_silent, sizing
+from students.counting.dispatch import Info, Tracer, needs_multiplier, nonzero
+from students.counting.records import FLOAT_ACCUMULATOR_BITS, Work
 from students.counting.rules.convolution import convolution, sizes_of
 from students.counting.rules.products import (
-    FLOAT_ACCUMULATOR_BITS,
     Operand,
     decodes_in,
     element_bits,

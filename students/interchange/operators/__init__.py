@@ -1,1 +1,6 @@
-"""ONNX operators in torch operations, so that counting, layouts and sparsity come from the one counting core."""
+"""ONNX operators written in torch operations, so that each is counted by the rules of those operations."""
+
+from students.interchange.operators.quantised import FUNCTIONS, QONNX_DOMAINS, Quantiser
+from students.interchange.operators.table import builder_of
+
+__all__ = ["FUNCTIONS", "QONNX_DOMAINS", "Quantiser", "builder_of"]
