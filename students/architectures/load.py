@@ -15,7 +15,7 @@ from students.architectures.schema import Architecture
 @cache
 def _found() -> Mapping[str, Path]:
     root = Path(str(files("students.architectures"))) / "data"
-    return {path.stem: path for path in sorted(root.glob("*.toml"))}
+    return {path.stem: path for path in sorted(root.rglob("*.toml"), key=lambda path: path.stem)}
 
 
 def architecture_names() -> tuple[str, ...]:

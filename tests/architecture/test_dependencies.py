@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import ast
 import re
 import sys
 import tomllib
 from functools import cache
 from importlib.metadata import packages_distributions
-from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
-PACKAGES = ("cosim", "students", "energy_models")
+import parsed_sources
+from parsed_sources import PACKAGES, ROOT, modules
+
 NEEDED_BY_CALLS = {
     "pyarrow": "pandas reads and writes Parquet with it",
     "matplotlib": "figures for print",
@@ -37,15 +36,9 @@ def declared(requirements: list[str]) -> set[str]:
 def imported(folder: str) -> frozenset[str]:
     """Return the distributions that the sources of a folder import, functions included; our own left out."""
     providers = packages_distributions()
-    ours = [*(ROOT / folder).rglob("*.py"), *(ROOT / "docs" / "make").glob("*.py")]
+    ours = [*modules(folder), *modules("docs/make")]
     local = {path.stem for path in ours}
-    names: set[str] = set()
-    for path in (ROOT / folder).rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.Import):
-                names |= {alias.name.split(".")[0] for alias in node.names}
-            elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
-                names.add(node.module.split(".")[0])
+    names = frozenset[str]().union(*(parsed_sources.imported(path) for path in modules(folder)))
     foreign = names - set(sys.stdlib_module_names) - set(PACKAGES) - local
     return frozenset(normalised(providers.get(name, [name])[0]) for name in foreign)
 
