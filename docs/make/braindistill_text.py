@@ -28,9 +28,10 @@ decision rate nor what is fetched from where is known to us. {rate}/s below is o
 
 COUNTS = """## What the network does in one decision
 
-Our IND (`students/architectures/data/implanted/ind_wavelets_64.toml`: 64 channels, 5 wavelets, 20 tokens, two layers of linear
-attention), counted exactly, 32-bit floats or 8-bit integers. After its wavelets it holds {weights} weights and biases,
-and 640 position offsets left out here. What the paper leaves open (wavelet length, window, sampling rate) is assumed.
+Our IND (`students/architectures/data/implanted/ind_wavelets_64.toml`: 64 channels, 5 wavelets, 20 tokens, two layers
+of linear attention), counted exactly, 32-bit floats or 8-bit integers. After its wavelets it holds {weights} weights
+and biases, and 640 position offsets left out here. What the paper leaves open (wavelet length, window, sampling rate)
+is assumed.
 
 | in one decision | network | network + wavelets |
 |---|---:|---:|
