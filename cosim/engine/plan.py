@@ -10,6 +10,7 @@ from cosim.engine.stage import Stage, make_stage
 from cosim.engine.store import Json
 from cosim.study.choices import option_choices
 from cosim.study.schema import Member, StudentPlan, Study
+from students.families import load_family
 from students.spec import Distillation, Float32, Form, Scalar, Shape, StudentSpec, Training
 
 Role = Literal["student", "baseline", "teacher"]
@@ -35,7 +36,7 @@ class Configuration:
     @property
     def spiking(self) -> bool:
         """Whether the family computes with spikes."""
-        return self.plan.family.startswith("spiking")
+        return load_family(self.plan.family).spiking
 
     @property
     def shown_form(self) -> str:

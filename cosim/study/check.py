@@ -15,7 +15,7 @@ from cosim.study.messages import infinite_lines, repeated_items, validation_line
 from cosim.study.schema import Document, Study, override, read_document, structural_problems
 from energy_models.errors import CosimError, StudyError, unknown_name
 from energy_models.hardware.library import load_profile, load_site, profile_names, site_names
-from students.families.registry import family_names, load_family
+from students.families import check_form, family_names, load_family
 from students.spec import Scalar
 
 PATHS = {"hardware": ("profiles", "sites"), "search": ("profile", "site")}
@@ -80,9 +80,9 @@ def _name_problems(document: Mapping[str, object]) -> list[str]:
     hardware = _table(document.get("hardware"))
     search = _table(document.get("search"))
     lines = _missing("datasets", dataset_names, [("dataset.name", _table(document.get("dataset")).get("name"))])
-    lines += _missing("families", family_names, _each(document.get("students"), "students", "family"))
+    lines += _missing("families", family_names, _each(document.get("students"), "students", "family"), load_family)
     members = _table(document.get("teacher")).get("members")
-    lines += _missing("families", family_names, _each(members, "teacher.members", "family"))
+    lines += _missing("families", family_names, _each(members, "teacher.members", "family"), load_family)
     lines += _missing("baselines", baseline_names, _each(document.get("baselines"), "baselines", "name"),
                       load_baseline)  # fmt: skip
     profiles = [*_listed(hardware, "hardware.profiles", "profiles"), ("search.profile", search.get("profile"))]
@@ -134,9 +134,9 @@ def _missing(
     return lines
 
 
-def _problem_of(path: str, load: Callable[[str], object], name: str) -> list[str]:
+def _problem_of(path: str, check: Callable[..., object], *arguments: object) -> list[str]:
     try:
-        load(name)
+        check(*arguments)
     except CosimError as error:
         return [f"{path}: {error}"]
     return []
@@ -145,8 +145,11 @@ def _problem_of(path: str, load: Callable[[str], object], name: str) -> list[str
 def _option_problems(study: Study) -> list[str]:
     lines = _options(dataset_options(study.dataset.name), study.dataset.options, "dataset.options")
     for i, student in enumerate(study.students):
+        family = load_family(student.family)
         for options in option_choices(student):
-            lines += _options(load_family(student.family).Options, options, f"students.{i}.options")
+            lines += _options(family.Options, options, f"students.{i}.options")
+        for j, form in enumerate(student.forms):
+            lines += _problem_of(f"students.{i}.forms.{j}", check_form, family, form)
     for i, member in enumerate(study.teacher.members if study.teacher else ()):
         lines += _options(load_family(member.family).Options, member.options, f"teacher.members.{i}.options")
     for i, baseline in enumerate(study.baselines):

@@ -13,12 +13,9 @@ from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from energy_models.errors import StudentError
-from students.families.registry import FamilyOptions, Mode
+from students.families.family import WINDOWS, Family, FamilyOptions
 from students.layers.float_layers import Layers, MatMul
-from students.spec import Shape
-
-TITLE = "EEG Conformer"
-MODE: Mode = "window"
+from students.spec import Float32, Shape
 
 
 class Options(FamilyOptions):
@@ -102,13 +99,8 @@ def build(options: Options, shape: Shape, layers: Layers) -> nn.Module:
     Raises
     ------
     StudentError
-        Quantised layers, or a window shorter than one token.
+        A window shorter than one token.
     """
-    if layers.arithmetic != "float":
-        raise StudentError(
-            "the Conformer has no integer form (softmax attention)", where="form of conformer",
-            remedy="Use it in float32, as a teacher, or quantise eegnet or shallow",
-        )
     taps, token = (max(1, round(s * shape.step_rate_hz)) for s in (options.kernel_s, options.token_s))
     tokens = shape.steps // token
     if tokens < 1:
@@ -129,3 +121,13 @@ def build(options: Options, shape: Shape, layers: Layers) -> nn.Module:
         nn.Flatten(),
         layers.linear(width, shape.outputs, edge="last"),
     )
+
+
+FAMILY = Family(
+    title="EEG Conformer",
+    tasks=WINDOWS,
+    forms=(Float32,),
+    spiking=False,
+    Options=Options,
+    build=build,
+)

@@ -12,12 +12,9 @@ from pydantic import Field
 from torch import nn
 
 from energy_models.errors import StudentError
-from students.families.registry import FamilyOptions, Mode
+from students.families.family import WINDOWS, Family, FamilyOptions
 from students.layers.float_layers import Layers, SpatialFirst
-from students.spec import Shape
-
-TITLE = "EEGNet"
-MODE: Mode = "window"
+from students.spec import Float32, Quantised, Shape
 
 
 class Options(FamilyOptions):
@@ -80,3 +77,13 @@ def build(options: Options, shape: Shape, layers: Layers) -> nn.Module:
         nn.Flatten(),
         layers.linear(width * left, shape.outputs, edge="last"),
     )
+
+
+FAMILY = Family(
+    title="EEGNet",
+    tasks=WINDOWS,
+    forms=(Float32, Quantised),
+    spiking=False,
+    Options=Options,
+    build=build,
+)

@@ -7,16 +7,22 @@ from __future__ import annotations
 
 from torch import nn
 
+from students.families.family import WINDOWS_AND_STEPS, Family
 from students.families.readout import RecurrentOptions, recurrent_network
-from students.families.registry import Mode
 from students.layers.float_layers import Layers
-from students.spec import Shape
-
-TITLE = "GRU"
-MODE: Mode = "stream"
-Options = RecurrentOptions
+from students.spec import Float32, Shape
 
 
 def build(options: RecurrentOptions, shape: Shape, layers: Layers) -> nn.Module:
     """Return logits of a window, or a causal estimate per step."""
     return recurrent_network("gru", options, shape, layers)
+
+
+FAMILY = Family(
+    title="GRU",
+    tasks=WINDOWS_AND_STEPS,
+    forms=(Float32,),
+    spiking=False,
+    Options=RecurrentOptions,
+    build=build,
+)

@@ -5,13 +5,10 @@ from __future__ import annotations
 from pydantic import Field
 from torch import nn
 
+from students.families.family import WINDOWS_AND_STEPS, Family, FamilyOptions
 from students.families.readout import per_step
-from students.families.registry import FamilyOptions, Mode
 from students.layers.float_layers import Layers
-from students.spec import Shape
-
-TITLE = "Multilayer perceptron"
-MODE: Mode = "stream"
+from students.spec import Float32, Quantised, Shape
 
 
 class Options(FamilyOptions):
@@ -66,3 +63,13 @@ def _decoder(options: Options, shape: Shape, layers: Layers) -> nn.Module:
         ]
         inputs, taps = options.hidden, 1
     return per_step(modules, options.hidden, shape, layers, warmup_steps=options.lags - 1)
+
+
+FAMILY = Family(
+    title="Multilayer perceptron",
+    tasks=WINDOWS_AND_STEPS,
+    forms=(Float32, Quantised),
+    spiking=False,
+    Options=Options,
+    build=build,
+)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pydantic import Field
 from torch import Tensor, nn
 
-from students.families.registry import FamilyOptions
+from students.families.family import FamilyOptions
 from students.layers.float_layers import Layers, RecurrentKind
 from students.spec import Shape
 

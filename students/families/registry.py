@@ -1,83 +1,88 @@
-"""Finds a family by its entry point's name, and says how it decodes."""
+"""Families by name, and what one of them can be asked for."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from importlib.metadata import EntryPoint, entry_points
-from typing import Literal, Protocol, cast
+from typing import Any, cast
 
-from pydantic import BaseModel, ConfigDict, ValidationError
-from torch import nn
+from pydantic import ValidationError
 
-from energy_models.errors import StudentError, unknown_name
-from students.layers.float_layers import Layers
-from students.spec import Scalar, Shape
+from energy_models.errors import StudentError
+from energy_models.registry import Registry
+from students.families.family import Family, FamilyOptions, FormClass, Mode
+from students.spec import Converted, Float32, Form, Quantised, Scalar, Shape, check_trainable
 
-GROUP = "students.families"
-Mode = Literal["window", "stream"]
-
-
-class FamilyOptions(BaseModel):
-    """Base of every family's ``Options``: frozen; unknown names and infinite numbers are errors."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+FORM_WORDS: Mapping[FormClass, str] = {
+    Float32: "float form", Quantised: "integer form", Converted: "form converted to spikes",
+}  # fmt: skip
 
 
-class Family(Protocol):
-    """What the module of a family holds.
+def _checked(name: str, found: object) -> Family[Any]:
+    """Return the object if it is a family."""
+    if not isinstance(found, Family):
+        raise StudentError(
+            f"the object is a {type(found).__name__}, not a Family", where=f"family {name!r}",
+            remedy="Name a students.families.Family as module:object; after an update, install the package again",
+        )
+    return cast(Family[Any], found)
 
-    ``MODE`` is ``window`` for a family that classifies whole windows only, and ``stream`` for one that can also give
-    one causal estimate per step (regression) with state kept between steps.
-    """
 
-    TITLE: str
-    MODE: Mode
-    Options: type[FamilyOptions]
-
-    def build(self, options: FamilyOptions, shape: Shape, layers: Layers) -> nn.Module:
-        """Return an untrained network."""
-        ...
+FAMILIES: Registry[Family[Any]] = Registry(
+    group="students.families", kind="family", kinds="families", error=StudentError, check=_checked
+)
 
 
 def family_names() -> tuple[str, ...]:
-    """Return the names of all families, sorted."""
-    return tuple(sorted(_points()))
+    """Return the names of all registered families, sorted; nothing is imported."""
+    return FAMILIES.names()
 
 
-def load_family(name: str) -> Family:
-    """Return the module of a family.
-
-    Raises
-    ------
-    StudentError
-        No such family (with near names), or two installed packages claim the name.
-    """
-    points = _points()
-    if name not in points:
-        raise StudentError(f"unknown family {name!r}", where="family", remedy=unknown_name("families", name, points))
-    return cast(Family, points[name].load())
-
-
-def deployment_mode(family: Family, shape: Shape) -> Mode:
-    """Return how a family decodes a task: whole windows for classification, step by step for regression.
+def load_family(name: str) -> Family[Any]:
+    """Return the family of a registered name, or the one at ``module:object``.
 
     Raises
     ------
     StudentError
-        A regression asked of a family that decodes whole windows only.
+        No such family (with near names), two packages that claim one name, or an object that is no family.
     """
-    if shape.task == "classification":
-        return "window"
-    if family.MODE == "window":
-        able = ", ".join(name for name in family_names() if load_family(name).MODE == "stream")
+    return FAMILIES.load(name)
+
+
+def deployment_mode(family: Family[Any], shape: Shape) -> Mode:
+    """Return how a family decodes a task: a whole window at a time, or step by step.
+
+    Raises
+    ------
+    StudentError
+        A task that the family does not declare; those that do are named.
+    """
+    if shape.task not in family.tasks:
+        able = ", ".join(name for name in family_names() if shape.task in load_family(name).tasks)
         raise StudentError(
-            f"{family.TITLE} classifies whole windows and has no estimate per step", where="family",
-            remedy=f"For regression choose one of: {able}",
+            f"{family.title} decodes {' and '.join(family.tasks)} only, asked for {shape.task}", where="family",
+            remedy=f"For {shape.task} choose one of: {able or 'none is installed'}",
         )
-    return "stream"
+    return family.tasks[shape.task]
 
 
-def parse_options(name: str, family: Family, options: Mapping[str, Scalar]) -> FamilyOptions:
+def check_form(family: Family[Any], form: Form) -> None:
+    """Refuse a form that cannot be trained, or that the family does not declare.
+
+    Raises
+    ------
+    StudentError
+        Why, and which forms or families there are instead.
+    """
+    check_trainable(form)
+    if type(form) not in family.forms:
+        able = ", ".join(name for name in family_names() if type(form) in load_family(name).forms)
+        raise StudentError(
+            f"{family.title} has no {FORM_WORDS[type(form)]} ({form})", where="form",
+            remedy=f"It has: {', '.join(FORM_WORDS[one] for one in family.forms)}. For {form} choose one of: {able}",
+        )
+
+
+def parse_options(name: str, family: Family[Any], options: Mapping[str, Scalar]) -> FamilyOptions:
     """Return the family's options, completed with its defaults.
 
     Raises
@@ -91,15 +96,3 @@ def parse_options(name: str, family: Family, options: Mapping[str, Scalar]) -> F
         fields = ", ".join(family.Options.model_fields)
         problems = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
         raise StudentError(problems, where=f"options of {name}", remedy=f"Options are: {fields}") from error
-
-
-def _points() -> dict[str, EntryPoint]:
-    points: dict[str, EntryPoint] = {}
-    for point in entry_points(group=GROUP):
-        if point.name in points and points[point.name].value != point.value:
-            raise StudentError(
-                f"{point.value} and {points[point.name].value} both claim the family {point.name!r}",
-                where=f"entry points {GROUP}", remedy="Uninstall one of the two packages",
-            )
-        points[point.name] = point
-    return points

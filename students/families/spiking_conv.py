@@ -10,14 +10,11 @@ from __future__ import annotations
 from pydantic import Field
 from torch import nn
 
-from students.families.registry import FamilyOptions, Mode
+from students.families.family import WINDOWS, Family, FamilyOptions
 from students.layers.float_layers import Layers
 from students.neurons.encoders import MeanOverSteps
 from students.neurons.lif import LIF, LeakyIntegrator, ZeroInitialState
-from students.spec import Shape
-
-TITLE = "Spiking convolutional network"
-MODE: Mode = "window"
+from students.spec import Float32, Quantised, Shape
 
 
 class Options(FamilyOptions):
@@ -83,3 +80,13 @@ def _neurons(options: Options, width: int, beta: float, layers: Layers) -> list[
         layers.dropout(options.dropout),
         ZeroInitialState(LIF(width, beta, options.threshold, learnable="both", surrogate_alpha=alpha)),
     ]
+
+
+FAMILY = Family(
+    title="Spiking convolutional network",
+    tasks=WINDOWS,
+    forms=(Float32, Quantised),
+    spiking=True,
+    Options=Options,
+    build=build,
+)

@@ -12,15 +12,12 @@ from typing import Literal
 from pydantic import Field
 from torch import nn
 
+from students.families.family import WINDOWS_AND_STEPS, Family, FamilyOptions
 from students.families.readout import StepDecoder
-from students.families.registry import FamilyOptions, Mode
 from students.layers.float_layers import Layers
 from students.neurons.encoders import AnySpike, MeanOverSteps
 from students.neurons.lif import LIF, LeakyIntegrator, ZeroInitialState
-from students.spec import Shape
-
-TITLE = "Spiking perceptron"
-MODE: Mode = "stream"
+from students.spec import Float32, Quantised, Shape
 
 
 class Options(FamilyOptions):
@@ -82,3 +79,13 @@ def build(options: Options, shape: Shape, layers: Layers) -> nn.Module:
         return nn.Sequential(*modules, MeanOverSteps())
     body = nn.Sequential(*modules, layers.output_scale(shape.outputs))
     return StepDecoder(body, warmup_steps=min(options.warmup_steps, shape.steps - 1))
+
+
+FAMILY = Family(
+    title="Spiking perceptron",
+    tasks=WINDOWS_AND_STEPS,
+    forms=(Float32, Quantised),
+    spiking=True,
+    Options=Options,
+    build=build,
+)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from students.families.registry import Mode, deployment_mode, load_family, parse_options
+from students.families import Mode, check_form, deployment_mode, load_family, parse_options
 from students.layers.float_layers import FloatLayers, Layers
-from students.spec import Form, Quantised, StudentSpec, check_trainable
+from students.spec import Form, Quantised, StudentSpec
 
 
 def build(spec: StudentSpec) -> nn.Module:
@@ -20,6 +20,7 @@ def build(spec: StudentSpec) -> nn.Module:
     """
     family = load_family(spec.family)
     deployment_mode(family, spec.shape)
+    check_form(family, spec.form)
     options = parse_options(spec.family, family, spec.options)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(spec.seed)
@@ -43,7 +44,6 @@ def parameter_count(model: nn.Module) -> int:
 
 
 def _layers(form: Form) -> Layers:
-    check_trainable(form)
     if not isinstance(form, Quantised):
         return FloatLayers()
     # Deferred: Brevitas takes seconds to import, and float students do not need it.

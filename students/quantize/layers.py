@@ -46,9 +46,6 @@ from students.spec import Quantised
 BIAS_BITS = 32
 """Width of a bias, which is added to an accumulator [bits]."""
 
-QUANTISABLE = "eegnet, shallow, mlp, spiking_mlp, spiking_conv"
-"""Families made only of layers with an integer form, for error messages."""
-
 
 class _LearnedScale(ExtendedInjector):
     """What all grids share. The threshold is unknown (nan) until it is calibrated or loaded."""
@@ -279,7 +276,7 @@ def _no_integer_form(what: str) -> StudentError:
     """Return the refusal of a layer that cannot be quantised."""
     return StudentError(
         f"{what} has no integer form", where="form",
-        remedy=f"Use form float32, or choose a family that quantises: {QUANTISABLE}",
+        remedy="Build this family in float32, or leave that layer out of what it builds in integers",
     )
 
 

@@ -7,7 +7,7 @@ import pytest
 from cosim.baselines.registry import baseline_names, load_baseline
 from cosim.engine.stage import SCHEMAS
 from cosim.engine.store import content_digest
-from students.families.registry import family_names, load_family
+from students.families import family_names, load_family
 
 # Options left out of a study are not in the name of its stages, so a changed default must raise SCHEMAS:
 # of plain, float, variant and teacher for a family, of baseline for a baseline. Then renew the digest here.

@@ -120,6 +120,19 @@ def test_forms_that_no_student_is_trained_in_are_refused(form: object, says: str
     assert text.startswith("tiny.toml: 1 problem;")
 
 
+def test_a_form_that_the_family_does_not_declare_is_refused_with_those_that_do() -> None:
+    text = message(broken(students=[{"label": "a", "family": "gru", "forms": ["float32", "w4a4"]}]))
+    assert "students.0.forms.1: form: GRU has no integer form (w4a4). It has: float form. For w4a4" in text
+    assert "eegnet" in text
+
+
+def test_a_family_of_ones_own_is_named_by_module_and_object() -> None:
+    students = [{"label": "a", "family": "students.families.mlp:FAMILY", "options": {"hidden": 4}}]
+    assert check_study(broken(students=students), where="x").students[0].family == "students.families.mlp:FAMILY"
+    text = message(broken(students=[{"label": "a", "family": "students.families.mlp:Options"}]))
+    assert "students.0.family: family 'students.families.mlp:Options': the object is a" in text
+
+
 def test_two_texts_of_one_form_are_one_form() -> None:
     forms = ["w4a4", "w4a4 in=8 edge=8"]
     assert "forms: given twice: w4a4" in message(broken(students=[{"label": "a", "family": "eegnet", "forms": forms}]))

@@ -7,9 +7,10 @@ import torch
 from torch import Tensor
 
 from energy_models.errors import StudentError
-from students.families.registry import family_names, load_family
+from students.families import WINDOWS as FAMILY_WINDOWS
+from students.families import Family, FamilyOptions, family_names, load_family
 from students.models.build import build, complete, mode, parameter_count
-from students.spec import Quantised, Shape, StudentSpec, Training
+from students.spec import Float32, Quantised, Shape, StudentSpec, Training, parse_form
 from students.training.fit import Examples, fit, predict
 
 torch.set_num_threads(1)
@@ -114,9 +115,44 @@ def test_mode_follows_the_task():
 def test_every_family_has_a_title_options_and_a_mode():
     for name in family_names():
         family = load_family(name)
-        assert family.TITLE
-        assert family.MODE in {"window", "stream"}
+        assert family.title
+        assert set(family.tasks.values()) <= {"window", "stream"}
+        assert Float32 in family.forms
         assert family.Options.model_config.get("extra") == "forbid"
+
+
+def test_which_families_spike():
+    assert [name for name in family_names() if load_family(name).spiking] == ["spiking_conv", "spiking_mlp"]
+
+
+@pytest.mark.parametrize("task", ["classification", "regression"])
+@pytest.mark.parametrize("family", family_names())
+def test_every_task_and_form_a_family_declares_can_be_built_and_no_other(family, task):
+    """Declarations are what messages, the study check and the plan read."""
+    shape = WINDOWS if task == "classification" else SEGMENTS
+    declared = load_family(family)
+    for text in ("float32", "w4a4"):
+        spec = StudentSpec(family=family, form=parse_form(text), shape=shape, seed=0)
+        if task in declared.tasks and type(spec.form) in declared.forms:
+            assert parameter_count(build(spec)) > 0
+        else:
+            with pytest.raises(StudentError, match=r"choose one of: .*mlp"):
+                build(spec)
+
+
+OWN = Family(
+    title="Own", tasks=FAMILY_WINDOWS, forms=(Float32,), spiking=False, Options=FamilyOptions,
+    build=lambda options, shape, layers: torch.nn.Sequential(
+        torch.nn.Flatten(), layers.linear(shape.channels * shape.steps, shape.outputs)
+    ),
+)  # fmt: skip
+
+
+def test_a_family_of_ones_own_is_named_by_module_and_object():
+    spec = StudentSpec(family=f"{__name__}:OWN", shape=WINDOWS, seed=0)
+    assert build(spec)(torch.zeros(3, 4, 64)).shape == (3, 2)
+    with pytest.raises(StudentError, match="the object is a Shape, not a Family"):
+        build(spec.model_copy(update={"family": f"{__name__}:WINDOWS"}))
 
 
 def test_complete_writes_defaults_out():

@@ -10,7 +10,7 @@ from counting_oracle import accumulator_width, convolution, linear
 from test_observe_products import added, seen, sites
 from torch import nn
 
-from students.families.registry import family_names
+from students.families import family_names
 from students.models.build import build, mode
 from students.models.from_float import quantised_from_float
 from students.quantize import quantisation_of, value_of

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from energy_models.errors import StudentError
-from students.families.registry import load_family
+from students.families import load_family
 from students.layers.float_layers import FloatLayers, Padding
 from students.layers.grid import LEARNED_THRESHOLD
 from students.models.build import build

@@ -141,7 +141,7 @@ def test_quantised_spiking_decoder_keeps_its_score(decoder: nn.Module, code: str
 
 
 def test_spiking_conv_decodes_windows_only() -> None:
-    with pytest.raises(StudentError, match="no estimate per step"):
+    with pytest.raises(StudentError, match="decodes classification only, asked for regression"):
         build(spec("spiking_conv", STREAM))
 
 
