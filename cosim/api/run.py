@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from cosim.datasets.registry import load
 from cosim.datasets.types import Dataset
-from cosim.engine.executors.local import StagePool
+from cosim.engine.executors.local import LocalExecutor
 from cosim.engine.executors.worker import run_stage, start_worker
+from cosim.engine.files import Json
 from cosim.engine.run_folder import FAILURES, locked, save_plan
+from cosim.engine.scheduler import Scheduler
 from cosim.engine.search import Search, database_errors
-from cosim.engine.store import Json
 from cosim.engine.stored_data import keep_dataset, keep_folds
 from cosim.engine.sweep import Sweep, Watch
 from cosim.evaluation.stream_rate import check_stream_rate
@@ -59,26 +61,27 @@ def run_study(
     KeyboardInterrupt
         After Ctrl-C, the processes having been ended.
     """
-    with locked(root):
+    with locked(root) as store:
         dataset = load(study.dataset.name, data_dir=data_dir, options=study.dataset.options)
         if dataset.task == "regression":
             rate_hz = study.hardware.decode_rate_hz
             check_stream_rate(rate_hz, dataset.step_rate_hz, where="hardware.decode_rate_hz")
         save_plan(root, study, data_dir, command)
-        folds = keep_folds(root, keep_dataset(root, dataset, study.dataset), dataset, study)
-        with database_errors(root), StagePool(root, workers, run_stage, start_worker) as pool:
+        folds = keep_folds(store, keep_dataset(store, dataset, study.dataset), dataset, study)
+        with database_errors(root), LocalExecutor(workers, partial(run_stage, store), start_worker) as executor:
             search = Search(study, dataset.digest, root) if study.students else None
-            sweep = Sweep(study, folds, shape_of(dataset), search, pool=pool, root=root, power_w=_searched_power(study))
+            scheduler = Scheduler(store, executor)
+            sweep = Sweep(study, folds, shape_of(dataset), search, store=store, scheduler=scheduler,
+                          power_w=_searched_power(study))  # fmt: skip
             sweep.run(watch)
-            progress = pool.progress
         failures = sweep.failures()
         save_failures(root, failures)
         if failures and not sweep.finished:
             told = f"all {len(failures)} points failed, the first of them: {_told(failures[0])}"
             raise StudyError(told.rstrip("."), where=study.study.name, remedy=f"All are told in {root / FAILURES}.")
-        write_tables(root, study, dataset, sweep.finished, command)
+        write_tables(root, store, study, dataset, sweep.finished, command=command)
         write_prices(root, study.hardware)
-    return Outcome(root, len(sweep.finished), progress.done, tuple(map(_told, failures)))
+    return Outcome(root, len(sweep.finished), scheduler.progress.computed, tuple(map(_told, failures)))
 
 
 def _searched_power(study: Study) -> Callable[[Path], float]:

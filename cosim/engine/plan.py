@@ -4,16 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, cast
+from typing import cast
 
+from cosim.engine.files import Json
+from cosim.engine.points import FoldStage, Point
 from cosim.engine.stage import Stage, make_stage
-from cosim.engine.store import Json
+from cosim.engine.stages.baseline import BASELINE
+from cosim.engine.stages.distilled import DISTILLED
+from cosim.engine.stages.gate import GATE, STUDENT
+from cosim.engine.stages.quantised import QUANTISED
+from cosim.engine.stages.result import RESULT
+from cosim.engine.stages.teacher import TEACHER
+from cosim.engine.stages.teacher_result import TEACHER_RESULT
+from cosim.engine.stages.undistilled import UNDISTILLED
 from cosim.study.choices import option_choices
 from cosim.study.schema import Member, StudentPlan, Study
 from students.families import load_family
 from students.spec import Distillation, Float32, Form, Scalar, Shape, StudentSpec, Training
-
-Role = Literal["student", "baseline", "teacher"]
 
 FIRST_TEACHER_SEED = 1000  # so that no teacher is a copy of the student it is to be compared with
 
@@ -52,27 +59,6 @@ class Configuration:
         return {"student": self.plan.label, f"{self.plan.label}.form": str(self.form), **chosen}
 
 
-@dataclass(frozen=True, slots=True)
-class FoldStage:
-    """A fold's name and the stage that holds its indices."""
-
-    name: str
-    stage: Stage
-
-
-@dataclass(frozen=True, slots=True)
-class Point:
-    """One decoder on one fold with one seed; `result` is the last stage, holding score and workload."""
-
-    role: Role
-    decoder: str
-    family: str
-    variant: str
-    seed: int
-    fold: str
-    result: Stage
-
-
 def configurations(study: Study) -> list[Configuration]:
     """Return every configuration of the study, in file order."""
     return [
@@ -105,17 +91,17 @@ def student_points(
 def _student_result(study: Study, choice: Configuration, fold: FoldStage, shape: Shape, seed: int) -> Stage:
     student = _student_stage(study, choice, fold, shape, seed)
     config: dict[str, Json] = {"observed": study.hardware.observed_examples, "inputs": choice.plan.inputs}
-    return make_stage("result", config, fold=fold.stage, student=student)
+    return make_stage(RESULT, config, fold=fold.stage, student=student)
 
 
 def _student_stage(study: Study, choice: Configuration, fold: FoldStage, shape: Shape, seed: int) -> Stage:
-    """Return the stage that trains this student: plain, then distilled if a teacher passes, then quantised."""
+    """Return the stage that trains this student: undistilled, then distilled if a teacher passes, then quantised."""
     plan = choice.plan
     distils = plan.distillation.method != "none"
-    floating, gate = _plain_stage(study, choice, fold, shape, seed), _gate_parents(study, choice, fold, shape)
+    floating, gate = _undistilled_stage(study, choice, fold, shape, seed), _gate_parents(study, choice, fold, shape)
     if gate:
         taught = _spec(study, choice, shape, seed).model_copy(update={"distillation": plan.distillation})
-        floating = make_stage("float", _trained(choice, taught), fold=fold.stage, plain=floating, **gate)
+        floating = make_stage(DISTILLED, _trained(choice, taught), fold=fold.stage, undistilled=floating, **gate)
     if isinstance(choice.form, Float32):
         return floating
     spec = _spec(study, choice, shape, seed)
@@ -125,7 +111,7 @@ def _student_stage(study: Study, choice: Configuration, fold: FoldStage, shape: 
         "distillation": plan.distillation if distils else Distillation(),
     }
     quantised = _trained(choice, spec.model_copy(update=changes))
-    return make_stage("variant", quantised, fold=fold.stage, float=floating, **gate)
+    return make_stage(QUANTISED, quantised, fold=fold.stage, float_student=floating, **gate)
 
 
 def _spec(study: Study, choice: Configuration, shape: Shape, seed: int) -> StudentSpec:
@@ -136,17 +122,17 @@ def _spec(study: Study, choice: Configuration, shape: Shape, seed: int) -> Stude
     )
 
 
-def _plain_stage(study: Study, choice: Configuration, fold: FoldStage, shape: Shape, seed: int) -> Stage:
-    return make_stage("plain", _trained(choice, _spec(study, choice, shape, seed)), fold=fold.stage)
+def _undistilled_stage(study: Study, choice: Configuration, fold: FoldStage, shape: Shape, seed: int) -> Stage:
+    return make_stage(UNDISTILLED, _trained(choice, _spec(study, choice, shape, seed)), fold=fold.stage)
 
 
 def _gate_parents(study: Study, choice: Configuration, fold: FoldStage, shape: Shape) -> dict[str, Stage]:
-    """Return the teacher and the gate between it and the plain students of every seed; nothing where none teaches."""
+    """Return the teacher and the gate it must pass, against the undistilled students; nothing where none teaches."""
     if study.teacher is None or choice.plan.distillation.method == "none":
         return {}
     teacher = teacher_stage(study, fold, shape)
-    plain = {f"plain_{seed}": _plain_stage(study, choice, fold, shape, seed) for seed in study.study.seeds}
-    return {"teacher": teacher, "gate": make_stage("gate", {}, fold=fold.stage, teacher=teacher, **plain)}
+    students = {f"{STUDENT}{seed}": _undistilled_stage(study, choice, fold, shape, seed) for seed in study.study.seeds}
+    return {"teacher": teacher, "gate": make_stage(GATE, {}, fold=fold.stage, teacher=teacher, **students)}
 
 
 def _trained(choice: Configuration, spec: StudentSpec) -> dict[str, Json]:
@@ -165,7 +151,7 @@ def teacher_stage(study: Study, fold: FoldStage, shape: Shape) -> Stage:
         for member in study.teacher.members
         for seed in range(study.teacher.seeds)
     ]
-    return make_stage("teacher", {"members": specs}, fold=fold.stage)
+    return make_stage(TEACHER, {"members": specs}, fold=fold.stage)
 
 
 def _member_spec(member: Member, shape: Shape, training: Training, seed: int) -> StudentSpec:
@@ -175,15 +161,16 @@ def _member_spec(member: Member, shape: Shape, training: Training, seed: int) ->
 def reference_points(study: Study, folds: Sequence[FoldStage], shape: Shape) -> Iterator[Point]:
     """Yield the points that no search decides: every baseline, and the teacher, on every fold."""
     for baseline in study.baselines:
-        config: dict[str, Json] = {"name": baseline.name, "options": cast(dict[str, Json], dict(baseline.options))}
+        options = cast(dict[str, Json], dict(baseline.options))
+        config: dict[str, Json] = {"name": baseline.name, "options": options, "inputs": "raw"}
         for fold in folds:
-            stage = make_stage("baseline", config, fold=fold.stage)
+            stage = make_stage(BASELINE, config, fold=fold.stage)
             label = baseline.label or baseline.name
             yield Point("baseline", label, baseline.name, "classical", study.study.seeds[0], fold.name, stage)
     if study.teacher is not None:
         families = "+".join(dict.fromkeys(member.family for member in study.teacher.members))
         for fold in folds:
-            stage = make_stage("teacher_result", {}, fold=fold.stage, teacher=teacher_stage(study, fold, shape))
+            stage = make_stage(TEACHER_RESULT, {}, fold=fold.stage, teacher=teacher_stage(study, fold, shape))
             yield Point("teacher", f"teacher ({families})", families, "float32", study.study.seeds[0], fold.name, stage)
 
 

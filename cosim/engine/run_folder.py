@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import fcntl
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import cast
 
-from cosim.engine.store import disk_errors, read_json, remove_partial, to_json, write_atomically
+from filelock import FileLock, Timeout
+
+from cosim.engine.files import disk_errors, read_json, to_json, write_atomically
+from cosim.engine.local_store import LocalStore
 from cosim.study.schema import Document, Study
 from energy_models.errors import CosimError, StudyError
 
@@ -18,36 +20,37 @@ FAILURES = "failures.json"
 
 
 @contextmanager
-def locked(root: Path) -> Generator[None]:
-    """Hold the run folder for this process; it is created where absent, and interrupted stages are cleared away.
+def locked(root: Path) -> Generator[LocalStore]:
+    """Hold the run folder for this process and yield its store; interrupted stages are cleared away.
+
+    The folder is created where absent.
 
     Raises
     ------
     CosimError
         If another process runs there, or the folder cannot be written.
     """
+    lock, store = FileLock(root / ".lock", timeout=0), LocalStore(root)
     try:
         with disk_errors(root):
             root.mkdir(parents=True, exist_ok=True)
-            file = (root / ".lock").open("w")
+            lock.acquire()
+    except Timeout as error:
+        raise CosimError(
+            "another cosim process is running in this folder",
+            where=str(root),
+            remedy="Wait for it, or name another folder with --out.",
+        ) from error
     except OSError as error:
         raise CosimError(
             f"this folder cannot be made ({error.strerror})", where=str(root), remedy="Name another one with --out."
         ) from error
-    with file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise CosimError(
-                "another cosim process is running in this folder",
-                where=str(root),
-                remedy="Wait for it, or name another folder with --out.",
-            ) from error
-        remove_partial(root)
-        try:
-            yield
-        finally:
-            remove_partial(root)
+    try:
+        store.remove_partial()
+        yield store
+    finally:
+        store.remove_partial()
+        lock.release()
 
 
 def save_plan(root: Path, study: Study, data_dir: Path | None, command: str) -> None:
@@ -80,4 +83,3 @@ def load_plan(root: Path) -> tuple[Document, Path | None, str]:
         raise StudyError("it does not say which study is run here", where=str(root / PLAN),
                          remedy="Give the `cosim run` command again; finished points are kept.")  # fmt: skip
     return cast(Document, study), Path(folder) if isinstance(folder, str) else None, command
-

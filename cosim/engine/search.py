@@ -13,8 +13,8 @@ from optuna.samplers import BaseSampler, NSGAIISampler, RandomSampler, TPESample
 from optuna.trial import FrozenTrial, Trial, TrialState
 from sqlalchemy.exc import DatabaseError
 
+from cosim.engine.files import content_digest, disk_full
 from cosim.engine.plan import Configuration, configurations
-from cosim.engine.store import content_digest, disk_full
 from cosim.study.schema import SearchPlan, StudentPlan, Study
 from energy_models.errors import CosimError
 from students.spec import Scalar, parse_form
@@ -161,5 +161,3 @@ def _sampler(plan: SearchPlan, already: int) -> BaseSampler:
 def search_size(study: Study) -> int:
     """Return how many configurations the whole search tries."""
     return len(configurations(study)) if study.search.sampler == "grid" else study.search.trials or 0
-
-

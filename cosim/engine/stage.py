@@ -2,62 +2,105 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Literal
 
-from cosim.engine.store import Json, content_digest, is_finished, stage_folder
+from cosim.engine.files import Json, content_digest
+from cosim.engine.store import StageKey, Store
 
-StageKind = Literal[
-    "data", "fold", "teacher", "plain", "gate", "float", "variant", "result", "baseline", "teacher_result"
-]
+Failure = Literal["point", "run"]
 
-# Files of a stage's folder.
-TARGETS, RESULT, WORKLOAD, GATE = "targets.safetensors", "result.json", "workload.json", "gate.json"
-
-# Raised by one when a kind's computation changes, so that no stored result of the old one is taken for the new.
-SCHEMAS: Mapping[StageKind, int] = {
-    "data": 2,  # workload schema 2
-    "fold": 1,
-    "teacher": 1,
-    "plain": 1,
-    "gate": 1,
-    "float": 1,
-    "variant": 2,  # decay spares thresholds per channel
-    "result": 3,  # words of parameters, sums of spikes as wide as their range
-    "baseline": 3,
-    "teacher_result": 3,
-}
+# Files of a stage's folder that others than its own kind read.
+RESULT, WORKLOAD, GATE = "result.json", "workload.json", "gate.json"
 
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """One computation that is kept; `digest` names it and everything it depends on."""
+    """One computation that is kept; `digest` names it and everything it depends on.
 
-    kind: StageKind
+    `failure` is its kind's: whether a decoder that cannot be computed fails alone (``point``) or ends the ``run``.
+    """
+
+    kind: str
     config: Mapping[str, Json]
     parents: Mapping[str, Stage]
     digest: str
+    failure: Failure
 
-    def folder(self, root: Path) -> Path:
-        """Return where its result lives below the run folder."""
-        return stage_folder(root, self.kind, self.digest)
+    @property
+    def key(self) -> StageKey:
+        """Its name in a store."""
+        return StageKey(self.kind, self.digest)
 
-    def finished(self, root: Path) -> bool:
-        """Return whether its result is there, complete."""
-        return is_finished(self.folder(root))
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """What the work of one stage has at hand.
+
+    Parameters
+    ----------
+    store : Store
+    stage : Stage
+        Its parents are finished.
+    folder : Path
+        Empty; what is written there becomes the stage.
+    """
+
+    store: Store
+    stage: Stage
+    folder: Path
+
+    def parent(self, role: str) -> Path:
+        """Return the folder of the finished parent in that role."""
+        return self.store.folder(self.stage.parents[role].key)
+
+
+@dataclass(frozen=True, slots=True)
+class StageKind:
+    """One kind of stage: a file of `cosim.engine.stages` states one.
+
+    Parameters
+    ----------
+    name : str
+    parents : tuple of str
+        Roles of the stages it may build on; ``*`` stands for any text.
+    work : callable
+        ``work(workspace)`` computes one stage.
+    schema : int
+        Raised by one when the computation changes, so that no stored result of the old one is taken for the new.
+    failure : {'point', 'run'}
+        Whether a decoder that cannot be computed fails alone, or ends the run.
+    """
+
+    name: str
+    parents: tuple[str, ...]
+    work: Callable[[Workspace], None]
+    schema: int
+    failure: Failure = "point"
 
 
 def make_stage(kind: StageKind, config: Mapping[str, Json], **parents: Stage) -> Stage:
-    """Return the stage, named by its kind, the kind's schema version, its configuration and its parents' digests."""
+    """Return the stage, named by its kind, the kind's schema, its configuration and its parents' digests.
+
+    Raises
+    ------
+    ValueError
+        For a parent in a role that the kind does not have.
+    """
+    for role in parents:
+        if not any(fnmatchcase(role, pattern) for pattern in kind.parents):
+            has = ", ".join(kind.parents) or "none"
+            raise ValueError(f"a stage of kind '{kind.name}' has no parent '{role}'; it has: {has}")
     identity = {
-        "kind": kind,
-        "schema": SCHEMAS[kind],
+        "kind": kind.name,
+        "schema": kind.schema,
         "config": config,
         "parents": {role: parent.digest for role, parent in parents.items()},
     }
-    return Stage(kind, config, parents, content_digest(identity))
+    return Stage(kind.name, config, parents, content_digest(identity), kind.failure)
 
 
 def with_ancestors(stage: Stage) -> Iterator[Stage]:

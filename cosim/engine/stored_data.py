@@ -11,9 +11,13 @@ from typing import Any, cast
 import numpy as np
 
 from cosim.datasets.types import Card, Dataset
-from cosim.engine.plan import FoldStage
+from cosim.engine.files import Json, read_json, to_json
+from cosim.engine.points import FoldStage
+from cosim.engine.record import keep_stage
 from cosim.engine.stage import Stage, make_stage
-from cosim.engine.store import Json, new_stage, read_json, to_json
+from cosim.engine.stages.data import DATA
+from cosim.engine.stages.fold import FOLD
+from cosim.engine.store import Store
 from cosim.preprocessing.operations import Step
 from cosim.splits.fold import Fold
 from cosim.study.schema import DatasetPlan, Study
@@ -24,21 +28,24 @@ ARRAYS = ("inputs", "targets", "starts")
 PARTS = ("train", "validation", "test")
 
 
-def keep_dataset(root: Path, dataset: Dataset, plan: DatasetPlan) -> Stage:
+def keep_dataset(store: Store, dataset: Dataset, plan: DatasetPlan) -> Stage:
     """Return the stage of the dataset, written unless it is there."""
     beside = repr((dataset.pipeline_work, dataset.output_names, _facts(dataset)))
     facts = hashlib.blake2b(beside.encode(), digest_size=16).hexdigest()
     config: dict[str, Json] = {"name": plan.name, "digest": dataset.digest, "facts": facts}
-    stage = make_stage("data", config)
-    if not stage.finished(root):
-        with new_stage(root, stage.kind, stage.digest) as folder:
-            for name in ARRAYS:
-                np.save(folder / f"{name}.npy", getattr(dataset, name), allow_pickle=False)
-            for name, labels in dataset.groups.items():
-                np.save(folder / f"group.{name}.npy", np.asarray(labels, dtype=np.str_), allow_pickle=False)
-            (folder / "facts.json").write_text(to_json(_facts(dataset)), encoding="utf-8")
-            write_workload(_pipeline_workload(dataset), folder / "pipeline.json")
+    stage = make_stage(DATA, config)
+    if not store.has(stage.key):
+        keep_stage(store, stage, lambda folder: _write_dataset(dataset, folder))
     return stage
+
+
+def _write_dataset(dataset: Dataset, folder: Path) -> None:
+    for name in ARRAYS:
+        np.save(folder / f"{name}.npy", getattr(dataset, name), allow_pickle=False)
+    for name, labels in dataset.groups.items():
+        np.save(folder / f"group.{name}.npy", np.asarray(labels, dtype=np.str_), allow_pickle=False)
+    (folder / "facts.json").write_text(to_json(_facts(dataset)), encoding="utf-8")
+    write_workload(_pipeline_workload(dataset), folder / "pipeline.json")
 
 
 def _facts(dataset: Dataset) -> dict[str, Any]:
@@ -84,25 +91,28 @@ def read_dataset(folder: Path) -> Dataset:
     )
 
 
-def keep_folds(root: Path, data: Stage, dataset: Dataset, study: Study) -> list[FoldStage]:
+def keep_folds(store: Store, data: Stage, dataset: Dataset, study: Study) -> list[FoldStage]:
     """Return the folds of the study's split, each written as a stage unless it is there."""
     return [
-        FoldStage(fold.name, _keep_fold(root, data, fold))
+        FoldStage(fold.name, _keep_fold(store, data, fold))
         for fold in study.split.folds(dataset, seed=study.study.fold_seed)
     ]
 
 
-def _keep_fold(root: Path, data: Stage, fold: Fold) -> Stage:
+def _keep_fold(store: Store, data: Stage, fold: Fold) -> Stage:
     hasher = hashlib.blake2b(digest_size=16)
     for part in PARTS:
         hasher.update(f"{part}:".encode() + np.ascontiguousarray(getattr(fold, part)).tobytes())
-    stage = make_stage("fold", {"name": fold.name, "indices": hasher.hexdigest()}, data=data)
-    if not stage.finished(root):
-        with new_stage(root, stage.kind, stage.digest) as folder:
-            for part in PARTS:
-                np.save(folder / f"{part}.npy", getattr(fold, part), allow_pickle=False)
-            (folder / "fold.json").write_text(to_json({"name": fold.name}), encoding="utf-8")
+    stage = make_stage(FOLD, {"name": fold.name, "indices": hasher.hexdigest()}, data=data)
+    if not store.has(stage.key):
+        keep_stage(store, stage, lambda folder: _write_fold(fold, folder))
     return stage
+
+
+def _write_fold(fold: Fold, folder: Path) -> None:
+    for part in PARTS:
+        np.save(folder / f"{part}.npy", getattr(fold, part), allow_pickle=False)
+    (folder / "fold.json").write_text(to_json({"name": fold.name}), encoding="utf-8")
 
 
 def read_fold(folder: Path) -> Fold:

@@ -1,4 +1,4 @@
-"""Runs every point of a study that is not finished: asks the search what to try, and the pool to compute it."""
+"""Runs every point of a study that is not finished: asks the search what to try, and the scheduler to compute it."""
 
 from __future__ import annotations
 
@@ -11,11 +11,13 @@ from typing import cast
 
 from optuna.trial import Trial
 
-from cosim.engine.executors.local import StagePool
-from cosim.engine.plan import Configuration, FoldStage, Point, reference_points, student_points
+from cosim.engine.files import Json, read_json
+from cosim.engine.plan import Configuration, reference_points, student_points
+from cosim.engine.points import FoldStage, Point
+from cosim.engine.scheduler import Scheduler
 from cosim.engine.search import Search, search_size
 from cosim.engine.stage import RESULT
-from cosim.engine.store import Json, read_json
+from cosim.engine.store import Store
 from cosim.study.schema import Study
 from students.spec import Shape
 
@@ -52,21 +54,20 @@ class Sweep:
         What every student takes and gives.
     search : Search or None
         None: the study has no students, only points that no search decides.
-    pool : StagePool
-    root : Path
-        Run folder.
+    store : Store
+    scheduler : Scheduler
     power_w : callable
         ``power_w(folder)``: the power [W] that the search weighs against the score, of the result in that folder.
     """
 
     def __init__(
-        self, study: Study, folds: Sequence[FoldStage], shape: Shape, search: Search | None, *, pool: StagePool,
-        root: Path, power_w: Callable[[Path], float],
+        self, study: Study, folds: Sequence[FoldStage], shape: Shape, search: Search | None, *, store: Store,
+        scheduler: Scheduler, power_w: Callable[[Path], float],
     ) -> None:
         self._study, self._folds, self._shape, self._search = study, folds, shape, search
-        self._pool, self._root, self._power_w = pool, root, power_w
+        self._store, self._scheduler, self._power_w = store, scheduler, power_w
         self._open: list[_Open] = []
-        self._settled: dict[str, Point] = {}
+        self._done: dict[str, Point] = {}
         self._begun = time.monotonic()
         self._asked = 0
         references = list(reference_points(study, folds, self._shape))
@@ -77,14 +78,14 @@ class Sweep:
     @property
     def finished(self) -> list[Point]:
         """Every finished point, in the order of the study."""
-        return [point for point in self._settled.values() if point.result.digest not in self._pool.failures]
+        return [point for point in self._done.values() if point.result.digest not in self._scheduler.failures]
 
     def failures(self) -> list[dict[str, Json]]:
         """Return which points failed and why."""
         return [
-            {"decoder": p.decoder, "seed": p.seed, "fold": p.fold, "message": self._pool.failures[p.result.digest]}
-            for p in self._settled.values()
-            if p.result.digest in self._pool.failures
+            {"decoder": p.decoder, "seed": p.seed, "fold": p.fold, "message": self._scheduler.failures[p.result.digest]}
+            for p in self._done.values()
+            if p.result.digest in self._scheduler.failures
         ]
 
     def run(self, watch: Watch) -> None:
@@ -93,19 +94,19 @@ class Sweep:
             self._begin(self._points(configuration), None)
         while True:
             self._ask()
-            self._settle()
-            progress = self._pool.progress
-            watch(Status(len(self._settled), self._total, progress.done, progress.running))
+            self._tell_done()
+            progress = self._scheduler.progress
+            watch(Status(len(self._done), self._total, progress.computed, progress.running))
             if not self._open and not self._may_ask():
                 return
-            self._pool.step()
+            self._scheduler.step()
 
     def _points(self, configuration: Configuration) -> list[Point]:
         return student_points(self._study, configuration, self._folds, self._shape)
 
     def _begin(self, points: list[Point], trial: Trial | None) -> None:
         for point in points:
-            self._pool.add(point.result)
+            self._scheduler.add(point.result)
         self._open.append(_Open(points, trial))
         self._asked += len(points)
 
@@ -118,14 +119,14 @@ class Sweep:
         return self._search.remaining() > 0
 
     def _ask(self) -> None:
-        while self._pool.hungry and self._search is not None and self._may_ask():
+        while self._scheduler.has_capacity and self._search is not None and self._may_ask():
             trial, configuration = self._search.ask()
             self._begin(self._points(configuration), trial)
 
-    def _settle(self) -> None:
+    def _tell_done(self) -> None:
         for entry in list(self._open):
-            done = [point for point in entry.points if self._pool.settled(point.result)]
-            self._settled.update({point.result.digest + point.decoder: point for point in done})
+            done = [point for point in entry.points if self._scheduler.done(point.result)]
+            self._done.update({point.result.digest + point.decoder: point for point in done})
             if len(done) == len(entry.points):
                 self._open.remove(entry)
                 if entry.trial is not None and self._search is not None:
@@ -134,13 +135,12 @@ class Sweep:
     def _values(self, points: Sequence[Point]) -> dict[str, float] | None:
         """Return a configuration's objectives, means over folds and seeds; None where a point failed."""
         assert self._search is not None  # noqa: S101
-        if any(point.result.digest in self._pool.failures for point in points):
+        if any(point.result.digest in self._scheduler.failures for point in points):
             return None
-        folders = [point.result.folder(self._root) for point in points]
+        folders = [self._store.folder(point.result.key) for point in points]
         # Validation, not test: what picks configurations must not see what they are judged on.
         scores = [float(cast(float, read_json(folder / RESULT)["validation_score"])) for folder in folders]
         values = {"score": statistics.fmean(scores)}
         if "total_power" in self._search.objectives:
             values["total_power"] = statistics.fmean(map(self._power_w, folders))
         return values
-

@@ -11,8 +11,8 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, cast
 
+from cosim.engine.files import read_json, write_atomically
 from cosim.engine.run_folder import FAILURES
-from cosim.engine.store import read_json, write_atomically
 from cosim.report.figures.front import METRICS
 from cosim.report.figures.numbers import BOUND_DIGITS, digits_text, headroom_text, quantity_text
 from cosim.report.figures.panels import front_figure

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-from cosim.engine.store import read_json
+from cosim.engine.files import read_json
 from cosim.evaluation.metrics import Interval, interval
 from cosim.tables.results import Priced, Score, read_parquet
 from cosim.tables.summary import score_table, summarise

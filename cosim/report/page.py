@@ -9,7 +9,7 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
-from cosim.engine.store import write_atomically
+from cosim.engine.files import write_atomically
 from cosim.report import sections
 from cosim.report.figures.numbers import quantity_text, score_text
 from cosim.report.figures.svg import CLASSES

@@ -8,9 +8,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from cosim.engine.files import read_json
 from cosim.engine.run_folder import PLAN, load_plan
 from cosim.engine.stage import RESULT, WORKLOAD
-from cosim.engine.store import read_json
 from cosim.evaluation.feasibility import judge
 from cosim.evaluation.stream_rate import check_stream_rate
 from cosim.study.messages import validation_lines
@@ -117,4 +117,3 @@ def searched_power_w(folder: Path, profile: str, site: str, decode_rate_hz: floa
     workload = read_workload(folder / WORKLOAD)
     report = estimate(workload, load_profile(profile), load_site(site), decode_rate_hz=decode_rate_hz)
     return CANNOT_RUN_W if report.infeasibilities else report.total_power_w.nominal
-

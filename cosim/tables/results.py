@@ -19,7 +19,7 @@ from typing import Any, Literal, TypeVar
 
 import pandas as pd
 
-from cosim.engine.store import disk_errors
+from cosim.engine.files import disk_errors
 from cosim.evaluation.feasibility import Verdict
 from energy_models.errors import CosimError, StudyError
 from energy_models.pricing.code_digest import model_digest

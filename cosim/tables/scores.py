@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any, cast
 
 from cosim.datasets.types import Dataset
-from cosim.engine.plan import Point
+from cosim.engine.files import Json, read_json, to_json, write_atomically
+from cosim.engine.local_store import LocalStore
+from cosim.engine.points import Point
 from cosim.engine.run_folder import FAILURES, POINTS
 from cosim.engine.stage import GATE, RESULT, with_ancestors
-from cosim.engine.store import Json, read_json, stage_folder, to_json, write_atomically
+from cosim.engine.store import StageKey, Store
 from cosim.evaluation.metrics import chance, primary_metric
 from cosim.study.schema import Study
 from cosim.tables.results import Score, write_parquet
@@ -20,7 +22,9 @@ from cosim.versions import versions
 SCORES, GATES, STUDY = "scores.parquet", "gates.json", "study.json"
 
 
-def write_tables(root: Path, study: Study, dataset: Dataset, points: Sequence[Point], command: str) -> None:
+def write_tables(
+    root: Path, store: Store, study: Study, dataset: Dataset, points: Sequence[Point], *, command: str
+) -> None:
     """Write points, scores, gates and the study's description of a run; prices are written by `cosim.tables.prices`.
 
     Raises
@@ -30,8 +34,8 @@ def write_tables(root: Path, study: Study, dataset: Dataset, points: Sequence[Po
     """
     ordered = sorted(points, key=_order(study))
     write_atomically(root / POINTS, to_json({"points": [_point_record(point) for point in ordered]}))
-    write_parquet([_score(root, study, dataset, point) for point in ordered], root / SCORES)
-    write_atomically(root / GATES, to_json({"gates": _gates(root, ordered)}))
+    write_parquet([_score(store, study, dataset, point) for point in ordered], root / SCORES)
+    write_atomically(root / GATES, to_json({"gates": _gates(store, ordered)}))
     write_atomically(root / STUDY, to_json(_description(study, dataset, command)))
 
 
@@ -42,8 +46,9 @@ def save_failures(root: Path, failures: Sequence[dict[str, Json]]) -> None:
 
 def point_results(root: Path) -> list[Path]:
     """Return the result folder of every finished point of a run, in the order of its tables."""
+    store = LocalStore(root)
     records = cast(list[dict[str, str]], read_json(root / POINTS)["points"])
-    return [stage_folder(root, record["stage"], record["digest"]) for record in records]
+    return [store.folder(StageKey(record["stage"], record["digest"])) for record in records]
 
 
 def _order(study: Study) -> Any:
@@ -68,8 +73,8 @@ def _point_record(point: Point) -> dict[str, Json]:
     }
 
 
-def _score(root: Path, study: Study, dataset: Dataset, point: Point) -> Score:
-    found = cast(dict[str, Any], read_json(point.result.folder(root) / RESULT))
+def _score(store: Store, study: Study, dataset: Dataset, point: Point) -> Score:
+    found = cast(dict[str, Any], read_json(store.folder(point.result.key) / RESULT))
     validation = found["validation_score"]
     return Score(
         study=study.study.name,
@@ -95,13 +100,13 @@ def _score(root: Path, study: Study, dataset: Dataset, point: Point) -> Score:
     )
 
 
-def _gates(root: Path, points: Sequence[Point]) -> list[Json]:
+def _gates(store: Store, points: Sequence[Point]) -> list[Json]:
     """Return every gate once: which student, on which fold, and the numbers that decided."""
     found: dict[str, Json] = {}
     for point in points:
         for stage in with_ancestors(point.result):
             if stage.kind == "gate" and stage.digest not in found:
-                facts = read_json(stage.folder(root) / GATE)
+                facts = read_json(store.folder(stage.key) / GATE)
                 decoder = point.decoder.removesuffix(f" {point.variant}")
                 found[stage.digest] = {"decoder": decoder, "fold": point.fold, **facts}
     return list(found.values())

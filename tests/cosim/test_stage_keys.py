@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 
 from cosim.baselines.registry import baseline_names, load_baseline
-from cosim.engine.stage import SCHEMAS
-from cosim.engine.store import content_digest
+from cosim.engine.files import content_digest
+from cosim.engine.stages.registry import KINDS
 from students.families import family_names, load_family
 
 # Options left out of a study are not in the name of its stages, so a changed default must raise SCHEMAS:
-# of plain, float, variant and teacher for a family, of baseline for a baseline. Then renew the digest here.
-TRAINED = ("teacher", "plain", "float", "variant")
+# of undistilled, distilled, quantised and teacher for a family, of baseline for a baseline. Then renew the digest here.
+TRAINED = ("teacher", "undistilled", "distilled", "quantised")
 DEFAULTS = {
     "conformer": "7340b01c",
     "eegnet": "64496e00",
@@ -33,8 +33,9 @@ DEFAULTS = {
 
 def found(name: str) -> str:
     if name in baseline_names():
-        return content_digest([SCHEMAS["baseline"], load_baseline(name).Options().model_dump(mode="json")])
-    return content_digest([[SCHEMAS[kind] for kind in TRAINED], load_family(name).Options().model_dump(mode="json")])
+        return content_digest([KINDS["baseline"].schema, load_baseline(name).Options().model_dump(mode="json")])
+    schemas = [KINDS[kind].schema for kind in TRAINED]
+    return content_digest([schemas, load_family(name).Options().model_dump(mode="json")])
 
 
 @pytest.mark.parametrize("name", [*family_names(), *baseline_names()])

@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
-from cosim.engine.plan import FoldStage, configurations, reference_points
+from cosim.engine.plan import configurations, reference_points
+from cosim.engine.points import FoldStage
 from cosim.engine.stage import make_stage
+from cosim.engine.stages.fold import FOLD
 from cosim.study.check import check_study, read_study
 from cosim.study.schema import override, read_document, study_names
 from energy_models.errors import StudyError
@@ -191,7 +193,7 @@ def test_a_profile_that_shares_a_shipped_name_is_not_mixed_with_it(tmp_path: Pat
 def test_one_baseline_with_two_options_is_told_apart_by_labels() -> None:
     baselines = [{"name": "csp_lda"}, {"name": "csp_lda", "label": "CSP 2", "options": {"components": 2}}]
     study = check_study(broken(baselines=baselines), where="x")
-    fold = FoldStage("a", make_stage("fold", {}))
+    fold = FoldStage("a", make_stage(FOLD, {}))
     points = list(reference_points(study, [fold], Shape(task="classification", channels=4, steps=64, outputs=2,
                                                         step_rate_hz=64.0)))  # fmt: skip
     assert [(point.decoder, point.family) for point in points] == [("csp_lda", "csp_lda"), ("CSP 2", "csp_lda")]

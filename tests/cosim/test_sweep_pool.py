@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import signal
 import subprocess
 import sys
 import time
+from collections.abc import Generator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
+from toy_stages import BOTTOM, MIDDLE, STRICT, TOP, compute, when
 
-from cosim.engine.executors.local import StagePool
+from cosim.engine.executors.local import LocalExecutor
 from cosim.engine.executors.worker import start_worker
+from cosim.engine.local_store import LocalStore
+from cosim.engine.record import StageTime
+from cosim.engine.scheduler import Scheduler
 from cosim.engine.stage import Stage, make_stage
-from cosim.engine.store import new_stage
-from energy_models.errors import CosimError, DataError, StudentError
+from energy_models.errors import CosimError, DataError
 
 WAIT_SECONDS = 60.0
 
@@ -30,130 +35,123 @@ def prepare() -> None:
     start_worker()
 
 
-def keep_time(root: Path, stage: Stage) -> str:
-    """Stand in for a computation: write when it was done, after checking its parents were."""
-    assert all(parent.finished(root) for parent in stage.parents.values())
-    if stage.config.get("fail") == "student":
-        raise StudentError("the loss is nan", where="epoch 3", remedy="Lower the learning rate")
-    if stage.config.get("fail") == "outputs":
-        raise DataError("the decoder's outputs are not all finite")
-    if stage.config.get("fail") == "disk":
-        raise CosimError("the disk is full", where=str(root))
-    if stage.config.get("fail") == "killed":
-        os.kill(os.getpid(), signal.SIGKILL)
-    time.sleep(float(stage.config.get("seconds", 0)))  # type: ignore[arg-type]
-    with new_stage(root, stage.kind, stage.digest) as folder:
-        (folder / "when.txt").write_text(repr(time.time()))
-    return stage.digest
+@contextmanager
+def pool(root: Path) -> Generator[Scheduler]:
+    """Yield a scheduler on two processes and the store of a run folder."""
+    store = LocalStore(root)
+    with LocalExecutor(2, partial(compute, store), nothing) as executor:
+        yield Scheduler(store, executor)
 
 
-def when(root: Path, stage: Stage) -> float:
-    return float((stage.folder(root) / "when.txt").read_text())
-
-
-def finish(pool: StagePool, stages: list[Stage]) -> None:
+def finish(scheduler: Scheduler, stages: list[Stage]) -> None:
     for stage in stages:
-        pool.add(stage)
+        scheduler.add(stage)
     end = time.monotonic() + WAIT_SECONDS
-    while not all(pool.settled(stage) for stage in stages):
+    while not all(scheduler.done(stage) for stage in stages):
         assert time.monotonic() < end
-        pool.step()
+        scheduler.step()
 
 
 def diamond() -> tuple[Stage, Stage, Stage, Stage]:
-    top = make_stage("fold", {"name": "a"})
-    left, right = make_stage("plain", {"seed": 0}, fold=top), make_stage("plain", {"seed": 1}, fold=top)
-    return top, left, right, make_stage("gate", {}, left=left, right=right)
+    top = make_stage(TOP, {"name": "a"})
+    left, right = make_stage(MIDDLE, {"seed": 0}, top=top), make_stage(MIDDLE, {"seed": 1}, top=top)
+    return top, left, right, make_stage(BOTTOM, {}, middle_0=left, middle_1=right)
 
 
 def test_parents_come_first_and_shared_ones_once(tmp_path: Path) -> None:
     top, left, right, bottom = diamond()
-    with StagePool(tmp_path, 2, keep_time, nothing) as pool:
-        finish(pool, [bottom, left])
-        assert pool.progress.done == 4
-    assert when(tmp_path, top) < min(when(tmp_path, left), when(tmp_path, right))
-    assert max(when(tmp_path, left), when(tmp_path, right)) < when(tmp_path, bottom)
+    with pool(tmp_path) as scheduler:
+        finish(scheduler, [bottom, left])
+        assert scheduler.progress.computed == 4
+    assert when(LocalStore(tmp_path), top) < min(when(LocalStore(tmp_path), left), when(LocalStore(tmp_path), right))
+    assert max(when(LocalStore(tmp_path), left), when(LocalStore(tmp_path), right)) < when(LocalStore(tmp_path), bottom)
 
 
 def test_what_is_there_is_not_computed_again(tmp_path: Path) -> None:
     stages = list(diamond())
-    with StagePool(tmp_path, 2, keep_time, nothing) as pool:
-        finish(pool, stages)
-    first = [when(tmp_path, stage) for stage in stages]
-    with StagePool(tmp_path, 2, keep_time, nothing) as pool:
-        finish(pool, stages)
-        assert pool.progress.done == 0
-    assert [when(tmp_path, stage) for stage in stages] == first
+    with pool(tmp_path) as scheduler:
+        finish(scheduler, stages)
+    first = [when(LocalStore(tmp_path), stage) for stage in stages]
+    with pool(tmp_path) as scheduler:
+        finish(scheduler, stages)
+        assert scheduler.progress.computed == 0
+    assert [when(LocalStore(tmp_path), stage) for stage in stages] == first
 
 
 def test_a_student_that_cannot_be_trained_fails_alone(tmp_path: Path) -> None:
-    bad = make_stage("plain", {"fail": "student"})
-    child = make_stage("result", {}, student=bad)
-    good = make_stage("plain", {"seed": 0})
-    with StagePool(tmp_path, 2, keep_time, nothing) as pool:
-        finish(pool, [child, good])
-        assert set(pool.failures) == {bad.digest, child.digest}
-        assert "the loss is nan" in pool.failures[child.digest]
-    assert good.finished(tmp_path)
-    assert not child.finished(tmp_path)
+    bad = make_stage(MIDDLE, {"fail": "student"})
+    child = make_stage(BOTTOM, {}, middle_0=bad)
+    good = make_stage(MIDDLE, {"seed": 0})
+    with pool(tmp_path) as scheduler:
+        finish(scheduler, [child, good])
+        assert set(scheduler.failures) == {bad.digest, child.digest}
+        assert "the loss is nan" in scheduler.failures[child.digest]
+    assert LocalStore(tmp_path).has(good.key)
+    assert not LocalStore(tmp_path).has(child.key)
 
 
 def test_a_student_that_diverges_on_the_test_part_fails_alone(tmp_path: Path) -> None:
-    bad, good = make_stage("result", {"fail": "outputs"}), make_stage("plain", {"seed": 0})
-    with StagePool(tmp_path, 2, keep_time, nothing) as pool:
-        finish(pool, [bad, good])
-        assert set(pool.failures) == {bad.digest}
-    assert good.finished(tmp_path)
+    bad, good = make_stage(BOTTOM, {"fail": "outputs"}), make_stage(MIDDLE, {"seed": 0})
+    with pool(tmp_path) as scheduler:
+        finish(scheduler, [bad, good])
+        assert set(scheduler.failures) == {bad.digest}
+    assert LocalStore(tmp_path).has(good.key)
 
 
 def test_a_baseline_that_cannot_serve_these_recordings_is_told_at_once(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="not all finite"), StagePool(tmp_path, 2, keep_time, nothing) as pool:
-        finish(pool, [make_stage("baseline", {"fail": "outputs"})])
+    with pytest.raises(DataError, match="not all finite"), pool(tmp_path) as scheduler:
+        finish(scheduler, [make_stage(STRICT, {"fail": "outputs"})])
 
 
 def test_a_full_disk_stops_the_run(tmp_path: Path) -> None:
-    with pytest.raises(CosimError, match="disk is full"), StagePool(tmp_path, 2, keep_time, nothing) as pool:
-        finish(pool, [make_stage("plain", {"fail": "disk"})])
+    with pytest.raises(CosimError, match="disk is full"), pool(tmp_path) as scheduler:
+        finish(scheduler, [make_stage(MIDDLE, {"fail": "disk"})])
 
 
 def test_a_killed_worker_is_a_clear_error(tmp_path: Path) -> None:
-    with pytest.raises(CosimError, match="worker process died"), StagePool(tmp_path, 2, keep_time, nothing) as pool:
-        finish(pool, [make_stage("plain", {"fail": "killed"})])
+    with pytest.raises(CosimError, match="worker process died"), pool(tmp_path) as scheduler:
+        finish(scheduler, [make_stage(MIDDLE, {"fail": "killed"})])
 
 
 def test_an_interrupted_pool_leaves_no_process(tmp_path: Path) -> None:
-    slow = make_stage("plain", {"seconds": 30})
+    slow = make_stage(MIDDLE, {"seconds": 30})
     begun = time.monotonic()
-    with pytest.raises(KeyboardInterrupt), StagePool(tmp_path, 2, keep_time, nothing) as pool:  # noqa: PT012
-        pool.add(slow)
-        pool.step()
+    with pytest.raises(KeyboardInterrupt), pool(tmp_path) as scheduler:  # noqa: PT012
+        scheduler.add(slow)
+        scheduler.step()
         assert multiprocessing.active_children()
         raise KeyboardInterrupt
     assert time.monotonic() - begun < 20
     assert not multiprocessing.active_children()
-    assert not slow.finished(tmp_path)
+    assert not LocalStore(tmp_path).has(slow.key)
 
 
 COORDINATOR = """
 import sys
 sys.path.insert(0, {folder!r})
 if __name__ == "__main__":
+    from functools import partial
     from pathlib import Path
-    from cosim.engine.executors.local import StagePool
+    from cosim.engine.executors.local import LocalExecutor
+    from cosim.engine.local_store import LocalStore
+    from cosim.engine.scheduler import Scheduler
     from cosim.engine.stage import make_stage
     from test_sweep_pool import note_and_sleep, prepare
-    with StagePool(Path({root!r}), 2, note_and_sleep, prepare) as pool:
-        pool.add(make_stage("plain", {{"seed": 0}}))
-        pool.add(make_stage("plain", {{"seed": 1}}))
+    from toy_stages import MIDDLE
+    store = LocalStore(Path({root!r}))
+    with LocalExecutor(2, partial(note_and_sleep, store.root), prepare) as executor:
+        scheduler = Scheduler(store, executor)
+        scheduler.add(make_stage(MIDDLE, {{"seed": 0}}))
+        scheduler.add(make_stage(MIDDLE, {{"seed": 1}}))
         while True:
-            pool.step()
+            scheduler.step()
 """
 
 
-def note_and_sleep(root: Path, stage: Stage) -> str:
+def note_and_sleep(root: Path, stage: Stage) -> StageTime:
     (root / f"{os.getpid()}.pid").write_text("")
     time.sleep(WAIT_SECONDS)
-    return stage.digest
+    return StageTime(*stage.key, "", WAIT_SECONDS, "")
 
 
 def alive(process: int) -> bool:

@@ -1,1 +1,1 @@
-"""Who runs stages."""
+"""What runs stages: the protocol in `executor`, processes of this machine in `local`."""

@@ -6,12 +6,13 @@ import os
 import signal
 import threading
 from multiprocessing import connection, parent_process
-from pathlib import Path
 
 import torch
 
-from cosim.engine.stage import Stage
-from cosim.engine.stages.work import perform
+from cosim.engine.record import StageTime, keep_stage, read_time
+from cosim.engine.stage import Stage, Workspace
+from cosim.engine.stages.registry import KINDS
+from cosim.engine.store import Store
 
 
 def start_worker() -> None:
@@ -29,14 +30,14 @@ def _die_with_parent() -> None:
         os._exit(1)
 
 
-def run_stage(root: Path, stage: Stage) -> str:
-    """Compute and keep one stage unless it is there already; return its digest.
+def run_stage(store: Store, stage: Stage) -> StageTime:
+    """Compute and keep one stage unless it is there already; return when and where it was computed.
 
     Raises
     ------
     CosimError
         With what the user can mend; crosses the process boundary whole.
     """
-    if not stage.finished(root):
-        perform(root, stage)
-    return stage.digest
+    if store.has(stage.key):
+        return read_time(store, stage.key)
+    return keep_stage(store, stage, lambda folder: KINDS[stage.kind].work(Workspace(store, stage, folder)))

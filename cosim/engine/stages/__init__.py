@@ -1,1 +1,1 @@
-"""What each kind of stage computes."""
+"""The kinds of stages, one file each: its name, the roles of its parents, and its work; `registry` lists them."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from cosim.engine.store import write_atomically
+from cosim.engine.files import write_atomically
 from cosim.report.figures.front import (
     GROUPS,
     METRICS,

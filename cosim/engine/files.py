@@ -1,0 +1,109 @@
+"""JSON and files of a run folder: one text for one value, files written whole, a full disk told in one sentence."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeAlias, cast
+
+from safetensors import SafetensorError
+
+from energy_models.errors import CosimError
+from energy_models.quantities.files import write_whole
+
+Json: TypeAlias = bool | int | float | str | list["Json"] | dict[str, "Json"] | None
+
+
+def canonical_json(value: object) -> str:
+    """Return the one JSON text of `value`: sorted keys, no spaces, no nan (which equals nothing, itself included)."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def content_digest(value: object) -> str:
+    """Return the blake2b hash, 32 hexadecimal digits, of the canonical JSON of `value`."""
+    return hashlib.blake2b(canonical_json(value).encode(), digest_size=16).hexdigest()
+
+
+def disk_full(where: Path) -> CosimError:
+    """Return the error that says a disk is full, and how to go on."""
+    remedy = "Nothing finished is lost and nothing half-written was kept. Free some space, then `cosim resume`."
+    return CosimError("the disk is full", where=str(where), remedy=remedy)
+
+
+def _full(error: BaseException | None) -> bool:
+    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+
+
+@contextmanager
+def disk_errors(where: Path) -> Generator[None]:
+    """Turn a full disk, an exhausted quota or a read-only folder into the one-paragraph error.
+
+    Raises
+    ------
+    CosimError
+        Naming the folder and what to free; every other failure passes unchanged.
+    """
+    try:
+        yield
+    except CosimError as error:
+        if _full(error.__cause__):  # a part that writes its own files has put it in its own words
+            raise disk_full(where) from error
+        raise
+    except SafetensorError as error:  # what it has to say of a full disk is a text of its own
+        if "No space left" in str(error):
+            raise disk_full(where) from error
+        raise
+    except OSError as error:
+        if _full(error):
+            raise disk_full(where) from error
+        if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
+            raise CosimError(
+                "this folder cannot be written", where=str(where), remedy="Name another one with --out."
+            ) from error
+        raise
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Write a text file so that readers see the old one or the new one, never a part.
+
+    Raises
+    ------
+    CosimError
+        If the disk is full, or there can be no such file.
+    """
+    try:
+        with disk_errors(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_whole(path, text)
+    except OSError as error:
+        raise CosimError(
+            f"this file cannot be written ({error.strerror})", where=str(path), remedy="Name another one with --out."
+        ) from error
+
+
+def read_json(path: Path) -> dict[str, Json]:
+    """Return the object of a JSON file.
+
+    Raises
+    ------
+    CosimError
+        If it is missing or not a JSON object.
+    """
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise CosimError("this file is missing", where=str(path), remedy="Run the study again.") from error
+    except ValueError as error:
+        raise CosimError(f"this is not JSON ({error})", where=str(path), remedy="Delete it and run again.") from error
+    if not isinstance(value, dict):
+        raise CosimError("this is not a JSON object", where=str(path), remedy="Delete it and run again.")
+    return cast(dict[str, Json], value)
+
+
+def to_json(value: Mapping[str, object]) -> str:
+    """Return the readable JSON text that files of a run folder hold."""
+    return json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False) + "\n"

@@ -1,0 +1,40 @@
+"""The files of every stage that ends a point: its scores, and the workload that is priced."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from cosim.engine.files import to_json
+from cosim.engine.fold_data import FoldData
+from cosim.engine.stage import RESULT, WORKLOAD
+from cosim.evaluation.metrics import primary_metric, score
+from cosim.versions import versions
+from energy_models.workload.json_file import workload_digest, write_workload
+from energy_models.workload.layers import Workload
+
+FLOAT_BITS = 32
+
+
+def write_result(folder: Path, data: FoldData, outputs: Any, workload: Workload | None, facts: dict[str, Any]) -> None:
+    """Score outputs on the test part, and write them with what is known of the decoder.
+
+    Parameters
+    ----------
+    folder : Path
+    data : FoldData
+    outputs : ndarray, shape (examples, classes) or (examples, steps, outputs)
+        Of the test part.
+    workload : Workload or None
+        None for what is not deployed.
+    facts : dict
+        What `cosim.tables` shows beside the score.
+    """
+    dataset = data.dataset
+    metrics = score(dataset.task, dataset.targets[data.fold.test], outputs, output_names=dataset.output_names)
+    metric = primary_metric(dataset.task)
+    known = {"metric": metric, "score": metrics[metric], "metrics": metrics, "versions": versions(), **facts}
+    if workload is not None:
+        write_workload(workload, folder / WORKLOAD)
+        known |= {"workload_digest": workload_digest(workload), "complete": workload.complete}
+    (folder / RESULT).write_text(to_json(known), encoding="utf-8")

@@ -1,0 +1,112 @@
+"""Runs stages on an executor, each one after the stages it builds on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from cosim.engine.executors.executor import Completion, Executor
+from cosim.engine.record import StageTime
+from cosim.engine.stage import Stage, with_ancestors
+from cosim.engine.store import Store
+from energy_models.errors import DataError, StudentError, WorkloadError
+
+# What one decoder cannot do, such as learn or give finite outputs; other errors concern the run.
+POINT_ERRORS = (StudentError, DataError, WorkloadError)
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a run is: stages computed (found ones not counted), stages asked for, and the kinds now running."""
+
+    computed: int
+    asked: int
+    running: tuple[str, ...]
+
+
+class Scheduler:
+    """Decides which stage is begun next. Earlier stages go first, so that points finish one after the other.
+
+    Parameters
+    ----------
+    store : Store
+    executor : Executor
+    """
+
+    def __init__(self, store: Store, executor: Executor) -> None:
+        self._store, self._executor = store, executor
+        self._waiting: dict[str, Stage] = {}
+        self._running: dict[str, Stage] = {}
+        self._done: set[str] = set()
+        self._failed: dict[str, str] = {}
+        self._times: list[StageTime] = []
+
+    @property
+    def failures(self) -> Mapping[str, str]:
+        """What went wrong, by the digest of every stage that failed or builds on one that did."""
+        return self._failed
+
+    @property
+    def progress(self) -> Progress:
+        """Where the run stands now."""
+        running = tuple(sorted(stage.kind for stage in self._running.values()))
+        computed = len(self._times)
+        return Progress(computed, computed + len(self._waiting) + len(self._running), running)
+
+    @property
+    def has_capacity(self) -> bool:
+        """Whether the executor would be partly idle with what is asked for now."""
+        return len(self._waiting) + len(self._running) < self._executor.capacity
+
+    def add(self, stage: Stage) -> None:
+        """Ask for a stage and, before it, everything it builds on that is not finished."""
+        for needed in with_ancestors(stage):
+            if needed.digest in self._done or needed.digest in self._failed or needed.digest in self._running:
+                continue
+            if self._store.has(needed.key):
+                self._done.add(needed.digest)
+            else:
+                self._waiting.setdefault(needed.digest, needed)
+
+    def done(self, stage: Stage) -> bool:
+        """Return whether the stage is finished or can no longer be."""
+        return stage.digest in self._done or stage.digest in self._failed
+
+    def step(self) -> None:
+        """Begin what can be begun, then wait a moment for something to end.
+
+        Raises
+        ------
+        CosimError
+            Any that concerns the whole run, such as a full disk; a decoder that cannot be fitted or
+            scored fails alone and is told in `failures`.
+        """
+        self._begin()
+        if self._running:
+            for completion in self._executor.poll():
+                self._end(completion)
+
+    def _begin(self) -> None:
+        for stage in list(self._waiting.values()):
+            broken = next((p for p in stage.parents.values() if p.digest in self._failed), None)
+            if broken is not None:
+                self._failed[stage.digest] = self._failed[broken.digest]
+                del self._waiting[stage.digest]
+            elif len(self._running) < self._executor.capacity and self._ready(stage):
+                del self._waiting[stage.digest]
+                self._running[stage.digest] = stage
+                self._executor.submit(stage)
+
+    def _ready(self, stage: Stage) -> bool:
+        return all(parent.digest in self._done for parent in stage.parents.values())
+
+    def _end(self, completion: Completion) -> None:
+        stage, outcome = completion.stage, completion.outcome
+        del self._running[stage.digest]
+        if isinstance(outcome, StageTime):
+            self._done.add(stage.digest)
+            self._times.append(outcome)
+        elif isinstance(outcome, POINT_ERRORS) and stage.failure == "point":
+            self._failed[stage.digest] = str(outcome)
+        else:
+            raise outcome

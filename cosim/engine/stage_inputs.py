@@ -1,0 +1,22 @@
+"""What the work of stages reads: the fold it is done on, and a few of its examples."""
+
+from __future__ import annotations
+
+from typing import cast
+
+import numpy as np
+
+from cosim.engine.fold_data import FoldData, Inputs, load_fold
+from cosim.engine.stage import Workspace
+
+
+def fold_of(workspace: Workspace) -> FoldData:
+    """Return the fold a stage works on, its inputs as its configuration asks for them, or else standardised."""
+    fold, store = workspace.stage.parents["fold"], workspace.store
+    inputs = cast(Inputs, workspace.stage.config.get("inputs", "standardised"))
+    return load_fold(store.folder(fold.parents["data"].key), store.folder(fold.key), inputs)
+
+
+def spread(available: int, wanted: int) -> list[int]:
+    """Return up to `wanted` positions spread evenly over the available ones."""
+    return np.unique(np.linspace(0, available - 1, min(wanted, available)).round().astype(np.int64)).tolist()

@@ -1,0 +1,37 @@
+"""A classical baseline's point: fitted, scored and counted in one step."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, cast
+
+from cosim.baselines import run_baseline
+from cosim.engine.result_file import write_result
+from cosim.engine.stage import StageKind, Workspace
+from cosim.engine.stage_inputs import fold_of
+
+
+def work(workspace: Workspace) -> None:
+    """Fit a baseline on raw inputs, score it on the test part and count it."""
+    stage, data = workspace.stage, fold_of(workspace)
+    options = cast(Mapping[str, bool | int | float | str], stage.config["options"])
+    found = run_baseline(str(stage.config["name"]), data.dataset, data.fold, options)
+    facts: dict[str, Any] = {
+        "label": found.label,
+        "validation_score": None,
+        "distilled_from": "",
+        "spec_digest": stage.digest,
+        "parameters": found.parameters,
+        "weight_bits": found.weight_bits,
+        "activation_bits": found.activation_bits,
+    }
+    write_result(workspace.folder, data, found.outputs_test, found.workload(data.dataset), facts)
+
+
+BASELINE = StageKind(
+    "baseline",
+    parents=("fold",),
+    work=work,
+    schema=3,
+    failure="run",  # chosen by hand for these recordings: told at once, not after hours
+)

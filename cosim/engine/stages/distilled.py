@@ -1,0 +1,25 @@
+"""A float student that learns from a teacher beside the labels, where the teacher passed its gate."""
+
+from __future__ import annotations
+
+from cosim.engine.stage import StageKind, Workspace
+from cosim.engine.stages.gate import passed
+from cosim.engine.stages.teacher import targets_in
+from cosim.engine.training_job import TrainingJob, spec_of, train
+from students.models.build import build
+from students.models.store import load_extra, load_student, save_student
+
+
+def work(workspace: Workspace) -> None:
+    """Distil from the teacher if it passed; otherwise the undistilled student is kept as it is."""
+    if passed(workspace):
+        spec = spec_of(workspace.stage)
+        targets = targets_in(workspace.parent("teacher"))
+        train(workspace, TrainingJob(build(spec), spec, targets.train, "ensemble"))
+    else:
+        source = workspace.parent("undistilled")
+        model, spec = load_student(source)
+        save_student(workspace.folder, model, spec, load_extra(source))
+
+
+DISTILLED = StageKind("distilled", parents=("fold", "undistilled", "teacher", "gate"), work=work, schema=1)

@@ -1,0 +1,37 @@
+"""A quantised student: made from the float student, then trained on."""
+
+from __future__ import annotations
+
+from cosim.engine.stage import StageKind, Workspace
+from cosim.engine.stage_inputs import fold_of, spread
+from cosim.engine.stages.gate import passed
+from cosim.engine.stages.teacher import targets_in
+from cosim.engine.training_job import TrainingJob, spec_of, train
+from students.models.from_float import quantised_from_float
+from students.models.store import load_student
+from students.training.fit import predict
+
+CALIBRATION_EXAMPLES = 256  # brevitas needs a sample of the signals, not all of them
+
+
+def work(workspace: Workspace) -> None:
+    """Quantise the float student, then train on: from the teacher if it passed, else from the float student."""
+    spec = spec_of(workspace.stage)
+    data = fold_of(workspace)
+    floating, _ = load_student(workspace.parent("float_student"))
+    inputs = data.part("train").inputs
+    teacher, source = None, ""
+    if spec.distillation.method != "none":
+        taught = passed(workspace)
+        source = "ensemble" if taught else "float student"
+        teacher = targets_in(workspace.parent("teacher")).train if taught else predict(floating, inputs)
+    model = quantised_from_float(spec, floating, inputs[spread(len(inputs), CALIBRATION_EXAMPLES)])
+    train(workspace, TrainingJob(model, spec, teacher, source))
+
+
+QUANTISED = StageKind(
+    "quantised",
+    parents=("fold", "float_student", "teacher", "gate"),
+    work=work,
+    schema=2,  # decay spares thresholds per channel
+)

@@ -1,0 +1,73 @@
+"""The end of a student's point: its score on the test part, and what it did there."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from torch import Tensor
+
+from cosim.datasets.contiguous_segments import contiguous_segments
+from cosim.engine.fold_data import FoldData, outputs_of, stream_of
+from cosim.engine.result_file import FLOAT_BITS, write_result
+from cosim.engine.stage import StageKind, Workspace
+from cosim.engine.stage_inputs import fold_of, spread
+from cosim.versions import versions
+from energy_models.workload.layers import Workload
+from students.counting import observe
+from students.models.build import mode
+from students.models.store import load_extra, load_student
+from students.spec import Quantised
+
+
+def work(workspace: Workspace) -> None:
+    """Score a student on the test part and count what it did there."""
+    data = fold_of(workspace)
+    config, source = workspace.stage.config, workspace.parent("student")
+    model, spec = load_student(source)
+    extra = load_extra(source)
+    raw = config["inputs"] == "raw"
+    quantised = spec.form if isinstance(spec.form, Quantised) else None
+    input_bits = quantised.input_bits if quantised else data.dataset.source_bits if raw else FLOAT_BITS
+    counted = observe(
+        model,
+        _observed(data, cast(int, config["observed"])),
+        name=spec.label,
+        mode=mode(spec),
+        step_rate_hz=spec.shape.step_rate_hz,
+        input_bits=input_bits,
+        pipeline_work=data.dataset.pipeline_work,
+    )
+    origin = {"spec": spec.digest, "dataset": data.dataset.digest, **versions()}
+    workload = counted.replace(provenance={**counted.provenance, **origin})
+    facts = {
+        "validation_score": float(extra["validation_score"]),
+        "distilled_from": extra["distilled_from"],
+        "spec_digest": spec.digest,
+        "parameters": stored_numbers(workload),
+        "weight_bits": quantised.weight_bits if quantised else FLOAT_BITS,
+        "activation_bits": quantised.activation_bits if quantised else FLOAT_BITS,
+    }
+    write_result(workspace.folder, data, outputs_of(model, data, "test"), workload, facts)
+
+
+def stored_numbers(workload: Workload) -> int:
+    """Return how many weights and biases the decoder keeps, shared ones once, preprocessing left out."""
+    kept = {layer.weights_key: layer for layer in workload.layers if layer.weights_key}
+    return sum(layer.weights + layer.biases for layer in kept.values() if not layer.name.startswith("pipeline."))
+
+
+def _observed(data: FoldData, wanted: int) -> Tensor:
+    """Return held-out inputs to count on: windows spread over the test part, or the longest contiguous segment."""
+    if data.dataset.task == "classification":
+        test = data.part("test").inputs
+        return test[spread(len(test), wanted)]
+    longest = max(contiguous_segments(data.dataset, data.fold.test), key=len)
+    return stream_of(data.dataset, longest[:wanted])
+
+
+RESULT = StageKind(
+    "result",
+    parents=("fold", "student"),
+    work=work,
+    schema=3,  # words of parameters, sums of spikes as wide as their range
+)

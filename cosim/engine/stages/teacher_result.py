@@ -1,0 +1,29 @@
+"""A teacher's point: its score; it is not deployed, so nothing is counted."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cosim.engine.fold_data import primary_score
+from cosim.engine.result_file import FLOAT_BITS, write_result
+from cosim.engine.stage import StageKind, Workspace
+from cosim.engine.stage_inputs import fold_of
+from cosim.engine.stages.teacher import targets_in
+
+
+def work(workspace: Workspace) -> None:
+    """Score the teacher on the test part."""
+    data = fold_of(workspace)
+    targets = targets_in(workspace.parent("teacher"))
+    facts: dict[str, Any] = {
+        "validation_score": primary_score(data, "validation", targets.validation.numpy()),
+        "distilled_from": "",
+        "spec_digest": workspace.stage.parents["teacher"].digest,
+        "parameters": 0,
+        "weight_bits": FLOAT_BITS,
+        "activation_bits": FLOAT_BITS,
+    }
+    write_result(workspace.folder, data, targets.test.numpy(), None, facts)
+
+
+TEACHER_RESULT = StageKind("teacher_result", parents=("fold", "teacher"), work=work, schema=3)

@@ -1,0 +1,16 @@
+"""A float student that learns from labels alone."""
+
+from __future__ import annotations
+
+from cosim.engine.stage import StageKind, Workspace
+from cosim.engine.training_job import TrainingJob, spec_of, train
+from students.models.build import build
+
+
+def work(workspace: Workspace) -> None:
+    """Train the student from its seed."""
+    spec = spec_of(workspace.stage)
+    train(workspace, TrainingJob(build(spec), spec))
+
+
+UNDISTILLED = StageKind("undistilled", parents=("fold",), work=work, schema=1)

@@ -1,0 +1,47 @@
+"""Fits one student on one fold and keeps it, for every kind of stage that trains."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+
+from cosim.engine.fold_data import outputs_of, primary_score
+from cosim.engine.stage import Stage, Workspace
+from cosim.engine.stage_inputs import fold_of
+from students.models.store import save_student
+from students.spec import StudentSpec
+from students.training.fit import fit
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingJob:
+    """A student to fit, and whose outputs it learns from beside the labels."""
+
+    model: nn.Module
+    spec: StudentSpec
+    teacher: Tensor | None = None
+    source: str = ""
+
+
+def spec_of(stage: Stage) -> StudentSpec:
+    """Return the student that a training stage is configured to train."""
+    return StudentSpec.model_validate(stage.config["spec"])
+
+
+def train(workspace: Workspace, job: TrainingJob) -> None:
+    """Fit a student, store it, and note where its targets came from and what it scores on validation."""
+    data = fold_of(workspace)
+    model, spec = job.model, job.spec
+    kept = workspace.store.checkpoint(workspace.stage.key)
+    history = fit(model, data.part("train", job.teacher), data.part("validation"), spec, checkpoint=kept)
+    validation = primary_score(data, "validation", outputs_of(model, data, "validation"))
+    extra = {
+        "distilled_from": job.source,
+        "validation_score": repr(validation),
+        "epochs": str(len(history.train_losses)),
+        "best_epoch": str(history.best_epoch),
+        "stopped": history.stopped,
+    }
+    save_student(workspace.folder, model, spec, extra)
+    kept.unlink(missing_ok=True)
