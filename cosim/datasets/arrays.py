@@ -18,12 +18,13 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from cosim.datasets import files
 from cosim.datasets.assemble import BinnedRecording, Origin, segmented
-from cosim.datasets.types import Card, Dataset
+from cosim.datasets.card import Card
+from cosim.datasets.corpus import Corpus
+from cosim.datasets.types import Dataset
 from cosim.preprocessing import Step
 from energy_models.errors import DataError, unknown_name
 
 NAME = "arrays"
-TASK = "either"
 GROUPS = ("recording", "subject", "session", "run", "part")
 
 CARD = Card(
@@ -166,3 +167,6 @@ def _classification(
         pipeline=(Step("as_stored", {"channels": inputs.shape[1], "steps": inputs.shape[2]}, causal=True),),
         unit=options.unit,
     )  # fmt: skip
+
+
+DATASET = Corpus(CARD, "either", Options, load)

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from cosim.datasets.card import Card
 from cosim.datasets.files import check_channels, text
-from cosim.datasets.types import Card, Dataset
+from cosim.datasets.types import Dataset
 from cosim.preprocessing import Operation, Step, Widths, pipeline_work, process, recorded_steps
 from energy_models.errors import DataError
 

@@ -10,12 +10,13 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from cosim.datasets import files
 from cosim.datasets.assemble import Origin, Recording, epoched
-from cosim.datasets.types import Card, Dataset
+from cosim.datasets.card import Card
+from cosim.datasets.corpus import Corpus
+from cosim.datasets.types import Dataset
 from cosim.preprocessing import eeg_operations
 from energy_models.errors import DataError
 
 NAME = "bci2_sp1s"
-TASK = "classification"
 FOLDER = "bci2_iv_sp1s"
 FILE = "sp1s_aa.mat"
 RATE_HZ = 100.0
@@ -79,3 +80,6 @@ def load(options: Options, data_dir: Path | None) -> Dataset:
     operations = eeg_operations(reference=options.reference, low_hz=None, high_hz=options.high_hz, order=options.order,
                                 direction="causal", resample_hz=None)
     return epoched(origin, recordings, operations, start_s=0.0, stop_s=STEPS / RATE_HZ)
+
+
+DATASET = Corpus(CARD, "classification", Options, load)

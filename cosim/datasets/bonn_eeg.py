@@ -11,12 +11,13 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from cosim.datasets import files
 from cosim.datasets.assemble import Origin, Recording, epoched
-from cosim.datasets.types import Card, Dataset
+from cosim.datasets.card import Card
+from cosim.datasets.corpus import Corpus
+from cosim.datasets.types import Dataset
 from cosim.preprocessing import eeg_operations
 from energy_models.errors import DataError
 
 NAME = "bonn_eeg"
-TASK = "classification"
 FILE = "bonn_500x4097_int16.npz"
 RATE_HZ = 173.61  # Andrzejak et al. 2001
 SAMPLES = 4097
@@ -148,3 +149,6 @@ def load(options: Options, data_dir: Path | None) -> Dataset:
     operations = eeg_operations(reference="none", low_hz=options.low_hz, high_hz=options.high_hz, order=options.order,
                                 direction="causal", resample_hz=options.resample_hz, decimate=options.decimate)
     return epoched(origin, recordings, operations, start_s=0.0, stop_s=length_s)
+
+
+DATASET = Corpus(CARD, "classification", Options, load)

@@ -11,13 +11,14 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from cosim.datasets import files
 from cosim.datasets.assemble import Origin, Recording, epoched
+from cosim.datasets.card import Card
+from cosim.datasets.corpus import Corpus
 from cosim.datasets.mne_io import read_continuous
-from cosim.datasets.types import Card, Dataset
+from cosim.datasets.types import Dataset
 from cosim.preprocessing import eeg_operations
 from energy_models.errors import DataError
 
 NAME = "eegmmidb"
-TASK = "classification"
 SOURCE_BITS = 16  # EDF stores 16-bit integers
 RUNS = {
     "real_left_right": (3, 7, 11),
@@ -189,3 +190,6 @@ def download(data_dir: Path, subjects: tuple[int, ...] = (1,)) -> Path:
                         remedy=f"Fetch the files from {CARD.homepage} on a machine with a network and put them in "
                                f"{data_dir / (NAME + '_S001')}.") from error
     return target
+
+
+DATASET = Corpus(CARD, "classification", Options, load, download)

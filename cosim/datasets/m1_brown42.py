@@ -10,12 +10,13 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from cosim.datasets import files
 from cosim.datasets.assemble import BinnedRecording, Origin, segmented
-from cosim.datasets.types import Card, Dataset
+from cosim.datasets.card import Card
+from cosim.datasets.corpus import Corpus
+from cosim.datasets.types import Dataset
 from cosim.preprocessing import SquareRoot
 from energy_models.errors import DataError
 
 NAME = "m1_brown42"
-TASK = "regression"
 PARTS = {"train": "midterm_train.mat", "test": "midterm_test.mat"}
 AXES = ("x", "y", "vx", "vy")
 BIN_S = 0.07  # stated by the source
@@ -76,3 +77,6 @@ def load(options: Options, data_dir: Path | None) -> Dataset:
     origin = Origin(NAME, CARD, AXES[first:], "spikes per bin", SOURCE_BITS)
     operations = (SquareRoot(),) if options.counts == "square_root" else ()
     return segmented(origin, recordings, operations, bin_s=BIN_S, segment_steps=options.segment_steps)
+
+
+DATASET = Corpus(CARD, "regression", Options, load)

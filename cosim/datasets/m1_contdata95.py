@@ -10,12 +10,13 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from cosim.datasets import files
 from cosim.datasets.assemble import BinnedRecording, Origin, segmented
-from cosim.datasets.types import Card, Dataset
+from cosim.datasets.card import Card
+from cosim.datasets.corpus import Corpus
+from cosim.datasets.types import Dataset
 from cosim.preprocessing import SquareRoot
 from energy_models.errors import DataError
 
 NAME = "m1_contdata95"
-TASK = "regression"
 FILE = "contdata95.mat"
 AXES = ("x", "y", "vx", "vy")
 SOURCE_BITS = 8  # counts are stored as unsigned bytes; the largest is 21
@@ -76,3 +77,6 @@ def load(options: Options, data_dir: Path | None) -> Dataset:
     operations = (SquareRoot(),) if options.counts == "square_root" else ()
     recording = BinnedRecording("contdata95", counts, kinematics[:, first:], {})
     return segmented(origin, (recording,), operations, bin_s=options.bin_s, segment_steps=options.segment_steps)
+
+
+DATASET = Corpus(CARD, "regression", Options, load)

@@ -10,13 +10,14 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from cosim.datasets import files
 from cosim.datasets.assemble import Origin, Recording, epoched
+from cosim.datasets.card import Card
+from cosim.datasets.corpus import Corpus
 from cosim.datasets.mne_io import Continuous, read_continuous, read_event_file
-from cosim.datasets.types import Card, Dataset
+from cosim.datasets.types import Dataset
 from cosim.preprocessing import eeg_operations
 from energy_models.errors import DataError, unknown_name
 
 NAME = "mne_file"
-TASK = "classification"
 
 CARD = Card(
     title="A recording of your own (any format MNE-Python reads)",
@@ -116,3 +117,6 @@ def load(options: Options, data_dir: Path | None) -> Dataset:
         direction=options.direction, resample_hz=options.resample_hz, decimate=options.decimate,
     )  # fmt: skip
     return epoched(origin, recordings, operations, start_s=options.start_s, stop_s=options.stop_s)
+
+
+DATASET = Corpus(CARD, "classification", Options, load)

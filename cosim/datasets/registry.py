@@ -1,21 +1,21 @@
-"""Datasets by name: entry points of the group ``cosim.datasets``, imported only when asked for."""
+"""Datasets by name: entry points of the group ``cosim.datasets``, or a corpus of one's own as ``module:object``."""
 
 from __future__ import annotations
 
-import importlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.metadata import entry_points
 from pathlib import Path
-from types import ModuleType
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from pydantic import BaseModel, ValidationError
 
+from cosim.datasets.card import Card
+from cosim.datasets.corpus import Corpus
 from energy_models.errors import DataError, unknown_name
+from energy_models.registry import Registry
 
-if TYPE_CHECKING:  # the types import scipy through preprocessing, which a list of names must not pay for
-    from cosim.datasets.types import Card, Dataset
+if TYPE_CHECKING:  # a list of names must not pay for what recordings need
+    from cosim.datasets.types import Dataset
 
 GROUP = "cosim.datasets"
 Scalar = bool | int | float | str
@@ -28,8 +28,7 @@ class Description:
     Parameters
     ----------
     name : str
-    task : str
-        ``classification``, ``regression`` or ``either``.
+    task : {'classification', 'regression', 'either'}
     card : Card
     options : mapping of str to str
         Each option with its default, as text.
@@ -41,65 +40,50 @@ class Description:
     task: str
     card: Card
     options: Mapping[str, str]
-    download: str
+    download: Literal["here", "elsewhere"]
 
 
-def _modules() -> dict[str, str]:
-    """Return the module path of every registered dataset; two under one name are an error."""
-    found: dict[str, str] = {}
-    for point in entry_points(group=GROUP):
-        if point.name in found and found[point.name] != point.value:
-            raise DataError(f"two datasets are registered as {point.name!r}: {found[point.name]} and {point.value}",
-                            where=f"entry points {GROUP}", remedy="Uninstall one of the two packages.")
-        found[point.name] = point.value
-    return found
+def _checked(name: str, found: object) -> Corpus[Any]:
+    """Return the object if it is a corpus."""
+    if not isinstance(found, Corpus):
+        raise DataError(f"the object is a {type(found).__name__}, not a Corpus", where=f"dataset {name!r}",
+                        remedy="Name a cosim.datasets.corpus.Corpus as module:object.")
+    return cast(Corpus[Any], found)
+
+
+DATASETS: Registry[Corpus[Any]] = Registry(
+    group=GROUP, kind="dataset", kinds="datasets", error=DataError, check=_checked
+)
 
 
 def dataset_names() -> tuple[str, ...]:
-    """Return the names of all registered datasets, sorted."""
-    return tuple(sorted(_modules()))
+    """Return the names of all registered datasets, sorted; nothing is imported."""
+    return DATASETS.names()
 
 
-def _module(name: str) -> ModuleType:
-    """Return the module of one dataset, importing it now.
-
-    Raises
-    ------
-    DataError
-        If the name is not registered.
-    """
-    modules = _modules()
-    if name not in modules:
-        raise DataError(f"there is no dataset {name!r}", where="datasets",
-                        remedy=unknown_name("datasets", name, modules))
-    return importlib.import_module(modules[name])
-
-
-def dataset_options(name: str) -> type[BaseModel]:
-    """Return the model that validates a dataset's options.
+def load_corpus(name: str) -> Corpus[Any]:
+    """Return the corpus of a registered name, or the one at ``module:object``, importing it now.
 
     Raises
     ------
     DataError
-        If the name is not registered.
+        If the name does not exist or stands for something else.
     """
-    return cast(type[BaseModel], _module(name).Options)
+    return DATASETS.load(name)
 
 
 def describe(name: str) -> Description:
     """Return what a dataset is and which options it takes, without reading a recording."""
-    module = _module(name)
-    model = dataset_options(name)
+    corpus = load_corpus(name)
     options = {
-        field: "required" if info.is_required() else repr(info.default) for field, info in model.model_fields.items()
+        field: "required" if info.is_required() else repr(info.default)
+        for field, info in corpus.Options.model_fields.items()
     }
-    can = "here" if hasattr(module, "download") else "elsewhere"
-    return Description(name, str(module.TASK), cast("Card", module.CARD), options, can)
+    return Description(name, corpus.task, corpus.card, options, "here" if corpus.download else "elsewhere")
 
 
-def _options(name: str, given: Mapping[str, Scalar]) -> BaseModel:
+def _options(name: str, model: type[BaseModel], given: Mapping[str, Scalar]) -> BaseModel:
     """Return the validated options; every problem is named in one error, unknown names with near ones."""
-    model = dataset_options(name)
     try:
         return model.model_validate(dict(given))
     except ValidationError as error:
@@ -119,7 +103,7 @@ def load(name: str, *, data_dir: Path | None, options: Mapping[str, Scalar]) -> 
     Parameters
     ----------
     name : str
-        A name of `dataset_names`.
+        A name of `dataset_names`, or ``module:object``.
     data_dir : Path or None
         Folder that holds the corpora; None: the environment variable ``COSIM_DATA``. Synthetic corpora need none.
     options : mapping
@@ -130,9 +114,8 @@ def load(name: str, *, data_dir: Path | None, options: Mapping[str, Scalar]) -> 
     DataError
         If the name, an option or the folder is wrong, or a file is missing, damaged or unusable.
     """
-    module = _module(name)
-    read = cast("Callable[[Any, Path | None], Dataset]", module.load)
-    return read(_options(name, options), data_dir)
+    corpus = load_corpus(name)
+    return corpus.load(_options(name, corpus.Options, options), data_dir)
 
 
 def download(name: str, data_dir: Path) -> Path:
@@ -143,10 +126,8 @@ def download(name: str, data_dir: Path) -> Path:
     DataError
         If the corpus is not public, or the source cannot be reached.
     """
-    module = _module(name)
-    if not hasattr(module, "download"):
-        homepage = cast("Card", module.CARD).homepage
+    corpus = load_corpus(name)
+    if corpus.download is None:
         raise DataError(f"dataset {name!r} has no public source this package may fetch from", where="download",
-                        remedy=f"See {homepage or 'its card'} for how to obtain it.")
-    fetch = cast(Callable[[Path], Path], module.download)
-    return fetch(data_dir)
+                        remedy=f"See {corpus.card.homepage or 'its card'} for how to obtain it.")
+    return corpus.download(data_dir)

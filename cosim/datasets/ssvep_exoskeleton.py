@@ -13,13 +13,14 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from cosim.datasets import files
 from cosim.datasets.assemble import Origin, Recording, epoched
+from cosim.datasets.card import Card
+from cosim.datasets.corpus import Corpus
 from cosim.datasets.mne_io import Continuous, read_continuous, read_event_file
-from cosim.datasets.types import Card, Dataset
+from cosim.datasets.types import Dataset
 from cosim.preprocessing import eeg_operations
 from energy_models.errors import DataError
 
 NAME = "ssvep_exoskeleton"
-TASK = "classification"
 SOURCE_BITS = 16  # the g.MOBIlab+ amplifier converts at 16 bits
 CODES = {1: "rest", 2: "13 Hz", 3: "21 Hz", 4: "17 Hz"}
 # The GDF announces the target (OpenViBE label codes) half a second before it marks the start of the stimulation.
@@ -200,3 +201,6 @@ def download(data_dir: Path, subjects: tuple[int, ...] = tuple(range(1, 13))) ->
         raise DataError(f"the source could not be read ({error})", where=f"download of {NAME!r}",
                         remedy=remedy) from error
     return data_dir / NAME
+
+
+DATASET = Corpus(CARD, "classification", Options, load, download)

@@ -18,11 +18,12 @@ from pydantic import BaseModel, ConfigDict, Field
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis  # pyright: ignore[reportMissingTypeStubs]
 
 from cosim.datasets.assemble import Origin, Recording, epoched
-from cosim.datasets.types import Card, Dataset
+from cosim.datasets.card import Card
+from cosim.datasets.corpus import Corpus
+from cosim.datasets.types import Dataset
 from cosim.preprocessing import eeg_operations
 
 NAME = "synthetic_eeg"
-TASK = "classification"
 SOURCE_BITS = 16
 MU_HZ, BETA_HZ = (9.0, 12.0), (18.0, 24.0)
 BETA_SHARE = 0.5  # amplitude of the beta rhythm relative to the mu rhythm
@@ -190,3 +191,6 @@ def _oracle(options_json: str) -> float:
     discriminant: Any = LinearDiscriminantAnalysis()
     discriminant.fit(features[:ORACLE_TRIALS], run.labels[:ORACLE_TRIALS])
     return float(discriminant.score(features[ORACLE_TRIALS:], run.labels[ORACLE_TRIALS:]))
+
+
+DATASET = Corpus(CARD, "classification", Options, load)

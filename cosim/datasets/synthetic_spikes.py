@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from cosim.datasets.assemble import BinnedRecording, Origin, segmented
-from cosim.datasets.types import Card, Dataset
+from cosim.datasets.card import Card
+from cosim.datasets.corpus import Corpus
+from cosim.datasets.types import Dataset
 
 NAME = "synthetic_spikes"
-TASK = "regression"
 SOURCE_BITS = 8
 SMOOTHING_S = 0.25  # deviation of the Gaussian that smooths white noise into a velocity
 LEAD_STEPS = 1
@@ -131,3 +132,6 @@ def _oracle(options_json: str) -> float:
     error = ((truth - lagged(tested[0], ORACLE_LAGS) @ weights) ** 2).sum(axis=0)
     spread: NDArray[np.float64] = ((truth - truth.mean(axis=0)) ** 2).sum(axis=0)
     return float((1 - error / spread).mean())
+
+
+DATASET = Corpus(CARD, "regression", Options, load)

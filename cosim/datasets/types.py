@@ -10,19 +10,9 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from cosim.datasets.card import Card
 from cosim.preprocessing.operations import Step
 from energy_models.workload.layers import LayerWork
-
-
-@dataclass(frozen=True, slots=True)
-class Card:
-    """Who recorded it, under what licence, and what a score on it may claim."""
-
-    title: str
-    licence: str
-    citation: str
-    homepage: str
-    caveats: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,8 @@ from typing import Any, cast
 
 import numpy as np
 
-from cosim.datasets.types import Card, Dataset
+from cosim.datasets.card import Card
+from cosim.datasets.types import Dataset
 from cosim.engine.files import Json, read_json, to_json
 from cosim.engine.points import FoldStage
 from cosim.engine.record import keep_stage

@@ -9,7 +9,7 @@ from typing import cast
 from pydantic import BaseModel, ValidationError
 
 from cosim.baselines.registry import baseline_names, load_baseline
-from cosim.datasets.registry import dataset_names, dataset_options
+from cosim.datasets.registry import dataset_names, load_corpus
 from cosim.study.choices import option_choices
 from cosim.study.messages import infinite_lines, repeated_items, validation_lines
 from cosim.study.schema import Document, Study, override, read_document, structural_problems
@@ -79,7 +79,8 @@ def _name_problems(document: Mapping[str, object]) -> list[str]:
     """Return one line for every name that does not exist, wherever the document is sound enough to hold one."""
     hardware = _table(document.get("hardware"))
     search = _table(document.get("search"))
-    lines = _missing("datasets", dataset_names, [("dataset.name", _table(document.get("dataset")).get("name"))])
+    lines = _missing("datasets", dataset_names, [("dataset.name", _table(document.get("dataset")).get("name"))],
+                     load_corpus)  # fmt: skip
     lines += _missing("families", family_names, _each(document.get("students"), "students", "family"), load_family)
     members = _table(document.get("teacher")).get("members")
     lines += _missing("families", family_names, _each(members, "teacher.members", "family"), load_family)
@@ -143,7 +144,7 @@ def _problem_of(path: str, check: Callable[..., object], *arguments: object) -> 
 
 
 def _option_problems(study: Study) -> list[str]:
-    lines = _options(dataset_options(study.dataset.name), study.dataset.options, "dataset.options")
+    lines = _options(load_corpus(study.dataset.name).Options, study.dataset.options, "dataset.options")
     for i, student in enumerate(study.students):
         family = load_family(student.family)
         for options in option_choices(student):

@@ -17,8 +17,9 @@ from cosim.baselines.cca import covariances, references, squared_correlations
 from cosim.baselines.csp_lda import spatial_filters
 from cosim.baselines.fixed_point import Grid, fixed_linear, grid_of, saturated
 from cosim.baselines.types import Options
+from cosim.datasets.card import Card
 from cosim.datasets.contiguous_segments import contiguous_segments, in_test_order, joined_inputs
-from cosim.datasets.types import Card, Dataset
+from cosim.datasets.types import Dataset
 from cosim.evaluation.metrics import chance, primary_metric, score
 from cosim.splits.fold import Fold
 from energy_models.errors import DataError, StudyError

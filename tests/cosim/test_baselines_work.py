@@ -13,7 +13,8 @@ from hypothesis.extra import numpy as hnp
 from cosim.baselines import run_baseline
 from cosim.baselines.types import BaselineResult
 from cosim.baselines.work import linear_products, pair_products
-from cosim.datasets.types import Card, Dataset
+from cosim.datasets.card import Card
+from cosim.datasets.types import Dataset
 from cosim.splits.fold import Fold
 from energy_models.errors import WorkloadError
 from energy_models.workload.decodes import tile_over_decodes

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from cosim.datasets import registry
-from cosim.datasets.registry import dataset_names, dataset_options, describe, download, load
+import energy_models.registry
+from cosim.datasets.registry import GROUP, dataset_names, describe, download, load, load_corpus
 from energy_models.errors import DataError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -33,14 +33,14 @@ def test_every_dataset_declares_what_it_is(name: str) -> None:
     assert one.card.licence
     assert one.card.citation
     assert one.card.caveats
-    model = dataset_options(name)
+    model = load_corpus(name).Options
     assert model.model_config.get("frozen")
     assert model.model_config.get("extra") == "forbid"
     assert set(one.options) == set(model.model_fields)
 
 
 def test_near_names() -> None:
-    with pytest.raises(DataError, match=r"no dataset 'egmmidb'.*Did you mean 'eegmmidb'"):
+    with pytest.raises(DataError, match=r"unknown dataset 'egmmidb'.*Did you mean 'eegmmidb'"):
         load("egmmidb", data_dir=None, options={})
 
 
@@ -54,10 +54,17 @@ def test_all_wrong_options_in_one_error_with_near_names() -> None:
 
 
 def test_two_packages_with_one_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    points = [EntryPoint("mine", module, registry.GROUP) for module in ("one.module", "another.module")]
-    monkeypatch.setattr(registry, "entry_points", lambda group: points)
-    with pytest.raises(DataError, match=r"two datasets are registered as 'mine': one.module and another.module"):
+    points = [EntryPoint("mine", module, GROUP) for module in ("one.module:A", "another.module:B")]
+    monkeypatch.setattr(energy_models.registry, "entry_points", lambda group: points)
+    with pytest.raises(DataError, match=r"another.module:B and one.module:A both claim the dataset 'mine'"):
         dataset_names()
+
+
+def test_a_corpus_of_ones_own_is_named_by_its_module() -> None:
+    own = describe("cosim.datasets.synthetic_eeg:DATASET")
+    assert own.options == describe("synthetic_eeg").options
+    with pytest.raises(DataError, match="the object is a Card, not a Corpus"):
+        describe("cosim.datasets.synthetic_eeg:CARD")
 
 
 def test_names_are_listed_without_reading_libraries() -> None:
