@@ -12,11 +12,9 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
-from energy_models.hardware.library import load_profile, load_site, profile_names
-from energy_models.pricing.constants import given
-from energy_models.pricing.estimation import estimate
-from energy_models.pricing.vectorised import estimate_vectorised
-from energy_models.workload.layers import Workload
+from energy_models.hardware import load_profile, load_site, profile_names
+from energy_models.pricing import estimate, estimate_vectorised, given
+from energy_models.workload import Workload
 from students.counting import observe
 from students.models.build import build
 from students.models.from_float import quantised_from_float

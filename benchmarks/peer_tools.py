@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 from torch.utils.flop_counter import FlopCounterMode
 
-from energy_models.workload.layers import Workload
+from energy_models.workload import Workload
 from students.counting import observe
 from students.neurobench import Wrapper, neurobench_row
 

@@ -23,7 +23,7 @@ from cosim.baselines.work import FLOAT_BITS, linear_row, matrix_row, stage_row
 from cosim.datasets.types import Dataset
 from cosim.splits.fold import Fold
 from energy_models.errors import DataError
-from energy_models.workload.layers import LayerWork
+from energy_models.workload import LayerWork
 
 NAME = "cca"
 SWEEPS = 6

@@ -21,7 +21,7 @@ from cosim.datasets.contiguous_segments import contiguous_segments, in_test_orde
 from cosim.datasets.types import Dataset
 from cosim.splits.fold import Fold
 from energy_models.errors import DataError
-from energy_models.workload.layers import LayerWork
+from energy_models.workload import LayerWork
 
 NAME = "ridge_lags"
 CHUNK_STEPS = 4096

@@ -12,8 +12,7 @@ from pydantic import BaseModel, ConfigDict
 
 from cosim.datasets.types import Dataset
 from cosim.splits.fold import Fold
-from energy_models.workload.decodes import tile_over_decodes
-from energy_models.workload.layers import LayerWork, Workload
+from energy_models.workload import LayerWork, Workload, tile_over_decodes
 
 Mode = Literal["window", "stream"]
 Task = Literal["classification", "regression"]

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cosim.baselines.fixed_point import ACCUMULATOR_BITS, WIDTH_BITS
-from energy_models.workload.layers import Arithmetic, Conventions, Count, Kind, LayerWork, Products
+from energy_models.workload import Arithmetic, Conventions, Count, Kind, LayerWork, Products
 
 FLOAT_BITS = 32
 

@@ -35,11 +35,15 @@ def calibrate(
     """Fit a programmable core to board measurements and write its profile with its cross-validated error."""
     # Deferred: --help must answer at once.
     from cosim.cli.profile_out import check_new, write_profile
-    from energy_models.calibration.board import calibrate as fit
-    from energy_models.calibration.profile_file import calibrated_profile, table_source
-    from energy_models.calibration.report import calibration_document
-    from energy_models.calibration.table import read_board_table, shipped_rows
-    from energy_models.hardware.library import load_profile
+    from energy_models.calibration import calibrate as fit
+    from energy_models.calibration import (
+        calibrated_profile,
+        calibration_document,
+        read_board_table,
+        shipped_rows,
+        table_source,
+    )
+    from energy_models.hardware import load_profile
 
     path = out or Path(f"{name}.toml")
     check_new(path, name)

@@ -21,7 +21,7 @@ def add_catalogue_commands(app: typer.Typer) -> None:
 def profiles(name: Name = None, as_json: JsonOption = False) -> None:
     """List the machines, or every constant of one with its bounds and source."""
     # Deferred, like every import in the commands below: --help must not pay for it.
-    from energy_models.hardware.library import load_profile, profile_names
+    from energy_models.hardware import load_profile, profile_names
 
     if name is not None:
         _print_constants(load_profile(name), form_of(as_json))
@@ -33,8 +33,7 @@ def profiles(name: Name = None, as_json: JsonOption = False) -> None:
 
 def sites(name: Name = None, as_json: JsonOption = False) -> None:
     """List the places a device may live, or every constant of one with its bounds and source."""
-    from energy_models.hardware.library import load_site, site_names
-    from energy_models.hardware.site import LIMIT_NAMES
+    from energy_models.hardware import LIMIT_NAMES, load_site, site_names
 
     if name is not None:
         _print_constants(load_site(name), form_of(as_json))
@@ -53,7 +52,7 @@ def sites(name: Name = None, as_json: JsonOption = False) -> None:
 
 
 def _print_constants(model: Any, form: Form) -> None:
-    from energy_models.quantities.quantity import quantities
+    from energy_models.quantities import quantities
 
     if form == "json":
         print_json(model.model_dump(mode="json"))

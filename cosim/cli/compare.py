@@ -30,7 +30,7 @@ def compare(
     """Print which design takes less power and how surely: constants they share are drawn once for all."""
     # Deferred: --help must answer at once. Nothing here imports torch.
     from cosim.workloads.comparison import compared, design_rows, pair_rows
-    from energy_models.analysis.uncertainty import spread
+    from energy_models.analysis import spread
 
     found, pairs = compared(designs, site, decode_rate_hz=rate, part=part, draws=draws, seed=seed)
     if as_json:

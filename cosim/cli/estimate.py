@@ -38,7 +38,7 @@ def estimate(
     # Deferred: --help must answer at once. Nothing here imports torch.
     from cosim.report.estimate_tables import estimate_tables
     from energy_models.errors import PriceError
-    from energy_models.workload.json_file import read_workload
+    from energy_models.workload import read_workload
 
     if as_json and as_csv:
         raise PriceError("two forms at once", where="--json --csv", remedy="Ask for one of them")

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from energy_models.calibration.profile_file import toml_text
+from energy_models.calibration import toml_text
 from energy_models.errors import ProfileError
-from energy_models.quantities.files import write_whole
+from energy_models.quantities import write_whole
 
 
 def check_new(path: Path, name: str) -> None:

@@ -10,7 +10,7 @@ import typer
 from cosim.cli.output import JsonOption, form_of, print_rows, say
 
 if TYPE_CHECKING:
-    from energy_models.hardware.profile import HardwareProfile
+    from energy_models.hardware import HardwareProfile
 
 
 def add_scale_command(app: typer.Typer) -> None:
@@ -33,8 +33,8 @@ def scale(
     # Deferred: --help must answer at once.
     from cosim.cli.profile_out import check_new, write_profile
     from energy_models.errors import ProfileError
-    from energy_models.hardware.library import load_profile
-    from energy_models.quantities.toml_file import parse_model
+    from energy_models.hardware import load_profile
+    from energy_models.quantities import parse_model
     from energy_models.technology.scaling import scaled_profile
 
     shipped = load_profile(profile)

@@ -11,7 +11,7 @@ import typer
 from cosim.cli.output import print_rows, say
 
 if TYPE_CHECKING:
-    from energy_models.workload.layers import Count, LayerWork, Workload
+    from energy_models.workload import Count, LayerWork, Workload
 
 STDOUT = Path("-")
 
@@ -59,8 +59,7 @@ def workload(
     """Count what a network does in one decode: products in four conventions, other operations, storage, state."""
     # Deferred: --help must not import torch.
     from energy_models.errors import StudentError
-    from energy_models.workload.bit_widths import at_widths
-    from energy_models.workload.json_file import workload_text, write_workload
+    from energy_models.workload import at_widths, workload_text, write_workload
 
     if rate is not None and not (math.isfinite(rate) and rate > 0):
         raise StudentError(f"{rate:g} Hz", where="--rate", remedy="Give a finite rate above 0 Hz")

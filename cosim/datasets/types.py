@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from cosim.datasets.card import Card
 from cosim.preprocessing.operations import Step
-from energy_models.workload.layers import LayerWork
+from energy_models.workload import LayerWork
 
 
 @dataclass(frozen=True, slots=True)

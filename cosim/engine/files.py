@@ -13,7 +13,7 @@ from typing import TypeAlias, cast
 from safetensors import SafetensorError
 
 from energy_models.errors import CosimError
-from energy_models.quantities.files import write_whole
+from energy_models.quantities import write_whole
 
 Json: TypeAlias = bool | int | float | str | list["Json"] | dict[str, "Json"] | None
 

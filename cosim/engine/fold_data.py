@@ -21,7 +21,7 @@ from cosim.preprocessing.operations import Widths
 from cosim.preprocessing.scaling import fit_scaler
 from cosim.splits.fold import Fold
 from cosim.teachers.ensemble import examples
-from energy_models.workload.layers import Count, LayerWork
+from energy_models.workload import Count, LayerWork
 from students.training.fit import Examples, predict
 
 Inputs = Literal["standardised", "raw"]

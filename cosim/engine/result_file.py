@@ -10,8 +10,7 @@ from cosim.engine.fold_data import FoldData
 from cosim.engine.stage import RESULT, WORKLOAD
 from cosim.evaluation.metrics import primary_metric, score
 from cosim.versions import versions
-from energy_models.workload.json_file import workload_digest, write_workload
-from energy_models.workload.layers import Workload
+from energy_models.workload import Workload, workload_digest, write_workload
 
 FLOAT_BITS = 32
 

@@ -22,8 +22,7 @@ from cosim.engine.store import Store
 from cosim.preprocessing.operations import Step
 from cosim.splits.fold import Fold
 from cosim.study.schema import DatasetPlan, Study
-from energy_models.workload.json_file import read_workload, write_workload
-from energy_models.workload.layers import Workload
+from energy_models.workload import Workload, read_workload, write_workload
 
 ARRAYS = ("inputs", "targets", "starts")
 PARTS = ("train", "validation", "test")

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from energy_models.feasibility.limits import LIMIT_VERDICTS, LimitCheck, LimitVerdict, check_limits, limit_quantities
-from energy_models.hardware.site import Site
-from energy_models.pricing.report import EnergyReport
+from energy_models.feasibility import LIMIT_VERDICTS, LimitCheck, LimitVerdict, check_limits, limit_quantities
+from energy_models.hardware import Site
+from energy_models.pricing import EnergyReport
 
 Answer = LimitVerdict | Literal["does not fit the machine"]
 ANSWERS: tuple[Answer, ...] = (*LIMIT_VERDICTS, "does not fit the machine")

@@ -19,7 +19,7 @@ from cosim.preprocessing.operations import (
 )
 from cosim.preprocessing.work import operation_work, window_work
 from energy_models.errors import DataError
-from energy_models.workload.layers import LayerWork
+from energy_models.workload import LayerWork
 
 
 @dataclass(frozen=True, slots=True)

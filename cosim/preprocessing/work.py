@@ -21,7 +21,7 @@ from cosim.preprocessing.operations import (
     Widths,
 )
 from cosim.preprocessing.signals import factors, resampling_taps, sections
-from energy_models.workload.layers import Count, LayerWork
+from energy_models.workload import Count, LayerWork
 
 MULTIPLIES_PER_SECTION = 5  # b0 b1 b2 a1 a2 of a direct form II transposed section
 ADDS_PER_SECTION = 4

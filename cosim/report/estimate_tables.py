@@ -10,17 +10,14 @@ from cosim.evaluation.feasibility import Verdict, judge
 from cosim.evaluation.stream_rate import check_stream_rate
 from cosim.report.figures import duration_text, quantity_text, ratio_text
 from cosim.report.figures.numbers import digits_text
-from energy_models.analysis.published_models.mac_only import load_cost_model, mac_only, ratio
-from energy_models.analysis.sensitivity import Swing, tornado
-from energy_models.analysis.uncertainty import Design, sample_designs, spread
-from energy_models.feasibility.limits import LimitCheck
-from energy_models.hardware.library import load_profile, load_site
-from energy_models.hardware.site import Site
-from energy_models.mapping.accesses import AccessCount, access_counts
-from energy_models.pricing.estimation import estimate
-from energy_models.pricing.report import EnergyReport, Reload
-from energy_models.quantities.band import Band
-from energy_models.workload.layers import Workload
+from energy_models.analysis import Design, Swing, sample_designs, spread, tornado
+from energy_models.analysis.published_models import load_cost_model, mac_only_energy, ratio
+from energy_models.feasibility import LimitCheck
+from energy_models.hardware import Site, load_profile, load_site
+from energy_models.mapping import AccessCount, access_counts
+from energy_models.pricing import EnergyReport, Reload, estimate
+from energy_models.quantities import Band
+from energy_models.workload import Workload
 
 MAC_ONLY = "mindful"
 """The model that stands beside every estimate: what the only other implant framework charges."""
@@ -297,4 +294,4 @@ def _notes(workload: Workload, site: Site | None) -> tuple[str, ...]:
 def _mac_only(workload: Workload) -> Band | None:
     """Return the MAC-only energy; None for spiking networks, for which the model has no price."""
     model = load_cost_model(MAC_ONLY)
-    return mac_only(workload, model) if model.prices(workload) else None
+    return mac_only_energy(workload, model) if model.prices(workload) else None

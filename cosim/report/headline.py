@@ -10,7 +10,7 @@ from typing import Any
 from cosim.report.figures.front import METRICS
 from cosim.report.figures.numbers import band_text, ratio_text, score_text
 from cosim.report.inputs import Row, Run, site_title
-from energy_models.feasibility.limits import LIMIT_VERDICTS
+from energy_models.feasibility import LIMIT_VERDICTS
 
 LIMIT_WORDS = {
     "power_budget": "power budget", "power_density": "power density", "temperature": "temperature rise",

@@ -16,7 +16,7 @@ from cosim.evaluation.metrics import Interval, interval
 from cosim.tables.results import Priced, Score, read_parquet
 from cosim.tables.summary import score_table, summarise
 from energy_models.errors import CosimError
-from energy_models.hardware.library import load_profile, load_site, profile_names, site_names
+from energy_models.hardware import load_profile, load_site, profile_names, site_names
 
 Row = Mapping[str, Any]
 NEEDED = (

@@ -16,8 +16,8 @@ from cosim.report.figures.front import GROUPS, Point, front_svg, group_of, point
 from cosim.report.figures.numbers import band_text, bits_text, duration_text, headroom_text, quantity_text
 from cosim.report.headline import LIMIT_WORDS, Answer, power_of, score_of
 from cosim.report.inputs import Row, Run
-from energy_models.hardware.library import load_sources
-from energy_models.pricing.report import OUTSIDE_DECODER
+from energy_models.pricing import OUTSIDE_DECODER
+from energy_models.quantities import load_sources
 
 WIDE, NARROW = (900.0, 500.0), (360.0, 430.0)
 ALL = "all machines"

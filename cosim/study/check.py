@@ -14,7 +14,7 @@ from cosim.study.choices import option_choices
 from cosim.study.messages import infinite_lines, repeated_items, validation_lines
 from cosim.study.schema import Document, Study, override, read_document, structural_problems
 from energy_models.errors import CosimError, StudyError, unknown_name
-from energy_models.hardware.library import load_profile, load_site, profile_names, site_names
+from energy_models.hardware import load_profile, load_site, profile_names, site_names
 from students.families import check_form, family_names, load_family
 from students.spec import Scalar
 

@@ -18,11 +18,9 @@ from cosim.study.schema import HardwarePlan
 from cosim.tables.results import Priced, Score, priced_row, read_parquet, write_parquet
 from cosim.tables.scores import SCORES, point_results
 from energy_models.errors import CosimError, StudyError
-from energy_models.hardware.library import load_profile, load_site
-from energy_models.pricing.code_digest import model_digest
-from energy_models.pricing.estimation import estimate
-from energy_models.workload.json_file import read_workload
-from energy_models.workload.layers import Workload
+from energy_models.hardware import load_profile, load_site
+from energy_models.pricing import estimate, model_digest
+from energy_models.workload import Workload, read_workload
 
 PRICED = "priced.parquet"
 CANNOT_RUN_W = float("inf")  # what the search is told about a machine that cannot run the decoder; never in a table

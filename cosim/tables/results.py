@@ -22,10 +22,8 @@ import pandas as pd
 from cosim.engine.files import disk_errors
 from cosim.evaluation.feasibility import Verdict
 from energy_models.errors import CosimError, StudyError
-from energy_models.pricing.code_digest import model_digest
-from energy_models.pricing.report import EnergyReport
-from energy_models.quantities.band import Band
-from energy_models.quantities.files import write_whole
+from energy_models.pricing import EnergyReport, model_digest
+from energy_models.quantities import Band, write_whole
 
 Role = Literal["student", "baseline", "teacher"]
 FORMAT = "cosim.results/1"

@@ -10,14 +10,11 @@ from typing import Literal
 from cosim.evaluation.stream_rate import check_stream_rate
 from cosim.report.figures import quantity_text
 from cosim.report.figures.numbers import digits_text
-from energy_models.analysis.uncertainty import Comparison, Design, compare, sample_designs, spread
+from energy_models.analysis import Comparison, Design, compare, sample_designs, spread
 from energy_models.errors import PriceError
-from energy_models.hardware.library import load_profile, load_site
-from energy_models.pricing.estimation import estimate
-from energy_models.pricing.report import EnergyReport
-from energy_models.pricing.terms import Array
-from energy_models.pricing.vectorised import VectorisedEstimate
-from energy_models.workload.json_file import read_workload
+from energy_models.hardware import load_profile, load_site
+from energy_models.pricing import Array, EnergyReport, VectorisedEstimate, estimate
+from energy_models.workload import read_workload
 
 Part = Literal["decoder", "device"]
 AT = "@"

@@ -11,7 +11,7 @@ from typing import Literal
 from torch import nn
 
 from energy_models.errors import StudentError, unknown_name
-from energy_models.workload.layers import Workload
+from energy_models.workload import Workload
 from students.architectures import architecture_names, architecture_workload
 from students.interchange import SUFFIXES, example_shape, read_network
 from students.models.build import mode

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from cosim.workloads.network_source import Network, find_network
 from energy_models.errors import DataError, StudentError
-from energy_models.workload.layers import Workload
+from energy_models.workload import Workload
 from students.counting import Inputs, observe
 
 USELESS_WARNING = "Using padding='same' with even kernel"

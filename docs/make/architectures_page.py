@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 
-from energy_models.workload.layers import Workload
+from energy_models.workload import Workload
 from students.architectures.build import outline, parameter_count
 from students.architectures.count import architecture_workload
 from students.architectures.load import architecture_names, load_architecture

@@ -35,7 +35,7 @@ from energy_models.analysis.published_models.static_free import (
     static_free,
     static_free_traffic,
 )
-from energy_models.quantities.quantity import quantities
+from energy_models.quantities import quantities
 
 MILLI, NANO, PICO, MEGA = 1e3, 1e9, 1e12, 1e-6
 TOKENS, MANY_TOKENS = 20, 100

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from energy_models.quantities.sources import load_sources
+from energy_models.quantities import load_sources
 
 
 def source_lines(keys: Iterable[str]) -> list[str]:

@@ -7,9 +7,8 @@ from markdown_tables import number, row
 
 from energy_models.analysis.published_models.charges import FETCHES, NETWORK, WAVELETS, total_products, workloads
 from energy_models.analysis.published_models.reconcile import operations, published_w
-from energy_models.hardware.library import load_profile
-from energy_models.pricing.estimation import estimate
-from energy_models.pricing.report import EnergyReport
+from energy_models.hardware import load_profile
+from energy_models.pricing import EnergyReport, estimate
 
 MACHINES = ("asic22_fdx", "asic45_reference", "asic65_near_memory", "gap9", "cortex_m33_u575", "cortex_m4f")
 

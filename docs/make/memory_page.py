@@ -7,11 +7,9 @@ from collections.abc import Iterable, Mapping
 
 from markdown_tables import number, percent, row
 
-from energy_models.hardware.library import load_profile, profile_names
-from energy_models.hardware.memory import NonVolatile
-from energy_models.quantities.quantity import Quantity
-from energy_models.technology.non_volatile import non_volatile_memories
-from energy_models.technology.sram import FLAVOURS, Law, MemoryFit, memory_fit, sweep
+from energy_models.hardware import NonVolatile, load_profile, profile_names
+from energy_models.quantities import Quantity
+from energy_models.technology import FLAVOURS, Law, MemoryFit, memory_fit, non_volatile_memories, sweep
 
 HEADER = """# Memories
 

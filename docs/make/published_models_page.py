@@ -10,13 +10,19 @@ from citations import source_lines
 from markdown_tables import number, row
 from spiking_section import SOURCE, spiking_section
 
-from energy_models.analysis.published_models.mac_only import MacOnlyModel, mac_only, published_models, ratio
-from energy_models.analysis.published_models.networks import eegnet_int8, snn_22_32_4
-from energy_models.analysis.uncertainty import Design, sample_designs, spread
-from energy_models.hardware.library import load_profile, profile_names
-from energy_models.pricing.estimation import estimate
-from energy_models.quantities.band import Band
-from energy_models.workload.layers import Workload
+from energy_models.analysis import Design, sample_designs, spread
+from energy_models.analysis.published_models import (
+    MacOnlyModel,
+    eegnet_int8,
+    mac_only_energy,
+    ratio,
+    shipped_cost_models,
+    snn_22_32_4,
+)
+from energy_models.hardware import load_profile, profile_names
+from energy_models.pricing import estimate
+from energy_models.quantities import Band
+from energy_models.workload import Workload
 
 DRAWS, SEED = 1024, 0
 MICRO, NANO = 1e6, 1e9
@@ -83,8 +89,8 @@ def accounts_page() -> str:
 
 def model_lines(workload: Workload) -> list[Line]:
     """Return the prices of a network under every model, ours on each machine that can run it included, least first."""
-    lines = [_peer(workload, model) for model in published_models().models.values() if model.prices(workload)]
-    for one in published_models().quoted:
+    lines = [_peer(workload, model) for model in shipped_cost_models().models.values() if model.prices(workload)]
+    for one in shipped_cost_models().quoted:
         if one.network == workload.name:
             where = one.energy.where
             lines.append(Line(one.title, "run", one.energy.band.nominal, _ends(one.energy.band), where))
@@ -93,7 +99,7 @@ def model_lines(workload: Workload) -> list[Line]:
 
 
 def _peer(workload: Workload, model: MacOnlyModel) -> Line:
-    band = mac_only(workload, model)
+    band = mac_only_energy(workload, model)
     measured = "measured" in model.title
     return Line(model.title, "measured" if measured else "MAC-only", band.nominal, _ends(band), "")
 
@@ -140,15 +146,15 @@ def _point(value: float) -> Band:
 
 
 def _title(name: str) -> str:
-    return published_models().models[name].title
+    return shipped_cost_models().models[name].title
 
 
 def _sources() -> list[str]:
     costs = [
-        cost for model in published_models().models.values()
+        cost for model in shipped_cost_models().models.values()
         for cost in (model.multiply_accumulate, model.accumulate, model.update) if cost is not None
     ]
-    costs += [one.energy for one in published_models().quoted]
+    costs += [one.energy for one in shipped_cost_models().quoted]
     return source_lines((SOURCE, *(cost.source for cost in costs)))
 
 

@@ -6,11 +6,9 @@ import math
 
 from markdown_tables import percent, row
 
-from energy_models.analysis.spiking_break_even import BreakEven, break_even
-from energy_models.analysis.uncertainty import Design
-from energy_models.hardware.library import load_profile
-from energy_models.workload.layers import Workload
-from energy_models.workload.spiking_layers import dense_layer, neuron_layer, synapse_layer
+from energy_models.analysis import BreakEven, Design, break_even
+from energy_models.hardware import load_profile
+from energy_models.workload import Workload, dense_layer, neuron_layer, synapse_layer
 
 SOURCE = "yan2024"
 SIZE = 128

@@ -10,11 +10,20 @@ from importlib.resources import files
 from markdown_tables import number, percent
 from markdown_tables import row as table_row
 
-from energy_models.quantities.sources import load_sources
-from energy_models.validation.collect import all_rows
-from energy_models.validation.groups import KINDS, Check, Disagreement, Group, Kind, disagreements, groups_of
-from energy_models.validation.reasons import REMARKS
-from energy_models.validation.rows import ValidationRow, summarise
+from energy_models.quantities import load_sources
+from energy_models.validation import (
+    KINDS,
+    REMARKS,
+    Check,
+    Disagreement,
+    Group,
+    Kind,
+    ValidationRow,
+    all_rows,
+    disagreements,
+    groups_of,
+    summarise,
+)
 
 HEADER = """# Validation: predicted against measured
 

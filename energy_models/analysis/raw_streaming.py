@@ -7,15 +7,23 @@ from dataclasses import dataclass
 from typing import Literal
 
 from energy_models.errors import PriceError
-from energy_models.feasibility.limits import LimitVerdict, limit_verdict
-from energy_models.hardware.periphery import Absent, ConnectedRadio
-from energy_models.hardware.site import Link, Site
-from energy_models.pricing.constants import SITE, site_bands
-from energy_models.pricing.regulator import regulated, regulator_loss
-from energy_models.pricing.report import CAUSES, Cause, EnergyReport
-from energy_models.pricing.system import Decisions, RawSamples, bit_rate_terms, site_terms
-from energy_models.pricing.terms import band
-from energy_models.quantities.band import Band, total
+from energy_models.feasibility import LimitVerdict, limit_verdict
+from energy_models.hardware import Absent, ConnectedRadio, Link, Site
+from energy_models.pricing import (
+    CAUSES,
+    SITE,
+    Cause,
+    Decisions,
+    EnergyReport,
+    RawSamples,
+    band,
+    bit_rate_terms,
+    regulated,
+    regulator_loss,
+    site_bands,
+    site_terms,
+)
+from energy_models.quantities import Band, total
 
 Cheaper = Literal["decoding", "streaming", "undecided"]
 

@@ -8,9 +8,7 @@ import numpy as np
 
 from energy_models.analysis.uncertainty import Design, quantity_draws
 from energy_models.errors import PriceError
-from energy_models.pricing.constants import given
-from energy_models.pricing.terms import Array
-from energy_models.pricing.vectorised import estimate_vectorised
+from energy_models.pricing import Array, estimate_vectorised, given
 
 
 @dataclass(frozen=True, slots=True)

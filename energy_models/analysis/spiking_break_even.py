@@ -18,11 +18,9 @@ import numpy as np
 
 from energy_models.analysis.uncertainty import Design, sample_designs, spread
 from energy_models.errors import WorkloadError
-from energy_models.pricing.estimation import estimate
-from energy_models.pricing.terms import Array
-from energy_models.pricing.vectorised import VectorisedEstimate
-from energy_models.quantities.band import Band
-from energy_models.workload.layers import Conventions, Count, LayerWork, Products, Workload
+from energy_models.pricing import Array, VectorisedEstimate, estimate
+from energy_models.quantities import Band
+from energy_models.workload import Conventions, Count, LayerWork, Products, Workload
 
 Basis = Literal["decode energy", "decoder power"]
 """Energy of one decode without static power, or average power with it; the decision rate matters for the second."""

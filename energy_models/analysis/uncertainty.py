@@ -22,14 +22,10 @@ from scipy.special import ndtri as _ndtri  # pyright: ignore[reportMissingTypeSt
 from scipy.stats import qmc as _qmc  # pyright: ignore[reportMissingTypeStubs]
 
 from energy_models.errors import PriceError
-from energy_models.hardware.profile import HardwareProfile
-from energy_models.hardware.site import Site
-from energy_models.pricing.constants import SITE, given
-from energy_models.pricing.terms import Array
-from energy_models.pricing.vectorised import VectorisedEstimate, estimate_vectorised
-from energy_models.quantities.quantity import Quantity
-from energy_models.quantities.sources import load_sources
-from energy_models.workload.layers import Workload
+from energy_models.hardware import HardwareProfile, Site
+from energy_models.pricing import SITE, Array, VectorisedEstimate, estimate_vectorised, given
+from energy_models.quantities import Quantity, load_sources
+from energy_models.workload import Workload
 
 ndtri: Any = _ndtri  # scipy ships no types
 qmc: Any = _qmc

@@ -10,7 +10,7 @@ from energy_models.calibration.crossval import CrossValidation, from_one_network
 from energy_models.calibration.fit import BoardFit, Weights, boards_of, fit_board, fit_weights
 from energy_models.calibration.table import BoardRow
 from energy_models.errors import DataError, unknown_name
-from energy_models.workload.layers import Kind
+from energy_models.workload import Kind
 
 FEWEST_HELD_OUT = 3
 """Fewer predicted rows say nothing about an error."""

@@ -11,8 +11,8 @@ import numpy as np
 
 from energy_models.calibration.fit import Overhead, Weights, boards_of, fit_board, fit_weights
 from energy_models.calibration.table import BoardRow
-from energy_models.quantities.band import Band
-from energy_models.workload.layers import Kind
+from energy_models.quantities import Band
+from energy_models.workload import Kind
 
 COVERED = 0.9
 

@@ -25,8 +25,8 @@ from scipy import optimize as _optimize  # pyright: ignore[reportMissingTypeStub
 
 from energy_models.calibration.table import BoardRow
 from energy_models.errors import DataError
-from energy_models.pricing.terms import Array
-from energy_models.workload.layers import Kind
+from energy_models.pricing import Array
+from energy_models.workload import Kind
 
 optimize: Any = _optimize  # scipy ships no types
 Overhead = Literal["per layer", "none"]

@@ -10,16 +10,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
 
-from energy_models.analysis.uncertainty import Z95
+from energy_models.analysis import Z95
 from energy_models.calibration.board import Calibration
 from energy_models.calibration.crossval import around
 from energy_models.calibration.fit import LAYER_PRIOR
 from energy_models.errors import ProfileError
-from energy_models.hardware.profile import HardwareProfile, ProgrammableCore
-from energy_models.quantities.band import Band
-from energy_models.quantities.sources import Source, load_sources
-from energy_models.quantities.toml_file import parse_model
-from energy_models.workload.layers import Kind
+from energy_models.hardware import HardwareProfile, ProgrammableCore
+from energy_models.quantities import Band, Source, load_sources, parse_model
+from energy_models.workload import Kind
 
 AS_LINEAR: tuple[Kind, ...] = ("recurrent", "attention", "matmul")
 DIGITS = 5

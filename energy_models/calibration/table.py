@@ -24,7 +24,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from energy_models.errors import DataError, unknown_name
-from energy_models.workload.layers import Kind
+from energy_models.workload import Kind
 
 PRODUCT_KINDS: tuple[Kind, ...] = (
     "conv", "depthwise", "pointwise", "linear", "recurrent", "attention", "matmul", "filter", "feature",

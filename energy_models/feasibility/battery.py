@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 
-from energy_models.hardware.site import Battery
-from energy_models.quantities.band import Band
+from energy_models.hardware import Battery
+from energy_models.quantities import Band
 
 NO_LOSS = 1e-12
 """Below this share both laws are those without loss, to as many digits; closer to 0 the quotients lose them."""

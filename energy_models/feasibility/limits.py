@@ -8,11 +8,18 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from energy_models.feasibility.battery import battery_life_s, battery_power_w
-from energy_models.hardware.site import LIMIT_NAMES, LimitName, Package, Site, Tissue
-from energy_models.hardware.thermal import equal_area_radius_m, pennes_sphere_rise_k_per_w, perfusion_length_m
-from energy_models.pricing.report import EnergyReport
-from energy_models.quantities.band import Band
-from energy_models.quantities.quantity import Quantity
+from energy_models.hardware import (
+    LIMIT_NAMES,
+    LimitName,
+    Package,
+    Site,
+    Tissue,
+    equal_area_radius_m,
+    pennes_sphere_rise_k_per_w,
+    perfusion_length_m,
+)
+from energy_models.pricing import EnergyReport
+from energy_models.quantities import Band, Quantity
 
 LimitVerdict = Literal["fits", "fits nominally", "fits only at best", "exceeds"]
 LIMIT_VERDICTS: tuple[LimitVerdict, ...] = ("fits", "fits nominally", "fits only at best", "exceeds")

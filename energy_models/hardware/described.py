@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cached_property
 
-from energy_models.quantities.band import Band
-from energy_models.quantities.quantity import Quantity, quantities
-from energy_models.quantities.toml_file import Frozen, content_digest
+from energy_models.quantities import Band, Frozen, Quantity, content_digest, quantities
 
 
 class Described(Frozen):

@@ -12,8 +12,7 @@ from pathlib import Path
 from energy_models.errors import ProfileError, unknown_name
 from energy_models.hardware.profile import HardwareProfile
 from energy_models.hardware.site import Site
-from energy_models.quantities.sources import load_sources as load_sources
-from energy_models.quantities.toml_file import read_model
+from energy_models.quantities import read_model
 
 GROUP = "energy_models.profiles"
 SHIPPED = "energy_models.data"

@@ -6,8 +6,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from energy_models.quantities.quantity import Energy, EnergyPerBit, Information, PowerPerBit, Time
-from energy_models.quantities.toml_file import Frozen
+from energy_models.quantities import Energy, EnergyPerBit, Frozen, Information, PowerPerBit, Time
 
 Operand = Literal["weights", "activations", "state", "buffers"]
 OPERANDS: tuple[Operand, ...] = ("weights", "activations", "state", "buffers")

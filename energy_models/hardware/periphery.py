@@ -12,13 +12,14 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from energy_models.quantities.band import Band
-from energy_models.quantities.quantity import (
+from energy_models.quantities import (
+    Band,
     Current,
     Energy,
     EnergyPerBit,
     EnergyPerStep,
     Frequency,
+    Frozen,
     Information,
     Power,
     PowerPerChannel,
@@ -26,7 +27,6 @@ from energy_models.quantities.quantity import (
     Time,
     Voltage,
 )
-from energy_models.quantities.toml_file import Frozen
 
 
 class Absent(Frozen):

@@ -9,23 +9,23 @@ from pydantic import Field, model_validator
 
 from energy_models.hardware.described import Described
 from energy_models.hardware.memory import Memory, check_memories
-from energy_models.quantities.quantity import (
+from energy_models.quantities import (
     Cycles,
     CyclesPerOperation,
     Energy,
     EnergyPerBit,
     EnergyPerSquareBit,
     Frequency,
+    Frozen,
     Length,
     Power,
     Ratio,
+    Source,
     Temperature,
     Time,
     Voltage,
 )
-from energy_models.quantities.sources import Source
-from energy_models.quantities.toml_file import Frozen
-from energy_models.workload.layers import Arithmetic, Kind
+from energy_models.workload import Arithmetic, Kind
 
 OperationName = Literal[
     "accumulate", "add", "multiply", "compare", "divide", "square_root", "lookup", "requantise", "leak", "reset",

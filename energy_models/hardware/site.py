@@ -10,13 +10,14 @@ from pydantic import Field, model_validator
 from energy_models.hardware.described import Described
 from energy_models.hardware.periphery import Absent, Converter, FrontEnd, Radio, Regulator, Stimulation
 from energy_models.hardware.thermal import box_surface_m2
-from energy_models.quantities.band import Band
-from energy_models.quantities.quantity import (
+from energy_models.quantities import (
     Area,
+    Band,
     Channels,
     Charge,
     Conductivity,
     Frequency,
+    Frozen,
     Information,
     InformationRate,
     Length,
@@ -24,13 +25,12 @@ from energy_models.quantities.quantity import (
     PowerDensity,
     RatioPerTime,
     RisePerPower,
+    Source,
     TemperatureRise,
     Time,
     Voltage,
     VolumetricHeat,
 )
-from energy_models.quantities.sources import Source
-from energy_models.quantities.toml_file import Frozen
 
 LimitName = Literal["power_budget", "power_density", "temperature", "harvest", "battery", "link", "deadline"]
 LIMIT_NAMES: tuple[LimitName, ...] = (

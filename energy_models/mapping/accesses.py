@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from energy_models.hardware.profile import HardwareProfile
-from energy_models.mapping import count_actions
+from energy_models.hardware import HardwareProfile
 from energy_models.mapping.action_counts import check_widths
+from energy_models.mapping.count import count_actions
 from energy_models.mapping.placement import place
-from energy_models.workload.layers import Workload
+from energy_models.workload import Workload
 
 REGISTERS = "registers"
 """The level inside a datapath."""

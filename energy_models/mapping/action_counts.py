@@ -7,9 +7,8 @@ from math import ceil
 from typing import Literal
 
 from energy_models.errors import WorkloadError
-from energy_models.hardware.memory import Operand
-from energy_models.hardware.profile import OperationName
-from energy_models.workload.layers import Arithmetic, Cadence, LayerWork, Workload
+from energy_models.hardware import Operand, OperationName
+from energy_models.workload import Arithmetic, Cadence, LayerWork, Workload
 
 # Parts of a machine that act per event or per clock, besides its datapath operations.
 ControlAct = Literal[

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import cast
 
-from energy_models.hardware.memory import Operand
-from energy_models.hardware.profile import OperationName
+from energy_models.hardware import Operand, OperationName
 from energy_models.mapping.action_counts import Access, Operations, operand_widths, words
 from energy_models.mapping.placement import Placement
-from energy_models.workload.layers import LayerWork
+from energy_models.workload import LayerWork
 
 # Done on the stream between two layers, in the producer's pipeline: no word is fetched or stored for them.
 STREAMED_KINDS = frozenset({"activation", "quantise", "norm", "neuron"})

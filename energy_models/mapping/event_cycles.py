@@ -18,7 +18,7 @@ from typing import Literal
 
 from energy_models.mapping.action_counts import ActionCounts, CycleCount
 from energy_models.mapping.events import events_in, neuron_updates, outside_spiking
-from energy_models.workload.layers import LayerWork
+from energy_models.workload import LayerWork
 
 Role = Literal["input", "hidden", "readout"]
 

@@ -16,12 +16,12 @@ from __future__ import annotations
 
 from math import ceil
 
-from energy_models.hardware.memory import Operand
+from energy_models.hardware import Operand
 from energy_models.mapping.action_counts import Access, ActionCounts, ControlAct, CycleCount, Operations
 from energy_models.mapping.common import other_operations, state_access, streamed_access, word_bits
 from energy_models.mapping.events import MESSAGE_CYCLES, events_in, neuron_updates
 from energy_models.mapping.placement import Placement
-from energy_models.workload.layers import LayerWork, Products
+from energy_models.workload import LayerWork, Products
 
 _EVENT_CYCLES = "execution.cycles_per_event"
 _UPDATE_CYCLES = "execution.cycles_per_update"

@@ -13,10 +13,10 @@ All are counts and contain the spike rate already; nothing multiplies by a rate 
 
 from __future__ import annotations
 
-from energy_models.hardware.profile import Synapses
+from energy_models.hardware import Synapses
 from energy_models.mapping.action_counts import ActionCounts, ControlAct, CycleCount
 from energy_models.mapping.events import MESSAGE_CYCLES, events_in, neuron_updates, outside_spiking
-from energy_models.workload.layers import LayerWork
+from energy_models.workload import LayerWork
 
 _EVENT_CYCLES = "execution.cycles_per_event"
 _UPDATE_CYCLES = "execution.cycles_per_update"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from energy_models.errors import WorkloadError
 from energy_models.mapping.action_counts import ControlAct
 from energy_models.mapping.common import other_operations
-from energy_models.workload.layers import LayerWork, Workload
+from energy_models.workload import LayerWork, Workload
 
 MESSAGE_CYCLES = "execution.messages.cycles"
 # What a neuron circuit does in its update, and what a layer of synapses adds to its sums.

@@ -24,7 +24,7 @@ from energy_models.mapping.action_counts import Access, RegisterAccess, words
 from energy_models.mapping.common import word_bits
 from energy_models.mapping.matrix_product import held_bits, matrix_product
 from energy_models.mapping.placement import Placement
-from energy_models.workload.layers import LayerWork
+from energy_models.workload import LayerWork
 
 BLOCK = 2
 """Filters, and positions, whose sums are in registers together."""

@@ -7,7 +7,7 @@ from math import ceil, prod
 
 from energy_models.errors import WorkloadError
 from energy_models.mapping.action_counts import Operations
-from energy_models.workload.layers import LayerWork
+from energy_models.workload import LayerWork
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,12 +25,12 @@ from __future__ import annotations
 
 from math import ceil
 
-from energy_models.hardware.profile import OutputStationaryArray
+from energy_models.hardware import OutputStationaryArray
 from energy_models.mapping.action_counts import Access, ActionCounts, CycleCount, RegisterAccess, words
 from energy_models.mapping.common import other_operations, state_access, streamed_access, word_bits
 from energy_models.mapping.matrix_product import MatrixProduct, held_bits, matrix_product, product_operations
 from energy_models.mapping.placement import Placement
-from energy_models.workload.layers import LayerWork
+from energy_models.workload import LayerWork
 
 
 def output_stationary_cycles(product: MatrixProduct, rows: int, columns: int) -> float:

@@ -6,17 +6,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from math import ceil, prod
 
-from energy_models.hardware.memory import OPERANDS, Memory, Operand
-from energy_models.hardware.profile import (
+from energy_models.hardware import (
+    OPERANDS,
     EventCycles,
     EventDriven,
     EventTable,
     Execution,
     HardwareProfile,
+    Memory,
+    Operand,
     StreamingRing,
     WeightStationaryArray,
 )
-from energy_models.workload.layers import LayerWork, Workload
+from energy_models.workload import LayerWork, Workload
 
 
 @dataclass(frozen=True, slots=True)

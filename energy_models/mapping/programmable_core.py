@@ -20,12 +20,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from energy_models.hardware.profile import ProgrammableCore
+from energy_models.hardware import ProgrammableCore
 from energy_models.mapping.action_counts import ActionCounts, CycleCount
 from energy_models.mapping.common import other_operations, state_access
 from energy_models.mapping.im2col import im2col_accesses
 from energy_models.mapping.placement import Placement
-from energy_models.workload.layers import LayerWork
+from energy_models.workload import LayerWork
 
 EPILOGUE_KINDS = frozenset({"activation", "quantise"})
 

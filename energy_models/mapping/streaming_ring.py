@@ -23,12 +23,12 @@ from __future__ import annotations
 
 from math import ceil
 
-from energy_models.hardware.profile import StreamingRing
+from energy_models.hardware import StreamingRing
 from energy_models.mapping.action_counts import Access, ActionCounts, CycleCount, RegisterAccess, words
 from energy_models.mapping.common import other_operations, state_access, streamed_access, word_bits
 from energy_models.mapping.matrix_product import MatrixProduct, matrix_product, product_operations
 from energy_models.mapping.placement import Placement
-from energy_models.workload.layers import LayerWork
+from energy_models.workload import LayerWork
 
 
 def streaming_ring_cycles(reduction: int, made: float, calls: int, multipliers: int) -> float:

@@ -23,12 +23,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import ceil
 
-from energy_models.hardware.profile import WeightStationaryArray
+from energy_models.hardware import WeightStationaryArray
 from energy_models.mapping.action_counts import Access, ActionCounts, CycleCount, RegisterAccess, words
 from energy_models.mapping.common import other_operations, state_access, streamed_access, word_bits
 from energy_models.mapping.matrix_product import matrix_product, product_operations
 from energy_models.mapping.placement import Placement
-from energy_models.workload.layers import LayerWork
+from energy_models.workload import LayerWork
 
 
 @dataclass(frozen=True, slots=True)

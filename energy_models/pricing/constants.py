@@ -10,11 +10,9 @@ from typing import cast
 
 import numpy as np
 
-from energy_models.hardware.profile import HardwareProfile
-from energy_models.hardware.site import Site
+from energy_models.hardware import HardwareProfile, Site
 from energy_models.pricing.terms import Value
-from energy_models.quantities.band import Band
-from energy_models.quantities.quantity import Quantity
+from energy_models.quantities import Band, Quantity
 
 SITE = "site."
 CONTROL_FACTOR = "execution.control_factor"

@@ -7,18 +7,25 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from energy_models.errors import WorkloadError
-from energy_models.hardware.profile import MEMORY_INSIDE, EventDriven, EventTable, HardwareProfile, ProgrammableCore
-from energy_models.hardware.site import Site
-from energy_models.mapping import count_actions
-from energy_models.mapping.action_counts import Access, ActionCounts, CycleCount, check_widths, words
-from energy_models.mapping.events import time_steps
-from energy_models.mapping.placement import Placement, holds_window, place
+from energy_models.hardware import MEMORY_INSIDE, EventDriven, EventTable, HardwareProfile, ProgrammableCore, Site
+from energy_models.mapping import (
+    Access,
+    ActionCounts,
+    CycleCount,
+    Placement,
+    check_widths,
+    count_actions,
+    holds_window,
+    place,
+    time_steps,
+    words,
+)
 from energy_models.pricing.layer import PricedLayer, price_layer
 from energy_models.pricing.report import CAUSES, Cause
 from energy_models.pricing.system import Decisions, retention_terms, site_terms, woken_memories
 from energy_models.pricing.terms import Term, Terms, merged, scaled
 from energy_models.pricing.weight_reload import ReloadPlan, reload_plan
-from energy_models.workload.layers import Workload
+from energy_models.workload import Workload
 
 FEATURE_KINDS = frozenset({"filter", "feature"})
 _DECODE_PATH = "execution.cycles_per_decode"

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from energy_models.hardware.periphery import Absent
-from energy_models.hardware.profile import HardwareProfile
-from energy_models.hardware.site import Site
+from energy_models.hardware import Absent, HardwareProfile, Site
 from energy_models.pricing.constants import SITE, bands, made_from
 from energy_models.pricing.cost_terms import ChargedLayer, CostTerms, cost_terms_of
 from energy_models.pricing.regulator import regulated, regulator_loss, regulator_paths
 from energy_models.pricing.report import CAUSES, Cause, EnergyReport, LayerEnergy
 from energy_models.pricing.terms import band, paths
-from energy_models.quantities.band import ZERO, Band, total
-from energy_models.quantities.quantity import Quantity
-from energy_models.workload.layers import Workload
+from energy_models.quantities import ZERO, Band, Quantity, total
+from energy_models.workload import Workload
 
 _ALWAYS = frozenset({"clock", "static", "wake.energy", "wake.time"})
 

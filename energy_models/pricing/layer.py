@@ -6,19 +6,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from energy_models.errors import PriceError
-from energy_models.hardware.memory import Memory
-from energy_models.hardware.profile import (
+from energy_models.hardware import (
     MEMORY_INSIDE,
     REGISTERS_INSIDE,
     Costs,
     EventCycles,
     EventTable,
     HardwareProfile,
+    Memory,
     OperationCost,
     ProgrammableCore,
 )
-from energy_models.mapping.action_counts import Access, ActionCounts, ControlAct, Operations
-from energy_models.mapping.placement import Placement
+from energy_models.mapping import Access, ActionCounts, ControlAct, Operations, Placement
 from energy_models.pricing.constants import CONTROL_OVERHEAD
 from energy_models.pricing.report import Cause
 from energy_models.pricing.terms import Term, Terms

@@ -13,11 +13,11 @@ from typing import TypeVar, cast
 
 import numpy as np
 
-from energy_models.hardware.periphery import Absent, CurveRegulator, Regulator
+from energy_models.hardware import Absent, CurveRegulator, Regulator
 from energy_models.pricing.constants import SITE
 from energy_models.pricing.report import UNREGULATED, Cause
 from energy_models.pricing.terms import Value
-from energy_models.quantities.band import Band
+from energy_models.quantities import Band
 
 EFFICIENCY = f"{SITE}regulator.efficiency"
 QUIESCENT = f"{SITE}regulator.quiescent"

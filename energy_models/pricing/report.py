@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from energy_models.mapping.placement import MemoryUse
-from energy_models.quantities.band import Band, total
+from energy_models.mapping import MemoryUse
+from energy_models.quantities import Band, total
 
 Cause = Literal[
     "compute", "memory", "state", "control", "static", "retention", "wake",

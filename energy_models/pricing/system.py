@@ -10,17 +10,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import ceil
 
-from energy_models.hardware.memory import Memory
-from energy_models.hardware.periphery import (
+from energy_models.hardware import (
     Absent,
     ConnectedRadio,
+    HardwareProfile,
+    Memory,
     PerChannelFrontEnd,
     PulseStimulator,
+    Site,
     WaldenConverter,
 )
-from energy_models.hardware.profile import HardwareProfile
-from energy_models.hardware.site import Site
-from energy_models.mapping.placement import Placement
+from energy_models.mapping import Placement
 from energy_models.pricing.constants import CONVERTER_LEVELS, CONVERTER_WORD, SITE
 from energy_models.pricing.report import Cause
 from energy_models.pricing.terms import Term, Terms

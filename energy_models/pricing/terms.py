@@ -13,7 +13,7 @@ from typing import TypeVar, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from energy_models.quantities.band import Band
+from energy_models.quantities import Band
 
 Array = NDArray[np.float64]
 Value = TypeVar("Value", float, Array)

@@ -8,15 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from energy_models.errors import PriceError, unknown_name
-from energy_models.hardware.periphery import Absent
-from energy_models.hardware.profile import HardwareProfile
-from energy_models.hardware.site import Site
+from energy_models.hardware import Absent, HardwareProfile, Site
 from energy_models.pricing.constants import bands, made_from, with_made
 from energy_models.pricing.cost_terms import CostTerms, cost_terms_of
 from energy_models.pricing.regulator import regulated, regulator_loss_w, regulator_paths
 from energy_models.pricing.report import OUTSIDE_DECODER, Cause
 from energy_models.pricing.terms import Array, Term, evaluate, merged, paths
-from energy_models.workload.layers import Workload
+from energy_models.workload import Workload
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,13 +14,12 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from energy_models.hardware.profile import HardwareProfile
-from energy_models.mapping.action_counts import words
-from energy_models.mapping.placement import Placement
+from energy_models.hardware import HardwareProfile
+from energy_models.mapping import Placement, words
 from energy_models.pricing.report import Reload
 from energy_models.pricing.system import kept_bits
 from energy_models.pricing.terms import Term, Terms, band
-from energy_models.workload.layers import Workload
+from energy_models.workload import Workload
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,8 @@ from importlib.resources import files
 from types import MappingProxyType
 
 from energy_models.errors import PriceError, unknown_name
-from energy_models.hardware.memory import NonVolatile
-from energy_models.quantities.toml_file import parse_model
+from energy_models.hardware import NonVolatile
+from energy_models.quantities import parse_model
 
 TABLE = "non_volatile.toml"
 
@@ -29,7 +29,7 @@ def non_volatile_memories() -> Mapping[str, NonVolatile]:
     return MappingProxyType({name: parse_model(table, NonVolatile, where=TABLE) for name, table in tables})
 
 
-def non_volatile(technology: str) -> NonVolatile:
+def non_volatile_memory(technology: str) -> NonVolatile:
     """Return the costs of a memory of one technology.
 
     Raises

@@ -24,7 +24,7 @@ from importlib.resources import files
 from math import exp, log, sqrt
 
 from energy_models.errors import PriceError
-from energy_models.hardware.profile import OperationName
+from energy_models.hardware import OperationName
 from energy_models.technology.scaling.node import way_between
 
 TABLE = "measurements/operation_energies.csv"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from energy_models.errors import PriceError
-from energy_models.quantities.quantity import Quantity
+from energy_models.quantities import Quantity
 from energy_models.technology.operation_energy import OLD_NM, table_pj
 from energy_models.technology.sram import (
     REFERENCE_BITS,
@@ -12,7 +12,7 @@ from energy_models.technology.sram import (
     Flavour,
     MemoryCosts,
     memory_fit,
-    sram,
+    sram_costs,
 )
 
 REGISTER_FACTOR = 3.0
@@ -21,7 +21,7 @@ REGISTER_CELLS = 4.0
 """SRAM cells that leak as much as a register bit: 24 transistors to 6."""
 
 
-def register_file(node_nm: float, *, size_bytes: int, width_bits: int) -> MemoryCosts:
+def register_file_costs(node_nm: float, *, size_bytes: int, width_bits: int) -> MemoryCosts:
     """Return what a memory of registers costs: the floor below which no SRAM macro is built.
 
     A word costs ``W`` register bits (Aladdin's 45 nm table, scaled as an adder), whatever the size. A register bit has
@@ -42,7 +42,7 @@ def register_file(node_nm: float, *, size_bytes: int, width_bits: int) -> Memory
     if not 0 < size_bytes <= REGISTER_BYTES or width_bits < 1:
         raise PriceError(
             f"register file of {size_bytes} bytes, {width_bits} bit a word", where="memory laws",
-            remedy=f"Give 1 to {REGISTER_BYTES} bytes; larger memories are SRAM macros: see sram",
+            remedy=f"Give 1 to {REGISTER_BYTES} bytes; larger memories are SRAM macros: see sram_costs",
         )
     fit = memory_fit(int(node_nm), "itrs-lstp")
     bit_pj = table_pj("register", 1, node_nm)
@@ -93,11 +93,11 @@ def memory_costs(
     """
     if size_bytes > REGISTER_BYTES:
         smallest = memory_fit(node_nm, flavour).sizes_bytes[0]
-        return sram(
+        return sram_costs(
             node_nm, flavour, size_bytes=max(size_bytes, smallest), width_bits=width_bits, temperature_k=temperature_k
         )
     if temperature_k != REFERENCE_K:
         raise PriceError(
             f"registers at {temperature_k:g} K", where="memory laws", remedy=f"Price them at {REFERENCE_K:g} K"
         )
-    return register_file(node_nm, size_bytes=size_bytes, width_bits=width_bits)
+    return register_file_costs(node_nm, size_bytes=size_bytes, width_bits=width_bits)

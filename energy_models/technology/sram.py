@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from energy_models.errors import PriceError
-from energy_models.quantities.quantity import Quantity
+from energy_models.quantities import Quantity
 
 Flavour = Literal["itrs-lstp", "itrs-lop", "itrs-hp"]
 Law = Literal["read", "write", "access", "leakage"]
@@ -144,7 +144,7 @@ def fit_errors() -> dict[tuple[int, Flavour, Law], FitError]:
     }
 
 
-def sram(
+def sram_costs(
     node_nm: int, flavour: Flavour, *, size_bytes: int, width_bits: int, temperature_k: float
 ) -> MemoryCosts:
     """Return what an SRAM macro costs, with bounds of the largest deviation of a run from its law.

@@ -1,1 +1,20 @@
-"""Predicted against measured: every published row that the models are held against, fitted or held out."""
+"""Published figures of silicon beside what is predicted for them."""
+
+from energy_models.validation.collect import all_rows
+from energy_models.validation.groups import KINDS, Check, Disagreement, Group, Kind, disagreements, groups_of
+from energy_models.validation.reasons import REMARKS
+from energy_models.validation.rows import ValidationRow, summarise
+
+__all__ = [
+    "KINDS",
+    "REMARKS",
+    "Check",
+    "Disagreement",
+    "Group",
+    "Kind",
+    "ValidationRow",
+    "all_rows",
+    "disagreements",
+    "groups_of",
+    "summarise",
+]

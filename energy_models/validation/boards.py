@@ -14,17 +14,22 @@ from functools import cache
 from importlib.resources import files
 from typing import Any, cast
 
-from energy_models.calibration.crossval import CrossValidation, HeldOut, around, from_one_network, leave_one_out
-from energy_models.calibration.table import PRODUCT_KINDS, BoardRow, shipped_rows
-from energy_models.hardware.library import load_profile
-from energy_models.hardware.profile import HardwareProfile
-from energy_models.pricing.estimation import estimate
-from energy_models.quantities.band import Band
-from energy_models.quantities.toml_file import parse_model
-from energy_models.quantities.units import find_unit
+from energy_models.calibration import (
+    PRODUCT_KINDS,
+    BoardRow,
+    CrossValidation,
+    HeldOut,
+    around,
+    from_one_network,
+    leave_one_out,
+    shipped_rows,
+)
+from energy_models.hardware import HardwareProfile, load_profile
+from energy_models.pricing import estimate
+from energy_models.quantities import Band, find_unit, parse_model
 from energy_models.validation.networks import bulk_network
 from energy_models.validation.rows import Role, ValidationRow
-from energy_models.workload.layers import Kind
+from energy_models.workload import Kind
 
 NEWEST = "STMicroelectronics v1.2"
 PROFILE_OF: Mapping[tuple[str, str], str] = {

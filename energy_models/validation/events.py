@@ -11,20 +11,14 @@ from zlib import crc32
 import numpy as np
 from pydantic import Field, model_validator
 
-from energy_models.analysis.uncertainty import Design, quantity_draws, sample_designs, spread
+from energy_models.analysis import Design, quantity_draws, sample_designs, spread
 from energy_models.errors import ProfileError
-from energy_models.hardware.library import load_profile
-from energy_models.hardware.profile import EventCycles, HardwareProfile
-from energy_models.pricing.estimation import estimate
-from energy_models.pricing.terms import Array
-from energy_models.quantities.band import Band
-from energy_models.quantities.quantity import Energy, Frequency, Power, Quantity, Ratio
-from energy_models.quantities.toml_file import Frozen, read_model
-from energy_models.quantities.units import find_unit
+from energy_models.hardware import EventCycles, HardwareProfile, load_profile
+from energy_models.pricing import Array, estimate
+from energy_models.quantities import Band, Energy, Frequency, Frozen, Power, Quantity, Ratio, find_unit, read_model
 from energy_models.validation.groups import Kind
 from energy_models.validation.rows import Role, ValidationRow
-from energy_models.workload.layers import Workload
-from energy_models.workload.spiking_layers import WEIGHT_BITS, neuron_layer, synapse_layer
+from energy_models.workload import WEIGHT_BITS, Workload, neuron_layer, synapse_layer
 
 DRAWS = 1024
 SEED = 0

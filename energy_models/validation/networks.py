@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from energy_models.workload.layers import Conventions, Count, Kind, LayerWork, Products, Workload
+from energy_models.workload import Conventions, Count, Kind, LayerWork, Products, Workload
 
 WEIGHTS_BITS, SUM_BITS = 8, 32
 OUTPUTS = 64

@@ -9,7 +9,7 @@ from typing import Literal
 
 import numpy as np
 
-from energy_models.quantities.band import Band
+from energy_models.quantities import Band
 
 Role = Literal["fitted", "held out"]
 """``fitted``: a constant of the prediction came from this row. ``held out``: none did."""

@@ -10,19 +10,20 @@ from zlib import crc32
 import numpy as np
 from pydantic import Field
 
-from energy_models.analysis.uncertainty import quantity_draws, spread
-from energy_models.hardware.library import load_site
-from energy_models.hardware.periphery import Absent
-from energy_models.hardware.site import Site
-from energy_models.pricing.constants import SITE, with_made
-from energy_models.pricing.regulator import regulator_loss_w, regulator_paths
-from energy_models.pricing.report import Cause
-from energy_models.pricing.system import Decisions, site_terms
-from energy_models.pricing.terms import Array, evaluate
-from energy_models.quantities.band import Band
-from energy_models.quantities.quantity import Channels, Frequency, Power, Quantity
-from energy_models.quantities.toml_file import Frozen, read_model
-from energy_models.quantities.units import find_unit
+from energy_models.analysis import quantity_draws, spread
+from energy_models.hardware import Absent, Site, load_site
+from energy_models.pricing import (
+    SITE,
+    Array,
+    Cause,
+    Decisions,
+    evaluate,
+    regulator_loss_w,
+    regulator_paths,
+    site_terms,
+    with_made,
+)
+from energy_models.quantities import Band, Channels, Frequency, Frozen, Power, Quantity, find_unit, read_model
 from energy_models.validation.groups import Kind
 from energy_models.validation.rows import ValidationRow
 

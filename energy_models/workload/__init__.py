@@ -1,1 +1,49 @@
-"""What a network did, in words no machine appears in: the vocabulary shared by students and prices."""
+"""What a network does in one decode: its layers, their counts, and the JSON file that holds them."""
+
+from energy_models.workload.bit_widths import at_widths
+from energy_models.workload.decodes import tile_over_decodes
+from energy_models.workload.density import assume_dense
+from energy_models.workload.json_file import read_workload, workload_digest, workload_text, write_workload
+from energy_models.workload.layers import (
+    CONVENTIONS,
+    OPERATIONS,
+    SCHEMA,
+    Arithmetic,
+    Cadence,
+    Conventions,
+    Count,
+    Kind,
+    LayerWork,
+    Products,
+    Uncounted,
+    WeightForm,
+    Workload,
+)
+from energy_models.workload.spiking_layers import WEIGHT_BITS, dense_layer, neuron_layer, synapse_layer
+
+__all__ = [
+    "CONVENTIONS",
+    "OPERATIONS",
+    "SCHEMA",
+    "WEIGHT_BITS",
+    "Arithmetic",
+    "Cadence",
+    "Conventions",
+    "Count",
+    "Kind",
+    "LayerWork",
+    "Products",
+    "Uncounted",
+    "WeightForm",
+    "Workload",
+    "assume_dense",
+    "at_widths",
+    "dense_layer",
+    "neuron_layer",
+    "read_workload",
+    "synapse_layer",
+    "tile_over_decodes",
+    "workload_digest",
+    "workload_text",
+    "write_workload",
+]

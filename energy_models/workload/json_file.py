@@ -13,7 +13,7 @@ from typing import Any, NoReturn, cast
 from pydantic import TypeAdapter, ValidationError
 
 from energy_models.errors import WorkloadError
-from energy_models.quantities.files import write_whole
+from energy_models.quantities import write_whole
 from energy_models.workload.layers import OPERATIONS, SCHEMA, Conventions, Count, LayerWork, Products, Workload
 
 _SHOWN_PROBLEMS = 12

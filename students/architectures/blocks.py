@@ -10,7 +10,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, PositiveInt, model_validator
 
-from energy_models.quantities.toml_file import Frozen
+from energy_models.quantities import Frozen
 
 Pair = tuple[PositiveInt, PositiveInt]
 Groups = PositiveInt | Literal["depthwise"]

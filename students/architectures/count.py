@@ -6,9 +6,8 @@ from pathlib import Path
 
 import torch
 
-from energy_models.quantities.toml_file import content_digest
-from energy_models.workload.density import assume_dense
-from energy_models.workload.layers import Workload
+from energy_models.quantities import content_digest
+from energy_models.workload import Workload, assume_dense
 from students.architectures.build import SEED, build_network
 from students.architectures.load import load_architecture
 from students.architectures.published import comparisons

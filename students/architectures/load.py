@@ -8,7 +8,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from energy_models.errors import StudentError, unknown_name
-from energy_models.quantities.toml_file import read_model
+from energy_models.quantities import read_model
 from students.architectures.schema import Architecture
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from energy_models.workload.layers import Workload
+from energy_models.workload import Workload
 from students.architectures.build import outline, parameter_count
 from students.architectures.schema import Architecture, Figure
 

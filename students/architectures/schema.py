@@ -7,8 +7,7 @@ from typing import Annotated, ClassVar, Literal, Self
 from pydantic import Field, PositiveFloat, PositiveInt, ValidationInfo, model_validator
 
 from energy_models.errors import CosimError
-from energy_models.quantities.sources import Source, require_source
-from energy_models.quantities.toml_file import Frozen
+from energy_models.quantities import Frozen, Source, require_source
 from students.architectures.blocks import Block, Embedding
 
 Text = Annotated[str, Field(min_length=1)]

@@ -14,8 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from energy_models.errors import CosimError, StudentError, unknown_name
-from energy_models.workload.decodes import tile_over_decodes
-from energy_models.workload.layers import LayerWork, Uncounted, Workload
+from energy_models.workload import LayerWork, Uncounted, Workload, tile_over_decodes
 from students.counting.axes import AHEAD, overruns
 from students.counting.deployed import check_model, deployed
 from students.counting.dispatch import Tracer

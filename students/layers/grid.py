@@ -7,7 +7,7 @@ from typing import Literal
 
 from torch import Tensor
 
-from energy_models.workload.layers import WeightForm
+from energy_models.workload import WeightForm
 
 LEARNED_THRESHOLD = "scaling_impl.value"
 """How the names of learned clipping thresholds, kept as base-two logarithms, end in a quantised student."""

@@ -10,7 +10,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from energy_models.errors import StudentError
-from energy_models.quantities.files import write_whole
+from energy_models.quantities import write_whole
 
 
 def write_bytes(path: Path, content: bytes) -> None:

@@ -24,7 +24,7 @@ from brevitas.quant_tensor import IntQuantTensor, QuantTensor
 from torch import Tensor, nn
 
 from energy_models.errors import StudentError
-from energy_models.workload.layers import WeightForm
+from energy_models.workload import WeightForm
 from students.layers.grid import Constant, Grid
 from students.quantize.layers import IntegerConv1d, IntegerLinear, output_grid_of
 

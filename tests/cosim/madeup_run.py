@@ -10,10 +10,10 @@ import numpy as np
 
 from cosim.evaluation.feasibility import judge
 from cosim.tables.results import Priced, Score, priced_row, write_parquet
-from energy_models.hardware.library import load_site
-from energy_models.mapping.placement import MemoryUse
-from energy_models.pricing.report import CAUSES, EnergyReport, LayerEnergy
-from energy_models.quantities.band import Band, total
+from energy_models.hardware import load_site
+from energy_models.mapping import MemoryUse
+from energy_models.pricing import CAUSES, EnergyReport, LayerEnergy
+from energy_models.quantities import Band, total
 
 MACHINES = {"asic65_near_memory": 1.0, "event_core_28nm": 0.6, "cortex_m4f": 900.0, "gap9": 60.0}
 SITES = ("implant_utah96", "implant_epilepsy", "headset_commodity")

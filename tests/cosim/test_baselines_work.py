@@ -17,8 +17,7 @@ from cosim.datasets.card import Card
 from cosim.datasets.types import Dataset
 from cosim.splits.fold import Fold
 from energy_models.errors import WorkloadError
-from energy_models.workload.decodes import tile_over_decodes
-from energy_models.workload.layers import CONVENTIONS, Conventions, Count, LayerWork
+from energy_models.workload import CONVENTIONS, Conventions, Count, LayerWork, tile_over_decodes
 
 CARD = Card("t", "l", "c", "h", ())
 SMALL = st.integers(-2, 2)

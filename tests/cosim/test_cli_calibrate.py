@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from energy_models.hardware.library import load_profile
+from energy_models.hardware import load_profile
 
 TABLE = (
     "board,network,conv_macs,linear_macs,layers,energy_uj,latency_ms,clock_mhz,software\n"

@@ -10,8 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from energy_models.workload.json_file import write_workload
-from energy_models.workload.layers import Conventions, Count, LayerWork, Products, Workload
+from energy_models.workload import Conventions, Count, LayerWork, Products, Workload, write_workload
 
 
 def network(inputs: int, outputs: int) -> Workload:

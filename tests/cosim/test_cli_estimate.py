@@ -13,10 +13,9 @@ from pathlib import Path
 import pytest
 
 from cosim.report.estimate_tables import estimate_tables
-from energy_models.hardware.library import load_profile, load_site
-from energy_models.pricing.estimation import estimate
-from energy_models.workload.json_file import write_workload
-from energy_models.workload.layers import Conventions, Count, LayerWork, Products, Uncounted, Workload
+from energy_models.hardware import load_profile, load_site
+from energy_models.pricing import estimate
+from energy_models.workload import Conventions, Count, LayerWork, Products, Uncounted, Workload, write_workload
 
 
 def network() -> Workload:
@@ -193,7 +192,7 @@ def test_a_full_standard_output_is_said(stored: Path, form: tuple[str, ...]) -> 
 
 def test_an_interrupt_says_that_it_stopped(stored: Path) -> None:
     code = (
-        "import energy_models.hardware.library as c\n"
+        "import energy_models.hardware as c\n"
         "def stop(_name):\n    raise KeyboardInterrupt\n"
         "c.load_profile = stop\n"
         "from cosim.cli.app import main; main()"

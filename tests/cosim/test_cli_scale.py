@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from energy_models.hardware.library import load_profile
+from energy_models.hardware import load_profile
 from energy_models.technology.scaling import scaled_profile
 
 

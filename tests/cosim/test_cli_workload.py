@@ -14,8 +14,7 @@ from torch import nn
 
 from cosim.workloads.network_workload import Observation, network_workload
 from energy_models.errors import CosimError, DataError, StudentError
-from energy_models.workload.json_file import read_workload
-from energy_models.workload.layers import Workload
+from energy_models.workload import Workload, read_workload
 from students.models.build import build
 from students.models.store import save_student
 from students.spec import Shape, StudentSpec

@@ -7,9 +7,9 @@ import dataclasses
 import pytest
 
 from cosim.evaluation.feasibility import judge
-from energy_models.hardware.library import load_site
-from energy_models.pricing.report import EnergyReport, LayerEnergy
-from energy_models.quantities.band import Band
+from energy_models.hardware import load_site
+from energy_models.pricing import EnergyReport, LayerEnergy
+from energy_models.quantities import Band
 
 UTAH = load_site("implant_utah96")
 

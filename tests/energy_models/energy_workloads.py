@@ -5,10 +5,9 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
-from energy_models.hardware.profile import HardwareProfile
-from energy_models.hardware.site import LIMIT_NAMES, Site
-from energy_models.quantities.toml_file import parse_model
-from energy_models.workload.layers import Arithmetic, Conventions, Count, Kind, LayerWork, Products, Workload
+from energy_models.hardware import LIMIT_NAMES, HardwareProfile, Site
+from energy_models.quantities import parse_model
+from energy_models.workload import Arithmetic, Conventions, Count, Kind, LayerWork, Products, Workload
 
 DECODES = 4
 

@@ -35,9 +35,8 @@ from energy_models.analysis.published_models.static_free import (
     static_free,
     static_free_traffic,
 )
-from energy_models.hardware.library import load_profile, profile_names
-from energy_models.quantities.quantity import quantities
-from energy_models.quantities.sources import load_sources
+from energy_models.hardware import load_profile, profile_names
+from energy_models.quantities import load_sources, quantities
 
 PAGE = Path(__file__).parents[2] / "docs" / "braindistill.md"
 # Products after the wavelets, 20 tokens: projection 20 x 320 x 32 = 204,800; a layer of attention q, k, v, out

@@ -8,14 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from spiking_section import dense_form, spiking_layer
 
-from energy_models.analysis.spiking_break_even import break_even, silent, spike_rate
-from energy_models.analysis.uncertainty import Design
+from energy_models.analysis import Design, break_even
+from energy_models.analysis.spiking_break_even import silent, spike_rate
 from energy_models.errors import WorkloadError
-from energy_models.hardware.library import load_profile
-from energy_models.hardware.profile import HardwareProfile
-from energy_models.pricing.estimation import estimate
-from energy_models.workload.layers import Workload
-from energy_models.workload.spiking_layers import dense_layer, neuron_layer, synapse_layer
+from energy_models.hardware import HardwareProfile, load_profile
+from energy_models.pricing import estimate
+from energy_models.workload import Workload, dense_layer, neuron_layer, synapse_layer
 
 
 def spiking(inputs: int, outputs: int, spikes: int, *, steps: int, fired: int) -> Workload:

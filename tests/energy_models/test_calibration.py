@@ -9,15 +9,22 @@ from pathlib import Path
 import pytest
 from energy_workloads import products, workload
 
-from energy_models.calibration.board import calibrate
-from energy_models.calibration.crossval import from_one_network, leave_one_out
+from energy_models.calibration import (
+    BoardRow,
+    calibrate,
+    calibrated_profile,
+    from_one_network,
+    leave_one_out,
+    read_board_table,
+    shipped_rows,
+    table_source,
+    toml_text,
+)
 from energy_models.calibration.fit import PRIOR, fit_board, fit_weights
-from energy_models.calibration.profile_file import calibrated_profile, table_source, toml_text
-from energy_models.calibration.table import BoardRow, read_board_table, shipped_rows
 from energy_models.errors import DataError, ProfileError
-from energy_models.hardware.library import load_profile
-from energy_models.pricing.estimation import estimate
-from energy_models.workload.layers import Kind, LayerWork
+from energy_models.hardware import load_profile
+from energy_models.pricing import estimate
+from energy_models.workload import Kind, LayerWork
 
 NETWORKS: dict[str, tuple[dict[Kind, int], int]] = {
     "a": ({"conv": 5_000_000, "linear": 4_000}, 8),

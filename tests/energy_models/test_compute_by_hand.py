@@ -10,13 +10,10 @@ import dataclasses
 import pytest
 from energy_workloads import dense_layer, neurons, products, toy_event, with_operations, workload
 
-from energy_models.hardware.library import load_profile
-from energy_models.hardware.profile import HardwareProfile
-from energy_models.mapping import count_actions
-from energy_models.mapping.placement import place
-from energy_models.pricing.estimation import estimate
-from energy_models.pricing.report import Cause
-from energy_models.workload.layers import LayerWork
+from energy_models.hardware import HardwareProfile, load_profile
+from energy_models.mapping import count_actions, place
+from energy_models.pricing import Cause, estimate
+from energy_models.workload import LayerWork
 
 FJ = 1e-15
 REFERENCE = load_profile("asic45_reference")

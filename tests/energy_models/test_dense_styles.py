@@ -22,14 +22,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from energy_models.errors import ProfileError, WorkloadError
-from energy_models.hardware.profile import HardwareProfile
-from energy_models.mapping import count_actions
-from energy_models.mapping.action_counts import ActionCounts
+from energy_models.hardware import HardwareProfile
+from energy_models.mapping import ActionCounts, count_actions, place
 from energy_models.mapping.matrix_product import matrix_product
 from energy_models.mapping.output_stationary import output_stationary_cycles
-from energy_models.mapping.placement import place
-from energy_models.pricing.estimation import estimate
-from energy_models.workload.layers import LayerWork
+from energy_models.pricing import estimate
+from energy_models.workload import LayerWork
 
 PJ = 1e-12
 STYLES = (toy_output_stationary(), toy_broadcast(), toy_ring())
@@ -269,7 +267,7 @@ def test_products_without_a_reduction_are_refused() -> None:
 def test_a_control_factor_below_one_is_refused() -> None:
     table = toy_ring().model_dump(mode="json")
     table["execution"]["control_factor"] |= {"low": 0.5}
-    from energy_models.quantities.toml_file import parse_model
+    from energy_models.quantities import parse_model
 
     with pytest.raises(ProfileError, match="cannot be below 1"):
         parse_model(table, HardwareProfile, where="toy")

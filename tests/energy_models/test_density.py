@@ -7,8 +7,7 @@ import dataclasses
 import pytest
 
 from energy_models.errors import WorkloadError
-from energy_models.workload.density import assume_dense
-from energy_models.workload.layers import Conventions, Count, LayerWork, Products, WeightForm, Workload
+from energy_models.workload import Conventions, Count, LayerWork, Products, WeightForm, Workload, assume_dense
 
 
 def split(multiply: list[int], accumulate: list[int]) -> Products:

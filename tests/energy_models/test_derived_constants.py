@@ -9,9 +9,9 @@ from math import log, sqrt
 
 import pytest
 
-from energy_models.hardware.library import load_profile, load_site
-from energy_models.quantities.quantity import Quantity
-from energy_models.technology.sram import SWEEP
+from energy_models.hardware import load_profile, load_site
+from energy_models.quantities import Quantity
+from energy_models.technology import SWEEP
 
 FIGURES = {"read": "read_pJ", "write": "write_pJ", "retention": "leak_pW_per_bit"}
 

@@ -21,8 +21,8 @@ from energy_workloads import (
 
 from energy_models.errors import WorkloadError
 from energy_models.mapping.weight_stationary import tiling
-from energy_models.pricing.estimation import estimate
-from energy_models.workload.layers import LayerWork, Workload
+from energy_models.pricing import estimate
+from energy_models.workload import LayerWork, Workload
 
 PJ, NW = 1e-12, 1e-9
 
@@ -195,7 +195,7 @@ def test_missing_widths_are_refused_together() -> None:
 
 
 def test_uncounted_work_marks_the_report() -> None:
-    from energy_models.workload.layers import Uncounted
+    from energy_models.workload import Uncounted
 
     work: Workload = workload(dense_layer(16, 6)).replace(uncounted=(Uncounted("fft", "aten.fft", "no rule"),))
     report = estimate(work, toy_array(), None, decode_rate_hz=10)

@@ -11,11 +11,11 @@ from energy_workloads import count, dense_layer, neurons, quantity, toy_array, t
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from energy_models.hardware.library import load_profile, load_site, profile_names
-from energy_models.mapping.action_counts import words
-from energy_models.pricing.estimation import estimate
-from energy_models.quantities.band import Band
-from energy_models.workload.layers import LayerWork
+from energy_models.hardware import load_profile, load_site, profile_names
+from energy_models.mapping import words
+from energy_models.pricing import estimate
+from energy_models.quantities import Band
+from energy_models.workload import LayerWork
 
 PROFILES = profile_names()
 ARRAY, EVENT = load_profile("asic65_near_memory"), load_profile("event_core_28nm")

@@ -12,14 +12,13 @@ from energy_workloads import count, dense_layer, neurons, toy_table_machine, wit
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from energy_models.hardware.library import load_profile
-from energy_models.hardware.profile import EventTable, HardwareProfile
+from energy_models.hardware import EventTable, HardwareProfile, load_profile
+from energy_models.mapping import time_steps
 from energy_models.mapping.event_cycles import roles
 from energy_models.mapping.event_table import connections
-from energy_models.mapping.events import time_steps
-from energy_models.pricing.estimation import estimate
-from energy_models.quantities.band import Band
-from energy_models.workload.layers import LayerWork, Workload
+from energy_models.pricing import estimate
+from energy_models.quantities import Band
+from energy_models.workload import LayerWork, Workload
 
 PJ = 1e-12
 MACHINES = [load_profile("loihi"), load_profile("odin_reckon"), load_profile("xylo"), toy_table_machine()]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from energy_models.quantities.files import write_whole
+from energy_models.quantities import write_whole
 
 
 def test_a_new_file_can_be_read_by_others(tmp_path: Path) -> None:

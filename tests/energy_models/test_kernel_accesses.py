@@ -8,13 +8,10 @@ from energy_workloads import dense_layer, toy_array, toy_core, workload
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from energy_models.hardware.profile import HardwareProfile
-from energy_models.mapping import count_actions
-from energy_models.mapping.accesses import access_counts
-from energy_models.mapping.action_counts import ActionCounts
-from energy_models.mapping.placement import place
-from energy_models.pricing.estimation import estimate
-from energy_models.workload.layers import LayerWork
+from energy_models.hardware import HardwareProfile
+from energy_models.mapping import ActionCounts, access_counts, count_actions, place
+from energy_models.pricing import estimate
+from energy_models.workload import LayerWork
 
 sizes = st.tuples(st.integers(1, 20), st.integers(1, 20), st.integers(1, 20))
 
@@ -78,7 +75,7 @@ def test_published_cycles_of_weight_stationary() -> None:
     # SCALE-Sim, 256^3 on 8 x 8: ceil(256/8)^2 tiles of 2 x 8 + 256 + 8 - 2 = 278 cycles
     from energy_workloads import quantity, toy_table
 
-    from energy_models.quantities.toml_file import parse_model
+    from energy_models.quantities import parse_model
 
     execution = {**toy_array().execution.model_dump(mode="json", exclude_none=True), "rows": 8, "columns": 8}
     machine = parse_model(toy_table(execution, static=quantity(10, "nW")), HardwareProfile, where="toy")

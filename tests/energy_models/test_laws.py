@@ -26,21 +26,25 @@ from energy_workloads import (
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from energy_models.analysis.uncertainty import Design, sample_designs, spread
-from energy_models.hardware.library import load_profile, load_site, profile_names, site_names
-from energy_models.hardware.memory import Memory
-from energy_models.hardware.profile import MEMORY_INSIDE, EventDriven, HardwareProfile, InputBroadcast
-from energy_models.hardware.site import Site
-from energy_models.mapping import count_actions
-from energy_models.mapping.placement import place
-from energy_models.pricing.constants import given as given_constants
-from energy_models.pricing.cost_terms import cost_terms_of
-from energy_models.pricing.estimation import estimate
-from energy_models.pricing.report import EnergyReport
-from energy_models.pricing.terms import Terms, band
-from energy_models.pricing.vectorised import estimate_vectorised
-from energy_models.quantities.toml_file import parse_model
-from energy_models.workload.layers import LayerWork, Workload
+from energy_models.analysis import Design, sample_designs, spread
+from energy_models.hardware import (
+    MEMORY_INSIDE,
+    EventDriven,
+    HardwareProfile,
+    InputBroadcast,
+    Memory,
+    Site,
+    load_profile,
+    load_site,
+    profile_names,
+    site_names,
+)
+from energy_models.mapping import count_actions, place
+from energy_models.pricing import EnergyReport, band, cost_terms_of, estimate, estimate_vectorised
+from energy_models.pricing import given as given_constants
+from energy_models.pricing.terms import Terms
+from energy_models.quantities import parse_model
+from energy_models.workload import LayerWork, Workload
 
 TOYS = [toy_array(), toy_output_stationary(), toy_broadcast(), toy_ring(), toy_event(), toy_core()]
 WIDE = toy_broadcast(lanes=32)

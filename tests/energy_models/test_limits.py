@@ -9,13 +9,17 @@ from energy_workloads import dense_layer, quantity, toy_array, toy_site, workloa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from energy_models.feasibility.battery import battery_life_s, battery_power_w
-from energy_models.feasibility.limits import CHECK_NAMES, LimitCheck, check_limits, limit_verdict
-from energy_models.hardware.library import load_site
-from energy_models.hardware.site import LIMIT_NAMES, Battery, Site
-from energy_models.pricing.estimation import estimate
-from energy_models.pricing.report import EnergyReport
-from energy_models.quantities.band import Band
+from energy_models.feasibility import (
+    CHECK_NAMES,
+    LimitCheck,
+    battery_life_s,
+    battery_power_w,
+    check_limits,
+    limit_verdict,
+)
+from energy_models.hardware import LIMIT_NAMES, Battery, Site, load_site
+from energy_models.pricing import EnergyReport, estimate
+from energy_models.quantities import Band
 
 HOUR = 3600.0
 WORK = workload(dense_layer(16, 6))

@@ -11,23 +11,23 @@ import pytest
 from energy_workloads import DECODES, count, dense_layer, products, profile_text, with_operations, workload
 
 from energy_models.errors import PriceError
-from energy_models.hardware.library import load_profile, load_site, load_sources, profile_names, site_names
-from energy_models.hardware.profile import (
+from energy_models.hardware import (
     EventCycles,
     EventDriven,
     EventTable,
     OperationCost,
     ProgrammableCore,
     WeightStationaryArray,
+    load_profile,
+    load_site,
+    profile_names,
+    site_names,
 )
-from energy_models.mapping.action_counts import Operations
-from energy_models.mapping.placement import place
-from energy_models.pricing.estimation import estimate
+from energy_models.mapping import Operations, place
+from energy_models.pricing import band, estimate
 from energy_models.pricing.layer import find_cost, operation_terms
-from energy_models.pricing.terms import band
-from energy_models.quantities.band import Band
-from energy_models.quantities.quantity import quantities
-from energy_models.workload.layers import OPERATIONS, Count, Kind, LayerWork, Workload
+from energy_models.quantities import Band, load_sources, quantities
+from energy_models.workload import OPERATIONS, Count, Kind, LayerWork, Workload
 
 MACHINES = profile_names()
 SPIKING_ONLY = {name for name in MACHINES if isinstance(load_profile(name).execution, EventTable | EventCycles)}
@@ -250,8 +250,8 @@ def test_estimate_with_torch_unimportable() -> None:
         "import sys; sys.modules['torch'] = None\n"
         "sys.path.insert(0, 'tests/energy_models')\n"
         "from energy_workloads import dense_layer, workload\n"
-        "from energy_models.hardware.library import load_profile, load_site\n"
-        "from energy_models.pricing.estimation import estimate\n"
+        "from energy_models.hardware import load_profile, load_site\n"
+        "from energy_models.pricing import estimate\n"
         "work, site = workload(dense_layer(16, 6)), load_site('implant_utah96')\n"
         "r = estimate(work, load_profile('gap9'), site, decode_rate_hz=50)\n"
         "print(r.total_power_w.nominal > 0)\n"

@@ -11,8 +11,8 @@ from energy_models.errors import WorkloadError
 from energy_models.mapping.action_counts import operand_widths
 from energy_models.mapping.placement import required_bits
 from energy_models.mapping.programmable_core import fused_epilogues
-from energy_models.pricing.estimation import estimate
-from energy_models.workload.layers import LayerWork
+from energy_models.pricing import estimate
+from energy_models.workload import LayerWork
 
 PJ = 1e-12
 

@@ -9,10 +9,16 @@ import numpy as np
 import pytest
 
 from energy_models.errors import PriceError
-from energy_models.hardware.library import load_profile
-from energy_models.hardware.profile import HardwareProfile
-from energy_models.technology.register_file import memory_costs, register_file
-from energy_models.technology.sram import FLAVOURS, SWEEP, fit_errors, memory_fit, sram
+from energy_models.hardware import HardwareProfile, load_profile
+from energy_models.technology import (
+    FLAVOURS,
+    SWEEP,
+    fit_errors,
+    memory_costs,
+    memory_fit,
+    register_file_costs,
+    sram_costs,
+)
 
 NODES = (22, 32, 45, 65, 90)
 
@@ -23,13 +29,13 @@ def rows() -> list[dict[str, str]]:
 
 def test_known_runs_lie_inside_the_bounds() -> None:
     # CACTI 7, 300 K, itrs-lstp, 8 KiB, 32 bit: 45 nm reads 5.247 pJ, writes 4.7905 pJ, keeps a bit for 3.8908 pW
-    costs = sram(45, "itrs-lstp", size_bytes=8192, width_bits=32, temperature_k=300)
+    costs = sram_costs(45, "itrs-lstp", size_bytes=8192, width_bits=32, temperature_k=300)
     for quantity, run in ((costs.read, 5.247), (costs.write, 4.7905), (costs.retention, 3.8908)):
         assert quantity.low < run < quantity.high
         assert quantity.basis == "derived"
     # cell flavours, 64 KiB at 45 nm: 3.27 pW/bit against 2,666 and 59,287
     kept = [
-        sram(45, one, size_bytes=65536, width_bits=64, temperature_k=300).retention.value for one in FLAVOURS
+        sram_costs(45, one, size_bytes=65536, width_bits=64, temperature_k=300).retention.value for one in FLAVOURS
     ]
     assert kept[1] / kept[0] > 500
     assert kept[2] / kept[1] > 10
@@ -69,7 +75,7 @@ def test_stated_errors_do_not_drift() -> None:
 @pytest.mark.parametrize("node", NODES)
 def test_energy_grows_with_size_and_width(node: int) -> None:
     small, large, wide = (
-        sram(node, "itrs-lstp", size_bytes=size, width_bits=width, temperature_k=300)
+        sram_costs(node, "itrs-lstp", size_bytes=size, width_bits=width, temperature_k=300)
         for size, width in ((2048, 16), (65536, 16), (2048, 128))
     )
     for law in ("read", "write"):
@@ -79,7 +85,7 @@ def test_energy_grows_with_size_and_width(node: int) -> None:
 
 def test_leakage_grows_with_temperature_and_energy_does_not() -> None:
     cold, body = (
-        sram(45, "itrs-lstp", size_bytes=8192, width_bits=32, temperature_k=kelvin) for kelvin in (300, 310)
+        sram_costs(45, "itrs-lstp", size_bytes=8192, width_bits=32, temperature_k=kelvin) for kelvin in (300, 310)
     )
     # sweep at 8 KiB: exp(0.0356 x 10) = 1.43
     assert body.retention.value / cold.retention.value == pytest.approx(1.44, abs=0.02)
@@ -102,20 +108,21 @@ def test_outside_the_sweep_is_refused(
     node: int, flavour: str, macro: tuple[int, int], kelvin: float, said: str
 ) -> None:
     with pytest.raises(PriceError, match=said):
-        sram(node, flavour, size_bytes=macro[0], width_bits=macro[1], temperature_k=kelvin)  # type: ignore[arg-type]
+        sram_costs(node, flavour, size_bytes=macro[0], width_bits=macro[1], temperature_k=kelvin)  # type: ignore[arg-type]
 
 
 def test_below_256_bytes_are_registers() -> None:
     # 32 bits of 9 fJ at 45 nm; at 22 nm as a 32-bit adder: (0.03 / 0.1)^0.54537 = 0.5186, where 22 nm lies
     # (0.41652 + ln(32/22) / ln(32/20) x 1.09280) / 2.36118 of the way of the polynomials from 45 to 7 nm
-    assert register_file(45, size_bytes=64, width_bits=32).read.value == pytest.approx(32 * 0.009)
-    assert register_file(22, size_bytes=64, width_bits=32).read.value == pytest.approx(32 * 0.009 * 0.5186, rel=1e-3)
-    assert register_file(45, size_bytes=8, width_bits=32).read == register_file(45, size_bytes=256, width_bits=32).read
+    assert register_file_costs(45, size_bytes=64, width_bits=32).read.value == pytest.approx(32 * 0.009)
+    assert register_file_costs(22, size_bytes=64, width_bits=32).read.value == pytest.approx(32 * 0.009 * 0.5186, 1e-3)
+    small, large = (register_file_costs(45, size_bytes=size, width_bits=32) for size in (8, 256))
+    assert small.read == large.read
     for size in (0, 257):
         with pytest.raises(PriceError, match=r"Give 1 to 256 bytes"):
-            register_file(45, size_bytes=size, width_bits=32)
+            register_file_costs(45, size_bytes=size, width_bits=32)
     with pytest.raises(PriceError, match="no operation table reaches 65 nm"):
-        register_file(65, size_bytes=64, width_bits=32)
+        register_file_costs(65, size_bytes=64, width_bits=32)
 
 
 @pytest.mark.parametrize(
@@ -124,7 +131,7 @@ def test_below_256_bytes_are_registers() -> None:
 )
 def test_shipped_memories_are_their_laws(name: str, node: int, memory: int, size: int, width: int) -> None:
     profile: HardwareProfile = load_profile(name)
-    law = sram(node, "itrs-lstp", size_bytes=size, width_bits=width, temperature_k=300)
+    law = sram_costs(node, "itrs-lstp", size_bytes=size, width_bits=width, temperature_k=300)
     one = profile.memories[memory]
     assert one.word_bits == width
     assert one.bank.band.nominal == size * 8
@@ -137,7 +144,7 @@ def test_shipped_memories_are_their_laws(name: str, node: int, memory: int, size
 
 
 def test_shipped_registers_are_their_law() -> None:
-    law = register_file(22, size_bytes=256, width_bits=32)
+    law = register_file_costs(22, size_bytes=256, width_bits=32)
     found = load_profile("asic22_fdx").quantity_at
     supply = (0.5 / 0.8) ** 2
     for one, expected in (("read", law.read), ("write", law.write)):
@@ -155,14 +162,15 @@ def test_a_memory_of_any_size_has_a_floor() -> None:
         for size in (1, 256, 257, 1024, 8192)
     ]
     assert reads[0] == reads[1] == pytest.approx(0.288)
-    assert reads[2] == reads[3] == sram(45, "itrs-lstp", size_bytes=1024, width_bits=32, temperature_k=300).read.value
+    macro = sram_costs(45, "itrs-lstp", size_bytes=1024, width_bits=32, temperature_k=300)
+    assert reads[2] == reads[3] == macro.read.value
     assert reads == sorted(reads)
     with pytest.raises(PriceError, match="registers at 310 K"):
         memory_costs(45, "itrs-lstp", size_bytes=64, width_bits=32, temperature_k=310)
 
 
 def test_reference_memory_holds_the_law_between_its_bounds() -> None:
-    law = sram(45, "itrs-lstp", size_bytes=8192, width_bits=64, temperature_k=300)
+    law = sram_costs(45, "itrs-lstp", size_bytes=8192, width_bits=64, temperature_k=300)
     one = load_profile("asic45_reference").memories[0]
     assert one.read is not None
     assert one.read.value == 10  # Horowitz: 8 KB, 64 bit

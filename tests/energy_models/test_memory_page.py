@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from memory_page import memory_page
 
-from energy_models.technology.sram import FLAVOURS, SWEEP, Flavour, Law, memory_fit
+from energy_models.technology import FLAVOURS, SWEEP, Flavour, Law, memory_fit
 
 PAGE = Path(__file__).parents[2] / "docs" / "memory.md"
 COLUMNS: dict[Law, str] = {

@@ -7,12 +7,10 @@ import dataclasses
 import pytest
 from energy_workloads import dense_layer, neurons, quantity, toy_array, toy_core, toy_event, toy_table_machine, workload
 
-from energy_models.hardware.library import load_profile
-from energy_models.hardware.profile import HardwareProfile
-from energy_models.pricing.estimation import estimate
-from energy_models.pricing.report import EnergyReport
-from energy_models.quantities.toml_file import parse_model
-from energy_models.workload.layers import Workload
+from energy_models.hardware import HardwareProfile, load_profile
+from energy_models.pricing import EnergyReport, estimate
+from energy_models.quantities import parse_model
+from energy_models.workload import Workload
 
 PJ, NW = 1e-12, 1e-9
 WINDOW = workload(dense_layer(16, 6), mode="window", steps=10)

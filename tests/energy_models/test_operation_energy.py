@@ -5,9 +5,8 @@ from __future__ import annotations
 import pytest
 
 from energy_models.errors import PriceError
-from energy_models.hardware.library import load_profile
-from energy_models.hardware.profile import OperationCost, ProgrammableCore
-from energy_models.technology.operation_energy import multiplier_law, operation_laws, table_pj
+from energy_models.hardware import OperationCost, ProgrammableCore, load_profile
+from energy_models.technology import multiplier_law, operation_laws, table_pj
 from energy_models.technology.scaling import node_factor
 
 

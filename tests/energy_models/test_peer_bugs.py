@@ -20,17 +20,13 @@ from energy_workloads import (
 )
 
 from energy_models.errors import PriceError, ProfileError
-from energy_models.hardware.library import load_profile, profile_names
-from energy_models.hardware.profile import EventCycles, EventTable, HardwareProfile
-from energy_models.mapping import count_actions
-from energy_models.mapping.placement import place
-from energy_models.pricing.cost_terms import cost_terms_of
-from energy_models.pricing.estimation import estimate
-from energy_models.technology.register_file import register_file
+from energy_models.hardware import EventCycles, EventTable, HardwareProfile, load_profile, profile_names
+from energy_models.mapping import count_actions, place
+from energy_models.pricing import cost_terms_of, estimate
+from energy_models.technology import memory_fit, register_file_costs, sram_costs
 from energy_models.technology.scaling import dynamic_factor, load_technology, node_factor, scaled_profile, sram_factor
 from energy_models.technology.scaling.technology import CircuitClass
-from energy_models.technology.sram import memory_fit, sram
-from energy_models.workload.layers import Workload
+from energy_models.workload import Workload
 
 KIB = 8 * 1024
 DIGITAL: tuple[CircuitClass, ...] = ("multiplier", "adder", "float_multiplier", "float_adder", "wire")
@@ -70,8 +66,9 @@ def test_a_node_beyond_the_data_is_refused_not_guessed() -> None:
         with pytest.raises(ProfileError, match="is outside 7 to 90 nm"):
             sram_factor(8 * KIB, 45, node)
     with pytest.raises(PriceError, match="Swept nodes"):
-        sram(130, "itrs-lstp", size_bytes=8192, width_bits=32, temperature_k=300)
-    reads = [sram(n, "itrs-lstp", size_bytes=8192, width_bits=32, temperature_k=300).read.value for n in (90, 65, 45)]
+        sram_costs(130, "itrs-lstp", size_bytes=8192, width_bits=32, temperature_k=300)
+    macros = [sram_costs(n, "itrs-lstp", size_bytes=8192, width_bits=32, temperature_k=300) for n in (90, 65, 45)]
+    reads = [macro.read.value for macro in macros]
     assert reads == sorted(reads, reverse=True)
 
 
@@ -101,7 +98,8 @@ def test_sram_energy_grows_slower_than_its_width(node: int) -> None:
         assert fitted.width < 0.75, law
         assert 0.3 < fitted.size < 0.7, law
     narrow, wide = (
-        sram(node, "itrs-lstp", size_bytes=8192, width_bits=bits, temperature_k=300).read.value for bits in (16, 64)
+        sram_costs(node, "itrs-lstp", size_bytes=8192, width_bits=bits, temperature_k=300).read.value
+        for bits in (16, 64)
     )
     assert wide < 2 * narrow  # linear would be four times
 
@@ -156,7 +154,8 @@ def test_a_node_is_no_single_number() -> None:
 
 # QKeras qtools: takes its pJ per bit for pJ per 64 bits, SRAM 64 times too cheap, and dearer again below 4 KB
 def test_sram_reads_are_picojoules_and_fall_with_size() -> None:
-    reads = [sram(45, "itrs-lstp", size_bytes=2**n, width_bits=64, temperature_k=300).read.value for n in range(10, 21)]
+    macros = [sram_costs(45, "itrs-lstp", size_bytes=2**n, width_bits=64, temperature_k=300) for n in range(10, 21)]
+    reads = [macro.read.value for macro in macros]
     assert reads == sorted(reads)
     assert 3 < reads[3] < 10  # 8 KiB, one 64-bit word: CACTI 6.1 pJ, Horowitz 10 pJ; qtools' mistake would be 0.16
     for name in ASICS:
@@ -176,7 +175,7 @@ def test_an_access_is_charged_for_the_word_it_is_given_for() -> None:
     (counts,) = count_actions(one := workload(dense_layer(64, 32)), machine, place(one, machine))
     weights = sum(access.reads for access in counts.accesses if access.operand == "weights")
     assert weights == 64 * 32 * 8 / 64
-    tiny, full = (register_file(45, size_bytes=size, width_bits=32).read.value for size in (4, 256))
+    tiny, full = (register_file_costs(45, size_bytes=size, width_bits=32).read.value for size in (4, 256))
     assert tiny == full > 0.1  # 32 register bits of 9 fJ, however few words there are
 
 
@@ -237,7 +236,7 @@ def test_messages_of_spikes_are_in_the_total() -> None:
 
 # ZigZag, Accelergy: leakage that does not say which cell it is of (more than four decades between flavours at one node)
 def test_retention_names_its_cell() -> None:
-    kept = [sram(45, flavour, size_bytes=65536, width_bits=32, temperature_k=300).retention.value
+    kept = [sram_costs(45, flavour, size_bytes=65536, width_bits=32, temperature_k=300).retention.value
             for flavour in ("itrs-lstp", "itrs-hp")]
     assert kept[1] > 1e4 * kept[0]
     for name in ASICS:

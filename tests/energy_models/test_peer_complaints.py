@@ -10,15 +10,11 @@ from pathlib import Path
 import pytest
 from energy_workloads import dense_layer, neurons, toy_array, toy_output_stationary, with_operations, workload
 
-from energy_models.calibration.profile_file import toml_text
-from energy_models.hardware.library import load_profile, load_site, profile_names, site_names
-from energy_models.hardware.profile import HardwareProfile
-from energy_models.mapping import count_actions
-from energy_models.mapping.placement import place
-from energy_models.pricing.cost_terms import cost_terms_of
-from energy_models.pricing.estimation import estimate
-from energy_models.workload.json_file import read_workload, write_workload
-from energy_models.workload.layers import Workload
+from energy_models.calibration import toml_text
+from energy_models.hardware import HardwareProfile, load_profile, load_site, profile_names, site_names
+from energy_models.mapping import count_actions, place
+from energy_models.pricing import cost_terms_of, estimate
+from energy_models.workload import Workload, read_workload, write_workload
 
 SMALL = workload(dense_layer(64, 32), dense_layer(32, 4, name="out"))
 
@@ -106,8 +102,8 @@ def test_two_runs_agree_to_the_last_bit() -> None:
     code = (
         "import sys; sys.path.insert(0, 'tests/energy_models')\n"
         "from energy_workloads import dense_layer, workload\n"
-        "from energy_models.hardware.library import load_profile, load_site\n"
-        "from energy_models.pricing.estimation import estimate\n"
+        "from energy_models.hardware import load_profile, load_site\n"
+        "from energy_models.pricing import estimate\n"
         "r = estimate(workload(dense_layer(64, 32)), load_profile('asic22_fdx'), load_site('implant_utah96'),\n"
         "             decode_rate_hz=10)\n"
         "print(r.profile_hash, r.total_power_w, r.decode_energy_j, r.sources, r.assumed)\n"

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from energy_models.errors import ProfileError, UnitError
-from energy_models.hardware.library import load_profile
-from energy_models.quantities.quantity import Quantity
-from energy_models.quantities.units import UNITS, find_unit, to_si, units_of
+from energy_models.hardware import load_profile
+from energy_models.quantities import Quantity, find_unit, to_si
+from energy_models.quantities.units import UNITS, units_of
 
 
 @pytest.mark.parametrize(

@@ -7,16 +7,11 @@ from energy_workloads import dense_layer, quantity, toy_array, toy_site, workloa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from energy_models.analysis.raw_streaming import compare_raw_streaming, raw_stream
+from energy_models.analysis import compare_raw_streaming, raw_stream
 from energy_models.errors import PriceError
-from energy_models.hardware.library import load_site, site_names
-from energy_models.hardware.periphery import Absent
-from energy_models.pricing.constants import site_bands
-from energy_models.pricing.estimation import estimate
-from energy_models.pricing.report import CAUSES
-from energy_models.pricing.system import Decisions, RawSamples, site_terms
-from energy_models.pricing.terms import band
-from energy_models.quantities.band import Band, total
+from energy_models.hardware import Absent, load_site, site_names
+from energy_models.pricing import CAUSES, Decisions, RawSamples, band, estimate, site_bands, site_terms
+from energy_models.quantities import Band, total
 
 WORK = workload(dense_layer(16, 6))
 PER_BIT = {"model": "per_bit", "energy": quantity(50, "pJ/bit", 20, 100)}

@@ -11,17 +11,12 @@ from energy_workloads import dense_layer, quantity, toy_array, toy_site, workloa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from energy_models.analysis.sensitivity import tornado
-from energy_models.analysis.uncertainty import Design
+from energy_models.analysis import Design, tornado
 from energy_models.errors import ProfileError
-from energy_models.hardware.library import load_site
-from energy_models.hardware.periphery import Regulator
-from energy_models.pricing.constants import given as given_constants
-from energy_models.pricing.constants import site_bands
-from energy_models.pricing.estimation import estimate
-from energy_models.pricing.regulator import regulator_loss, regulator_loss_w
-from energy_models.pricing.vectorised import estimate_vectorised
-from energy_models.quantities.band import Band, total
+from energy_models.hardware import Regulator, load_site
+from energy_models.pricing import estimate, estimate_vectorised, regulator_loss, regulator_loss_w, site_bands
+from energy_models.pricing import given as given_constants
+from energy_models.quantities import Band, total
 
 EPILEPSY = load_site("implant_epilepsy")
 WORK = workload(dense_layer(16, 6))

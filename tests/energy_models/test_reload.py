@@ -9,15 +9,12 @@ import pytest
 from energy_workloads import count, dense_layer, neurons, quantity, toy_array, workload
 
 from energy_models.errors import PriceError, ProfileError
-from energy_models.hardware.library import load_profile, load_sources
-from energy_models.hardware.memory import Memory
-from energy_models.hardware.profile import HardwareProfile
-from energy_models.pricing.estimation import estimate
-from energy_models.pricing.report import EnergyReport
+from energy_models.hardware import HardwareProfile, Memory, load_profile
+from energy_models.pricing import EnergyReport, estimate
 from energy_models.pricing.weight_reload import break_even_s
-from energy_models.quantities.quantity import quantities
-from energy_models.technology.non_volatile import non_volatile, non_volatile_memories
-from energy_models.workload.layers import LayerWork, Workload
+from energy_models.quantities import load_sources, quantities
+from energy_models.technology import non_volatile_memories, non_volatile_memory
+from energy_models.workload import LayerWork, Workload
 
 PJ = 1e-12
 WORK = workload(dense_layer(16, 6))
@@ -175,20 +172,20 @@ def test_technologies_ship_with_their_sources() -> None:
         for path, quantity_ in quantities(costs):
             assert quantity_.source in sources, path
             assert quantity_.low < quantity_.value < quantity_.high
-    assert non_volatile("flash").write is None
+    assert non_volatile_memory("flash").write is None
     # Vega's MRAM: 20 pJ/byte; writing: geometric mean of 0.1 and 70 pJ/bit, 2.646
-    assert non_volatile("mram").read.value == 20 / 8
-    write = non_volatile("mram").write
+    assert non_volatile_memory("mram").read.value == 20 / 8
+    write = non_volatile_memory("mram").write
     assert write is not None
     assert write.value == pytest.approx(math.sqrt(0.1 * 70), rel=0.02)
     with pytest.raises(PriceError, match="no costs of 'rram' memories"):
-        non_volatile("rram")
+        non_volatile_memory("rram")
 
 
 def test_the_22_nm_machine_reloads_from_mram() -> None:
     profile = load_profile("asic22_fdx")
     (copy,) = (one for one in profile.memories if one.non_volatile is not None)
-    assert copy.non_volatile == non_volatile("mram")
+    assert copy.non_volatile == non_volatile_memory("mram")
     assert isinstance(copy, Memory)
     # 4096 weights of 8 bit: 32768 bit x 2.5 pJ + 256 words x 2.0076 pJ + 10 nJ = 92.434 nJ; kept 32768 x 9.5 pW
     # = 311.3 nW: 0.297 s

@@ -9,14 +9,11 @@ import pytest
 from energy_workloads import count, dense_layer, quantity, toy_array, workload
 
 from energy_models.errors import ProfileError
-from energy_models.hardware.library import load_profile, profile_names
-from energy_models.hardware.profile import HardwareProfile
-from energy_models.pricing.estimation import estimate
-from energy_models.pricing.terms import Term, band, evaluate, merged, paths
-from energy_models.pricing.vectorised import estimate_vectorised
-from energy_models.quantities.band import Band
-from energy_models.quantities.toml_file import parse_model
-from energy_models.workload.layers import LayerWork, Workload
+from energy_models.hardware import HardwareProfile, load_profile, profile_names
+from energy_models.pricing import band, estimate, estimate_vectorised, evaluate
+from energy_models.pricing.terms import Term, merged, paths
+from energy_models.quantities import Band, parse_model
+from energy_models.workload import LayerWork, Workload
 
 PW = 1e-12
 BANK_W = 2048 * 5 * PW

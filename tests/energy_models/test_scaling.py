@@ -12,10 +12,10 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from energy_models.errors import ProfileError
-from energy_models.hardware.library import load_profile, load_sources, profile_names
-from energy_models.hardware.profile import MEMORY_INSIDE
-from energy_models.pricing.estimation import estimate
-from energy_models.quantities.quantity import quantities
+from energy_models.hardware import MEMORY_INSIDE, load_profile, profile_names
+from energy_models.pricing import estimate
+from energy_models.quantities import load_sources, quantities
+from energy_models.technology import sweep
 from energy_models.technology.scaling import (
     dynamic_factor,
     frequency_factor,
@@ -30,7 +30,6 @@ from energy_models.technology.scaling import (
     temperature_factor,
 )
 from energy_models.technology.scaling.technology import CircuitClass
-from energy_models.technology.sram import sweep
 
 KIB = 8 * 1024
 CLASSES: tuple[CircuitClass, ...] = (

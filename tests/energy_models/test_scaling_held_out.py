@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from markdown_tables import number, percent
 
-from energy_models.hardware.library import load_profile
-from energy_models.quantities.band import Band
+from energy_models.hardware import load_profile
+from energy_models.quantities import Band
+from energy_models.technology import sweep
 from energy_models.technology.scaling import dynamic_factor, frequency_factor, node_factor, scaled_profile, sram_factor
 from energy_models.technology.scaling import temperature_factor as warmer
-from energy_models.technology.sram import sweep
 
 PAGE = (Path(__file__).parents[2] / "docs" / "scaling.md").read_text(encoding="utf-8")
 ANCHORED = {(8192, 32), (8192, 64), (32768, 32), (32768, 64), (1048576, 8), (1048576, 32)}

@@ -10,23 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from energy_models.analysis.raw_streaming import raw_stream
+from energy_models.analysis import raw_stream
 from energy_models.errors import ProfileError
-from energy_models.feasibility.battery import battery_power_w
-from energy_models.feasibility.limits import (
-    LIMIT_VERDICTS,
-    check_limits,
-    limit_quantities,
-    limit_verdict,
-    sphere_slope_k_per_w,
-)
-from energy_models.hardware.library import load_site, site_names
-from energy_models.hardware.site import LIMIT_NAMES, Site
-from energy_models.pricing.report import EnergyReport, LayerEnergy
-from energy_models.quantities.band import Band
-from energy_models.quantities.quantity import quantities
-from energy_models.quantities.sources import load_sources
-from energy_models.quantities.toml_file import parse_model
+from energy_models.feasibility import LIMIT_VERDICTS, battery_power_w, check_limits, limit_quantities, limit_verdict
+from energy_models.feasibility.limits import sphere_slope_k_per_w
+from energy_models.hardware import LIMIT_NAMES, Site, load_site, site_names
+from energy_models.pricing import EnergyReport, LayerEnergy
+from energy_models.quantities import Band, load_sources, parse_model, quantities
 
 YEAR = 365.25 * 86400
 

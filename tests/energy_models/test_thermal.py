@@ -8,12 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from energy_models.hardware.thermal import (
-    box_surface_m2,
-    equal_area_radius_m,
-    pennes_sphere_rise_k_per_w,
-    perfusion_length_m,
-)
+from energy_models.hardware import box_surface_m2, equal_area_radius_m, pennes_sphere_rise_k_per_w, perfusion_length_m
 
 K, PERFUSION, BLOOD = 0.5, 0.0087, 4.07e6  # W/(m K), 1/s, J/(m3 K)
 DELTA = perfusion_length_m(K, PERFUSION, BLOOD)

@@ -8,17 +8,12 @@ import numpy as np
 import pytest
 from energy_workloads import dense_layer, neurons, quantity, toy_array, toy_core, toy_event, toy_site, workload
 
-from energy_models.analysis.sensitivity import tornado, total_order
-from energy_models.analysis.uncertainty import Z95, Design, compare, quantity_draws, sample_designs, spread
+from energy_models.analysis import Z95, Design, compare, quantity_draws, sample_designs, spread, tornado, total_order
 from energy_models.errors import PriceError
-from energy_models.hardware.library import load_profile, load_site, profile_names
-from energy_models.hardware.profile import HardwareProfile
-from energy_models.pricing.constants import given
-from energy_models.pricing.estimation import estimate
-from energy_models.pricing.vectorised import estimate_vectorised
-from energy_models.quantities.sources import load_sources
-from energy_models.quantities.toml_file import parse_model
-from energy_models.workload.layers import Workload
+from energy_models.hardware import HardwareProfile, load_profile, load_site, profile_names
+from energy_models.pricing import estimate, estimate_vectorised, given
+from energy_models.quantities import load_sources, parse_model
+from energy_models.workload import Workload
 
 MACHINES = [toy_array(), toy_event(), toy_core(), *(load_profile(name) for name in profile_names())]
 

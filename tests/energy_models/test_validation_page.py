@@ -8,12 +8,9 @@ import pytest
 from markdown_tables import number
 from validation_page import validation_page
 
-from energy_models.quantities.band import Band
-from energy_models.quantities.sources import load_sources
-from energy_models.quantities.units import find_unit
-from energy_models.validation.collect import all_rows
-from energy_models.validation.groups import Group, Kind, disagreements, groups_of
-from energy_models.validation.rows import Role, ValidationRow
+from energy_models.quantities import Band, find_unit, load_sources
+from energy_models.validation import Group, Kind, ValidationRow, all_rows, disagreements, groups_of
+from energy_models.validation.rows import Role
 
 PAGE = Path(__file__).parents[2] / "docs" / "validation.md"
 

@@ -8,8 +8,8 @@ import math
 import numpy as np
 import pytest
 
-from energy_models.quantities.band import Band
-from energy_models.validation.rows import ValidationRow, summarise
+from energy_models.quantities import Band
+from energy_models.validation import ValidationRow, summarise
 
 
 def row(nominal: float, measured: float, spread: float = 1.2) -> ValidationRow:

@@ -6,11 +6,9 @@ import dataclasses
 
 import pytest
 
-from energy_models.hardware.library import load_profile
-from energy_models.pricing.estimation import estimate
-from energy_models.workload.bit_widths import at_widths
-from energy_models.workload.layers import LayerWork, Workload
-from energy_models.workload.spiking_layers import dense_layer, neuron_layer, synapse_layer
+from energy_models.hardware import load_profile
+from energy_models.pricing import estimate
+from energy_models.workload import LayerWork, Workload, at_widths, dense_layer, neuron_layer, synapse_layer
 
 
 def as_float(layer: LayerWork) -> LayerWork:

@@ -15,8 +15,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from energy_models.errors import WorkloadError
-from energy_models.workload.json_file import read_workload, workload_digest, write_workload
-from energy_models.workload.layers import SCHEMA, Conventions, Count, LayerWork, Products, Uncounted, Workload
+from energy_models.workload import (
+    SCHEMA,
+    Conventions,
+    Count,
+    LayerWork,
+    Products,
+    Uncounted,
+    Workload,
+    read_workload,
+    workload_digest,
+    write_workload,
+)
 
 
 def products(total: int) -> Conventions:

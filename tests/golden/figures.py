@@ -60,9 +60,9 @@ def run_demo(folder: Path) -> Path:
 
 def price_rows() -> list[Row]:
     """Return the price of every shipped workload on every machine at every site; no training enters them."""
-    from energy_models.hardware.library import load_profile, load_site, profile_names, site_names
-    from energy_models.pricing.estimation import estimate
-    from energy_models.workload.json_file import read_workload
+    from energy_models.hardware import load_profile, load_site, profile_names, site_names
+    from energy_models.pricing import estimate
+    from energy_models.workload import read_workload
 
     folder = Path(str(files("energy_models.data"))) / "workloads"
     rows: list[Row] = []

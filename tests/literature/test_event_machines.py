@@ -8,12 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from energy_models.analysis.published_models.networks import snn_22_32_4
-from energy_models.hardware.library import load_profile
-from energy_models.pricing.estimation import estimate
-from energy_models.pricing.report import EnergyReport
-from energy_models.workload.layers import LayerWork, Workload
-from energy_models.workload.spiking_layers import neuron_layer, synapse_layer
+from energy_models.analysis.published_models import snn_22_32_4
+from energy_models.hardware import load_profile
+from energy_models.pricing import EnergyReport, estimate
+from energy_models.workload import LayerWork, Workload, neuron_layer, synapse_layer
 
 PJ, UW = 1e-12, 1e-6
 

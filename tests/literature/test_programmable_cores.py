@@ -7,17 +7,11 @@ import dataclasses
 import numpy as np
 import pytest
 
-from energy_models.calibration.board import calibrate
-from energy_models.calibration.crossval import from_one_network
+from energy_models.calibration import BoardRow, calibrate, calibrated_profile, from_one_network, shipped_rows
 from energy_models.calibration.fit import fit_weights
-from energy_models.calibration.profile_file import calibrated_profile
-from energy_models.calibration.table import BoardRow, shipped_rows
-from energy_models.hardware.library import load_profile
-from energy_models.hardware.profile import ProgrammableCore
+from energy_models.hardware import ProgrammableCore, load_profile
+from energy_models.validation import ValidationRow, all_rows, groups_of, summarise
 from energy_models.validation.boards import board_rows
-from energy_models.validation.collect import all_rows
-from energy_models.validation.groups import groups_of
-from energy_models.validation.rows import ValidationRow, summarise
 
 NEWEST = "STMicroelectronics v1.2"
 FITTED = {

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from energy_models.errors import ProfileError, StudentError
-from energy_models.workload.layers import LayerWork, Workload
+from energy_models.workload import LayerWork, Workload
 from students.architectures import architecture_workload, load_architecture, mixing, modules
 from students.architectures.blocks import Attention
 from students.architectures.build import build_network, parameter_count

@@ -9,7 +9,7 @@ import pytest
 import torch
 from architectures_page import architectures_page
 
-from energy_models.workload.layers import LayerWork, Workload
+from energy_models.workload import LayerWork, Workload
 from students.architectures import architecture_names, architecture_workload, load_architecture
 from students.architectures.build import build_network, outline, parameter_count
 from students.architectures.published import counted_products

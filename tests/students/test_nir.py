@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from energy_models.errors import StudentError
-from energy_models.workload.layers import Workload
+from energy_models.workload import Workload
 from students.counting import observe
 from students.interchange import example_shape, read_network
 

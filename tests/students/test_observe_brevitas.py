@@ -28,7 +28,7 @@ from counting_oracle import accumulator_width, convolution, linear
 from test_observe_products import added, seen, sites
 from torch import Tensor, nn
 
-from energy_models.workload.layers import LayerWork
+from energy_models.workload import LayerWork
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from small_networks import Applied
 from test_observe_products import seen, signal
 from torch import Tensor, nn
 
-from energy_models.workload.layers import Workload
+from energy_models.workload import Workload
 
 UNEVEN = "the number of calls differs from decode to decode"
 

@@ -10,7 +10,7 @@ from counting_oracle import RULES
 from small_networks import NETWORKS, Small
 from test_observe_products import seen, signal
 
-from energy_models.workload.layers import Count, LayerWork, Workload
+from energy_models.workload import Count, LayerWork, Workload
 
 PARAMETERS = pytest.mark.parametrize("small", NETWORKS, ids=lambda small: small.name)
 

@@ -11,7 +11,7 @@ from test_observe_products import seen, signal
 from torch import Tensor, nn
 
 from energy_models.errors import CosimError, DataError, StudentError
-from energy_models.workload.layers import Workload
+from energy_models.workload import Workload
 
 X = torch.zeros(2, 3, 6)
 

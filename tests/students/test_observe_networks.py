@@ -10,7 +10,7 @@ from test_observe_products import seen, signal, sites
 from torch import nn
 
 from energy_models.errors import DataError, StudentError, WorkloadError
-from energy_models.workload.layers import Count, LayerWork, Uncounted, Workload
+from energy_models.workload import Count, LayerWork, Uncounted, Workload
 from students.counting import observe
 from students.models.build import build
 from students.neurons.lif import LIF, LeakyIntegrator, ZeroInitialState

@@ -13,7 +13,7 @@ from torch import nn
 from torch.nn import functional
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from energy_models.workload.layers import Count, LayerWork
+from energy_models.workload import Count, LayerWork
 
 
 def operations(layer: LayerWork) -> dict[str, float]:

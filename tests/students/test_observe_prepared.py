@@ -11,7 +11,7 @@ from test_observe_products import seen, signal
 from torch import nn
 
 from energy_models.errors import StudentError
-from energy_models.workload.layers import Workload
+from energy_models.workload import Workload
 from students.counting import observe
 
 

@@ -10,7 +10,7 @@ from test_observe_products import seen, signal
 from torch import nn
 
 from energy_models.errors import StudentError
-from energy_models.workload.layers import Conventions, Workload
+from energy_models.workload import Conventions, Workload
 from students.counting.dispatch.tracer import Tracer
 from students.counting.records import recorded_call
 

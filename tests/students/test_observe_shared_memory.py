@@ -12,7 +12,7 @@ from test_observe_products import added, seen, signal, sites
 from torch import Tensor, nn
 from torch.nn import functional
 
-from energy_models.workload.layers import Workload
+from energy_models.workload import Workload
 
 
 def products(workload: Workload) -> tuple[tuple[int, int], ...]:

@@ -13,7 +13,7 @@ from test_observe_networks import by_name
 from test_observe_products import seen
 from torch import Tensor, nn
 
-from energy_models.workload.layers import Count, LayerWork, Workload
+from energy_models.workload import Count, LayerWork, Workload
 from students.layers.step_loop import StepLoop
 from students.neurons.lif import LIF, LeakyIntegrator, ZeroInitialState
 

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from energy_models.workload.layers import LayerWork, Workload
+from energy_models.workload import LayerWork, Workload
 from students.counting import observe
 
 

@@ -8,7 +8,7 @@ from test_observe_networks import by_name
 from test_observe_products import seen, signal, sites
 from torch import nn
 
-from energy_models.workload.layers import Count
+from energy_models.workload import Count
 from students.models.build import build
 from students.spec import Shape, StudentSpec
 

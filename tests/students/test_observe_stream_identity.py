@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from test_observe_products import pruned, seen, signal, sites
 from torch import nn
 
-from energy_models.workload.layers import LayerWork, Workload
+from energy_models.workload import LayerWork, Workload
 from students.neurons.lif import LIF
 
 QUICK = settings(max_examples=25, deadline=None)

@@ -10,7 +10,7 @@ from test_observe_snntorch import Theirs, counts, ours, single, weights
 from torch import nn
 
 from energy_models.errors import StudentError
-from energy_models.workload.layers import Count, LayerWork
+from energy_models.workload import Count, LayerWork
 
 
 def test_two_neurons_with_two_warm_up_steps_by_hand() -> None:

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from energy_models.errors import StudentError
-from energy_models.workload.layers import LayerWork, Workload
+from energy_models.workload import LayerWork, Workload
 from students.counting import observe
 from students.interchange import read_network
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from energy_models.analysis.published_models.networks import stored_path
-from energy_models.workload.json_file import read_workload
+from energy_models.workload import read_workload
 from students.architectures.count import architecture_workload
 
 

@@ -12,7 +12,7 @@ from cosim.engine.result_file import FLOAT_BITS, write_result
 from cosim.engine.stage import StageKind, Workspace
 from cosim.engine.stage_inputs import fold_of, spread
 from cosim.versions import versions
-from energy_models.workload.layers import Workload
+from energy_models.workload import Workload
 from students.counting import observe
 from students.models.build import mode
 from students.models.store import load_extra, load_student

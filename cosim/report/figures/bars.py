@@ -7,7 +7,7 @@ from html import escape
 
 from cosim.report.figures.numbers import band_text, quantity_text
 from cosim.report.figures.svg import CHARACTER, picture, text
-from energy_models.pricing.report import CAUSES
+from energy_models.pricing import CAUSES
 
 ROW, BAR, FONT, NAME_SIZE = 46.0, 18.0, 12.0, 13.0
 # Paul Tol's muted scheme and two greys; neighbours in CAUSES order differ in lightness too.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from energy_models.quantities.units import DAY_S, HOUR_S, YEAR_S
+from energy_models.quantities import DAY_S, HOUR_S, YEAR_S
 
 PREFIXES = (
     (1e-15, "f"), (1e-12, "p"), (1e-9, "n"), (1e-6, "µ"), (1e-3, "m"), (1.0, ""), (1e3, "k"), (1e6, "M"), (1e9, "G"),

@@ -18,9 +18,7 @@ from energy_models.analysis.published_models.reconcile import (
     stored_bits,
     weight_bits,
 )
-from energy_models.workload.bit_widths import at_widths
-from energy_models.workload.json_file import read_workload
-from energy_models.workload.layers import Workload
+from energy_models.workload import Workload, at_widths, read_workload
 
 FIRST_AFTER_WAVELETS = "linear"
 NEARLY = 0.01

@@ -14,11 +14,8 @@ from pathlib import Path
 from pydantic import Field
 
 from energy_models.errors import PriceError, unknown_name
-from energy_models.quantities.band import ZERO, Band, total
-from energy_models.quantities.quantity import Energy, Quantity
-from energy_models.quantities.sources import Source
-from energy_models.quantities.toml_file import Frozen, read_model
-from energy_models.workload.layers import LayerWork, Workload
+from energy_models.quantities import ZERO, Band, Energy, Frozen, Quantity, Source, read_model, total
+from energy_models.workload import LayerWork, Workload
 
 
 class MacOnlyModel(Frozen):
@@ -64,7 +61,7 @@ class PublishedModels(Frozen):
 
 
 @cache
-def published_models() -> PublishedModels:
+def shipped_cost_models() -> PublishedModels:
     """Return the models and quoted figures that ship."""
     return read_model(Path(str(files("energy_models.data"))) / "published_models.toml", PublishedModels)
 
@@ -77,13 +74,13 @@ def load_cost_model(name: str) -> MacOnlyModel:
     PriceError
         When there is none of this name; the nearest are listed.
     """
-    known = published_models().models
+    known = shipped_cost_models().models
     if name not in known:
         raise PriceError(f"unknown cost model {name!r}", remedy=unknown_name("cost models", name, known))
     return known[name]
 
 
-def mac_only(workload: Workload, model: MacOnlyModel) -> Band:
+def mac_only_energy(workload: Workload, model: MacOnlyModel) -> Band:
     """Return the energy of one decode under a MAC-only model [J].
 
     A layer fed by spikes (inputs of one bit) is charged its synaptic events, any other its textbook products, padding

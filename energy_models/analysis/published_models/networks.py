@@ -5,10 +5,7 @@ from __future__ import annotations
 from importlib.resources import files
 from pathlib import Path
 
-from energy_models.workload.bit_widths import at_widths
-from energy_models.workload.json_file import read_workload
-from energy_models.workload.layers import Workload
-from energy_models.workload.spiking_layers import neuron_layer, synapse_layer
+from energy_models.workload import Workload, at_widths, neuron_layer, read_workload, synapse_layer
 
 STEPS, INPUTS, HIDDEN, OUTPUTS = 100, 22, 32, 4
 INPUT_SPIKES, HIDDEN_SPIKES = 1100, 1600

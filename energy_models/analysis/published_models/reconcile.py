@@ -16,10 +16,9 @@ from typing import Generic, TypeVar
 
 from pydantic import Field
 
-from energy_models.analysis.published_models.mac_only import load_cost_model, mac_only
-from energy_models.quantities.quantity import EnergyPerBit, Frequency, Power
-from energy_models.quantities.toml_file import Frozen, read_model
-from energy_models.workload.layers import LayerWork, Workload
+from energy_models.analysis.published_models.mac_only import load_cost_model, mac_only_energy
+from energy_models.quantities import EnergyPerBit, Frequency, Frozen, Power, read_model
+from energy_models.workload import LayerWork, Workload
 
 T = TypeVar("T")
 S = TypeVar("S")
@@ -77,7 +76,7 @@ def arithmetic_j(workloads: Both[Workload]) -> Both[float]:
     """Return the energy of all products of one decision, by the 45 nm models [J]."""
     models = Both(load_cost_model(FLOAT), load_cost_model(INTEGER))
     return Both(
-        mac_only(workloads.float32, models.float32).nominal, mac_only(workloads.w8a8, models.w8a8).nominal
+        mac_only_energy(workloads.float32, models.float32).nominal, mac_only_energy(workloads.w8a8, models.w8a8).nominal
     )
 
 

@@ -10,11 +10,8 @@ from typing import Any, cast
 from pydantic import BaseModel
 
 from energy_models.errors import ProfileError
-from energy_models.hardware.profile import MEMORY_INSIDE, HardwareProfile
-from energy_models.quantities.band import Band
-from energy_models.quantities.quantity import Quantity
-from energy_models.quantities.sources import load_sources
-from energy_models.quantities.units import find_unit
+from energy_models.hardware import MEMORY_INSIDE, HardwareProfile
+from energy_models.quantities import Band, Quantity, find_unit, load_sources
 from energy_models.technology.scaling.node import check_node
 from energy_models.technology.scaling.rules import Law, Point, factor_of, law_of, size_of
 from energy_models.technology.scaling.supply import check_supply, nominal_supply_v

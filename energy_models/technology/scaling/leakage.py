@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from energy_models.quantities.band import Band
+from energy_models.quantities import Band
 from energy_models.technology.scaling.supply import thermal_slope_v
 from energy_models.technology.scaling.technology import Technology, load_technology
 

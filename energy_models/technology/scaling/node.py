@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from energy_models.errors import ProfileError
-from energy_models.quantities.band import Band
+from energy_models.quantities import Band
 from energy_models.technology.scaling.technology import CircuitClass, Leg, Technology, load_technology
 
 WHOLE = Band(1.0, 1.0, 1.0)

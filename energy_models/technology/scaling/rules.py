@@ -7,10 +7,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from energy_models.errors import ProfileError
-from energy_models.hardware.profile import HardwareProfile
-from energy_models.quantities.band import Band
-from energy_models.quantities.quantity import Quantity
-from energy_models.quantities.units import find_unit
+from energy_models.hardware import HardwareProfile
+from energy_models.quantities import Band, Quantity, find_unit
 from energy_models.technology.scaling.leakage import supply_factor, temperature_factor
 from energy_models.technology.scaling.node import node_factor, product, sram_factor
 from energy_models.technology.scaling.supply import dynamic_factor, frequency_factor, nominal_supply_v

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from energy_models.errors import ProfileError
-from energy_models.quantities.band import Band
+from energy_models.quantities import Band
 from energy_models.technology.scaling.node import interpolated
 from energy_models.technology.scaling.technology import Technology, load_technology
 

@@ -11,9 +11,16 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from energy_models.quantities.quantity import Information, Ratio, Temperature, TemperatureRise, Voltage
-from energy_models.quantities.sources import Source
-from energy_models.quantities.toml_file import Frozen, read_model
+from energy_models.quantities import (
+    Frozen,
+    Information,
+    Ratio,
+    Source,
+    Temperature,
+    TemperatureRise,
+    Voltage,
+    read_model,
+)
 
 CircuitClass = Literal["multiplier", "adder", "float_multiplier", "float_adder", "wire", "analogue", "leakage"]
 

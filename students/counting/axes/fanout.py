@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from energy_models.workload.layers import CONVENTIONS
+from energy_models.workload import CONVENTIONS
 
 
 @dataclass(frozen=True, slots=True)

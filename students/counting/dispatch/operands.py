@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from energy_models.workload.layers import Arithmetic
+from energy_models.workload import Arithmetic
 from students.counting.axes import Axes, is_labelled
 from students.counting.records import Key
 from students.layers.grid import Grid

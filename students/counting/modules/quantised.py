@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from energy_models.workload.layers import Kind
+from energy_models.workload import Kind
 from students.counting.axes import BatchAxisError, plain, steps_of
 from students.counting.calls import tensors_of
 from students.counting.dispatch import Info, Tracer

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.multiprocessing.reductions import StorageWeakRef
 
-from energy_models.workload.layers import Arithmetic, WeightForm
+from energy_models.workload import Arithmetic, WeightForm
 from students.layers.grid import SPIKES, Constant, Grid, signed_bits
 
 BIAS_BITS = 32

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from energy_models.workload.layers import Kind
+from energy_models.workload import Kind
 from students.counting.records.measure import Measure, calls_axis
 from students.counting.records.work import Work
 

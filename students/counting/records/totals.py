@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from energy_models.workload.layers import CONVENTIONS, Conventions, Count, LayerWork
+from energy_models.workload import CONVENTIONS, Conventions, Count, LayerWork
 from students.counting.records.work import conventions_of
 
 

@@ -10,16 +10,7 @@ from typing import Literal
 import numpy as np
 from torch import Tensor
 
-from energy_models.workload.layers import (
-    CONVENTIONS,
-    Arithmetic,
-    Conventions,
-    Count,
-    Kind,
-    LayerWork,
-    Products,
-    WeightForm,
-)
+from energy_models.workload import CONVENTIONS, Arithmetic, Conventions, Count, Kind, LayerWork, Products, WeightForm
 from students.counting.axes import Steps
 from students.counting.records.measure import Measure
 

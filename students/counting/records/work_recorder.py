@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import Tensor
 
-from energy_models.workload.layers import CONVENTIONS, Count, LayerWork, Uncounted
+from energy_models.workload import CONVENTIONS, Count, LayerWork, Uncounted
 from students.counting.axes import at_steps
 from students.counting.records.measure import Measure, calls_axis
 from students.counting.records.recorded_call import CallRecorder, Entry, Key, RecordedCall

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from torch import Tensor
 
-from energy_models.workload.layers import Kind
+from energy_models.workload import Kind
 from students.counting.calls import Call
 from students.counting.dispatch import Info, Tracer
 from students.counting.records import Work

@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import Tensor
 
-from energy_models.workload.layers import Kind
+from energy_models.workload import Kind
 from students.counting.axes import (
     Axes,
     Axis,

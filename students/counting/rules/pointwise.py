@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from energy_models.workload.layers import Kind
+from energy_models.workload import Kind
 from students.counting.axes import broadcast, drop, plain
 from students.counting.calls import Call, Rule, by_shape, repeating, sizing, tensors_of
 from students.counting.dispatch import Info, Tracer

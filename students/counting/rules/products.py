@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from energy_models.workload.layers import CONVENTIONS, Kind
+from energy_models.workload import CONVENTIONS, Kind
 from students.counting.axes import (
     Axes,
     Axis,

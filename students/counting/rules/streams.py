@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from energy_models.workload.layers import Kind
+from energy_models.workload import Kind
 from students.counting.axes import (
     AHEAD,
     Axes,

@@ -12,7 +12,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from energy_models.workload.layers import WeightForm
+from energy_models.workload import WeightForm
 from students.interchange.graph import Builder, Node, UnsupportedVariant
 from students.layers.grid import Constant, Grid
 
