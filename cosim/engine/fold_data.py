@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from cosim.datasets.contiguous_segments import contiguous_segments, in_test_order, joined_inputs
 from cosim.datasets.types import Dataset
 from cosim.engine.stored_data import read_dataset, read_fold
-from cosim.evaluation.metrics import primary_metric, score
+from cosim.evaluation.scores import primary_score
 from cosim.preprocessing.operations import Widths
 from cosim.preprocessing.scaling import fit_scaler
 from cosim.splits.fold import Fold
@@ -97,8 +97,6 @@ def stream_of(dataset: Dataset, run: NDArray[np.int64]) -> Tensor:
     return torch.as_tensor(np.ascontiguousarray(joined_inputs(dataset, run).T[None], dtype=np.float32))
 
 
-def primary_score(data: FoldData, part: Literal["train", "validation", "test"], outputs: NDArray[Any]) -> float:
+def part_score(data: FoldData, part: Literal["train", "validation", "test"], outputs: NDArray[Any]) -> float:
     """Return the task's primary metric of these outputs on one part."""
-    dataset = data.dataset
-    targets = dataset.targets[getattr(data.fold, part)]
-    return score(dataset.task, targets, outputs, output_names=dataset.output_names)[primary_metric(dataset.task)]
+    return primary_score(data.dataset.task, data.dataset.targets[getattr(data.fold, part)], outputs)

@@ -8,7 +8,7 @@ from typing import Any
 from cosim.engine.files import to_json
 from cosim.engine.fold_data import FoldData
 from cosim.engine.stage import RESULT, WORKLOAD
-from cosim.evaluation.metrics import primary_metric, score
+from cosim.evaluation.scores import primary_metric, score
 from cosim.versions import versions
 from energy_models.workload import Workload, workload_digest, write_workload
 
@@ -32,7 +32,7 @@ def write_result(folder: Path, data: FoldData, outputs: Any, workload: Workload 
     dataset = data.dataset
     metrics = score(dataset.task, dataset.targets[data.fold.test], outputs, output_names=dataset.output_names)
     metric = primary_metric(dataset.task)
-    known = {"metric": metric, "score": metrics[metric], "metrics": metrics, "versions": versions(), **facts}
+    known = {"metric": metric, "score": metrics.get(metric), "metrics": metrics, "versions": versions(), **facts}
     if workload is not None:
         write_workload(workload, folder / WORKLOAD)
         known |= {"workload_digest": workload_digest(workload), "complete": workload.complete}

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
-from cosim.engine.fold_data import outputs_of, primary_score
+from cosim.engine.fold_data import outputs_of, part_score
 from cosim.engine.stage import Stage, Workspace
 from cosim.engine.stage_inputs import fold_of
 from students.models.store import save_student
@@ -35,7 +35,7 @@ def train(workspace: Workspace, job: TrainingJob) -> None:
     model, spec = job.model, job.spec
     kept = workspace.store.checkpoint(workspace.stage.key)
     history = fit(model, data.part("train", job.teacher), data.part("validation"), spec, checkpoint=kept)
-    validation = primary_score(data, "validation", outputs_of(model, data, "validation"))
+    validation = part_score(data, "validation", outputs_of(model, data, "validation"))
     extra = {
         "distilled_from": job.source,
         "validation_score": repr(validation),

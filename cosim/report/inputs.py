@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from cosim.engine.files import read_json
-from cosim.evaluation.metrics import Interval, interval
+from cosim.evaluation.fold_intervals import Interval, interval
 from cosim.tables.results import Priced, Score, read_parquet
 from cosim.tables.summary import score_table, summarise
 from energy_models.errors import CosimError

@@ -121,6 +121,13 @@ def stratified_part(
     return indices[np.isin(units[indices], np.concatenate(drawn))]
 
 
+_WITHOUT_CLASS = {
+    "train": "Use another split, or fewer folds.",
+    "validation": "What is chosen there would be chosen for some classes only. Make it larger, draw it from all "
+                  "training examples (validation = \"fraction\"), or use another split.",
+}
+
+
 def checked(dataset: Dataset, folds: list[Fold], *, gap_steps: int) -> tuple[Fold, ...]:
     """Return the folds after checking each: no empty part, no missing class, no two parts that touch.
 
@@ -136,10 +143,12 @@ def checked(dataset: Dataset, folds: list[Fold], *, gap_steps: int) -> tuple[Fol
                 raise SplitError(f"the {name} part is empty", where=fold.name,
                                  remedy="Use smaller fractions or gaps, or more recordings.")
         if dataset.task == "classification":
-            seen = dataset.targets[fold.train]
-            if absent := [name for index, name in enumerate(dataset.output_names) if index not in seen]:
-                raise SplitError(f"the train part has no example of class {', '.join(absent)}", where=fold.name,
-                                 remedy="Use another split, or fewer folds.")
+            for part in ("train", "validation"):
+                seen = dataset.targets[parts[part]]
+                absent = ", ".join(name for label, name in enumerate(dataset.output_names) if label not in seen)
+                if absent:
+                    raise SplitError(f"the {part} part has no example of class {absent}", where=fold.name,
+                                     remedy=_WITHOUT_CLASS[part])
         for one, other in (("train", "validation"), ("train", "test"), ("validation", "test")):
             close = np.setdiff1d(parts[one], outside_purge_gap(dataset, parts[one], parts[other], gap_steps))
             if close.size:

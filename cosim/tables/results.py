@@ -46,7 +46,7 @@ class Score:
     fold : str
     metric : str
     score : float
-        On the held-out part.
+        On the held-out part of this fold; nan where that part lacks a class, which pooled predictions do not.
     validation_score : float
         On the validation part; nan only for baselines, which use none.
     parameters : int

@@ -14,7 +14,7 @@ from cosim.engine.points import Point
 from cosim.engine.run_folder import FAILURES, POINTS
 from cosim.engine.stage import GATE, RESULT, with_ancestors
 from cosim.engine.store import StageKey, Store
-from cosim.evaluation.metrics import chance, primary_metric
+from cosim.evaluation.scores import chance_level, primary_metric
 from cosim.study.schema import Study
 from cosim.tables.results import Score, write_parquet
 from cosim.versions import versions
@@ -88,7 +88,7 @@ def _score(store: Store, study: Study, dataset: Dataset, point: Point) -> Score:
         seed=point.seed,
         fold=point.fold,
         metric=found["metric"],
-        score=found["score"],
+        score=math.nan if found["score"] is None else found["score"],
         validation_score=math.nan if validation is None else validation,
         parameters=found["parameters"],
         weight_bits=found["weight_bits"],
@@ -135,7 +135,7 @@ def _description(study: Study, dataset: Dataset, command: str) -> dict[str, obje
         },
         "protocol": study.split.describe(),
         "metric": primary_metric(dataset.task),
-        "chance": chance(dataset),
+        "chance": chance_level(dataset.task, len(dataset.output_names)),
         "seeds": list(study.study.seeds),
         "profiles": list(study.hardware.profiles),
         "sites": list(study.hardware.sites),

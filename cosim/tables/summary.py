@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from cosim.evaluation.feasibility import ANSWERS
-from cosim.evaluation.metrics import interval
+from cosim.evaluation.fold_intervals import interval
 from cosim.evaluation.pareto import Bounds, front_membership, pareto_front
 
 PRICES = (

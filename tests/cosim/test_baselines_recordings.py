@@ -18,7 +18,7 @@ from cosim.baselines.types import fitting_examples
 from cosim.datasets.contiguous_segments import contiguous_segments, joined_inputs, joined_targets
 from cosim.datasets.registry import Scalar, load
 from cosim.datasets.types import Dataset
-from cosim.evaluation.metrics import primary_metric, score
+from cosim.evaluation.scores import primary_metric, score
 from cosim.splits.fold import Fold
 from cosim.splits.schemes import BlockedInTime, GivenParts, LeaveOneGroupOut, StratifiedFolds
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import cast
 
 from cosim.engine.files import Json, read_json, to_json
-from cosim.engine.fold_data import primary_score
+from cosim.engine.fold_data import part_score
 from cosim.engine.stage import GATE as FILE
 from cosim.engine.stage import StageKind, Workspace
 from cosim.engine.stage_inputs import fold_of
 from cosim.engine.stages.teacher import targets_in
-from cosim.evaluation.metrics import primary_metric
+from cosim.evaluation.scores import primary_metric
 from cosim.teachers.ensemble import gate
 from students.models.store import load_extra
 
@@ -24,7 +24,7 @@ def work(workspace: Workspace) -> None:
     """
     data = fold_of(workspace)
     targets = targets_in(workspace.parent("teacher"))
-    teacher = primary_score(data, "validation", targets.validation.numpy())
+    teacher = part_score(data, "validation", targets.validation.numpy())
     roles = [role for role in workspace.stage.parents if role.startswith(STUDENT)]
     students = [float(load_extra(workspace.parent(role))["validation_score"]) for role in roles]
     metric = primary_metric(data.dataset.task)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from cosim.engine.fold_data import primary_score
+from cosim.engine.fold_data import part_score
 from cosim.engine.result_file import FLOAT_BITS, write_result
 from cosim.engine.stage import StageKind, Workspace
 from cosim.engine.stage_inputs import fold_of
@@ -16,7 +16,7 @@ def work(workspace: Workspace) -> None:
     data = fold_of(workspace)
     targets = targets_in(workspace.parent("teacher"))
     facts: dict[str, Any] = {
-        "validation_score": primary_score(data, "validation", targets.validation.numpy()),
+        "validation_score": part_score(data, "validation", targets.validation.numpy()),
         "distilled_from": "",
         "spec_digest": workspace.stage.parents["teacher"].digest,
         "parameters": 0,

@@ -1,24 +1,15 @@
-"""Scores and intervals."""
+"""Scores of one set of held-out examples."""
 
 from __future__ import annotations
 
 import math
 
 import numpy as np
-import pandas as pd
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, r2_score
 
-from cosim.evaluation.metrics import (
-    binomial_interval,
-    information_transfer_bits,
-    interval,
-    permutation_p_value,
-    primary_metric,
-    score,
-)
+from cosim.evaluation.scores import chance_level, primary_metric, primary_score, score
+from cosim.evaluation.transfer_rate import information_transfer_bits, information_transfer_rate
 from energy_models.errors import DataError
 
 
@@ -85,47 +76,6 @@ def test_flat_target_is_refused() -> None:
         score("regression", np.ones((1, 4, 1)), np.zeros((1, 4, 1)))
 
 
-def test_interval_over_folds_by_hand() -> None:
-    # Seeds averaged in each fold: .5, .6, .7. Mean .6, s .1; t(2, .975) = 4.3027; half 4.3027 * .1 / sqrt 3 = .24842.
-    table = {"fold": list("aabbcc"), "seed": [0, 1] * 3, "score": [0.4, 0.6, 0.55, 0.65, 0.7, 0.7]}
-    found = interval(table)
-    assert (found.over, found.count, found.folds, found.seeds) == ("folds", 3, 3, 2)
-    assert found.mean == pytest.approx(0.6)
-    assert found.high - found.mean == pytest.approx(0.24842, abs=1e-4)
-    assert found.mean - found.low == pytest.approx(found.high - found.mean)
-
-
-def test_interval_over_seeds_where_folds_are_few() -> None:
-    # One fold, scores .7 and .8: s .0707; t(1, .975) = 12.706; half 12.706 * .0707 / sqrt 2 = .6353. Not clipped at 1.
-    found = interval(pd.DataFrame({"fold": ["a", "a"], "seed": [0, 1], "score": [0.7, 0.8]}))
-    assert (found.over, found.count) == ("seeds", 2)
-    assert found.high == pytest.approx(0.75 + 0.6353, abs=1e-3)
-
-
-def test_one_value_has_no_interval() -> None:
-    found = interval({"fold": ["a"], "seed": [0], "score": [0.9]})
-    assert found.over == "none"
-    assert found.mean == 0.9
-    assert math.isnan(found.low)
-    assert math.isnan(found.high)
-
-
-@pytest.mark.parametrize("scores", [[], [math.nan]])
-def test_interval_refuses_what_is_no_score(scores: list[float]) -> None:
-    with pytest.raises(DataError):
-        interval({"fold": ["a"] * len(scores), "seed": [0] * len(scores), "score": scores})
-
-
-@given(st.lists(st.floats(-1, 1), min_size=3, max_size=8), st.floats(-5, 5))
-def test_interval_moves_with_its_scores(scores: list[float], shift: float) -> None:
-    folds, seeds = [str(n) for n in range(len(scores))], [0] * len(scores)
-    here = interval({"fold": folds, "seed": seeds, "score": scores})
-    there = interval({"fold": folds, "seed": seeds, "score": [value + shift for value in scores]})
-    assert here.low <= here.mean <= here.high
-    assert there.mean == pytest.approx(here.mean + shift, abs=1e-9)
-    assert there.high - there.low == pytest.approx(here.high - here.low, abs=1e-9)
-
-
 def test_wolpaw_bits() -> None:
     # Perfect of four: 2 bits. Chance: 0. .9 of two: 1 + .9 log2 .9 + .1 log2 .1 = 1 - .4690 = .5310.
     assert information_transfer_bits(1.0, 4) == pytest.approx(2.0)
@@ -136,20 +86,31 @@ def test_wolpaw_bits() -> None:
         information_transfer_bits(1.2, 2)
 
 
-def test_binomial_interval_by_hand() -> None:
-    # None of ten: the upper end solves (1 - p)^10 = .025, p = 1 - .025^(1/10) = .30850.
-    assert binomial_interval(0, 10) == pytest.approx((0.0, 0.30850), abs=1e-5)
-    low, high = binomial_interval(10, 10)
-    assert (low, high) == pytest.approx((0.69150, 1.0), abs=1e-5)
-    with pytest.raises(DataError):
-        binomial_interval(5, 4)
+def test_information_transfer_rate_by_hand() -> None:
+    # Two bits a selection. Windows of 2 s: 30 a minute, 60 bits/min, however often they are decoded; one decision in
+    # 4 s: 15 a minute, 30 bits/min.
+    assert information_transfer_rate(1.0, 4, window_s=2.0, decode_rate_hz=8.0) == pytest.approx(60.0)
+    assert information_transfer_rate(1.0, 4, window_s=2.0, decode_rate_hz=0.25) == pytest.approx(30.0)
+    assert information_transfer_rate(0.2, 4, window_s=2.0, decode_rate_hz=1.0) == 0.0
+    with pytest.raises(DataError, match="above zero"):
+        information_transfer_rate(1.0, 4, window_s=0.0, decode_rate_hz=1.0)
 
 
-def test_permutation_tells_signal_from_noise() -> None:
-    rng = np.random.default_rng(3)
-    targets = np.repeat([0, 1], 30)
-    signal = np.eye(2)[targets] + rng.normal(scale=0.5, size=(60, 2))
-    assert permutation_p_value(targets, signal, seed=0, permutations=199) == pytest.approx(1 / 200)
-    # Every trial answered with class 0: all shuffles reach the same balanced accuracy of one half.
-    constant = np.tile([1.0, 0.0], (60, 1))
-    assert permutation_p_value(targets, constant, seed=0, permutations=99) == 1.0
+def test_balanced_accuracy_is_left_out_where_a_class_is_absent() -> None:
+    # Over the class that is present, a constant decoder would be right every time.
+    constant = np.tile([1.0, 0.0], (5, 1))
+    assert score("classification", np.zeros(5, np.int64), constant) == {"accuracy": 1.0}
+    with pytest.raises(DataError, match="no example of class 1"):
+        primary_score("classification", np.zeros(5, np.int64), constant)
+    assert primary_score("classification", np.array([0, 0, 0, 0, 1]), constant) == 0.5
+
+
+def test_steps_with_unknown_targets_are_left_out() -> None:
+    targets = np.array([0.0, 1.0, math.nan, 2.0]).reshape(1, 4, 1)
+    outputs = np.array([0.0, 1.0, 9.0, 2.0]).reshape(1, 4, 1)
+    assert score("regression", targets, outputs)["r2"] == pytest.approx(1.0)
+
+
+def test_chance_levels() -> None:
+    assert chance_level("classification", 4) == 0.25
+    assert chance_level("regression", 2) == 0.0
