@@ -71,8 +71,7 @@ class Registry(Generic[T]):
             return self.check(name, self._named_object(name))
         loaders = self._loaders()
         if name not in loaders:
-            remedy = f"{unknown_name(self.kinds, name, loaders)}. An object of your own is named module:object"
-            raise self.error(f"unknown {self.kind} {name!r}", where=self.kind, remedy=remedy)
+            raise self._unknown(name, loaders)
         try:
             found = loaders[name]()
         except (ImportError, AttributeError) as error:
@@ -81,6 +80,30 @@ class Registry(Generic[T]):
                 remedy="Mend or uninstall the package that registers it",
             ) from error
         return self.check(name, found)
+
+    def module(self, name: str) -> str:
+        """Return the dotted name of the module that holds a plug-in; nothing is imported.
+
+        Parameters
+        ----------
+        name : str
+            As for `load`.
+
+        Raises
+        ------
+        CosimError
+            No such name (near ones are listed).
+        """
+        if ":" in name:
+            return name.partition(":")[0]
+        points = [point for point in _distinct(entry_points(group=self.group)) if name in self.expand(point)]
+        if not points:
+            raise self._unknown(name, self._loaders())
+        return points[0].module
+
+    def _unknown(self, name: str, names: Iterable[str]) -> CosimError:
+        remedy = f"{unknown_name(self.kinds, name, names)}. An object of your own is named module:object"
+        return self.error(f"unknown {self.kind} {name!r}", where=self.kind, remedy=remedy)
 
     def _loaders(self) -> dict[str, Loader]:
         loaders: dict[str, Loader] = {}

@@ -67,7 +67,8 @@ def run_study(
             rate_hz = study.hardware.decode_rate_hz
             check_stream_rate(rate_hz, dataset.step_rate_hz, where="hardware.decode_rate_hz")
         save_plan(root, study, data_dir, command)
-        folds = keep_folds(store, keep_dataset(store, dataset, study.dataset), dataset, study)
+        data = keep_dataset(store, dataset, study.dataset.name)
+        folds = keep_folds(store, data, study.split.folds(dataset, seed=study.study.fold_seed))
         with database_errors(root), LocalExecutor(workers, partial(run_stage, store), start_worker) as executor:
             search = Search(study, dataset.digest, root) if study.students else None
             scheduler = Scheduler(store, executor)

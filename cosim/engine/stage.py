@@ -1,14 +1,15 @@
-"""What a stage is: a kind, a configuration, and the stages it builds on, named by a hash of all three."""
+"""What a stage is: a kind, a configuration, the stages it builds on; its name is a hash of these and of its sources."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Literal
 
 from cosim.engine.files import Json, content_digest
+from cosim.engine.sources import installed_sources
 from cosim.engine.store import StageKey, Store
 
 Failure = Literal["point", "run"]
@@ -58,6 +59,11 @@ class Workspace:
         return self.store.folder(self.stage.parents[role].key)
 
 
+def no_plugins(config: Mapping[str, Json]) -> Iterable[str]:
+    """Return no module: a stage of such a kind asks for no plug-in."""
+    return ()
+
+
 @dataclass(frozen=True, slots=True)
 class StageKind:
     """One kind of stage: a file of `cosim.engine.stages` states one.
@@ -69,8 +75,10 @@ class StageKind:
         Roles of the stages it may build on; ``*`` stands for any text.
     work : callable
         ``work(workspace)`` computes one stage.
-    schema : int
-        Raised by one when the computation changes, so that no stored result of the old one is taken for the new.
+    plugins : callable
+        ``plugins(config)`` names the modules of the plug-ins that a configuration asks for: their sources count too.
+    sources : tuple of str
+        Further modules whose sources count, beside those that `work` imports.
     failure : {'point', 'run'}
         Whether a decoder that cannot be computed fails alone, or ends the run.
     """
@@ -78,12 +86,17 @@ class StageKind:
     name: str
     parents: tuple[str, ...]
     work: Callable[[Workspace], None]
-    schema: int
+    plugins: Callable[[Mapping[str, Json]], Iterable[str]] = no_plugins
+    sources: tuple[str, ...] = ()
     failure: Failure = "point"
+
+    def schema(self, config: Mapping[str, Json]) -> str:
+        """Return the hash of the sources that decide such a stage; see `cosim.engine.sources`."""
+        return installed_sources().digest((self.work.__module__, *self.sources, *self.plugins(config)))
 
 
 def make_stage(kind: StageKind, config: Mapping[str, Json], **parents: Stage) -> Stage:
-    """Return the stage, named by its kind, the kind's schema, its configuration and its parents' digests.
+    """Return the stage, named by its kind, the sources that decide it, its configuration and its parents' digests.
 
     Raises
     ------
@@ -96,7 +109,7 @@ def make_stage(kind: StageKind, config: Mapping[str, Json], **parents: Stage) ->
             raise ValueError(f"a stage of kind '{kind.name}' has no parent '{role}'; it has: {has}")
     identity = {
         "kind": kind.name,
-        "schema": kind.schema,
+        "schema": kind.schema(config),
         "config": config,
         "parents": {role: parent.digest for role, parent in parents.items()},
     }

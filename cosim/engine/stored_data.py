@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, cast
 
@@ -21,18 +22,17 @@ from cosim.engine.stages.fold import FOLD
 from cosim.engine.store import Store
 from cosim.preprocessing.operations import Step
 from cosim.splits.fold import Fold
-from cosim.study.schema import DatasetPlan, Study
 from energy_models.workload import Workload, read_workload, write_workload
 
 ARRAYS = ("inputs", "targets", "starts")
 PARTS = ("train", "validation", "test")
 
 
-def keep_dataset(store: Store, dataset: Dataset, plan: DatasetPlan) -> Stage:
-    """Return the stage of the dataset, written unless it is there."""
+def keep_dataset(store: Store, dataset: Dataset, name: str) -> Stage:
+    """Return the stage of a dataset that is registered under `name`, written unless it is there."""
     beside = repr((dataset.pipeline_work, dataset.output_names, _facts(dataset)))
     facts = hashlib.blake2b(beside.encode(), digest_size=16).hexdigest()
-    config: dict[str, Json] = {"name": plan.name, "digest": dataset.digest, "facts": facts}
+    config: dict[str, Json] = {"name": name, "digest": dataset.digest, "facts": facts}
     stage = make_stage(DATA, config)
     if not store.has(stage.key):
         keep_stage(store, stage, lambda folder: _write_dataset(dataset, folder))
@@ -91,12 +91,9 @@ def read_dataset(folder: Path) -> Dataset:
     )
 
 
-def keep_folds(store: Store, data: Stage, dataset: Dataset, study: Study) -> list[FoldStage]:
-    """Return the folds of the study's split, each written as a stage unless it is there."""
-    return [
-        FoldStage(fold.name, _keep_fold(store, data, fold))
-        for fold in study.split.folds(dataset, seed=study.study.fold_seed)
-    ]
+def keep_folds(store: Store, data: Stage, folds: Iterable[Fold]) -> list[FoldStage]:
+    """Return the folds of a dataset, each written as a stage unless it is there."""
+    return [FoldStage(fold.name, _keep_fold(store, data, fold)) for fold in folds]
 
 
 def _keep_fold(store: Store, data: Stage, fold: Fold) -> Stage:

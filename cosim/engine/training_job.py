@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import cast
 
 from torch import Tensor, nn
 
+from cosim.engine.files import Json
 from cosim.engine.fold_data import outputs_of, part_score
 from cosim.engine.stage import Stage, Workspace
 from cosim.engine.stage_inputs import fold_of
+from students.families.registry import FAMILIES
 from students.models.store import save_student
 from students.spec import StudentSpec
 from students.training.fit import fit
@@ -27,6 +31,16 @@ class TrainingJob:
 def spec_of(stage: Stage) -> StudentSpec:
     """Return the student that a training stage is configured to train."""
     return StudentSpec.model_validate(stage.config["spec"])
+
+
+def plugins_of(config: Mapping[str, Json]) -> Iterable[str]:
+    """Return the modules of the plug-ins that a training stage asks for: the student's family."""
+    return student_plugins(config["spec"])
+
+
+def student_plugins(spec: Json) -> Iterable[str]:
+    """Return the modules of the plug-ins that a student in JSON form names."""
+    return (FAMILIES.module(str(cast(dict[str, Json], spec)["family"])),)
 
 
 def train(workspace: Workspace, job: TrainingJob) -> None:

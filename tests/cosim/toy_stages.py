@@ -33,10 +33,10 @@ def work(workspace: Workspace) -> None:
     (workspace.folder / "when.txt").write_text(repr(time.time()))
 
 
-TOP = StageKind("top", parents=(), work=work, schema=1)
-MIDDLE = StageKind("middle", parents=("top",), work=work, schema=1)
-BOTTOM = StageKind("bottom", parents=("middle_*",), work=work, schema=1)
-STRICT = StageKind("strict", parents=(), work=work, schema=1, failure="run")
+TOP = StageKind("top", parents=(), work=work)
+MIDDLE = StageKind("middle", parents=("top",), work=work)
+BOTTOM = StageKind("bottom", parents=("middle_*",), work=work)
+STRICT = StageKind("strict", parents=(), work=work, failure="run")
 
 
 def compute(store: Store, stage: Stage) -> StageTime:

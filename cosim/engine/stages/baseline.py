@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, cast
 
-from cosim.baselines import run_baseline
+from cosim.baselines.registry import BASELINES, run_baseline
+from cosim.engine.files import Json
 from cosim.engine.result_file import write_result
 from cosim.engine.stage import StageKind, Workspace
 from cosim.engine.stage_inputs import fold_of
+
+
+def plugins(config: Mapping[str, Json]) -> Iterable[str]:
+    """Return the module of the baseline."""
+    return (BASELINES.module(str(config["name"])),)
 
 
 def work(workspace: Workspace) -> None:
@@ -32,6 +38,6 @@ BASELINE = StageKind(
     "baseline",
     parents=("fold",),
     work=work,
-    schema=3,
+    plugins=plugins,
     failure="run",  # chosen by hand for these recordings: told at once, not after hours
 )

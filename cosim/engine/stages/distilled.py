@@ -5,7 +5,7 @@ from __future__ import annotations
 from cosim.engine.stage import StageKind, Workspace
 from cosim.engine.stages.gate import passed
 from cosim.engine.stages.teacher import targets_in
-from cosim.engine.training_job import TrainingJob, spec_of, train
+from cosim.engine.training_job import TrainingJob, plugins_of, spec_of, train
 from students.models.build import build
 from students.models.store import load_extra, load_student, save_student
 
@@ -22,4 +22,4 @@ def work(workspace: Workspace) -> None:
         save_student(workspace.folder, model, spec, load_extra(source))
 
 
-DISTILLED = StageKind("distilled", parents=("fold", "undistilled", "teacher", "gate"), work=work, schema=1)
+DISTILLED = StageKind("distilled", parents=("fold", "undistilled", "teacher", "gate"), work=work, plugins=plugins_of)

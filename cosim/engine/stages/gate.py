@@ -48,4 +48,4 @@ def passed(workspace: Workspace) -> bool:
     return bool(read_json(workspace.parent("gate") / FILE)["passed"])
 
 
-GATE = StageKind("gate", parents=("fold", "teacher", f"{STUDENT}*"), work=work, schema=1)
+GATE = StageKind("gate", parents=("fold", "teacher", f"{STUDENT}*"), work=work)

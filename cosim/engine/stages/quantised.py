@@ -6,7 +6,7 @@ from cosim.engine.stage import StageKind, Workspace
 from cosim.engine.stage_inputs import fold_of, spread
 from cosim.engine.stages.gate import passed
 from cosim.engine.stages.teacher import targets_in
-from cosim.engine.training_job import TrainingJob, spec_of, train
+from cosim.engine.training_job import TrainingJob, plugins_of, spec_of, train
 from students.models.from_float import quantised_from_float
 from students.models.store import load_student
 from students.training.fit import predict
@@ -33,5 +33,5 @@ QUANTISED = StageKind(
     "quantised",
     parents=("fold", "float_student", "teacher", "gate"),
     work=work,
-    schema=2,  # decay spares thresholds per channel
+    plugins=plugins_of,
 )

@@ -69,5 +69,4 @@ RESULT = StageKind(
     "result",
     parents=("fold", "student"),
     work=work,
-    schema=3,  # words of parameters, sums of spikes as wide as their range
 )

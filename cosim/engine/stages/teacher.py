@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import cast
 
+from cosim.engine.files import Json
 from cosim.engine.stage import StageKind, Workspace
 from cosim.engine.stage_inputs import fold_of
+from cosim.engine.training_job import student_plugins
 from cosim.teachers.ensemble import TeacherSpec, TeacherTargets, fit_teacher, read_targets, write_targets
 
 TARGETS = "targets.safetensors"
+
+
+def plugins(config: Mapping[str, Json]) -> Iterable[str]:
+    """Return the modules of the plug-ins that a teacher asks for: its members' families."""
+    return [module for member in cast(list[Json], config["members"]) for module in student_plugins(member)]
 
 
 def work(workspace: Workspace) -> None:
@@ -29,4 +38,4 @@ def targets_in(folder: Path) -> TeacherTargets:
     return read_targets(folder / TARGETS)
 
 
-TEACHER = StageKind("teacher", parents=("fold",), work=work, schema=1)
+TEACHER = StageKind("teacher", parents=("fold",), work=work, plugins=plugins)

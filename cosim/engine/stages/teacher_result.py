@@ -26,4 +26,4 @@ def work(workspace: Workspace) -> None:
     write_result(workspace.folder, data, targets.test.numpy(), None, facts)
 
 
-TEACHER_RESULT = StageKind("teacher_result", parents=("fold", "teacher"), work=work, schema=3)
+TEACHER_RESULT = StageKind("teacher_result", parents=("fold", "teacher"), work=work)

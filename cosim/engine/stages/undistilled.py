@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cosim.engine.stage import StageKind, Workspace
-from cosim.engine.training_job import TrainingJob, spec_of, train
+from cosim.engine.training_job import TrainingJob, plugins_of, spec_of, train
 from students.models.build import build
 
 
@@ -13,4 +13,4 @@ def work(workspace: Workspace) -> None:
     train(workspace, TrainingJob(build(spec), spec))
 
 
-UNDISTILLED = StageKind("undistilled", parents=("fold",), work=work, schema=1)
+UNDISTILLED = StageKind("undistilled", parents=("fold",), work=work, plugins=plugins_of)
