@@ -66,7 +66,7 @@ class _ByFourier(torch.autograd.Function):
     def forward(ctx: Any, signal: Tensor, mixing: Tensor | None, weight: Tensor, pads: tuple[int, int]) -> Tensor:
         channels, _, taps = weight.shape
         steps = signal.shape[-1] + sum(pads) - taps + 1
-        length = _transform_length(signal.shape[-1] + max(pads))
+        length = _transform_length(max(signal.shape[-1] + max(pads), steps))  # wide padding: more steps than went in
         spectrum = _tap_spectrum(weight, pads[0], length)
         outputs = signal.new_empty(len(signal), channels, steps)
         conjugate, period = spectrum.conj_physical(), signal.new_zeros(CHUNK_EXAMPLES, channels, length)
