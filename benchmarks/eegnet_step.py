@@ -20,7 +20,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from students.layers.float_layers import Conv1d, DepthwiseConv1d
+from students.layers import Conv1d, DepthwiseConv1d
 from students.models.build import build
 from students.spec import Shape, StudentSpec
 

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from energy_models.errors import StudentError
 from students.families.family import WINDOWS, Family, FamilyOptions
-from students.layers.float_layers import Layers, MatMul
+from students.layers import Layers
 from students.spec import Float32, Shape
 
 
@@ -56,7 +56,7 @@ class Attention(nn.Module):
         self.heads = heads
         self.query, self.key, self.value = (layers.conv1d(width, width, 1, padding=0, bias="none") for _ in range(3))
         self.query.weight.data /= (width // heads) ** 0.5
-        self.scores, self.softmax, self.mixture = MatMul(), nn.Softmax(dim=-1), MatMul()
+        self.scores, self.softmax, self.mixture = layers.matmul(), layers.softmax(), layers.matmul()
         self.out = layers.conv1d(width, width, 1, padding=0, bias="none")
 
     def forward(self, signal: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ from typing import Generic, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict
 from torch import nn
 
-from students.layers.float_layers import Layers
+from students.layers import Layers
 from students.spec import Converted, Float32, Quantised, Shape, Task
 
 Mode = Literal["window", "stream"]

@@ -9,7 +9,7 @@ from torch import nn
 
 from students.families.family import WINDOWS_AND_STEPS, Family
 from students.families.readout import RecurrentOptions, recurrent_network
-from students.layers.float_layers import Layers
+from students.layers import Layers
 from students.spec import Float32, Shape
 
 

@@ -7,7 +7,7 @@ from torch import nn
 
 from students.families.family import WINDOWS_AND_STEPS, Family, FamilyOptions
 from students.families.readout import per_step
-from students.layers.float_layers import Layers
+from students.layers import Layers
 from students.spec import Float32, Quantised, Shape
 
 

@@ -8,7 +8,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from students.families.family import FamilyOptions
-from students.layers.float_layers import Layers, RecurrentKind
+from students.layers import Layers, RecurrentKind
 from students.spec import Shape
 
 
@@ -49,6 +49,14 @@ class StepDecoder(nn.Module):
     def forward(self, signal: Tensor) -> Tensor:
         """Map ``(batch, channels, steps)`` to ``(batch, steps, outputs)``."""
         return self.body(signal).transpose(1, 2)
+
+
+class MeanOverSteps(nn.Module):
+    """The mean over a window: ``(batch, features, steps)`` to ``(batch, features)``."""
+
+    def forward(self, signal: Tensor) -> Tensor:
+        """Return the mean over the last axis."""
+        return signal.mean(dim=-1)
 
 
 class LastStep(nn.Module):

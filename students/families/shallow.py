@@ -12,7 +12,7 @@ from torch import nn
 
 from energy_models.errors import StudentError
 from students.families.family import WINDOWS, Family, FamilyOptions
-from students.layers.float_layers import Layers
+from students.layers import Layers
 from students.spec import Float32, Quantised, Shape
 
 

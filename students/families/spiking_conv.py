@@ -11,9 +11,9 @@ from pydantic import Field
 from torch import nn
 
 from students.families.family import WINDOWS, Family, FamilyOptions
-from students.layers.float_layers import Layers
-from students.neurons.encoders import MeanOverSteps
-from students.neurons.lif import LIF, LeakyIntegrator, ZeroInitialState
+from students.families.readout import MeanOverSteps
+from students.layers import Layers
+from students.neurons import LeakyIntegratorModel, LIFModel
 from students.spec import Float32, Quantised, Shape
 
 
@@ -67,18 +67,18 @@ def build(options: Options, shape: Shape, layers: Layers) -> nn.Module:
     return nn.Sequential(
         *modules,
         layers.conv1d(width, shape.outputs, 1, padding=0, edge="last"),
-        ZeroInitialState(LeakyIntegrator(shape.outputs, options.beta_readout, learnable="beta")),
+        layers.neurons(shape.outputs, LeakyIntegratorModel(options.beta_readout, learnable="beta")),
         MeanOverSteps(),
     )
 
 
 def _neurons(options: Options, width: int, beta: float, layers: Layers) -> list[nn.Module]:
     """Return what turns the currents of one layer into its spikes."""
-    alpha = options.surrogate_alpha
+    model = LIFModel(beta, options.threshold, learnable="both", surrogate_alpha=options.surrogate_alpha)
     return [
         layers.batchnorm(width),
         layers.dropout(options.dropout),
-        ZeroInitialState(LIF(width, beta, options.threshold, learnable="both", surrogate_alpha=alpha)),
+        layers.neurons(width, model),
     ]
 
 

@@ -7,17 +7,25 @@ the read-out is linear, so its learned scale is part of its weights and `OutputS
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 from torch import nn
 
+from energy_models.errors import StudentError
 from students.families.family import WINDOWS_AND_STEPS, Family, FamilyOptions
-from students.families.readout import StepDecoder
-from students.layers.float_layers import Layers
-from students.neurons.encoders import AnySpike, MeanOverSteps
-from students.neurons.lif import LIF, LeakyIntegrator, ZeroInitialState
+from students.families.readout import MeanOverSteps, StepDecoder
+from students.layers import Layers
+from students.neurons import LeakyIntegratorModel, LIFModel, load_encoder
 from students.spec import Float32, Quantised, Shape
+
+
+def _known_code(name: str) -> str:
+    try:
+        load_encoder(name)
+    except StudentError as error:
+        raise ValueError(str(error)) from error
+    return name
 
 
 class Options(FamilyOptions):
@@ -33,8 +41,9 @@ class Options(FamilyOptions):
         Spike threshold of both layers, where learning starts.
     surrogate_alpha : float
         Steepness of the arctangent surrogate gradient.
-    code : {'counts', 'binary'}
-        What the first layer sees: counts, or 1 where there was a spike at all (no multiplier needed).
+    code : str
+        What the first layer sees, an encoder: ``counts``, or ``binary``, 1 where there was a spike at all (no
+        multiplier needed), or an installed or own one.
     dropout : float
         On the currents of both spiking layers.
     warmup_steps : int
@@ -48,7 +57,7 @@ class Options(FamilyOptions):
     beta_readout: float = Field(default=0.7, ge=0, le=1)
     threshold: float = Field(default=0.5, gt=0)
     surrogate_alpha: float = Field(default=5.0, gt=0)
-    code: Literal["counts", "binary"] = "counts"
+    code: Annotated[str, AfterValidator(_known_code)] = "counts"
     dropout: float = Field(default=0.0, ge=0, lt=1)
     warmup_steps: int = Field(default=5, ge=0)
 
@@ -58,22 +67,21 @@ def build(options: Options, shape: Shape, layers: Layers) -> nn.Module:
 
     For classification the logits are the mean membranes of the read-out, ``(batch, outputs)``.
     """
-    modules: list[nn.Module] = [AnySpike() if options.code == "binary" else layers.quantise_input()]
+    modules: list[nn.Module] = [load_encoder(options.code).make(layers.quantise_input)]
     widths = (shape.channels, options.hidden_1, options.hidden_2)
     for index, beta in enumerate((options.beta_1, options.beta_2)):
         edge = "inner" if index else "first"
         width = widths[index + 1]
+        model = LIFModel(beta, options.threshold, learnable="both", surrogate_alpha=options.surrogate_alpha)
         modules += [
             layers.conv1d(widths[index], width, 1, padding=0, bias="none", edge=edge),
             layers.batchnorm(width),
             layers.dropout(options.dropout),
-            ZeroInitialState(
-                LIF(width, beta, options.threshold, learnable="both", surrogate_alpha=options.surrogate_alpha)
-            ),
+            layers.neurons(width, model),
         ]
     modules += [
         layers.conv1d(options.hidden_2, shape.outputs, 1, padding=0, edge="last"),
-        ZeroInitialState(LeakyIntegrator(shape.outputs, options.beta_readout, learnable="beta")),
+        layers.neurons(shape.outputs, LeakyIntegratorModel(options.beta_readout, learnable="beta")),
     ]
     if shape.task == "classification":
         return nn.Sequential(*modules, MeanOverSteps())

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from students.families import Mode, check_form, deployment_mode, load_family, parse_options
-from students.layers.float_layers import FloatLayers, Layers
+from students.layers import FloatLayers, Layers
 from students.spec import Form, Quantised, StudentSpec
 
 

@@ -38,8 +38,10 @@ from torch.nn import functional
 
 from energy_models.errors import StudentError
 from students.layers.fast_convolution import depthwise_conv1d, pad_steps
-from students.layers.float_layers import Bias, Edge, OutputScale, Padding, RecurrentKind, resolve_padding
 from students.layers.grid import LEARNED_THRESHOLD, SPIKES, Grid, LayerQuantisation
+from students.layers.modules import OutputScale
+from students.layers.protocol import Bias, Edge, Padding, RecurrentKind, resolve_padding
+from students.neurons.models import NeuronModel, float_neurons
 from students.quantize.calibrate import least_squares_threshold
 from students.spec import Quantised
 
@@ -201,8 +203,6 @@ class QuantLayers:
         One that can be trained (`students.spec.check_trainable`).
     """
 
-    arithmetic: Literal["float", "integer"] = "integer"
-
     def __init__(self, form: Quantised) -> None:
         self.form = form
         # By default Brevitas makes new parameters whenever a state dict is loaded, so that an optimiser made before
@@ -263,9 +263,21 @@ class QuantLayers:
         """Refuse: two signals on different grids have no integer sum."""
         raise _no_integer_form("a residual sum")
 
+    def matmul(self) -> nn.Module:
+        """Refuse: the product of two signals has no integer form here."""
+        raise _no_integer_form("a product of two signals (attention)")
+
+    def softmax(self) -> nn.Module:
+        """Refuse: a softmax has no integer form here."""
+        raise _no_integer_form("a softmax")
+
     def recurrent(self, kind: RecurrentKind, inputs: int, hidden: int, *, edge: Edge = "inner") -> nn.Module:
         """Refuse: recurrent cells have no integer form here."""
         raise _no_integer_form(f"a recurrent layer ({kind})")
+
+    def neurons(self, channels: int, model: NeuronModel) -> nn.Module:
+        """Return neurons with states in float32: the currents are accumulators, the spikes need no grid."""
+        return float_neurons(channels, model)
 
     def output_scale(self, outputs: int) -> nn.Module:
         """Return an `OutputScale`; deployed, it is part of the last accumulator's dequantisation."""

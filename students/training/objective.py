@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from energy_models.errors import StudentError
-from students.layers.float_layers import OutputScale
+from students.layers import OutputScale
 from students.spec import StudentSpec
 from students.training.distillation.logits import blend, hinton_kl, scaled_mse
 

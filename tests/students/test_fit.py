@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from energy_models.errors import StudentError
-from students.layers.float_layers import OutputScale
+from students.layers import OutputScale
 from students.models.build import build
 from students.spec import Distillation, Shape, StudentSpec, Training
 from students.training.fit import Examples, fit, predict

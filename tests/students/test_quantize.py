@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from energy_models.errors import StudentError
 from students.families import load_family
-from students.layers.float_layers import FloatLayers, Padding
+from students.layers import FloatLayers, Padding
 from students.layers.grid import LEARNED_THRESHOLD
 from students.models.build import build
 from students.models.from_float import quantised_from_float
@@ -266,8 +266,14 @@ def test_refusals(trained: nn.Module) -> None:
         quantised_from_float(precise(4, 4), other, data)
     with pytest.raises(StudentError, match="calibration set"):
         quantised_from_float(precise(4, 4), trained, data[:0])
-    with pytest.raises(StudentError, match="no integer form"):
-        layers.add()
+    for refused, says in (
+        (layers.add, "a residual sum"),
+        (layers.matmul, "a product of two signals"),
+        (layers.softmax, "a softmax"),
+        (lambda: layers.recurrent("gru", 2, 2), r"a recurrent layer \(gru\)"),
+    ):
+        with pytest.raises(StudentError, match=f"{says}.* has no integer form"):
+            refused()
     with pytest.raises(StudentError, match="on no grid"):
         calibrated(layers.conv1d(3, 3, 1, padding=0))(torch.randn(1, 3, 4))
     with pytest.raises(StudentError, match="unsigned signal"):

@@ -20,7 +20,7 @@ from students.counting.calls import MARK, tensors_of
 from students.counting.dispatch import Info, ModuleContext, Tracer
 from students.counting.modules.neurons import Counter, reached
 from students.counting.modules.table import contexts
-from students.layers import float_layers as layers
+from students.layers import modules as layers
 
 _LAYERS = (
     "Linear Conv1d Conv2d Conv3d ConvTranspose1d ConvTranspose2d ConvTranspose3d Bilinear Embedding GRUCell LSTMCell "

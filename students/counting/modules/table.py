@@ -16,7 +16,7 @@ from students.counting.modules.state_space import count_scan
 from students.counting.records import reader
 from students.counting.rules import fold_affine
 from students.interchange import Quantiser
-from students.layers.float_layers import OutputScale
+from students.layers.modules import OutputScale
 from students.layers.state_space import DiagonalStateSpace, SelectiveScan
 
 

@@ -1,0 +1,141 @@
+"""Modules that float layers are made of, beside torch's own; some train by a faster form of what they deploy."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from students.layers.fast_convolution import depthwise_conv1d, mixed_depthwise_conv1d, pad_steps
+from students.layers.protocol import Bias, RecurrentKind
+
+
+class Conv1d(nn.Conv1d):
+    """A convolution over steps with its zero padding spelled out in `pads` (steps before, steps after).
+
+    A pointwise one is trained as a matrix product, which torch computes faster; deployed (eval) as a convolution.
+    """
+
+    def __init__(
+        self, inputs: int, outputs: int, kernel: int, *, pads: tuple[int, int], stride: int, groups: int, bias: Bias
+    ) -> None:
+        super().__init__(inputs, outputs, kernel, stride=stride, groups=groups, bias=bias == "learned")
+        self.pads = pads
+
+    @property
+    def is_pointwise(self) -> bool:
+        """True for a matrix product at every step."""
+        return self.kernel_size == self.stride == (1,) and self.groups == 1 and self.pads == (0, 0)
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Map ``(batch, inputs, steps)`` to ``(batch, outputs, steps)``."""
+        if self.training and self.is_pointwise:
+            outputs = torch.matmul(self.weight[:, :, 0], input)
+            return outputs if self.bias is None else outputs + self.bias[:, None]
+        return super().forward(pad_steps(input, self.pads))
+
+
+class DepthwiseConv1d(Conv1d):
+    """One filter per channel: trained by matrix products, deployed (eval) as the direct convolution.
+
+    The two are the same function; torch's weight gradient of a depthwise convolution is what makes the direct one
+    slow to train on a CPU. See `students.layers.fast_convolution`.
+    """
+
+    def __init__(self, channels: int, kernel: int, *, pads: tuple[int, int], bias: Bias) -> None:
+        super().__init__(channels, channels, kernel, pads=pads, stride=1, groups=channels, bias=bias)
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Map ``(batch, channels, steps)`` to ``(batch, channels, steps)``."""
+        if not self.training:
+            return super().forward(input)
+        outputs = depthwise_conv1d(input, self.weight, self.pads)
+        return outputs if self.bias is None else outputs + self.bias[:, None]
+
+
+class AveragePool1d(nn.AvgPool1d):
+    """A mean over steps; trained as torch's plain mean, whose gradient is faster, where the averages do not overlap."""
+
+    def __init__(self, kernel: int, stride: int) -> None:
+        super().__init__(kernel, stride)
+        self.disjoint = kernel if stride == kernel else None
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Map ``(batch, channels, steps)`` to ``(batch, channels, averages)``."""
+        kernel = self.disjoint
+        if not self.training or kernel is None:
+            return super().forward(input)
+        return input[..., : input.shape[-1] // kernel * kernel].unflatten(-1, (-1, kernel)).mean(dim=-1)
+
+
+class SpatialFirst(nn.Sequential):
+    """A network that starts with an input quantiser, a pointwise convolution, a requantiser and a depthwise one.
+
+    Deployed (eval), and in training where quantisers stand between them, its modules run one after the other. In float
+    training the two convolutions, linear with nothing between, run as one: the same function, a third less time.
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Run the modules."""
+        before, spatial, between, temporal, *rest = self
+        plain = self.training and type(between) is nn.Identity
+        if not (plain and type(spatial) is Conv1d and type(temporal) is DepthwiseConv1d):
+            return super().forward(input)
+        if not spatial.is_pointwise or spatial.bias is not None or temporal.bias is not None:
+            return super().forward(input)
+        signal = mixed_depthwise_conv1d(before(input), spatial.weight[:, :, 0], temporal.weight, temporal.pads)
+        for module in rest:
+            signal = module(signal)
+        return signal
+
+
+class Add(nn.Module):
+    """Sum of two signals of one shape (a residual connection), as a module so that hooks see it."""
+
+    def forward(self, left: Tensor, right: Tensor) -> Tensor:
+        """Return ``left + right``."""
+        return left + right
+
+
+class MatMul(nn.Module):
+    """Product of two activations (attention), as a module so that hooks see it."""
+
+    def forward(self, left: Tensor, right: Tensor) -> Tensor:
+        """Return ``left @ right``."""
+        return left @ right
+
+
+class Recurrent(nn.Module):
+    """A GRU or LSTM over steps: ``(batch, inputs, steps)`` to every step's state ``(batch, hidden, steps)``.
+
+    State starts at zero in each call. The torch layer is `cell` (batch first), one layer, one direction.
+    """
+
+    def __init__(self, kind: RecurrentKind, inputs: int, hidden: int) -> None:
+        super().__init__()
+        layer = nn.GRU if kind == "gru" else nn.LSTM
+        self.cell = layer(inputs, hidden, batch_first=True)
+
+    def forward(self, signal: Tensor) -> Tensor:
+        """Map ``(batch, inputs, steps)`` to ``(batch, hidden, steps)``."""
+        states, _ = self.cell(signal.transpose(1, 2))
+        return states.transpose(1, 2)
+
+
+class OutputScale(nn.Module):
+    """Physical units of a regression: ``y = scale * x + offset`` per output, on ``(batch, outputs, steps)``.
+
+    Both are constants set from the training targets by `students.training`, never learned. They fold into the last
+    layer's weights and bias (or its dequantisation), so they cost nothing when deployed.
+    """
+
+    scale: Tensor
+    offset: Tensor
+
+    def __init__(self, outputs: int) -> None:
+        super().__init__()
+        self.register_buffer("scale", torch.ones(outputs))
+        self.register_buffer("offset", torch.zeros(outputs))
+
+    def forward(self, signal: Tensor) -> Tensor:
+        """Return the scaled signal, same shape."""
+        return signal * self.scale[:, None] + self.offset[:, None]

@@ -1,0 +1,121 @@
+"""The layers a family may be built from, whatever its form.
+
+One family definition serves every form: it asks a `Layers` object for its parts, neurons included. All signals are
+``(batch, channels, steps)``, or ``(batch, features)`` after flattening. Between its products a family uses only
+`flatten`, `transpose` and the modules made here, so that hooks see all the arithmetic and quantised tensors survive.
+
+Order inside a block: product, batch norm, ReLU. A batch norm therefore always folds into the product before it.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, Protocol
+
+from torch import nn
+
+from energy_models.errors import StudentError
+from students.neurons.models import NeuronModel
+
+Edge = Literal["first", "inner", "last"]
+Bias = Literal["learned", "none"]
+Padding = Literal["same", "causal"] | int
+RecurrentKind = Literal["gru", "lstm"]
+
+
+def resolve_padding(padding: Padding, kernel: int) -> tuple[int, int]:
+    """Return how many zero steps go before and after the signal.
+
+    Parameters
+    ----------
+    padding : 'same', 'causal' or int
+        ``same`` keeps the length and puts the odd step after (as torch does); ``causal`` keeps the length and pads
+        only before, so that no output sees the future; an integer pads both sides by so many steps.
+    kernel : int
+        Taps.
+
+    Raises
+    ------
+    StudentError
+        Negative padding, or a kernel without taps.
+    """
+    if kernel < 1:
+        raise StudentError(f"a kernel of {kernel} taps", where="conv1d", remedy="Use at least one tap")
+    if padding == "same":
+        return (kernel - 1) // 2, kernel - 1 - (kernel - 1) // 2
+    if padding == "causal":
+        return kernel - 1, 0
+    if padding < 0:
+        raise StudentError(f"padding of {padding} steps", where="conv1d", remedy="Use 'same', 'causal' or 0, 1, 2 ...")
+    return padding, padding
+
+
+class Layers(Protocol):
+    """Makes a family's layers in one form. `edge` marks the first and last products of the network.
+
+    A form that has no such layer raises `StudentError` with what was asked for.
+    """
+
+    def quantise_input(self) -> nn.Module:
+        """Return what puts the raw input on a (signed) grid; the first module of every family."""
+        ...
+
+    def requantise(self) -> nn.Module:
+        """Return what puts a signed signal on the activation grid between two products without a ReLU between."""
+        ...
+
+    def conv1d(
+        self, inputs: int, outputs: int, kernel: int, *, padding: Padding, stride: int = 1, bias: Bias = "learned",
+        edge: Edge = "inner",
+    ) -> nn.Module:
+        """Return a convolution ``(batch, inputs, steps)`` to ``(batch, outputs, steps)``; kernel 1 is pointwise."""
+        ...
+
+    def depthwise_conv1d(
+        self, channels: int, kernel: int, *, padding: Padding, bias: Bias = "none", edge: Edge = "inner"
+    ) -> nn.Module:
+        """Return a convolution with one filter per channel, stride 1."""
+        ...
+
+    def linear(self, inputs: int, outputs: int, *, bias: Bias = "learned", edge: Edge = "inner") -> nn.Module:
+        """Return a product over the last axis."""
+        ...
+
+    def batchnorm(self, channels: int) -> nn.Module:
+        """Return a batch norm over channels, foldable into the product before it."""
+        ...
+
+    def relu(self) -> nn.Module:
+        """Return a ReLU whose output is on the (unsigned) activation grid."""
+        ...
+
+    def average_pool(self, kernel: int, stride: int | None = None) -> nn.Module:
+        """Return a mean over `kernel` steps every `stride` steps (default `kernel`); incomplete ends are dropped."""
+        ...
+
+    def dropout(self, probability: float) -> nn.Module:
+        """Return a dropout; nothing when deployed."""
+        ...
+
+    def add(self) -> nn.Module:
+        """Return a module that sums two signals."""
+        ...
+
+    def matmul(self) -> nn.Module:
+        """Return a module that multiplies two signals, ``left @ right`` (attention)."""
+        ...
+
+    def softmax(self) -> nn.Module:
+        """Return a softmax over the last axis."""
+        ...
+
+    def recurrent(self, kind: RecurrentKind, inputs: int, hidden: int, *, edge: Edge = "inner") -> nn.Module:
+        """Return a recurrent layer ``(batch, inputs, steps)`` to ``(batch, hidden, steps)``."""
+        ...
+
+    def neurons(self, channels: int, model: NeuronModel) -> nn.Module:
+        """Return neurons that start at zero in each call: currents ``(batch, channels, steps)`` to their signal."""
+        ...
+
+    def output_scale(self, outputs: int) -> nn.Module:
+        """Return the last module of a regression: physical units."""
+        ...
