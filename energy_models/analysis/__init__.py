@@ -6,20 +6,7 @@ from energy_models.analysis.spiking_break_even import BreakEven, break_even
 from energy_models.analysis.uncertainty import Z95, Comparison, Design, compare, quantity_draws, sample_designs, spread
 
 __all__ = [
-    "Z95",
-    "BreakEven",
-    "Comparison",
-    "Design",
-    "RawStream",
-    "StreamingComparison",
-    "Swing",
-    "break_even",
-    "compare",
-    "compare_raw_streaming",
-    "quantity_draws",
-    "raw_stream",
-    "sample_designs",
-    "spread",
-    "tornado",
+    "Z95", "BreakEven", "Comparison", "Design", "RawStream", "StreamingComparison", "Swing", "break_even",
+    "compare", "compare_raw_streaming", "quantity_draws", "raw_stream", "sample_designs", "spread", "tornado",
     "total_order",
 ]

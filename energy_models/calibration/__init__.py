@@ -7,18 +7,7 @@ from energy_models.calibration.report import calibration_document
 from energy_models.calibration.table import PRODUCT_KINDS, BoardRow, read_board_table, shipped_rows
 
 __all__ = [
-    "PRODUCT_KINDS",
-    "BoardRow",
-    "CrossValidation",
-    "HeldOut",
-    "around",
-    "calibrate",
-    "calibrated_profile",
-    "calibration_document",
-    "from_one_network",
-    "leave_one_out",
-    "read_board_table",
-    "shipped_rows",
-    "table_source",
+    "PRODUCT_KINDS", "BoardRow", "CrossValidation", "HeldOut", "around", "calibrate", "calibrated_profile",
+    "calibration_document", "from_one_network", "leave_one_out", "read_board_table", "shipped_rows", "table_source",
     "toml_text",
 ]

@@ -15,7 +15,7 @@ from energy_models.calibration.board import Calibration
 from energy_models.calibration.crossval import around
 from energy_models.calibration.fit import LAYER_PRIOR
 from energy_models.errors import ProfileError
-from energy_models.hardware import HardwareProfile, ProgrammableCore
+from energy_models.hardware import HardwareProfile
 from energy_models.quantities import Band, Source, load_sources, parse_model
 from energy_models.workload import Kind
 
@@ -55,7 +55,7 @@ def calibrated_profile(
     ProfileError
         When the template is no programmable core, no record is known, or the result is no valid profile.
     """
-    if not isinstance(template.execution, ProgrammableCore):
+    if template.execution.style != "programmable_core":
         remedy = "Name a microcontroller or a programmable cluster as the template"
         raise ProfileError(f"{template.name} is no programmable core", where=name, remedy=remedy)
     key, own = _record(found, name, source)

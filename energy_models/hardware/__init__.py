@@ -1,5 +1,21 @@
 """What a machine and a site are: their constants, checked on reading and found by name."""
 
+from energy_models.hardware.execution import (
+    Costs,
+    Datapath,
+    EventCycles,
+    EventDriven,
+    EventTable,
+    Execution,
+    InputBroadcast,
+    OperationCost,
+    OperationName,
+    OutputStationaryArray,
+    ProgrammableCore,
+    StreamingRing,
+    Synapses,
+    WeightStationaryArray,
+)
 from energy_models.hardware.library import load_profile, load_site, profile_names, site_names
 from energy_models.hardware.memory import OPERANDS, Memory, NonVolatile, Operand
 from energy_models.hardware.periphery import (
@@ -11,24 +27,7 @@ from energy_models.hardware.periphery import (
     Regulator,
     WaldenConverter,
 )
-from energy_models.hardware.profile import (
-    MEMORY_INSIDE,
-    REGISTERS_INSIDE,
-    Costs,
-    EventCycles,
-    EventDriven,
-    EventTable,
-    Execution,
-    HardwareProfile,
-    InputBroadcast,
-    OperationCost,
-    OperationName,
-    OutputStationaryArray,
-    ProgrammableCore,
-    StreamingRing,
-    Synapses,
-    WeightStationaryArray,
-)
+from energy_models.hardware.profile import HardwareProfile
 from energy_models.hardware.site import LIMIT_NAMES, Battery, LimitName, Link, Package, Site, Tissue
 from energy_models.hardware.thermal import (
     box_surface_m2,
@@ -38,46 +37,10 @@ from energy_models.hardware.thermal import (
 )
 
 __all__ = [
-    "LIMIT_NAMES",
-    "MEMORY_INSIDE",
-    "OPERANDS",
-    "REGISTERS_INSIDE",
-    "Absent",
-    "Battery",
-    "ConnectedRadio",
-    "Costs",
-    "CurveRegulator",
-    "EventCycles",
-    "EventDriven",
-    "EventTable",
-    "Execution",
-    "HardwareProfile",
-    "InputBroadcast",
-    "LimitName",
-    "Link",
-    "Memory",
-    "NonVolatile",
-    "Operand",
-    "OperationCost",
-    "OperationName",
-    "OutputStationaryArray",
-    "Package",
-    "PerChannelFrontEnd",
-    "ProgrammableCore",
-    "PulseStimulator",
-    "Regulator",
-    "Site",
-    "StreamingRing",
-    "Synapses",
-    "Tissue",
-    "WaldenConverter",
-    "WeightStationaryArray",
-    "box_surface_m2",
-    "equal_area_radius_m",
-    "load_profile",
-    "load_site",
-    "pennes_sphere_rise_k_per_w",
-    "perfusion_length_m",
-    "profile_names",
-    "site_names",
+    "LIMIT_NAMES", "OPERANDS", "Absent", "Battery", "ConnectedRadio", "Costs", "CurveRegulator", "Datapath",
+    "EventCycles", "EventDriven", "EventTable", "Execution", "HardwareProfile", "InputBroadcast", "LimitName",
+    "Link", "Memory", "NonVolatile", "Operand", "OperationCost", "OperationName", "OutputStationaryArray",
+    "Package", "PerChannelFrontEnd", "ProgrammableCore", "PulseStimulator", "Regulator", "Site", "StreamingRing",
+    "Synapses", "Tissue", "WaldenConverter", "WeightStationaryArray", "box_surface_m2", "equal_area_radius_m",
+    "load_profile", "load_site", "pennes_sphere_rise_k_per_w", "perfusion_length_m", "profile_names", "site_names",
 ]

@@ -4,17 +4,18 @@ from energy_models.mapping.accesses import AccessCount, access_counts
 from energy_models.mapping.action_counts import (
     Access,
     ActionCounts,
-    ControlAct,
     CycleCount,
     Operations,
     check_widths,
     words,
 )
-from energy_models.mapping.count import count_actions
-from energy_models.mapping.events import time_steps
-from energy_models.mapping.placement import MemoryUse, Placement, holds_window, place
+from energy_models.mapping.count import count_actions, count_per_decode
+from energy_models.mapping.placement import MemoryUse, Placement
+from energy_models.mapping.placing import holds_window, place
+from energy_models.mapping.styles import STYLES, RegisterPrices, Style, style_of
 
 __all__ = [
-    "Access", "AccessCount", "ActionCounts", "ControlAct", "CycleCount", "MemoryUse", "Operations", "Placement",
-    "access_counts", "check_widths", "count_actions", "holds_window", "place", "time_steps", "words",
+    "STYLES", "Access", "AccessCount", "ActionCounts", "CycleCount", "MemoryUse", "Operations", "Placement",
+    "RegisterPrices", "Style", "access_counts", "check_widths", "count_actions", "count_per_decode", "holds_window",
+    "place", "style_of", "words",
 ]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from energy_models.hardware import HardwareProfile
 from energy_models.mapping.action_counts import check_widths
 from energy_models.mapping.count import count_actions
-from energy_models.mapping.placement import place
+from energy_models.mapping.placing import place
 from energy_models.workload import Workload
 
 REGISTERS = "registers"

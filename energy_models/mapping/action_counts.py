@@ -10,12 +10,6 @@ from energy_models.errors import WorkloadError
 from energy_models.hardware import Operand, OperationName
 from energy_models.workload import Arithmetic, Cadence, LayerWork, Workload
 
-# Parts of a machine that act per event or per clock, besides its datapath operations.
-ControlAct = Literal[
-    "event", "dense_synapse", "sparse_synapse", "convolutional_synapse",
-    "active_update", "idle_update", "spike", "message", "step",
-]
-
 
 @dataclass(frozen=True, slots=True)
 class Operations:
@@ -65,6 +59,7 @@ class CycleCount:
 class ActionCounts:
     """Everything one layer makes the machine do in one decode.
 
+    `control` holds acts per event or per step besides operations, each with a price in the machine's execution style.
     `unpriced` holds one line for each thing the machine cannot do.
     """
 
@@ -73,7 +68,7 @@ class ActionCounts:
     cadence: Cadence
     operations: tuple[Operations, ...] = ()
     accesses: tuple[Access, ...] = ()
-    control: tuple[tuple[ControlAct, float], ...] = ()
+    control: tuple[tuple[str, float], ...] = ()
     cycles: tuple[CycleCount, ...] = ()
     unpriced: tuple[str, ...] = ()
     registers: tuple[RegisterAccess, ...] = ()

@@ -1,24 +1,11 @@
-"""Puts weights, activations, state and buffers into memories, or says by how much they miss."""
+"""Where the operands of a workload live on a machine, and how full its memories are."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from math import ceil, prod
 
-from energy_models.hardware import (
-    OPERANDS,
-    EventCycles,
-    EventDriven,
-    EventTable,
-    Execution,
-    HardwareProfile,
-    Memory,
-    Operand,
-    StreamingRing,
-    WeightStationaryArray,
-)
-from energy_models.workload import LayerWork, Workload
+from energy_models.hardware import Memory, Operand
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,110 +31,6 @@ class Placement:
     lasting_bits: tuple[float, ...]
     infeasibilities: tuple[str, ...]
 
-
-def required_bits(workload: Workload, execution: Execution) -> Mapping[Operand, int]:
-    """Return the bits each operand needs at once.
-
-    Activations are double-buffered layer by layer: the largest input plus output of one call, outputs at accumulator
-    width where the machine keeps unfinished sums in memory. Buffers hold the input window that slides between decodes,
-    unless a layer that runs on every sample keeps it in its `state`; a streaming decoder keeps its past in `state`.
-    """
-    sample = workload.channels * workload.input_bits
-    buffered = holds_window(workload)
-    return {
-        "weights": workload.weight_bits_total,
-        "activations": max((_live_bits(layer, execution) for layer in workload.layers), default=0),
-        "state": workload.state_bits_total,
-        "buffers": sample * workload.steps_per_decode if buffered else sample,
-    }
-
-
-def passing_bits(workload: Workload, execution: Execution) -> int:
-    """Return the bits of `required_bits` that live only while a decode runs.
-
-    They are activations and unfinished sums of windows, beyond what work on every sample needs. Weights, state and the
-    window of samples last; so does everything of a stream, whose decode is its work on a sample.
-    """
-    if workload.mode == "stream":
-        return 0
-    live = [(_live_bits(layer, execution), layer.cadence) for layer in workload.layers]
-    each_sample = max((bits for bits, cadence in live if cadence == "sample"), default=0)
-    return max((bits for bits, _ in live), default=0) - each_sample
-
-
-def holds_window(workload: Workload) -> bool:
-    """Return whether the input window is kept in buffers: it slides, and no layer on every sample stores it itself."""
-    if workload.mode == "stream":
-        return False
-    window = workload.channels * workload.steps_per_decode
-    return not any(layer.cadence == "sample" and layer.state_elements >= window for layer in workload.layers)
-
-
-def _live_bits(layer: LayerWork, execution: Execution) -> int:
-    outputs = prod(layer.output_shape)
-    wider = max(0, layer.accumulator_bits - layer.output_bits)
-    sums = _sums_in_memory(layer, outputs, execution) if layer.products is not None else 0
-    return prod(layer.input_shape) * layer.activation_bits + outputs * layer.output_bits + sums * wider
-
-
-def _sums_in_memory(layer: LayerWork, outputs: int, execution: Execution) -> int:
-    """Return how many unfinished sums of one call are in memory at once.
-
-    An event may reach any output. An array finishes one tile of columns before the next, over all positions, and keeps
-    sums only where the products of an output need several tiles of rows. A core sums in registers.
-    """
-    if isinstance(execution, EventDriven | EventTable | EventCycles):
-        return outputs
-    if not isinstance(execution, WeightStationaryArray) or layer.reduction <= execution.rows:
-        return 0
-    filters = layer.weights // layer.reduction or layer.output_shape[-1]
-    groups = layer.input_shape[0] if layer.kind == "depthwise" else 1
-    return ceil(outputs * min(1.0, execution.columns / filters, 1.0 / groups))
-
-
-def place(workload: Workload, profile: HardwareProfile) -> Placement:
-    """Return the placement: each operand goes whole into the first memory that may hold it and has room.
-
-    An operand that fits nowhere is put into the largest memory that may hold it, which is an infeasibility. The
-    non-volatile copy of a memory that may be off between decodes takes room too.
-    """
-    free = {memory.name: memory.capacity.band.nominal for memory in profile.memories}
-    memory_of: dict[Operand, Memory] = {}
-    infeasibilities: list[str] = []
-    needs = required_bits(workload, profile.execution)
-    for operand in OPERANDS:
-        allowed = [memory for memory in profile.memories if operand in memory.holds]
-        need = needs[operand]
-        chosen = next((memory for memory in allowed if free[memory.name] >= need), None)
-        if chosen is None:
-            chosen = max(allowed, key=lambda memory: memory.capacity.band.nominal)
-            infeasibilities.append(_infeasibility(operand, need, chosen.name, free[chosen.name], profile.name))
-        free[chosen.name] = max(0.0, free[chosen.name] - need)
-        memory_of[operand] = chosen
-    store, copied = memory_of["weights"].reload_from, needs["weights"]
-    if store is not None and free[store] < copied:
-        infeasibilities.append(_infeasibility("the copy of the weights", copied, store, free[store], profile.name))
-    if isinstance(profile.execution, StreamingRing) and workload.mode != "stream":
-        infeasibilities.append(
-            f"profile {profile.name!r} takes one new step a decode, workload {workload.name!r} a window of "
-            f"{workload.steps_per_decode}: count it with mode='stream', or use a machine of another style"
-        )
-    uses = tuple(_use(memory, memory_of, needs) for memory in profile.memories)
-    held: tuple[Operand, ...] = tuple(one for one in OPERANDS if needs[one] > 0)
-    passing = {memory_of["activations"].name: passing_bits(workload, profile.execution)}
-    lasting = tuple(use.used_bits - passing.get(use.memory, 0) for use in uses)
-    return Placement(memory_of, held, uses, lasting, tuple(infeasibilities))
-
-
-def _infeasibility(what: str, need: int, memory: str, free: float, machine: str) -> str:
-    missing = ceil(need - free)
-    return f"{what} need {need} bits; memory {memory} of {machine} has {int(free)} free and misses {missing} bits"
-
-
-def _use(memory: Memory, memory_of: Mapping[Operand, Memory], needs: Mapping[Operand, int]) -> MemoryUse:
-    held = [str(one) for one in OPERANDS if memory_of[one].name == memory.name and needs[one] > 0]
-    used = float(sum(needs[one] for one in OPERANDS if memory_of[one].name == memory.name))
-    if memory_of["weights"].reload_from == memory.name:
-        held.append("copy of the weights")
-        used += needs["weights"]
-    return MemoryUse(memory.name, memory.capacity.band.nominal, used, tuple(held))
+    def word_bits(self, operand: Operand) -> int:
+        """Return the word width of the memory that holds an operand [bits]."""
+        return self.memory_of[operand].word_bits

@@ -7,17 +7,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from energy_models.errors import WorkloadError
-from energy_models.hardware import MEMORY_INSIDE, EventDriven, EventTable, HardwareProfile, ProgrammableCore, Site
+from energy_models.hardware import HardwareProfile, Site
 from energy_models.mapping import (
     Access,
     ActionCounts,
-    CycleCount,
     Placement,
     check_widths,
     count_actions,
+    count_per_decode,
     holds_window,
     place,
-    time_steps,
     words,
 )
 from energy_models.pricing.layer import PricedLayer, price_layer
@@ -28,7 +27,6 @@ from energy_models.pricing.weight_reload import ReloadPlan, reload_plan
 from energy_models.workload import Workload
 
 FEATURE_KINDS = frozenset({"filter", "feature"})
-_DECODE_PATH = "execution.cycles_per_decode"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +82,7 @@ def cost_terms_of(
     placement = place(workload, profile)
     counted = (
         *count_actions(workload, profile, placement), *_new_samples(workload, profile, placement),
-        *_per_decode(workload, profile),
+        *count_per_decode(workload, profile),
     )
     window_hz = 1.0 / workload.window_s
     rates = {"decode": decode_rate_hz, "sample": window_hz}
@@ -112,23 +110,11 @@ def _new_samples(workload: Workload, profile: HardwareProfile, placement: Placem
 
     A sample's channels are packed into words; each is written once, however many decodes read it.
     """
-    if isinstance(profile.execution, MEMORY_INSIDE) or not holds_window(workload):
+    if profile.execution.contains_memory or not holds_window(workload):
         return ()
     word_bits = placement.memory_of["buffers"].word_bits
     written = workload.steps_per_decode * words(workload.channels, workload.input_bits, word_bits)
     return (ActionCounts("(new samples)", "overhead", "sample", accesses=(Access("buffers", 0.0, written),)),)
-
-
-def _per_decode(workload: Workload, profile: HardwareProfile) -> tuple[ActionCounts, ...]:
-    """Return the work a machine does once per decode or per time step, as a layer of its own."""
-    execution = profile.execution
-    if isinstance(execution, ProgrammableCore):
-        return (ActionCounts("(per decode)", "overhead", "decode", cycles=(CycleCount(_DECODE_PATH, 1.0),)),)
-    if isinstance(execution, EventDriven | EventTable):
-        steps = time_steps(workload)
-        cycles = (CycleCount("execution.step.cycles", steps),)
-        return (ActionCounts("(time steps)", "overhead", "decode", control=(("step", steps),), cycles=cycles),)
-    return ()
 
 
 def _always(profile: HardwareProfile, kept: Terms) -> dict[Cause, Terms]:

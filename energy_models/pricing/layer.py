@@ -6,46 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from energy_models.errors import PriceError
-from energy_models.hardware import (
-    MEMORY_INSIDE,
-    REGISTERS_INSIDE,
-    Costs,
-    EventCycles,
-    EventTable,
-    HardwareProfile,
-    Memory,
-    OperationCost,
-    ProgrammableCore,
-)
-from energy_models.mapping import Access, ActionCounts, ControlAct, Operations, Placement
+from energy_models.hardware import Costs, HardwareProfile, Memory, OperationCost
+from energy_models.mapping import Access, ActionCounts, Operations, Placement, RegisterPrices, style_of
 from energy_models.pricing.constants import CONTROL_OVERHEAD
 from energy_models.pricing.report import Cause
 from energy_models.pricing.terms import Term, Terms
-
-Prices = tuple[tuple[Cause, tuple[str, ...]], ...]
-_SHARED: Mapping[ControlAct, Prices] = {
-    "message": (
-        ("control", ("execution.messages.packet",)),
-        ("control", ("execution.messages.hop", "execution.messages.hops")),
-    ),
-    "step": (("control", ("execution.step.energy",)),),
-}
-_BUILT_UP: Mapping[ControlAct, Prices] = {
-    **_SHARED,
-    "event": (("control", ("execution.control_per_event",)),),
-    "active_update": (("control", ("execution.control_per_active_update",)),),
-    "idle_update": (("control", ("execution.control_per_idle_update",)),),
-}
-_PER_EVENT: Mapping[ControlAct, Prices] = {
-    **_SHARED,
-    "dense_synapse": (("compute", ("execution.synapse.dense",)),),
-    "sparse_synapse": (("compute", ("execution.synapse.sparse",)),),
-    "convolutional_synapse": (("compute", ("execution.synapse.convolutional",)),),
-    "active_update": (("state", ("execution.neuron_access",)), ("state", ("execution.neuron_update",))),
-    "idle_update": (("state", ("execution.neuron_access",)),),
-    "spike": (("control", ("execution.spike",)),),
-}
-"""The cause and the constants of each act, where they are built up and where they are published per event."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,30 +53,29 @@ def price_layer(counts: ActionCounts, profile: HardwareProfile, placement: Place
     Work without a price is left out of the energy and listed in `unpriced`.
     """
     cycles = tuple(Term(item.count, tuple(path for path in (item.cost, item.factor) if path)) for item in counts.cycles)
-    if isinstance(profile.execution, EventCycles | ProgrammableCore):
-        spent = tuple(term.priced("execution.active_power", under=("clock",)) for term in cycles)
+    style = style_of(profile.execution)
+    if style.cycle_power:
+        spent = tuple(term.priced(style.cycle_power, under=("clock",)) for term in cycles)
         unpriced = tuple(f"profile {profile.name!r} prices no {what}" for what in counts.unpriced)
         return PricedLayer({"compute": spent}, cycles, unpriced)
-    energy, unpriced = _operations(counts, profile)
+    energy, unpriced = _operations(counts, style.operation_costs(profile.execution), profile.name)
     energy["control"] = [term.priced(CONTROL_OVERHEAD) for terms in energy.values() for term in terms]
-    acts = _PER_EVENT if isinstance(profile.execution, EventTable) else _BUILT_UP
     for act, count in counts.control:
-        for cause, constants in acts[act]:
+        for cause, constants in style.act_prices[act]:
             energy.setdefault(cause, []).extend([Term(count, constants)] if count else [])
-    for cause, terms in _accesses(counts, placement, profile):
+    for cause, terms in (*_accesses(counts, placement, profile), *_registers(counts, style.registers)):
         energy.setdefault(cause, []).extend(terms)
     return PricedLayer({cause: tuple(terms) for cause, terms in energy.items()}, cycles, unpriced)
 
 
-def _operations(counts: ActionCounts, profile: HardwareProfile) -> tuple[dict[Cause, list[Term]], tuple[str, ...]]:
-    execution = profile.execution
+def _operations(
+    counts: ActionCounts, costs: Costs, profile: str
+) -> tuple[dict[Cause, list[Term]], tuple[str, ...]]:
     energy: dict[Cause, list[Term]] = {}
-    unpriced = [f"profile {profile.name!r} prices no {what}" for what in counts.unpriced]
-    if isinstance(execution, MEMORY_INSIDE):
-        return energy, tuple(unpriced)
+    unpriced = [f"profile {profile!r} prices no {what}" for what in counts.unpriced]
     for operation in counts.operations:
         try:
-            cost = find_cost(execution.operations, profile.name, operation)
+            cost = find_cost(costs, profile, operation)
         except PriceError as error:
             unpriced.append(error.what)
             continue
@@ -130,10 +94,16 @@ def _accesses(counts: ActionCounts, placement: Placement, profile: HardwareProfi
             continue
         cause: Cause = "state" if access.operand == "state" else "memory"
         found.append((cause, _words(memory, f"memories[{index[memory.name]}]", access)))
-    for register in () if isinstance(profile.execution, REGISTERS_INSIDE) else counts.registers:
-        read = Term(register.bits_read, ("execution.register_read",))
-        found.append(("memory", (read, Term(register.bits_written, ("execution.register_write",)))))
     return found
+
+
+def _registers(counts: ActionCounts, prices: RegisterPrices | None) -> list[tuple[Cause, Terms]]:
+    if prices is None:
+        return []
+    return [
+        ("memory", (Term(one.bits_read, (prices.read,)), Term(one.bits_written, (prices.write,))))
+        for one in counts.registers
+    ]
 
 
 def _words(memory: Memory, path: str, access: Access) -> Terms:

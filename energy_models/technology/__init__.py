@@ -16,20 +16,7 @@ from energy_models.technology.sram import (
 )
 
 __all__ = [
-    "FLAVOURS",
-    "SWEEP",
-    "Flavour",
-    "Law",
-    "MemoryFit",
-    "fit_errors",
-    "memory_costs",
-    "memory_fit",
-    "multiplier_law",
-    "non_volatile_memories",
-    "non_volatile_memory",
-    "operation_laws",
-    "register_file_costs",
-    "sram_costs",
-    "sweep",
-    "table_pj",
+    "FLAVOURS", "SWEEP", "Flavour", "Law", "MemoryFit", "fit_errors", "memory_costs", "memory_fit",
+    "multiplier_law", "non_volatile_memories", "non_volatile_memory", "operation_laws", "register_file_costs",
+    "sram_costs", "sweep", "table_pj",
 ]

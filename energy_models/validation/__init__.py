@@ -6,15 +6,6 @@ from energy_models.validation.reasons import REMARKS
 from energy_models.validation.rows import ValidationRow, summarise
 
 __all__ = [
-    "KINDS",
-    "REMARKS",
-    "Check",
-    "Disagreement",
-    "Group",
-    "Kind",
-    "ValidationRow",
-    "all_rows",
-    "disagreements",
-    "groups_of",
-    "summarise",
+    "KINDS", "REMARKS", "Check", "Disagreement", "Group", "Kind", "ValidationRow", "all_rows", "disagreements",
+    "groups_of", "summarise",
 ]

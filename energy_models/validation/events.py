@@ -13,7 +13,7 @@ from pydantic import Field, model_validator
 
 from energy_models.analysis import Design, quantity_draws, sample_designs, spread
 from energy_models.errors import ProfileError
-from energy_models.hardware import EventCycles, HardwareProfile, load_profile
+from energy_models.hardware import HardwareProfile, load_profile
 from energy_models.pricing import Array, estimate
 from energy_models.quantities import Band, Energy, Frequency, Frozen, Power, Quantity, Ratio, find_unit, read_model
 from energy_models.validation.groups import Kind
@@ -160,16 +160,16 @@ def network_band(network: Network) -> Band:
 def share_band(share: Share) -> Band:
     """Return what is predicted for a core that is busy for a share of its cycles, with its central 90 % [W]."""
     profile = load_profile(share.profile)
-    execution = profile.execution
-    if not isinstance(execution, EventCycles):
+    if profile.execution.style != "event_cycles":
         raise ProfileError(
             f"profile {profile.name!r} has no power of busy cycles", where=share.id,
             remedy="Name a profile of style event_cycles",
         )
+    power = profile.quantity_at["execution.active_power"]
     idle = 1.0 if share.counts == "idle and busy" else 0.0
-    parts = {"static": profile.static, "active": execution.active_power, f"{share.id} busy": share.busy}
+    parts = {"static": profile.static, "active": power, f"{share.id} busy": share.busy}
     static, active, busy = (_draws(name, quantity) for name, quantity in parts.items())
-    nominal = idle * profile.static.band.nominal + share.busy.value * execution.active_power.band.nominal
+    nominal = idle * profile.static.band.nominal + share.busy.value * power.band.nominal
     return _band(nominal, idle * static + np.minimum(busy, 1.0) * active)
 
 

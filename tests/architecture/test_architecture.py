@@ -33,7 +33,7 @@ def test_import_contracts_hold() -> None:
     [
         ("energy_models/quantities/units.py", "import torch\n"),
         ("energy_models/quantities/units.py", "import cosim\n"),
-        ("energy_models/hardware/thermal.py", "import energy_models.mapping.events\n"),
+        ("energy_models/hardware/thermal.py", "import energy_models.mapping.styles.events\n"),
         ("students/spec/student.py", "import brevitas\n"),
         ("students/spec/student.py", "import snntorch\n"),
         ("students/spec/student.py", "import energy_models.pricing.layer\n"),

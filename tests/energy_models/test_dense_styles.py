@@ -24,8 +24,8 @@ from hypothesis import strategies as st
 from energy_models.errors import ProfileError, WorkloadError
 from energy_models.hardware import HardwareProfile
 from energy_models.mapping import ActionCounts, count_actions, place
-from energy_models.mapping.matrix_product import matrix_product
-from energy_models.mapping.output_stationary import output_stationary_cycles
+from energy_models.mapping.styles.matrix_product import matrix_product
+from energy_models.mapping.styles.output_stationary import output_stationary_cycles
 from energy_models.pricing import estimate
 from energy_models.workload import LayerWork
 

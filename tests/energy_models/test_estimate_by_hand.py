@@ -20,7 +20,7 @@ from energy_workloads import (
 )
 
 from energy_models.errors import WorkloadError
-from energy_models.mapping.weight_stationary import tiling
+from energy_models.mapping.styles.weight_stationary import tiling
 from energy_models.pricing import estimate
 from energy_models.workload import LayerWork, Workload
 

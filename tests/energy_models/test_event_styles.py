@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from energy_models.hardware import EventTable, HardwareProfile, load_profile
-from energy_models.mapping import time_steps
-from energy_models.mapping.event_cycles import roles
-from energy_models.mapping.event_table import connections
+from energy_models.mapping.styles.event_cycles import positions
+from energy_models.mapping.styles.event_table import connections
+from energy_models.mapping.styles.events import time_steps
 from energy_models.pricing import estimate
 from energy_models.quantities import Band
 from energy_models.workload import LayerWork, Workload
@@ -99,14 +99,14 @@ def test_xylo_cycles_by_hand() -> None:
         dense_layer(5, 2, name="out", activation_bits=1, events=3),
         dataclasses.replace(neurons(2, active=2, spikes=1), name="readout"),
     )
-    assert roles(layers) == ("input", "hidden", "hidden", "readout", "readout")
+    assert positions(layers) == ("input", "hidden", "hidden", "readout", "readout")
     report = estimate(workload(*layers), load_profile("xylo"), None, decode_rate_hz=100)
     assert report.cycles.nominal == pytest.approx(338)
     assert report.latency_s.nominal == pytest.approx(338 / 6.25e6)
     assert report.decode_energy_j.nominal == pytest.approx(338 / 6.25e6 * 254e-6)
     assert report.total_power_w.nominal == pytest.approx(188.2e-6 + 100 * 338 / 6.25e6 * 254e-6)
     # one layer of synapses has no read-out
-    assert roles(layers[:1] + layers[2:3]) == ("input", "hidden")
+    assert positions(layers[:1] + layers[2:3]) == ("input", "hidden")
 
 
 def test_steps_are_those_of_the_busiest_layer_in_a_decode() -> None:

@@ -28,7 +28,6 @@ from hypothesis import strategies as st
 
 from energy_models.analysis import Design, sample_designs, spread
 from energy_models.hardware import (
-    MEMORY_INSIDE,
     EventDriven,
     HardwareProfile,
     InputBroadcast,
@@ -64,7 +63,7 @@ def one_way(machine: HardwareProfile) -> HardwareProfile:
 
 ONE_WAY = [one_way(machine) for machine in MACHINES]
 EVENT_MACHINES = [machine for machine in MACHINES if isinstance(machine.execution, EventDriven)]
-DATAPATHS = [machine for machine in MACHINES if not isinstance(machine.execution, MEMORY_INSIDE)]
+DATAPATHS = [machine for machine in MACHINES if not machine.execution.contains_memory]
 SITES: list[Site | None] = [None, toy_site(), *(load_site(name) for name in site_names())]
 BOUNDS = ("low", "nominal", "high")
 PER_DECODE = ("wake.energy", "execution.cycles_per_layer", "execution.cycles_per_decode")

@@ -9,8 +9,8 @@ from energy_workloads import count, dense_layer, products, toy_array, toy_core, 
 
 from energy_models.errors import WorkloadError
 from energy_models.mapping.action_counts import operand_widths
-from energy_models.mapping.placement import required_bits
-from energy_models.mapping.programmable_core import fused_epilogues
+from energy_models.mapping.placing import required_bits
+from energy_models.mapping.styles.programmable_core import fused_epilogues
 from energy_models.pricing import estimate
 from energy_models.workload import LayerWork
 

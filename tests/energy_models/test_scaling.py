@@ -12,7 +12,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from energy_models.errors import ProfileError
-from energy_models.hardware import MEMORY_INSIDE, load_profile, profile_names
+from energy_models.hardware import load_profile, profile_names
 from energy_models.pricing import estimate
 from energy_models.quantities import load_sources, quantities
 from energy_models.technology import sweep
@@ -35,7 +35,7 @@ KIB = 8 * 1024
 CLASSES: tuple[CircuitClass, ...] = (
     "multiplier", "adder", "float_multiplier", "float_adder", "wire", "analogue", "leakage",
 )
-BUILT_UP = [name for name in profile_names() if not isinstance(load_profile(name).execution, MEMORY_INSIDE)]
+BUILT_UP = [name for name in profile_names() if not load_profile(name).execution.contains_memory]
 nodes = st.floats(7, 90)
 supplies = st.floats(0.4, 1.1)
 sizes = st.floats(1024, 1e8)

@@ -10,7 +10,7 @@ from typing import Any, cast
 from pydantic import BaseModel
 
 from energy_models.errors import ProfileError
-from energy_models.hardware import MEMORY_INSIDE, HardwareProfile
+from energy_models.hardware import HardwareProfile
 from energy_models.quantities import Band, Quantity, find_unit, load_sources
 from energy_models.technology.scaling.node import check_node
 from energy_models.technology.scaling.rules import Law, Point, factor_of, law_of, size_of
@@ -117,7 +117,7 @@ def _check(profile: HardwareProfile, start: Point, end: Point, technology: Techn
         remedy = f"Give a silicon temperature from {low:g} to {high:g} K, the range of the memory tool"
         what = f"temperature {end.temperature_k:g} K is outside {low:g} to {high:g} K"
         raise ProfileError(what, where=profile.name, remedy=remedy)
-    if isinstance(profile.execution, MEMORY_INSIDE) and start.node_nm != end.node_nm:
+    if profile.execution.contains_memory and start.node_nm != end.node_nm:
         remedy = "Change its supply or temperature, or take a machine that is built up from its parts"
         what = "its figures are totals of one chip, logic and memory together, which no law moves to another node"
         raise ProfileError(what, where=profile.name, remedy=remedy)

@@ -25,10 +25,11 @@ from math import ceil
 
 from energy_models.hardware import StreamingRing
 from energy_models.mapping.action_counts import Access, ActionCounts, CycleCount, RegisterAccess, words
-from energy_models.mapping.common import other_operations, state_access, streamed_access, word_bits
-from energy_models.mapping.matrix_product import MatrixProduct, matrix_product, product_operations
 from energy_models.mapping.placement import Placement
-from energy_models.workload import LayerWork
+from energy_models.mapping.styles.common import other_operations, state_access, streamed_access
+from energy_models.mapping.styles.matrix_product import MatrixProduct, matrix_product, product_operations
+from energy_models.mapping.styles.style import RegisterPrices, Style, datapath_costs, each_layer
+from energy_models.workload import LayerWork, Workload
 
 
 def streaming_ring_cycles(reduction: int, made: float, calls: int, multipliers: int) -> float:
@@ -36,7 +37,7 @@ def streaming_ring_cycles(reduction: int, made: float, calls: int, multipliers: 
     return made * ceil(reduction / multipliers) + calls * (multipliers - 1).bit_length()
 
 
-def tally_streaming_ring(layer: LayerWork, unit: StreamingRing, placement: Placement) -> ActionCounts:
+def count_layer(layer: LayerWork, unit: StreamingRing, placement: Placement) -> ActionCounts:
     """Return what the unit does for one layer in one step.
 
     Raises
@@ -70,14 +71,14 @@ def _positions(product: MatrixProduct, made: float) -> float:
 
 
 def _memory(layer: LayerWork, product: MatrixProduct, made: float, placement: Placement) -> tuple[Access, ...]:
-    word = word_bits(placement, "activations")
+    word = placement.word_bits("activations")
     reads = words(layer.inputs, layer.activation_bits, word)
     writes = words(layer.outputs, layer.output_bits or layer.accumulator_bits, word)
     new = Access("activations", reads, writes)
     positions = _positions(product, made)
     if not product.stored:
         return (Access("activations", positions * words(product.held, layer.activation_bits, word), 0.0), new)
-    store = word_bits(placement, "weights")
+    store = placement.word_bits("weights")
     held = words(layer.weights, layer.weight_bits, store) + words(layer.biases, layer.bias_bits, store)
     return (Access("weights", positions * held, 0.0), new)
 
@@ -92,3 +93,21 @@ def _registers(
         RegisterAccess("sums", made * (turns - 1) * width, made * turns * width),
         RegisterAccess("outputs", made * width, 0.0),
     )
+
+
+def _refuses(workload: Workload) -> tuple[str, ...]:
+    if workload.mode == "stream":
+        return ()
+    return (
+        f"takes one new step a decode, workload {workload.name!r} a window of {workload.steps_per_decode}: "
+        "count it with mode='stream', or use a machine of another style",
+    )
+
+
+STREAMING_RING = Style(
+    name="streaming_ring",
+    count=each_layer(count_layer),
+    refuses=_refuses,
+    operation_costs=datapath_costs,
+    registers=RegisterPrices(),
+)

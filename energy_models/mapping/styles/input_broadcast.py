@@ -26,9 +26,10 @@ from math import ceil
 
 from energy_models.hardware import InputBroadcast
 from energy_models.mapping.action_counts import Access, ActionCounts, CycleCount, RegisterAccess, words
-from energy_models.mapping.common import other_operations, state_access, streamed_access, word_bits
-from energy_models.mapping.matrix_product import MatrixProduct, held_bits, matrix_product, product_operations
 from energy_models.mapping.placement import Placement
+from energy_models.mapping.styles.common import other_operations, state_access, streamed_access
+from energy_models.mapping.styles.matrix_product import MatrixProduct, held_bits, matrix_product, product_operations
+from energy_models.mapping.styles.style import RegisterPrices, Style, datapath_costs, each_layer
 from energy_models.workload import LayerWork
 
 
@@ -37,7 +38,7 @@ def input_broadcast_cycles(product: MatrixProduct, uses: float, lanes: int) -> f
     return (uses + product.groups * product.positions) * ceil(product.filters / lanes)
 
 
-def tally_input_broadcast(layer: LayerWork, unit: InputBroadcast, placement: Placement) -> ActionCounts:
+def count_layer(layer: LayerWork, unit: InputBroadcast, placement: Placement) -> ActionCounts:
     """Return what the unit does for one layer in one decode.
 
     Raises
@@ -72,8 +73,8 @@ def _passes(product: MatrixProduct, unit: InputBroadcast) -> int:
 def _memory(
     layer: LayerWork, product: MatrixProduct, uses: float, unit: InputBroadcast, placement: Placement
 ) -> tuple[Access, ...]:
-    word = word_bits(placement, "activations")
-    store = word_bits(placement, "weights") if product.stored else word
+    word = placement.word_bits("activations")
+    store = placement.word_bits("weights") if product.stored else word
     each = words(product.held, held_bits(layer, product), store) + words(layer.biases, layer.bias_bits, store)
     held = Access("weights" if product.stored else "activations", layer.calls * product.positions * each, 0.0)
     inputs = words(uses * _passes(product, unit), layer.activation_bits, word)
@@ -92,3 +93,11 @@ def _registers(
         RegisterAccess("sums", (sites - first) * width, sites * width),
         RegisterAccess("outputs", layer.outputs * width, 0.0),
     )
+
+
+INPUT_BROADCAST = Style(
+    name="input_broadcast",
+    count=each_layer(count_layer),
+    operation_costs=datapath_costs,
+    registers=RegisterPrices(),
+)

@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from math import prod
+
 from energy_models.errors import WorkloadError
-from energy_models.mapping.action_counts import ControlAct
-from energy_models.mapping.common import other_operations
+from energy_models.mapping.action_counts import ActionCounts, CycleCount
+from energy_models.mapping.styles.common import other_operations
+from energy_models.mapping.styles.style import ActPrices
 from energy_models.workload import LayerWork, Workload
 
-MESSAGE_CYCLES = "execution.messages.cycles"
+MESSAGE_CYCLES, _STEP_CYCLES = "execution.messages.cycles", "execution.step.cycles"
+MESSAGE_AND_STEP: Mapping[str, ActPrices] = {
+    "message": (
+        ("control", ("execution.messages.packet",)),
+        ("control", ("execution.messages.hop", "execution.messages.hops")),
+    ),
+    "step": (("control", ("execution.step.energy",)),),
+}
+"""Prices of a message to a layer and of a time step."""
 # What a neuron circuit does in its update, and what a layer of synapses adds to its sums.
 _IN_UPDATE = frozenset({"leak", "leak_shift", "reset", "compare", "add", "multiply"})
 _IN_SYNAPSES = frozenset({"add"})
@@ -31,9 +43,9 @@ def events_in(layer: LayerWork) -> float:
     return events
 
 
-def neuron_updates(layer: LayerWork) -> tuple[tuple[ControlAct, float], ...]:
+def neuron_updates(layer: LayerWork) -> tuple[tuple[str, float], ...]:
     """Return the active and the idle updates of a layer's neurons per decode, where there are any."""
-    pairs: tuple[tuple[ControlAct, float], ...] = (
+    pairs: tuple[tuple[str, float], ...] = (
         ("active_update", 0.0 if layer.updates_active is None else layer.updates_active.mean),
         ("idle_update", 0.0 if layer.updates_idle is None else layer.updates_idle.mean),
     )
@@ -68,3 +80,15 @@ def outside_spiking(layer: LayerWork) -> tuple[str, ...]:
     inside = _IN_UPDATE if layer.kind == "neuron" else _IN_SYNAPSES if layer.products is not None else frozenset[str]()
     found += [f"{layer.arithmetic} {one.name}" for one in other_operations(layer) if one.name not in inside]
     return tuple(found)
+
+
+def sums_of_every_output(layer: LayerWork, execution: object) -> int:
+    """Return the unfinished sums of one call that are in memory at once: an event may reach any output."""
+    return prod(layer.output_shape)
+
+
+def per_time_step(workload: Workload) -> tuple[ActionCounts, ...]:
+    """Return what keeps the neurons in the same time step, as a layer of its own."""
+    steps = time_steps(workload)
+    cycles = (CycleCount(_STEP_CYCLES, steps),)
+    return (ActionCounts("(time steps)", "overhead", "decode", control=(("step", steps),), cycles=cycles),)

@@ -21,9 +21,8 @@ from __future__ import annotations
 from math import ceil
 
 from energy_models.mapping.action_counts import Access, RegisterAccess, words
-from energy_models.mapping.common import word_bits
-from energy_models.mapping.matrix_product import held_bits, matrix_product
 from energy_models.mapping.placement import Placement
+from energy_models.mapping.styles.matrix_product import held_bits, matrix_product
 from energy_models.workload import LayerWork
 
 BLOCK = 2
@@ -45,8 +44,8 @@ def im2col_accesses(
     if layer.products is None:
         return (), ()
     product = matrix_product(layer)
-    word = word_bits(placement, "activations")
-    store = word_bits(placement, "weights") if product.stored else word
+    word = placement.word_bits("activations")
+    store = placement.word_bits("weights") if product.stored else word
     gathered, turns = layer.calls * product.inputs, ceil(product.filters / BLOCK)
     column_bits = max(COLUMN_BITS, layer.activation_bits)
     writes = words(layer.outputs, layer.output_bits or layer.accumulator_bits, word)

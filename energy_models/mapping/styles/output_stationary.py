@@ -27,9 +27,10 @@ from math import ceil
 
 from energy_models.hardware import OutputStationaryArray
 from energy_models.mapping.action_counts import Access, ActionCounts, CycleCount, RegisterAccess, words
-from energy_models.mapping.common import other_operations, state_access, streamed_access, word_bits
-from energy_models.mapping.matrix_product import MatrixProduct, held_bits, matrix_product, product_operations
 from energy_models.mapping.placement import Placement
+from energy_models.mapping.styles.common import other_operations, state_access, streamed_access
+from energy_models.mapping.styles.matrix_product import MatrixProduct, held_bits, matrix_product, product_operations
+from energy_models.mapping.styles.style import RegisterPrices, Style, datapath_costs, each_layer
 from energy_models.workload import LayerWork
 
 
@@ -39,7 +40,7 @@ def output_stationary_cycles(product: MatrixProduct, rows: int, columns: int) ->
     return product.groups * tiles * (product.reduction + rows + columns - 2)
 
 
-def tally_output_stationary(layer: LayerWork, array: OutputStationaryArray, placement: Placement) -> ActionCounts:
+def count_layer(layer: LayerWork, array: OutputStationaryArray, placement: Placement) -> ActionCounts:
     """Return what the array does for one layer in one decode.
 
     Raises
@@ -72,7 +73,7 @@ def _cycles(count: float) -> tuple[CycleCount, ...]:
 def _memory(
     layer: LayerWork, product: MatrixProduct, array: OutputStationaryArray, placement: Placement
 ) -> tuple[Access, ...]:
-    word = word_bits(placement, "activations")
+    word = placement.word_bits("activations")
     row_tiles = ceil(product.positions / array.rows)
     column_tiles = ceil(product.filters / array.columns)
     inputs = words(layer.calls * product.inputs * column_tiles, layer.activation_bits, word)
@@ -81,7 +82,7 @@ def _memory(
     if not product.stored:
         held = words(product.held, layer.activation_bits, word)
         return (Access("activations", layer.calls * row_tiles * held, 0.0), streams)
-    store = word_bits(placement, "weights")
+    store = placement.word_bits("weights")
     held = words(layer.weights, layer.weight_bits, store) + words(layer.biases, layer.bias_bits, store)
     return (Access("weights", layer.calls * row_tiles * held, 0.0), streams)
 
@@ -96,3 +97,11 @@ def _registers(layer: LayerWork, product: MatrixProduct, sites: float) -> tuple[
         RegisterAccess("sums", (sites - first) * width, sites * width),
         RegisterAccess("outputs", layer.outputs * width, 0.0),
     )
+
+
+OUTPUT_STATIONARY = Style(
+    name="output_stationary",
+    count=each_layer(count_layer),
+    operation_costs=datapath_costs,
+    registers=RegisterPrices(),
+)

@@ -16,27 +16,31 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
+from energy_models.hardware import EventCycles
 from energy_models.mapping.action_counts import ActionCounts, CycleCount
-from energy_models.mapping.events import events_in, neuron_updates, outside_spiking
+from energy_models.mapping.placement import Placement
+from energy_models.mapping.styles.events import events_in, neuron_updates, outside_spiking, sums_of_every_output
+from energy_models.mapping.styles.style import Style
 from energy_models.workload import LayerWork
 
-Role = Literal["input", "hidden", "readout"]
+Position = Literal["input", "hidden", "readout"]
+"""Where a layer stands in a network of synapses, hidden neurons and read-out."""
 
 
-def roles(layers: Sequence[LayerWork]) -> tuple[Role, ...]:
+def positions(layers: Sequence[LayerWork]) -> tuple[Position, ...]:
     """Return where each layer stands: the first with products, the last (if another), neurons after it, the rest."""
     held = [place for place, layer in enumerate(layers) if layer.products is not None]
     first, last = (held[0], held[-1]) if held else (-1, -1)
 
-    def role(place: int) -> Role:
+    def position(place: int) -> Position:
         if first < last <= place:
             return "readout"
         return "input" if place == first else "hidden"
 
-    return tuple(role(place) for place in range(len(layers)))
+    return tuple(position(place) for place in range(len(layers)))
 
 
-def tally_event_cycles(layer: LayerWork, role: Role) -> ActionCounts:
+def count_layer(layer: LayerWork, position: Position) -> ActionCounts:
     """Return the cycles of one layer in one decode.
 
     Raises
@@ -53,11 +57,32 @@ def tally_event_cycles(layer: LayerWork, role: Role) -> ActionCounts:
             "input": [("input", float(layer.inputs)), ("input_event", full)],
             "hidden": [("recurrent_event", lists)],
             "readout": [("readout_spike", events_in(layer)), ("readout_event", full)],
-        }[role]
+        }[position]
     if layer.kind == "neuron":
         updates = sum(count for _, count in neuron_updates(layer))
         spikes = 0.0 if layer.output_events is None else layer.output_events.mean
         readout: list[tuple[str, float]] = [("readout_update", updates)]
-        counts += readout if role == "readout" else [("hidden_update", updates), ("hidden_spike", spikes)]
+        counts += readout if position == "readout" else [("hidden_update", updates), ("hidden_spike", spikes)]
     cycles = tuple(CycleCount(f"execution.cycles_per_{act}", count) for act, count in counts)
     return ActionCounts(layer.name, layer.kind, layer.cadence, cycles=cycles, unpriced=outside)
+
+
+def count_layers(
+    layers: Sequence[LayerWork], execution: EventCycles, placement: Placement
+) -> tuple[ActionCounts, ...]:
+    """Return the cycles of every layer in one decode, by where it stands.
+
+    Raises
+    ------
+    WorkloadError
+        As `count_layer`.
+    """
+    return tuple(count_layer(layer, where) for layer, where in zip(layers, positions(layers), strict=True))
+
+
+EVENT_CYCLES = Style(
+    name="event_cycles",
+    count=count_layers,
+    sums_in_memory=sums_of_every_output,
+    cycle_power="execution.active_power",
+)

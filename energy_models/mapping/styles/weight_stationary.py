@@ -21,13 +21,14 @@ the energy of the cells' registers is in the control factor.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import ceil
+from math import ceil, prod
 
 from energy_models.hardware import WeightStationaryArray
 from energy_models.mapping.action_counts import Access, ActionCounts, CycleCount, RegisterAccess, words
-from energy_models.mapping.common import other_operations, state_access, streamed_access, word_bits
-from energy_models.mapping.matrix_product import matrix_product, product_operations
 from energy_models.mapping.placement import Placement
+from energy_models.mapping.styles.common import other_operations, state_access, streamed_access
+from energy_models.mapping.styles.matrix_product import matrix_product, product_operations
+from energy_models.mapping.styles.style import Style, datapath_costs, each_layer
 from energy_models.workload import LayerWork
 
 
@@ -50,7 +51,7 @@ def tiling(layer: LayerWork, rows: int, columns: int) -> Tiling:
     return Tiling(one.groups, one.positions, one.reduction, row_tiles, column_tiles, one.held)
 
 
-def tally_weight_stationary(layer: LayerWork, array: WeightStationaryArray, placement: Placement) -> ActionCounts:
+def count_layer(layer: LayerWork, array: WeightStationaryArray, placement: Placement) -> ActionCounts:
     """Return what the array does for one layer in one decode.
 
     Raises
@@ -93,7 +94,7 @@ def _registers(layer: LayerWork, tiles: Tiling, sites: float) -> tuple[RegisterA
 
 def _product_access(layer: LayerWork, tiles: Tiling, placement: Placement) -> tuple[Access, ...]:
     """Return the words a layer with products reads and writes in one decode."""
-    weight_word, word = word_bits(placement, "weights"), word_bits(placement, "activations")
+    weight_word, word = placement.word_bits("weights"), placement.word_bits("activations")
     inputs = tiles.groups * tiles.positions * layer.calls * tiles.reduction * tiles.column_tiles
     passes = tiles.row_tiles - 1
     partial = passes * words(layer.outputs, layer.accumulator_bits, word)
@@ -108,3 +109,24 @@ def _product_access(layer: LayerWork, tiles: Tiling, placement: Placement) -> tu
         loads = words(layer.weights, layer.weight_bits, weight_word) + words(layer.biases, layer.bias_bits, weight_word)
         held = Access("weights", layer.calls * loads, 0.0)
     return (held, streams)
+
+
+def _sums_in_memory(layer: LayerWork, array: WeightStationaryArray) -> int:
+    """Return the unfinished sums of one call that are in memory at once.
+
+    The array finishes one tile of columns before the next, over all positions, and keeps sums only where the products
+    of an output need several tiles of rows.
+    """
+    if layer.reduction <= array.rows:
+        return 0
+    filters = layer.weights // layer.reduction or layer.output_shape[-1]
+    groups = layer.input_shape[0] if layer.kind == "depthwise" else 1
+    return ceil(prod(layer.output_shape) * min(1.0, array.columns / filters, 1.0 / groups))
+
+
+WEIGHT_STATIONARY = Style(
+    name="weight_stationary_array",
+    count=each_layer(count_layer),
+    sums_in_memory=_sums_in_memory,
+    operation_costs=datapath_costs,
+)

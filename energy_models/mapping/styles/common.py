@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import cast
 
-from energy_models.hardware import Operand, OperationName
+from energy_models.hardware import OperationName
 from energy_models.mapping.action_counts import Access, Operations, operand_widths, words
 from energy_models.mapping.placement import Placement
 from energy_models.workload import LayerWork
@@ -41,7 +41,7 @@ def state_access(layer: LayerWork, placement: Placement) -> tuple[Access, ...]:
     """Return the words of kept state read and written per decode."""
     if layer.state_reads == 0 and layer.state_writes == 0:
         return ()
-    word = word_bits(placement, "state")
+    word = placement.word_bits("state")
     bits = layer.state_bits
     return (Access("state", words(layer.state_reads, bits, word), words(layer.state_writes, bits, word)),)
 
@@ -50,17 +50,12 @@ def streamed_access(layer: LayerWork, placement: Placement) -> tuple[Access, ...
     """Return the words that a layer without products reads and writes: constants each call, inputs and outputs once."""
     coefficients: tuple[Access, ...] = ()
     if layer.weights or layer.biases:
-        word = word_bits(placement, "weights")
+        word = placement.word_bits("weights")
         loads = words(layer.weights, layer.weight_bits, word) + words(layer.biases, layer.bias_bits, word)
         coefficients = (Access("weights", layer.calls * loads, 0.0),)
     if layer.kind in STREAMED_KINDS:
         return coefficients
-    word = word_bits(placement, "activations")
+    word = placement.word_bits("activations")
     reads = words(layer.inputs, layer.activation_bits or layer.output_bits, word)
     writes = words(layer.outputs, layer.output_bits or layer.activation_bits, word)
     return (*coefficients, Access("activations", reads, writes))
-
-
-def word_bits(placement: Placement, operand: Operand) -> int:
-    """Return the word width of the memory that holds an operand [bits]."""
-    return placement.memory_of[operand].word_bits

@@ -12,7 +12,7 @@ them as layers of their own: they follow it directly, element by element, and ar
 
 Kernels take operands up to a width, with a factor for wide ones: narrower operands save memory, not cycles. A time loop
 runs inside the kernel: `cycles_per_layer` is charged once per decode, not once per call. Zeros are not skipped.
-Accesses are those of im2col kernels (`energy_models.mapping.im2col`); their energy is in the active power.
+Accesses are those of im2col kernels (`energy_models.mapping.styles.im2col`); their energy is in the active power.
 """
 
 from __future__ import annotations
@@ -22,15 +22,16 @@ from collections.abc import Sequence
 
 from energy_models.hardware import ProgrammableCore
 from energy_models.mapping.action_counts import ActionCounts, CycleCount
-from energy_models.mapping.common import other_operations, state_access
-from energy_models.mapping.im2col import im2col_accesses
 from energy_models.mapping.placement import Placement
-from energy_models.workload import LayerWork
+from energy_models.mapping.styles.common import other_operations, state_access
+from energy_models.mapping.styles.im2col import im2col_accesses
+from energy_models.mapping.styles.style import Style
+from energy_models.workload import LayerWork, Workload
 
 EPILOGUE_KINDS = frozenset({"activation", "quantise"})
 
 
-def tally_programmable_core(
+def count_layer(
     layer: LayerWork, core: ProgrammableCore, placement: Placement, *, epilogues: frozenset[str]
 ) -> ActionCounts:
     """Return what a programmable core does for one layer in one decode; `epilogues` are the names of fused layers.
@@ -110,3 +111,30 @@ def _width_factor(layer: LayerWork, core: ProgrammableCore) -> str:
         if width <= step.bits:
             return f"execution.product_widths.{layer.arithmetic}[{index}].factor"
     return ""
+
+
+def count_layers(
+    layers: Sequence[LayerWork], core: ProgrammableCore, placement: Placement
+) -> tuple[ActionCounts, ...]:
+    """Return what the core does for every layer in one decode; epilogues of products are in their kernels.
+
+    Raises
+    ------
+    WorkloadError
+        As `count_layer`.
+    """
+    epilogues = fused_epilogues(layers)
+    return tuple(count_layer(layer, core, placement, epilogues=epilogues) for layer in layers)
+
+
+def _per_decode(workload: Workload) -> tuple[ActionCounts, ...]:
+    cycles = (CycleCount("execution.cycles_per_decode", 1.0),)
+    return (ActionCounts("(per decode)", "overhead", "decode", cycles=cycles),)
+
+
+PROGRAMMABLE_CORE = Style(
+    name="programmable_core",
+    count=count_layers,
+    per_decode=_per_decode,
+    cycle_power="execution.active_power",
+)

@@ -13,9 +13,19 @@ All are counts and contain the spike rate already; nothing multiplies by a rate 
 
 from __future__ import annotations
 
-from energy_models.hardware import Synapses
-from energy_models.mapping.action_counts import ActionCounts, ControlAct, CycleCount
-from energy_models.mapping.events import MESSAGE_CYCLES, events_in, neuron_updates, outside_spiking
+from energy_models.hardware import EventTable, Synapses
+from energy_models.mapping.action_counts import ActionCounts, CycleCount
+from energy_models.mapping.placement import Placement
+from energy_models.mapping.styles.events import (
+    MESSAGE_AND_STEP,
+    MESSAGE_CYCLES,
+    events_in,
+    neuron_updates,
+    outside_spiking,
+    per_time_step,
+    sums_of_every_output,
+)
+from energy_models.mapping.styles.style import Style, each_layer
 from energy_models.workload import LayerWork
 
 _EVENT_CYCLES = "execution.cycles_per_event"
@@ -26,7 +36,7 @@ LIST_DENSITY = 0.5
 """Share of non-zero weights below which a layer is stored as lists; a design choice, an index costs about a weight."""
 
 
-def connections(layer: LayerWork, synapse: Synapses) -> ControlAct:
+def connections(layer: LayerWork, synapse: Synapses) -> str:
     """Return how a layer's synapses are stored on a machine with these forms of synapses."""
     if layer.kind in _SHARED_KERNELS:
         return "convolutional_synapse"
@@ -34,7 +44,7 @@ def connections(layer: LayerWork, synapse: Synapses) -> ControlAct:
     return "sparse_synapse" if lists else "dense_synapse"
 
 
-def tally_event_table(layer: LayerWork, synapse: Synapses) -> ActionCounts:
+def count_layer(layer: LayerWork, execution: EventTable, placement: Placement) -> ActionCounts:
     """Return the events of one layer in one decode.
 
     Raises
@@ -42,7 +52,8 @@ def tally_event_table(layer: LayerWork, synapse: Synapses) -> ActionCounts:
     WorkloadError
         When an operation of the layer has no operand width, or its events contradict its products.
     """
-    control: list[tuple[ControlAct, float]] = []
+    synapse = execution.synapse
+    control: list[tuple[str, float]] = []
     cycles: list[CycleCount] = []
     outside = outside_spiking(layer)
     if layer.kind in _SHARED_KERNELS and synapse.convolutional is None:
@@ -64,3 +75,20 @@ def tally_event_table(layer: LayerWork, synapse: Synapses) -> ActionCounts:
     return ActionCounts(
         layer.name, layer.kind, layer.cadence, control=tuple(control), cycles=tuple(cycles), unpriced=outside
     )
+
+
+EVENT_TABLE = Style(
+    name="event_table",
+    count=each_layer(count_layer),
+    sums_in_memory=sums_of_every_output,
+    per_decode=per_time_step,
+    act_prices={
+        **MESSAGE_AND_STEP,
+        "dense_synapse": (("compute", ("execution.synapse.dense",)),),
+        "sparse_synapse": (("compute", ("execution.synapse.sparse",)),),
+        "convolutional_synapse": (("compute", ("execution.synapse.convolutional",)),),
+        "active_update": (("state", ("execution.neuron_access",)), ("state", ("execution.neuron_update",))),
+        "idle_update": (("state", ("execution.neuron_access",)),),
+        "spike": (("control", ("execution.spike",)),),
+    },
+)

@@ -16,11 +16,19 @@ from __future__ import annotations
 
 from math import ceil
 
-from energy_models.hardware import Operand
-from energy_models.mapping.action_counts import Access, ActionCounts, ControlAct, CycleCount, Operations
-from energy_models.mapping.common import other_operations, state_access, streamed_access, word_bits
-from energy_models.mapping.events import MESSAGE_CYCLES, events_in, neuron_updates
+from energy_models.hardware import EventDriven, Operand
+from energy_models.mapping.action_counts import Access, ActionCounts, CycleCount, Operations
 from energy_models.mapping.placement import Placement
+from energy_models.mapping.styles.common import other_operations, state_access, streamed_access
+from energy_models.mapping.styles.events import (
+    MESSAGE_AND_STEP,
+    MESSAGE_CYCLES,
+    events_in,
+    neuron_updates,
+    per_time_step,
+    sums_of_every_output,
+)
+from energy_models.mapping.styles.style import Style, datapath_costs, each_layer
 from energy_models.workload import LayerWork, Products
 
 _EVENT_CYCLES = "execution.cycles_per_event"
@@ -28,7 +36,7 @@ _UPDATE_CYCLES = "execution.cycles_per_update"
 _OPERATION_CYCLES = "execution.cycles_per_operation"
 
 
-def tally_event_driven(layer: LayerWork, placement: Placement) -> ActionCounts:
+def count_layer(layer: LayerWork, execution: EventDriven, placement: Placement) -> ActionCounts:
     """Return what an event-driven core does for one layer in one decode.
 
     Raises
@@ -38,7 +46,7 @@ def tally_event_driven(layer: LayerWork, placement: Placement) -> ActionCounts:
     """
     operations = list(other_operations(layer))
     accesses = list(state_access(layer, placement))
-    control: list[tuple[ControlAct, float]] = []
+    control: list[tuple[str, float]] = []
     cycles = [CycleCount(_OPERATION_CYCLES, sum(operation.count for operation in operations))]
     if layer.products is None:
         accesses += streamed_access(layer, placement)
@@ -72,8 +80,23 @@ def _product_access(layer: LayerWork, products: Products, placement: Placement) 
     if products.total == 0:
         return []
     events = events_in(layer)
-    state_words = products.mean * ceil(layer.accumulator_bits / word_bits(placement, "state"))
+    state_words = products.mean * ceil(layer.accumulator_bits / placement.word_bits("state"))
     row: Operand = "weights" if layer.weights else "activations"
     row_bits = products.mean / events * (layer.weight_bits if layer.weights else layer.activation_bits)
-    rows = events * ceil(row_bits / word_bits(placement, row) - 1e-9)
+    rows = events * ceil(row_bits / placement.word_bits(row) - 1e-9)
     return [Access(row, rows, 0.0), Access("state", state_words, state_words)]
+
+
+EVENT_DRIVEN = Style(
+    name="event_driven",
+    count=each_layer(count_layer),
+    sums_in_memory=sums_of_every_output,
+    per_decode=per_time_step,
+    operation_costs=datapath_costs,
+    act_prices={
+        **MESSAGE_AND_STEP,
+        "event": (("control", ("execution.control_per_event",)),),
+        "active_update": (("control", ("execution.control_per_active_update",)),),
+        "idle_update": (("control", ("execution.control_per_idle_update",)),),
+    },
+)
