@@ -1,37 +1,33 @@
-"""Support vector machine with a Gaussian kernel on log band power.
+"""Support vector machine with a Gaussian kernel on log band power of a short-time transform.
 
-Deployed arithmetic: float32 throughout; the exponential and the logarithm are table look-ups. With the stored
-vectors 2 g s and biases -g |s|^2, a kernel value is exp(2 g s.x - g |s|^2 - g |x|^2), one product per vector and
-feature. Several classes vote one against one (LIBSVM: Chang and Lin 2011, doi 10.1145/1961189.1961199).
+Softness and kernel width are chosen on the validation part (see `cosim.baselines.fitting`).
+
+Deployed arithmetic: float32 throughout; the exponential and the logarithm are table look-ups.
 """
 
 from __future__ import annotations
 
-import dataclasses
-import itertools
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, field_validator
-from sklearn.svm import SVC as _SVC  # pyright: ignore[reportMissingTypeStubs]
 
+from cosim.baselines.fitting import Amounts, best_on_validation, decided, deployed
+from cosim.baselines.kernel_machine import KernelMachine, fit
 from cosim.baselines.spectrum import band_bins, band_power_operations, log_band_power, read_bands
-from cosim.baselines.types import Baseline, BaselineResult, Options, fitting_examples
-from cosim.baselines.work import FLOAT_BITS, linear_row, stage_row
+from cosim.baselines.types import Baseline, BaselineResult, Decoded, Indices, Options
+from cosim.baselines.work import FLOAT_BITS, stage_row
 from cosim.datasets.types import Dataset
 from cosim.splits.fold import Fold
-from energy_models.errors import DataError
-from energy_models.workload import LayerWork
 
-SVC: Any = _SVC  # scikit-learn ships no types
 NAME = "bandpower_svm"
+WHERE = f"baseline {NAME!r}"
 Floats = NDArray[np.float32]
 
 
 class BandpowerSvmOptions(Options):
-    """Bands, transform length and softness.
+    """Bands, transform length, softness and width.
 
     Parameters
     ----------
@@ -39,13 +35,16 @@ class BandpowerSvmOptions(Options):
         Edges, such as ``0.5-4,4-8``.
     segment_steps : int
         Length of a transform; a power of two.
-    softness : float
-        C of the support vector machine: what a margin violation costs.
+    softness : float, or text such as ``1,10``
+        C of the support vector machine: what a margin violation costs. Several values are chosen from on validation.
+    width : float, or text such as ``0.3,1``
+        Gamma of the kernel times the number of (unit-variance) features. Several values are chosen from.
     """
 
     bands_hz: str = "0.5-4,4-8,8-13,13-30,30-45"
     segment_steps: int = Field(default=256, ge=8)
-    softness: float = Field(default=10.0, gt=0)
+    softness: Amounts = (0.1, 1.0, 10.0, 100.0)
+    width: Amounts = (0.1, 0.3, 1.0, 3.0)
 
     @field_validator("segment_steps")
     @classmethod
@@ -56,136 +55,78 @@ class BandpowerSvmOptions(Options):
 
 
 @dataclass(frozen=True, slots=True)
-class KernelMachine:
-    """A fitted machine in float32.
+class Bandpower:
+    """Log band power of a window.
 
     Parameters
     ----------
-    mean, scale : ndarray, shape (features,)
-        Standardisation: (x - mean) * scale.
-    vectors : ndarray, shape (support vectors, features)
-        2 g s.
-    offsets : ndarray, shape (support vectors,)
-        -g |s|^2.
-    gamma : float
-    coefficients : ndarray, shape (classes - 1, support vectors)
-        Of each vector against every other class, in LIBSVM's layout.
-    intercepts : ndarray
-        One for each pair of classes.
-    owners : ndarray of int, shape (support vectors,)
-        Class of each vector.
+    bins : tuple of ndarray
+        The transform's bins of each band.
+    segment_steps : int
     """
 
-    mean: Floats
-    scale: Floats
-    vectors: Floats
-    offsets: Floats
-    gamma: np.float32
-    coefficients: Floats
-    intercepts: Floats
-    owners: NDArray[np.int64]
+    bins: tuple[NDArray[np.int64], ...]
+    segment_steps: int
 
-    def standardised(self, features: Floats) -> Floats:
-        """Return features of zero mean and unit variance over the training part."""
-        return (features - self.mean) * self.scale
-
-    def kernels(self, standardised: Floats) -> Floats:
-        """Return the kernel values, shape (examples, support vectors)."""
-        own = self.gamma * (standardised**2).sum(axis=1, keepdims=True)
-        return np.exp(standardised @ self.vectors.T + self.offsets - own)
-
-    def logits(self, kernels: Floats) -> Floats:
-        """Return the signed margin (-d, d) of two classes, or votes plus a bounded confidence for more."""
-        if len(self.coefficients) == 1:
-            margin = kernels @ self.coefficients.T + self.intercepts
-            return np.hstack([-margin, margin])
-        classes = len(self.coefficients) + 1
-        votes = np.zeros((len(kernels), classes), dtype=np.float32)
-        confidence = np.zeros_like(votes)
-        for pair, (i, j) in enumerate(itertools.combinations(range(classes), 2)):
-            first, second = self.owners == i, self.owners == j
-            margin = (kernels[:, first] @ self.coefficients[j - 1, first]
-                      + kernels[:, second] @ self.coefficients[i, second] + self.intercepts[pair])  # fmt: skip
-            confidence[:, i] += margin
-            confidence[:, j] -= margin
-            votes[:, i] += margin > 0
-            votes[:, j] += margin <= 0
-        return votes + (confidence / (3 * (np.abs(confidence) + 1))).astype(np.float32)
+    def of(self, windows: Floats) -> Floats:
+        """Return the features, shape (examples, channels * bands)."""
+        return log_band_power(windows, self.bins, self.segment_steps)
 
 
-def fit(features: Floats, labels: NDArray[Any], classes: int, softness: float) -> KernelMachine:
-    """Return the machine fitted on log band power, its kernel width 1 / features (unit variance).
+@dataclass(frozen=True, slots=True)
+class BandpowerSvm:
+    """Band power and the machine on it."""
 
-    Raises
-    ------
-    DataError
-        If a class is absent, or a feature does not vary.
-    """
-    mean, deviation = features.mean(axis=0), features.std(axis=0)
-    if set(np.unique(labels).tolist()) != set(range(classes)) or not (deviation > 0).all():
-        raise DataError("a class has no training example, or a feature does not vary", where=f"baseline {NAME!r}",
-                        remedy="Choose folds whose training part holds every class.")  # fmt: skip
-    gamma = 1 / features.shape[1]
-    fitted: Any = SVC(C=softness, gamma=gamma)
-    fitted.fit((features - mean) / deviation, labels)
-    support = np.asarray(fitted.support_vectors_, dtype=np.float64)
-    return KernelMachine(
-        mean=mean, scale=(1 / deviation).astype(np.float32), vectors=(2 * gamma * support).astype(np.float32),
-        offsets=(-gamma * (support**2).sum(axis=1)).astype(np.float32), gamma=np.float32(gamma),
-        coefficients=np.asarray(fitted.dual_coef_, dtype=np.float32),
-        intercepts=np.asarray(fitted.intercept_, dtype=np.float32),
-        owners=np.repeat(np.arange(classes), fitted.n_support_),
-    )  # fmt: skip
+    power: Bandpower
+    machine: KernelMachine
+
+    def decode(self, dataset: Dataset, examples: Indices) -> Decoded:
+        """Return the logits of these windows."""
+        windows = dataset.inputs[examples]
+        standardised = self.machine.standardised(self.power.of(windows))
+        kernels = self.machine.kernels(standardised)
+        _, channels, steps = windows.shape
+        segment = self.power.segment_steps
+        spectrum = stage_row(f"{NAME}.spectrum", band_power_operations(channels, steps, self.power.bins, segment),
+                             inputs=channels * steps, outputs=standardised.shape[1], decodes=len(windows),
+                             arithmetic="float", weights=2 * segment)  # fmt: skip
+        return Decoded(
+            self.machine.logits(kernels).astype(np.float64),
+            (spectrum, *self.machine.layers(NAME, standardised, kernels)), len(windows),
+            self.machine.parameters + 2 * segment,
+        )  # fmt: skip
 
 
 def run(dataset: Dataset, fold: Fold, options: BandpowerSvmOptions) -> BaselineResult:
-    """Return the machine fitted on the fold, on windows as the dataset's pipeline gives them.
+    """Return the machine on windows as the dataset's pipeline gives them, softness and width chosen on validation.
 
     Raises
     ------
     DataError
         If a band holds no bin, or a window is flat or too short.
     """
-    bins = band_bins(read_bands(options.bands_hz), options.segment_steps, dataset.step_rate_hz)
-    chosen = fitting_examples(fold)
-    machine = fit(log_band_power(dataset.inputs[chosen], bins, options.segment_steps), dataset.targets[chosen],
-                  len(dataset.output_names), options.softness)  # fmt: skip
-    standardised = machine.standardised(log_band_power(dataset.inputs[fold.test], bins, options.segment_steps))
-    kernels = machine.kernels(standardised)
-    _, channels, steps = dataset.inputs.shape
-    spectrum = band_power_operations(channels, steps, bins, options.segment_steps)
-    stored = (machine.mean, machine.scale, machine.vectors, machine.offsets, machine.coefficients, machine.intercepts)
-    return BaselineResult(
-        name=NAME, label="band power SVM", outputs_test=machine.logits(kernels).astype(np.float64),
-        layers=(
-            stage_row(f"{NAME}.spectrum", spectrum, inputs=dataset.inputs[0].size, outputs=standardised.shape[1],
-                      decodes=len(kernels), arithmetic="float", weights=2 * options.segment_steps),
-            *_layers(machine, standardised, kernels),
-        ),
-        decodes=len(kernels), mode="window", parameters=sum(array.size for array in stored) + 2 * options.segment_steps,
-        weight_bits=FLOAT_BITS, activation_bits=FLOAT_BITS,
-    )  # fmt: skip
+    bins = band_bins(read_bands(options.bands_hz, where=WHERE), options.segment_steps, dataset.step_rate_hz)
+    power = Bandpower(bins, options.segment_steps)
 
+    classes = len(dataset.output_names)
+    train, held = (power.of(dataset.inputs[examples]) for examples in (fold.train, fold.validation))
 
-def _layers(machine: KernelMachine, standardised: Floats, kernels: Floats) -> tuple[LayerWork, ...]:
-    """Return the rows of logarithm and scaling, inner products, exponential, and vote."""
-    decodes, features = standardised.shape
-    vectors, classes = kernels.shape[1], len(machine.coefficients) + 1
-    pairs = len(machine.intercepts)
-    voting = {"add": pairs}
-    if classes > 2:  # a vote and two confidences a pair; a bounded ratio a class
-        voting = {"compare": pairs, "add": 4 * pairs + 2 * classes, "multiply": classes, "divide": classes}
-    vote = linear_row(f"{NAME}.vote", kernels[:, None, :], machine.coefficients, arithmetic="float", operations=voting)
-    # Each vector meets only the pairs its class is in, so there is one sum a pair though the matrix is narrower.
-    vote = dataclasses.replace(vote, biases=pairs, bias_bits=FLOAT_BITS, output_shape=(pairs,), outputs=pairs)
-    return (
-        stage_row(f"{NAME}.scale", {"lookup": features, "add": features, "multiply": features}, inputs=features,
-                  outputs=features, decodes=decodes, arithmetic="float", weights=2 * features),
-        linear_row(f"{NAME}.inner", standardised[:, None, :], machine.vectors, arithmetic="float", biases=vectors),
-        stage_row(f"{NAME}.kernel", {"multiply": features + 1, "add": features - 1 + vectors, "lookup": vectors},
-                  inputs=features + vectors, outputs=vectors, decodes=decodes, arithmetic="float", kind="activation"),
-        vote,
-    )  # fmt: skip
+    def outputs(candidate: tuple[float, float]) -> NDArray[np.float64]:
+        machine = fit(train, dataset.targets[fold.train], classes, softness=candidate[0], width=candidate[1],
+                      where=WHERE)  # fmt: skip
+        return machine.logits(machine.kernels(machine.standardised(held))).astype(np.float64)
+
+    candidates = [(c, w) for c in sorted(set(options.softness)) for w in sorted(set(options.width))]
+    softness, width = best_on_validation(dataset, fold, candidates, outputs)
+
+    def fitted(examples: Indices) -> BandpowerSvm:
+        features = power.of(dataset.inputs[examples])
+        return BandpowerSvm(power, fit(features, dataset.targets[examples], classes, softness=softness, width=width,
+                                       where=WHERE))  # fmt: skip
+
+    return deployed(NAME, "band power SVM", dataset, fold, fitted, width_bits=FLOAT_BITS,
+                    chosen=decided({"softness": (options.softness, softness), "width": (options.width, width)}),
+                    )  # fmt: skip
 
 
 BASELINE = Baseline("band power SVM", ("classification",), BandpowerSvmOptions, run)

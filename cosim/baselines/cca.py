@@ -11,6 +11,7 @@ eigenvalue comes from a fixed number of Jacobi sweeps; references are a stored t
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,8 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from cosim.baselines import small_algebra as algebra
-from cosim.baselines.types import Baseline, BaselineResult, Options
+from cosim.baselines.fitting import deployed
+from cosim.baselines.types import Baseline, BaselineResult, Decoded, Indices, Options
 from cosim.baselines.work import FLOAT_BITS, linear_row, matrix_row, stage_row
 from cosim.datasets.types import Dataset
 from cosim.splits.fold import Fold
@@ -49,18 +51,26 @@ class CcaOptions(Options):
     loading: float = Field(default=1e-4, gt=0, lt=1)
 
 
-def frequencies(dataset: Dataset, options: CcaOptions) -> tuple[float, ...]:
+def frequencies(dataset: Dataset, *, harmonics: int, frequencies_hz: str, where: str) -> tuple[float, ...]:
     """Return the stimulation frequency of every class [Hz].
+
+    Parameters
+    ----------
+    dataset : Dataset
+    harmonics : int
+    frequencies_hz : str
+        One for each class, separated by commas; empty: read from the class names.
+    where : str
+        Named in errors.
 
     Raises
     ------
     DataError
         If one is missing, not a number, or has a harmonic at or above half the step rate.
     """
-    texts = options.frequencies_hz.split(",") if options.frequencies_hz else [
+    texts = frequencies_hz.split(",") if frequencies_hz else [
         match[1] if (match := re.search(r"(\d+(?:\.\d+)?)\s*Hz", name)) else name for name in dataset.output_names
     ]  # fmt: skip
-    where = f"baseline {NAME!r}"
     try:
         found = tuple(float(text) for text in texts)
     except ValueError as error:
@@ -70,10 +80,14 @@ def frequencies(dataset: Dataset, options: CcaOptions) -> tuple[float, ...]:
     if len(found) != len(dataset.output_names):
         raise DataError(f"{len(found)} frequencies were given for {len(dataset.output_names)} classes", where=where,
                         remedy="Give one for each class, in class order.")  # fmt: skip
-    highest = max(found) * options.harmonics
+    highest = max(found) * harmonics
     if min(found) <= 0 or highest >= dataset.step_rate_hz / 2:
         raise DataError(f"harmonics up to {highest:g} Hz do not fit under half of {dataset.step_rate_hz:g} Hz",
                         where=where, remedy="Use fewer harmonics.")  # fmt: skip
+    _, channels, steps = dataset.inputs.shape
+    if steps <= max(channels, 2 * harmonics):
+        raise DataError(f"a window of {steps} steps is too short for {channels} channels and {harmonics} harmonics",
+                        where=where, remedy="Use a longer window.")  # fmt: skip
     return found
 
 
@@ -97,15 +111,18 @@ def covariances(centred: Floats, loading: float) -> Floats:
     return products + added[:, None, None] * np.eye(channels, dtype=np.float32)
 
 
-def squared_correlations(loaded: Floats, projected: Floats, harmonics: int) -> Floats:
-    """Return the largest squared canonical correlation of each class, shape (decodes, frequencies).
+def squared_correlations(loaded: Floats, projected: Floats, harmonics: int, sweeps: int = SWEEPS) -> Floats:
+    """Return the largest squared canonical correlation with each set of references, shape (decodes, sets).
 
     Parameters
     ----------
     loaded : ndarray of float32, shape (decodes, channels, channels)
-    projected : ndarray of float32, shape (decodes, channels, frequencies * 2 harmonics)
+    projected : ndarray of float32, shape (decodes, channels, sets * 2 harmonics)
         Windows times references.
     harmonics : int
+        Sine and cosine pairs a set.
+    sweeps : int
+        Jacobi sweeps of the eigenvalue; one is exact for a single harmonic.
     """
     lower, inverses = algebra.cholesky(_elements(loaded))
     solved = algebra.forward_solve(lower, inverses, _elements(projected))
@@ -114,7 +131,7 @@ def squared_correlations(loaded: Floats, projected: Floats, harmonics: int) -> F
     for start in range(0, projected.shape[2], width):
         block = [row[start : start + width] for row in solved]
         rows = block if len(block) <= width else [list(column) for column in zip(*block, strict=True)]
-        found.append(algebra.largest_eigenvalue(algebra.gram(rows), SWEEPS))
+        found.append(algebra.largest_eigenvalue(algebra.gram(rows), sweeps))
     return np.stack(found, axis=1)
 
 
@@ -123,59 +140,94 @@ def _elements(matrices: Floats) -> algebra.Matrix:
     return [list(row) for row in matrices.transpose(1, 2, 0)]
 
 
-def correlation_operations(channels: int, classes: int, harmonics: int) -> dict[str, int]:
+def correlation_operations(channels: int, sets: int, harmonics: int, sweeps: int = SWEEPS) -> dict[str, int]:
     """Return the operations after the two large products: loading, factor, solve, Gram matrices, eigenvalues."""
     width = 2 * harmonics
     small, inner = min(channels, width), max(channels, width)
     loading = {"add": 2 * channels - 1, "multiply": 1}
-    solve = algebra.forward_solve_operations(channels, classes * width)
+    solve = algebra.forward_solve_operations(channels, sets * width)
     each = algebra.summed(
-        algebra.gram_operations(small, inner), algebra.largest_eigenvalue_operations(small, SWEEPS), times=classes
+        algebra.gram_operations(small, inner), algebra.largest_eigenvalue_operations(small, sweeps), times=sets
     )
     return algebra.summed(loading, algebra.cholesky_operations(channels), solve, each)
 
 
+@dataclass(frozen=True, slots=True)
+class Correlations:
+    """Squared canonical correlations of a window with sets of references.
+
+    Parameters
+    ----------
+    name : str
+        Of the baseline, for its layers.
+    table : ndarray of float32, shape (sets * 2 harmonics, steps)
+        Orthonormal references.
+    harmonics : int
+        Sine and cosine pairs a set.
+    loading : float
+    sweeps : int
+    """
+
+    name: str
+    table: Floats
+    harmonics: int
+    loading: float
+    sweeps: int
+
+    @property
+    def sets(self) -> int:
+        """How many sets of references there are."""
+        return len(self.table) // (2 * self.harmonics)
+
+    def of(self, windows: Floats) -> tuple[Floats, tuple[LayerWork, ...]]:
+        """Return the squared correlations, shape (decodes, sets), and the work of finding them."""
+        centred = (windows - windows.mean(axis=2, keepdims=True)).astype(np.float32)
+        loaded = covariances(centred, self.loading)
+        found = squared_correlations(loaded, centred @ self.table.T, self.harmonics, self.sweeps)
+        return found, self._layers(centred)
+
+    def _layers(self, centred: Floats) -> tuple[LayerWork, ...]:
+        """Return the rows of centring, covariance, projection and correlation."""
+        decodes, channels, steps = centred.shape
+        values = channels * steps
+        upper = np.triu(np.ones((channels, channels), dtype=np.bool_))
+        small = correlation_operations(channels, self.sets, self.harmonics, self.sweeps)
+        return (
+            stage_row(f"{self.name}.centre", {"add": 2 * values - channels, "multiply": channels}, inputs=values,
+                      outputs=values, decodes=decodes, arithmetic="float"),
+            matrix_row(f"{self.name}.covariance", centred, centred.transpose(0, 2, 1), upper, arithmetic="float"),
+            linear_row(f"{self.name}.projection", centred, self.table, arithmetic="float"),
+            stage_row(f"{self.name}.correlation", small, inputs=int(upper.sum()) + channels * len(self.table),
+                      outputs=self.sets, decodes=decodes, arithmetic="float"),
+        )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class CcaDecoder:
+    """The class whose references correlate best."""
+
+    correlations: Correlations
+
+    def decode(self, dataset: Dataset, examples: Indices) -> Decoded:
+        """Return the squared correlations of these windows as logits."""
+        found, layers = self.correlations.of(dataset.inputs[examples])
+        return Decoded(found.astype(np.float64), layers, len(found), self.correlations.table.size)
+
+
 def run(dataset: Dataset, fold: Fold, options: CcaOptions) -> BaselineResult:
-    """Return the squared correlations of the fold's test windows; nothing is fitted.
+    """Return the squared correlations of the fold's windows; nothing is fitted.
 
     Raises
     ------
     DataError
         If the classes name no frequencies, or the window is too short for the covariance to have full rank.
     """
-    rates_hz = frequencies(dataset, options)
-    _, channels, steps = dataset.inputs.shape
-    if steps <= max(channels, 2 * options.harmonics):
-        raise DataError(f"a window of {steps} steps is too short for {channels} channels and {options.harmonics} "
-                        "harmonics", where=f"baseline {NAME!r}", remedy="Use a longer window.")  # fmt: skip
-    table = references(rates_hz, options.harmonics, steps, dataset.step_rate_hz)
-    table = table.reshape(-1, steps)
-    windows = dataset.inputs[fold.test]
-    centred = (windows - windows.mean(axis=2, keepdims=True)).astype(np.float32)
-    outputs = squared_correlations(covariances(centred, options.loading), centred @ table.T, options.harmonics)
-    return BaselineResult(
-        name=NAME, label="CCA", outputs_test=outputs.astype(np.float64),
-        layers=_layers(centred, table, options, rates_hz), decodes=len(windows), mode="window",
-        parameters=table.size, weight_bits=FLOAT_BITS, activation_bits=FLOAT_BITS, fitted_on="nothing: training-free",
-    )  # fmt: skip
-
-
-def _layers(
-    centred: Floats, table: Floats, options: CcaOptions, rates_hz: tuple[float, ...]
-) -> tuple[LayerWork, ...]:
-    """Return the rows of centring, covariance, projection and correlation."""
-    decodes, channels, steps = centred.shape
-    values = channels * steps
-    upper = np.triu(np.ones((channels, channels), dtype=np.bool_))
-    return (
-        stage_row(f"{NAME}.centre", {"add": 2 * values - channels, "multiply": channels}, inputs=values, outputs=values,
-                  decodes=decodes, arithmetic="float"),
-        matrix_row(f"{NAME}.covariance", centred, centred.transpose(0, 2, 1), upper, arithmetic="float"),
-        linear_row(f"{NAME}.projection", centred, table, arithmetic="float"),
-        stage_row(f"{NAME}.correlation", correlation_operations(channels, len(rates_hz), options.harmonics),
-                  inputs=int(upper.sum()) + channels * len(table), outputs=len(rates_hz), decodes=decodes,
-                  arithmetic="float"),
-    )  # fmt: skip
+    rates_hz = frequencies(dataset, harmonics=options.harmonics, frequencies_hz=options.frequencies_hz,
+                           where=f"baseline {NAME!r}")  # fmt: skip
+    steps = dataset.inputs.shape[2]
+    table = references(rates_hz, options.harmonics, steps, dataset.step_rate_hz).reshape(-1, steps)
+    decoder = CcaDecoder(Correlations(NAME, table, options.harmonics, options.loading, SWEEPS))
+    return deployed(NAME, "CCA", dataset, fold, lambda _: decoder, width_bits=FLOAT_BITS)
 
 
 BASELINE = Baseline("CCA", ("classification",), CcaOptions, run)

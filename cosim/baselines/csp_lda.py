@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from cosim.baselines.discriminant import fit_discriminant, two_sided
+from cosim.baselines.fitting import deployed
 from cosim.baselines.fixed_point import (
     ACCUMULATOR_BITS,
     WIDTH_BITS,
@@ -26,9 +27,9 @@ from cosim.baselines.fixed_point import (
     Grid,
     fixed_linear,
     grid_of,
-    saturated,
 )
-from cosim.baselines.types import Baseline, BaselineResult, Options, fitting_examples
+from cosim.baselines.log_power import LOG_STEP, log_power
+from cosim.baselines.types import Baseline, BaselineResult, Decoded, Floats, Indices, Options
 from cosim.baselines.work import linear_row, matrix_row, stage_row
 from cosim.datasets.types import Dataset
 from cosim.splits.fold import Fold
@@ -37,8 +38,6 @@ from energy_models.workload import LayerWork
 
 linalg: Any = _linalg  # scipy ships no types
 NAME = "csp_lda"
-LOG_STEP = 2.0**-10
-Floats = NDArray[np.float64]
 
 
 class CspLdaOptions(Options):
@@ -91,11 +90,13 @@ class FixedCsp:
         """Return the components, shape (examples, steps, components), of samples of shape (.., steps, channels)."""
         return self.components.integers(self.filters.values(samples))
 
-
-def log_power(filtered: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return logarithms of summed squares, in steps of the table; a silent component reads as a power of one."""
-    power = saturated((filtered.astype(np.float64) ** 2).sum(axis=1))
-    return Grid(np.asarray(LOG_STEP)).integers(np.log(np.maximum(power, 1.0)))
+    def decode(self, dataset: Dataset, examples: Indices) -> Decoded:
+        """Return the logits of these windows."""
+        samples = self.inputs.integers(dataset.inputs[examples]).transpose(0, 2, 1)
+        filtered = self.filtered(samples)
+        features = log_power(filtered)
+        return Decoded(two_sided(self.discriminant.values(features)), _layers(self, samples, filtered, features),
+                       len(samples), self.filters.weights.size + self.discriminant.weights.size + 1)  # fmt: skip
 
 
 def fit(inputs: Floats, labels: NDArray[Any], options: CspLdaOptions) -> FixedCsp:
@@ -124,17 +125,11 @@ def run(dataset: Dataset, fold: Fold, options: CspLdaOptions) -> BaselineResult:
             f"it needs two classes and at least {options.components} channels, and {dataset.name!r} has "
             f"{len(dataset.output_names)} and {dataset.inputs.shape[1]}", where=f"baseline {NAME!r}",
             remedy="Choose another baseline, or fewer components.")  # fmt: skip
-    chosen = fitting_examples(fold)
-    decoder = fit(dataset.inputs[chosen].astype(np.float64), dataset.targets[chosen], options)
-    samples = decoder.inputs.integers(dataset.inputs[fold.test]).transpose(0, 2, 1)
-    filtered = decoder.filtered(samples)
-    features = log_power(filtered)
-    return BaselineResult(
-        name=NAME, label="CSP+LDA", outputs_test=two_sided(decoder.discriminant.values(features)),
-        layers=_layers(decoder, samples, filtered, features), decodes=len(samples), mode="window",
-        parameters=decoder.filters.weights.size + decoder.discriminant.weights.size + 1,
-        weight_bits=WIDTH_BITS, activation_bits=WIDTH_BITS,
-    )  # fmt: skip
+
+    def fitted(examples: Indices) -> FixedCsp:
+        return fit(dataset.inputs[examples].astype(np.float64), dataset.targets[examples], options)
+
+    return deployed(NAME, "CSP+LDA", dataset, fold, fitted, width_bits=WIDTH_BITS)
 
 
 def _layers(

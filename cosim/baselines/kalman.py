@@ -18,17 +18,18 @@ import numpy as np
 import scipy.linalg as _linalg  # pyright: ignore[reportMissingTypeStubs]
 from numpy.typing import NDArray
 
+from cosim.baselines.fitting import deployed
 from cosim.baselines.fixed_point import WIDTH_BITS, FixedLinear, Grid, fixed_linear, grid_of
-from cosim.baselines.types import Baseline, BaselineResult, Options, fitting_examples
+from cosim.baselines.types import Baseline, BaselineResult, Decoded, Floats, Indices, Options
 from cosim.baselines.work import linear_row
 from cosim.datasets.contiguous_segments import contiguous_segments, in_test_order, joined_inputs, joined_targets
 from cosim.datasets.types import Dataset
 from cosim.splits.fold import Fold
 from energy_models.errors import DataError
+from energy_models.workload import LayerWork
 
 linalg: Any = _linalg  # scipy ships no types
 NAME = "kalman"
-Floats = NDArray[np.float64]
 
 
 class KalmanOptions(Options):
@@ -162,37 +163,59 @@ def states(targets: Floats, options: KalmanOptions) -> Floats:
     return np.hstack([targets, sums - sums.mean(axis=0)])
 
 
+@dataclass(frozen=True, slots=True)
+class KalmanDecoder:
+    """The filter in 16-bit arithmetic, of whose states only the dataset's own axes are decoded."""
+
+    filter: FixedKalman
+    outputs: int
+
+    def decode(self, dataset: Dataset, examples: Indices) -> Decoded:
+        """Return the estimates of each contiguous segment, from the mean state."""
+        runs = contiguous_segments(dataset, examples)
+        results = [self.filter.decode(joined_inputs(dataset, part)) for part in runs]
+        entered = np.concatenate([states for _, states, _ in results])[:, None, :]
+        inputs = np.concatenate([counts for _, _, counts in results])[:, None, :]
+        size = entered.shape[2]
+        return Decoded(
+            outputs=in_test_order(dataset, examples, runs, [found[:, : self.outputs] for found, _, _ in results]),
+            layers=_layers(self.filter, entered, inputs, self.outputs), decodes=len(entered),
+            parameters=size * size + self.filter.innovation.weights.size + size + self.outputs,
+        )  # fmt: skip
+
+
+def _layers(
+    deployed_filter: FixedKalman, entered: NDArray[np.int64], inputs: NDArray[np.int64], outputs: int
+) -> tuple[LayerWork, ...]:
+    """Return the rows of the transition, whose state is kept, and of the innovation."""
+    size = entered.shape[2]
+    # The state is written once a step; reading it is reading the inputs of the transition.
+    transition = dataclasses.replace(
+        linear_row(f"{NAME}.transition", entered, deployed_filter.transition.weights, arithmetic="integer",
+                   operations={"requantise": size}),
+        state_elements=size, state_bits=WIDTH_BITS, state_writes=size,
+    )  # fmt: skip
+    # Further additions: to the transition's result, and of the mean to the estimate.
+    innovation = linear_row(f"{NAME}.innovation", inputs, deployed_filter.innovation.weights, arithmetic="integer",
+                            biases=size, operations={"requantise": size, "add": size + outputs})  # fmt: skip
+    return transition, innovation
+
+
 def run(dataset: Dataset, fold: Fold, options: KalmanOptions) -> BaselineResult:
-    """Return the filter fitted on the fold's stretches, decoding each test stretch from the mean state.
+    """Return the filter fitted on the fold's contiguous segments, decoding each test segment from the mean state.
 
     Raises
     ------
     DataError
         If no stationary filter exists.
     """
-    parts = contiguous_segments(dataset, fitting_examples(fold))
-    pairs = [(joined_inputs(dataset, part), states(joined_targets(dataset, part), options)) for part in parts]
-    deployed = fixed(fit(pairs), pairs)
-    runs = contiguous_segments(dataset, fold.test)
-    results = [deployed.decode(joined_inputs(dataset, part)) for part in runs]
-    entered, inputs = (np.concatenate([result[index] for result in results])[:, None, :] for index in (1, 2))
-    size, outputs = entered.shape[2], dataset.targets.shape[2]
-    # The state is written once a step; reading it is reading the inputs of the transition.
-    transition = dataclasses.replace(
-        linear_row(f"{NAME}.transition", entered, deployed.transition.weights, arithmetic="integer",
-                   operations={"requantise": size}),
-        state_elements=size, state_bits=WIDTH_BITS, state_writes=size,
-    )  # fmt: skip
-    # Further additions: to the transition's result, and of the mean to the estimate.
-    innovation = linear_row(f"{NAME}.innovation", inputs, deployed.innovation.weights, arithmetic="integer",
-                            biases=size, operations={"requantise": size, "add": size + outputs})  # fmt: skip
-    return BaselineResult(
-        name=NAME, label="Kalman",
-        outputs_test=in_test_order(dataset, fold.test, runs, [result[0][:, :outputs] for result in results]),
-        layers=(transition, innovation), decodes=len(entered), mode="stream",
-        parameters=size * size + deployed.innovation.weights.size + size + outputs, weight_bits=WIDTH_BITS,
-        activation_bits=WIDTH_BITS,
-    )  # fmt: skip
+
+    def fitted(examples: Indices) -> KalmanDecoder:
+        parts = contiguous_segments(dataset, examples)
+        pairs = [(joined_inputs(dataset, part), states(joined_targets(dataset, part), options)) for part in parts]
+        return KalmanDecoder(fixed(fit(pairs), pairs), dataset.targets.shape[2])
+
+    return deployed(NAME, "Kalman", dataset, fold, fitted, width_bits=WIDTH_BITS)
 
 
 BASELINE = Baseline("Kalman", ("regression",), KalmanOptions, run)

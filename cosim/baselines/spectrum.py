@@ -15,7 +15,7 @@ Floats = NDArray[np.float32]
 Band = tuple[float, float]
 
 
-def read_bands(text: str) -> tuple[Band, ...]:
+def read_bands(text: str, *, where: str) -> tuple[Band, ...]:
     """Return edges [Hz] from text such as ``0.5-4,4-8``.
 
     Raises
@@ -26,10 +26,10 @@ def read_bands(text: str) -> tuple[Band, ...]:
     try:
         bands = tuple((float(low), float(high)) for low, high in (part.split("-") for part in text.split(",")))
     except ValueError as error:
-        raise DataError(f"bands_hz = {text!r} is no list of bands", where=WHERE,
+        raise DataError(f"bands_hz = {text!r} is no list of bands", where=where,
                         remedy="Write bands_hz = \"0.5-4,4-8\".") from error  # fmt: skip
     if wrong := [f"{low:g}-{high:g}" for low, high in bands if not 0 < low < high]:
-        raise DataError(f"bands must rise from above zero, and {', '.join(wrong)} does not", where=WHERE,
+        raise DataError(f"bands must rise from above zero, and {', '.join(wrong)} does not", where=where,
                         remedy="Write bands_hz = \"0.5-4,4-8\".")  # fmt: skip
     return bands
 

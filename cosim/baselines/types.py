@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Generic, Literal, TypeVar
+from typing import Generic, Literal, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,12 +16,44 @@ from energy_models.workload import LayerWork, Workload, tile_over_decodes
 
 Mode = Literal["window", "stream"]
 Task = Literal["classification", "regression"]
+Floats = NDArray[np.float64]
+Indices = NDArray[np.int64]
 
 
 class Options(BaseModel):
     """Base of every baseline's options: frozen, unknown keys refused."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """What a fitted decoder says about some examples, and what it did for it.
+
+    Parameters
+    ----------
+    outputs : ndarray of float64
+        Logits, shape (examples, classes), or estimates, shape (examples, steps, outputs), in the order asked for.
+    layers : tuple of LayerWork
+        Exact work summed over `decodes`.
+    decodes : int
+        Windows, or steps in stream mode; 1 where there is no work.
+    parameters : int
+        Stored numbers.
+    """
+
+    outputs: Floats
+    layers: tuple[LayerWork, ...]
+    decodes: int
+    parameters: int
+
+
+class Decoder(Protocol):
+    """A fitted decoder in its deployed arithmetic."""
+
+    def decode(self, dataset: Dataset, examples: Indices) -> Decoded:
+        """Return its outputs for these examples, in their order."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +66,9 @@ class BaselineResult:
         Registry name.
     label : str
         What people call it, for legends.
+    outputs_validation : ndarray of float64
+        Outputs for ``fold.validation`` of the decoder fitted on the training part alone: what decoders are compared
+        by before anybody looks at the test part.
     outputs_test : ndarray of float64
         Logits, shape (test examples, classes), or estimates, shape (test examples, steps, outputs), in the
         order of ``fold.test``. They come from the arithmetic the layers state, not from a float64 original.
@@ -46,20 +81,21 @@ class BaselineResult:
         Stored numbers.
     weight_bits, activation_bits : int
         Deployed widths [bits].
-    fitted_on : str
-        Which examples were used: no baseline here tunes anything, so validation examples join the training ones.
+    chosen : mapping of str to int or float
+        Hyper-parameters that were chosen on the validation part, by name; empty where nothing was chosen.
     """
 
     name: str
     label: str
-    outputs_test: NDArray[np.float64]
+    outputs_validation: Floats
+    outputs_test: Floats
     layers: tuple[LayerWork, ...]
     decodes: int
     mode: Mode
     parameters: int
     weight_bits: int
     activation_bits: int
-    fitted_on: str = "train and validation examples"
+    chosen: Mapping[str, int | float]
 
     def workload(self, dataset: Dataset) -> Workload:
         """Return the deployed decoder, the dataset's pipeline included, ready to be priced."""
@@ -100,8 +136,3 @@ class Baseline(Generic[OptionsType]):
     tasks: tuple[Task, ...]
     Options: type[OptionsType]
     run: Callable[[Dataset, Fold, OptionsType], BaselineResult]
-
-
-def fitting_examples(fold: Fold) -> NDArray[np.int64]:
-    """Return the training and validation examples of a fold, in order."""
-    return np.sort(np.concatenate([fold.train, fold.validation]))

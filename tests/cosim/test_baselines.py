@@ -12,10 +12,10 @@ from sklearn.linear_model import Ridge
 from sklearn.svm import SVC
 
 from cosim.baselines import Baseline, baseline_names, kalman, load_baseline, ridge_lags, run_baseline
-from cosim.baselines.bandpower_svm import fit as fit_svm
 from cosim.baselines.cca import covariances, references, squared_correlations
 from cosim.baselines.csp_lda import spatial_filters
 from cosim.baselines.fixed_point import Grid, fixed_linear, grid_of, saturated
+from cosim.baselines.kernel_machine import fit as fit_svm
 from cosim.baselines.types import Options
 from cosim.datasets.card import Card
 from cosim.datasets.contiguous_segments import contiguous_segments, in_test_order, joined_inputs
@@ -24,11 +24,13 @@ from cosim.evaluation.scores import chance_level, primary_metric, score
 from cosim.splits.fold import Fold
 from energy_models.errors import DataError, StudyError
 
+FIXED = {"ridge_lags": {"lags": 10, "penalty": 100.0}}  # what the tests against float64 fit too
 CARD = Card("t", "l", "c", "h", ())
 SERVES = {
     "regression": {"ridge_lags": {}, "kalman": {}, "majority": {}},
     "classification": {
-        "csp_lda": {"components": 2}, "cca": {"harmonics": 1}, "shrinkage_lda": {"block_steps": 2}, "majority": {},
+        "csp_lda": {"components": 2}, "cca": {"harmonics": 1}, "cca_logistic": {"harmonics": 1},
+        "shrinkage_lda": {"block_steps": 2}, "majority": {},
         "bandpower_svm": {"bands_hz": "4-8,8-12,12-20", "segment_steps": 32},
     },
 }  # fmt: skip
@@ -209,7 +211,7 @@ def test_fixed_point_keeps_the_score_of_streams(name: str) -> None:
     else:
         weights, intercepts = ridge_lags.fit(pairs, 10, 100.0)
         exact = ridge_lags.lagged(inputs, 10) @ weights.T + intercepts
-    fixed = run_baseline(name, data, fold, {}).outputs_test.reshape(-1, 2)
+    fixed = run_baseline(name, data, fold, FIXED.get(name, {})).outputs_test.reshape(-1, 2)
     assert np.abs(fixed - exact).max() < 5e-3 * np.abs(exact).max()
     shape = data.targets[fold.test].shape
     scores = [score("regression", data.targets[fold.test], one.reshape(shape))["r2"] for one in (fixed, exact)]
@@ -239,7 +241,7 @@ def test_svm_equals_scikit_learn() -> None:
     for classes in (2, 4):
         labels = np.arange(80) % classes
         features = (rng.normal(size=(80, 3)) + labels[:, None]).astype(np.float32)
-        machine = fit_svm(features, labels, classes, 1.0)
+        machine = fit_svm(features, labels, classes, softness=1.0, width=1.0, where="x")
         standard = (features - features.mean(axis=0)) / features.std(axis=0)
         expected = SVC(C=1.0, gamma=1 / 3).fit(standard, labels).decision_function(standard)
         found = machine.logits(machine.kernels(machine.standardised(features)))
@@ -331,7 +333,7 @@ def test_too_short_stretches_for_the_memory() -> None:
     data, fold = make_spikes(segment=5)
     apart = dataclasses.replace(fold, train=fold.train[::2], validation=fold.validation[:1])
     with pytest.raises(DataError, match="fewer lags"):
-        run_baseline("ridge_lags", data, apart, {})
+        run_baseline("ridge_lags", data, apart, {"lags": 10})
 
 
 def test_block_means_stand_in_for_a_low_pass() -> None:
