@@ -20,9 +20,10 @@ from pydantic import BeforeValidator, Field
 
 from cosim.baselines.types import BaselineResult, Decoder, Floats, Indices
 from cosim.datasets.types import Dataset
-from cosim.evaluation.metrics import ROUNDING, primary_metric, score
+from cosim.evaluation.scores import primary_score
 from cosim.splits.fold import Fold
 
+ROUNDING = 1e-12  # two equal scores may differ by the order of a sum
 Candidate = TypeVar("Candidate")
 Number = TypeVar("Number", int, float)
 
@@ -77,7 +78,7 @@ def best_on_validation(
 def _rank(dataset: Dataset, fold: Fold, outputs: Floats) -> tuple[float, float]:
     """Return the primary metric, and minus the cross-entropy of a classifier."""
     targets = dataset.targets[fold.validation]
-    first = score(dataset.task, targets, outputs, output_names=dataset.output_names)[primary_metric(dataset.task)]
+    first = primary_score(dataset.task, targets, outputs)
     if dataset.task == "regression":
         return first, 0.0
     labels = targets.astype(np.int64)

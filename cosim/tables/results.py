@@ -48,7 +48,7 @@ class Score:
     score : float
         On the held-out part of this fold; nan where that part lacks a class, which pooled predictions do not.
     validation_score : float
-        On the validation part; nan only for baselines, which use none.
+        On the validation part.
     parameters : int
     weight_bits, activation_bits : int
     workload_digest : str

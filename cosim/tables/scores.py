@@ -75,7 +75,6 @@ def _point_record(point: Point) -> dict[str, Json]:
 
 def _score(store: Store, study: Study, dataset: Dataset, point: Point) -> Score:
     found = cast(dict[str, Any], read_json(store.folder(point.result.key) / RESULT))
-    validation = found["validation_score"]
     return Score(
         study=study.study.name,
         dataset=dataset.name,
@@ -89,7 +88,7 @@ def _score(store: Store, study: Study, dataset: Dataset, point: Point) -> Score:
         fold=point.fold,
         metric=found["metric"],
         score=math.nan if found["score"] is None else found["score"],
-        validation_score=math.nan if validation is None else validation,
+        validation_score=found["validation_score"],
         parameters=found["parameters"],
         weight_bits=found["weight_bits"],
         activation_bits=found["activation_bits"],

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 
 import numpy as np
 import pytest
 from scipy import signal
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
-from sklearn.linear_model import Ridge
+from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.svm import SVC
 
 from cosim.baselines import Baseline, baseline_names, kalman, load_baseline, ridge_lags, run_baseline
 from cosim.baselines.cca import covariances, references, squared_correlations
 from cosim.baselines.csp_lda import spatial_filters
+from cosim.baselines.fitting import best_on_validation, fitting_examples
 from cosim.baselines.fixed_point import Grid, fixed_linear, grid_of, saturated
 from cosim.baselines.kernel_machine import fit as fit_svm
 from cosim.baselines.types import Options
@@ -99,11 +101,13 @@ def test_titles_and_tasks_are_what_the_results_say() -> None:
 def test_contract(task: str, name: str) -> None:
     data, fold = MAKE[task]()
     result = run_baseline(name, data, fold, SERVES[task][name])
-    found = score(data.task, data.targets[fold.test], result.outputs_test)[primary_metric(data.task)]
-    if name == "majority":
-        assert found <= chance_level(data.task, len(data.output_names)) + 1e-9
-    else:
-        assert found > chance_level(data.task, len(data.output_names)) + 0.3
+    parts = ((fold.test, result.outputs_test), (fold.validation, result.outputs_validation))
+    for part, outputs in parts:
+        found = score(data.task, data.targets[part], outputs)[primary_metric(data.task)]
+        if name == "majority":
+            assert found <= chance_level(data.task, len(data.output_names)) + 1e-9
+        else:
+            assert found > chance_level(data.task, len(data.output_names)) + 0.3
     for row in result.layers:
         counts = [*row.operations.values()]
         if row.products:
@@ -124,8 +128,72 @@ def test_test_targets_are_never_seen(task: str, name: str) -> None:
     poisoned = data.inputs.copy()
     poisoned[np.setdiff1d(unused, fold.test)] = np.nan
     other = dataclasses.replace(data, targets=spoiled, inputs=poisoned)
-    here, there = (run_baseline(name, one, fold, SERVES[task][name]).outputs_test for one in (data, other))
-    assert np.array_equal(here, there)
+    here, there = (run_baseline(name, one, fold, SERVES[task][name]) for one in (data, other))
+    assert np.array_equal(here.outputs_test, there.outputs_test)
+    assert np.array_equal(here.outputs_validation, there.outputs_validation)
+    assert here.chosen == there.chosen
+
+
+@pytest.mark.parametrize(("task", "name"), CASES)
+def test_what_scores_on_validation_was_fitted_without_it(task: str, name: str) -> None:
+    """With nothing to choose, other validation targets change the deployed decoder at most, not what is compared."""
+    data, fold = MAKE[task]()
+    fields = load_baseline(name).Options().model_dump()
+    first = {key: value[0] for key, value in fields.items() if isinstance(value, tuple)}
+    spoiled = data.targets.copy()
+    spoiled[fold.validation] = spoiled[fold.validation][::-1]
+    options = {**first, **SERVES[task][name]}
+    here, there = (run_baseline(name, one, fold, options)
+                   for one in (data, dataclasses.replace(data, targets=spoiled)))  # fmt: skip
+    assert np.array_equal(here.outputs_validation, there.outputs_validation)
+    assert here.chosen == {}
+    if name not in ("cca", "majority"):  # one is training-free, the other counts classes that stay as many
+        assert not np.array_equal(here.outputs_test, there.outputs_test)
+
+
+def test_the_best_on_validation_wins_and_ties_go_to_the_simpler() -> None:
+    data, fold = make_trials()
+    right = np.eye(2)[data.targets[fold.validation]]
+    logits = {"simple": 2 * right, "again": 2 * right, "surer": 5 * right, "wrong": -9 * right}
+
+    def best(*names: str) -> str:
+        return best_on_validation(data, fold, names, logits.__getitem__)
+
+    assert best("simple", "again", "wrong") == "simple"
+    assert best("wrong", "again", "simple") == "again"
+    assert best("wrong", "simple", "surer") == "surer"  # as accurate, but with the smaller cross-entropy
+    assert best_on_validation(data, fold, ["untried"], logits.__getitem__) == "untried"
+
+
+def test_ridge_chooses_as_every_pair_tried_by_hand() -> None:
+    data, fold = make_spikes()
+    found = run_baseline("ridge_lags", data, fold, {"lags": "1,3", "penalty": "1, 1000,100000000"})
+    pairs = [(joined_inputs(data, part), data.targets[part].reshape(-1, 2).astype(float))
+             for part in contiguous_segments(data, fold.train)]  # fmt: skip
+    wanted, scores = data.targets[fold.validation], {}
+    for lags, penalty in itertools.product((1, 3), (1.0, 1e3, 1e8)):
+        weights, intercepts = ridge_lags.fit(pairs, lags, penalty)
+        decoded = ridge_lags.lagged(joined_inputs(data, fold.validation), lags) @ weights.T + intercepts
+        scores[lags, penalty] = score("regression", wanted, decoded.reshape(wanted.shape))["r2"]
+    lags, penalty = max(scores, key=scores.__getitem__)
+    assert found.chosen == {"lags": lags, "penalty": penalty}
+    held = score("regression", wanted, found.outputs_validation)["r2"]
+    assert held == pytest.approx(scores[lags, penalty], abs=1e-3)
+
+
+def test_regression_of_correlations_equals_scikit_learn() -> None:
+    """Two frequencies, two harmonics: four squared correlations, standardised, then the regression of scikit-learn."""
+    data, fold = make_trials()
+    found = run_baseline("cca_logistic", data, fold, {"harmonics": 2, "inverse_penalty": 1.0})
+    table = references((6.0, 10.0, 12.0, 20.0), 1, 64, 64.0)
+    centred = data.inputs.astype(float) - data.inputs.mean(axis=2, keepdims=True)
+    features = np.array([[np.linalg.svd(np.linalg.qr(window.T)[0].T @ one.T, compute_uv=False)[0] ** 2
+                          for one in table] for window in centred])  # fmt: skip
+    chosen = fitting_examples(fold)
+    standard = (features - features[chosen].mean(axis=0)) / features[chosen].std(axis=0)
+    expected = LogisticRegression(C=1.0).fit(standard[chosen], data.targets[chosen]).decision_function(standard)
+    margins = found.outputs_test[:, 1] - found.outputs_test[:, 0]
+    assert margins == pytest.approx(expected[fold.test], abs=5e-3)
 
 
 @pytest.mark.parametrize("name", ["ridge_lags", "kalman"])
@@ -301,6 +369,8 @@ def test_fixed_matrix_is_close_and_within_16_bits() -> None:
         ("csp_lda", {"component": 4}, "components"),
         ("csp_lda", {"components": 3}, "multiple of 2"),
         ("bandpower_svm", {"segment_steps": 48}, "power of two"),
+        ("ridge_lags", {"lags": "5,none"}, "lags.1"),
+        ("ridge_lags", {"penalty": "0"}, "penalty.0"),
     ],
 )
 def test_wrong_names_and_options(name: str, options: dict[str, int], words: str) -> None:

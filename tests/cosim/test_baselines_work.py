@@ -185,6 +185,17 @@ def test_cca_counts_by_hand() -> None:
     assert (centre["add"].mean, centre["multiply"].mean) == (3 * 31 + 3 * 32, 3)
 
 
+def test_cca_logistic_counts_by_hand() -> None:
+    # 3 channels, 32 steps, 2 classes x 2 harmonics: 4 correlations, each with one rotation of a 2 x 2 matrix.
+    data, fold = _epochs(3, 32, 2)
+    result = run_baseline("cca_logistic", data, fold, {"harmonics": 2})
+    products = {row.name: row.products.dense_full.mean for row in result.layers if row.products}
+    assert products == {"cca_logistic.covariance": 6 * 32, "cca_logistic.projection": 3 * 8 * 32,
+                        "cca_logistic.regression": 4}  # fmt: skip
+    assert _layer(result, "correlation").operations["square_root"].mean == 3 + 4 * 2
+    assert result.parameters == 8 * 32 + 4 + 1
+
+
 def test_svm_counts_by_hand() -> None:
     data, fold = _epochs(2, 64, 3)
     result = run_baseline("bandpower_svm", data, fold, {"bands_hz": "4-8,8-12,12-20", "segment_steps": 32})
