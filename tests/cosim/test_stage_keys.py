@@ -78,7 +78,7 @@ def test_a_changed_default_concerns_that_family_alone(copy: Path) -> None:
 
 def test_a_changed_baseline_concerns_that_baseline_alone(copy: Path) -> None:
     before = schema(sources(copy), KINDS["baseline"], {"name": "kalman"})
-    assert changed(copy, "cosim/baselines/csp_lda.py", "def ", "STEP = 2\n\n\ndef ") == {"baseline"}
+    assert changed(copy, "cosim/baselines/csp_lda.py", "def fit(", "STEP = 2\n\n\ndef fit(") == {"baseline"}
     assert schema(sources(copy), KINDS["baseline"], {"name": "kalman"}) == before
 
 
