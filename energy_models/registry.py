@@ -101,7 +101,10 @@ class Registry(Generic[T]):
             raise self._unknown(name, self._loaders())
         return points[0].module
 
-    def _unknown(self, name: str, names: Iterable[str]) -> CosimError:
+    def _unknown(self, name: str, names: Mapping[str, Loader]) -> CosimError:
+        if not names:
+            remedy = f"No {self.kinds} are registered: install the package again, its entry points are out of date"
+            return self.error(f"unknown {self.kind} {name!r}", where=f"entry points {self.group}", remedy=remedy)
         remedy = f"{unknown_name(self.kinds, name, names)}. An object of your own is named module:object"
         return self.error(f"unknown {self.kind} {name!r}", where=self.kind, remedy=remedy)
 

@@ -16,7 +16,7 @@ from energy_models.hardware.execution import (
     Synapses,
     WeightStationaryArray,
 )
-from energy_models.hardware.library import load_profile, load_site, profile_names, site_names
+from energy_models.hardware.library import PROFILES, SITES, load_profile, load_site, profile_names, site_names
 from energy_models.hardware.memory import OPERANDS, Memory, NonVolatile, Operand
 from energy_models.hardware.periphery import (
     Absent,
@@ -37,10 +37,11 @@ from energy_models.hardware.thermal import (
 )
 
 __all__ = [
-    "LIMIT_NAMES", "OPERANDS", "Absent", "Battery", "ConnectedRadio", "Costs", "CurveRegulator", "Datapath",
-    "EventCycles", "EventDriven", "EventTable", "Execution", "HardwareProfile", "InputBroadcast", "LimitName",
-    "Link", "Memory", "NonVolatile", "Operand", "OperationCost", "OperationName", "OutputStationaryArray",
-    "Package", "PerChannelFrontEnd", "ProgrammableCore", "PulseStimulator", "Regulator", "Site", "StreamingRing",
-    "Synapses", "Tissue", "WaldenConverter", "WeightStationaryArray", "box_surface_m2", "equal_area_radius_m",
-    "load_profile", "load_site", "pennes_sphere_rise_k_per_w", "perfusion_length_m", "profile_names", "site_names",
+    "LIMIT_NAMES", "OPERANDS", "PROFILES", "SITES", "Absent", "Battery", "ConnectedRadio", "Costs",
+    "CurveRegulator", "Datapath", "EventCycles", "EventDriven", "EventTable", "Execution", "HardwareProfile",
+    "InputBroadcast", "LimitName", "Link", "Memory", "NonVolatile", "Operand", "OperationCost", "OperationName",
+    "OutputStationaryArray", "Package", "PerChannelFrontEnd", "ProgrammableCore", "PulseStimulator", "Regulator",
+    "Site", "StreamingRing", "Synapses", "Tissue", "WaldenConverter", "WeightStationaryArray", "box_surface_m2",
+    "equal_area_radius_m", "load_profile", "load_site", "pennes_sphere_rise_k_per_w", "perfusion_length_m",
+    "profile_names", "site_names",
 ]

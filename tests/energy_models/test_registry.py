@@ -63,3 +63,9 @@ def test_two_packages_may_not_claim_one_name(monkeypatch: pytest.MonkeyPatch) ->
 def test_one_package_found_twice_on_the_path_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
     install(monkeypatch, ("pi", "math:pi"), ("pi", "math:pi"))
     assert NUMBERS.names() == ("pi",)
+
+
+def test_a_stale_installation_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    install(monkeypatch)
+    with pytest.raises(DataError, match=r"unknown number 'pi'.*No numbers are registered.*install the package again"):
+        NUMBERS.load("pi")

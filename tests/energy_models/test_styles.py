@@ -42,8 +42,7 @@ def test_work_is_priced_by_cycles_or_by_operations_or_by_acts(machine: HardwareP
     assert built_up or style.cycle_power or style.act_prices
 
 
-def test_an_act_without_a_price_is_not_free() -> None:
-    """A style that counts an act it does not price fails at pricing."""
+def test_acts_beside_layers_have_a_price() -> None:
     machine = toy_table_machine()
     counted = style_of(machine.execution).per_decode(workload(dense_layer(4, 4, activation_bits=1)))
     acts = {act for one in counted for act, _ in one.control}

@@ -1,0 +1,1 @@
+"""Shipped machines: one TOML file each, named after the machine."""

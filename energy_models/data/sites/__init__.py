@@ -1,0 +1,1 @@
+"""Shipped sites: one TOML file each, named after the place."""
