@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import cast
 
 from cosim.engine.files import Json
-from cosim.engine.points import FoldStage, Point
+from cosim.engine.points import Decoder, FoldStage, Point
 from cosim.engine.stage import Stage, make_stage
 from cosim.engine.stages.baseline import BASELINE
 from cosim.engine.stages.distilled import DISTILLED
@@ -20,7 +20,7 @@ from cosim.engine.stages.undistilled import UNDISTILLED
 from cosim.study.choices import option_choices
 from cosim.study.schema import Member, StudentPlan, Study
 from students.families import load_family
-from students.spec import Distillation, Float32, Form, Scalar, Shape, StudentSpec, Training
+from students.spec import Converted, Distillation, Float32, Form, Scalar, Shape, StudentSpec, Training
 
 FIRST_TEACHER_SEED = 1000  # so that no teacher is a copy of the student it is to be compared with
 
@@ -34,16 +34,21 @@ class Configuration:
     form: Form
 
     @property
-    def decoder(self) -> str:
-        """The name people read: label, options that are searched over, form."""
+    def student(self) -> str:
+        """What people call all its forms: label, options that are searched over."""
         lists = {key: value for key, value in self.plan.options.items() if isinstance(value, tuple)}
         searched = [f"{key}={self.options[key]}" for key, values in lists.items() if len(values) > 1]
-        return " ".join([self.plan.label, *searched, self.shown_form])
+        return " ".join([self.plan.label, *searched])
+
+    @property
+    def label(self) -> str:
+        """What people call it: label, options that are searched over, form."""
+        return f"{self.student} {self.shown_form}"
 
     @property
     def spiking(self) -> bool:
-        """Whether the family computes with spikes."""
-        return load_family(self.plan.family).spiking
+        """Whether it computes with spikes."""
+        return load_family(self.plan.family).spiking or isinstance(self.form, Converted)
 
     @property
     def shown_form(self) -> str:
@@ -73,19 +78,23 @@ def student_points(
     study: Study, configuration: Configuration, folds: Sequence[FoldStage], shape: Shape
 ) -> list[Point]:
     """Return the points of one configuration: every seed on every fold."""
+    decoder = _student(study, configuration)
     return [
-        Point(
-            "student",
-            configuration.decoder,
-            configuration.plan.family,
-            configuration.shown_form,
-            seed,
-            fold.name,
-            _student_result(study, configuration, fold, shape, seed),
-        )
+        Point(decoder, seed, fold.name, _student_result(study, configuration, fold, shape, seed))
         for fold in folds
         for seed in study.study.seeds
     ]
+
+
+def _student(study: Study, choice: Configuration) -> Decoder:
+    plan = choice.plan
+    taught = study.teacher is not None or not isinstance(choice.form, Float32)  # integers learn from the float student
+    method = plan.distillation.method if taught else "none"
+    settings = plan.model_dump(mode="json", include={"inputs", "distillation", "training", "quantised_training"})
+    return Decoder(
+        "student", plan.label, choice.student, choice.label, plan.family, choice.options, str(choice.form),
+        choice.spiking, "" if method == "none" else method, settings,
+    )  # fmt: skip
 
 
 def _student_result(study: Study, choice: Configuration, fold: FoldStage, shape: Shape, seed: int) -> Stage:
@@ -160,18 +169,21 @@ def _member_spec(member: Member, shape: Shape, training: Training, seed: int) ->
 
 def reference_points(study: Study, folds: Sequence[FoldStage], shape: Shape) -> Iterator[Point]:
     """Yield the points that no search decides: every baseline, and the teacher, on every fold."""
+    seed = study.study.seeds[0]
     for baseline in study.baselines:
         options = cast(dict[str, Json], dict(baseline.options))
+        name = baseline.label or baseline.name
+        decoder = Decoder("baseline", name, name, baseline.label or "", baseline.name, options, "", False, "", {})
         config: dict[str, Json] = {"name": baseline.name, "options": options, "inputs": "raw"}
         for fold in folds:
-            stage = make_stage(BASELINE, config, fold=fold.stage)
-            label = baseline.label or baseline.name
-            yield Point("baseline", label, baseline.name, "classical", study.study.seeds[0], fold.name, stage)
+            yield Point(decoder, seed, fold.name, make_stage(BASELINE, config, fold=fold.stage))
     if study.teacher is not None:
         families = "+".join(dict.fromkeys(member.family for member in study.teacher.members))
+        name, settings = f"teacher ({families})", study.teacher.model_dump(mode="json")
+        decoder = Decoder("teacher", name, name, name, families, {}, str(Float32()), False, "", settings)
         for fold in folds:
             stage = make_stage(TEACHER_RESULT, {}, fold=fold.stage, teacher=teacher_stage(study, fold, shape))
-            yield Point("teacher", f"teacher ({families})", families, "float32", study.study.seeds[0], fold.name, stage)
+            yield Point(decoder, seed, fold.name, stage)
 
 
 def _json(spec: StudentSpec) -> dict[str, Json]:

@@ -67,7 +67,7 @@ class Sweep:
         self._study, self._folds, self._shape, self._search = study, folds, shape, search
         self._store, self._scheduler, self._power_w = store, scheduler, power_w
         self._open: list[_Open] = []
-        self._done: dict[str, Point] = {}
+        self._done: dict[tuple[str, str], Point] = {}
         self._begun = time.monotonic()
         self._asked = 0
         references = list(reference_points(study, folds, self._shape))
@@ -83,10 +83,13 @@ class Sweep:
     def failures(self) -> list[dict[str, Json]]:
         """Return which points failed and why."""
         return [
-            {"decoder": p.decoder, "seed": p.seed, "fold": p.fold, "message": self._scheduler.failures[p.result.digest]}
+            {
+                "decoder_id": p.decoder.id, "decoder": p.decoder.name, "seed": p.seed, "fold": p.fold,
+                "message": self._scheduler.failures[p.result.digest],
+            }
             for p in self._done.values()
             if p.result.digest in self._scheduler.failures
-        ]
+        ]  # fmt: skip
 
     def run(self, watch: Watch) -> None:
         """Run until nothing is left, or the budget is spent and what was begun is finished."""
@@ -126,7 +129,7 @@ class Sweep:
     def _tell_done(self) -> None:
         for entry in list(self._open):
             done = [point for point in entry.points if self._scheduler.done(point.result)]
-            self._done.update({point.result.digest + point.decoder: point for point in done})
+            self._done.update({(point.result.digest, point.decoder.id): point for point in done})
             if len(done) == len(entry.points):
                 self._open.remove(entry)
                 if entry.trial is not None and self._search is not None:

@@ -145,7 +145,7 @@ def _scores(run: Run) -> str:
 
 
 def _score_cells(run: Run, row: Row) -> list[str]:
-    mine = run.scores[run.scores["decoder"] == row["decoder"]]
+    mine = run.scores[run.scores["decoder_id"] == row["decoder_id"]]
     validation = float(mine["validation_score"].mean())
     teacher = row["role"] == "teacher"
     kind = {"teacher": " (teacher, not deployed)", "baseline": " (classical)"}.get(str(row["role"]), "")
@@ -230,7 +230,7 @@ def _gates(run: Run) -> str:
         return "Teacher gate: no teacher in this study."
     passed: dict[str, list[bool]] = {}
     for gate in run.gates:
-        passed.setdefault(str(gate.get("decoder", "student")), []).append(bool(gate["passed"]))
+        passed.setdefault(str(gate["student"]), []).append(bool(gate["passed"]))
     counts = "; ".join(f"{escaped(name)} {sum(found)} of {len(found)}" for name, found in passed.items())
     every = all(chain.from_iterable(passed.values()))
     rest = "" if every else " Elsewhere quantised students learned from the float student."

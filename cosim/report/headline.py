@@ -163,11 +163,11 @@ def comparison(run: Run) -> dict[str, Any] | None:
     Keys: ``verdict`` (``better``, ``worse``, ``no clear difference``, ``cannot tell``), ``text``.
     """
     chosen = run.best_on_validation()
-    student = next((row for row in run.decoders if row["decoder"] == chosen), None)
+    student = next((row for row in run.decoders if row["decoder_id"] == chosen), None)
     baseline = next((row for row in run.decoders if row["role"] == "baseline"), None)
     if student is None or baseline is None:
         return None
-    gap = run.difference(str(student["decoder"]), str(baseline["decoder"]))
+    gap = run.difference(str(student["decoder_id"]), str(baseline["decoder_id"]))
     if gap.over == "none":
         verdict, words = "cannot tell", "one repetition: the scatter is unknown"
     else:

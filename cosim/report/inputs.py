@@ -66,14 +66,14 @@ class Run:
         return tuple(row for row in self.summary if row["site"] == site)
 
     def best_on_validation(self) -> str | None:
-        """Return the network with the best mean validation score, which no test score entered; None without any."""
+        """Return the id of the network with the best mean validation score, no test score considered; None without."""
         networks = self.scores[self.scores["role"] == "student"]
-        means = networks.groupby("decoder")["validation_score"].mean().dropna().sort_values(ascending=False)
+        means = networks.groupby("decoder_id")["validation_score"].mean().dropna().sort_values(ascending=False)
         return None if means.empty else str(means.index[0])
 
     def difference(self, first: str, second: str) -> Interval:
-        """Return the interval of the difference in score of two decoders, paired by fold."""
-        mine, other = (self.scores[self.scores["decoder"] == name] for name in (first, second))
+        """Return the interval of the difference in score of two decoders, given by their ids, paired by fold."""
+        mine, other = (self.scores[self.scores["decoder_id"] == name] for name in (first, second))
         gap = mine["score"] - mine["fold"].map(other.groupby("fold")["score"].mean())
         paired = mine.assign(gap=gap).dropna(subset=["gap"])
         return interval({"fold": paired["fold"], "seed": paired["seed"], "score": paired["gap"]})
@@ -106,10 +106,10 @@ def read_run(folder: Path) -> Run:
     decoders = cast(list[dict[str, Any]], table.to_dict("records"))
     for number, row in enumerate(decoders, start=1):
         row["number"] = number
-    numbers = {row["decoder"]: row["number"] for row in decoders}
+    numbers = {row["decoder_id"]: row["number"] for row in decoders}
     rows = cast(list[dict[str, Any]], summary.to_dict("records"))
     gates = cast(list[dict[str, Any]], read_json(folder / "gates.json").get("gates", []))
-    return Run(study, tuple({**row, "number": numbers[row["decoder"]]} for row in rows), tuple(decoders),
+    return Run(study, tuple({**row, "number": numbers[row["decoder_id"]]} for row in rows), tuple(decoders),
                tuple(gates), scores)  # fmt: skip
 
 

@@ -135,7 +135,7 @@ def table_rows(run: Run) -> list[dict[str, Any]]:
     """Return one row per decoder and machine, with a verdict for each site."""
     found: list[dict[str, Any]] = []
     for machine in run.machines:
-        by_site = {site: {str(row["decoder"]): row for row in run.at(machine, site)} for site in run.sites}
+        by_site = {site: {str(row["decoder_id"]): row for row in run.at(machine, site)} for site in run.sites}
         for decoder, row in by_site[run.sites[0]].items():
             found.append(_table_row(row, [rows[decoder] for rows in by_site.values() if decoder in rows]))
     return sorted(found, key=lambda row: (bool(row["infeasibilities"]), -row["sort_score"], row["sort_power"]))
@@ -147,7 +147,7 @@ def _table_row(row: Row, places: Sequence[Row]) -> dict[str, Any]:
     latency = quantity_text(float(row["latency_nominal_s"]), "s")
     return {
         "number": row["number"], "decoder": row["decoder"], "machine": row["profile"],
-        "group": group_of(str(row["role"]), str(row["variant"])), "parameters": f"{int(row['parameters']):,}",
+        "group": group_of(row), "parameters": f"{int(row['parameters']):,}",
         "score": score_of(row), "sort_score": float(row["score_mean"]), "over": row["score_over"],
         "front": row["membership"] if not infeasibilities else "", "on_front": bool(row["front"]),
         "infeasibilities": infeasibilities, "incomplete": json.loads(str(row["incomplete"])),

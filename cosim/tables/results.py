@@ -26,7 +26,7 @@ from energy_models.pricing import EnergyReport, model_digest
 from energy_models.quantities import Band, write_whole
 
 Role = Literal["student", "baseline", "teacher"]
-FORMAT = "cosim.results/1"
+FORMAT = "cosim.results/2"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +35,24 @@ class Score:
 
     Parameters
     ----------
-    study, dataset, protocol : str
+    study, dataset : str
+    protocol, split : str
+        How the recordings were divided, in words; the split's method.
     role : {'student', 'baseline', 'teacher'}
-    decoder : str
-        The label shown to people.
-    family, variant : str
-        Architecture; ``float32``, ``w4a4`` and the like, ``spiking`` or ``classical``.
+    decoder_id : str
+        Names the decoder over all its folds and seeds; tables are grouped and joined by it.
+    decoder, student : str
+        Labels for people, never taken apart: of the decoder, and what all forms of one student share.
+    family : str
+        Architecture, or name of the baseline.
+    options : str
+        JSON table of the family's options as the study gives them.
+    form : str
+        ``float32``, ``w4a4`` and the like; empty for a baseline.
+    spiking : bool
+        Whether it computes with spikes.
+    method : str
+        Name of the distillation method; empty where it learns from labels alone.
     spec_digest : str
     seed : int
     fold : str
@@ -63,10 +75,16 @@ class Score:
     study: str
     dataset: str
     protocol: str
+    split: str
     role: Role
+    decoder_id: str
     decoder: str
+    student: str
     family: str
-    variant: str
+    options: str
+    form: str
+    spiking: bool
+    method: str
     spec_digest: str
     seed: int
     fold: str
@@ -85,6 +103,8 @@ class Score:
 @dataclass(frozen=True, slots=True)
 class Priced:
     """What one workload costs on one machine at one site, priced by the code that `model_hash` names.
+
+    Whose workload it is, `Score` says: decoders that do the same work share a price.
 
     `power_by_cause` is ``{cause: [low, nominal, high]}`` in W, `energy_by_layer` a list of
     ``{layer, kind, energy_j: {cause: [low, nominal, high]}}``, `checks` a list of limits held against the report.

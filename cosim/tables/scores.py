@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from cosim.datasets.types import Dataset
-from cosim.engine.files import Json, read_json, to_json, write_atomically
+from cosim.engine.files import Json, canonical_json, read_json, to_json, write_atomically
 from cosim.engine.local_store import LocalStore
 from cosim.engine.points import Point
 from cosim.engine.run_folder import FAILURES, POINTS
@@ -53,19 +53,20 @@ def point_results(root: Path) -> list[Path]:
 
 def _order(study: Study) -> Any:
     """Return a sort key that does not depend on which point was finished first."""
-    students = {student.label: index for index, student in enumerate(study.students)}
+    entries = {student.label: index for index, student in enumerate(study.students)}
 
     def key(point: Point) -> tuple[object, ...]:
-        rank = next((i for label, i in students.items() if point.decoder.startswith(label + " ")), len(students))
-        return (point.role, rank, point.decoder, point.fold, point.seed)
+        decoder = point.decoder
+        return (decoder.role, entries.get(decoder.entry, len(entries)), decoder.name, point.fold, point.seed)
 
     return key
 
 
 def _point_record(point: Point) -> dict[str, Json]:
     return {
-        "role": point.role,
-        "decoder": point.decoder,
+        "role": point.decoder.role,
+        "decoder_id": point.decoder.id,
+        "decoder": point.decoder.name,
         "seed": point.seed,
         "fold": point.fold,
         "stage": point.result.kind,
@@ -75,14 +76,21 @@ def _point_record(point: Point) -> dict[str, Json]:
 
 def _score(store: Store, study: Study, dataset: Dataset, point: Point) -> Score:
     found = cast(dict[str, Any], read_json(store.folder(point.result.key) / RESULT))
+    decoder = point.decoder
     return Score(
         study=study.study.name,
         dataset=dataset.name,
         protocol=study.split.describe(),
-        role=point.role,
-        decoder=str(found.get("label", point.decoder)) if point.decoder == point.family else point.decoder,
-        family=point.family,
-        variant=point.variant,
+        split=study.split.method,
+        role=decoder.role,
+        decoder_id=decoder.id,
+        decoder=decoder.label or str(found.get("label", decoder.name)),
+        student=decoder.student,
+        family=decoder.family,
+        options=canonical_json(decoder.options),
+        form=decoder.form,
+        spiking=decoder.spiking,
+        method=decoder.method,
         spec_digest=found["spec_digest"],
         seed=point.seed,
         fold=point.fold,
@@ -106,8 +114,7 @@ def _gates(store: Store, points: Sequence[Point]) -> list[Json]:
         for stage in with_ancestors(point.result):
             if stage.kind == "gate" and stage.digest not in found:
                 facts = read_json(store.folder(stage.key) / GATE)
-                decoder = point.decoder.removesuffix(f" {point.variant}")
-                found[stage.digest] = {"decoder": decoder, "fold": point.fold, **facts}
+                found[stage.digest] = {"student": point.decoder.student, "fold": point.fold, **facts}
     return list(found.values())
 
 

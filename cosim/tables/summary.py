@@ -23,6 +23,10 @@ PRICES = (
 LISTS = ("infeasibilities", "incomplete", "sources", "assumed")
 PLACE = ["profile", "site", "decode_rate_hz"]
 WORST_LAST = {answer: rank for rank, answer in enumerate(ANSWERS)}
+IDENTITY = (
+    "study", "dataset", "protocol", "split", "role", "decoder_id", "decoder", "student", "family", "options", "form",
+    "spiking", "method",
+)  # fmt: skip
 Power = Literal["decoder_power", "total_power"]
 NOT_COMPARED = "not compared"  # it does not fit the machine, or part of its work could not be counted
 
@@ -30,18 +34,16 @@ NOT_COMPARED = "not compared"  # it does not fit the machine, or part of its wor
 def score_table(scores: pd.DataFrame) -> pd.DataFrame:
     """Return one row per decoder: its mean score with a 95 % interval, and what that ranges over.
 
-    Columns: study, dataset, protocol, role, decoder, family, variant, metric, score_mean, score_low, score_high,
-    score_over (``folds``, ``seeds`` or ``none``: then low and high are nan), folds, seeds, runs, parameters (median),
-    weight_bits, activation_bits, complete, distilled_from.
+    Columns: `IDENTITY`, metric, score_mean, score_low, score_high, score_over (``folds``, ``seeds`` or ``none``: then
+    low and high are nan), folds, seeds, runs, parameters (median), weight_bits, activation_bits, complete,
+    distilled_from.
     """
     rows: list[dict[str, Any]] = []
-    for decoder, group in scores.groupby("decoder", sort=False):
+    for _, group in scores.groupby("decoder_id", sort=False):
         found = interval({name: group[name].tolist() for name in ("fold", "seed", "score")})
         first = group.iloc[0]
         rows.append({
-            **{name: first[name] for name in ("study", "dataset", "protocol", "role")},
-            "decoder": decoder,
-            **{name: first[name] for name in ("family", "variant", "metric")},
+            **{name: first[name] for name in (*IDENTITY, "metric")},
             "score_mean": found.mean, "score_low": found.low, "score_high": found.high, "score_over": found.over,
             "folds": found.folds, "seeds": found.seeds, "runs": len(group),
             "parameters": round(float(np.median(group["parameters"]))),
@@ -67,12 +69,12 @@ def summarise(scores: pd.DataFrame, priced: pd.DataFrame, *, power: Power = "dec
     power : {'decoder_power', 'total_power'}
         Which power the front weighs against the score.
     """
-    table = score_table(scores).set_index("decoder", drop=False)
-    owner = scores[["decoder", "workload_digest"]]  # a workload that several runs share counts once for each
+    table = score_table(scores).set_index("decoder_id", drop=False)
+    owner = scores[["decoder_id", "workload_digest"]]  # a workload that several runs share counts once for each
     joined: Any = owner.merge(priced, on="workload_digest", how="inner")
     rows: list[dict[str, Any]] = [
         {**table.loc[key[0]].to_dict(), **_price(group)}
-        for key, group in joined.groupby(["decoder", *PLACE], sort=False)
+        for key, group in joined.groupby(["decoder_id", *PLACE], sort=False)
     ]
     if not rows:
         return pd.DataFrame(columns=[*table.columns, *PLACE, "front", "membership"])

@@ -17,7 +17,7 @@ from energy_models.quantities import Band, total
 
 MACHINES = {"asic65_near_memory": 1.0, "event_core_28nm": 0.6, "cortex_m4f": 900.0, "gap9": 60.0}
 SITES = ("implant_utah96", "implant_epilepsy", "headset_commodity")
-# label, family, variant, role, score, decode energy on the ASIC [J], parameters, weight bits, activation bits
+# label, family, kind, role, score, decode energy on the ASIC [J], parameters, weight bits, activation bits
 DECODERS = (
     ("EEGNet-8 float32", "eegnet", "float32", "student", 0.872, 9e-6, 1700, 32, 32),
     ("EEGNet-8 w8a8", "eegnet", "w8a8", "student", 0.868, 1.1e-6, 1700, 8, 8),
@@ -37,9 +37,9 @@ DECODERS = (
 SHARES = {"compute": 0.34, "memory": 0.41, "state": 0.05, "control": 0.2}
 
 
-def _report(name: str, energy: float, variant: str, machine: str) -> EnergyReport:
+def _report(name: str, energy: float, kind: str, machine: str) -> EnergyReport:
     rate_hz = 4.0
-    scale = MACHINES[machine] * (0.5 if machine == "event_core_28nm" and variant == "spiking" else 1.0)
+    scale = MACHINES[machine] * (0.5 if machine == "event_core_28nm" and kind == "spiking" else 1.0)
     layers = tuple(
         LayerEnergy(layer, kind, {
             cause: Band(0.4, 1.0, 2.4).times(energy * scale * share * part) for cause, share in SHARES.items()
@@ -56,7 +56,7 @@ def _report(name: str, energy: float, variant: str, machine: str) -> EnergyRepor
     whole = {**core, **device}
     whole["regulator"] = total(whole.values()).times(0.11)
     infeasibilities = (f"profile {machine!r} prices no float32 multiply-accumulate",)
-    integer_only = machine in ("asic65_near_memory", "event_core_28nm") and variant == "float32"
+    integer_only = machine in ("asic65_near_memory", "event_core_28nm") and kind == "float32"
     return EnergyReport(
         workload=name, profile=machine, profile_hash=f"{machine}-1", decode_rate_hz=rate_hz, layers=layers,
         power_w={cause: whole.get(cause, Band(0, 0, 0)) for cause in CAUSES},
@@ -75,15 +75,19 @@ def write_madeup_run(root: Path, *, folds: int = 5, seeds: int = 3) -> Path:
     scores: list[Score] = []
     priced: dict[tuple[str, str, str], Priced] = {}
     places = {name: load_site(name) for name in SITES}
-    for label, family, variant, role, score, energy, parameters, weight_bits, activation_bits in DECODERS:
+    for label, family, kind, role, score, energy, parameters, weight_bits, activation_bits in DECODERS:
         for fold in range(folds):
             offset = generator.normal(0, 0.02)
             for seed in range(seeds if role != "baseline" else 1):
                 digest = "" if role == "teacher" else f"{label}-{fold}-{seed}"
                 value = score if label == "majority" else min(score + offset + generator.normal(0, 0.01), 1.0)
                 scores.append(Score(
-                    study="madeup", dataset="synthetic_eeg", protocol="leave one session out", role=role,
-                    decoder=label, family=family, variant=variant, spec_digest=f"s{seed}", seed=seed,
+                    study="madeup", dataset="synthetic_eeg", protocol="leave one session out",
+                    split="leave_one_group_out", role=role, decoder_id=f"id of {label}", decoder=label,
+                    student=label.rpartition(" ")[0] or label, family=family, options="{}",
+                    form="" if role == "baseline" else "float32" if kind == "spiking" else kind,
+                    spiking=kind == "spiking", method="logits" if role == "student" else "",
+                    spec_digest=f"s{seed}", seed=seed,
                     fold=f"session-{fold}", metric="balanced_accuracy", score=value,
                     validation_score=math.nan if role == "baseline" else value, parameters=parameters,
                     weight_bits=weight_bits, activation_bits=activation_bits, workload_digest=digest,
@@ -94,7 +98,7 @@ def write_madeup_run(root: Path, *, folds: int = 5, seeds: int = 3) -> Path:
                     continue
                 spread = energy * (1 + 0.02 * generator.normal())
                 for machine in MACHINES:
-                    report = _report(label, spread, variant, machine)
+                    report = _report(label, spread, kind, machine)
                     for site in places.values():
                         priced[digest, machine, site.name] = priced_row(
                             report, judge(site, report), workload_digest=digest, site=site.name, site_hash=site.digest
@@ -135,7 +139,7 @@ def _study(seeds: int) -> dict[str, object]:
 def _gates(folds: int) -> list[dict[str, object]]:
     return [
         {
-            "decoder": "EEGNet-8", "fold": f"session-{fold}", "metric": "balanced_accuracy",
+            "student": "EEGNet-8", "fold": f"session-{fold}", "metric": "balanced_accuracy",
             "passed": fold != 3, "source": "ensemble" if fold != 3 else "float student",
             "teacher_score": 0.89 if fold != 3 else 0.84, "student_score": 0.86, "student_scores": [0.85, 0.86, 0.87],
             "message": "the teacher beats the student" if fold != 3 else "the teacher does not beat the student",

@@ -15,7 +15,8 @@ from cosim.tables.summary import NOT_COMPARED, score_table, summarise
 from energy_models.errors import CosimError, StudyError
 
 SCORE = Score(
-    study="s", dataset="d", protocol="p", role="student", decoder="A", family="f", variant="w8a8", spec_digest="x",
+    study="s", dataset="d", protocol="p", split="given_parts", role="student", decoder_id="a", decoder="A", student="A",
+    family="f", options="{}", form="w8a8", spiking=False, method="logits", spec_digest="x",
     seed=0, fold="one", metric="balanced_accuracy", score=0.8, validation_score=0.7, parameters=10, weight_bits=8,
     activation_bits=8, workload_digest="wa", complete=True, distilled_from="ensemble", versions="{}",
 )  # fmt: skip
@@ -117,8 +118,8 @@ def test_what_does_not_run_is_not_compared() -> None:
     lost = dataclasses.replace(PRICED, workload_digest="wc", decoder_power_nominal_w=1e-6)
     scores = to_frame([
         SCORE,
-        dataclasses.replace(SCORE, decoder="B", workload_digest="wb", score=0.99),
-        dataclasses.replace(SCORE, decoder="C", workload_digest="wc", score=0.99, complete=False),
+        dataclasses.replace(SCORE, decoder_id="B", decoder="B", workload_digest="wb", score=0.99),
+        dataclasses.replace(SCORE, decoder_id="C", decoder="C", workload_digest="wc", score=0.99, complete=False),
     ])
     table = summarise(scores, to_frame([PRICED, free, lost])).set_index("decoder")
     assert table["membership"].to_dict() == {"A": "surely", "B": NOT_COMPARED, "C": NOT_COMPARED}
@@ -152,3 +153,15 @@ def test_a_priced_row_adds_up(run: Path) -> None:
         energy = sum(b[1] for layer in json.loads(row["energy_by_layer"]) for b in layer["energy_j"].values())
         assert energy == pytest.approx(row["decode_energy_nominal_j"])
         assert row["binding_limit"] == json.loads(row["checks"])[0]["name"]
+
+
+def test_decoders_are_told_apart_by_their_ids_whatever_they_are_called() -> None:
+    """Two decoders under one label are two rows, and one label never says what a decoder is."""
+    other = dataclasses.replace(SCORE, decoder_id="b", form="w4a4", workload_digest="wb", score=0.6)
+    dearer = dataclasses.replace(PRICED, workload_digest="wb", decoder_power_nominal_w=3e-6)
+    table = score_table(to_frame([SCORE, other]))
+    assert table["decoder"].tolist() == ["A", "A"]
+    assert table["form"].tolist() == ["w8a8", "w4a4"]
+    summary = summarise(to_frame([SCORE, other]), to_frame([PRICED, dearer]))
+    assert summary["decoder_id"].tolist() == ["a", "b"]
+    assert summary["score_mean"].tolist() == [0.8, 0.6]

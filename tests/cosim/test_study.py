@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from cosim.engine.plan import configurations, reference_points
+from cosim.engine.plan import configurations, reference_points, student_points
 from cosim.engine.points import FoldStage
 from cosim.engine.stage import make_stage
 from cosim.engine.stages.fold import FOLD
@@ -38,7 +38,7 @@ def message(document: dict[str, Any]) -> str:
 
 def test_a_sound_study_is_read() -> None:
     study = check_study(TINY, where="tiny.toml")
-    assert [c.decoder for c in configurations(study)] == ["EEGNet float32", "EEGNet w4a4"]
+    assert [c.label for c in configurations(study)] == ["EEGNet float32", "EEGNet w4a4"]
 
 
 def test_what_is_read_can_be_written_and_read_again() -> None:
@@ -92,7 +92,7 @@ def test_unknown_options_are_told_with_the_known_ones() -> None:
 def test_a_list_of_options_is_a_search_dimension() -> None:
     students = [{"label": "E", "family": "eegnet", "options": {"temporal_filters": [2, 4], "depth": 2}}]
     found = configurations(check_study(broken(students=students), where="x"))
-    assert [c.decoder for c in found] == ["E temporal_filters=2 float32", "E temporal_filters=4 float32"]
+    assert [c.label for c in found] == ["E temporal_filters=2 float32", "E temporal_filters=4 float32"]
     assert [c.options["temporal_filters"] for c in found] == [2, 4]
     assert [c.options["depth"] for c in found] == [2, 2]
 
@@ -196,7 +196,9 @@ def test_one_baseline_with_two_options_is_told_apart_by_labels() -> None:
     fold = FoldStage("a", make_stage(FOLD, {}))
     points = list(reference_points(study, [fold], Shape(task="classification", channels=4, steps=64, outputs=2,
                                                         step_rate_hz=64.0)))  # fmt: skip
-    assert [(point.decoder, point.family) for point in points] == [("csp_lda", "csp_lda"), ("CSP 2", "csp_lda")]
+    decoders = [point.decoder for point in points]
+    assert len({decoder.id for decoder in decoders}) == 2
+    assert [(decoder.name, decoder.family) for decoder in decoders] == [("csp_lda", "csp_lda"), ("CSP 2", "csp_lda")]
     assert points[0].result.digest != points[1].result.digest
 
 
@@ -272,3 +274,21 @@ def test_a_profile_of_ones_own_with_a_wrong_unit(tmp_path: Path) -> None:
     assert "clock" in found
     assert "pJ" in found
     assert "frequency" in found
+
+
+def test_a_decoder_is_named_by_what_it_is() -> None:
+    options = {"temporal_filters": [2, 4]}
+    students = [{"label": "E", "family": "eegnet", "options": options, "forms": ["float32", "w4a4"]}]
+    study = check_study(broken(students=students), where="x")
+    fold, shape = FoldStage("a", make_stage(FOLD, {})), Shape(task="classification", channels=4, steps=64, outputs=2,
+                                                              step_rate_hz=64.0)  # fmt: skip
+    found = [student_points(study, c, [fold], shape)[0].decoder for c in configurations(study)]
+    assert [(d.student, d.form, d.options) for d in found] == [
+        (f"E temporal_filters={filters}", form, {"temporal_filters": filters})
+        for filters in (2, 4)
+        for form in ("float32", "w4a4")
+    ]
+    assert len({d.id for d in found}) == 4
+    renamed = check_study(broken(students=[{**students[0], "options": {"temporal_filters": 2}}]), where="x")
+    again = [student_points(renamed, c, [fold], shape)[0].decoder for c in configurations(renamed)]
+    assert [d.id for d in again] == [d.id for d in found[:2]]  # the label changed, what it is did not

@@ -30,7 +30,7 @@ def test_every_point_has_a_score_and_every_workload_a_price(finished: Path) -> N
 
 def test_gates_show_their_numbers(finished: Path) -> None:
     gates = json.loads((finished / "gates.json").read_text())["gates"]
-    assert {gate["decoder"] for gate in gates} == {"EEGNet-1"}
+    assert {gate["student"] for gate in gates} == {"EEGNet-1"}
     assert len(gates) == 2
     for gate in gates:
         assert gate["passed"] == (gate["teacher_score"] > gate["student_score"])

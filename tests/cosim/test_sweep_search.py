@@ -26,16 +26,16 @@ def tell_all(search: Search) -> list[str]:
     while search.remaining():
         trial, configuration = search.ask()
         search.tell(trial, {"score": 0.5, "total_power": 1e-6})
-        told.append(configuration.decoder)
+        told.append(configuration.label)
     return told
 
 
 def test_a_grid_asks_for_every_configuration_once_in_file_order(tmp_path: Path) -> None:
     plan = study(students=CHOICES)
-    assert tell_all(Search(plan, "data", tmp_path)) == [c.decoder for c in configurations(plan)]
+    assert tell_all(Search(plan, "data", tmp_path)) == [c.label for c in configurations(plan)]
     again = Search(plan, "data", tmp_path)
     assert again.remaining() == 0
-    assert [c.decoder for c in again.completed()] == [c.decoder for c in configurations(plan)]
+    assert [c.label for c in again.completed()] == [c.label for c in configurations(plan)]
 
 
 @pytest.mark.parametrize("sampler", ["nsga2", "tpe", "random"])
@@ -43,7 +43,7 @@ def test_a_sampler_asks_for_its_trials(tmp_path: Path, sampler: str) -> None:
     plan = study(students=CHOICES, search={"sampler": sampler, **PRICED})
     told = tell_all(Search(plan, "data", tmp_path))
     assert len(told) == search_size(plan) == 6
-    assert set(told) <= {c.decoder for c in configurations(plan)}
+    assert set(told) <= {c.label for c in configurations(plan)}
     assert len(set(told)) > 1
 
 
@@ -56,11 +56,11 @@ def test_what_ran_when_killed_is_asked_for_again(tmp_path: Path, search: dict[st
     _, running = first.ask()
     del first
     second = Search(plan, "data", tmp_path)
-    assert [c.decoder for c in second.completed()] == [done.decoder]
+    assert [c.label for c in second.completed()] == [done.label]
     assert second.remaining() == search_size(plan) - 1
     told = tell_all(second)
     assert len(told) == search_size(plan) - 1
-    assert running.decoder in told
+    assert running.label in told
 
 
 def test_failed_configurations_are_tried_again_by_the_next_run(tmp_path: Path) -> None:

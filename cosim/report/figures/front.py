@@ -39,13 +39,13 @@ class Point:
     name: str = ""
 
 
-def group_of(role: str, variant: str) -> str:
-    """Return which of `GROUPS` a decoder is drawn as."""
-    if role == "baseline" or variant == "classical":
+def group_of(row: Mapping[str, Any]) -> str:
+    """Return which of `GROUPS` the decoder of a row is drawn as."""
+    if row["role"] == "baseline":
         return "classical"
-    if variant.startswith("spiking"):
+    if row["spiking"]:
         return "spiking"
-    return "float32" if variant == "float32" else "quantised"
+    return "float32" if row["form"] == "float32" else "quantised"
 
 
 def points_of(rows: Sequence[Mapping[str, Any]], power: str) -> list[Point]:
@@ -53,7 +53,7 @@ def points_of(rows: Sequence[Mapping[str, Any]], power: str) -> list[Point]:
     return [
         Point(
             label=str(row["decoder"]), number=int(row.get("number", index + 1)),
-            group=group_of(str(row["role"]), str(row["variant"])),
+            group=group_of(row),
             score=(float(row["score_low"]), float(row["score_mean"]), float(row["score_high"])),
             power=(float(row[f"{power}_low_w"]), float(row[f"{power}_nominal_w"]), float(row[f"{power}_high_w"])),
             on_front=bool(row["front"]),
