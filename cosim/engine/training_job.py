@@ -14,6 +14,7 @@ from cosim.engine.stage import Stage, Workspace
 from cosim.engine.stage_inputs import fold_of
 from students.families.registry import FAMILIES
 from students.models.store import save_student
+from students.neurons.encoders import ENCODERS
 from students.spec import StudentSpec
 from students.training.fit import fit
 
@@ -39,8 +40,12 @@ def plugins_of(config: Mapping[str, Json]) -> Iterable[str]:
 
 
 def student_plugins(spec: Json) -> Iterable[str]:
-    """Return the modules of the plug-ins that a student in JSON form names."""
-    return (FAMILIES.module(str(cast(dict[str, Json], spec)["family"])),)
+    """Return the modules of the plug-ins that a student in JSON form names: its family, and its input code."""
+    described = cast(dict[str, Json], spec)
+    options = cast(dict[str, Json], described.get("options", {}))
+    named = [value for value in options.values() if isinstance(value, str)]
+    codes = [value for value in named if ":" in value or value in ENCODERS.names()]
+    return (FAMILIES.module(str(described["family"])), *map(ENCODERS.module, codes))
 
 
 def train(workspace: Workspace, job: TrainingJob) -> None:

@@ -130,3 +130,10 @@ def test_sources_of_a_package_of_ones_own_count(tmp_path: Path) -> None:
     assert Sources({"mine": mine}).digest(["mine.net"]) != before
     with pytest.raises(CosimError, match=r"the source of module 'mine\.other' is not to be found"):
         Sources({"mine": mine}).digest(["mine.other"])
+
+
+def test_an_input_code_of_ones_own_counts() -> None:
+    spec: dict[str, Json] = {"family": "spiking_mlp", "options": {"code": "toy_stages:CODE"}}
+    assert set(KINDS["undistilled"].plugins({"spec": spec})) == {"students.families.spiking_mlp", "toy_stages"}
+    shipped: dict[str, Json] = {"family": "spiking_mlp", "options": {"code": "counts"}}
+    assert "students.neurons.encoders" in KINDS["undistilled"].plugins({"spec": shipped})
