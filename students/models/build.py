@@ -10,8 +10,14 @@ from students.layers import FloatLayers, Layers
 from students.spec import Form, Quantised, StudentSpec
 
 
-def build(spec: StudentSpec) -> nn.Module:
+def build(spec: StudentSpec, *, device: torch.device | str = "cpu") -> nn.Module:
     """Return the untrained student, its initial weights decided by the seed; the global generator is left as it was.
+
+    Parameters
+    ----------
+    spec : StudentSpec
+    device : torch.device or str
+        Where the weights are put; they are drawn on the CPU, so that they are the same everywhere.
 
     Raises
     ------
@@ -24,7 +30,8 @@ def build(spec: StudentSpec) -> nn.Module:
     options = parse_options(spec.family, family, spec.options)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(spec.seed)
-        return family.build(options, spec.shape, _layers(spec.form))
+        network = family.build(options, spec.shape, _layers(spec.form))
+    return network.to(device)
 
 
 def complete(spec: StudentSpec) -> StudentSpec:

@@ -20,7 +20,7 @@ def quantised_from_float(spec: StudentSpec, float_model: nn.Module, calibration:
     spec : StudentSpec
         With a quantised form; otherwise the float student's.
     float_model : nn.Module
-        Trained; not changed.
+        Trained; not changed. The quantised student is put on its device.
     calibration : Tensor, shape (examples, channels, steps)
         Training examples, on which the ranges of signals are read.
 
@@ -40,12 +40,13 @@ def quantised_from_float(spec: StudentSpec, float_model: nn.Module, calibration:
             f"a calibration set of shape {tuple(calibration.shape)}, expected (examples, {wanted[0]}, {wanted[1]})",
             where="quantised_from_float", remedy="Hand over some of the training examples",
         )
-    model = build(spec)
+    device = next(float_model.parameters()).device
+    model = build(spec, device=device)
     load_float_weights(model, float_model, LEARNED_THRESHOLD)
     grids = {name: module for name, module in model.named_modules() if isinstance(module, IntegerReLU | Requantise)}
     # The grid inside a pool reads what the float pool puts out.
     listened = {name: name.removesuffix(".grid") for name in grids}
-    samples = signal_samples(float_model, set(listened.values()), calibration)
+    samples = signal_samples(float_model, set(listened.values()), calibration.to(device))
     for name, module in grids.items():
         calibrate(module.act_quant, samples[listened[name]])
     for module in model.modules():

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
+import torch
 from pydantic import ValidationError
 from torch import nn
 
@@ -14,7 +15,7 @@ from students.models.build import build
 from students.models.tensor_files import read_tensors, write_bytes, write_tensors
 from students.spec import StudentSpec
 
-SCHEMA = "cosim.student/1"
+SCHEMA = "cosim.student/2"
 WEIGHTS, SPEC = "weights.safetensors", "spec.json"
 
 
@@ -41,8 +42,14 @@ def save_student(folder: Path, model: nn.Module, spec: StudentSpec, extra: Mappi
     write_bytes(folder / SPEC, json.dumps(description, indent=1).encode())
 
 
-def load_student(folder: Path) -> tuple[nn.Module, StudentSpec]:
+def load_student(folder: Path, *, device: torch.device | str = "cpu") -> tuple[nn.Module, StudentSpec]:
     """Return a stored student in evaluation mode, and its description.
+
+    Parameters
+    ----------
+    folder : Path
+    device : torch.device or str
+        Where the weights are put; a file names none.
 
     Raises
     ------
@@ -62,7 +69,7 @@ def load_student(folder: Path) -> tuple[nn.Module, StudentSpec]:
         raise StudentError(
             f"the weights do not fit the network ({error})", where=str(folder), remedy="Train this student again"
         ) from error
-    return model.eval(), spec
+    return model.to(device).eval(), spec
 
 
 def load_extra(folder: Path) -> dict[str, str]:
@@ -80,9 +87,10 @@ def _description(folder: Path) -> dict[str, dict[str, str]]:
     path = folder / SPEC
     try:
         description = json.loads(path.read_text())
-        StudentSpec.model_validate(description["spec"])
-        dict(description["extra"])
         schema = description["schema"]
+        if schema == SCHEMA:
+            StudentSpec.model_validate(description["spec"])
+            dict(description["extra"])
     except (OSError, ValueError, KeyError, TypeError, ValidationError) as error:
         raise StudentError(
             f"cannot read a student's description ({type(error).__name__}: {error})", where=str(path),

@@ -95,7 +95,7 @@ def _on_grid(signal: Tensor | QuantTensor, where: str) -> IntQuantTensor:
             "an integer product was given numbers that are on no grid", where=where,
             remedy="Put quantise_input(), relu() or requantise() of the same Layers in front of it",
         )
-    scale, bits = (torch.tensor(float(number), dtype=plain.dtype) for number in (SPIKES.scale, SPIKES.bits))
+    scale, bits = (plain.new_tensor(float(number)) for number in (SPIKES.scale, SPIKES.bits))
     return IntQuantTensor(plain, scale, torch.zeros_like(scale), bits, SPIKES.signed, False)
 
 

@@ -83,3 +83,23 @@ def test_a_folder_that_cannot_be_written_is_one_clear_error(tmp_path: Path):
     (tmp_path / "file").write_text("")
     with pytest.raises(StudentError, match="cannot write"):
         save_student(tmp_path / "file" / "student", build(spec()), spec(), {})
+
+
+def test_a_description_of_an_older_schema_is_refused_as_that(folder: Path):
+    """An older spec has other fields, which must not be told as damage."""
+    description = json.loads((folder / "spec.json").read_text())
+    description |= {"schema": "cosim.student/1", "spec": {"family": "eegnet", "precision": None}}
+    (folder / "spec.json").write_text(json.dumps(description))
+    with pytest.raises(StudentError, match=r"schema .cosim\.student/1. where .cosim\.student/2. is read"):
+        load_student(folder)
+
+
+@pytest.mark.parametrize("family", ["eegnet", "spiking_mlp", "gru"])
+def test_a_student_is_built_and_loaded_where_one_says(family: str, tmp_path: Path):
+    """The meta device stands for one that is not here: no tensor of the network may be left behind."""
+    shape = Shape(task="classification", channels=4, steps=64, outputs=2, step_rate_hz=64)
+    student = StudentSpec(family=family, shape=shape, seed=0)
+    save_student(tmp_path / "s", build(student), student, {})
+    for model in (build(student, device="meta"), load_student(tmp_path / "s", device="meta")[0]):
+        assert {tensor.device.type for tensor in model.state_dict().values()} == {"meta"}
+        assert model(torch.zeros(3, 4, 64, device="meta")).shape == (3, 2)
