@@ -16,7 +16,7 @@ from cosim.versions import versions
 from energy_models.errors import CosimError
 from energy_models.hardware import load_profile, load_site, profile_names, site_names
 
-LEARNING = ("torch", "brevitas", "snntorch", "students.quantize", "students.neurons.snntorch_adapter")
+LEARNING = ("torch", "brevitas", "snntorch", "students.quantize.layers", "students.neurons.snntorch_adapter")
 FREE_BYTES = 1 << 30  # a study of this size keeps well under a gibibyte
 
 

@@ -7,8 +7,15 @@ from torch import Tensor, nn
 from energy_models.errors import StudentError
 from students.layers.grid import LEARNED_THRESHOLD
 from students.models.build import build
-from students.quantize import IntegerConv1d, IntegerLinear, IntegerReLU, Requantise, calibrate
-from students.quantize.calibrate import load_float_weights, signal_samples
+from students.quantize import (
+    IntegerConv1d,
+    IntegerLinear,
+    IntegerReLU,
+    Requantise,
+    calibrate,
+    load_float_weights,
+    signal_samples,
+)
 from students.spec import Quantised, StudentSpec
 
 

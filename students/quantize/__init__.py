@@ -1,22 +1,36 @@
-"""Integer students, and the integers of any Brevitas network. The only importer of Brevitas."""
+"""Integer students, and the integers of any Brevitas network. Brevitas is imported here only, on first use."""
 
-from students.layers.grid import Grid
-from students.quantize.layers import (
-    IntegerAveragePool,
-    IntegerConv1d,
-    IntegerLinear,
-    IntegerReLU,
-    QuantLayers,
-    Requantise,
-    calibrate,
-    grid_of,
-    output_grid_of,
-    quantisation_of,
-    value_of,
-)
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from students.quantize.calibration import (
+        calibrate,
+        least_squares_threshold,
+        load_float_weights,
+        signal_samples,
+    )
+    from students.quantize.integers import output_grid_of, quantisation_of
+    from students.quantize.layers import QuantLayers
+    from students.quantize.modules import (
+        IntegerAveragePool,
+        IntegerConv1d,
+        IntegerLinear,
+        IntegerReLU,
+        Requantise,
+    )
+    from students.quantize.signals import grid_of, value_of
+
+_FILES = {
+    "calibration": ("calibrate", "least_squares_threshold", "load_float_weights", "signal_samples"),
+    "integers": ("output_grid_of", "quantisation_of"),
+    "layers": ("QuantLayers",),
+    "modules": ("IntegerAveragePool", "IntegerConv1d", "IntegerLinear", "IntegerReLU", "Requantise"),
+    "signals": ("grid_of", "value_of"),
+}
+_HOMES = {name: file for file, names in _FILES.items() for name in names}
 
 __all__ = [
-    "Grid",
     "IntegerAveragePool",
     "IntegerConv1d",
     "IntegerLinear",
@@ -25,7 +39,17 @@ __all__ = [
     "Requantise",
     "calibrate",
     "grid_of",
+    "least_squares_threshold",
+    "load_float_weights",
     "output_grid_of",
     "quantisation_of",
+    "signal_samples",
     "value_of",
 ]
+
+
+def __getattr__(name: str) -> object:
+    """Return what the door exports; Brevitas takes seconds to import, so only then."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -26,7 +26,8 @@ from torch import Tensor, nn
 from energy_models.errors import StudentError
 from energy_models.workload import WeightForm
 from students.layers.grid import Constant, Grid
-from students.quantize.layers import IntegerConv1d, IntegerLinear, output_grid_of
+from students.quantize.integers import output_grid_of
+from students.quantize.modules import IntegerConv1d, IntegerLinear
 
 INSIDE = "_fast_cell"
 """A second cell that recurrent layers make of their first call's parts: its modules are known by their first names."""
@@ -39,7 +40,7 @@ __all__ = ["output_grid_of"]
 
 
 def is_integer_product(module: nn.Module) -> bool:
-    """True for a product of `students.quantize.layers`."""
+    """True for a product of `students.quantize.modules`."""
     return isinstance(module, IntegerConv1d | IntegerLinear)
 
 

@@ -37,6 +37,7 @@ def test_import_contracts_hold() -> None:
         ("students/spec/student.py", "import brevitas\n"),
         ("students/spec/student.py", "import snntorch\n"),
         ("students/spec/student.py", "import energy_models.pricing.layer\n"),
+        ("students/neurons/lif.py", "import students.layers.grid\n"),
         ("students/counting/axes/batch_axis.py", "import students.counting.records.measure\n"),
         ("cosim/study/messages.py", "import cosim.engine.store\n"),
     ],

@@ -171,6 +171,6 @@ def test_doctor_says_what_is_there() -> None:
     code, out, _ = cosim("doctor", "--json")
     checks = {row["check"]: row["state"] for row in json.loads(out)}
     assert checks["package torch"] == "ok"
-    assert checks["import students.quantize"] == "ok"
+    assert checks["import students.quantize.layers"] == "ok"
     assert checks["profiles"] == "ok"
     assert code == (1 if "wrong" in checks.values() else 0)

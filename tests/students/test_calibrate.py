@@ -9,7 +9,7 @@ from torch import nn
 from energy_models.errors import StudentError
 from students.models.build import build
 from students.models.from_float import quantised_from_float
-from students.quantize.calibrate import SAMPLES, signal_samples
+from students.quantize.calibration import SAMPLES, signal_samples
 from students.spec import Quantised, Shape, StudentSpec
 
 

@@ -12,20 +12,19 @@ from torch import Tensor, nn
 
 from energy_models.errors import StudentError
 from students.families import load_family
-from students.layers import FloatLayers, Padding
+from students.layers import FloatLayers, Grid, Padding
 from students.layers.grid import LEARNED_THRESHOLD
 from students.models.build import build
 from students.models.from_float import quantised_from_float
 from students.models.store import load_student, save_student
 from students.quantize import (
-    Grid,
     QuantLayers,
     grid_of,
     output_grid_of,
     quantisation_of,
     value_of,
 )
-from students.quantize.calibrate import least_squares_threshold
+from students.quantize.calibration import least_squares_threshold
 from students.spec import Quantised, Shape, StudentSpec, Training
 from students.training.fit import Examples, _optimiser, fit, predict
 

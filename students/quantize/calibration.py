@@ -5,11 +5,14 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Iterable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from energy_models.errors import StudentError
+from students.layers.grid import LEARNED_THRESHOLD
+from students.quantize.signals import bits_of
 
 CANDIDATES = 64
 """Clipping thresholds tried, evenly spaced up to the largest magnitude."""
@@ -100,3 +103,13 @@ def load_float_weights(model: nn.Module, float_model: nn.Module, unset: str) -> 
             where="quantised_from_float", remedy="Build both from specs that differ in form only",
         )
     model.load_state_dict(target | source)
+
+
+def calibrate(quantiser: Any, values: Tensor) -> None:
+    """Set a quantiser's thresholds to the least-squares optimum for values of shape (channels, samples)."""
+    parameter = next(value for name, value in quantiser.named_parameters() if name.endswith(LEARNED_THRESHOLD))
+    rows = values if parameter.ndim else values.reshape(1, -1)
+    bits = bits_of(quantiser.bit_width())
+    largest = 2 ** (bits - 1) - 1 if quantiser.is_signed else 2**bits - 1
+    with torch.no_grad():
+        parameter.copy_(least_squares_threshold(rows, largest).log2().reshape(parameter.shape))
