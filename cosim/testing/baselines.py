@@ -63,17 +63,26 @@ def _check_run(name: str, options: dict[str, Scalar], dataset: Dataset, where: s
     fold = _fold(dataset)
     found = run_baseline(name, dataset, fold, options)
     examples, outputs = len(fold.test), len(dataset.output_names)
-    wanted = (examples, outputs) if dataset.task == "classification" else (*dataset.targets[fold.test].shape,)
+    wanted: tuple[int, ...] = (examples, outputs)
+    if dataset.task == "regression":
+        wanted = dataset.targets[fold.test].shape
     require(found.outputs_test.shape == wanted, f"outputs of shape {found.outputs_test.shape}, expected {wanted}",
             where=where, remedy="Return one row per test example, in the fold's order")  # fmt: skip
-    require(bool(np.isfinite(found.outputs_test).all()), "an output is not finite", where=where,
+    held = (len(fold.validation), *wanted[1:])
+    require(found.outputs_validation.shape == held,
+            f"validation outputs of shape {found.outputs_validation.shape}, expected {held}", where=where,
+            remedy="Return what the decoder fitted on the training part says about the validation part")  # fmt: skip
+    finite = np.isfinite(found.outputs_test).all() and np.isfinite(found.outputs_validation).all()
+    require(bool(finite), "an output is not finite", where=where,
             remedy="Regularise what it inverts")  # fmt: skip
     again = run_baseline(name, dataset, fold, options)
     require(bool(np.array_equal(again.outputs_test, found.outputs_test)), "two runs differ", where=where,
             remedy="Draw from a seed that is an option")  # fmt: skip
     blind = run_baseline(name, _test_labels_turned(dataset, fold), fold, options)
-    unchanged = bool(np.array_equal(blind.outputs_test, found.outputs_test))
-    require(unchanged, "the labels of the test part change its outputs", where=where,
+    unchanged = (np.array_equal(blind.outputs_test, found.outputs_test)
+                 and np.array_equal(blind.outputs_validation, found.outputs_validation)
+                 and blind.chosen == found.chosen)  # fmt: skip
+    require(unchanged, "the labels of the test part change its outputs or what it chose", where=where,
              remedy="Fit on the training and validation examples only")  # fmt: skip
     work = found.workload(dataset)
     require(work.complete, "its work is not counted whole", where=where, remedy="Give a row for every operation")

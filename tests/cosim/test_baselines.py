@@ -7,7 +7,8 @@ import itertools
 
 import numpy as np
 import pytest
-from scipy import signal
+from scipy import linalg, signal
+from sklearn.covariance import OAS
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.svm import SVC
@@ -18,6 +19,7 @@ from cosim.baselines.csp_lda import spatial_filters
 from cosim.baselines.fitting import best_on_validation, fitting_examples
 from cosim.baselines.fixed_point import Grid, fixed_linear, grid_of, saturated
 from cosim.baselines.kernel_machine import fit as fit_svm
+from cosim.baselines.riemann import riemannian_mean
 from cosim.baselines.types import Options
 from cosim.datasets.card import Card
 from cosim.datasets.contiguous_segments import contiguous_segments, in_test_order, joined_inputs
@@ -31,7 +33,7 @@ CARD = Card("t", "l", "c", "h", ())
 SERVES = {
     "regression": {"ridge_lags": {}, "kalman": {}, "majority": {}},
     "classification": {
-        "csp_lda": {"components": 2}, "cca": {"harmonics": 1}, "cca_logistic": {"harmonics": 1},
+        "csp_lda": {"components": 2}, "cca": {"harmonics": 1}, "cca_logistic": {"harmonics": 1}, "tangent_space": {},
         "shrinkage_lda": {"block_steps": 2}, "majority": {},
         "bandpower_svm": {"bands_hz": "4-8,8-12,12-20", "segment_steps": 32},
     },
@@ -330,6 +332,21 @@ def test_cca_equals_the_singular_values() -> None:
         expected = [np.linalg.svd(basis.T @ one.T, compute_uv=False)[0] ** 2 for one in table]
         assert row == pytest.approx(expected, abs=1e-4)
     assert (found[:, 0] > found[:, 1]).all()
+
+
+def test_tangent_space_equals_its_formula() -> None:
+    data, fold = make_trials()
+    found = run_baseline("tangent_space", data, fold, {"inverse_penalty": 1.0})
+    covariances = np.array([OAS(assume_centered=True).fit((one - one.mean(axis=1, keepdims=True)).T).covariance_
+                            for one in data.inputs.astype(float)])  # fmt: skip
+    chosen = fitting_examples(fold)
+    inverse = np.linalg.inv(linalg.sqrtm(riemannian_mean(covariances[chosen], where="x")).real)
+    rows, columns = np.triu_indices(4)
+    features = np.array([linalg.logm(inverse @ one @ inverse).real[rows, columns] for one in covariances])
+    standard = (features - features[chosen].mean(axis=0)) / features[chosen].std(axis=0)
+    expected = LogisticRegression(C=1.0).fit(standard[chosen], data.targets[chosen]).decision_function(standard)
+    margins = found.outputs_test[:, 1] - found.outputs_test[:, 0]
+    assert margins == pytest.approx(expected[fold.test], abs=5e-3)
 
 
 def test_spatial_filters_find_the_channel_that_changes() -> None:

@@ -9,8 +9,12 @@ from typing import Any, ClassVar
 
 import numpy as np
 import pytest
+from scipy import linalg
+from sklearn.covariance import OAS
 
 from cosim.baselines import small_algebra as algebra
+from cosim.baselines.jacobi import eigen, eigen_operations
+from cosim.baselines.riemann import riemannian_mean, shrunk_covariances
 from cosim.baselines.spectrum import band_bins, log_band_power, read_bands, transform_operations
 from energy_models.errors import DataError
 
@@ -115,6 +119,46 @@ def test_largest_eigenvalue(size: int) -> None:
 def test_largest_eigenvalue_of_a_diagonal_matrix_divides_nothing_by_zero() -> None:
     assert algebra.largest_eigenvalue(_plain(np.diag([2.0, 2.0, 1.0])), 3)[0] == 2.0
     assert algebra.largest_eigenvalue(_plain(np.zeros((3, 3))), 3)[0] == 0.0
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 12])
+def test_eigenvectors(size: int) -> None:
+    matrix = _spd(size, 8)
+    values, vectors = eigen(matrix[None], 6)
+    assert np.sort(values[0]) == pytest.approx(np.linalg.eigvalsh(matrix), rel=1e-9)
+    assert vectors[0].T @ np.diag(values[0]) @ vectors[0] == pytest.approx(matrix, rel=1e-9, abs=1e-9)
+    Counting.done = Counter()
+    sweeps = 2 if size > 2 else 1
+    numbers = np.array([[[Counting(float(value)) for value in row] for row in matrix]], dtype=object)
+    eigen(numbers, sweeps)
+    assert Counting.done == +Counter(eigen_operations(size, sweeps))
+
+
+def test_six_sweeps_settle_64_channels_in_float32() -> None:
+    matrix = _spd(64, 9).astype(np.float32)
+    values, vectors = eigen(matrix[None], 6)
+    rebuilt = vectors[0].T @ (np.log(values[0])[:, None] * vectors[0])
+    assert rebuilt == pytest.approx(linalg.logm(matrix.astype(float)).real, abs=2e-4)
+
+
+def test_shrunk_covariances_equal_scikit_learn() -> None:
+    windows = np.random.default_rng(10).normal(size=(3, 4, 40)) * np.arange(1, 5)[:, None]
+    centred = windows - windows.mean(axis=2, keepdims=True)
+    expected = [OAS(assume_centered=True).fit(window.T).covariance_ for window in centred]
+    assert shrunk_covariances(centred) == pytest.approx(np.array(expected), rel=1e-9)
+
+
+def test_riemannian_mean() -> None:
+    """Of commuting matrices it is the geometric mean; at it, the logarithms seen from it sum to nothing."""
+    diagonal = np.stack([np.diag([1.0, 4.0]), np.diag([4.0, 1.0]), np.diag([2.0, 2.0])])
+    assert riemannian_mean(diagonal, where="x") == pytest.approx(np.diag([2.0, 2.0]))
+    matrices = np.stack([_spd(4, seed) for seed in range(5)])
+    mean = riemannian_mean(matrices, where="x")
+    inverse = np.linalg.inv(linalg.sqrtm(mean).real)
+    logarithms = sum(linalg.logm(inverse @ one @ inverse).real for one in matrices)
+    assert logarithms == pytest.approx(np.zeros((4, 4)), abs=1e-6)
+    with pytest.raises(DataError, match="singular"):
+        riemannian_mean(np.zeros((2, 3, 3)), where="x")
 
 
 def _transform(values: list[complex], work: Counter[str]) -> list[complex]:

@@ -196,6 +196,19 @@ def test_cca_logistic_counts_by_hand() -> None:
     assert result.parameters == 8 * 32 + 4 + 1
 
 
+def test_tangent_space_counts_by_hand() -> None:
+    # 3 channels, 32 steps: 6 sums of 32; S W of 3 x 3 x 3 products; of W (S W) six elements; 6 features.
+    data, fold = _epochs(3, 32, 2)
+    result = run_baseline("tangent_space", data, fold, {"sweeps": 2})
+    products = [row.products.dense_full.mean for row in result.layers if row.products]
+    assert products == [6 * 32, 27, 6 * 3, 6]
+    logarithm = _layer(result, "logarithm").operations
+    # 2 sweeps of 3 rotations, each with one other row and 3 elements of two vectors: 5 + 4 (1 + 3) products.
+    assert logarithm["multiply"].mean == 6 * 21 + 9 + 6 * 3
+    assert (logarithm["lookup"].mean, logarithm["square_root"].mean) == (3, 12)
+    assert result.parameters == 9 + 6 + 1
+
+
 def test_svm_counts_by_hand() -> None:
     data, fold = _epochs(2, 64, 3)
     result = run_baseline("bandpower_svm", data, fold, {"bands_hz": "4-8,8-12,12-20", "segment_steps": 32})

@@ -22,7 +22,8 @@ def test_families(name: str) -> None:
     check_family(name)
 
 
-SMALL = {"bandpower_svm": {"segment_steps": 64}, "cca": {"frequencies_hz": "10,12"}}
+SMALL = {"bandpower_svm": {"segment_steps": 64}, "cca": {"frequencies_hz": "10,12"},
+         "cca_logistic": {"frequencies_hz": "10,12"}}  # fmt: skip
 """Options that suit the generated corpora, which flicker at no frequency and have short windows."""
 
 
@@ -123,6 +124,29 @@ def peeking(dataset, fold, options):
 
 
 PEEKING = Baseline("Peeks at the test labels", ("classification",), load_baseline("majority").Options, peeking)
+
+
+def choosing(dataset, fold, options):
+    found = load_baseline("majority").run(dataset, fold, options)
+    return dataclasses.replace(found, chosen={"first": int(dataset.targets[fold.test][0])})
+
+
+CHOOSING = Baseline("Chooses by the test labels", ("classification",), load_baseline("majority").Options, choosing)
+
+
+def unvalidated(dataset, fold, options):
+    found = load_baseline("majority").run(dataset, fold, options)
+    return dataclasses.replace(found, outputs_validation=found.outputs_validation[1:])
+
+
+UNVALIDATED = Baseline("Leaves out validation", ("classification",), load_baseline("majority").Options, unvalidated)
+
+
+def test_a_baseline_that_chooses_by_test_labels_or_leaves_out_validation_is_found() -> None:
+    with pytest.raises(ContractError, match="labels of the test part"):
+        check_baseline(f"{__name__}:CHOOSING")
+    with pytest.raises(ContractError, match="validation outputs of shape"):
+        check_baseline(f"{__name__}:UNVALIDATED")
 
 
 def test_a_baseline_that_reads_test_labels_is_found() -> None:
