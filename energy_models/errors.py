@@ -38,7 +38,7 @@ class UnitError(CosimError):
 
 
 class ProfileError(CosimError):
-    """A profile or site file that cannot be read, or is incomplete for what is asked."""
+    """A profile or site file that cannot be read, or is incomplete for what is requested."""
 
 
 class WorkloadError(CosimError):
@@ -58,11 +58,11 @@ class SplitError(CosimError):
 
 
 class StudyError(CosimError):
-    """A study file that is malformed or asks for something impossible."""
+    """A study file that is malformed or requests something impossible."""
 
 
 class StudentError(CosimError):
-    """A student that cannot be built, trained, observed or stored as asked."""
+    """A student that cannot be built, trained, observed or stored as requested."""
 
 
 def unknown_name(kind: str, name: str, available: Iterable[str]) -> str:

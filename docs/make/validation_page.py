@@ -12,12 +12,12 @@ from markdown_tables import row as table_row
 
 from energy_models.quantities import load_sources
 from energy_models.validation import (
-    KINDS,
     REMARKS,
+    ROW_KINDS,
     Check,
     Disagreement,
     Group,
-    Kind,
+    RowKind,
     ValidationRow,
     all_rows,
     disagreements,
@@ -50,7 +50,7 @@ those of v1.0 and stand once above.
 """
 
 
-def validation_page(rows: Mapping[Kind, Iterable[ValidationRow]]) -> str:
+def validation_page(rows: Mapping[RowKind, Iterable[ValidationRow]]) -> str:
     """Return the page for rows by kind, as markdown."""
     groups = groups_of(rows)
     if not groups:
@@ -73,7 +73,7 @@ def _summary(groups: Iterable[Group]) -> str:
         checks = group.checks
         verdict = ("**no**" if group.failed else "yes") if checks else ""
         lines.append(table_row((
-            f"[{KINDS[group.kind]}](#{_anchor(group)})", group.role, str(found.rows), str(found.networks),
+            f"[{ROW_KINDS[group.kind]}](#{_anchor(group)})", group.role, str(found.rows), str(found.networks),
             percent(found.median), percent(found.median_each), percent(found.percentile_90), percent(found.inside),
             "; ".join(map(_bar_text, checks)), verdict,
         )))
@@ -86,7 +86,7 @@ def _bar_text(check: Check) -> str:
 
 
 def _heading(group: Group) -> str:
-    return f"{KINDS[group.kind]}, {group.role}"
+    return f"{ROW_KINDS[group.kind]}, {group.role}"
 
 
 def _anchor(group: Group) -> str:

@@ -2,8 +2,8 @@
 
 from energy_models.calibration.board import calibrate
 from energy_models.calibration.crossval import CrossValidation, HeldOut, around, from_one_network, leave_one_out
+from energy_models.calibration.document import calibration_document
 from energy_models.calibration.profile_file import calibrated_profile, table_source, toml_text
-from energy_models.calibration.report import calibration_document
 from energy_models.calibration.table import PRODUCT_KINDS, BoardRow, read_board_table, shipped_rows
 
 __all__ = [

@@ -1,4 +1,4 @@
-"""A report held against the limits of a site."""
+"""Whether an energy report keeps the limits of a site, and by how much."""
 
 from energy_models.feasibility.battery import battery_life_s, battery_power_w
 from energy_models.feasibility.limits import (

@@ -1,4 +1,4 @@
-"""A report against every limit of a site: how much is used, how much is left, and whether that is sure."""
+"""An energy report compared with every limit of a site: what is used, what is left, and how certain that is."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ CHECK_NAMES: tuple[CheckName, ...] = (*LIMIT_NAMES[:3], "temperature_sphere", *L
 
 @dataclass(frozen=True, slots=True)
 class LimitCheck:
-    """One limit held against one report.
+    """One limit compared with one report.
 
     Parameters
     ----------
@@ -41,8 +41,8 @@ class LimitCheck:
     limit, value : Band
         What is allowed, and what is used.
     headroom : float
-        ``limit.nominal / value.nominal``: 4 means a quarter is used, 0.25 that four times too much is. With gaps in the
-        report the value is a lower bound, and this an upper one.
+        ``limit.nominal / value.nominal``: 4 means a quarter is used, 0.25 that four times too much is. With
+        unaccounted work the value is a lower bound, and this an upper one.
     verdict : {'fits', 'fits nominally', 'fits only at best', 'exceeds'}
     spare_w : Band or None
         How much more the whole device may draw before this limit is reached [W]; what must be saved where it is below
@@ -142,11 +142,11 @@ def _check(name: CheckName, unit: str, limit: Band, value: Band, spare_w: Band |
 
 
 def check_limits(site: Site, report: EnergyReport) -> tuple[LimitCheck, ...]:
-    """Return every limit of the site held against the report, tightest first.
+    """Return every limit of the site compared with the report, least headroom first.
 
     All electrical power is taken to end as heat in the package. Power, power density, temperature, harvest and battery
     look at the whole device; the deadline at the latency of one decode; the link at one message per decode. Where the
-    report has gaps, what is known can show that a limit is broken, never that it is kept.
+    report has unaccounted work, what is priced can show that a limit is broken, never that it is kept.
     """
     checks = _checks(site, report)
     found = (_doubted(check) for check in checks) if report.unaccounted else checks

@@ -1,4 +1,4 @@
-"""What every catalogue file has, machine or place: a content hash, and its quantities by path."""
+"""What every file of a machine or a site has: a content hash, and its quantities by path."""
 
 from __future__ import annotations
 

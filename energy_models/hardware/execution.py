@@ -106,7 +106,7 @@ class StreamingRing(RegisterDatapath):
 
 
 class SpikeMessages(Frozen):
-    """What carries one spike to one layer: ``packet + hop hops`` [J]; `hops` is the mean way through the network."""
+    """Costs of one spike sent to one layer: ``packet + hop hops`` [J]; `hops` is the mean distance in the network."""
 
     packet: Energy
     hop: Energy

@@ -31,7 +31,7 @@ class Wake(Frozen):
 
 
 class HardwareProfile(Described):
-    """A machine, complete; what stands around every machine alike (front end, radio, supply) is the site's.
+    """A machine, complete; what all machines at a site share (front end, radio, supply) is the site's.
 
     Parameters
     ----------

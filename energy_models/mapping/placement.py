@@ -1,4 +1,4 @@
-"""Where the operands of a workload live on a machine, and how full its memories are."""
+"""The memories that hold the operands of a workload, and how full its memories are."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class MemoryUse:
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """Where each operand lives, which of them take room at all, how full the memories are, and what does not fit.
+    """The memory of each operand, which operands take room at all, how full the memories are, and what does not fit.
 
     `lasting_bits` are those of each memory whose content outlives a decode, in the order of `uses`.
     """

@@ -1,4 +1,4 @@
-"""Puts weights, activations, state and buffers into memories, or says by how much they miss."""
+"""Puts weights, activations, state and buffers into memories; what has no room is an infeasibility with its size."""
 
 from __future__ import annotations
 

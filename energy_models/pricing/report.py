@@ -1,4 +1,4 @@
-"""What one decode costs on one machine: the answer of `estimate`, read by everything above."""
+"""What one decode costs on one machine: what `estimate` returns."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Small memories: registers, below the size of any SRAM macro, and which of the two a size asks for."""
+"""Small memories: registers, below the size of any SRAM macro, and which of the two a size needs."""
 
 from __future__ import annotations
 

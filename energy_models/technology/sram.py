@@ -41,7 +41,7 @@ _COLUMNS: Mapping[Law, tuple[str, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class SweptMemory:
-    """One run of CACTI: what was asked for, and the four figures in the units of the file."""
+    """One run of CACTI: the memory that was requested, and the four figures in the units of the file."""
 
     node_nm: int
     flavour: str
@@ -149,7 +149,7 @@ def sram_costs(
 ) -> MemoryCosts:
     """Return what an SRAM macro costs, with bounds of the largest deviation of a run from its law.
 
-    The bounds are those of the fit. CACTI against silicon is another matter: a profile widens them by what it knows.
+    The bounds are those of the fit, without the error of CACTI against silicon, by which a profile widens them.
 
     Parameters
     ----------

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 from energy_models.validation.boards import board_rows
 from energy_models.validation.events import event_rows, kind_of_event
-from energy_models.validation.groups import KINDS, Kind
+from energy_models.validation.groups import ROW_KINDS, RowKind
 from energy_models.validation.rows import ValidationRow
 from energy_models.validation.systems import kind_of_system, system_rows
 
@@ -17,7 +17,7 @@ CLUSTERS = ("gap9", "mr_wolf", "mr. wolf", "wolf", "vega", "gap8")
 ACCELERATORS = ("ndp120", "max78000", "hx613")
 
 
-def board_kind(row: ValidationRow) -> Kind:
+def board_kind(row: ValidationRow) -> RowKind:
     """Return the kind of a board's row, by its machine and id."""
     if row.id.startswith(TRANSFER):
         return "transfer"
@@ -27,17 +27,17 @@ def board_kind(row: ValidationRow) -> Kind:
     return "accelerator" if any(name in text for name in ACCELERATORS) else "microcontroller"
 
 
-PROVIDERS: tuple[tuple[Callable[[], Rows], Callable[[ValidationRow], Kind]], ...] = (
+PROVIDERS: tuple[tuple[Callable[[], Rows], Callable[[ValidationRow], RowKind]], ...] = (
     (event_rows, kind_of_event),
     (board_rows, board_kind),
     (system_rows, kind_of_system),
 )
-"""A function that returns rows, and one that tells the kind of each."""
+"""A function that returns rows, and one that returns the kind of each."""
 
 
-def all_rows() -> Mapping[Kind, Rows]:
+def all_rows() -> Mapping[RowKind, Rows]:
     """Return every row by kind, in the order in which the providers give them."""
-    found: dict[Kind, list[ValidationRow]] = {kind: [] for kind in KINDS}
+    found: dict[RowKind, list[ValidationRow]] = {kind: [] for kind in ROW_KINDS}
     for provide, kind_of in PROVIDERS:
         for row in provide():
             found[kind_of(row)].append(row)

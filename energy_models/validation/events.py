@@ -16,7 +16,7 @@ from energy_models.errors import ProfileError
 from energy_models.hardware import HardwareProfile, load_profile
 from energy_models.pricing import Array, estimate
 from energy_models.quantities import Band, Energy, Frequency, Frozen, Power, Quantity, Ratio, find_unit, read_model
-from energy_models.validation.groups import Kind
+from energy_models.validation.groups import RowKind
 from energy_models.validation.rows import Role, ValidationRow
 from energy_models.workload import WEIGHT_BITS, Workload, neuron_layer, synapse_layer
 
@@ -117,7 +117,7 @@ def event_rows() -> tuple[ValidationRow, ...]:
     return (*networks, *shares)
 
 
-def kind_of_event(row: ValidationRow) -> Kind:
+def kind_of_event(row: ValidationRow) -> RowKind:
     """Return the kind of a row of event-driven silicon."""
     return "event"
 

@@ -1,4 +1,4 @@
-"""Rows sorted by what they are and by role, each group held against the bar that was set before it was computed."""
+"""Rows sorted by what they are and by role, each group compared with the bar that was set before it was computed."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Literal
 from energy_models.validation.reasons import MISSED
 from energy_models.validation.rows import Role, ValidationRow, summarise
 
-Kind = Literal["microcontroller", "cluster", "accelerator", "transfer", "event", "system"]
-KINDS: Mapping[Kind, str] = {
+RowKind = Literal["microcontroller", "cluster", "accelerator", "transfer", "event", "system"]
+ROW_KINDS: Mapping[RowKind, str] = {
     "microcontroller": "Microcontrollers",
     "cluster": "Parallel clusters: Mr. Wolf, Vega, GAP9",
     "accelerator": "Neural accelerators",
@@ -40,7 +40,7 @@ class Bar:
     inside: float = COVERAGE
 
 
-BARS: Mapping[Kind, Bar] = {
+BARS: Mapping[RowKind, Bar] = {
     "microcontroller": Bar(median=0.15, percentile_90=0.35),
     "cluster": Bar(median=0.30),
     "accelerator": Bar(),
@@ -70,7 +70,7 @@ class Group:
 
     Parameters
     ----------
-    kind : Kind
+    kind : RowKind
     role : {'fitted', 'held out'}
     rows : tuple of ValidationRow
         At least one.
@@ -78,7 +78,7 @@ class Group:
         Why a bar is missed and what data would mend it; shown where one is.
     """
 
-    kind: Kind
+    kind: RowKind
     role: Role
     rows: tuple[ValidationRow, ...]
     missed: str = ""
@@ -102,11 +102,11 @@ class Group:
         return tuple(check for check in self.checks if not check.met)
 
 
-def groups_of(rows: Mapping[Kind, Iterable[ValidationRow]]) -> tuple[Group, ...]:
+def groups_of(rows: Mapping[RowKind, Iterable[ValidationRow]]) -> tuple[Group, ...]:
     """Return the rows of each kind by role, held-out ones first; a group without rows is left out."""
     roles: tuple[Role, ...] = ("held out", "fitted")
     found: list[Group] = []
-    for kind in KINDS:
+    for kind in ROW_KINDS:
         given = tuple(rows.get(kind, ()))
         for role in roles:
             chosen = tuple(row for row in given if row.role == role)

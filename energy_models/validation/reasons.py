@@ -1,4 +1,4 @@
-"""Why a bar is missed and what data would mend it, by kind (a test wants a text wherever one is), and remarks."""
+"""Why a bar is missed and what data would mend it, by kind (a test requires a text for each), and remarks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One measured figure beside its prediction, and what a set of them says about a model."""
+"""One measured figure beside its prediction, and the error summary of a set of them."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ class ErrorSummary:
 
 
 def summarise(rows: Iterable[ValidationRow]) -> ErrorSummary:
-    """Return what a set of rows says; nan in all but `rows` where the set is empty."""
+    """Return the error summary of a set of rows; nan in all but `rows` where the set is empty."""
     found = list(rows)
     if not found:
         return ErrorSummary(0, 0, math.nan, math.nan, math.nan, math.nan)

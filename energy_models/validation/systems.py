@@ -24,7 +24,7 @@ from energy_models.pricing import (
     with_made,
 )
 from energy_models.quantities import Band, Channels, Frequency, Frozen, Power, Quantity, find_unit, read_model
-from energy_models.validation.groups import Kind
+from energy_models.validation.groups import RowKind
 from energy_models.validation.rows import ValidationRow
 
 DRAWS = 4096
@@ -95,7 +95,7 @@ def system_rows() -> tuple[ValidationRow, ...]:
     )
 
 
-def kind_of_system(row: ValidationRow) -> Kind:
+def kind_of_system(row: ValidationRow) -> RowKind:
     """Return the kind of a system's row."""
     return "system"
 

@@ -9,7 +9,7 @@ from markdown_tables import number
 from validation_page import validation_page
 
 from energy_models.quantities import Band, find_unit, load_sources
-from energy_models.validation import Group, Kind, ValidationRow, all_rows, disagreements, groups_of
+from energy_models.validation import Group, RowKind, ValidationRow, all_rows, disagreements, groups_of
 from energy_models.validation.rows import Role
 
 PAGE = Path(__file__).parents[2] / "docs" / "validation.md"
@@ -62,7 +62,7 @@ def test_fitted_and_held_out_rows_never_share_a_group() -> None:
         ("event", [1.1, 0.9], ()),
     ],
 )
-def test_bars_by_hand(kind: Kind, ratios: list[float], failed: tuple[str, ...]) -> None:
+def test_bars_by_hand(kind: RowKind, ratios: list[float], failed: tuple[str, ...]) -> None:
     group = Group(kind, "held out", tuple(row(f"a/b/{i}", 100 * r, 100) for i, r in enumerate(ratios)))
     assert tuple(check.name for check in group.failed) == failed
 

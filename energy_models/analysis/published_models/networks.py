@@ -1,4 +1,4 @@
-"""The networks on which models are compared, without torch: two counted and stored, one spiking worked by hand."""
+"""The networks on which models are compared, without torch: two counted and stored, one spiking, written down."""
 
 from __future__ import annotations
 

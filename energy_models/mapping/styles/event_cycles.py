@@ -24,11 +24,11 @@ from energy_models.mapping.styles.style import Style
 from energy_models.workload import LayerWork
 
 Position = Literal["input", "hidden", "readout"]
-"""Where a layer stands in a network of synapses, hidden neurons and read-out."""
+"""Position of a layer in a network: fed by the input, between hidden neurons, or read out."""
 
 
 def positions(layers: Sequence[LayerWork]) -> tuple[Position, ...]:
-    """Return where each layer stands: the first with products, the last (if another), neurons after it, the rest."""
+    """Return the position of each layer: the first with products, the last (if another), neurons after it, the rest."""
     held = [place for place, layer in enumerate(layers) if layer.products is not None]
     first, last = (held[0], held[-1]) if held else (-1, -1)
 
@@ -70,7 +70,7 @@ def count_layer(layer: LayerWork, position: Position) -> ActionCounts:
 def count_layers(
     layers: Sequence[LayerWork], execution: EventCycles, placement: Placement
 ) -> tuple[ActionCounts, ...]:
-    """Return the cycles of every layer in one decode, by where it stands.
+    """Return the cycles of every layer in one decode, by its position.
 
     Raises
     ------

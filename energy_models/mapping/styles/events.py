@@ -63,7 +63,7 @@ def time_steps(workload: Workload) -> float:
 
 
 def outside_spiking(layer: LayerWork) -> tuple[str, ...]:
-    """Return what a layer asks for beyond binary spikes, synapses and neurons: one line each.
+    """Return what a layer needs beyond binary spikes, synapses and neurons: one line each.
 
     Raises
     ------

@@ -45,7 +45,7 @@ class Tiling:
 
 
 def tiling(layer: LayerWork, rows: int, columns: int) -> Tiling:
-    """Return how a layer with products falls into tiles of `rows` x `columns` weights."""
+    """Return how a layer with products divides into tiles of `rows` x `columns` weights."""
     one = matrix_product(layer)
     row_tiles, column_tiles = ceil(one.reduction / rows), ceil(one.filters / columns)
     return Tiling(one.groups, one.positions, one.reduction, row_tiles, column_tiles, one.held)

@@ -13,7 +13,7 @@ from energy_models.errors import ProfileError
 from energy_models.hardware import HardwareProfile
 from energy_models.quantities import Band, Quantity, find_unit, load_sources
 from energy_models.technology.scaling.node import check_node
-from energy_models.technology.scaling.rules import Law, Point, factor_of, law_of, size_of
+from energy_models.technology.scaling.rules import Law, OperatingPoint, factor_of, law_of, size_of
 from energy_models.technology.scaling.supply import check_supply, nominal_supply_v
 from energy_models.technology.scaling.technology import Technology, load_technology
 
@@ -92,10 +92,10 @@ def scaled_profile(
 def _points(
     profile: HardwareProfile, node_nm: float | None, supply_v: float | None, temperature_k: float | None,
     technology: Technology,
-) -> tuple[Point, Point]:
-    """Return where the profile holds and where it is asked for."""
+) -> tuple[OperatingPoint, OperatingPoint]:
+    """Return the operating points of the profile and of the request."""
     nanometre = find_unit("nm").factor
-    start = Point(
+    start = OperatingPoint(
         profile.node.band.nominal / nanometre, profile.supply.band.nominal, profile.temperature.band.nominal
     )
     node = start.node_nm if node_nm is None or math.isclose(node_nm, start.node_nm) else node_nm
@@ -107,10 +107,10 @@ def _points(
         for one in (start.node_nm, node):
             check_node(one, technology, where=profile.name)
         supply = start.supply_v * nominal_supply_v(node, technology) / nominal_supply_v(start.node_nm, technology)
-    return start, Point(node, supply, start.temperature_k if temperature_k is None else temperature_k)
+    return start, OperatingPoint(node, supply, start.temperature_k if temperature_k is None else temperature_k)
 
 
-def _check(profile: HardwareProfile, start: Point, end: Point, technology: Technology) -> None:
+def _check(profile: HardwareProfile, start: OperatingPoint, end: OperatingPoint, technology: Technology) -> None:
     """Refuse what lies outside the laws; a move of temperature alone needs neither node nor supply."""
     low, high = (one.band.nominal for one in (technology.range.temperature_low, technology.range.temperature_high))
     if start.temperature_k != end.temperature_k and not low <= end.temperature_k <= high:
@@ -141,8 +141,8 @@ def _moved(quantity: Quantity, factor: Band, rule: str) -> Quantity:
     )
 
 
-def _chosen_values(start: Point, end: Point) -> dict[str, float]:
-    """Return the fields of the operating point that move, in the units of `Point`."""
+def _chosen_values(start: OperatingPoint, end: OperatingPoint) -> dict[str, float]:
+    """Return the fields of the operating point that move, in the units of `OperatingPoint`."""
     values = {
         "node": (start.node_nm, end.node_nm), "supply": (start.supply_v, end.supply_v),
         "temperature": (start.temperature_k, end.temperature_k),

@@ -1,4 +1,4 @@
-"""Which law moves which constant of a profile. The table is closed: a constant it does not know is refused."""
+"""Which law moves which constant of a profile. A constant that the table lacks is refused."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _PATHS: tuple[tuple[str, Law], ...] = (
 
 
 @dataclass(frozen=True, slots=True)
-class Point:
+class OperatingPoint:
     """Where a machine works: node [nm], supply [V], silicon temperature [K]."""
 
     node_nm: float
@@ -46,7 +46,7 @@ class Point:
     temperature_k: float
 
     def text(self) -> str:
-        """Return the point as read in a report."""
+        """Return the point in words, with units."""
         return f"{self.node_nm:g} nm, {self.supply_v:.4g} V, {self.temperature_k:g} K"
 
 
@@ -73,7 +73,7 @@ def law_of(path: str, quantity: Quantity) -> Law:
         if re.fullmatch(pattern, path):
             return law
     known = ", ".join(pattern for pattern, _ in _PATHS)
-    remedy = f"Enter it with its class in energy_models.technology.scaling.rules, which knows operations and {known}"
+    remedy = f"Enter it with its class in energy_models.technology.scaling.rules, which has operations and {known}"
     raise ProfileError("no law of scaling covers this constant", where=path, remedy=remedy)
 
 
@@ -92,7 +92,7 @@ def size_of(path: str, profile: HardwareProfile) -> float:
     return profile.memories[int(found.group(1))].bank.band.nominal if found else TABLE_BITS
 
 
-def factor_of(law: Law, size_bits: float, start: Point, end: Point, technology: Technology) -> Band:
+def factor_of(law: Law, size_bits: float, start: OperatingPoint, end: OperatingPoint, technology: Technology) -> Band:
     """Return what a constant under a law becomes between two points.
 
     Digital energies and the clock follow the supply over each node's nominal one, which the node factors of energies
@@ -132,7 +132,7 @@ def factor_of(law: Law, size_bits: float, start: Point, end: Point, technology: 
     return product(node_factor(law, start.node_nm, end.node_nm, technology), switching)
 
 
-def _speed(start: Point, end: Point, technology: Technology) -> Band:
+def _speed(start: OperatingPoint, end: OperatingPoint, technology: Technology) -> Band:
     """Return what the clock becomes: to the nominal supply of one node, and from that of the other."""
     if start.node_nm == end.node_nm:
         return frequency_factor(start.supply_v, end.supply_v, technology)
