@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from cosim.evaluation.predictions import Indices, Predictions, Provenance, contiguous
 from cosim.evaluation.scores import sklearn_metrics
 from energy_models.errors import DataError
-from energy_models.quantities.units import HOUR_S
+from energy_models.quantities import HOUR_S
 
 Flags = NDArray[np.bool_]
 

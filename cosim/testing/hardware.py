@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from cosim.evaluation.feasibility import judge
 from cosim.testing.contract import require
-from energy_models.analysis.published_models.networks import eegnet_int8, snn_22_32_4, stored_path
-from energy_models.hardware.library import load_profile, load_site
-from energy_models.hardware.profile import HardwareProfile
-from energy_models.hardware.site import Site
-from energy_models.pricing.estimation import estimate
-from energy_models.pricing.report import EnergyReport
-from energy_models.workload.json_file import read_workload
-from energy_models.workload.layers import Workload
+from energy_models.analysis.published_models import eegnet_int8, snn_22_32_4
+from energy_models.analysis.published_models.networks import stored_path
+from energy_models.hardware import HardwareProfile, Site, load_profile, load_site
+from energy_models.pricing import EnergyReport, estimate
+from energy_models.workload import Workload, read_workload
 
 WINDOW_RATE_HZ = 2.0
 REFERENCE_PROFILE, REFERENCE_SITE = "cortex_m4f", "headset_commodity"

@@ -12,7 +12,7 @@ from torch import nn
 from cosim.baselines.registry import baseline_names, load_baseline
 from cosim.baselines.types import Baseline
 from cosim.testing import ContractError, check_baseline, check_family, check_profile, check_site
-from energy_models.hardware.library import profile_names, site_names
+from energy_models.hardware import profile_names, site_names
 from students.families import Family, family_names, load_family
 from students.families.family import FamilyOptions
 
