@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import cast
 
 from cosim.engine.files import Json
@@ -80,10 +80,39 @@ def student_points(
     """Return the points of one configuration: every seed on every fold."""
     decoder = _student(study, configuration)
     return [
-        Point(decoder, seed, fold.name, _student_result(study, configuration, fold, shape, seed))
+        Point(
+            decoder, seed, fold.name,
+            _result_stage(study, configuration, fold, _student_stage(study, configuration, fold, shape, seed)),
+        )
         for fold in folds
         for seed in study.study.seeds
     ]
+
+
+def undistilled_points(
+    study: Study, configuration: Configuration, folds: Sequence[FoldStage], shape: Shape
+) -> list[Point]:
+    """Return the points of the float student trained from labels alone, where a teacher may teach its other forms.
+
+    It is trained for the gate in any case; scored on test as well, it shows what distillation is worth. All forms of
+    a student share these points.
+    """
+    if not _has_teacher(study, configuration.plan):
+        return []
+    floating = replace(configuration, form=Float32())
+    decoder = replace(_student(study, floating), label=f"{floating.label} undistilled", method="")
+    return [
+        Point(
+            decoder, seed, fold.name,
+            _result_stage(study, floating, fold, _undistilled_stage(study, floating, fold, shape, seed)),
+        )
+        for fold in folds
+        for seed in study.study.seeds
+    ]  # fmt: skip
+
+
+def _has_teacher(study: Study, plan: StudentPlan) -> bool:
+    return study.teacher is not None and plan.distillation.method != "none"
 
 
 def _student(study: Study, choice: Configuration) -> Decoder:
@@ -97,8 +126,7 @@ def _student(study: Study, choice: Configuration) -> Decoder:
     )  # fmt: skip
 
 
-def _student_result(study: Study, choice: Configuration, fold: FoldStage, shape: Shape, seed: int) -> Stage:
-    student = _student_stage(study, choice, fold, shape, seed)
+def _result_stage(study: Study, choice: Configuration, fold: FoldStage, student: Stage) -> Stage:
     config: dict[str, Json] = {"observed": study.hardware.observed_examples, "inputs": choice.plan.inputs}
     return make_stage(RESULT, config, fold=fold.stage, student=student)
 
@@ -137,7 +165,7 @@ def _undistilled_stage(study: Study, choice: Configuration, fold: FoldStage, sha
 
 def _gate_parents(study: Study, choice: Configuration, fold: FoldStage, shape: Shape) -> dict[str, Stage]:
     """Return the teacher and the gate it must pass, against the undistilled students; nothing where none teaches."""
-    if study.teacher is None or choice.plan.distillation.method == "none":
+    if not _has_teacher(study, choice.plan):
         return {}
     teacher = teacher_stage(study, fold, shape)
     students = {f"{STUDENT}{seed}": _undistilled_stage(study, choice, fold, shape, seed) for seed in study.study.seeds}

@@ -73,7 +73,7 @@ class Decoder:
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """One decoder on one fold with one seed; `result` is the last stage, holding score and workload."""
+    """One decoder with one seed on one fold; `result` is the last stage: score, predictions and workload."""
 
     decoder: Decoder
     seed: int

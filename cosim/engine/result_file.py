@@ -1,4 +1,4 @@
-"""The files of every stage that ends a point: its scores, and the workload that is priced."""
+"""The files of every stage that ends a point: its scores, its predictions, and the workload that is priced."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 
 from cosim.engine.files import to_json
 from cosim.engine.fold_data import FoldData
+from cosim.engine.prediction_file import write_predictions
 from cosim.engine.stage import RESULT, WORKLOAD
 from cosim.evaluation.scores import primary_metric, score
 from cosim.versions import versions
@@ -16,7 +17,7 @@ FLOAT_BITS = 32
 
 
 def write_result(folder: Path, data: FoldData, outputs: Any, workload: Workload | None, facts: dict[str, Any]) -> None:
-    """Score outputs on the test part, and write them with what is known of the decoder.
+    """Score outputs on the test part, and write score and outputs with what is known of the decoder.
 
     Parameters
     ----------
@@ -30,6 +31,7 @@ def write_result(folder: Path, data: FoldData, outputs: Any, workload: Workload 
         What `cosim.tables` shows beside the score.
     """
     dataset = data.dataset
+    write_predictions(folder, data.fold.test, dataset.targets[data.fold.test], outputs)
     metrics = score(dataset.task, dataset.targets[data.fold.test], outputs, output_names=dataset.output_names)
     metric = primary_metric(dataset.task)
     known = {"metric": metric, "score": metrics.get(metric), "metrics": metrics, "versions": versions(), **facts}

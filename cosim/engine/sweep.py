@@ -5,14 +5,14 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
 
 from optuna.trial import Trial
 
 from cosim.engine.files import Json, read_json
-from cosim.engine.plan import Configuration, reference_points, student_points
+from cosim.engine.plan import Configuration, reference_points, student_points, undistilled_points
 from cosim.engine.points import FoldStage, Point
 from cosim.engine.scheduler import Scheduler
 from cosim.engine.search import Search, search_size
@@ -37,10 +37,14 @@ Watch = Callable[[Status], None]
 
 @dataclass(slots=True)
 class _Open:
-    """A configuration being run: its points, and the trial to tell (None where an earlier run told it)."""
+    """A configuration being run.
+
+    `trial` is told the points' scores (None where an earlier run told it); `beside` are points it is not told.
+    """
 
     points: list[Point]
     trial: Trial | None
+    beside: list[Point] = field(default_factory=list[Point])
 
 
 class Sweep:
@@ -68,6 +72,7 @@ class Sweep:
         self._store, self._scheduler, self._power_w = store, scheduler, power_w
         self._open: list[_Open] = []
         self._done: dict[tuple[str, str], Point] = {}
+        self._known: set[tuple[str, str]] = set()
         self._begun = time.monotonic()
         self._asked = 0
         references = list(reference_points(study, folds, self._shape))
@@ -94,7 +99,7 @@ class Sweep:
     def run(self, watch: Watch) -> None:
         """Run until nothing is left, or the budget is spent and what was begun is finished."""
         for configuration in self._search.completed() if self._search else []:
-            self._begin(self._points(configuration), None)
+            self._begin_configuration(configuration, None)
         while True:
             self._ask()
             self._tell_done()
@@ -104,13 +109,19 @@ class Sweep:
                 return
             self._scheduler.step()
 
-    def _points(self, configuration: Configuration) -> list[Point]:
-        return student_points(self._study, configuration, self._folds, self._shape)
+    def _begin_configuration(self, configuration: Configuration, trial: Trial | None) -> None:
+        beside = [
+            point for point in undistilled_points(self._study, configuration, self._folds, self._shape)
+            if _name(point) not in self._known
+        ]
+        self._total += len(beside)
+        self._begin(student_points(self._study, configuration, self._folds, self._shape), trial, beside)
 
-    def _begin(self, points: list[Point], trial: Trial | None) -> None:
-        for point in points:
+    def _begin(self, points: list[Point], trial: Trial | None, beside: Sequence[Point] = ()) -> None:
+        for point in (*points, *beside):
             self._scheduler.add(point.result)
-        self._open.append(_Open(points, trial))
+            self._known.add(_name(point))
+        self._open.append(_Open(points, trial, list(beside)))
         self._asked += len(points)
 
     def _may_ask(self) -> bool:
@@ -124,13 +135,14 @@ class Sweep:
     def _ask(self) -> None:
         while self._scheduler.has_capacity and self._search is not None and self._may_ask():
             trial, configuration = self._search.ask()
-            self._begin(self._points(configuration), trial)
+            self._begin_configuration(configuration, trial)
 
     def _tell_done(self) -> None:
         for entry in list(self._open):
-            done = [point for point in entry.points if self._scheduler.done(point.result)]
-            self._done.update({(point.result.digest, point.decoder.id): point for point in done})
-            if len(done) == len(entry.points):
+            points = [*entry.points, *entry.beside]
+            done = [point for point in points if self._scheduler.done(point.result)]
+            self._done.update({_name(point): point for point in done})
+            if len(done) == len(points):
                 self._open.remove(entry)
                 if entry.trial is not None and self._search is not None:
                     self._search.tell(entry.trial, self._values(entry.points))
@@ -147,3 +159,8 @@ class Sweep:
         if "total_power" in self._search.objectives:
             values["total_power"] = statistics.fmean(map(self._power_w, folders))
         return values
+
+
+def _name(point: Point) -> tuple[str, str]:
+    """Return what tells a point from every other; two decoders may share a result."""
+    return point.result.digest, point.decoder.id

@@ -103,7 +103,7 @@ def test_prices_older_than_the_scores_are_made_again(finished: Path) -> None:
     code, out, err = cosim("pareto", str(finished), "--json")
     assert code == 0, err
     pd.testing.assert_frame_equal(pd.read_parquet(path), whole)
-    assert len(json.loads(out)) == 4 * 4
+    assert len(json.loads(out)) == 4 * 5
 
 
 def _of_other_code(table: pd.DataFrame) -> pd.DataFrame:
@@ -158,7 +158,7 @@ def test_when_every_point_fails_the_reason_is_told(tmp_path: Path) -> None:
     assert (code, out) == (2, "")
     assert "points failed, the first of them: " in err
     assert "seed 0: fit: the training loss is" in err
-    assert len(json.loads((tmp_path / "run" / "failures.json").read_text())["failures"]) == 8
+    assert len(json.loads((tmp_path / "run" / "failures.json").read_text())["failures"]) == 10
 
 
 def test_a_run_remembers_where_it_was_started_from(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
