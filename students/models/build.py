@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
+from energy_models.errors import StudentError
 from students.families import Mode, check_form, deployment_mode, load_family, parse_options
 from students.layers import FloatLayers, Layers
 from students.spec import Form, Quantised, StudentSpec
@@ -22,7 +23,8 @@ def build(spec: StudentSpec, *, device: torch.device | str = "cpu") -> nn.Module
     Raises
     ------
     StudentError
-        Unknown family or options, a task or form the family does not offer, or lengths that do not fit.
+        Unknown family or options, a task or form the family does not offer, lengths that do not fit, or a family
+        of one's own that builds no module.
     """
     family = load_family(spec.family)
     deployment_mode(family, spec.shape)
@@ -31,6 +33,11 @@ def build(spec: StudentSpec, *, device: torch.device | str = "cpu") -> nn.Module
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(spec.seed)
         network = family.build(options, spec.shape, _layers(spec.form))
+    if not isinstance(network, nn.Module):
+        raise StudentError(
+            f"the family built a {type(network).__name__}", where=f"family {spec.family!r}",
+            remedy="Let its build return a torch.nn.Module",
+        )
     return network.to(device)
 
 

@@ -148,6 +148,17 @@ OWN = Family(
 )  # fmt: skip
 
 
+NO_MODULE = Family(
+    title="Own", tasks=FAMILY_WINDOWS, forms=(Float32,), spiking=False, Options=FamilyOptions,
+    build=lambda options, shape, layers: [],  # type: ignore[arg-type, return-value]
+)  # fmt: skip
+
+
+def test_a_family_that_builds_no_module_is_told_so():
+    with pytest.raises(StudentError, match="NO_MODULE': the family built a list"):
+        build(StudentSpec(family=f"{__name__}:NO_MODULE", shape=WINDOWS, seed=0))
+
+
 def test_a_family_of_ones_own_is_named_by_module_and_object():
     spec = StudentSpec(family=f"{__name__}:OWN", shape=WINDOWS, seed=0)
     assert build(spec)(torch.zeros(3, 4, 64)).shape == (3, 2)
