@@ -126,7 +126,7 @@ def _download(name: str, data_dir: Path | None) -> Path:
 
 def studies(as_json: JsonOption = False) -> None:
     """List the studies that ship."""
-    from cosim.study.schema import read_document, study_names
+    from cosim.study.document import read_document, study_names
 
     rows: list[dict[str, object]] = []
     for name in study_names():

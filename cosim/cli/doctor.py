@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from cosim.datasets.registry import dataset_names
-from cosim.study.schema import study_names
+from cosim.study.document import study_names
 from cosim.versions import versions
 from energy_models.errors import CosimError
 from energy_models.hardware import load_profile, load_site, profile_names, site_names

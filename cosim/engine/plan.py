@@ -17,7 +17,7 @@ from cosim.engine.stages.result import RESULT
 from cosim.engine.stages.teacher import TEACHER
 from cosim.engine.stages.teacher_result import TEACHER_RESULT
 from cosim.engine.stages.undistilled import UNDISTILLED
-from cosim.study.choices import option_choices
+from cosim.study.choices import option_choices, searched_options
 from cosim.study.schema import Member, StudentPlan, Study
 from students.families import load_family
 from students.spec import Converted, Distillation, Float32, Form, Scalar, Shape, StudentSpec, Training
@@ -36,9 +36,8 @@ class Configuration:
     @property
     def student(self) -> str:
         """What people call all its forms: label, options that are searched over."""
-        lists = {key: value for key, value in self.plan.options.items() if isinstance(value, tuple)}
-        searched = [f"{key}={self.options[key]}" for key, values in lists.items() if len(values) > 1]
-        return " ".join([self.plan.label, *searched])
+        searched = ((key, self.options[key]) for key in searched_options(self.plan))
+        return " ".join([self.plan.label, *(f"{key}={_shown(value)}" for key, value in searched)])
 
     @property
     def label(self) -> str:
@@ -62,6 +61,10 @@ class Configuration:
         """The choices as the search sees them."""
         chosen = {f"{self.plan.label}.{key}": value for key, value in self.options.items()}
         return {"student": self.plan.label, f"{self.plan.label}.form": str(self.form), **chosen}
+
+
+def _shown(value: Scalar) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def configurations(study: Study) -> list[Configuration]:

@@ -11,7 +11,8 @@ from filelock import FileLock, Timeout
 
 from cosim.engine.files import disk_errors, read_json, to_json, write_atomically
 from cosim.engine.local_store import LocalStore
-from cosim.study.schema import Document, Study
+from cosim.study.document import Document
+from cosim.study.schema import Study
 from energy_models.errors import CosimError, StudyError
 
 PLAN = "plan.json"      # what was asked for, from which a run is resumed

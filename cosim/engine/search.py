@@ -15,7 +15,8 @@ from sqlalchemy.exc import DatabaseError
 
 from cosim.engine.files import content_digest, disk_full
 from cosim.engine.plan import Configuration, configurations
-from cosim.study.schema import SearchPlan, StudentPlan, Study
+from cosim.study.ranges import OptionRange
+from cosim.study.schema import Option, SearchPlan, StudentPlan, Study
 from energy_models.errors import CosimError
 from students.spec import Scalar, parse_form
 
@@ -111,8 +112,8 @@ class Search:
         trial = self._optuna.ask()
         student = _student(self._study, trial.suggest_categorical("student", [s.label for s in self._study.students]))
         trial.suggest_categorical(f"{student.label}.form", [str(form) for form in student.forms])
-        for key, value in student.options.items():
-            trial.suggest_categorical(f"{student.label}.{key}", value if isinstance(value, tuple) else (value,))
+        for key, option in student.options.items():
+            _suggest(trial, f"{student.label}.{key}", option)
         return trial, configuration_of(self._study, trial.params)
 
     def tell(self, trial: Trial, values: Mapping[str, float] | None) -> None:
@@ -121,6 +122,17 @@ class Search:
             self._optuna.tell(trial, state=TrialState.FAIL)
         else:
             self._optuna.tell(trial, [values[objective] for objective in self.objectives])
+
+
+def _suggest(trial: Trial, name: str, option: Option) -> None:
+    """Let the sampler choose an option: of a list a choice, of a range a number, which it knows to be one."""
+    if not isinstance(option, OptionRange):
+        trial.suggest_categorical(name, option if isinstance(option, tuple) else (option,))
+    elif option.type == "int":
+        low, high = map(int, option.ends)
+        trial.suggest_int(name, low, high, step=int(option.step or 1), log=option.log)
+    else:
+        trial.suggest_float(name, *option.ends, step=option.step, log=option.log)
 
 
 def configuration_of(study: Study, choices: Mapping[str, Any]) -> Configuration:

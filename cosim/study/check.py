@@ -10,14 +10,20 @@ from pydantic import BaseModel, ValidationError
 
 from cosim.baselines.registry import baseline_names, load_baseline
 from cosim.datasets.registry import dataset_names, load_corpus
-from cosim.study.choices import option_choices
+from cosim.study.choices import option_ends
+from cosim.study.document import Document, override, read_document
 from cosim.study.messages import infinite_lines, repeated_items, validation_lines
-from cosim.study.schema import Document, Study, override, read_document, structural_problems
+from cosim.study.ranges import OptionRange
+from cosim.study.schema import StudentPlan, Study, structural_problems
 from energy_models.errors import CosimError, StudyError, unknown_name
 from energy_models.hardware import load_profile, load_site, profile_names, site_names
 from students.families import check_form, family_names, load_family
 from students.spec import Scalar
 
+GRID_NEEDS_STEP = (
+    "a grid cannot step through a range without a step. Give it one, list the values, "
+    "or choose another [search] sampler (nsga2, tpe, random)"
+)
 PATHS = {"hardware": ("profiles", "sites"), "search": ("profile", "site")}
 
 
@@ -147,8 +153,9 @@ def _option_problems(study: Study) -> list[str]:
     lines = _options(load_corpus(study.dataset.name).Options, study.dataset.options, "dataset.options")
     for i, student in enumerate(study.students):
         family = load_family(student.family)
-        for options in option_choices(student):
+        for options in option_ends(student):
             lines += _options(family.Options, options, f"students.{i}.options")
+        lines += [f"students.{i}.options.{key}: {GRID_NEEDS_STEP}" for key in _endless(study, student)]
         for j, form in enumerate(student.forms):
             lines += _problem_of(f"students.{i}.forms.{j}", check_form, family, form)
     for i, member in enumerate(study.teacher.members if study.teacher else ()):
@@ -156,6 +163,13 @@ def _option_problems(study: Study) -> list[str]:
     for i, baseline in enumerate(study.baselines):
         lines += _options(load_baseline(baseline.name).Options, baseline.options, f"baselines.{i}.options")
     return lines
+
+
+def _endless(study: Study, student: StudentPlan) -> list[str]:
+    """Return the options that a grid is to step through and cannot."""
+    if study.search.sampler != "grid":
+        return []
+    return [key for key, value in student.options.items() if isinstance(value, OptionRange) and value.step is None]
 
 
 def _options(model: type[BaseModel], options: Mapping[str, Scalar], path: str) -> list[str]:

@@ -18,7 +18,11 @@ WORDS = {
     "model_attributes_type": "should be a table",
 }
 SCALARS = ("bool", "int", "float", "str")
-ANY_SCALAR = "should be a number, a text, true or false, or where choices are searched a list of these"
+ANY_SCALAR = (
+    "should be a number, a text, true or false, or where choices are searched a list of these or a range "
+    '{ low = 1, high = 9, type = "int" }'
+)
+RANGE = "OptionRange"
 
 
 def validation_lines(error: ValidationError, known: Iterable[str], below: Sequence[str] = ()) -> list[str]:
@@ -34,6 +38,7 @@ def validation_lines(error: ValidationError, known: Iterable[str], below: Sequen
     """
     problems = error.errors()
     names = sorted(set(known))
+    ranges = _taken_for_ranges(cast(Sequence[Mapping[str, Any]], problems))
     lines: list[str] = []
     for problem in problems:
         location = problem["loc"]
@@ -41,15 +46,37 @@ def validation_lines(error: ValidationError, known: Iterable[str], below: Sequen
             other["loc"][: len(location)] == location and len(other["loc"]) > len(location) for other in problems
         )
         kind = str(location[-1]) if location else ""
-        if "options" in location and (kind in SCALARS or kind.endswith("]")):  # a complaint about each type it might be
+        if _in_range(location) != ranges.get(_option(location), False):
+            continue  # a complaint about the kind of option that it was not meant to be
+        each = kind in SCALARS or (kind.endswith("]") and not _in_range(location))
+        if "options" in location and each:  # a complaint about each type it might be
             lines.append(f"{_path((*below, *location[:-1]))}: {ANY_SCALAR}")
         elif not follows:  # entries that were refused are not counted; that there are then too few says nothing new
             lines.append(f"{_path((*below, *location))}: {_words(cast(Mapping[str, Any], problem), names)}")
     return list(dict.fromkeys(lines))
 
 
+def _taken_for_ranges(problems: Sequence[Mapping[str, Any]]) -> dict[tuple[int | str, ...], bool]:
+    """Return for every option that may be a range whether it was written as one: a table with a low or a high."""
+    ranges = {_option(problem["loc"]): False for problem in problems if _in_range(problem["loc"])}
+    for problem in problems:
+        option, value = _option(problem["loc"]), problem["input"]
+        if option in ranges and not _in_range(problem["loc"]) and isinstance(value, Mapping):
+            ranges[option] = "low" in value or "high" in value
+    return ranges
+
+
+def _option(location: Sequence[int | str]) -> tuple[int | str, ...]:
+    """Return where the option stands that a location leads into."""
+    return tuple(location[: list(location).index("options") + 2]) if "options" in location else ()
+
+
+def _in_range(location: Sequence[int | str]) -> bool:
+    return any(RANGE in str(part) for part in location)
+
+
 def _path(location: Sequence[int | str]) -> str:
-    parts = [str(part) for part in location if not str(part).endswith("]")]
+    parts = [str(part) for part in location if not str(part).endswith("]") and part != RANGE]
     if parts[:1] == ["split"] and len(parts) > 2:
         del parts[1]  # the method, which pydantic puts there and the file does not
     return ".".join(parts) or "study"

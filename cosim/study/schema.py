@@ -6,17 +6,15 @@ every problem of the file is reported at once, by dotted path.
 
 from __future__ import annotations
 
-import tomllib
-from collections.abc import Mapping, Sequence
-from importlib import resources
-from pathlib import Path
-from typing import Annotated, Any, Literal, TypeAlias, cast
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from cosim.splits.schemes import BlockedInTime, GivenParts, LeaveOneGroupOut, SplitSpec, StratifiedFolds
 from cosim.study.messages import repeated_items, validation_lines
-from energy_models.errors import StudentError, StudyError, unknown_name
+from cosim.study.ranges import OptionRange
+from energy_models.errors import StudentError
 from students.spec import Distillation, Float32, Form, Scalar, Training, WrittenForm, check_trainable
 
 Objective = Literal["score", "total_power"]
@@ -45,6 +43,7 @@ def _distinct(values: tuple[Any, ...]) -> tuple[Any, ...]:
 TrainedForm = Annotated[WrittenForm, AfterValidator(_trainable)]
 Slug = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$", max_length=80)]
 Choices = Annotated[tuple[Scalar, ...], Field(min_length=1)]
+Option: TypeAlias = Scalar | Choices | OptionRange
 
 
 class StudyHead(_Frozen):
@@ -79,7 +78,7 @@ class TeacherPlan(_Frozen):
 
 
 class StudentPlan(_Frozen):
-    """One student architecture; an option with a list of values, and the forms, are searched over.
+    """One student architecture; an option with a list of values or a range, and the forms, are searched over.
 
     `inputs`: ``standardised`` by the training data's mean and deviation per channel (work that is counted),
     or ``raw``, as spike counts are fed to a spiking network.
@@ -87,7 +86,7 @@ class StudentPlan(_Frozen):
 
     label: str = Field(min_length=1)
     family: str
-    options: dict[str, Scalar | Choices] = Field(default_factory=dict[str, "Scalar | tuple[Scalar, ...]"])
+    options: dict[str, Option] = Field(default_factory=dict[str, "Option"])
     forms: Annotated[tuple[TrainedForm, ...], Field(min_length=1), AfterValidator(_distinct)] = (Float32(),)
     inputs: Literal["standardised", "raw"] = "standardised"
     distillation: Distillation = Distillation()
@@ -181,87 +180,10 @@ class Study(_Frozen):
         return self
 
 
-def study_names() -> tuple[str, ...]:
-    """Return the names of the studies that ship."""
-    folder = resources.files("cosim.study") / "shipped"
-    return tuple(sorted(entry.name.removesuffix(".toml") for entry in folder.iterdir() if entry.name.endswith(".toml")))
-
-
-def read_document(name_or_path: str) -> Document:
-    """Return the tables of a study file: a shipped one by name, any other by its path.
-
-    Raises
-    ------
-    StudyError
-        If there is no such study, or the file is not TOML.
-    """
-    if name_or_path in study_names():
-        text = (resources.files("cosim.study") / "shipped" / f"{name_or_path}.toml").read_text(encoding="utf-8")
-    elif (path := Path(name_or_path)).is_file():
-        try:
-            text = path.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise StudyError(f"the file cannot be read as text ({error})", where=name_or_path,
-                             remedy="Name a readable TOML file in UTF-8.") from error  # fmt: skip
-    else:
-        remedy = unknown_name("studies", name_or_path, study_names()) + ". Or name a TOML file by its path."
-        raise StudyError(f"there is no study '{name_or_path}'", remedy=remedy)
-    try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise StudyError(f"this is not TOML ({error})", where=name_or_path, remedy="Mend that line.") from error
-
-
-def override(document: Document, settings: Sequence[str]) -> Document:
-    """Return the document with ``a.b=value`` settings applied; values are TOML, anything else is text.
-
-    Raises
-    ------
-    StudyError
-        If a setting has no ``=`` or leads through something that is no table.
-    """
-    changed = cast(Document, _copy(document))
-    for setting in settings:
-        path, sign, text = setting.partition("=")
-        if not sign or not path.strip():
-            raise StudyError(f"'{setting}' is no setting", where="--set", remedy="Write --set section.key=value.")
-        _put(changed, path.strip().split("."), _toml_value(text.strip()), setting)
-    return changed
-
-
-def _copy(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _copy(item) for key, item in cast(Document, value).items()}
-    return [_copy(item) for item in cast(list[Any], value)] if isinstance(value, list) else value
-
-
-def _toml_value(text: str) -> object:
-    try:
-        return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
-        return text
-
-
-def _put(target: Any, keys: list[str], value: object, setting: str) -> None:
-    for key in keys[:-1]:
-        target = cast(Document, target).setdefault(key, {}) if isinstance(target, dict) else _item(target, key, setting)
-    if isinstance(target, dict):
-        target[keys[-1]] = value
-    else:
-        _item(target, keys[-1], setting)
-        target[int(keys[-1])] = value
-
-
-def _item(target: Any, key: str, setting: str) -> Any:
-    if isinstance(target, list) and key.isdigit() and int(key) < len(cast(list[Any], target)):
-        return cast(list[Any], target)[int(key)]
-    remedy = "Entries of a list are numbered from 0: students.0.label."
-    raise StudyError(f"'{key}' leads nowhere in '{setting}'", where="--set", remedy=remedy)
-
-
 _SECTIONS: tuple[type[BaseModel], ...] = (
     Study, StudyHead, DatasetPlan, Member, TeacherPlan, StudentPlan, BaselinePlan, TrainingPlan, HardwarePlan,
-    SearchPlan, BudgetPlan, Training, Distillation, LeaveOneGroupOut, BlockedInTime, GivenParts, StratifiedFolds,
+    SearchPlan, BudgetPlan, OptionRange, Training, Distillation, LeaveOneGroupOut, BlockedInTime, GivenParts,
+    StratifiedFolds,
 )  # fmt: skip
 
 

@@ -13,7 +13,7 @@ from cosim.engine.points import FoldStage
 from cosim.engine.stage import make_stage
 from cosim.engine.stages.fold import FOLD
 from cosim.study.check import check_study, read_study
-from cosim.study.schema import override, read_document, study_names
+from cosim.study.document import override, read_document, study_names
 from energy_models.errors import StudyError
 from students.spec import Shape
 
@@ -292,3 +292,63 @@ def test_a_decoder_is_named_by_what_it_is() -> None:
     renamed = check_study(broken(students=[{**students[0], "options": {"temporal_filters": 2}}]), where="x")
     again = [student_points(renamed, c, [fold], shape)[0].decoder for c in configurations(renamed)]
     assert [d.id for d in again] == [d.id for d in found[:2]]  # the label changed, what it is did not
+
+
+FILTERS = {"low": 2, "high": 8, "type": "int"}
+
+
+def ranged(sampler: str, **changes: Any) -> dict[str, Any]:
+    students = [{"label": "E", "family": "eegnet", "options": {"temporal_filters": {**FILTERS, **changes}}}]
+    search = {"sampler": sampler, "trials": 3, "objectives": ["score"]} if sampler != "grid" else {}
+    return broken(students=students, search=search)
+
+
+def test_a_grid_steps_through_a_range_with_a_step() -> None:
+    study = check_study(ranged("grid", step=3), where="x")
+    assert [c.label for c in configurations(study)] == [f"E temporal_filters={n} float32" for n in (2, 5, 8)]
+    assert all(type(c.options["temporal_filters"]) is int for c in configurations(study))
+    assert check_study(study.model_dump(mode="json", exclude_none=True), where="plan") == study
+
+
+def test_a_grid_refuses_a_range_without_a_step_and_says_what_to_do() -> None:
+    text = message(ranged("grid"))
+    assert "students.0.options.temporal_filters: a grid cannot step through a range without a step. Give it one" in text
+    assert "nsga2" in text
+    check_study(ranged("tpe"), where="x")
+
+
+def test_both_ends_of_a_range_must_be_valid() -> None:
+    assert "students.0.options.temporal_filters: Input should be greater than or equal to 1" in message(
+        ranged("tpe", low=0)
+    )
+    assert "students.0.options.temporal_filters: Input should be a valid integer" in message(
+        ranged("tpe", type="float", low=1.5)
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"low": 9}, "students.0.options.temporal_filters: low 9 is not below high 8"),
+        ({"low": 0, "log": True}, "a logarithmic range needs a low above zero, not 0"),
+        ({"log": True, "step": 2}, "a logarithmic range has no step"),
+        ({"step": 4}, "high 8 cannot be reached from low 2 in steps of 4"),
+        ({"step": 0.5}, "a range of type int has a low, a high and a step without decimals"),
+        ({"type": "real"}, "students.0.options.temporal_filters.type: Input should be 'int' or 'float'"),
+        ({"hihg": 3}, "students.0.options.temporal_filters.hihg: there is no such setting; did you mean 'high'"),
+    ],
+)
+def test_an_unsound_range_is_one_clear_problem(changes: dict[str, Any], words: str) -> None:
+    text = message(ranged("tpe", **changes))
+    assert words in text
+    assert "1 problem;" in text
+
+
+def test_what_is_neither_scalar_nor_list_nor_range_is_one_problem() -> None:
+    text = message(broken(students=[{"label": "E", "family": "eegnet", "options": {"depth": [[1]]}}]))
+    assert "students.0.options.depth: should be a number, a text, true or false" in text
+
+
+def test_a_range_where_nothing_is_searched_is_refused() -> None:
+    text = message(broken(dataset={"name": "synthetic_eeg", "options": {"trials": FILTERS}}))
+    assert "dataset.options.trials: should be a number" in text

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from optuna.distributions import FloatDistribution, IntDistribution
 from tiny_study import TINY
 
 from cosim.engine.plan import configurations
@@ -87,3 +88,34 @@ def test_machines_budget_and_titles_are_the_same_search(tmp_path: Path) -> None:
     document["hardware"]["profiles"] = ["gap9"]
     changed = Study.model_validate({**document, "students": CHOICES, "budget": {"points": 3}})
     assert Search(changed, "data", tmp_path).remaining() == 0
+
+
+RANGES = {
+    "temporal_filters": {"low": 2, "high": 16, "type": "int", "log": True},
+    "dropout": {"low": 0.1, "high": 0.5, "type": "float", "step": 0.2},
+}
+
+
+@pytest.mark.parametrize("sampler", ["nsga2", "tpe", "random"])
+def test_a_range_is_a_distribution_to_the_sampler(tmp_path: Path, sampler: str) -> None:
+    """Not a list of choices: a sampler that models numbers sees them as such."""
+    students = [{"label": "E", "family": "eegnet", "options": RANGES}]
+    search = Search(study(students=students, search={"sampler": sampler, **PRICED}), "data", tmp_path)
+    trial, configuration = search.ask()
+    assert trial.distributions["E.temporal_filters"] == IntDistribution(2, 16, log=True)
+    assert trial.distributions["E.dropout"] == FloatDistribution(0.1, 0.5, step=0.2)
+    assert type(configuration.options["temporal_filters"]) is int
+    assert 2 <= int(configuration.options["temporal_filters"]) <= 16
+    assert any(configuration.options["dropout"] == pytest.approx(value) for value in (0.1, 0.3, 0.5))
+    search.tell(trial, {"score": 0.5, "total_power": 1e-6})
+    resumed = Search(study(students=students, search={"sampler": sampler, **PRICED}), "data", tmp_path)
+    assert [c.options for c in resumed.completed()] == [configuration.options]
+
+
+def test_a_grid_asks_for_every_step_of_a_range(tmp_path: Path) -> None:
+    students = [{"label": "E", "family": "eegnet", "options": {"dropout": RANGES["dropout"], "depth": [1, 2]}}]
+    plan = study(students=students)
+    assert tell_all(Search(plan, "data", tmp_path)) == [c.label for c in configurations(plan)]
+    assert len(configurations(plan)) == search_size(plan) == 6
+    assert Search(plan, "data", tmp_path).remaining() == 0
+
