@@ -227,7 +227,7 @@ def test_total_is_exactly_the_sum_of_its_breakdown(
 
 
 @pytest.mark.parametrize("profile", STYLES, ids=lambda one: one.execution.style)
-def test_work_in_one_of_four_decodes_is_shared_out(profile: HardwareProfile) -> None:
+def test_work_in_one_of_four_decodes_is_amortised(profile: HardwareProfile) -> None:
     whole = with_operations(dense_layer(16, 6, positions=4), add=8)
     assert whole.products is not None
     quarter = dataclasses.replace(

@@ -46,7 +46,7 @@ def test_constants_of_a_layer_without_products_are_read_at_every_call() -> None:
     assert energy["memory"].nominal == pytest.approx(4 * PJ)
 
 
-def test_a_layer_behind_a_stride_is_tallied_as_it_works_and_shared_out() -> None:
+def test_a_layer_behind_a_stride_is_counted_per_active_decode_and_amortised() -> None:
     # Every fourth decode it does what FILTER does in each (above): a quarter of 66.56 pJ and of 45 pJ a decode.
     quarter = dataclasses.replace(
         FILTER, operations={"multiply": count(25), "add": count(20)}, decodes_per_call=4
