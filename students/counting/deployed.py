@@ -1,4 +1,4 @@
-"""The form in which a model is observed: evaluation mode, all weights there and finite, on the inputs' device."""
+"""The form in which a model is observed: evaluation mode, all weights present, finite and on one device."""
 
 from __future__ import annotations
 
@@ -12,10 +12,18 @@ from torch.nn.parameter import UninitializedBuffer, UninitializedParameter
 from energy_models.errors import StudentError
 
 
-def check_model(model: nn.Module, device: torch.device, name: str) -> None:
-    """Refuse a model whose weights are missing, not finite, or elsewhere than its inputs.
+def check_model(model: nn.Module, device: torch.device | None, name: str) -> None:
+    """Check that a model's weights are present, finite and on one device.
 
     A buffer may hold minus infinity, as masks that are added to scores do.
+
+    Parameters
+    ----------
+    model : nn.Module
+    device : torch.device or None
+        Where all of them must be; None: the model will be moved.
+    name : str
+        What is observed.
 
     Raises
     ------
@@ -34,11 +42,11 @@ def check_model(model: nn.Module, device: torch.device, name: str) -> None:
             raise StudentError(
                 f"a lazy layer has no weights yet: {path}", where=where, remedy="Run the model once before"
             )
-        if tensor.device != device and (tensor.is_meta or tensor.dim()):
+        if tensor.is_meta or (device is not None and tensor.device != device and tensor.dim()):
             raise StudentError(
-                f"{path} is on the device {tensor.device}, the inputs are on {device}",
+                f"{path} is on the device {tensor.device}, the model is to run on {device or 'another'}",
                 where=where,
-                remedy="Load the weights, and move the model to the inputs' device: model.to(...)",
+                remedy="Load the weights, and have all of them on one device: model.to(...)",
             )
         wrong = _not_finite(tensor, mask=not isinstance(tensor, nn.Parameter))
         if wrong:

@@ -75,7 +75,7 @@ def signals_of(inputs: object, name: str) -> Signals:
     Raises
     ------
     DataError
-        No tensors, none at all, unequal numbers of examples, no example, numbers that are not finite, or two devices.
+        No tensors, none at all, unequal numbers of examples, no example, or numbers that are missing or not finite.
     """
     where = f"observing {name}"
     signals = _signals(inputs, where)
@@ -92,11 +92,11 @@ def signals_of(inputs: object, name: str) -> Signals:
             where=where,
             remedy="Give every signal the same examples on its first axis",
         )
-    if len({one.device for one in signals.tensors}) > 1 or first.is_meta:
+    if any(one.is_meta for one in signals.tensors):
         raise DataError(
-            f"the inputs are on {', '.join(sorted({str(one.device) for one in signals.tensors}))}",
+            "the inputs are on the device meta, where tensors have shapes and no numbers",
             where=where,
-            remedy="Give tensors that hold numbers, all on one device",
+            remedy="Give tensors that hold numbers; the counts depend on them",
         )
     # A sum is finite only where every term is, and several times faster than looking at each.
     for one in signals.tensors:

@@ -22,6 +22,7 @@ from students.counting.inputs import Inputs, Signals, check_steps, signals_of
 from students.counting.module_snapshot import restored_after
 from students.counting.modules import attached
 from students.counting.outputs import mixes_examples, outputs_of
+from students.counting.placement import device_of, moved
 from students.counting.records import WorkRecorder, total_products
 from students.counting.rules import all_rules, host_scalars_tracked, note_unused
 from students.layers.step_loop import reset_states
@@ -40,6 +41,7 @@ def observe(
     pipeline_work: tuple[LayerWork, ...] = (),
     batch_size: int = 32,
     warm_up_steps: int = 0,
+    device: str | torch.device | None = None,
 ) -> Workload:
     """Return the work of a decoder on given inputs: every layer, all four conventions, exact integers.
 
@@ -69,6 +71,9 @@ def observe(
     warm_up_steps : int
         First steps of each streamed segment, while states and buffers fill: run and counted apart, in
         ``Workload.warm_up``; the decodes are the steps after them.
+    device : str, torch.device or None
+        Where it runs; None: where the model's parameters are, and the CPU where it has none. The inputs are moved
+        there, and so is a copy of a model that is elsewhere.
 
     Returns
     -------
@@ -80,10 +85,13 @@ def observe(
     DataError
         Inputs that are no tensors, empty, not finite, or of unequal numbers of examples.
     StudentError
-        A wrong shape, an impossible option, weights that are missing or not finite, or a model that raises.
+        A wrong shape, an impossible option, weights that are missing or not finite, a device that is not there or
+        holds no numbers (meta), or a model that raises.
     """
     signals = signals_of(inputs, name)
-    check_model(model, signals.first.device, name)
+    target = device_of(model, device, name)
+    check_model(model, None if device is not None else target, name)
+    model, signals = moved(model, signals, target, name)
     _check_mode(signals, mode, name)
     _check_options(name, step_rate_hz, input_bits, batch_size)
     _check_warm_up(warm_up_steps, signals, mode, name)

@@ -91,7 +91,7 @@ def test_a_second_signal_runs_along_the_steps_or_is_the_same_in_each() -> None:
         ({}, "inputs are an empty dict"),
         ({1: X}, "mapping from no keywords.*argument of the model's forward"),
         (X.to_sparse(), "inputs are a sparse_coo tensor.*Give dense tensors"),
-        (X.to("meta"), "inputs are on meta.*Give tensors that hold numbers"),
+        (X.to("meta"), "inputs are on the device meta.*Give tensors that hold numbers"),
         (X[:0], "nothing to observe in inputs of shape"),
         (torch.zeros(5), "nothing to observe"),
         ((X, torch.zeros(3)), r"unequal numbers of examples: \(2, 3, 6\) float32, \(3,\) float32"),

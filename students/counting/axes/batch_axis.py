@@ -212,7 +212,7 @@ def drop(axes: Axes, dims: Sequence[int], *, keep: int = 0) -> Axes:
 
 
 def per_decode(values: Tensor, axes: Axes | None, decodes: int, *, kept: int = 0) -> Tensor:
-    """Return int64 sums per decode, shape (decodes,), or (decodes, steps) where the axes runs along steps.
+    """Return int64 sums per decode on the CPU, shape (decodes,), or (decodes, steps) where an axis runs along steps.
 
     Parameters
     ----------
@@ -283,9 +283,9 @@ def at_steps(values: Tensor, steps: Steps) -> Tensor:
 
 
 def _sum(values: Tensor, dims: tuple[int, ...]) -> Tensor:
-    """Return exact int64 sums; doubles hold every whole number up to 2^53."""
+    """Return exact int64 sums on the CPU; doubles hold every whole number up to 2^53."""
     if not dims:
-        return values.to(torch.int64)
+        return values.cpu().to(torch.int64)
     if not values.is_floating_point():
-        return values.sum(dims, dtype=torch.int64)
-    return values.sum(dims, dtype=torch.float64).to(torch.int64)
+        return values.sum(dims, dtype=torch.int64).cpu()
+    return values.sum(dims, dtype=torch.float64).cpu().to(torch.int64)

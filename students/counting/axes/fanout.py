@@ -66,13 +66,13 @@ def dense_fanout(geometry: Geometry) -> Tensor:
 
 
 def weighted_fanout(geometry: Geometry, weight: Tensor) -> Tensor:
-    """Return non-zero weights that each input element meets, shape (channels, *lengths), float64 whole numbers.
+    """Return the non-zero weights applied to each input element, shape (channels, *lengths), float64 whole numbers.
 
     Parameters
     ----------
     weight : Tensor, shape (outputs, channels / groups, *kernel)
     """
-    mask = (weight != 0).to(torch.float64)
+    mask = (weight != 0).cpu().to(torch.float64)
     ones = torch.ones((1, weight.shape[0], *geometry.outputs), dtype=torch.float64)
     spread = (functional.conv_transpose1d, functional.conv_transpose2d, functional.conv_transpose3d)
     fan = spread[len(geometry.lengths) - 1](

@@ -104,7 +104,7 @@ def _run(tracer: Tracer, call: Call, label: str | Steps, power: int) -> Tensor:
         if "strided" in call.name and (not value.is_contiguous() or value.storage_offset()):
             raise BatchAxisError
         if not tracer.is_dynamic(value):
-            return torch.zeros(value.shape, dtype=torch.float64)
+            return torch.zeros_like(value, dtype=torch.float64, memory_format=torch.contiguous_format)
         ids = _labels(tracer.info(value), value, label)
         return torch.where(ids > 0, ids**power, 0.0)
 
@@ -112,7 +112,7 @@ def _run(tracer: Tracer, call: Call, label: str | Steps, power: int) -> Tensor:
     names = [argument.name for argument in call.function._schema.arguments]
     pairs = zip(names, args, strict=False)
     args = [0.0 if name == "value" and isinstance(one, int | float) else one for name, one in pairs]
-    return tensors_of(call.function(*args, **kwargs))[0].to(torch.float64)
+    return tensors_of(call.function(*args, **kwargs))[0].cpu().to(torch.float64)
 
 
 def _labels(info: Info, tensor: Tensor, label: str | Steps) -> Tensor:
@@ -121,7 +121,7 @@ def _labels(info: Info, tensor: Tensor, label: str | Steps) -> Tensor:
         shape = [1] * tensor.dim()
         shape[info.rows.axis] = -1
         rows = torch.tensor(info.rows.decodes, dtype=torch.float64) + 1
-        return rows.reshape(shape).expand(tensor.shape).contiguous()
+        return rows.reshape(shape).expand(tensor.shape).contiguous().to(tensor.device)
     if info.axes is None:
         raise BatchAxisError
     factors = [factor for axis in info.axes for factor in axis]
@@ -131,7 +131,7 @@ def _labels(info: Info, tensor: Tensor, label: str | Steps) -> Tensor:
             shape = [1] * len(factors)
             shape[place] = size
             ids = ids + torch.arange(1, size + 1, dtype=torch.float64).reshape(shape)
-    return ids.reshape(tensor.shape).contiguous()
+    return ids.reshape(tensor.shape).contiguous().to(tensor.device)
 
 
 def _along(landed: Tensor, size: int) -> tuple[int, int] | None:

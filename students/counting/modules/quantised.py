@@ -186,7 +186,8 @@ def _start(tracer: Tracer, reading: Any) -> Any:
         states = list(args[1:])
         for place, grid in enumerate(reading.state_grids(module)):
             if states[place] is None:
-                states[place] = torch.zeros(signal.shape[batch], module.hidden_size, dtype=signal.dtype)
+                shape = signal.shape[batch], module.hidden_size
+                states[place] = torch.zeros(shape, dtype=signal.dtype, device=signal.device)
                 state_axes = None if axes is None else (axes[batch], plain(module.hidden_size))
                 tracer.set_info(states[place], Info(state_axes, grid))
         return (args[0], *states)

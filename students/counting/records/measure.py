@@ -104,7 +104,8 @@ def _ones(values: Tensor, codes: Grid) -> Tensor:
 
 def _compared(compare: Callable[..., Tensor], values: Tensor, number: float) -> Tensor:
     """Return a comparison as contiguous float32: several times faster than one that makes booleans."""
-    return compare(values, number, out=torch.empty(values.shape, dtype=torch.float32, device=values.device))
+    out = torch.empty_like(values, dtype=torch.float32, memory_format=torch.contiguous_format)
+    return compare(values, number, out=out)
 
 
 def _may_hold_plain(values: Tensor) -> bool:
@@ -164,7 +165,8 @@ class Fan:
         alike = [axis + 1 for axis, size in enumerate(self.each.shape) if size == 1]
         exact = math.prod(mask.shape[1:]) < EXACT_FLOAT32
         counted = mask.sum(alike, dtype=torch.float32 if exact else torch.float64) if alike else mask
-        return (counted.reshape(rows, -1).double() @ self.each.flatten().to(mask.device)).cpu()
+        products = counted.reshape(rows, -1).double()
+        return (products @ self.each.flatten().to(products)).cpu()
 
 
 def fanned_out(

@@ -262,7 +262,7 @@ class Stored:
     def _signature(self, operands: list[tuple[str, Tensor]]) -> object:
         """Return what tells constant operands apart: the words they stand for, else their numbers."""
         return tuple(
-            (self.parts(one) or _digest(one), without_repeats(one, self._repeats(one))) for _, one in operands
+            (self.parts(one) or _content_hash(one), without_repeats(one, self._repeats(one))) for _, one in operands
         )
 
 
@@ -271,10 +271,10 @@ def _plain(args: Any, kwargs: Any) -> object:
     return repr([one for one in (*args, *kwargs.items()) if not tensors_of(one)])
 
 
-def _digest(tensor: Tensor) -> object:
-    return tensor.dtype, hash(tensor.detach().contiguous().view(torch.uint8).numpy().tobytes()) if tensor.dim() else (
-        tensor.item()
-    )
+def _content_hash(tensor: Tensor) -> object:
+    if not tensor.dim():
+        return tensor.dtype, tensor.item()
+    return tensor.dtype, hash(tensor.detach().contiguous().view(torch.uint8).cpu().numpy().tobytes())
 
 
 def _bits(tensor: Tensor) -> int:

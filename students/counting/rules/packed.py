@@ -111,7 +111,7 @@ def _layer(tracer: Tracer, call: Call, single: Any, signal: Tensor, info: Info) 
     ordered = signal[backwards] if way else signal
     state: Any = list(hx) if call.name == "lstm" else hx[0]
     out, *last = call.function(ordered, torch.tensor(sizes), state, weights, len(weights) >= 4, 1, 0.0, False, False)
-    earlier = torch.where(torch.tensor(before).unsqueeze(1) < 0, hx[0][0][sequence], out[before])
+    earlier = torch.where(torch.tensor(before).unsqueeze(1).to(out) < 0, hx[0][0][sequence], out[before])
     name, bias = layer_name(tracer, call.name, weights[0]), weights[2:4] if len(weights) >= 4 else [None, None]
     hidden = Info(None, rows=info.rows)
     _record(tracer, call.name, f"{name}.input", Operand(ordered, info, weights[0], bias[0]), units=0)
@@ -143,7 +143,7 @@ def _record(tracer: Tracer, kind: str, name: str, operand: Operand, *, units: in
     decodes = torch.tensor(rows.decodes)
 
     def total(per_row: Tensor) -> Tensor:
-        return torch.zeros(tracer.batch, dtype=torch.int64).index_add(0, decodes, per_row.to(torch.int64))
+        return torch.zeros(tracer.batch, dtype=torch.int64).index_add(0, decodes, per_row.cpu().to(torch.int64))
 
     lengths = total(torch.ones(len(rows.decodes)))
     met, full = (weight != 0).sum(0).double(), lengths * weight.numel()

@@ -364,10 +364,10 @@ def _attention(tracer: Tracer, call: Call) -> Any:
     mask, scale = named.get("attn_mask"), named.get("scale")
     factor = query.shape[-1] ** -0.5 if scale is None else float(scale)
     if named.get("is_causal", False):
-        mask = torch.full((query.shape[-2], key.shape[-2]), -torch.inf).triu(1)
+        mask = query.new_full((query.shape[-2], key.shape[-2]), -torch.inf).triu(1)
     with tracer:
         if mask is not None and mask.dtype == torch.bool:
-            mask = torch.zeros(mask.shape).masked_fill(~mask, -torch.inf)
+            mask = query.new_zeros(mask.shape).masked_fill(~mask, -torch.inf)
         if named.get("enable_gqa", False):
             groups = query.shape[-3] // key.shape[-3]
             key, value = (one.repeat_interleave(groups, dim=-3) for one in (key, value))

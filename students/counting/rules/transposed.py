@@ -61,7 +61,7 @@ def kept_fanout(spreads: Sequence[Spread], weights: Tensor) -> Tensor:
     """
     fan = weights
     for spread in spreads:
-        fan = fan.movedim(1, -1) @ spread.kept().T  # each pass turns the first tap axis into the last length axis
+        fan = fan.movedim(1, -1) @ spread.kept().T.to(fan)  # the first tap axis becomes the last length axis
     return fan
 
 
