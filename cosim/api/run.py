@@ -21,18 +21,31 @@ from cosim.evaluation.stream_rate import check_stream_rate
 from cosim.study.schema import Study
 from cosim.tables.prices import searched_power_w, write_prices
 from cosim.tables.scores import save_failures, write_tables
+from cosim.tables.times import KindTime, write_times
 from energy_models.errors import StudyError
 from students.spec import Shape
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a run came to: its folder, points finished, stages computed by this call, and each failure's message."""
+    """What a run came to.
+
+    Parameters
+    ----------
+    folder : Path
+    points, computed : int
+        Points finished; stages computed by this call.
+    failures : tuple of str
+        What went wrong with each point that failed.
+    times : mapping
+        Wall time of all stages that the points rest on, by kind, earlier runs included.
+    """
 
     folder: Path
     points: int
     computed: int
     failures: tuple[str, ...]
+    times: Mapping[str, KindTime]
 
 
 def run_study(
@@ -82,7 +95,8 @@ def run_study(
             raise StudyError(told.rstrip("."), where=study.study.name, remedy=f"All are told in {root / FAILURES}.")
         write_tables(root, store, study, dataset, sweep.finished, command=command)
         write_prices(root, study.hardware)
-    return Outcome(root, len(sweep.finished), scheduler.progress.computed, tuple(map(_told, failures)))
+        times = write_times(root, store, sweep.finished)
+    return Outcome(root, len(sweep.finished), scheduler.progress.computed, tuple(map(_told, failures)), times)
 
 
 def _searched_power(study: Study) -> Callable[[Path], float]:

@@ -34,4 +34,6 @@ def run_with_bars(
         page = write_report(root)
     failed = f", {len(outcome.failures)} failed" if outcome.failures else ""
     say(f"{outcome.points} points finished{failed}; {outcome.computed} stages computed by this run.")
+    times = ", ".join(f"{kind} {found.seconds:.1f} s ({found.stages})" for kind, found in outcome.times.items())
+    say(f"Time of all stages, by kind: {times}.")
     return outcome, page

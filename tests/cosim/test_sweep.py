@@ -65,6 +65,19 @@ def test_an_unchanged_run_does_nothing_again(finished: Path) -> None:
     pd.testing.assert_frame_equal(scores(finished), table)
 
 
+def test_the_time_of_every_stage_is_told(finished: Path) -> None:
+    times = json.loads((finished / "times.json").read_text())
+    assert {f"{row['kind']}/{row['digest']}" for row in times["stages"]} == set(stage_times(finished))
+    assert all(row["seconds"] > 0 and row["started"] and row["worker"] for row in times["stages"])
+    for kind, found in times["by_kind"].items():
+        mine = [row["seconds"] for row in times["stages"] if row["kind"] == kind]
+        assert found == {"stages": len(mine), "seconds": pytest.approx(sum(mine))}
+    code, out, err = cosim("resume", str(finished), "--json")
+    assert code == 0
+    assert json.loads(out)["seconds"] == {kind: found["seconds"] for kind, found in times["by_kind"].items()}
+    assert "Time of all stages, by kind: " in err
+
+
 def test_a_digest_is_written_beside_the_page(finished: Path, tmp_path: Path) -> None:
     code, out, err = cosim("report", str(finished), "--out", str(tmp_path / "p.html"), "--digest", str(tmp_path / "d"))
     assert code == 0, err
