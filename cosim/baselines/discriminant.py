@@ -13,6 +13,13 @@ from energy_models.errors import DataError
 Floats = NDArray[np.float64]
 
 
+def require_every_class(labels: NDArray[Any], classes: int, *, where: str) -> None:
+    """Raise a `DataError` where a class has no training example."""
+    if absent := sorted(set(range(classes)) - {int(label) for label in np.unique(labels)}):
+        raise DataError(f"class {', '.join(map(str, absent))} has no training example", where=where,
+                        remedy="Choose folds whose training part holds every class.")  # fmt: skip
+
+
 def fit_discriminant(
     features: Floats, labels: NDArray[Any], classes: int, *, shrinkage: Literal["none", "ledoit_wolf"], where: str
 ) -> tuple[Floats, Floats]:
@@ -33,9 +40,7 @@ def fit_discriminant(
     DataError
         If a class is absent from the training part.
     """
-    if absent := sorted(set(range(classes)) - {int(label) for label in np.unique(labels)}):
-        raise DataError(f"class {', '.join(map(str, absent))} has no training example", where=where,
-                        remedy="Choose folds whose training part holds every class.")  # fmt: skip
+    require_every_class(labels, classes, where=where)
     settings: dict[str, Any] = {"solver": "svd"} if shrinkage == "none" else {"solver": "lsqr", "shrinkage": "auto"}
     fitted: Any = LinearDiscriminantAnalysis(**settings)
     fitted.fit(features, labels)

@@ -20,9 +20,10 @@ from numpy.typing import NDArray
 
 from cosim.baselines.fitting import deployed
 from cosim.baselines.fixed_point import WIDTH_BITS, FixedLinear, Grid, fixed_linear, grid_of
+from cosim.baselines.training_pairs import training_pairs
 from cosim.baselines.types import Baseline, BaselineResult, Decoded, Floats, Indices, Options
 from cosim.baselines.work import linear_row
-from cosim.datasets.contiguous_segments import contiguous_segments, in_test_order, joined_inputs, joined_targets
+from cosim.datasets.contiguous_segments import contiguous_segments, in_test_order, joined_inputs
 from cosim.datasets.types import Dataset
 from cosim.splits.fold import Fold
 from energy_models.errors import DataError
@@ -211,8 +212,7 @@ def run(dataset: Dataset, fold: Fold, options: KalmanOptions) -> BaselineResult:
     """
 
     def fitted(examples: Indices) -> KalmanDecoder:
-        parts = contiguous_segments(dataset, examples)
-        pairs = [(joined_inputs(dataset, part), states(joined_targets(dataset, part), options)) for part in parts]
+        pairs = [(inputs, states(targets, options)) for inputs, targets in training_pairs(dataset, examples)]
         return KalmanDecoder(fixed(fit(pairs), pairs), dataset.targets.shape[2])
 
     return deployed(NAME, "Kalman", dataset, fold, fitted, width_bits=WIDTH_BITS)

@@ -49,8 +49,8 @@ class KernelMachine:
     vectors: Floats
     offsets: Floats
     gamma: np.float32
-    coefficients: Floats
-    intercepts: Floats
+    coefficients: NDArray[Any]
+    intercepts: NDArray[Any]
     owners: NDArray[np.int64]
 
     @property

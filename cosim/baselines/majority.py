@@ -35,7 +35,7 @@ def fit(dataset: Dataset, examples: Indices) -> Constant:
         # One is added to each class so that a class absent from training keeps a finite logit.
         counts = np.bincount(targets.astype(np.int64), minlength=len(dataset.output_names)) + 1
         return Constant(np.log(counts / counts.sum()))
-    return Constant(np.tile(targets.astype(np.float64).mean(axis=(0, 1)), (targets.shape[1], 1)))
+    return Constant(np.tile(np.nanmean(targets.astype(np.float64), axis=(0, 1)), (targets.shape[1], 1)))
 
 
 def run(dataset: Dataset, fold: Fold, options: MajorityOptions) -> BaselineResult:

@@ -19,9 +19,10 @@ from numpy.typing import NDArray
 
 from cosim.baselines.fitting import Amounts, Counts, best_on_validation, decided, deployed
 from cosim.baselines.fixed_point import WIDTH_BITS, FixedLinear, Grid, fixed_linear, grid_of
+from cosim.baselines.training_pairs import Pair, training_pairs
 from cosim.baselines.types import Baseline, BaselineResult, Decoded, Floats, Indices, Options
 from cosim.baselines.work import linear_row, stage_row
-from cosim.datasets.contiguous_segments import contiguous_segments, in_test_order, joined_inputs, joined_targets
+from cosim.datasets.contiguous_segments import contiguous_segments, in_test_order, joined_inputs
 from cosim.datasets.types import Dataset
 from cosim.splits.fold import Fold
 from energy_models.errors import DataError
@@ -30,7 +31,6 @@ from energy_models.workload import LayerWork
 NAME = "ridge_lags"
 CHUNK_STEPS = 4096
 Number = TypeVar("Number", bound=np.generic)
-Pair = tuple[Floats, Floats]
 
 
 class RidgeLagsOptions(Options):
@@ -144,17 +144,12 @@ def fixed(pairs: list[Pair], lags: int, penalty: float) -> FixedRidge:
     return FixedRidge(lags, grid, fixed_linear(weights, intercepts, float(grid.step)), out)
 
 
-def _pairs(dataset: Dataset, examples: Indices) -> list[Pair]:
-    parts = contiguous_segments(dataset, examples)
-    return [(joined_inputs(dataset, part), joined_targets(dataset, part)) for part in parts]
-
-
 def chosen(dataset: Dataset, fold: Fold, options: RidgeLagsOptions) -> tuple[int, float]:
     """Return the lags and the penalty with the best R squared on validation, in float64.
 
     Lags longer than every training segment are left out where there are others.
     """
-    pairs = _pairs(dataset, fold.train)
+    pairs = training_pairs(dataset, fold.train)
     longest = max(len(inputs) for inputs, _ in pairs)
     lags = sorted(lag for lag in set(options.lags) if lag <= longest) or [min(options.lags)]
     candidates = [(lag, penalty) for lag in lags for penalty in sorted(set(options.penalty), reverse=True)]
@@ -183,7 +178,7 @@ def run(dataset: Dataset, fold: Fold, options: RidgeLagsOptions) -> BaselineResu
     """
     lags, penalty = chosen(dataset, fold, options)
     return deployed(
-        NAME, "ridge", dataset, fold, lambda examples: fixed(_pairs(dataset, examples), lags, penalty),
+        NAME, "ridge", dataset, fold, lambda examples: fixed(training_pairs(dataset, examples), lags, penalty),
         width_bits=WIDTH_BITS,
         chosen=decided({"lags": (options.lags, lags), "penalty": (options.penalty, penalty)}),
     )  # fmt: skip

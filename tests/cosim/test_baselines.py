@@ -34,6 +34,7 @@ SERVES = {
     "regression": {"ridge_lags": {}, "kalman": {}, "majority": {}},
     "classification": {
         "csp_lda": {"components": 2}, "cca": {"harmonics": 1}, "cca_logistic": {"harmonics": 1}, "tangent_space": {},
+        "fbcsp": {"bands_hz": "4-8,8-12", "components": 2}, "filter_bank_svm": {"bands_hz": "4-8,8-12,12-20"},
         "shrinkage_lda": {"block_steps": 2}, "majority": {},
         "bandpower_svm": {"bands_hz": "4-8,8-12,12-20", "segment_steps": 32},
     },
@@ -228,6 +229,25 @@ def test_ridge_equals_scikit_learn() -> None:
     expected = Ridge(alpha=7.0).fit(rows, targets[3:])
     assert weights == pytest.approx(expected.coef_)
     assert intercepts == pytest.approx(expected.intercept_)
+
+
+@pytest.mark.parametrize("name", ["ridge_lags", "kalman", "majority"])
+def test_steps_without_a_known_target_teach_nothing(name: str) -> None:
+    """Half of an example in the middle of training has no target: whatever its inputs are there, the decoder stays."""
+    data, fold = make_spikes()
+    targets, inputs = data.targets.copy(), data.inputs.copy()
+    targets[10, 20:45] = np.nan
+    inputs[10, :, 20:45] = 99
+    options = {"lags": 3, "penalty": 1} if name == "ridge_lags" else {}
+    here, there = (run_baseline(name, dataclasses.replace(data, targets=targets, inputs=one), fold, options)
+                   for one in (data.inputs, inputs))  # fmt: skip
+    assert np.isfinite(here.outputs_test).all()
+    assert np.array_equal(here.outputs_test, there.outputs_test)
+    whole = run_baseline(name, data, fold, options).outputs_test
+    assert whole == pytest.approx(here.outputs_test, abs=0.1 * np.abs(whole).max())
+    if name != "majority":
+        with pytest.raises(DataError, match="no training step"):
+            run_baseline(name, dataclasses.replace(data, targets=np.full_like(targets, np.nan)), fold, options)
 
 
 def test_steady_kalman_equals_the_full_filter() -> None:

@@ -209,6 +209,33 @@ def test_tangent_space_counts_by_hand() -> None:
     assert result.parameters == 9 + 6 + 1
 
 
+def test_fbcsp_counts_by_hand() -> None:
+    # 2 filters over 3 channels and 32 steps: 192 products; 2 sections of 5 products; 64 squares; 2 features.
+    data, fold = _epochs(3, 32, 2)
+    result = run_baseline("fbcsp", data, fold, {"bands_hz": "8-12", "components": 2, "features": 1})
+    products = [row.products.dense_full.mean for row in result.layers if row.products]
+    assert products == [192, 64, 2]
+    bands = _layer(result, "bands")
+    found = {kind: count.mean for kind, count in bands.operations.items()}
+    assert found == {"multiply": 5 * 2 * 64, "add": 4 * 2 * 64, "requantise": 2 * 2 * 64}
+    # Two samples of the input and of both sections' outputs, each of two components.
+    assert (bands.state_elements, bands.state_reads, bands.state_writes) == (12, 4 * 2 * 64, 3 * 64)
+    assert result.parameters == 6 + 10 + 2 + 1
+
+
+def test_filter_bank_svm_counts_by_hand() -> None:
+    # 2 bands of 2 channels and 64 steps: 4 features from 4 sums of 64 squares.
+    data, fold = _epochs(2, 64, 3)
+    result = run_baseline("filter_bank_svm", data, fold, {"bands_hz": "4-8,8-12", "softness": 1, "width": 1})
+    vectors = _layer(result, "inner").output_shape[0]
+    products = {row.name.partition(".")[2]: row.products.dense_full.mean for row in result.layers if row.products}
+    assert products == {"power": 4 * 64, "inner": 4 * vectors, "norm": 4, "vote": 2 * vectors}
+    assert _layer(result, "bands").operations["multiply"].mean == 5 * 2 * 4 * 64
+    assert _layer(result, "logarithm").operations["lookup"].mean == 4
+    assert _layer(result, "kernel").operations["lookup"].mean == vectors
+    assert {row.arithmetic for row in result.layers} == {"integer"}
+
+
 def test_svm_counts_by_hand() -> None:
     data, fold = _epochs(2, 64, 3)
     result = run_baseline("bandpower_svm", data, fold, {"bands_hz": "4-8,8-12,12-20", "segment_steps": 32})
