@@ -15,9 +15,9 @@ from pydantic import Field, field_validator
 
 from cosim.baselines.fitting import Amounts, best_on_validation, decided, deployed
 from cosim.baselines.kernel_machine import KernelMachine, fit
-from cosim.baselines.spectrum import band_bins, band_power_operations, log_band_power, read_bands
+from cosim.baselines.numerics.spectrum import band_bins, band_power_operations, log_band_power, read_bands
+from cosim.baselines.numerics.work import FLOAT_BITS, stage_row
 from cosim.baselines.types import Baseline, BaselineResult, Decoded, Indices, Options
-from cosim.baselines.work import FLOAT_BITS, stage_row
 from cosim.datasets.types import Dataset
 from cosim.splits.fold import Fold
 

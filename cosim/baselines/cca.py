@@ -18,10 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from cosim.baselines import small_algebra as algebra
 from cosim.baselines.fitting import deployed
+from cosim.baselines.numerics import small_algebra as algebra
+from cosim.baselines.numerics.work import FLOAT_BITS, linear_row, matrix_row, stage_row
 from cosim.baselines.types import Baseline, BaselineResult, Decoded, Indices, Options
-from cosim.baselines.work import FLOAT_BITS, linear_row, matrix_row, stage_row
 from cosim.datasets.types import Dataset
 from cosim.splits.fold import Fold
 from energy_models.errors import DataError

@@ -17,8 +17,8 @@ from pydantic import Field
 from cosim.baselines.cca import Correlations, frequencies, references
 from cosim.baselines.fitting import Amounts, best_on_validation, decided, deployed
 from cosim.baselines.logistic import Logistic, fit_logistic
+from cosim.baselines.numerics.work import FLOAT_BITS
 from cosim.baselines.types import Baseline, BaselineResult, Decoded, Indices, Options
-from cosim.baselines.work import FLOAT_BITS
 from cosim.datasets.types import Dataset
 from cosim.splits.fold import Fold
 

@@ -20,7 +20,7 @@ from pydantic import Field
 
 from cosim.baselines.discriminant import fit_discriminant, two_sided
 from cosim.baselines.fitting import deployed
-from cosim.baselines.fixed_point import (
+from cosim.baselines.numerics.fixed_point import (
     ACCUMULATOR_BITS,
     WIDTH_BITS,
     FixedLinear,
@@ -28,9 +28,9 @@ from cosim.baselines.fixed_point import (
     fixed_linear,
     grid_of,
 )
-from cosim.baselines.log_power import LOG_STEP, log_power
+from cosim.baselines.numerics.log_power import LOG_STEP, log_power
+from cosim.baselines.numerics.work import linear_row, matrix_row, stage_row
 from cosim.baselines.types import Baseline, BaselineResult, Decoded, Floats, Indices, Options
-from cosim.baselines.work import linear_row, matrix_row, stage_row
 from cosim.datasets.types import Dataset
 from cosim.splits.fold import Fold
 from energy_models.errors import DataError

@@ -20,13 +20,13 @@ from pydantic import Field
 
 from cosim.baselines.csp_lda import spatial_filters
 from cosim.baselines.discriminant import fit_discriminant, require_every_class, two_sided
-from cosim.baselines.filter_bank import Band, FixedBand, banded, bands_row, filtered, fixed_band, sections
 from cosim.baselines.fitting import Counts, best_on_validation, decided, deployed
-from cosim.baselines.fixed_point import ACCUMULATOR_BITS, WIDTH_BITS, FixedLinear, Grid, fixed_linear, grid_of
-from cosim.baselines.log_power import LOG_STEP, log_power
-from cosim.baselines.spectrum import read_bands
+from cosim.baselines.numerics.filter_bank import Band, FixedBand, banded, bands_row, filtered, fixed_band, sections
+from cosim.baselines.numerics.fixed_point import ACCUMULATOR_BITS, WIDTH_BITS, FixedLinear, Grid, fixed_linear, grid_of
+from cosim.baselines.numerics.log_power import LOG_STEP, log_power
+from cosim.baselines.numerics.spectrum import read_bands
+from cosim.baselines.numerics.work import linear_row, matrix_row, stage_row
 from cosim.baselines.types import Baseline, BaselineResult, Decoded, Floats, Indices, Options
-from cosim.baselines.work import linear_row, matrix_row, stage_row
 from cosim.datasets.types import Dataset
 from cosim.splits.fold import Fold
 from energy_models.errors import DataError

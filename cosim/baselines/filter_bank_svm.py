@@ -15,15 +15,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cosim.baselines.filter_bank import FixedBand, bands_row, fixed_band, sections
 from cosim.baselines.fitting import Amounts, best_on_validation, decided, deployed
 from cosim.baselines.fixed_kernel import FixedKernelMachine, fixed_kernel_machine
-from cosim.baselines.fixed_point import WIDTH_BITS, Grid, grid_of
 from cosim.baselines.kernel_machine import fit
-from cosim.baselines.log_power import LOG_STEP, log_power
-from cosim.baselines.spectrum import read_bands
+from cosim.baselines.numerics.filter_bank import FixedBand, bands_row, fixed_band, sections
+from cosim.baselines.numerics.fixed_point import WIDTH_BITS, Grid, grid_of
+from cosim.baselines.numerics.log_power import LOG_STEP, log_power
+from cosim.baselines.numerics.spectrum import read_bands
+from cosim.baselines.numerics.work import matrix_row, stage_row
 from cosim.baselines.types import Baseline, BaselineResult, Decoded, Indices, Options
-from cosim.baselines.work import matrix_row, stage_row
 from cosim.datasets.types import Dataset
 from cosim.splits.fold import Fold
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from cosim.baselines.fixed_point import (
+from cosim.baselines.kernel_machine import KernelMachine, vote_row
+from cosim.baselines.numerics.fixed_point import (
     ACCUMULATOR_BITS,
     FixedLinear,
     Grid,
@@ -16,9 +17,8 @@ from cosim.baselines.fixed_point import (
     grid_of,
     saturated,
 )
-from cosim.baselines.kernel_machine import KernelMachine, vote_row
-from cosim.baselines.log_power import LOG_STEP
-from cosim.baselines.work import linear_row, matrix_row, stage_row
+from cosim.baselines.numerics.log_power import LOG_STEP
+from cosim.baselines.numerics.work import linear_row, matrix_row, stage_row
 from energy_models.workload import LayerWork
 
 FEATURE_STEP = 2.0**-10  # of standardised features: 32 deviations either way

@@ -19,10 +19,10 @@ import scipy.linalg as _linalg  # pyright: ignore[reportMissingTypeStubs]
 from numpy.typing import NDArray
 
 from cosim.baselines.fitting import deployed
-from cosim.baselines.fixed_point import WIDTH_BITS, FixedLinear, Grid, fixed_linear, grid_of
+from cosim.baselines.numerics.fixed_point import WIDTH_BITS, FixedLinear, Grid, fixed_linear, grid_of
+from cosim.baselines.numerics.work import linear_row
 from cosim.baselines.training_pairs import training_pairs
 from cosim.baselines.types import Baseline, BaselineResult, Decoded, Floats, Indices, Options
-from cosim.baselines.work import linear_row
 from cosim.datasets.contiguous_segments import contiguous_segments, in_test_order, joined_inputs
 from cosim.datasets.types import Dataset
 from cosim.splits.fold import Fold

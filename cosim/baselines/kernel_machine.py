@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.svm import SVC as _SVC  # pyright: ignore[reportMissingTypeStubs]
 
-from cosim.baselines.work import FLOAT_BITS, linear_row, stage_row
+from cosim.baselines.numerics.work import FLOAT_BITS, linear_row, stage_row
 from energy_models.errors import DataError
 from energy_models.workload import LayerWork
 

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression as _LogisticRegression  # pyright: ignore[reportMissingTypeStubs]
 
 from cosim.baselines.discriminant import two_sided
+from cosim.baselines.numerics.work import linear_row
 from cosim.baselines.types import Floats
-from cosim.baselines.work import linear_row
 from energy_models.errors import DataError
 from energy_models.workload import LayerWork
 

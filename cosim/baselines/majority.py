@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from cosim.baselines.fitting import deployed
-from cosim.baselines.fixed_point import WIDTH_BITS
+from cosim.baselines.numerics.fixed_point import WIDTH_BITS
 from cosim.baselines.types import Baseline, BaselineResult, Decoded, Floats, Indices, Options
 from cosim.datasets.types import Dataset
 from cosim.splits.fold import Fold

@@ -18,10 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cosim.baselines.fitting import Amounts, Counts, best_on_validation, decided, deployed
-from cosim.baselines.fixed_point import WIDTH_BITS, FixedLinear, Grid, fixed_linear, grid_of
+from cosim.baselines.numerics.fixed_point import WIDTH_BITS, FixedLinear, Grid, fixed_linear, grid_of
+from cosim.baselines.numerics.work import linear_row, stage_row
 from cosim.baselines.training_pairs import Pair, training_pairs
 from cosim.baselines.types import Baseline, BaselineResult, Decoded, Floats, Indices, Options
-from cosim.baselines.work import linear_row, stage_row
 from cosim.datasets.contiguous_segments import contiguous_segments, in_test_order, joined_inputs
 from cosim.datasets.types import Dataset
 from cosim.splits.fold import Fold

@@ -18,9 +18,9 @@ from pydantic import Field
 
 from cosim.baselines.discriminant import fit_discriminant, two_sided
 from cosim.baselines.fitting import deployed
-from cosim.baselines.fixed_point import ACCUMULATOR_BITS, WIDTH_BITS, FixedLinear, Grid, fixed_linear, grid_of
+from cosim.baselines.numerics.fixed_point import ACCUMULATOR_BITS, WIDTH_BITS, FixedLinear, Grid, fixed_linear, grid_of
+from cosim.baselines.numerics.work import linear_row, stage_row
 from cosim.baselines.types import Baseline, BaselineResult, Decoded, Indices, Options
-from cosim.baselines.work import linear_row, stage_row
 from cosim.datasets.types import Dataset
 from cosim.splits.fold import Fold
 from energy_models.errors import DataError

@@ -5,7 +5,8 @@ Riemannian mean of the training windows (Barachant et al. 2012, doi 10.1109/TBME
 elements off the diagonal is taken up by the regression's standardisation.
 
 Deployed arithmetic: float32 throughout; the logarithm of an eigenvalue is a table look-up. The eigenvalues come from
-a fixed number of Jacobi sweeps (`cosim.baselines.jacobi`). Whitening and logarithm span more than 16 bits can hold.
+a fixed number of Jacobi sweeps (`cosim.baselines.numerics.jacobi`). Whitening and logarithm span more than 16 bits
+can hold.
 """
 
 from __future__ import annotations
@@ -18,12 +19,12 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from cosim.baselines.fitting import Amounts, best_on_validation, decided, deployed
-from cosim.baselines.jacobi import eigen, eigen_operations
 from cosim.baselines.logistic import Logistic, fit_logistic
-from cosim.baselines.riemann import of_eigenvalues, riemannian_mean, shrunk_covariances
-from cosim.baselines.small_algebra import gram_operations, summed
+from cosim.baselines.numerics.jacobi import eigen, eigen_operations
+from cosim.baselines.numerics.riemann import of_eigenvalues, riemannian_mean, shrunk_covariances
+from cosim.baselines.numerics.small_algebra import gram_operations, summed
+from cosim.baselines.numerics.work import FLOAT_BITS, linear_row, matrix_row, stage_row
 from cosim.baselines.types import Baseline, BaselineResult, Decoded, Indices, Options
-from cosim.baselines.work import FLOAT_BITS, linear_row, matrix_row, stage_row
 from cosim.datasets.types import Dataset
 from cosim.splits.fold import Fold
 from energy_models.errors import DataError

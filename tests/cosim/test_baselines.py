@@ -17,9 +17,9 @@ from cosim.baselines import Baseline, baseline_names, kalman, load_baseline, rid
 from cosim.baselines.cca import covariances, references, squared_correlations
 from cosim.baselines.csp_lda import spatial_filters
 from cosim.baselines.fitting import best_on_validation, fitting_examples
-from cosim.baselines.fixed_point import Grid, fixed_linear, grid_of, saturated
 from cosim.baselines.kernel_machine import fit as fit_svm
-from cosim.baselines.riemann import riemannian_mean
+from cosim.baselines.numerics.fixed_point import Grid, fixed_linear, grid_of, saturated
+from cosim.baselines.numerics.riemann import riemannian_mean
 from cosim.baselines.types import Options
 from cosim.datasets.card import Card
 from cosim.datasets.contiguous_segments import contiguous_segments, in_test_order, joined_inputs

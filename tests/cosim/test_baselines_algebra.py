@@ -12,10 +12,10 @@ import pytest
 from scipy import linalg
 from sklearn.covariance import OAS
 
-from cosim.baselines import small_algebra as algebra
-from cosim.baselines.jacobi import eigen, eigen_operations
-from cosim.baselines.riemann import riemannian_mean, shrunk_covariances
-from cosim.baselines.spectrum import band_bins, log_band_power, read_bands, transform_operations
+from cosim.baselines.numerics import small_algebra as algebra
+from cosim.baselines.numerics.jacobi import eigen, eigen_operations
+from cosim.baselines.numerics.riemann import riemannian_mean, shrunk_covariances
+from cosim.baselines.numerics.spectrum import band_bins, log_band_power, read_bands, transform_operations
 from energy_models.errors import DataError
 
 

@@ -10,10 +10,10 @@ from scipy import signal
 from sklearn.svm import SVC
 
 from cosim.baselines.fbcsp import Patterns, mutual_information
-from cosim.baselines.filter_bank import banded, filtered, fixed_band, sections
 from cosim.baselines.fixed_kernel import fixed_kernel_machine
 from cosim.baselines.kernel_machine import fit
-from cosim.baselines.log_power import LOG_STEP
+from cosim.baselines.numerics.filter_bank import banded, filtered, fixed_band, sections
+from cosim.baselines.numerics.log_power import LOG_STEP
 from energy_models.errors import DataError
 
 

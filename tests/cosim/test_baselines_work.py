@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from cosim.baselines import run_baseline
+from cosim.baselines.numerics.work import linear_products, pair_products
 from cosim.baselines.types import BaselineResult
-from cosim.baselines.work import linear_products, pair_products
 from cosim.datasets.card import Card
 from cosim.datasets.types import Dataset
 from cosim.splits.fold import Fold

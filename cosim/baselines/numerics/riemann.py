@@ -6,10 +6,11 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from cosim.baselines.types import Floats
 from energy_models.errors import DataError
 
+Floats = NDArray[np.float64]
 TOLERANCE = 1e-8
 ITERATIONS = 100
 

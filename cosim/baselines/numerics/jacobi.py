@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cosim.baselines.small_algebra import TINY
+from cosim.baselines.numerics.small_algebra import TINY
 
 _where: Any = np.where
 

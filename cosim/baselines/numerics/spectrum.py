@@ -7,7 +7,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from cosim.baselines.small_algebra import summed
+from cosim.baselines.numerics.small_algebra import summed
 from energy_models.errors import DataError
 
 WHERE = "baseline 'bandpower_svm'"

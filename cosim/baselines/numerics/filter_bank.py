@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import signal as _signal  # pyright: ignore[reportMissingTypeStubs]
 
-from cosim.baselines.fixed_point import WIDTH_BITS, Grid, saturated
-from cosim.baselines.work import stage_row
+from cosim.baselines.numerics.fixed_point import WIDTH_BITS, Grid, saturated
+from cosim.baselines.numerics.work import stage_row
 from energy_models.errors import DataError
 from energy_models.workload import LayerWork
 

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from cosim.baselines.fixed_point import ACCUMULATOR_BITS, WIDTH_BITS
+from cosim.baselines.numerics.fixed_point import ACCUMULATOR_BITS, WIDTH_BITS
 from energy_models.workload import Arithmetic, Conventions, Count, Kind, LayerWork, Products
 
 FLOAT_BITS = 32

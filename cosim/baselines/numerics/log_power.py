@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from cosim.baselines.fixed_point import Grid, saturated
+from cosim.baselines.numerics.fixed_point import Grid, saturated
 
 LOG_STEP = 2.0**-10
 
