@@ -98,7 +98,7 @@ def signals_of(inputs: object, name: str) -> Signals:
             where=where,
             remedy="Give tensors that hold numbers; the counts depend on them",
         )
-    # A sum is finite only where every term is, and several times faster than looking at each.
+    # A sum is finite only where every term is, and several times faster than a test of each.
     for one in signals.tensors:
         if not bool(one.sum().isfinite()) and not bool(torch.isfinite(one).all()):
             raise DataError(

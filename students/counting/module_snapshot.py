@@ -1,4 +1,4 @@
-"""What a model holds while it is looked at: attributes, hooks, weights and buffers, put back as they were."""
+"""A snapshot of what a model holds (attributes, hooks, weights, buffers), from which it is restored."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class ModuleSnapshot:
         self._empty = [value for now in owned for value in now.values() if isinstance(value, CONTAINERS) and not value]
 
     def restore(self) -> bool:
-        """Make the model hold what it held; return whether numbers in its tensors had changed."""
+        """Restore what the model held; return whether numbers in its tensors had changed."""
         for now, before in self._attributes:
             if now.keys() != before.keys() or any(now[name] is not value for name, value in before.items()):
                 now.clear()
@@ -66,7 +66,7 @@ def _restore_tensor(tensor: Tensor, before: Tensor) -> bool:
 
 @contextmanager
 def restored_after(model: nn.Module) -> Iterator[ModuleSnapshot]:
-    """Put back what the model holds afterwards, whatever happens in between."""
+    """Restore what the model holds after the block, also after an error."""
     kept = ModuleSnapshot(model)
     try:
         yield kept

@@ -185,7 +185,7 @@ def _run(model: nn.Module, signals: Signals, how: _How, name: str) -> _Ran:
     ):
         for place, batch in enumerate(signals.batches(how.batch_size)):
             if place and snapshot.restore():
-                tracer.forget(model)
+                tracer.remove_marks(model)
                 tracer.constants_changed()
             reset_states(model)
             examples = len(batch.first)

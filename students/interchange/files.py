@@ -1,4 +1,4 @@
-"""The way in: which reader a file's suffix asks for."""
+"""Reads a network file with the reader for its suffix."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reads a NIR file into nodes in the order they run, with the edges that hand a value to the next step."""
+"""Reads a NIR file into nodes in the order they run, with the edges that carry a value to the next step."""
 
 from __future__ import annotations
 
@@ -127,7 +127,7 @@ def _flat(graph: Any, prefix: str) -> tuple[dict[str, Any], list[Edge]]:
 
 
 class _Pass:
-    """The end of a graph inside a graph: hands its value on."""
+    """The input or output of a graph inside a graph: passes its value through."""
 
     metadata: Mapping[str, Any] = {}
 
@@ -136,7 +136,7 @@ def _late_edges(nodes: Mapping[str, Any], edges: Iterable[Edge], start: str, pat
     """Return the edges that close a loop, which carry the value of the step before.
 
     A loop is cut where it returns to a node it has passed, seen from the input, and the cut is moved back in front of
-    the last weights: what waits for the next step is then spikes, not the current they make.
+    the last weights: the value kept for the next step is then spikes, not the current they cause.
     """
     after: dict[str, list[str]] = {name: [] for name in nodes}
     before: dict[str, list[str]] = {name: [] for name in nodes}

@@ -62,7 +62,7 @@ class SumPool(nn.Module):
 
 
 class NirNetwork(nn.Module):
-    """A network of NIR run over the last axis of its input, from rest.
+    """A NIR network run over the last axis of its input, from a zero initial state.
 
     Parameters
     ----------
@@ -98,7 +98,7 @@ class NirNetwork(nn.Module):
         self.input_axes: tuple[int | None, ...] = (*(int(size) for size in np.atleast_1d(shape)), None)
 
     def _feed_back(self) -> None:
-        """Tell each recurrent product how many values wait for it from one step to the next."""
+        """Set on each recurrent product the number of values that are kept for it from one step to the next."""
         for name, entry in self.wiring.sources.items():
             waiting = [source for source, late in entry if late]
             if waiting:
@@ -128,7 +128,7 @@ class NirNetwork(nn.Module):
         for module in self._modules_of.values():
             if isinstance(module, StepNeuron):
                 module.reset_mem()
-        before: dict[str, Tensor] = self._rest(signal[..., 0]) if self._late else {}
+        before: dict[str, Tensor] = self._initial_values(signal[..., 0]) if self._late else {}
         outputs: list[Tensor] = []
         for now in signal.unbind(-1):
             values = self._step(now, before)
@@ -149,22 +149,22 @@ class NirNetwork(nn.Module):
             values[name] = self._modules_of[name](total)
         return values
 
-    def _rest(self, now: Tensor) -> dict[str, Tensor]:
+    def _initial_values(self, now: Tensor) -> dict[str, Tensor]:
         """Return zeros for what the first step reads from the step before it, in the shapes these values have.
 
         They are made from the input, because counting follows what depends on it, and the first step of a recurrent
         product is work like every other.
         """
         zero = now.flatten(1)[:, :1]
-        rest: dict[str, Tensor] = {}
+        initial: dict[str, Tensor] = {}
         for name in self._late:
             shape = self._shape_of(name)
             if self._fires(name):
                 none = torch.logical_and(zero, torch.zeros_like(zero)).to(now.dtype)
             else:
                 none = torch.masked_fill(zero, torch.ones_like(zero, dtype=torch.bool), 0.0)
-            rest[name] = none.reshape(now.shape[0], *[1] * len(shape)).expand(now.shape[0], *shape)
-        return rest
+            initial[name] = none.reshape(now.shape[0], *[1] * len(shape)).expand(now.shape[0], *shape)
+        return initial
 
     def _shape_of(self, name: str) -> tuple[int, ...]:
         shape = self.wiring.nodes[name].output_type["output"]

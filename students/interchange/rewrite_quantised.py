@@ -1,4 +1,4 @@
-"""Rewritings that make one quantiser of the nodes exporters spread it over."""
+"""Rewritings that merge the nodes of one exported quantiser into one node."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class _Rewriter:
         self._made = {name: node for node in graph.nodes for name in node.outputs}
 
     def apply(self, operator: str, build: Callable[[Node], tuple[Node, list[Node]] | None]) -> None:
-        """Replace each node of an operator by what `build` makes of it and of the nodes it takes in."""
+        """Replace each node of an operator by what `build` makes of it and of the nodes it merges."""
         for node in [one for one in self._nodes.values() if one.operator == operator]:
             found = build(node)
             if found is None:
@@ -127,7 +127,7 @@ def _limits(clip: Node, whole: tuple[int, int]) -> tuple[int, int]:
 
 
 def _along(node: Node, source: str, values: Tensor) -> Tensor:
-    """Return one constant per channel in the shape that meets its axis of the stored weights."""
+    """Return one constant per channel, shaped to broadcast along its axis of the stored weights."""
     weights = node.constants.get(source)
     if values.numel() == 1 or weights is None:
         return values.reshape(()) if values.numel() == 1 else values

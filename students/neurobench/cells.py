@@ -1,7 +1,7 @@
 """Recurrent cells as NeuroBench 2.3 counts them; used by ``students.neurobench`` only.
 
 Weights, biases, inputs and states are zeros and ones (1 where the value is not zero). Gate products count as well as
-weight products; sigmoid and tanh are free. Where the definition is odd it is followed, and the oddity is said.
+weight products; sigmoid and tanh are free. Its deviations from the usual definitions are commented.
 """
 
 from __future__ import annotations

@@ -77,7 +77,7 @@ class Run:
 
     @contextmanager
     def hooked(self) -> Iterator[None]:
-        """Watch the model inside the block."""
+        """Hook the layers of the model inside the block."""
         for path, layer in self.layers:
             if isinstance(layer, PRODUCTS):
                 self._copy(path, layer)
@@ -153,7 +153,7 @@ class Run:
         self.elements += output.numel()
 
     def end_batch(self, samples: int) -> None:
-        """Note that a batch of so many samples is through."""
+        """Record the end of a batch of so many samples."""
         self.samples += samples
         if self.elements:
             self.silent = False

@@ -75,7 +75,7 @@ def neurobench_row(model: nn.Module, inputs: Tensor, *, batch_size: int, wrapper
     Parameters
     ----------
     model : nn.Module
-        Runs in evaluation mode; its mode and buffers are put back.
+        Runs in evaluation mode; its mode and buffers are restored.
     inputs : Tensor, shape (samples, ...)
         In the order of the data loader, after preprocessing.
     batch_size : int

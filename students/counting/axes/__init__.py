@@ -1,4 +1,4 @@
-"""Which axis of a tensor tells the decodes apart, and how many products each input element takes part in."""
+"""Batch-axis tracking, and the number of products each input element is part of."""
 
 from students.counting.axes.batch_axis import (
     AHEAD,

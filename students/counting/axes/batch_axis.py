@@ -1,4 +1,4 @@
-"""Which axis of a tensor tells the decodes apart: a small algebra that follows them through reshapes.
+"""Batch-axis tracking: which axis of a tensor runs over the decodes, followed through reshapes.
 
 An axis is a tuple of factors ``(size, label)``, outermost first. The label is ``decode`` for the batch, `Steps` for
 the time axis of a stream, and empty otherwise. ``(batch * heads)`` is the axis ``((8, "decode"), (4, ""))``. A batch is
@@ -63,7 +63,7 @@ AHEAD = "in a stream it must be causal: zeros after the last step stand for samp
 
 
 class BatchAxisError(Exception):
-    """The decodes can no longer be told apart in this tensor; the text says why, where there is more to say."""
+    """No axis of this tensor runs over the decodes any more; the text says why, where there is a reason to add."""
 
 
 def plain(size: int) -> Axis:
@@ -109,7 +109,7 @@ def plain_size(axis: Axis) -> int:
 
 
 def plain_shape(axes: Axes) -> tuple[int, ...]:
-    """Return the shape one decode has: axes that only tell decodes apart are dropped."""
+    """Return the shape of one decode: axes that run over decodes only are dropped."""
     return tuple(plain_size(axis) for axis in axes if not axis or any(not label for _, label in axis))
 
 
@@ -166,7 +166,7 @@ def broadcast(known_axes: Sequence[Axes], shape: Sequence[int]) -> Axes:
     Raises
     ------
     BatchAxisError
-        Two operands tell decodes apart along different axes.
+        Two operands have their decodes along different axes.
     """
     result: list[Axis] = []
     for place in range(1, len(shape) + 1):
@@ -222,12 +222,12 @@ def per_decode(values: Tensor, axes: Axes | None, decodes: int, *, kept: int = 0
         None: unknown, which is enough where there is one decode only.
     decodes : int
     kept : int
-        Last axes that the axes does not describe and that are not summed: they stay last.
+        Last axes of `values` that `axes` does not describe and that are not summed: they stay last.
 
     Raises
     ------
     BatchAxisError
-        Several decodes, and nothing tells them apart.
+        Several decodes, and no axis runs over them.
     """
     if axes is None:
         if decodes != 1:

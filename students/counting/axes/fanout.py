@@ -1,4 +1,4 @@
-"""How many products each input element takes part in: pure functions of shapes and weights, exact."""
+"""The number of products each input element is part of: pure functions of shapes and weights, exact."""
 
 from __future__ import annotations
 

@@ -41,13 +41,13 @@ Rule = Callable[[Any, Call], Any]
 
 
 def even_when_silent(rule: Rule) -> Rule:
-    """Return the rule marked to apply also inside modules whose arithmetic another rule accounts for."""
+    """Return the rule marked to apply also inside modules whose arithmetic another rule counts."""
     rule.even_when_silent = True  # type: ignore[attr-defined]
     return rule
 
 
 def by_shape(rule: Rule) -> Rule:
-    """Return a repeating rule marked as not looking at the numbers of constant operands either."""
+    """Return a repeating rule marked as independent of the numbers of constant operands too."""
     rule.by_shape = True  # type: ignore[attr-defined]
     return repeating(rule)
 
@@ -65,7 +65,7 @@ def moving(rule: Rule) -> Rule:
 
 
 def sizing(*arguments: str) -> Callable[[Rule], Rule]:
-    """Return a mark for rules that write down the storage of these arguments themselves, where they are constant."""
+    """Return a mark for rules that record the storage of these arguments themselves, where they are constant."""
 
     def mark(rule: Rule) -> Rule:
         rule.sizes = frozenset(arguments)  # type: ignore[attr-defined]

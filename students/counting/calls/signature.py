@@ -50,7 +50,7 @@ SHORTENED: Mapping[str, Callable[[tuple[Any, ...]], tuple[Any, ...]]] = {
     "slice": _slice,
     "narrow": lambda args: (*args[:2], *args[3:]),
 }
-"""Arguments that matter to the books, of operations a time loop calls with another index every time."""
+"""Arguments that decide the recorded work, of operations that a time loop calls with another index every time."""
 
 
 @dataclass(frozen=True, slots=True)

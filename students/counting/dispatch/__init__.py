@@ -1,4 +1,4 @@
-"""Sees every tensor operation of a forward call and hands it to the rule that counts it."""
+"""The dispatch mode that receives every tensor operation of a forward call and calls the rule that counts it."""
 
 from students.counting.dispatch.labels import known_move, moved_values
 from students.counting.dispatch.operands import BOOKKEEPING, Info, Pads, Rows, needs_multiplier, nonzero

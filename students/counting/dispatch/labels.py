@@ -1,7 +1,7 @@
-"""Which axis tells decodes apart after a move: found by moving labels in place of numbers.
+"""Axes after a move of numbers, found by moving labels in place of the numbers.
 
 An operation that only moves numbers is run once more on a tensor that holds, for every number, the decode (or step) it
-belongs to, counted from 1; a constant holds 0. Where the labels land says which axis tells decodes apart.
+belongs to, counted from 1; a constant holds 0. Where the labels end up gives the axes of the result.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def moved_values(tracer: Tracer, call: Call) -> list[Tensor]:
 
 
 def known_move(tracer: Tracer, call: Call, out: Tensor, sources: list[Tensor], *, sums: int = 0) -> Info:
-    """Return what is known of a moved tensor; ``sums=1``: numbers that land on one place are added.
+    """Return the info of a moved tensor; ``sums=1``: numbers moved to one index are added.
 
     Raises
     ------
@@ -148,7 +148,7 @@ def _along(landed: Tensor, size: int) -> tuple[int, int] | None:
 
 
 def _rows(landed: Tensor) -> Rows | None:
-    """Return whose decode each row is, where every row of some axis belongs to one decode."""
+    """Return the decode of each row, where every row of some axis belongs to one decode."""
     for place in range(landed.dim()):
         rows = landed.movedim(place, 0).reshape(landed.shape[place], -1)
         if rows.numel() and bool((rows == rows[:, :1]).all()) and bool((rows > 0).all()):

@@ -1,4 +1,4 @@
-"""What is known about a tensor while it is counted: whose decode each element is, and its integer codes."""
+"""What is known of a tensor while it is counted: its axes (which decode each element belongs to) and its grid."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Pads = tuple[tuple[int, int], ...]
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """Whose decode each index of one axis is, where they are out of order or of unequal number.
+    """The decode that each index of one axis belongs to, where decodes are out of order or of unequal length.
 
     Parameters
     ----------
@@ -80,7 +80,7 @@ class Info:
 
     @property
     def padded_steps(self) -> bool:
-        """True where zeros stand on an axis that tells steps apart: only a convolution may read that."""
+        """True where an axis along the steps is padded with zeros: only a convolution may read it."""
         if self.axes is None or not self.pads:
             return False
         return any(

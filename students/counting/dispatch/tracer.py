@@ -1,4 +1,4 @@
-"""Sees every tensor operation of a forward call, and hands it to the rule that counts it.
+"""Receives every tensor operation of a forward call, and calls the rule that counts it.
 
 A dispatch mode under `inference_mode` sees composite operations (``conv1d``, ``linear``, ``gru``) whole, functional
 code included, and wrapped forwards say in which module it happens. Work that does not depend on the input (quantising
@@ -51,13 +51,13 @@ RECORDED_CALLS_KEPT = 512
 
 @dataclass(slots=True)
 class ModuleContext:
-    """The module being run: its path, and which of its operations another rule accounts for."""
+    """The module being run: its path, and how its operations are counted."""
 
     path: str
     module: nn.Module
     silent: bool = False
     opaque: bool = False  # counted whole from its input and output: nothing inside needs following
-    whole: bool = False  # its operations go by its own name: it has no parts, or they are its quantisers
+    whole: bool = False  # its operations are named after it: it has no parts, or they are its quantisers
     average_bits: int = 0  # width of the grid its averages are put on, where it does that
     feedback: int = 0  # elements of its own last output that its products read: they are recurrent
     recorded_calls: dict[Any, RecordedCall | None] = field(default_factory=dict[Any, RecordedCall | None])
@@ -65,14 +65,14 @@ class ModuleContext:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Mark:
-    """What one tracer knows of a tensor; one object for all tensors of which the same is known."""
+    """The info of a tensor and the tracer it belongs to; tensors with equal info share one object."""
 
     info: Info
     owner: object
 
 
 class Tracer(TorchDispatchMode):
-    """Counts into a recorder while active.
+    """Counts the operations of a model into a work recorder while active.
 
     Parameters
     ----------
@@ -86,9 +86,9 @@ class Tracer(TorchDispatchMode):
         self.recorder, self.rules = recorder, rules
         self.contexts: list[ModuleContext] = [ModuleContext("", model)]
         self.batch_axis_lost = False
-        self.branched = False  # what it does depends on the numbers
-        self.host_scalars: dict[float, bool] = {}  # numbers that left the tensors, and whether their use was seen
-        self.check_operands: Callable[..., None] | None = None  # set while there are any
+        self.branched = False  # its control flow depends on the numbers
+        self.host_scalars: dict[float, bool] = {}  # and whether their use is accounted for
+        self.check_operands: Callable[..., None] | None = None  # set while there are host scalars
         self.paused = False
         self.batch = 0
         self.failure: tuple[BaseException, str] | None = None
@@ -157,7 +157,7 @@ class Tracer(TorchDispatchMode):
         for tensor in tensors_of(out):
             if getattr(getattr(tensor, MARK, None), "owner", None) is not self.owner:
                 self.set_info(tensor, Info(None))
-        if self._followed == mine:  # an operation made of others is not one recorded, and they read what it reads
+        if self._followed == mine:  # the parts of a composite record their own calls and reads
             self._record_reads(operation, args, kwargs, call_recorder.reader)
             if key is not None:
                 self.remember(context, key, call_recorder, (args, kwargs), out)
@@ -193,7 +193,7 @@ class Tracer(TorchDispatchMode):
                 return call.run()
         if rule is None and not silent:
             if call.function._can_decompose():
-                own = self.recorder.call_recorders.pop()  # the parts have recorded_calls of their own
+                own = self.recorder.call_recorders.pop()  # the parts are recorded as calls of their own
                 try:
                     with self:
                         return call.function.decompose(*call.args, **call.kwargs)
@@ -205,7 +205,7 @@ class Tracer(TorchDispatchMode):
 
     @contextmanager
     def recording(self) -> Iterator[CallRecorder]:
-        """Collect what is written to the books meanwhile."""
+        """Collect what is recorded inside the block, as one call."""
         call_recorder = CallRecorder()
         self.recorder.call_recorders.append(call_recorder)
         try:
@@ -231,7 +231,7 @@ class Tracer(TorchDispatchMode):
         return recorded
 
     def replayed(self, recorded: RecordedCall, inputs: object, out: object) -> None:
-        """Write a call of a known signature to the books."""
+        """Record a call of a known signature."""
         recorded.calls += 1
         outputs = tensors_of(out)
         if recorded.places:
@@ -241,7 +241,7 @@ class Tracer(TorchDispatchMode):
                 setattr(tensor, MARK, mark)
 
     def _before_writing(self, operation: Operation, dynamic: bool, args: Any, kwargs: Any) -> None:
-        """Measure what waits to be measured before it changes, and forget what was known of changed constants."""
+        """Before an operation writes: measure held tensors, and drop cached figures of constants it changes."""
         written = operation.written(args, kwargs)
         if any(tensor.untyped_storage()._cdata in self.recorder.unmeasured_storages() for tensor in written):
             self.recorder.flush()
@@ -250,7 +250,7 @@ class Tracer(TorchDispatchMode):
             self.constants_changed()
 
     def constants_changed(self) -> None:
-        """Forget what was known of the model's constants; what neurons noted of their calls is no figure of them."""
+        """Drop cached figures of the model's constants; shapes noted of calls of neurons stay."""
         self.cache = {key: one for key, one in self.cache.items() if isinstance(key, tuple) and key[0] == "neurons"}
         self.generation += 1
 
@@ -271,7 +271,7 @@ class Tracer(TorchDispatchMode):
         return bool(self._written) and tensor.untyped_storage()._cdata in self._written
 
     def set_info(self, tensor: Tensor, info: Info) -> None:
-        """Remember what is known of a tensor; along the steps of a stream, numbers of no known origin are new ones."""
+        """Set the info of a tensor; along the steps of a stream, one without an origin gets a new one."""
         if not info.origin and info.axes is not None and step_axis(info.axes) is not None:
             self._origins += 1
             info = replace(info, origin=self._origins)
@@ -280,20 +280,20 @@ class Tracer(TorchDispatchMode):
             mark = self._marks[info] = Mark(info, self.owner)
         setattr(tensor, MARK, mark)
 
-    def forget(self, model: nn.Module) -> None:
-        """Remove what was noted on the tensors a model holds."""
+    def remove_marks(self, model: nn.Module) -> None:
+        """Remove the marks from the tensors a model holds."""
         for module in model.modules():
             for tensor in (*module._buffers.values(), *module._parameters.values(), *module.__dict__.values()):
                 if isinstance(tensor, Tensor) and hasattr(tensor, MARK):
                     delattr(tensor, MARK)
 
     def info(self, tensor: Tensor) -> Info:
-        """Return what is known of an input-dependent tensor."""
+        """Return the info of an input-dependent tensor."""
         mark = getattr(tensor, MARK, None)
         return mark.info if mark is not None and mark.owner is self.owner else Info(None)
 
     def read(self, tensor: Tensor) -> Info:
-        """Return what is known of an operand; note that its producer's output is used, and refuse padded steps."""
+        """Return the info of an operand; record the use of its producer's output; padded steps raise BatchAxisError."""
         info = self.info(tensor)
         if info.producer is not None:
             self.recorder.use(info.producer)
@@ -312,7 +312,7 @@ class Tracer(TorchDispatchMode):
             self.failure = (error, self.path)
 
     def label(self, operation: str, weight: Tensor | None = None) -> str:
-        """Return a layer name: the stored weight's owner, a leaf module, or module and operation."""
+        """Return a layer name: the module that holds the weight, a leaf module, or module and operation."""
         named = getattr(self.contexts[-1].module, "names_layers", False)
         key = "" if weight is None or named else self.weights_key(weight)
         if key:
@@ -354,6 +354,6 @@ class Tracer(TorchDispatchMode):
         self.recorder.mark_uncounted(self.path or type(self.contexts[0].module).__name__, operation, reason)
 
     def lose_batch_axis(self, operation: str, reason: str = "") -> None:
-        """Give up telling decodes apart in this call; with one decode there is nothing to tell apart."""
+        """Note that the batch axis is lost in this call; with a batch of one it is not needed."""
         self.batch_axis_lost = True
         self.mark_uncounted(operation, reason or LOST)

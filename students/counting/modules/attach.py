@@ -18,7 +18,7 @@ from torch.jit import ScriptModule
 from students.counting.axes import BatchAxisError
 from students.counting.calls import MARK, tensors_of
 from students.counting.dispatch import Info, ModuleContext, Tracer
-from students.counting.modules.neurons import Counter, reached
+from students.counting.modules.neurons import ModuleCounter, reached
 from students.counting.modules.table import contexts
 from students.layers import modules as layers
 
@@ -42,7 +42,7 @@ _FORWARDS = frozenset(
 
 @contextmanager
 def attached(tracer: Tracer, model: nn.Module) -> Iterator[None]:
-    """Have the tracer told of every module that runs; the model's own forwards are put back whatever happens."""
+    """Wrap every module's forward, so that the tracer knows which one runs; restored also after an error."""
     wrapped: list[tuple[nn.Module, Any]] = []
     handles: list[Any] = []
     try:
@@ -61,10 +61,10 @@ def attached(tracer: Tracer, model: nn.Module) -> Iterator[None]:
                 module.__dict__.pop("forward", None)
             else:
                 module.__dict__["forward"] = own
-        tracer.forget(model)
+        tracer.remove_marks(model)
 
 
-def _wrapped(tracer: Tracer, context: ModuleContext, counter: Counter | None) -> Callable[..., Any]:
+def _wrapped(tracer: Tracer, context: ModuleContext, counter: ModuleCounter | None) -> Callable[..., Any]:
     original = context.module.forward
     if counter is not None:
         return _replaying(tracer, context, _whole(tracer, context, counter, original), original)
@@ -100,9 +100,9 @@ def _framed(tracer: Tracer, context: ModuleContext, original: Callable[..., Any]
 
 
 def _whole(
-    tracer: Tracer, context: ModuleContext, counter: Counter, original: Callable[..., Any]
+    tracer: Tracer, context: ModuleContext, counter: ModuleCounter, original: Callable[..., Any]
 ) -> Callable[..., Any]:
-    """Return a forward whose operations are unseen; it is counted from its inputs and output."""
+    """Return a forward whose operations are not followed; it is counted from its inputs and output."""
 
     def run(*args: Any, **kwargs: Any) -> Any:
         outer = tracer.contexts[-2]
@@ -123,7 +123,7 @@ def _whole(
 
 @contextmanager
 def paused(tracer: Tracer) -> Iterator[None]:
-    """Let operations pass unseen, at the cost of a plain call."""
+    """Run operations without the tracer, at the cost of a plain call."""
     if tracer.paused:
         yield
         return
@@ -151,7 +151,7 @@ def _replaying(
         given = (*args, *kwargs.values()) if kwargs else args
         weight = parameters.get("weight")
         key: list[Any] = [weight, tracer.generation, *kwargs]
-        if weight is not None and weight.data_ptr() != home:  # `weight.data = ...` is seen by nothing else
+        if weight is not None and weight.data_ptr() != home:  # `weight.data = ...` is noticed by nothing else
             return follow(*args, **kwargs)
         if module.training or tracer.contexts[-1].silent or not _sign(tracer, given, key):
             return follow(*args, **kwargs)
@@ -187,7 +187,7 @@ def _replaying(
         return out
 
     def follow_and_record(signature: tuple[Any, ...], args: Any, kwargs: Any) -> Any:
-        if signature in recorded_calls:  # seen before, and not to be replayed
+        if signature in recorded_calls:  # recorded before, and not repeatable
             return follow(*args, **kwargs)
         with tracer.recording() as call_recorder:
             out = follow(*args, **kwargs)
@@ -202,7 +202,7 @@ def _replaying(
 
 
 def _states(tracer: Tracer, module: nn.Module, out: object) -> tuple[tuple[str, Any], ...]:
-    """Return the tensors a module keeps that depend on the input, and what is known of them."""
+    """Return the names of tensors a module keeps that depend on the input, and their marks."""
     given = {id(tensor) for tensor in tensors_of(out)}
     kept = {**module._buffers, **module.__dict__}
     marked = {name: getattr(tensor, MARK, None) for name, tensor in kept.items() if isinstance(tensor, Tensor)}
@@ -214,7 +214,7 @@ def _states(tracer: Tracer, module: nn.Module, out: object) -> tuple[tuple[str, 
 
 
 def _sign(tracer: Tracer, values: tuple[Any, ...], key: list[Any]) -> bool:
-    """Append what the books depend on; False where a call must be followed."""
+    """Append to the key what the recorded work depends on; False where a call must be followed."""
     for value in values:
         if isinstance(value, Tensor):
             mark = getattr(value, MARK, None)

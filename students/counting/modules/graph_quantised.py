@@ -1,4 +1,4 @@
-"""Quantisers of network files: signals put on grids, weights and biases known by their integers."""
+"""Quantisers of network files: signals are put on grids, weights and biases are counted on their integers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from students.interchange import Quantiser
 
 
 def count_quantiser(tracer: Tracer, module: Quantiser, signal: Tensor, output: Any) -> None:
-    """Count one requantisation an element, or one look-up for a function it takes in; a ReLU is its clip at zero."""
+    """Count one requantisation an element, or one look-up for a function it includes; a ReLU is its clip at zero."""
     codes = module.grid()
     if isinstance(codes, str):
         tracer.mark_uncounted("quantise", codes)

@@ -112,9 +112,9 @@ def _convolve(product: nn.Conv2d, signal: Tensor) -> Tensor:
 def _one_to_one(tracer: Tracer, operand: Operand, units: int) -> Tensor:
     """One weight a neuron, or one for all: as many products as neurons."""
     spikes, weight, axes = operand.signal != 0, operand.weight, operand.info.axes
-    met = tracer.sums(spikes & (weight != 0), axes)
-    none = torch.zeros_like(met)  # spikes need no multiplier
-    counts = conventions(units, units, (tracer.sums(spikes, axes), none), (met, none))
+    weighted = tracer.sums(spikes & (weight != 0), axes)
+    none = torch.zeros_like(weighted)  # spikes need no multiplier
+    counts = conventions(units, units, (tracer.sums(spikes, axes), none), (weighted, none))
     shape = tracer.shape(operand.signal, operand.info)
     record_product(
         tracer, f"{tracer.path}.recurrent", "recurrent", operand,

@@ -29,7 +29,8 @@ from students.neurons.dynamics import Dynamics, is_one, is_shift, scales
 from students.neurons.euler import StepNeuron
 from students.neurons.lif import LIF, LeakyIntegrator
 
-Counter = Callable[[Tracer, Any, Tensor, Any], None]
+ModuleCounter = Callable[[Tracer, Any, Tensor, Any], None]
+"""Counts a module whole: called with the tracer, the module, its first input and its output."""
 Counts = dict[str, int | Tensor]
 
 
@@ -39,14 +40,14 @@ def spiking_module() -> Any | None:
 
 
 def neuron_dynamics(module: nn.Module) -> Dynamics | None:
-    """Return what a neuron does in a step; None for other modules, and for neurons nobody described."""
+    """Return what a neuron does in a step; None for other modules, and for neurons without a description."""
     if isinstance(module, LIF | LeakyIntegrator | StepNeuron):
         return module.dynamics()
     spiking = spiking_module()
     return None if spiking is None else spiking.dynamics_of(module)
 
 
-def neuron_counter(module: nn.Module) -> Counter | None:
+def neuron_counter(module: nn.Module) -> ModuleCounter | None:
     """Return how a neuron is counted, or listed where it has no description; None for any other module."""
     dynamics = neuron_dynamics(module)
     if dynamics is not None:
@@ -80,7 +81,7 @@ class _Neurons:
 
 
 def _count(dynamics: Dynamics, tracer: Tracer, module: Any, current: Tensor, output: Any) -> None:
-    """Write one call of a layer of neurons to the recorder, and note what is known of its outputs."""
+    """Record one call of a layer of neurons, and set the info of its outputs."""
     current = _with_axes(tracer, module, current)
     into = driven(tracer, module, current, dynamics)
     if into is None:
@@ -109,7 +110,7 @@ def reached(tracer: Tracer, module: nn.Module, inputs: list[Tensor]) -> bool:
 
 
 def _with_axes(tracer: Tracer, module: Any, current: Tensor) -> Tensor:
-    """Return a current whose decodes are known: a constant one (silence) has those of the call before it."""
+    """Return a current with axes: a constant one (no input events) has those of the previous call."""
     key = ("neurons", module)
     if tracer.is_dynamic(current):
         tracer.cache[key] = current.shape, tracer.info(current).axes
@@ -127,7 +128,7 @@ def _units(axes: Axes | None, axis: int | None) -> Axes | None:
 
 
 def _shape(like: Tensor, units: Axes | None, axis: int | None) -> tuple[int, ...]:
-    """Return the neurons of one decode; without a axes there is one decode, on the first axis."""
+    """Return the neurons of one decode; without axes there is one decode, on the first axis."""
     if units is not None:
         return plain_shape(units)
     sizes = [size for place, size in enumerate(like.shape) if axis is None or place != axis % like.dim()]
@@ -135,7 +136,7 @@ def _shape(like: Tensor, units: Axes | None, axis: int | None) -> tuple[int, ...
 
 
 def _fixed(tracer: Tracer, dynamics: Dynamics, neurons: _Neurons) -> Counts:
-    """Return what every step does, whatever the signals."""
+    """Return the counts of every step that do not depend on signals."""
     counts: Counts = {}
     integer = neurons.into.info.arithmetic == "integer"
     for decay in dynamics.decays:
@@ -153,7 +154,7 @@ def _fixed(tracer: Tracer, dynamics: Dynamics, neurons: _Neurons) -> Counts:
     return counts
 
 
-def _leaks(decay: Tensor, shape: tuple[int, ...], integer: bool) -> dict[str, int]:  # private: clear enough here
+def _leaks(decay: Tensor, shape: tuple[int, ...], integer: bool) -> dict[str, int]:
     """Return multiplications of one state by its decay, those by ``1 - 2^-k`` apart where the state is an integer."""
     every = torch.broadcast_to(decay.reshape(decay.shape[-len(shape) :]), shape)
     needed = scales(every)
@@ -162,14 +163,14 @@ def _leaks(decay: Tensor, shape: tuple[int, ...], integer: bool) -> dict[str, in
 
 
 def _measurable(dynamics: Dynamics, neurons: _Neurons) -> bool:
-    """True where what the signals decide is seen in one current and the spikes, not in a state besides."""
+    """True where the counts that depend on signals follow from one current and the spikes, without the state."""
     plain = not dynamics.relay and dynamics.winner != "strongest" and dynamics.reset_time != "same step"
     ones = is_one(dynamics.gain) and is_one(dynamics.spike_factor)
     return plain and ones and len(neurons.into.currents) == 1 and neurons.into.pooled is None
 
 
 def _measure(tracer: Tracer, dynamics: Dynamics, neurons: _Neurons) -> Measure:
-    """Return as `_events` what the signals decide, to be counted for many calls at once."""
+    """Return a measure of the counts of `_events`, for many calls at once."""
     axes, fired, decodes, updates = neurons.into.info.axes, neurons.fired, tracer.batch, neurons.updates
     given, adds, fires = dynamics.current == "given", dynamics.current_adds, dynamics.threshold is not None
     resets = dynamics.resets if dynamics.reset == "subtract" else 0
@@ -190,7 +191,7 @@ def _measure(tracer: Tracer, dynamics: Dynamics, neurons: _Neurons) -> Measure:
 
 
 def _events(tracer: Tracer, dynamics: Dynamics, neurons: _Neurons) -> Counts:
-    """Return what the signals decide: currents that are not zero, spikes, resets."""
+    """Return the counts that depend on signals: currents that are not zero, spikes, resets."""
     into, axes, updates = neurons.into, neurons.into.info.axes, neurons.updates
     masks = [current != 0 for current in into.currents]
     active: int | Tensor = updates
@@ -255,7 +256,7 @@ def _work(tracer: Tracer, dynamics: Dynamics, neurons: _Neurons, current: Tensor
 
 
 def _know(tracer: Tracer, dynamics: Dynamics, neurons: _Neurons, units: Axes | None, output: Any) -> None:
-    """Note what is known of spikes and states.
+    """Set the info of spikes and states.
 
     Fed by integers, a membrane is a fixed-point number as wide as the float it stands for. An integrator is linear:
     a scale and offset after it still fold into the product before it.

@@ -1,8 +1,8 @@
-"""Quantisers of a Brevitas network: signals put on grids, weights and biases known by their integers."""
+"""Quantisers of a Brevitas network: signals are put on grids, weights and biases are counted on their integers."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -13,16 +13,16 @@ from energy_models.workload import Kind
 from students.counting.axes import BatchAxisError, plain, steps_of
 from students.counting.calls import tensors_of
 from students.counting.dispatch import Info, Tracer
+from students.counting.modules.neurons import ModuleCounter
 from students.counting.records import BIAS_BITS, MULTIPLIER_BITS, Work
 from students.counting.rules import decodes_in
 from students.layers.grid import Grid
 
-Counter = Callable[[Tracer, Any, Tensor, Any], None]
 QUANTISER = ".fused_activation_quant_proxy"
 """How the path of a signal quantiser ends inside its layer's."""
 
 
-def signal_counter(reading: Any, module: nn.Module) -> Counter | None:
+def signal_counter(reading: Any, module: nn.Module) -> ModuleCounter | None:
     """Return how a module that puts a signal on a grid is counted whole; None for any other module."""
     if reading is None or not (reading.is_signal_quantiser(module) or reading.is_truncation(module)):
         return None
@@ -77,7 +77,7 @@ def put_on_grid(tracer: Tracer, label: tuple[str, Kind], signal: tuple[Tensor, G
 def _record_signal(
     tracer: Tracer, name: str, signal: tuple[Tensor, Info, Grid], function: str, *, named: Any
 ) -> None:
-    """Write a requantisation, a table, or both: a table's address is on a grid.
+    """Record a requantisation, a table, or both: a table's address is on a grid.
 
     A signal on a grid of b bits addresses a table of 2^b entries. An accumulator is first requantised to as many bits
     as come out; a float function is computed, and its result requantised.
@@ -115,7 +115,7 @@ def _record_signal(
 
 
 def followed(reading: Any | None, model: nn.Module) -> Iterator[tuple[str, nn.Module]]:
-    """Yield path and module of all that is followed: not the parts of quantisers, which are known from outside."""
+    """Yield path and module of all that is followed; parts of a quantiser are counted with it instead."""
     inner = ""
     for path, module in model.named_modules():
         if reading is not None:
@@ -197,7 +197,7 @@ def _start(tracer: Tracer, reading: Any) -> Any:
 
 def _state(tracer: Tracer, reading: Any, path: str) -> Any:
     def state(module: Any, args: Any, output: Any) -> None:
-        """Write the state of one recurrent layer and direction, read and written each step, and its gates' biases."""
+        """Record the state of one recurrent layer and direction, read and written each step, and its gates' biases."""
         signal = tensors_of(args)[0]
         if not tracer.is_dynamic(signal):
             return
@@ -242,7 +242,7 @@ def _values(outputs: Any) -> list[Tensor]:
 
 def _stored(tracer: Tracer, path: str) -> Any:
     def stored(module: Any, args: Any, output: Any) -> None:
-        """Write the storage of a quantised scale and offset, whose operations are counted one by one."""
+        """Record the storage of a quantised scale and offset, whose operations are counted one by one."""
         known = tracer.cache.get(("constant", f"{path}.weight", f"{path}.weight_quant"))
         offset = tracer.cache.get(("constant", f"{path}.bias", f"{path}.bias_quant"))
         if known is None or isinstance(known, str):

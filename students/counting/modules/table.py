@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from students.counting.dispatch import ModuleContext, Tracer
 from students.counting.modules.graph_quantised import attach_graph_quantised, count_quantiser
 from students.counting.modules.neuron_products import watch
-from students.counting.modules.neurons import Counter, neuron_counter, neuron_dynamics
+from students.counting.modules.neurons import ModuleCounter, neuron_counter, neuron_dynamics
 from students.counting.modules.quantised import attach_quantised, followed, signal_counter
 from students.counting.modules.state_space import count_scan
 from students.counting.records import reader
@@ -25,7 +25,7 @@ def _output_scale(tracer: Tracer, module: Any, signal: Tensor, output: Any) -> N
     tracer.set_info(output, fold_affine(tracer, tracer.path, signal, info, module.scale.numel()))
 
 
-def _counter(module: nn.Module, reading: Any | None) -> Counter | None:
+def _counter(module: nn.Module, reading: Any | None) -> ModuleCounter | None:
     """Return how a module is counted whole; None where its operations are counted one by one."""
     neuron = neuron_counter(module)
     if neuron is not None:
@@ -39,7 +39,9 @@ def _counter(module: nn.Module, reading: Any | None) -> Counter | None:
     return signal_counter(reading, module)
 
 
-def contexts(tracer: Tracer, model: nn.Module, handles: list[Any]) -> Iterator[tuple[ModuleContext, Counter | None]]:
+def contexts(
+    tracer: Tracer, model: nn.Module, handles: list[Any]
+) -> Iterator[tuple[ModuleContext, ModuleCounter | None]]:
     """Return how each module of a model is counted: its context, and its counter where it is counted whole.
 
     Hooks that take further notes are added to `handles`, to be removed when the model has run.

@@ -21,7 +21,7 @@ EXACT_FLOAT32 = 2**24
 """Whole numbers, and sums of them in any order, are exact in float32 up to this."""
 
 CACHED_ELEMENTS = 2**18
-"""Elements looked at together: few enough that what is derived from them stays in a processor's cache."""
+"""Elements measured together: few enough that the intermediate results stay in a processor's cache."""
 
 SIGN_AND_EXPONENT_BITS = {torch.float32: 9, torch.float64: 12}
 
@@ -35,7 +35,7 @@ class Measure:
     Parameters
     ----------
     tensors : tuple of Tensor
-        Nothing else may be looked at, so that a later call with other numbers is counted by the same function.
+        `count` may use no other tensors, so that it also counts later calls with other numbers.
     count : callable of (tensors, lead) to counts by name
         Each tensor comes with a further first axis, the calls, described by `lead`; it returns int64 per decode,
         shape (decodes,), or (decodes, steps) where the calls or the signal run over steps.
@@ -157,7 +157,7 @@ class Fan:
         """Return the fan of one product each."""
         return cls(torch.ones([1] * len(shape), dtype=torch.float64), math.prod(shape))
 
-    def met(self, mask: Tensor | None, rows: int) -> Tensor:
+    def products(self, mask: Tensor | None, rows: int) -> Tensor:
         """Return ``sum_i mask[row, i] * each[i]``, exact, as float64 whole numbers, shape (rows,); None: all ones."""
         if mask is None:
             return torch.full((rows,), float(self.total), dtype=torch.float64)
@@ -165,8 +165,8 @@ class Fan:
         alike = [axis + 1 for axis, size in enumerate(self.each.shape) if size == 1]
         exact = math.prod(mask.shape[1:]) < EXACT_FLOAT32
         counted = mask.sum(alike, dtype=torch.float32 if exact else torch.float64) if alike else mask
-        products = counted.reshape(rows, -1).double()
-        return (products @ self.each.flatten().to(products)).cpu()
+        flat = counted.reshape(rows, -1).double()
+        return (flat @ self.each.flatten().to(flat)).cpu()
 
 
 def fanned_out(
@@ -193,11 +193,11 @@ def fanned_out(
         found = masks_of(part, codes)
         columns: list[Tensor] = []
         for fan in fans:
-            fed = fan.met(found.present, len(part))
+            fed = fan.products(found.present, len(part))
             if found.ungraded:
                 columns += [fed, torch.zeros_like(fed)]
             else:
-                columns += [fed, fed if found.graded is None else fan.met(found.graded, len(part))]
+                columns += [fed, fed if found.graded is None else fan.products(found.graded, len(part))]
         chunks.append(torch.stack(columns, -1))
     sites = chunks[0] if len(chunks) == 1 else torch.cat(chunks)
     return per_decode(sites.unflatten(0, values.shape[:axes]), rows, decodes, kept=1).unbind(-1)

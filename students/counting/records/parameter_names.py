@@ -1,4 +1,4 @@
-"""Which parameter or buffer of a model a constant lies in, by its memory."""
+"""The name of the parameter or buffer that holds a constant, found by its memory."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from students.counting.records.integers import Constants
 
 @dataclass(frozen=True, slots=True)
 class ParameterMemory:
-    """A parameter or buffer: its name, its elements, and the bytes it lies in."""
+    """A parameter or buffer: its name, its elements, and the addresses of its first byte and after its last."""
 
     name: str
     elements: int
@@ -21,10 +21,10 @@ class ParameterMemory:
 
 
 class ParameterNames:
-    """A model's parameters and buffers, by the memory they lay in when it was looked at.
+    """Names of a model's parameters and buffers, by the memory they were in when this was made.
 
-    That memory is held on to: where a model gives a parameter new numbers (``weight.data = ...``), what comes to lie
-    elsewhere must not be taken for it.
+    The storages are kept alive: where a model assigns new data to a parameter (``weight.data = ...``), no other tensor
+    can get the old address and be taken for the parameter.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ class ParameterNames:
             self._held.append(storage)
 
     def holds(self, tensor: Tensor) -> bool:
-        """True where a tensor lies in the memory of a parameter or buffer."""
+        """True where a tensor shares the memory of a parameter or buffer."""
         return tensor.untyped_storage().data_ptr() in self._by_storage
 
     def key(self, tensor: Tensor) -> str:

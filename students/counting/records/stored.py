@@ -1,10 +1,10 @@
 """Which of a model's parameters and buffers are stored, and in which layer: every word once.
 
-A constant operand of a counted operation is traced to the memory it lies in. That of a parameter or buffer counts word
-by word, so that slices of one table add up to the table. One made from parameters before the signal meets it
-(``softplus(a)``) is deployed as it is then: its own words, and not those it was made from. Copies, repetitions and rows
-at fixed places stay the words they came from. What a rule writes down itself (weights, biases, norms) is not stored
-again, nor is a word that an earlier layer holds. Truth values and places to read from are wiring.
+A constant operand of a counted operation is identified by its memory. The words of a parameter or buffer are counted
+one by one, so that slices of one table add up to the table. A constant computed from parameters alone
+(``softplus(a)``) is deployed as computed: its own words are stored, not those of its operands. Copies, repetitions and
+rows at fixed indices are the words they were copied from. Words that a rule records itself (weights, biases, norms) are
+not stored again, nor are words that an earlier layer stores. Boolean masks and indices are not stored.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ View = tuple[tuple[int, ...], tuple[int, ...], int]
 """Sizes, strides and offset of what is read, in elements of the memory."""
 
 Reader = Key | str
-"""A layer of the books, or the name of one that does nothing but hold constants."""
+"""A recorded layer, or the name of one that computes nothing and holds constants."""
 
 Words = Mapping[int, int]
 """Stored elements by their width [bits]."""
@@ -47,8 +47,8 @@ class Source:
     roots : frozenset of str
         Names of the parameters and buffers it comes from.
     sized, reads, pending : list of views
-        Read by layers whose rules write the words down; by layers that do not, with the layer; by modules whose
-        words another rule has to write down, with the module's path.
+        Reads by layers whose rules record the words; by layers whose rules do not, with the layer; by modules whose
+        words another rule is expected to record, with the module's path.
     """
 
     name: str
@@ -61,7 +61,7 @@ class Source:
     pending: list[tuple[str, View | None]] = field(default_factory=list[tuple[str, View | None]])
 
     def allocate(self) -> Iterator[tuple[Reader | None, str, int]]:
-        """Yield each reader, or the path of a module that owes them, with the words that no one before it has."""
+        """Yield each reader, or the path of a module with a pending read, with the words no earlier reader stores."""
         taken, held = torch.zeros(self.span, dtype=torch.bool), 0
         sized = ((None, "", view) for view in self.sized)
         reads = ((reader, "", view) for reader, view in self.reads)
@@ -81,18 +81,18 @@ Part = tuple[Source, View | None]
 
 @dataclass(frozen=True, slots=True)
 class ReadContext:
-    """Where an operation stands in the books.
+    """Where an operation runs, and how its work is recorded.
 
     Parameters
     ----------
     path : str
         Of the module it runs in.
     label : str
-        The name of a layer for it, had it one.
+        The name of its layer, if it were recorded as one.
     stores : bool
-        What it wrote to the books holds stored numbers.
+        A layer it recorded stores constants.
     silent : bool
-        Another rule accounts for its arithmetic.
+        Another rule counts its arithmetic.
     """
 
     path: str
@@ -103,12 +103,12 @@ class ReadContext:
 
 @dataclass(frozen=True, slots=True)
 class _Made:
-    """A constant that came of others: the words it stands for, and axes along which it repeats itself."""
+    """A constant computed from others: the words it holds, and the axes along which it repeats itself."""
 
     memory: StorageWeakRef
     parts: tuple[Part, ...]
     repeats: Repeats
-    own: bool  # its words are its own: a view of it reads some of them
+    own: bool  # its words are stored as computed: a view of it reads some of them
 
 
 class Stored:
@@ -136,7 +136,7 @@ class Stored:
         self._states: set[str] = set()
 
     def own(self, names: Iterable[str]) -> None:
-        """Note parameters and buffers of a module whose storage is written down with it."""
+        """Note parameters and buffers that the rule of their module records."""
         for name in names:
             if name in self._sources:
                 self._sources[name].sized.append(None)
@@ -146,7 +146,7 @@ class Stored:
         self._states.update(names)
 
     def parts(self, tensor: Tensor) -> tuple[Part, ...]:
-        """Return the stored words a constant stands for; none for truth values and for what no parameter is in."""
+        """Return the stored words a constant holds; none for booleans and constants that no parameter is part of."""
         if tensor.dtype == torch.bool or tensor.layout != torch.strided or not tensor.numel():
             return ()
         known = self._constants.find(tensor)
@@ -199,14 +199,14 @@ class Stored:
     def record_read(
         self, operation: Operation, operands: list[tuple[str, Tensor]], layer: Key | None, context: ReadContext
     ) -> None:
-        """Note that an operation reads constants with a signal.
+        """Record that an operation reads constants together with a signal.
 
         Parameters
         ----------
         operation : Operation
         operands : list of (argument name, Tensor)
         layer : Key or None
-            What the operation wrote to the books; None: nothing.
+            The layer that the operation recorded; None: no layer.
         context : ReadContext
         """
         for name, tensor in operands:
@@ -219,13 +219,13 @@ class Stored:
                 source, view = part
                 if sizes and (context.stores or context.silent):
                     source.sized.append(view)
-                elif context.silent or (sizes and layer is None):  # it is for another rule, or its own, to store it
+                elif context.silent or (sizes and layer is None):  # another rule, or its own, is expected to store it
                     source.pending.append((context.path, view))
                 else:
                     source.reads.append((layer or context.label, view))
 
     def allocate(self) -> dict[Reader, dict[int, int]]:
-        """Return the words each layer stores beyond what its rule writes down, by width."""
+        """Return the words each layer stores besides those its rule records, by width."""
         found: dict[Reader, dict[int, int]] = {}
         for source in self._constant():
             for reader, _, words in source.allocate():
@@ -235,7 +235,7 @@ class Stored:
         return found
 
     def not_allocated(self) -> dict[str, str]:
-        """Return, by path, what was read with a signal and is stored in no layer's books: a reason for its listing."""
+        """Return, by path, why constants that were read with a signal and that no layer stores are uncounted."""
         found: dict[str, list[str]] = {}
         for source in self._constant():
             for _, path, words in source.allocate():
@@ -260,7 +260,7 @@ class Stored:
         return frozenset() if made is None else made.repeats
 
     def _signature(self, operands: list[tuple[str, Tensor]]) -> object:
-        """Return what tells constant operands apart: the words they stand for, else their numbers."""
+        """Return a key of constant operands: the words they hold, else a hash of their numbers."""
         return tuple(
             (self.parts(one) or _content_hash(one), without_repeats(one, self._repeats(one))) for _, one in operands
         )

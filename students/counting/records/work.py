@@ -1,4 +1,4 @@
-"""One call's work in words, and the layer of a workload that comes of many."""
+"""The work of one call, and the layer of a workload made from the work of many."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Layers without products: work written from a signal, a result and their operations."""
+"""Layers without products: work recorded from an input, a result and the operations between them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from students.counting.rules.products import decodes_in
 
 @dataclass(frozen=True, slots=True)
 class Signal:
-    """A tensor with what is known of it."""
+    """A tensor with its info."""
 
     values: Tensor
     info: Info
@@ -25,9 +25,9 @@ class Signal:
 def charge(
     tracer: Tracer, call: Call, kind: Kind, signals: tuple[Signal, Signal], operations: Mapping[str, int]
 ) -> Work:
-    """Write a layer without products from its input and output; return it.
+    """Record a layer without products from its input and output; return its work.
 
-    `operations` are those of the whole call, all decodes together. What is charged nothing is not a layer.
+    `operations` are those of the whole call, all decodes together. Without operations no layer is recorded.
     """
     work = charged_work(tracer, kind, signals, operations)
     source = signals[0].info
@@ -39,7 +39,7 @@ def charge(
 
 
 def charged_work(tracer: Tracer, kind: Kind, signals: tuple[Signal, Signal], operations: Mapping[str, int]) -> Work:
-    """Return a layer without products, not yet written."""
+    """Return the work of a layer without products, not yet recorded."""
     source, result = signals
     decodes = decodes_in(tracer, source.info)
     return Work(

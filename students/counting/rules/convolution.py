@@ -95,14 +95,14 @@ def _window_counts(tracer: Tracer, operand: Operand, geometry: Geometry) -> dict
     signal, weight, info, decodes = operand.signal, operand.weight, operand.info, tracer.batch
     per_group, channels = weight.shape[0] // geometry.groups, signal.shape[1]
     extra = info.pads[2:] or ((0, 0),) * len(geometry.lengths)
-    # Zeros put around the signal meet no one: only what lies between them is looked at.
+    # Zeros put around the signal add no effective site: only the signal between them is measured.
     inside = tuple(slice(before, size - after) for size, (before, after) in zip(geometry.lengths, extra, strict=True))
 
     def of_weights() -> tuple[Fan, ...]:
         dense = (dense_fanout(geometry) * per_group).expand(channels, *geometry.lengths)
         found = [dense] if bool((weight != 0).all()) else [dense, weighted_fanout(geometry, weight)]
-        looked_at = [fan[slice(None), *inside] for fan in found]
-        return Fan.ones(looked_at[0].shape), *(Fan.of(fan) for fan in looked_at)
+        between_zeros = [fan[slice(None), *inside] for fan in found]
+        return Fan.ones(between_zeros[0].shape), *(Fan.of(fan) for fan in between_zeros)
 
     fans = remembered(tracer, ("fanout", geometry, extra), weight, of_weights)
     examples = signal.shape[0] * channels // decodes_in(tracer, info)
@@ -121,9 +121,9 @@ def _window_counts(tracer: Tracer, operand: Operand, geometry: Geometry) -> dict
     def count(tensors: Sequence[Tensor], lead: Axis) -> dict[str, Tensor]:
         rows = None if axes is None else (lead, axes[0])
         values = tensors[0]
-        fed, _, *met = fanned_out(values, codes, rows, decodes, fans)
+        fed, _, *weighted = fanned_out(values, codes, rows, decodes, fans)
         calls = plain_size(lead)
-        counts = conventions(full * calls, valid * calls, (met[0], met[1]), (met[-2], met[-1]))
+        counts = conventions(full * calls, valid * calls, (weighted[0], weighted[1]), (weighted[-2], weighted[-1]))
         return {**counts, "input_events": fed}
 
     return {"sites": Measure((between,), count)}

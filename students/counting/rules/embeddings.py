@@ -28,7 +28,7 @@ SUM, MEAN, LARGEST = 0, 1, 2
 def _record(
     tracer: Tracer, call: Call, signals: tuple[Signal, Signal], weight: Tensor, operations: dict[str, int]
 ) -> None:
-    """Write a table that is read, with its storage."""
+    """Record a table that is read, with its storage."""
     work = charged_work(tracer, "embedding", signals, operations)
     known = tracer.constants.find(weight)
     stored = replace(
@@ -101,7 +101,7 @@ def read_table(tracer: Tracer, call: Call, places: list[Tensor]) -> Any:
 
 
 def _axes_read(call: Call, table: Tensor, places: list[tuple[Tensor, Info | None]]) -> Axes | None:
-    """Return the axes of rows: that of the places, where the axes were that they replace."""
+    """Return the axes of the rows read: those of the indices, in place of the axes they index."""
     shape = torch.broadcast_shapes(*(one.shape for one, _ in places))
     known_axes = [info.axes for _, info in places if info is not None and info.axes is not None]
     if len(known_axes) < sum(info is not None for _, info in places):

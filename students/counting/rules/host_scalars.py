@@ -1,8 +1,8 @@
-"""Numbers that leave the tensors: what is decided by them is counted, what is computed from them is listed.
+"""Host scalars: Python numbers taken out of tensors. Comparing them is counted, computing with them is uncounted.
 
-`Tensor.item` gives a number that remembers where it came from. To compare it, or to ask whether it is zero, is a
-decision: one compare. To calculate with it, or to hand it back to an operation, is work that nobody saw; so is whatever
-becomes of a fraction that is never compared. Whole tensors that leave (``numpy``, ``tolist``), and plain conversions
+`Tensor.item` returns a number that keeps its source tensor. A comparison, or a test for zero, is one compare.
+Arithmetic on it, or passing it to an operation, is listed as uncounted, and so is a fraction that is never compared:
+other code has used it. Whole tensors converted to the host (``numpy``, ``tolist``), and plain conversions
 (``float``, ``int``), cannot be followed and are listed.
 """
 
@@ -35,7 +35,7 @@ CALCULATIONS = (
     "__rshift__", "__rrshift__", "__invert__",
 )  # fmt: skip
 _LISTED = ("numpy", "tolist", "__dlpack__", "__float__", "__int__", "__complex__")
-_SCALARS = frozenset(("number", "float", "Tensor"))  # a number may stand where a tensor is asked for
+_SCALARS = frozenset(("number", "float", "Tensor"))  # a tensor argument may be given as a number
 _ADDRESSES = frozenset(("index", "start", "end"))
 
 _lock = threading.Lock()
@@ -44,9 +44,9 @@ _watching: list[Tracer] = []
 
 @contextmanager
 def host_scalars_tracked(tracer: Tracer) -> Iterator[None]:
-    """Have the tracer told of numbers a model takes out of its tensors; the methods are put back after the last one.
+    """Intercept the methods by which a model takes numbers out of its tensors; restored after the last tracer.
 
-    No dispatch reaches a mode for them. Each method asks which tracer its own thread runs under, so that others are
+    No dispatch mode receives these calls. Each method finds the tracer of its own thread, so that other threads are
     not disturbed.
     """
     with _lock:
@@ -99,13 +99,13 @@ def _matters(tracer: Tracer, tensor: Tensor) -> bool:
 
 
 def _listed(tracer: Tracer, name: str, tensor: Tensor, value: Any) -> Any:
-    """Pass on numbers of which nothing will be seen."""
+    """Return host values whose further use cannot be followed, and list them."""
     tracer.mark_uncounted(name.strip("_"), UNSEEN)
     return value
 
 
 def _item(tracer: Tracer, name: str, tensor: Tensor, value: Any) -> Any:
-    """Return a number that remembers where it came from; a truth value is decided by already."""
+    """Return a number that keeps its source tensor; a boolean is returned as it is."""
     tracer.branched = True
     kind = {float: HostFloat, int: HostInt}.get(type(value))
     if kind is None:
@@ -114,7 +114,7 @@ def _item(tracer: Tracer, name: str, tensor: Tensor, value: Any) -> Any:
         return value
     number = kind(value)
     number.tracer, number.source, number.value = tracer, tensor, value
-    tracer.host_scalars.setdefault(value, kind is HostInt)  # a loop's bound, or a place, is no arithmetic
+    tracer.host_scalars.setdefault(value, kind is HostInt)  # a loop's bound, or an index, is no arithmetic
     tracer.check_operands = note_operands
     return number
 
@@ -162,7 +162,7 @@ def _pop_mode_if(tracer: Tracer) -> Iterator[None]:
 
 
 def _compared(tracer: Tracer, name: str, tensor: Tensor, elements: int = 1) -> None:
-    """Charge a decision: one compare an element."""
+    """Charge a comparison by the host: one compare an element."""
     call = Call(torch.ops.aten.is_nonzero.default, name, (tensor,), {})
     try:
         signal = Signal(tensor, tracer.read(tensor))
@@ -172,13 +172,13 @@ def _compared(tracer: Tracer, name: str, tensor: Tensor, elements: int = 1) -> N
 
 
 def note_unused(tracer: Tracer) -> None:
-    """List numbers that left the tensors in a call and were never compared: other code, such as ``math``, took them."""
+    """List host scalars of a call that were never compared: other code, such as ``math``, has used them."""
     if not all(tracer.host_scalars.values()):
         tracer.mark_uncounted("item", UNSEEN)
 
 
 def note_operands(tracer: Tracer, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-    """List a number that left the tensors and comes back: as a scalar, in a new tensor, or as a place in a table."""
+    """List a host scalar that is passed to an operation: as a scalar, in a new tensor, or as an index of a table."""
     scalars, addresses = _places(function)
     given = [*enumerate(args), *kwargs.items()]
     if function.overloadpacket.__name__ == "lift_fresh":
@@ -207,7 +207,7 @@ def _places(function: Any) -> tuple[frozenset[int | str], frozenset[int | str]]:
 
 
 def _decision(tracer: Tracer, call: Call) -> Any:
-    """A truth value is asked for: of a truth value nothing, of a number one compare with zero."""
+    """A tensor converted to a boolean: free for a boolean, one compare with zero for a number."""
     source = tensors_of(call.args)[0]
     tracer.branched = True
     if source.dtype != torch.bool:
@@ -226,12 +226,12 @@ def _equal(tracer: Tracer, call: Call) -> Any:
 
 
 def _left(tracer: Tracer, call: Call) -> Any:
-    """A number taken out of the tensors by torch itself can go anywhere."""
+    """A number taken out of a tensor by torch itself cannot be followed."""
     if _matters(tracer, call.args[0]):
         tracer.mark_uncounted("item", UNSEEN)
     return call.run()
 
 
 def rules() -> dict[str, Rule]:
-    """Return the rules of decisions and of numbers that leave, by operation name."""
+    """Return the rules of comparisons by the host and of host scalars, by operation name."""
     return {"is_nonzero": _decision, "equal": _equal, "_local_scalar_dense": even_when_silent(_left)}

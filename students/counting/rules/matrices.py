@@ -1,6 +1,6 @@
 """Matrix products in their other spellings: vectors, scaled sums, bilinear forms, distances.
 
-Each is put back to the products it is made of, which `products` counts. A scale of a product with a constant operand
+Each is reduced to the products it is made of, which `products` counts. A scale of a product with a constant operand
 belongs to that operand and is free; between two signals it is one multiplication an output.
 """
 
@@ -76,8 +76,8 @@ def _bilinear(tracer: Tracer, call: Call) -> Any:
     outputs, rows, columns = weight.shape
     flat = weight.permute(0, 2, 1).reshape(outputs * columns, rows)
     with tracer:
-        met = torch.nn.functional.linear(first, flat).unflatten(-1, (outputs, columns))
-        out = (met @ second.unsqueeze(-1)).squeeze(-1)
+        scores = torch.nn.functional.linear(first, flat).unflatten(-1, (outputs, columns))
+        out = (scores @ second.unsqueeze(-1)).squeeze(-1)
         return out if bias is None else out + bias
 
 

@@ -1,4 +1,4 @@
-"""Indexing, gathering, shuffling, overlapping: free moves, and additions where several numbers meet on one place."""
+"""Indexing, gathering, shuffling, overlapping: free moves, and additions where indices repeat."""
 
 from __future__ import annotations
 

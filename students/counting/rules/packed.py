@@ -1,7 +1,7 @@
 """Sequences of unequal length, packed: each decode is charged its own steps, not those of the longest.
 
-A packed sequence holds the rows of all decodes that are still running, one step after another, longest first. Whose
-row is whose is followed in `Rows`. Shapes, calls and state words are those of the padded length; products, gates and
+A packed sequence holds the rows of all decodes that are still running, one step after another, longest first. `Rows`
+holds the decode of each row. Shapes, calls and state words are those of the padded length; products, gates and
 biases are those of each decode's true length.
 """
 
@@ -42,7 +42,7 @@ def _pack(tracer: Tracer, call: Call) -> Any:
 
 
 def _in_order(tracer: Tracer, shape: torch.Size, axis: int, order: tuple[int, ...]) -> Info:
-    """Return what is known of a tensor with one decode per index of an axis, in a given order."""
+    """Return the info of a tensor with one decode per index of an axis, in a given order."""
     if order != tuple(range(tracer.batch)):
         return Info(None, rows=Rows(axis, order))
     return Info(tuple(((size, DECODE),) if place == axis else plain(size) for place, size in enumerate(shape)))
@@ -146,10 +146,10 @@ def _record(tracer: Tracer, kind: str, name: str, operand: Operand, *, units: in
         return torch.zeros(tracer.batch, dtype=torch.int64).index_add(0, decodes, per_row.cpu().to(torch.int64))
 
     lengths = total(torch.ones(len(rows.decodes)))
-    met, full = (weight != 0).sum(0).double(), lengths * weight.numel()
+    nonzero_weights, full = (weight != 0).sum(0).double(), lengths * weight.numel()
     fed, graded = masks(operand)
     dense = total(fed.sum(-1)) * weight.shape[0], total(graded.sum(-1)) * weight.shape[0]
-    sparse = total(fed.double() @ met), total(graded.double() @ met)
+    sparse = total(fed.double() @ nonzero_weights), total(graded.double() @ nonzero_weights)
     counts = conventions(full, full, dense, sparse)
     words = weight.shape[1] + units * (STATES[kind] - 1)
     state = {"state_elements": words, "state_reads": words * rows.steps, "state_writes": words * rows.steps}

@@ -121,7 +121,7 @@ _GROUPS: tuple[tuple[tuple[str, ...], dict[str, int]], ...] = (
     (("where", "masked_fill", "logical_and", "logical_not", "logical_or", "logical_xor"), {}),
 )
 PER_ELEMENT: Mapping[str, Mapping[str, int]] = {name: each for names, each in _GROUPS for name in names}
-"""Operations per output element. A selection by a mask moves numbers only, and logic on truth values is wiring.
+"""Operations per output element. A selection by a mask moves numbers only, and logic on booleans is free.
 
 A rounding is one addition (of a half, then the fraction is dropped), and so is a bitwise operation on integers.
 """
@@ -161,7 +161,7 @@ def per_element(tracer: Tracer, call: Call) -> Any:
 
 
 def _by_value(tracer: Tracer, call: Call) -> Any:
-    """Operations that cost more or less by the number a constant operand holds."""
+    """Operations whose cost depends on the number in a constant operand."""
     return per_element(tracer, call)
 
 

@@ -40,7 +40,7 @@ from students.counting.records import (
 
 @dataclass(frozen=True, slots=True)
 class Operand:
-    """A product's signal with what is known of it, and its weight."""
+    """A product's signal with its info, and its weight."""
 
     signal: Tensor
     info: Info
@@ -69,7 +69,7 @@ def record_product(
     when: When | None = None,
     transposed_groups: int = 0,
 ) -> Info:
-    """Write a product with its widths and stored weights to the recorder; return what is known of its output.
+    """Record a product with its widths and stored weights; return the info of its output.
 
     It works when its signal exists, or at the steps `when`; the weight of a transposed product is in groups.
     """
@@ -232,7 +232,7 @@ def add_product(tracer: Tracer, call: Call) -> Any:
 def record_matmul(tracer: Tracer, call: Call, left: Tensor, right: Tensor, out: Tensor) -> None:
     """Two signals, or a batch of constant matrices: the left operand is the activation, the right one the weight.
 
-    A constant left operand is turned round: ``(L R)^T = R^T L^T``. A site needs a multiplier if both signals do.
+    A constant left operand is transposed: ``(L R)^T = R^T L^T``. A site needs a multiplier if both signals do.
     """
     if left.dim() < 2 or right.dim() < 2:
         raise BatchAxisError
@@ -284,7 +284,7 @@ def stored_once(weight: Tensor, rows: Axes | None) -> Tensor:
     Raises
     ------
     BatchAxisError
-        Decodes of a batch meet different constants.
+        Decodes of a batch are multiplied with different constants.
     """
     count = weight.dim() - 2
     for place in reversed(range(count)):
@@ -315,13 +315,13 @@ def _matmul_counts(
     )
     present = nonzero(right, codes)
     hard = needs_multiplier(right, codes) if other else torch.ones_like(present)
-    met, met_hard = (mask.sum(-1).expand(*lead, -1) for mask in (present, hard))
+    nonzero_weights, graded_weights = (mask.sum(-1).expand(*lead, -1) for mask in (present, hard))
 
     def total(products: Tensor) -> Tensor:
         return per_decode(products.sum(-1), rows, tracer.batch)
 
-    dense = total(fed * right.shape[-1]), total(graded * met_hard)
-    sparse = total(fed * met), total(graded * (met_hard if other else met))
+    dense = total(fed * right.shape[-1]), total(graded * graded_weights)
+    sparse = total(fed * nonzero_weights), total(graded * (graded_weights if other else nonzero_weights))
     return {**conventions(full, full, dense, sparse), "input_events": total(fed)}
 
 
@@ -331,7 +331,7 @@ def _turned(info: Info) -> Info:
 
 
 def leading(infos: tuple[Info, Info | None], lead: torch.Size) -> Axes | None:
-    """Return the axes of the leading axes; decodes on a row, column or contracted axis are lost."""
+    """Return the leading axes of a product; decodes on a row, column or contracted axis raise BatchAxisError."""
     count = len(lead)
     result: Axes = tuple(plain(size) for size in lead)
     for info in infos:

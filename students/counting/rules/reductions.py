@@ -92,7 +92,7 @@ def _axes(named: Mapping[str, Any], source: Tensor) -> list[int]:
 
 
 def _axes_along(info: Info, dims: list[int], shapes: tuple[Tensor, Tensor]) -> Axes | None:
-    """Return the axes of a result whose axes `dims` are gone, shorter, or worked along.
+    """Return the axes of a result whose axes `dims` are reduced, shortened, or operated along.
 
     Raises
     ------

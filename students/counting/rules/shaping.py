@@ -1,4 +1,4 @@
-"""Operations that only move numbers: free, and their effect on which axis tells decodes apart.
+"""Operations that only move numbers: they cost nothing; what they do to the axes is tracked.
 
 The list is explicit. Anything absent is either counted elsewhere or listed as uncounted.
 """
@@ -146,7 +146,7 @@ def _pieces(tracer: Tracer, call: Call) -> Any:
 
 
 def _resized(axes: Axes | None, source: Tensor, piece: Tensor) -> Axes | None:
-    """Return the axes of a piece; cutting through decodes loses them."""
+    """Return the axes of a piece; cutting through decodes raises BatchAxisError."""
     if axes is None:
         return None
     resized: list[Axis] = []
@@ -248,7 +248,7 @@ def _grown(axes: Axes | None, out: Tensor) -> Axes | None:
 
 
 def _unfolded(tracer: Tracer, call: Call) -> Any:
-    """Windows along an axis; along the steps of a stream each waits for its last step, the others in a ring buffer."""
+    """Windows along an axis; along a stream each exists at its last step, and a ring buffer keeps the others."""
     named, out, source = call.named(), call.run(), call.named()["self"]
     info = _unpadded_info(tracer, source)
     dim, axes = int(named["dimension"]) % source.dim(), info.axes

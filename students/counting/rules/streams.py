@@ -89,7 +89,7 @@ def slid_axis(axis: Axis, sliding: Sliding, pads: tuple[int, int] = (0, 0)) -> S
 
 
 def add_ring_buffer(tracer: Tracer, key: Key, operand: tuple[Tensor, Info], width: int, sliding: Sliding) -> None:
-    """Give a layer the ring buffer of the signal it slides over; the first reader of a signal holds it for all.
+    """Add to a layer the ring buffer of the signal it slides over; the first reader of a signal stores it for all.
 
     The buffer holds ``width * span`` words; a call reads all taps but the newest, and each new step is written once.
 
@@ -115,7 +115,7 @@ def add_ring_buffer(tracer: Tracer, key: Key, operand: tuple[Tensor, Info], widt
 
 
 def record_window(tracer: Tracer, name: str, operand: tuple[Tensor, Info], sliding: Sliding, after: Info) -> None:
-    """Write down the ring buffer of a window that is only cut out here, as a layer that computes nothing."""
+    """Record the ring buffer of a window that is only cut out here, as a layer that computes nothing."""
     signal, info = operand
     if sliding.span == 0 or tracer.contexts[-1].silent:
         return
@@ -210,13 +210,15 @@ def _step_axis(info: Info) -> tuple[Axes, int, Steps]:
 
 
 def _counts(tracer: Tracer, operand: Operand, geometry: Geometry, axis: int, rows: Axes) -> dict[str, Any]:
-    """Return the conventions per decode: non-zero inputs in reach of each output, times the weights they meet."""
+    """Return the conventions per decode: non-zero inputs in reach of each output, times the weights applied to them."""
     weight, groups, channels, count = operand.weight, geometry.groups, operand.signal.shape[1], rows[1][0][0]
     per_group = weight.shape[0] // groups
 
     def fans() -> tuple[Tensor, Tensor | None]:
-        met = (weight != 0).unflatten(0, (groups, per_group)).sum(1).reshape(1, channels, *weight.shape[2:]).double()
-        return torch.full_like(met[:, :1], per_group), None if bool((met == per_group).all()) else met
+        grouped = (weight != 0).unflatten(0, (groups, per_group)).sum(1)
+        nonzero_weights = grouped.reshape(1, channels, *weight.shape[2:]).double()
+        dense = bool((nonzero_weights == per_group).all())
+        return torch.full_like(nonzero_weights[:, :1], per_group), None if dense else nonzero_weights
 
     def reach(mask: Tensor, fan: Tensor) -> Tensor:
         """Non-zero inputs in reach of the outputs of each step, weighted by a fan-out."""

@@ -21,7 +21,7 @@ QONNX_DOMAINS = frozenset(("qonnx.custom_op.general", "onnx.brevitas", "finn.cus
 FUNCTIONS: Mapping[str, Callable[[Tensor], Tensor]] = {
     "Relu": torch.relu, "Sigmoid": torch.sigmoid, "Tanh": torch.tanh,
 }  # fmt: skip
-"""Activation functions that a quantiser right behind them takes in: it clips for the first, a table holds others."""
+"""Activation functions merged into a quantiser that follows: its clip is the first, a table holds the others."""
 
 ROUNDINGS: Mapping[str, Callable[[Tensor], Tensor]] = {
     "ROUND": torch.round, "HALF_EVEN": torch.round, "CEIL": torch.ceil, "FLOOR": torch.floor, "DOWN": torch.trunc,

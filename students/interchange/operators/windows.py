@@ -77,7 +77,7 @@ def _padded(signal: Tensor, amounts: Amounts, value: float = 0.0) -> Tensor:
 def _convolution(node: Node) -> Run:
     groups, known = node.attribute("group", 1), node.constant(1)
     if known is not None:
-        window(node, known.shape[2:])  # what is impossible shows on reading
+        window(node, known.shape[2:])  # an impossible window raises on reading
 
     def run(signal: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
         axes, sized = weight.dim() - 2, window(node, weight.shape[2:])
