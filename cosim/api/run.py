@@ -20,7 +20,7 @@ from cosim.engine.sweep import Sweep, Watch
 from cosim.evaluation.stream_rate import check_stream_rate
 from cosim.study.schema import Study
 from cosim.tables.prices import searched_power_w, write_prices
-from cosim.tables.scores import save_failures, write_tables
+from cosim.tables.scores import question, save_failures, write_tables
 from cosim.tables.times import KindTime, write_times
 from energy_models.errors import StudyError
 from students.spec import Shape
@@ -79,6 +79,7 @@ def run_study(
         if dataset.task == "regression":
             rate_hz = study.hardware.decode_rate_hz
             check_stream_rate(rate_hz, dataset.step_rate_hz, where="hardware.decode_rate_hz")
+        question(study, dataset)  # a class that is not there is told now, not after the training
         save_plan(root, study, data_dir, command)
         data = keep_dataset(store, dataset, study.dataset.name)
         folds = keep_folds(store, data, study.split.folds(dataset, seed=study.study.fold_seed))

@@ -34,6 +34,9 @@ def pareto(run: Run, profile: Profile = None, site: Site = None, as_json: JsonOp
             "score_low": _number(row["score_low"]),
             "score_high": _number(row["score_high"]),
             "over": row["score_over"],
+            "count": row["score_count"],
+            "chance": row["chance"],
+            "p_value": _number(row["p_value"]),
             "decoder_power_low_uw": _microwatts(row, "decoder_power_low_w"),
             "decoder_power_nominal_uw": _microwatts(row, "decoder_power_nominal_w"),
             "decoder_power_high_uw": _microwatts(row, "decoder_power_high_w"),
@@ -89,13 +92,15 @@ def report(
 
 
 def _summary(run: Path, profile: str | None, site: str | None) -> list[dict[str, Any]]:
+    from cosim.tables.decoders import DECODERS, DecoderScore
     from cosim.tables.prices import refresh_prices
     from cosim.tables.results import Priced, Score, read_parquet
     from cosim.tables.scores import SCORES
     from cosim.tables.summary import summarise
 
     priced = read_parquet(refresh_prices(run), Priced)
-    rows: list[dict[str, Any]] = cast(Any, summarise(read_parquet(run / SCORES, Score), priced)).to_dict("records")
+    scores, pooled = read_parquet(run / SCORES, Score), read_parquet(run / DECODERS, DecoderScore)
+    rows: list[dict[str, Any]] = cast(Any, summarise(scores, pooled, priced)).to_dict("records")
     _known("profile", profile, [str(row["profile"]) for row in rows])
     _known("site", site, [str(row["site"]) for row in rows])
     return [row for row in rows if profile in (None, row["profile"]) and site in (None, row["site"])]

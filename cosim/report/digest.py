@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import shlex
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -13,18 +12,15 @@ from typing import Any, cast
 
 from cosim.engine.files import read_json, write_atomically
 from cosim.engine.run_folder import FAILURES
+from cosim.report.comparison import comparison, difference_rows, over_text, score_row, selection_note
 from cosim.report.figures.front import METRICS
-from cosim.report.figures.numbers import BOUND_DIGITS, digits_text, headroom_text, quantity_text
+from cosim.report.figures.numbers import BOUND_DIGITS, digits_text, headroom_text, quantity_text, score_of
 from cosim.report.figures.panels import front_figure
 from cosim.report.headline import (
     LIMIT_WORDS,
     answers,
-    comparison,
     headline,
     power_of,
-    range_note,
-    score_of,
-    selection_note,
 )
 from cosim.report.inputs import Row, Run, machine_title, read_run, site_title
 from cosim.report.page import repetitions
@@ -35,8 +31,8 @@ NONE = "–"
 MOST_NAMES = 6  # of folds, or decoders, written out in a sentence
 HOW_TUNED = (
     "Weights are fitted on the training part. The validation part decides when a network stops, which epoch is kept, "
-    "whether the teacher may teach, and what a search tries next. Classical decoders tune nothing; what they fit, they "
-    "fit on both parts. The test part is scored only."
+    "whether the teacher may teach, what a search tries next, and what a classical decoder chooses; that one is then "
+    "fitted on both parts. The test part is scored only."
 )
 HOW_TO_READ = (
     "Same axes for every machine. Bars, cut at the frame: 95 % interval of the score, low to high bound of the power. "
@@ -83,7 +79,8 @@ def digest_text(run: Run, *, picture: str, failures: int) -> str:
         _answer(run),
         _compared(run),
         f"![{_metric(run)} against decoder power, {site}]({picture})\n\n{HOW_TO_READ}" if picture else "",
-        f"## Scores on the test part\n\n{_scores(run)}\n\n{range_note(run)}".rstrip(),
+        f"## Scores on the test part\n\n{_scores(run)}\n\n{_scores_note(run)}",
+        _differences(run),
         f"## Prices: {escaped(site_title(site))}\n\n{_prices(run, site)}",
         "## How it was done\n\n" + _bullets(_how(run)),
         "## Read with care\n\n" + _bullets(_caveats(run, failures)),
@@ -139,24 +136,50 @@ def _compared(run: Run) -> str:
 
 
 def _scores(run: Run) -> str:
-    head = ["decoder", f"{_metric(run)} [95 %]", "validation", "parameters", "bits, weight × activation",
-            "distilled from, in runs"]  # fmt: skip
+    head = ["decoder", f"{_metric(run)} [95 %]", "p of chance", "validation", "parameters",
+            "bits, weight × activation", "distilled from, in runs"]  # fmt: skip
+    if any(score_row(row)["task"] for row in run.decoders):
+        head.insert(3, "task")
     return table(head, [_score_cells(run, row) for row in run.decoders])
 
 
 def _score_cells(run: Run, row: Row) -> list[str]:
     mine = run.scores[run.scores["decoder_id"] == row["decoder_id"]]
-    validation = float(mine["validation_score"].mean())
+    shown = score_row(row)
     teacher = row["role"] == "teacher"
     kind = {"teacher": " (teacher, not deployed)", "baseline": " (classical)"}.get(str(row["role"]), "")
     return [
         escaped(row["decoder"]) + kind,
-        score_of(row),
-        NONE if math.isnan(validation) else f"{validation:.3f}".replace("-", "−"),
+        shown["score"],
+        shown["p"],
+        *([shown["task"] or NONE] if any(score_row(other)["task"] for other in run.decoders) else []),
+        shown["validation"],
         NONE if teacher else f"{int(row['parameters']):,}",
         NONE if row["role"] != "student" else f"{row['weight_bits']} × {row['activation_bits']}",
         _taught(mine["distilled_from"].tolist()) if row["role"] == "student" else NONE,
     ]
+
+
+def _scores_note(run: Run) -> str:
+    """Return what the scores are, what their intervals range over, and what chance would give."""
+    over = Counter(over_text(int(row["score_count"]), str(row["score_over"])) for row in run.decoders)
+    ranges = " or ".join(name for name, _ in over.most_common())
+    chance = "" if run.study["chance"] is None else f" Chance is {float(run.study['chance']):.3f};"
+    return (
+        f"Predictions of all folds are pooled and scored once a seed; mean over seeds, interval {ranges}.{chance} p: "
+        "share of permutations within runs that reach the score."
+    )
+
+
+def _differences(run: Run) -> str:
+    """Return the table of paired differences; empty where there is none."""
+    rows = difference_rows(run)
+    if not rows:
+        return ""
+    head = ["decoder", "less", "difference [95 %]", "interval", "what it is"]
+    return "## Differences, paired by held-out example\n\n" + table(
+        head, [[escaped(row[name]) for name in ("decoder", "against", "difference", "over", "kind")] for row in rows]
+    )
 
 
 def _taught(sources: Sequence[str]) -> str:

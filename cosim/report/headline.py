@@ -1,14 +1,11 @@
-"""The answer first: for every site the decoder to take, and whether a network was worth it."""
+"""The answer first: for every site the decoder to take."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from cosim.report.figures.front import METRICS
-from cosim.report.figures.numbers import band_text, ratio_text, score_text
+from cosim.report.figures.numbers import band_text, ratio_text, score_of
 from cosim.report.inputs import Row, Run, site_title
 from energy_models.feasibility import LIMIT_VERDICTS
 
@@ -18,8 +15,6 @@ LIMIT_WORDS = {
     "battery": "battery life", "link": "radio link", "deadline": "deadline",
 }  # fmt: skip
 CLOSE = 0.02  # of a score: less than what folds and seeds scatter by in these corpora
-RANGES = {"balanced_accuracy": (0.0, 1.0), "r2": (-math.inf, 1.0)}
-DAGGER = "†"
 RANK = {verdict: rank for rank, verdict in enumerate(LIMIT_VERDICTS)}
 
 
@@ -85,44 +80,6 @@ def _power(row: Row) -> float:
     return float(row["total_power_nominal_w"])
 
 
-def score_of(row: Row) -> str:
-    """Return a row's score with its interval, marked where a bound passes the metric's range."""
-    text = score_text(float(row["score_mean"]), float(row["score_low"]), float(row["score_high"]))
-    return text + DAGGER if _passed(row) else text
-
-
-def _passed(row: Row) -> float | None:
-    """Return the end of the metric's range that the row's interval passes."""
-    lowest, highest = RANGES.get(str(row["metric"]), (-math.inf, math.inf))
-    if float(row["score_high"]) > highest:
-        return highest
-    return lowest if float(row["score_low"]) < lowest else None
-
-
-def range_note(run: Run) -> str:
-    """Return the footnote of marked scores; empty where no interval passes the metric's range."""
-    passing = [(row, end) for row in run.decoders if (end := _passed(row)) is not None]
-    if not passing:
-        return ""
-    kinds = sorted({str(row["score_over"]) for row, _ in passing})
-    over = sorted({f"{row[str(row['score_over'])]} {row['score_over']}" for row, _ in passing})
-    ends = " or ".join(f"{end:g}" for end in sorted({end for _, end in passing}))
-    few = f"too few {' or '.join(kinds)} to say"
-    return f"{DAGGER} A t-interval over {' or '.join(over)} may pass {ends}: read it as “{few}”."
-
-
-def selection_note(run: Run) -> str:
-    """Return how the two that are compared were found, and on what each kind was fitted."""
-    counts = {role: sum(row["role"] == role for row in run.decoders) for role in ("student", "baseline")}
-    note = (
-        f"The network is the one of {counts['student']} with the best mean validation score; networks are trained "
-        "without the validation part, classical decoders with it."
-    )
-    if counts["baseline"] > 1:
-        note += f" The classical decoder has the best test score of {counts['baseline']}, which flatters it."
-    return note
-
-
 def power_of(row: Row, power: str) -> str:
     """Return a row's power with its bounds; `power` is ``decoder_power`` or ``total_power``."""
     low, nominal, high = (float(row[f"{power}_{end}_w"]) for end in ("low", "nominal", "high"))
@@ -153,42 +110,3 @@ def headline(run: Run, found: Sequence[Answer]) -> str:
         f"with everything around it {power_of(row, 'total_power')}. It {says[first.verdict]}; "
         f"binding limit: {binding_of(row)}."
     )
-
-
-def comparison(run: Run) -> dict[str, Any] | None:
-    """Return whether the network picked on validation beats the best classical decoder on the same folds.
-
-    None where there are not both kinds.
-
-    Keys: ``verdict`` (``better``, ``worse``, ``no clear difference``, ``cannot tell``), ``text``.
-    """
-    chosen = run.best_on_validation()
-    student = next((row for row in run.decoders if row["decoder_id"] == chosen), None)
-    baseline = next((row for row in run.decoders if row["role"] == "baseline"), None)
-    if student is None or baseline is None:
-        return None
-    gap = run.difference(str(student["decoder_id"]), str(baseline["decoder_id"]))
-    if gap.over == "none":
-        verdict, words = "cannot tell", "one repetition: the scatter is unknown"
-    else:
-        verdict = "better" if gap.low > 0 else "worse" if gap.high < 0 else "no clear difference"
-        words = f"95 % interval over {gap.count} {gap.over}, paired by fold"
-        if gap.over == "seeds":
-            words += "; it covers training chance on this one held-out part, not another stretch or subject"
-    opening = {
-        "better": "The network picked on validation beats the best classical decoder",
-        "worse": "The network picked on validation does not beat the best classical decoder: it is worse",
-        "no clear difference": "The network picked on validation is not clearly better than the best classical decoder",
-        "cannot tell": "Whether the network picked on validation beats the best classical decoder cannot be told",
-    }[verdict]
-    metric = METRICS.get(str(student["metric"]), str(student["metric"]))
-    text = (
-        f"{opening}: {student['decoder']} {score_of(student)} against {baseline['decoder']} {score_of(baseline)}, "
-        f"difference {_signed(gap.mean, gap.low, gap.high)} {metric} ({words})."
-    )
-    return {"verdict": verdict, "text": text}
-
-
-def _signed(mean: float, low: float, high: float) -> str:
-    text = f"{mean:+.3f}"
-    return (text if math.isnan(low) else f"{text} [{low:+.3f}, {high:+.3f}]").replace("-", "−")

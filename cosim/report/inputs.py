@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any, cast
 
 from cosim.engine.files import read_json
-from cosim.evaluation.fold_intervals import Interval, interval
+from cosim.tables.decoders import DECODERS, DecoderScore
+from cosim.tables.differences import DIFFERENCES, Difference, read_differences
 from cosim.tables.results import Priced, Score, read_parquet
 from cosim.tables.summary import score_table, summarise
 from energy_models.errors import CosimError
@@ -39,6 +40,7 @@ class Run:
         `cosim.tables.summary.score_table`, best first, teachers included, each with its ``number``.
     gates : tuple of rows
     scores : DataFrame
+    differences : tuple of Difference
     """
 
     study: Mapping[str, Any]
@@ -46,6 +48,7 @@ class Run:
     decoders: tuple[Row, ...]
     gates: tuple[Row, ...]
     scores: Any
+    differences: tuple[Difference, ...]
 
     @property
     def machines(self) -> tuple[str, ...]:
@@ -64,19 +67,6 @@ class Run:
     def at_site(self, site: str) -> tuple[Row, ...]:
         """Return the summary rows of one site on every machine."""
         return tuple(row for row in self.summary if row["site"] == site)
-
-    def best_on_validation(self) -> str | None:
-        """Return the id of the network with the best mean validation score, no test score considered; None without."""
-        networks = self.scores[self.scores["role"] == "student"]
-        means = networks.groupby("decoder_id")["validation_score"].mean().dropna().sort_values(ascending=False)
-        return None if means.empty else str(means.index[0])
-
-    def difference(self, first: str, second: str) -> Interval:
-        """Return the interval of the difference in score of two decoders, given by their ids, paired by fold."""
-        mine, other = (self.scores[self.scores["decoder_id"] == name] for name in (first, second))
-        gap = mine["score"] - mine["fold"].map(other.groupby("fold")["score"].mean())
-        paired = mine.assign(gap=gap).dropna(subset=["gap"])
-        return interval({"fold": paired["fold"], "seed": paired["seed"], "score": paired["gap"]})
 
 
 def _ordered(found: list[str], wanted: list[str]) -> tuple[str, ...]:
@@ -99,10 +89,11 @@ def read_run(folder: Path) -> Run:
         raise CosimError(f"it lacks {', '.join(lacking)}", where=str(folder / "study.json"),
                          remedy="It was written by another version; run the study again.")  # fmt: skip
     scores = read_parquet(folder / "scores.parquet", Score)
-    summary = summarise(scores, read_parquet(folder / "priced.parquet", Priced))
+    pooled = read_parquet(folder / DECODERS, DecoderScore)
+    summary = summarise(scores, pooled, read_parquet(folder / "priced.parquet", Priced))
     if summary.empty:
         raise CosimError("no finished decoder was priced", where=str(folder), remedy="Run the study to the end first.")
-    table = score_table(scores).sort_values("score_mean", ascending=False, kind="stable")
+    table = score_table(scores, pooled).sort_values("score_mean", ascending=False, kind="stable")
     decoders = cast(list[dict[str, Any]], table.to_dict("records"))
     for number, row in enumerate(decoders, start=1):
         row["number"] = number
@@ -110,7 +101,7 @@ def read_run(folder: Path) -> Run:
     rows = cast(list[dict[str, Any]], summary.to_dict("records"))
     gates = cast(list[dict[str, Any]], read_json(folder / "gates.json").get("gates", []))
     return Run(study, tuple({**row, "number": numbers[row["decoder_id"]]} for row in rows), tuple(decoders),
-               tuple(gates), scores)  # fmt: skip
+               tuple(gates), scores, tuple(read_differences(folder / DIFFERENCES)))  # fmt: skip
 
 
 def machine_title(name: str) -> str:

@@ -11,19 +11,16 @@ from markupsafe import Markup
 
 from cosim.engine.files import write_atomically
 from cosim.report import sections
-from cosim.report.figures.numbers import quantity_text, score_text
+from cosim.report.comparison import comparison, difference_rows, over_text, selection_note, task_rows
+from cosim.report.figures.numbers import quantity_text, score_of, score_text
 from cosim.report.figures.svg import CLASSES
 from cosim.report.headline import (
     CLOSE,
     LIMIT_WORDS,
     answers,
     binding_of,
-    comparison,
     headline,
     power_of,
-    range_note,
-    score_of,
-    selection_note,
 )
 from cosim.report.inputs import Run, machine_title, read_run, site_title
 
@@ -74,7 +71,8 @@ def _context(run: Run) -> dict[str, Any]:
             {"answer": a, "class": sections.css_class(a.verdict), "limits": sections.limit_rows(a)} for a in found
         ],
         "silent_sites": [site for site in run.sites if site not in {a.site for a in found}],
-        "range_note": range_note(run), "selection_note": selection_note(run) if compared else "",
+        "selection_note": selection_note(run) if compared else "", "differences": difference_rows(run),
+        "score_rows": task_rows(run),
         "close": CLOSE, "classes": CLASSES, "comparison": compared, "decoders": run.decoders,
         "repetitions": repetitions(run), "rate": quantity_text(float(run.study["decode_rate_hz"]), "Hz"),
         "views": pictures, "machines": list(dict.fromkeys(view.machine for view in pictures)),
@@ -98,6 +96,7 @@ def repetitions(run: Run) -> str:
     """Return how often things were repeated and what the intervals range over."""
     folds = max(int(row["folds"]) for row in run.decoders)
     seeds = max(int(row["seeds"]) for row in run.decoders)
-    over = sorted({str(row["score_over"]) for row in run.decoders} - {"none"})
+    known = [row for row in run.decoders if row["score_over"] != "none"]
+    over = sorted({over_text(int(row["score_count"]), str(row["score_over"])) for row in known})
     text = f"{folds} fold{'s' if folds > 1 else ''} × {seeds} seed{'s' if seeds > 1 else ''}"
-    return f"{text}, intervals 95 % over {' or '.join(over)}" if over else f"{text}, too few for an interval"
+    return f"{text}, intervals 95 % {' or '.join(over)}" if over else f"{text}, too few for an interval"

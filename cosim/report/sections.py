@@ -11,10 +11,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from cosim.evaluation.pareto import front_hypervolume, pareto_front
+from cosim.report.comparison import over_text
 from cosim.report.figures.bars import breakdown_figure
 from cosim.report.figures.front import GROUPS, Point, front_svg, group_of, points_of
-from cosim.report.figures.numbers import band_text, bits_text, duration_text, headroom_text, quantity_text
-from cosim.report.headline import LIMIT_WORDS, Answer, power_of, score_of
+from cosim.report.figures.numbers import band_text, bits_text, duration_text, headroom_text, quantity_text, score_of
+from cosim.report.headline import LIMIT_WORDS, Answer, power_of
 from cosim.report.inputs import Row, Run
 from energy_models.pricing import OUTSIDE_DECODER
 from energy_models.quantities import load_sources
@@ -148,7 +149,8 @@ def _table_row(row: Row, places: Sequence[Row]) -> dict[str, Any]:
     return {
         "number": row["number"], "decoder": row["decoder"], "machine": row["profile"],
         "group": group_of(row), "parameters": f"{int(row['parameters']):,}",
-        "score": score_of(row), "sort_score": float(row["score_mean"]), "over": row["score_over"],
+        "score": score_of(row), "sort_score": float(row["score_mean"]),
+        "over": over_text(int(row["score_count"]), str(row["score_over"])),
         "front": row["membership"] if not infeasibilities else "", "on_front": bool(row["front"]),
         "infeasibilities": infeasibilities, "incomplete": json.loads(str(row["incomplete"])),
         "energy": energy, "sort_energy": float(row["decode_energy_nominal_j"]),

@@ -47,11 +47,16 @@ Option: TypeAlias = Scalar | Choices | OptionRange
 
 
 class StudyHead(_Frozen):
-    """Who the study is. `fold_seed` decides the folds; `seeds` decide weights and the order of examples."""
+    """Who the study is, and what it asks.
+
+    `fold_seed` decides the folds; `seeds` decide weights and the order of examples. `positive` names the class of an
+    event that is to be detected: sensitivity, false alarms and latency are then reported.
+    """
 
     name: Slug
     title: str = Field(min_length=1)
     question: str = ""
+    positive: str = ""
     seeds: Annotated[tuple[Annotated[int, Field(ge=0, lt=2**32)], ...], Field(min_length=1), AfterValidator(_distinct)]
     fold_seed: int = Field(default=0, ge=0)
 

@@ -15,7 +15,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
 import pandas as pd
 
@@ -143,9 +143,6 @@ class Priced:
     checks: str
 
 
-Row = TypeVar("Row", Score, Priced)
-
-
 def _band(band: Band) -> list[float]:
     return [band.low, band.nominal, band.high]
 
@@ -188,8 +185,8 @@ def priced_row(
     )  # fmt: skip
 
 
-def to_frame(rows: Iterable[Score] | Iterable[Priced]) -> pd.DataFrame:
-    """Return the rows as a table whose columns are exactly the fields, in order.
+def to_frame(rows: Iterable[Any]) -> pd.DataFrame:
+    """Return rows of one dataclass as a table whose columns are exactly the fields, in order.
 
     Raises
     ------
@@ -203,7 +200,7 @@ def to_frame(rows: Iterable[Score] | Iterable[Priced]) -> pd.DataFrame:
     return pd.DataFrame({name: [getattr(row, name) for row in table] for name in names})
 
 
-def write_parquet(rows: Iterable[Score] | Iterable[Priced], path: Path) -> None:
+def write_parquet(rows: Iterable[Any], path: Path) -> None:
     """Write the rows so that readers see the old file or the new one, never a part.
 
     Raises
@@ -219,7 +216,7 @@ def write_parquet(rows: Iterable[Score] | Iterable[Priced], path: Path) -> None:
         write_whole(path, buffer.getvalue())
 
 
-def read_parquet(path: Path, kind: type[Row]) -> pd.DataFrame:
+def read_parquet(path: Path, kind: type[Any]) -> pd.DataFrame:
     """Return a table that `write_parquet` wrote, after checking that it has the columns of `kind`.
 
     Raises

@@ -16,8 +16,12 @@ from cosim.engine.stage import GATE, RESULT, with_ancestors
 from cosim.engine.store import StageKey, Store
 from cosim.evaluation.scores import chance_level, primary_metric
 from cosim.study.schema import Study
-from cosim.tables.results import Score, write_parquet
+from cosim.tables.decoders import DECODERS, Question, decoder_scores
+from cosim.tables.differences import DIFFERENCES, differences, write_differences
+from cosim.tables.held_out import pooled_predictions, provenance_of
+from cosim.tables.results import Score, to_frame, write_parquet
 from cosim.versions import versions
+from energy_models.errors import StudyError, unknown_name
 
 SCORES, GATES, STUDY = "scores.parquet", "gates.json", "study.json"
 
@@ -25,7 +29,7 @@ SCORES, GATES, STUDY = "scores.parquet", "gates.json", "study.json"
 def write_tables(
     root: Path, store: Store, study: Study, dataset: Dataset, points: Sequence[Point], *, command: str
 ) -> None:
-    """Write points, scores, gates and the study's description of a run; prices are written by `cosim.tables.prices`.
+    """Write points, scores, differences, gates and the study's description; prices are `cosim.tables.prices`'.
 
     Raises
     ------
@@ -34,9 +38,28 @@ def write_tables(
     """
     ordered = sorted(points, key=_order(study))
     write_atomically(root / POINTS, to_json({"points": [_point_record(point) for point in ordered]}))
-    write_parquet([_score(store, study, dataset, point) for point in ordered], root / SCORES)
+    scores = [_score(store, study, dataset, point) for point in ordered]
+    write_parquet(scores, root / SCORES)
+    provenance, predictions = provenance_of(dataset), pooled_predictions(store, ordered)
+    write_parquet(decoder_scores(provenance, predictions, question(study, dataset)), root / DECODERS)
+    write_differences(differences(to_frame(scores), provenance, predictions), root / DIFFERENCES)
     write_atomically(root / GATES, to_json({"gates": _gates(store, ordered)}))
     write_atomically(root / STUDY, to_json(_description(study, dataset, command)))
+
+
+def question(study: Study, dataset: Dataset) -> Question:
+    """Return what a study asks of its decoders.
+
+    Raises
+    ------
+    StudyError
+        If its positive class is none of the dataset's.
+    """
+    names, positive = dataset.output_names, study.study.positive
+    if positive and (dataset.task == "regression" or positive not in names):
+        raise StudyError(f"there is no class '{positive}' to detect in {dataset.name!r}", where="study.positive",
+                         remedy=unknown_name("classes", positive, names))  # fmt: skip
+    return Question(len(names), study.hardware.decode_rate_hz, names.index(positive) if positive else None)
 
 
 def save_failures(root: Path, failures: Sequence[dict[str, Json]]) -> None:
@@ -141,6 +164,7 @@ def _description(study: Study, dataset: Dataset, command: str) -> dict[str, obje
         },
         "protocol": study.split.describe(),
         "metric": primary_metric(dataset.task),
+        "positive": study.study.positive,
         "chance": chance_level(dataset.task, len(dataset.output_names)),
         "seeds": list(study.study.seeds),
         "profiles": list(study.hardware.profiles),

@@ -14,7 +14,6 @@ import numpy as np
 import pandas as pd
 
 from cosim.evaluation.feasibility import ANSWERS
-from cosim.evaluation.fold_intervals import interval
 from cosim.evaluation.pareto import Bounds, front_membership, pareto_front
 
 PRICES = (
@@ -31,21 +30,24 @@ Power = Literal["decoder_power", "total_power"]
 NOT_COMPARED = "not compared"  # it does not fit the machine, or part of its work could not be counted
 
 
-def score_table(scores: pd.DataFrame) -> pd.DataFrame:
-    """Return one row per decoder: its mean score with a 95 % interval, and what that ranges over.
+def score_table(scores: pd.DataFrame, decoders: pd.DataFrame) -> pd.DataFrame:
+    """Return one row per decoder: what it is, its score with a 95 % interval, and what that ranges over.
 
-    Columns: `IDENTITY`, metric, score_mean, score_low, score_high, score_over (``folds``, ``seeds`` or ``none``: then
-    low and high are nan), folds, seeds, runs, parameters (median), weight_bits, activation_bits, complete,
-    distilled_from.
+    Columns: `IDENTITY`, those of `cosim.tables.decoders.DecoderScore`, validation_mean, runs, parameters (median),
+    weight_bits, activation_bits, complete, distilled_from.
+
+    Parameters
+    ----------
+    scores, decoders : DataFrame
+        Rows of `cosim.tables.results.Score` and of `cosim.tables.decoders.DecoderScore`.
     """
+    pooled: Any = decoders.set_index("decoder_id")
     rows: list[dict[str, Any]] = []
-    for _, group in scores.groupby("decoder_id", sort=False):
-        found = interval({name: group[name].tolist() for name in ("fold", "seed", "score")})
+    for name, group in scores.groupby("decoder_id", sort=False):
         first = group.iloc[0]
         rows.append({
-            **{name: first[name] for name in (*IDENTITY, "metric")},
-            "score_mean": found.mean, "score_low": found.low, "score_high": found.high, "score_over": found.over,
-            "folds": found.folds, "seeds": found.seeds, "runs": len(group),
+            **{column: first[column] for column in IDENTITY}, **pooled.loc[str(name)].to_dict(),
+            "validation_mean": float(np.mean(group["validation_score"])), "runs": len(group),
             "parameters": round(float(np.median(group["parameters"]))),
             "weight_bits": int(first["weight_bits"]), "activation_bits": int(first["activation_bits"]),
             "complete": bool(group["complete"].all()),
@@ -54,7 +56,9 @@ def score_table(scores: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def summarise(scores: pd.DataFrame, priced: pd.DataFrame, *, power: Power = "decoder_power") -> pd.DataFrame:
+def summarise(
+    scores: pd.DataFrame, decoders: pd.DataFrame, priced: pd.DataFrame, *, power: Power = "decoder_power"
+) -> pd.DataFrame:
     """Return one row per decoder, machine and site, cheapest first within its machine and site.
 
     Every fold and seed has its own workload, and these differ slightly: a nominal price is their mean, its bounds
@@ -64,12 +68,13 @@ def summarise(scores: pd.DataFrame, priced: pd.DataFrame, *, power: Power = "dec
 
     Parameters
     ----------
-    scores, priced : DataFrame
-        Tables of `cosim.tables.results`. Decoders without a priced workload (teachers) have no row here.
+    scores, decoders, priced : DataFrame
+        Rows of `Score` and `Priced` of `cosim.tables.results`, and of `cosim.tables.decoders.DecoderScore`.
+        Decoders without a priced workload (teachers) have no row here.
     power : {'decoder_power', 'total_power'}
         Which power the front weighs against the score.
     """
-    table = score_table(scores).set_index("decoder_id", drop=False)
+    table = score_table(scores, decoders).set_index("decoder_id", drop=False)
     owner = scores[["decoder_id", "workload_digest"]]  # a workload that several runs share counts once for each
     joined: Any = owner.merge(priced, on="workload_digest", how="inner")
     rows: list[dict[str, Any]] = [

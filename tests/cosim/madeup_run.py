@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from cosim.evaluation.feasibility import judge
-from cosim.tables.results import Priced, Score, priced_row, write_parquet
+from cosim.evaluation.predictions import Predictions, Provenance, pool
+from cosim.tables.decoders import DECODERS as DECODERS_FILE
+from cosim.tables.decoders import Question, decoder_scores
+from cosim.tables.differences import DIFFERENCES, differences, read_differences, write_differences
+from cosim.tables.results import Priced, Score, priced_row, to_frame, write_parquet
 from energy_models.hardware import load_site
 from energy_models.mapping import MemoryUse
 from energy_models.pricing import CAUSES, EnergyReport, LayerEnergy
@@ -34,6 +41,7 @@ DECODERS = (
     ("majority", "majority", "classical", "baseline", 0.25, 1.0e-12, 4, 32, 32),
     ("Ensemble of 2", "ensemble", "float32", "teacher", 0.884, math.nan, 41_000, 32, 32),
 )  # fmt: skip
+CLASSES, TRIALS = 4, 25
 SHARES = {"compute": 0.34, "memory": 0.41, "state": 0.05, "control": 0.2}
 
 
@@ -89,7 +97,7 @@ def write_madeup_run(root: Path, *, folds: int = 5, seeds: int = 3) -> Path:
                     spiking=kind == "spiking", method="logits" if role == "student" else "",
                     spec_digest=f"s{seed}", seed=seed,
                     fold=f"session-{fold}", metric="balanced_accuracy", score=value,
-                    validation_score=math.nan if role == "baseline" else value, parameters=parameters,
+                    validation_score=value, parameters=parameters,
                     weight_bits=weight_bits, activation_bits=activation_bits, workload_digest=digest,
                     complete=not label.startswith("MLP"),
                     distilled_from="ensemble" if role == "student" else "", versions="{}",
@@ -104,11 +112,46 @@ def write_madeup_run(root: Path, *, folds: int = 5, seeds: int = 3) -> Path:
                             report, judge(site, report), workload_digest=digest, site=site.name, site_hash=site.digest
                         )
     root.mkdir(parents=True, exist_ok=True)
-    write_parquet(scores, root / "scores.parquet")
+    write_scores(root, scores)
     write_parquet(priced.values(), root / "priced.parquet")
     (root / "study.json").write_text(json.dumps(_study(seeds)))
     (root / "gates.json").write_text(json.dumps({"gates": _gates(folds)}))
     return root
+
+
+def write_scores(root: Path, scores: Sequence[Score]) -> None:
+    """Write scores, and what becomes of predictions that have these scores: 25 trials a class in each session."""
+    sessions = sorted({row.fold for row in scores})
+    targets = np.tile(np.repeat(np.arange(CLASSES), TRIALS), len(sessions))
+    of_session = np.repeat(sessions, CLASSES * TRIALS)
+    alone = np.arange(len(targets)).astype(np.str_)
+    where = Provenance("classification", targets, {"session": of_session, "recording": alone},
+                       np.zeros(len(targets), np.int64), 100, 100.0)  # fmt: skip
+    predictions: dict[str, dict[int, list[Predictions]]] = {}
+    for row in scores:
+        right = round(row.score * TRIALS)
+        answers = [label if n < right else (label + 1 + n % 3) % CLASSES
+                   for label in range(CLASSES) for n in range(TRIALS)]  # fmt: skip
+        rows = np.flatnonzero(of_session == row.fold)
+        part = Predictions(rows, np.eye(CLASSES)[answers], np.full(len(rows), row.fold))
+        predictions.setdefault(row.decoder_id, {}).setdefault(row.seed, []).append(part)
+    pooled = {name: {seed: pool(parts) for seed, parts in seeds.items()} for name, seeds in predictions.items()}
+    write_parquet(scores, root / "scores.parquet")
+    write_parquet(decoder_scores(where, pooled, Question(CLASSES, 4.0, None)), root / DECODERS_FILE)
+    write_differences(differences(to_frame(scores), where, pooled), root / DIFFERENCES)
+
+
+def without_intervals(folder: Path) -> None:
+    """Rewrite a run's tables as those of a single unit: nothing is known of the scatter."""
+    table = pd.read_parquet(folder / DECODERS_FILE)
+    unknown = {"score_low": float("nan"), "score_high": float("nan"), "score_over": "none", "score_count": 1}
+    table.assign(**unknown, score_method="none").to_parquet(folder / DECODERS_FILE, index=False)
+    gaps = read_differences(folder / DIFFERENCES)
+    nan = float("nan")
+    write_differences([
+        dataclasses.replace(gap, low=nan, high=nan, over="none", count=1, reason="everything held out is one unit")
+        for gap in gaps
+    ], folder / DIFFERENCES)  # fmt: skip
 
 
 def _study(seeds: int) -> dict[str, object]:

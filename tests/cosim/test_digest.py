@@ -7,11 +7,12 @@ import json
 from pathlib import Path
 
 import pytest
-from madeup_run import write_madeup_run
+from madeup_run import without_intervals, write_madeup_run
 
 from cosim.report import write_digest
+from cosim.report.comparison import comparison
 from cosim.report.digest import digest_text, portable
-from cosim.report.headline import answers, comparison, headline
+from cosim.report.headline import answers, headline
 from cosim.report.inputs import Run, read_run
 
 LARGEST_BYTES = 150_000
@@ -49,12 +50,12 @@ def test_the_answer_is_the_pages_own(run: Run, text: str) -> None:
     compared = comparison(run)
     assert compared is not None
     assert headline(run, answers(run)).replace("\u00a0", " ") in text
-    assert f"classical decoder? Yes.** {compared['text']} The network is the one of 10 with the best mean" in text
+    assert f"classical decoder? Yes.** {compared['text']} Each is the one of its kind with the best mean" in text
 
 
 def test_a_network_that_does_not_beat_the_classical_decoder_is_said_plainly(run: Run) -> None:
-    lower = run.scores.assign(score=run.scores["score"] - 0.2 * (run.scores["role"] == "student"))
-    said = digest_text(dataclasses.replace(run, scores=lower), picture="", failures=0)
+    lower = tuple(dataclasses.replace(gap, mean=-0.15, low=-0.2, high=-0.1) for gap in run.differences)
+    said = digest_text(dataclasses.replace(run, differences=lower), picture="", failures=0)
     assert "Does a network beat the classical decoder? No.** The network picked on validation does not beat" in said
     alone = tuple(row for row in run.decoders if row["role"] != "baseline")
     assert "does not hold both" in digest_text(dataclasses.replace(run, decoders=alone), picture="", failures=0)
@@ -63,7 +64,7 @@ def test_a_network_that_does_not_beat_the_classical_decoder_is_said_plainly(run:
 def test_every_decoder_has_a_score_and_every_one_on_every_machine_a_price(run: Run, text: str) -> None:
     scores = cells(text, "Scores")
     assert len(scores) == 14
-    assert all(len(row) == 6 for row in scores)
+    assert all(len(row) == 8 for row in scores)
     prices = cells(text, "Prices")
     assert len(prices) == 13 * 4
     assert all(len(row) == 10 for row in prices)
@@ -85,7 +86,8 @@ def test_a_price_is_in_microwatts_with_its_bounds(run: Run, text: str) -> None:
 @pytest.mark.parametrize(
     "said",
     [
-        "EEGNet-8 4 of 5. Elsewhere", "5 folds × 3 seeds, intervals 95 % over folds", "chance 0.250",
+        "EEGNet-8 4 of 5. Elsewhere",
+        "5 folds × 3 seeds, intervals 95 % over 5 sessions", "Differences, paired", "Chance is 0.250", "chance 0.250",
         "scale (looks ahead)", "Shows how a page looks", "2 points of the study failed", "uncounted: head softmax",
         "prices no float32 multiply-accumulate", "are assumed", "torch 2.9.0", "&lt;four classes>",
         "A decision at 4 Hz", "`cosim run madeup --out runs`", "The validation part decides when a network stops",
@@ -104,6 +106,7 @@ def test_one_fold_one_seed_no_teacher_and_nothing_that_runs(tmp_path: Path) -> N
     (folder / "gates.json").write_text('{"gates": []}')
     study = json.loads((folder / "study.json").read_text())
     (folder / "study.json").write_text(json.dumps({**study, "question": "", "chance": None}))
+    without_intervals(folder)
     path = write_digest(folder, tmp_path / "out")
     assert "classical decoder? Unknown.**" in path.read_text(encoding="utf-8")
     assert "no teacher in this study" in path.read_text(encoding="utf-8")

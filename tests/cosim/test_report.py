@@ -9,19 +9,18 @@ from html.parser import HTMLParser
 from pathlib import Path
 from xml.etree import ElementTree
 
-import pandas as pd
 import pytest
-from madeup_run import write_madeup_run
+from madeup_run import without_intervals, write_madeup_run, write_scores
 
 from cosim.report import write_report
+from cosim.report.comparison import comparison, difference_rows
 from cosim.report.figures import band_text, breakdown_figure, front_figure, quantity_text, ratio_text, score_text
 from cosim.report.figures.front import GROUPS, Point, front_svg
-from cosim.report.figures.numbers import bits_text, headroom_text
+from cosim.report.figures.numbers import bits_text, headroom_text, score_of
 from cosim.report.figures.svg import Label, linear_ticks, log_ticks, place_labels, tick_digits
-from cosim.report.headline import CLOSE, answers, comparison, range_note, score_of
+from cosim.report.headline import CLOSE, answers
 from cosim.report.inputs import Run, read_run
-from cosim.report.page import render
-from cosim.tables.results import Score, read_parquet, write_parquet
+from cosim.tables.results import Score, read_parquet
 from energy_models.errors import CosimError, StudyError
 
 LARGEST_PAGE_BYTES, LARGEST_PICTURE_BYTES = 1_500_000, 150_000
@@ -130,14 +129,16 @@ def test_the_network_is_held_against_the_classical_decoder(run: Run, words: str)
     assert "The network picked on validation beats the best classical decoder: EEGNet-8 float32" in words
 
 
-def test_the_network_is_picked_by_its_validation_score(run: Run) -> None:
+def test_the_network_is_picked_by_its_validation_score(run: Run, folder: Path, tmp_path: Path) -> None:
     """The one that is best on validation and worst on test is the one compared."""
     lucky = run.scores["decoder"].where(run.scores["role"] == "student").dropna().iloc[-1]
-    mine = run.scores["decoder"] == lucky
-    scores = run.scores.assign(
-        validation_score=run.scores["validation_score"].where(~mine, 0.99), score=run.scores["score"].where(~mine, 0.3)
-    )
-    compared = comparison(dataclasses.replace(run, scores=scores))
+    rows = [Score(**row) for row in run.scores.to_dict("records")]
+    for name in ("priced.parquet", "study.json", "gates.json"):
+        (tmp_path / name).write_bytes((folder / name).read_bytes())
+    write_scores(tmp_path, [
+        dataclasses.replace(row, validation_score=0.99, score=0.3) if row.decoder == lucky else row for row in rows
+    ])  # fmt: skip
+    compared = comparison(read_run(tmp_path))
     assert compared is not None
     assert compared["verdict"] == "worse"
     assert str(lucky) in compared["text"]
@@ -147,7 +148,7 @@ def test_a_network_that_is_worse_is_said_to_be(folder: Path, tmp_path: Path) -> 
     table = read_parquet(folder / "scores.parquet", Score)
     rows = [Score(**row) for row in table.to_dict("records")]
     worse = [dataclasses.replace(r, score=r.score - 0.2) if r.role == "student" else r for r in rows]
-    write_parquet(worse, tmp_path / "scores.parquet")
+    write_scores(tmp_path, worse)
     for name in ("priced.parquet", "study.json", "gates.json"):
         (tmp_path / name).write_bytes((folder / name).read_bytes())
     compared = comparison(read_run(tmp_path))
@@ -191,6 +192,7 @@ def test_a_run_with_one_fold_one_seed_and_no_chance(tmp_path: Path) -> None:
     study = json.loads((folder / "study.json").read_text())
     (folder / "study.json").write_text(json.dumps({**study, "chance": None}))
     (folder / "gates.json").write_text('{"gates": []}')
+    without_intervals(folder)
     text = write_report(folder, tmp_path / "elsewhere" / "page.html").read_text()
     assert "too few for an interval" in text
     assert "cannot be told" in text
@@ -222,17 +224,24 @@ def test_a_figure_for_the_documents(run: Run, tmp_path: Path) -> None:
         front_figure(run.summary, tmp_path / "x.png", profiles=["gap9"], site=site, levels={})
 
 
-def test_an_interval_past_the_best_score_keeps_its_numbers_and_gets_a_footnote(run: Run, words: str) -> None:
-    assert range_note(run) == ""
-    assert "†" not in words
-    rows = tuple({**r, "score_high": 1.09} if r["decoder"] == "CSP+LDA" else r for r in run.decoders)
-    past = dataclasses.replace(run, decoders=rows)
-    assert range_note(past) == "† A t-interval over 5 folds may pass 1: read it as “too few folds to say”."
-    assert [score_of(r)[-7:] for r in rows if r["decoder"] == "CSP+LDA"] == [" 1.09]†"]
-    html = render(past)
-    assert html.count("too few folds to say") == 2  # under the answer, and under the table
+def test_an_interval_says_what_it_ranges_over_and_stays_in_range(run: Run, words: str) -> None:
+    assert all(0 <= row["score_low"] <= row["score_high"] <= 1 for row in run.decoders)
+    trained = [row for row in run.decoders if row["decoder"] != "majority"]  # it never differs between sessions
+    assert {(row["score_over"], row["score_count"]) for row in trained} == {("sessions", 5)}
+    assert "over 5 sessions" in words
     spread = {"metric": "r2", "score_mean": 0.1, "score_low": -0.4, "score_high": 0.6}
     assert score_of(spread) == "0.100 [−0.40, 0.60]"  # R² has no lower end
+
+
+def test_every_decoder_has_a_p_value_and_every_form_a_difference(run: Run, words: str) -> None:
+    constant = next(row for row in run.decoders if row["decoder"] == "majority")
+    assert constant["p_value"] > 0.05
+    assert max(row["p_value"] for row in run.decoders if row["score_mean"] > 0.6) <= 0.01
+    rows = difference_rows(run)
+    assert [row["decoder"] for row in rows if row["against"] == "EEGNet-8 float32"] == [
+        "EEGNet-8 w8a8", "EEGNet-8 w4a4", "EEGNet-8 w2a4",
+    ]  # fmt: skip
+    assert "Differences, paired by held-out example" in words
 
 
 def point(label: str, score: float, power: float, *, front: bool = True) -> Point:
@@ -307,18 +316,25 @@ def test_a_narrow_breakdown_keeps_name_and_total_apart() -> None:
     assert "6.33" in narrow
 
 
-def test_an_interval_over_seeds_says_what_it_does_not_cover(run: Run) -> None:
-    one = run.scores[run.scores["fold"] == run.scores["fold"].iloc[0]]
-    network = one[one["role"] == "student"]
-    more = [network.assign(seed=seed, score=network["score"] + 0.001 * seed) for seed in (0, 1, 2)]
-    scores = pd.concat([*more, one[one["role"] != "student"]])
-    compared = comparison(dataclasses.replace(run, scores=scores))
+def test_an_interval_over_one_recording_says_what_it_does_not_cover(run: Run) -> None:
+    one = [dataclasses.replace(gap, over="segments", count=20) for gap in run.differences]
+    compared = comparison(dataclasses.replace(run, differences=tuple(one)))
     assert compared is not None
-    assert "over 3 seeds" in compared["text"]
-    assert "not another stretch or subject" in compared["text"]
+    assert "over 20 segments" in compared["text"]
+    assert "it speaks of another part of this recording" in compared["text"]
     whole = comparison(run)
     assert whole is not None
-    assert "not another stretch" not in whole["text"]
+    assert "another session of this subject" in whole["text"]
+
+
+@pytest.mark.parametrize("scores", [(0.4, 0.45), (0.5, 0.5), (0.45,), (0.1, 0.4, 0.5)])
+def test_decoders_at_or_below_chance_have_a_figure(scores: tuple[float, ...]) -> None:
+    points = [point(f"decoder {n}", score, 1e-6 * (n + 1)) for n, score in enumerate(scores)]
+    svg = drawn(points, chance=0.5)
+    assert "nan" not in svg
+    assert f"decoder {len(scores) - 1}" in svg
+    negative = [point(f"decoder {n}", -score, 1e-6 * (n + 1)) for n, score in enumerate(scores)]
+    assert "chance 0.00" in drawn(negative, chance=0.0)
 
 
 def test_ticks_are_printed_as_they_are() -> None:

@@ -7,9 +7,11 @@ import json
 import math
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from madeup_run import write_madeup_run
 
+from cosim.tables.decoders import DECODERS, DecoderScore
 from cosim.tables.results import Priced, Score, read_parquet, to_frame, write_parquet
 from cosim.tables.summary import NOT_COMPARED, score_table, summarise
 from energy_models.errors import CosimError, StudyError
@@ -69,14 +71,33 @@ def test_wrong_files_are_named(tmp_path: Path) -> None:
         read_parquet(tmp_path / "other.parquet", Score)
 
 
+def pooled(*scores: Score) -> pd.DataFrame:
+    """Return the pooled scores of decoders: the mean of their rows, as pooled predictions of equal folds have it."""
+    found: dict[str, list[Score]] = {}
+    for row in scores:
+        found.setdefault(row.decoder_id, []).append(row)
+    return to_frame([
+        DecoderScore(
+            decoder_id=name, metric=rows[0].metric, score_mean=sum(r.score for r in rows) / len(rows),
+            score_low=math.nan, score_high=math.nan, score_over="none", score_count=1, score_method="none",
+            folds=len({r.fold for r in rows}), seeds=len({r.seed for r in rows}), chance=0.5, p_value=0.001,
+            itr_bits_per_min=math.nan, auroc=math.nan, sensitivity=math.nan, specificity=math.nan,
+            false_alarms_per_hour=math.nan, latency_s=math.nan, events=math.nan, events_found=math.nan, unstated="{}",
+        )
+        for name, rows in found.items()
+    ])  # fmt: skip
+
+
 def test_scores_of_folds_and_seeds_worked_by_hand() -> None:
-    # fold means over seeds: 0.7, 0.8, 0.9; mean 0.8, deviation 0.1; half width 4.3027 * 0.1 / sqrt(3) = 0.24842
+    # Fold means over seeds: 0.7, 0.8, 0.9; mean 0.8. The interval by hand is in test_intervals.
     values = {("a", 0): 0.69, ("a", 1): 0.71, ("b", 0): 0.80, ("b", 1): 0.80, ("c", 0): 0.95, ("c", 1): 0.85}
     rows = [dataclasses.replace(SCORE, fold=f, seed=s, score=v) for (f, s), v in values.items()]
-    table = score_table(to_frame(rows)).iloc[0]
+    interval = pooled(*rows).assign(score_low=0.8 - 0.24842, score_high=1.0, score_over="sessions", score_count=3)
+    table = score_table(to_frame(rows), interval).iloc[0]
     assert table["score_mean"] == pytest.approx(0.8)
     assert table["score_low"] == pytest.approx(0.8 - 0.24842, abs=1e-4)
-    assert (table["score_over"], table["folds"], table["seeds"], table["runs"]) == ("folds", 3, 2, 6)
+    assert (table["score_over"], table["folds"], table["seeds"], table["runs"]) == ("sessions", 3, 2, 6)
+    assert table["validation_mean"] == pytest.approx(0.7)
 
 
 def test_prices_of_several_workloads_worked_by_hand() -> None:
@@ -85,8 +106,8 @@ def test_prices_of_several_workloads_worked_by_hand() -> None:
         verdict="exceeds", headroom=0.5, binding_limit="deadline", sources='["c"]',
         power_by_cause='{"compute": [2e-6, 4e-6, 9e-6], "memory": [1e-6, 1e-6, 1e-6]}',
     )  # fmt: skip
-    scores = to_frame([SCORE, dataclasses.replace(SCORE, seed=1, workload_digest="wb")])
-    row = summarise(scores, to_frame([PRICED, other])).iloc[0]
+    runs = [SCORE, dataclasses.replace(SCORE, seed=1, workload_digest="wb")]
+    row = summarise(to_frame(runs), pooled(*runs), to_frame([PRICED, other])).iloc[0]
     assert row["decoder_power_low_w"] == 1e-6  # lowest low
     assert row["decoder_power_nominal_w"] == pytest.approx(2.5e-6)  # mean of 2 and 3
     assert row["decoder_power_high_w"] == 9e-6  # highest high
@@ -100,14 +121,14 @@ def test_prices_of_several_workloads_worked_by_hand() -> None:
 def test_a_workload_that_two_runs_share_counts_twice() -> None:
     other = dataclasses.replace(PRICED, workload_digest="wb", decoder_power_nominal_w=5e-6)
     runs = [dataclasses.replace(SCORE, seed=seed, workload_digest=name) for seed, name in enumerate(["wb", "wb"])]
-    row = summarise(to_frame([SCORE, *runs]), to_frame([PRICED, other])).iloc[0]
+    row = summarise(to_frame([SCORE, *runs]), pooled(SCORE, *runs), to_frame([PRICED, other])).iloc[0]
     assert row["decoder_power_nominal_w"] == pytest.approx(4e-6)  # (2 + 5 + 5) / 3
 
 
 def test_the_smallest_headroom_stands_among_equal_verdicts() -> None:
     tight = dataclasses.replace(PRICED, workload_digest="wb", headroom=1.5, binding_limit="battery")
-    scores = to_frame([SCORE, dataclasses.replace(SCORE, seed=1, workload_digest="wb")])
-    row = summarise(scores, to_frame([tight, PRICED])).iloc[0]
+    runs = [SCORE, dataclasses.replace(SCORE, seed=1, workload_digest="wb")]
+    row = summarise(to_frame(runs), pooled(*runs), to_frame([tight, PRICED])).iloc[0]
     assert (row["binding_limit"], row["headroom"]) == ("battery", 1.5)
 
 
@@ -116,19 +137,19 @@ def test_what_does_not_run_is_not_compared() -> None:
                                decoder_power_high_w=0.0, infeasibilities='["no multiplier"]',
                                verdict="does not fit the machine")  # fmt: skip
     lost = dataclasses.replace(PRICED, workload_digest="wc", decoder_power_nominal_w=1e-6)
-    scores = to_frame([
+    scores = [
         SCORE,
         dataclasses.replace(SCORE, decoder_id="B", decoder="B", workload_digest="wb", score=0.99),
         dataclasses.replace(SCORE, decoder_id="C", decoder="C", workload_digest="wc", score=0.99, complete=False),
-    ])
-    table = summarise(scores, to_frame([PRICED, free, lost])).set_index("decoder")
+    ]
+    table = summarise(to_frame(scores), pooled(*scores), to_frame([PRICED, free, lost])).set_index("decoder")
     assert table["membership"].to_dict() == {"A": "surely", "B": NOT_COMPARED, "C": NOT_COMPARED}
     assert table["front"].to_dict() == {"A": True, "B": False, "C": False}
 
 
 def test_summary_of_the_madeup_run(run: Path) -> None:
     scores, priced = read_parquet(run / "scores.parquet", Score), read_parquet(run / "priced.parquet", Priced)
-    table = summarise(scores, priced)
+    table = summarise(scores, read_parquet(run / DECODERS, DecoderScore), priced)
     assert len(table) == 13 * 4 * 3  # decoders without the teacher, machines, sites
     assert not table["decoder"].str.contains("Ensemble").any()
     for name in ("decode_energy", "decoder_power", "total_power"):
@@ -143,7 +164,8 @@ def test_summary_of_the_madeup_run(run: Path) -> None:
 
 
 def test_nothing_priced_gives_an_empty_summary() -> None:
-    assert summarise(to_frame([SCORE]), to_frame([dataclasses.replace(PRICED, workload_digest="zz")])).empty
+    other = to_frame([dataclasses.replace(PRICED, workload_digest="zz")])
+    assert summarise(to_frame([SCORE]), pooled(SCORE), other).empty
 
 
 def test_a_priced_row_adds_up(run: Path) -> None:
@@ -159,9 +181,9 @@ def test_decoders_are_told_apart_by_their_ids_whatever_they_are_called() -> None
     """Two decoders under one label are two rows, and one label never says what a decoder is."""
     other = dataclasses.replace(SCORE, decoder_id="b", form="w4a4", workload_digest="wb", score=0.6)
     dearer = dataclasses.replace(PRICED, workload_digest="wb", decoder_power_nominal_w=3e-6)
-    table = score_table(to_frame([SCORE, other]))
+    table = score_table(to_frame([SCORE, other]), pooled(SCORE, other))
     assert table["decoder"].tolist() == ["A", "A"]
     assert table["form"].tolist() == ["w8a8", "w4a4"]
-    summary = summarise(to_frame([SCORE, other]), to_frame([PRICED, dearer]))
+    summary = summarise(to_frame([SCORE, other]), pooled(SCORE, other), to_frame([PRICED, dearer]))
     assert summary["decoder_id"].tolist() == ["a", "b"]
     assert summary["score_mean"].tolist() == [0.8, 0.6]

@@ -66,8 +66,10 @@ def points_of(rows: Sequence[Mapping[str, Any]], power: str) -> list[Point]:
 
 def score_range(points: Sequence[Point], levels: Mapping[str, float]) -> tuple[float, float]:
     """Return the score axis: of the decoders that work, so that one at chance does not press the others together."""
-    best = max(point.score[1] for point in points)
-    floor = levels.get("chance", min(point.score[1] for point in points))
+    worst, best = (end(point.score[1] for point in points) for end in (min, max))
+    floor = levels.get("chance", worst)
+    if best <= floor:  # no decoder works
+        floor = worst
     cut = floor + WORKING * (best - floor)
     working = [point for point in points if point.score[1] >= cut]
     ends = [end for point in working for end in point.score if not math.isnan(end)]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from typing import Any
 
 from energy_models.quantities import DAY_S, HOUR_S, YEAR_S
 
@@ -57,6 +59,11 @@ def score_text(mean: float, low: float, high: float) -> str:
     """Return a score with its interval: ``0.86 [0.81, 0.91]``; without one where there is a single repetition."""
     text = f"{mean:.3f}"
     return (text if math.isnan(low) else f"{text} [{low:.2f}, {high:.2f}]").replace("-", "−")
+
+
+def score_of(row: Mapping[str, Any]) -> str:
+    """Return a decoder's score with its interval, from a row of a summary."""
+    return score_text(float(row["score_mean"]), float(row["score_low"]), float(row["score_high"]))
 
 
 def ratio_text(headroom: float) -> str:
