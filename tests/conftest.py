@@ -28,6 +28,14 @@ def recordings() -> Path:
     return Path(named)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _array_store_of_the_tests(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep the arrays of test runs out of the user's cache folder."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("COSIM_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
+        yield
+
+
 @pytest.fixture(scope="module", autouse=True)
 def _no_hidden_tolerance() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:

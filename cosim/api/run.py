@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from cosim.datasets.array_store import default_store
 from cosim.datasets.registry import load
 from cosim.datasets.types import Dataset
 from cosim.engine.executors.local import LocalExecutor
@@ -80,8 +81,9 @@ def run_study(
             rate_hz = study.hardware.decode_rate_hz
             check_stream_rate(rate_hz, dataset.step_rate_hz, where="hardware.decode_rate_hz")
         question(study, dataset)  # a class that is not there is told now, not after the training
+        dataset.refuse_masks(where="study")
         save_plan(root, study, data_dir, command)
-        data = keep_dataset(store, dataset, study.dataset.name)
+        data, dataset = keep_dataset(store, dataset, study.dataset.name, default_store())
         folds = keep_folds(store, data, study.split.folds(dataset, seed=study.study.fold_seed))
         with database_errors(root), LocalExecutor(workers, partial(run_stage, store), start_worker) as executor:
             search = Search(study, dataset.digest, root) if study.students else None
@@ -121,7 +123,7 @@ def _told(failure: Mapping[str, Json]) -> str:
 
 def shape_of(dataset: Dataset) -> Shape:
     """Return what a student of this dataset takes and gives."""
-    _, channels, steps = dataset.inputs.shape
+    channels, steps = len(dataset.windows.channels), dataset.windows.steps
     return Shape(
         task=dataset.task,
         channels=channels,

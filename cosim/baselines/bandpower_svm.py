@@ -82,7 +82,7 @@ class BandpowerSvm:
 
     def decode(self, dataset: Dataset, examples: Indices) -> Decoded:
         """Return the logits of these windows."""
-        windows = dataset.inputs[examples]
+        windows = dataset.windows.inputs(examples)
         standardised = self.machine.standardised(self.power.of(windows))
         kernels = self.machine.kernels(standardised)
         _, channels, steps = windows.shape
@@ -109,7 +109,7 @@ def run(dataset: Dataset, fold: Fold, options: BandpowerSvmOptions) -> BaselineR
     power = Bandpower(bins, options.segment_steps)
 
     classes = len(dataset.output_names)
-    train, held = (power.of(dataset.inputs[examples]) for examples in (fold.train, fold.validation))
+    train, held = (power.of(dataset.windows.inputs(examples)) for examples in (fold.train, fold.validation))
 
     def outputs(candidate: tuple[float, float]) -> NDArray[np.float64]:
         machine = fit(train, dataset.targets[fold.train], classes, softness=candidate[0], width=candidate[1],
@@ -120,7 +120,7 @@ def run(dataset: Dataset, fold: Fold, options: BandpowerSvmOptions) -> BaselineR
     softness, width = best_on_validation(dataset, fold, candidates, outputs)
 
     def fitted(examples: Indices) -> BandpowerSvm:
-        features = power.of(dataset.inputs[examples])
+        features = power.of(dataset.windows.inputs(examples))
         return BandpowerSvm(power, fit(features, dataset.targets[examples], classes, softness=softness, width=width,
                                        where=WHERE))  # fmt: skip
 

@@ -84,7 +84,7 @@ def frequencies(dataset: Dataset, *, harmonics: int, frequencies_hz: str, where:
     if min(found) <= 0 or highest >= dataset.step_rate_hz / 2:
         raise DataError(f"harmonics up to {highest:g} Hz do not fit under half of {dataset.step_rate_hz:g} Hz",
                         where=where, remedy="Use fewer harmonics.")  # fmt: skip
-    _, channels, steps = dataset.inputs.shape
+    channels, steps = len(dataset.windows.channels), dataset.windows.steps
     if steps <= max(channels, 2 * harmonics):
         raise DataError(f"a window of {steps} steps is too short for {channels} channels and {harmonics} harmonics",
                         where=where, remedy="Use a longer window.")  # fmt: skip
@@ -210,7 +210,7 @@ class CcaDecoder:
 
     def decode(self, dataset: Dataset, examples: Indices) -> Decoded:
         """Return the squared correlations of these windows as logits."""
-        found, layers = self.correlations.of(dataset.inputs[examples])
+        found, layers = self.correlations.of(dataset.windows.inputs(examples))
         return Decoded(found.astype(np.float64), layers, len(found), self.correlations.table.size)
 
 
@@ -224,7 +224,7 @@ def run(dataset: Dataset, fold: Fold, options: CcaOptions) -> BaselineResult:
     """
     rates_hz = frequencies(dataset, harmonics=options.harmonics, frequencies_hz=options.frequencies_hz,
                            where=f"baseline {NAME!r}")  # fmt: skip
-    steps = dataset.inputs.shape[2]
+    steps = dataset.windows.steps
     table = references(rates_hz, options.harmonics, steps, dataset.step_rate_hz).reshape(-1, steps)
     decoder = CcaDecoder(Correlations(NAME, table, options.harmonics, options.loading, SWEEPS))
     return deployed(NAME, "CCA", dataset, fold, lambda _: decoder, width_bits=FLOAT_BITS)

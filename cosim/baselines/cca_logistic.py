@@ -56,7 +56,7 @@ class CcaLogistic:
 
     def decode(self, dataset: Dataset, examples: Indices) -> Decoded:
         """Return the logits of these windows."""
-        features, layers = self.correlations.of(dataset.inputs[examples])
+        features, layers = self.correlations.of(dataset.windows.inputs(examples))
         return Decoded(
             self.regression.logits(features), (*layers, self.regression.layer(f"{NAME}.regression", features)),
             len(features), self.correlations.table.size + self.regression.parameters,
@@ -73,10 +73,10 @@ def run(dataset: Dataset, fold: Fold, options: CcaLogisticOptions) -> BaselineRe
     """
     rates_hz = frequencies(dataset, harmonics=options.harmonics, frequencies_hz=options.frequencies_hz, where=WHERE)
     each = tuple(harmonic * rate_hz for harmonic in range(1, options.harmonics + 1) for rate_hz in rates_hz)
-    steps = dataset.inputs.shape[2]
+    steps = dataset.windows.steps
     table = references(each, 1, steps, dataset.step_rate_hz).reshape(-1, steps)
     correlations = Correlations(NAME, table, harmonics=1, loading=options.loading, sweeps=1)
-    features = correlations.of(dataset.inputs)[0]
+    features = correlations.of(dataset.windows.inputs())[0]
 
     def regression(examples: Indices, inverse_penalty: float) -> Logistic:
         return fit_logistic(features[examples], dataset.targets[examples], len(dataset.output_names),

@@ -92,7 +92,7 @@ class FixedCsp:
 
     def decode(self, dataset: Dataset, examples: Indices) -> Decoded:
         """Return the logits of these windows."""
-        samples = self.inputs.integers(dataset.inputs[examples]).transpose(0, 2, 1)
+        samples = self.inputs.integers(dataset.windows.inputs(examples)).transpose(0, 2, 1)
         filtered = self.filtered(samples)
         features = log_power(filtered)
         return Decoded(two_sided(self.discriminant.values(features)), _layers(self, samples, filtered, features),
@@ -120,14 +120,14 @@ def run(dataset: Dataset, fold: Fold, options: CspLdaOptions) -> BaselineResult:
     DataError
         If there are not exactly two classes, or fewer channels than components.
     """
-    if len(dataset.output_names) != 2 or dataset.inputs.shape[1] < options.components:
+    if len(dataset.output_names) != 2 or len(dataset.windows.channels) < options.components:
         raise DataError(
             f"it needs two classes and at least {options.components} channels, and {dataset.name!r} has "
-            f"{len(dataset.output_names)} and {dataset.inputs.shape[1]}", where=f"baseline {NAME!r}",
+            f"{len(dataset.output_names)} and {len(dataset.windows.channels)}", where=f"baseline {NAME!r}",
             remedy="Choose another baseline, or fewer components.")  # fmt: skip
 
     def fitted(examples: Indices) -> FixedCsp:
-        return fit(dataset.inputs[examples].astype(np.float64), dataset.targets[examples], options)
+        return fit(dataset.windows.inputs(examples).astype(np.float64), dataset.targets[examples], options)
 
     return deployed(NAME, "CSP+LDA", dataset, fold, fitted, width_bits=WIDTH_BITS)
 

@@ -109,7 +109,7 @@ class FixedFbcsp:
 
     def decode(self, dataset: Dataset, examples: Indices) -> Decoded:
         """Return the logits of these windows."""
-        samples = self.inputs.integers(dataset.inputs[examples]).transpose(0, 2, 1)
+        samples = self.inputs.integers(dataset.windows.inputs(examples)).transpose(0, 2, 1)
         components = self.components.integers(self.filters.values(samples))
         signals = banded(self.bands, components)
         features = log_power(signals)
@@ -201,16 +201,16 @@ def run(dataset: Dataset, fold: Fold, options: FbcspOptions) -> BaselineResult:
     DataError
         If there are not exactly two classes, fewer channels than components, or a band does not fit the step rate.
     """
-    if len(dataset.output_names) != 2 or dataset.inputs.shape[1] < options.components:
+    if len(dataset.output_names) != 2 or len(dataset.windows.channels) < options.components:
         raise DataError(
             f"it needs two classes and at least {options.components} channels, and {dataset.name!r} has "
-            f"{len(dataset.output_names)} and {dataset.inputs.shape[1]}", where=WHERE,
+            f"{len(dataset.output_names)} and {len(dataset.windows.channels)}", where=WHERE,
             remedy="Choose another baseline, or fewer components.")  # fmt: skip
     bands: tuple[Band, ...] = read_bands(options.bands_hz, where=WHERE)
     cascades = tuple(sections(band, dataset.step_rate_hz, where=WHERE) for band in bands)
 
     def data(examples: Indices) -> tuple[Floats, NDArray[Any]]:
-        return dataset.inputs[examples].astype(np.float64), dataset.targets[examples]
+        return dataset.windows.inputs(examples).astype(np.float64), dataset.targets[examples]
 
     train = data(fold.train)
     found = patterns(*train, cascades, options)

@@ -85,7 +85,7 @@ class FilterBankSvm:
 
     def decode(self, dataset: Dataset, examples: Indices) -> Decoded:
         """Return the logits of these windows."""
-        windows = dataset.inputs[examples]
+        windows = dataset.windows.inputs(examples)
         signals = self.bank.signals(windows)
         features = log_power(signals)
         found = self.machine.decide(features)
@@ -120,8 +120,8 @@ def run(dataset: Dataset, fold: Fold, options: FilterBankSvmOptions) -> Baseline
         values = (features * LOG_STEP).astype(np.float32)
         return fixed_kernel_machine(fit(values, labels, classes, softness=softness, width=width, where=WHERE))
 
-    bank = fixed_bank(dataset.inputs[fold.train], cascades)
-    train, held = (log_power(bank.signals(dataset.inputs[part])) for part in (fold.train, fold.validation))
+    bank = fixed_bank(dataset.windows.inputs(fold.train), cascades)
+    train, held = (log_power(bank.signals(dataset.windows.inputs(part))) for part in (fold.train, fold.validation))
     labels = dataset.targets[fold.train]
     softness, width = best_on_validation(
         dataset, fold, [(c, w) for c in sorted(set(options.softness)) for w in sorted(set(options.width))],
@@ -129,8 +129,8 @@ def run(dataset: Dataset, fold: Fold, options: FilterBankSvmOptions) -> Baseline
     )  # fmt: skip
 
     def fitted(examples: Indices) -> FilterBankSvm:
-        own = fixed_bank(dataset.inputs[examples], cascades)
-        features = log_power(own.signals(dataset.inputs[examples]))
+        own = fixed_bank(dataset.windows.inputs(examples), cascades)
+        features = log_power(own.signals(dataset.windows.inputs(examples)))
         return FilterBankSvm(own, machine(features, dataset.targets[examples], softness, width))
 
     return deployed(NAME, "filter bank SVM", dataset, fold, fitted, width_bits=WIDTH_BITS,

@@ -129,7 +129,7 @@ class FixedRidge:
         runs = contiguous_segments(dataset, examples)
         activations = [lagged(self.inputs.integers(joined_inputs(dataset, part)), self.lags) for part in runs]
         decoded = [self.outputs.rounded(self.matrix.values(rows)) for rows in activations]
-        layers = _layers(np.concatenate(activations)[:, None, :], self.matrix, dataset.inputs.shape[1])
+        layers = _layers(np.concatenate(activations)[:, None, :], self.matrix, len(dataset.windows.channels))
         return Decoded(in_test_order(dataset, examples, runs, decoded), layers, sum(map(len, activations)),
                        self.matrix.weights.size + self.matrix.biases.size)  # fmt: skip
 

@@ -58,7 +58,7 @@ class FixedBlocks:
 
     def decode(self, dataset: Dataset, examples: Indices) -> Decoded:
         """Return the logits of these windows."""
-        means = block_means(self.inputs.integers(dataset.inputs[examples]), self.block_steps)
+        means = block_means(self.inputs.integers(dataset.windows.inputs(examples)), self.block_steps)
         activations = means.reshape(len(means), 1, -1)
         matrix = self.discriminant
         _, channels, blocks = means.shape
@@ -81,8 +81,8 @@ def block_means(samples: NDArray[np.int64], block_steps: int) -> NDArray[np.int6
 
 def fit(dataset: Dataset, examples: Indices, block_steps: int) -> FixedBlocks:
     """Return the decoder fitted on these windows."""
-    grid = grid_of(dataset.inputs[examples])
-    means = block_means(grid.integers(dataset.inputs[examples]), block_steps)
+    grid = grid_of(dataset.windows.inputs(examples))
+    means = block_means(grid.integers(dataset.windows.inputs(examples)), block_steps)
     features = (means.reshape(len(means), -1) * float(grid.step)).astype(np.float64)
     weights, biases = fit_discriminant(features, dataset.targets[examples], len(dataset.output_names),
                                        shrinkage="ledoit_wolf", where=f"baseline {NAME!r}")  # fmt: skip
@@ -97,7 +97,7 @@ def run(dataset: Dataset, fold: Fold, options: ShrinkageLdaOptions) -> BaselineR
     DataError
         If the window is shorter than a block, or a class is absent in training.
     """
-    steps = dataset.inputs.shape[2]
+    steps = dataset.windows.steps
     if steps < options.block_steps:
         raise DataError(f"a window of {steps} steps is shorter than a block of {options.block_steps}",
                         where=f"baseline {NAME!r}", remedy="Choose fewer block_steps.")  # fmt: skip

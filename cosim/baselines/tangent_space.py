@@ -100,7 +100,7 @@ class TangentSpace:
 
     def decode(self, dataset: Dataset, examples: Indices) -> Decoded:
         """Return the logits of these windows."""
-        samples = centred(dataset.inputs[examples])
+        samples = centred(dataset.windows.inputs(examples))
         covariances = shrunk_covariances(samples)
         half = covariances @ self.reference.whitening
         features = self.reference.features(self.reference.whitening @ half)
@@ -159,14 +159,14 @@ def run(dataset: Dataset, fold: Fold, options: TangentSpaceOptions) -> BaselineR
     """
 
     def features(kept: Reference, examples: Indices) -> Floats:
-        covariances = shrunk_covariances(centred(dataset.inputs[examples]))
+        covariances = shrunk_covariances(centred(dataset.windows.inputs(examples)))
         return kept.features(kept.whitening @ (covariances @ kept.whitening))
 
     def regression(found: Floats, examples: Indices, inverse_penalty: float) -> Logistic:
         return fit_logistic(found, dataset.targets[examples], len(dataset.output_names),
                             inverse_penalty=inverse_penalty, where=WHERE)  # fmt: skip
 
-    kept = reference(dataset.inputs[fold.train], options.sweeps)
+    kept = reference(dataset.windows.inputs(fold.train), options.sweeps)
     train, held = (features(kept, examples) for examples in (fold.train, fold.validation))
     chosen = best_on_validation(
         dataset, fold, sorted(set(options.inverse_penalty)),
@@ -174,7 +174,7 @@ def run(dataset: Dataset, fold: Fold, options: TangentSpaceOptions) -> BaselineR
     )  # fmt: skip
 
     def fitted(examples: Indices) -> TangentSpace:
-        point = reference(dataset.inputs[examples], options.sweeps)
+        point = reference(dataset.windows.inputs(examples), options.sweeps)
         return TangentSpace(point, regression(features(point, examples), examples, chosen))
 
     return deployed(NAME, "tangent space+LR", dataset, fold, fitted, width_bits=FLOAT_BITS,

@@ -20,7 +20,9 @@ from cosim.datasets import files
 from cosim.datasets.assemble import BinnedRecording, Origin, segmented
 from cosim.datasets.card import Card
 from cosim.datasets.corpus import Corpus
+from cosim.datasets.recordings import Channel, array_recording
 from cosim.datasets.types import Dataset
+from cosim.datasets.windows import example_windows
 from cosim.preprocessing import Step
 from energy_models.errors import DataError, unknown_name
 
@@ -116,7 +118,7 @@ def load(options: Options, data_dir: Path | None) -> Dataset:
                             remedy="Every array needs one entry per example (or per bin).")
     labels = {name: np.asarray(found[name], dtype=np.str_) for name in GROUPS if name in found}
     names = tuple(part.strip() for part in options.output_names.split(","))
-    origin = Origin(NAME, CARD, names, options.unit, options.source_bits)
+    origin = Origin(NAME, CARD, names, options.source_bits)
     if options.task == "regression":
         return _regression(options, origin, found, labels, path)
     return _classification(options, origin, found, labels, path)
@@ -131,12 +133,14 @@ def _regression(
         raise DataError(f"inputs {inputs.shape} and targets {targets.shape} are not (bins, channels) and "
                         f"(bins, {len(origin.output_names)})", where=str(path), remedy="See the option output_names.")
     per_bin = list(zip(*(labels[name].tolist() for name in labels), strict=True)) if labels else [()] * len(inputs)
+    channels = tuple(Channel(f"unit {index}", unit=options.unit) for index in range(inputs.shape[1]))
     recordings: list[BinnedRecording] = []
     for number, (key, members) in enumerate(groupby(range(len(inputs)), key=lambda index: per_bin[index])):
         indices = list(members)
         groups = {name: str(value) for name, value in zip(labels, key, strict=True) if name != "recording"}
         part = slice(indices[0], indices[-1] + 1)
-        recordings.append(BinnedRecording(f"recording{number + 1}", inputs[part], targets[part], groups))
+        one = array_recording(f"segment{number + 1}", inputs[part].T, channels, options.rate_hz, groups=groups)
+        recordings.append(BinnedRecording(one, targets[part]))
     return segmented(origin, recordings, (), bin_s=1 / options.rate_hz, segment_steps=options.segment_steps)
 
 
@@ -152,20 +156,20 @@ def _classification(
     if targets.dtype.kind not in "iu" or targets.min() < 0 or targets.max() >= len(origin.output_names):
         raise DataError(f"targets are not whole numbers from 0 to {len(origin.output_names) - 1}", where=str(path),
                         remedy="Number the classes in the order of output_names.")
-    channels = tuple(f"channel {index}" for index in range(inputs.shape[1]))
+    channels = tuple(Channel(f"channel {index}", unit=options.unit) for index in range(inputs.shape[1]))
     flat_view = inputs.transpose(1, 0, 2).reshape(inputs.shape[1], -1).astype(np.float64)
-    files.check_channels(flat_view, channels, where=str(path))
+    files.check_channels(flat_view, tuple(channel.name for channel in channels), where=str(path))
     if ("starts" in found) != ("recording" in found):
         raise DataError("starts and recording are needed together, or neither", where=str(path),
                         remedy="They say which examples overlap in time; leave both out for separate trials.")
     alone = np.asarray([f"example{index}" for index in range(len(inputs))], dtype=np.str_)
     starts = np.asarray(found.get("starts", np.zeros(len(inputs))), dtype=np.int64)
+    windows = example_windows(inputs, alone.tolist(), starts, channels, options.rate_hz)
     return Dataset(
-        name=NAME, card=CARD, task="classification", inputs=inputs, targets=targets.astype(np.int64),
-        output_names=origin.output_names, groups={"recording": alone, **labels}, starts=starts,
-        step_rate_hz=options.rate_hz, source_rate_hz=options.rate_hz, source_bits=options.source_bits,
+        name=NAME, card=CARD, task="classification", windows=windows, target_values=targets.astype(np.int64),
+        output_names=origin.output_names, groups={"recording": alone, **labels},
+        source_rate_hz=options.rate_hz, source_bits=options.source_bits,
         pipeline=(Step("as_stored", {"channels": inputs.shape[1], "steps": inputs.shape[2]}, causal=True),),
-        unit=options.unit,
     )  # fmt: skip
 
 

@@ -9,9 +9,10 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from cosim.datasets import files
-from cosim.datasets.assemble import Origin, Recording, epoched
+from cosim.datasets.assemble import CuedRecording, Origin, epoched
 from cosim.datasets.card import Card
 from cosim.datasets.corpus import Corpus
+from cosim.datasets.recordings import Channel, array_recording
 from cosim.datasets.types import Dataset
 from cosim.preprocessing import eeg_operations
 from energy_models.errors import DataError
@@ -70,13 +71,14 @@ def load(options: Options, data_dir: Path | None) -> Dataset:
     if trials.ndim != 3 or trials.shape[:2] != (STEPS, CHANNELS) or trials.shape[2] != len(labels):
         raise DataError(f"x_train has shape {trials.shape} and y_train {len(labels)} labels, expected "
                         f"({STEPS}, {CHANNELS}, trials)", where=str(path), remedy=FETCH)
-    names = tuple(f"ch{index + 1}" for index in range(CHANNELS))
+    channels = tuple(Channel(f"ch{index + 1}", "eeg", "µV") for index in range(CHANNELS))
     cue = np.zeros(1, dtype=np.int64)
     recordings = [
-        Recording(f"trial{n + 1:03d}", trials[:, :, n].T, RATE_HZ, names, cue, labels[n : n + 1], {"subject": "aa"})
+        CuedRecording(array_recording(f"trial{n + 1:03d}", trials[:, :, n].T, channels, RATE_HZ,
+                                      groups={"subject": "aa"}), cue, labels[n : n + 1])
         for n in range(len(labels))
     ]
-    origin = Origin(NAME, CARD, ("left hand", "right hand"), "µV", SOURCE_BITS)
+    origin = Origin(NAME, CARD, ("left hand", "right hand"), SOURCE_BITS)
     operations = eeg_operations(reference=options.reference, low_hz=None, high_hz=options.high_hz, order=options.order,
                                 direction="causal", resample_hz=None)
     return epoched(origin, recordings, operations, start_s=0.0, stop_s=STEPS / RATE_HZ)

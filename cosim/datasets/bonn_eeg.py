@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from cosim.datasets import files
-from cosim.datasets.assemble import Origin, Recording, epoched
+from cosim.datasets.assemble import CuedRecording, Origin, epoched
 from cosim.datasets.card import Card
 from cosim.datasets.corpus import Corpus
+from cosim.datasets.recordings import Channel, array_recording
 from cosim.datasets.types import Dataset
 from cosim.preprocessing import eeg_operations
 from energy_models.errors import DataError
@@ -25,6 +26,7 @@ SOURCE_BITS = 12  # converter width stated by Andrzejak et al. 2001
 SETS = "ABCDE"
 PREFIXES = dict(zip("ZONFS", SETS, strict=True))  # the first letter of an original file names its set
 PER_SET = 100
+CHANNELS = (Channel("EEG", "eeg", "converter steps, about 1 µV"),)
 
 CARD = Card(
     title="Bonn EEG time series (sets A to E)",
@@ -115,10 +117,11 @@ def read_text_files(folder: Path) -> dict[str, NDArray[np.float64]]:
     return found
 
 
-def _recording(name: str, segment: NDArray[np.float64], label: int, windows: NDArray[np.int64]) -> Recording:
+def _recording(name: str, segment: NDArray[np.float64], label: int, windows: NDArray[np.int64]) -> CuedRecording:
     """Return one segment as a recording of one channel, with a cue where each window starts."""
     groups = {"segment": name, "set": name[0]}
-    return Recording(name, segment[None, :], RATE_HZ, ("EEG",), windows, np.full(len(windows), label), groups)
+    recording = array_recording(name, segment[None, :], CHANNELS, RATE_HZ, groups=groups)
+    return CuedRecording(recording, windows, np.full(len(windows), label))
 
 
 def load(options: Options, data_dir: Path | None) -> Dataset:
@@ -145,7 +148,7 @@ def load(options: Options, data_dir: Path | None) -> Dataset:
     short = tuple(f"set {letter} has {n} of {PER_SET} segments" for letter in SETS
                   if (n := sum(name[0] == letter for name in found)) != PER_SET)
     names = tuple(f"set {letter}" for letter in SETS) if five else ("no seizure", "seizure")
-    origin = Origin(NAME, CARD, names, "converter steps, about 1 µV", SOURCE_BITS, short)
+    origin = Origin(NAME, CARD, names, SOURCE_BITS, short)
     operations = eeg_operations(reference="none", low_hz=options.low_hz, high_hz=options.high_hz, order=options.order,
                                 direction="causal", resample_hz=options.resample_hz, decimate=options.decimate)
     return epoched(origin, recordings, operations, start_s=0.0, stop_s=length_s)

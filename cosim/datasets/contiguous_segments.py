@@ -14,15 +14,15 @@ Floats = NDArray[np.float64]
 
 def contiguous_segments(dataset: Dataset, examples: NDArray[np.int64]) -> tuple[NDArray[np.int64], ...]:
     """Return the examples in time order, cut wherever the next one does not follow on without a gap."""
-    recording = dataset.groups["recording"]
-    steps = dataset.inputs.shape[2]
-    order = sorted(examples.tolist(), key=lambda example: (str(recording[example]), int(dataset.starts[example])))
+    recording, starts = dataset.groups["recording"], dataset.windows.starts
+    steps = dataset.windows.steps
+    order = sorted(examples.tolist(), key=lambda example: (str(recording[example]), int(starts[example])))
     runs: list[list[int]] = []
     for example in order:
         follows = (
             bool(runs)
             and recording[runs[-1][-1]] == recording[example]
-            and dataset.starts[runs[-1][-1]] + steps == dataset.starts[example]
+            and starts[runs[-1][-1]] + steps == starts[example]
         )
         if follows:
             runs[-1].append(example)
@@ -33,7 +33,8 @@ def contiguous_segments(dataset: Dataset, examples: NDArray[np.int64]) -> tuple[
 
 def joined_inputs(dataset: Dataset, run: NDArray[np.int64]) -> Floats:
     """Return the inputs of one contiguous segment, shape (steps, channels)."""
-    return dataset.inputs[run].transpose(0, 2, 1).reshape(-1, dataset.inputs.shape[1]).astype(np.float64)
+    inputs = dataset.windows.inputs(run)
+    return inputs.transpose(0, 2, 1).reshape(-1, inputs.shape[1]).astype(np.float64)
 
 
 def joined_targets(dataset: Dataset, run: NDArray[np.int64]) -> Floats:
@@ -45,7 +46,7 @@ def in_test_order(
     dataset: Dataset, test: NDArray[np.int64], runs: Sequence[NDArray[np.int64]], decoded: Sequence[Floats]
 ) -> Floats:
     """Return estimates of contiguous segments as examples in the order of `test`, shape (examples, steps, outputs)."""
-    steps = dataset.inputs.shape[2]
+    steps = dataset.windows.steps
     place = {int(example): estimate
              for run, whole in zip(runs, decoded, strict=True)
              for example, estimate in zip(run, whole.reshape(len(run), steps, -1), strict=True)}  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from pathlib import Path
 from typing import Any, Literal
@@ -10,7 +11,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from cosim.datasets import files
-from cosim.datasets.assemble import Origin, Recording, epoched
+from cosim.datasets.assemble import CuedRecording, Origin, epoched
 from cosim.datasets.card import Card
 from cosim.datasets.corpus import Corpus
 from cosim.datasets.mne_io import read_continuous
@@ -128,18 +129,18 @@ def _subjects(wanted: str, found: dict[tuple[str, int], Path]) -> list[str]:
     return labels
 
 
-def _recording(path: Path, subject: str, run: int) -> Recording:
+def _recording(path: Path, subject: str, run: int) -> CuedRecording:
     """Return one run with its T1 and T2 cues."""
     read = read_continuous(path)
     cues = [(sample, ("T1", "T2").index(text)) for sample, text in read.annotations if text in {"T1", "T2"}]
     if not cues:
         raise DataError("the file holds no T1 or T2 annotation", where=str(path), remedy="Fetch the file again.")
-    channels = tuple(name.rstrip(".") for name in read.channels)
-    return Recording(
-        name=path.stem, samples=read.samples, rate_hz=read.rate_hz, channels=channels,
+    channels = tuple(dataclasses.replace(channel, name=channel.name.rstrip(".")) for channel in read.channels)
+    recording = read.recording(path.stem, {"subject": subject, "run": f"{subject}R{run:02d}"})
+    return CuedRecording(
+        dataclasses.replace(recording, channels=channels),
         cues=np.asarray([sample for sample, _ in cues], dtype=np.int64),
         labels=np.asarray([label for _, label in cues], dtype=np.int64),
-        groups={"subject": subject, "run": f"{subject}R{run:02d}"},
     )  # fmt: skip
 
 
@@ -153,7 +154,7 @@ def load(options: Options, data_dir: Path | None) -> Dataset:
     """
     folder = files.root(data_dir, corpus=NAME, expected=f"{NAME}_S001/S001R03.edf")
     found = find_files(folder)
-    recordings: list[Recording] = []
+    recordings: list[CuedRecording] = []
     for subject in _subjects(options.subjects, found):
         runs = RUNS[options.task]
         if absent := [f"{subject}R{run:02d}.edf" for run in runs if (subject, run) not in found]:
@@ -162,7 +163,7 @@ def load(options: Options, data_dir: Path | None) -> Dataset:
         recordings += [_recording(found[subject, run], subject, run) for run in runs]
     side = ("left fist", "right fist") if options.task.endswith("left_right") else ("both fists", "both feet")
     verb = options.task.split("_")[0]
-    origin = Origin(NAME, CARD, tuple(f"{verb} {name}" for name in side), "µV", SOURCE_BITS)
+    origin = Origin(NAME, CARD, tuple(f"{verb} {name}" for name in side), SOURCE_BITS)
     operations = eeg_operations(
         reference=options.reference, low_hz=options.low_hz, high_hz=options.high_hz, order=options.order,
         direction=options.direction, resample_hz=options.resample_hz, decimate=options.decimate,

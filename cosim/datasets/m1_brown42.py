@@ -9,7 +9,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from cosim.datasets import files
-from cosim.datasets.assemble import BinnedRecording, Origin, segmented
+from cosim.datasets.assemble import BinnedRecording, Origin, binned_counts, segmented
 from cosim.datasets.card import Card
 from cosim.datasets.corpus import Corpus
 from cosim.datasets.types import Dataset
@@ -73,8 +73,8 @@ def load(options: Options, data_dir: Path | None) -> Dataset:
         if kinematics.ndim != 2 or kinematics.shape[1] != len(AXES):
             raise DataError(f"kin has shape {kinematics.shape}, expected (bins, {len(AXES)})", where=str(folder / file),
                             remedy="The columns must be x, y, vx, vy.")
-        recordings.append(BinnedRecording(f"midterm_{part}", rate, kinematics[:, first:], {"part": part}))
-    origin = Origin(NAME, CARD, AXES[first:], "spikes per bin", SOURCE_BITS)
+        recordings.append(binned_counts(f"midterm_{part}", rate, kinematics[:, first:], BIN_S, groups={"part": part}))
+    origin = Origin(NAME, CARD, AXES[first:], SOURCE_BITS)
     operations = (SquareRoot(),) if options.counts == "square_root" else ()
     return segmented(origin, recordings, operations, bin_s=BIN_S, segment_steps=options.segment_steps)
 

@@ -9,7 +9,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from cosim.datasets import files
-from cosim.datasets.assemble import BinnedRecording, Origin, segmented
+from cosim.datasets.assemble import Origin, binned_counts, segmented
 from cosim.datasets.card import Card
 from cosim.datasets.corpus import Corpus
 from cosim.datasets.types import Dataset
@@ -73,9 +73,9 @@ def load(options: Options, data_dir: Path | None) -> Dataset:
         raise DataError(f"X has shape {kinematics.shape}, expected (bins, {len(AXES)})", where=str(folder / FILE),
                         remedy="The columns must be x, y, vx, vy.")
     first = AXES.index("vx") if options.outputs == "velocity" else 0
-    origin = Origin(NAME, CARD, AXES[first:], "spikes per bin", SOURCE_BITS)
+    origin = Origin(NAME, CARD, AXES[first:], SOURCE_BITS)
     operations = (SquareRoot(),) if options.counts == "square_root" else ()
-    recording = BinnedRecording("contdata95", counts, kinematics[:, first:], {})
+    recording = binned_counts("contdata95", counts, kinematics[:, first:], options.bin_s)
     return segmented(origin, (recording,), operations, bin_s=options.bin_s, segment_steps=options.segment_steps)
 
 

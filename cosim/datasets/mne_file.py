@@ -9,7 +9,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from cosim.datasets import files
-from cosim.datasets.assemble import Origin, Recording, epoched
+from cosim.datasets.assemble import CuedRecording, Origin, epoched
 from cosim.datasets.card import Card
 from cosim.datasets.corpus import Corpus
 from cosim.datasets.mne_io import Continuous, read_continuous, read_event_file
@@ -76,7 +76,7 @@ def _found(path: Path, read: Continuous, source: str) -> list[tuple[int, str]]:
     return [(sample - read.first_sample, str(code)) for sample, code in events]
 
 
-def _recording(path: Path, options: Options, classes: list[str]) -> Recording:
+def _recording(path: Path, options: Options, classes: list[str]) -> CuedRecording:
     """Return one file with the cues of the wanted classes."""
     read = read_continuous(path)
     found = _found(path, read, options.events)
@@ -85,9 +85,9 @@ def _recording(path: Path, options: Options, classes: list[str]) -> Recording:
         present = sorted({text for _, text in found})
         raise DataError(f"no event is called {' or '.join(classes)}", where=str(path),
                         remedy=unknown_name(f"events by {options.events}", classes[0], present))
-    return Recording(
-        path.stem, read.samples, read.rate_hz, read.channels, np.asarray([c for c, _ in cues], dtype=np.int64),
-        np.asarray([label for _, label in cues], dtype=np.int64), {"run": path.stem},
+    return CuedRecording(
+        read.recording(path.stem, {"run": path.stem}), np.asarray([c for c, _ in cues], dtype=np.int64),
+        np.asarray([label for _, label in cues], dtype=np.int64),
     )  # fmt: skip
 
 
@@ -111,7 +111,7 @@ def load(options: Options, data_dir: Path | None) -> Dataset:
         raise DataError("two files have the same name, so their trials could not be told apart",
                         where=f"options of {NAME!r}", remedy="List each file once, and rename one of two namesakes.")
     recordings = [_recording(path, options, classes) for path in paths]
-    origin = Origin(NAME, CARD, tuple(classes), "µV", options.source_bits)
+    origin = Origin(NAME, CARD, tuple(classes), options.source_bits)
     operations = eeg_operations(
         reference=options.reference, low_hz=options.low_hz, high_hz=options.high_hz, order=options.order,
         direction=options.direction, resample_hz=options.resample_hz, decimate=options.decimate,

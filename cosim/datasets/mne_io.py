@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import struct
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cosim.datasets.files import check_edf_length
+from cosim.datasets.recordings import Channel, Read, Recording
 from energy_models.errors import DataError
 
 _mne: Any = mne  # its annotations are too partial for strict checking
@@ -21,15 +24,18 @@ DAMAGE = (OSError, ValueError, RuntimeError, IndexError, KeyError, TypeError, EO
 
 @dataclass(frozen=True, slots=True)
 class Continuous:
-    """A recording as read: channels, cues by sample and by name.
+    """A recording file: its channels, cues by sample and by name; samples are read when asked for.
 
     Parameters
     ----------
-    samples : ndarray, shape (channels, samples)
-        EEG, ECoG, sEEG and similar channels; volts in the file are microvolts here, bad channels included.
+    read : callable
+        ``read(start, stop)`` returns samples of EEG, ECoG, sEEG and similar channels, shape (channels, samples); volts
+        in the file are microvolts here, bad channels included.
+    steps : int
+        Samples of each channel.
     rate_hz : float
         Sampling rate [Hz].
-    channels : tuple of str
+    channels : tuple of Channel
     annotations : tuple of (int, str)
         First sample and text of every annotation.
     stimulus : tuple of (int, int)
@@ -38,16 +44,21 @@ class Continuous:
         Number that separate event files give to the first stored sample.
     """
 
-    samples: NDArray[np.float64]
+    read: Read
+    steps: int
     rate_hz: float
-    channels: tuple[str, ...]
+    channels: tuple[Channel, ...]
     annotations: tuple[tuple[int, str], ...]
     stimulus: tuple[tuple[int, int], ...]
     first_sample: int
 
+    def recording(self, name: str, groups: Mapping[str, str]) -> Recording:
+        """Return its recording under a name, in groups."""
+        return Recording(name, self.channels, self.rate_hz, self.steps, self.read, groups)
+
 
 def read_continuous(path: Path) -> Continuous:
-    """Return a recording of any format MNE recognises by its name.
+    """Return a recording of any format MNE recognises by its name; its samples are left in the file.
 
     Raises
     ------
@@ -59,13 +70,12 @@ def read_continuous(path: Path) -> Continuous:
     if path.suffix.lower() == ".edf":
         check_edf_length(path)
     try:
-        raw: Any = _mne.io.read_raw(path, preload=True, verbose="ERROR")
+        raw: Any = _mne.io.read_raw(path, preload=False, verbose="ERROR")
         wanted = {"meg": False, "eeg": True, "ecog": True, "seeg": True, "dbs": True}
         picks: list[int] = list(_mne.pick_types(raw.info, exclude=(), **wanted))
         if not picks:
             raise DataError("the file holds no EEG, ECoG, sEEG or DBS channel", where=str(path),
                             remedy=f"Its channel types: {', '.join(sorted(set(raw.get_channel_types())))}.")
-        samples = np.asarray(raw.get_data(picks), dtype=np.float64) * MICROVOLTS_PER_VOLT
         # with a measurement date, MNE counts annotation onsets from that date and not from the first stored sample
         before_s = 0.0 if raw.annotations.orig_time is None else float(raw.first_time)
         onsets = [round((float(onset) - before_s) * float(raw.info["sfreq"])) for onset in raw.annotations.onset]
@@ -74,12 +84,40 @@ def read_continuous(path: Path) -> Continuous:
             found: Any = _mne.find_events(raw, shortest_event=0, verbose="ERROR")
             stimulus = tuple((int(row[0]) - int(raw.first_samp), int(row[2])) for row in found)
         return Continuous(
-            samples, float(raw.info["sfreq"]), tuple(str(raw.ch_names[index]) for index in picks),
+            _reader(path, raw, picks), int(raw.n_times), float(raw.info["sfreq"]), _channels(raw, picks),
             tuple(zip(onsets, map(str, raw.annotations.description), strict=True)), stimulus, int(raw.first_samp),
         )  # fmt: skip
     except DAMAGE as error:
-        raise DataError(f"the file cannot be read ({error})", where=str(path),
-                        remedy="It may be damaged, cut short, or of a format MNE does not know.") from error
+        raise _damaged(path, error) from error
+
+
+def _damaged(path: Path, error: BaseException) -> DataError:
+    return DataError(f"the file cannot be read ({error})", where=str(path),
+                     remedy="It may be damaged, cut short, or of a format MNE does not know.")
+
+
+def _reader(path: Path, raw: Any, picks: list[int]) -> Read:
+    """Return what reads samples of an open file, in microvolts."""
+
+    def read(start: int, stop: int) -> NDArray[np.float64]:
+        try:
+            found = raw.get_data(picks, start, stop, verbose="ERROR")
+        except DAMAGE as error:
+            raise _damaged(path, error) from error
+        return np.asarray(found, dtype=np.float64) * MICROVOLTS_PER_VOLT
+
+    return read
+
+
+def _channels(raw: Any, picks: list[int]) -> tuple[Channel, ...]:
+    """Return the channels of a file with their kinds, and their places where the file knows them."""
+    kinds: list[str] = raw.get_channel_types(picks)
+    channels: list[Channel] = []
+    for index, kind in zip(picks, kinds, strict=True):
+        x, y, z = (float(part) for part in raw.info["chs"][index]["loc"][:3])
+        known = all(map(math.isfinite, (x, y, z))) and any((x, y, z))  # MNE writes zeros or nan for an unknown place
+        channels.append(Channel(str(raw.ch_names[index]), kind, "µV", (x, y, z) if known else None))
+    return tuple(channels)
 
 
 def read_event_file(path: Path) -> tuple[tuple[int, int], ...]:

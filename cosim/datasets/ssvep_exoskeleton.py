@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 import shutil
 from itertools import combinations
@@ -12,10 +13,11 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from cosim.datasets import files
-from cosim.datasets.assemble import Origin, Recording, epoched
+from cosim.datasets.assemble import CuedRecording, Origin, epoched
 from cosim.datasets.card import Card
 from cosim.datasets.corpus import Corpus
 from cosim.datasets.mne_io import Continuous, read_continuous, read_event_file
+from cosim.datasets.recordings import Recording
 from cosim.datasets.types import Dataset
 from cosim.preprocessing import eeg_operations
 from energy_models.errors import DataError
@@ -28,6 +30,8 @@ GDF_LABELS = {"33024": 1, "33025": 2, "33026": 3, "33027": 4}
 GDF_STIMULATION = "32779"
 GDF_SCALE = 1e6  # its samples carry microvolts where the FIF files of the same session carry volts
 SAME_SAMPLES = 1e-4  # relative; the formats round differently
+COMPARED_S = 10.0  # two sessions do not share ten seconds of noise
+UNIT = "µV as stored"
 STEM_ENDINGS = ("_raw.fif", ".gdf")
 
 CARD = Card(
@@ -123,24 +127,29 @@ def _events(path: Path, read: Continuous) -> tuple[tuple[int, int], ...]:
                     remedy=f"Put {beside.name} beside it.")
 
 
-def _recording(path: Path, subject: str, session: str, number: int, codes: tuple[int, ...]) -> Recording:
+def _recording(path: Path, subject: str, session: str, number: int, codes: tuple[int, ...]) -> CuedRecording:
     """Return one session with the cues of the wanted classes."""
     read = read_continuous(path)
     events = [(sample, codes.index(code)) for sample, code in _events(path, read) if code in codes]
     scale = GDF_SCALE if path.suffix == ".gdf" else 1.0
-    return Recording(
-        name=f"{subject}/{session}", samples=read.samples * scale, rate_hz=read.rate_hz, channels=read.channels,
+    recording = Recording(
+        f"{subject}/{session}", tuple(dataclasses.replace(one, unit=UNIT) for one in read.channels), read.rate_hz,
+        read.steps, lambda start, stop: read.read(start, stop) * scale,
+        {"subject": subject, "session": f"{subject}-session{number}"},
+    )  # fmt: skip
+    return CuedRecording(
+        recording,
         cues=np.asarray([sample for sample, _ in events], dtype=np.int64),
         labels=np.asarray([label for _, label in events], dtype=np.int64),
-        groups={"subject": subject, "session": f"{subject}-session{number}"},
     )  # fmt: skip
 
 
 def refuse_copies(recordings: list[Recording]) -> None:
-    """Raise a `DataError` where two recordings of one subject hold the same samples under two names."""
-    for first, second in combinations(recordings, 2):
-        alike = first.groups["subject"] == second.groups["subject"] and first.samples.shape == second.samples.shape
-        if alike and np.allclose(first.samples, second.samples, rtol=SAME_SAMPLES):
+    """Raise a `DataError` where two recordings of one subject begin with the same samples under two names."""
+    begun = [one.read(0, min(one.steps, round(COMPARED_S * one.rate_hz))) for one in recordings]
+    for (first, early), (second, other) in combinations(zip(recordings, begun, strict=True), 2):
+        alike = first.groups["subject"] == second.groups["subject"] and early.shape == other.shape
+        if alike and first.steps == second.steps and np.allclose(early, other, rtol=SAME_SAMPLES):
             raise DataError(f"{first.name} and {second.name} are the same session", where=f"dataset {NAME!r}",
                             remedy="Remove one of the two files: counted twice, it would leak into the test part.")
 
@@ -163,12 +172,12 @@ def load(options: Options, data_dir: Path | None) -> Dataset:
             raise DataError(f"{', '.join(absent)} is not there (present: {', '.join(present)})",
                             where=f"dataset {NAME!r}", remedy=files.fetch_by_command(NAME))
     codes = (2, 4, 3) if options.classes == "frequencies" else (1, 2, 4, 3)
-    recordings: list[Recording] = []
+    recordings: list[CuedRecording] = []
     for subject in wanted:
         mine = [(session, path) for (owner, session), path in sessions.items() if owner == subject]
         recordings += [_recording(path, subject, session, n, codes) for n, (session, path) in enumerate(mine, start=1)]
-    refuse_copies(recordings)
-    origin = Origin(NAME, CARD, tuple(CODES[code] for code in codes), "µV as stored", SOURCE_BITS)
+    refuse_copies([one.recording for one in recordings])
+    origin = Origin(NAME, CARD, tuple(CODES[code] for code in codes), SOURCE_BITS)
     operations = eeg_operations(
         reference=options.reference, low_hz=options.low_hz, high_hz=options.high_hz, order=options.order,
         direction=options.direction, resample_hz=options.resample_hz, decimate=options.decimate,

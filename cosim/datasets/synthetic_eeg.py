@@ -8,6 +8,7 @@ varies from trial to trial, which is what makes the task hard.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
@@ -17,9 +18,10 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis  # pyright: ignore[reportMissingTypeStubs]
 
-from cosim.datasets.assemble import Origin, Recording, epoched
+from cosim.datasets.assemble import CuedRecording, Origin, epoched
 from cosim.datasets.card import Card
 from cosim.datasets.corpus import Corpus
+from cosim.datasets.recordings import Channel, array_recording
 from cosim.datasets.types import Dataset
 from cosim.preprocessing import eeg_operations
 
@@ -108,10 +110,17 @@ def coloured(rng: np.random.Generator, shape: tuple[int, int], rate_hz: float, *
     return noise / noise.std(axis=1, keepdims=True)
 
 
-def generate_run(
-    options: Options, trials: int, rng: np.random.Generator, name: str, groups: dict[str, str]
-) -> Recording:
-    """Return one continuous run of `trials` trials, in microvolts."""
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One continuous run: samples [µV], shape (channels, samples); sample and class of every cue, shape (trials,)."""
+
+    samples: NDArray[np.float64]
+    cues: NDArray[np.int64]
+    labels: NDArray[np.int64]
+
+
+def generate_run(options: Options, trials: int, rng: np.random.Generator) -> Run:
+    """Return one continuous run of `trials` trials."""
     depth, spread, strength = DIFFICULTY[options.difficulty]
     rate_hz = options.rate_hz
     period = round((options.trial_s + PAUSE_S) * rate_hz)
@@ -130,24 +139,25 @@ def generate_run(
     independent = coloured(rng, (options.channels, samples), rate_hz)
     noise = np.linalg.cholesky(background_covariance(options.channels)) @ independent
     signal = BACKGROUND_UV * (noise + patterns(options.channels) @ sources)
-    channels = tuple(f"ch{index + 1}" for index in range(options.channels))
-    return Recording(name, signal, rate_hz, channels, cues, labels, groups)
+    return Run(signal, cues, labels)
 
 
 def load(options: Options, data_dir: Path | None) -> Dataset:
     """Return the generated windows, shape (trials, channels, steps); `data_dir` is not used."""
     del data_dir
-    recordings: list[Recording] = []
+    channels = tuple(Channel(f"ch{index + 1}", "eeg", "µV") for index in range(options.channels))
+    recordings: list[CuedRecording] = []
     seeds = iter(np.random.SeedSequence(options.seed).spawn(options.sessions * options.runs))
     for session in range(1, options.sessions + 1):
         for run in range(1, options.runs + 1):
             groups = {"subject": "generated", "session": f"session{session}", "run": f"session{session}-run{run}"}
-            rng = np.random.default_rng(next(seeds))
-            recordings.append(generate_run(options, options.trials, rng, groups["run"], groups))
+            made = generate_run(options, options.trials, np.random.default_rng(next(seeds)))
+            one = array_recording(groups["run"], made.samples, channels, options.rate_hz, groups=groups)
+            recordings.append(CuedRecording(one, made.cues, made.labels))
     oracle = achievable_accuracy(options)
     note = (f"achievable accuracy {oracle:.3f}: discriminant on log band power of the two sources, unmixed by the "
             f"generator's true patterns and noise covariance, fitted and tested on {ORACLE_TRIALS} fresh trials each")
-    origin = Origin(NAME, CARD, ("left hand", "right hand"), "µV", SOURCE_BITS, (note,))
+    origin = Origin(NAME, CARD, ("left hand", "right hand"), SOURCE_BITS, (note,))
     operations = eeg_operations(reference="average", low_hz=4.0, high_hz=30.0, order=2, direction="causal",
                                 resample_hz=None)
     return epoched(origin, recordings, operations, start_s=0.0, stop_s=options.trial_s)
@@ -181,7 +191,7 @@ def _oracle(options_json: str) -> float:
     """Return the oracle's score; keyed by text, so that it is worked out once per process."""
     options = Options.model_validate_json(options_json)
     rng = np.random.default_rng([ORACLE_SEED, options.seed])
-    run = generate_run(options, 2 * ORACLE_TRIALS, rng, "oracle", {})
+    run = generate_run(options, 2 * ORACLE_TRIALS, rng)
     mixing = patterns(options.channels)
     whitened = np.linalg.solve(background_covariance(options.channels), mixing)
     sources = np.linalg.solve(mixing.T @ whitened, whitened.T) @ run.samples

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
-from cosim.datasets.assemble import BinnedRecording, Origin, segmented
+from cosim.datasets.assemble import Origin, binned_counts, segmented
 from cosim.datasets.card import Card
 from cosim.datasets.corpus import Corpus
 from cosim.datasets.types import Dataset
@@ -99,8 +99,8 @@ def load(options: Options, data_dir: Path | None) -> Dataset:
     counts, velocity = generate(options, options.steps, np.random.default_rng([options.seed, 0]))
     note = (f"achievable R2 {achievable_r2(options):.3f}: mean over axes of the best causal linear filter over "
             f"{ORACLE_LAGS} bins, fitted and tested on {ORACLE_STEPS} fresh bins each")
-    origin = Origin(NAME, CARD, ("vx", "vy"), "spikes per bin", SOURCE_BITS, (note,))
-    recording = BinnedRecording("generated", counts, velocity, {})
+    origin = Origin(NAME, CARD, ("vx", "vy"), SOURCE_BITS, (note,))
+    recording = binned_counts("generated", counts, velocity, options.bin_s)
     return segmented(origin, (recording,), (), bin_s=options.bin_s, segment_steps=options.segment_steps)
 
 

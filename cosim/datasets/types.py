@@ -11,63 +11,117 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cosim.datasets.card import Card
+from cosim.datasets.windows import Windows
 from cosim.preprocessing.operations import Step
+from energy_models.errors import DataError
 from energy_models.workload import LayerWork
+
+Targets = NDArray[np.int64] | NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """Examples cut from recordings, ready to split.
+    """Windows of recordings with their targets, ready to split.
 
     Parameters
     ----------
     name : str
     card : Card
     task : {'classification', 'regression'}
-    inputs : ndarray of float32, shape (examples, channels, steps)
-    targets : ndarray
+    windows : Windows
+        The examples; their inputs have shape (examples, channels, steps) and are read on demand.
+    target_values : ndarray
         int64, shape (examples,) for classification; float32, shape (examples, steps, outputs) for regression.
     output_names : tuple of str
         Classes, or kinematic axes.
     groups : mapping of str to ndarray, shape (examples,)
-        At least ``recording``; ``subject``, ``session``, ``run``, ``part`` where they exist.
-    starts : ndarray of int64, shape (examples,)
-        First step of each example within its recording; with `steps` it tells which examples overlap.
-    step_rate_hz : float
-        Rate of the steps after resampling or binning [Hz].
+        At least ``recording``: examples of one of these may overlap or touch in time, as `windows.starts` tells;
+        ``subject``, ``session``, ``run``, ``part`` where they exist.
     source_rate_hz, source_bits : float, int
         Sampling rate and converter width of the recording that the preprocessing starts from.
     pipeline : tuple of Step
-        Everything done between the file and `inputs`.
+        Everything done between the file and the inputs.
     pipeline_work : tuple of LayerWork
         The pipeline's work per example (regression: per step), kinds ``filter`` and ``feature``, `decodes` = 1.
-    unit : str
-        Unit of `inputs`.
+    target_mask : ndarray of bool or None, shape (examples, steps)
+        Regression: which steps have a target; None: all.
+
+    Raises
+    ------
+    DataError
+        If windows, targets, groups and mask do not have one entry per example.
     """
 
     name: str
     card: Card
     task: Literal["classification", "regression"]
-    inputs: NDArray[np.float32]
-    targets: NDArray[np.int64] | NDArray[np.float32]
+    windows: Windows
+    target_values: Targets
     output_names: tuple[str, ...]
     groups: Mapping[str, NDArray[np.str_]]
-    starts: NDArray[np.int64]
-    step_rate_hz: float
     source_rate_hz: float
     source_bits: int
     pipeline: tuple[Step, ...]
     pipeline_work: tuple[LayerWork, ...] = ()
-    unit: str = ""
     notes: tuple[str, ...] = ()
+    target_mask: NDArray[np.bool_] | None = None
+
+    def __post_init__(self) -> None:
+        lengths = {"targets": len(self.target_values), **{name: len(labels) for name, labels in self.groups.items()}}
+        if wrong := [f"{name} has {count}" for name, count in lengths.items() if count != len(self.windows)]:
+            raise DataError(f"there are {len(self.windows)} windows, but {', '.join(wrong)}",
+                            where=f"dataset {self.name!r}", remedy="Give one entry per example.")
+        if "recording" not in self.groups:
+            raise DataError("it has no group 'recording'", where=f"dataset {self.name!r}",
+                            remedy="Say which examples share a recording: splits rely on it.")
+        if self.target_mask is not None and self.target_mask.shape != self.target_values.shape[:2]:
+            raise DataError(f"a mask of shape {self.target_mask.shape} does not go with targets of shape "
+                            f"{self.target_values.shape}", where=f"dataset {self.name!r}",
+                            remedy="Give one truth value per example and step.")
+
+    @property
+    def step_rate_hz(self) -> float:
+        """Rate of the steps after resampling or binning [Hz]."""
+        return self.windows.recordings.rate_hz
+
+    @property
+    def targets(self) -> Targets:
+        """The targets of all examples.
+
+        Raises
+        ------
+        DataError
+            If some of them do not exist: whoever asks here cannot use a mask (`target_values` and `target_mask`).
+        """
+        if said := self._missing_targets():
+            raise DataError(f"targets without a mask were asked for, but {said}", where=f"dataset {self.name!r}",
+                            remedy="Leave those examples out, or use what takes a mask (target_values, target_mask).")
+        return self.target_values
+
+    def _missing_targets(self) -> str:
+        if self.target_mask is None or self.target_mask.all():
+            return ""
+        return f"{int((~self.target_mask).sum())} of {self.target_mask.size} steps have none"
+
+    def refuse_masks(self, *, where: str) -> None:
+        """Raise a `DataError` that says what is missing, for a consumer `where` that cannot use a mask."""
+        if said := "; ".join(filter(None, (self.windows.missing_inputs(), self._missing_targets()))):
+            raise DataError(f"dataset {self.name!r} has gaps, and masks cannot be used here: {said}", where=where,
+                            remedy="Keep the channels all recordings have, and examples that are whole.")
 
     @property
     def digest(self) -> str:
-        """Content hash of the examples, targets, groups and pipeline."""
+        """Content hash of the recordings, index, targets, masks, groups and pipeline.
+
+        It reads every recording whose own hash is not known; those of a stored dataset are.
+        """
         hasher = hashlib.blake2b(digest_size=16)
-        for array in (self.inputs, self.targets, self.starts):
-            hasher.update(np.ascontiguousarray(array).tobytes())
+        for one in self.windows.recordings:
+            hasher.update(one.content_digest().encode())
+        mask = self.target_mask if self.target_mask is not None else np.ones(0, dtype=np.bool_)
+        for array in (self.windows.recording, self.windows.starts, self.target_values, mask):
+            hasher.update(repr(array.shape).encode() + np.ascontiguousarray(array).tobytes())
         for name in sorted(self.groups):
             hasher.update("\0".join([name, *map(str, self.groups[name])]).encode())
-        hasher.update(repr(self.pipeline).encode())
+        hasher.update(repr((self.windows.steps, self.pipeline)).encode())
         return hasher.hexdigest()

@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from cosim.datasets.array_store import default_store
 from cosim.datasets.contiguous_segments import contiguous_segments, in_test_order, joined_inputs
 from cosim.datasets.types import Dataset
 from cosim.engine.stored_data import read_dataset, read_fold
@@ -42,12 +43,12 @@ class FoldData:
 @lru_cache(maxsize=4)
 def load_fold(data_folder: Path, fold_folder: Path, inputs: Inputs) -> FoldData:
     """Return one fold; the last few are kept, because a process works on the same fold many times."""
-    dataset, fold = read_dataset(data_folder), read_fold(fold_folder)
+    dataset, fold = read_dataset(data_folder, default_store()), read_fold(fold_folder)
     if inputs == "raw":
-        return FoldData(dataclasses.replace(dataset, inputs=np.array(dataset.inputs)), fold)
-    scaled = fit_scaler(dataset.inputs[fold.train], axis=1).apply(dataset.inputs)
+        return FoldData(dataset, fold)
+    scaled = dataset.windows.scaled(fit_scaler(dataset.windows.inputs(fold.train), axis=1))
     work = (*dataset.pipeline_work, standardising_work(dataset))
-    return FoldData(dataclasses.replace(dataset, inputs=scaled, pipeline_work=work), fold)
+    return FoldData(dataclasses.replace(dataset, windows=scaled, pipeline_work=work), fold)
 
 
 def standardising_work(dataset: Dataset) -> LayerWork:
@@ -55,7 +56,7 @@ def standardising_work(dataset: Dataset) -> LayerWork:
 
     It is charged although it could be folded into some networks' first layer: with zero padding the fold is not exact.
     """
-    _, channels, steps = dataset.inputs.shape
+    channels, steps = len(dataset.windows.channels), dataset.windows.steps
     samples = channels * (steps if dataset.task == "classification" else 1)
     widths = Widths(dataset.source_bits)
     operations = {"add": Count.constant(samples, 1), "multiply": Count.constant(samples, 1)}

@@ -1,17 +1,19 @@
-"""The dataset and its folds as stages, so that pool processes map one copy of the arrays and load no recording."""
+"""The dataset and its folds as stages, so that pool processes map one copy of the arrays and read no recording."""
 
 from __future__ import annotations
 
 import dataclasses
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
 
+from cosim.datasets.array_store import ArrayStore
 from cosim.datasets.card import Card
+from cosim.datasets.stored import Manifest, open_arrays, store_arrays
 from cosim.datasets.types import Dataset
 from cosim.engine.files import Json, read_json, to_json
 from cosim.engine.points import FoldStage
@@ -22,34 +24,42 @@ from cosim.engine.stages.fold import FOLD
 from cosim.engine.store import Store
 from cosim.preprocessing.operations import Step
 from cosim.splits.fold import Fold
-from energy_models.workload import Workload, read_workload, write_workload
+from energy_models.workload import LayerWork, Workload, read_workload, write_workload
 
-ARRAYS = ("inputs", "targets", "starts")
+FACTS, PIPELINE = "dataset.json", "pipeline.json"
 PARTS = ("train", "validation", "test")
 
 
-def keep_dataset(store: Store, dataset: Dataset, name: str) -> Stage:
-    """Return the stage of a dataset that is registered under `name`, written unless it is there."""
-    beside = repr((dataset.pipeline_work, dataset.output_names, _facts(dataset)))
-    facts = hashlib.blake2b(beside.encode(), digest_size=16).hexdigest()
-    config: dict[str, Json] = {"name": name, "digest": dataset.digest, "facts": facts}
+def keep_dataset(store: Store, dataset: Dataset, name: str, arrays: ArrayStore) -> tuple[Stage, Dataset]:
+    """Return the stage of a dataset that is registered under `name`, and the dataset opened from the array store.
+
+    The stage, written unless it is there, names the arrays; they are kept once for all runs, outside of them, and are
+    written again where they are missing or damaged.
+
+    Raises
+    ------
+    DataError
+        If a recording cannot be read or used, or the array store cannot be written.
+    """
+    manifest = store_arrays(dataset, arrays)
+    facts = _facts(dataset)
+    beside = repr((dataset.pipeline_work, dataset.output_names, facts))
+    digest = hashlib.blake2b(beside.encode(), digest_size=16).hexdigest()
+    opened = _opened(facts, dataset.pipeline_work, manifest, arrays)
+    config: dict[str, Json] = {"name": name, "digest": opened.digest, "facts": digest}
     stage = make_stage(DATA, config)
     if not store.has(stage.key):
-        keep_stage(store, stage, lambda folder: _write_dataset(dataset, folder))
-    return stage
+        keep_stage(store, stage, lambda folder: _write_dataset(opened, facts, manifest, folder))
+    return stage, opened
 
 
-def _write_dataset(dataset: Dataset, folder: Path) -> None:
-    for name in ARRAYS:
-        np.save(folder / f"{name}.npy", getattr(dataset, name), allow_pickle=False)
-    for name, labels in dataset.groups.items():
-        np.save(folder / f"group.{name}.npy", np.asarray(labels, dtype=np.str_), allow_pickle=False)
-    (folder / "facts.json").write_text(to_json(_facts(dataset)), encoding="utf-8")
-    write_workload(_pipeline_workload(dataset), folder / "pipeline.json")
+def _write_dataset(dataset: Dataset, facts: Mapping[str, Any], manifest: Manifest, folder: Path) -> None:
+    (folder / FACTS).write_text(to_json({"facts": facts, "arrays": manifest}), encoding="utf-8")
+    write_workload(_pipeline_workload(dataset), folder / PIPELINE)
 
 
 def _facts(dataset: Dataset) -> dict[str, Any]:
-    names = ("name", "task", "output_names", "step_rate_hz", "source_rate_hz", "source_bits", "unit", "notes")
+    names = ("name", "task", "output_names", "source_rate_hz", "source_bits", "notes")
     return {
         **{name: getattr(dataset, name) for name in names},
         "card": dataclasses.asdict(dataset.card),
@@ -61,7 +71,7 @@ def _facts(dataset: Dataset) -> dict[str, Any]:
 
 def _pipeline_workload(dataset: Dataset) -> Workload:
     """Return the preprocessing rows in the one form that workloads are stored in."""
-    _, channels, steps = dataset.inputs.shape
+    channels, steps = len(dataset.windows.channels), dataset.windows.steps
     return Workload(
         name=f"{dataset.name} preprocessing",
         mode="window" if dataset.task == "classification" else "stream",
@@ -74,21 +84,30 @@ def _pipeline_workload(dataset: Dataset) -> Workload:
     )
 
 
-def read_dataset(folder: Path) -> Dataset:
-    """Return the dataset of a stage, its inputs mapped from the disk."""
-    facts = cast(dict[str, Any], json.loads((folder / "facts.json").read_text(encoding="utf-8")))
-    card = facts.pop("card")
-    pipeline = facts.pop("pipeline")
-    facts["output_names"], facts["notes"] = tuple(facts["output_names"]), tuple(facts["notes"])
+def read_dataset(folder: Path, arrays: ArrayStore) -> Dataset:
+    """Return the dataset of a stage, its recordings mapped from the array store.
+
+    Raises
+    ------
+    DataError
+        If an array is no longer in the store, damaged or cut short.
+    """
+    known = cast(dict[str, Any], json.loads((folder / FACTS).read_text(encoding="utf-8")))
+    return _opened(known["facts"], read_workload(folder / PIPELINE).layers, known["arrays"], arrays)
+
+
+def _opened(
+    facts: Mapping[str, Any], work: tuple[LayerWork, ...], manifest: Manifest, arrays: ArrayStore
+) -> Dataset:
+    opened = open_arrays(manifest, arrays)
+    card, pipeline = facts["card"], facts["pipeline"]
     return Dataset(
-        card=Card(**(card | {"caveats": tuple(card["caveats"])})),
-        pipeline=tuple(Step(**step) for step in pipeline),
-        pipeline_work=read_workload(folder / "pipeline.json").layers,
-        groups={path.name.split(".")[1]: np.load(path) for path in sorted(folder.glob("group.*.npy"))},
-        inputs=np.load(folder / "inputs.npy", mmap_mode="r"),
-        **{name: np.load(folder / f"{name}.npy") for name in ("targets", "starts")},
-        **facts,
-    )
+        name=facts["name"], task=facts["task"], source_rate_hz=facts["source_rate_hz"],
+        source_bits=facts["source_bits"], output_names=tuple(facts["output_names"]), notes=tuple(facts["notes"]),
+        card=Card(**(card | {"caveats": tuple(card["caveats"])})), pipeline=tuple(Step(**step) for step in pipeline),
+        pipeline_work=work, windows=opened.windows, target_values=opened.target_values,
+        target_mask=opened.target_mask, groups=opened.groups,
+    )  # fmt: skip
 
 
 def keep_folds(store: Store, data: Stage, folds: Iterable[Fold]) -> list[FoldStage]:

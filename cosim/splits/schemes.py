@@ -145,7 +145,7 @@ class BlockedInTime(_Spec):
             test = join([block(one, 1 - (number + 1) * self.test_fraction, 1 - number * self.test_fraction)
                          for one in order])
             rest = [outside_purge_gap(dataset, np.setdiff1d(one, test), test, self.gap_steps) for one in order]
-            rest = [one[np.argsort(dataset.starts[one], kind="stable")] for one in rest]
+            rest = [one[np.argsort(dataset.windows.starts[one], kind="stable")] for one in rest]
             validation = join([block(one, 1 - self.validation_fraction, 1) for one in rest])
             train = outside_purge_gap(dataset, np.setdiff1d(join(rest), validation), validation, self.gap_steps)
             folds.append(Fold(f"block {number + 1} from the end", train, validation, test))
@@ -193,7 +193,7 @@ class GivenParts(_Spec):
         ours = np.flatnonzero(part == self.train)
         recordings = dataset.groups["recording"]
         ordered = [np.intersect1d(in_time(dataset, name), ours) for name in np.unique(recordings[ours])]
-        ordered = [one[np.argsort(dataset.starts[one], kind="stable")] for one in ordered]
+        ordered = [one[np.argsort(dataset.windows.starts[one], kind="stable")] for one in ordered]
         validation = join([block(one, 1 - self.validation_fraction, 1) for one in ordered])
         train = outside_purge_gap(dataset, np.setdiff1d(ours, validation), validation, self.gap_steps)
         return checked(dataset, [Fold("published parts", train, validation, test)], gap_steps=self.gap_steps)

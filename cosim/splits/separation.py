@@ -26,14 +26,14 @@ def group_labels(dataset: Dataset, name: str) -> NDArray[np.str_]:
 def unit_labels(dataset: Dataset, together: str) -> NDArray[np.int64]:
     """Return the number of the unit each example belongs to: a group's members, or itself alone."""
     if not together:
-        return np.arange(len(dataset.starts), dtype=np.int64)
+        return np.arange(len(dataset.windows.starts), dtype=np.int64)
     return np.unique(group_labels(dataset, together), return_inverse=True)[1].astype(np.int64)
 
 
 def in_time(dataset: Dataset, recording: str) -> Indices:
     """Return the examples of one recording in order of time."""
     mine = np.flatnonzero(dataset.groups["recording"] == recording)
-    return mine[np.argsort(dataset.starts[mine], kind="stable")]
+    return mine[np.argsort(dataset.windows.starts[mine], kind="stable")]
 
 
 def join(parts: Iterable[Indices]) -> Indices:
@@ -49,13 +49,13 @@ def block(ordered: Indices, start: float, stop: float) -> Indices:
 
 def outside_purge_gap(dataset: Dataset, candidates: Indices, others: Indices, gap_steps: int) -> Indices:
     """Return the candidates with at least `gap_steps` between them and every example of `others`."""
-    steps = dataset.inputs.shape[2]
+    steps = dataset.windows.steps
     recordings = dataset.groups["recording"]
     kept = np.ones(len(candidates), dtype=np.bool_)
     for name in np.unique(recordings[others]):
-        theirs = np.sort(dataset.starts[others[recordings[others] == name]])
+        theirs = np.sort(dataset.windows.starts[others[recordings[others] == name]])
         mine = np.flatnonzero(recordings[candidates] == name)
-        starts = dataset.starts[candidates[mine]]
+        starts = dataset.windows.starts[candidates[mine]]
         after = np.searchsorted(theirs, starts)
         before_gap = starts - theirs[np.maximum(after - 1, 0)] - steps
         after_gap = theirs[np.minimum(after, len(theirs) - 1)] - starts - steps
@@ -65,11 +65,11 @@ def outside_purge_gap(dataset: Dataset, candidates: Indices, others: Indices, ga
 
 def refuse_touching(dataset: Dataset, units: Indices, *, where: str) -> None:
     """Raise a `SplitError` that names the first two examples of different units which overlap or touch."""
-    steps = dataset.inputs.shape[2]
+    steps = dataset.windows.steps
     for name in np.unique(dataset.groups["recording"]):
         ordered = in_time(dataset, name)
         for first, second in pairwise(ordered.tolist()):
-            between = int(dataset.starts[second] - dataset.starts[first]) - steps
+            between = int(dataset.windows.starts[second] - dataset.windows.starts[first]) - steps
             if between < 1 and units[first] != units[second]:
                 said = f"share {-between} steps" if between < 0 else "touch"
                 raise SplitError(
@@ -154,7 +154,7 @@ def checked(dataset: Dataset, folds: list[Fold], *, gap_steps: int) -> tuple[Fol
             if close.size:
                 guilty = int(close[0])
                 same = parts[other][dataset.groups["recording"][parts[other]] == dataset.groups["recording"][guilty]]
-                near = int(same[np.argmin(np.abs(dataset.starts[same] - dataset.starts[guilty]))])
+                near = int(same[np.argmin(np.abs(dataset.windows.starts[same] - dataset.windows.starts[guilty]))])
                 raise SplitError(
                     f"example {guilty} ({one}) and example {near} ({other}) of recording "
                     f"{dataset.groups['recording'][guilty]} are closer than {gap_steps} steps", where=fold.name,

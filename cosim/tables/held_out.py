@@ -14,8 +14,9 @@ from cosim.evaluation.predictions import Predictions, Provenance, pool
 
 def provenance_of(dataset: Dataset) -> Provenance:
     """Return where the examples of a dataset come from, as far as scores need to know."""
+    windows = dataset.windows
     return Provenance(
-        dataset.task, dataset.targets, dataset.groups, dataset.starts, dataset.inputs.shape[2], dataset.step_rate_hz
+        dataset.task, dataset.targets, dataset.groups, windows.starts, windows.steps, dataset.step_rate_hz
     )
 
 

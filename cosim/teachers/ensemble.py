@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, Self
 
+import numpy as np
 import torch
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from torch import Tensor
@@ -99,8 +100,8 @@ def examples(dataset: Dataset, indices: Sequence[int] | Tensor, teacher: Tensor 
     teacher : Tensor or None
         The teacher's outputs for these examples, in this order.
     """
-    rows = torch.as_tensor(indices)
-    inputs, targets = torch.as_tensor(dataset.inputs)[rows], torch.as_tensor(dataset.targets)[rows]
+    rows = np.asarray(indices, dtype=np.int64)
+    inputs, targets = torch.as_tensor(dataset.windows.inputs(rows)), torch.as_tensor(dataset.targets[rows])
     return Examples(inputs, targets, teacher)
 
 

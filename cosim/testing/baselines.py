@@ -94,4 +94,4 @@ def _test_labels_turned(dataset: Dataset, fold: Fold) -> Dataset:
     """Return the dataset with the test part's targets in reverse order."""
     targets = dataset.targets.copy()
     targets[fold.test] = targets[fold.test][::-1]
-    return dataclasses.replace(dataset, targets=targets)
+    return dataclasses.replace(dataset, target_values=targets)

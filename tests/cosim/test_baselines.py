@@ -7,6 +7,7 @@ import itertools
 
 import numpy as np
 import pytest
+from dense_dataset import dense_dataset, with_inputs
 from scipy import linalg, signal
 from sklearn.covariance import OAS
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
@@ -52,8 +53,8 @@ def make_trials(seed: int = 0, examples: int = 120) -> tuple[Dataset, Fold]:
     inputs[np.arange(examples), labels] += 2 * wave
     inputs[:, 3] += 0.5 * (2 * labels[:, None] - 1)
     recording = np.array([f"r{n:03d}" for n in range(examples)])
-    data = Dataset("trials", CARD, "classification", (20 * inputs).astype(np.float32), labels, ("6 Hz", "10 Hz"),
-                   {"recording": recording}, np.zeros(examples, dtype=np.int64), 64.0, 64.0, 16, ())  # fmt: skip
+    data = dense_dataset("trials", CARD, "classification", (20 * inputs).astype(np.float32), labels, ("6 Hz", "10 Hz"),
+                         {"recording": recording}, np.zeros(examples, dtype=np.int64), 64.0)  # fmt: skip
     cut, held = examples // 2, examples - examples // 3
     return data, Fold("f", np.arange(cut), np.arange(cut, held), np.arange(held, examples))
 
@@ -67,9 +68,9 @@ def make_spikes(seed: int = 0, steps: int = 3000, segment: int = 50) -> tuple[Da
     counts = rng.poisson(np.exp(0.8 + 0.2 * velocity @ rng.normal(size=(2, 12))).clip(max=40))
     number = steps // segment
     inputs = counts.reshape(number, segment, 12).transpose(0, 2, 1).astype(np.float32)
-    data = Dataset("spikes", CARD, "regression", inputs, velocity.reshape(number, segment, 2).astype(np.float32),
-                   ("vx", "vy"), {"recording": np.full(number, "a")}, np.arange(number, dtype=np.int64) * segment, 20.0,
-                   20.0, 8, ())  # fmt: skip
+    data = dense_dataset("spikes", CARD, "regression", inputs, velocity.reshape(number, segment, 2).astype(np.float32),
+                         ("vx", "vy"), {"recording": np.full(number, "a")}, np.arange(number, dtype=np.int64) * segment,
+                         20.0, 8)  # fmt: skip
     cut, held = int(0.6 * number), int(0.75 * number)
     return data, Fold("f", np.arange(cut), np.arange(cut + 1, held), np.arange(held + 1, number))
 
@@ -128,9 +129,9 @@ def test_test_targets_are_never_seen(task: str, name: str) -> None:
     spoiled = data.targets.copy()
     spoiled[fold.test] = 1 - spoiled[fold.test]
     unused = np.setdiff1d(np.arange(len(spoiled)), np.concatenate([fold.train, fold.validation]))
-    poisoned = data.inputs.copy()
+    poisoned = data.windows.inputs().copy()
     poisoned[np.setdiff1d(unused, fold.test)] = np.nan
-    other = dataclasses.replace(data, targets=spoiled, inputs=poisoned)
+    other = with_inputs(dataclasses.replace(data, target_values=spoiled), poisoned)
     here, there = (run_baseline(name, one, fold, SERVES[task][name]) for one in (data, other))
     assert np.array_equal(here.outputs_test, there.outputs_test)
     assert np.array_equal(here.outputs_validation, there.outputs_validation)
@@ -147,7 +148,7 @@ def test_what_scores_on_validation_was_fitted_without_it(task: str, name: str) -
     spoiled[fold.validation] = spoiled[fold.validation][::-1]
     options = {**first, **SERVES[task][name]}
     here, there = (run_baseline(name, one, fold, options)
-                   for one in (data, dataclasses.replace(data, targets=spoiled)))  # fmt: skip
+                   for one in (data, dataclasses.replace(data, target_values=spoiled)))  # fmt: skip
     assert np.array_equal(here.outputs_validation, there.outputs_validation)
     assert here.chosen == {}
     if name not in ("cca", "majority"):  # one is training-free, the other counts classes that stay as many
@@ -189,7 +190,7 @@ def test_regression_of_correlations_equals_scikit_learn() -> None:
     data, fold = make_trials()
     found = run_baseline("cca_logistic", data, fold, {"harmonics": 2, "inverse_penalty": 1.0})
     table = references((6.0, 10.0, 12.0, 20.0), 1, 64, 64.0)
-    centred = data.inputs.astype(float) - data.inputs.mean(axis=2, keepdims=True)
+    centred = data.windows.inputs().astype(float) - data.windows.inputs().mean(axis=2, keepdims=True)
     features = np.array([[np.linalg.svd(np.linalg.qr(window.T)[0].T @ one.T, compute_uv=False)[0] ** 2
                           for one in table] for window in centred])  # fmt: skip
     chosen = fitting_examples(fold)
@@ -203,9 +204,9 @@ def test_regression_of_correlations_equals_scikit_learn() -> None:
 def test_streaming_decoders_are_causal_and_keep_the_order_asked_for(name: str) -> None:
     data, fold = make_spikes()
     plain = run_baseline(name, data, fold, {}).outputs_test
-    later = data.inputs.copy()
+    later = data.windows.inputs().copy()
     later[fold.test[5] :] = 0
-    changed = run_baseline(name, dataclasses.replace(data, inputs=later), fold, {}).outputs_test
+    changed = run_baseline(name, with_inputs(data, later), fold, {}).outputs_test
     assert np.array_equal(plain[:5], changed[:5])
     assert not np.array_equal(plain[5], changed[5])
     turned = dataclasses.replace(fold, test=fold.test[::-1].copy())
@@ -214,11 +215,11 @@ def test_streaming_decoders_are_causal_and_keep_the_order_asked_for(name: str) -
 
 def test_contiguous_segments_break_at_gaps_and_recordings() -> None:
     data, _ = make_spikes()
-    data = dataclasses.replace(data, groups={"recording": np.array(["a"] * 6 + ["b"] * (len(data.starts) - 6))})
+    data = dataclasses.replace(data, groups={"recording": np.array(["a"] * 6 + ["b"] * (len(data.windows) - 6))})
     runs = contiguous_segments(data, np.array([7, 0, 1, 3, 4, 5, 6]))
     assert [run.tolist() for run in runs] == [[0, 1], [3, 4, 5], [6, 7]]
     back = in_test_order(data, np.array([7, 0, 1, 3, 4, 5, 6]), runs, [joined_inputs(data, run) for run in runs])
-    assert np.array_equal(back, data.inputs[[7, 0, 1, 3, 4, 5, 6]].transpose(0, 2, 1))
+    assert np.array_equal(back, data.windows.inputs()[[7, 0, 1, 3, 4, 5, 6]].transpose(0, 2, 1))
 
 
 def test_ridge_equals_scikit_learn() -> None:
@@ -235,19 +236,19 @@ def test_ridge_equals_scikit_learn() -> None:
 def test_steps_without_a_known_target_teach_nothing(name: str) -> None:
     """Half of an example in the middle of training has no target: whatever its inputs are there, the decoder stays."""
     data, fold = make_spikes()
-    targets, inputs = data.targets.copy(), data.inputs.copy()
+    targets, inputs = data.targets.copy(), data.windows.inputs().copy()
     targets[10, 20:45] = np.nan
     inputs[10, :, 20:45] = 99
     options = {"lags": 3, "penalty": 1} if name == "ridge_lags" else {}
-    here, there = (run_baseline(name, dataclasses.replace(data, targets=targets, inputs=one), fold, options)
-                   for one in (data.inputs, inputs))  # fmt: skip
+    unknown = dataclasses.replace(data, target_values=targets)
+    here, there = (run_baseline(name, one, fold, options) for one in (unknown, with_inputs(unknown, inputs)))
     assert np.isfinite(here.outputs_test).all()
     assert np.array_equal(here.outputs_test, there.outputs_test)
     whole = run_baseline(name, data, fold, options).outputs_test
     assert whole == pytest.approx(here.outputs_test, abs=0.1 * np.abs(whole).max())
     if name != "majority":
         with pytest.raises(DataError, match="no training step"):
-            run_baseline(name, dataclasses.replace(data, targets=np.full_like(targets, np.nan)), fold, options)
+            run_baseline(name, dataclasses.replace(data, target_values=np.full_like(targets, np.nan)), fold, options)
 
 
 def test_steady_kalman_equals_the_full_filter() -> None:
@@ -284,9 +285,9 @@ def test_kalman_with_integrated_position_decodes_velocity_only() -> None:
 
 def test_a_silent_channel_gets_no_gain() -> None:
     data, fold = make_spikes()
-    inputs = data.inputs.copy()
+    inputs = data.windows.inputs().copy()
     inputs[:, 4] = 0
-    result = run_baseline("kalman", dataclasses.replace(data, inputs=inputs), fold, {})
+    result = run_baseline("kalman", with_inputs(data, inputs), fold, {})
     assert result.layers[1].weights_nonzero == 2 * 11
 
 
@@ -311,7 +312,7 @@ def test_fixed_point_keeps_the_score_of_streams(name: str) -> None:
 def test_fixed_point_keeps_the_margins_of_trials() -> None:
     """Both linear discriminants against the same chain in float64, straight from scikit-learn."""
     data, fold = make_trials()
-    chosen, inputs = np.concatenate([fold.train, fold.validation]), data.inputs.astype(float)
+    chosen, inputs = np.concatenate([fold.train, fold.validation]), data.windows.inputs().astype(float)
     filters = spatial_filters(inputs[chosen], data.targets[chosen], 2, 0.01)
     power = np.log(((filters @ inputs) ** 2).sum(axis=2))
     blocks = inputs.reshape(len(inputs), 4, 32, 2).mean(axis=3).reshape(len(inputs), -1)
@@ -358,7 +359,7 @@ def test_tangent_space_equals_its_formula() -> None:
     data, fold = make_trials()
     found = run_baseline("tangent_space", data, fold, {"inverse_penalty": 1.0})
     covariances = np.array([OAS(assume_centered=True).fit((one - one.mean(axis=1, keepdims=True)).T).covariance_
-                            for one in data.inputs.astype(float)])  # fmt: skip
+                            for one in data.windows.inputs().astype(float)])  # fmt: skip
     chosen = fitting_examples(fold)
     inverse = np.linalg.inv(linalg.sqrtm(riemannian_mean(covariances[chosen], where="x")).real)
     rows, columns = np.triu_indices(4)
@@ -427,13 +428,18 @@ def test_wrong_names_and_options(name: str, options: dict[str, int], words: str)
         ("shrinkage_lda", {"block_steps": 100}, {}, "shorter than a block"),
         ("shrinkage_lda", {}, {"output_names": ("a", "b", "c")}, "no training example"),
         ("bandpower_svm", {"bands_hz": "4-8"}, {}, "shorter than a segment"),
-        ("bandpower_svm", {}, {"step_rate_hz": 16.0}, "holds no bin"),
     ],
 )
 def test_datasets_a_decoder_cannot_serve(name: str, options: dict, change: dict, words: str) -> None:
     data, fold = make_trials()
     with pytest.raises(DataError, match=words):
         run_baseline(name, dataclasses.replace(data, **change), fold, options)
+
+
+def test_a_band_that_holds_no_bin_is_refused() -> None:
+    data, fold = make_trials()
+    with pytest.raises(DataError, match="holds no bin"):
+        run_baseline("bandpower_svm", with_inputs(data, data.windows.inputs(), rate_hz=16.0), fold, {})
 
 
 def test_too_short_stretches_for_the_memory() -> None:

@@ -114,7 +114,7 @@ def test_sixteen_bits_keep_the_decisions_of_csp(recordings: Path) -> None:
     data = load("eegmmidb", data_dir=recordings, options={"subjects": "1"})
     same = total = 0
     for fold in LeaveOneGroupOut(group="run").folds(data, seed=0):
-        chosen, inputs = fitting_examples(fold), data.inputs.astype(np.float64)
+        chosen, inputs = fitting_examples(fold), data.windows.inputs().astype(np.float64)
         filters = spatial_filters(inputs[chosen], data.targets[chosen], 4, 0.01)
         features = np.log(((filters @ inputs) ** 2).sum(axis=2))
         exact = LinearDiscriminantAnalysis().fit(features[chosen], data.targets[chosen]).predict(features[fold.test])

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 
 import numpy as np
 import pytest
+from dense_dataset import dense_dataset
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -78,8 +80,8 @@ def _regression(counts: np.ndarray, targets: np.ndarray, segment: int) -> tuple[
     number = len(counts) // segment
     inputs = counts[: number * segment].reshape(number, segment, -1).transpose(0, 2, 1).astype(np.float32)
     wanted = targets[: number * segment].reshape(number, segment, -1).astype(np.float32)
-    data = Dataset("tiny", CARD, "regression", inputs, wanted, ("vx", "vy"), {"recording": np.full(number, "a")},
-                   np.arange(number, dtype=np.int64) * segment, 20.0, 20.0, 8, ())  # fmt: skip
+    data = dense_dataset("tiny", CARD, "regression", inputs, wanted, ("vx", "vy"), {"recording": np.full(number, "a")},
+                         np.arange(number, dtype=np.int64) * segment, 20.0, 8)  # fmt: skip
     cut = 2 * number // 3
     return data, Fold("f", np.arange(cut - 2), np.array([cut - 2]), np.arange(cut, number))
 
@@ -102,7 +104,7 @@ def test_ridge_counts_equal_a_loop_over_the_buffer(spikes: tuple[Dataset, Fold])
     lags, channels = 3, 5
     result = run_baseline("ridge_lags", data, fold, {"lags": lags})
     row = _layer(result, "readout")
-    counts = data.inputs[fold.test].transpose(0, 2, 1).reshape(-1, channels)
+    counts = data.windows.inputs(fold.test).transpose(0, 2, 1).reshape(-1, channels)
     dense = driven = single = 0
     for step in range(len(counts)):
         for lag, channel, _ in itertools.product(range(lags), range(channels), range(2)):
@@ -123,7 +125,7 @@ def test_ridge_counts_equal_a_loop_over_the_buffer(spikes: tuple[Dataset, Fold])
 def test_kalman_counts_equal_a_loop(spikes: tuple[Dataset, Fold]) -> None:
     data, fold = spikes
     result = run_baseline("kalman", data, fold, {})
-    counts = data.inputs[fold.test].transpose(0, 2, 1).reshape(-1, 5)
+    counts = data.windows.inputs(fold.test).transpose(0, 2, 1).reshape(-1, 5)
     products = _layer(result, "innovation").products
     assert products is not None
     assert products.effective_input.total == sum(2 for row in counts for value in row if value != 0)
@@ -144,8 +146,8 @@ def _epochs(channels: int, steps: int, classes: int, examples: int = 24) -> tupl
     inputs[:, 0] += 2 * np.sin(2 * np.pi * (6 + 4 * labels[:, None]) * time_s)
     names = tuple(f"{6 + 4 * label} Hz" for label in range(classes))
     recording = np.array([f"r{n}" for n in range(examples)])
-    data = Dataset("tiny", CARD, "classification", inputs.astype(np.float32), labels, names, {"recording": recording},
-                   np.zeros(examples, dtype=np.int64), 64.0, 64.0, 16, ())  # fmt: skip
+    data = dense_dataset("tiny", CARD, "classification", inputs.astype(np.float32), labels, names,
+                         {"recording": recording}, np.zeros(examples, dtype=np.int64), 64.0)  # fmt: skip
     cut = examples - 6
     return data, Fold("f", np.arange(cut - 3), np.arange(cut - 3, cut), np.arange(cut, examples))
 
@@ -259,7 +261,7 @@ def test_pipeline_is_part_of_the_workload() -> None:
     row = LayerWork(name="pipeline.band", kind="filter", arithmetic="integer", calls=32, input_shape=(3,),
                     output_shape=(3,), inputs=96, outputs=96, operations={"multiply": Count.constant(480, 1)},
                     cadence="sample")  # fmt: skip
-    filtered = Dataset(**{**{name: getattr(data, name) for name in data.__slots__}, "pipeline_work": (row,)})
+    filtered = dataclasses.replace(data, pipeline_work=(row,))
     workload = run_baseline("csp_lda", filtered, fold, {"components": 2}).workload(filtered)
     assert (workload.decodes, workload.mode, workload.steps_per_decode) == (6, "window", 32)
     assert workload.layers[0].operations["multiply"] == Count.constant(480, 6)

@@ -30,15 +30,15 @@ def test_contdata95(tmp_path: Path) -> None:
     spikes, motion = counts(230, 6), RNG.standard_normal((230, 4))
     contdata(tmp_path, X=motion, Y=spikes)
     dataset = load("m1_contdata95", data_dir=tmp_path, options={"segment_steps": 50})
-    assert dataset.inputs.shape == (4, 6, 50)
-    np.testing.assert_array_equal(dataset.inputs[1], spikes[50:100].T)
+    assert dataset.windows.inputs().shape == (4, 6, 50)
+    np.testing.assert_array_equal(dataset.windows.inputs()[1], spikes[50:100].T)
     np.testing.assert_allclose(dataset.targets[1], motion[50:100, 2:], rtol=1e-6)
     assert (dataset.output_names, dataset.step_rate_hz) == (("vx", "vy"), 20.0)
     assert dataset.notes == ("the last 30 of 230 bins of contdata95 fill no segment and were left out",)
     assert dataset.pipeline_work == ()  # raw counts: nothing is done to them here
     both = load("m1_contdata95", data_dir=tmp_path, options={"outputs": "all", "counts": "square_root", "bin_s": 0.1})
     assert both.targets.shape == (2, 100, 4)
-    np.testing.assert_allclose(both.inputs[0], np.sqrt(spikes[:100].T.astype(float)), rtol=1e-6)
+    np.testing.assert_allclose(both.windows.inputs()[0], np.sqrt(spikes[:100].T.astype(float)), rtol=1e-6)
     assert both.pipeline_work[0].operations["square_root"].total == 6  # one per unit and step
 
 
@@ -68,8 +68,9 @@ def test_silent_units_nan_targets_and_wrong_shapes(tmp_path: Path) -> None:
     silent = spikes.copy()
     silent[:, 4] = 0
     contdata(tmp_path, X=motion, Y=silent)
+    read_later = load("m1_contdata95", data_dir=tmp_path, options={})
     with pytest.raises(DataError, match=r"contdata95: channel unit 4 is flat"):
-        load("m1_contdata95", data_dir=tmp_path, options={})
+        read_later.windows.inputs([0])
     lost = motion.copy()
     lost[7, 3] = np.nan
     contdata(tmp_path, X=lost, Y=spikes)
@@ -94,7 +95,7 @@ def test_brown42_keeps_its_parts_apart(tmp_path: Path) -> None:
         scipy.io.savemat(folder / f"midterm_{part}.mat", {"rate": counts(bins, 3), "kin": motion})
     dataset = load("m1_brown42", data_dir=tmp_path, options={})
     np.testing.assert_array_equal(dataset.groups["part"], ["train", "train", "test", "test"])
-    np.testing.assert_array_equal(dataset.starts, [0, 70, 0, 70])
+    np.testing.assert_array_equal(dataset.windows.starts, [0, 70, 0, 70])
     assert dataset.step_rate_hz == pytest.approx(1 / 0.07)
     (folder / "midterm_test.mat").unlink()
     with pytest.raises(DataError, match=r"midterm_test.mat was not found"):
@@ -108,10 +109,10 @@ def test_sp1s_uses_the_labelled_trials_only(tmp_path: Path) -> None:
     labels = np.array([[0, 1] * 6], dtype=np.uint8)
     scipy.io.savemat(folder / "sp1s_aa.mat", {"x_train": trials, "y_train": labels, "x_test": trials[:, :, :3]})
     dataset = load("bci2_sp1s", data_dir=tmp_path, options={})
-    assert dataset.inputs.shape == (12, 28, 50)
-    np.testing.assert_allclose(dataset.inputs[3], trials[:, :, 3].T, rtol=1e-6)
+    assert dataset.windows.inputs().shape == (12, 28, 50)
+    np.testing.assert_allclose(dataset.windows.inputs()[3], trials[:, :, 3].T, rtol=1e-6)
     smooth = load("bci2_sp1s", data_dir=tmp_path, options={"high_hz": 7.0})
-    assert np.diff(smooth.inputs).std() < 0.5 * np.diff(dataset.inputs).std()
+    assert np.diff(smooth.windows.inputs()).std() < 0.5 * np.diff(dataset.windows.inputs()).std()
     scipy.io.savemat(folder / "sp1s_aa.mat", {"x_train": trials[:40], "y_train": labels})
     with pytest.raises(DataError, match=r"x_train has shape \(40, 28, 12\)"):
         load("bci2_sp1s", data_dir=tmp_path, options={})
@@ -132,13 +133,13 @@ def bonn_text(folder: Path, letters: str, each: int = 2) -> dict[str, np.ndarray
 def test_bonn_text_files(tmp_path: Path) -> None:
     written = bonn_text(tmp_path / "bonn_eeg", "ZONFS")
     dataset = load("bonn_eeg", data_dir=tmp_path, options={"source": "text", "classes": "five"})
-    assert dataset.inputs.shape == (10, 1, 4097)
+    assert dataset.windows.inputs().shape == (10, 1, 4097)
     np.testing.assert_array_equal(dataset.targets, [0, 0, 1, 1, 2, 2, 3, 3, 4, 4])
-    np.testing.assert_array_equal(dataset.inputs[4, 0], written["N001"])
+    np.testing.assert_array_equal(dataset.windows.inputs()[4, 0], written["N001"])
     assert dataset.notes[0] == "set A has 2 of 100 segments"
     seizure = load("bonn_eeg", data_dir=tmp_path, options={"source": "text", "window_s": 4.0, "resample_hz": 86.805})
     np.testing.assert_array_equal(np.bincount(seizure.targets), [8 * 5, 2 * 5])  # five windows of 4 s in 23.6 s
-    assert seizure.inputs.shape[2] == round(4.0 * 86.805)
+    assert seizure.windows.inputs().shape[2] == round(4.0 * 86.805)
 
 
 def test_bonn_mistakes(tmp_path: Path) -> None:
@@ -220,7 +221,7 @@ def test_own_recording(tmp_path: Path) -> None:
     options = {**OWN, "task": "regression", "output_names": "speed", "segment_steps": 20, "path": "own.npz"}
     dataset = load("arrays", data_dir=tmp_path, options=options)
     np.testing.assert_array_equal(dataset.groups["part"], ["train"] * 3 + ["test"] * 2)
-    np.testing.assert_array_equal(dataset.starts, [0, 20, 40, 0, 20])
+    np.testing.assert_array_equal(dataset.windows.starts, [0, 20, 40, 0, 20])
     np.testing.assert_allclose(dataset.targets[3], motion[60:80], rtol=1e-6)
     with pytest.raises(DataError, match=r"are not \(bins, channels\) and \(bins, 2\)"):
         load("arrays", data_dir=tmp_path, options={**options, "output_names": "vx,vy"})

@@ -13,6 +13,7 @@ import pytest
 
 from cosim.datasets import ssvep_exoskeleton
 from cosim.datasets.mne_io import Continuous
+from cosim.datasets.recordings import Channel
 from cosim.datasets.registry import download, load
 from cosim.datasets.types import Dataset
 from energy_models.errors import DataError
@@ -61,12 +62,12 @@ def copied(edf: Path, tmp_path: Path) -> Path:
 def test_eegmmidb_reads_cues_units_and_channels(edf: Path) -> None:
     plain = {"reference": "none", "low_hz": 1.0, "high_hz": 70.0, "order": 1}
     dataset = load("eegmmidb", data_dir=edf, options=plain)
-    assert dataset.inputs.shape == (18, 4, 320)
+    assert dataset.windows.inputs().shape == (18, 4, 320)
     np.testing.assert_array_equal(dataset.targets[:6], [0, 1, 1, 0, 0, 1])
     assert dataset.output_names == ("imagined both fists", "imagined both feet")
-    assert dataset.starts[0] == round((2.0 + 0.5) * 160)
+    assert dataset.windows.starts[0] == round((2.0 + 0.5) * 160)
     assert set(dataset.groups["run"]) == {"S001R06", "S001R10", "S001R14"}
-    assert dataset.inputs.std() == pytest.approx(19.0, rel=0.1)  # written with 20 microvolts
+    assert dataset.windows.inputs().std() == pytest.approx(19.0, rel=0.1)  # written with 20 microvolts
     assert dataset.source_bits == 16
 
 
@@ -99,8 +100,9 @@ def test_edf_that_is_none(copied: Path) -> None:
 
 def test_flat_channel_is_named(copied: Path) -> None:
     write_run(copied / "eegmmidb_S001" / "S001R10.edf", flat=2)
+    read_later = load("eegmmidb", data_dir=copied, options={})
     with pytest.raises(DataError, match=r"S001R10: channel C4 is flat"):
-        load("eegmmidb", data_dir=copied, options={})
+        read_later.windows.inputs()
 
 
 def test_unequal_sampling_rates(copied: Path) -> None:
@@ -159,11 +161,11 @@ def test_ssvep_reads_event_files_and_stimulus_channels(tmp_path: Path) -> None:
     write_session(folder, "record-[a]", 0)
     write_session(folder, "subject01_run1", 1, stimulus=True)
     dataset = load("ssvep_exoskeleton", data_dir=tmp_path, options={})
-    assert dataset.inputs.shape == (12, 4, 512)
+    assert dataset.windows.inputs().shape == (12, 4, 512)
     assert dataset.output_names == ("13 Hz", "17 Hz", "21 Hz")
     # codes in time: 1 2 3 4 1 2 3 4; without rest 2 3 4 are classes 13, 21 and 17 Hz: 0, 2, 1
     np.testing.assert_array_equal(dataset.targets, [0, 2, 1] * 4)
-    np.testing.assert_array_equal(dataset.starts[:3], [128 * (1 + 6 * n) + 128 for n in (1, 2, 3)])
+    np.testing.assert_array_equal(dataset.windows.starts[:3], [128 * (1 + 6 * n) + 128 for n in (1, 2, 3)])
     assert list(np.unique(dataset.groups["session"])) == ["subject01-session1", "subject01-session2"]
     rest = load("ssvep_exoskeleton", data_dir=tmp_path, options={"classes": "with_rest", "subjects": "1"})
     np.testing.assert_array_equal(np.bincount(rest.targets), [4, 4, 4, 4])
@@ -190,7 +192,7 @@ def test_ssvep_damage(tmp_path: Path) -> None:
 
 def test_gdf_events_take_the_label_announced_before_the_stimulation() -> None:
     marks = ((5, "32769"), (10, "33024"), (15, "32779"), (30, "32780"), (40, "33027"), (45, "32779"))
-    read = Continuous(np.zeros((1, 1)), 256.0, ("Oz",), marks, (), 0)
+    read = Continuous(lambda start, stop: np.zeros((1, stop - start)), 1, 256.0, (Channel("Oz"),), marks, (), 0)
     assert ssvep_exoskeleton.gdf_events(read) == ((15, 1), (45, 4))
 
 
@@ -204,10 +206,10 @@ def test_own_files(tmp_path: Path) -> None:
     write_run(tmp_path / "a.edf", seed=1)
     write_run(tmp_path / "b.edf", seed=2)
     dataset = own(tmp_path)
-    assert dataset.inputs.shape == (12, 4, 160)
+    assert dataset.windows.inputs().shape == (12, 4, 160)
     np.testing.assert_array_equal(dataset.targets[:6], [1, 0, 0, 1, 1, 0])
     assert set(dataset.groups["run"]) == {"a", "b"}
-    assert own(tmp_path, low_hz=8.0, high_hz=30.0, resample_hz=80.0).inputs.shape == (12, 4, 80)
+    assert own(tmp_path, low_hz=8.0, high_hz=30.0, resample_hz=80.0).windows.inputs().shape == (12, 4, 80)
     with pytest.raises(DataError, match=r"a.edf: no event is called left or right.*T0, T1, T2"):
         own(tmp_path, classes="left,right")
     with pytest.raises(DataError, match=r"c.edf: the file does not exist"):
@@ -227,9 +229,9 @@ def test_own_fif_with_an_event_file_that_counts_from_the_first_sample(tmp_path: 
     assert raw.first_samp == 256
     mne.write_events(tmp_path / "own-eve.fif", np.array([[512, 0, 1], [1024, 0, 2]]), verbose="ERROR")
     by_file = own(tmp_path, files="own_raw.fif", classes="1,2", events="file")
-    np.testing.assert_array_equal(by_file.starts, [256, 768])
+    np.testing.assert_array_equal(by_file.windows.starts, [256, 768])
     by_text = own(tmp_path, files="own_raw.fif", classes="1,2")
-    np.testing.assert_array_equal(by_text.starts, [256, 768, 1280])
+    np.testing.assert_array_equal(by_text.windows.starts, [256, 768, 1280])
 
 
 def test_download_of_eegmmidb_without_a_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

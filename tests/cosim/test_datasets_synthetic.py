@@ -14,8 +14,8 @@ from cosim.splits.schemes import BlockedInTime, LeaveOneGroupOut
 
 def band_power_accuracy(dataset: Dataset) -> float:
     """Leave one run out, a discriminant on log power of every channel in the mu and beta bands: no oracle's help."""
-    spectrum = np.abs(np.fft.rfft(dataset.inputs, axis=2)) ** 2
-    hz = np.fft.rfftfreq(dataset.inputs.shape[2], 1 / dataset.step_rate_hz)
+    spectrum = np.abs(np.fft.rfft(dataset.windows.inputs(), axis=2)) ** 2
+    hz = np.fft.rfftfreq(dataset.windows.steps, 1 / dataset.step_rate_hz)
     features = np.concatenate([np.log(spectrum[..., (hz >= low) & (hz <= high)].sum(axis=2))
                                for low, high in ((9, 12), (18, 24))], axis=1)  # fmt: skip
     right = 0
@@ -28,14 +28,15 @@ def band_power_accuracy(dataset: Dataset) -> float:
 
 def test_eeg_shape_groups_and_seed() -> None:
     dataset = load("synthetic_eeg", data_dir=None, options={"trials": 10, "channels": 6})
-    assert dataset.inputs.shape == (2 * 2 * 10, 6, 192)
+    assert dataset.windows.inputs().shape == (2 * 2 * 10, 6, 192)
     np.testing.assert_array_equal(np.bincount(dataset.targets), [20, 20])
     assert {name: len(set(labels)) for name, labels in dataset.groups.items()} == {
         "recording": 4, "subject": 1, "session": 2, "run": 4}  # fmt: skip
     again = load("synthetic_eeg", data_dir=None, options={"trials": 10, "channels": 6})
     other = load("synthetic_eeg", data_dir=None, options={"trials": 10, "channels": 6, "seed": 1})
     assert again.digest == dataset.digest != other.digest
-    assert not np.allclose(dataset.inputs[:10], dataset.inputs[10:20])  # runs are not copies of each other
+    inputs = dataset.windows.inputs()
+    assert not np.allclose(inputs[:10], inputs[10:20])  # runs are not copies of each other
 
 
 def test_eeg_background_falls_with_frequency() -> None:
@@ -68,8 +69,8 @@ def test_eeg_left_hand_quietens_the_right_side() -> None:
     options = synthetic_eeg.Options(difficulty="easy")
     dataset = load("synthetic_eeg", data_dir=None, options={})
     right_channel = int(np.argmax(synthetic_eeg.patterns(options.channels)[:, 1]))
-    spectrum = np.abs(np.fft.rfft(dataset.inputs[:, right_channel], axis=1)) ** 2
-    hz = np.fft.rfftfreq(dataset.inputs.shape[2], 1 / dataset.step_rate_hz)
+    spectrum = np.abs(np.fft.rfft(dataset.windows.inputs()[:, right_channel], axis=1)) ** 2
+    hz = np.fft.rfftfreq(dataset.windows.steps, 1 / dataset.step_rate_hz)
     mu = spectrum[:, (hz >= 9) & (hz <= 12)].mean(axis=1)
     assert np.median(mu[dataset.targets == 0]) < 0.6 * np.median(mu[dataset.targets == 1])
 
@@ -79,7 +80,8 @@ def ridge_r2(dataset: Dataset, lags: int = 8) -> float:
     fold = BlockedInTime().folds(dataset, seed=0)[0]
 
     def design(indices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        counts = dataset.inputs[indices].transpose(0, 2, 1).reshape(-1, dataset.inputs.shape[1]).astype(float)
+        inputs = dataset.windows.inputs(indices)
+        counts = inputs.transpose(0, 2, 1).reshape(-1, inputs.shape[1]).astype(float)
         wanted = dataset.targets[indices].reshape(-1, 2)
         return synthetic_spikes.lagged(counts, lags), wanted[lags - 1 :]
 
@@ -92,9 +94,9 @@ def ridge_r2(dataset: Dataset, lags: int = 8) -> float:
 
 def test_spikes_shape_rate_and_seed() -> None:
     dataset = load("synthetic_spikes", data_dir=None, options={"units": 10, "steps": 2000})
-    assert dataset.inputs.shape == (40, 10, 50)
+    assert dataset.windows.inputs().shape == (40, 10, 50)
     assert dataset.targets.shape == (40, 50, 2)
-    assert dataset.inputs.mean() == pytest.approx(20 * 0.05, rel=0.25)  # base rates are drawn within a half
+    assert dataset.windows.inputs().mean() == pytest.approx(20 * 0.05, rel=0.25)  # base rates are drawn within a half
     assert dataset.digest == load("synthetic_spikes", data_dir=None, options={"units": 10, "steps": 2000}).digest
     assert dataset.digest != load("synthetic_spikes", data_dir=None, options={"units": 10, "seed": 3}).digest
 

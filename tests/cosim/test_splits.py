@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
+from dense_dataset import dense_dataset
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
@@ -23,12 +26,12 @@ def trials(*, subjects: int = 2, sessions: int = 3, each: int = 12, spacing: int
     count = subjects * sessions * each
     number = np.arange(count)
     subject, session = number // (sessions * each), number // each
-    return Dataset(
+    return dense_dataset(
         "trials", CARD, "classification", np.zeros((count, 2, STEPS), np.float32), (number % classes).astype(np.int64),
         tuple(f"c{index}" for index in range(classes)),
         {"recording": np.array([f"r{n}" for n in session]), "subject": np.array([f"s{n}" for n in subject]),
          "session": np.array([f"session{n}" for n in session])},
-        (number % each) * spacing, 100.0, 100.0, 16, (),
+        (number % each) * spacing, 100.0,
     )  # fmt: skip
 
 
@@ -38,16 +41,16 @@ def continuous(*, segments: int = 60, parts: tuple[str, ...] = ()) -> Dataset:
     total = segments * len(recordings)
     owner = np.repeat(np.array(recordings), segments)
     groups = {"recording": owner, **({"part": owner} if parts else {})}
-    return Dataset("continuous", CARD, "regression", np.zeros((total, 2, STEPS), np.float32),
-                   np.zeros((total, STEPS, 2), np.float32), ("vx", "vy"), groups,
-                   np.tile(np.arange(segments) * STEPS, len(recordings)), 20.0, 20.0, 8, ())  # fmt: skip
+    return dense_dataset("continuous", CARD, "regression", np.zeros((total, 2, STEPS), np.float32),
+                         np.zeros((total, STEPS, 2), np.float32), ("vx", "vy"), groups,
+                         np.tile(np.arange(segments) * STEPS, len(recordings)), 20.0, 8)  # fmt: skip
 
 
 def least_distance(dataset: Dataset, one: np.ndarray, other: np.ndarray) -> float:
     """Steps between the two closest examples of two parts, brute force; infinite where no recording is shared."""
-    recordings, starts = dataset.groups["recording"], dataset.starts
+    recordings, starts = dataset.groups["recording"], dataset.windows.starts
     same = recordings[one][:, None] == recordings[other][None]
-    distance = np.abs(starts[one][:, None] - starts[other][None]) - dataset.inputs.shape[2]
+    distance = np.abs(starts[one][:, None] - starts[other][None]) - dataset.windows.steps
     return float(np.where(same, distance, np.inf).min())
 
 
@@ -113,7 +116,7 @@ def test_blocked_in_time_keeps_the_gap(segments: int, test: float, validation: f
     for fold in result:
         assert_apart(dataset, fold, gap)
         for part in (fold.train, fold.validation, fold.test):
-            assert (np.diff(dataset.starts[part]) > 0).all()  # in time order
+            assert (np.diff(dataset.windows.starts[part]) > 0).all()  # in time order
     assert result[0].test[-1] == segments - 1
     assert result[0].train.max() < result[0].validation.min() < result[0].test.min()
     if folds > 1:
@@ -183,9 +186,8 @@ def test_overlapping_windows_may_be_kept_together_or_left_out_by_group() -> None
 
 def test_groups_that_cut_through_a_recording_are_caught() -> None:
     dataset = trials(spacing=5)
-    halves = np.array([f"h{n % 3}" for n in range(len(dataset.starts))])
-    leaking = Dataset(**{name: getattr(dataset, name) for name in dataset.__slots__} | {
-        "groups": {**dataset.groups, "half": halves}})
+    halves = np.array([f"h{n % 3}" for n in range(len(dataset.windows.starts))])
+    leaking = dataclasses.replace(dataset, groups={**dataset.groups, "half": halves})
     with pytest.raises(SplitError, match=r"example \d+ \(train\) and example \d+ \(validation\).*closer than 1 step"):
         LeaveOneGroupOut(group="half").folds(leaking, seed=0)
 
@@ -201,8 +203,8 @@ def test_a_regression_is_never_shuffled() -> None:
 
 def test_a_training_part_without_a_class_is_refused() -> None:
     dataset = trials(subjects=1, sessions=3)
-    lopsided = Dataset(**{name: getattr(dataset, name) for name in dataset.__slots__} | {
-        "targets": (dataset.groups["session"] == "session0").astype(np.int64)})
+    labels = (dataset.groups["session"] == "session0").astype(np.int64)
+    lopsided = dataclasses.replace(dataset, target_values=labels)
     with pytest.raises(SplitError, match="no example of class c1"):
         LeaveOneGroupOut(group="session").folds(lopsided, seed=0)
 
