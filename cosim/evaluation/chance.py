@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -24,8 +25,8 @@ def permutation_p_value(
 
     (1 + hits) / (1 + permutations): Phipson and Smyth 2010, doi 10.2202/1544-6115.1585. Separate trials are shuffled
     within their run; where every run holds one class only, the classes of whole runs are. Examples that follow each
-    other without a gap keep their order: their targets are shifted in a circle against the outputs, because
-    neighbours are alike and not exchangeable.
+    other without a gap are not exchangeable, because neighbours are alike: they keep their order, their targets are
+    shifted in a circle against the outputs, and those of segments of one length change places within their run.
 
     Parameters
     ----------
@@ -45,19 +46,15 @@ def permutation_p_value(
         raise DataError("the predictions of all seeds must be of the same examples", where="permutation test",
                         remedy="Leave out the folds that some seed lacks.")  # fmt: skip
     examples, generator = tables[0].examples, np.random.default_rng(seed)
-    segments = contiguous(provenance, examples)
     if provenance.task == "regression":
+        segments = contiguous(provenance, examples)
         found, scores = _shifted_estimates(provenance, tables, segments, generator, permutations)
     else:
-        weights = _class_weights(provenance.targets[examples], tables)
-        targets = provenance.targets[examples]
-        found = float(weights[np.arange(len(targets)), targets].sum())
-        if len(segments) < len(examples):
-            scores = _shifted_classes(targets, weights, segments, generator, permutations)
-        else:
-            strata = exchangeable_strata(provenance, examples)
-            permuted = _shuffled(targets, strata, generator, permutations)
-            scores = weights[np.arange(len(targets)), permuted].sum(axis=1)
+        targets, rows = provenance.targets[examples], np.arange(len(examples))
+        weights = _class_weights(targets, tables)
+        found = float(weights[rows, targets].sum())
+        null = _null_targets(provenance, examples.tobytes(), seed, permutations)
+        scores = np.asarray([weights[rows, permuted].sum() for permuted in null])
     return (1 + int((scores >= found - ROUNDING).sum())) / (1 + permutations)
 
 
@@ -69,31 +66,34 @@ def _class_weights(targets: NDArray[Any], tables: Sequence[Predictions]) -> Floa
     return np.asarray(answers / (np.maximum(present, 1) * (present > 0).sum()))
 
 
-def _shuffled(
-    targets: NDArray[Any], strata: Indices, generator: np.random.Generator, permutations: int
-) -> NDArray[Any]:
-    """Return the targets shuffled within strata, or strata of one class each shuffled among themselves."""
-    members = [np.flatnonzero(strata == number) for number in range(int(strata.max()) + 1)]
-    permuted = np.empty((permutations, len(targets)), dtype=targets.dtype)
-    if len(members) > 1 and all(len(np.unique(targets[rows])) == 1 for rows in members):
-        of_stratum = np.asarray([targets[rows[0]] for rows in members])
-        return generator.permuted(np.tile(of_stratum, (permutations, 1)), axis=1)[:, strata]
-    for rows in members:
-        permuted[:, rows] = generator.permuted(np.tile(targets[rows], (permutations, 1)), axis=1)
-    return permuted
+@lru_cache(maxsize=2)
+def _null_targets(provenance: Provenance, examples: bytes, seed: int, permutations: int) -> NDArray[np.int16]:
+    """Return permuted classes, shape (permutations, examples); the same for every decoder of these examples."""
+    chosen, generator = np.frombuffer(examples, dtype=np.int64), np.random.default_rng(seed)
+    targets = provenance.targets[chosen].astype(np.int16)
+    strata = exchangeable_strata(provenance, chosen)
+    runs = [np.flatnonzero(strata == number) for number in range(int(strata.max()) + 1)]
+    if len(runs) > 1 and all(len(np.unique(targets[rows])) == 1 for rows in runs):
+        of_run = np.asarray([targets[rows[0]] for rows in runs])
+        return generator.permuted(np.tile(of_run, (permutations, 1)), axis=1)[:, strata]
+    alike: dict[tuple[int, int], list[Indices]] = {}
+    for segment in contiguous(provenance, chosen):
+        for rows in np.split(segment, np.flatnonzero(np.diff(strata[segment])) + 1):
+            alike.setdefault((int(strata[rows[0]]), len(rows)), []).append(rows)
+    null = np.empty((permutations, len(targets)), dtype=np.int16)
+    for group in alike.values():
+        rows = np.stack(group)
+        for permuted in null:
+            permuted[rows] = targets[_moved(rows, generator)]
+    return null
 
 
-def _shifted_classes(
-    targets: NDArray[Any], weights: Floats, segments: Sequence[Indices], generator: np.random.Generator,
-    permutations: int,
-) -> Floats:  # fmt: skip
-    """Return the score of targets shifted by whole examples within each segment, shape (permutations,)."""
-    present = np.eye(weights.shape[1])[targets]
-    scores = np.zeros(permutations)
-    for rows in segments:
-        gains = _circular(present[rows], weights[rows])
-        scores += gains[generator.integers(0, len(rows), permutations)]
-    return scores
+def _moved(rows: Indices, generator: np.random.Generator) -> Indices:
+    """Return segments of one length, shape (segments, length), in another order and each shifted in a circle."""
+    count, length = rows.shape
+    shifts = generator.integers(0, length, (count, 1), dtype=np.int64)
+    shifted = np.asarray((np.arange(length, dtype=np.int64) + shifts) % length)
+    return np.take_along_axis(rows[generator.permutation(count)], shifted, axis=1)
 
 
 def _shifted_estimates(

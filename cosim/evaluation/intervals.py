@@ -22,7 +22,8 @@ stats: Any = _stats  # scipy ships no types
 Floats = NDArray[np.float64]
 LEVEL = 0.95
 FEWEST_RESAMPLED = 6  # units below which resamples cannot reach the tails: t is used
-DRAWS = 4000
+MOST_DRAWS, FEWEST_DRAWS = 4000, 1000  # the fewer units, the farther out are the percentiles that are read
+DRAWN_UNITS = 800_000  # in all draws, where these bounds allow
 RESAMPLING_SEED = 20_100_331
 Method = Literal["bootstrap", "student t", "clopper-pearson", "none"]
 
@@ -145,10 +146,11 @@ def _student_half_width(
 
 
 def resampled_scores(
-    sums: Floats, metric: Callable[[Floats], Floats], *, seeds: Literal["resampled", "kept"], draws: int = DRAWS
+    sums: Floats, metric: Callable[[Floats], Floats], *, seeds: Literal["resampled", "kept"]
 ) -> Floats:
     """Return the score of units drawn with replacement, its mean over seeds, shape (draws,); nan where undefined."""
     runs, count, _ = sums.shape
+    draws = min(max(DRAWN_UNITS // count, FEWEST_DRAWS), MOST_DRAWS)
     times = _resamples(count, draws)
     found = np.stack([metric(times @ one) for one in sums], axis=1)
     if seeds == "resampled" and runs > 1:

@@ -14,6 +14,7 @@ LIMIT_WORDS = {
     "temperature_sphere": "temperature rise, sphere", "harvest": "harvested power",
     "battery": "battery life", "link": "radio link", "deadline": "deadline",
 }  # fmt: skip
+SIGNIFICANT = 0.05
 CLOSE = 0.02  # of a score: less than what folds and seeds scatter by in these corpora
 RANK = {verdict: rank for rank, verdict in enumerate(LIMIT_VERDICTS)}
 
@@ -93,6 +94,12 @@ def binding_of(row: Row) -> str:
     return f"{text} at nominal values" if row["verdict"] in ("fits nominally", "fits only at best") else text
 
 
+def _chance_note(row: Row) -> str:
+    """Return what must stand beside a score that chance reaches as well; empty where it does not."""
+    p_value = float(row["p_value"])
+    return f", which chance reaches too (p = {p_value:.2f})," if p_value > SIGNIFICANT else ""
+
+
 def headline(run: Run, found: Sequence[Answer]) -> str:
     """Return the page's first sentence."""
     if not found:
@@ -106,7 +113,8 @@ def headline(run: Run, found: Sequence[Answer]) -> str:
         "exceeds": f"exceeds {first.site}, and every other decoder does too",
     }
     return (
-        f"{row['decoder']} decodes at {score_of(row)} and needs {power_of(row, 'decoder_power')} on {row['profile']}; "
+        f"{row['decoder']} decodes at {score_of(row)}{_chance_note(row)} "
+        f"and needs {power_of(row, 'decoder_power')} on {row['profile']}; "
         f"with everything around it {power_of(row, 'total_power')}. It {says[first.verdict]}; "
         f"binding limit: {binding_of(row)}."
     )

@@ -79,3 +79,21 @@ def test_windows_that_follow_each_other_keep_their_order() -> None:
 def test_seeds_of_other_examples_are_refused() -> None:
     with pytest.raises(DataError, match="same examples"):
         permutation_p_value(provenance([0, 1, 0]), [answers([0, 1]), answers([0, 1, 0])], seed=0)
+
+
+def test_windows_of_one_trial_move_together() -> None:
+    """Twenty trials of five windows each: a shift within a trial changes nothing, the trials change places."""
+    trials = np.tile([0, 1], 10)
+    targets, starts = np.repeat(trials, 5), [100 * trial + 10 * window for trial in range(20) for window in range(5)]
+    given = provenance(targets, {"recording": ["a"] * 100}, starts=starts)
+    assert permutation_p_value(given, [answers(targets)], seed=0, permutations=199) == pytest.approx(1 / 200)
+    # Right in 13 of 20 trials is chance (p about .13); were the windows taken for independent, 65 of 100 would not be.
+    wrong = np.where(np.arange(20) < 7, 1 - trials, trials)
+    assert permutation_p_value(given, [answers(np.repeat(wrong, 5))], seed=0, permutations=499) > 0.05
+
+
+def test_a_few_windows_that_touch_do_not_hold_the_others_in_place() -> None:
+    targets = np.tile([0, 1], 30)
+    starts = [10 if n == 1 else 100 * n for n in range(60)]  # the first two touch
+    given = provenance(targets, {"recording": ["a"] * 60}, starts=starts)
+    assert permutation_p_value(given, [answers(targets)], seed=0, permutations=199) == pytest.approx(1 / 200)

@@ -18,7 +18,7 @@ from cosim.report.figures import band_text, breakdown_figure, front_figure, quan
 from cosim.report.figures.front import GROUPS, Point, front_svg
 from cosim.report.figures.numbers import bits_text, headroom_text, score_of
 from cosim.report.figures.svg import Label, linear_ticks, log_ticks, place_labels, tick_digits
-from cosim.report.headline import CLOSE, answers
+from cosim.report.headline import CLOSE, answers, headline
 from cosim.report.inputs import Run, read_run
 from cosim.tables.results import Score, read_parquet
 from energy_models.errors import CosimError, StudyError
@@ -325,6 +325,13 @@ def test_an_interval_over_one_recording_says_what_it_does_not_cover(run: Run) ->
     whole = comparison(run)
     assert whole is not None
     assert "another session of this subject" in whole["text"]
+
+
+def test_a_headline_at_chance_says_so(run: Run) -> None:
+    assert "chance" not in headline(run, answers(run))
+    luck = tuple({**row, "p_value": 0.4} for row in run.summary)
+    said = headline(run, answers(dataclasses.replace(run, summary=luck)))
+    assert ", which chance reaches too (p = 0.40), and needs" in said
 
 
 @pytest.mark.parametrize("scores", [(0.4, 0.45), (0.5, 0.5), (0.45,), (0.1, 0.4, 0.5)])
