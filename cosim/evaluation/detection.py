@@ -30,7 +30,8 @@ class Detection:
     false_alarms_per_hour : float or None
         Unbroken runs of alarms that touch no event, per hour without event [1/h].
     latency_s : float or None
-        Median over the events found, from the begin of an event's first example to the end of the first alarm [s].
+        Median over the events found, from the begin of an event's first example to the end of the first alarm [s]; of
+        events that other examples lead up to, since one that a recording starts in has begun before.
     events, events_found : int
         Unbroken runs of event examples, and how many of them hold an alarm.
     reasons : mapping of str to str
@@ -71,6 +72,7 @@ def detection(provenance: Provenance, predictions: Predictions, *, positive: int
     segments = contiguous(provenance, predictions.examples)
     reasons: dict[str, str] = {}
     runs = [run for segment in segments for run in _runs(segment, event)]
+    begun = [run for segment in segments for run in _runs(segment, event) if run[0] != segment[0]]
     if not event.any():
         reasons["sensitivity"] = "no example is of the event's class"
     if event.all():
@@ -80,7 +82,7 @@ def detection(provenance: Provenance, predictions: Predictions, *, positive: int
         sensitivity=float(alarm[event].mean()) if event.any() else None,
         specificity=float((~alarm[~event]).mean()) if not event.all() else None,
         false_alarms_per_hour=_false_alarms(provenance, predictions.examples, segments, event, alarm),
-        latency_s=_latency(provenance, predictions.examples, runs, alarm, reasons),
+        latency_s=_latency(provenance, predictions.examples, begun, alarm, reasons),
         events=len(runs),
         events_found=sum(bool(alarm[run].any()) for run in runs),
         reasons=reasons,
@@ -128,11 +130,11 @@ def _latency(
     provenance: Provenance, examples: Indices, runs: list[Indices], alarm: Flags, reasons: dict[str, str]
 ) -> float | None:
     found = [run for run in runs if alarm[run].any()]
-    if all(len(run) == 1 for run in runs):
-        reasons["latency_s"] = "examples of an event do not follow each other, so its begin is unknown"
+    if not runs:
+        reasons["latency_s"] = "no other example leads up to an event, so its begin is unknown"
         return None
     if not found:
-        reasons["latency_s"] = "no event was found"
+        reasons["latency_s"] = "no event whose begin is known was found"
         return None
     starts = provenance.starts[examples]
     waits = [int(starts[run[np.argmax(alarm[run])]] - starts[run[0]]) + provenance.steps for run in found]

@@ -35,7 +35,7 @@ def test_detection_by_hand() -> None:
 def test_an_event_that_is_missed_has_no_latency() -> None:
     found = detection(STREAM, _alarms(), positive=1)
     assert (found.events, found.events_found, found.latency_s, found.false_alarms_per_hour) == (2, 0, None, 0.0)
-    assert "no event was found" in found.reasons["latency_s"]
+    assert "no event whose begin is known was found" in found.reasons["latency_s"]
 
 
 def test_shared_steps_count_once_in_the_quiet_time() -> None:
@@ -48,7 +48,7 @@ def test_shared_steps_count_once_in_the_quiet_time() -> None:
 def test_separate_windows_have_no_begin_of_an_event() -> None:
     found = detection(provenance([0, 1, 0, 1]), answers([0, 1, 1, 1]), positive=1)
     assert found.latency_s is None
-    assert "do not follow each other" in found.reasons["latency_s"]
+    assert "its begin is unknown" in found.reasons["latency_s"]
     assert (found.sensitivity, found.specificity) == (1.0, 0.5)
 
 
@@ -77,3 +77,13 @@ def test_what_cannot_be_given_has_a_reason() -> None:
     assert {"specificity", "false_alarms_per_hour", "auroc"} <= set(alone.reasons)
     with pytest.raises(DataError, match="class 2"):
         detection(provenance(targets), answers([0] * 4), positive=2)
+
+
+def test_an_event_that_a_recording_starts_in_has_no_known_begin() -> None:
+    # Two recordings: one starts within an event, in the other an event begins after 2 s and is found at once.
+    given = provenance([1, 1, 0, 0, 0, 1, 1], {"recording": ["a"] * 3 + ["b"] * 4}, starts=[0, 10, 20, 0, 10, 20, 30])
+    found = detection(given, answers([0, 1, 0, 0, 0, 1, 1]), positive=1)
+    assert (found.events, found.events_found, found.latency_s) == (2, 2, 1.0)
+    first = provenance([1, 1, 0], {"recording": ["a"] * 3}, starts=[0, 10, 20])
+    alone = detection(first, answers([1, 1, 0]), positive=1)
+    assert alone.latency_s is None

@@ -139,7 +139,7 @@ def test_the_positive_class_brings_metrics_of_detection(tmp_path: Path) -> None:
     assert np.isfinite(best["false_alarms_per_hour"])
     reasons = json.loads(best["unstated"])
     assert np.isnan(best["latency_s"])
-    assert "do not follow each other" in reasons["latency_s"]
+    assert "its begin is unknown" in reasons["latency_s"]
     assert "itr_bits_per_min" in reasons
     assert "sensitivity" in (tmp_path / "run" / "report.html").read_text()
     code, _, err = study(tmp_path, arrays, split=split, baselines=("csp_lda",), positive="seizures",
