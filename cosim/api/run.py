@@ -40,6 +40,8 @@ class Outcome:
         What went wrong with each point that failed.
     times : mapping
         Wall time of all stages that the points rest on, by kind, earlier runs included.
+    set_aside : tuple of str
+        A line for each damaged stage that this call set aside and computed again.
     """
 
     folder: Path
@@ -47,6 +49,7 @@ class Outcome:
     computed: int
     failures: tuple[str, ...]
     times: Mapping[str, KindTime]
+    set_aside: tuple[str, ...]
 
 
 def run_study(
@@ -76,6 +79,7 @@ def run_study(
         After Ctrl-C, the processes having been ended.
     """
     with locked(root) as store:
+        earlier = store.set_aside()
         dataset = load(study.dataset.name, data_dir=data_dir, options=study.dataset.options)
         if dataset.task == "regression":
             rate_hz = study.hardware.decode_rate_hz
@@ -99,7 +103,9 @@ def run_study(
         write_tables(root, store, study, dataset, sweep.finished, command=command)
         write_prices(root, study.hardware)
         times = write_times(root, store, sweep.finished)
-    return Outcome(root, len(sweep.finished), scheduler.progress.computed, tuple(map(_told, failures)), times)
+        aside = tuple(note for note in store.set_aside() if note not in earlier)
+    computed, told = scheduler.progress.computed, tuple(map(_told, failures))
+    return Outcome(root, len(sweep.finished), computed, told, times, aside)
 
 
 def _searched_power(study: Study) -> Callable[[Path], float]:

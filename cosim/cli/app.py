@@ -108,6 +108,7 @@ def _run(study: Study, root: Path, *, data_dir: Path | None, workers: int, comma
                 "points": outcome.points,
                 "computed": outcome.computed,
                 "failures": list(outcome.failures),
+                "set_aside": list(outcome.set_aside),
                 "seconds": {kind: found.seconds for kind, found in outcome.times.items()},
             }
         )

@@ -32,6 +32,8 @@ def run_with_bars(
         outcome = run_study(study, root=root, data_dir=data_dir, workers=workers, command=command, watch=watch)
         bars.update(task, running="writing the page")
         page = write_report(root)
+    for note in outcome.set_aside:
+        say(f"Set aside and computed again: {note}")
     failed = f", {len(outcome.failures)} failed" if outcome.failures else ""
     say(f"{outcome.points} points finished{failed}; {outcome.computed} stages computed by this run.")
     times = ", ".join(f"{kind} {found.seconds:.1f} s ({found.stages})" for kind, found in outcome.times.items())

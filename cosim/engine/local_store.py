@@ -1,4 +1,4 @@
-"""A store in a folder: a stage appears under its final name in one atomic step."""
+"""A store in a folder: a stage appears under its final name in one atomic step, and is checked when it is opened."""
 
 from __future__ import annotations
 
@@ -9,13 +9,17 @@ import tempfile
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from cosim.engine.files import disk_errors
-from cosim.engine.store import StageKey
+from cosim.engine.stage_hashes import damage, write_hashes
+from cosim.engine.store import StageKey, StageLostError
 
 PARTIAL = ".partial"
 CHECKPOINTS = ".checkpoints"
+DAMAGED = "damaged"
+LOG = "run.log"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +38,58 @@ class LocalStore:
     def _stages(self) -> Path:
         return self.root / "stages"
 
+    def _path(self, key: StageKey) -> Path:
+        return self._stages / key.kind / key.digest
+
     def has(self, key: StageKey) -> bool:
-        """Return whether the stage is there; a folder of that name is always complete."""
-        return self.folder(key).is_dir()
+        """Return whether the stage is there and whole; a damaged one is set aside, noted in the run's log.
+
+        Raises
+        ------
+        CosimError
+            If it cannot be read or moved, or the disk is full.
+        """
+        path = self._path(key)
+        with disk_errors(path):
+            if not os.path.lexists(path):
+                return False
+            reason = damage(path)
+            if reason:
+                self._set_aside(key, reason)
+        return not reason
 
     def folder(self, key: StageKey) -> Path:
-        """Return where the stage lives."""
-        return self._stages / key.kind / key.digest
+        """Return where the stage lives, after checking its files.
+
+        Raises
+        ------
+        StageLostError
+            If it is missing or damaged.
+        """
+        path = self._path(key)
+        with disk_errors(path):
+            reason = damage(path) if path.is_dir() else "this stage is missing"
+        if reason:
+            raise StageLostError(reason, where=str(path), remedy=f"`cosim resume {self.root}` computes it again.")
+        return path
+
+    def set_aside(self) -> tuple[str, ...]:
+        """Return the notes of all damaged stages that were set aside in this run folder, oldest first."""
+        notes = (path.read_text(encoding="utf-8") for path in (self.root / DAMAGED).glob("*.txt"))
+        return tuple(sorted(note.strip() for note in notes))
+
+    def _set_aside(self, key: StageKey, reason: str) -> None:
+        """Move a damaged stage to the folder of damaged ones, with a note beside it and a line in the run's log."""
+        folder = self.root / DAMAGED
+        folder.mkdir(exist_ok=True)
+        number = len(list(folder.glob(f"{key.kind}-{key.digest}-*.txt"))) + 1
+        aside = folder / f"{key.kind}-{key.digest}-{number}"
+        now = datetime.now(UTC).isoformat(timespec="milliseconds")
+        note = f"{now} stage {key.kind}/{key.digest} is damaged: {reason}; moved to {DAMAGED}/{aside.name}\n"
+        self._path(key).rename(aside)
+        aside.with_name(f"{aside.name}.txt").write_text(note, encoding="utf-8")
+        with (self.root / LOG).open("a", encoding="utf-8") as log:
+            log.write(note)
 
     @contextmanager
     def create(self, key: StageKey) -> Generator[Path]:
@@ -51,7 +100,7 @@ class LocalStore:
         CosimError
             If the disk is full or the run folder cannot be written.
         """
-        final = self.folder(key)
+        final = self._path(key)
         with disk_errors(final):
             partial = self._stages / PARTIAL
             partial.mkdir(parents=True, exist_ok=True)
@@ -59,6 +108,7 @@ class LocalStore:
             working = Path(tempfile.mkdtemp(prefix=f"{key.kind}-{key.digest}-", dir=partial))
             try:
                 yield working
+                write_hashes(working)
                 _flush(working)
                 _publish(working, final)
             finally:

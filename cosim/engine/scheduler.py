@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from cosim.engine.executors.executor import Completion, Executor
 from cosim.engine.record import StageTime
 from cosim.engine.stage import Stage, with_ancestors
-from cosim.engine.store import Store
+from cosim.engine.store import StageLostError, Store
 from energy_models.errors import DataError, StudentError, WorkloadError
 
 # What one decoder cannot do, such as learn or give finite outputs; other errors concern the run.
@@ -39,6 +39,7 @@ class Scheduler:
         self._running: dict[str, Stage] = {}
         self._done: set[str] = set()
         self._failed: dict[str, str] = {}
+        self._begun_again: set[str] = set()
         self._times: list[StageTime] = []
 
     @property
@@ -57,6 +58,11 @@ class Scheduler:
     def has_capacity(self) -> bool:
         """Whether the executor would be partly idle with what is asked for now."""
         return len(self._waiting) + len(self._running) < self._executor.capacity
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing that was asked for is left to compute."""
+        return not self._waiting and not self._running
 
     def add(self, stage: Stage) -> None:
         """Ask for a stage and, before it, everything it builds on that is not finished."""
@@ -106,7 +112,15 @@ class Scheduler:
         if isinstance(outcome, StageTime):
             self._done.add(stage.digest)
             self._times.append(outcome)
+        elif isinstance(outcome, StageLostError) and stage.digest not in self._begun_again:
+            self._begin_again(stage)
         elif isinstance(outcome, POINT_ERRORS) and stage.failure == "point":
             self._failed[stage.digest] = str(outcome)
         else:
             raise outcome
+
+    def _begin_again(self, stage: Stage) -> None:
+        """Ask once more for a stage that found one it builds on damaged, and for that one."""
+        self._begun_again.add(stage.digest)
+        self._done.difference_update(needed.digest for needed in with_ancestors(stage))
+        self.add(stage)

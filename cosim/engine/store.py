@@ -1,7 +1,8 @@
 """Where the results of stages are kept: what every store can do.
 
 A stage's key is a hash of everything that decides its content, so an unchanged study finds its results and a changed
-one cannot find the wrong ones. A finished stage is never computed again, an unfinished one is never seen.
+one cannot find the wrong ones. A finished stage is computed again only where its files were damaged; an unfinished one
+is never seen.
 """
 
 from __future__ import annotations
@@ -9,6 +10,8 @@ from __future__ import annotations
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import NamedTuple, Protocol
+
+from energy_models.errors import CosimError
 
 
 class StageKey(NamedTuple):
@@ -18,15 +21,25 @@ class StageKey(NamedTuple):
     digest: str
 
 
+class StageLostError(CosimError):
+    """A stage that is missing or damaged where it should be read; it can be computed again."""
+
+
 class Store(Protocol):
     """Keeps the results of stages; it crosses to the processes that compute them, so it can be pickled."""
 
     def has(self, key: StageKey) -> bool:
-        """Return whether the stage is there; one that is there is always complete."""
+        """Return whether the stage is there, complete and undamaged; a damaged one is set aside."""
         ...
 
     def folder(self, key: StageKey) -> Path:
-        """Return a local folder with the files of a finished stage, to be read only."""
+        """Return a local folder with the files of a finished stage, to be read only.
+
+        Raises
+        ------
+        StageLostError
+            If it is missing or damaged.
+        """
         ...
 
     def create(self, key: StageKey) -> AbstractContextManager[Path]:

@@ -105,7 +105,7 @@ class Sweep:
             self._tell_done()
             progress = self._scheduler.progress
             watch(Status(len(self._done), self._total, progress.computed, progress.running))
-            if not self._open and not self._may_ask():
+            if not self._open and self._scheduler.idle and not self._may_ask():
                 return
             self._scheduler.step()
 

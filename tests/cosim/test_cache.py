@@ -37,11 +37,11 @@ def test_nan_has_no_digest() -> None:
 
 
 def test_stage_appears_whole(tmp_path: Path) -> None:
-    final = LocalStore(tmp_path).folder(KEY)
     with LocalStore(tmp_path).create(KEY) as folder:
         (folder / "sub").mkdir()
         (folder / "sub" / "a.txt").write_text("1")
         assert not LocalStore(tmp_path).has(KEY)
+    final = LocalStore(tmp_path).folder(KEY)
     assert (final / "sub" / "a.txt").read_text() == "1"
     assert list((tmp_path / "stages" / ".partial").iterdir()) == []
 

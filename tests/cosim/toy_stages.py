@@ -20,6 +20,8 @@ from energy_models.errors import CosimError, DataError, StudentError
 def work(workspace: Workspace) -> None:
     """Stand in for a computation: write when it was done, after checking its parents were."""
     config, store = workspace.stage.config, workspace.store
+    if "opens" in config:
+        workspace.parent(str(config["opens"]))
     assert all(store.has(parent.key) for parent in workspace.stage.parents.values())
     if config.get("fail") == "student":
         raise StudentError("the loss is nan", where="epoch 3", remedy="Lower the learning rate")

@@ -20,4 +20,4 @@ def missing(workspace: Workspace) -> None:
     )
 
 
-DATA = StageKind("data", parents=(), work=missing, sources=("cosim.engine.stored_data",))
+DATA = StageKind("data", parents=(), work=missing, sources=("cosim.engine.stored_data",), failure="run")

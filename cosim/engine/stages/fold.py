@@ -5,4 +5,4 @@ from __future__ import annotations
 from cosim.engine.stage import StageKind
 from cosim.engine.stages.data import missing
 
-FOLD = StageKind("fold", parents=("data",), work=missing, sources=("cosim.engine.stored_data",))
+FOLD = StageKind("fold", parents=("data",), work=missing, sources=("cosim.engine.stored_data",), failure="run")
