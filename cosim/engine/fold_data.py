@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -35,8 +36,10 @@ class FoldData:
     dataset: Dataset
     fold: Fold
 
-    def part(self, name: Literal["train", "validation", "test"], teacher: Tensor | None = None) -> Examples:
-        """Return the examples of one part, with a teacher's outputs for them where there are any."""
+    def part(
+        self, name: Literal["train", "validation", "test"], teacher: Mapping[str, Tensor] | None = None
+    ) -> Examples:
+        """Return the examples of one part, with a teacher's targets for them where there are any."""
         return examples(self.dataset, getattr(self.fold, name), teacher)
 
 

@@ -20,7 +20,8 @@ from cosim.engine.stages.undistilled import UNDISTILLED
 from cosim.study.choices import option_choices, searched_options
 from cosim.study.schema import Member, StudentPlan, Study
 from students.families import load_family
-from students.spec import Converted, Distillation, Float32, Form, Scalar, Shape, StudentSpec, Training
+from students.spec import Converted, Float32, Form, Scalar, Shape, StudentSpec, Training
+from students.training.distillation.registry import complete_method
 
 FIRST_TEACHER_SEED = 1000  # so that no teacher is a copy of the student it is to be compared with
 
@@ -115,17 +116,17 @@ def undistilled_points(
 
 
 def _has_teacher(study: Study, plan: StudentPlan) -> bool:
-    return study.teacher is not None and plan.distillation.method != "none"
+    return study.teacher is not None and plan.method is not None
 
 
 def _student(study: Study, choice: Configuration) -> Decoder:
     plan = choice.plan
     taught = study.teacher is not None or not isinstance(choice.form, Float32)  # integers learn from the float student
-    method = plan.distillation.method if taught else "none"
-    settings = plan.model_dump(mode="json", include={"inputs", "distillation", "training", "quantised_training"})
+    method = plan.method.name if taught and plan.method is not None else ""
+    settings = plan.model_dump(mode="json", include={"inputs", "method", "training", "quantised_training"})
     return Decoder(
         "student", plan.label, choice.student, choice.label, plan.family, choice.options, str(choice.form),
-        choice.spiking, "" if method == "none" else method, settings,
+        choice.spiking, method, settings,
     )  # fmt: skip
 
 
@@ -137,10 +138,10 @@ def _result_stage(study: Study, choice: Configuration, fold: FoldStage, student:
 def _student_stage(study: Study, choice: Configuration, fold: FoldStage, shape: Shape, seed: int) -> Stage:
     """Return the stage that trains this student: undistilled, then distilled if a teacher passes, then quantised."""
     plan = choice.plan
-    distils = plan.distillation.method != "none"
+    method = None if plan.method is None else complete_method(plan.method)
     floating, gate = _undistilled_stage(study, choice, fold, shape, seed), _gate_parents(study, choice, fold, shape)
     if gate:
-        taught = _spec(study, choice, shape, seed).model_copy(update={"distillation": plan.distillation})
+        taught = _spec(study, choice, shape, seed).model_copy(update={"method": method})
         floating = make_stage(DISTILLED, _trained(choice, taught), fold=fold.stage, undistilled=floating, **gate)
     if isinstance(choice.form, Float32):
         return floating
@@ -148,7 +149,7 @@ def _student_stage(study: Study, choice: Configuration, fold: FoldStage, shape: 
     changes: dict[str, object] = {
         "form": choice.form,
         "training": plan.quantised_training or study.training.quantised or spec.training,
-        "distillation": plan.distillation if distils else Distillation(),
+        "method": method,
     }
     quantised = _trained(choice, spec.model_copy(update=changes))
     return make_stage(QUANTISED, quantised, fold=fold.stage, float_student=floating, **gate)

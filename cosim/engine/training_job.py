@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import cast
 
 from torch import Tensor, nn
@@ -16,16 +16,17 @@ from students.families.registry import FAMILIES
 from students.models.store import save_student
 from students.neurons.encoders import ENCODERS
 from students.spec import StudentSpec
+from students.training.distillation.registry import METHODS
 from students.training.fit import fit
 
 
 @dataclass(frozen=True, slots=True)
 class TrainingJob:
-    """A student to fit, and whose outputs it learns from beside the labels."""
+    """A student to fit, the teacher's targets it learns from beside the labels, by name, and whose they are."""
 
     model: nn.Module
     spec: StudentSpec
-    teacher: Tensor | None = None
+    teacher: Mapping[str, Tensor] = field(default_factory=dict[str, Tensor])
     source: str = ""
 
 
@@ -35,17 +36,19 @@ def spec_of(stage: Stage) -> StudentSpec:
 
 
 def plugins_of(config: Mapping[str, Json]) -> Iterable[str]:
-    """Return the modules of the plug-ins that a training stage asks for: the student's family."""
+    """Return the modules of the plug-ins that a training stage asks for."""
     return student_plugins(config["spec"])
 
 
 def student_plugins(spec: Json) -> Iterable[str]:
-    """Return the modules of the plug-ins that a student in JSON form names: its family, and its input code."""
+    """Return the modules of the plug-ins that a student in JSON form names: family, input code, distillation method."""
     described = cast(dict[str, Json], spec)
     options = cast(dict[str, Json], described.get("options", {}))
     named = [value for value in options.values() if isinstance(value, str)]
     codes = [value for value in named if ":" in value or value in ENCODERS.names()]
-    return (FAMILIES.module(str(described["family"])), *map(ENCODERS.module, codes))
+    method = cast(dict[str, Json] | None, described.get("method"))
+    methods = [] if method is None else [METHODS.module(str(method["name"]))]
+    return (FAMILIES.module(str(described["family"])), *map(ENCODERS.module, codes), *methods)
 
 
 def train(workspace: Workspace, job: TrainingJob) -> None:

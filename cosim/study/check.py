@@ -19,6 +19,7 @@ from energy_models.errors import CosimError, StudyError, unknown_name
 from energy_models.hardware import load_profile, load_site, profile_names, site_names
 from students.families import check_form, family_names, load_family
 from students.spec import Scalar
+from students.training.distillation.registry import METHODS
 
 GRID_NEEDS_STEP = (
     "a grid cannot step through a range without a step. Give it one, list the values, "
@@ -88,6 +89,11 @@ def _name_problems(document: Mapping[str, object]) -> list[str]:
     lines = _missing("datasets", dataset_names, [("dataset.name", _table(document.get("dataset")).get("name"))],
                      load_corpus)  # fmt: skip
     lines += _missing("families", family_names, _each(document.get("students"), "students", "family"), load_family)
+    methods = [
+        (f"students.{i}.method.name", _table(_table(student).get("method")).get("name"))
+        for i, student in enumerate(_list(document.get("students")))
+    ]
+    lines += _missing("methods", METHODS.names, methods, METHODS.load)
     members = _table(document.get("teacher")).get("members")
     lines += _missing("families", family_names, _each(members, "teacher.members", "family"), load_family)
     lines += _missing("baselines", baseline_names, _each(document.get("baselines"), "baselines", "name"),
@@ -158,6 +164,9 @@ def _option_problems(study: Study) -> list[str]:
         lines += [f"students.{i}.options.{key}: {GRID_NEEDS_STEP}" for key in _endless(study, student)]
         for j, form in enumerate(student.forms):
             lines += _problem_of(f"students.{i}.forms.{j}", check_form, family, form)
+        if student.method is not None:
+            method = METHODS.load(student.method.name)
+            lines += _options(method.options, student.method.options, f"students.{i}.method.options")
     for i, member in enumerate(study.teacher.members if study.teacher else ()):
         lines += _options(load_family(member.family).Options, member.options, f"teacher.members.{i}.options")
     for i, baseline in enumerate(study.baselines):

@@ -15,7 +15,7 @@ from cosim.splits.schemes import BlockedInTime, GivenParts, LeaveOneGroupOut, Sp
 from cosim.study.messages import repeated_items, validation_lines
 from cosim.study.ranges import OptionRange
 from energy_models.errors import StudentError
-from students.spec import Distillation, Float32, Form, Scalar, Training, WrittenForm, check_trainable
+from students.spec import Float32, Form, MethodSpec, Scalar, Training, WrittenForm, check_trainable
 
 Objective = Literal["score", "total_power"]
 Sampler = Literal["grid", "nsga2", "tpe", "random"]
@@ -94,7 +94,7 @@ class StudentPlan(_Frozen):
     options: dict[str, Option] = Field(default_factory=dict[str, "Option"])
     forms: Annotated[tuple[TrainedForm, ...], Field(min_length=1), AfterValidator(_distinct)] = (Float32(),)
     inputs: Literal["standardised", "raw"] = "standardised"
-    distillation: Distillation = Distillation()
+    method: MethodSpec | None = None
     training: Training | None = None
     quantised_training: Training | None = None
 
@@ -187,7 +187,7 @@ class Study(_Frozen):
 
 _SECTIONS: tuple[type[BaseModel], ...] = (
     Study, StudyHead, DatasetPlan, Member, TeacherPlan, StudentPlan, BaselinePlan, TrainingPlan, HardwarePlan,
-    SearchPlan, BudgetPlan, OptionRange, Training, Distillation, LeaveOneGroupOut, BlockedInTime, GivenParts,
+    SearchPlan, BudgetPlan, OptionRange, Training, MethodSpec, LeaveOneGroupOut, BlockedInTime, GivenParts,
     StratifiedFolds,
 )  # fmt: skip
 

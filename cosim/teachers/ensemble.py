@@ -7,8 +7,8 @@ trained without it, on validation examples, does not teach.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Self
 
@@ -47,7 +47,7 @@ class TeacherSpec(BaseModel):
             raise ValueError("members differ in their input or output shape")
         if any(not isinstance(member.form, Float32) for member in self.members):
             raise ValueError("a member is quantised; teachers are float")
-        if any(member.distillation.method != "none" for member in self.members):
+        if any(member.method is not None for member in self.members):
             raise ValueError("a member is distilled itself; teachers learn from labels")
         if len({member.digest for member in self.members}) < len(self.members):
             raise ValueError("two members are the same down to the seed")
@@ -90,19 +90,21 @@ class GateResult:
     message: str
 
 
-def examples(dataset: Dataset, indices: Sequence[int] | Tensor, teacher: Tensor | None = None) -> Examples:
+def examples(
+    dataset: Dataset, indices: Sequence[int] | Tensor, teacher: Mapping[str, Tensor] | None = None
+) -> Examples:
     """Return some of a dataset's examples as tensors.
 
     Parameters
     ----------
     dataset : Dataset
     indices : sequence of int
-    teacher : Tensor or None
-        The teacher's outputs for these examples, in this order.
+    teacher : mapping of str to Tensor, or None
+        The teacher's targets for these examples, in this order.
     """
     rows = np.asarray(indices, dtype=np.int64)
     inputs, targets = torch.as_tensor(dataset.windows.inputs(rows)), torch.as_tensor(dataset.targets[rows])
-    return Examples(inputs, targets, teacher)
+    return Examples(inputs, targets, teacher or {})
 
 
 def fit_teacher(
@@ -137,7 +139,7 @@ def fit_teacher(
         model = build(member)
         path = None if checkpoints is None else checkpoints / f"{member.digest}.safetensors"
         progress = None if report is None else _for_member(report, index)
-        fit(model, replace(train, teacher=None), validation, member, checkpoint=path, report=progress)
+        fit(model, train, validation, member, checkpoint=path, report=progress)
         for kept, inputs in zip(outputs, parts, strict=True):
             kept.append(predict(model, inputs))
     return TeacherTargets(*(torch.stack(kept).mean(dim=0) for kept in outputs))

@@ -12,19 +12,20 @@ from students.spec.form import (
     parse_form,
 )
 from students.spec.frozen import Scalar
+from students.spec.method import MethodSpec
 from students.spec.shape import Shape, Task
-from students.spec.student import Distillation, StudentSpec
+from students.spec.student import StudentSpec
 from students.spec.trainable import check_trainable
 from students.spec.training import Training
 
 __all__ = [
     "LAYER_KINDS",
     "Converted",
-    "Distillation",
     "Float32",
     "Form",
     "LayerBits",
     "LayerKind",
+    "MethodSpec",
     "Quantised",
     "Scalar",
     "Shape",

@@ -4,27 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import Literal
 
 from pydantic import Field
 
 from students.spec.form import Float32, WrittenForm
 from students.spec.frozen import Frozen, Scalar
+from students.spec.method import MethodSpec
 from students.spec.shape import Shape
 from students.spec.training import Training
-
-
-class Distillation(Frozen):
-    """How the teacher's targets enter the loss.
-
-    ``none``: labels only. ``logits``: (1 - weight) * task loss + weight * T^2 * KL(teacher_T || student_T)
-    for classification (Hinton et al. 2015, arXiv 1503.02531), and
-    (1 - weight) * MSE(labels) + weight * MSE(teacher) for regression.
-    """
-
-    method: Literal["none", "logits"] = "none"
-    temperature: float = Field(default=2.0, gt=0)
-    weight: float = Field(default=0.5, ge=0, le=1)
 
 
 class StudentSpec(Frozen):
@@ -39,7 +26,8 @@ class StudentSpec(Frozen):
     shape : Shape
     form : Form
         Written as its text, such as ``w4a4``.
-    distillation : Distillation
+    method : MethodSpec or None
+        How it learns from a teacher; None: from labels alone.
     training : Training
     seed : int
     """
@@ -48,7 +36,7 @@ class StudentSpec(Frozen):
     options: dict[str, Scalar] = Field(default_factory=dict)
     shape: Shape
     form: WrittenForm = Float32()
-    distillation: Distillation = Distillation()
+    method: MethodSpec | None = None
     training: Training = Training()
     seed: int = Field(ge=0)
 

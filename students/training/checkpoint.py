@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from energy_models.errors import StudentError
 from students.models.tensor_files import read_tensors, write_tensors
 
-SCHEMA = "cosim.checkpoint/1"
+SCHEMA = "cosim.checkpoint/2"
 
 
 @dataclass(slots=True)
@@ -34,26 +34,44 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Trainer:
-    """What a training run changes as it goes: weights, moments, and the generator of the batches' order."""
+    """What a training run changes as it goes: weights, moments, and the generator of the batches' order.
+
+    Parameters
+    ----------
+    model : nn.Module
+        The student.
+    method : nn.Module
+        The loss module of the distillation method; its parameters never belong to the student.
+    optimiser : torch.optim.Optimizer
+        Over the parameters of both.
+    generator : torch.Generator
+        On the CPU.
+    device : torch.device
+    """
 
     model: nn.Module
+    method: nn.Module
     optimiser: torch.optim.Optimizer
     generator: torch.Generator
+    device: torch.device
 
 
 def snapshot(model: nn.Module) -> dict[str, Tensor]:
-    """Return a copy of all weights and buffers."""
-    return {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
+    """Return a copy of all weights and buffers, on the CPU."""
+    return {name: tensor.detach().cpu().clone() for name, tensor in model.state_dict().items()}
 
 
 def save_checkpoint(path: Path, trainer: Trainer, progress: Progress) -> None:
-    """Write everything the next epoch depends on, torch's global generator (dropout) included."""
+    """Write everything the next epoch depends on, torch's global generators (dropout) included."""
     tensors = {f"model/{name}": tensor for name, tensor in snapshot(trainer.model).items()}
+    tensors |= {f"method/{name}": tensor for name, tensor in snapshot(trainer.method).items()}
     tensors |= {f"best/{name}": tensor for name, tensor in progress.best.items()}
     for index, moments in trainer.optimiser.state_dict()["state"].items():
-        tensors |= {f"optimiser/{index}/{name}": torch.as_tensor(moment) for name, moment in moments.items()}
+        tensors |= {f"optimiser/{index}/{name}": torch.as_tensor(moment).cpu() for name, moment in moments.items()}
     tensors["random/order"] = trainer.generator.get_state()
     tensors["random/global"] = torch.get_rng_state()
+    if trainer.device.type == "cuda":
+        tensors["random/cuda"] = torch.cuda.get_rng_state(trainer.device)
     written = {name: value for name, value in asdict(progress).items() if name != "best"}
     write_tensors(path, tensors, {"schema": SCHEMA, "progress": json.dumps(written)})
 
@@ -78,6 +96,7 @@ def load_checkpoint(path: Path, trainer: Trainer, digest: str) -> Progress:
             remedy="Delete it, or give this training run a checkpoint file of its own",
         )
     trainer.model.load_state_dict(_under(tensors, "model/"))
+    trainer.method.load_state_dict(_under(tensors, "method/"))
     progress.best = _under(tensors, "best/")
     state: dict[int, dict[str, Tensor]] = {}
     for name, tensor in _under(tensors, "optimiser/").items():
@@ -87,6 +106,8 @@ def load_checkpoint(path: Path, trainer: Trainer, digest: str) -> Progress:
     trainer.optimiser.load_state_dict({"state": state, "param_groups": groups})
     trainer.generator.set_state(tensors["random/order"])
     torch.set_rng_state(tensors["random/global"])
+    if trainer.device.type == "cuda" and "random/cuda" in tensors:
+        torch.cuda.set_rng_state(tensors["random/cuda"], trainer.device)
     return progress
 
 

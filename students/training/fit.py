@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -16,16 +16,20 @@ from energy_models.errors import StudentError
 from students.layers.grid import LEARNED_THRESHOLD
 from students.spec import StudentSpec, Training
 from students.training.checkpoint import Progress, Trainer, load_checkpoint, save_checkpoint, snapshot
-from students.training.objective import Examples, Objective, check_examples, prepare
+from students.training.distillation.method import LossInputs
+from students.training.distillation.prepare import Distillation, needs_of, prepare_distillation
+from students.training.examples import Examples, TrainingSet, Unlabelled, check_examples, check_unlabelled
+from students.training.objective import Objective, prepare
+from students.training.predict import forward_with, predict
 
-__all__ = ["Examples", "FitResult", "fit", "predict"]
+__all__ = ["Examples", "FitResult", "Unlabelled", "fit", "predict"]
 
 EVALUATION_BATCH = 256
 
 
 @dataclass(frozen=True, slots=True)
 class FitResult:
-    """The course of a training run; the model is left with the weights of `best_epoch`.
+    """The losses of a training run; the model is left with the weights of `best_epoch`.
 
     Parameters
     ----------
@@ -53,13 +57,16 @@ def fit(
     validation: Examples,
     spec: StudentSpec,
     *,
+    unlabelled: Unlabelled | None = None,
     checkpoint: Path | None = None,
     report: Callable[[int, float], None] | None = None,
+    device: torch.device | str = "cpu",
 ) -> FitResult:
-    """Train the model in place and return the course of its losses.
+    """Train the model in place and return its losses, epoch by epoch.
 
-    The same model, examples and spec give the same weights bit for bit on the same machine and thread count, whether
-    or not the run was interrupted and resumed from `checkpoint`. Torch's global generator is left as it was.
+    On the CPU, the same model, examples and spec give the same weights bit for bit on the same machine and thread
+    count, whether or not the run was interrupted and resumed from `checkpoint`. Torch's global generator is left as it
+    was, and the model is left on the CPU.
 
     Parameters
     ----------
@@ -68,91 +75,113 @@ def fit(
     train, validation : Examples
         Validation decides when to stop and which weights to keep, nothing else.
     spec : StudentSpec
+        Its method decides which of the teacher's targets are read.
+    unlabelled : Unlabelled or None
+        Further training examples, without labels, mixed into the batches.
     checkpoint : Path or None
         File to resume from where it exists, and to write after each epoch.
     report : callable or None
         Called with the epoch (from 0) and its validation loss after each epoch, once the checkpoint is written.
+    device : torch.device or str
+        Where the model and each batch are computed; examples stay where they are.
 
     Raises
     ------
     StudentError
-        Examples that do not fit the spec or are not finite, a class without a training example, a missing teacher, a
-        loss that is not finite, or a foreign checkpoint.
+        Examples that do not fit the spec or are not finite, a class without a training example, a method that does not
+        fit student or teacher, a loss that is not finite, or a foreign checkpoint.
     """
+    needs = needs_of(spec)
     check_examples("train", train, spec)
     check_examples("validation", validation, spec)
-    if min(len(train), spec.training.batch_size) < 2 and any(isinstance(m, nn.BatchNorm1d) for m in model.modules()):
-        raise StudentError(
-            "a batch norm cannot learn from one example at a time", where="fit",
-            remedy="Use a batch_size of two or more, and as many training examples",
-        )
+    if unlabelled is not None:
+        check_unlabelled(unlabelled, spec)
+    examples = TrainingSet(train, unlabelled, tuple(needs.teacher))
+    _check_batch_norm(model, len(examples), spec.training)
     objective = prepare(model, train, spec)
-    generator = torch.Generator().manual_seed(spec.seed)
-    trainer = Trainer(model, _optimiser(model, spec.training), generator)
-    digest = _digest(train, validation, spec)
-    with torch.random.fork_rng(devices=[]):
+    distillation = prepare_distillation(model, examples, spec, objective, needs)
+    trainer = _trainer(model, distillation.loss, spec, torch.device(device))
+    run = _Run(examples, validation, objective, distillation)
+    progress = Progress(_digest(examples, validation, spec))
+    with torch.random.fork_rng(devices=_cuda_devices(trainer.device)):
         torch.manual_seed(spec.seed)
-        progress = Progress(digest)
         if checkpoint is not None and checkpoint.exists():
-            progress = load_checkpoint(checkpoint, trainer, digest)
+            progress = load_checkpoint(checkpoint, trainer, progress.digest)
         while progress.epoch < spec.training.epochs and not _out_of_patience(progress, spec.training):
-            _epoch(trainer, progress, train, validation, objective)
+            _epoch(trainer, progress, run)
             if checkpoint is not None:
                 save_checkpoint(checkpoint, trainer, progress)
             if report is not None:
                 report(progress.epoch - 1, progress.validation_losses[-1])
-    model.load_state_dict(progress.best)
+    model.cpu().load_state_dict(progress.best)
     model.eval()
     stopped = "patience" if _out_of_patience(progress, spec.training) else "epochs"
     return FitResult(tuple(progress.train_losses), tuple(progress.validation_losses), progress.best_epoch, stopped)
 
 
-def predict(model: nn.Module, inputs: Tensor, batch_size: int = 64) -> Tensor:
-    """Return logits ``(examples, outputs)``, or estimates ``(examples, steps, outputs)``, of the deployed form.
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """What stays the same over the epochs of a fit."""
 
-    Inputs are ``(examples, channels, steps)``; a regression takes any number of steps, so one long stretch is one
-    example. The model is left in evaluation mode.
-
-    Raises
-    ------
-    StudentError
-        Inputs that are not finite, whose predictions would be no predictions.
-    """
-    if unusable := inputs.numel() - int(torch.isfinite(inputs).sum()):
-        raise StudentError(
-            f"{unusable} of the inputs are not finite", where="predict",
-            remedy="Drop or repair the recordings that hold NaN or infinity",
-        )
-    model.eval()
-    with torch.inference_mode():
-        outputs = torch.cat([model(batch) for batch in inputs.split(batch_size)])
-    return outputs.clone()
+    examples: TrainingSet
+    validation: Examples
+    objective: Objective
+    distillation: Distillation
 
 
-def _epoch(
-    trainer: Trainer, progress: Progress, train: Examples, validation: Examples, objective: Objective
-) -> None:
+def _epoch(trainer: Trainer, progress: Progress, run: _Run) -> None:
     """Train for one epoch, validate, and keep the weights if they are the best so far."""
-    settings = objective.spec.training
-    batches = _batches(len(train), settings.batch_size, trainer.generator)
+    settings = run.objective.spec.training
+    batches = _batches(len(run.examples), settings.batch_size, trainer.generator)
+    parameters = [*trainer.model.parameters(), *trainer.method.parameters()]
     trainer.model.train()
+    trainer.method.train()
     total = 0.0
     for index, batch in enumerate(batches):
         _set_rate(trainer.optimiser, settings, progress.epoch + index / len(batches))
-        teacher = train.teacher[batch] if _distils(objective.spec) and train.teacher is not None else None
-        loss = objective.total(trainer.model(train.inputs[batch]), train.targets[batch], teacher)
+        loss = _loss(trainer, run, batch, progress.epoch)
         value = _finite(loss.item(), "training", progress.epoch)
         trainer.optimiser.zero_grad()
         loss.backward()
-        nn.utils.clip_grad_norm_(trainer.model.parameters(), settings.gradient_clip)
+        nn.utils.clip_grad_norm_(parameters, settings.gradient_clip)
         trainer.optimiser.step()
         total += value * len(batch)
-    outputs = predict(trainer.model, validation.inputs, EVALUATION_BATCH)
-    loss = _finite(objective.task(outputs, validation.targets).item(), "validation", progress.epoch)
-    if progress.best_epoch < 0 or loss < progress.validation_losses[progress.best_epoch]:
+    outputs = predict(trainer.model, run.validation.inputs, EVALUATION_BATCH, device=trainer.device)
+    loss = _finite(run.objective.task(outputs, run.validation.targets).item(), "validation", progress.epoch)
+    is_best = progress.best_epoch < 0 or loss < progress.validation_losses[progress.best_epoch]
+    if is_best and progress.epoch >= run.distillation.needs.first_epochs:
         progress.best_epoch, progress.best = progress.epoch, snapshot(trainer.model)
-    progress.train_losses.append(total / len(train))
+    progress.train_losses.append(total / len(run.examples))
     progress.validation_losses.append(loss)
+
+
+def _loss(trainer: Trainer, run: _Run, indices: Tensor, epoch: int) -> Tensor:
+    """Return the loss of one batch, shape ()."""
+    batch = run.examples.batch(indices, trainer.device)
+    outputs, tensors = forward_with(trainer.model, batch.inputs, run.distillation.needs.student)
+    labelled = len(batch.targets)
+    task = run.objective.task(outputs[:labelled], batch.targets) if labelled else outputs.new_zeros(())
+    return trainer.method(LossInputs(epoch, task, outputs, tensors, batch.teacher))
+
+
+def _check_batch_norm(model: nn.Module, examples: int, settings: Training) -> None:
+    if min(examples, settings.batch_size) < 2 and any(isinstance(m, nn.BatchNorm1d) for m in model.modules()):
+        raise StudentError(
+            "a batch norm cannot learn from one example at a time", where="fit",
+            remedy="Use a batch_size of two or more, and as many training examples",
+        )
+
+
+def _trainer(model: nn.Module, method: nn.Module, spec: StudentSpec, device: torch.device) -> Trainer:
+    """Return student and loss module on the device, with an optimiser over both."""
+    model.to(device)
+    method.to(device)
+    named = [*model.named_parameters(), *method.named_parameters()]
+    return Trainer(model, method, _optimiser(named, spec.training), torch.Generator().manual_seed(spec.seed), device)
+
+
+def _cuda_devices(device: torch.device) -> list[torch.device]:
+    return [device] if device.type == "cuda" else []
 
 
 def _batches(count: int, size: int, generator: torch.Generator) -> list[Tensor]:
@@ -164,10 +193,10 @@ def _batches(count: int, size: int, generator: torch.Generator) -> list[Tensor]:
     return batches
 
 
-def _optimiser(model: nn.Module, settings: Training) -> torch.optim.Optimizer:
+def _optimiser(named: Iterable[tuple[str, nn.Parameter]], settings: Training) -> torch.optim.Optimizer:
     """Return AdamW (arXiv 1711.05101) whose decay spares biases, norms, scales and neuron constants."""
     decayed, spared = list[nn.Parameter](), list[nn.Parameter]()
-    for name, parameter in model.named_parameters():
+    for name, parameter in named:
         # A threshold per channel has a weight's dimensions; as a logarithm, decay would draw it towards one.
         is_weight = parameter.ndim > 1 and not name.endswith(LEARNED_THRESHOLD)
         (decayed if is_weight else spared).append(parameter)
@@ -185,11 +214,7 @@ def _set_rate(optimiser: torch.optim.Optimizer, settings: Training, epochs_done:
 
 
 def _out_of_patience(progress: Progress, settings: Training) -> bool:
-    return progress.epoch - 1 - progress.best_epoch >= settings.patience
-
-
-def _distils(spec: StudentSpec) -> bool:
-    return spec.distillation.method != "none"
+    return progress.best_epoch >= 0 and progress.epoch - 1 - progress.best_epoch >= settings.patience
 
 
 def _finite(loss: float, part: str, epoch: int) -> float:
@@ -201,10 +226,16 @@ def _finite(loss: float, part: str, epoch: int) -> float:
     return loss
 
 
-def _digest(train: Examples, validation: Examples, spec: StudentSpec) -> str:
+def _digest(examples: TrainingSet, validation: Examples, spec: StudentSpec) -> str:
     """Return a hash of everything a training run starts from but the initial weights."""
     hasher = hashlib.blake2b(spec.digest.encode(), digest_size=16)
-    for examples in (train, validation):
-        for tensor in (examples.inputs, examples.targets, examples.teacher):
-            hasher.update(b"none" if tensor is None else tensor.detach().contiguous().numpy().data)
+    parts: list[Examples | Unlabelled] = [examples.labelled]
+    parts += [] if examples.unlabelled is None else [examples.unlabelled]
+    tensors = [validation.inputs, validation.targets]
+    for part in parts:
+        labels = [part.targets] if isinstance(part, Examples) else []
+        tensors += [part.inputs, *labels, *(part.teacher[name] for name in examples.teacher_names)]
+    for tensor in tensors:
+        hasher.update(repr(tuple(tensor.shape)).encode())
+        hasher.update(tensor.detach().contiguous().numpy().data)
     return hasher.hexdigest()

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from cosim.teachers.ensemble import TeacherSpec, fit_teacher, gate, read_targets, write_targets
 from energy_models.errors import StudentError
 from students.models.build import build
-from students.spec import Distillation, Quantised, Shape, StudentSpec, Training
+from students.spec import MethodSpec, Quantised, Shape, StudentSpec, Training
 from students.training.fit import Examples, fit, predict
 
 torch.set_num_threads(1)
@@ -63,7 +63,7 @@ def test_gate_shows_its_numbers_and_a_tie_does_not_teach():
     [
         ({}, "same down to the seed"),
         ({"form": Quantised(weight=8, activation_bits=8), "seed": 1}, "quantised"),
-        ({"distillation": Distillation(method="logits"), "seed": 1}, "distilled itself"),
+        ({"method": MethodSpec(name="logits"), "seed": 1}, "distilled itself"),
         ({"shape": SHAPE.model_copy(update={"outputs": 2})}, "differ in their input or output shape"),
     ],
 )

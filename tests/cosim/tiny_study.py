@@ -37,7 +37,7 @@ label = "EEGNet-1"
 family = "eegnet"
 options = { temporal_filters = 1 }
 forms = ["float32", "w4a4"]
-distillation = { method = "logits" }
+method = { name = "logits" }
 
 [[students]]
 label = "Spikes"

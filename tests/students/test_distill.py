@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from students.models.build import build
-from students.spec import Distillation, Shape, StudentSpec, Training
-from students.training.distillation.logits import blend, hinton_kl, scaled_mse
+from students.spec import MethodSpec, Shape, StudentSpec, Training
+from students.training.distillation.losses import blend, hinton_kl, scaled_mse
 from students.training.fit import Examples, fit, predict
 
 torch.set_num_threads(1)
@@ -58,13 +58,13 @@ def test_a_good_teacher_helps_where_labels_lie():
     margin = inputs.sum(dim=(1, 2))
     teacher = torch.stack([-margin, margin], dim=1)
     scores = {}
-    for method in ("none", "logits"):
+    for method in (None, MethodSpec(name="logits", options={"weight": 0.9})):
         spec = StudentSpec(
             family="mlp", shape=shape, seed=0, training=Training(epochs=25),
-            distillation=Distillation(method=method, weight=0.9),
+            method=method,
         )
         model = build(spec)
-        train = Examples(inputs[:100], labels[:100], teacher[:100])
+        train = Examples(inputs[:100], labels[:100], {"outputs": teacher[:100]})
         fit(model, train, Examples(inputs[100:150], labels[100:150]), spec)
-        scores[method] = (predict(model, inputs[150:]).argmax(dim=1) == truth[150:]).float().mean().item()
-    assert scores["logits"] > scores["none"] + 0.05
+        scores[method is not None] = (predict(model, inputs[150:]).argmax(dim=1) == truth[150:]).float().mean().item()
+    assert scores[True] > scores[False] + 0.05

@@ -12,7 +12,7 @@ from torch import nn
 from energy_models.errors import StudentError
 from students.layers import OutputScale
 from students.models.build import build
-from students.spec import Distillation, Shape, StudentSpec, Training
+from students.spec import MethodSpec, Shape, StudentSpec, Training
 from students.training.fit import Examples, fit, predict
 
 torch.set_num_threads(1)
@@ -124,7 +124,7 @@ def test_validation_labels_choose_the_epoch_and_touch_no_weight():
 
 def test_validation_with_a_teacher_is_still_scored_on_labels():
     spec, train, validation = student(), noise(25, 1), noise(9, 2)
-    taught = replace(validation, teacher=torch.full((9, 2), 3.0))
+    taught = replace(validation, teacher={"outputs": torch.full((9, 2), 3.0)})
     assert fit(build(spec), train, validation, spec) == fit(build(spec), train, taught, spec)
 
 
@@ -163,9 +163,9 @@ def test_output_scale_comes_from_training_targets_only():
         (replace(noise(8, 1), targets=torch.arange(8).int() % 2), "targets are torch.int32, expected"),
         (replace(noise(8, 1), targets=torch.arange(8) % 2 * 3 - 1), "labels -1, 2 of 2 classes"),
         (replace(noise(8, 1), targets=torch.ones(8, dtype=torch.int64)), "no example of class 0"),
-        (replace(noise(8, 1), teacher=torch.full((8, 2), torch.inf)), "16 of the teacher are not finite"),
+        (replace(noise(8, 1), teacher={"outputs": torch.full((8, 2), torch.inf)}), "16 of the teacher's outputs"),
         (replace(noise(8, 1), inputs=torch.zeros(8, 4, 63)), r"inputs of shape \(8, 4, 63\), expected \(8, 4, 64\)"),
-        (replace(noise(8, 1), teacher=torch.zeros(8, 3)), r"teacher of shape \(8, 3\), expected \(8, 2\)"),
+        (replace(noise(8, 1), teacher={"outputs": torch.zeros(8, 3)}), r"outputs of shape \(8, 3\), expected \(8, 2\)"),
         (noise(0, 1), "no examples"),
     ],
 )
@@ -209,7 +209,7 @@ def test_predictions_from_numbers_that_are_none_are_refused():
 
 
 def test_distillation_without_targets_and_still_axes_are_refused():
-    taught = student(distillation=Distillation(method="logits"))
+    taught = student(method=MethodSpec(name="logits"))
     with pytest.raises(StudentError, match="without a teacher's targets"):
         fit(build(taught), noise(8, 1), noise(8, 2), taught)
     spec = StudentSpec(family="mlp", shape=SEGMENTS, seed=0)

@@ -51,7 +51,7 @@ def examples(count: int, seed: int) -> Examples:
     time = torch.arange(96) / 64.0
     phase = torch.rand(count, 1, generator=generator) * 6.283
     inputs[:, 0] += targets[:, None] * 1.2 * torch.sin(62.83 * time + phase)
-    return Examples(inputs, targets, None)
+    return Examples(inputs, targets)
 
 
 @pytest.fixture(scope="module")
@@ -308,7 +308,7 @@ def test_decay_shrinks_weights_and_spares_learned_thresholds(trained: nn.Module)
     before = {name: value.detach().clone() for name, value in model.named_parameters()}
     for parameter in model.parameters():
         parameter.grad = torch.zeros_like(parameter)
-    _optimiser(model, settings).step()
+    _optimiser(model.named_parameters(), settings).step()
     thresholds = {n: p for n, p in model.named_parameters() if n.endswith(LEARNED_THRESHOLD)}
     assert any(parameter.ndim > 1 for parameter in thresholds.values())
     assert all(torch.equal(parameter, before[name]) for name, parameter in thresholds.items())

@@ -36,7 +36,7 @@ def bins(count: int, seed: int) -> Examples:
         state = 0.9 * state + 0.44 * torch.randn(count, 2, generator=generator)
         walk[..., step] = state
     rates = torch.exp(0.3 + 0.6 * torch.einsum("no,bot->bnt", tuning, walk)).clamp(max=8)
-    return Examples(torch.poisson(rates, generator=generator), walk.transpose(1, 2).contiguous(), None)
+    return Examples(torch.poisson(rates, generator=generator), walk.transpose(1, 2).contiguous())
 
 
 def r2(outputs: Tensor, targets: Tensor) -> float:
@@ -112,7 +112,7 @@ def rhythms(count: int, seed: int) -> Examples:
     inputs = torch.randn(count, 4, 96, generator=generator)
     phase = torch.rand(count, 1, generator=generator) * 6.283
     inputs[:, 0] += targets[:, None] * 1.5 * torch.sin(62.83 * torch.arange(96) / 64.0 + phase)
-    return Examples(inputs, targets, None)
+    return Examples(inputs, targets)
 
 
 @pytest.mark.parametrize("hidden", [0, 8])

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from torch import Tensor
+
 from cosim.engine.stage import StageKind, Workspace
 from cosim.engine.stage_inputs import fold_of, spread
 from cosim.engine.stages.gate import passed
@@ -9,7 +13,8 @@ from cosim.engine.stages.teacher import targets_in
 from cosim.engine.training_job import TrainingJob, plugins_of, spec_of, train
 from students.models.from_float import quantised_from_float
 from students.models.store import load_student
-from students.training.fit import predict
+from students.training.distillation.float_targets import float_targets
+from students.training.examples import OUTPUTS
 
 CALIBRATION_EXAMPLES = 256  # brevitas needs a sample of the signals, not all of them
 
@@ -20,11 +25,15 @@ def work(workspace: Workspace) -> None:
     data = fold_of(workspace)
     floating, _ = load_student(workspace.parent("float_student"))
     inputs = data.part("train").inputs
-    teacher, source = None, ""
-    if spec.distillation.method != "none":
+    teacher: Mapping[str, Tensor] = {}
+    source = ""
+    if spec.method is not None:
         taught = passed(workspace)
         source = "ensemble" if taught else "float student"
-        teacher = targets_in(workspace.parent("teacher")).train if taught else predict(floating, inputs)
+        if taught:
+            teacher = {OUTPUTS: targets_in(workspace.parent("teacher")).train}
+        else:
+            teacher = float_targets(spec.method, floating, inputs)
     model = quantised_from_float(spec, floating, inputs[spread(len(inputs), CALIBRATION_EXAMPLES)])
     train(workspace, TrainingJob(model, spec, teacher, source))
 

@@ -2,40 +2,64 @@
 
 from __future__ import annotations
 
-from torch import Tensor
-from torch.nn import functional
+from pydantic import Field
+from torch import Tensor, nn
+
+from students.training.distillation.losses import blend, hinton_kl, scaled_mse
+from students.training.distillation.method import LossInputs, LossSetting, Method, MethodOptions, Needs
+from students.training.examples import OUTPUTS
 
 
-def hinton_kl(student: Tensor, teacher: Tensor, temperature: float) -> Tensor:
-    """Return ``T^2 KL(softmax(teacher / T) || softmax(student / T))``, the mean over the batch [nat].
+class LogitsOptions(MethodOptions):
+    """``(1 - weight)`` of the labels' loss and ``weight`` of the teacher's; the temperature is for classes only."""
 
-    Hinton, Vinyals and Dean 2015 (arXiv 1503.02531), section 2: T^2 keeps the gradient's size as T changes.
-
-    Parameters
-    ----------
-    student, teacher : Tensor, shape (batch, classes)
-        Logits.
-    temperature : float
-        T > 0.
-    """
-    log_student = functional.log_softmax(student / temperature, dim=-1)
-    log_teacher = functional.log_softmax(teacher / temperature, dim=-1)
-    divergence = functional.kl_div(log_student, log_teacher, reduction="batchmean", log_target=True)
-    return temperature**2 * divergence
+    temperature: float = Field(default=2.0, gt=0)
+    weight: float = Field(default=0.5, ge=0, le=1)
 
 
-def scaled_mse(outputs: Tensor, targets: Tensor, scale: Tensor) -> Tensor:
-    """Return the mean of ``((outputs - targets) / scale)^2``, without unit.
+class LogitsLoss(nn.Module):
+    """Classification: ``(1 - weight) task + weight T^2 KL(teacher_T || student_T)``."""
 
-    Parameters
-    ----------
-    outputs, targets : Tensor, shape (batch, steps, axes)
-    scale : Tensor, shape (axes,)
-        Standard deviation of each axis, so that axes of different units weigh alike.
-    """
-    return (((outputs - targets) / scale) ** 2).mean()
+    def __init__(self, options: LogitsOptions) -> None:
+        super().__init__()
+        self.options = options
+
+    def forward(self, batch: LossInputs) -> Tensor:
+        """Return the blended loss, shape ()."""
+        distance = hinton_kl(batch.outputs, batch.teacher[OUTPUTS], self.options.temperature)
+        return blend(batch.task, distance, self.options.weight)
 
 
-def blend(task: Tensor, teacher: Tensor, weight: float) -> Tensor:
-    """Return ``(1 - weight) task + weight teacher``."""
-    return (1 - weight) * task + weight * teacher
+class TrajectoryLoss(nn.Module):
+    """Regression: ``(1 - weight) task + weight MSE(teacher)``, each axis over its training deviation."""
+
+    scale: Tensor
+
+    def __init__(self, options: LogitsOptions, scale: Tensor, warmup_steps: int) -> None:
+        super().__init__()
+        self.options, self.warmup_steps = options, warmup_steps
+        self.register_buffer("scale", scale, persistent=False)
+
+    def forward(self, batch: LossInputs) -> Tensor:
+        """Return the blended loss, shape ()."""
+        outputs, teacher = (tensor[:, self.warmup_steps :] for tensor in (batch.outputs, batch.teacher[OUTPUTS]))
+        return blend(batch.task, scaled_mse(outputs, teacher, self.scale), self.options.weight)
+
+
+def _needs(options: LogitsOptions) -> Needs:
+    return Needs(teacher={OUTPUTS: OUTPUTS})
+
+
+def _make(options: LogitsOptions, setting: LossSetting) -> nn.Module:
+    if setting.scale is None:
+        return LogitsLoss(options)
+    return TrajectoryLoss(options, setting.scale, setting.warmup_steps)
+
+
+METHOD = Method(
+    title="Teacher's outputs",
+    reference="Hinton, Vinyals and Dean 2015, arXiv 1503.02531, section 2",
+    options=LogitsOptions,
+    needs=_needs,
+    make=_make,
+)

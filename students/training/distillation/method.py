@@ -1,0 +1,115 @@
+"""What a distillation method is: the tensors it reads, by name, and the loss module it makes of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from pydantic import BaseModel, ConfigDict
+from torch import Tensor, nn
+
+from students.spec import Shape
+
+
+class MethodOptions(BaseModel):
+    """Base of every method's options: frozen; unknown names and infinite numbers are errors."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """What a method reads, and when the labels count.
+
+    Parameters
+    ----------
+    teacher : mapping of str to str
+        Names of the teacher's targets. The value says what stands for each where a float student teaches its own
+        quantised form: ``outputs``, or the name of a module of the student.
+    student : tuple of str
+        Names of the student's modules whose outputs are read, as `torch.nn.Module.named_modules` gives them; the
+        student's outputs are always there.
+    first_epochs : int
+        Epochs at the start that train without the labels' loss; validation neither chooses weights nor stops the
+        training in them.
+    """
+
+    teacher: Mapping[str, str]
+    student: tuple[str, ...] = ()
+    first_epochs: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class LossSetting:
+    """What a method knows when it makes its loss module.
+
+    Parameters
+    ----------
+    shape : Shape
+        The student's.
+    scale : Tensor or None, shape (outputs,)
+        Regression: standard deviation of each axis of the training targets; None for classification.
+    warmup_steps : int
+        First steps of each segment that no loss counts (regression).
+    student, teacher : mapping of str to tuple of int
+        Shapes of the tensors needed, without the batch axis.
+    """
+
+    shape: Shape
+    scale: Tensor | None
+    warmup_steps: int
+    student: Mapping[str, tuple[int, ...]]
+    teacher: Mapping[str, tuple[int, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class LossInputs:
+    """What a loss module reads of one batch.
+
+    Parameters
+    ----------
+    epoch : int
+        From 0.
+    task : Tensor, shape ()
+        The loss against the labels; zero where no example of the batch has a label.
+    outputs : Tensor
+        The student's logits ``(batch, outputs)`` or trajectories ``(batch, steps, outputs)``.
+    student, teacher : mapping of str to Tensor
+        The tensors needed, by name, one row per example.
+    """
+
+    epoch: int
+    task: Tensor
+    outputs: Tensor
+    student: Mapping[str, Tensor]
+    teacher: Mapping[str, Tensor]
+
+
+Options = TypeVar("Options", bound=MethodOptions)
+
+
+@dataclass(frozen=True, slots=True)
+class Method(Generic[Options]):
+    """A distillation method: one object, named by an entry point of the group ``students.methods``.
+
+    Parameters
+    ----------
+    title : str
+        What people read.
+    reference : str
+        Where the method comes from.
+    options : type
+        Subclass of `MethodOptions`.
+    needs : callable
+        From options to `Needs`.
+    make : callable
+        From options and `LossSetting` to a module whose ``forward(LossInputs)`` returns the loss to minimise, a
+        scalar. The module's parameters are trained and checkpointed with the student and never belong to it.
+    """
+
+    title: str
+    reference: str
+    options: type[Options]
+    needs: Callable[[Options], Needs]
+    make: Callable[[Options, LossSetting], nn.Module]

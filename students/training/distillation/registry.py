@@ -1,0 +1,52 @@
+"""Finds a distillation method by its entry point's name, or at ``module:object``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import ValidationError
+
+from energy_models.errors import StudentError
+from energy_models.registry import Registry
+from students.spec import MethodSpec
+from students.training.distillation.method import Method, MethodOptions
+
+
+def _method(name: str, found: object) -> Method[Any]:
+    if not isinstance(found, Method):
+        raise StudentError(
+            f"{name!r} is a {type(found).__name__}, not a distillation method", where="method",
+            remedy="Name an object of students.training.distillation.method.Method",
+        )
+    return found
+
+
+METHODS: Registry[Method[Any]] = Registry("students.methods", "method", "methods", StudentError, _method)
+
+
+def parse_method(spec: MethodSpec) -> tuple[Method[Any], MethodOptions]:
+    """Return a method and its options, completed with its defaults.
+
+    Raises
+    ------
+    StudentError
+        No such method, or naming every option that does not exist or is out of range.
+    """
+    method = METHODS.load(spec.name)
+    try:
+        return method, method.options.model_validate(spec.options)
+    except ValidationError as error:
+        fields = ", ".join(method.options.model_fields) or "none"
+        problems = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        raise StudentError(problems, where=f"options of {spec.name}", remedy=f"Options are: {fields}") from error
+
+
+def complete_method(spec: MethodSpec) -> MethodSpec:
+    """Return the description with the method's defaults written out, so that a digest names them.
+
+    Raises
+    ------
+    StudentError
+        As `parse_method`.
+    """
+    return spec.model_copy(update={"options": parse_method(spec)[1].model_dump(mode="json")})

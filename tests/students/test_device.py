@@ -1,0 +1,84 @@
+"""Training and prediction on a device that refuses operands of two devices: everything needed is moved there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import fake_device
+import pytest
+import torch
+
+from students.models.build import build
+from students.spec import MethodSpec, Shape, StudentSpec, Training
+from students.training.fit import Examples, FitResult, Unlabelled, fit, predict
+
+torch.set_num_threads(1)
+
+WINDOWS = Shape(task="classification", channels=4, steps=32, outputs=2, step_rate_hz=32)
+SEGMENTS = Shape(task="regression", channels=3, steps=16, outputs=2, step_rate_hz=16)
+FEATURES = MethodSpec(name="features", options={"student": "4", "teacher": "hidden"})
+# Dropout draws other numbers on other devices, so it is off where results are compared.
+CASES = {
+    "labels": StudentSpec(family="eegnet", options={"dropout": 0.0}, shape=WINDOWS, seed=5),
+    "features": StudentSpec(family="eegnet", options={"dropout": 0.0}, shape=WINDOWS, seed=5, method=FEATURES),
+    "trajectory": StudentSpec(
+        family="mlp", options={"dropout": 0.0}, shape=SEGMENTS, seed=5, method=MethodSpec(name="logits")
+    ),
+}
+
+
+def noise(shape: Shape, count: int, seed: int) -> Examples:
+    generator = torch.Generator().manual_seed(seed)
+    inputs = torch.randn(count, shape.channels, shape.steps, generator=generator)
+    trajectory = torch.randn(count, shape.steps, 2, generator=generator)
+    teacher = {"hidden": torch.randn(count, 5, generator=generator)}
+    if shape.task == "classification":
+        return Examples(inputs, torch.arange(count) % 2, {**teacher, "outputs": trajectory[:, 0]})
+    return Examples(inputs, trajectory, {**teacher, "outputs": trajectory.flip(0)})
+
+
+def trained(spec: StudentSpec, device: str, checkpoint: Path | None = None) -> tuple[torch.nn.Module, FitResult]:
+    model, train, validation = build(spec), noise(spec.shape, 19, 1), noise(spec.shape, 9, 2)
+    free = None if spec.method is None else Unlabelled(train.inputs.flip(0), train.teacher)
+    return model, fit(model, train, validation, spec, unlabelled=free, checkpoint=checkpoint, device=device)
+
+
+@pytest.mark.filterwarnings("ignore:.*copying from a non-meta parameter")
+@pytest.mark.parametrize("case", CASES)
+def test_a_fit_on_a_device_is_the_fit_on_the_cpu_and_ends_on_the_cpu(case: str, tmp_path: Path):
+    """Resumed from a checkpoint too: the whole run is repeated from its second epoch."""
+    training = Training(epochs=2, batch_size=8)
+    spec = CASES[case].model_copy(update={"training": training})
+    expected, losses = trained(spec, "cpu")
+    device = fake_device.FakeDevice()
+    with device:
+        found, same = trained(spec, "meta", tmp_path / "checkpoint")
+        again, resumed = trained(spec, "meta", tmp_path / "checkpoint")
+    assert device.operations > 100, "nothing was computed on the device"
+    assert losses == same == resumed
+    for model in (found, again):
+        for name, tensor in model.state_dict().items():
+            assert tensor.device.type == "cpu"
+            assert torch.equal(tensor, expected.state_dict()[name])
+
+
+def test_predictions_come_back_to_the_cpu():
+    spec = CASES["labels"]
+    inputs = noise(spec.shape, 9, 1).inputs
+    with fake_device.FakeDevice():
+        found = predict(build(spec), inputs, 4, device="meta")
+    assert found.device.type == "cpu"
+    assert torch.equal(found, predict(build(spec), inputs, 4))
+
+
+def test_the_fake_device_refuses_operands_of_two_devices():
+    with fake_device.FakeDevice(), pytest.raises(RuntimeError, match="are on the CPU, others on the device"):
+        torch.ones(3).to("meta") + torch.ones(3)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_a_fit_on_cuda_ends_on_the_cpu(tmp_path: Path):
+    spec = CASES["features"].model_copy(update={"training": Training(epochs=2, batch_size=8)})
+    model, losses = trained(spec, "cuda", tmp_path / "checkpoint")
+    assert {tensor.device.type for tensor in model.state_dict().values()} == {"cpu"}
+    assert losses.validation_loss == pytest.approx(trained(spec, "cpu")[1].validation_loss, rel=1e-3)
