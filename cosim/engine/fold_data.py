@@ -22,7 +22,7 @@ from cosim.evaluation.scores import primary_score
 from cosim.preprocessing.operations import Widths
 from cosim.preprocessing.scaling import fit_scaler
 from cosim.splits.fold import Fold
-from cosim.teachers.ensemble import examples
+from cosim.teachers.examples import examples
 from energy_models.workload import Count, LayerWork
 from students.training.fit import Examples, predict
 

@@ -18,12 +18,11 @@ from cosim.engine.stages.teacher import TEACHER
 from cosim.engine.stages.teacher_result import TEACHER_RESULT
 from cosim.engine.stages.undistilled import UNDISTILLED
 from cosim.study.choices import option_choices, searched_options
-from cosim.study.schema import Member, StudentPlan, Study
+from cosim.study.schema import StudentPlan, Study
+from cosim.teachers.registry import parse_teacher
 from students.families import load_family
-from students.spec import Converted, Float32, Form, Scalar, Shape, StudentSpec, Training
+from students.spec import Converted, Float32, Form, Scalar, Shape, StudentSpec
 from students.training.distillation.registry import complete_method
-
-FIRST_TEACHER_SEED = 1000  # so that no teacher is a copy of the student it is to be compared with
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,22 +180,19 @@ def _trained(choice: Configuration, spec: StudentSpec) -> dict[str, Json]:
 
 
 def teacher_stage(study: Study, fold: FoldStage, shape: Shape) -> Stage:
-    """Return the stage that trains the ensemble of one fold.
+    """Return the stage that fits the teacher of one fold.
 
     The study must have a teacher; callers have checked.
     """
     assert study.teacher is not None  # noqa: S101
     training = study.training.teacher or study.training.student
-    specs: list[Json] = [
-        _json(_member_spec(member, shape, training, FIRST_TEACHER_SEED + seed))
-        for member in study.teacher.members
-        for seed in range(study.teacher.seeds)
-    ]
-    return make_stage(TEACHER, {"members": specs}, fold=fold.stage)
-
-
-def _member_spec(member: Member, shape: Shape, training: Training, seed: int) -> StudentSpec:
-    return StudentSpec(family=member.family, options=dict(member.options), shape=shape, training=training, seed=seed)
+    config: dict[str, Json] = {
+        "teacher": study.teacher.name,
+        "options": cast(dict[str, Json], study.teacher.model_dump(mode="json")["options"]),
+        "shape": cast(dict[str, Json], shape.model_dump(mode="json")),
+        "training": cast(dict[str, Json], training.model_dump(mode="json")),
+    }
+    return make_stage(TEACHER, config, fold=fold.stage)
 
 
 def reference_points(study: Study, folds: Sequence[FoldStage], shape: Shape) -> Iterator[Point]:
@@ -210,9 +206,10 @@ def reference_points(study: Study, folds: Sequence[FoldStage], shape: Shape) -> 
         for fold in folds:
             yield Point(decoder, seed, fold.name, make_stage(BASELINE, config, fold=fold.stage))
     if study.teacher is not None:
-        families = "+".join(dict.fromkeys(member.family for member in study.teacher.members))
-        name, settings = f"teacher ({families})", study.teacher.model_dump(mode="json")
-        decoder = Decoder("teacher", name, name, name, families, {}, str(Float32()), False, "", settings)
+        teacher, chosen = parse_teacher(study.teacher.name, study.teacher.options)
+        title = teacher.title(chosen)
+        name, settings = f"teacher ({title})", study.teacher.model_dump(mode="json")
+        decoder = Decoder("teacher", name, name, name, title, {}, str(Float32()), False, "", settings)
         for fold in folds:
             stage = make_stage(TEACHER_RESULT, {}, fold=fold.stage, teacher=teacher_stage(study, fold, shape))
             yield Point(decoder, seed, fold.name, stage)

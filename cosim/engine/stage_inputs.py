@@ -10,10 +10,11 @@ from cosim.engine.fold_data import FoldData, Inputs, load_fold
 from cosim.engine.stage import Workspace
 
 
-def fold_of(workspace: Workspace) -> FoldData:
-    """Return the fold a stage works on, its inputs as its configuration asks for them, or else standardised."""
+def fold_of(workspace: Workspace, inputs: Inputs | None = None) -> FoldData:
+    """Return the fold a stage works on, its inputs as asked for, or as its configuration says, or standardised."""
     fold, store = workspace.stage.parents["fold"], workspace.store
-    inputs = cast(Inputs, workspace.stage.config.get("inputs", "standardised"))
+    if inputs is None:
+        inputs = cast(Inputs, workspace.stage.config.get("inputs", "standardised"))
     return load_fold(store.folder(fold.parents["data"].key), store.folder(fold.key), inputs)
 
 

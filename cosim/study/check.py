@@ -15,6 +15,7 @@ from cosim.study.document import Document, override, read_document
 from cosim.study.messages import infinite_lines, repeated_items, validation_lines
 from cosim.study.ranges import OptionRange
 from cosim.study.schema import StudentPlan, Study, structural_problems
+from cosim.teachers.registry import TEACHERS
 from energy_models.errors import CosimError, StudyError, unknown_name
 from energy_models.hardware import load_profile, load_site, profile_names, site_names
 from students.families import check_form, family_names, load_family
@@ -94,8 +95,8 @@ def _name_problems(document: Mapping[str, object]) -> list[str]:
         for i, student in enumerate(_list(document.get("students")))
     ]
     lines += _missing("methods", METHODS.names, methods, METHODS.load)
-    members = _table(document.get("teacher")).get("members")
-    lines += _missing("families", family_names, _each(members, "teacher.members", "family"), load_family)
+    teacher = [("teacher.name", _table(document.get("teacher")).get("name"))]
+    lines += _missing("teachers", TEACHERS.names, teacher, TEACHERS.load)
     lines += _missing("baselines", baseline_names, _each(document.get("baselines"), "baselines", "name"),
                       load_baseline)  # fmt: skip
     profiles = [*_listed(hardware, "hardware.profiles", "profiles"), ("search.profile", search.get("profile"))]
@@ -167,8 +168,8 @@ def _option_problems(study: Study) -> list[str]:
         if student.method is not None:
             method = METHODS.load(student.method.name)
             lines += _options(method.options, student.method.options, f"students.{i}.method.options")
-    for i, member in enumerate(study.teacher.members if study.teacher else ()):
-        lines += _options(load_family(member.family).Options, member.options, f"teacher.members.{i}.options")
+    if study.teacher is not None:
+        lines += _options(TEACHERS.load(study.teacher.name).Options, study.teacher.options, "teacher.options")
     for i, baseline in enumerate(study.baselines):
         lines += _options(load_baseline(baseline.name).Options, baseline.options, f"baselines.{i}.options")
     return lines

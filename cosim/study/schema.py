@@ -68,18 +68,11 @@ class DatasetPlan(_Frozen):
     options: dict[str, Scalar] = Field(default_factory=dict[str, Scalar])
 
 
-class Member(_Frozen):
-    """One architecture of the teacher's ensemble."""
-
-    family: str
-    options: dict[str, Scalar] = Field(default_factory=dict[str, Scalar])
-
-
 class TeacherPlan(_Frozen):
-    """An ensemble: every member is trained once for each of `seeds` seeds."""
+    """Which teacher, and its own options."""
 
-    members: tuple[Member, ...] = Field(min_length=1)
-    seeds: int = Field(default=1, ge=1)
+    name: str
+    options: dict[str, Any] = Field(default_factory=dict[str, Any])
 
 
 class StudentPlan(_Frozen):
@@ -186,7 +179,7 @@ class Study(_Frozen):
 
 
 _SECTIONS: tuple[type[BaseModel], ...] = (
-    Study, StudyHead, DatasetPlan, Member, TeacherPlan, StudentPlan, BaselinePlan, TrainingPlan, HardwarePlan,
+    Study, StudyHead, DatasetPlan, TeacherPlan, StudentPlan, BaselinePlan, TrainingPlan, HardwarePlan,
     SearchPlan, BudgetPlan, OptionRange, Training, MethodSpec, LeaveOneGroupOut, BlockedInTime, GivenParts,
     StratifiedFolds,
 )  # fmt: skip

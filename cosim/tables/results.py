@@ -67,7 +67,7 @@ class Score:
         Joins `Priced`; empty where no workload was observed (teachers).
     complete : bool
         Whether the workload counted everything.
-    distilled_from : {'ensemble', 'float student', ''}
+    distilled_from : {'teacher', 'float student', ''}
     versions : str
         JSON table of package versions.
     """

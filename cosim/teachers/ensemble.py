@@ -1,31 +1,69 @@
-"""Teachers: ensembles of float networks, the file of their outputs, and the gate that decides who may teach.
+"""An ensemble of float networks: the mean of their outputs teaches.
 
-A teacher never meets its student. It is fitted on the same training and validation examples, and only its outputs on
-them travel, as one safetensors file. A larger network is not a better one: a teacher that does not beat the student
-trained without it, on validation examples, does not teach.
+A larger network is not a better one: whether it teaches is decided by the gate.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Literal, Self
+from typing import Self
 
-import numpy as np
 import torch
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from torch import Tensor
 
-from cosim.datasets.types import Dataset
-from energy_models.errors import StudentError
+from cosim.teachers.examples import examples
+from cosim.teachers.targets import TeacherTargets
+from cosim.teachers.teacher import Teacher, TeacherOptions, TeacherSetting
+from energy_models.errors import CosimError
+from students.families import load_family, parse_options
+from students.families.registry import FAMILIES
 from students.models.build import build
-from students.models.tensor_files import read_tensors, write_tensors
-from students.spec import Float32, StudentSpec
-from students.training.fit import Examples, fit, predict
+from students.spec import Float32, Scalar, StudentSpec
+from students.training.examples import OUTPUTS, Examples
+from students.training.fit import fit
+from students.training.predict import predict
 
-SCHEMA = "cosim.teacher/1"
-TeacherSource = Literal["ensemble", "float student"]
+FIRST_SEED = 1000  # so that no teacher is a copy of the student it is to be compared with
+
+
+class Member(BaseModel):
+    """One architecture of the ensemble."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    family: str
+    options: dict[str, Scalar] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _exists(self) -> Self:
+        try:
+            parse_options(self.family, load_family(self.family), self.options)
+        except CosimError as error:
+            raise ValueError(str(error)) from error
+        return self
+
+
+class Options(TeacherOptions):
+    """Which networks, and how many of each.
+
+    Parameters
+    ----------
+    members : tuple of Member
+        Architectures.
+    seeds : int
+        Every member is trained once for each of so many seeds.
+    """
+
+    members: tuple[Member, ...] = Field(min_length=1)
+    seeds: int = Field(default=1, ge=1)
+
+    @model_validator(mode="after")
+    def _differ(self) -> Self:
+        if any(member in self.members[:place] for place, member in enumerate(self.members)):
+            raise ValueError("two members are the same down to the seed")
+        return self
 
 
 class TeacherSpec(BaseModel):
@@ -52,59 +90,6 @@ class TeacherSpec(BaseModel):
         if len({member.digest for member in self.members}) < len(self.members):
             raise ValueError("two members are the same down to the seed")
         return self
-
-
-@dataclass(frozen=True, slots=True)
-class TeacherTargets:
-    """The teacher's outputs in the order of each part's examples.
-
-    Students learn from `train` alone; `validation` is for the gate and `test` for the teacher's own score.
-
-    Parameters
-    ----------
-    train, validation, test : Tensor, shape (examples, classes) or (examples, steps, outputs)
-    """
-
-    train: Tensor
-    validation: Tensor
-    test: Tensor
-
-
-@dataclass(frozen=True, slots=True)
-class GateResult:
-    """Who teaches, and the numbers that decided it.
-
-    Parameters
-    ----------
-    source : {'ensemble', 'float student'}
-        Whose outputs the quantised or spiking student learns from.
-    teacher_score, student_score : float
-        Means over the pairs of validation scores.
-    message : str
-        One sentence for the report.
-    """
-
-    source: TeacherSource
-    teacher_score: float
-    student_score: float
-    message: str
-
-
-def examples(
-    dataset: Dataset, indices: Sequence[int] | Tensor, teacher: Mapping[str, Tensor] | None = None
-) -> Examples:
-    """Return some of a dataset's examples as tensors.
-
-    Parameters
-    ----------
-    dataset : Dataset
-    indices : sequence of int
-    teacher : mapping of str to Tensor, or None
-        The teacher's targets for these examples, in this order.
-    """
-    rows = np.asarray(indices, dtype=np.int64)
-    inputs, targets = torch.as_tensor(dataset.windows.inputs(rows)), torch.as_tensor(dataset.targets[rows])
-    return Examples(inputs, targets, teacher or {})
 
 
 def fit_teacher(
@@ -142,68 +127,42 @@ def fit_teacher(
         fit(model, train, validation, member, checkpoint=path, report=progress)
         for kept, inputs in zip(outputs, parts, strict=True):
             kept.append(predict(model, inputs))
-    return TeacherTargets(*(torch.stack(kept).mean(dim=0) for kept in outputs))
+    return TeacherTargets(*({OUTPUTS: torch.stack(kept).mean(dim=0)} for kept in outputs))
 
 
-def write_targets(path: Path, targets: TeacherTargets) -> None:
-    """Write a teacher's outputs to one safetensors file, atomically."""
-    tensors = {"train": targets.train, "validation": targets.validation, "test": targets.test}
-    write_tensors(path, tensors, {"schema": SCHEMA})
-
-
-def read_targets(path: Path) -> TeacherTargets:
-    """Return the outputs of a teacher.
+def targets(options: Options, setting: TeacherSetting) -> TeacherTargets:
+    """Return the mean outputs of an ensemble fitted on the standardised training part.
 
     Raises
     ------
     StudentError
-        An unreadable file, or one that holds something else.
+        As `students.training.fit.fit`.
     """
-    tensors, metadata = read_tensors(path)
-    if metadata.get("schema") != SCHEMA or set(tensors) != {"train", "validation", "test"}:
-        raise StudentError("no file of teacher targets", where=str(path), remedy="Delete it and fit the teacher again")
-    return TeacherTargets(**tensors)
-
-
-def gate(
-    teacher_scores: Sequence[float],
-    student_scores: Sequence[float],
-    *,
-    metric: str,
-    over: Literal["fold", "seed"],
-) -> GateResult:
-    """Return who teaches: the ensemble if its mean validation score is above the undistilled student's.
-
-    Parameters
-    ----------
-    teacher_scores, student_scores : sequence of float
-        Validation scores, one per fold or seed, in the same order; larger is better.
-    metric : str
-        Name for the message.
-    over : {'fold', 'seed'}
-        What the scores range over, for the message.
-
-    Raises
-    ------
-    StudentError
-        No scores, or not as many of one as of the other.
-    """
-    if len(teacher_scores) != len(student_scores) or not teacher_scores:
-        raise StudentError(
-            f"{len(teacher_scores)} teacher scores against {len(student_scores)} student scores", where="teacher gate",
-            remedy=f"Give a score of each for every {over}",
-        )
-    teacher, student = (sum(scores) / len(scores) for scores in (teacher_scores, student_scores))
-    count = len(teacher_scores)
-    numbers = (
-        f"validation {metric}, {f'mean of {count} {over}s' if count > 1 else f'one {over}'}: "
-        f"teacher {teacher:.3f}, student without distillation {student:.3f}"
+    members = tuple(
+        StudentSpec(family=member.family, options=dict(member.options), shape=setting.shape, training=setting.training,
+                    seed=FIRST_SEED + seed)
+        for member in options.members
+        for seed in range(options.seeds)
+    )  # fmt: skip
+    dataset, fold = setting.standardised, setting.fold
+    return fit_teacher(
+        TeacherSpec(members=members), examples(dataset, fold.train), examples(dataset, fold.validation),
+        torch.as_tensor(dataset.windows.inputs(fold.test)), checkpoints=setting.checkpoints,
     )
-    if teacher > student:
-        return GateResult("ensemble", teacher, student, f"The teacher passes ({numbers}).")
-    message = f"The teacher does not beat the student ({numbers}), so quantised students learn from the float student."
-    return GateResult("float student", teacher, student, message)
+
+
+def title(options: Options) -> str:
+    """Return the architectures, joined."""
+    return "+".join(dict.fromkeys(member.family for member in options.members))
+
+
+def plugins(options: Options) -> Iterable[str]:
+    """Return the modules of the members' families."""
+    return [FAMILIES.module(member.family) for member in options.members]
 
 
 def _for_member(report: Callable[[int, int, float], None], member: int) -> Callable[[int, float], None]:
     return lambda epoch, loss: report(member, epoch, loss)
+
+
+TEACHER = Teacher(Options, title=title, targets=targets, plugins=plugins)

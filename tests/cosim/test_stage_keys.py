@@ -16,7 +16,7 @@ from energy_models.errors import CosimError
 
 ROOT = Path(__file__).parents[2]
 SPEC: dict[str, Json] = {"family": "eegnet"}
-CONFIG: dict[str, Json] = {"spec": SPEC, "members": [SPEC], "name": "csp_lda"}
+CONFIG: dict[str, Json] = {"spec": SPEC, "teacher": "ensemble", "options": {"members": [SPEC]}, "name": "csp_lda"}
 
 
 @pytest.fixture
@@ -70,7 +70,7 @@ def test_a_change_to_the_training_loop_concerns_what_trains(copy: Path) -> None:
 
 
 def test_a_changed_default_concerns_that_family_alone(copy: Path) -> None:
-    other = {**CONFIG, "spec": {"family": "gru"}, "members": [{"family": "gru"}]}
+    other = {**CONFIG, "spec": {"family": "gru"}, "options": {"members": [{"family": "gru"}]}}
     before = schema(sources(copy), KINDS["undistilled"], other)
     assert changed(copy, "students/families/eegnet.py", "default=8", "default=9") == {*TRAINED, "teacher"}
     assert schema(sources(copy), KINDS["undistilled"], other) == before

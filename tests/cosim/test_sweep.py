@@ -49,9 +49,9 @@ def test_distillation_follows_the_gate(finished: Path) -> None:
     passed = {gate["fold"]: gate["passed"] for gate in json.loads((finished / "gates.json").read_text())["gates"]}
     table = scores(finished)
     for _, row in table[table["decoder"] == "EEGNet-1 w4a4"].iterrows():
-        assert row["distilled_from"] == ("ensemble" if passed[row["fold"]] else "float student")
+        assert row["distilled_from"] == ("teacher" if passed[row["fold"]] else "float student")
     for _, row in table[table["decoder"] == "EEGNet-1 float32"].iterrows():
-        assert row["distilled_from"] == ("ensemble" if passed[row["fold"]] else "")
+        assert row["distilled_from"] == ("teacher" if passed[row["fold"]] else "")
 
 
 def test_an_unchanged_run_does_nothing_again(finished: Path) -> None:

@@ -30,7 +30,8 @@ group = "session"
 validation = "fraction"
 
 [teacher]
-members = [{ family = "eegnet", options = { temporal_filters = 2 } }]
+name = "ensemble"
+options = { members = [{ family = "eegnet", options = { temporal_filters = 2 } }] }
 
 [[students]]
 label = "EEGNet-1"

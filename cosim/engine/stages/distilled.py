@@ -8,7 +8,6 @@ from cosim.engine.stages.teacher import targets_in
 from cosim.engine.training_job import TrainingJob, plugins_of, spec_of, train
 from students.models.build import build
 from students.models.store import load_extra, load_student, save_student
-from students.training.examples import OUTPUTS
 
 
 def work(workspace: Workspace) -> None:
@@ -16,7 +15,7 @@ def work(workspace: Workspace) -> None:
     if passed(workspace):
         spec = spec_of(workspace.stage)
         targets = targets_in(workspace.parent("teacher"))
-        train(workspace, TrainingJob(build(spec), spec, {OUTPUTS: targets.train}, "ensemble"))
+        train(workspace, TrainingJob(build(spec), spec, targets.train, "teacher"))
     else:
         source = workspace.parent("undistilled")
         model, spec = load_student(source)

@@ -11,8 +11,9 @@ from cosim.engine.stage import StageKind, Workspace
 from cosim.engine.stage_inputs import fold_of
 from cosim.engine.stages.teacher import targets_in
 from cosim.evaluation.scores import primary_metric
-from cosim.teachers.ensemble import gate
+from cosim.teachers.gate import gate
 from students.models.store import load_extra
+from students.training.examples import OUTPUTS
 
 STUDENT = "undistilled_"  # with a seed: the role of that seed's student
 
@@ -24,13 +25,13 @@ def work(workspace: Workspace) -> None:
     """
     data = fold_of(workspace)
     targets = targets_in(workspace.parent("teacher"))
-    teacher = part_score(data, "validation", targets.validation.numpy())
+    teacher = part_score(data, "validation", targets.validation[OUTPUTS].numpy())
     roles = [role for role in workspace.stage.parents if role.startswith(STUDENT)]
     students = [float(load_extra(workspace.parent(role))["validation_score"]) for role in roles]
     metric = primary_metric(data.dataset.task)
     result = gate([teacher] * len(students), students, metric=metric, over="seed")
     facts: dict[str, Json] = {
-        "passed": result.source == "ensemble",
+        "passed": result.source == "teacher",
         "source": result.source,
         "metric": metric,
         "teacher_score": result.teacher_score,

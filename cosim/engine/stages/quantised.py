@@ -14,7 +14,6 @@ from cosim.engine.training_job import TrainingJob, plugins_of, spec_of, train
 from students.models.from_float import quantised_from_float
 from students.models.store import load_student
 from students.training.distillation.float_targets import float_targets
-from students.training.examples import OUTPUTS
 
 CALIBRATION_EXAMPLES = 256  # brevitas needs a sample of the signals, not all of them
 
@@ -29,9 +28,9 @@ def work(workspace: Workspace) -> None:
     source = ""
     if spec.method is not None:
         taught = passed(workspace)
-        source = "ensemble" if taught else "float student"
+        source = "teacher" if taught else "float student"
         if taught:
-            teacher = {OUTPUTS: targets_in(workspace.parent("teacher")).train}
+            teacher = targets_in(workspace.parent("teacher")).train
         else:
             teacher = float_targets(spec.method, floating, inputs)
     model = quantised_from_float(spec, floating, inputs[spread(len(inputs), CALIBRATION_EXAMPLES)])

@@ -1,40 +1,47 @@
-"""A teacher: fitted once a fold; students meet its outputs only."""
+"""A teacher: fitted once a fold; students meet its targets only."""
 
 from __future__ import annotations
 
 import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 from cosim.engine.files import Json
 from cosim.engine.stage import StageKind, Workspace
 from cosim.engine.stage_inputs import fold_of
-from cosim.engine.training_job import student_plugins
-from cosim.teachers.ensemble import TeacherSpec, TeacherTargets, fit_teacher, read_targets, write_targets
+from cosim.teachers.registry import TEACHERS, parse_teacher
+from cosim.teachers.targets import TeacherTargets, read_targets, write_targets
+from cosim.teachers.teacher import TeacherSetting
+from students.spec import Shape, Training
 
 TARGETS = "targets.safetensors"
 
 
 def plugins(config: Mapping[str, Json]) -> Iterable[str]:
-    """Return the modules of the plug-ins that a teacher asks for: its members' families."""
-    return [module for member in cast(list[Json], config["members"]) for module in student_plugins(member)]
+    """Return the modules of the plug-ins that a teacher stage asks for: the teacher's, and those it uses."""
+    name = str(config["teacher"])
+    teacher, options = parse_teacher(name, cast(Mapping[str, Any], config["options"]))
+    return (TEACHERS.module(name), *teacher.plugins(options))
 
 
 def work(workspace: Workspace) -> None:
-    """Fit the teacher and keep its outputs on every part."""
-    spec = TeacherSpec.model_validate({"members": workspace.stage.config["members"]})
-    data = fold_of(workspace)
+    """Fit or load the teacher and keep its targets on every part."""
+    config = workspace.stage.config
+    teacher, options = parse_teacher(str(config["teacher"]), cast(Mapping[str, Any], config["options"]))
+    standardised, raw = fold_of(workspace), fold_of(workspace, "raw")
     kept = workspace.store.checkpoint(workspace.stage.key)
-    targets = fit_teacher(
-        spec, data.part("train"), data.part("validation"), data.part("test").inputs, checkpoints=kept
-    )
-    write_targets(workspace.folder / TARGETS, targets)
+    setting = TeacherSetting(
+        dataset=raw.dataset, standardised=standardised.dataset, fold=raw.fold,
+        shape=Shape.model_validate(config["shape"]), training=Training.model_validate(config["training"]),
+        checkpoints=kept,
+    )  # fmt: skip
+    write_targets(workspace.folder / TARGETS, teacher.targets(options, setting))
     shutil.rmtree(kept, ignore_errors=True)
 
 
 def targets_in(folder: Path) -> TeacherTargets:
-    """Return the outputs that a finished teacher's folder holds."""
+    """Return the targets that a finished teacher's folder holds."""
     return read_targets(folder / TARGETS)
 
 

@@ -9,6 +9,7 @@ from cosim.engine.result_file import FLOAT_BITS, write_result
 from cosim.engine.stage import StageKind, Workspace
 from cosim.engine.stage_inputs import fold_of
 from cosim.engine.stages.teacher import targets_in
+from students.training.examples import OUTPUTS
 
 
 def work(workspace: Workspace) -> None:
@@ -16,14 +17,14 @@ def work(workspace: Workspace) -> None:
     data = fold_of(workspace)
     targets = targets_in(workspace.parent("teacher"))
     facts: dict[str, Any] = {
-        "validation_score": part_score(data, "validation", targets.validation.numpy()),
+        "validation_score": part_score(data, "validation", targets.validation[OUTPUTS].numpy()),
         "distilled_from": "",
         "spec_digest": workspace.stage.parents["teacher"].digest,
         "parameters": 0,
         "weight_bits": FLOAT_BITS,
         "activation_bits": FLOAT_BITS,
     }
-    write_result(workspace.folder, data, targets.test.numpy(), None, facts)
+    write_result(workspace.folder, data, targets.test[OUTPUTS].numpy(), None, facts)
 
 
 TEACHER_RESULT = StageKind("teacher_result", parents=("fold", "teacher"), work=work)

@@ -1,0 +1,64 @@
+"""A teacher whose targets were computed elsewhere: one safetensors file, one row per example of the dataset."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from cosim.teachers.targets import PARTS, TeacherTargets
+from cosim.teachers.teacher import Teacher, TeacherOptions, TeacherSetting
+from energy_models.errors import StudentError
+from students.models.tensor_files import read_tensors
+from students.training.examples import OUTPUTS
+
+DIGEST = "dataset_digest"
+
+
+class Options(TeacherOptions):
+    """Where the targets are.
+
+    Parameters
+    ----------
+    path : str
+        A safetensors file. ``outputs`` holds logits, shape (examples, classes), or trajectories, shape (examples,
+        steps, outputs); any other tensor is a target of its own name. Rows are in the order of the dataset's examples.
+        Its metadata name the dataset they belong to: ``dataset_digest``, as ``Dataset.digest`` gives it.
+    """
+
+    path: str
+
+
+def targets(options: Options, setting: TeacherSetting) -> TeacherTargets:
+    """Return the rows of each part.
+
+    The file must have been made without the fold's test labels; nothing in it can tell.
+
+    Raises
+    ------
+    StudentError
+        An unreadable file, no ``outputs``, rows for another number of examples, or targets of another dataset.
+    """
+    path = Path(options.path)
+    tensors, metadata = read_tensors(path)
+    examples = len(setting.dataset.windows)
+    wrong = {name: len(tensor) for name, tensor in tensors.items() if tensor.ndim == 0 or len(tensor) != examples}
+    if OUTPUTS not in tensors or wrong:
+        found = ", ".join(f"{name} with {count} rows" for name, count in wrong.items()) or f"no {OUTPUTS!r}"
+        raise StudentError(f"it holds {found}, the dataset {examples} examples", where=str(path),
+                           remedy=f"Store {OUTPUTS!r} and other targets with one row per example")  # fmt: skip
+    if metadata.get(DIGEST) != setting.dataset.digest:
+        raise StudentError(
+            f"it belongs to the dataset {metadata.get(DIGEST, '(not said)')}, this is {setting.dataset.digest}",
+            where=str(path), remedy=f"Write the digest of the dataset it was made from into its metadata as {DIGEST}",
+        )
+    return TeacherTargets(**{part: _rows(tensors, getattr(setting.fold, part)) for part in PARTS})
+
+
+def _rows(tensors: dict[str, Tensor], indices: object) -> dict[str, Tensor]:
+    chosen = torch.as_tensor(indices)
+    return {name: tensor[chosen] for name, tensor in tensors.items()}
+
+
+TEACHER = Teacher(Options, title=lambda options: Path(options.path).name, targets=targets)

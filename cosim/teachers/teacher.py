@@ -1,0 +1,77 @@
+"""What a teacher is: options, how it is fitted or loaded on a fold, and the targets it gives."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+from pydantic import BaseModel, ConfigDict
+
+from cosim.datasets.types import Dataset
+from cosim.splits.fold import Fold
+from cosim.teachers.targets import TeacherTargets
+from students.spec import Shape, Training
+
+
+class TeacherOptions(BaseModel):
+    """Base of every teacher's options: frozen; unknown names and infinite numbers are errors."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+@dataclass(frozen=True, slots=True)
+class TeacherSetting:
+    """What a teacher is given on one fold.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        As its pipeline leaves it. A teacher with a preprocessing view of its own reads ``dataset.windows.recordings``.
+    standardised : Dataset
+        The same, each channel scaled by the mean and deviation of the training part, as students see it.
+    fold : Fold
+        A teacher may learn from the training part, choose on the validation part, and only decode the test part.
+    shape : Shape
+        What the students take and give.
+    training : Training
+        The study's settings for networks that teach.
+    checkpoints : Path
+        Folder for the state of an unfinished fit.
+    """
+
+    dataset: Dataset
+    standardised: Dataset
+    fold: Fold
+    shape: Shape
+    training: Training
+    checkpoints: Path
+
+
+OptionsT = TypeVar("OptionsT", bound=TeacherOptions)
+
+
+def _no_plugins(options: Any) -> Iterable[str]:
+    return ()
+
+
+@dataclass(frozen=True, slots=True)
+class Teacher(Generic[OptionsT]):
+    """A teacher as a plug-in: the object an entry point of the group ``cosim.teachers`` names.
+
+    Parameters
+    ----------
+    Options : type of TeacherOptions
+    title : callable
+        From options to what people read, such as the architectures of an ensemble.
+    targets : callable
+        From options and `TeacherSetting` to its `TeacherTargets`: fits it, or loads what was fitted elsewhere.
+    plugins : callable
+        From options to the modules of the plug-ins it uses, whose sources are part of what is kept; none by default.
+    """
+
+    Options: type[OptionsT]
+    title: Callable[[OptionsT], str]
+    targets: Callable[[OptionsT, TeacherSetting], TeacherTargets]
+    plugins: Callable[[OptionsT], Iterable[str]] = _no_plugins
