@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+import torch
+
 from cosim.datasets.array_store import default_store
 from cosim.datasets.registry import load
 from cosim.datasets.types import Dataset
@@ -86,10 +88,11 @@ def run_study(
             check_stream_rate(rate_hz, dataset.step_rate_hz, where="hardware.decode_rate_hz")
         question(study, dataset)  # a class that is not there is told now, not after the training
         dataset.refuse_masks(where="study")
+        device = _device(study.compute.device)
         save_plan(root, study, data_dir, command)
         data, dataset = keep_dataset(store, dataset, study.dataset.name, default_store())
         folds = keep_folds(store, data, study.split.folds(dataset, seed=study.study.fold_seed))
-        with database_errors(root), LocalExecutor(workers, partial(run_stage, store), start_worker) as executor:
+        with database_errors(root), LocalExecutor(workers, partial(run_stage, store, device), start_worker) as executor:
             search = Search(study, dataset.digest, root) if study.students else None
             scheduler = Scheduler(store, executor)
             sweep = Sweep(study, folds, shape_of(dataset), search, store=store, scheduler=scheduler,
@@ -106,6 +109,25 @@ def run_study(
         aside = tuple(note for note in store.set_aside() if note not in earlier)
     computed, told = scheduler.progress.computed, tuple(map(_told, failures))
     return Outcome(root, len(sweep.finished), computed, told, times, aside)
+
+
+def _device(name: str) -> str:
+    """Return the device of a study after checking that it is there and holds numbers.
+
+    Raises
+    ------
+    StudyError
+        An unknown device, or one that this machine or this build of torch lacks.
+    """
+    try:
+        usable = torch.zeros(1, device=name).device.type != "meta"
+        said = "its tensors hold no numbers"
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        usable, said = False, str(error).splitlines()[0]
+    if not usable:
+        raise StudyError(f"the device {name!r} cannot be used ({said})", where="compute.device",
+                         remedy="Name one that this machine and this build of torch have, such as 'cpu'.")  # fmt: skip
+    return name
 
 
 def _searched_power(study: Study) -> Callable[[Path], float]:

@@ -84,15 +84,17 @@ def standardising_work(dataset: Dataset) -> LayerWork:
     )
 
 
-def outputs_of(model: nn.Module, data: FoldData, part: Literal["train", "validation", "test"]) -> NDArray[Any]:
+def outputs_of(
+    model: nn.Module, data: FoldData, part: Literal["train", "validation", "test"], device: str
+) -> NDArray[Any]:
     """Return logits, or the estimates of each example decoded as one stream per contiguous segment.
 
     A stream decoder keeps its state between examples that follow each other, as it would in use.
     """
     if data.dataset.task == "classification":
-        return predict(model, data.part(part).inputs).numpy()
+        return predict(model, data.part(part).inputs, device=device).numpy()
     runs = contiguous_segments(data.dataset, getattr(data.fold, part))
-    decoded = [predict(model, stream_of(data.dataset, run))[0].numpy() for run in runs]
+    decoded = [predict(model, stream_of(data.dataset, run), device=device)[0].numpy() for run in runs]
     return in_test_order(data.dataset, getattr(data.fold, part), runs, decoded)
 
 

@@ -41,7 +41,7 @@ class StageTime:
     worker: str
 
 
-def keep_stage(store: Store, stage: Stage, write: Callable[[Path], None]) -> StageTime:
+def keep_stage(store: Store, stage: Stage, write: Callable[[Path], None], *, device: str = "cpu") -> StageTime:
     """Write a stage with its record, and return its time.
 
     Parameters
@@ -50,6 +50,8 @@ def keep_stage(store: Store, stage: Stage, write: Callable[[Path], None]) -> Sta
     stage : Stage
     write : callable
         ``write(folder)`` writes its files into an empty folder.
+    device : str
+        Where its networks ran, for the record.
 
     Raises
     ------
@@ -65,6 +67,7 @@ def keep_stage(store: Store, stage: Stage, write: Callable[[Path], None]) -> Sta
         record = {
             "kind": stage.kind, "config": dict(stage.config), "parents": parents, "versions": versions(),
             "started": started.isoformat(timespec="milliseconds"), "seconds": seconds, "worker": worker,
+            "device": device,
         }  # fmt: skip
         (folder / RECORD).write_text(to_json(record), encoding="utf-8")
     return read_time(store, stage.key)

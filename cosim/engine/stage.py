@@ -48,11 +48,15 @@ class Workspace:
         Its parents are finished.
     folder : Path
         Empty; what is written there becomes the stage.
+    device : str
+        Where networks are trained, decoded and counted. It decides no stage's name: results are those of a device up
+        to the rounding of its arithmetic, and the record says which it was.
     """
 
     store: Store
     stage: Stage
     folder: Path
+    device: str = "cpu"
 
     def parent(self, role: str) -> Path:
         """Return the folder of the finished parent in that role."""

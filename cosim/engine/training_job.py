@@ -56,8 +56,9 @@ def train(workspace: Workspace, job: TrainingJob) -> None:
     data = fold_of(workspace)
     model, spec = job.model, job.spec
     kept = workspace.store.checkpoint(workspace.stage.key)
-    history = fit(model, data.part("train", job.teacher), data.part("validation"), spec, checkpoint=kept)
-    validation = part_score(data, "validation", outputs_of(model, data, "validation"))
+    history = fit(model, data.part("train", job.teacher), data.part("validation"), spec, checkpoint=kept,
+                  device=workspace.device)  # fmt: skip
+    validation = part_score(data, "validation", outputs_of(model, data, "validation", workspace.device))
     extra = {
         "distilled_from": job.source,
         "validation_score": repr(validation),

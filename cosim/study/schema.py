@@ -152,6 +152,12 @@ class BudgetPlan(_Frozen):
     points: int | None = Field(default=None, ge=1)
 
 
+class ComputePlan(_Frozen):
+    """Where networks are trained, decoded and counted: ``cpu``, ``cuda``, ``cuda:1`` and the like."""
+
+    device: str = Field(default="cpu", min_length=1)
+
+
 class Study(_Frozen):
     """A whole study, checked; see the sections for what each holds."""
 
@@ -165,6 +171,7 @@ class Study(_Frozen):
     hardware: HardwarePlan
     search: SearchPlan = SearchPlan()
     budget: BudgetPlan = BudgetPlan()
+    compute: ComputePlan = ComputePlan()
 
     @model_validator(mode="after")
     def _consistent(self) -> Study:
@@ -180,7 +187,7 @@ class Study(_Frozen):
 
 _SECTIONS: tuple[type[BaseModel], ...] = (
     Study, StudyHead, DatasetPlan, TeacherPlan, StudentPlan, BaselinePlan, TrainingPlan, HardwarePlan,
-    SearchPlan, BudgetPlan, OptionRange, Training, MethodSpec, LeaveOneGroupOut, BlockedInTime, GivenParts,
+    SearchPlan, BudgetPlan, ComputePlan, OptionRange, Training, MethodSpec, LeaveOneGroupOut, BlockedInTime, GivenParts,
     StratifiedFolds,
 )  # fmt: skip
 

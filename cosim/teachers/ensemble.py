@@ -99,6 +99,7 @@ def fit_teacher(
     test_inputs: Tensor,
     *,
     checkpoints: Path | None = None,
+    device: str = "cpu",
     report: Callable[[int, int, float], None] | None = None,
 ) -> TeacherTargets:
     """Fit every member and return the means of their outputs.
@@ -110,6 +111,8 @@ def fit_teacher(
     test_inputs : Tensor, shape (examples, channels, steps)
     checkpoints : Path or None
         Folder for one checkpoint per member, so that an interrupted fit goes on where it was.
+    device : str
+        Where they are trained and decoded.
     report : callable or None
         Called with member, epoch (both from 0) and validation loss.
 
@@ -124,9 +127,9 @@ def fit_teacher(
         model = build(member)
         path = None if checkpoints is None else checkpoints / f"{member.digest}.safetensors"
         progress = None if report is None else _for_member(report, index)
-        fit(model, train, validation, member, checkpoint=path, report=progress)
+        fit(model, train, validation, member, checkpoint=path, device=device, report=progress)
         for kept, inputs in zip(outputs, parts, strict=True):
-            kept.append(predict(model, inputs))
+            kept.append(predict(model, inputs, device=device))
     return TeacherTargets(*({OUTPUTS: torch.stack(kept).mean(dim=0)} for kept in outputs))
 
 
@@ -147,7 +150,7 @@ def targets(options: Options, setting: TeacherSetting) -> TeacherTargets:
     dataset, fold = setting.standardised, setting.fold
     return fit_teacher(
         TeacherSpec(members=members), examples(dataset, fold.train), examples(dataset, fold.validation),
-        torch.as_tensor(dataset.windows.inputs(fold.test)), checkpoints=setting.checkpoints,
+        torch.as_tensor(dataset.windows.inputs(fold.test)), checkpoints=setting.checkpoints, device=setting.device,
     )
 
 

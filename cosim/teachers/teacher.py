@@ -39,6 +39,8 @@ class TeacherSetting:
         The study's settings for networks that teach.
     checkpoints : Path
         Folder for the state of an unfinished fit.
+    device : str
+        Where networks are trained and decoded.
     """
 
     dataset: Dataset
@@ -47,6 +49,7 @@ class TeacherSetting:
     shape: Shape
     training: Training
     checkpoints: Path
+    device: str = "cpu"
 
 
 OptionsT = TypeVar("OptionsT", bound=TeacherOptions)

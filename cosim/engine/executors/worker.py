@@ -30,8 +30,15 @@ def _die_with_parent() -> None:
         os._exit(1)
 
 
-def run_stage(store: Store, stage: Stage) -> StageTime:
+def run_stage(store: Store, device: str, stage: Stage) -> StageTime:
     """Compute and keep one stage unless it is there already; return when and where it was computed.
+
+    Parameters
+    ----------
+    store : Store
+    device : str
+        Where networks are trained, decoded and counted.
+    stage : Stage
 
     Raises
     ------
@@ -40,4 +47,5 @@ def run_stage(store: Store, stage: Stage) -> StageTime:
     """
     if store.has(stage.key):
         return read_time(store, stage.key)
-    return keep_stage(store, stage, lambda folder: KINDS[stage.kind].work(Workspace(store, stage, folder)))
+    work = KINDS[stage.kind].work
+    return keep_stage(store, stage, lambda folder: work(Workspace(store, stage, folder, device)), device=device)

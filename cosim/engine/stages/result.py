@@ -36,6 +36,7 @@ def work(workspace: Workspace) -> None:
         step_rate_hz=spec.shape.step_rate_hz,
         input_bits=input_bits,
         pipeline_work=data.dataset.pipeline_work,
+        device=workspace.device,
     )
     origin = {"spec": spec.digest, "dataset": data.dataset.digest, **versions()}
     workload = counted.replace(provenance={**counted.provenance, **origin})
@@ -47,7 +48,7 @@ def work(workspace: Workspace) -> None:
         "weight_bits": quantised.weight_bits if quantised else FLOAT_BITS,
         "activation_bits": quantised.activation_bits if quantised else FLOAT_BITS,
     }
-    write_result(workspace.folder, data, outputs_of(model, data, "test"), workload, facts)
+    write_result(workspace.folder, data, outputs_of(model, data, "test", workspace.device), workload, facts)
 
 
 def stored_numbers(workload: Workload) -> int:

@@ -34,7 +34,7 @@ def work(workspace: Workspace) -> None:
     setting = TeacherSetting(
         dataset=raw.dataset, standardised=standardised.dataset, fold=raw.fold,
         shape=Shape.model_validate(config["shape"]), training=Training.model_validate(config["training"]),
-        checkpoints=kept,
+        checkpoints=kept, device=workspace.device,
     )  # fmt: skip
     write_targets(workspace.folder / TARGETS, teacher.targets(options, setting))
     shutil.rmtree(kept, ignore_errors=True)
