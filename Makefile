@@ -22,7 +22,7 @@ test-fast: $(STAMP)
 	$(BIN)/python -m pytest -q tests/architecture tests/energy_models tests/literature
 
 test: test-fast
-	$(BIN)/python -m pytest -q -n 2 --dist loadfile tests/students tests/cosim tests/notebooks
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile tests/students tests/cosim tests/notebooks tests/third_party
 
 golden: $(STAMP)
 	$(BIN)/python -m pytest -q tests/golden

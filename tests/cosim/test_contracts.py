@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,10 +12,27 @@ from torch import nn
 
 from cosim.baselines.registry import baseline_names, load_baseline
 from cosim.baselines.types import Baseline
-from cosim.testing import ContractError, check_baseline, check_family, check_profile, check_site
+from cosim.datasets.card import Card
+from cosim.datasets.corpus import Corpus
+from cosim.datasets.registry import load, load_corpus
+from cosim.teachers.registry import TEACHERS
+from cosim.teachers.teacher import Teacher
+from cosim.testing import (
+    ContractError,
+    check_baseline,
+    check_dataset,
+    check_encoder,
+    check_family,
+    check_method,
+    check_profile,
+    check_site,
+    check_teacher,
+)
 from energy_models.hardware import profile_names, site_names
 from students.families import Family, family_names, load_family
 from students.families.family import FamilyOptions
+from students.neurons.encoders import Encoder, encoder_names
+from students.training.distillation.registry import METHODS as REGISTERED
 
 
 @pytest.mark.parametrize("name", family_names())
@@ -101,7 +119,10 @@ def test_a_family_without_a_fault_passes() -> None:
     check_family(f"{__name__}:WHOLE")
 
 
-@pytest.mark.parametrize(("name", "said"), zip(("CHANCE", "BATCH", "UNCOUNTED", "SHAPE"), FAULTS.values(), strict=True))
+FAULTY = list(zip(("CHANCE", "BATCH", "UNCOUNTED", "SHAPE"), FAULTS.values(), strict=True))
+
+
+@pytest.mark.parametrize(("name", "said"), FAULTY)
 def test_faults_of_a_family_are_found(name: str, said: str) -> None:
     with pytest.raises(ContractError, match=said):
         check_family(f"{__name__}:{name}")
@@ -152,3 +173,104 @@ def test_a_baseline_that_chooses_by_test_labels_or_leaves_out_validation_is_foun
 def test_a_baseline_that_reads_test_labels_is_found() -> None:
     with pytest.raises(ContractError, match="labels of the test part"):
         check_baseline(f"{__name__}:PEEKING")
+
+
+@pytest.mark.parametrize("name", encoder_names())
+def test_encoders(name: str) -> None:
+    check_encoder(name)
+
+
+METHODS = {"logits": ({}, ("classification", "regression")),
+           "features": ({"student": "2", "teacher": "hidden"}, ("classification",))}  # fmt: skip
+
+
+def test_every_method_is_tried_here() -> None:
+    assert set(REGISTERED.names()) == set(METHODS)
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_methods(name: str) -> None:
+    options, tasks = METHODS[name]
+    check_method(name, options, tasks)
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [("synthetic_eeg", {"channels": 4, "trials": 12}), ("synthetic_spikes", {"units": 6, "steps": 1000})],
+)
+def test_datasets(name: str, options: dict) -> None:
+    check_dataset(name, options=options)
+
+
+@pytest.mark.recordings
+@pytest.mark.parametrize("name", ["eegmmidb", "m1_brown42", "m1_contdata95", "bonn_eeg", "bci2_sp1s"])
+def test_datasets_of_recordings(name: str, recordings: Path) -> None:
+    check_dataset(name, recordings)
+
+
+ENSEMBLE = {"members": [{"family": "mlp", "options": {"hidden": 4}}]}
+
+
+@pytest.mark.parametrize("task", ["classification", "regression"])
+def test_teachers(task: str) -> None:
+    check_teacher("ensemble", ENSEMBLE, task)
+
+
+DEAF = dataclasses.replace(
+    REGISTERED.load("logits"), make=lambda options, setting: Deaf(),
+)  # fmt: skip
+
+
+class Deaf(nn.Module):
+    """A loss that leaves out the teacher."""
+
+    def forward(self, batch):
+        return batch.task
+
+
+def test_a_method_that_ignores_the_teacher_is_found() -> None:
+    with pytest.raises(ContractError, match="other targets of the teacher give the same student"):
+        check_method(f"{__name__}:DEAF")
+
+
+class Peek(nn.Module):
+    """A code that shows each step the one after it."""
+
+    def forward(self, counts):
+        return counts.roll(-1, dims=-1)
+
+
+LOOKING = Encoder("shows the next step", lambda quantise_input: Peek())
+
+
+def test_an_encoder_that_looks_ahead_is_found() -> None:
+    with pytest.raises(ContractError, match="depends on later steps"):
+        check_encoder(f"{__name__}:LOOKING")
+
+
+def drifting(options, data_dir):
+    dataset = load("synthetic_eeg", data_dir=None, options={"channels": 4, "trials": 12})
+    return dataclasses.replace(dataset, target_values=np.random.default_rng().permutation(dataset.target_values))
+
+
+DRIFTING = Corpus(Card("t", "none", "none", "", ()), "classification", load_corpus("synthetic_eeg").Options, drifting)
+
+
+def test_a_dataset_that_differs_from_load_to_load_is_found() -> None:
+    with pytest.raises(ContractError, match="two loads differ"):
+        check_dataset(f"{__name__}:DRIFTING")
+
+
+def copying(options, setting):
+    found = ENSEMBLE_TEACHER.targets(options, setting)
+    labels = torch.eye(2)[torch.as_tensor(setting.dataset.targets[setting.fold.test])]
+    return dataclasses.replace(found, test={**found.test, "outputs": labels})
+
+
+ENSEMBLE_TEACHER = TEACHERS.load("ensemble")
+COPYING = Teacher(ENSEMBLE_TEACHER.Options, title=lambda options: "copies", targets=copying)
+
+
+def test_a_teacher_that_reads_test_labels_is_found() -> None:
+    with pytest.raises(ContractError, match="labels of the test part"):
+        check_teacher(f"{__name__}:COPYING", ENSEMBLE)

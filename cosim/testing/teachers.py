@@ -1,0 +1,106 @@
+"""What every teacher must do on one fold of generated recordings."""
+
+from __future__ import annotations
+
+import dataclasses
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from cosim.datasets.registry import load
+from cosim.datasets.types import Dataset
+from cosim.preprocessing.scaling import fit_scaler
+from cosim.splits.fold import Fold
+from cosim.splits.schemes import BlockedInTime, LeaveOneGroupOut
+from cosim.teachers.registry import parse_teacher
+from cosim.teachers.targets import PARTS, TeacherTargets, read_targets, write_targets
+from cosim.teachers.teacher import TeacherSetting
+from cosim.testing.contract import require, require_refused
+from students.spec import Shape, Training
+from students.training.examples import OUTPUTS
+
+
+def generated_fold(task: str) -> tuple[Dataset, Fold]:
+    """Return a small generated corpus of a task and one fold of it."""
+    if task == "classification":
+        options = {"channels": 4, "sessions": 3, "runs": 2, "trials": 12}
+        dataset = load("synthetic_eeg", data_dir=None, options=options)
+        return dataset, LeaveOneGroupOut(group="session").folds(dataset, seed=0)[0]
+    dataset = load("synthetic_spikes", data_dir=None, options={"units": 6, "steps": 1000})
+    return dataset, BlockedInTime().folds(dataset, seed=0)[0]
+
+
+def check_teacher(name: str, options: Mapping[str, Any], task: str = "classification") -> None:
+    """Check a teacher: targets by name with a row per example, the same twice, blind to the labels of the test part.
+
+    Parameters
+    ----------
+    name : str
+        A registered teacher, or ``module:object``.
+    options : mapping
+        Options it is fitted with.
+    task : {'classification', 'regression'}
+
+    Raises
+    ------
+    ContractError
+        Which promise is broken.
+    CosimError
+        As the teacher itself raises.
+    """
+    where = f"teacher {name!r}"
+    teacher, parsed = parse_teacher(name, options)
+    require(bool(teacher.title(parsed)), "it has no title", where=where, remedy="Return what people should read")
+    require_refused(lambda: parse_teacher(name, {**options, "no_such_option": 1}), "an option that does not exist",
+                    where=where)  # fmt: skip
+    dataset, fold = generated_fold(task)
+    targets = _targets(name, options, dataset, fold)
+    for part in PARTS:
+        rows = len(getattr(fold, part))
+        for target, tensor in targets.part(part).items():
+            require(len(tensor) == rows, f"{target} of the {part} part has {len(tensor)} rows for {rows} examples",
+                    where=where, remedy="Return one row per example, in the fold's order")  # fmt: skip
+            require(bool(torch.isfinite(tensor).all()), f"{target} of the {part} part is not finite", where=where,
+                    remedy="It diverged, or reads recordings that are not finite")  # fmt: skip
+    steps = () if dataset.task == "classification" else (dataset.windows.steps,)
+    wanted = (*steps, len(dataset.output_names))
+    given = tuple(targets.test[OUTPUTS].shape[1:])
+    require(given == wanted, f"outputs of shape (examples, {given}), expected (examples, {wanted})", where=where,
+            remedy="Return logits, or trajectories, of the students' shape")  # fmt: skip
+    require(_same(targets, _targets(name, options, dataset, fold)), "two fits differ", where=where,
+            remedy="Draw from a seed that is an option")  # fmt: skip
+    values = dataset.target_values.copy()
+    values[fold.test] = values[fold.test][::-1]
+    blind = _targets(name, options, dataclasses.replace(dataset, target_values=values), fold)
+    require(_same(targets, blind), "the labels of the test part change its targets", where=where,
+            remedy="Fit on the training part, choose on the validation part")  # fmt: skip
+
+
+def _targets(name: str, options: Mapping[str, Any], dataset: Dataset, fold: Fold) -> TeacherTargets:
+    """Return the targets after they went through their file."""
+    teacher, parsed = parse_teacher(name, options)
+    scaled = dataset.windows.scaled(fit_scaler(dataset.windows.inputs(fold.train)))
+    shape = Shape(
+        task=dataset.task, channels=len(dataset.windows.channels), steps=dataset.windows.steps,
+        outputs=len(dataset.output_names), step_rate_hz=dataset.step_rate_hz,
+    )  # fmt: skip
+    with tempfile.TemporaryDirectory() as folder:
+        setting = TeacherSetting(
+            dataset=dataset, standardised=dataclasses.replace(dataset, windows=scaled), fold=fold, shape=shape,
+            training=Training(epochs=2), checkpoints=Path(folder) / "checkpoints",
+        )  # fmt: skip
+        path = Path(folder) / "targets.safetensors"
+        write_targets(path, teacher.targets(parsed, setting))
+        found = read_targets(path)
+        return TeacherTargets(*({key: one.clone() for key, one in found.part(part).items()} for part in PARTS))
+
+
+def _same(one: TeacherTargets, other: TeacherTargets) -> bool:
+    return all(
+        one.part(part).keys() == other.part(part).keys()
+        and all(torch.equal(tensor, other.part(part)[key]) for key, tensor in one.part(part).items())
+        for part in PARTS
+    )
