@@ -186,8 +186,10 @@ def teacher_stage(study: Study, fold: FoldStage, shape: Shape) -> Stage:
     """
     assert study.teacher is not None  # noqa: S101
     training = study.training.teacher or study.training.student
+    teacher, options = parse_teacher(study.teacher.name, study.teacher.options)
     config: dict[str, Json] = {
         "teacher": study.teacher.name,
+        "content": teacher.content(options),
         "options": cast(dict[str, Json], study.teacher.model_dump(mode="json")["options"]),
         "shape": cast(dict[str, Json], shape.model_dump(mode="json")),
         "training": cast(dict[str, Json], training.model_dump(mode="json")),

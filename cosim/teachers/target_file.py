@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import torch
@@ -61,4 +62,20 @@ def _rows(tensors: dict[str, Tensor], indices: object) -> dict[str, Tensor]:
     return {name: tensor[chosen] for name, tensor in tensors.items()}
 
 
-TEACHER = Teacher(Options, title=lambda options: Path(options.path).name, targets=targets)
+def content(options: Options) -> str:
+    """Return the hash of the file.
+
+    Raises
+    ------
+    StudentError
+        If it cannot be read.
+    """
+    try:
+        with Path(options.path).open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise StudentError(f"the targets cannot be read ({error.strerror})", where=options.path,
+                           remedy="Name a safetensors file by its whole path") from error  # fmt: skip
+
+
+TEACHER = Teacher(Options, title=lambda options: Path(options.path).name, targets=targets, content=content)

@@ -59,6 +59,10 @@ def _no_plugins(options: Any) -> Iterable[str]:
     return ()
 
 
+def _no_content(options: Any) -> str:
+    return ""
+
+
 @dataclass(frozen=True, slots=True)
 class Teacher(Generic[OptionsT]):
     """A teacher as a plug-in: the object an entry point of the group ``cosim.teachers`` names.
@@ -72,9 +76,13 @@ class Teacher(Generic[OptionsT]):
         From options and `TeacherSetting` to its `TeacherTargets`: fits it, or loads what was fitted elsewhere.
     plugins : callable
         From options to the modules of the plug-ins it uses, whose sources are part of what is kept; none by default.
+    content : callable
+        From options to a hash of what it reads from elsewhere, such as a file, so that other content is another
+        teacher; empty by default.
     """
 
     Options: type[OptionsT]
     title: Callable[[OptionsT], str]
     targets: Callable[[OptionsT, TeacherSetting], TeacherTargets]
     plugins: Callable[[OptionsT], Iterable[str]] = _no_plugins
+    content: Callable[[OptionsT], str] = _no_content

@@ -101,7 +101,9 @@ def test_targets_of_ones_own_come_from_a_file(tmp_path: Path):
         indices = getattr(given.fold, part)
         assert found.part(part)[OUTPUTS][:, 0].tolist() == indices.tolist()
         assert found.part(part)["features"].shape == (len(indices), 1)
+    before = teacher.content(options)
     write_tensors(path, {"outputs": rows}, {"dataset_digest": "another"})
+    assert teacher.content(options) != before  # other content is another teacher
     with pytest.raises(StudentError, match="belongs to the dataset another"):
         teacher.targets(options, given)
     write_tensors(path, {"outputs": rows[1:]}, {"dataset_digest": given.dataset.digest})
@@ -110,6 +112,9 @@ def test_targets_of_ones_own_come_from_a_file(tmp_path: Path):
     write_tensors(path, {"logits": rows}, {"dataset_digest": given.dataset.digest})
     with pytest.raises(StudentError, match="no 'outputs'"):
         teacher.targets(options, given)
+    path.unlink()
+    with pytest.raises(StudentError, match="cannot be read"):
+        teacher.content(options)
 
 
 def test_every_part_needs_outputs():
