@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
 
 import numpy as np
@@ -12,6 +11,7 @@ from cosim.datasets.registry import load
 from cosim.datasets.types import Dataset
 from cosim.splits.fold import Fold
 from cosim.splits.schemes import BlockedInTime, LeaveOneGroupOut
+from cosim.testing.blinding import with_other_test_labels
 from cosim.testing.contract import require, require_refused
 
 Scalar = bool | int | float | str
@@ -78,7 +78,7 @@ def _check_run(name: str, options: dict[str, Scalar], dataset: Dataset, where: s
     again = run_baseline(name, dataset, fold, options)
     require(bool(np.array_equal(again.outputs_test, found.outputs_test)), "two runs differ", where=where,
             remedy="Draw from a seed that is an option")  # fmt: skip
-    blind = run_baseline(name, _test_labels_turned(dataset, fold), fold, options)
+    blind = run_baseline(name, with_other_test_labels(dataset, fold), fold, options)
     unchanged = (np.array_equal(blind.outputs_test, found.outputs_test)
                  and np.array_equal(blind.outputs_validation, found.outputs_validation)
                  and blind.chosen == found.chosen)  # fmt: skip
@@ -88,10 +88,3 @@ def _check_run(name: str, options: dict[str, Scalar], dataset: Dataset, where: s
     require(work.complete, "its work is not counted whole", where=where, remedy="Give a row for every operation")
     require(work.decodes == found.decodes >= 1, "its work is counted over no decode", where=where,
             remedy="Count over the test examples")  # fmt: skip
-
-
-def _test_labels_turned(dataset: Dataset, fold: Fold) -> Dataset:
-    """Return the dataset with the test part's targets in reverse order."""
-    targets = dataset.targets.copy()
-    targets[fold.test] = targets[fold.test][::-1]
-    return dataclasses.replace(dataset, target_values=targets)

@@ -35,11 +35,15 @@ def check_dataset(name: str, data_dir: Path | None = None, options: Mapping[str,
         As the dataset itself raises.
     """
     where = f"dataset {name!r}"
-    card = describe(name).card
+    corpus = describe(name)
+    card = corpus.card
     said = bool(card.title and card.licence and card.citation)
     require(said, "its card lacks title, licence or citation", where=where, remedy="Fill in the card")
     chosen = dict(options or {})
     dataset = load(name, data_dir=data_dir, options=chosen)
+    require(corpus.task in (dataset.task, "either"),
+            f"it is listed for {corpus.task}, and its examples are for {dataset.task}", where=where,
+            remedy="Say the task that it is for")  # fmt: skip
     require(len(dataset.windows) > 0, "it has no example", where=where, remedy="Check its options")
     require_refused(lambda: load(name, data_dir=data_dir, options={**chosen, "no_such_option": 1}),
                     "an option that does not exist", where=where)  # fmt: skip
@@ -53,14 +57,19 @@ def check_dataset(name: str, data_dir: Path | None = None, options: Mapping[str,
 
 def _check_targets(dataset: Dataset, where: str) -> None:
     outputs, values = len(dataset.output_names), dataset.target_values
+    require(len(set(dataset.output_names)) == outputs, "two of output_names are the same", where=where,
+            remedy="Give each class, or axis, a name of its own")  # fmt: skip
     if dataset.task == "classification":
-        inside = values.ndim == 1 and bool(((values >= 0) & (values < outputs)).all())
-        require(inside, "targets are not classes of output_names", where=where,
+        inside = values.ndim == 1 and values.dtype == np.int64 and bool(((values >= 0) & (values < outputs)).all())
+        require(inside, "targets are not int64 numbers of output_names", where=where,
                 remedy="Number the classes in the order of output_names")  # fmt: skip
         return
     wanted = (len(dataset.windows), dataset.windows.steps, outputs)
     require(values.shape == wanted, f"targets of shape {values.shape}, expected {wanted}", where=where,
             remedy="Give one target a step and output")  # fmt: skip
+    there = values if dataset.target_mask is None else values[dataset.target_mask]
+    require(bool(np.isfinite(there).all()), "targets that exist are not all finite", where=where,
+            remedy="Repair them, or say in target_mask which steps have none")  # fmt: skip
 
 
 def _check_inputs(dataset: Dataset, where: str) -> None:

@@ -29,7 +29,10 @@ def check_encoder(name: str) -> None:
     where = f"encoder {name!r}"
     code = load_encoder(name).make(nn.Identity).eval()
     counts = torch.randint(0, 4, (BATCH, CHANNELS, STEPS), generator=torch.Generator().manual_seed(0)).float()
+    given = counts.clone()
     coded = code(counts)
+    require(bool(torch.equal(counts, given)), "it changes the counts it is given", where=where,
+            remedy="Use no operation in place")  # fmt: skip
     require(coded.ndim == 3 and coded.shape[0] == BATCH and coded.shape[2] == STEPS,
             f"it maps {tuple(counts.shape)} to {tuple(coded.shape)}", where=where,
             remedy="Return (batch, channels, steps) with as many examples and steps")  # fmt: skip

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from cosim.testing.contract import ContractError, require, require_refused
 from students.models.build import build
 from students.spec import MethodSpec, Scalar, Shape, StudentSpec, Task, Training
+from students.training.distillation.method import Needs
 from students.training.distillation.registry import parse_method
 from students.training.examples import OUTPUTS, Examples
 from students.training.fit import fit
@@ -55,17 +56,17 @@ def check_method(name: str, options: Mapping[str, Scalar] | None = None, tasks: 
     refused = MethodSpec(name=name, options={**spec.options, "no_such_option": 1})
     require_refused(lambda: parse_method(refused), "an option that does not exist", where=where)
     for task in tasks:
-        _check_task(spec, task, tuple(needs.teacher), f"{where}, {task}")
+        _check_task(spec, task, needs, f"{where}, {task}")
 
 
-def _check_task(method: MethodSpec, task: Task, names: tuple[str, ...], where: str) -> None:
+def _check_task(method: MethodSpec, task: Task, needs: Needs, where: str) -> None:
     shape = Shape(task=task, channels=CHANNELS, steps=STEPS, outputs=CLASSES, step_rate_hz=16.0)
     labels = StudentSpec(
         family="mlp", options={"hidden": 8, "depth": 1, "lags": 3}, shape=shape, seed=3,
-        training=Training(epochs=2, batch_size=4),
+        training=Training(epochs=needs.first_epochs + 2, batch_size=4),
     )  # fmt: skip
     spec = labels.model_copy(update={"method": method})
-    one, other = _examples(shape, names, seed=0), _examples(shape, names, seed=1)
+    one, other = (_examples(shape, tuple(needs.teacher), seed) for seed in (0, 1))
     plain, taught = _trained(labels, one), _trained(spec, one)
     require(taught.keys() == plain.keys(), "its own parameters become part of the student", where=where,
             remedy="Keep them in the loss module")  # fmt: skip

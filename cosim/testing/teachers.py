@@ -18,6 +18,7 @@ from cosim.splits.schemes import BlockedInTime, LeaveOneGroupOut
 from cosim.teachers.registry import parse_teacher
 from cosim.teachers.targets import PARTS, TeacherTargets, read_targets, write_targets
 from cosim.teachers.teacher import TeacherSetting
+from cosim.testing.blinding import with_other_test_labels
 from cosim.testing.contract import require, require_refused
 from students.spec import Shape, Training
 from students.training.examples import OUTPUTS
@@ -58,6 +59,8 @@ def check_teacher(name: str, options: Mapping[str, Any], task: str = "classifica
                     where=where)  # fmt: skip
     dataset, fold = generated_fold(task)
     targets = _targets(name, options, dataset, fold)
+    steps = () if dataset.task == "classification" else (dataset.windows.steps,)
+    wanted = (*steps, len(dataset.output_names))
     for part in PARTS:
         rows = len(getattr(fold, part))
         for target, tensor in targets.part(part).items():
@@ -65,16 +68,12 @@ def check_teacher(name: str, options: Mapping[str, Any], task: str = "classifica
                     where=where, remedy="Return one row per example, in the fold's order")  # fmt: skip
             require(bool(torch.isfinite(tensor).all()), f"{target} of the {part} part is not finite", where=where,
                     remedy="It diverged, or reads recordings that are not finite")  # fmt: skip
-    steps = () if dataset.task == "classification" else (dataset.windows.steps,)
-    wanted = (*steps, len(dataset.output_names))
-    given = tuple(targets.test[OUTPUTS].shape[1:])
-    require(given == wanted, f"outputs of shape (examples, {given}), expected (examples, {wanted})", where=where,
-            remedy="Return logits, or trajectories, of the students' shape")  # fmt: skip
+        given = tuple(targets.part(part)[OUTPUTS].shape)
+        require(given == (rows, *wanted), f"outputs of shape {given} in the {part} part, expected {(rows, *wanted)}",
+                where=where, remedy="Return logits, or trajectories, of the students' shape")  # fmt: skip
     require(_same(targets, _targets(name, options, dataset, fold)), "two fits differ", where=where,
             remedy="Draw from a seed that is an option")  # fmt: skip
-    values = dataset.target_values.copy()
-    values[fold.test] = values[fold.test][::-1]
-    blind = _targets(name, options, dataclasses.replace(dataset, target_values=values), fold)
+    blind = _targets(name, options, with_other_test_labels(dataset, fold), fold)
     require(_same(targets, blind), "the labels of the test part change its targets", where=where,
             remedy="Fit on the training part, choose on the validation part")  # fmt: skip
 

@@ -161,7 +161,13 @@ def _loss(trainer: Trainer, run: _Run, indices: Tensor, epoch: int) -> Tensor:
     outputs, tensors = forward_with(trainer.model, batch.inputs, run.distillation.needs.student)
     labelled = len(batch.targets)
     task = run.objective.task(outputs[:labelled], batch.targets) if labelled else outputs.new_zeros(())
-    return trainer.method(LossInputs(epoch, task, outputs, tensors, batch.teacher))
+    loss = trainer.method(LossInputs(epoch, task, outputs, tensors, batch.teacher))
+    if loss.ndim:
+        raise StudentError(
+            f"the method's loss of a batch has shape {tuple(loss.shape)}", where="fit",
+            remedy="Return a scalar from its loss module, such as the mean over the batch",
+        )
+    return loss
 
 
 def _check_batch_norm(model: nn.Module, examples: int, settings: Training) -> None:

@@ -28,6 +28,7 @@ from cosim.testing import (
     check_site,
     check_teacher,
 )
+from energy_models.errors import StudentError
 from energy_models.hardware import profile_names, site_names
 from students.families import Family, family_names, load_family
 from students.families.family import FamilyOptions
@@ -274,3 +275,112 @@ COPYING = Teacher(ENSEMBLE_TEACHER.Options, title=lambda options: "copies", targ
 def test_a_teacher_that_reads_test_labels_is_found() -> None:
     with pytest.raises(ContractError, match="labels of the test part"):
         check_teacher(f"{__name__}:COPYING", ENSEMBLE)
+
+
+def with_prior(options, setting):
+    found = ENSEMBLE_TEACHER.targets(options, setting)
+    prior = float(np.mean(setting.dataset.target_values[setting.fold.test]))
+    return dataclasses.replace(found, train={**found.train, "outputs": found.train["outputs"] + prior})
+
+
+def too_wide(options, setting):
+    found = ENSEMBLE_TEACHER.targets(options, setting)
+    return dataclasses.replace(found, train={**found.train, "outputs": found.train["outputs"].repeat(1, 2)})
+
+
+WITH_PRIOR = dataclasses.replace(COPYING, targets=with_prior)
+TOO_WIDE = dataclasses.replace(COPYING, targets=too_wide)
+
+
+def test_a_teacher_that_reads_how_often_test_classes_occur_is_found() -> None:
+    with pytest.raises(ContractError, match="labels of the test part"):
+        check_teacher(f"{__name__}:WITH_PRIOR", ENSEMBLE)
+
+
+def test_a_teacher_whose_training_targets_do_not_fit_the_student_is_found() -> None:
+    with pytest.raises(ContractError, match="in the train part, expected"):
+        check_teacher(f"{__name__}:TOO_WIDE", ENSEMBLE)
+
+
+class PerExample(nn.Module):
+    """A loss that is not averaged over the batch."""
+
+    def forward(self, batch):
+        return batch.task + ((batch.outputs - batch.teacher["outputs"]) ** 2).flatten(1).mean(dim=1)
+
+
+class Forgetful(nn.Module):
+    """A loss with state that no checkpoint holds."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.calls = 0
+
+    def forward(self, batch):
+        self.calls += 1
+        return batch.task + self.calls * ((batch.outputs - batch.teacher["outputs"]) ** 2).mean()
+
+
+PER_EXAMPLE = dataclasses.replace(REGISTERED.load("logits"), make=lambda options, setting: PerExample())
+FORGETFUL = dataclasses.replace(REGISTERED.load("logits"), make=lambda options, setting: Forgetful())
+
+
+def test_a_method_without_a_scalar_loss_or_with_state_that_is_lost_is_found() -> None:
+    with pytest.raises(StudentError, match="loss of a batch has shape"):
+        check_method(f"{__name__}:PER_EXAMPLE")
+    with pytest.raises(ContractError, match="does not go on where it was"):
+        check_method(f"{__name__}:FORGETFUL")
+
+
+def test_a_method_with_many_first_epochs_can_be_checked() -> None:
+    check_method("features", {**METHODS["features"][0], "first_epochs": 3}, ("classification",))
+
+
+class Overwrite(nn.Module):
+    """A code that changes what it is given."""
+
+    def forward(self, counts):
+        return counts.clamp_(max=1)
+
+
+OVERWRITING = Encoder("clips in place", lambda quantise_input: Overwrite())
+
+
+def test_an_encoder_that_changes_its_input_is_found() -> None:
+    with pytest.raises(ContractError, match="changes the counts"):
+        check_encoder(f"{__name__}:OVERWRITING")
+
+
+def nowhere(options, data_dir):
+    dataset = load("synthetic_spikes", data_dir=None, options={"units": 6, "steps": 1000})
+    values = dataset.target_values.copy()
+    values[0, 0] = np.nan
+    return dataclasses.replace(dataset, target_values=values)
+
+
+def undecided(options, data_dir):
+    dataset = load("synthetic_eeg", data_dir=None, options={"channels": 4, "trials": 12})
+    return dataclasses.replace(dataset, target_values=dataset.target_values + 0.5)
+
+
+def twice_named(options, data_dir):
+    dataset = load("synthetic_eeg", data_dir=None, options={"channels": 4, "trials": 12})
+    return dataclasses.replace(dataset, output_names=("hand", "hand"))
+
+
+NOWHERE = dataclasses.replace(load_corpus("synthetic_spikes"), load=nowhere)
+UNDECIDED = dataclasses.replace(DRIFTING, load=undecided)
+TWICE_NAMED = dataclasses.replace(DRIFTING, load=twice_named)
+OTHER_TASK = dataclasses.replace(load_corpus("synthetic_eeg"), task="regression")
+FAULTY_DATASETS = {
+    "NOWHERE": "targets that exist are not all finite",
+    "UNDECIDED": "targets are not int64 numbers",
+    "TWICE_NAMED": "two of output_names are the same",
+    "OTHER_TASK": "listed for regression",
+}
+
+
+@pytest.mark.parametrize(("name", "said"), FAULTY_DATASETS.items())
+def test_faults_of_a_dataset_are_found(name: str, said: str) -> None:
+    with pytest.raises(ContractError, match=said):
+        check_dataset(f"{__name__}:{name}")
