@@ -24,7 +24,7 @@ from cosim.preprocessing.scaling import fit_scaler
 from cosim.splits.fold import Fold
 from cosim.teachers.examples import examples
 from energy_models.workload import Count, LayerWork
-from students.training.fit import Examples, predict
+from students.training import Examples, predict
 
 Inputs = Literal["standardised", "raw"]
 

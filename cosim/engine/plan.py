@@ -22,7 +22,7 @@ from cosim.study.schema import StudentPlan, Study
 from cosim.teachers.registry import parse_teacher
 from students.families import load_family
 from students.spec import Converted, Float32, Form, Scalar, Shape, StudentSpec
-from students.training.distillation.registry import complete_method
+from students.training import complete_method
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,8 +16,7 @@ from students.families.registry import FAMILIES
 from students.models.store import save_student
 from students.neurons.encoders import ENCODERS
 from students.spec import StudentSpec
-from students.training.distillation.registry import METHODS
-from students.training.fit import fit
+from students.training import METHODS, fit
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from energy_models.errors import CosimError, StudyError, unknown_name
 from energy_models.hardware import load_profile, load_site, profile_names, site_names
 from students.families import check_form, family_names, load_family
 from students.spec import Scalar
-from students.training.distillation.registry import METHODS
+from students.training import METHODS
 
 GRID_NEEDS_STEP = (
     "a grid cannot step through a range without a step. Give it one, list the values, "

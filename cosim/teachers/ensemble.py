@@ -21,9 +21,7 @@ from students.families import load_family, parse_options
 from students.families.registry import FAMILIES
 from students.models.build import build
 from students.spec import Float32, Scalar, StudentSpec
-from students.training.examples import OUTPUTS, Examples
-from students.training.fit import fit
-from students.training.predict import predict
+from students.training import OUTPUTS, Examples, fit, predict
 
 FIRST_SEED = 1000  # so that no teacher is a copy of the student it is to be compared with
 
@@ -119,7 +117,7 @@ def fit_teacher(
     Raises
     ------
     StudentError
-        As `students.training.fit.fit`.
+        As `students.training.fit`.
     """
     parts = (train.inputs, validation.inputs, test_inputs)
     outputs: list[list[Tensor]] = [[] for _ in parts]
@@ -139,7 +137,7 @@ def targets(options: Options, setting: TeacherSetting) -> TeacherTargets:
     Raises
     ------
     StudentError
-        As `students.training.fit.fit`.
+        As `students.training.fit`.
     """
     members = tuple(
         StudentSpec(family=member.family, options=dict(member.options), shape=setting.shape, training=setting.training,

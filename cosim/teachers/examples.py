@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from cosim.datasets.types import Dataset
-from students.training.examples import Examples
+from students.training import Examples
 
 
 def examples(

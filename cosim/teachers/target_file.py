@@ -12,7 +12,7 @@ from cosim.teachers.targets import PARTS, TeacherTargets
 from cosim.teachers.teacher import Teacher, TeacherOptions, TeacherSetting
 from energy_models.errors import StudentError
 from students.models.tensor_files import read_tensors
-from students.training.examples import OUTPUTS
+from students.training import OUTPUTS
 
 DIGEST = "dataset_digest"
 

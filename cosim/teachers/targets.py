@@ -11,7 +11,7 @@ from torch import Tensor
 
 from energy_models.errors import StudentError
 from students.models.tensor_files import read_tensors, write_tensors
-from students.training.examples import OUTPUTS
+from students.training import OUTPUTS
 
 SCHEMA = "cosim.teacher/2"
 Part = Literal["train", "validation", "test"]

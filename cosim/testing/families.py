@@ -15,7 +15,7 @@ from students.models.build import build, mode
 from students.models.from_float import quantised_from_float
 from students.models.store import load_student, save_student
 from students.spec import Float32, Quantised, Shape, StudentSpec, Task, Training
-from students.training.fit import Examples, fit, predict
+from students.training import Examples, fit, predict
 
 CHANNELS, STEPS, OUTPUTS, RATE_HZ = 4, 64, 3, 64.0
 EXAMPLES = 12

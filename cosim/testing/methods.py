@@ -12,10 +12,7 @@ from torch import Tensor, nn
 from cosim.testing.contract import ContractError, require, require_refused
 from students.models.build import build
 from students.spec import MethodSpec, Scalar, Shape, StudentSpec, Task, Training
-from students.training.distillation.method import Needs
-from students.training.distillation.registry import parse_method
-from students.training.examples import OUTPUTS, Examples
-from students.training.fit import fit
+from students.training import OUTPUTS, Examples, Needs, fit, parse_method
 
 CHANNELS, STEPS, CLASSES, EXAMPLES, FEATURES = 3, 16, 2, 12, 5
 TASKS: tuple[Task, ...] = ("classification", "regression")

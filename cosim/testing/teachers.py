@@ -21,7 +21,7 @@ from cosim.teachers.teacher import TeacherSetting
 from cosim.testing.blinding import with_other_test_labels
 from cosim.testing.contract import require, require_refused
 from students.spec import Shape, Training
-from students.training.examples import OUTPUTS
+from students.training import OUTPUTS
 
 
 def generated_fold(task: str) -> tuple[Dataset, Fold]:

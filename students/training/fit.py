@@ -22,8 +22,6 @@ from students.training.examples import Examples, TrainingSet, Unlabelled, check_
 from students.training.objective import Objective, prepare
 from students.training.predict import forward_with, predict
 
-__all__ = ["Examples", "FitResult", "Unlabelled", "fit", "predict"]
-
 EVALUATION_BATCH = 256
 
 

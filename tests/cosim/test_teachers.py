@@ -19,8 +19,7 @@ from energy_models.errors import StudentError, StudyError
 from students.models.build import build
 from students.models.tensor_files import write_tensors
 from students.spec import MethodSpec, Quantised, Shape, StudentSpec, Training
-from students.training.examples import OUTPUTS
-from students.training.fit import Examples, fit, predict
+from students.training import OUTPUTS, Examples, fit, predict
 
 torch.set_num_threads(1)
 

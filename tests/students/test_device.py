@@ -10,7 +10,7 @@ import torch
 
 from students.models.build import build
 from students.spec import MethodSpec, Shape, StudentSpec, Training
-from students.training.fit import Examples, FitResult, Unlabelled, fit, predict
+from students.training import Examples, FitResult, Unlabelled, fit, predict
 
 torch.set_num_threads(1)
 

@@ -9,8 +9,8 @@ import torch
 
 from students.models.build import build
 from students.spec import MethodSpec, Shape, StudentSpec, Training
+from students.training import Examples, fit, predict
 from students.training.distillation.losses import blend, hinton_kl, scaled_mse
-from students.training.fit import Examples, fit, predict
 
 torch.set_num_threads(1)
 

@@ -11,7 +11,7 @@ from students.families import WINDOWS as FAMILY_WINDOWS
 from students.families import Family, FamilyOptions, family_names, load_family
 from students.models.build import build, complete, mode, parameter_count
 from students.spec import Float32, Quantised, Shape, StudentSpec, Training, parse_form
-from students.training.fit import Examples, fit, predict
+from students.training import Examples, fit, predict
 
 torch.set_num_threads(1)
 

@@ -13,7 +13,7 @@ from energy_models.errors import StudentError
 from students.layers import OutputScale
 from students.models.build import build
 from students.spec import MethodSpec, Shape, StudentSpec, Training
-from students.training.fit import Examples, fit, predict
+from students.training import Examples, fit, predict
 
 torch.set_num_threads(1)
 

@@ -12,11 +12,20 @@ from energy_models.errors import StudentError
 from students.models.build import build
 from students.models.tensor_files import read_tensors
 from students.spec import MethodSpec, Shape, StudentSpec, Training
+from students.training import (
+    METHODS,
+    Examples,
+    LossInputs,
+    Method,
+    MethodOptions,
+    Needs,
+    Unlabelled,
+    complete_method,
+    fit,
+    float_targets,
+    predict,
+)
 from students.training.distillation.features import FeaturesLoss, FeaturesOptions
-from students.training.distillation.float_targets import float_targets
-from students.training.distillation.method import LossInputs, Method, MethodOptions, Needs
-from students.training.distillation.registry import METHODS, complete_method
-from students.training.fit import Examples, Unlabelled, fit, predict
 from students.training.predict import forward_with, predict_tensors
 
 torch.set_num_threads(1)

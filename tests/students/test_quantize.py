@@ -26,7 +26,8 @@ from students.quantize import (
 )
 from students.quantize.calibration import least_squares_threshold
 from students.spec import Quantised, Shape, StudentSpec, Training
-from students.training.fit import Examples, _optimiser, fit, predict
+from students.training import Examples, fit, predict
+from students.training.fit import _optimiser
 
 SHAPE = Shape(task="classification", channels=4, steps=96, outputs=2, step_rate_hz=64.0)
 SPEC = StudentSpec(

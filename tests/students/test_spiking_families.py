@@ -15,7 +15,7 @@ from students.models.store import load_student, save_student
 from students.neurons.lif import LIF, ZeroInitialState
 from students.quantize import quantisation_of
 from students.spec import Quantised, Scalar, Shape, StudentSpec, Training
-from students.training.fit import Examples, fit, predict
+from students.training import Examples, fit, predict
 
 STREAM = Shape(task="regression", channels=12, steps=50, outputs=2, step_rate_hz=20.0)
 WINDOW = Shape(task="classification", channels=4, steps=96, outputs=2, step_rate_hz=64.0)

@@ -13,7 +13,7 @@ from cosim.engine.stages.teacher import targets_in
 from cosim.evaluation.scores import primary_metric
 from cosim.teachers.gate import gate
 from students.models.store import load_extra
-from students.training.examples import OUTPUTS
+from students.training import OUTPUTS
 
 STUDENT = "undistilled_"  # with a seed: the role of that seed's student
 

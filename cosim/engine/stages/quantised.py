@@ -13,7 +13,7 @@ from cosim.engine.stages.teacher import targets_in
 from cosim.engine.training_job import TrainingJob, plugins_of, spec_of, train
 from students.models.from_float import quantised_from_float
 from students.models.store import load_student
-from students.training.distillation.float_targets import float_targets
+from students.training import float_targets
 
 CALIBRATION_EXAMPLES = 256  # brevitas needs a sample of the signals, not all of them
 

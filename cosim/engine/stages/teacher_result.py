@@ -9,7 +9,7 @@ from cosim.engine.result_file import FLOAT_BITS, write_result
 from cosim.engine.stage import StageKind, Workspace
 from cosim.engine.stage_inputs import fold_of
 from cosim.engine.stages.teacher import targets_in
-from students.training.examples import OUTPUTS
+from students.training import OUTPUTS
 
 
 def work(workspace: Workspace) -> None:

@@ -6,8 +6,7 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional
 
-from students.training.distillation.method import LossInputs, LossSetting, Method, MethodOptions, Needs
-from students.training.examples import OUTPUTS
+from students.training import OUTPUTS, LossInputs, LossSetting, Method, MethodOptions, Needs
 
 
 class Options(MethodOptions):

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from cosim.teachers.targets import PARTS, TeacherTargets
 from cosim.teachers.teacher import Teacher, TeacherOptions, TeacherSetting
-from students.training.examples import OUTPUTS
+from students.training import OUTPUTS
 
 
 class Options(TeacherOptions):
