@@ -41,7 +41,7 @@ def check_profile(name: str) -> None:
 
 
 def check_site(name: str) -> None:
-    """Check a site with a microcontroller: bounds and sources, and at least one limit that is judged.
+    """Check a site with a microcontroller: bounds, sources, and every limit judged.
 
     Parameters
     ----------
@@ -59,8 +59,10 @@ def check_site(name: str) -> None:
     where = f"site {name!r}"
     for workload in _networks():
         report = _checked_report(workload, profile, site, where)
-        require(bool(judge(site, report).checks), "no limit of it is judged", where=where,
-                remedy="Give at least one limit: heat, power, battery, radio or deadline")  # fmt: skip
+        limits = judge(site, report).checks
+        ordered = all(check.value.low <= check.value.nominal <= check.value.high for check in limits)
+        require(ordered, "bounds of what a limit allows or of what is used are not ordered", where=where,
+                remedy="Give low <= value <= high")  # fmt: skip
 
 
 def _networks() -> tuple[Workload, ...]:

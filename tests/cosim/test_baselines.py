@@ -7,30 +7,21 @@ import itertools
 
 import numpy as np
 import pytest
-from dense_dataset import dense_dataset, with_inputs
-from scipy import linalg, signal
-from sklearn.covariance import OAS
+from dense_dataset import with_inputs
+from generated_examples import CARD, make_spikes, make_trials
+from scipy import signal
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
-from sklearn.linear_model import LogisticRegression, Ridge
-from sklearn.svm import SVC
 
 from cosim.baselines import Baseline, baseline_names, kalman, load_baseline, ridge_lags, run_baseline
-from cosim.baselines.cca import covariances, references, squared_correlations
 from cosim.baselines.csp_lda import spatial_filters
-from cosim.baselines.fitting import best_on_validation, fitting_examples
-from cosim.baselines.kernel_machine import fit as fit_svm
+from cosim.baselines.fitting import best_on_validation
 from cosim.baselines.numerics.fixed_point import Grid, fixed_linear, grid_of, saturated
-from cosim.baselines.numerics.riemann import riemannian_mean
 from cosim.baselines.types import Options
-from cosim.datasets.card import Card
 from cosim.datasets.contiguous_segments import contiguous_segments, in_test_order, joined_inputs
-from cosim.datasets.types import Dataset
 from cosim.evaluation.scores import chance_level, primary_metric, score
-from cosim.splits.fold import Fold
 from energy_models.errors import DataError, StudyError
 
 FIXED = {"ridge_lags": {"lags": 10, "penalty": 100.0}}  # what the tests against float64 fit too
-CARD = Card("t", "l", "c", "h", ())
 SERVES = {
     "regression": {"ridge_lags": {}, "kalman": {}, "majority": {}},
     "classification": {
@@ -41,38 +32,6 @@ SERVES = {
     },
 }  # fmt: skip
 CASES = [(task, name) for task, names in SERVES.items() for name in names]
-
-
-def make_trials(seed: int = 0, examples: int = 120) -> tuple[Dataset, Fold]:
-    """Two classes told apart by rhythm (6 or 10 Hz, in channels of their own) and by a slow shift."""
-    rng = np.random.default_rng(seed)
-    labels = rng.permutation(np.arange(examples) % 2)
-    time_s = np.arange(64) / 64
-    inputs = rng.normal(size=(examples, 4, 64))
-    wave = np.sin(2 * np.pi * (6 + 4 * labels[:, None]) * time_s + rng.uniform(0, 6, (examples, 1)))
-    inputs[np.arange(examples), labels] += 2 * wave
-    inputs[:, 3] += 0.5 * (2 * labels[:, None] - 1)
-    recording = np.array([f"r{n:03d}" for n in range(examples)])
-    data = dense_dataset("trials", CARD, "classification", (20 * inputs).astype(np.float32), labels, ("6 Hz", "10 Hz"),
-                         {"recording": recording}, np.zeros(examples, dtype=np.int64), 64.0)  # fmt: skip
-    cut, held = examples // 2, examples - examples // 3
-    return data, Fold("f", np.arange(cut), np.arange(cut, held), np.arange(held, examples))
-
-
-def make_spikes(seed: int = 0, steps: int = 3000, segment: int = 50) -> tuple[Dataset, Fold]:
-    """Poisson counts of 12 units tuned to a smooth velocity."""
-    rng = np.random.default_rng(seed)
-    velocity = np.zeros((steps, 2))
-    for step in range(1, steps):
-        velocity[step] = 0.95 * velocity[step - 1] + rng.normal(size=2)
-    counts = rng.poisson(np.exp(0.8 + 0.2 * velocity @ rng.normal(size=(2, 12))).clip(max=40))
-    number = steps // segment
-    inputs = counts.reshape(number, segment, 12).transpose(0, 2, 1).astype(np.float32)
-    data = dense_dataset("spikes", CARD, "regression", inputs, velocity.reshape(number, segment, 2).astype(np.float32),
-                         ("vx", "vy"), {"recording": np.full(number, "a")}, np.arange(number, dtype=np.int64) * segment,
-                         20.0, 8)  # fmt: skip
-    cut, held = int(0.6 * number), int(0.75 * number)
-    return data, Fold("f", np.arange(cut), np.arange(cut + 1, held), np.arange(held + 1, number))
 
 
 MAKE = {"classification": make_trials, "regression": make_spikes}
@@ -185,21 +144,6 @@ def test_ridge_chooses_as_every_pair_tried_by_hand() -> None:
     assert held == pytest.approx(scores[lags, penalty], abs=1e-3)
 
 
-def test_regression_of_correlations_equals_scikit_learn() -> None:
-    """Two frequencies, two harmonics: four squared correlations, standardised, then the regression of scikit-learn."""
-    data, fold = make_trials()
-    found = run_baseline("cca_logistic", data, fold, {"harmonics": 2, "inverse_penalty": 1.0})
-    table = references((6.0, 10.0, 12.0, 20.0), 1, 64, 64.0)
-    centred = data.windows.inputs().astype(float) - data.windows.inputs().mean(axis=2, keepdims=True)
-    features = np.array([[np.linalg.svd(np.linalg.qr(window.T)[0].T @ one.T, compute_uv=False)[0] ** 2
-                          for one in table] for window in centred])  # fmt: skip
-    chosen = fitting_examples(fold)
-    standard = (features - features[chosen].mean(axis=0)) / features[chosen].std(axis=0)
-    expected = LogisticRegression(C=1.0).fit(standard[chosen], data.targets[chosen]).decision_function(standard)
-    margins = found.outputs_test[:, 1] - found.outputs_test[:, 0]
-    assert margins == pytest.approx(expected[fold.test], abs=5e-3)
-
-
 @pytest.mark.parametrize("name", ["ridge_lags", "kalman"])
 def test_streaming_decoders_are_causal_and_keep_the_order_asked_for(name: str) -> None:
     data, fold = make_spikes()
@@ -222,16 +166,6 @@ def test_contiguous_segments_break_at_gaps_and_recordings() -> None:
     assert np.array_equal(back, data.windows.inputs()[[7, 0, 1, 3, 4, 5, 6]].transpose(0, 2, 1))
 
 
-def test_ridge_equals_scikit_learn() -> None:
-    rng = np.random.default_rng(0)
-    inputs, targets = rng.poisson(2.0, (400, 3)).astype(float), rng.normal(size=(400, 2))
-    weights, intercepts = ridge_lags.fit([(inputs, targets)], 4, 7.0)
-    rows = np.hstack([inputs[3 - lag : 400 - lag] for lag in range(4)])
-    expected = Ridge(alpha=7.0).fit(rows, targets[3:])
-    assert weights == pytest.approx(expected.coef_)
-    assert intercepts == pytest.approx(expected.intercept_)
-
-
 @pytest.mark.parametrize("name", ["ridge_lags", "kalman", "majority"])
 def test_steps_without_a_known_target_teach_nothing(name: str) -> None:
     """Half of an example in the middle of training has no target: whatever its inputs are there, the decoder stays."""
@@ -249,30 +183,6 @@ def test_steps_without_a_known_target_teach_nothing(name: str) -> None:
     if name != "majority":
         with pytest.raises(DataError, match="no training step"):
             run_baseline(name, dataclasses.replace(data, target_values=np.full_like(targets, np.nan)), fold, options)
-
-
-def test_steady_kalman_equals_the_full_filter() -> None:
-    """The Riccati solution is where the step-by-step covariance settles, and the decoded state follows."""
-    data, fold = make_spikes()
-    pairs = [(joined_inputs(data, part), data.targets[part].reshape(-1, 2).astype(float))
-             for part in contiguous_segments(data, fold.train)]  # fmt: skip
-    fitted = kalman.fit(pairs)
-    inputs, states = (np.concatenate(parts) for parts in zip(*pairs, strict=True))
-    states, inputs = states - states.mean(axis=0), inputs - inputs.mean(axis=0)
-    a = np.linalg.lstsq(states[:-1], states[1:], rcond=None)[0].T
-    c = np.linalg.lstsq(states, inputs, rcond=None)[0].T
-    w, q = states[1:] - states[:-1] @ a.T, inputs - states @ c.T
-    w, q = w.T @ w / len(w), q.T @ q / len(q)
-    state, covariance, estimates = np.zeros(2), np.zeros((2, 2)), []
-    for observed in inputs[:300]:
-        ahead = a @ covariance @ a.T + w
-        gain = ahead @ c.T @ np.linalg.inv(c @ ahead @ c.T + q)
-        state = a @ state + gain @ (observed - c @ a @ state)
-        covariance = (np.eye(2) - gain @ c) @ ahead
-        estimates.append(state)
-    assert fitted.gain == pytest.approx(gain, rel=1e-6)
-    steady = fitted.decode(inputs[:300] + fitted.input_mean) - fitted.state_mean
-    assert steady[100:] == pytest.approx(np.array(estimates)[100:], abs=1e-6)
 
 
 def test_kalman_with_integrated_position_decodes_velocity_only() -> None:
@@ -325,49 +235,6 @@ def test_fixed_point_keeps_the_margins_of_trials() -> None:
         logits = run_baseline(name, data, fold, options).outputs_test
         assert logits[:, 1] - logits[:, 0] == pytest.approx(expected, abs=1e-2 * np.abs(expected).max())
         assert np.array_equal(logits.argmax(axis=1), (expected > 0).astype(int))
-
-
-def test_svm_equals_scikit_learn() -> None:
-    rng = np.random.default_rng(2)
-    for classes in (2, 4):
-        labels = np.arange(80) % classes
-        features = (rng.normal(size=(80, 3)) + labels[:, None]).astype(np.float32)
-        machine = fit_svm(features, labels, classes, softness=1.0, width=1.0, where="x")
-        standard = (features - features.mean(axis=0)) / features.std(axis=0)
-        expected = SVC(C=1.0, gamma=1 / 3).fit(standard, labels).decision_function(standard)
-        found = machine.logits(machine.kernels(machine.standardised(features)))
-        assert (found[:, 1] if classes == 2 else found) == pytest.approx(expected, abs=1e-4)
-
-
-def test_cca_equals_the_singular_values() -> None:
-    rng = np.random.default_rng(3)
-    windows = rng.normal(size=(5, 4, 200)).astype(np.float32)
-    windows[:, 1] += np.sin(2 * np.pi * 11 * np.arange(200) / 100)
-    centred = windows - windows.mean(axis=2, keepdims=True)
-    table = references((11.0, 17.0), 2, 200, 100.0)
-    assert table[0] @ table[0].T == pytest.approx(np.eye(4), abs=1e-5)
-    projected = centred @ table.reshape(-1, 200).T
-    found = squared_correlations(covariances(centred, 1e-7), projected, 2)
-    for window, row in zip(centred, found, strict=True):
-        basis = np.linalg.qr(window.T.astype(float))[0]
-        expected = [np.linalg.svd(basis.T @ one.T, compute_uv=False)[0] ** 2 for one in table]
-        assert row == pytest.approx(expected, abs=1e-4)
-    assert (found[:, 0] > found[:, 1]).all()
-
-
-def test_tangent_space_equals_its_formula() -> None:
-    data, fold = make_trials()
-    found = run_baseline("tangent_space", data, fold, {"inverse_penalty": 1.0})
-    covariances = np.array([OAS(assume_centered=True).fit((one - one.mean(axis=1, keepdims=True)).T).covariance_
-                            for one in data.windows.inputs().astype(float)])  # fmt: skip
-    chosen = fitting_examples(fold)
-    inverse = np.linalg.inv(linalg.sqrtm(riemannian_mean(covariances[chosen], where="x")).real)
-    rows, columns = np.triu_indices(4)
-    features = np.array([linalg.logm(inverse @ one @ inverse).real[rows, columns] for one in covariances])
-    standard = (features - features[chosen].mean(axis=0)) / features[chosen].std(axis=0)
-    expected = LogisticRegression(C=1.0).fit(standard[chosen], data.targets[chosen]).decision_function(standard)
-    margins = found.outputs_test[:, 1] - found.outputs_test[:, 0]
-    assert margins == pytest.approx(expected[fold.test], abs=5e-3)
 
 
 def test_spatial_filters_find_the_channel_that_changes() -> None:

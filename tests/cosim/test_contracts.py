@@ -24,12 +24,9 @@ from cosim.testing import (
     check_encoder,
     check_family,
     check_method,
-    check_profile,
-    check_site,
     check_teacher,
 )
 from energy_models.errors import StudentError
-from energy_models.hardware import profile_names, site_names
 from students.families import Family, family_names, load_family
 from students.families.family import FamilyOptions
 from students.neurons.encoders import Encoder, encoder_names
@@ -49,16 +46,6 @@ SMALL = {"bandpower_svm": {"segment_steps": 64}, "cca": {"frequencies_hz": "10,1
 @pytest.mark.parametrize("name", baseline_names())
 def test_baselines(name: str) -> None:
     check_baseline(name, SMALL.get(name))
-
-
-@pytest.mark.parametrize("name", profile_names())
-def test_profiles(name: str) -> None:
-    check_profile(name)
-
-
-@pytest.mark.parametrize("name", site_names())
-def test_sites(name: str) -> None:
-    check_site(name)
 
 
 class Broken(nn.Module):
