@@ -8,7 +8,7 @@ import itertools
 import numpy as np
 import pytest
 from dense_dataset import with_inputs
-from generated_examples import CARD, make_spikes, make_trials
+from generated_examples import make_spikes, make_trials
 from scipy import signal
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
@@ -50,7 +50,7 @@ def test_a_baseline_of_ones_own_is_named_by_module_and_object() -> None:
     with pytest.raises(DataError, match="it decodes regression only"):
         run_baseline("test_baselines:OWN", *make_trials(), {})
     with pytest.raises(StudyError, match="not a Baseline"):
-        load_baseline("test_baselines:CARD")
+        load_baseline("test_baselines:MAKE")
 
 
 def test_titles_and_tasks_are_what_the_results_say() -> None:
