@@ -2,12 +2,14 @@
 
 ``classification``: ``inputs`` (examples, channels, steps) and ``targets`` (examples,) of whole numbers from 0.
 ``regression``: ``inputs`` (bins, channels) and ``targets`` (bins, outputs), consecutive in time; cut here.
-Optional arrays of one label per example (per bin): ``recording``, ``subject``, ``session``, ``run``, ``part``;
-and for classification ``starts``, the first step of each example within its recording.
+Optional arrays of one label per example (per bin): ``recording``, ``subject``, ``session``, ``run``, ``part``, and
+those that the option `labels` names; and for classification ``starts``, the first step of each example within its
+recording. Every label is a group that splits can hold out. Bins between which any label changes are not neighbours.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import Any, Literal
@@ -55,6 +57,8 @@ class Options(BaseModel):
     segment_steps : int
         Bins per example (regression).
     unit : str
+    labels : str
+        Names of further arrays of labels, separated by commas, such as ``day,block``.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -66,17 +70,23 @@ class Options(BaseModel):
     output_names: str
     segment_steps: int = Field(default=100, ge=1)
     unit: str = "as stored"
+    labels: str = ""
+
+    @property
+    def further_labels(self) -> tuple[str, ...]:
+        """Names of the option `labels`."""
+        return tuple(filter(None, (part.strip() for part in self.labels.split(","))))
 
 
-def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
-    """Return all known arrays of an NPZ file or of a folder of NPY files.
+def read_arrays(path: Path, labels: Sequence[str] = ()) -> dict[str, NDArray[Any]]:
+    """Return all known arrays of an NPZ file or of a folder of NPY files, and further `labels`.
 
     Raises
     ------
     DataError
-        If nothing is there, an array cannot be read, or ``inputs`` or ``targets`` is missing.
+        If nothing is there, an array cannot be read, or ``inputs``, ``targets`` or one of `labels` is missing.
     """
-    known = ("inputs", "targets", "starts", *GROUPS)
+    known = tuple(dict.fromkeys(("inputs", "targets", "starts", *GROUPS, *labels)))
     if path.is_dir():
         try:
             found = {name: np.asarray(np.load(path / f"{name}.npy", allow_pickle=False))
@@ -90,7 +100,7 @@ def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
         found = files.read_npz(path, [name for name in known if name in present])
     else:
         raise files.missing(NAME, path, fetch="Save your arrays there with numpy.savez.")
-    for name in ("inputs", "targets"):
+    for name in ("inputs", "targets", *labels):
         if name not in found:
             raise DataError(f"there is no array {name!r}", where=str(path),
                             remedy=unknown_name("arrays", name, present))
@@ -108,7 +118,7 @@ def load(options: Options, data_dir: Path | None) -> Dataset:
     path = Path(options.path)
     if not path.is_absolute():
         path = files.root(data_dir, corpus=NAME, expected=options.path) / path
-    found = read_arrays(path)
+    found = read_arrays(path, options.further_labels)
     if empty := [name for name, array in found.items() if array.size == 0 or array.ndim == 0]:
         raise DataError(f"array {', '.join(empty)} holds no example", where=str(path), remedy="Save it again.")
     count = len(found["inputs"])
@@ -116,12 +126,21 @@ def load(options: Options, data_dir: Path | None) -> Dataset:
         if len(array) != count:
             raise DataError(f"array {name!r} has {len(array)} entries, inputs have {count}", where=str(path),
                             remedy="Every array needs one entry per example (or per bin).")
-    labels = {name: np.asarray(found[name], dtype=np.str_) for name in GROUPS if name in found}
+    named = (*GROUPS, *options.further_labels)
+    labels = {name: _labels(name, found[name], path) for name in named if name in found}
     names = tuple(part.strip() for part in options.output_names.split(","))
     origin = Origin(NAME, CARD, names, options.source_bits)
     if options.task == "regression":
         return _regression(options, origin, found, labels, path)
     return _classification(options, origin, found, labels, path)
+
+
+def _labels(name: str, array: NDArray[Any], path: Path) -> NDArray[np.str_]:
+    """Return labels as text: whole numbers, text and truth values are labels, other numbers are not."""
+    if array.ndim != 1 or array.dtype.kind not in "iubUS":
+        raise DataError(f"array {name!r} of {array.dtype} and shape {array.shape} holds no labels", where=str(path),
+                        remedy="Give one whole number or text per example (or per bin).")
+    return np.char.decode(array, "utf-8", "replace") if array.dtype.kind == "S" else array.astype(np.str_)
 
 
 def _regression(
@@ -137,7 +156,7 @@ def _regression(
     recordings: list[BinnedRecording] = []
     for number, (key, members) in enumerate(groupby(range(len(inputs)), key=lambda index: per_bin[index])):
         indices = list(members)
-        groups = {name: str(value) for name, value in zip(labels, key, strict=True) if name != "recording"}
+        groups = dict(zip(labels, key, strict=True))
         part = slice(indices[0], indices[-1] + 1)
         one = array_recording(f"segment{number + 1}", inputs[part].T, channels, options.rate_hz, groups=groups)
         recordings.append(BinnedRecording(one, targets[part]))
@@ -147,7 +166,7 @@ def _regression(
 def _classification(
     options: Options, origin: Origin, found: dict[str, NDArray[Any]], labels: dict[str, NDArray[np.str_]], path: Path
 ) -> Dataset:
-    """Return the examples as they are; without recordings and starts each is a recording of its own."""
+    """Return the examples as they are; without starts none of them overlap."""
     inputs = np.asarray(found["inputs"], np.float32)
     targets = np.asarray(found["targets"])
     if inputs.ndim != 3 or targets.ndim != 1:
@@ -159,18 +178,40 @@ def _classification(
     channels = tuple(Channel(f"channel {index}", unit=options.unit) for index in range(inputs.shape[1]))
     flat_view = inputs.transpose(1, 0, 2).reshape(inputs.shape[1], -1).astype(np.float64)
     files.check_channels(flat_view, tuple(channel.name for channel in channels), where=str(path))
-    if ("starts" in found) != ("recording" in found):
-        raise DataError("starts and recording are needed together, or neither", where=str(path),
-                        remedy="They say which examples overlap in time; leave both out for separate trials.")
     alone = np.asarray([f"example{index}" for index in range(len(inputs))], dtype=np.str_)
-    starts = np.asarray(found.get("starts", np.zeros(len(inputs))), dtype=np.int64)
-    windows = example_windows(inputs, alone.tolist(), starts, channels, options.rate_hz)
+    groups = {"recording": alone, **labels}
+    starts, notes = np.zeros(len(inputs), dtype=np.int64), ()
+    if "starts" in found:
+        starts = _starts(found["starts"], targets, labels, path)
+    elif "recording" in found:
+        notes = ("no array 'starts' was given: examples of one recording are taken not to overlap",)
+    cut_from = groups["recording"] if "starts" in found else alone
+    windows = example_windows(inputs, cut_from.tolist(), starts, channels, options.rate_hz)
     return Dataset(
         name=NAME, card=CARD, task="classification", windows=windows, target_values=targets.astype(np.int64),
-        output_names=origin.output_names, groups={"recording": alone, **labels},
+        output_names=origin.output_names, groups=groups, notes=notes,
         source_rate_hz=options.rate_hz, source_bits=options.source_bits,
         pipeline=(Step("as_stored", {"channels": inputs.shape[1], "steps": inputs.shape[2]}, causal=True),),
     )  # fmt: skip
+
+
+def _starts(
+    starts: NDArray[Any], targets: NDArray[Any], labels: dict[str, NDArray[np.str_]], path: Path
+) -> NDArray[np.int64]:
+    """Return the first step of each example, after checking that no window stands there under two labels."""
+    if "recording" not in labels:
+        raise DataError("starts and recording are needed together, or neither", where=str(path),
+                        remedy="They say which examples overlap in time; leave both out for separate trials.")
+    if starts.ndim != 1 or starts.dtype.kind not in "iu" or starts.min() < 0:
+        raise DataError("starts are not whole numbers from 0", where=str(path),
+                        remedy="Give the first step of each example within its recording.")
+    first: dict[tuple[str, int], int] = {}
+    for index, place in enumerate(zip(labels["recording"].tolist(), starts.tolist(), strict=True)):
+        other = first.setdefault(place, index)
+        if targets[other] != targets[index]:
+            raise DataError(f"examples {other} and {index} are one window, step {place[1]} of recording {place[0]}, "
+                            "under two labels", where=str(path), remedy="Leave one of them out, or both.")
+    return starts.astype(np.int64)
 
 
 DATASET = Corpus(CARD, "either", Options, load)

@@ -147,10 +147,23 @@ def _check_classes(labels: NDArray[np.int64], names: tuple[str, ...], *, where: 
 
 
 def _owners(recordings: Recordings, counts: Sequence[int]) -> tuple[NDArray[np.int64], dict[str, NDArray[np.str_]]]:
-    """Return the recording of each example, by number, and the groups that follow from it."""
+    """Return the recording of each example, by number, and the groups that follow from it.
+
+    A recording's own group ``recording``, where it has one, is what its user calls it; else its name stands there.
+
+    Raises
+    ------
+    DataError
+        If some recordings lack a group that others have: a split by it would not know where they belong.
+    """
+    labels = [{"recording": one.name, **one.groups} for one in recordings]
+    names = dict.fromkeys(name for own in labels for name in own)
+    for one, own in zip(recordings, labels, strict=True):
+        if absent := [name for name in names if name not in own]:
+            raise DataError(f"it has no group {', '.join(absent)}, which other recordings have", where=one.name,
+                            remedy="Give every recording a label in each group, or none.")
     owner = np.repeat(np.arange(len(counts), dtype=np.int64), counts)
-    groups = {name: [recordings[number].groups[name] for number in owner.tolist()] for name in recordings[0].groups}
-    return owner, text({"recording": [recordings[number].name for number in owner.tolist()], **groups})
+    return owner, text({name: [labels[number][name] for number in owner.tolist()] for name in names})
 
 
 def epoched(

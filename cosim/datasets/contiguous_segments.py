@@ -13,22 +13,13 @@ Floats = NDArray[np.float64]
 
 
 def contiguous_segments(dataset: Dataset, examples: NDArray[np.int64]) -> tuple[NDArray[np.int64], ...]:
-    """Return the examples in time order, cut wherever the next one does not follow on without a gap."""
-    recording, starts = dataset.groups["recording"], dataset.windows.starts
-    steps = dataset.windows.steps
-    order = sorted(examples.tolist(), key=lambda example: (str(recording[example]), int(starts[example])))
-    runs: list[list[int]] = []
-    for example in order:
-        follows = (
-            bool(runs)
-            and recording[runs[-1][-1]] == recording[example]
-            and starts[runs[-1][-1]] + steps == starts[example]
-        )
-        if follows:
-            runs[-1].append(example)
-        else:
-            runs.append([example])
-    return tuple(np.asarray(run, dtype=np.int64) for run in runs)
+    """Return the examples in time order, cut wherever the next one leaves a gap or is of another recording."""
+    sources, starts = dataset.windows.sources[examples], dataset.windows.starts[examples]
+    order = np.lexsort((starts, sources))
+    labels = dataset.groups["recording"][examples[order]]
+    follows = (np.diff(sources[order]) == 0) & (np.diff(starts[order]) == dataset.windows.steps)
+    follows &= labels[1:] == labels[:-1]
+    return tuple(np.split(examples[order], np.flatnonzero(~follows) + 1)) if len(examples) else ()
 
 
 def joined_inputs(dataset: Dataset, run: NDArray[np.int64]) -> Floats:

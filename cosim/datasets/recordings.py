@@ -56,6 +56,8 @@ class Recording:
         Subject, session, run and the like.
     first_step : int
         Number of its first sample in the time of the recording it was cut from; 0 where it was not.
+    cut_from : str
+        Name of the recording it was cut from, which may have been cut into others too; empty where it is whole.
     digest : str
         Hash of its content where that is known, such as of a stored recording; else empty.
     """
@@ -67,7 +69,13 @@ class Recording:
     read: Read
     groups: Mapping[str, str] = field(default_factory=dict[str, str])
     first_step: int = 0
+    cut_from: str = ""
     digest: str = ""
+
+    @property
+    def source(self) -> str:
+        """Name of what its steps are counted in: the recording it was cut from, or itself."""
+        return self.cut_from or self.name
 
     @property
     def channel_names(self) -> tuple[str, ...]:
@@ -83,7 +91,8 @@ class Recording:
 
 def samples_digest(recording: Recording, samples: NDArray[np.float32]) -> str:
     """Return the hash of a recording that holds these samples, shape (channels, steps)."""
-    known = (recording.name, recording.channels, recording.rate_hz, recording.first_step, samples.shape)
+    known = (recording.name, recording.channels, recording.rate_hz, recording.first_step, recording.cut_from,
+             samples.shape)  # fmt: skip
     hasher = hashlib.blake2b(repr(known).encode(), digest_size=16)
     hasher.update(np.ascontiguousarray(samples).data)
     return hasher.hexdigest()
@@ -97,13 +106,14 @@ def array_recording(
     *,
     groups: Mapping[str, str] | None = None,
     first_step: int = 0,
+    cut_from: str = "",
 ) -> Recording:
     """Return the recording of an array in memory or mapped from a file, shape (channels, steps)."""
     if samples.ndim != 2 or len(samples) != len(channels):
         raise DataError(f"samples of shape {samples.shape} do not go with {len(channels)} channels", where=name,
                         remedy="Give an array of shape (channels, steps).")
     return Recording(name, tuple(channels), rate_hz, samples.shape[1], lambda start, stop: samples[:, start:stop],
-                     groups or {}, first_step)  # fmt: skip
+                     groups or {}, first_step, cut_from)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

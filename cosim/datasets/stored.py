@@ -51,8 +51,8 @@ def store_arrays(dataset: Dataset, store: ArrayStore) -> Manifest:
         for one, samples in pack:
             recordings.append({
                 "name": one.name, "channels": sets[id(one.channels)], "rate_hz": one.rate_hz, "steps": one.steps,
-                "groups": dict(one.groups), "first_step": one.first_step, "array": digest, "offset": offset,
-                "digest": samples_digest(one, samples.T),
+                "groups": dict(one.groups), "first_step": one.first_step, "cut_from": one.cut_from, "array": digest,
+                "offset": offset, "digest": samples_digest(one, samples.T),
             })  # fmt: skip
             offset += samples.size
     arrays: dict[str, NDArray[Any]] = {
@@ -97,7 +97,7 @@ def open_arrays(manifest: Manifest, store: ArrayStore) -> OpenedArrays:
     recordings = tuple(
         Recording(
             name=one["name"], channels=sets[int(one["channels"])], rate_hz=one["rate_hz"], steps=one["steps"],
-            groups=one["groups"], first_step=one["first_step"], digest=one["digest"],
+            groups=one["groups"], first_step=one["first_step"], cut_from=one["cut_from"], digest=one["digest"],
             read=_reader(mapped(one["array"]), one["offset"], one["steps"], len(sets[int(one["channels"])])),
         )
         for one in cast(list[Mapping[str, Any]], manifest["recordings"])

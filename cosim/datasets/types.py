@@ -35,8 +35,8 @@ class Dataset:
     output_names : tuple of str
         Classes, or kinematic axes.
     groups : mapping of str to ndarray, shape (examples,)
-        At least ``recording``: examples of one of these may overlap or touch in time, as `windows.starts` tells;
-        ``subject``, ``session``, ``run``, ``part`` where they exist.
+        What people call the recording, ``subject``, ``session``, ``run``, ``part`` and the like of each example; at
+        least ``recording``. Which examples overlap in time is told by `windows.sources` and `windows.starts` instead.
     source_rate_hz, source_bits : float, int
         Sampling rate and converter width of the recording that the preprocessing starts from.
     pipeline : tuple of Step

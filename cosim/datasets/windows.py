@@ -88,6 +88,16 @@ class Windows:
         return np.array([one.steps for one in self.recordings], dtype=np.int64)[self.recording]
 
     @property
+    def sources(self) -> Examples:
+        """Which recording the start of each example is counted in, numbered in the order of the recordings.
+
+        Examples overlap or touch only where this is the same; labels in the groups of a dataset may be coarser.
+        """
+        numbers: dict[str, int] = {}
+        own = [numbers.setdefault(one.source, len(numbers)) for one in self.recordings]
+        return np.asarray(own, dtype=np.int64)[self.recording]
+
+    @property
     def examples(self) -> Examples:
         """The indices of all examples."""
         return np.arange(len(self), dtype=np.int64)
@@ -150,15 +160,16 @@ class Windows:
 
 
 def example_windows(
-    inputs: NDArray[np.float32], names: Sequence[str], starts: Examples, channels: tuple[Channel, ...], rate_hz: float
-) -> Windows:
-    """Return windows of examples that were cut before, each a recording of its own.
+    inputs: NDArray[np.float32], cut_from: Sequence[str], starts: Examples, channels: tuple[Channel, ...],
+    rate_hz: float,
+) -> Windows:  # fmt: skip
+    """Return windows of examples that were cut before; each is read alone.
 
     Parameters
     ----------
     inputs : ndarray, shape (examples, channels, steps)
-    names : sequence of str
-        One for each example, all different.
+    cut_from : sequence of str
+        Name of the recording each example was cut from; all different where they are separate trials.
     starts : ndarray of int64, shape (examples,)
         First step of each in the recording it was cut from; 0 where that is not known.
     channels : tuple of Channel
@@ -166,7 +177,7 @@ def example_windows(
         Steps per second [Hz].
     """
     recordings = tuple(
-        array_recording(name, one, channels, rate_hz, first_step=int(start))
-        for name, one, start in zip(names, inputs, starts, strict=True)
+        array_recording(f"example{number}", one, channels, rate_hz, first_step=int(start), cut_from=name)
+        for number, (name, one, start) in enumerate(zip(cut_from, inputs, starts, strict=True))
     )
     return Windows(Recordings(recordings), np.arange(len(inputs), dtype=np.int64), starts, inputs.shape[2])

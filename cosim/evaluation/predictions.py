@@ -34,6 +34,9 @@ class Provenance:
         Length of an example.
     step_rate_hz : float
         Steps per second [Hz].
+    sources : ndarray of int64, shape (examples,), or None
+        Which recording each start is counted in (`cosim.datasets.windows.Windows.sources`); None: as the group
+        ``recording`` says.
     """
 
     task: Task
@@ -42,6 +45,7 @@ class Provenance:
     starts: Indices
     steps: int
     step_rate_hz: float
+    sources: Indices | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -103,16 +107,20 @@ def resampling_units(provenance: Provenance, examples: Indices) -> Units:
     """Return the units of the highest grouping level that the examples differ in.
 
     Subjects before sessions, runs and recordings: what two sessions of a subject share would make an interval over
-    sessions too narrow for a new subject. Where all come from one recording, or each is a recording of its own, units
+    sessions too narrow for a new subject. A level is passed over for one that joins whole groups of it, such as runs
+    for recordings of several runs. Where all come from one recording, or each is a recording of its own, units
     are single trials; examples that follow each other without a gap are taken together as segments, at most
     `MOST_SEGMENTS` of one length, because neighbours are not independent.
     """
+    found: Units | None = None
     for level in LEVELS:
         if level in provenance.groups:
             labels = np.unique(provenance.groups[level][examples], return_inverse=True)[1].astype(np.int64)
-            count = int(labels.max()) + 1
-            if 1 < count < len(examples):
-                return Units(f"{level}s", labels)
+            units = Units(f"{level}s", labels)
+            if 1 < units.count < len(examples) and (found is None or _joins(labels, found)):
+                found = units
+    if found is not None:
+        return found
     segments = contiguous(provenance, examples)
     if len(segments) == len(examples):
         return Units("trials", np.arange(len(examples), dtype=np.int64))
@@ -126,12 +134,20 @@ def resampling_units(provenance: Provenance, examples: Indices) -> Units:
     return Units("segments", labels)
 
 
+def _joins(labels: Indices, finer: Units) -> bool:
+    """Return whether labels are fewer than units, and all examples of each unit have one label."""
+    pairs = np.unique(np.stack([finer.labels, labels]), axis=1)
+    return int(labels.max()) + 1 < finer.count == pairs.shape[1]
+
+
 def contiguous(provenance: Provenance, examples: Indices) -> list[Indices]:
     """Return positions within `examples`, in time order, cut wherever the next example leaves a gap."""
     recordings = np.unique(provenance.groups["recording"][examples], return_inverse=True)[1]
+    sources = recordings if provenance.sources is None else provenance.sources[examples]
     starts = provenance.starts[examples]
-    order = np.lexsort((starts, recordings)).astype(np.int64)
-    apart = (np.diff(recordings[order]) != 0) | (np.diff(starts[order]) > provenance.steps)
+    order = np.lexsort((starts, recordings, sources)).astype(np.int64)
+    apart = (np.diff(sources[order]) != 0) | (np.diff(recordings[order]) != 0)
+    apart |= np.diff(starts[order]) > provenance.steps
     return np.split(order, np.flatnonzero(apart) + 1)
 
 

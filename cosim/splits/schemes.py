@@ -21,6 +21,7 @@ from cosim.splits.separation import (
     in_time,
     join,
     outside_purge_gap,
+    recordings_in_time,
     refuse_touching,
     stratified_part,
     unit_labels,
@@ -139,13 +140,13 @@ class BlockedInTime(_Spec):
         if self.folds_count * self.test_fraction > 1 + 1e-9:  # the tolerance admits 5 x 0.2
             raise SplitError(f"{self.folds_count} test blocks of {self.test_fraction:.0%} exceed the recording",
                              where="blocked_in_time", remedy="Use fewer folds or a smaller test_fraction.")
-        order = [in_time(dataset, name) for name in np.unique(dataset.groups["recording"])]
+        order = recordings_in_time(dataset, dataset.windows.examples)
         folds: list[Fold] = []
         for number in range(self.folds_count):
             test = join([block(one, 1 - (number + 1) * self.test_fraction, 1 - number * self.test_fraction)
                          for one in order])
             rest = [outside_purge_gap(dataset, np.setdiff1d(one, test), test, self.gap_steps) for one in order]
-            rest = [one[np.argsort(dataset.windows.starts[one], kind="stable")] for one in rest]
+            rest = [in_time(dataset, one) for one in rest]
             validation = join([block(one, 1 - self.validation_fraction, 1) for one in rest])
             train = outside_purge_gap(dataset, np.setdiff1d(join(rest), validation), validation, self.gap_steps)
             folds.append(Fold(f"block {number + 1} from the end", train, validation, test))
@@ -191,9 +192,7 @@ class GivenParts(_Spec):
                                  remedy=unknown_name("parts", label, map(str, np.unique(part))))
         test = np.flatnonzero(part == self.test)
         ours = np.flatnonzero(part == self.train)
-        recordings = dataset.groups["recording"]
-        ordered = [np.intersect1d(in_time(dataset, name), ours) for name in np.unique(recordings[ours])]
-        ordered = [one[np.argsort(dataset.windows.starts[one], kind="stable")] for one in ordered]
+        ordered = recordings_in_time(dataset, ours)
         validation = join([block(one, 1 - self.validation_fraction, 1) for one in ordered])
         train = outside_purge_gap(dataset, np.setdiff1d(ours, validation), validation, self.gap_steps)
         return checked(dataset, [Fold("published parts", train, validation, test)], gap_steps=self.gap_steps)

@@ -30,10 +30,15 @@ def unit_labels(dataset: Dataset, together: str) -> NDArray[np.int64]:
     return np.unique(group_labels(dataset, together), return_inverse=True)[1].astype(np.int64)
 
 
-def in_time(dataset: Dataset, recording: str) -> Indices:
-    """Return the examples of one recording in order of time."""
-    mine = np.flatnonzero(dataset.groups["recording"] == recording)
-    return mine[np.argsort(dataset.windows.starts[mine], kind="stable")]
+def in_time(dataset: Dataset, examples: Indices) -> Indices:
+    """Return examples in order of time; those of recordings that were cut apart in the order of these."""
+    return examples[np.lexsort((dataset.windows.starts[examples], dataset.windows.sources[examples]))]
+
+
+def recordings_in_time(dataset: Dataset, examples: Indices) -> list[Indices]:
+    """Return the examples of each recording, as the group of that name has it, in order of time."""
+    labels = dataset.groups["recording"][examples]
+    return [in_time(dataset, examples[labels == name]) for name in np.unique(labels)]
 
 
 def join(parts: Iterable[Indices]) -> Indices:
@@ -50,11 +55,12 @@ def block(ordered: Indices, start: float, stop: float) -> Indices:
 def outside_purge_gap(dataset: Dataset, candidates: Indices, others: Indices, gap_steps: int) -> Indices:
     """Return the candidates with at least `gap_steps` between them and every example of `others`."""
     steps = dataset.windows.steps
-    recordings = dataset.groups["recording"]
+    sources = dataset.windows.sources
+    candidates_in, others_in = sources[candidates], sources[others]
     kept = np.ones(len(candidates), dtype=np.bool_)
-    for name in np.unique(recordings[others]):
-        theirs = np.sort(dataset.windows.starts[others[recordings[others] == name]])
-        mine = np.flatnonzero(recordings[candidates] == name)
+    for number in np.intersect1d(candidates_in, others_in):
+        theirs = np.sort(dataset.windows.starts[others[others_in == number]])
+        mine = np.flatnonzero(candidates_in == number)
         starts = dataset.windows.starts[candidates[mine]]
         after = np.searchsorted(theirs, starts)
         before_gap = starts - theirs[np.maximum(after - 1, 0)] - steps
@@ -65,17 +71,15 @@ def outside_purge_gap(dataset: Dataset, candidates: Indices, others: Indices, ga
 
 def refuse_touching(dataset: Dataset, units: Indices, *, where: str) -> None:
     """Raise a `SplitError` that names the first two examples of different units which overlap or touch."""
-    steps = dataset.windows.steps
-    for name in np.unique(dataset.groups["recording"]):
-        ordered = in_time(dataset, name)
-        for first, second in pairwise(ordered.tolist()):
-            between = int(dataset.windows.starts[second] - dataset.windows.starts[first]) - steps
-            if between < 1 and units[first] != units[second]:
-                said = f"share {-between} steps" if between < 0 else "touch"
-                raise SplitError(
-                    f"examples {first} and {second} of recording {name} {said}, so shuffling them would leak "
-                    "training samples into the test part", where=where,
-                    remedy="Use leave_one_group_out or blocked_in_time, or keep_together a group that holds both.")
+    steps, sources = dataset.windows.steps, dataset.windows.sources
+    for first, second in pairwise(in_time(dataset, dataset.windows.examples).tolist()):
+        between = int(dataset.windows.starts[second] - dataset.windows.starts[first]) - steps
+        if sources[first] == sources[second] and between < 1 and units[first] != units[second]:
+            said = f"share {-between} steps" if between < 0 else "touch"
+            raise SplitError(
+                f"examples {first} and {second} of recording {dataset.groups['recording'][first]} {said}, so "
+                "shuffling them would leak training samples into the test part", where=where,
+                remedy="Use leave_one_group_out or blocked_in_time, or keep_together a group that holds both.")
 
 
 def assign_folds(dataset: Dataset, indices: Indices, units: Indices, folds: int, *, seed: int) -> NDArray[np.int64]:
@@ -153,7 +157,8 @@ def checked(dataset: Dataset, folds: list[Fold], *, gap_steps: int) -> tuple[Fol
             close = np.setdiff1d(parts[one], outside_purge_gap(dataset, parts[one], parts[other], gap_steps))
             if close.size:
                 guilty = int(close[0])
-                same = parts[other][dataset.groups["recording"][parts[other]] == dataset.groups["recording"][guilty]]
+                sources = dataset.windows.sources
+                same = parts[other][sources[parts[other]] == sources[guilty]]
                 near = int(same[np.argmin(np.abs(dataset.windows.starts[same] - dataset.windows.starts[guilty]))])
                 raise SplitError(
                     f"example {guilty} ({one}) and example {near} ({other}) of recording "

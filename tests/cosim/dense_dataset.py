@@ -20,10 +20,10 @@ def dense_dataset(  # noqa: PLR0917
 ) -> Dataset:
     """Return examples cut before, inputs of shape (examples, channels, steps)."""
     channels = tuple(Channel(f"c{n}") for n in range(inputs.shape[1]))
-    names = [f"example{n}" for n in range(len(inputs))]
+    cut_from, begins = groups["recording"].tolist(), np.asarray(starts, dtype=np.int64)
     return Dataset(
         name=name, card=card, task=task, output_names=output_names, groups=groups, target_values=targets,
-        windows=example_windows(inputs, names, np.asarray(starts, dtype=np.int64), channels, step_rate_hz),
+        windows=example_windows(inputs, cut_from, begins, channels, step_rate_hz),
         source_rate_hz=step_rate_hz, source_bits=source_bits, pipeline=(),
     )  # fmt: skip
 
@@ -31,6 +31,6 @@ def dense_dataset(  # noqa: PLR0917
 def with_inputs(dataset: Dataset, inputs: np.ndarray, rate_hz: float | None = None) -> Dataset:
     """Return the dataset with other inputs, shape (examples, channels, steps), and perhaps at another rate."""
     old = dataset.windows
-    names = [f"example{n}" for n in range(len(inputs))]
+    names = [old.recordings[int(number)].source for number in old.recording]
     windows = example_windows(inputs, names, old.starts, old.channels, rate_hz or dataset.step_rate_hz)
     return dataclasses.replace(dataset, windows=windows)
