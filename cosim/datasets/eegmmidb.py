@@ -14,7 +14,7 @@ from cosim.datasets import files
 from cosim.datasets.assemble import CuedRecording, Origin, epoched
 from cosim.datasets.card import Card
 from cosim.datasets.corpus import Corpus
-from cosim.datasets.mne_io import read_continuous
+from cosim.datasets.mne_files import read_continuous
 from cosim.datasets.types import Dataset
 from cosim.preprocessing import eeg_operations
 from energy_models.errors import DataError

@@ -16,7 +16,7 @@ from cosim.datasets import files
 from cosim.datasets.assemble import CuedRecording, Origin, epoched
 from cosim.datasets.card import Card
 from cosim.datasets.corpus import Corpus
-from cosim.datasets.mne_io import Continuous, read_continuous, read_event_file
+from cosim.datasets.mne_files import Continuous, read_continuous, read_event_file
 from cosim.datasets.recordings import Recording
 from cosim.datasets.types import Dataset
 from cosim.preprocessing import eeg_operations

@@ -1,4 +1,4 @@
-"""Continuous recordings through MNE-Python; the only place of this package that reads with it."""
+"""One continuous recording file: its channels, annotations and stimulus codes, and a function that reads its samples."""
 
 from __future__ import annotations
 
@@ -76,16 +76,18 @@ def read_continuous(path: Path) -> Continuous:
         if not picks:
             raise DataError("the file holds no EEG, ECoG, sEEG or DBS channel", where=str(path),
                             remedy=f"Its channel types: {', '.join(sorted(set(raw.get_channel_types())))}.")
-        # with a measurement date, MNE counts annotation onsets from that date and not from the first stored sample
-        before_s = 0.0 if raw.annotations.orig_time is None else float(raw.first_time)
-        onsets = [round((float(onset) - before_s) * float(raw.info["sfreq"])) for onset in raw.annotations.onset]
+        annotations: Any = raw.annotations
+        # as mne.events_from_annotations: without a measurement date onsets count from the begin of the acquisition
+        onsets = raw.time_as_index(annotations.onset, use_rounding=True, origin=annotations.orig_time)
+        if annotations.orig_time is None:
+            onsets = onsets - raw.first_samp
         stimulus: tuple[tuple[int, int], ...] = ()
         if "stim" in raw.get_channel_types():
             found: Any = _mne.find_events(raw, shortest_event=0, verbose="ERROR")
             stimulus = tuple((int(row[0]) - int(raw.first_samp), int(row[2])) for row in found)
         return Continuous(
             _reader(path, raw, picks), int(raw.n_times), float(raw.info["sfreq"]), _channels(raw, picks),
-            tuple(zip(onsets, map(str, raw.annotations.description), strict=True)), stimulus, int(raw.first_samp),
+            tuple(zip(onsets.tolist(), map(str, annotations.description), strict=True)), stimulus, int(raw.first_samp),
         )  # fmt: skip
     except DAMAGE as error:
         raise _damaged(path, error) from error
