@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from cosim.datasets import files
@@ -13,11 +15,15 @@ from cosim.datasets.assemble import CuedRecording, Origin, epoched
 from cosim.datasets.card import Card
 from cosim.datasets.corpus import Corpus
 from cosim.datasets.mne_files import Continuous, read_continuous, read_event_file
+from cosim.datasets.plausible import MICROVOLTS, check_amplitudes
+from cosim.datasets.recordings import Recording
 from cosim.datasets.types import Dataset
 from cosim.preprocessing import eeg_operations
 from energy_models.errors import DataError, unknown_name
 
 NAME = "mne_file"
+UNIT_REMEDY = ("State the unit of the numbers (option unit), leave the file or the channel out, or set "
+               "unit = 'as stored' where they are in no unit of volts.")
 
 CARD = Card(
     title="A recording of your own (any format MNE-Python reads)",
@@ -44,6 +50,10 @@ class Options(BaseModel):
         Window after the cue [s].
     source_bits : int
         Width of the converter that made the recording [bits].
+    unit : {'file', 'V', 'mV', 'uV', 'nV', 'as stored'}
+        ``file``: the unit each file states; amplitudes no electrode gives are then refused. Another: what MNE-Python
+        returns, in volts where the file states no unit, is in this unit instead; ``as stored``: in no known unit, so
+        that only files are compared with each other.
     reference, direction, low_hz, high_hz, order, decimate, resample_hz
         Preprocessing; edges left out are not filtered.
     """
@@ -56,6 +66,7 @@ class Options(BaseModel):
     start_s: float
     stop_s: float
     source_bits: int = Field(ge=1, le=32)
+    unit: Literal["file", "V", "mV", "uV", "nV", "as stored"] = "file"
     reference: Literal["average", "none"] = "none"
     direction: Literal["causal", "acausal"] = "causal"
     low_hz: float | None = Field(default=None, gt=0)
@@ -63,6 +74,20 @@ class Options(BaseModel):
     order: int = Field(default=4, ge=1, le=8)
     decimate: int = Field(default=1, ge=1)
     resample_hz: float | None = Field(default=None, gt=0)
+
+
+def in_unit(recording: Recording, unit: str) -> Recording:
+    """Return a recording whose numbers MNE took for volts, in microvolts if they are in `unit`; 'file': as it was."""
+    if unit == "file":
+        return recording
+    factor = MICROVOLTS.get(unit, 1.0) / MICROVOLTS["V"]
+    named = "µV" if unit in MICROVOLTS else unit
+    channels = tuple(dataclasses.replace(one, unit=named) if one.unit == "µV" else one for one in recording.channels)
+
+    def read(start: int, stop: int) -> NDArray[np.float64]:
+        return recording.read(start, stop) * factor
+
+    return dataclasses.replace(recording, channels=channels, read=read)
 
 
 def _found(path: Path, read: Continuous, source: str) -> list[tuple[int, str]]:
@@ -85,8 +110,9 @@ def _recording(path: Path, options: Options, classes: list[str]) -> CuedRecordin
         present = sorted({text for _, text in found})
         raise DataError(f"no event is called {' or '.join(classes)}", where=str(path),
                         remedy=unknown_name(f"events by {options.events}", classes[0], present))
+    recording = in_unit(read.recording(path.stem, {"run": path.stem}), options.unit)
     return CuedRecording(
-        read.recording(path.stem, {"run": path.stem}), np.asarray([c for c, _ in cues], dtype=np.int64),
+        recording, np.asarray([c for c, _ in cues], dtype=np.int64),
         np.asarray([label for _, label in cues], dtype=np.int64),
     )  # fmt: skip
 
@@ -111,6 +137,7 @@ def load(options: Options, data_dir: Path | None) -> Dataset:
         raise DataError("two files have the same name, so their trials could not be told apart",
                         where=f"options of {NAME!r}", remedy="List each file once, and rename one of two namesakes.")
     recordings = [_recording(path, options, classes) for path in paths]
+    check_amplitudes([one.recording for one in recordings], remedy=UNIT_REMEDY)
     origin = Origin(NAME, CARD, tuple(classes), options.source_bits)
     operations = eeg_operations(
         reference=options.reference, low_hz=options.low_hz, high_hz=options.high_hz, order=options.order,

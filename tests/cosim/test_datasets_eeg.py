@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from cosim.datasets import ssvep_exoskeleton
-from cosim.datasets.mne_io import Continuous
+from cosim.datasets.mne_files import Continuous
 from cosim.datasets.recordings import Channel
 from cosim.datasets.registry import download, load
 from cosim.datasets.types import Dataset

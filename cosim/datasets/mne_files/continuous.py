@@ -1,4 +1,4 @@
-"""One continuous recording file: its channels, annotations and stimulus codes, and a function that reads its samples."""
+"""One continuous recording file: its channels, annotations, stimulus codes, and what reads its samples."""
 
 from __future__ import annotations
 
