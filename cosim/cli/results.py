@@ -15,6 +15,7 @@ Profile = Annotated[str | None, typer.Option(help="Only this machine.")]
 Site = Annotated[str | None, typer.Option(help="Only this site.")]
 
 MICROWATT_W = 1e-6
+ARCHIVES = "data"  # beside digests
 
 
 def add_result_commands(app: typer.Typer) -> None:
@@ -72,19 +73,28 @@ def report(
     run: Run,
     out: Annotated[Path | None, typer.Option(help="File to write; default: report.html in the run's folder.")] = None,
     digest: Annotated[
-        Path | None, typer.Option(help="Also write a short <study>.md and <study>.svg into this folder.")
+        Path | None,
+        typer.Option(
+            help="Also write a short <study>.md and <study>.svg into this folder, and data/<study>: the run without "
+            "its stages, from which this command makes both again."
+        ),
     ] = None,
+    reprice: Annotated[
+        bool, typer.Option("--reprice", help="Price every workload again, also where nothing has changed since.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Write the page of a run again, prices brought up to date, and print its path; with --digest a short form too."""
     # Deferred, like the imports below: --help must not pay for them.
     from cosim.report import write_digest, write_report
-    from cosim.tables.prices import refresh_prices
+    from cosim.tables import prices
+    from cosim.tables.archive import write_archive
 
-    refresh_prices(run)
+    (prices.reprice if reprice else prices.refresh_prices)(run)
     written = {"report": write_report(run, out)}
     if digest is not None:
         written["digest"] = write_digest(run, digest)
+        write_archive(run, digest / ARCHIVES / written["digest"].stem)
     if as_json:
         print_json({name: str(path) for name, path in written.items()})
     else:

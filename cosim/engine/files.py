@@ -67,8 +67,8 @@ def disk_errors(where: Path) -> Generator[None]:
         raise
 
 
-def write_atomically(path: Path, text: str) -> None:
-    """Write a text file so that readers see the old one or the new one, never a part.
+def write_atomically(path: Path, content: str | bytes) -> None:
+    """Write a file, text as UTF-8, so that readers see the old one or the new one, never a part.
 
     Raises
     ------
@@ -78,7 +78,7 @@ def write_atomically(path: Path, text: str) -> None:
     try:
         with disk_errors(path):
             path.parent.mkdir(parents=True, exist_ok=True)
-            write_whole(path, text)
+            write_whole(path, content)
     except OSError as error:
         raise CosimError(
             f"this file cannot be written ({error.strerror})", where=str(path), remedy="Name another one with --out."

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shlex
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from itertools import chain
@@ -25,6 +24,7 @@ from cosim.report.headline import (
 from cosim.report.inputs import Row, Run, machine_title, read_run, site_title
 from cosim.report.page import repetitions
 from cosim.report.sections import assumption_rows, incomplete_rows, infeasibility_rows, levels
+from cosim.tables.archive import portable
 
 MICROWATT_W = 1e-6
 NONE = "–"
@@ -92,12 +92,6 @@ def digest_text(run: Run, *, picture: str, failures: int) -> str:
 def escaped(value: object) -> str:
     """Return text that markdown takes neither for a tag nor for the end of a table cell."""
     return " ".join(str(value).split()).replace("<", "&lt;").replace("|", "\\|")
-
-
-def portable(command: str) -> str:
-    """Return a command without the folders of the machine it was typed on."""
-    words = [Path(word).name if Path(word).is_absolute() else word for word in shlex.split(command)]
-    return shlex.join(words)
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -23,6 +23,7 @@ from cosim.report.headline import (
     power_of,
 )
 from cosim.report.inputs import Run, machine_title, read_run, site_title
+from cosim.tables.archive import portable
 
 
 def write_report(run_folder: Path, out: Path | None = None) -> Path:
@@ -67,6 +68,7 @@ def _context(run: Run) -> dict[str, Any]:
     passed = sum(bool(gate["passed"]) for gate in run.gates)
     return {
         "study": run.study, "dataset": run.study["dataset"], "headline": headline(run, found),
+        "command": portable(str(run.study["command"])),
         "answers": [
             {"answer": a, "class": sections.css_class(a.verdict), "limits": sections.limit_rows(a)} for a in found
         ],

@@ -8,15 +8,16 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from cosim.engine.files import read_json
 from cosim.engine.run_folder import PLAN, load_plan
-from cosim.engine.stage import RESULT, WORKLOAD
+from cosim.engine.stage import WORKLOAD
 from cosim.evaluation.feasibility import judge
 from cosim.evaluation.stream_rate import check_stream_rate
 from cosim.study.messages import validation_lines
 from cosim.study.schema import HardwarePlan
+from cosim.tables.archive import check_archive
 from cosim.tables.results import Priced, Score, priced_row, read_parquet, write_parquet
-from cosim.tables.scores import SCORES, point_results
+from cosim.tables.scores import SCORES
+from cosim.tables.workloads import read_workloads
 from energy_models.errors import CosimError, StudyError
 from energy_models.hardware import load_profile, load_site
 from energy_models.pricing import estimate, model_digest
@@ -34,14 +35,8 @@ def write_prices(root: Path, hardware: HardwarePlan) -> Path:
     CosimError
         If a profile or site cannot be loaded, or the disk is full.
     """
-    workloads: dict[str, Path] = {}
-    for folder in point_results(root):
-        digest = read_json(folder / RESULT).get("workload_digest")
-        if isinstance(digest, str):
-            workloads.setdefault(digest, folder / WORKLOAD)
     rows: list[Priced] = []
-    for digest, path in workloads.items():
-        workload = read_workload(path)
+    for digest, workload in read_workloads(root, _scored(root)).items():
         for profile, site in itertools.product(hardware.profiles, hardware.sites):
             rows.append(_price(workload, digest, profile, site, hardware.decode_rate_hz))
     write_parquet(rows, root / PRICED)
@@ -56,14 +51,27 @@ def _price(workload: Workload, digest: str, profile: str, site: str, decode_rate
     return priced_row(report, judge(place, report), workload_digest=digest, site=place.name, site_hash=place.digest)
 
 
+def reprice(root: Path) -> Path:
+    """Price every workload of a run or an archived run, whatever was priced before, and return the table's path.
+
+    Raises
+    ------
+    CosimError
+        As `refresh_prices`.
+    """
+    check_archive(root)
+    return write_prices(root, planned_hardware(root))
+
+
 def refresh_prices(root: Path) -> Path:
     """Price a run again where its workloads, the pricing code, the profiles or the sites have changed since.
 
     Raises
     ------
     CosimError
-        If the folder holds no finished run, or a profile or site cannot be loaded.
+        If the folder holds no finished run, a damaged archived one, or a profile or site cannot be loaded.
     """
+    check_archive(root)
     hardware = planned_hardware(root)
     if _stamps(root) != _current(root, hardware):
         write_prices(root, hardware)
@@ -102,12 +110,17 @@ def _stamps(root: Path) -> Stamps | None:
 
 def _current(root: Path, hardware: HardwarePlan) -> Stamps:
     """Return what should be priced; a kill between two tables may have left older prices than scores."""
-    scores: Any = read_parquet(root / SCORES, Score)
     places = {
         (model_digest(), load_profile(profile).digest, load_site(site).digest, hardware.decode_rate_hz)
         for profile, site in itertools.product(hardware.profiles, hardware.sites)
     }
-    return set(scores["workload_digest"].tolist()) - {""}, places
+    return set(_scored(root)), places
+
+
+def _scored(root: Path) -> list[str]:
+    """Return the workloads that a run's scores name, each once, in their order."""
+    scores: Any = read_parquet(root / SCORES, Score)
+    return [digest for digest in dict.fromkeys(scores["workload_digest"].tolist()) if digest]
 
 
 def searched_power_w(folder: Path, profile: str, site: str, decode_rate_hz: float) -> float:

@@ -212,7 +212,7 @@ def write_parquet(rows: Iterable[Any], path: Path) -> None:
     with disk_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         buffer = io.BytesIO()
-        frame.to_parquet(buffer, index=False)
+        frame.to_parquet(buffer, index=False, compression="zstd", write_page_checksum=True)
         write_whole(path, buffer.getvalue())
 
 
@@ -227,7 +227,7 @@ def read_parquet(path: Path, kind: type[Any]) -> pd.DataFrame:
     if not path.is_file():
         raise CosimError("this file is missing", where=str(path), remedy="Run the study to the end first.")
     try:
-        frame: Any = pd.read_parquet(path)
+        frame: Any = pd.read_parquet(path, page_checksum_verification=True)
     except (OSError, ValueError) as error:
         raise CosimError(f"not a Parquet file ({error})", where=str(path), remedy="Run the study again.") from error
     wanted = [field.name for field in dataclasses.fields(kind)]

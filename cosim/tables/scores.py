@@ -9,17 +9,17 @@ from typing import Any, cast
 
 from cosim.datasets.types import Dataset
 from cosim.engine.files import Json, canonical_json, read_json, to_json, write_atomically
-from cosim.engine.local_store import LocalStore
 from cosim.engine.points import Point
 from cosim.engine.run_folder import FAILURES, POINTS
 from cosim.engine.stage import GATE, RESULT, with_ancestors
-from cosim.engine.store import StageKey, Store
+from cosim.engine.store import Store
 from cosim.evaluation.scores import chance_level, primary_metric
 from cosim.study.schema import Study
 from cosim.tables.decoders import DECODERS, Question, decoder_scores
 from cosim.tables.differences import DIFFERENCES, differences, write_differences
 from cosim.tables.held_out import pooled_predictions, provenance_of
 from cosim.tables.results import Score, to_frame, write_parquet
+from cosim.tables.workloads import write_workloads
 from cosim.versions import versions
 from energy_models.errors import StudyError, unknown_name
 
@@ -29,7 +29,7 @@ SCORES, GATES, STUDY = "scores.parquet", "gates.json", "study.json"
 def write_tables(
     root: Path, store: Store, study: Study, dataset: Dataset, points: Sequence[Point], *, command: str
 ) -> None:
-    """Write points, scores, differences, gates and the study's description; prices are `cosim.tables.prices`'.
+    """Write points, workloads, scores, differences, gates, the study's description; not prices (`cosim.tables.prices`).
 
     Raises
     ------
@@ -38,6 +38,7 @@ def write_tables(
     """
     ordered = sorted(points, key=_order(study))
     write_atomically(root / POINTS, to_json({"points": [_point_record(point) for point in ordered]}))
+    write_workloads(root, (store.folder(point.result.key) for point in ordered))
     scores = [_score(store, study, dataset, point) for point in ordered]
     write_parquet(scores, root / SCORES)
     provenance, predictions = provenance_of(dataset), pooled_predictions(store, ordered)
@@ -65,13 +66,6 @@ def question(study: Study, dataset: Dataset) -> Question:
 def save_failures(root: Path, failures: Sequence[dict[str, Json]]) -> None:
     """Keep which points failed and why."""
     write_atomically(root / FAILURES, to_json({"failures": list(failures)}))
-
-
-def point_results(root: Path) -> list[Path]:
-    """Return the result folder of every finished point of a run, in the order of its tables."""
-    store = LocalStore(root)
-    records = cast(list[dict[str, str]], read_json(root / POINTS)["points"])
-    return [store.folder(StageKey(record["stage"], record["digest"])) for record in records]
 
 
 def _order(study: Study) -> Any:

@@ -3,7 +3,13 @@
 from energy_models.workload.bit_widths import at_widths
 from energy_models.workload.decodes import tile_over_decodes
 from energy_models.workload.density import assume_dense
-from energy_models.workload.json_file import read_workload, workload_digest, workload_text, write_workload
+from energy_models.workload.json_file import (
+    parse_workload,
+    read_workload,
+    workload_digest,
+    workload_text,
+    write_workload,
+)
 from energy_models.workload.layers import (
     CONVENTIONS,
     OPERATIONS,
@@ -24,6 +30,6 @@ from energy_models.workload.spiking_layers import WEIGHT_BITS, dense_layer, neur
 __all__ = [
     "CONVENTIONS", "OPERATIONS", "SCHEMA", "WEIGHT_BITS", "Arithmetic", "Cadence", "Conventions", "Count", "Kind",
     "LayerWork", "Products", "Uncounted", "WeightForm", "Workload", "assume_dense", "at_widths", "dense_layer",
-    "neuron_layer", "read_workload", "synapse_layer", "tile_over_decodes", "workload_digest", "workload_text",
-    "write_workload",
+    "neuron_layer", "parse_workload", "read_workload", "synapse_layer", "tile_over_decodes", "workload_digest",
+    "workload_text", "write_workload",
 ]

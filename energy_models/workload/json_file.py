@@ -60,8 +60,7 @@ def read_workload(path: str | Path) -> Workload:
     Raises
     ------
     WorkloadError
-        No such file, not JSON, another schema version, or fields that are missing, unknown, of the wrong type or
-        contradictory; all problems of a file at once, by dotted path.
+        No such file, and as `parse_workload`.
     """
     where = str(path)
     try:
@@ -70,6 +69,25 @@ def read_workload(path: str | Path) -> Workload:
         raise WorkloadError(
             f"the workload cannot be read ({error})", where=where, remedy="Name a file that cosim workload --json wrote"
         ) from error
+    return parse_workload(text, where=where)
+
+
+def parse_workload(text: str, *, where: str) -> Workload:
+    """Return the workload of a JSON text.
+
+    Parameters
+    ----------
+    text : str
+        As `workload_text` gives it.
+    where : str
+        What messages call the text's place.
+
+    Raises
+    ------
+    WorkloadError
+        Not JSON, another schema version, or fields that are missing, unknown, of the wrong type or contradictory; all
+        problems of a text at once, by dotted path.
+    """
     try:
         document = json.loads(text, parse_constant=_refuse_constant)
     except ValueError as error:
@@ -221,4 +239,4 @@ def _count_problems(count: Count, place: str) -> Iterator[str]:
         yield f"{place}: sum of squares too small for its total"
 
 
-__all__ = ["read_workload", "workload_digest", "workload_text", "write_workload"]
+__all__ = ["parse_workload", "read_workload", "workload_digest", "workload_text", "write_workload"]

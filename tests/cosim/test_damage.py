@@ -184,8 +184,25 @@ def test_tables_of_a_damaged_run_tell_what_to_do(finished: Path, tmp_path: Path)
     run = tmp_path / "run"
     shutil.copytree(finished, run, symlinks=True)
     (run / "priced.parquet").unlink()
-    truncate(next((run / "stages" / "result").iterdir()) / "workload.json")
+    truncate(run / "workloads.parquet")
     code, _, err = cosim("feasibility", str(run))
     assert code == 2
-    assert "workload.json is not what was written" in err
+    assert "workloads.parquet: not a Parquet file" in err
     assert f"cosim resume {run}" in err
+    assert cosim("resume", str(run))[0] == 0
+    assert cosim("feasibility", str(run), "--json")[1] == cosim("feasibility", str(finished), "--json")[1]
+
+
+def test_workloads_that_are_not_those_of_the_scores_are_not_priced(finished: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(finished, run, symlinks=True, ignore=shutil.ignore_patterns("stages"))
+    whole = pd.read_parquet(finished / "workloads.parquet")
+    for table, told in (
+        (whole.iloc[1:], "it lacks the workload"),
+        (whole.assign(workload_digest=whole["workload_digest"].tolist()[::-1]), "is not what was written"),
+    ):
+        table.to_parquet(run / "workloads.parquet", index=False)
+        code, out, err = cosim("report", str(run), "--reprice")
+        assert (code, out) == (2, "")
+        assert told in err
+        assert f"cosim resume {run}" in err

@@ -11,9 +11,10 @@ from madeup_run import without_intervals, write_madeup_run
 
 from cosim.report import write_digest
 from cosim.report.comparison import comparison
-from cosim.report.digest import digest_text, portable
+from cosim.report.digest import digest_text
 from cosim.report.headline import answers, headline
 from cosim.report.inputs import Run, read_run
+from cosim.tables.archive import portable
 
 LARGEST_BYTES = 150_000
 
@@ -99,6 +100,11 @@ def test_the_digest_says(text: str, said: str) -> None:
 
 def test_commands_name_no_folder_of_the_machine_they_ran_on() -> None:
     assert portable("cosim run /home/me/my.toml --out '/tmp/my runs/a' --json") == "cosim run my.toml --out a --json"
+    assert portable("cosim run demo --out=/tmp/a --data-dir=/d/e") == "cosim run demo --out=a --data-dir=e"
+    inside = """cosim run demo --set 'hardware.profiles=["/a b/mine.toml", "gap9"]'"""
+    assert portable(inside) == """cosim run demo --set 'hardware.profiles=["mine.toml", "gap9"]'"""
+    for kept in ("cosim run https://example.org/a/b.toml", "cosim run my/own.toml --out ../runs/a", "cosim run a/b/c"):
+        assert portable(kept) == kept
 
 
 def test_one_fold_one_seed_no_teacher_and_nothing_that_runs(tmp_path: Path) -> None:
