@@ -30,7 +30,21 @@ from energy_models.errors import SplitError, unknown_name
 
 
 class _Spec(BaseModel):
+    """What every split has.
+
+    Parameters
+    ----------
+    copies : {'refuse', 'drop'}
+        What is done with examples of two parts that hold the same samples: an error, or those of the training part are
+        left out, and those of the validation part that the test part has too.
+    """
+
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, serialize_by_alias=True)
+
+    copies: Literal["refuse", "drop"] = "refuse"
+
+    def _told(self, protocol: str) -> str:
+        return protocol if self.copies == "refuse" else f"{protocol}; copies of held-out examples left out of training"
 
 
 class LeaveOneGroupOut(_Spec):
@@ -62,7 +76,7 @@ class LeaveOneGroupOut(_Spec):
             if self.validation == "group"
             else f"{self.validation_fraction:.0%} of the training examples, stratified by class"
         )
-        return f"leave one {self.group} out{inside}; validation: {held}"
+        return self._told(f"leave one {self.group} out{inside}; validation: {held}")
 
     def folds(self, dataset: Dataset, *, seed: int) -> tuple[Fold, ...]:
         """Return one fold per held-out group.
@@ -94,7 +108,7 @@ class LeaveOneGroupOut(_Spec):
                     validation = stratified_part(dataset, rest, self.validation_fraction, seed=seed)
                 label = f"{self.within} {outside}, " if self.within else ""
                 folds.append(Fold(f"{label}{self.group} {name}", np.setdiff1d(rest, validation), validation, test))
-        return checked(dataset, folds, gap_steps=1)
+        return checked(dataset, folds, gap_steps=1, copies=self.copies)
 
 
 class BlockedInTime(_Spec):
@@ -125,8 +139,10 @@ class BlockedInTime(_Spec):
             if self.folds_count == 1
             else f"test: {self.folds_count} blocks of {self.test_fraction:.0%}, from the end of each recording back"
         )
-        return (f"blocked in time; {where}; validation: the latest {self.validation_fraction:.0%} of the rest; "
-                f"gap of {self.gap_steps} steps between parts")
+        return self._told(
+            f"blocked in time; {where}; validation: the latest {self.validation_fraction:.0%} of the rest; "
+            f"gap of {self.gap_steps} steps between parts"
+        )
 
     def folds(self, dataset: Dataset, *, seed: int) -> tuple[Fold, ...]:
         """Return the folds; the seed changes nothing here.
@@ -150,7 +166,7 @@ class BlockedInTime(_Spec):
             validation = join([block(one, 1 - self.validation_fraction, 1) for one in rest])
             train = outside_purge_gap(dataset, np.setdiff1d(join(rest), validation), validation, self.gap_steps)
             folds.append(Fold(f"block {number + 1} from the end", train, validation, test))
-        return checked(dataset, folds, gap_steps=self.gap_steps)
+        return checked(dataset, folds, gap_steps=self.gap_steps, copies=self.copies)
 
 
 class GivenParts(_Spec):
@@ -173,8 +189,10 @@ class GivenParts(_Spec):
 
     def describe(self) -> str:
         """Return the protocol in words."""
-        return (f"published parts: trained on {self.train!r}, tested on {self.test!r}; validation: the latest "
-                f"{self.validation_fraction:.0%} of {self.train!r}, gap of {self.gap_steps} steps")
+        return self._told(
+            f"published parts: trained on {self.train!r}, tested on {self.test!r}; validation: the latest "
+            f"{self.validation_fraction:.0%} of {self.train!r}, gap of {self.gap_steps} steps"
+        )
 
     def folds(self, dataset: Dataset, *, seed: int) -> tuple[Fold, ...]:
         """Return the one fold; the seed changes nothing here.
@@ -195,7 +213,8 @@ class GivenParts(_Spec):
         ordered = recordings_in_time(dataset, ours)
         validation = join([block(one, 1 - self.validation_fraction, 1) for one in ordered])
         train = outside_purge_gap(dataset, np.setdiff1d(ours, validation), validation, self.gap_steps)
-        return checked(dataset, [Fold("published parts", train, validation, test)], gap_steps=self.gap_steps)
+        fold = Fold("published parts", train, validation, test)
+        return checked(dataset, [fold], gap_steps=self.gap_steps, copies=self.copies)
 
 
 class StratifiedFolds(_Spec):
@@ -218,8 +237,10 @@ class StratifiedFolds(_Spec):
     def describe(self) -> str:
         """Return the protocol in words."""
         units = f"whole {self.keep_together}s" if self.keep_together else "examples"
-        return (f"{self.folds_count} stratified folds of shuffled {units}; validation: "
-                f"{self.validation_fraction:.0%} of the training part, stratified by class")
+        return self._told(
+            f"{self.folds_count} stratified folds of shuffled {units}; validation: "
+            f"{self.validation_fraction:.0%} of the training part, stratified by class"
+        )
 
     def folds(self, dataset: Dataset, *, seed: int) -> tuple[Fold, ...]:
         """Return the folds.
@@ -243,7 +264,7 @@ class StratifiedFolds(_Spec):
             )
             test = np.flatnonzero(number == fold)
             folds.append(Fold(f"fold {fold + 1}", np.setdiff1d(rest, validation), validation, test))
-        return checked(dataset, folds, gap_steps=1)
+        return checked(dataset, folds, gap_steps=1, copies=self.copies)
 
 
 SplitSpec = Annotated[

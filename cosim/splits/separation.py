@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable
 from itertools import pairwise
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cosim.datasets.types import Dataset
+from cosim.splits.copies import Copies, find_copies
 from cosim.splits.fold import Fold
 from energy_models.errors import SplitError, unknown_name
 
@@ -132,14 +135,29 @@ _WITHOUT_CLASS = {
 }
 
 
-def checked(dataset: Dataset, folds: list[Fold], *, gap_steps: int) -> tuple[Fold, ...]:
-    """Return the folds after checking each: no empty part, no missing class, no two parts that touch.
+def checked(
+    dataset: Dataset, folds: list[Fold], *, gap_steps: int, copies: Literal["refuse", "drop"]
+) -> tuple[Fold, ...]:
+    """Return the folds after checking each: no empty part, no missing class, no two parts that touch or share content.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    folds : list of Fold
+    gap_steps : int
+        Least number of steps between examples of two parts.
+    copies : {'refuse', 'drop'}
+        What is done with examples of two parts that hold the same samples (`cosim.splits.copies`): an error, or those
+        of the training part are left out, and those of the validation part that the test part has too.
 
     Raises
     ------
     SplitError
-        Naming the fold and, where parts touch, two examples.
+        Naming the fold and, where parts touch or share content, two examples.
     """
+    found = find_copies(dataset.windows)
+    if copies == "drop":
+        folds = [_without_copies(fold, found) for fold in folds]
     for fold in folds:
         parts = {"train": fold.train, "validation": fold.validation, "test": fold.test}
         for name, indices in parts.items():
@@ -164,4 +182,23 @@ def checked(dataset: Dataset, folds: list[Fold], *, gap_steps: int) -> tuple[Fol
                     f"example {guilty} ({one}) and example {near} ({other}) of recording "
                     f"{dataset.groups['recording'][guilty]} are closer than {gap_steps} steps", where=fold.name,
                     remedy="Leave out whole recordings, runs or sessions, or use blocked_in_time with a gap.")
+            if alike := found.shared(parts[one], parts[other]):
+                first, second = (_described(dataset, example) for example in alike)
+                raise SplitError(
+                    f"{first} ({one}) and {second} ({other}) hold the same samples", where=fold.name,
+                    remedy="Leave one of the two out of the dataset, or set copies = \"drop\" in the split: training "
+                           "then leaves out what is held out.")
     return tuple(folds)
+
+
+def _without_copies(fold: Fold, copies: Copies) -> Fold:
+    validation = copies.without(fold.validation, fold.test)
+    train = copies.without(copies.without(fold.train, fold.test), validation)
+    return dataclasses.replace(fold, train=train, validation=validation)
+
+
+def _described(dataset: Dataset, example: int) -> str:
+    """Return which example it is, in the words of the file it comes from."""
+    subject = f", subject {dataset.groups['subject'][example]}" if "subject" in dataset.groups else ""
+    return (f"example {example} (recording {dataset.groups['recording'][example]}, step "
+            f"{dataset.windows.starts[example]}{subject})")
