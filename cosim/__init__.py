@@ -1,3 +1,55 @@
-"""The experiment: recordings in, accuracy versus microwatts out."""
+"""The experiment: recordings in, accuracy versus microwatts out. Everything a notebook needs, loaded on first use.
+
+>>> import cosim
+>>> work = cosim.count("eegnet_8_2")
+>>> report = cosim.estimate(work.replace(name="mine"), "gap9", "headset_pulp", decode_rate_hz=4)
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from cosim.api.catalogue import architectures, corpora, families, machines, sites, studies
+    from cosim.api.compare import ComparedDesigns, compare
+    from cosim.api.count import count
+    from cosim.api.estimate import Estimate, estimate
+    from cosim.api.sweep import SweepTable, sweep
+    from energy_models.errors import CosimError
+    from energy_models.hardware import load_profile, load_site
+    from energy_models.workload import Workload, read_workload, write_workload
 
 __version__ = "0.1.0"
+
+__all__ = [
+    "ComparedDesigns", "CosimError", "Estimate", "SweepTable", "Workload", "__version__", "architectures", "compare",
+    "corpora", "count", "estimate", "families", "load_profile", "load_site", "machines", "read_workload", "sites",
+    "studies", "sweep", "write_workload",
+]
+
+_HOMES = {
+    "cosim.api.catalogue": ("architectures", "corpora", "families", "machines", "sites", "studies"),
+    "cosim.api.compare": ("ComparedDesigns", "compare"),
+    "cosim.api.count": ("count",),
+    "cosim.api.estimate": ("Estimate", "estimate"),
+    "cosim.api.sweep": ("SweepTable", "sweep"),
+    "energy_models.errors": ("CosimError",),
+    "energy_models.hardware": ("load_profile", "load_site"),
+    "energy_models.workload": ("Workload", "read_workload", "write_workload"),
+}
+_HOME = {name: module for module, names in _HOMES.items() for name in names}
+
+
+def __getattr__(name: str) -> object:
+    """Return a name of the front door, importing its module now (PEP 562)."""
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}; it has: {', '.join(__all__)}")
+    found = getattr(import_module(_HOME[name]), name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    """Return every name of the front door and of the module itself."""
+    return sorted({*globals(), *__all__})

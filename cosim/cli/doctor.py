@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Literal
 
 from cosim.datasets.registry import dataset_names
+from cosim.engine.versions import versions
 from cosim.study.document import study_names
-from cosim.versions import versions
 from energy_models.errors import CosimError
 from energy_models.hardware import load_profile, load_site, profile_names, site_names
 

@@ -14,7 +14,7 @@ from typing import cast
 from cosim.engine.files import read_json, to_json
 from cosim.engine.stage import Stage
 from cosim.engine.store import StageKey, Store
-from cosim.versions import versions
+from cosim.engine.versions import versions
 
 RECORD = "stage.json"
 

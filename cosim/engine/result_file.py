@@ -9,8 +9,8 @@ from cosim.engine.files import to_json
 from cosim.engine.fold_data import FoldData
 from cosim.engine.prediction_file import write_predictions
 from cosim.engine.stage import RESULT, WORKLOAD
+from cosim.engine.versions import versions
 from cosim.evaluation.scores import primary_metric, score
-from cosim.versions import versions
 from energy_models.workload import Workload, workload_digest, write_workload
 
 FLOAT_BITS = 32

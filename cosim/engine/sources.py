@@ -25,7 +25,7 @@ from energy_models.errors import CosimError
 OWN = ("cosim", "students", "energy_models")
 CARRIERS = frozenset({  # they hold, name and write results, or say what is wrong; they compute none
     "cosim.engine.files", "cosim.engine.record", "cosim.engine.sources", "cosim.engine.stage", "cosim.engine.store",
-    "cosim.versions", "energy_models.errors",
+    "cosim.engine.versions", "energy_models.errors",
 })  # fmt: skip
 _DOTTED = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+")
 _UNREAD = (ast.Load, ast.Store, ast.Del)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from cosim.evaluation.feasibility import Verdict, judge
@@ -13,7 +14,7 @@ from cosim.report.figures.numbers import digits_text
 from energy_models.analysis import Design, Swing, sample_designs, spread, tornado
 from energy_models.analysis.published_models import load_cost_model, mac_only_energy, ratio
 from energy_models.feasibility import LimitCheck
-from energy_models.hardware import Site, load_profile, load_site
+from energy_models.hardware import HardwareProfile, Site, load_profile, load_site
 from energy_models.mapping import AccessCount, access_counts
 from energy_models.pricing import EnergyReport, Reload, estimate
 from energy_models.quantities import Band
@@ -243,15 +244,16 @@ def _finite_band(band: Band | None) -> dict[str, float | None] | None:
 
 
 def estimate_tables(
-    workload: Workload, profile: str, site: str | None, *, decode_rate_hz: float, draws: int, seed: int
+    workload: Workload, profile: str | Path | HardwareProfile, site: str | Path | Site | None, *,
+    decode_rate_hz: float, draws: int, seed: int,
 ) -> EstimateTables:
     """Return one workload priced on one machine.
 
     Parameters
     ----------
     workload : Workload
-    profile, site : str
-        Names, or paths of TOML files.
+    profile, site
+        Machine and place: names, paths of TOML files, or objects; no site: None.
     decode_rate_hz : float
         Decisions per second [Hz].
     draws, seed : int

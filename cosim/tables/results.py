@@ -12,6 +12,7 @@ from __future__ import annotations
 import dataclasses
 import io
 import json
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -147,11 +148,29 @@ def _band(band: Band) -> list[float]:
     return [band.low, band.nominal, band.high]
 
 
+def price_cells(report: EnergyReport, verdict: Verdict | None) -> dict[str, Any]:
+    """Return the plain numbers and texts of a price: energy, powers, latency, memory, the answer at a site if any."""
+    bands = {"decode_energy": ("j", report.decode_energy_j), "decoder_power": ("w", report.decoder_power_w),
+             "total_power": ("w", report.total_power_w), "latency": ("s", report.latency_s)}  # fmt: skip
+    cells: dict[str, Any] = {
+        f"{name}_{end}_{unit}": getattr(band, end)
+        for name, (unit, band) in bands.items()
+        for end in ("low", "nominal", "high")
+    }
+    cells["memory_used_bits"] = sum(memory.used_bits for memory in report.memories)
+    cells["memory_capacity_bits"] = sum(memory.capacity_bits for memory in report.memories)
+    if verdict is not None:
+        return cells | {
+            "verdict": verdict.verdict, "binding_limit": verdict.binding.name, "headroom": verdict.binding.headroom,
+        }
+    answer = "does not fit the machine" if report.infeasibilities else ""
+    return cells | {"verdict": answer, "binding_limit": "", "headroom": math.nan}
+
+
 def priced_row(
     report: EnergyReport, verdict: Verdict, *, workload_digest: str, site: str, site_hash: str
 ) -> Priced:
     """Return the row of one report and its verdict."""
-    energy, decoder, whole = report.decode_energy_j, report.decoder_power_w, report.total_power_w
     layers = [
         {"layer": layer.layer, "kind": layer.kind, "energy_j": {c: _band(b) for c, b in layer.energy_j.items()}}
         for layer in report.layers
@@ -168,15 +187,7 @@ def priced_row(
         workload_digest=workload_digest, model_hash=model_digest(),
         profile=report.profile, profile_hash=report.profile_hash,
         site=site, site_hash=site_hash, decode_rate_hz=report.decode_rate_hz,
-        decode_energy_low_j=energy.low, decode_energy_nominal_j=energy.nominal, decode_energy_high_j=energy.high,
-        decoder_power_low_w=decoder.low, decoder_power_nominal_w=decoder.nominal, decoder_power_high_w=decoder.high,
-        total_power_low_w=whole.low, total_power_nominal_w=whole.nominal, total_power_high_w=whole.high,
-        latency_low_s=report.latency_s.low, latency_nominal_s=report.latency_s.nominal,
-        latency_high_s=report.latency_s.high,
-        memory_used_bits=sum(memory.used_bits for memory in report.memories),
-        memory_capacity_bits=sum(memory.capacity_bits for memory in report.memories),
-        verdict=verdict.verdict,
-        binding_limit=verdict.binding.name, headroom=verdict.binding.headroom,
+        **price_cells(report, verdict),
         infeasibilities=json.dumps(report.infeasibilities), incomplete=json.dumps(report.incomplete),
         sources=json.dumps(sorted({*report.sources, *verdict.sources})),
         assumed=json.dumps(sorted({*report.assumed, *verdict.assumed})),

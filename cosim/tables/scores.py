@@ -13,6 +13,7 @@ from cosim.engine.points import Point
 from cosim.engine.run_folder import FAILURES, POINTS
 from cosim.engine.stage import GATE, RESULT, with_ancestors
 from cosim.engine.store import Store
+from cosim.engine.versions import versions
 from cosim.evaluation.scores import chance_level, primary_metric
 from cosim.study.schema import Study
 from cosim.tables.decoders import DECODERS, Question, decoder_scores
@@ -20,7 +21,6 @@ from cosim.tables.differences import DIFFERENCES, differences, write_differences
 from cosim.tables.held_out import pooled_predictions, provenance_of
 from cosim.tables.results import Score, to_frame, write_parquet
 from cosim.tables.workloads import write_workloads
-from cosim.versions import versions
 from energy_models.errors import StudyError, unknown_name
 
 SCORES, GATES, STUDY = "scores.parquet", "gates.json", "study.json"

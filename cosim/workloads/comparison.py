@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from pathlib import Path
 from typing import Literal
 
 from cosim.evaluation.stream_rate import check_stream_rate
@@ -12,12 +13,14 @@ from cosim.report.figures import quantity_text
 from cosim.report.figures.numbers import digits_text
 from energy_models.analysis import Comparison, Design, compare, sample_designs, spread
 from energy_models.errors import PriceError
-from energy_models.hardware import load_profile, load_site
+from energy_models.hardware import HardwareProfile, Site, load_profile, load_site
 from energy_models.pricing import Array, EnergyReport, VectorisedEstimate, estimate
-from energy_models.workload import read_workload
+from energy_models.workload import Workload, read_workload
 
 Part = Literal["decoder", "device"]
 AT = "@"
+DesignSource = str | tuple[Workload, str | Path | HardwareProfile]
+"""``WORKLOAD.json@PROFILE``, or a workload and a machine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,15 +54,16 @@ class Pair:
 
 
 def compared(
-    texts: Sequence[str], site: str | None, *, decode_rate_hz: float, part: Part, draws: int, seed: int
+    sources: Sequence[DesignSource], site: str | Path | Site | None, *,
+    decode_rate_hz: float, part: Part, draws: int, seed: int,
 ) -> tuple[list[NamedDesign], list[Pair]]:
     """Return the designs, least median power first, and every pair of them.
 
     Parameters
     ----------
-    texts : sequence of str
-        ``WORKLOAD.json@PROFILE`` each.
-    site : str or None
+    sources : sequence of DesignSource
+        ``WORKLOAD.json@PROFILE``, or a workload and a machine, each.
+    site : str, Path, Site or None
         One place for all.
     decode_rate_hz : float
         Decisions per second [Hz].
@@ -73,33 +77,40 @@ def compared(
     CosimError
         Fewer than two designs, one given twice, or anything that cannot be read or priced.
     """
-    if len(set(texts)) < len(texts) or len(texts) < 2:
-        raise PriceError(
-            f"{len(texts)} designs, {len(set(texts))} of them different", where="cosim compare",
-            remedy="Name two or more, each once, as WORKLOAD.json@PROFILE",
-        )
     place = None if site is None else load_site(site)
-    designs = [_design(text, decode_rate_hz) for text in texts]
+    designs = [_design(source, decode_rate_hz) for source in sources]
+    names = [source if isinstance(source, str) else f"{one.workload.name}{AT}{one.profile.name}"
+             for source, one in zip(sources, designs, strict=True)]
+    if len(set(names)) < len(names) or len(names) < 2:
+        raise PriceError(
+            f"{len(names)} designs, {len(set(names))} of them different", where="compare",
+            remedy="Name two or more, each once, as WORKLOAD.json@PROFILE or as pairs of a workload and a machine; "
+            "two workloads of one name on one machine need other names (workload.replace(name=...))",
+        )
     placed = [Design(one.workload, one.profile, place, one.decode_rate_hz) for one in designs]
     sampled = sample_designs(placed, draws=draws, seed=seed)
     found = [
         NamedDesign(
-            text, estimate(one.workload, one.profile, place, decode_rate_hz=decode_rate_hz), _power_w(points, part)
+            name, estimate(one.workload, one.profile, place, decode_rate_hz=decode_rate_hz), _power_w(points, part)
         )
-        for text, one, points in zip(texts, placed, sampled, strict=True)
+        for name, one, points in zip(names, placed, sampled, strict=True)
     ]
     found.sort(key=lambda one: spread(one.power_w)[1])
     return found, [_pair(first, second) for first, second in combinations(found, 2)]
 
 
-def _design(text: str, decode_rate_hz: float) -> Design:
+def _design(source: DesignSource, decode_rate_hz: float) -> Design:
+    workload, profile = _parts(source) if isinstance(source, str) else source
+    if workload.mode == "stream":
+        check_stream_rate(decode_rate_hz, workload.step_rate_hz, where="decode_rate_hz")
+    return Design(workload, load_profile(profile), None, decode_rate_hz)
+
+
+def _parts(text: str) -> tuple[Workload, str]:
     path, at, profile = text.rpartition(AT)
     if not at or not path or not profile:
-        raise PriceError(f"{text!r} is no design", where="cosim compare", remedy="Give WORKLOAD.json@PROFILE")
-    workload = read_workload(path)
-    if workload.mode == "stream":
-        check_stream_rate(decode_rate_hz, workload.step_rate_hz, where="--rate")
-    return Design(workload, load_profile(profile), None, decode_rate_hz)
+        raise PriceError(f"{text!r} is no design", where="compare", remedy="Give WORKLOAD.json@PROFILE")
+    return read_workload(path), profile
 
 
 def _power_w(points: VectorisedEstimate, part: Part) -> Array:

@@ -11,7 +11,7 @@ from typing import Literal
 from torch import nn
 
 from energy_models.errors import StudentError, unknown_name
-from energy_models.workload import Workload
+from energy_models.workload import LayerWork, Workload
 from students.architectures import architecture_names, architecture_workload
 from students.interchange import SUFFIXES, example_shape, read_network
 from students.models.build import mode
@@ -35,6 +35,10 @@ class Network:
     mode : {'window', 'stream'}
     from_file : bool
         Its file says which shapes of an example it takes.
+    input_bits : int or None
+        Width of an input element as it reaches the network [bits].
+    pipeline_work : tuple of LayerWork
+        What is done to the recording before the network.
     """
 
     name: str
@@ -43,6 +47,8 @@ class Network:
     step_rate_hz: float | None = None
     mode: Literal["window", "stream"] = "window"
     from_file: bool = False
+    input_bits: int | None = None
+    pipeline_work: tuple[LayerWork, ...] = ()
 
     def example_shape(self, wanted: tuple[int, ...] | None) -> tuple[int, ...] | None:
         """Return the shape of one example where a user wants one, or none in particular; None where nothing says it."""

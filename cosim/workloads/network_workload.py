@@ -1,8 +1,9 @@
-"""Counts a network from the command line: which inputs, at which rate, and what to say where they are made up."""
+"""Counts a network: which inputs, at which rate, and what to say where they are made up."""
 
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -10,6 +11,7 @@ from zipfile import BadZipFile
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from cosim.workloads.network_source import Network, find_network
@@ -20,6 +22,10 @@ from students.counting import Inputs, observe
 USELESS_WARNING = "Using padding='same' with even kernel"
 """Of torch: it may copy its input, which is of no use to who counts."""
 
+INPUT_BITS = 16
+"""Width of an input element where neither the caller nor the network says one: a converter's word [bits]."""
+Examples = NDArray[Any] | Tensor | Mapping[str, NDArray[Any] | Tensor]
+
 
 @dataclass(frozen=True, slots=True)
 class Observation:
@@ -29,14 +35,14 @@ class Observation:
     ----------
     input_shape : tuple of int, or None
         Of one example: (channels, steps), or (features,).
-    recordings : Path or None
-        A NumPy file of examples on its first axis: one array, or (.npz) one by the name of each argument the network
-        is called with. None: standard normal noise from `seed`.
+    recordings : Path, array, Tensor, mapping of these, or None
+        Examples on the first axis: one array, or one by the name of each argument the network is called with; a path
+        is that of a NumPy file (.npy, or .npz with arrays by name). None: standard normal noise from `seed`.
     step_rate_hz : float or None
         Rate of input samples or bins [Hz].
     mode : {'window', 'stream'} or None
-    input_bits : int
-        Width of an input element as it reaches the network [bits].
+    input_bits : int or None
+        Width of an input element as it reaches the network [bits]; None: what the network says, or else 16.
     decodes : int
         Made-up examples.
     seed : int
@@ -45,17 +51,17 @@ class Observation:
     """
 
     input_shape: tuple[int, ...] | None
-    recordings: Path | None
+    recordings: Path | Examples | None
     step_rate_hz: float | None
     mode: Literal["window", "stream"] | None
-    input_bits: int
+    input_bits: int | None
     decodes: int
     seed: int
     warm_up_steps: int
 
 
-def network_workload(source: str, how: Observation) -> Workload:
-    """Return the exact work of the network that `source` names.
+def network_workload(source: str | Network, how: Observation) -> Workload:
+    """Return the exact work of a network, or of the one that `source` names.
 
     Raises
     ------
@@ -69,39 +75,49 @@ def network_workload(source: str, how: Observation) -> Workload:
         return _network_workload(source, how)
 
 
-def _network_workload(source: str, how: Observation) -> Workload:
-    network = find_network(source, how.step_rate_hz)
+def _network_workload(source: str | Network, how: Observation) -> Workload:
+    network = find_network(source, how.step_rate_hz) if isinstance(source, str) else source
+    where = source if isinstance(source, str) else network.name
     if isinstance(network, Workload):
         if any(given is not None for given in (how.input_shape, how.recordings, how.step_rate_hz, how.mode)):
             raise StudentError(
-                "an architecture file states its own input and rate, and is a window", where=source,
-                remedy="Leave out --input-shape, --inputs, --rate and --mode",
+                "an architecture file states its own input and rate, and is a window", where=where,
+                remedy="Leave out inputs, input shape, rate and mode",
             )
         return network
     rate = how.step_rate_hz or network.step_rate_hz
     if rate is None:
-        raise StudentError("its sampling rate is unknown", where=source, remedy="Give --rate, in hertz")
-    inputs, origin = _inputs(network, how, source)
+        raise StudentError(
+            "its sampling rate is unknown", where=where,
+            remedy="Give --rate, in hertz; in Python rate_hz",
+        )
+    inputs, origin = _inputs(network, how, where)
     counted = observe(
         network.model, inputs, name=network.name, mode=how.mode or network.mode, step_rate_hz=rate,
-        input_bits=how.input_bits, warm_up_steps=how.warm_up_steps,
+        input_bits=how.input_bits or network.input_bits or INPUT_BITS, pipeline_work=network.pipeline_work,
+        warm_up_steps=how.warm_up_steps,
     )
     return counted.replace(provenance={**counted.provenance, "inputs": origin})
 
 
-def _inputs(network: Network, how: Observation, source: str) -> tuple[Inputs, str]:
+def _inputs(network: Network, how: Observation, where: str) -> tuple[Inputs, str]:
     if how.recordings is not None:
-        values = _recordings(how.recordings)
+        given = how.recordings
+        place = str(given) if isinstance(given, Path) else where
+        values = _recordings(given) if isinstance(given, Path) else _given(given, place)
         first = values if isinstance(values, Tensor) else next(iter(values.values()))
         if how.input_shape is not None and tuple(first.shape[1:]) != how.input_shape:
             raise DataError(
-                f"examples of shape {tuple(first.shape[1:])}, where --input-shape says {how.input_shape}",
-                where=str(how.recordings), remedy="Leave --input-shape out, or name other recordings",
+                f"examples of shape {tuple(first.shape[1:])}, where the input shape is said to be {how.input_shape}",
+                where=place, remedy="Leave the input shape out, or give other recordings",
             )
-        return values, f"recordings {how.recordings.name}"
+        return values, f"recordings {given.name}" if isinstance(given, Path) else "recordings given as arrays"
     shape = network.example_shape(how.input_shape)
     if shape is None:
-        raise StudentError("its input shape is unknown", where=source, remedy="Give --input-shape, such as 22x1000")
+        raise StudentError(
+            "its input shape is unknown", where=where,
+            remedy="Give --input-shape, such as 22x1000; in Python examples, or input_shape=(22, 1000)",
+        )
     generator = torch.Generator().manual_seed(how.seed)
     noise = torch.randn((how.decodes, *shape), generator=generator)
     return noise, f"standard normal noise, seed {how.seed}: densities are not data"
@@ -114,18 +130,27 @@ def _recordings(path: Path) -> Tensor | dict[str, Tensor]:
         loaded: Any = np.load(path, allow_pickle=False)
         names: list[str] | None = getattr(loaded, "files", None)  # of a .npz
         if names is None:
-            return _numbers(loaded, str(path))
+            return _numbers(np.asarray(loaded), str(path))
         with loaded:
             arrays = {name: loaded[name] for name in names}
     except (OSError, ValueError, EOFError, BadZipFile) as error:
         raise DataError(f"it cannot be read ({error})", where=str(path), remedy="Name a .npy or .npz file") from error
-    if not arrays:
-        raise DataError("it holds no array", where=str(path), remedy="Save arrays with numpy.savez, by argument")
-    return {name: _numbers(array, f"{path}, {name}") for name, array in arrays.items()}
+    return _given(arrays, str(path))
 
 
-def _numbers(loaded: Any, where: str) -> Tensor:
-    values = np.asarray(loaded)
+def _given(examples: Examples, where: str) -> Tensor | dict[str, Tensor]:
+    """Return arrays or tensors as tensors."""
+    if not isinstance(examples, Mapping):
+        return _numbers(examples, where)
+    if not examples:
+        raise DataError("it holds no array", where=where, remedy="Save arrays with numpy.savez, by argument")
+    return {name: _numbers(array, f"{where}, {name}") for name, array in examples.items()}
+
+
+def _numbers(given: Any, where: str) -> Tensor:
+    if isinstance(given, Tensor):
+        return given
+    values = np.asarray(given)
     if values.dtype.kind not in "fiub":
         raise DataError(f"it holds {values.dtype}, no real numbers", where=where, remedy="Save numbers with numpy.save")
     with np.errstate(over="ignore"):  # infinities are refused later, with their number

@@ -95,32 +95,43 @@ def site_names() -> tuple[str, ...]:
     return SITES.names()
 
 
-def load_profile(name_or_path: str | Path) -> HardwareProfile:
-    """Return the machine of a registered name, of the TOML file at a path, or at ``module:object``.
+def load_profile(name_or_path: str | Path | HardwareProfile) -> HardwareProfile:
+    """Return the machine of a registered name, of the TOML file at a path, or at ``module:object``; a machine as it is.
 
     Raises
     ------
     ProfileError
-        When the name is unknown (nearest names are listed), or the file has problems (all of them are listed).
+        When the name is unknown (nearest names are listed), the file has problems (all of them are listed), or the
+        argument is neither a name nor a path.
     """
-    path = _path(name_or_path)
+    if isinstance(name_or_path, HardwareProfile):
+        return name_or_path
+    path = _path(name_or_path, "profile")
     return _registered_profile(str(name_or_path)) if path is None else _read(path, HardwareProfile)
 
 
-def load_site(name_or_path: str | Path) -> Site:
-    """Return the site of a registered name, of the TOML file at a path, or at ``module:object``.
+def load_site(name_or_path: str | Path | Site) -> Site:
+    """Return the site of a registered name, of the TOML file at a path, or at ``module:object``; a site as it is.
 
     Raises
     ------
     ProfileError
-        When the name is unknown (nearest names are listed), or the file has problems (all of them are listed).
+        When the name is unknown (nearest names are listed), the file has problems (all of them are listed), or the
+        argument is neither a name nor a path.
     """
-    path = _path(name_or_path)
+    if isinstance(name_or_path, Site):
+        return name_or_path
+    path = _path(name_or_path, "site")
     return _registered_site(str(name_or_path)) if path is None else _read(path, Site)
 
 
-def _path(name_or_path: str | Path) -> Path | None:
+def _path(name_or_path: object, kind: str) -> Path | None:
     """Return the path where one is written, None for a name."""
+    if not isinstance(name_or_path, str | Path):
+        raise ProfileError(
+            f"{name_or_path!r:.40} of type {type(name_or_path).__name__} names no {kind}", where=kind,
+            remedy=f"Give the name of a {kind} (cosim {kind}s lists them) or the path of a TOML file",
+        )
     text = str(name_or_path)
     written = isinstance(name_or_path, Path) or text.endswith(".toml") or "/" in text
     return Path(name_or_path) if written else None

@@ -1,5 +1,6 @@
 """Quantities with bounds, units and sources, and the files they are read from and written to."""
 
+from energy_models.quantities.amounts import amount_si
 from energy_models.quantities.band import ZERO, Band, total
 from energy_models.quantities.files import write_whole
 from energy_models.quantities.quantity import (
@@ -32,16 +33,19 @@ from energy_models.quantities.quantity import (
     Voltage,
     VolumetricHeat,
     quantities,
+    with_quantities,
 )
+from energy_models.quantities.shown import html_table, prefixed, prefixed_band
 from energy_models.quantities.sources import Source, load_sources, require_source
 from energy_models.quantities.toml_file import Frozen, content_digest, parse_model, read_model
-from energy_models.quantities.units import DAY_S, HOUR_S, YEAR_S, find_unit, to_si
+from energy_models.quantities.units import DAY_S, HOUR_S, YEAR_S, find_unit, si_unit, to_si
 
 __all__ = [
     "DAY_S", "HOUR_S", "YEAR_S", "ZERO", "Area", "Band", "Channels", "Charge", "Conductivity", "Current", "Cycles",
     "CyclesPerOperation", "Energy", "EnergyPerBit", "EnergyPerSquareBit", "EnergyPerStep", "Frequency", "Frozen",
     "Information", "InformationRate", "Length", "Power", "PowerDensity", "PowerPerBit", "PowerPerChannel",
     "Quantity", "Ratio", "RatioPerTime", "RisePerPower", "Source", "Temperature", "TemperatureRise", "Time",
-    "Voltage", "VolumetricHeat", "content_digest", "find_unit", "load_sources", "parse_model", "quantities",
-    "read_model", "require_source", "to_si", "total", "write_whole",
+    "Voltage", "VolumetricHeat", "amount_si", "content_digest", "find_unit", "html_table", "load_sources",
+    "parse_model", "prefixed", "prefixed_band", "quantities", "read_model", "require_source", "si_unit", "to_si",
+    "total", "with_quantities", "write_whole",
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Self, cast
 
@@ -135,3 +135,24 @@ def quantities(value: object, path: str = "") -> Iterator[tuple[str, Quantity]]:
     elif isinstance(value, (tuple, list)):
         for index, item in enumerate(cast(tuple[object, ...], value)):
             yield from quantities(item, f"{path}[{index}]")
+
+
+def with_quantities(model: BaseModel, change: Callable[[str, Quantity], Quantity]) -> dict[str, Any]:
+    """Return a model's fields with every quantity inside replaced by ``change(path, quantity)``; paths as above."""
+    return {name: _changed(getattr(model, name), name, change) for name in type(model).model_fields}
+
+
+def _changed(value: object, path: str, change: Callable[[str, Quantity], Quantity]) -> object:
+    if isinstance(value, Quantity):
+        return change(path, value)
+    if isinstance(value, BaseModel):
+        return {
+            name: _changed(getattr(value, name), f"{path}.{name}", change) for name in type(value).model_fields
+        }
+    if isinstance(value, Mapping):
+        entries = cast(Mapping[object, object], value).items()
+        return {key: _changed(item, f"{path}.{key}", change) for key, item in entries}
+    if isinstance(value, tuple):
+        items = cast(tuple[object, ...], value)
+        return tuple(_changed(item, f"{path}[{index}]", change) for index, item in enumerate(items))
+    return value

@@ -95,6 +95,18 @@ def units_of(dimension: str) -> tuple[str, ...]:
     return tuple(_BY_DIMENSION[dimension])
 
 
+def si_unit(dimension: str) -> str:
+    """Return the unit text of a dimension whose factor is one, or its first unit where none is.
+
+    Raises
+    ------
+    UnitError
+        When the dimension does not exist.
+    """
+    texts = units_of(dimension)
+    return next((text for text in texts if UNITS[text].factor == 1.0), texts[0])
+
+
 def find_unit(text: str) -> Unit:
     """Return the unit written `text`.
 

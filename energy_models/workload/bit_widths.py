@@ -10,6 +10,10 @@ from math import ceil, log2
 from energy_models.errors import WorkloadError
 from energy_models.workload.layers import Count, LayerWork, Workload
 
+MOST_BITS = 32
+"""Widest integer that can be assumed [bits]: wider ones have no price anywhere."""
+PREPROCESSING = ("filter", "feature")
+
 
 def at_widths(workload: Workload, *, weight_bits: int, activation_bits: int) -> Workload:
     """Return the workload as integer arithmetic of these widths; ``provenance["widths"]`` says that they are assumed.
@@ -18,17 +22,22 @@ def at_widths(workload: Workload, *, weight_bits: int, activation_bits: int) -> 
     sums, and every output of a layer with products is requantised once, unless it is the current of spiking neurons:
     that is added to a membrane as it is. Membranes keep their width, and a signal that is narrower already, such as
     spikes, stays so. A product of two signals takes activations on either side. Zeros are those of the float network.
+    Preprocessing that is integer already keeps its widths.
 
     Raises
     ------
     WorkloadError
-        Widths below one bit, or a layer that is integer already.
+        Widths below one bit or above `MOST_BITS`, or a layer of the network that is integer already.
     """
-    if min(weight_bits, activation_bits) < 1:
-        raise WorkloadError(f"widths {weight_bits} and {activation_bits} bits", remedy="Give one bit or more")
+    if not 1 <= min(weight_bits, activation_bits) <= max(weight_bits, activation_bits) <= MOST_BITS:
+        raise WorkloadError(
+            f"widths of {weight_bits} bits (weights) and {activation_bits} bits (activations)", where=workload.name,
+            remedy=f"Give whole numbers from 1 to {MOST_BITS}",
+        )
     currents = _currents(workload.layers)
     layers = tuple(
-        _neurons(layer) if layer.kind == "neuron"
+        layer if layer.kind in PREPROCESSING and layer.arithmetic == "integer"
+        else _neurons(layer) if layer.kind == "neuron"
         else _integer(layer, weight_bits, activation_bits, workload, is_current=layer.name in currents)
         for layer in workload.layers
     )

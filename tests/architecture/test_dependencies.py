@@ -14,7 +14,6 @@ from parsed_sources import PACKAGES, ROOT, modules
 NEEDED_BY_CALLS = {
     "pyarrow": "pandas reads and writes Parquet with it",
     "matplotlib": "figures for print",
-    "plotly": "figures on the page",
 }
 """Declared, and imported by a library call of ours only."""
 NAME = re.compile(r"[A-Za-z0-9._-]+")

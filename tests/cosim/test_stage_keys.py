@@ -123,7 +123,7 @@ def test_every_kind_of_import_is_followed(tmp_path: Path) -> None:
 def test_sources_of_a_package_of_ones_own_count(tmp_path: Path) -> None:
     mine = tmp_path / "mine"
     mine.mkdir()
-    (mine / "net.py").write_text("import mine.blocks\nimport numpy\nimport cosim.versions\n")
+    (mine / "net.py").write_text("import mine.blocks\nimport numpy\nimport cosim.engine.versions\n")
     (mine / "blocks.py").write_text("WIDTH = 4\n")
     before = Sources({"mine": mine}).digest(["mine.net"])
     (mine / "blocks.py").write_text("WIDTH = 5\n")

@@ -11,7 +11,7 @@ from cosim.engine.fold_data import FoldData, outputs_of, stream_of
 from cosim.engine.result_file import FLOAT_BITS, write_result
 from cosim.engine.stage import StageKind, Workspace
 from cosim.engine.stage_inputs import fold_of, spread
-from cosim.versions import versions
+from cosim.engine.versions import versions
 from energy_models.workload import Workload
 from students.counting import observe
 from students.models.build import mode

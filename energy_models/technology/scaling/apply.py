@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Mapping
-from typing import Any, cast
-
-from pydantic import BaseModel
+from collections.abc import Mapping
 
 from energy_models.errors import ProfileError
 from energy_models.hardware import HardwareProfile
-from energy_models.quantities import Band, Quantity, find_unit, load_sources
+from energy_models.quantities import Band, Quantity, find_unit, load_sources, with_quantities
 from energy_models.technology.scaling.node import check_node
 from energy_models.technology.scaling.rules import Law, OperatingPoint, factor_of, law_of, size_of
 from energy_models.technology.scaling.supply import check_supply, nominal_supply_v
@@ -81,7 +78,7 @@ def scaled_profile(
         factor = factor_of(law, size_of(path, profile), start, end, technology)
         return _moved(quantity, factor, f"from {start.text()} to {end.text()}: {_RULES[law]}")
 
-    changes = _with_quantities(profile, "", moved)
+    changes = with_quantities(profile, moved)
     changes |= {name: _chosen(getattr(profile, name), value) for name, value in _chosen_values(start, end).items()}
     label = f"{end.node_nm:g}nm_{1e3 * end.supply_v:.0f}mv_{end.temperature_k:g}k".replace(".", "p")
     changes["name"] = f"{_SUFFIX.sub('', profile.name)}_scaled_{label}"
@@ -157,25 +154,3 @@ def _chosen(quantity: Quantity, value: float) -> Quantity:
         value=value, low=value, high=value, unit=unit, basis="assumed", source="design_choice", where="scaled profile",
         note="chosen by the caller of scaled_profile",
     )
-
-
-def _with_quantities(model: BaseModel, path: str, change: Callable[[str, Quantity], Quantity]) -> dict[str, Any]:
-    """Return a model's fields with every quantity changed, paths as in `energy_models.quantities`."""
-    return {
-        name: _changed(getattr(model, name), f"{path}.{name}" if path else name, change)
-        for name in type(model).model_fields
-    }
-
-
-def _changed(value: object, path: str, change: Callable[[str, Quantity], Quantity]) -> object:
-    if isinstance(value, Quantity):
-        return change(path, value)
-    if isinstance(value, BaseModel):
-        return _with_quantities(value, path, change)
-    if isinstance(value, Mapping):
-        entries = cast(Mapping[object, object], value).items()
-        return {key: _changed(item, f"{path}.{key}", change) for key, item in entries}
-    if isinstance(value, tuple):
-        items = cast(tuple[object, ...], value)
-        return tuple(_changed(item, f"{path}[{index}]", change) for index, item in enumerate(items))
-    return value

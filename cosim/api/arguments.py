@@ -1,0 +1,49 @@
+"""Arguments of the front door that every call takes alike, and messages where they are of another kind."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol, cast, runtime_checkable
+
+from energy_models.errors import WorkloadError
+from energy_models.quantities import amount_si
+from energy_models.workload import Workload
+
+
+@runtime_checkable
+class Counted(Protocol):
+    """What has been counted already: a trained student, a decoder of a run."""
+
+    def workload(self) -> Workload:
+        """Return its work."""
+        ...
+
+
+def rate_of(value: float | str, *, where: str) -> float:
+    """Return a rate above zero [Hz] from a number or a text such as ``4 Hz``.
+
+    Raises
+    ------
+    CosimError
+        No rate, or not above zero.
+    """
+    rate_hz = amount_si(value, "frequency", where=where)
+    if rate_hz <= 0:
+        raise WorkloadError(f"{value!r} Hz", where=where, remedy="Give a rate above zero")
+    return rate_hz
+
+
+def listed(values: object, *, where: str, what: str) -> list[object]:
+    """Return one value or several as a list.
+
+    Raises
+    ------
+    CosimError
+        An empty list, or a mapping.
+    """
+    if isinstance(values, Mapping):
+        raise WorkloadError("a mapping", where=where, remedy=f"Give a list of {what}")
+    found = list(cast("list[object]", values)) if isinstance(values, list | tuple) else [values]
+    if not found:
+        raise WorkloadError("an empty list", where=where, remedy=f"Give one or more {what}")
+    return found

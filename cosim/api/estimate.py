@@ -1,0 +1,169 @@
+"""Prices a network on a machine at a site: what it draws, what decides it, whether it fits."""
+
+# pandas ships neither stubs nor full annotations.
+# pyright: reportMissingTypeStubs=false
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from cosim.api.arguments import rate_of
+from cosim.api.works import Work, workload_of
+from cosim.report.estimate_tables import EstimateTables, estimate_tables
+from energy_models.errors import PriceError
+from energy_models.hardware import HardwareProfile, Site, load_profile, load_site
+from energy_models.pricing import EnergyReport
+from energy_models.quantities import html_table, prefixed_band
+from energy_models.workload import Workload
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from plotly.graph_objects import Figure
+
+Machine = str | Path | HardwareProfile
+Place = str | Path | Site
+Rows = Literal["layers", "power", "limits"]
+NO_SITE = "no site"
+
+
+@dataclass(frozen=True, repr=False)
+class Estimate:
+    """One network priced on one machine, at a site or alone.
+
+    Parameters
+    ----------
+    workload : Workload
+    machine : HardwareProfile
+    site : Site or None
+    tables : EstimateTables
+        Everything that is known of it.
+    """
+
+    workload: Workload
+    machine: HardwareProfile
+    site: Site | None
+    tables: EstimateTables
+
+    @property
+    def report(self) -> EnergyReport:
+        """Energy by layer and cause, power by cause, latency, memory, each with its bounds."""
+        return self.tables.report
+
+    @property
+    def verdict(self) -> str:
+        """As `cosim.evaluation.feasibility.Verdict` has it, such as ``fits`` or ``exceeds``; or ``no site``."""
+        if self.tables.verdict is not None:
+            return self.tables.verdict.verdict
+        return "does not fit the machine" if self.report.infeasibilities else NO_SITE
+
+    @property
+    def answer(self) -> str:
+        """The verdict as a sentence, with the limit that binds, or what is missing in the figures."""
+        return self.tables.headline
+
+    @cached_property
+    def _power(self) -> str:
+        least = "at least " if self.report.unaccounted else ""
+        decoder, device = (prefixed_band(one, "W") for one in (self.report.decoder_power_w, self.report.total_power_w))
+        return f"decoder {least}{decoder}, device {least}{device}"
+
+    def summary(self) -> str:
+        """Return the answer, power, energy, latency and memory, with what is left out and what decides, as text."""
+        report = self.report
+        lines = [self.tables.title, self.answer, f"power: {self._power}",
+                 f"one decode: {prefixed_band(report.decode_energy_j, 'J')} in {prefixed_band(report.latency_s, 's')}"]
+        lines += [f"memory {use.memory}: {use.used_bits:,.0f} of {use.capacity_bits:,.0f} bit"
+                  for use in report.memories]  # fmt: skip
+        lines += [f"does not fit: {line}" for line in self.tables.unfit]
+        lines += [f"note: {line}" for line in (*report.incomplete, *self.tables.notes)]
+        return "\n".join([*lines, *(f"decides: {line}" for line in self.tables.swings[:3])])
+
+    def to_frame(self, rows: Rows = "layers") -> pd.DataFrame:
+        """Return a table whose columns name their units.
+
+        Parameters
+        ----------
+        rows : {'layers', 'power', 'limits'}
+            Energy per decode by layer and cause [J]; average power by cause [W]; every limit of the site, in SI.
+
+        Raises
+        ------
+        PriceError
+            Rows of another kind.
+        """
+        import pandas as pd
+
+        if rows == "layers":
+            return pd.DataFrame(self.tables.layer_rows())
+        if rows == "power":
+            return pd.DataFrame(self._power_rows())
+        if rows == "limits":
+            return pd.DataFrame(self._limit_rows())
+        raise PriceError(f"there are no rows {rows!r}", where="to_frame", remedy="Give 'layers', 'power' or 'limits'")
+
+    def _power_rows(self) -> list[dict[str, object]]:
+        outside = [("decoder", self.report.decoder_power_w), ("device", self.report.total_power_w)]
+        return [
+            {"cause": cause, "power_low_w": band.low, "power_w": band.nominal, "power_high_w": band.high}
+            for cause, band in [*self.report.power_w.items(), *outside]
+        ]
+
+    def _limit_rows(self) -> list[dict[str, object]]:
+        return [
+            {
+                "limit": check.name, "unit": check.unit, "allowed": check.limit.nominal, "used": check.value.nominal,
+                "headroom": check.headroom, "verdict": check.verdict,
+            }
+            for check in self.tables.limits
+        ]
+
+    def plot(self) -> Figure:
+        """Return the power by cause [µW] with its bounds, as a plotly figure."""
+        from cosim.api.plots import bars_of_power
+
+        return bars_of_power(self.tables.title, list(self.report.power_w.items()))
+
+    def __repr__(self) -> str:
+        return f"<Estimate: {self.tables.title}: {self._power}; {self.verdict}>"
+
+    def _repr_html_(self) -> str:
+        return html_table(f"{self.tables.title}. {self.answer}", self.tables.power_lines())
+
+
+def estimate(
+    work: Work,
+    machine: Machine,
+    site: Place | None = None,
+    *,
+    decode_rate_hz: float | str,
+    draws: int = 4096,
+    seed: int = 0,
+) -> Estimate:
+    """Return what a network draws on a machine, and whether it fits where it is meant to live.
+
+    Parameters
+    ----------
+    work : Workload, trained student, str or Path
+        What `cosim.count` returned, a workload file, an architecture's name, a trained student, a decoder of a run.
+    machine : str, Path or HardwareProfile
+        A name of `cosim.machines`, the path of a TOML file, or the machine itself.
+    site : str, Path or Site, optional
+        A name of `cosim.sites` and so on; None: the machine alone, held against no limit.
+    decode_rate_hz : float or str
+        Decisions per second [Hz], or a text with a unit.
+    draws, seed : int
+        Of the uncertain constants, for the sampled quantiles; draws a power of two.
+
+    Raises
+    ------
+    CosimError
+        An unknown name, a wrong kind of argument, an impossible rate.
+    """
+    workload = workload_of(work, where="cosim.estimate, work")
+    profile, place = load_profile(machine), None if site is None else load_site(site)
+    rate_hz = rate_of(decode_rate_hz, where="cosim.estimate, decode_rate_hz")
+    tables: Any = estimate_tables(workload, profile, place, decode_rate_hz=rate_hz, draws=draws, seed=seed)
+    return Estimate(workload, profile, place, tables)

@@ -1,0 +1,158 @@
+"""Many points at once: machines, sites, rates, constants and bit widths."""
+
+# pandas ships neither stubs nor full annotations.
+# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false
+# pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from cosim.api.arguments import listed
+from cosim.api.grid import AS_COUNTED, RATE, GridPoint, grid_points
+from cosim.api.works import Work, workload_of
+from cosim.evaluation.feasibility import judge
+from cosim.evaluation.stream_rate import check_stream_rate
+from cosim.tables.readable import readable_prices
+from cosim.tables.results import price_cells
+from energy_models.hardware import HardwareProfile, Site, load_profile, load_site
+from energy_models.pricing import estimate
+from energy_models.quantities import html_table
+from energy_models.workload import Workload
+
+if TYPE_CHECKING:
+    from plotly.graph_objects import Figure
+
+SHOWN = ("decoder_power_w", "power_w", "latency_s")
+
+
+@dataclass(frozen=True, repr=False)
+class SweepTable:
+    """The points of a sweep, a row each.
+
+    Parameters
+    ----------
+    title : str
+    frame : DataFrame
+        What was varied, then the verdict and the prices; units stand in the names of the columns.
+    varied : tuple of str
+        Columns in which rows differ.
+    """
+
+    title: str
+    frame: pd.DataFrame
+    varied: tuple[str, ...]
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return a copy of the table."""
+        return self.frame.copy()
+
+    def summary(self) -> str:
+        """Return the title and the columns that matter most as text."""
+        return f"{self.title}\n{self._short().to_string(index=False)}"
+
+    def plot(self) -> Figure:
+        """Return score against decoder power where networks were trained, else power against what was varied."""
+        from cosim.api.plots import lines_of
+
+        if "score" in self.frame:
+            return lines_of(
+                self.frame, x="decoder_power_w", y="score", group=("machine", "site"), title=self.title,
+                y_title="score", labels="form",
+            )
+        numeric = [name for name in self.varied if self.frame[name].dtype.kind in "fiu"]
+        x = numeric[0] if numeric else "machine"
+        group = [name for name in ("workload", "machine", "site", *numeric[1:]) if name != x]
+        return lines_of(
+            self.frame, x=x, y="decoder_power_w", group=group, title=self.title, y_title="decoder power [W]"
+        )
+
+    def _short(self) -> Any:
+        shown = [name for name in ("score", *SHOWN) if name in self.frame]
+        return self.frame[[*self.varied, *(name for name in shown if name not in self.varied), "verdict"]]
+
+    def __repr__(self) -> str:
+        return f"<SweepTable: {self.title}; varied: {', '.join(self.varied) or 'nothing'}>"
+
+    def _repr_html_(self) -> str:
+        return html_table(self.title, self._short().to_dict("records"))
+
+
+def sweep(
+    what: Work | Sequence[Work],
+    *,
+    machines: str | Path | HardwareProfile | Sequence[str | Path | HardwareProfile],
+    sites: str | Path | Site | Sequence[str | Path | Site] | None = None,
+    over: Mapping[str, Sequence[object]] | None = None,
+    decode_rate_hz: float | str | None = None,
+) -> SweepTable:
+    """Return the price of a network at every combination of machines, sites, rates and constants.
+
+    Parameters
+    ----------
+    what : Workload, trained student, str, Path, or several
+        As for `cosim.estimate`.
+    machines, sites
+        Names, paths or objects, one or several; no site: the machines alone.
+    over : mapping of str to list, optional
+        What else is varied: ``decode_rate_hz``; a constant's path after ``profile.`` or ``site.``, such as
+        ``site.front_end.power``, in SI or as a text with a unit; ``weight_bits``, ``activation_bits``: assumed widths
+        of a float network, neither quantised nor trained, which the column ``widths`` says. One width alone stands for
+        both.
+    decode_rate_hz : float or str, optional
+        Decisions per second [Hz], where `over` does not vary them.
+
+    Raises
+    ------
+    CosimError
+        Unknown names (near ones are listed), units of another dimension, or arguments of a wrong kind.
+    """
+    works = [workload_of(one, where="cosim.sweep") for one in _several(what)]
+    return priced_sweep(works, machines=machines, sites=sites, points=grid_points(over, decode_rate_hz))
+
+
+def priced_sweep(
+    works: Sequence[Workload], *, machines: object, sites: object, points: Sequence[GridPoint]
+) -> SweepTable:
+    """Return the table of some workloads at some places and grid points."""
+    profiles = [load_profile(one) for one in listed(machines, where="machines", what="machines")]  # pyright: ignore[reportArgumentType]  (checked there)
+    places = [None] if sites is None else [load_site(one) for one in listed(sites, where="sites", what="sites")]  # pyright: ignore[reportArgumentType]
+    found = [
+        _point(work, point, profile, place)
+        for work in works
+        for point in points
+        for profile in profiles
+        for place in places
+    ]
+    given: Any = pd.DataFrame([cells for cells, _ in found])
+    prices: Any = pd.DataFrame([cells for _, cells in found])
+    varied = tuple(str(name) for name in given.columns if given[name].nunique(dropna=False) > 1)
+    names = ", ".join(dict.fromkeys(work.name for work in works))
+    whole = pd.concat([given, readable_prices(prices), prices[["complete"]]], axis=1)
+    return SweepTable(f"{names}, {len(whole)} points", whole, varied)
+
+
+def _point(
+    counted: Workload, point: GridPoint, profile: HardwareProfile, site: Site | None
+) -> tuple[dict[str, object], dict[str, object]]:
+    """Return what one point is, and what it costs."""
+    machine, place = point.place(profile, site)
+    work = point.workload(counted)
+    if work.mode == "stream":
+        check_stream_rate(point.decode_rate_hz, work.step_rate_hz, where=RATE)
+    report = estimate(work, machine, place, decode_rate_hz=point.decode_rate_hz)
+    verdict = None if place is None else judge(place, report)
+    assumed = {"weight_bits": point.weight_bits, "activation_bits": point.activation_bits}
+    widths = {name: bits for name, bits in assumed.items() if bits is not None}
+    where = {"workload": work.name, "machine": machine.name, "site": "" if place is None else place.name}
+    cells = {**where, **widths, "widths": work.provenance.get("widths", AS_COUNTED), **point.cells(machine, place)}
+    return cells, {**price_cells(report, verdict), "complete": not report.unaccounted}
+
+
+def _several(what: Work | Sequence[Work]) -> list[Work]:
+    return list(what) if isinstance(what, list | tuple) else [what]  # pyright: ignore[reportReturnType]

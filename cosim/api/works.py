@@ -1,0 +1,45 @@
+"""A workload where one is expected: as it is, of a file, of a name, or of something that was trained."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import cast
+
+from cosim.api.arguments import Counted
+from energy_models.errors import WorkloadError
+from energy_models.workload import Workload, read_workload
+
+WORKLOAD_SUFFIX = ".json"
+Work = Workload | Counted | str | Path
+
+
+def workload_of(work: Work, *, where: str) -> Workload:
+    """Return a workload: as it is, of a file, of an architecture's name, or of a trained student.
+
+    Parameters
+    ----------
+    work : Workload, Counted, str or Path
+        A path ending in ``.json`` is a workload file; another text is what `cosim.count` takes without inputs.
+    where : str
+        Call and argument, for messages.
+
+    Raises
+    ------
+    CosimError
+        Something else, or a file or name that cannot be read.
+    """
+    if isinstance(work, Workload):
+        return work
+    if isinstance(work, str | Path):
+        if str(work).endswith(WORKLOAD_SUFFIX):
+            return read_workload(work)
+        from cosim.api.count import count  # it imports torch, which a workload does not need
+
+        return count(work)
+    if not isinstance(work, type) and isinstance(cast(object, work), Counted):
+        return work.workload()
+    raise WorkloadError(
+        f"{work!r:.60} of type {type(work).__name__} is no workload", where=where,
+        remedy="Count a network first, work = cosim.count(model, x, rate_hz=250), or give the path of a workload file, "
+        "the name of an architecture, a trained student or a decoder of a run",
+    )
