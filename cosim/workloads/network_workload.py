@@ -108,8 +108,8 @@ def _inputs(network: Network, how: Observation, where: str) -> tuple[Inputs, str
         first = values if isinstance(values, Tensor) else next(iter(values.values()))
         if how.input_shape is not None and tuple(first.shape[1:]) != how.input_shape:
             raise DataError(
-                f"examples of shape {tuple(first.shape[1:])}, where the input shape is said to be {how.input_shape}",
-                where=place, remedy="Leave the input shape out, or give other recordings",
+                f"examples of shape {tuple(first.shape[1:])}, where --input-shape says {how.input_shape}",
+                where=place, remedy="Leave the input shape out (input_shape in Python), or give other recordings",
             )
         return values, f"recordings {given.name}" if isinstance(given, Path) else "recordings given as arrays"
     shape = network.example_shape(how.input_shape)
