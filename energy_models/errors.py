@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import difflib
+import traceback
 from collections.abc import Iterable
+from pathlib import Path
 
 
 class CosimError(Exception):
@@ -71,3 +73,24 @@ def unknown_name(kind: str, name: str, available: Iterable[str]) -> str:
     near = difflib.get_close_matches(name, names, n=3, cutoff=0.4)
     hint = f"Did you mean {' or '.join(repr(n) for n in near)}? " if near else ""
     return f"{hint}Available {kind}: {', '.join(names) if names else 'none'}"
+
+
+def raised_where(error: BaseException, folder: Path | None = None) -> str:
+    """Return what code of somebody else raised, as one line: kind, message, file and line.
+
+    Parameters
+    ----------
+    error : BaseException
+    folder : Path or None
+        The last line that was reached of a file in or below it is told; where there is none, it is the last line
+        outside of the import machinery.
+    """
+    message = " ".join(str(error.msg if isinstance(error, SyntaxError) else error).split())
+    told = f"{type(error).__name__}: {message}" if message else type(error).__name__
+    if isinstance(error, SyntaxError):
+        return f"{told}, {Path(error.filename or '').name} line {error.lineno}"
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__)[1:] if not frame.filename.startswith("<")]
+    theirs = [frame for frame in frames if folder is not None and Path(frame.filename).is_relative_to(folder)]
+    outside = [frame for frame in frames if "importlib" not in Path(frame.filename).parts]
+    chosen = theirs or outside
+    return f"{told}, {Path(chosen[-1].filename).name} line {chosen[-1].lineno}" if chosen else told

@@ -11,9 +11,10 @@ import importlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
+from types import ModuleType
 from typing import Generic, TypeVar
 
-from energy_models.errors import CosimError, unknown_name
+from energy_models.errors import CosimError, raised_where, unknown_name
 
 T = TypeVar("T")
 Loader = Callable[[], object]
@@ -123,21 +124,51 @@ class Registry(Generic[T]):
 
     def _named_object(self, name: str) -> object:
         module, _, path = name.partition(":")
-        try:
-            found: object = importlib.import_module(module)
-        except (ImportError, ValueError) as error:
-            raise self.error(
-                f"module {module!r} cannot be imported ({error})", where=f"{self.kind} {name!r}",
-                remedy="Install it, or put its folder on PYTHONPATH",
-            ) from error
+        home = self._module_of_ones_own(module, name)
+        found: object = home
         for attribute in path.split("."):
             if not hasattr(found, attribute):
+                file = getattr(home, "__file__", None)
                 raise self.error(
-                    f"there is no {path!r} in module {module!r}", where=f"{self.kind} {name!r}",
-                    remedy="Name it module:object",
+                    f"there is no {path!r} in module {module!r}" + (f" ({file})" if file else ""),
+                    where=f"{self.kind} {name!r}",
+                    remedy=f"Name it module:object. {unknown_name('names in it', path, _defined_in(home))}",
                 )
             found = getattr(found, attribute)
         return found
+
+    def _module_of_ones_own(self, module: str, name: str) -> ModuleType:
+        where = f"{self.kind} {name!r}"
+        if module == "__main__":
+            raise self.error(
+                "module '__main__' is another one in every process", where=where,
+                remedy="Put the object into a file of its own, and name it by that file",
+            )
+        try:
+            return importlib.import_module(module)
+        except Exception as error:  # the module is a user's and may raise anything
+            raise self.error(
+                f"module {module!r} cannot be imported ({raised_where(error)})", where=where,
+                remedy=f"Mend {module}" if _is_there(module, error) else
+                f"Start from the folder that holds {module.partition('.')[0]}.py, put that folder on PYTHONPATH, or "
+                "install the package",
+            ) from error
+
+
+def _is_there(module: str, error: Exception) -> bool:
+    """Return whether there is such a module, so that an error of importing it comes from its content."""
+    if isinstance(error, ModuleNotFoundError) and error.name:
+        return not f"{module}.".startswith(f"{error.name}.")
+    return bool(module)
+
+
+def _defined_in(module: ModuleType) -> list[str]:
+    """Return the public names that a module defines itself."""
+    found = {name: value for name, value in vars(module).items() if not name.startswith("_")}
+    return [
+        name for name, value in found.items()
+        if not isinstance(value, ModuleType) and getattr(value, "__module__", module.__name__) == module.__name__
+    ]  # fmt: skip
 
 
 def _distinct(points: Iterable[EntryPoint]) -> list[EntryPoint]:

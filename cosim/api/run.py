@@ -18,7 +18,9 @@ from cosim.engine.files import Json
 from cosim.engine.run_folder import FAILURES, locked, save_plan
 from cosim.engine.scheduler import Scheduler
 from cosim.engine.search import Search, database_errors
+from cosim.engine.sources import installed_sources
 from cosim.engine.stored_data import keep_dataset, keep_folds
+from cosim.engine.student_check import check_own_students
 from cosim.engine.sweep import Sweep, Watch
 from cosim.evaluation.stream_rate import check_stream_rate
 from cosim.study.schema import Study
@@ -80,6 +82,7 @@ def run_study(
     KeyboardInterrupt
         After Ctrl-C, the processes having been ended.
     """
+    installed_sources().forget_changed()
     with locked(root) as store:
         earlier = store.set_aside()
         dataset = load(study.dataset.name, data_dir=data_dir, options=study.dataset.options)
@@ -88,6 +91,7 @@ def run_study(
             check_stream_rate(rate_hz, dataset.step_rate_hz, where="hardware.decode_rate_hz")
         question(study, dataset)  # a class that is not there is told now, not after the training
         dataset.refuse_masks(where="study")
+        check_own_students(study, shape_of(dataset))
         device = _device(study.compute.device)
         save_plan(root, study, data_dir, command)
         data, dataset = keep_dataset(store, dataset, study.dataset.name, default_store())

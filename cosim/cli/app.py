@@ -132,7 +132,13 @@ add_catalogue_commands(app)
 
 
 def main() -> None:
-    """Run the command line; a mistake the user can mend is one paragraph on stderr and exit code 2."""
+    """Run the command line; a mistake the user can mend is one paragraph on stderr and exit code 2.
+
+    Modules of one's own (``module:object``) are found in the current folder too, after everything installed; worker
+    processes inherit the path.
+    """
+    if not {"", os.getcwd()} & set(sys.path):
+        sys.path.append(os.getcwd())
     try:
         try:
             app()

@@ -2,7 +2,8 @@
 
 What counts: the modules of this distribution, and of the package of a plug-in, that are imported by the work of a
 stage, directly or through others, inside functions too; a module named by a text counts as imported. Of a package that
-exports its modules' names, the modules that hold the imported names count, not their neighbours.
+exports its modules' names, the modules that hold the imported names count, not their neighbours. A plug-in that is not
+installed, but a file in somebody's folder, counts with what it imports from that folder.
 
 What does not count: comments, docstrings, imports for type checkers, the modules in `CARRIERS`, and other
 distributions: their versions are recorded beside every stage.
@@ -13,6 +14,7 @@ from __future__ import annotations
 import ast
 import hashlib
 import re
+import sysconfig
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -60,6 +62,7 @@ class Sources:
         self._folders = dict(folders or {})
         self._modules: dict[str, Module] = {}
         self._files: dict[str, Path | None] = {}
+        self._read_at: dict[str, int] = {}
 
     def digest(self, modules: Iterable[str]) -> str:
         """Return the hash of some modules and of everything they import, 32 hexadecimal digits.
@@ -83,6 +86,7 @@ class Sources:
         """
         roots = list(modules)
         packages = {*OWN, *(name.partition(".")[0] for name in roots)}
+        homes = {home for name in packages.difference(OWN) if (home := self._home(name)) not in _installations()}
         found: dict[str, Module] = {}
         waiting = list(roots)
         while waiting:
@@ -91,9 +95,17 @@ class Sources:
                 continue
             found[name] = self._module(name)
             for module, item in found[name].imports:
-                if module.partition(".")[0] in packages:
+                package = module.partition(".")[0]
+                if package in packages or (homes and package and self._home(package) in homes):
                     waiting += self._holders(module, item)
         return found
+
+    def forget_changed(self) -> None:
+        """Read again what was changed since it was read, for a process that outlives an edit (a notebook)."""
+        changed = [name for name, read in self._read_at.items() if _changed_at(self._files[name]) != read]
+        for name in changed:
+            del self._modules[name], self._read_at[name]
+        self._files = {name: path for name, path in self._files.items() if name in self._modules}
 
     def _holders(self, module: str, item: str) -> Iterator[str]:
         """Yield the modules that an import of `item` from `module` reaches."""
@@ -119,8 +131,13 @@ class Sources:
                     f"the source of module {name!r} is not to be found, so its results cannot be named",
                     where="plug-in", remedy="Install it as Python source.",
                 )  # fmt: skip
+            self._read_at[name] = _changed_at(path)
             self._modules[name] = _read(path, name if path.name == "__init__.py" else name.rpartition(".")[0])
         return self._modules[name]
+
+    def _home(self, package: str) -> Path:
+        """Return the folder that a package, or a module of its own, lies in."""
+        return self._folders.setdefault(package, _installed(package)).parent
 
     def _file(self, name: str) -> Path | None:
         """Return the source file of a module, None where there is no such module."""
@@ -133,13 +150,29 @@ class Sources:
         return self._files[name]
 
 
+@cache
+def _installations() -> frozenset[Path]:
+    """Return the folders of Python's own modules and of installed packages."""
+    return frozenset(Path(path) for path in sysconfig.get_paths().values())
+
+
 def _installed(package: str) -> Path:
     """Return the folder of a package, or of a module of its own the file's name without its ending."""
-    spec = find_spec(package)
+    try:
+        spec = find_spec(package)
+    except ValueError:  # a module that is no file: __main__, or one made while running
+        spec = None
+    if spec is not None and spec.submodule_search_locations and spec.origin is None:
+        return Path(next(iter(spec.submodule_search_locations)))  # a folder without __init__.py
     if spec is None or spec.origin is None:
         return Path(package)
     origin = Path(spec.origin)
     return origin.parent if origin.name == "__init__.py" else origin.with_suffix("")
+
+
+def _changed_at(path: Path | None) -> int:
+    """Return when a file was changed [ns]; 0 where there is none any more."""
+    return path.stat().st_mtime_ns if path is not None and path.is_file() else 0
 
 
 def _read(path: Path, package: str) -> Module:

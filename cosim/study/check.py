@@ -144,7 +144,8 @@ def _missing(
         if load is not None and (name in available or elsewhere):
             lines += _problem_of(path, load, name)
         elif name not in available:
-            lines.append(f"{path}: there is no '{name}'. {unknown_name(kind, name, available)}")
+            own = "" if load is None else ". One of your own is named module:object"
+            lines.append(f"{path}: there is no '{name}'. {unknown_name(kind, name, available)}{own}")
     return lines
 
 

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from energy_models.errors import StudentError
 from energy_models.registry import Registry
 from students.families.family import Family, FamilyOptions, FormClass, Mode
+from students.families.own_class import family_of, makes_networks
 from students.spec import Converted, Float32, Form, Quantised, Scalar, Shape, check_trainable
 
 FORM_WORDS: Mapping[FormClass, str] = {
@@ -18,13 +19,16 @@ FORM_WORDS: Mapping[FormClass, str] = {
 
 
 def _checked(name: str, found: object) -> Family[Any]:
-    """Return the object if it is a family."""
-    if not isinstance(found, Family):
-        raise StudentError(
-            f"the object is a {type(found).__name__}, not a Family", where=f"family {name!r}",
-            remedy="Name a students.families.Family as module:object; after an update, install the package again",
-        )
-    return cast(Family[Any], found)
+    """Return the object if it is a family, or the family of a class or function that makes networks."""
+    if isinstance(found, Family):
+        return cast(Family[Any], found)
+    if makes_networks(found):
+        return family_of(name, found)
+    raise StudentError(
+        f"the object is a {type(found).__name__}, neither a network's class nor a Family", where=f"family {name!r}",
+        remedy="Name as module:object a class of torch.nn.Module, a function that returns one, or a "
+        "students.families.Family; after an update, install the package again",
+    )
 
 
 FAMILIES: Registry[Family[Any]] = Registry(

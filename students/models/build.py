@@ -44,7 +44,7 @@ def build(spec: StudentSpec, *, device: torch.device | str = "cpu") -> nn.Module
 def complete(spec: StudentSpec) -> StudentSpec:
     """Return the description with the family's defaults written out, so that its digest names them."""
     options = parse_options(spec.family, load_family(spec.family), spec.options)
-    return spec.model_copy(update={"options": options.model_dump()})
+    return spec.model_copy(update={"options": options.model_dump(exclude_none=True)})
 
 
 def mode(spec: StudentSpec) -> Mode:

@@ -162,7 +162,7 @@ def test_a_family_that_builds_no_module_is_told_so():
 def test_a_family_of_ones_own_is_named_by_module_and_object():
     spec = StudentSpec(family=f"{__name__}:OWN", shape=WINDOWS, seed=0)
     assert build(spec)(torch.zeros(3, 4, 64)).shape == (3, 2)
-    with pytest.raises(StudentError, match="the object is a Shape, not a Family"):
+    with pytest.raises(StudentError, match="the object is a Shape, neither a network's class nor a Family"):
         build(spec.model_copy(update={"family": f"{__name__}:WINDOWS"}))
 
 
