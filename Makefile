@@ -1,11 +1,11 @@
-# make demo | make test | make check: each works from a fresh clone with Python >= 3.11 and a package index.
+# make demo | make test | make check | make docs: each works from a fresh clone with Python >= 3.11 and a package index.
 PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: demo test test-fast slow golden check install clean
+.PHONY: demo test test-fast slow golden docs check install clean
 
 install: $(STAMP)
 
@@ -22,12 +22,16 @@ test-fast: $(STAMP)
 	$(BIN)/python -m pytest -q tests/architecture tests/energy_models tests/literature
 
 test: test-fast
-	$(BIN)/python -m pytest -q -n 2 --dist loadfile tests/students tests/cosim tests/notebooks tests/third_party
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile tests/students tests/cosim tests/notebooks tests/third_party tests/docs
 
 golden: $(STAMP)
 	$(BIN)/python -m pytest -q tests/golden
 
-slow: golden
+docs: $(STAMP)
+	rm -rf docs/api/generated docs/notebooks
+	$(BIN)/python -m sphinx -E -W --keep-going -q -b html -d build/doctrees docs build/docs
+
+slow: golden docs
 
 check: $(STAMP)
 	$(BIN)/ruff check .
@@ -35,4 +39,4 @@ check: $(STAMP)
 	$(BIN)/pyright
 
 clean:
-	rm -rf build dist *.egg-info .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf build dist *.egg-info .pytest_cache .ruff_cache .hypothesis .import_linter_cache docs/api/generated docs/notebooks
