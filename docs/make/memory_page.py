@@ -20,14 +20,50 @@ keeps it current, another fits every law again.
 
 A memory is read and written in words: `ceil(elements bits / word)`. Four-bit weights halve the words only because
 they are packed. A read and a write have each their own energy. Every operand goes whole into the first memory of a
-machine that may hold it and has room: weights, then activations (largest input and output of one layer, and
-unfinished sums where a machine keeps those in memory), then state, then buffers. What has no room is an
-infeasibility, said with the missing bits.
+machine that may hold it and has room: weights, then activations (what is [live at once](#activations)), then state,
+then buffers. What has no room is an infeasibility, said with the missing bits.
 
 The window of samples that slides between decodes is a buffer of `steps channels bits`. Each new sample is written into
 it once, its channels packed into words, however many decodes read it: `step rate ceil(channels bits / word) E_write`,
 cause `memory`. Layers of a stream, and filters that store the window themselves, write it as their state. Nothing is
 added where memory accesses are inside cycles or events (processors, `loihi`, `xylo` and the like).
+
+## Activations
+
+A machine works through a network in *passes*: a layer with those that work on its stream. A pass reads the inputs of
+its first layer and stores the outputs of its last, at that one's width; nothing between them is stored. Room is made
+for the pass that needs most,
+
+    live = inputs activation_bits + outputs stored_bits + sums (accumulator_bits - stored_bits)
+
+| style | on the stream of the layer before | unfinished sums in memory |
+|---|---|---|
+| `programmable_core` | integer clipping and requantisation behind a product, in its kernel | none |
+| `output_stationary`, `input_broadcast`, `streaming_ring` | activations, quantisers, norms, neurons | none |
+| `weight_stationary_array` | the same | of one tile of columns, where products take several tiles of rows |
+| event-driven | the same | of every output |
+
+So a convolution of 8 bit stores 8 bit, not its sums of 20; behind an array neurons leave spikes, not currents. The
+words that are written are those of the stored width too. Other element-wise layers of a core (a float ReLU, neurons, a
+norm) write over what they read. Pools and sums of two branches read one tensor and write another on every style.
+
+- An input is counted once: the window is in buffers, or in the state of a filter, and read there; a copy at another
+  width is counted. A quantiser at the input that keeps its width makes none: it works on samples as they arrive.
+- The outputs of the last pass are the result; they leave by the link number by number. A decoder whose result must be
+  kept needs them besides.
+- A product of two signals (attention) has both in memory. Between a time loop and a layer that takes all steps at once,
+  all steps are; layers of one loop hand on a step at a time.
+- A workload is a list, not a graph. **A tensor that is needed again later is not known to wait**: the input of a
+  residual block, the other one of two branches. A network with branches may need up to that much more (ResNet-8: 48 KiB
+  for 32).
+
+`tests/literature/test_activation_memory.py` holds this against published figures at 8 bit. MobileNet-v1 1.0 on images
+of 224 x 224: 1,204,224 bytes by `ml_memory_analyser`, the same here. MobileNet-v1 0.25 on 96 x 96: 18,432 + 36,864
+bytes here; STM32Cube.AI 10.0 plans 52.8 KiB for one colour and 66.96 KiB for three, 2 % less and 24 % more. Over its
+five figures ours is 0.81 to 1.36 of theirs, which hold image and scratch, and let outputs overwrite inputs. The
+reference code of MLPerf Tiny allots arenas of 200, 200, 100 and 10 KiB to its four networks, whose live tensors are 54,
+15.6, 32 and 0.25 KiB: an arena holds the interpreter's structures and scratch as well, and none was made as small as it
+could be.
 
 ## Retention
 

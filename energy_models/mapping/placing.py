@@ -3,28 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from math import ceil, prod
+from math import ceil
 
 from energy_models.hardware import OPERANDS, Execution, HardwareProfile, Memory, Operand
+from energy_models.mapping.live import holds_window, live_passes
 from energy_models.mapping.placement import MemoryUse, Placement
 from energy_models.mapping.styles import style_of
-from energy_models.workload import LayerWork, Workload
+from energy_models.workload import Workload
 
 
 def required_bits(workload: Workload, execution: Execution) -> Mapping[Operand, int]:
     """Return the bits each operand needs at once.
 
-    Activations are double-buffered layer by layer: the largest input plus output of one call, outputs at accumulator
-    width where the machine keeps unfinished sums in memory. Buffers hold the input window that slides between decodes,
-    unless a layer that runs on every sample keeps it in its `state`; a streaming decoder keeps its past in `state`.
+    Activations are those of the pass that needs most (`energy_models.mapping.live`). Buffers hold the input window that
+    slides between decodes, unless a layer that runs on every sample keeps it in its `state`; a streaming decoder keeps
+    its past in `state`.
     """
-    sample = workload.channels * workload.input_bits
-    buffered = holds_window(workload)
+    live = live_passes(workload, execution)
+    steps = workload.steps_per_decode if holds_window(workload) else 1
     return {
         "weights": workload.weight_bits_total,
-        "activations": max((_live_bits(layer, execution) for layer in workload.layers), default=0),
+        "activations": max((one.bits for one in live), default=0),
         "state": workload.state_bits_total,
-        "buffers": sample * workload.steps_per_decode if buffered else sample,
+        "buffers": workload.channels * workload.input_bits * steps,
     }
 
 
@@ -36,24 +37,9 @@ def passing_bits(workload: Workload, execution: Execution) -> int:
     """
     if workload.mode == "stream":
         return 0
-    live = [(_live_bits(layer, execution), layer.cadence) for layer in workload.layers]
-    each_sample = max((bits for bits, cadence in live if cadence == "sample"), default=0)
-    return max((bits for bits, _ in live), default=0) - each_sample
-
-
-def holds_window(workload: Workload) -> bool:
-    """Return whether the input window is kept in buffers: it slides, and no layer on every sample stores it itself."""
-    if workload.mode == "stream":
-        return False
-    window = workload.channels * workload.steps_per_decode
-    return not any(layer.cadence == "sample" and layer.state_elements >= window for layer in workload.layers)
-
-
-def _live_bits(layer: LayerWork, execution: Execution) -> int:
-    outputs = prod(layer.output_shape)
-    wider = max(0, layer.accumulator_bits - layer.output_bits)
-    sums = style_of(execution).sums_in_memory(layer, execution) if layer.products is not None else 0
-    return prod(layer.input_shape) * layer.activation_bits + outputs * layer.output_bits + sums * wider
+    live = live_passes(workload, execution)
+    each_sample = max((one.bits for one in live if one.cadence == "sample"), default=0)
+    return max((one.bits for one in live), default=0) - each_sample
 
 
 def place(workload: Workload, profile: HardwareProfile) -> Placement:

@@ -127,14 +127,15 @@ def test_events_that_contradict_the_products_are_refused() -> None:
 
 
 def test_unfinished_sums_need_room() -> None:
-    # 16 inputs and 6 outputs of 8 bit. Array of 8 x 4: two tiles of rows, sums of 32 bit for one tile of 4 columns.
-    work = workload(dense_layer(16, 6))
-    plain = (16 + 6) * 8
+    # 20 inputs and 6 outputs of 8 bit. Array of 8 x 4: three tiles of rows, sums of 32 bit for one tile of 4 columns.
+    work = workload(dense_layer(20, 6), dense_layer(6, 2, name="read-out"))
+    plain = (20 + 6) * 8
     assert required_bits(work, toy_core().execution)["activations"] == plain
     assert required_bits(work, toy_array().execution)["activations"] == plain + 4 * (32 - 8)
     assert required_bits(work, toy_event().execution)["activations"] == plain + 6 * (32 - 8)
     # 8 products an output fit the rows: the array finishes each sum inside
-    assert required_bits(workload(dense_layer(8, 6)), toy_array().execution)["activations"] == (8 + 6) * 8
+    small = workload(dense_layer(8, 6), dense_layer(6, 2, name="read-out"))
+    assert required_bits(small, toy_array().execution)["activations"] == (8 + 6) * 8
 
 
 def test_a_window_kept_by_the_pipeline_is_not_stored_twice() -> None:

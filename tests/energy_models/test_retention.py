@@ -36,7 +36,7 @@ def with_data_memory(**changes: object) -> HardwareProfile:
 def test_banks_of_activations_by_hand() -> None:
     # weights     300 x 2 x 8 = 4800 bit in 3 banks of 2048, kept
     # window      10 steps x 16 channels x 8 bit = 1280 bit in the first bank beside them, kept
-    # activations 300 x 8 + 2 x 8 + 2 sums x (32 - 8) = 2464: with the window 3744 bit, a second bank, only theirs
+    # activations 300 x 8 + 2 sums x 32 = 2464: with the window 3744 bit, a second bank, only theirs
     # latency     38 row tiles x 19 cycles at 1 MHz + 2 us to wake = 724 us; 10 a second: 0.724 % of the time
     assert estimate(WINDOW, toy_array(), None, decode_rate_hz=10).latency_s.nominal == pytest.approx(724e-6)
     assert retention_w(WINDOW, 10).nominal == pytest.approx((3 + 1 + 0.00724) * BANK_W)
@@ -60,7 +60,7 @@ def test_a_stream_keeps_everything() -> None:
 
 
 def test_a_bank_that_the_window_shares_is_kept() -> None:
-    # 16 x 8 + 6 x 8 + 4 sums x 24 = 272 bit of activations and 1280 of the window: one bank; weights 768 bit: one
+    # 4 sums x 32 = 128 bit of activations and 1280 of the window: one bank; weights 768 bit: one
     assert retention_w(workload(dense_layer(16, 6), mode="window", steps=10), 10).nominal == pytest.approx(2 * BANK_W)
 
 
@@ -82,7 +82,7 @@ def test_what_work_on_every_sample_holds_is_kept() -> None:
         name="iir", kind="filter", arithmetic="integer", calls=1, input_shape=(16,), output_shape=(16,), inputs=16,
         outputs=16, operations={"multiply": count(16)}, activation_bits=8, output_bits=8, cadence="sample",
     )
-    # 16 x 8 in and out are 256 bit, with the window 1536: still one bank, and the other is on for a decode
+    # 16 x 8 out are 128 bit, with the window 1408: still one bank, and the other is on for a decode
     small = dataclasses.replace(WINDOW, layers=(filtering, *WINDOW.layers))
     assert retention_w(small, 10).nominal == pytest.approx((3 + 1 + 0.00724) * BANK_W)
     # 60 x 8 in and out are 960 bit, with the window 2240: both banks

@@ -8,10 +8,9 @@ from typing import cast
 from energy_models.hardware import OperationName
 from energy_models.mapping.action_counts import Access, Operations, operand_widths, words
 from energy_models.mapping.placement import Placement
+from energy_models.mapping.styles.passes import STREAMED_KINDS
 from energy_models.workload import LayerWork
 
-# Done on the stream between two layers, in the producer's pipeline: no word is fetched or stored for them.
-STREAMED_KINDS = frozenset({"activation", "quantise", "norm", "neuron"})
 # Work on a neuron's or a unit's kept state.
 STATE_OPERATIONS = frozenset({"leak", "leak_shift", "reset"})
 # What machines have no unit of their own for: a shift by a constant is wiring, what remains is the subtraction.
@@ -47,7 +46,10 @@ def state_access(layer: LayerWork, placement: Placement) -> tuple[Access, ...]:
 
 
 def streamed_access(layer: LayerWork, placement: Placement) -> tuple[Access, ...]:
-    """Return the words that a layer without products reads and writes: constants each call, inputs and outputs once."""
+    """Return the words that a layer without products reads and writes: constants each call, inputs and outputs once.
+
+    None is fetched or stored for the inputs and outputs of a layer that works on another one's stream.
+    """
     coefficients: tuple[Access, ...] = ()
     if layer.weights or layer.biases:
         word = placement.word_bits("weights")

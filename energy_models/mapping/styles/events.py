@@ -1,4 +1,8 @@
-"""What all event-driven styles count alike: events that reach a layer, neuron updates, time steps."""
+"""What all event-driven styles count alike: events that reach a layer, neuron updates, time steps.
+
+In memory are the sums of every output of a layer, at accumulator width. Activations, quantisers, norms and neurons work
+on them as they are finished: what a layer hands on is as wide as the last of these makes it, a spike one bit.
+"""
 
 from __future__ import annotations
 

@@ -14,7 +14,8 @@ the lanes, S in each. With ``T = ceil(N/L)`` vectors of filters and ``P = ceil(T
 
 The input is stationary: it stays in its register for all of a pass's filters. Weights are not reused
 from one position to the next; a layer of few filters a group (depthwise) leaves lanes empty.
-Every valid product is charged, zeros included.
+Every valid product is charged, zeros included. Outputs are stored as the last activation, quantiser, norm or neuron
+on their stream makes them: these take no memory.
 
 Sources: sum reads as counted by Timeloop (Parashar et al., ISPASS 2019): the first product of an output reads no sum.
 The rest follows from the loop order, which a test runs.

@@ -12,6 +12,8 @@ rows, filters N over the C columns. In a tile the cell (r, c) does its k-th prod
                     weights        one write and one read a site
                     sums           sites written, sites - outputs read; outputs read once more to leave
 
+Outputs are stored as the last activation, quantiser, norm or neuron on their stream makes them: these take no memory.
+
 With one tile (M <= R, N <= C) every operand is fetched once: reads are unique elements. Every valid product is charged
 (``dense_valid``), zeros included; there is no zero gating.
 

@@ -10,6 +10,10 @@ A layer of kind `filter` without products does its multiplications and additions
 of that kind. Requantisation and clipping of a product layer's outputs are in its kernel although the workload lists
 them as layers of their own: they follow it directly, element by element, and are not charged again (`epilogues`).
 
+Memory between layers: a product layer stores its outputs as its epilogues make them; its sums are never in memory.
+Activations, quantisers, norms and neurons that are no epilogues read their signal and write over it, element by
+element. Everything else, pools among them, reads one tensor and writes another.
+
 Kernels take operands up to a width, with a factor for wide ones: narrower operands save memory, not cycles. A time loop
 runs inside the kernel: `cycles_per_layer` is charged once per decode, not once per call. Zeros are not skipped.
 Accesses are those of im2col kernels (`energy_models.mapping.styles.im2col`); their energy is in the active power.
@@ -19,16 +23,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 from energy_models.hardware import ProgrammableCore
 from energy_models.mapping.action_counts import ActionCounts, CycleCount
 from energy_models.mapping.placement import Placement
 from energy_models.mapping.styles.common import other_operations, state_access
 from energy_models.mapping.styles.im2col import im2col_accesses
+from energy_models.mapping.styles.passes import STREAMED_KINDS, Pass, at_stored_widths, continues
 from energy_models.mapping.styles.style import Style
 from energy_models.workload import LayerWork, Workload
 
-EPILOGUE_KINDS = frozenset({"activation", "quantise"})
+EPILOGUE_KINDS: frozenset[str] = frozenset({"activation", "quantise"})
 
 
 def count_layer(
@@ -94,6 +100,29 @@ def fused_epilogues(layers: Sequence[LayerWork]) -> frozenset[str]:
     return frozenset(found)
 
 
+def kernel_passes(layers: Sequence[LayerWork]) -> tuple[Pass, ...]:
+    """Return the passes of a core: a product with its epilogues, an element-wise layer in place, any other layer.
+
+    An epilogue counts here where the calls' shapes agree: of a module that is used behind several products, the cycles
+    are charged, as nobody says which of them are inside kernels, but none of its inputs is ever stored as a sum.
+    """
+    found: list[Pass] = []
+    for layer in layers:
+        before = found[-1] if found else None
+        if layer.kind not in STREAMED_KINDS:
+            found.append(Pass(layer, layer))
+        elif before is not None and _finishes(before, layer):
+            found[-1] = replace(before, last=layer)
+        else:
+            found.append(Pass(layer, layer, "place"))
+    return tuple(found)
+
+
+def _finishes(before: Pass, layer: LayerWork) -> bool:
+    kernel = before.head.products is not None and before.head.arithmetic == "integer"
+    return kernel and layer.kind in EPILOGUE_KINDS and continues(before.last, layer)
+
+
 def _filter_pairs(layer: LayerWork, core: ProgrammableCore) -> float:
     """Return the multiply-accumulates of a filter counted as separate operations; 0 where the core has no price."""
     if layer.kind != "filter" or layer.products is not None:
@@ -124,7 +153,8 @@ def count_layers(
         As `count_layer`.
     """
     epilogues = fused_epilogues(layers)
-    return tuple(count_layer(layer, core, placement, epilogues=epilogues) for layer in layers)
+    stored = at_stored_widths(layers, kernel_passes)
+    return tuple(count_layer(layer, core, placement, epilogues=epilogues) for layer in stored)
 
 
 def _per_decode(workload: Workload) -> tuple[ActionCounts, ...]:
@@ -135,6 +165,7 @@ def _per_decode(workload: Workload) -> tuple[ActionCounts, ...]:
 PROGRAMMABLE_CORE = Style(
     name="programmable_core",
     count=count_layers,
+    passes=kernel_passes,
     per_decode=_per_decode,
     cycle_power="execution.active_power",
 )

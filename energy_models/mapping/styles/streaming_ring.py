@@ -12,6 +12,7 @@ multipliers and an adder tree:
     registers       activations    M K written (the window, once a position), read once a site
                     sums           ceil(K/P) written an output, one fewer read; outputs read once more to leave
 
+Outputs are stored as the last activation, quantiser, norm or neuron on their stream makes them: these take no memory.
 A sliding window on this machine would be its steps again: a window workload does not fit, and `place` says so.
 
 Sources: N operations folded onto P units take ceil(N/P) cycles (Parhi, VLSI Digital Signal Processing Systems, 1999,

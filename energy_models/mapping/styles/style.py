@@ -9,6 +9,7 @@ from typing import Generic, Literal, TypeVar
 from energy_models.hardware import Costs, Datapath
 from energy_models.mapping.action_counts import ActionCounts
 from energy_models.mapping.placement import Placement
+from energy_models.mapping.styles.passes import Passes, at_stored_widths, streamed_passes
 from energy_models.workload import LayerWork, Workload
 
 E = TypeVar("E")
@@ -61,6 +62,8 @@ class Style(Generic[E]):
         Text of `style` in a profile's table ``[execution]``.
     count : callable
         From layers (counts per active decode), constants and placement to the action counts of each layer in a decode.
+    passes : callable
+        From layers, in order, to the passes over memory in which machines of the style do them.
     sums_in_memory : callable
         From a layer with products and the constants to its unfinished sums of one call that are in memory at once.
     refuses : callable
@@ -79,6 +82,7 @@ class Style(Generic[E]):
 
     name: str
     count: Callable[[Sequence[LayerWork], E, Placement], tuple[ActionCounts, ...]]
+    passes: Passes = streamed_passes
     sums_in_memory: Callable[[LayerWork, E], int] = no_sums_in_memory
     refuses: Callable[[Workload], tuple[str, ...]] = refuses_nothing
     per_decode: Callable[[Workload], tuple[ActionCounts, ...]] = nothing_per_decode
@@ -91,9 +95,10 @@ class Style(Generic[E]):
 def each_layer(
     count_layer: Callable[[LayerWork, E, Placement], ActionCounts],
 ) -> Callable[[Sequence[LayerWork], E, Placement], tuple[ActionCounts, ...]]:
-    """Return the count of all layers where each is counted without looking at the others."""
+    """Return the count of all layers where each is counted alone, its outputs as wide as its stream stores them."""
 
     def count(layers: Sequence[LayerWork], execution: E, placement: Placement) -> tuple[ActionCounts, ...]:
-        return tuple(count_layer(layer, execution, placement) for layer in layers)
+        stored = at_stored_widths(layers, streamed_passes)
+        return tuple(count_layer(layer, execution, placement) for layer in stored)
 
     return count

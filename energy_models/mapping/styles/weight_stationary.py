@@ -14,6 +14,9 @@ positions stream past:
                    sums         sites written, sites - outputs ceil(K/R) read: the first row of a tile reads none,
                                 or the partial sum from memory; outputs ceil(K/R) read once more to leave
 
+Outputs are stored as the last activation, quantiser, norm or neuron on their stream makes them: these take no memory.
+Unfinished sums lie there at accumulator width, for one tile of columns over all positions, where K takes several tiles.
+
 There is no zero gating: every valid product is charged (``dense_valid``). Register accesses are counted, not priced:
 the energy of the cells' registers is in the control factor.
 """
