@@ -316,7 +316,7 @@ def test_the_power_of_a_stream_does_not_depend_on_how_it_is_cut(
 def _chunk(steps: int, events: int, spikes: int) -> Workload:
     """A stream at 60 steps a second that is asked for a decision every so many steps; whole words at every end."""
     fed = dense_layer(32, 16, activation_bits=8, name="fed")
-    synapses, cells = spiking_layer(128, 32, events), neurons(32, active=8, spikes=min(spikes, 8), state_bits=32)
+    synapses, cells = spiking_layer(128, 64, events), neurons(64, active=8, spikes=min(spikes, 8), state_bits=32)
     layers = [_repeated(one, steps) for one in (fed, synapses, cells)]
     return dataclasses.replace(workload(*layers, steps=steps), step_rate_hz=60.0)
 
