@@ -6,7 +6,6 @@ catalogues answer at once, without torch.
 
 from __future__ import annotations
 
-import errno
 import os
 import shlex
 import sys
@@ -29,7 +28,6 @@ if TYPE_CHECKING:
     from cosim.study.schema import Study
 
 EXIT_FAILURE, EXIT_MISTAKE, EXIT_INTERRUPTED = 1, 2, 130
-FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -148,10 +146,13 @@ def main() -> None:
         say(f"Error: {error}")
         raise SystemExit(EXIT_MISTAKE) from None
     except OSError as error:
-        if error.filename is not None or error.errno not in FULL:
+        from energy_models.quantities import no_room, write_failure
+
+        if error.filename is not None or not no_room(error):
             raise
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left in its buffer fails again
-        say(f"Error: standard output: cannot be written ({error.strerror}). Free some space, or send it elsewhere")
+        said = f"cannot be written ({write_failure(error)})"
+        say(f"Error: standard output: {said}. Free some space, or send it elsewhere")
         raise SystemExit(EXIT_MISTAKE) from None
     except SystemExit as stop:
         if stop.code == EXIT_INTERRUPTED:  # all that the parser leaves of Ctrl-C

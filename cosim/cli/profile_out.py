@@ -8,7 +8,7 @@ from typing import Any
 
 from energy_models.calibration import toml_text
 from energy_models.errors import ProfileError
-from energy_models.quantities import write_whole
+from energy_models.quantities import write_failure, write_whole
 
 
 def check_new(path: Path, name: str) -> None:
@@ -36,5 +36,5 @@ def write_profile(path: Path, table: Mapping[str, Any]) -> None:
         write_whole(path, toml_text(table))
     except OSError as error:
         raise ProfileError(
-            f"cannot be written ({error.strerror})", where=str(path), remedy="Choose another --out"
+            f"cannot be written ({write_failure(error)})", where=str(path), remedy="Choose another --out"
         ) from error

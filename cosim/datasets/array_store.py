@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from platformdirs import user_cache_path
 
 from energy_models.errors import DataError
+from energy_models.quantities import write_failure
 
 ENVIRONMENT = "COSIM_CACHE"
 REMEDY = "Run the study again, or `cosim resume`: it is written again from the recordings"
@@ -63,7 +64,7 @@ class ArrayStore:
                 if not self._holds(digest):
                     _write(path, array)
         except OSError as error:
-            raise DataError(f"the data store cannot be written ({error.strerror})", where=str(self.root),
+            raise DataError(f"the data store cannot be written ({write_failure(error)})", where=str(self.root),
                             remedy=f"Free some space, or name another folder with {ENVIRONMENT}.") from error
         return digest
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import json
+import os
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import TypeAlias, cast
 from safetensors import SafetensorError
 
 from energy_models.errors import CosimError
-from energy_models.quantities import write_whole
+from energy_models.quantities import TEMPORARY, no_room, write_failure, write_whole
 
 Json: TypeAlias = bool | int | float | str | list["Json"] | dict[str, "Json"] | None
 
@@ -34,10 +35,6 @@ def disk_full(where: Path) -> CosimError:
     return CosimError("the disk is full", where=str(where), remedy=remedy)
 
 
-def _full(error: BaseException | None) -> bool:
-    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
-
-
 @contextmanager
 def disk_errors(where: Path) -> Generator[None]:
     """Turn a full disk, an exhausted quota or a read-only folder into the one-paragraph error.
@@ -50,7 +47,7 @@ def disk_errors(where: Path) -> Generator[None]:
     try:
         yield
     except CosimError as error:
-        if _full(error.__cause__):  # a part that writes its own files has put it in its own words
+        if no_room(error):  # a part that writes its own files has put it in its own words
             raise disk_full(where) from error
         raise
     except SafetensorError as error:  # what it has to say of a full disk is a text of its own
@@ -58,7 +55,7 @@ def disk_errors(where: Path) -> Generator[None]:
             raise disk_full(where) from error
         raise
     except OSError as error:
-        if _full(error):
+        if no_room(error):
             raise disk_full(where) from error
         if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
             raise CosimError(
@@ -81,8 +78,31 @@ def write_atomically(path: Path, content: str | bytes) -> None:
             write_whole(path, content)
     except OSError as error:
         raise CosimError(
-            f"this file cannot be written ({error.strerror})", where=str(path), remedy="Name another one with --out."
+            f"this file cannot be written ({write_failure(error)})", where=str(path),
+            remedy="Name another one with --out.",
         ) from error
+
+
+def remove_stale(folder: Path) -> None:
+    """Remove the temporaries that processes of this machine left in a folder when they were killed.
+
+    Only the one process that holds the run folder's lock may; one that is alive, such as a report being written,
+    keeps its own.
+    """
+    for path in folder.glob(f".*{TEMPORARY}"):
+        process = path.name[1:].partition(".")[0]
+        if process.isdecimal() and not _alive(int(process)):
+            path.unlink(missing_ok=True)
+
+
+def _alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except (PermissionError, OverflowError):
+        return True
+    return True
 
 
 def read_json(path: Path) -> dict[str, Json]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
+import shlex
 import shutil
 import tempfile
 from collections.abc import Generator
@@ -12,7 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from cosim.engine.files import disk_errors
+from cosim.engine.files import disk_errors, remove_stale
 from cosim.engine.stage_hashes import damage, write_hashes
 from cosim.engine.store import StageKey, StageLostError
 
@@ -55,7 +57,8 @@ class LocalStore:
                 return False
             reason = damage(path)
             if reason:
-                self._set_aside(key, reason)
+                said = f"stage {key.kind}/{key.digest} is damaged: {reason}"
+                self._set_aside(path, f"{key.kind}-{key.digest}", said)
         return not reason
 
     def folder(self, key: StageKey) -> Path:
@@ -70,23 +73,23 @@ class LocalStore:
         with disk_errors(path):
             reason = damage(path) if path.is_dir() else "this stage is missing"
         if reason:
-            raise StageLostError(reason, where=str(path), remedy=f"`cosim resume {self.root}` computes it again.")
+            raise StageLostError(reason, where=str(path), remedy=f"`cosim resume {shlex.quote(str(self.root))}` computes it again.")
         return path
 
     def set_aside(self) -> tuple[str, ...]:
-        """Return the notes of all damaged stages that were set aside in this run folder, oldest first."""
+        """Return the notes of all damaged stages and checkpoints set aside in this run folder, oldest first."""
         notes = (path.read_text(encoding="utf-8") for path in (self.root / DAMAGED).glob("*.txt"))
         return tuple(sorted(note.strip() for note in notes))
 
-    def _set_aside(self, key: StageKey, reason: str) -> None:
-        """Move a damaged stage to the folder of damaged ones, with a note beside it and a line in the run's log."""
+    def _set_aside(self, path: Path, name: str, reason: str) -> None:
+        """Move what is damaged to the folder for that, with a note beside it and a line in the run's log."""
         folder = self.root / DAMAGED
         folder.mkdir(exist_ok=True)
-        number = len(list(folder.glob(f"{key.kind}-{key.digest}-*.txt"))) + 1
-        aside = folder / f"{key.kind}-{key.digest}-{number}"
+        number = len(list(folder.glob(f"{name}-*.txt"))) + 1
+        aside = folder / f"{name}-{number}"
         now = datetime.now(UTC).isoformat(timespec="milliseconds")
-        note = f"{now} stage {key.kind}/{key.digest} is damaged: {reason}; moved to {DAMAGED}/{aside.name}\n"
-        self._path(key).rename(aside)
+        note = f"{now} {reason}; moved to {DAMAGED}/{aside.name}\n"
+        path.rename(aside)
         aside.with_name(f"{aside.name}.txt").write_text(note, encoding="utf-8")
         with (self.root / LOG).open("a", encoding="utf-8") as log:
             log.write(note)
@@ -121,9 +124,27 @@ class LocalStore:
             folder.mkdir(parents=True, exist_ok=True)
         return folder / f"{key.kind}-{key.digest}"
 
+    def set_aside_checkpoint(self, key: StageKey, reason: str) -> None:
+        """Move the checkpoint of an unfinished computation, which cannot be gone on from, to the damaged stages.
+
+        Raises
+        ------
+        CosimError
+            If it cannot be moved, or the disk is full.
+        """
+        path = self.checkpoint(key)
+        with disk_errors(path):
+            if path.exists():
+                said = f"the checkpoint of stage {key.kind}/{key.digest} cannot be used: {reason}"
+                self._set_aside(path, f"checkpoint-{key.kind}-{key.digest}", said)
+
     def remove_partial(self) -> None:
-        """Remove what interrupted stages left; only the one process that holds the run folder's lock may."""
+        """Remove what interrupted stages and writers left; only the process that holds the run folder's lock may."""
         shutil.rmtree(self._stages / PARTIAL, ignore_errors=True)
+        kept = self._stages / CHECKPOINTS
+        with contextlib.suppress(OSError):  # a folder that cannot be written is told where it is written to
+            for folder in (self.root, kept, *kept.glob("*/")):
+                remove_stale(folder)
 
 
 def _flush(folder: Path) -> None:

@@ -11,6 +11,7 @@ import optuna
 from optuna.exceptions import StorageInternalError
 from optuna.samplers import BaseSampler, NSGAIISampler, RandomSampler, TPESampler
 from optuna.trial import FrozenTrial, Trial, TrialState
+from sqlalchemy import URL
 from sqlalchemy.exc import DatabaseError
 
 from cosim.engine.files import content_digest, disk_full
@@ -46,6 +47,11 @@ def database_errors(root: Path) -> Generator[None]:
         ) from error  # fmt: skip
 
 
+def _database(root: Path) -> str:
+    """Return the address of a run's database; built by hand, a ``?`` or ``#`` of the folder's name would end it."""
+    return URL.create("sqlite", database=str(root / DATABASE)).render_as_string(hide_password=False)
+
+
 class Search:
     """Holds the Optuna study of one run open.
 
@@ -63,7 +69,7 @@ class Search:
         self._study = study
         self._grid = study.search.sampler == "grid"
         self.objectives = GRID_OBJECTIVES if self._grid else study.search.objectives
-        storage = optuna.storages.RDBStorage(f"sqlite:///{root / DATABASE}")
+        storage = optuna.storages.RDBStorage(_database(root))
         name = f"{study.study.name}-{content_digest(_identity(study, data_digest))}"
         known = name in optuna.get_all_study_names(storage)
         self._optuna = optuna.create_study(

@@ -53,3 +53,7 @@ class Store(Protocol):
     def checkpoint(self, key: StageKey) -> Path:
         """Return a path at which an unfinished computation of that stage may keep its state between runs."""
         ...
+
+    def set_aside_checkpoint(self, key: StageKey, reason: str) -> None:
+        """Take away the state of an unfinished computation that cannot be gone on from, with a note of the reason."""
+        ...

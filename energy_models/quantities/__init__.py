@@ -2,7 +2,7 @@
 
 from energy_models.quantities.amounts import amount_si
 from energy_models.quantities.band import ZERO, Band, total
-from energy_models.quantities.files import write_whole
+from energy_models.quantities.files import TEMPORARY, no_room, write_failure, write_whole
 from energy_models.quantities.quantity import (
     Area,
     Channels,
@@ -41,11 +41,11 @@ from energy_models.quantities.toml_file import Frozen, content_digest, parse_mod
 from energy_models.quantities.units import DAY_S, HOUR_S, YEAR_S, find_unit, si_unit, to_si
 
 __all__ = [
-    "DAY_S", "HOUR_S", "YEAR_S", "ZERO", "Area", "Band", "Channels", "Charge", "Conductivity", "Current", "Cycles",
-    "CyclesPerOperation", "Energy", "EnergyPerBit", "EnergyPerSquareBit", "EnergyPerStep", "Frequency", "Frozen",
-    "Information", "InformationRate", "Length", "Power", "PowerDensity", "PowerPerBit", "PowerPerChannel",
+    "DAY_S", "HOUR_S", "TEMPORARY", "YEAR_S", "ZERO", "Area", "Band", "Channels", "Charge", "Conductivity", "Current",
+    "Cycles", "CyclesPerOperation", "Energy", "EnergyPerBit", "EnergyPerSquareBit", "EnergyPerStep", "Frequency",
+    "Frozen", "Information", "InformationRate", "Length", "Power", "PowerDensity", "PowerPerBit", "PowerPerChannel",
     "Quantity", "Ratio", "RatioPerTime", "RisePerPower", "Source", "Temperature", "TemperatureRise", "Time",
-    "Voltage", "VolumetricHeat", "amount_si", "content_digest", "find_unit", "html_table", "load_sources",
+    "Voltage", "VolumetricHeat", "amount_si", "content_digest", "find_unit", "html_table", "load_sources", "no_room",
     "parse_model", "prefixed", "prefixed_band", "quantities", "read_model", "require_source", "si_unit", "to_si",
-    "total", "with_quantities", "write_whole",
+    "total", "with_quantities", "write_failure", "write_whole",
 ]

@@ -1,10 +1,30 @@
-"""Writing a file whole or not at all."""
+"""Writing a file whole or not at all, and what a failure to write says."""
 
 from __future__ import annotations
 
+import errno
 import os
+import re
 import tempfile
 from pathlib import Path
+
+TEMPORARY = ".tmp"
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_NO_ROOM_TEXT = re.compile(r"No space left|\d+ requested and \d+ written")  # numpy writes with C and loses the number
+
+
+def no_room(error: BaseException | None) -> bool:
+    """Return whether a disk, a quota or a size limit is exhausted, by an error or by one that it was raised from."""
+    while error is not None:
+        if isinstance(error, OSError) and (error.errno in _NO_ROOM or _NO_ROOM_TEXT.search(str(error))):
+            return True
+        error = error.__cause__
+    return False
+
+
+def write_failure(error: OSError) -> str:
+    """Return in words why a file could not be written."""
+    return "no space left on the disk" if no_room(error) else error.strerror or str(error)
 
 
 def write_whole(path: Path, content: str | bytes) -> None:
@@ -24,12 +44,13 @@ def write_whole(path: Path, content: str | bytes) -> None:
     OSError
         When the folder or what is there cannot be written, or the disk is full.
     """
-    data = content.encode("utf-8") if isinstance(content, str) else content
+    data = content.encode("utf-8", "backslashreplace") if isinstance(content, str) else content
     if path.exists() and not path.is_file():
         path.write_bytes(data)
         return
     target = path.resolve()
-    handle, temporary = tempfile.mkstemp(prefix=f".{target.name}"[:64], suffix=".tmp", dir=target.parent)
+    prefix = f".{os.getpid()}.{target.name}"[:64]
+    handle, temporary = tempfile.mkstemp(prefix=prefix, suffix=TEMPORARY, dir=target.parent)
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(data)

@@ -13,7 +13,7 @@ from typing import Any, NoReturn, cast
 from pydantic import TypeAdapter, ValidationError
 
 from energy_models.errors import WorkloadError
-from energy_models.quantities import write_whole
+from energy_models.quantities import write_failure, write_whole
 from energy_models.workload.layers import OPERATIONS, SCHEMA, Conventions, Count, LayerWork, Products, Workload
 
 _SHOWN_PROBLEMS = 12
@@ -44,7 +44,7 @@ def write_workload(workload: Workload, path: str | Path) -> None:
         write_whole(path, text)
     except OSError as error:
         raise WorkloadError(
-            f"the workload cannot be written ({error.strerror})", where=str(path),
+            f"the workload cannot be written ({write_failure(error)})", where=str(path),
             remedy="Free some space, or choose a folder that exists and may be written",
         ) from error
 

@@ -1,5 +1,6 @@
 """The one training loop: objective, optimisation, checkpoints, and the distillation methods it can follow."""
 
+from students.training.checkpoint import CheckpointError
 from students.training.distillation.float_targets import float_targets
 from students.training.distillation.method import LossInputs, LossSetting, Method, MethodOptions, Needs
 from students.training.distillation.registry import METHODS, complete_method, parse_method
@@ -10,6 +11,7 @@ from students.training.predict import predict
 __all__ = [
     "METHODS",
     "OUTPUTS",
+    "CheckpointError",
     "Examples",
     "FitResult",
     "LossInputs",

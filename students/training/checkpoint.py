@@ -11,9 +11,13 @@ import torch
 from torch import Tensor, nn
 
 from energy_models.errors import StudentError
-from students.models.tensor_files import read_tensors, write_tensors
+from students.models.tensor_files import HASH, read_tensors, write_tensors
 
-SCHEMA = "cosim.checkpoint/2"
+SCHEMA = "cosim.checkpoint/3"
+
+
+class CheckpointError(StudentError):
+    """A checkpoint that this training run cannot go on from; without it the run starts again."""
 
 
 @dataclass(slots=True)
@@ -81,17 +85,22 @@ def load_checkpoint(path: Path, trainer: Trainer, digest: str) -> Progress:
 
     Raises
     ------
-    StudentError
-        An unreadable file, or one of another student, other examples or another schema.
+    CheckpointError
+        An unreadable or damaged file, or one of another student, other examples or another schema; the trainer is as
+        it was.
     """
-    tensors, metadata = read_tensors(path)
-    if metadata.get("schema") != SCHEMA:
-        raise StudentError(
-            f"schema {metadata.get('schema')!r} where {SCHEMA!r} is read", where=str(path), remedy="Delete the file"
+    try:
+        tensors, metadata = read_tensors(path)
+    except StudentError as error:
+        raise CheckpointError(error.what, where=error.where, remedy=error.remedy) from error
+    if metadata.get("schema") != SCHEMA or HASH not in metadata:
+        raise CheckpointError(
+            f"schema {metadata.get('schema')!r} where {SCHEMA!r} with its hash is read", where=str(path),
+            remedy="Delete the file",
         )
     progress = Progress(**json.loads(metadata["progress"]))
     if progress.digest != digest:
-        raise StudentError(
+        raise CheckpointError(
             "the checkpoint belongs to another student or to other examples", where=str(path),
             remedy="Delete it, or give this training run a checkpoint file of its own",
         )

@@ -87,7 +87,9 @@ def fit(
     ------
     StudentError
         Examples that do not fit the spec or are not finite, a class without a training example, a method that does not
-        fit student or teacher, a loss that is not finite, or a foreign checkpoint.
+        fit student or teacher, or a loss that is not finite.
+    CheckpointError
+        A damaged or foreign checkpoint.
     """
     needs = needs_of(spec)
     check_examples("train", train, spec)

@@ -77,6 +77,9 @@ class MemoryStore:
     def checkpoint(self, key: StageKey) -> Path:
         return self.scratch / f"{key.kind}-{key.digest}.checkpoint"
 
+    def set_aside_checkpoint(self, key: StageKey, reason: str) -> None:
+        self.checkpoint(key).unlink(missing_ok=True)
+
 
 class SerialExecutor:
     """Computes what was submitted one by one, when it is asked what has ended."""

@@ -13,7 +13,7 @@ from energy_models.errors import StudentError
 from students.layers import OutputScale
 from students.models.build import build
 from students.spec import MethodSpec, Shape, StudentSpec, Training
-from students.training import Examples, fit, predict
+from students.training import CheckpointError, Examples, fit, predict
 
 torch.set_num_threads(1)
 
@@ -95,6 +95,18 @@ def test_foreign_or_damaged_checkpoints_are_refused(tmp_path: Path):
         fit(build(student(seed=9)), train, validation, student(seed=9), checkpoint=checkpoint)
     checkpoint.write_bytes(checkpoint.read_bytes()[:1000])
     with pytest.raises(StudentError, match="cannot read tensors"):
+        fit(build(spec), train, validation, spec, checkpoint=checkpoint)
+
+
+def test_a_flipped_bit_of_a_checkpoint_is_found(tmp_path: Path):
+    """In the weights, where any bits are a number and would be trained on from."""
+    spec, train, validation = student(), noise(16, 1), noise(8, 2)
+    checkpoint = tmp_path / "checkpoint.safetensors"
+    fit(build(spec), train, validation, spec, checkpoint=checkpoint)
+    content = bytearray(checkpoint.read_bytes())
+    content[-100] ^= 4
+    checkpoint.write_bytes(content)
+    with pytest.raises(CheckpointError, match="not what was written"):
         fit(build(spec), train, validation, spec, checkpoint=checkpoint)
 
 

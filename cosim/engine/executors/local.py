@@ -15,6 +15,7 @@ from cosim.engine.stage import Stage
 from energy_models.errors import CosimError
 
 POLL_SECONDS = 0.25
+KEPT = "Finished stages are kept; continue with `cosim resume`."
 
 
 class LocalExecutor:
@@ -54,9 +55,23 @@ class LocalExecutor:
         return self._workers
 
     def submit(self, stage: Stage) -> None:
-        """Begin a stage; the first ones also start the processes."""
-        with interrupts_held():
-            self._running[self._pool.submit(self._run, stage)] = stage
+        """Begin a stage; the first ones also start the processes.
+
+        Raises
+        ------
+        CosimError
+            If a process died, or none can be started.
+        """
+        try:
+            with interrupts_held():
+                self._running[self._pool.submit(self._run, stage)] = stage
+        except BrokenProcessPool as error:  # it died since the last poll
+            raise _died(stage) from error
+        except (OSError, EOFError) as error:  # the fork server ends a connection where it cannot fork
+            raise CosimError(
+                f"no worker process can be started ({error})", where=_named(stage),
+                remedy="Close other programs or use fewer --workers. " + KEPT,
+            ) from error
 
     def poll(self) -> Sequence[Completion]:
         """Return what has ended since the last call, waiting a moment for something to end.
@@ -78,15 +93,21 @@ class LocalExecutor:
                 child.terminate()
 
 
+def _named(stage: Stage) -> str:
+    return f"stage {stage.kind}/{stage.digest}"
+
+
+def _died(stage: Stage) -> CosimError:
+    return CosimError(
+        "a worker process died", where=_named(stage),
+        remedy="It may have run out of memory: use fewer --workers. " + KEPT,
+    )
+
+
 def _completion(stage: Stage, future: Future[StageTime]) -> Completion:
     error = future.exception()
     if isinstance(error, BrokenProcessPool):
-        raise CosimError(
-            "a worker process died",
-            where=f"stage {stage.kind}/{stage.digest}",
-            remedy="It may have run out of memory: use fewer --workers. Finished stages are kept; "
-            "continue with `cosim resume`.",
-        ) from error
+        raise _died(stage) from error
     if error is not None and not isinstance(error, Exception):
         raise error
     return Completion(stage, future.result() if error is None else error)

@@ -13,6 +13,7 @@ from cosim.engine.record import StageTime, keep_stage, read_time
 from cosim.engine.stage import Stage, Workspace
 from cosim.engine.stages.registry import KINDS
 from cosim.engine.store import Store
+from students.training import CheckpointError
 
 
 def start_worker() -> None:
@@ -33,6 +34,8 @@ def _die_with_parent() -> None:
 def run_stage(store: Store, device: str, stage: Stage) -> StageTime:
     """Compute and keep one stage unless it is there already; return when and where it was computed.
 
+    A checkpoint that cannot be gone on from is set aside, and the computation starts again without it.
+
     Parameters
     ----------
     store : Store
@@ -47,5 +50,13 @@ def run_stage(store: Store, device: str, stage: Stage) -> StageTime:
     """
     if store.has(stage.key):
         return read_time(store, stage.key)
+    try:
+        return _computed(store, device, stage)
+    except CheckpointError as error:
+        store.set_aside_checkpoint(stage.key, error.what)
+    return _computed(store, device, stage)
+
+
+def _computed(store: Store, device: str, stage: Stage) -> StageTime:
     work = KINDS[stage.kind].work
     return keep_stage(store, stage, lambda folder: work(Workspace(store, stage, folder, device)), device=device)
