@@ -73,7 +73,8 @@ class LocalStore:
         with disk_errors(path):
             reason = damage(path) if path.is_dir() else "this stage is missing"
         if reason:
-            raise StageLostError(reason, where=str(path), remedy=f"`cosim resume {shlex.quote(str(self.root))}` computes it again.")
+            command = f"cosim resume {shlex.quote(str(self.root))}"
+            raise StageLostError(reason, where=str(path), remedy=f"`{command}` computes it again.")
         return path
 
     def set_aside(self) -> tuple[str, ...]:
