@@ -24,7 +24,7 @@ def no_room(error: BaseException | None) -> bool:
 
 def write_failure(error: OSError) -> str:
     """Return in words why a file could not be written."""
-    return "no space left on the disk" if no_room(error) else error.strerror or str(error)
+    return error.strerror or (os.strerror(errno.ENOSPC) if no_room(error) else str(error))
 
 
 def write_whole(path: Path, content: str | bytes) -> None:

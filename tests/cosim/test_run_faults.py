@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import multiprocessing
 import os
@@ -89,7 +90,7 @@ def test_numpy_on_a_full_disk_is_a_full_disk(tmp_path: Path) -> None:
     out = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
     assert "the disk is full" in out[0]
     assert "cosim resume" in out[0]
-    assert "no space left on the disk" in out[1]
+    assert os.strerror(errno.ENOSPC) in out[1]
     assert out[2] == "False"
 
 
