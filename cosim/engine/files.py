@@ -14,7 +14,7 @@ from typing import TypeAlias, cast
 from safetensors import SafetensorError
 
 from energy_models.errors import CosimError
-from energy_models.quantities import TEMPORARY, no_room, write_failure, write_whole
+from energy_models.quantities import TEMPORARY, no_room, parse_json, read_text, write_failure, write_whole
 
 Json: TypeAlias = bool | int | float | str | list["Json"] | dict[str, "Json"] | None
 
@@ -113,14 +113,13 @@ def read_json(path: Path) -> dict[str, Json]:
     CosimError
         If it is missing or not a JSON object.
     """
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise CosimError("this file is missing", where=str(path), remedy="Run the study again.") from error
-    except ValueError as error:
-        raise CosimError(f"this is not JSON ({error})", where=str(path), remedy="Delete it and run again.") from error
+    if not path.exists():
+        raise CosimError("this file is missing", where=str(path), remedy="Run the study again.")
+    remedy = "Delete it and run again."
+    text = read_text(path, error=CosimError, remedy=remedy)
+    value = parse_json(text, where=str(path), error=CosimError, remedy=remedy, nan="read")
     if not isinstance(value, dict):
-        raise CosimError("this is not a JSON object", where=str(path), remedy="Delete it and run again.")
+        raise CosimError("this is not a JSON object", where=str(path), remedy=remedy)
     return cast(dict[str, Json], value)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tomllib
 from collections.abc import Sequence
 from importlib import resources
@@ -9,7 +10,9 @@ from pathlib import Path
 from typing import Any, TypeAlias, cast
 
 from energy_models.errors import StudyError, unknown_name
+from energy_models.quantities import TOML_BITS, check_document, parse_toml, read_toml
 
+SHOWN = 40  # characters of a value in a message
 Document: TypeAlias = dict[str, Any]
 
 
@@ -29,19 +32,11 @@ def read_document(name_or_path: str) -> Document:
     """
     if name_or_path in study_names():
         text = (resources.files("cosim.study") / "shipped" / f"{name_or_path}.toml").read_text(encoding="utf-8")
-    elif (path := Path(name_or_path)).is_file():
-        try:
-            text = path.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise StudyError(f"the file cannot be read as text ({error})", where=name_or_path,
-                             remedy="Name a readable TOML file in UTF-8.") from error  # fmt: skip
-    else:
-        remedy = unknown_name("studies", name_or_path, study_names()) + ". Or name a TOML file by its path."
-        raise StudyError(f"there is no study '{name_or_path}'", remedy=remedy)
-    try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise StudyError(f"this is not TOML ({error})", where=name_or_path, remedy="Mend that line.") from error
+        return parse_toml(text, where=name_or_path, error=StudyError)
+    if os.path.lexists(path := Path(name_or_path)) and not path.is_dir():
+        return read_toml(path, error=StudyError, remedy="Name a readable TOML file")
+    remedy = unknown_name("studies", name_or_path, study_names()) + ". Or name a TOML file by its path."
+    raise StudyError(f"there is no study '{name_or_path}'", remedy=remedy)
 
 
 def override(document: Document, settings: Sequence[str]) -> Document:
@@ -50,15 +45,27 @@ def override(document: Document, settings: Sequence[str]) -> Document:
     Raises
     ------
     StudyError
-        If a setting has no ``=`` or leads through something that is no table.
+        If a setting has no ``=``, leads through something that is no table, or holds a value no file could hold.
     """
     changed = cast(Document, _copy(document))
     for setting in settings:
         path, sign, text = setting.partition("=")
         if not sign or not path.strip():
             raise StudyError(f"'{setting}' is no setting", where="--set", remedy="Write --set section.key=value.")
+        if not _is_text(setting):
+            raise StudyError(f"{setting!r} is not text in UTF-8", where="--set", remedy="Write it in UTF-8.")
         _put(changed, path.strip().split("."), _toml_value(text.strip()), setting)
+    check_document(changed, where="--set", error=StudyError, bits=TOML_BITS)
     return changed
+
+
+def _is_text(setting: str) -> bool:
+    """Return whether an argument of the command line was text, and no bytes that stand for none."""
+    try:
+        setting.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _copy(value: Any) -> Any:
@@ -72,6 +79,11 @@ def _toml_value(text: str) -> object:
         return tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
         return text
+    except (RecursionError, ValueError) as error:  # ValueError: Python's own limit of digits
+        raise StudyError(
+            f"the value {text[:SHOWN]!r}... is nested too deeply or has too many digits", where="--set",
+            remedy="Shorten it.",
+        ) from error
 
 
 def _put(target: Any, keys: list[str], value: object, setting: str) -> None:
@@ -85,7 +97,7 @@ def _put(target: Any, keys: list[str], value: object, setting: str) -> None:
 
 
 def _item(target: Any, key: str, setting: str) -> Any:
-    if isinstance(target, list) and key.isdigit() and int(key) < len(cast(list[Any], target)):
+    if isinstance(target, list) and key.isdecimal() and len(key) < SHOWN and int(key) < len(cast(list[Any], target)):
         return cast(list[Any], target)[int(key)]
     remedy = "Entries of a list are numbered from 0: students.0.label."
     raise StudyError(f"'{key}' leads nowhere in '{setting}'", where="--set", remedy=remedy)

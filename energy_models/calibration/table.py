@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import csv
 import difflib
+import io
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from energy_models.errors import DataError, unknown_name
+from energy_models.quantities import read_text
 from energy_models.workload import Kind
 
 PRODUCT_KINDS: tuple[Kind, ...] = (
@@ -41,6 +43,8 @@ DISAGREEMENT = 0.1
 CYCLES_PER_MAC = (1e-3, 1e3)
 """Outside of this no programmable core has been measured: a unit must be wrong."""
 SHOWN_PROBLEMS = 12
+COUNT_DIGITS = 18
+"""Of a count: it fits 64 bits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,14 +154,14 @@ def _together(problems: Sequence[DataError]) -> DataError:
 
 
 def _records(path: Path) -> list[dict[str, str]]:
+    text = read_text(path, error=DataError, remedy="Name a readable CSV file")
     try:
-        with path.open(encoding="utf-8", newline="") as file:
-            reader = csv.DictReader(file)
-            columns = [name.strip() for name in reader.fieldnames or ()]
-            _check_columns(columns, path)
-            reader.fieldnames = columns
-            return [{key: (value or "").strip() for key, value in record.items() if key} for record in reader]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        reader = csv.DictReader(io.StringIO(text, newline=""))
+        columns = [name.strip() for name in reader.fieldnames or ()]
+        _check_columns(columns, path)
+        reader.fieldnames = columns
+        return [{key: (value or "").strip() for key, value in record.items() if key} for record in reader]
+    except csv.Error as error:
         raise DataError(f"cannot be read ({error})", where=str(path), remedy="Name a readable CSV file") from error
 
 
@@ -235,8 +239,10 @@ def _positive(text: str, column: str, where: str) -> float:
 
 
 def _count(text: str, column: str, where: str) -> int:
-    if not text.isascii() or not text.isdigit():
-        raise DataError(f"{column} = {text!r}", where=where, remedy="Write a whole number, 0 or more")
+    if not text.isascii() or not text.isdigit() or len(text) > COUNT_DIGITS:
+        shown = text if len(text) <= COUNT_DIGITS else f"{text[:COUNT_DIGITS]}..."
+        remedy = f"Write a whole number, 0 or more, of {COUNT_DIGITS} digits at most"
+        raise DataError(f"{column} = {shown!r}", where=where, remedy=remedy)
     return int(text)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import difflib
 import hashlib
 import json
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar, cast
@@ -14,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from energy_models.errors import ProfileError
 from energy_models.quantities.sources import Source, load_sources
+from energy_models.quantities.text_file import read_toml
 
 
 class Frozen(BaseModel):
@@ -39,14 +39,7 @@ def read_model(path: Path, kind: type[Model]) -> Model:
     ProfileError
         When the file is missing, is not TOML, or has problems; all problems are listed by dotted path.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ProfileError(f"cannot be read ({error})", where=str(path), remedy="Name a readable TOML file") from error
-    try:
-        data = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ProfileError(f"is not TOML ({error})", where=str(path), remedy="Mend the syntax at that line") from error
+    data = read_toml(path, error=ProfileError, remedy="Name a readable TOML file")
     return parse_model(data, kind, where=path.name)
 
 

@@ -8,12 +8,12 @@ import json
 import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, NoReturn, cast
+from typing import Any, cast
 
 from pydantic import TypeAdapter, ValidationError
 
 from energy_models.errors import WorkloadError
-from energy_models.quantities import write_failure, write_whole
+from energy_models.quantities import parse_json, read_text, write_failure, write_whole
 from energy_models.workload.layers import OPERATIONS, SCHEMA, Conventions, Count, LayerWork, Products, Workload
 
 _SHOWN_PROBLEMS = 12
@@ -63,12 +63,7 @@ def read_workload(path: str | Path) -> Workload:
         No such file, and as `parse_workload`.
     """
     where = str(path)
-    try:
-        text = Path(path).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise WorkloadError(
-            f"the workload cannot be read ({error})", where=where, remedy="Name a file that cosim workload --json wrote"
-        ) from error
+    text = read_text(Path(path), error=WorkloadError, remedy="Name a file that cosim workload --json wrote")
     return parse_workload(text, where=where)
 
 
@@ -88,13 +83,8 @@ def parse_workload(text: str, *, where: str) -> Workload:
         Not JSON, another schema version, or fields that are missing, unknown, of the wrong type or contradictory; all
         problems of a text at once, by dotted path.
     """
-    try:
-        document = json.loads(text, parse_constant=_refuse_constant)
-    except ValueError as error:
-        raise WorkloadError(
-            f"not JSON ({error})", where=where, remedy="The file was cut short or edited: write it again"
-        ) from error
-    return _decode(document, where)
+    remedy = "The file was cut short or edited: write it again"
+    return _decode(parse_json(text, where=where, error=WorkloadError, remedy=remedy), where)
 
 
 def workload_digest(workload: Workload) -> str:
@@ -103,10 +93,6 @@ def workload_digest(workload: Workload) -> str:
     del document["provenance"]
     text = json.dumps(document, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no JSON number")
 
 
 def _document(workload: Workload) -> dict[str, Any]:

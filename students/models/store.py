@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import torch
-from pydantic import ValidationError
 from torch import nn
 
 from energy_models.errors import StudentError
+from energy_models.quantities import parse_json, read_text
 from students.models.build import build
 from students.models.tensor_files import read_tensors, write_bytes, write_tensors
 from students.spec import StudentSpec
@@ -84,20 +84,20 @@ def load_extra(folder: Path) -> dict[str, str]:
 
 
 def _description(folder: Path) -> dict[str, dict[str, str]]:
-    path = folder / SPEC
+    path, remedy = folder / SPEC, "Train this student again"
+    text = read_text(path, error=StudentError, remedy=remedy)
+    description = parse_json(text, where=str(path), error=StudentError, remedy=remedy)
     try:
-        description = json.loads(path.read_text())
         schema = description["schema"]
         if schema == SCHEMA:
             StudentSpec.model_validate(description["spec"])
             dict(description["extra"])
-    except (OSError, ValueError, KeyError, TypeError, ValidationError) as error:
+    except (ValueError, KeyError, TypeError) as error:
         raise StudentError(
-            f"cannot read a student's description ({type(error).__name__}: {error})", where=str(path),
-            remedy="Train this student again",
+            f"cannot read a student's description ({type(error).__name__}: {error})", where=str(path), remedy=remedy
         ) from error
     if schema != SCHEMA:
         raise StudentError(
-            f"schema {schema!r} where {SCHEMA!r} is read", where=str(path), remedy="Train this student again"
+            f"schema {schema!r} where {SCHEMA!r} is read", where=str(path), remedy=remedy
         )
     return description
