@@ -91,12 +91,12 @@ class Search:
             self._optuna.tell(trial.number, state=TrialState.FAIL)
 
     def _enqueue_grid(self) -> None:
-        present = [
-            _choices(trial)
+        present = {
+            frozenset(_choices(trial).items())
             for trial in self._optuna.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.WAITING))
-        ]
+        }
         for configuration in configurations(self._study):
-            if configuration.parameters not in present:
+            if frozenset(configuration.parameters.items()) not in present:
                 self._optuna.enqueue_trial(configuration.parameters)
 
     def completed(self) -> list[Configuration]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import cast
@@ -10,11 +11,11 @@ from pydantic import BaseModel, ValidationError
 
 from cosim.baselines.registry import baseline_names, load_baseline
 from cosim.datasets.registry import dataset_names, load_corpus
-from cosim.study.choices import option_ends
+from cosim.study.choices import MAX_POINTS, choice_counts, option_ends
 from cosim.study.document import Document, override, read_document
 from cosim.study.messages import infinite_lines, repeated_items, validation_lines
 from cosim.study.ranges import OptionRange
-from cosim.study.schema import StudentPlan, Study, structural_problems
+from cosim.study.schema import MAX_ENTRIES, StudentPlan, Study, structural_problems
 from cosim.teachers.registry import TEACHERS
 from energy_models.errors import CosimError, StudyError, unknown_name
 from energy_models.hardware import load_profile, load_site, profile_names, site_names
@@ -26,6 +27,7 @@ GRID_NEEDS_STEP = (
     "a grid cannot step through a range without a step. Give it one, list the values, "
     "or choose another [search] sampler (nsga2, tpe, random)"
 )
+SHOWN_LISTS = 12
 PATHS = {"hardware": ("profiles", "sites"), "search": ("profile", "site")}
 
 
@@ -74,7 +76,7 @@ def check_study(document: Document, *, where: str) -> Study:
     study, problems = structural_problems(document)
     problems += [*infinite_lines(document), *_name_problems(document)]
     if study is not None and not problems:
-        problems += _option_problems(study)
+        problems += _size_problems(study) or _option_problems(study)
     if study is None or problems:
         unique = list(dict.fromkeys(problems))
         count = "1 problem" if len(unique) == 1 else f"{len(unique)} problems"
@@ -117,7 +119,8 @@ def _table(value: object) -> Mapping[str, object]:
 
 
 def _list(value: object) -> list[object]:
-    return cast(list[object], value) if isinstance(value, list) else []
+    """Return a list as far as it may be long; that it is longer is a structural problem, told already."""
+    return cast(list[object], value)[:MAX_ENTRIES] if isinstance(value, list) else []
 
 
 def _each(entries: object, path: str, key: str) -> list[tuple[str, object]]:
@@ -174,6 +177,25 @@ def _option_problems(study: Study) -> list[str]:
     for i, baseline in enumerate(study.baselines):
         lines += _options(load_baseline(baseline.name).Options, baseline.options, f"baselines.{i}.options")
     return lines
+
+
+def _size_problems(study: Study) -> list[str]:
+    """Return a line where a grid is too large to be tried; it is counted, not built."""
+    if study.search.sampler != "grid":
+        return []
+    seeds = len(study.study.seeds)
+    counts = [choice_counts(student) for student in study.students]
+    points = [seeds * math.prod(lists.values()) for lists in counts]
+    if sum(points) <= MAX_POINTS:
+        return []
+    largest = max(range(len(points)), key=points.__getitem__)
+    made = [f"{name} {count:,}" for name, count in sorted(counts[largest].items(), key=lambda item: -item[1])]
+    shown = [*made[:SHOWN_LISTS], *(["..."] if len(made) > SHOWN_LISTS else []), f"study.seeds {seeds}"]
+    return [
+        f"students: a grid of {sum(points):,} points on each fold, {MAX_POINTS:,} at most; {points[largest]:,} of them "
+        f"are of students.{largest}: {' × '.join(shown)}. Shorten these lists, or choose another [search] sampler "
+        "(nsga2, tpe, random) and the number of its trials"
+    ]
 
 
 def _endless(study: Study, student: StudentPlan) -> list[str]:

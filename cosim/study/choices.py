@@ -3,11 +3,23 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable, Sequence
 
 from cosim.study.ranges import OptionRange
 from cosim.study.schema import Option, StudentPlan
 from students.spec import Scalar
+
+MAX_POINTS = 10_000
+"""Most points of a grid on one fold: configurations times seeds. Each is trained; at a second each, three hours."""
+MAX_CHECKED = 10_000
+"""Most combinations of options that are checked; of more, each option's values beside the others' first ones."""
+
+
+def choice_counts(student: StudentPlan) -> dict[str, int]:
+    """Return of every list a student is searched over how many values it has; their product is its configurations."""
+    counts = {f"options.{key}": _count(option) for key, option in student.options.items()}
+    return {name: count for name, count in {**counts, "forms": len(student.forms)}.items() if count > 1}
 
 
 def option_choices(student: StudentPlan) -> list[dict[str, Scalar]]:
@@ -16,8 +28,15 @@ def option_choices(student: StudentPlan) -> list[dict[str, Scalar]]:
 
 
 def option_ends(student: StudentPlan) -> list[dict[str, Scalar]]:
-    """Return the combinations of the student's options that have to be valid, of a range its two ends."""
-    return _combinations(student, lambda option: option.ends)
+    """Return combinations of the student's options that have to be valid, of a range its two ends.
+
+    All of them, or, of more than `MAX_CHECKED`, every value of each option beside the first ones of the others.
+    """
+    lists = {key: _values(option, lambda found: found.ends) for key, option in student.options.items()}
+    if math.prod(map(len, lists.values())) <= MAX_CHECKED:
+        return _combinations(student, lambda option: option.ends)
+    first = {key: values[0] for key, values in lists.items()}
+    return [{**first, key: value} for key, values in lists.items() for value in values]
 
 
 def searched_options(student: StudentPlan) -> tuple[str, ...]:
@@ -30,6 +49,12 @@ def _combinations(
 ) -> list[dict[str, Scalar]]:
     lists = [_values(option, of_range) for option in student.options.values()]
     return [dict(zip(student.options, values, strict=True)) for values in itertools.product(*lists)]
+
+
+def _count(option: Option) -> int:
+    if isinstance(option, OptionRange):
+        return option.count
+    return len(option) if isinstance(option, tuple) else 1
 
 
 def _values(option: Option, of_range: Callable[[OptionRange], Sequence[Scalar]]) -> Sequence[Scalar]:

@@ -88,6 +88,8 @@ def _words(problem: Mapping[str, Any], names: Sequence[str]) -> str:
         return "there is no such setting" + (f"; did you mean {' or '.join(map(repr, near))}?" if near else "")
     if problem["type"] == "too_short":
         return f"needs at least {problem['ctx']['min_length']}"
+    if problem["type"] == "too_long":
+        return f"has more than {problem['ctx']['max_length']} entries"
     return WORDS.get(str(problem["type"]), str(problem["msg"]).removeprefix("Value error, "))
 
 

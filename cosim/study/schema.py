@@ -17,6 +17,8 @@ from cosim.study.ranges import OptionRange
 from energy_models.errors import StudentError
 from students.spec import Float32, Form, MethodSpec, Scalar, Training, WrittenForm, check_trainable
 
+MAX_ENTRIES = 1_000  # of a list
+MAX_TRIALS = 100_000
 Objective = Literal["score", "total_power"]
 Sampler = Literal["grid", "nsga2", "tpe", "random"]
 Document: TypeAlias = dict[str, Any]
@@ -42,7 +44,8 @@ def _distinct(values: tuple[Any, ...]) -> tuple[Any, ...]:
 
 TrainedForm = Annotated[WrittenForm, AfterValidator(_trainable)]
 Slug = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$", max_length=80)]
-Choices = Annotated[tuple[Scalar, ...], Field(min_length=1)]
+Choices = Annotated[tuple[Scalar, ...], Field(min_length=1, max_length=MAX_ENTRIES)]
+Forms = Annotated[tuple[TrainedForm, ...], Field(min_length=1, max_length=MAX_ENTRIES), AfterValidator(_distinct)]
 Option: TypeAlias = Scalar | Choices | OptionRange
 
 
@@ -57,8 +60,9 @@ class StudyHead(_Frozen):
     title: str = Field(min_length=1)
     question: str = ""
     positive: str = ""
-    seeds: Annotated[tuple[Annotated[int, Field(ge=0, lt=2**32)], ...], Field(min_length=1), AfterValidator(_distinct)]
-    fold_seed: int = Field(default=0, ge=0)
+    seeds: Annotated[tuple[Annotated[int, Field(ge=0, lt=2**32)], ...], Field(min_length=1, max_length=MAX_ENTRIES),
+                     AfterValidator(_distinct)]
+    fold_seed: int = Field(default=0, ge=0, lt=2**32)
 
 
 class DatasetPlan(_Frozen):
@@ -85,7 +89,7 @@ class StudentPlan(_Frozen):
     label: str = Field(min_length=1)
     family: str
     options: dict[str, Option] = Field(default_factory=dict[str, "Option"])
-    forms: Annotated[tuple[TrainedForm, ...], Field(min_length=1), AfterValidator(_distinct)] = (Float32(),)
+    forms: Forms = (Float32(),)
     inputs: Literal["standardised", "raw"] = "standardised"
     method: MethodSpec | None = None
     training: Training | None = None
@@ -118,19 +122,19 @@ class TrainingPlan(_Frozen):
 class HardwarePlan(_Frozen):
     """Machines and sites to price for, how often a decision is needed, and how many decodes are observed."""
 
-    profiles: tuple[str, ...] = Field(min_length=1)
-    sites: tuple[str, ...] = Field(min_length=1)
+    profiles: tuple[str, ...] = Field(min_length=1, max_length=MAX_ENTRIES)
+    sites: tuple[str, ...] = Field(min_length=1, max_length=MAX_ENTRIES)
     decode_rate_hz: float = Field(gt=0)
-    observed_examples: int = Field(default=32, ge=2)
+    observed_examples: int = Field(default=32, ge=2, le=1_000_000)
 
 
 class SearchPlan(_Frozen):
     """How configurations are picked: all of them, or by a sampler that weighs score against power."""
 
     sampler: Sampler = "grid"
-    trials: int | None = Field(default=None, ge=1)
-    population: int = Field(default=20, ge=2)
-    seed: int = Field(default=0, ge=0)
+    trials: int | None = Field(default=None, ge=1, le=MAX_TRIALS)
+    population: int = Field(default=20, ge=2, le=MAX_TRIALS)
+    seed: int = Field(default=0, ge=0, lt=2**32 - MAX_TRIALS)  # a resumed search adds the trials so far
     objectives: tuple[Objective, ...] = Field(default=("score", "total_power"), min_length=1)
     profile: str | None = None
     site: str | None = None
@@ -165,8 +169,8 @@ class Study(_Frozen):
     dataset: DatasetPlan
     split: SplitSpec
     teacher: TeacherPlan | None = None
-    students: tuple[StudentPlan, ...] = ()
-    baselines: tuple[BaselinePlan, ...] = ()
+    students: tuple[StudentPlan, ...] = Field(default=(), max_length=MAX_ENTRIES)
+    baselines: tuple[BaselinePlan, ...] = Field(default=(), max_length=MAX_ENTRIES)
     training: TrainingPlan = TrainingPlan()
     hardware: HardwarePlan
     search: SearchPlan = SearchPlan()
