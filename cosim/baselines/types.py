@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Generic, Literal, Protocol, TypeVar
+from typing import Generic, Literal, Protocol, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, model_validator
 
 from cosim.datasets.types import Dataset
 from cosim.splits.fold import Fold
 from energy_models.workload import LayerWork, Workload, tile_over_decodes
+from students.spec import of_size
 
 Mode = Literal["window", "stream"]
 Task = Literal["classification", "regression"]
@@ -24,6 +25,10 @@ class Options(BaseModel):
     """Base of every baseline's options: frozen, unknown keys refused."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    @model_validator(mode="after")
+    def _sized(self) -> Self:
+        return of_size(self)
 
 
 @dataclass(frozen=True, slots=True)

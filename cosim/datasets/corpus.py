@@ -14,6 +14,9 @@ from cosim.datasets.card import Card
 if TYPE_CHECKING:  # a list of names must not pay for what recordings need
     from cosim.datasets.types import Dataset
 
+LARGEST_GENERATED = 1 << 27
+"""Values that a synthetic corpus may have, a gigabyte in double precision."""
+
 OptionsType = TypeVar("OptionsType", bound=BaseModel)
 
 

@@ -11,16 +11,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis  # pyright: ignore[reportMissingTypeStubs]
 
 from cosim.datasets.assemble import CuedRecording, Origin, epoched
 from cosim.datasets.card import Card
-from cosim.datasets.corpus import Corpus
+from cosim.datasets.corpus import LARGEST_GENERATED, Corpus
 from cosim.datasets.recordings import Channel, array_recording
 from cosim.datasets.types import Dataset
 from cosim.preprocessing import eeg_operations
@@ -69,12 +69,22 @@ class Options(BaseModel):
 
     difficulty: Literal["easy", "medium", "hard"] = "easy"
     channels: int = Field(default=8, ge=4, le=256)
-    sessions: int = Field(default=2, ge=1)
-    runs: int = Field(default=2, ge=1)
-    trials: int = Field(default=40, ge=2, multiple_of=2)
-    rate_hz: float = Field(default=128.0, ge=64.0)
-    trial_s: float = Field(default=1.5, gt=0.5)
+    sessions: int = Field(default=2, ge=1, le=10_000)
+    runs: int = Field(default=2, ge=1, le=10_000)
+    trials: int = Field(default=40, ge=2, le=1_000_000, multiple_of=2)
+    rate_hz: float = Field(default=128.0, ge=64.0, le=1e6)
+    trial_s: float = Field(default=1.5, gt=0.5, le=1e6)
     seed: int = Field(default=0, ge=0)
+
+    @model_validator(mode="after")
+    def _sized(self) -> Self:
+        seconds = self.sessions * self.runs * (LEAD_S + self.trials * (self.trial_s + PAUSE_S))
+        if (values := round(seconds * self.rate_hz * self.channels)) > LARGEST_GENERATED:
+            raise ValueError(
+                f"{self.sessions} sessions of {self.runs} runs of {self.trials} trials on {self.channels} channels are "
+                f"{values:,} values, {LARGEST_GENERATED:,} at most"
+            )
+        return self
 
 
 def positions(channels: int) -> NDArray[np.float64]:

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 from functools import lru_cache
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from cosim.datasets.assemble import Origin, binned_counts, segmented
 from cosim.datasets.card import Card
-from cosim.datasets.corpus import Corpus
+from cosim.datasets.corpus import LARGEST_GENERATED, Corpus
 from cosim.datasets.types import Dataset
 
 NAME = "synthetic_spikes"
@@ -57,13 +58,20 @@ class Options(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    units: int = Field(default=32, ge=2)
-    steps: int = Field(default=4000, ge=100)
-    bin_s: float = Field(default=0.05, gt=0)
-    base_hz: float = Field(default=20.0, gt=0)
+    units: int = Field(default=32, ge=2, le=1024)
+    steps: int = Field(default=4000, ge=100, le=LARGEST_GENERATED)
+    bin_s: float = Field(default=0.05, ge=1e-4, le=10)
+    base_hz: float = Field(default=20.0, gt=0, le=1e4)
     depth: float = Field(default=0.5, gt=0, le=2)
     segment_steps: int = Field(default=50, ge=2)
     seed: int = Field(default=0, ge=0)
+
+    @model_validator(mode="after")
+    def _sized(self) -> Self:
+        if (values := self.units * self.steps) > LARGEST_GENERATED:
+            made = f"{self.units} units in {self.steps} bins are {values:,} values"
+            raise ValueError(f"{made}, {LARGEST_GENERATED:,} at most")
+        return self
 
 
 def trajectory(options: Options, steps: int, rng: np.random.Generator) -> NDArray[np.float64]:

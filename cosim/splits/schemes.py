@@ -28,6 +28,8 @@ from cosim.splits.separation import (
 )
 from energy_models.errors import SplitError, unknown_name
 
+MAX_FOLDS = 1_000
+
 
 class _Spec(BaseModel):
     """What every split has.
@@ -130,7 +132,7 @@ class BlockedInTime(_Spec):
     test_fraction: float = Field(default=0.2, gt=0, lt=1)
     validation_fraction: float = Field(default=0.15, gt=0, lt=1)
     gap_steps: int = Field(default=1, ge=1)
-    folds_count: int = Field(default=1, ge=1, alias="folds")
+    folds_count: int = Field(default=1, ge=1, le=MAX_FOLDS, alias="folds")
 
     def describe(self) -> str:
         """Return the protocol in words."""
@@ -230,7 +232,7 @@ class StratifiedFolds(_Spec):
     """
 
     method: Literal["stratified_folds"] = "stratified_folds"
-    folds_count: int = Field(default=5, ge=2, alias="folds")
+    folds_count: int = Field(default=5, ge=2, le=MAX_FOLDS, alias="folds")
     validation_fraction: float = Field(default=0.15, gt=0, lt=1)
     keep_together: str = ""
 

@@ -55,7 +55,7 @@ class Options(TeacherOptions):
     """
 
     members: tuple[Member, ...] = Field(min_length=1)
-    seeds: int = Field(default=1, ge=1)
+    seeds: int = Field(default=1, ge=1, le=1000)
 
     @model_validator(mode="after")
     def _differ(self) -> Self:

@@ -5,20 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, model_validator
 
 from cosim.datasets.types import Dataset
 from cosim.splits.fold import Fold
 from cosim.teachers.targets import TeacherTargets
-from students.spec import Shape, Training
+from students.spec import Shape, Training, of_size
 
 
 class TeacherOptions(BaseModel):
     """Base of every teacher's options: frozen; unknown names and infinite numbers are errors."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    @model_validator(mode="after")
+    def _sized(self) -> Self:
+        return of_size(self)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Generic, Literal, TypeVar
+from typing import Generic, Literal, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, model_validator
 from torch import nn
 
 from students.layers import Layers
-from students.spec import Converted, Float32, Quantised, Shape, Task
+from students.spec import Converted, Float32, Quantised, Shape, Task, of_size
 
 Mode = Literal["window", "stream"]
 FormClass = type[Float32] | type[Quantised] | type[Converted]
@@ -23,9 +23,13 @@ WINDOWS_AND_STEPS: Mapping[Task, Mode] = {"classification": "window", "regressio
 
 
 class FamilyOptions(BaseModel):
-    """Base of every family's options: frozen; unknown names and infinite numbers are errors."""
+    """Base of every family's options: frozen; unknown names, infinite numbers and sizes no network has are errors."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    @model_validator(mode="after")
+    def _sized(self) -> Self:
+        return of_size(self)
 
 
 OptionsT = TypeVar("OptionsT", bound=FamilyOptions)

@@ -11,7 +11,7 @@ from students.spec.form import (
     WrittenForm,
     parse_form,
 )
-from students.spec.frozen import Scalar
+from students.spec.frozen import Scalar, of_size
 from students.spec.method import MethodSpec
 from students.spec.shape import Shape, Task
 from students.spec.student import StudentSpec
@@ -34,5 +34,6 @@ __all__ = [
     "Training",
     "WrittenForm",
     "check_trainable",
+    "of_size",
     "parse_form",
 ]
