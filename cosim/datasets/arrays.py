@@ -88,12 +88,10 @@ def read_arrays(path: Path, labels: Sequence[str] = ()) -> dict[str, NDArray[Any
     """
     known = tuple(dict.fromkeys(("inputs", "targets", "starts", *GROUPS, *labels)))
     if path.is_dir():
-        try:
+        with files.reading(path, "an array cannot be read",
+                           remedy="Save it again with numpy.save; arrays of Python objects are refused."):
             found = {name: np.asarray(np.load(path / f"{name}.npy", allow_pickle=False))
                      for name in known if (path / f"{name}.npy").is_file()}
-        except (ValueError, OSError, EOFError) as error:
-            raise DataError(f"an array cannot be read ({error})", where=str(path),
-                            remedy="Save it again with numpy.save; arrays of Python objects are refused.") from error
         present = sorted(one.stem for one in path.glob("*.npy"))
     elif path.is_file():
         present = files.names_in_npz(path)

@@ -30,11 +30,14 @@ class CuedRecording:
         Sample of each cue.
     labels : ndarray of int64, shape (trials,)
         Class of each cue, an index into the output names.
+    bad_stretches : tuple of (int, int)
+        First sample and the one after the last of what no window may touch.
     """
 
     recording: Recording
     cues: NDArray[np.int64]
     labels: NDArray[np.int64]
+    bad_stretches: tuple[tuple[int, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,28 +125,62 @@ def processed(recordings: Sequence[Recording], operations: Sequence[Operation]) 
         steps, rate_hz = source.steps, source.rate_hz
         for operation in operations:
             steps, rate_hz = samples_after(operation, steps, rate_hz), rate_after(operation, rate_hz)
+        first_step = round(source.first_step / source.rate_hz * rate_hz)
         return Recording(source.name, source.channels, rate_hz, steps,
-                         lambda start, stop: whole(number)[:, start:stop], source.groups)  # fmt: skip
+                         lambda start, stop: whole(number)[:, start:stop], source.groups, first_step,
+                         source.cut_from)  # fmt: skip
 
     return Recordings(tuple(result(number, source) for number, source in enumerate(recordings)))
 
 
-def _window_starts(cued: CuedRecording, after: Recording, start_s: float, steps: int) -> list[tuple[int, int]]:
-    """Return first step and class of every window that lies wholly inside the processed recording."""
-    found: list[tuple[int, int]] = []
+@dataclass(frozen=True, slots=True)
+class _Cut:
+    """The windows of one recording: first step and class of each, and how many were left out, by reason."""
+
+    windows: tuple[tuple[int, int], ...]
+    left_out: Mapping[str, int]
+
+    def notes(self, name: str) -> list[str]:
+        """Return a sentence for every reason."""
+        return [f"{count} window(s) of {name} {why} and were left out" for why, count in self.left_out.items() if count]
+
+
+def _cut(cued: CuedRecording, after: Recording, start_s: float, steps: int) -> _Cut:
+    """Return the windows that lie wholly inside the processed recording, touch nothing bad and have one class.
+
+    Two cues may share a window, by one sample or after decimation: of one class, they are one window; of two, none.
+    """
+    outside = bad = again = 0
+    classes: dict[int, list[int]] = {}
+    to_source = cued.recording.rate_hz / after.rate_hz
     for cue, label in zip(cued.cues.tolist(), cued.labels.tolist(), strict=True):
         start = round((cue / cued.recording.rate_hz + start_s) * after.rate_hz)
-        if 0 <= start <= after.steps - steps:
-            found.append((start, label))
-    return found
+        begin, end = start * to_source, (start + steps) * to_source
+        if not 0 <= start <= after.steps - steps:
+            outside += 1
+        elif any(begin < stop and end > first for first, stop in cued.bad_stretches):
+            bad += 1
+        elif label in classes.setdefault(start, []):
+            again += 1
+        else:
+            classes[start].append(label)
+    two = sum(len(labels) for labels in classes.values() if len(labels) > 1)
+    return _Cut(tuple((start, labels[0]) for start, labels in classes.items() if len(labels) == 1), {
+        "pass an end of the recording": outside, "touch what is marked bad": bad,
+        "stand at one place under two classes": two, "are there twice": again})  # fmt: skip
 
 
-def _check_classes(labels: NDArray[np.int64], names: tuple[str, ...], *, where: str) -> None:
-    """Raise a `DataError` where no window, or none of some class, is left."""
+def _check_classes(
+    labels: NDArray[np.int64], names: tuple[str, ...], notes: Sequence[str], *, where: str
+) -> None:
+    """Raise a `DataError` where no window, or none of some class, is left, with the notes on those left out."""
+    why = "".join(f"; {note}" for note in notes[:5])
     if not len(labels):
-        raise DataError("no window lies inside its recording", where=where, remedy="Shorten or move the window.")
+        raise DataError(f"no window lies inside its recording{why}", where=where,
+                        remedy="Shorten or move the window.")
     if absent := [name for index, name in enumerate(names) if index not in labels]:
-        raise DataError(f"no trial of class {', '.join(absent)}", where=where, remedy="Check the files and the task.")
+        raise DataError(f"no trial of class {', '.join(absent)}{why}", where=where,
+                        remedy="Check the files and the task.")
 
 
 def _owners(recordings: Recordings, counts: Sequence[int]) -> tuple[NDArray[np.int64], dict[str, NDArray[np.str_]]]:
@@ -176,7 +213,8 @@ def epoched(
 ) -> Dataset:
     """Return the windows from `start_s` to `stop_s` after every cue, of recordings that are processed whole.
 
-    A window that passes an end of its recording is left out and counted in the notes.
+    A window is left out and counted in the notes if it passes an end of its recording, touches what is marked bad, or
+    stands at the place of another one.
 
     Raises
     ------
@@ -192,14 +230,13 @@ def epoched(
     if steps < 1:
         raise DataError(f"a window from {start_s:g} to {stop_s:g} s holds no step", where=sources[0].name,
                         remedy="The window must end after it starts.")
-    cut = [_window_starts(one, after, start_s, steps) for one, after in zip(cued, recordings, strict=True)]
-    labels = np.asarray([label for one in cut for _, label in one], dtype=np.int64)
-    _check_classes(labels, origin.output_names, where=where)
-    owner, groups = _owners(recordings, [len(one) for one in cut])
-    left_out = [len(one.cues) - len(windows) for one, windows in zip(cued, cut, strict=True)]
-    notes = [f"{n} window(s) of {source.name} pass an end of the recording and were left out"
-             for source, n in zip(sources, left_out, strict=True) if n]
-    starts = np.asarray([start for one in cut for start, _ in one], dtype=np.int64)
+    cut = [_cut(one, after, start_s, steps) for one, after in zip(cued, recordings, strict=True)]
+    labels = np.asarray([label for one in cut for _, label in one.windows], dtype=np.int64)
+    notes = [note for source, one in zip(sources, cut, strict=True) for note in one.notes(source.name)]
+    _check_classes(labels, origin.output_names, notes, where=where)
+    owner, groups = _owners(recordings, [len(one.windows) for one in cut])
+    starts = np.asarray([after.first_step + start for after, one in zip(recordings, cut, strict=True)
+                         for start, _ in one.windows], dtype=np.int64)  # fmt: skip
     return Dataset(
         name=origin.name, card=origin.card, task="classification", windows=Windows(recordings, owner, starts, steps),
         target_values=labels, output_names=origin.output_names, groups=groups,

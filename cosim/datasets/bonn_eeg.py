@@ -103,11 +103,8 @@ def read_text_files(folder: Path) -> dict[str, NDArray[np.float64]]:
         letter, number = path.stem[:1].upper(), path.stem[1:]
         if letter not in PREFIXES or not number.isdigit():
             continue
-        try:
+        with files.reading(path, "the file is no column of numbers"):
             segment = np.loadtxt(path, dtype=np.float64)
-        except ValueError as error:
-            raise DataError(f"the file is no column of numbers ({error})", where=str(path),
-                            remedy="Fetch it again.") from error
         if segment.shape != (SAMPLES,):
             raise DataError(f"the file holds {segment.size} samples, expected {SAMPLES}", where=str(path),
                             remedy="It was cut off: fetch it again.")

@@ -14,7 +14,7 @@ from cosim.datasets import files
 from cosim.datasets.assemble import CuedRecording, Origin, epoched
 from cosim.datasets.card import Card
 from cosim.datasets.corpus import Corpus
-from cosim.datasets.mne_files import read_continuous
+from cosim.datasets.mne_files import bad_stretches, read_continuous
 from cosim.datasets.types import Dataset
 from cosim.preprocessing import eeg_operations
 from energy_models.errors import DataError
@@ -132,7 +132,7 @@ def _subjects(wanted: str, found: dict[tuple[str, int], Path]) -> list[str]:
 def _recording(path: Path, subject: str, run: int) -> CuedRecording:
     """Return one run with its T1 and T2 cues."""
     read = read_continuous(path)
-    cues = [(sample, ("T1", "T2").index(text)) for sample, text in read.annotations if text in {"T1", "T2"}]
+    cues = [(one.start, ("T1", "T2").index(one.text)) for one in read.annotations if one.text in {"T1", "T2"}]
     if not cues:
         raise DataError("the file holds no T1 or T2 annotation", where=str(path), remedy="Fetch the file again.")
     channels = tuple(dataclasses.replace(channel, name=channel.name.rstrip(".")) for channel in read.channels)
@@ -141,6 +141,7 @@ def _recording(path: Path, subject: str, run: int) -> CuedRecording:
         dataclasses.replace(recording, channels=channels),
         cues=np.asarray([sample for sample, _ in cues], dtype=np.int64),
         labels=np.asarray([label for _, label in cues], dtype=np.int64),
+        bad_stretches=bad_stretches(read.annotations),
     )  # fmt: skip
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-import zipfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Generator, Iterable, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +12,11 @@ import numpy as np
 import scipy.io  # pyright: ignore[reportMissingTypeStubs]
 from numpy.typing import NDArray
 
-from energy_models.errors import DataError, unknown_name
+from energy_models.errors import CosimError, DataError, unknown_name
 
 _io: Any = scipy.io  # scipy ships no types for its file readers
 ENVIRONMENT = "COSIM_DATA"
-EDF_FIXED_BYTES = 256
-EDF_SAMPLE_BYTES = 2
+DAMAGED = "It may be damaged or cut short: copy it again."
 
 
 def root(data_dir: Path | None, *, corpus: str, expected: str) -> Path:
@@ -49,6 +48,34 @@ def fetch_by_command(corpus: str) -> str:
             f"cosim datasets --download {corpus} --data-dir FOLDER.")
 
 
+@contextmanager
+def reading(path: Path, said: str = "the file cannot be read", *, remedy: str = DAMAGED) -> Generator[None]:
+    """Turn whatever a reader raises on a damaged file into a `DataError` that names it; our own errors pass.
+
+    Readers of other packages raise what they like on bytes they do not expect, plain `Exception` and `AssertionError`
+    included; so nothing but their calls stands in here.
+
+    Parameters
+    ----------
+    path : Path
+    said : str
+        What went wrong; what the reader raised stands behind it in brackets.
+    remedy : str
+
+    Raises
+    ------
+    DataError
+        In the place of any other exception.
+    """
+    try:
+        yield
+    except CosimError:
+        raise
+    except Exception as error:
+        raised = f"{type(error).__name__}: {error}".strip(": \n").splitlines()
+        raise DataError(f"{said} ({raised[0][:300]})", where=str(path), remedy=remedy) from error
+
+
 def read_mat(path: Path, keys: Iterable[str], *, corpus: str, fetch: str) -> dict[str, NDArray[Any]]:
     """Return the named variables of a MATLAB version 5 file.
 
@@ -59,12 +86,9 @@ def read_mat(path: Path, keys: Iterable[str], *, corpus: str, fetch: str) -> dic
     """
     if not path.is_file():
         raise missing(corpus, path, fetch=fetch)
-    try:
+    remedy = f"{DAMAGED} One of version 7.3: save it with -v7."
+    with reading(path, "the file cannot be read as MATLAB version 5", remedy=remedy):
         content: dict[str, Any] = _io.loadmat(str(path))
-    except (_io.matlab.MatReadError, ValueError, NotImplementedError, OSError, TypeError, IndexError) as error:
-        raise DataError(f"the file cannot be read as MATLAB version 5 ({error})", where=str(path),
-                        remedy="It may be cut short, or saved as version 7.3: copy it again, or save it with -v7.") \
-            from error
     present = [name for name in content if not name.startswith("__")]
     for key in keys:
         if key not in content:
@@ -75,12 +99,8 @@ def read_mat(path: Path, keys: Iterable[str], *, corpus: str, fetch: str) -> dic
 
 def names_in_npz(path: Path) -> list[str]:
     """Return the names of the arrays in an NPZ file; a damaged file is a `DataError`."""
-    try:
-        with np.load(path, allow_pickle=False) as content:
-            return sorted(content.files)
-    except (ValueError, OSError, EOFError, AttributeError, zipfile.BadZipFile) as error:
-        raise DataError(f"the file cannot be read as NPZ ({error})", where=str(path),
-                        remedy="Copy it again.") from error
+    with reading(path, "the file cannot be read as NPZ"), np.load(path, allow_pickle=False) as content:
+        return sorted(content.files)
 
 
 def read_npz(path: Path, keys: Iterable[str]) -> dict[str, NDArray[Any]]:
@@ -91,42 +111,14 @@ def read_npz(path: Path, keys: Iterable[str]) -> dict[str, NDArray[Any]]:
     DataError
         If the file cannot be read or lacks an array.
     """
-    try:
-        with np.load(path, allow_pickle=False) as content:
-            present = list(content.files)
-            for key in keys:
-                if key not in present:
-                    raise DataError(f"the file holds no array {key!r}", where=str(path),
-                                    remedy=unknown_name("arrays", key, present))
-            return {key: np.asarray(content[key]) for key in keys}
-    except (ValueError, OSError, EOFError, AttributeError, zipfile.BadZipFile) as error:
-        raise DataError(f"the file cannot be read as NPZ ({error})", where=str(path),
-                        remedy="Copy it again; arrays of Python objects are refused.") from error
-
-
-def check_edf_length(path: Path) -> None:
-    """Raise a `DataError` where an EDF file is shorter than its own header says.
-
-    The header gives its own length at byte 184, the number of data records at 236, the number of signals at 252,
-    and after 216 bytes per signal the samples per record (Kemp et al. 1992, doi 10.1016/0013-4694(92)90009-7).
-    """
-    size = path.stat().st_size
-    remedy = "The copy was probably cut off: fetch the file again."
-    with path.open("rb") as file:
-        fixed = file.read(EDF_FIXED_BYTES)
-        try:
-            header_bytes, records, signals = int(fixed[184:192]), int(fixed[236:244]), int(fixed[252:256])
-            file.seek(EDF_FIXED_BYTES + 216 * signals)
-            widths = [int(file.read(8)) for _ in range(signals)]
-        except ValueError as error:
-            raise DataError("the EDF header is damaged or cut off", where=str(path), remedy=remedy) from error
-    expected = header_bytes + records * sum(widths) * EDF_SAMPLE_BYTES
-    if records < 0:
-        raise DataError("the EDF header does not say how many records follow; the recording was never closed",
-                        where=str(path), remedy="Repair it with the program that recorded it.")
-    if size < expected:
-        raise DataError(f"the file is truncated: its header promises {expected} bytes, {size} are there",
-                        where=str(path), remedy=remedy)
+    with reading(path, "the file cannot be read as NPZ", remedy=f"{DAMAGED} Arrays of Python objects are refused."), \
+            np.load(path, allow_pickle=False) as content:
+        present = list(content.files)
+        for key in keys:
+            if key not in present:
+                raise DataError(f"the file holds no array {key!r}", where=str(path),
+                                remedy=unknown_name("arrays", key, present))
+        return {key: np.asarray(content[key]) for key in keys}
 
 
 def check_channels(samples: NDArray[np.float64], names: tuple[str, ...], *, where: str) -> None:

@@ -3,27 +3,29 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
 
-from cosim.datasets import files
 from cosim.datasets.assemble import CuedRecording, Origin, epoched
 from cosim.datasets.card import Card
 from cosim.datasets.corpus import Corpus
-from cosim.datasets.mne_files import Continuous, read_continuous, read_event_file
+from cosim.datasets.mne_files import Continuous, bad_stretches, read_continuous, read_event_file
+from cosim.datasets.mne_files.cutting import Placed, at_cues, cued, inside_intervals, parts_of, sliding
+from cosim.datasets.mne_files.labelled_paths import LabelledPath, labelled_paths
+from cosim.datasets.mne_files.options import MIN_CLASSES, Options
+from cosim.datasets.mne_files.same_channels import in_one_order, without_bad
 from cosim.datasets.plausible import MICROVOLTS, check_amplitudes
-from cosim.datasets.recordings import Recording
+from cosim.datasets.recordings import Recording, Recordings
 from cosim.datasets.types import Dataset
 from cosim.preprocessing import eeg_operations
 from energy_models.errors import DataError, unknown_name
 
 NAME = "mne_file"
 UNIT_REMEDY = ("State the unit of the numbers (option unit), leave the file or the channel out, or set "
-               "unit = 'as stored' where they are in no unit of volts.")
+               "unit = 'as stored' where they are in no unit of volts.")  # fmt: skip
 
 CARD = Card(
     title="A recording of your own (any format MNE-Python reads)",
@@ -35,115 +37,132 @@ CARD = Card(
 )
 
 
-class Options(BaseModel):
-    """Files, cues and cutting.
-
-    Parameters
-    ----------
-    files : str
-        One or more paths, relative to the data folder or absolute, separated by commas; each file is one run.
-    classes : str
-        Annotation texts or event codes that are the classes, separated by commas, in the order of the outputs.
-    events : {'annotations', 'stimulus', 'file'}
-        Where cues come from; ``file``: an MNE event file beside each recording, ``<stem>-eve.fif``.
-    start_s, stop_s : float
-        Window after the cue [s].
-    source_bits : int
-        Width of the converter that made the recording [bits].
-    unit : {'file', 'V', 'mV', 'uV', 'nV', 'as stored'}
-        ``file``: the unit each file states; amplitudes no electrode gives are then refused. Another: what MNE-Python
-        returns, in volts where the file states no unit, is in this unit instead; ``as stored``: in no known unit, so
-        that only files are compared with each other.
-    reference, direction, low_hz, high_hz, order, decimate, resample_hz
-        Preprocessing; edges left out are not filtered.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    files: str
-    classes: str
-    events: Literal["annotations", "stimulus", "file"] = "annotations"
-    start_s: float
-    stop_s: float
-    source_bits: int = Field(ge=1, le=32)
-    unit: Literal["file", "V", "mV", "uV", "nV", "as stored"] = "file"
-    reference: Literal["average", "none"] = "none"
-    direction: Literal["causal", "acausal"] = "causal"
-    low_hz: float | None = Field(default=None, gt=0)
-    high_hz: float | None = Field(default=None, gt=0)
-    order: int = Field(default=4, ge=1, le=8)
-    decimate: int = Field(default=1, ge=1)
-    resample_hz: float | None = Field(default=None, gt=0)
-
-
 def in_unit(recording: Recording, unit: str) -> Recording:
     """Return a recording whose numbers MNE took for volts, in microvolts if they are in `unit`; 'file': as it was."""
     if unit == "file":
         return recording
     factor = MICROVOLTS.get(unit, 1.0) / MICROVOLTS["V"]
+    in_volts = [one.unit == "µV" for one in recording.channels]
+    factors = np.where(in_volts, factor, 1.0)[:, None]
     named = "µV" if unit in MICROVOLTS else unit
-    channels = tuple(dataclasses.replace(one, unit=named) if one.unit == "µV" else one for one in recording.channels)
+    channels = tuple(dataclasses.replace(one, unit=named) if scaled else one
+                     for one, scaled in zip(recording.channels, in_volts, strict=True))  # fmt: skip
 
     def read(start: int, stop: int) -> NDArray[np.float64]:
-        return recording.read(start, stop) * factor
+        return recording.read(start, stop) * factors
 
     return dataclasses.replace(recording, channels=channels, read=read)
 
 
-def _found(path: Path, read: Continuous, source: str) -> list[tuple[int, str]]:
-    """Return (sample, text) of every event, wherever they are kept."""
-    if source == "annotations":
-        return list(read.annotations)
-    if source == "stimulus":
-        return [(sample, str(code)) for sample, code in read.stimulus]
-    stem = path.name.removesuffix(path.suffix).removesuffix("_raw").removesuffix("-raw")
-    events = read_event_file(path.with_name(f"{stem}-eve.fif"))
-    return [(sample - read.first_sample, str(code)) for sample, code in events]
+def _codes(options: Options) -> tuple[int, ...]:
+    """Return the events of all classes as codes of a stimulus channel."""
+    texts = [text for own in options.texts.values() for text in own]
+    try:
+        return tuple(int(text) for text in texts)
+    except ValueError as error:
+        raise DataError(f"events {', '.join(texts)} are no codes of a stimulus channel", where=f"options of {NAME!r}",
+                        remedy="Write whole numbers, or set events = 'annotations'.") from error
 
 
-def _recording(path: Path, options: Options, classes: list[str]) -> CuedRecording:
-    """Return one file with the cues of the wanted classes."""
-    read = read_continuous(path)
-    found = _found(path, read, options.events)
-    cues = [(sample, classes.index(text)) for sample, text in found if text in classes]
-    if not cues:
-        present = sorted({text for _, text in found})
-        raise DataError(f"no event is called {' or '.join(classes)}", where=str(path),
-                        remedy=unknown_name(f"events by {options.events}", classes[0], present))
-    recording = in_unit(read.recording(path.stem, {"run": path.stem}), options.unit)
-    return CuedRecording(
-        recording, np.asarray([c for c, _ in cues], dtype=np.int64),
-        np.asarray([label for _, label in cues], dtype=np.int64),
-    )  # fmt: skip
+def _events(path: Path, read: Continuous, options: Options) -> tuple[list[tuple[int, str]], list[str]]:
+    """Return (sample, text) of every event of a class, wherever they are kept, and the texts of all events."""
+    if options.events == "annotations":
+        found = [(one.start, one.text) for one in read.annotations if not one.continued]
+    elif options.events == "stimulus":
+        named, mask = options.stimulus_channel, options.stimulus_mask
+        found = [(sample, str(code)) for sample, code in read.stimulus_cues(_codes(options), channel=named, mask=mask)]
+        if not found:
+            return [], [str(code) for code in read.stimulus_codes(channel=named, mask=mask)]
+    else:
+        stem = path.name.removesuffix(path.suffix).removesuffix("_raw").removesuffix("-raw")
+        events = read_event_file(path.with_name(f"{stem}-eve.fif"))
+        found = [(sample - read.first_sample, str(code)) for sample, code in events]
+    return found, sorted({text for _, text in found})
+
+
+def _placed(file: LabelledPath, read: Continuous, options: Options, parts: Sequence[tuple[int, int, int]]) -> Placed:
+    """Return where the windows of a file stand.
+
+    Raises
+    ------
+    DataError
+        If it holds no event of any class, and windows are to be cut at cues.
+    """
+    classes = {text: label for label, own in enumerate(options.texts.values()) for text in own}
+    if options.cut == "cues":
+        found, present = _events(file.path, read, options)
+        placed = at_cues(found, classes)
+        if not placed.starts:
+            raise DataError(f"no event is called {' or '.join(classes)}", where=str(file.path),
+                            remedy=unknown_name(f"events by {options.events}", next(iter(classes)), present))
+        return placed
+    length_s = options.length_s or 0.0
+    length, step = round(length_s * read.rate_hz), round((options.step_s or length_s) * read.rate_hz)
+    if min(length, step) < 1:
+        raise DataError(f"a window of {length_s:g} s, or a step, holds no sample", where=str(file.path),
+                        remedy="Choose a longer length_s or step_s.")
+    if options.cut == "intervals":
+        return inside_intervals(read.annotations, classes, length=length, step=step)
+    background = len(options.classes) if options.background else None
+    return sliding(read.annotations, classes, parts, length=length, step=step, background=background)
+
+
+def _chosen(
+    found: Sequence[LabelledPath], reads: Sequence[Continuous], options: Options
+) -> tuple[Recordings, list[str]]:
+    """Return the recordings of all files, their channels in one order, and notes on channels left out."""
+    sets = [(file.name, read.channels) for file, read in zip(found, reads, strict=True)]
+    bad = {file.name: read.bad_channels for file, read in zip(found, reads, strict=True)}
+    dropped: list[str] = []
+    if options.bad_channels == "drop":
+        sets, dropped = without_bad(sets, bad)
+    names, notes = in_one_order(sets, options.differing_channels)
+    whole = Recordings(tuple(Recording(file.name, read.channels, read.rate_hz, read.steps, read.read, file.groups)
+                             for file, read in zip(found, reads, strict=True)))  # fmt: skip
+    ordered = whole.with_channels(names)
+    recordings = Recordings(tuple(in_unit(one, options.unit) for one in ordered))
+    known = {name for own in bad.values() for name in own}
+    check_amplitudes(recordings.items, remedy=UNIT_REMEDY, skipped=known)
+    return recordings, [*dropped, *notes]
 
 
 def load(options: Options, data_dir: Path | None) -> Dataset:
-    """Return windows after the cues of all files, in microvolts, shape (trials, channels, steps).
+    """Return the windows of all files, in microvolts, shape (trials, channels, steps).
 
     Raises
     ------
     DataError
         If a file is missing, truncated or damaged, rates or channels differ, or an event does not occur.
     """
-    classes = [part.strip() for part in options.classes.split(",")]
-    if len(set(classes)) < 2:
-        raise DataError(f"classes = {options.classes!r} names fewer than two events", where=f"options of {NAME!r}",
-                        remedy="Write classes = \"T1,T2\".")
-    paths = [Path(part.strip()) for part in options.files.split(",")]
-    if not all(path.is_absolute() for path in paths):
-        folder = files.root(data_dir, corpus=NAME, expected=options.files)
-        paths = [folder / path for path in paths]
-    if len({path.stem for path in paths}) < len(paths):
-        raise DataError("two files have the same name, so their trials could not be told apart",
-                        where=f"options of {NAME!r}", remedy="List each file once, and rename one of two namesakes.")
-    recordings = [_recording(path, options, classes) for path in paths]
-    check_amplitudes([one.recording for one in recordings], remedy=UNIT_REMEDY)
-    origin = Origin(NAME, CARD, tuple(classes), options.source_bits)
+    if len(set(options.class_names)) < MIN_CLASSES:
+        raise DataError(f"classes = {', '.join(options.class_names)!r} names fewer than two events",
+                        where=f"options of {NAME!r}", remedy="Write classes = \"T1,T2\".")
+    found = labelled_paths(options, data_dir, corpus=NAME)
+    reads = [read_continuous(file.path, kinds=options.kinds, names=options.channels) for file in found]
+    recordings, notes = _chosen(found, reads, options)
+    cut: list[CuedRecording] = []
+    for file, read, one in zip(found, reads, recordings, strict=True):
+        own, said = _cut(file, read, one, options)
+        cut += own
+        notes += said
+    origin = Origin(NAME, CARD, options.class_names, options.source_bits, tuple(notes))
     operations = eeg_operations(
         reference=options.reference, low_hz=options.low_hz, high_hz=options.high_hz, order=options.order,
         direction=options.direction, resample_hz=options.resample_hz, decimate=options.decimate,
     )  # fmt: skip
-    return epoched(origin, recordings, operations, start_s=options.start_s, stop_s=options.stop_s)
+    start_s, stop_s = options.window_s
+    return epoched(origin, cut, operations, start_s=start_s, stop_s=stop_s)
+
+
+def _cut(
+    file: LabelledPath, read: Continuous, recording: Recording, options: Options
+) -> tuple[list[CuedRecording], list[str]]:
+    """Return the parts of one file that hold windows, with their windows, and notes."""
+    asked = {text for own in options.texts.values() for text in own}
+    drop = options.bad_intervals == "drop"
+    marks = [one for one in read.annotations if drop and one.text not in asked]
+    parts = parts_of(read, marks)
+    return cued(recording, _placed(file, read, options, parts), parts, bad_stretches(marks))
 
 
 DATASET = Corpus(CARD, "classification", Options, load)

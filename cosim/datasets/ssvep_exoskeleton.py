@@ -16,7 +16,7 @@ from cosim.datasets import files
 from cosim.datasets.assemble import CuedRecording, Origin, epoched
 from cosim.datasets.card import Card
 from cosim.datasets.corpus import Corpus
-from cosim.datasets.mne_files import Continuous, read_continuous, read_event_file
+from cosim.datasets.mne_files import Continuous, bad_stretches, read_continuous, read_event_file
 from cosim.datasets.recordings import Recording
 from cosim.datasets.types import Dataset
 from cosim.preprocessing import eeg_operations
@@ -107,10 +107,10 @@ def gdf_events(read: Continuous) -> tuple[tuple[int, int], ...]:
     """Return (sample, code) of every stimulation of a GDF: the label announced last gives the code."""
     events: list[tuple[int, int]] = []
     code = 0
-    for sample, text in read.annotations:
-        code = GDF_LABELS.get(text, code)
-        if text == GDF_STIMULATION and code:
-            events.append((sample, code))
+    for one in read.annotations:
+        code = GDF_LABELS.get(one.text, code)
+        if one.text == GDF_STIMULATION and code:
+            events.append((one.start, code))
     return tuple(events)
 
 
@@ -121,8 +121,8 @@ def _events(path: Path, read: Continuous) -> tuple[tuple[int, int], ...]:
     beside = path.with_name(path.name.removesuffix("_raw.fif") + "-eve.fif")
     if beside.is_file():
         return tuple((sample - read.first_sample, code) for sample, code in read_event_file(beside))
-    if read.stimulus:
-        return read.stimulus
+    if found := read.stimulus_cues(tuple(CODES)):
+        return found
     raise DataError("the recording has neither an event file nor a stimulus channel", where=str(path),
                     remedy=f"Put {beside.name} beside it.")
 
@@ -141,6 +141,7 @@ def _recording(path: Path, subject: str, session: str, number: int, codes: tuple
         recording,
         cues=np.asarray([sample for sample, _ in events], dtype=np.int64),
         labels=np.asarray([label for _, label in events], dtype=np.int64),
+        bad_stretches=bad_stretches(read.annotations),
     )  # fmt: skip
 
 

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from cosim.datasets import ssvep_exoskeleton
-from cosim.datasets.mne_files import Continuous
+from cosim.datasets.mne_files import Annotation, Continuous
+from cosim.datasets.mne_files.record_times import Stretch
 from cosim.datasets.recordings import Channel
 from cosim.datasets.registry import download, load
 from cosim.datasets.types import Dataset
@@ -192,7 +193,9 @@ def test_ssvep_damage(tmp_path: Path) -> None:
 
 def test_gdf_events_take_the_label_announced_before_the_stimulation() -> None:
     marks = ((5, "32769"), (10, "33024"), (15, "32779"), (30, "32780"), (40, "33027"), (45, "32779"))
-    read = Continuous(lambda start, stop: np.zeros((1, stop - start)), 1, 256.0, (Channel("Oz"),), marks, (), 0)
+    read = Continuous(lambda start, stop: np.zeros((1, stop - start)), 1, 256.0, (Channel("Oz"),),
+                      tuple(Annotation(sample, sample, text) for sample, text in marks), lambda name, mask: (), 0, (),
+                      (Stretch(0, 1, 0),))  # fmt: skip
     assert ssvep_exoskeleton.gdf_events(read) == ((15, 1), (45, 4))
 
 

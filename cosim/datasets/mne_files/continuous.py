@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-import struct
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,13 +12,20 @@ import mne
 import numpy as np
 from numpy.typing import NDArray
 
-from cosim.datasets.files import check_edf_length
+from cosim.datasets.files import reading
+from cosim.datasets.mne_files import stimulus
+from cosim.datasets.mne_files.annotations import Annotation, read_annotations
+from cosim.datasets.mne_files.lengths import check_promised
+from cosim.datasets.mne_files.record_times import Stretch, in_stretches, stretches
 from cosim.datasets.recordings import Channel, Read, Recording
-from energy_models.errors import DataError
+from energy_models.errors import DataError, unknown_name
 
 _mne: Any = mne  # its annotations are too partial for strict checking
 MICROVOLTS_PER_VOLT = 1e6
-DAMAGE = (OSError, ValueError, RuntimeError, IndexError, KeyError, TypeError, EOFError, struct.error)
+ELECTRODES = ("eeg", "ecog", "seeg", "dbs")
+FOLDERS = frozenset({".mff", ".ds", ".mefd"})  # formats whose recordings are folders
+DAMAGED = "It may be damaged, cut short, or of a format MNE does not know."
+ReadRuns = Callable[[str, int | None], tuple[tuple[stimulus.Run, ...], ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,86 +35,144 @@ class Continuous:
     Parameters
     ----------
     read : callable
-        ``read(start, stop)`` returns samples of EEG, ECoG, sEEG and similar channels, shape (channels, samples); volts
-        in the file are microvolts here, bad channels included.
+        ``read(start, stop)`` returns samples of the chosen channels, shape (channels, samples); volts in the file are
+        microvolts here, bad channels included.
     steps : int
         Samples of each channel.
     rate_hz : float
         Sampling rate [Hz].
     channels : tuple of Channel
-    annotations : tuple of (int, str)
-        First sample and text of every annotation.
-    stimulus : tuple of (int, int)
-        Sample and code of every rise of the stimulus channel, if there is one.
+    annotations : tuple of Annotation
+    read_runs : callable
+        ``read_runs(name, mask)`` returns the runs of the stimulus channel of a name, or of each one there is.
     first_sample : int
         Number that separate event files give to the first stored sample.
+    bad_channels : tuple of str
+        Channels that the file marks as bad.
+    stretches : tuple of Stretch
+        Stretches whose samples follow on in time; one, unless the format keeps gaps.
     """
 
     read: Read
     steps: int
     rate_hz: float
     channels: tuple[Channel, ...]
-    annotations: tuple[tuple[int, str], ...]
-    stimulus: tuple[tuple[int, int], ...]
+    annotations: tuple[Annotation, ...]
+    read_runs: ReadRuns
     first_sample: int
+    bad_channels: tuple[str, ...]
+    stretches: tuple[Stretch, ...]
 
     def recording(self, name: str, groups: Mapping[str, str]) -> Recording:
-        """Return its recording under a name, in groups."""
+        """Return all of it as one recording under a name, in groups.
+
+        Raises
+        ------
+        DataError
+            If it has gaps, across which nothing may be filtered or cut.
+        """
+        if len(self.stretches) > 1:
+            raise DataError(f"the file is discontinuous (EDF+D): it has {len(self.stretches) - 1} gap(s)", where=name,
+                            remedy="Read it with the dataset 'mne_file', which keeps to its stretches.")
         return Recording(name, self.channels, self.rate_hz, self.steps, self.read, groups)
 
+    def stimulus_cues(
+        self, asked: Collection[int], *, channel: str = "", mask: int | None = None
+    ) -> tuple[tuple[int, int], ...]:
+        """Return (sample, code) of every cue of the codes asked for, in the order of time.
 
-def read_continuous(path: Path) -> Continuous:
+        See `stimulus.cues` for what is a cue. A `channel` that is not named is the summed trigger channel, or every
+        stimulus channel; a `mask` keeps some bits of the codes.
+        """
+        found = [stimulus.cues(runs, asked, self.rate_hz) for runs in self.read_runs(channel, mask)]
+        return tuple(sorted({cue for cues in found for cue in cues}))
+
+    def stimulus_codes(self, *, channel: str = "", mask: int | None = None) -> tuple[int, ...]:
+        """Return every code but zero that its stimulus channels take."""
+        return tuple(sorted({run.code for runs in self.read_runs(channel, mask) for run in runs} - {0}))
+
+
+def read_continuous(path: Path, *, kinds: Sequence[str] = ELECTRODES, names: Sequence[str] = ()) -> Continuous:
     """Return a recording of any format MNE recognises by its name; its samples are left in the file.
+
+    Parameters
+    ----------
+    path : Path
+    kinds : sequence of str
+        Kinds of channels that are read, in the words of MNE-Python, in the order of the file.
+    names : sequence of str
+        Channels that are read, of whatever kind, in this order; none: those of `kinds`.
 
     Raises
     ------
     DataError
-        If the file is missing, truncated, damaged or of no known format.
+        If the file is missing, truncated, damaged or of no known format, or holds no such channel.
     """
-    if not path.is_file():
+    if not path.is_file() and not (path.is_dir() and path.suffix.lower() in FOLDERS):
         raise DataError("the file does not exist", where=str(path), remedy="Check the folder and the name.")
-    if path.suffix.lower() == ".edf":
-        check_edf_length(path)
-    try:
+    with reading(path, remedy=DAMAGED):
+        check_promised(path)
         raw: Any = _mne.io.read_raw(path, preload=False, verbose="ERROR")
-        wanted = {"meg": False, "eeg": True, "ecog": True, "seeg": True, "dbs": True}
-        picks: list[int] = list(_mne.pick_types(raw.info, exclude=(), **wanted))
-        if not picks:
-            raise DataError("the file holds no EEG, ECoG, sEEG or DBS channel", where=str(path),
-                            remedy=f"Its channel types: {', '.join(sorted(set(raw.get_channel_types())))}.")
-        annotations: Any = raw.annotations
-        # as mne.events_from_annotations: without a measurement date onsets count from the begin of the acquisition
-        onsets = raw.time_as_index(annotations.onset, use_rounding=True, origin=annotations.orig_time)
-        if annotations.orig_time is None:
-            onsets = onsets - raw.first_samp
-        stimulus: tuple[tuple[int, int], ...] = ()
-        if "stim" in raw.get_channel_types():
-            found: Any = _mne.find_events(raw, shortest_event=0, verbose="ERROR")
-            stimulus = tuple((int(row[0]) - int(raw.first_samp), int(row[2])) for row in found)
+        steps, rate_hz = int(raw.n_times), float(raw.info["sfreq"])
+        picks = _picks(raw, path, kinds, names)
+        if steps < 1 or not math.isfinite(rate_hz) or rate_hz <= 0:
+            raise DataError(f"the file states {steps} samples at {rate_hz:g} Hz", where=str(path), remedy=DAMAGED)
+        raw.get_data(picks, steps - 1, steps, verbose="ERROR")  # a header may promise more than the file holds
+        own = stretches(path, steps, rate_hz)
+        whole = len(own) == 1
+        found = read_annotations(raw, raw.annotations if whole else _mne.read_annotations(path))
         return Continuous(
-            _reader(path, raw, picks), int(raw.n_times), float(raw.info["sfreq"]), _channels(raw, picks),
-            tuple(zip(onsets.tolist(), map(str, annotations.description), strict=True)), stimulus, int(raw.first_samp),
+            _reader(path, raw, picks), steps, rate_hz, _channels(raw, picks),
+            found if whole else in_stretches(found, own), _read_runs(path, raw), int(raw.first_samp),
+            tuple(map(str, raw.info["bads"])), own,
         )  # fmt: skip
-    except DAMAGE as error:
-        raise _damaged(path, error) from error
 
 
-def _damaged(path: Path, error: BaseException) -> DataError:
-    return DataError(f"the file cannot be read ({error})", where=str(path),
-                     remedy="It may be damaged, cut short, or of a format MNE does not know.")
+def _picks(raw: Any, path: Path, kinds: Sequence[str], names: Sequence[str]) -> list[int]:
+    """Return the numbers of the channels of some names, or of some kinds."""
+    present: list[str] = [str(name) for name in raw.ch_names]
+    if absent := [name for name in names if name not in present]:
+        raise DataError(f"the file holds no channel {', '.join(absent)}", where=str(path),
+                        remedy=unknown_name("channels", absent[0], present))
+    if names:
+        return [present.index(name) for name in names]
+    own: list[str] = list(raw.get_channel_types())
+    if picks := [number for number, kind in enumerate(own) if kind in kinds]:
+        return picks
+    said = "EEG, ECoG, sEEG or DBS channel" if tuple(kinds) == ELECTRODES else f"channel of kind {', '.join(kinds)}"
+    raise DataError(f"the file holds no {said}", where=str(path),
+                    remedy=f"Its channel types: {', '.join(sorted(set(own)))}.")
 
 
 def _reader(path: Path, raw: Any, picks: list[int]) -> Read:
-    """Return what reads samples of an open file, in microvolts."""
+    """Return what reads samples of an open file, volts in microvolts."""
+    factors = np.asarray([_unit(raw, pick)[1] for pick in picks])[:, None]
 
     def read(start: int, stop: int) -> NDArray[np.float64]:
-        try:
+        with reading(path, remedy=DAMAGED):
             found = raw.get_data(picks, start, stop, verbose="ERROR")
-        except DAMAGE as error:
-            raise _damaged(path, error) from error
-        return np.asarray(found, dtype=np.float64) * MICROVOLTS_PER_VOLT
+        return np.asarray(found, dtype=np.float64) * factors
 
     return read
+
+
+def _read_runs(path: Path, raw: Any) -> ReadRuns:
+    """Return what reads the runs of the stimulus channels of an open file."""
+
+    def read_runs(named: str, mask: int | None) -> tuple[tuple[stimulus.Run, ...], ...]:
+        kept = stimulus.EVENT_BITS_OF_BIOSEMI if path.suffix.lower() == ".bdf" else -1
+        with reading(path, remedy=DAMAGED):
+            channels = stimulus.stimulus_channels(raw, named)
+            found = [np.asarray(raw.get_data([one], verbose="ERROR"), dtype=np.float64)[0] for one in channels]
+            return tuple(stimulus.runs(values, kept if mask is None else mask) for values in found)
+
+    return read_runs
+
+
+def _unit(raw: Any, pick: int) -> tuple[str, float]:
+    """Return the unit of a channel and what its samples are multiplied by; what is in no volts stays as it is."""
+    code = int(raw.info["chs"][pick]["unit"])
+    return ("µV", MICROVOLTS_PER_VOLT) if code == int(_mne.io.constants.FIFF.FIFF_UNIT_V) else ("as stored", 1.0)
 
 
 def _channels(raw: Any, picks: list[int]) -> tuple[Channel, ...]:
@@ -118,7 +182,8 @@ def _channels(raw: Any, picks: list[int]) -> tuple[Channel, ...]:
     for index, kind in zip(picks, kinds, strict=True):
         x, y, z = (float(part) for part in raw.info["chs"][index]["loc"][:3])
         known = all(map(math.isfinite, (x, y, z))) and any((x, y, z))  # MNE writes zeros or nan for an unknown place
-        channels.append(Channel(str(raw.ch_names[index]), kind, "µV", (x, y, z) if known else None))
+        place = (x, y, z) if known else None
+        channels.append(Channel(str(raw.ch_names[index]), kind, _unit(raw, index)[0], place))
     return tuple(channels)
 
 
@@ -132,9 +197,6 @@ def read_event_file(path: Path) -> tuple[tuple[int, int], ...]:
     """
     if not path.is_file():
         raise DataError("the event file does not exist", where=str(path), remedy="Check the folder and the name.")
-    try:
+    with reading(path, "the event file cannot be read"):
         found: Any = _mne.read_events(path, verbose="ERROR")
-    except DAMAGE as error:
-        raise DataError(f"the event file cannot be read ({error})", where=str(path),
-                        remedy="Fetch it again.") from error
-    return tuple((int(row[0]), int(row[2])) for row in found)
+        return tuple((int(row[0]), int(row[2])) for row in found)
