@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,8 @@ from cosim.datasets.windows import Windows
 from cosim.preprocessing import Operation, Step, Widths, pipeline_work, process, recorded_steps
 from cosim.preprocessing.pipeline import check_aliasing, rate_after, samples_after
 from energy_models.errors import DataError
+
+ROUNDING = 1e-6  # samples; more than a rate that is no whole number leaves
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +136,16 @@ def processed(recordings: Sequence[Recording], operations: Sequence[Operation]) 
     return Recordings(tuple(result(number, source) for number, source in enumerate(recordings)))
 
 
+def touching(
+    begins: NDArray[Any], ends: NDArray[Any], stretches: Sequence[tuple[int, int]]
+) -> NDArray[np.bool_]:
+    """Return which spans hold a sample of any stretch, both given by first sample and the one after the last."""
+    first, stop = np.asarray(stretches, dtype=np.float64).reshape(-1, 2).T
+    begun = np.searchsorted(np.sort(first), ends, side="left")
+    ended = np.searchsorted(np.sort(stop), begins, side="right")
+    return begun > ended
+
+
 @dataclass(frozen=True, slots=True)
 class _Cut:
     """The windows of one recording: first step and class of each, and how many were left out, by reason."""
@@ -153,12 +166,12 @@ def _cut(cued: CuedRecording, after: Recording, start_s: float, steps: int) -> _
     outside = bad = again = 0
     classes: dict[int, list[int]] = {}
     to_source = cued.recording.rate_hz / after.rate_hz
-    for cue, label in zip(cued.cues.tolist(), cued.labels.tolist(), strict=True):
-        start = round((cue / cued.recording.rate_hz + start_s) * after.rate_hz)
-        begin, end = start * to_source, (start + steps) * to_source
+    starts = np.rint((cued.cues / cued.recording.rate_hz + start_s) * after.rate_hz).astype(np.int64)
+    touches = touching(starts * to_source + ROUNDING, (starts + steps) * to_source - ROUNDING, cued.bad_stretches)
+    for start, label, marked in zip(starts.tolist(), cued.labels.tolist(), touches.tolist(), strict=True):
         if not 0 <= start <= after.steps - steps:
             outside += 1
-        elif any(begin < stop and end > first for first, stop in cued.bad_stretches):
+        elif marked:
             bad += 1
         elif label in classes.setdefault(start, []):
             again += 1

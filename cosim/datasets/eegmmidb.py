@@ -15,6 +15,7 @@ from cosim.datasets.assemble import CuedRecording, Origin, epoched
 from cosim.datasets.card import Card
 from cosim.datasets.corpus import Corpus
 from cosim.datasets.mne_files import bad_stretches, read_continuous
+from cosim.datasets.plausible import check_amplitudes
 from cosim.datasets.types import Dataset
 from cosim.preprocessing import eeg_operations
 from energy_models.errors import DataError
@@ -162,6 +163,7 @@ def load(options: Options, data_dir: Path | None) -> Dataset:
             raise DataError(f"run {', '.join(absent)} of task {options.task} is missing", where=f"dataset {NAME!r}",
                             remedy=files.fetch_by_command(NAME))
         recordings += [_recording(found[subject, run], subject, run) for run in runs]
+    check_amplitudes([one.recording for one in recordings], remedy="Fetch the files again.")
     side = ("left fist", "right fist") if options.task.endswith("left_right") else ("both fists", "both feet")
     verb = options.task.split("_")[0]
     origin = Origin(NAME, CARD, tuple(f"{verb} {name}" for name in side), SOURCE_BITS)

@@ -145,6 +145,11 @@ def load(options: Options, data_dir: Path | None) -> Dataset:
         own, said = _cut(file, read, one, options)
         cut += own
         notes += said
+    if not cut:
+        asked = [text for own in options.texts.values() for text in own]
+        present = {one.text for read in reads for one in read.annotations}
+        raise DataError(f"no annotation called {' or '.join(asked)} holds a window of {options.length_s:g} s",
+                        where=f"dataset {NAME!r}", remedy=unknown_name("annotations", asked[0], present))
     origin = Origin(NAME, CARD, options.class_names, options.source_bits, tuple(notes))
     operations = eeg_operations(
         reference=options.reference, low_hz=options.low_hz, high_hz=options.high_hz, order=options.order,

@@ -18,7 +18,6 @@ if TYPE_CHECKING:  # a list of names must not pay for what recordings need
     from cosim.datasets.types import Dataset
 
 GROUP = "cosim.datasets"
-Scalar = bool | int | float | str
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +81,7 @@ def describe(name: str) -> Description:
     return Description(name, corpus.task, corpus.card, options, "here" if corpus.download else "elsewhere")
 
 
-def _options(name: str, model: type[BaseModel], given: Mapping[str, Scalar]) -> BaseModel:
+def _options(name: str, model: type[BaseModel], given: Mapping[str, Any]) -> BaseModel:
     """Return the validated options; every problem is named in one error, unknown names with near ones."""
     try:
         return model.model_validate(dict(given))
@@ -91,13 +90,13 @@ def _options(name: str, model: type[BaseModel], given: Mapping[str, Scalar]) -> 
         for item in error.errors():
             path = ".".join(map(str, item["loc"]))
             known = unknown_name("options", path, model.model_fields)
-            problems.append(f"{path}: unknown option. {known}" if item["type"] == "extra_forbidden"
-                            else f"{path}: {item['msg']}")
+            said = f"unknown option. {known}" if item["type"] == "extra_forbidden" else item["msg"]
+            problems.append(f"{path}: {said}" if path else said)
         raise DataError("; ".join(problems), where=f"options of dataset {name!r}",
                         remedy=f"See `cosim datasets {name}`.") from error
 
 
-def load(name: str, *, data_dir: Path | None, options: Mapping[str, Scalar]) -> Dataset:
+def load(name: str, *, data_dir: Path | None, options: Mapping[str, Any]) -> Dataset:
     """Return a dataset by name.
 
     Parameters

@@ -17,6 +17,7 @@ from cosim.datasets.assemble import CuedRecording, Origin, epoched
 from cosim.datasets.card import Card
 from cosim.datasets.corpus import Corpus
 from cosim.datasets.mne_files import Continuous, bad_stretches, read_continuous, read_event_file
+from cosim.datasets.plausible import check_amplitudes
 from cosim.datasets.recordings import Recording
 from cosim.datasets.types import Dataset
 from cosim.preprocessing import eeg_operations
@@ -178,6 +179,7 @@ def load(options: Options, data_dir: Path | None) -> Dataset:
         mine = [(session, path) for (owner, session), path in sessions.items() if owner == subject]
         recordings += [_recording(path, subject, session, n, codes) for n, (session, path) in enumerate(mine, start=1)]
     refuse_copies([one.recording for one in recordings])
+    check_amplitudes([one.recording for one in recordings], remedy=files.fetch_by_command(NAME))
     origin = Origin(NAME, CARD, tuple(CODES[code] for code in codes), SOURCE_BITS)
     operations = eeg_operations(
         reference=options.reference, low_hz=options.low_hz, high_hz=options.high_hz, order=options.order,

@@ -16,6 +16,7 @@ _signal: Any = scipy.signal  # scipy ships no types for its signal functions
 Samples = NDArray[np.float64]
 KAISER_BETA = 5.0  # scipy.signal.resample_poly's own window: about 50 dB of stop-band attenuation
 LARGEST_FACTOR = 1000
+PAD_PER_TAP = 3
 
 
 def common_average_reference(samples: Samples) -> Samples:
@@ -49,9 +50,20 @@ def filter_band(samples: Samples, band: Band, rate_hz: float) -> Samples:
 
     The causal filter starts as if the first sample had lasted for ever before it, so that an offset makes no
     transient; nothing later than a sample enters its output. The acausal one runs forward and backward.
+
+    Raises
+    ------
+    DataError
+        If the filter cannot be built, or there are too few samples for an acausal one.
     """
     sos = sections(band, rate_hz)
     if band.direction == "acausal":
+        first_order = min(int((sos[:, 2] == 0).sum()), int((sos[:, 5] == 0).sum()))
+        reflected = PAD_PER_TAP * (2 * len(sos) + 1 - first_order)  # what scipy adds at both ends
+        if samples.shape[1] <= reflected:
+            raise DataError(f"a stretch of {samples.shape[1]} samples is too short for an acausal filter of order "
+                            f"{band.order}", where="preprocessing",
+                            remedy=f"Leave out stretches of {reflected} samples or less, or filter causally.")
         return np.asarray(_signal.sosfiltfilt(sos, samples, axis=-1), dtype=np.float64)
     rest = np.asarray(_signal.sosfilt_zi(sos), dtype=np.float64)
     start = rest[:, None, :] * samples[None, :, :1]

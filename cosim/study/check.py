@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 from pydantic import BaseModel, ValidationError
 
@@ -20,7 +20,6 @@ from cosim.teachers.registry import TEACHERS
 from energy_models.errors import CosimError, StudyError, unknown_name
 from energy_models.hardware import load_profile, load_site, profile_names, site_names
 from students.families import check_form, family_names, load_family
-from students.spec import Scalar
 from students.training import METHODS
 
 GRID_NEEDS_STEP = (
@@ -205,7 +204,7 @@ def _endless(study: Study, student: StudentPlan) -> list[str]:
     return [key for key, value in student.options.items() if isinstance(value, OptionRange) and value.step is None]
 
 
-def _options(model: type[BaseModel], options: Mapping[str, Scalar], path: str) -> list[str]:
+def _options(model: type[BaseModel], options: Mapping[str, Any], path: str) -> list[str]:
     try:
         model.model_validate(dict(options))
     except ValidationError as error:

@@ -13,6 +13,8 @@ WORDS = {
     "missing": "is missing",
     "tuple_type": "should be a list",
     "list_type": "should be a list",
+    "int_type": "should be a number without a fraction",
+    "float_type": "should be a number",
     "dict_type": "should be a table",
     "model_type": "should be a table",
     "model_attributes_type": "should be a table",

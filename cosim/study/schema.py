@@ -69,7 +69,7 @@ class DatasetPlan(_Frozen):
     """Which corpus, and its own options."""
 
     name: str
-    options: dict[str, Scalar] = Field(default_factory=dict[str, Scalar])
+    options: dict[str, Any] = Field(default_factory=dict[str, Any])
 
 
 class TeacherPlan(_Frozen):

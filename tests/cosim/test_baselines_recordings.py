@@ -16,11 +16,12 @@ from cosim.baselines import kalman, ridge_lags, run_baseline
 from cosim.baselines.csp_lda import spatial_filters
 from cosim.baselines.fitting import fitting_examples
 from cosim.datasets.contiguous_segments import contiguous_segments, joined_inputs, joined_targets
-from cosim.datasets.registry import Scalar, load
+from cosim.datasets.registry import load
 from cosim.datasets.types import Dataset
 from cosim.evaluation.scores import primary_metric, score
 from cosim.splits.fold import Fold
 from cosim.splits.schemes import BlockedInTime, GivenParts, LeaveOneGroupOut, StratifiedFolds
+from students.spec import Scalar
 
 pytestmark = pytest.mark.recordings
 FIXED: dict[str, dict[str, Scalar]] = {"ridge_lags": {"lags": 10, "penalty": 100.0}}

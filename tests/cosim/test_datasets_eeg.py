@@ -106,6 +106,15 @@ def test_flat_channel_is_named(copied: Path) -> None:
         read_later.windows.inputs()
 
 
+def test_a_run_in_another_unit_is_refused(copied: Path) -> None:
+    raw = mne.io.read_raw_edf(copied / "eegmmidb_S001" / "S001R10.edf", preload=True, verbose="ERROR")
+    raw.apply_function(lambda samples: samples * 1e3, verbose="ERROR")
+    mne.export.export_raw(copied / "eegmmidb_S001" / "S001R10.edf", raw, physical_range=(-2e5, 2e5), overwrite=True,
+                          verbose="ERROR")  # fmt: skip
+    with pytest.raises(DataError, match=r"S001R10: amplitudes no electrode gives"):
+        load("eegmmidb", data_dir=copied, options={})
+
+
 def test_unequal_sampling_rates(copied: Path) -> None:
     write_run(copied / "eegmmidb_S001" / "S001R14.edf", rate_hz=128.0)
     with pytest.raises(DataError, match=r"S001R14 is sampled at 128 Hz but S001R06 at 160 Hz"):

@@ -64,6 +64,15 @@ def test_the_acausal_filter_looks_ahead_and_says_so() -> None:
     assert [step.causal for step in recorded_steps(band, 160.0)] == [False]
 
 
+@pytest.mark.parametrize("order", [1, 2, 5])
+def test_too_few_samples_for_an_acausal_filter(order: int) -> None:
+    band = Band(7.0, 30.0, order, "acausal")
+    pad = 3 * (2 * order + 1)  # scipy's own default for this band
+    assert process((band,), noise(2, pad + 1), 160.0).samples.shape == (2, pad + 1)
+    with pytest.raises(DataError, match=rf"a stretch of {pad} samples is too short for an acausal filter"):
+        process((band,), noise(2, pad), 160.0)
+
+
 def test_band_pass_passes_and_stops() -> None:
     time = np.arange(1600) / 160.0
     tones = np.stack([np.sin(2 * np.pi * hz * time) for hz in (2.0, 15.0, 60.0)])

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from cosim.datasets.assemble import CuedRecording
+from cosim.datasets.assemble import CuedRecording, touching
 from cosim.datasets.mne_files.annotations import Annotation, contiguous_parts
 from cosim.datasets.mne_files.continuous import Continuous
 from cosim.datasets.recordings import Recording
@@ -58,11 +58,11 @@ def inside_intervals(
     found: list[tuple[int, int]] = []
     doubtful = 0
     for start, stop, label in intervals:
-        for begin in range(start, stop - length + 1, step):
-            if any(begin < b and begin + length > a and other != label for a, b, other in intervals):
-                doubtful += 1
-            else:
-                found.append((begin, label))
+        begins = np.arange(start, stop - length + 1, step)
+        others = [(a, b) for a, b, other in intervals if other != label and a < stop and b > start]
+        wrong = touching(begins, begins + length, others)
+        doubtful += int(wrong.sum())
+        found += [(begin, label) for begin in begins[~wrong].tolist()]
     short = sum(stop - start < length for start, stop, _ in intervals)
     notes = (*((f"{doubtful} window(s) lie in annotations of two classes and were left out",) if doubtful else ()),
              *((f"{short} annotation(s) are shorter than a window",) if short else ()))  # fmt: skip
