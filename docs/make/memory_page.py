@@ -38,14 +38,15 @@ for the pass that needs most,
 
 | style | on the stream of the layer before | unfinished sums in memory |
 |---|---|---|
-| `programmable_core` | integer clipping and requantisation behind a product, in its kernel | none |
+| `programmable_core` | in an integer product's kernel: clipping, requantisation; in other loops: as on arrays | none |
 | `output_stationary`, `input_broadcast`, `streaming_ring` | activations, quantisers, norms, neurons | none |
-| `weight_stationary_array` | the same | of one tile of columns, where products take several tiles of rows |
-| event-driven | the same | of every output |
+| `weight_stationary_array` | the same four | of one tile of columns, where products take several tiles of rows |
+| event-driven | the same four | of every output |
 
 So a convolution of 8 bit stores 8 bit, not its sums of 20; behind an array neurons leave spikes, not currents. The
-words that are written are those of the stored width too. Other element-wise layers of a core (a float ReLU, neurons, a
-norm) write over what they read. Pools and sums of two branches read one tensor and write another on every style.
+words that are written are those of the stored width too. Element-wise layers that follow a kernel of a core and are not
+in it (a float ReLU, neurons, a norm) write over its outputs. Pools and sums of two branches read one tensor and write
+another on every style; a pool between a product and its quantiser reads sums, which are stored for it.
 
 - An input is counted once: the window is in buffers, or in the state of a filter, and read there; a copy at another
   width is counted. A quantiser at the input that keeps its width makes none: it works on samples as they arrive.

@@ -159,21 +159,30 @@ def test_a_module_at_several_places_stores_no_sums() -> None:
 
 
 def test_pools_and_sums_of_branches_are_passes_of_their_own() -> None:
-    # 64 of 20 bit summed, pooled as they are (no style has a pool in its pipeline), 16 of 20 bit put on a grid of 8
+    # 64 of 20 bit summed, pooled as they are (no style has a pool in its pipeline), 16 put on a grid of 8 bit
     pool = follower("pool", (4, 16), (20, 20), output_shape=(4, 4), outputs=16)
     layers = (
         convolution("a", (4, 4), 3, 16), pool, follower("quantise", (4, 4), (20, 8)), convolution("b", (4, 1), 1, 4),
     )
-    for machine in STREAMING:
-        assert live(machine, *layers, channels=4) == [64 * 28, 64 * 20 + 16 * 8, 16 * 8]
-    # on a core the grid is no epilogue of a product: it reads the pool's 20 bit and writes over them
-    assert live(toy_core(), *layers, channels=4) == [64 * 28, 80 * 20, 16 * 20, 16 * 8]
-    branch = follower("elementwise", (4, 16), (8, 9))
-    relu = follower("activation", (4, 16), (9, 8))
+    branch, relu = follower("elementwise", (4, 16), (8, 9)), follower("activation", (4, 16), (9, 8))
     both = (convolution("a", (4, 4), 3, 16, output_bits=8), branch, relu, convolution("b", (4, 1), 1, 16))
-    for machine in STREAMING:
+    for machine in (toy_core(), *STREAMING):
+        assert live(machine, *layers, channels=4) == [64 * 28, 64 * 20 + 16 * 8, 16 * 8]
         assert live(machine, *both, channels=4) == [2 * 64 * 8, 2 * 64 * 8, 64 * 8]
-    assert live(toy_core(), *both, channels=4) == [2 * 64 * 8, 64 * 17, 64 * 9, 64 * 8]
+
+
+def test_a_chain_of_element_wise_layers_is_one_loop() -> None:
+    # a norm behind a clip is no epilogue; what it makes, 32 bit wide, is requantised in the same loop
+    layers = (
+        convolution("a", (4, 4), 3, 16), follower("activation", (4, 16), (20, 8)), follower("norm", (4, 16), (8, 32)),
+        follower("quantise", (4, 16), (32, 4)), convolution("b", (4, 1), 1, 16, activation_bits=4),
+    )
+    assert live(toy_core(), *layers, channels=4) == [2 * 64 * 8, 64 * 8, 64 * 4]
+    for machine in STREAMING:
+        assert live(machine, *layers, channels=4) == [64 * 12, 64 * 4]
+    # a norm of sums reads them in memory
+    direct = (layers[0], follower("norm", (4, 16), (20, 32)), *layers[3:])
+    assert live(toy_core(), *direct, channels=4) == [64 * 28, 64 * 20, 64 * 4]
 
 
 def test_a_float_network_clips_in_place() -> None:

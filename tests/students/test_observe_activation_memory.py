@@ -63,13 +63,15 @@ def test_one_int8_convolution_fits_the_ram_of_a_microcontroller() -> None:
     [
         # a norm between convolution and clip is folded into the convolution
         (nn.Sequential(grid(), conv(1, 32, 15), nn.BatchNorm1d(32), relu(), conv(32, 1, 1)), 32),
+        # behind the clip it stays a layer, whose 32 bit are requantised in the same loop
+        (nn.Sequential(grid(), conv(1, 32, 15), relu(), nn.BatchNorm1d(32), grid(), conv(32, 1, 1)), 32),
         # 4 bit stored
         (nn.Sequential(grid(), conv(1, 32, 15), relu(4), conv(32, 1, 1)), 16),
         # a pool reads 32 rows and writes half as much
         (nn.Sequential(grid(), conv(1, 32, 15), relu(), nn.MaxPool1d(2), conv(32, 1, 1)), 48),
         (SharedReLU(), 64),
     ],
-    ids=["norm", "w8a4", "pool", "shared"],
+    ids=["norm", "norm behind", "w8a4", "pool", "shared"],
 )
 @pytest.mark.parametrize("machine", ["nrf52840", "gap9", "asic22_fdx"])
 def test_rows_of_int8_live_at_once(net: nn.Module, pairs: int, machine: str) -> None:

@@ -11,8 +11,9 @@ of that kind. Requantisation and clipping of a product layer's outputs are in it
 them as layers of their own: they follow it directly, element by element, and are not charged again (`epilogues`).
 
 Memory between layers: a product layer stores its outputs as its epilogues make them; its sums are never in memory.
-Activations, quantisers, norms and neurons that are no epilogues read their signal and write over it, element by
-element. Everything else, pools among them, reads one tensor and writes another.
+Other layers are loops that read one tensor and write another (pools, sums of branches), as wide as the activations,
+quantisers, norms and neurons behind them make it. Where these follow a product kernel and are not in it, they write
+over its outputs.
 
 Kernels take operands up to a width, with a factor for wide ones: narrower operands save memory, not cycles. A time loop
 runs inside the kernel: `cycles_per_layer` is charged once per decode, not once per call. Zeros are not skipped.
@@ -101,7 +102,7 @@ def fused_epilogues(layers: Sequence[LayerWork]) -> frozenset[str]:
 
 
 def kernel_passes(layers: Sequence[LayerWork]) -> tuple[Pass, ...]:
-    """Return the passes of a core: a product with its epilogues, an element-wise layer in place, any other layer.
+    """Return the passes of a core: a product with its epilogues, an element-wise loop in place, any other loop.
 
     An epilogue counts here where the calls' shapes agree: of a module that is used behind several products, the cycles
     are charged, as nobody says which of them are inside kernels, but none of its inputs is ever stored as a sum.
@@ -111,16 +112,16 @@ def kernel_passes(layers: Sequence[LayerWork]) -> tuple[Pass, ...]:
         before = found[-1] if found else None
         if layer.kind not in STREAMED_KINDS:
             found.append(Pass(layer, layer))
-        elif before is not None and _finishes(before, layer):
+        elif before is not None and continues(before.last, layer) and _joins(layer, before.head):
             found[-1] = replace(before, last=layer)
         else:
             found.append(Pass(layer, layer, "place"))
     return tuple(found)
 
 
-def _finishes(before: Pass, layer: LayerWork) -> bool:
-    kernel = before.head.products is not None and before.head.arithmetic == "integer"
-    return kernel and layer.kind in EPILOGUE_KINDS and continues(before.last, layer)
+def _joins(layer: LayerWork, head: LayerWork) -> bool:
+    """Return whether an element-wise layer is in the kernel or loop that `head` begins."""
+    return head.products is None or (head.arithmetic == "integer" and layer.kind in EPILOGUE_KINDS)
 
 
 def _filter_pairs(layer: LayerWork, core: ProgrammableCore) -> float:
