@@ -87,7 +87,9 @@ def write_run(root: Path, count: int) -> None:
         ))  # fmt: skip
         if form != "float32":
             base = f"{student} float32"
-            gaps.append(Difference("form", name, base, name, base, -0.01, -0.02, 0.0, "subjects", 9, 1, "bootstrap", ""))
+            gaps.append(
+                Difference("form", name, base, name, base, -0.01, -0.02, 0.0, "subjects", 9, 1, "bootstrap", "")
+            )
     write_parquet(scores, root / "scores.parquet")
     write_parquet(pooled, root / DECODERS)
     write_parquet(workloads, root / WORKLOADS)

@@ -5,7 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from energy_models.feasibility import LIMIT_VERDICTS, LimitCheck, LimitVerdict, check_limits, limit_quantities
+from energy_models.feasibility import (
+    LIMIT_VERDICTS,
+    LimitCheck,
+    LimitVerdict,
+    SiteLimits,
+    check_site_limits,
+    limit_quantities,
+    site_limits,
+)
 from energy_models.hardware import Site
 from energy_models.pricing import EnergyReport
 
@@ -44,33 +52,59 @@ class Verdict:
     assumed: tuple[str, ...]
 
 
-def judge(site: Site, report: EnergyReport) -> Verdict:
+@dataclass(frozen=True, slots=True)
+class Standard:
+    """A site's limits and where their numbers are from, worked out once for any number of reports."""
+
+    site: str
+    limits: SiteLimits
+    sources: tuple[str, ...]
+    assumed: tuple[str, ...]
+
+
+def standard_of(site: Site) -> Standard:
+    """Return what reports are held against at a site."""
+    quantities = limit_quantities(site)
+    return Standard(
+        site.name,
+        site_limits(site),
+        tuple(sorted({quantity.source for _, quantity in quantities})),
+        tuple(f"{path}: {q.value:g} {q.unit} ({q.note})" for path, q in quantities if q.basis == "assumed"),
+    )
+
+
+def judge(site: Site | Standard, report: EnergyReport) -> Verdict:
     """Return whether a priced decoder fits a site, with the limit that binds.
 
     An incomplete price is a lower bound of the true one: it can show that a limit is broken, never that all are kept.
+
+    Parameters
+    ----------
+    site : Site or Standard
+        The latter where many reports are judged.
+    report : EnergyReport
     """
-    checks = check_limits(site, report)
+    standard = site if isinstance(site, Standard) else standard_of(site)
+    checks = check_site_limits(standard.limits, report)
     reasons = [f"{check.name} {check.verdict}" for check in checks if check.verdict != "fits"]
-    verdicts: list[Answer] = [check.verdict for check in checks]
-    answer = _weaker(*verdicts)
+    answer: Answer = _weaker(*(check.verdict for check in checks))
     if report.incomplete:
         reasons += [f"not priced: {line}" for line in report.incomplete]
         answer = _weaker(answer, "fits only at best")
     if report.infeasibilities:
         reasons = [*report.infeasibilities, *reasons]
         answer = "does not fit the machine"
-    quantities = limit_quantities(site)
     return Verdict(
-        site=site.name,
+        site=standard.site,
         verdict=answer,
         binding=checks[0],
         checks=checks,
         reasons=tuple(reasons),
-        sources=tuple(sorted({quantity.source for _, quantity in quantities})),
-        assumed=tuple(f"{path}: {q.value:g} {q.unit} ({q.note})" for path, q in quantities if q.basis == "assumed"),
+        sources=standard.sources,
+        assumed=standard.assumed,
     )
 
 
 def _weaker(*answers: Answer) -> Answer:
     """Return the least sure of some answers."""
-    return ANSWERS[max(ANSWERS.index(answer) for answer in answers)]
+    return ANSWERS[max(map(ANSWERS.index, answers))]

@@ -12,6 +12,7 @@ from energy_models.errors import StudyError
 
 Floats = NDArray[np.float64]
 Membership = Literal["surely", "possibly", "dominated"]
+POINTS_AT_ONCE = 256
 
 
 def non_dominated(points: Floats) -> NDArray[np.bool_]:
@@ -28,10 +29,32 @@ def non_dominated(points: Floats) -> NDArray[np.bool_]:
     StudyError
         When a value is nan, which can neither be better nor worse.
     """
+    points = np.asarray(points, float)
     _check(points)
-    no_worse = (points[:, None, :] <= points[None, :, :]).all(axis=2)
-    better = (points[:, None, :] < points[None, :, :]).any(axis=2)
-    return ~np.any(no_worse & better, axis=0)
+    return _front_of_two(points) if points.shape[1] == 2 else _front(points)
+
+
+def _front_of_two(points: Floats) -> NDArray[np.bool_]:
+    """Return the front of two objectives by one sort: a point's rivals are the best before it and beside it."""
+    first, column = np.unique(points[:, 0], return_inverse=True)
+    best = np.full(len(first), np.inf)
+    np.minimum.at(best, column, points[:, 1])
+    before = np.concatenate([[np.inf], np.minimum.accumulate(best)[:-1]])[column]
+    preceded = np.concatenate([[False], np.ones(max(len(first) - 1, 0), bool)])[column]
+    return ~(((before <= points[:, 1]) & preceded) | (best[column] < points[:, 1]))
+
+
+def _front(points: Floats) -> NDArray[np.bool_]:
+    """Return the front of any number of objectives: sorted, whatever dominates a point stands before it."""
+    found = np.zeros(len(points), dtype=bool)
+    kept = np.empty_like(points)
+    count = 0
+    for index in np.lexsort(points.T[::-1]):
+        rivals, point = kept[:count], points[index]
+        if not bool(((rivals <= point).all(axis=1) & (rivals < point).any(axis=1)).any()):
+            kept[count], found[index] = point, True
+            count += 1
+    return found
 
 
 def pareto_front(scores: Floats, powers: Floats) -> NDArray[np.bool_]:
@@ -72,32 +95,44 @@ def front_membership(
     """
     low = np.where(np.isnan(scores.low), -np.inf, scores.low)
     high = np.where(np.isnan(scores.high), np.inf, scores.high)
+    known = Bounds(low, scores.nominal, high)
     _check(np.column_stack([powers.low, powers.nominal, powers.high]))
-    sure_score, may_score = low[:, None] >= high[None, :], high[:, None] >= low[None, :]
-    if corners == "shared":
-        corner = np.stack([powers.low, powers.nominal, powers.high])
-        cheaper = corner[:, :, None] <= corner[:, None, :]
-        sure_power, may_power = cheaper.all(axis=0), cheaper.any(axis=0)
-        strictly = (corner[:, :, None] < corner[:, None, :]).all(axis=0)
-    else:
-        sure_power = powers.high[:, None] <= powers.low[None, :]
-        may_power = powers.low[:, None] <= powers.high[None, :]
-        strictly = powers.high[:, None] < powers.low[None, :]
-    sure = sure_score & sure_power & (strictly | (low[:, None] > high[None, :]))
     exact = scores.low == scores.high
     if corners == "independent":
         exact = exact & (powers.low == powers.high)
-    may = may_score & may_power & ~(_equal(scores, powers) & exact) & ~np.eye(len(low), dtype=bool)
-    return tuple(
-        "dominated" if sure[:, point].any() else "possibly" if may[:, point].any() else "surely"
-        for point in range(len(low))
-    )
+    found = np.full(len(low), "surely", dtype=object)
+    for start in range(0, len(low), POINTS_AT_ONCE):  # pairs with every point: so many columns of them at once
+        part = slice(start, start + POINTS_AT_ONCE)
+        sure, may = _dominance(known, powers, part, corners)
+        may &= ~(_equal(scores, powers, part) & exact[:, None])
+        may[np.arange(len(low))[part], np.arange(may.shape[1])] = False
+        found[part] = np.where(sure.any(axis=0), "dominated", np.where(may.any(axis=0), "possibly", "surely"))
+    return tuple(found.tolist())
 
 
-def _equal(scores: Bounds, powers: Bounds) -> NDArray[np.bool_]:
+def _dominance(
+    scores: Bounds, powers: Bounds, part: slice, corners: Literal["shared", "independent"]
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Return which points surely, and which possibly, dominate those of a part, shape (points, part)."""
+    sure_score = scores.low[:, None] >= scores.high[None, part]
+    may_score = scores.high[:, None] >= scores.low[None, part]
+    better = scores.low[:, None] > scores.high[None, part]
+    if corners == "shared":
+        corner = np.stack([powers.low, powers.nominal, powers.high])
+        cheaper = corner[:, :, None] <= corner[:, None, part]
+        sure_power, may_power = cheaper.all(axis=0), cheaper.any(axis=0)
+        strictly = (corner[:, :, None] < corner[:, None, part]).all(axis=0)
+    else:
+        sure_power = powers.high[:, None] <= powers.low[None, part]
+        may_power = powers.low[:, None] <= powers.high[None, part]
+        strictly = powers.high[:, None] < powers.low[None, part]
+    return sure_score & sure_power & (strictly | better), may_score & may_power
+
+
+def _equal(scores: Bounds, powers: Bounds, part: slice) -> NDArray[np.bool_]:
     """Return which pairs have the same bounds; where these are exact, neither can dominate the other."""
-    columns = np.column_stack([scores.low, scores.high, powers.low, powers.nominal, powers.high])
-    return np.asarray((columns[:, None, :] == columns[None, :, :]).all(axis=2))
+    columns = np.stack([scores.low, scores.high, powers.low, powers.nominal, powers.high])
+    return np.asarray((columns[:, :, None] == columns[:, None, part]).all(axis=0))
 
 
 def hypervolume(points: Floats, reference: Floats) -> float:

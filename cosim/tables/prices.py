@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,21 +12,31 @@ from pydantic import ValidationError
 
 from cosim.engine.run_folder import PLAN, load_plan
 from cosim.engine.stage import WORKLOAD
-from cosim.evaluation.feasibility import judge
+from cosim.evaluation.feasibility import Standard, judge, standard_of
 from cosim.evaluation.stream_rate import check_stream_rate
 from cosim.study.messages import validation_lines
 from cosim.study.schema import HardwarePlan
 from cosim.tables.archive import check_archive
-from cosim.tables.results import Priced, Score, priced_row, read_parquet, write_parquet
+from cosim.tables.results import Priced, Score, layers_text, priced_row, read_parquet, write_parquet
 from cosim.tables.scores import SCORES
 from cosim.tables.workloads import read_workloads
 from energy_models.errors import CosimError, StudyError
-from energy_models.hardware import load_profile, load_site
-from energy_models.pricing import estimate, model_digest
+from energy_models.hardware import HardwareProfile, Site, load_profile, load_site
+from energy_models.pricing import Surroundings, at_site, estimate, estimate_machine, model_digest, surroundings
 from energy_models.workload import Workload, read_workload
 
 PRICED = "priced.parquet"
+STAMPS = ("workload_digest", "model_hash", "profile_hash", "site_hash", "decode_rate_hz")  # what a price rests on
 CANNOT_RUN_W = float("inf")  # what the search is told about a machine that cannot run the decoder; never in a table
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """A site with what is worked out once for all that is priced there; `around` by channels."""
+
+    site: Site
+    standard: Standard
+    around: dict[int, Surroundings]
 
 
 def write_prices(root: Path, hardware: HardwarePlan) -> Path:
@@ -35,20 +47,35 @@ def write_prices(root: Path, hardware: HardwarePlan) -> Path:
     CosimError
         If a profile or site cannot be loaded, or the disk is full.
     """
-    rows: list[Priced] = []
-    for digest, workload in read_workloads(root, _scored(root)).items():
-        for profile, site in itertools.product(hardware.profiles, hardware.sites):
-            rows.append(_price(workload, digest, profile, site, hardware.decode_rate_hz))
+    machines = [load_profile(name) for name in hardware.profiles]
+    sites = [load_site(name) for name in hardware.sites]
+    places = [_Place(site, standard_of(site), {}) for site in sites]
+    workloads = read_workloads(root, _scored(root))
+    rows = (
+        row
+        for digest, workload in workloads.items()
+        for machine in machines
+        for row in _prices(workload, digest, machine, places, hardware.decode_rate_hz)
+    )
     write_parquet(rows, root / PRICED)
     return root / PRICED
 
 
-def _price(workload: Workload, digest: str, profile: str, site: str, decode_rate_hz: float) -> Priced:
+def _prices(
+    workload: Workload, digest: str, profile: HardwareProfile, places: Sequence[_Place], decode_rate_hz: float
+) -> Iterator[Priced]:
+    """Yield the prices of a workload on one machine, site by site."""
     if workload.mode == "stream":
         check_stream_rate(decode_rate_hz, workload.step_rate_hz, where="hardware.decode_rate_hz")
-    place = load_site(site)
-    report = estimate(workload, load_profile(profile), place, decode_rate_hz=decode_rate_hz)
-    return priced_row(report, judge(place, report), workload_digest=digest, site=place.name, site_hash=place.digest)
+    machine = estimate_machine(workload, profile, decode_rate_hz=decode_rate_hz)
+    layers = layers_text(machine.layers)
+    for place in places:
+        site, channels = place.site, workload.channels
+        if channels not in place.around:
+            place.around[channels] = surroundings(site, channels, decode_rate_hz=decode_rate_hz)
+        report = at_site(machine, place.around[channels])
+        verdict = judge(place.standard, report)
+        yield priced_row(report, verdict, workload_digest=digest, site=site.name, site_hash=site.digest, layers=layers)
 
 
 def reprice(root: Path) -> Path:
@@ -100,11 +127,11 @@ Stamps = tuple[set[str], set[tuple[str, str, str, float]]]
 def _stamps(root: Path) -> Stamps | None:
     """Return what is priced: the workloads, and the pricing code and places by their contents; None if unreadable."""
     try:
-        table: Any = read_parquet(root / PRICED, Priced)
+        table: Any = read_parquet(root / PRICED, Priced, STAMPS)
     except CosimError:  # of another version, or damaged: prices are made again from the workloads, nothing is lost
         return None
-    columns = (table[name].tolist() for name in ("model_hash", "profile_hash", "site_hash", "decode_rate_hz"))
-    places = {(str(m), str(p), str(s), float(r)) for m, p, s, r in zip(*columns, strict=True)}
+    columns = (table[name].tolist() for name in STAMPS)
+    places = {(str(m), str(p), str(s), float(r)) for _, m, p, s, r in zip(*columns, strict=True)}
     return set(table["workload_digest"].tolist()), places
 
 
@@ -119,7 +146,7 @@ def _current(root: Path, hardware: HardwarePlan) -> Stamps:
 
 def _scored(root: Path) -> list[str]:
     """Return the workloads that a run's scores name, each once, in their order."""
-    scores: Any = read_parquet(root / SCORES, Score)
+    scores: Any = read_parquet(root / SCORES, Score, ["workload_digest"])
     return [digest for digest in dict.fromkeys(scores["workload_digest"].tolist()) if digest]
 
 

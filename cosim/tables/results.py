@@ -13,21 +13,30 @@ import dataclasses
 import io
 import json
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from itertools import islice
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_type_hints
 
 import pandas as pd
+import pyarrow as _arrow
+from pyarrow import parquet as _parquet
 
 from cosim.engine.files import disk_errors
 from cosim.evaluation.feasibility import Verdict
 from energy_models.errors import CosimError, StudyError
-from energy_models.pricing import EnergyReport, model_digest
+from energy_models.feasibility import LimitCheck
+from energy_models.pricing import EnergyReport, LayerEnergy, model_digest
 from energy_models.quantities import Band, write_whole
 
+arrow: Any = _arrow  # neither has type hints
+parquet: Any = _parquet
 Role = Literal["student", "baseline", "teacher"]
 FORMAT = "cosim.results/2"
+MOST_TEXTS = 4096  # remembered: few distinct ones stand in very many rows
+ROWS_AT_ONCE = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,33 +176,48 @@ def price_cells(report: EnergyReport, verdict: Verdict | None) -> dict[str, Any]
     return cells | {"verdict": answer, "binding_limit": "", "headroom": math.nan}
 
 
-def priced_row(
-    report: EnergyReport, verdict: Verdict, *, workload_digest: str, site: str, site_hash: str
-) -> Priced:
-    """Return the row of one report and its verdict."""
-    layers = [
+def layers_text(layers: Iterable[LayerEnergy]) -> str:
+    """Return the column `energy_by_layer`; the same at every site."""
+    return json.dumps([
         {"layer": layer.layer, "kind": layer.kind, "energy_j": {c: _band(b) for c, b in layer.energy_j.items()}}
-        for layer in report.layers
-    ]
-    checks = [
-        {
-            **dataclasses.asdict(check), "limit": _band(check.limit), "value": _band(check.value),
-            "spare_w": None if check.spare_w is None else _band(check.spare_w),
-            "lasts_s": None if check.lasts_s is None else _band(check.lasts_s),
-        }
-        for check in verdict.checks
-    ]
+        for layer in layers
+    ])  # fmt: skip
+
+
+def priced_row(
+    report: EnergyReport, verdict: Verdict, *, workload_digest: str, site: str, site_hash: str, layers: str = ""
+) -> Priced:
+    """Return the row of one report and its verdict; `layers` is `layers_text` where it is known already."""
     return Priced(
         workload_digest=workload_digest, model_hash=model_digest(),
         profile=report.profile, profile_hash=report.profile_hash,
         site=site, site_hash=site_hash, decode_rate_hz=report.decode_rate_hz,
         **price_cells(report, verdict),
-        infeasibilities=json.dumps(report.infeasibilities), incomplete=json.dumps(report.incomplete),
-        sources=json.dumps(sorted({*report.sources, *verdict.sources})),
-        assumed=json.dumps(sorted({*report.assumed, *verdict.assumed})),
+        infeasibilities=_list_text(report.infeasibilities), incomplete=_list_text(report.incomplete),
+        sources=_union_text(report.sources, verdict.sources), assumed=_union_text(report.assumed, verdict.assumed),
         power_by_cause=json.dumps({cause: _band(band) for cause, band in report.power_w.items()}),
-        energy_by_layer=json.dumps(layers), checks=json.dumps(checks),
+        energy_by_layer=layers or layers_text(report.layers),
+        checks=json.dumps([_check_cells(check) for check in verdict.checks]),
     )  # fmt: skip
+
+
+def _check_cells(check: LimitCheck) -> dict[str, Any]:
+    return {
+        "name": check.name, "unit": check.unit, "limit": _band(check.limit), "value": _band(check.value),
+        "headroom": check.headroom, "verdict": check.verdict,
+        "spare_w": None if check.spare_w is None else _band(check.spare_w),
+        "lasts_s": None if check.lasts_s is None else _band(check.lasts_s),
+    }  # fmt: skip
+
+
+@lru_cache(maxsize=MOST_TEXTS)
+def _list_text(lines: tuple[str, ...]) -> str:
+    return json.dumps(lines)
+
+
+@lru_cache(maxsize=MOST_TEXTS)
+def _union_text(lines: tuple[str, ...], more: tuple[str, ...]) -> str:
+    return json.dumps(sorted({*lines, *more}))
 
 
 def to_frame(rows: Iterable[Any]) -> pd.DataFrame:
@@ -206,29 +230,59 @@ def to_frame(rows: Iterable[Any]) -> pd.DataFrame:
     """
     table = list(rows)
     if not table:
-        raise StudyError("there is no finished point", where="results", remedy="Let at least one point finish first.")
+        raise _no_row()
     names = [field.name for field in dataclasses.fields(table[0])]
     return pd.DataFrame({name: [getattr(row, name) for row in table] for name in names})
 
 
 def write_parquet(rows: Iterable[Any], path: Path) -> None:
-    """Write the rows so that readers see the old file or the new one, never a part.
+    """Write rows of one dataclass so that readers see the old file or the new one, never a part.
+
+    Rows are taken `ROWS_AT_ONCE` at a time, so that a table may be larger than what memory holds as objects.
 
     Raises
     ------
     CosimError
         When there is no row, the disk is full, or the folder cannot be written.
     """
-    frame = to_frame(rows)
+    remaining: Iterator[Any] = iter(rows)
+    first: Any = next(remaining, None)
+    if first is None:
+        raise _no_row()
+    kind: type[Any] = type(first)
+    schema, buffer = _schema(kind), io.BytesIO()
+    with parquet.ParquetWriter(buffer, schema, compression="zstd", write_page_checksum=True) as writer:
+        part = [first, *islice(remaining, ROWS_AT_ONCE - 1)]
+        while part:
+            columns = {name: [getattr(row, name) for row in part] for name in schema.names}
+            writer.write_table(arrow.table(columns, schema=schema))
+            part = list(islice(remaining, ROWS_AT_ONCE))
     with disk_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        buffer = io.BytesIO()
-        frame.to_parquet(buffer, index=False, compression="zstd", write_page_checksum=True)
         write_whole(path, buffer.getvalue())
 
 
-def read_parquet(path: Path, kind: type[Any]) -> pd.DataFrame:
+def _schema(kind: type[Any]) -> Any:
+    """Return the columns of a dataclass with their types in the file; a choice of texts is a text."""
+    types = {int: arrow.int64(), float: arrow.float64(), bool: arrow.bool_()}
+    hints = get_type_hints(kind)
+    return arrow.schema([(one.name, types.get(hints[one.name], arrow.string())) for one in dataclasses.fields(kind)])
+
+
+def _no_row() -> StudyError:
+    return StudyError("there is no finished point", where="results", remedy="Let at least one point finish first.")
+
+
+def read_parquet(path: Path, kind: type[Any], columns: Sequence[str] | None = None) -> pd.DataFrame:
     """Return a table that `write_parquet` wrote, after checking that it has the columns of `kind`.
+
+    Parameters
+    ----------
+    path : Path
+    kind : type
+        Dataclass of its rows.
+    columns : sequence of str or None
+        What is read of it; None: everything.
 
     Raises
     ------
@@ -237,15 +291,17 @@ def read_parquet(path: Path, kind: type[Any]) -> pd.DataFrame:
     """
     if not path.is_file():
         raise CosimError("this file is missing", where=str(path), remedy="Run the study to the end first.")
+    wanted = [field.name for field in dataclasses.fields(kind)]
     try:
-        frame: Any = pd.read_parquet(path, page_checksum_verification=True)
+        found: list[str] = parquet.read_schema(path).names
+        if set(found) == set(wanted):
+            kept = wanted if columns is None else list(columns)
+            frame: Any = pd.read_parquet(path, columns=kept, page_checksum_verification=True)
+            return frame[kept]
     except (OSError, ValueError) as error:
         raise CosimError(f"not a Parquet file ({error})", where=str(path), remedy="Run the study again.") from error
-    wanted = [field.name for field in dataclasses.fields(kind)]
-    lacking, extra = sorted(set(wanted) - set(frame.columns)), sorted(set(frame.columns) - set(wanted))
-    if lacking or extra:
-        raise CosimError(
-            f"columns differ from the schema {FORMAT}: missing {lacking or 'none'}, unknown {extra or 'none'}",
-            where=str(path), remedy="It was written by another version; run the study again, finished points are kept.",
-        )  # fmt: skip
-    return frame[wanted]
+    lacking, extra = sorted(set(wanted) - set(found)), sorted(set(found) - set(wanted))
+    raise CosimError(
+        f"columns differ from the schema {FORMAT}: missing {lacking or 'none'}, unknown {extra or 'none'}",
+        where=str(path), remedy="It was written by another version; run the study again, finished points are kept.",
+    )  # fmt: skip

@@ -6,12 +6,15 @@ from energy_models.feasibility.limits import (
     LIMIT_VERDICTS,
     LimitCheck,
     LimitVerdict,
+    SiteLimits,
     check_limits,
+    check_site_limits,
     limit_quantities,
     limit_verdict,
+    site_limits,
 )
 
 __all__ = [
-    "CHECK_NAMES", "LIMIT_VERDICTS", "LimitCheck", "LimitVerdict", "battery_life_s", "battery_power_w",
-    "check_limits", "limit_quantities", "limit_verdict",
+    "CHECK_NAMES", "LIMIT_VERDICTS", "LimitCheck", "LimitVerdict", "SiteLimits", "battery_life_s",
+    "battery_power_w", "check_limits", "check_site_limits", "limit_quantities", "limit_verdict", "site_limits",
 ]

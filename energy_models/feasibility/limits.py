@@ -10,6 +10,7 @@ from typing import Literal
 from energy_models.feasibility.battery import battery_life_s, battery_power_w
 from energy_models.hardware import (
     LIMIT_NAMES,
+    Battery,
     LimitName,
     Package,
     Site,
@@ -94,51 +95,96 @@ def sphere_slope_k_per_w(tissue: Tissue, package: Package) -> Band:
     )
 
 
-def _power_limits(site: Site) -> Iterator[tuple[CheckName, str, Band, Band]]:
-    """Yield name, unit, limit and what a watt uses of it, for every limit that power uses up."""
+@dataclass(frozen=True, slots=True)
+class PowerLimit:
+    """A limit that power uses up: what is allowed, and what a watt of the whole device uses of it."""
+
+    name: CheckName
+    unit: str
+    limit: Band
+    per_watt: Band
+
+
+@dataclass(frozen=True, slots=True)
+class SiteLimits:
+    """All limits of a site, worked out once for any number of reports.
+
+    Parameters
+    ----------
+    power : tuple of PowerLimit
+    battery : Battery or None
+    message, link : Band or None
+        What one decode sends [bit], and what may be sent [bit/s].
+    deadline : Band or None
+        Of one decode [s].
+    """
+
+    power: tuple[PowerLimit, ...]
+    battery: Battery | None
+    message: Band | None
+    link: Band | None
+    deadline: Band | None
+
+
+def site_limits(site: Site) -> SiteLimits:
+    """Return the limits of a site, to be held against reports by `check_site_limits`."""
+    return SiteLimits(
+        tuple(_power_limits(site)),
+        site.battery,
+        None if site.link is None else site.link.message.band,
+        None if site.link is None else site.link.rate.band,
+        None if site.deadline is None else site.deadline.band,
+    )
+
+
+def _power_limits(site: Site) -> Iterator[PowerLimit]:
     if site.power_budget is not None:
-        yield "power_budget", "W", site.power_budget.band, _ONE
+        yield PowerLimit("power_budget", "W", site.power_budget.band, _ONE)
     if site.power_density is not None and site.package is not None:
         area = site.package.surface_m2
-        yield "power_density", "W/m2", site.power_density.band, Band(1 / area.high, 1 / area.nominal, 1 / area.low)
+        per_watt = Band(1 / area.high, 1 / area.nominal, 1 / area.low)
+        yield PowerLimit("power_density", "W/m2", site.power_density.band, per_watt)
     if site.temperature is not None:
         allowed = site.temperature.limit.band
         if site.temperature.slope is not None:
-            yield "temperature", "K", allowed, site.temperature.slope.band
+            yield PowerLimit("temperature", "K", allowed, site.temperature.slope.band)
         if site.temperature.tissue is not None and site.package is not None:
-            yield "temperature_sphere", "K", allowed, sphere_slope_k_per_w(site.temperature.tissue, site.package)
+            slope = sphere_slope_k_per_w(site.temperature.tissue, site.package)
+            yield PowerLimit("temperature_sphere", "K", allowed, slope)
     if site.harvest is not None:
-        yield "harvest", "W", site.harvest.band, _ONE
+        yield PowerLimit("harvest", "W", site.harvest.band, _ONE)
     if site.battery is not None:
-        yield "battery", "W", battery_power_w(site.battery), _ONE
+        yield PowerLimit("battery", "W", battery_power_w(site.battery), _ONE)
 
 
 _ONE = Band(1.0, 1.0, 1.0)
 
 
-def _checks(site: Site, report: EnergyReport) -> Iterator[LimitCheck]:
+def _checks(limits: SiteLimits, report: EnergyReport) -> Iterator[LimitCheck]:
     power = report.total_power_w
-    for name, unit, limit, per_watt in _power_limits(site):
+    for one in limits.power:
+        limit, per_watt = one.limit, one.per_watt
         value = Band(power.low * per_watt.low, power.nominal * per_watt.nominal, power.high * per_watt.high)
         spare = Band(
             limit.low / per_watt.high - power.high,
             limit.nominal / per_watt.nominal - power.nominal,
             limit.high / per_watt.low - power.low,
         )
-        check = _check(name, unit, limit, value, spare)
-        if name == "battery" and site.battery is not None:
-            check = replace(check, lasts_s=battery_life_s(site.battery, power))
-        yield check
-    if site.link is not None:
-        sent = site.link.message.band.times(report.decode_rate_hz)
-        yield _check("link", "bit/s", site.link.rate.band, sent, None)
-    if site.deadline is not None:
-        yield _check("deadline", "s", site.deadline.band, report.latency_s, None)
+        battery = limits.battery if one.name == "battery" else None
+        lasts = None if battery is None else battery_life_s(battery, power)
+        yield _check(one.name, one.unit, limit, value, spare_w=spare, lasts_s=lasts)
+    if limits.message is not None and limits.link is not None:
+        sent = limits.message.times(report.decode_rate_hz)
+        yield _check("link", "bit/s", limits.link, sent)
+    if limits.deadline is not None:
+        yield _check("deadline", "s", limits.deadline, report.latency_s)
 
 
-def _check(name: CheckName, unit: str, limit: Band, value: Band, spare_w: Band | None) -> LimitCheck:
+def _check(
+    name: CheckName, unit: str, limit: Band, value: Band, *, spare_w: Band | None = None, lasts_s: Band | None = None
+) -> LimitCheck:
     headroom = limit.nominal / value.nominal if value.nominal > 0 else math.inf  # zero uses nothing of its limit
-    return LimitCheck(name, unit, limit, value, headroom, limit_verdict(limit, value), spare_w)
+    return LimitCheck(name, unit, limit, value, headroom, limit_verdict(limit, value), spare_w, lasts_s)
 
 
 def check_limits(site: Site, report: EnergyReport) -> tuple[LimitCheck, ...]:
@@ -148,7 +194,12 @@ def check_limits(site: Site, report: EnergyReport) -> tuple[LimitCheck, ...]:
     look at the whole device; the deadline at the latency of one decode; the link at one message per decode. Where the
     report has unaccounted work, what is priced can show that a limit is broken, never that it is kept.
     """
-    checks = _checks(site, report)
+    return check_site_limits(site_limits(site), report)
+
+
+def check_site_limits(limits: SiteLimits, report: EnergyReport) -> tuple[LimitCheck, ...]:
+    """Return what `check_limits` does, for limits that `site_limits` worked out before."""
+    checks = _checks(limits, report)
     found = (_doubted(check) for check in checks) if report.unaccounted else checks
     return tuple(sorted(found, key=lambda check: (check.headroom, CHECK_NAMES.index(check.name))))
 

@@ -12,7 +12,6 @@ import parsed_sources
 from parsed_sources import PACKAGES, ROOT, modules
 
 NEEDED_BY_CALLS = {
-    "pyarrow": "pandas reads and writes Parquet with it",
     "matplotlib": "figures for print",
 }
 """Declared, and imported by a library call of ours only."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -151,3 +152,57 @@ def test_shared_bounds_decide_at_least_as_much(rows: list[tuple[list[int], list[
     independent = front_membership(scores, powers, corners="independent")
     for one, other in zip(shared, independent, strict=True):
         assert other in ("possibly", one)
+
+
+@given(grid(2, largest=3))
+def test_the_front_of_two_objectives_with_many_ties(points: np.ndarray) -> None:
+    expected = [not any(dominates(other, point) for other in points) for point in points]
+    assert non_dominated(points).tolist() == expected
+
+
+@pytest.mark.parametrize("objectives", [2, 3])
+def test_infinite_objectives(objectives: int) -> None:
+    points = np.array([[np.inf] * objectives, [1.0] * objectives, [np.inf] * objectives])
+    assert non_dominated(points).tolist() == [False, True, False]
+    assert non_dominated(points[[0, 2]]).tolist() == [True, True]
+
+
+def test_no_point_has_an_empty_front() -> None:
+    assert non_dominated(np.empty((0, 2))).shape == (0,)
+    assert non_dominated(np.empty((0, 3))).shape == (0,)
+
+
+def test_a_front_of_very_many_points_needs_no_table_of_pairs() -> None:
+    """100,000 points: pairs would take 10 GB."""
+    chance = np.random.default_rng(0)
+    points = chance.uniform(size=(100_000, 2))
+    tracemalloc.start()
+    front = non_dominated(points)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 100 * points.nbytes / 8
+    order = np.argsort(points[:, 0])
+    lowest = np.minimum.accumulate(points[order, 1])
+    assert sorted(np.flatnonzero(front)) == sorted(order[points[order, 1] == lowest])
+
+
+def test_membership_of_many_points_is_that_of_pairs() -> None:
+    """More points than are compared at once; among equal ones, exact ones, and ones of an unknown score."""
+    chance = np.random.default_rng(1)
+    count = 700
+    mean, power = chance.integers(0, 12, count) / 10.0, chance.integers(1, 9, count) * 1.0
+    width, spread = chance.integers(0, 2, count) / 10.0, chance.integers(0, 2, count) * 0.5
+    low = np.where(chance.uniform(size=count) < 0.05, np.nan, mean - width)
+    scores = Bounds(low, mean, np.where(np.isnan(low), np.nan, mean + width))
+    powers = Bounds(power - spread, power, power + spread)
+    whole = front_membership(scores, powers)
+    assert {"surely", "possibly", "dominated"} >= set(whole) >= {"possibly", "dominated"}
+    for corners in ("shared", "independent"):
+        found = front_membership(scores, powers, corners=corners)
+        for point in chance.integers(0, count, 40).tolist():
+            rivals = [front_membership(
+                Bounds(*(getattr(scores, end)[[point, other]] for end in ("low", "nominal", "high"))),
+                Bounds(*(getattr(powers, end)[[point, other]] for end in ("low", "nominal", "high"))), corners=corners,
+            )[0] for other in range(count) if other != point]  # fmt: skip
+            expected = "dominated" if "dominated" in rivals else "possibly" if "possibly" in rivals else "surely"
+            assert found[point] == expected
