@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, cast
 
 import typer
 
+MOST_RICH_ROWS = 1000
 Form = Literal["table", "json"]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON text instead of a table.")]
 
@@ -38,6 +39,9 @@ def print_rows(rows: Sequence[Mapping[str, object]], form: Form) -> None:
     if form == "json":
         print_json(list(rows))
         return
+    if len(rows) > MOST_RICH_ROWS:
+        _print_plain(rows)
+        return
     # Deferred: JSON output needs no table.
     from rich.console import Console
     from rich.table import Table
@@ -49,6 +53,14 @@ def print_rows(rows: Sequence[Mapping[str, object]], form: Form) -> None:
         table.add_row(*(_cell(value) for value in row.values()))
     width = None if sys.stdout.isatty() else 240  # a pipe has no width; do not fold for it
     Console(width=width, highlight=False, soft_wrap=False).print(table)
+
+
+def _print_plain(rows: Sequence[Mapping[str, object]]) -> None:
+    """Print very many rows in columns as wide as their widest cell; rich would measure each cell several times."""
+    cells = [tuple(rows[0]), *(tuple(_cell(value) for value in row.values()) for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    for row in cells:
+        print("  ".join(map(str.ljust, row, widths)).rstrip())  # noqa: T201
 
 
 def _cell(value: object) -> str:

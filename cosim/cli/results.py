@@ -14,6 +14,11 @@ Run = Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run.")]
 Profile = Annotated[str | None, typer.Option(help="Only this machine.")]
 Site = Annotated[str | None, typer.Option(help="Only this site.")]
 
+COLUMNS = (
+    "profile", "site", "decoder", "score_mean", "score_low", "score_high", "score_over", "score_count", "chance",
+    "p_value", "decoder_power_low_w", "decoder_power_nominal_w", "decoder_power_high_w", "total_power_nominal_w",
+    "verdict", "binding_limit", "headroom", "front", "membership",
+)  # fmt: skip
 MICROWATT_W = 1e-6
 ARCHIVES = "data"  # beside digests
 
@@ -104,22 +109,24 @@ def report(
 def _summary(run: Path, profile: str | None, site: str | None) -> list[dict[str, Any]]:
     from cosim.tables.decoders import DECODERS, DecoderScore
     from cosim.tables.prices import refresh_prices
-    from cosim.tables.results import Priced, Score, read_parquet
+    from cosim.tables.results import Score, read_parquet, read_prices
     from cosim.tables.scores import SCORES
     from cosim.tables.summary import summarise
 
-    priced = read_parquet(refresh_prices(run), Priced)
+    priced = read_prices(refresh_prices(run))
     scores, pooled = read_parquet(run / SCORES, Score), read_parquet(run / DECODERS, DecoderScore)
-    rows: list[dict[str, Any]] = cast(Any, summarise(scores, pooled, priced)).to_dict("records")
-    _known("profile", profile, [str(row["profile"]) for row in rows])
-    _known("site", site, [str(row["site"]) for row in rows])
-    return [row for row in rows if profile in (None, row["profile"]) and site in (None, row["site"])]
+    table: Any = summarise(scores, pooled, priced)
+    for kind, asked in (("profile", profile), ("site", site)):
+        if asked is not None:
+            _known(kind, asked, table[kind].tolist())
+            table = table[table[kind] == asked]
+    return cast(list[dict[str, Any]], table[list(COLUMNS)].to_dict("records"))
 
 
-def _known(kind: str, asked: str | None, found: list[str]) -> None:
+def _known(kind: str, asked: str, found: list[str]) -> None:
     from energy_models.errors import StudyError, unknown_name
 
-    if asked is not None and asked not in found:
+    if asked not in found:
         remedy = unknown_name(f"{kind}s", asked, set(found))
         raise StudyError(f"this run was not priced for {kind} '{asked}'", where=f"--{kind}", remedy=remedy)
 

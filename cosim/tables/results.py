@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
 from pathlib import Path
-from typing import Any, Literal, get_type_hints
+from typing import Any, Literal, NamedTuple, get_type_hints
 
 import pandas as pd
 import pyarrow as _arrow
@@ -34,9 +34,20 @@ from energy_models.quantities import Band, write_whole
 arrow: Any = _arrow  # neither has type hints
 parquet: Any = _parquet
 Role = Literal["student", "baseline", "teacher"]
+Detail = Literal["power_by_cause", "energy_by_layer", "checks"]
 FORMAT = "cosim.results/2"
 MOST_TEXTS = 4096  # remembered: few distinct ones stand in very many rows
 ROWS_AT_ONCE = 4096
+SHARED_TEXTS = ("infeasibilities", "incomplete", "sources", "assumed")  # equal ones are one object when read
+DETAILS = ("power_by_cause", "energy_by_layer", "checks")  # long texts of `Priced`, which few readers need
+
+
+class PriceKey(NamedTuple):
+    """Names a row of prices."""
+
+    workload_digest: str
+    profile: str
+    site: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,6 +231,39 @@ def _union_text(lines: tuple[str, ...], more: tuple[str, ...]) -> str:
     return json.dumps(sorted({*lines, *more}))
 
 
+def read_prices(path: Path) -> pd.DataFrame:
+    """Return a table of prices without its `DETAILS`, which `read_detail` reads of chosen rows.
+
+    Raises
+    ------
+    CosimError
+        As `read_parquet`.
+    """
+    names = [field.name for field in dataclasses.fields(Priced) if field.name not in DETAILS]
+    return read_parquet(path, Priced, names)
+
+
+def read_detail(path: Path, detail: Detail, rows: Iterable[PriceKey]) -> dict[PriceKey, Any]:
+    """Return what one of the `DETAILS` holds, parsed, of chosen rows of a table of prices.
+
+    Parameters
+    ----------
+    path : Path
+        A file that `read_prices` read.
+    detail : str
+    rows : iterable of PriceKey
+    """
+    wanted = list(dict.fromkeys(rows))
+    columns = ("workload_digest", "profile", "site")
+    filters = [(name, "in", {getattr(row, name) for row in wanted}) for name in columns]
+    if not wanted:
+        return {}
+    table = parquet.read_table(path, columns=[*columns, detail], filters=filters)
+    texts = (table[name].to_pylist() for name in (*columns, detail))
+    found = {PriceKey(digest, profile, site): text for digest, profile, site, text in zip(*texts, strict=True)}
+    return {row: json.loads(found[row]) for row in wanted}
+
+
 def to_frame(rows: Iterable[Any]) -> pd.DataFrame:
     """Return rows of one dataclass as a table whose columns are exactly the fields, in order.
 
@@ -249,8 +293,7 @@ def write_parquet(rows: Iterable[Any], path: Path) -> None:
     first: Any = next(remaining, None)
     if first is None:
         raise _no_row()
-    kind: type[Any] = type(first)
-    schema, buffer = _schema(kind), io.BytesIO()
+    schema, buffer = _schema(first), io.BytesIO()
     with parquet.ParquetWriter(buffer, schema, compression="zstd", write_page_checksum=True) as writer:
         part = [first, *islice(remaining, ROWS_AT_ONCE - 1)]
         while part:
@@ -262,11 +305,11 @@ def write_parquet(rows: Iterable[Any], path: Path) -> None:
         write_whole(path, buffer.getvalue())
 
 
-def _schema(kind: type[Any]) -> Any:
-    """Return the columns of a dataclass with their types in the file; a choice of texts is a text."""
+def _schema(row: Any) -> Any:
+    """Return the columns of a row's dataclass with their types in the file; a choice of texts is a text."""
     types = {int: arrow.int64(), float: arrow.float64(), bool: arrow.bool_()}
-    hints = get_type_hints(kind)
-    return arrow.schema([(one.name, types.get(hints[one.name], arrow.string())) for one in dataclasses.fields(kind)])
+    hints = get_type_hints(type(row))
+    return arrow.schema([(one.name, types.get(hints[one.name], arrow.string())) for one in dataclasses.fields(row)])
 
 
 def _no_row() -> StudyError:
@@ -296,8 +339,10 @@ def read_parquet(path: Path, kind: type[Any], columns: Sequence[str] | None = No
         found: list[str] = parquet.read_schema(path).names
         if set(found) == set(wanted):
             kept = wanted if columns is None else list(columns)
-            frame: Any = pd.read_parquet(path, columns=kept, page_checksum_verification=True)
-            return frame[kept]
+            shared = [name for name in SHARED_TEXTS if name in kept]
+            table = parquet.read_table(path, columns=kept, read_dictionary=shared, page_checksum_verification=True)
+            frame: Any = table.to_pandas()
+            return frame.assign(**{name: frame[name].astype(object) for name in shared})[kept]
     except (OSError, ValueError) as error:
         raise CosimError(f"not a Parquet file ({error})", where=str(path), remedy="Run the study again.") from error
     lacking, extra = sorted(set(wanted) - set(found)), sorted(set(found) - set(wanted))

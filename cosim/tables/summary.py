@@ -6,8 +6,9 @@
 
 from __future__ import annotations
 
+import itertools
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -62,9 +63,10 @@ def summarise(
     """Return one row per decoder, machine and site, cheapest first within its machine and site.
 
     Every fold and seed has its own workload, and these differ slightly: a nominal price is their mean, its bounds
-    are the lowest low and the highest high, the verdict is the worst of them. `score_table`'s columns come first, then
-    `Priced`'s, and at the end ``front`` (on nominal values) and ``membership`` (within bounds: ``surely``,
-    ``possibly``, ``dominated``, or ``not compared`` for what does not fit the machine or is not fully counted).
+    are the lowest low and the highest high, the verdict is the worst of them, and `workload_digest` names whose that
+    is. `score_table`'s columns come first, then those of `Priced` that were read, and at the end ``front`` (on nominal
+    values) and ``membership`` (within bounds: ``surely``, ``possibly``, ``dominated``, or ``not compared`` for what does
+    not fit the machine or is not fully counted).
 
     Parameters
     ----------
@@ -74,40 +76,62 @@ def summarise(
     power : {'decoder_power', 'total_power'}
         Which power the front weighs against the score.
     """
-    table = score_table(scores, decoders).set_index("decoder_id", drop=False)
+    table = score_table(scores, decoders)
     owner = scores[["decoder_id", "workload_digest"]]  # a workload that several runs share counts once for each
     joined: Any = owner.merge(priced, on="workload_digest", how="inner")
-    rows: list[dict[str, Any]] = [
-        {**table.loc[key[0]].to_dict(), **_price(group)}
-        for key, group in joined.groupby(["decoder_id", *PLACE], sort=False)
-    ]
-    if not rows:
+    if joined.empty:
         return pd.DataFrame(columns=[*table.columns, *PLACE, "front", "membership"])
-    return _with_front(pd.DataFrame(rows), power)
+    prices = _prices(joined)
+    rows: Any = table.set_index("decoder_id", drop=False).loc[prices["decoder_id"]].reset_index(drop=True)
+    return _with_front(pd.concat([rows, prices.drop(columns="decoder_id")], axis=1), power)
 
 
-def _price(group: Any) -> dict[str, Any]:
-    """Return the price of one decoder at one place over its folds and seeds."""
-    worst = group.iloc[int(np.lexsort((-group["headroom"], group["verdict"].map(WORST_LAST)))[-1])]
-    row: dict[str, Any] = {name: worst[name] for name in (*PLACE, "profile_hash", "site_hash")}
+def _prices(joined: Any) -> Any:
+    """Return the price of each decoder at each place over its folds and seeds, in the order they come."""
+    number = joined.groupby(["decoder_id", *PLACE], sort=False).ngroup().to_numpy()
+    rank = joined["verdict"].map(WORST_LAST).to_numpy()
+    order = np.lexsort((-joined["headroom"].to_numpy(dtype=float), rank, number))
+    last = np.flatnonzero(np.diff(number[order], append=number.max() + 1))
+    worst: Any = joined.iloc[order[last]].reset_index(drop=True)
+    groups, row = joined.groupby(number), worst[["decoder_id", *PLACE, "profile_hash", "site_hash"]].copy()
     for name, unit in PRICES:
-        row[f"{name}_low_{unit}"] = float(group[f"{name}_low_{unit}"].min())
-        row[f"{name}_nominal_{unit}"] = float(group[f"{name}_nominal_{unit}"].mean())
-        row[f"{name}_high_{unit}"] = float(group[f"{name}_high_{unit}"].max())
-    row["memory_used_bits"] = float(group["memory_used_bits"].max())
-    row["memory_capacity_bits"] = float(worst["memory_capacity_bits"])
-    row |= {name: worst[name] for name in ("verdict", "binding_limit", "headroom", "checks")}
-    row |= {name: json.dumps(_union(group[name])) for name in LISTS}
-    row["power_by_cause"] = json.dumps(_merged([json.loads(text) for text in group["power_by_cause"]]))
-    row["energy_by_layer"] = worst["energy_by_layer"]
+        for end, function in (("low", "min"), ("nominal", "mean"), ("high", "max")):
+            row[f"{name}_{end}_{unit}"] = groups[f"{name}_{end}_{unit}"].agg(function).to_numpy(dtype=float)
+    row["memory_used_bits"] = groups["memory_used_bits"].max().to_numpy(dtype=float)
+    row["memory_capacity_bits"] = worst["memory_capacity_bits"].to_numpy(dtype=float)
+    for name in ("verdict", "binding_limit", "headroom", "checks", "workload_digest"):
+        if name in worst:
+            row[name] = worst[name]
+    for name in LISTS:
+        if name in worst:
+            row[name] = _merged_texts(joined[name], number, _union)
+    if "power_by_cause" in worst:
+        row["power_by_cause"] = _merged_texts(joined["power_by_cause"], number, merged_causes)
+    if "energy_by_layer" in worst:
+        row["energy_by_layer"] = worst["energy_by_layer"]
     return row
 
 
-def _union(texts: Iterable[str]) -> list[str]:
-    return sorted({item for text in texts for item in json.loads(text)})
+def _merged_texts(texts: Any, number: Any, merge: Callable[[Sequence[Any]], Any]) -> list[str]:
+    """Return for each group what its JSON texts come to; groups of the same texts share one."""
+    order = np.argsort(number, kind="stable")
+    edges = np.flatnonzero(np.diff(number[order])) + 1
+    sorted_texts = texts.to_numpy(dtype=object)[order].tolist()
+    known: dict[tuple[str, ...], str] = {}
+    found: list[str] = []
+    for start, stop in itertools.pairwise([0, *edges.tolist(), len(order)]):
+        group = tuple(sorted_texts[start:stop])
+        if group not in known:
+            known[group] = json.dumps(merge([json.loads(text) for text in group]))
+        found.append(known[group])
+    return found
 
 
-def _merged(tables: Sequence[Mapping[str, Sequence[float]]]) -> dict[str, list[float]]:
+def _union(lists: Sequence[Sequence[str]]) -> list[str]:
+    return sorted({item for one in lists for item in one})
+
+
+def merged_causes(tables: Sequence[Mapping[str, Sequence[float]]]) -> dict[str, list[float]]:
     """Return per cause the lowest low, the mean nominal and the highest high."""
     causes = list(dict.fromkeys(cause for table in tables for cause in table))
     merged: dict[str, list[float]] = {}
