@@ -54,10 +54,10 @@ def decoders(count: int) -> list[tuple[str, str, Workload, tuple[int, int]]]:
     shipped = read_workload(Path(str(files("energy_models.data"))) / "workloads" / "eegnet_8_2.json")
     found: list[tuple[str, str, Workload, tuple[int, int]]] = []
     for number, (weight, activation) in itertools.islice(
-        itertools.product(range(1, -(-count // len(FORMS)) + 1), FORMS), count
+        itertools.product(range(-(-count // len(FORMS))), FORMS), count
     ):
         form = "float32" if weight == 32 else f"w{weight}a{activation}"
-        work = larger(shipped, number)
+        work = larger(shipped, 1 + number % 6)
         work = work if weight == 32 else at_widths(work, weight_bits=weight, activation_bits=activation)
         named = dataclasses.replace(work, name=f"EEGNet-{number} {form}")
         found.append((f"EEGNet-{number}", form, named, (weight, activation)))

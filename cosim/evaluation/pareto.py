@@ -31,6 +31,8 @@ def non_dominated(points: Floats) -> NDArray[np.bool_]:
     """
     points = np.asarray(points, float)
     _check(points)
+    if points.shape[1] == 1:
+        return points[:, 0] == points.min(initial=np.inf)
     return _front_of_two(points) if points.shape[1] == 2 else _front(points)
 
 
@@ -160,7 +162,7 @@ def hypervolume(points: Floats, reference: Floats) -> float:
     _check(points)
     _check(reference[None, :])
     inside = points[(points < reference).all(axis=1)]
-    return _sliced(inside, reference)
+    return _sliced(inside[non_dominated(inside)], reference)
 
 
 def front_hypervolume(scores: Floats, powers_w: Floats, *, score_floor: float, power_ceiling_w: float) -> float:

@@ -23,7 +23,8 @@ from cosim.report.headline import (
 )
 from cosim.report.inputs import Row, Run, machine_title, read_run, site_title
 from cosim.report.page import repetitions
-from cosim.report.sections import assumption_rows, incomplete_rows, infeasibility_rows, levels
+from cosim.report.sections import MOST_LINES, assumption_rows, incomplete_rows, infeasibility_rows, levels
+from cosim.report.selection import foremost, selection_text, table_rows_each
 from cosim.tables.archive import portable
 
 MICROWATT_W = 1e-6
@@ -132,13 +133,20 @@ def _compared(run: Run) -> str:
 def _scores(run: Run) -> str:
     head = ["decoder", f"{_metric(run)} [95 %]", "p of chance", "validation", "parameters",
             "bits, weight × activation", "distilled from, in runs"]  # fmt: skip
-    if any(score_row(row)["task"] for row in run.decoders):
+    tasks = any(score_row(row)["task"] for row in run.decoders)
+    if tasks:
         head.insert(3, "task")
-    return table(head, [_score_cells(run, row) for row in run.decoders])
+    taught = run.scores.groupby("decoder_id", sort=False)["distilled_from"].agg(list).to_dict()
+    rows: list[list[str]] = []
+    for row in run.decoders:
+        cells = _score_cells(row, taught[row["decoder_id"]])
+        if tasks:
+            cells.insert(3, score_row(row)["task"] or NONE)
+        rows.append(cells)
+    return table(head, rows)
 
 
-def _score_cells(run: Run, row: Row) -> list[str]:
-    mine = run.scores[run.scores["decoder_id"] == row["decoder_id"]]
+def _score_cells(row: Row, taught: Sequence[str]) -> list[str]:
     shown = score_row(row)
     teacher = row["role"] == "teacher"
     kind = {"teacher": " (teacher, not deployed)", "baseline": " (classical)"}.get(str(row["role"]), "")
@@ -146,11 +154,10 @@ def _score_cells(run: Run, row: Row) -> list[str]:
         escaped(row["decoder"]) + kind,
         shown["score"],
         shown["p"],
-        *([shown["task"] or NONE] if any(score_row(other)["task"] for other in run.decoders) else []),
         shown["validation"],
         NONE if teacher else f"{int(row['parameters']):,}",
         NONE if row["role"] != "student" else f"{row['weight_bits']} × {row['activation_bits']}",
-        _taught(mine["distilled_from"].tolist()) if row["role"] == "student" else NONE,
+        _taught(taught) if row["role"] == "student" else NONE,
     ]
 
 
@@ -188,8 +195,11 @@ def _prices(run: Run, site: str) -> str:
     """Return the table of prices at a site, machine by machine, cheapest first, what cannot run last."""
     head = ["machine", "decoder", "score", "decoder [µW]", "device", "energy per decode", "latency", "verdict",
             "binding limit", "headroom"]  # fmt: skip
-    rows = [row for machine in run.machines for row in sorted(run.at(machine, site), key=_cannot_run)]
+    each, whole = table_rows_each(run), len(run.at_site(site))
+    rows = [row for machine in run.machines for row in sorted(foremost(run.at(machine, site), each), key=_cannot_run)]
     text = table(head, [_price_cells(row) for row in rows])
+    if len(rows) < whole:
+        text += f"\n\n{selection_text(len(rows), whole)}`cosim pareto` prints all of them."
     if any(row["incomplete"] != "[]" for row in rows if not _cannot_run(row)):
         text += "\n\n≥ something is not priced, see below: a lower bound."
     return text
@@ -261,8 +271,11 @@ def _caveats(run: Run, failures: int) -> list[str]:
     if failures:
         lines.append(f"{failures} point{'s' if failures > 1 else ''} of the study failed and stand nowhere above.")
     lines += _cannot(run)
+    missing = incomplete_rows(run)
     lines += [f"Not counted or not priced: {escaped(row['line'])} ({_few(row['decoders'])})."
-              for row in incomplete_rows(run)]  # fmt: skip
+              for row in missing[:MOST_LINES]]  # fmt: skip
+    if len(missing) > MOST_LINES:
+        lines.append(f"{len(missing) - MOST_LINES} more things are not counted or not priced; the report names some.")
     assumed = sorted({row["where"] for row in assumption_rows(run)})
     if assumed:
         places = sorted({where.partition(".")[0] for where in assumed})
@@ -273,9 +286,9 @@ def _caveats(run: Run, failures: int) -> list[str]:
 
 def _cannot(run: Run) -> list[str]:
     """Return per machine which decoders cannot run there, with one reason."""
-    lines: list[str] = []
+    lines, reasons = list[str](), infeasibility_rows(run)
     for machine in run.machines:
-        rows = [row for row in infeasibility_rows(run) if row["line"].startswith(f"{machine}: ")]
+        rows = [row for row in reasons if row["line"].startswith(f"{machine}: ")]
         if rows:
             names = sorted(set(chain.from_iterable(row["decoders"] for row in rows)))
             reason = rows[0]["line"].removeprefix(f"{machine}: ").partition(" (")[0]

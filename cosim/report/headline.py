@@ -49,7 +49,7 @@ def answers(run: Run) -> tuple[Answer, ...]:
     """Return one answer per site; a site at which nothing runs on any machine has none."""
     found: list[Answer] = []
     for site in run.sites:
-        rows = [row for row in run.summary if row["site"] == site and row["verdict"] in RANK]
+        rows = [row for row in run.at_site(site) if row["verdict"] in RANK]
         if not rows:
             continue
         rank = min(RANK[str(row["verdict"])] for row in rows)

@@ -6,16 +6,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
 from cosim.engine.files import read_json
 from cosim.tables.decoders import DECODERS, DecoderScore
 from cosim.tables.differences import DIFFERENCES, Difference, read_differences
-from cosim.tables.results import Priced, Score, read_parquet
-from cosim.tables.summary import score_table, summarise
+from cosim.tables.prices import PRICED
+from cosim.tables.results import PriceKey, Score, read_detail, read_parquet, read_prices
+from cosim.tables.scores import GATES, SCORES, STUDY
+from cosim.tables.summary import merged_causes, score_table, summarise
 from energy_models.errors import CosimError
 from energy_models.hardware import load_profile, load_site, profile_names, site_names
 
@@ -41,6 +43,8 @@ class Run:
     gates : tuple of rows
     scores : DataFrame
     differences : tuple of Difference
+    folder : Path
+        Where details of few rows are read from; see `causes` and `checks`.
     """
 
     study: Mapping[str, Any]
@@ -49,24 +53,48 @@ class Run:
     gates: tuple[Row, ...]
     scores: Any
     differences: tuple[Difference, ...]
+    folder: Path
+    _places: Mapping[tuple[str, str], tuple[Row, ...]] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        places: dict[tuple[str, str], list[Row]] = {}
+        for row in self.summary:
+            places.setdefault((str(row["profile"]), str(row["site"])), []).append(row)
+        object.__setattr__(self, "_places", {place: tuple(rows) for place, rows in places.items()})
 
     @property
     def machines(self) -> tuple[str, ...]:
         """Machines that were priced, in the study's order."""
-        return _ordered([str(row["profile"]) for row in self.summary], self.study["profiles"])
+        return _ordered([machine for machine, _ in self._places], self.study["profiles"])
 
     @property
     def sites(self) -> tuple[str, ...]:
         """Sites that were judged, in the study's order."""
-        return _ordered([str(row["site"]) for row in self.summary], self.study["sites"])
+        return _ordered([site for _, site in self._places], self.study["sites"])
 
     def at(self, machine: str, site: str) -> tuple[Row, ...]:
         """Return the summary rows of one place, cheapest first."""
-        return tuple(row for row in self.summary if row["profile"] == machine and row["site"] == site)
+        return self._places.get((machine, site), ())
 
     def at_site(self, site: str) -> tuple[Row, ...]:
         """Return the summary rows of one site on every machine."""
-        return tuple(row for row in self.summary if row["site"] == site)
+        return tuple(row for (_, place), rows in self._places.items() if place == site for row in rows)
+
+    def causes(self, rows: Sequence[Row]) -> list[dict[str, list[float]]]:
+        """Return the power by cause [W] of summary rows, over their folds and seeds: low, nominal, high."""
+        owners: Any = self.scores.groupby("decoder_id", sort=False)["workload_digest"].agg(list)
+        keys = [
+            [PriceKey(digest, row["profile"], row["site"]) for digest in owners[row["decoder_id"]] if digest]
+            for row in rows
+        ]
+        found = read_detail(self.folder / PRICED, "power_by_cause", [key for some in keys for key in some])
+        return [merged_causes([found[key] for key in some if key in found]) for some in keys]
+
+    def checks(self, rows: Sequence[Row]) -> list[list[dict[str, Any]]]:
+        """Return every limit held against summary rows, tightest first, of the fold and seed that does worst."""
+        keys = [PriceKey(row["workload_digest"], row["profile"], row["site"]) for row in rows]
+        found = read_detail(self.folder / PRICED, "checks", keys)
+        return [found[key] for key in keys]
 
 
 def _ordered(found: list[str], wanted: list[str]) -> tuple[str, ...]:
@@ -83,14 +111,14 @@ def read_run(folder: Path) -> Run:
     CosimError
         When a file is missing or malformed, or no finished decoder was priced.
     """
-    study = cast(dict[str, Any], read_json(folder / "study.json"))
+    study = cast(dict[str, Any], read_json(folder / STUDY))
     lacking = [name for name in NEEDED if name not in study]
     if lacking:
-        raise CosimError(f"it lacks {', '.join(lacking)}", where=str(folder / "study.json"),
+        raise CosimError(f"it lacks {', '.join(lacking)}", where=str(folder / STUDY),
                          remedy="It was written by another version; run the study again.")  # fmt: skip
-    scores = read_parquet(folder / "scores.parquet", Score)
+    scores = read_parquet(folder / SCORES, Score)
     pooled = read_parquet(folder / DECODERS, DecoderScore)
-    summary = summarise(scores, pooled, read_parquet(folder / "priced.parquet", Priced))
+    summary = summarise(scores, pooled, read_prices(folder / PRICED))
     if summary.empty:
         raise CosimError("no finished decoder was priced", where=str(folder), remedy="Run the study to the end first.")
     table = score_table(scores, pooled).sort_values("score_mean", ascending=False, kind="stable")
@@ -98,10 +126,10 @@ def read_run(folder: Path) -> Run:
     for number, row in enumerate(decoders, start=1):
         row["number"] = number
     numbers = {row["decoder_id"]: row["number"] for row in decoders}
-    rows = cast(list[dict[str, Any]], summary.to_dict("records"))
-    gates = cast(list[dict[str, Any]], read_json(folder / "gates.json").get("gates", []))
-    return Run(study, tuple({**row, "number": numbers[row["decoder_id"]]} for row in rows), tuple(decoders),
-               tuple(gates), scores, tuple(read_differences(folder / DIFFERENCES)))  # fmt: skip
+    rows = cast(list[dict[str, Any]], summary.assign(number=summary["decoder_id"].map(numbers)).to_dict("records"))
+    gates = cast(list[dict[str, Any]], read_json(folder / GATES).get("gates", []))
+    gaps = tuple(read_differences(folder / DIFFERENCES))
+    return Run(study, tuple(rows), tuple(decoders), tuple(gates), scores, gaps, folder)
 
 
 def machine_title(name: str) -> str:

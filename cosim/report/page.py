@@ -64,13 +64,17 @@ def _trusted(svg: str) -> Markup:
 def _context(run: Run) -> dict[str, Any]:
     found = answers(run)
     compared = comparison(run)
-    pictures = sections.views(run)
+    pictures, rows = sections.views(run), sections.table_rows(run)
+    checks = run.checks([answer.pick for answer in found])
+    cannot = sections.infeasibility_rows(run)
+    missing = sections.incomplete_rows(run)
     passed = sum(bool(gate["passed"]) for gate in run.gates)
     return {
         "study": run.study, "dataset": run.study["dataset"], "headline": headline(run, found),
         "command": portable(str(run.study["command"])),
         "answers": [
-            {"answer": a, "class": sections.css_class(a.verdict), "limits": sections.limit_rows(a)} for a in found
+            {"answer": a, "class": sections.css_class(a.verdict), "limits": sections.limit_rows(c)}
+            for a, c in zip(found, checks, strict=True)
         ],
         "silent_sites": [site for site in run.sites if site not in {a.site for a in found}],
         "selection_note": selection_note(run) if compared else "", "differences": difference_rows(run),
@@ -79,9 +83,10 @@ def _context(run: Run) -> dict[str, Any]:
         "repetitions": repetitions(run), "rate": quantity_text(float(run.study["decode_rate_hz"]), "Hz"),
         "views": pictures, "machines": list(dict.fromkeys(view.machine for view in pictures)),
         "powers": list(dict.fromkeys(view.power for view in pictures)), "sites": run.sites, "all": sections.ALL,
-        "rows": sections.table_rows(run), "gates": run.gates, "gates_passed": passed,
+        "rows": rows, "table_note": sections.table_note(run, len(rows)), "gates": run.gates, "gates_passed": passed,
         "sources": sections.source_rows(run), "assumed": sections.assumption_rows(run),
-        "incomplete": sections.incomplete_rows(run), "infeasibilities": sections.infeasibility_rows(run),
+        "incomplete": missing, "infeasibilities": cannot, "most_lines": sections.MOST_LINES,
+        "names_text": sections.names_text,
         "teachers": [row for row in run.decoders if row["role"] == "teacher"],
         "score_of": score_of, "power_of": power_of, "binding_of": binding_of, "score_text": score_text,
         "machine_title": machine_title, "site_title": site_title, "limit_words": LIMIT_WORDS,

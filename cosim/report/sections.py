@@ -15,14 +15,17 @@ from cosim.report.comparison import over_text
 from cosim.report.figures.bars import breakdown_figure
 from cosim.report.figures.front import GROUPS, Point, front_svg, group_of, points_of
 from cosim.report.figures.numbers import band_text, bits_text, duration_text, headroom_text, quantity_text, score_of
-from cosim.report.headline import LIMIT_WORDS, Answer, power_of
+from cosim.report.headline import LIMIT_WORDS, power_of
 from cosim.report.inputs import Row, Run
+from cosim.report.selection import MOST_PICTURES, MOST_POINTS, foremost, rows_each, selection_text, table_rows_each
+from cosim.tables.prices import PRICED
+from cosim.tables.scores import SCORES
 from energy_models.pricing import OUTSIDE_DECODER
 from energy_models.quantities import load_sources
 
 WIDE, NARROW = (900.0, 500.0), (360.0, 430.0)
 ALL = "all machines"
-MOST_BARS = 8
+MOST_BARS, MOST_NAMES, MOST_LINES = 8, 12, 60
 SQUARE_CENTIMETRE_M2 = 1e-4
 
 
@@ -39,9 +42,15 @@ class View(NamedTuple):
 
 
 def views(run: Run) -> tuple[View, ...]:
-    """Return the pictures of every machine and kind of power; kinds are ``decoder`` and each site's name."""
+    """Return the pictures of machines and kinds of power; kinds are ``decoder`` and each site's name.
+
+    With very many of both, a single machine has the decoder's power only.
+    """
     machines = run.machines if len(run.machines) == 1 else (ALL, *run.machines)
-    return tuple(_view(run, machine, power) for machine, power in itertools.product(machines, ("decoder", *run.sites)))
+    powers = ("decoder", *run.sites)
+    few = len(machines) * len(powers) <= MOST_PICTURES or len(machines) == 1
+    pairs = itertools.product(machines, powers)
+    return tuple(_view(run, machine, power) for machine, power in pairs if few or machine == ALL or power == "decoder")
 
 
 def _view(run: Run, machine: str, power: str) -> View:
@@ -49,10 +58,12 @@ def _view(run: Run, machine: str, power: str) -> View:
     column = "decoder_power" if power == "decoder" else "total_power"
     label = "power of the decoder" if power == "decoder" else f"power of the whole device, {site}"
     machines = run.machines if machine == ALL else (machine,)
-    chosen = {name: run.at(name, site) for name in machines}
+    whole = {name: run.at(name, site) for name in machines}
+    total = sum(row["infeasibilities"] == "[]" for rows in whole.values() for row in rows)
+    each = MOST_POINTS if machine != ALL or total <= MOST_POINTS else rows_each(run, MOST_POINTS)
+    chosen = {name: foremost(rows, each) for name, rows in whole.items()}
     points = _together(chosen, column) if machine == ALL else points_of(chosen[machine], column)
-    missing = sorted({str(row["decoder"]) for row in chosen[machines[0]] if row["infeasibilities"] != "[]"})
-    note = f"Cannot run here: {', '.join(missing)}. " if missing and machine != ALL else ""
+    note = _missing_note(whole[machine]) if machine != ALL else ""
     if not points:
         return View(machine, power, "", "", "", "", f"No decoder runs on {machine}.")
     common: dict[str, Any] = {
@@ -61,16 +72,28 @@ def _view(run: Run, machine: str, power: str) -> View:
     }  # fmt: skip
     wide = front_svg(points, names="full", size=WIDE, **common)
     narrow = front_svg(points, names="numbers", size=NARROW, **common)
+    note += selection_text(len(points), total)
     if machine != ALL:
-        note += _hypervolume_note(run, points, column, site)
-    rows = _bar_rows(chosen, power)
+        note += _hypervolume_note(run, points_of(whole[machine], column), column, site)
+    rows = _bar_rows(run, chosen, power)
     bars = [breakdown_figure(rows, title=f"{label} by cause, {machine}", width=size[0]) for size in (WIDE, NARROW)]
     return View(machine, power, wide, narrow, bars[0], bars[1], note)
 
 
+def _missing_note(rows: Sequence[Row]) -> str:
+    missing = sorted({str(row["decoder"]) for row in rows if row["infeasibilities"] != "[]"})
+    return f"Cannot run here: {names_text(missing)}. " if missing else ""
+
+
+def names_text(names: Sequence[str]) -> str:
+    """Return names, the first `MOST_NAMES` of very many."""
+    more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
+    return ", ".join(names[:MOST_NAMES]) + more
+
+
 def _hypervolume_note(run: Run, points: Sequence[Point], column: str, site: str) -> str:
     """Return the front's hypervolume against chance and the dearest decoder on any machine, one scale for all."""
-    priced = [row for row in run.summary if row["site"] == site and row["infeasibilities"] == "[]"]
+    priced = [row for row in run.at_site(site) if row["infeasibilities"] == "[]"]
     dearest = max(float(row[f"{column}_nominal_w"]) for row in priced)
     floor = run.study["chance"]
     if floor is None:
@@ -117,29 +140,41 @@ def levels(run: Run) -> dict[str, float]:
     return found
 
 
-def _bar_rows(chosen: Mapping[str, Sequence[Row]], power: str) -> list[tuple[str, dict[str, list[float]]]]:
+def _bar_rows(
+    run: Run, chosen: Mapping[str, Sequence[Row]], power: str
+) -> list[tuple[str, dict[str, list[float]]]]:
     """Return the front, the best network and the best classical decoder; of several machines, the best of each."""
-    rows: list[tuple[str, dict[str, list[float]]]] = []
-    for machine, candidates in chosen.items():
+    shown: list[Row] = []
+    for candidates in chosen.values():
         running = sorted((r for r in candidates if r["infeasibilities"] == "[]"), key=lambda r: -float(r["score_mean"]))
         front = [row for row in running if row["front"]]
         others = [next((r for r in running if r["role"] == role), None) for role in ("student", "baseline")]
-        shown = [*front[:MOST_BARS], *(row for row in others if row is not None and not row["front"])]
-        for row in front[:1] if len(chosen) > 1 else shown:
-            causes = json.loads(str(row["power_by_cause"]))
-            kept = {c: band for c, band in causes.items() if power != "decoder" or c not in OUTSIDE_DECODER}
-            rows.append((f"{row['decoder']} on {machine}" if len(chosen) > 1 else str(row["decoder"]), kept))
+        best = [*front[:MOST_BARS], *(row for row in others if row is not None and not row["front"])]
+        shown += front[:1] if len(chosen) > 1 else best
+    rows: list[tuple[str, dict[str, list[float]]]] = []
+    for row, causes in zip(shown, run.causes(shown), strict=True):
+        kept = {c: band for c, band in causes.items() if power != "decoder" or c not in OUTSIDE_DECODER}
+        rows.append((f"{row['decoder']} on {row['profile']}" if len(chosen) > 1 else str(row["decoder"]), kept))
     return rows
 
 
 def table_rows(run: Run) -> list[dict[str, Any]]:
-    """Return one row per decoder and machine, with a verdict for each site."""
+    """Return one row per decoder and machine, with a verdict for each site; of very many the foremost."""
     found: list[dict[str, Any]] = []
+    each = table_rows_each(run)
     for machine in run.machines:
         by_site = {site: {str(row["decoder_id"]): row for row in run.at(machine, site)} for site in run.sites}
-        for decoder, row in by_site[run.sites[0]].items():
+        for row in foremost(run.at(machine, run.sites[0]), each):
+            decoder = str(row["decoder_id"])
             found.append(_table_row(row, [rows[decoder] for rows in by_site.values() if decoder in rows]))
     return sorted(found, key=lambda row: (bool(row["infeasibilities"]), -row["sort_score"], row["sort_power"]))
+
+
+def table_note(run: Run, shown: int) -> str:
+    """Return what the table leaves out and where all of it stands; empty where it holds everything."""
+    whole = sum(len(run.at(machine, run.sites[0])) for machine in run.machines)
+    said = selection_text(shown, whole)
+    return f"{said}All of them: cosim pareto, cosim feasibility, and the run's {PRICED} and {SCORES}." if said else ""
 
 
 def _table_row(row: Row, places: Sequence[Row]) -> dict[str, Any]:
@@ -180,8 +215,8 @@ def css_class(verdict: str) -> str:
     return classes.get(verdict, "none")
 
 
-def limit_rows(answer: Answer) -> list[dict[str, Any]]:
-    """Return every limit of a site held against the site's pick, tightest first."""
+def limit_rows(checks: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return every limit of a site held against the site's pick, tightest first, as texts."""
     return [
         {
             "name": LIMIT_WORDS.get(str(check["name"]), str(check["name"])),
@@ -190,7 +225,7 @@ def limit_rows(answer: Answer) -> list[dict[str, Any]]:
             "class": css_class(str(check["verdict"])), "spare": _spare_text(check),
             "share": min(100.0 / float(check["headroom"]), 100.0) if float(check["headroom"]) > 0 else 100.0,
         }
-        for check in json.loads(str(answer.pick["checks"]))
+        for check in checks
     ]  # fmt: skip
 
 
@@ -242,7 +277,7 @@ def incomplete_rows(run: Run) -> list[dict[str, Any]]:
     """Return what figures leave out, with the decoders it touches."""
     touched: dict[str, set[str]] = {}
     for row in run.summary:
-        if row["infeasibilities"] != "[]":
+        if row["infeasibilities"] != "[]" or row["incomplete"] == "[]":
             continue  # it does not run there, so nothing of it is priced
         for line in json.loads(str(row["incomplete"])):
             touched.setdefault(line, set()).add(str(row["decoder"]))
@@ -252,11 +287,13 @@ def incomplete_rows(run: Run) -> list[dict[str, Any]]:
 def infeasibility_rows(run: Run) -> list[dict[str, Any]]:
     """Return why decoders cannot run on a machine, each reason once with its decoders."""
     touched: dict[str, set[str]] = {}
-    for row in run.summary:
+    for row in run.at_site(run.sites[0]):  # the machine's reasons, the same at every site
+        if row["infeasibilities"] == "[]":
+            continue
         for line in json.loads(str(row["infeasibilities"])):
             touched.setdefault(f"{row['profile']}: {line}", set()).add(str(row["decoder"]))
     return [{"line": line, "decoders": sorted(names)} for line, names in sorted(touched.items())]
 
 
 def _union(texts: Iterable[Any]) -> list[str]:
-    return sorted({item for text in texts for item in json.loads(str(text))})
+    return sorted({item for text in set(texts) for item in json.loads(str(text))})

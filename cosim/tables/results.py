@@ -261,7 +261,7 @@ def read_detail(path: Path, detail: Detail, rows: Iterable[PriceKey]) -> dict[Pr
     table = parquet.read_table(path, columns=[*columns, detail], filters=filters)
     texts = (table[name].to_pylist() for name in (*columns, detail))
     found = {PriceKey(digest, profile, site): text for digest, profile, site, text in zip(*texts, strict=True)}
-    return {row: json.loads(found[row]) for row in wanted}
+    return {row: json.loads(found[row]) for row in wanted if row in found}
 
 
 def to_frame(rows: Iterable[Any]) -> pd.DataFrame:

@@ -65,8 +65,8 @@ def summarise(
     Every fold and seed has its own workload, and these differ slightly: a nominal price is their mean, its bounds
     are the lowest low and the highest high, the verdict is the worst of them, and `workload_digest` names whose that
     is. `score_table`'s columns come first, then those of `Priced` that were read, and at the end ``front`` (on nominal
-    values) and ``membership`` (within bounds: ``surely``, ``possibly``, ``dominated``, or ``not compared`` for what does
-    not fit the machine or is not fully counted).
+    values) and ``membership`` (within bounds: ``surely``, ``possibly``, ``dominated``, or ``not compared`` for what
+    does not fit the machine or is not fully counted).
 
     Parameters
     ----------

@@ -19,6 +19,7 @@ from cosim.report.figures.front import (
     score_range,
 )
 from cosim.report.figures.svg import STANDALONE, Frame, axes, picture, text
+from cosim.report.selection import MOST_POINTS, foremost
 from energy_models.errors import StudyError
 
 PANEL = (440.0, 320.0)
@@ -70,7 +71,8 @@ def front_figure(
         raise StudyError(f"cannot write {path.suffix or 'no'} files", where=str(path), remedy="Name a file .svg.")
     here = [row for row in rows if row["site"] == site]
     places = {name: [row for row in here if row["profile"] == name] for name in profiles}
-    panels = [Panel(name, _sparse(points_of(found, power)), _missing(found)) for name, found in places.items()]
+    drawn = {name: points_of(foremost(found, MOST_POINTS), power) for name, found in places.items()}
+    panels = [Panel(name, _sparse(drawn[name]), _missing(found)) for name, found in places.items()]
     panels = [panel for panel in panels if panel.points]
     if not panels:
         raise StudyError(f"no decoder runs on {', '.join(profiles)} at {site}", where=str(path),

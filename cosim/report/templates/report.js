@@ -19,9 +19,12 @@
   }
 
   function show() {
+    let none = true;
     views.forEach((view) => {
       view.hidden = view.dataset.viewMachine !== chosen.machine || view.dataset.viewPower !== chosen.power;
+      none = none && view.hidden;
     });
+    document.getElementById("no-view").hidden = !none;
     rows.forEach((row) => {
       row.hidden = several && chosen.machine !== all && row.dataset.machine !== chosen.machine;
     });
