@@ -87,7 +87,8 @@ def judge(site: Site | Standard, report: EnergyReport) -> Verdict:
     standard = site if isinstance(site, Standard) else standard_of(site)
     checks = check_site_limits(standard.limits, report)
     reasons = [f"{check.name} {check.verdict}" for check in checks if check.verdict != "fits"]
-    answer: Answer = _weaker(*(check.verdict for check in checks))
+    verdicts: list[Answer] = [check.verdict for check in checks]
+    answer = _weaker(*verdicts)
     if report.incomplete:
         reasons += [f"not priced: {line}" for line in report.incomplete]
         answer = _weaker(answer, "fits only at best")

@@ -136,5 +136,6 @@ def task_text(row: Mapping[str, Any]) -> str:
     said = [f"{name} {number_text(float(row[key]), digits)}{unit}" for key, name, digits, unit in names
             if not math.isnan(float(row[key]))]  # fmt: skip
     if not math.isnan(float(row["events"])):
-        said.append(f"{float(row['events_found']):g} of {float(row['events']):g} events found")
+        found = f"{float(row['events_found']):.1f}".removesuffix(".0")
+        said.append(f"{found} of {float(row['events']):g} events found")
     return ", ".join(said)

@@ -126,7 +126,8 @@ def read_run(folder: Path) -> Run:
     for number, row in enumerate(decoders, start=1):
         row["number"] = number
     numbers = {row["decoder_id"]: row["number"] for row in decoders}
-    rows = cast(list[dict[str, Any]], summary.assign(number=summary["decoder_id"].map(numbers)).to_dict("records"))
+    numbered = summary.assign(number=[numbers[name] for name in summary["decoder_id"]])
+    rows = cast(list[dict[str, Any]], numbered.to_dict("records"))
     gates = cast(list[dict[str, Any]], read_json(folder / GATES).get("gates", []))
     gaps = tuple(read_differences(folder / DIFFERENCES))
     return Run(study, tuple(rows), tuple(decoders), tuple(gates), scores, gaps, folder)

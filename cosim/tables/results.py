@@ -308,7 +308,7 @@ def write_parquet(rows: Iterable[Any], path: Path) -> None:
 def _schema(row: Any) -> Any:
     """Return the columns of a row's dataclass with their types in the file; a choice of texts is a text."""
     types = {int: arrow.int64(), float: arrow.float64(), bool: arrow.bool_()}
-    hints = get_type_hints(type(row))
+    hints = get_type_hints(row.__class__)
     return arrow.schema([(one.name, types.get(hints[one.name], arrow.string())) for one in dataclasses.fields(row)])
 
 

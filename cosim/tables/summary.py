@@ -112,8 +112,8 @@ def _prices(joined: Any) -> Any:
     return row
 
 
-def _merged_texts(texts: Any, number: Any, merge: Callable[[Sequence[Any]], Any]) -> list[str]:
-    """Return for each group what its JSON texts come to; groups of the same texts share one."""
+def _merged_texts(texts: Any, number: Any, merge: Callable[[Sequence[Any]], Any]) -> Any:
+    """Return for each group what its JSON texts come to; groups of the same texts share one object."""
     order = np.argsort(number, kind="stable")
     edges = np.flatnonzero(np.diff(number[order])) + 1
     sorted_texts = texts.to_numpy(dtype=object)[order].tolist()
@@ -124,7 +124,7 @@ def _merged_texts(texts: Any, number: Any, merge: Callable[[Sequence[Any]], Any]
         if group not in known:
             known[group] = json.dumps(merge([json.loads(text) for text in group]))
         found.append(known[group])
-    return found
+    return pd.Series(found, dtype=object)  # pandas' own type for texts would hold each of them anew
 
 
 def _union(lists: Sequence[Sequence[str]]) -> list[str]:
