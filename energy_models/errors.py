@@ -83,7 +83,7 @@ def raised_where(error: BaseException, folder: Path | None = None) -> str:
     error : BaseException
     folder : Path or None
         The last line that was reached of a file in or below it is told; where there is none, it is the last line
-        outside of the import machinery.
+        outside of installed packages and the import machinery.
     """
     message = " ".join(str(error.msg if isinstance(error, SyntaxError) else error).split())
     told = f"{type(error).__name__}: {message}" if message else type(error).__name__
@@ -92,5 +92,5 @@ def raised_where(error: BaseException, folder: Path | None = None) -> str:
     frames = [frame for frame in traceback.extract_tb(error.__traceback__)[1:] if not frame.filename.startswith("<")]
     theirs = [frame for frame in frames if folder is not None and Path(frame.filename).is_relative_to(folder)]
     outside = [frame for frame in frames if "importlib" not in Path(frame.filename).parts]
-    chosen = theirs or outside
+    chosen = theirs or [frame for frame in outside if "site-packages" not in Path(frame.filename).parts] or outside
     return f"{told}, {Path(chosen[-1].filename).name} line {chosen[-1].lineno}" if chosen else told

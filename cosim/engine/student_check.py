@@ -4,12 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import torch
+from torch import nn
+
 from cosim.study.choices import option_ends
 from cosim.study.schema import StudentPlan, Study
 from energy_models.errors import StudentError, StudyError
+from energy_models.workload import Workload
+from students.counting import observe
 from students.families import is_own_class, load_family
-from students.models.build import build
-from students.spec import Form, Shape, StudentSpec
+from students.models.build import build, mode
+from students.spec import Quantised, Shape, StudentSpec
+
+EXAMPLES = 4
+"""Made-up examples on which an untrained network is quantised and counted."""
 
 
 def check_own_students(study: Study, shape: Shape) -> None:
@@ -29,7 +37,7 @@ def check_own_students(study: Study, shape: Shape) -> None:
         Every problem found, by dotted path.
     """
     plans = [(i, plan) for i, plan in enumerate(study.students) if is_own_class(load_family(plan.family))]
-    problems = [f"students.{i}: {problem}" for i, plan in plans for problem in _problems(plan, shape)]
+    problems = [f"students.{i}{problem}" for i, plan in plans for problem in _problems(plan, shape)]
     if problems:
         count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
         told = "\n  ".join(problems)
@@ -37,17 +45,61 @@ def check_own_students(study: Study, shape: Shape) -> None:
 
 
 def _problems(plan: StudentPlan, shape: Shape) -> Iterator[str]:
-    """Yield what is wrong with the forms of a student, each told once."""
+    """Yield what is wrong with a student, or else with each of its forms; what several forms share is told once."""
+    spec = StudentSpec(family=plan.family, options=option_ends(plan)[0], shape=shape, seed=0)
+    try:
+        floating = build(spec)
+    except StudentError as error:
+        yield f": {error}"
+        return
     told: set[str] = set()
-    for form in plan.forms:
+    for j, form in enumerate(plan.forms):
         try:
-            _build(plan, form, shape)
+            if isinstance(form, Quantised):
+                _check_quantised(spec.model_copy(update={"form": form}), form, floating)
         except StudentError as error:
             if str(error) not in told:
-                yield str(error)
+                yield f".forms.{j}: {error}"
             told.add(str(error))
 
 
-def _build(plan: StudentPlan, form: Form, shape: Shape) -> None:
-    options = option_ends(plan)[0]
-    build(StudentSpec(family=plan.family, options=options, shape=shape, form=form, seed=0))
+def _check_quantised(spec: StudentSpec, form: Quantised, floating: nn.Module) -> None:
+    # Deferred: Brevitas takes seconds to import, and float students do not need it.
+    from students.models.from_float import quantised_from_float
+
+    shape = spec.shape
+    generator = torch.Generator().manual_seed(0)
+    signal = torch.randn((EXAMPLES, shape.channels, shape.steps), generator=generator)
+    work = observe(
+        quantised_from_float(spec, floating, signal), signal, name=spec.label, mode=mode(spec),
+        step_rate_hz=shape.step_rate_hz, input_bits=form.input_bits,
+    )  # fmt: skip
+    check_widths(work, form)
+
+
+def check_widths(work: Workload, form: Quantised) -> None:
+    """Refuse a quantised network with a product of other widths than its form's.
+
+    Parameters
+    ----------
+    work : Workload
+        Counted on the network itself.
+    form : Quantised
+
+    Raises
+    ------
+    StudentError
+        Naming every such product.
+    """
+    weights, inputs = {form.weight_bits, form.edge_bits}, {form.activation_bits, form.input_bits}
+    wrong = [
+        f"{layer.name} ({layer.arithmetic}, {layer.weight_bits}-bit weights, {layer.activation_bits}-bit inputs)"
+        for layer in work.layers
+        if layer.products is not None
+        and not (layer.arithmetic == "integer" and layer.weight_bits in weights and layer.activation_bits in inputs)
+    ]
+    if wrong:
+        raise StudentError(
+            f"products that are not {form}: {', '.join(wrong)}", where="form",
+            remedy="Make every product a layer (Linear, Conv1d, Conv2d), or train this decoder in float32 only",
+        )

@@ -22,7 +22,7 @@ from energy_models.errors import StudentError, raised_where
 from students.families.family import WINDOWS_AND_STEPS, Family, FamilyOptions
 from students.families.forward_check import check_forward
 from students.layers import Layers, OutputScale
-from students.spec import Float32, Scalar, Shape
+from students.spec import Float32, Quantised, Scalar, Shape
 
 Make = Callable[..., object]
 
@@ -86,7 +86,7 @@ def family_of(name: str, make: Make) -> Family[OwnOptions]:
         A signature that does not take channels, steps and outputs, or an option of a reserved name.
     """
     return Family(
-        title=name.partition(":")[2], tasks=WINDOWS_AND_STEPS, forms=(Float32,), spiking=False,
+        title=name.partition(":")[2], tasks=WINDOWS_AND_STEPS, forms=(Float32, Quantised), spiking=False,
         Options=_options(name, make), build=partial(_build, name, make),
     )  # fmt: skip
 
@@ -162,7 +162,7 @@ def _build(name: str, make: Make, options: OwnOptions, shape: Shape, layers: Lay
     check_forward(network, shape, name=name, call=call, folder=_folder(make))
     if shape.task == "regression" and options.output_scale == "targets" and not has_scale:
         network = StepEstimates(network, layers.output_scale(shape.outputs))
-    return network
+    return layers.adopt(network)
 
 
 def _folder(make: Make) -> Path | None:

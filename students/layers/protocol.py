@@ -119,3 +119,7 @@ class Layers(Protocol):
     def output_scale(self, outputs: int) -> nn.Module:
         """Return the last module of a regression: physical units."""
         ...
+
+    def adopt(self, network: nn.Module) -> nn.Module:
+        """Return a network made of torch's own layers in this form; it is not to be used any more."""
+        ...

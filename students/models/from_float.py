@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from torch import Tensor, nn
+from torch import Tensor, fx, nn
 
 from energy_models.errors import StudentError
 from students.layers.grid import LEARNED_THRESHOLD
 from students.models.build import build
 from students.quantize import (
-    IntegerConv1d,
-    IntegerLinear,
-    IntegerReLU,
-    Requantise,
+    INTEGER_PRODUCTS,
+    SIGNAL_GRIDS,
     calibrate,
+    float_twin,
     load_float_weights,
     signal_samples,
 )
@@ -49,14 +48,16 @@ def quantised_from_float(spec: StudentSpec, float_model: nn.Module, calibration:
         )
     device = next(float_model.parameters()).device
     model = build(spec, device=device)
+    if isinstance(model, fx.GraphModule):  # a network of one's own: its float form has no places for quantisers
+        float_model = float_twin(float_model)
     load_float_weights(model, float_model, LEARNED_THRESHOLD)
-    grids = {name: module for name, module in model.named_modules() if isinstance(module, IntegerReLU | Requantise)}
+    grids = {name: module for name, module in model.named_modules() if isinstance(module, SIGNAL_GRIDS)}
     # The grid inside a pool reads what the float pool puts out.
     listened = {name: name.removesuffix(".grid") for name in grids}
     samples = signal_samples(float_model, set(listened.values()), calibration.to(device))
     for name, module in grids.items():
         calibrate(module.act_quant, samples[listened[name]])
     for module in model.modules():
-        if isinstance(module, IntegerConv1d | IntegerLinear):
+        if isinstance(module, INTEGER_PRODUCTS):
             calibrate(module.weight_quant, module.weight.detach().flatten(1))
     return model

@@ -4,6 +4,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from students.quantize.adopt import float_twin
     from students.quantize.calibration import (
         calibrate,
         least_squares_threshold,
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
     from students.quantize.integers import output_grid_of, quantisation_of
     from students.quantize.layers import QuantLayers
     from students.quantize.modules import (
+        INTEGER_PRODUCTS,
+        SIGNAL_GRIDS,
         IntegerAveragePool,
         IntegerConv1d,
         IntegerLinear,
@@ -22,15 +25,21 @@ if TYPE_CHECKING:
     from students.quantize.signals import grid_of, value_of
 
 _FILES = {
+    "adopt": ("float_twin",),
     "calibration": ("calibrate", "least_squares_threshold", "load_float_weights", "signal_samples"),
     "integers": ("output_grid_of", "quantisation_of"),
     "layers": ("QuantLayers",),
-    "modules": ("IntegerAveragePool", "IntegerConv1d", "IntegerLinear", "IntegerReLU", "Requantise"),
+    "modules": (
+        "INTEGER_PRODUCTS", "SIGNAL_GRIDS", "IntegerAveragePool", "IntegerConv1d", "IntegerLinear", "IntegerReLU",
+        "Requantise",
+    ),
     "signals": ("grid_of", "value_of"),
 }
 _HOMES = {name: file for file, names in _FILES.items() for name in names}
 
 __all__ = [
+    "INTEGER_PRODUCTS",
+    "SIGNAL_GRIDS",
     "IntegerAveragePool",
     "IntegerConv1d",
     "IntegerLinear",
@@ -38,6 +47,7 @@ __all__ = [
     "QuantLayers",
     "Requantise",
     "calibrate",
+    "float_twin",
     "grid_of",
     "least_squares_threshold",
     "load_float_weights",

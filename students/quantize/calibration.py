@@ -47,8 +47,9 @@ def least_squares_threshold(values: Tensor, levels: int) -> Tensor:
 def signal_samples(model: nn.Module, names: Iterable[str], calibration: Tensor) -> dict[str, Tensor]:
     """Return what modules of a float model put out on a calibration set, by name, as rows of shape (1, samples).
 
-    The model runs in its deployed form and is not changed. Long signals are thinned evenly, by a stride that shares no
-    factor with an example's size, so that no channel and no step (the padded edges least of all) is preferred.
+    The model runs in its deployed form and is not changed; of a module that runs several times all outputs are taken.
+    Long signals are thinned evenly, by a stride that shares no factor with an example's size, so that no channel and no
+    step (the padded edges least of all) is preferred.
 
     Parameters
     ----------
@@ -75,7 +76,8 @@ def signal_samples(model: nn.Module, names: Iterable[str], calibration: Tensor) 
             stride = max(1, output.numel() // SAMPLES)
             while math.gcd(stride, output[0].numel()) > 1:
                 stride += 1
-            samples[name] = output.detach().flatten()[::stride].unsqueeze(0)
+            found = output.detach().flatten()[::stride].unsqueeze(0)
+            samples[name] = torch.cat([samples[name], found], dim=1) if name in samples else found
 
         listened.get_submodule(name).register_forward_hook(keep)
 

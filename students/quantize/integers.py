@@ -9,7 +9,7 @@ from torch import nn
 
 from energy_models.errors import StudentError
 from students.layers.grid import Grid, LayerQuantisation
-from students.quantize.modules import IntegerAveragePool, IntegerConv1d, IntegerLinear, IntegerReLU, Requantise
+from students.quantize.modules import INTEGER_PRODUCTS, SIGNAL_GRIDS, IntegerAveragePool
 from students.quantize.signals import bits_of
 
 BIAS_BITS = 32
@@ -24,7 +24,7 @@ def quantisation_of(module: nn.Module) -> LayerQuantisation | None:
     StudentError
         The model has not run yet, so that the grid of the layer's input is unknown.
     """
-    if not isinstance(module, IntegerConv1d | IntegerLinear):
+    if not isinstance(module, INTEGER_PRODUCTS):
         return None
     if module.input_grid is None:
         raise StudentError(
@@ -46,7 +46,7 @@ def quantisation_of(module: nn.Module) -> LayerQuantisation | None:
 def output_grid_of(module: nn.Module) -> Grid | None:
     """Return the grid a ReLU, requantisation or average pool puts its output on; None for any other module."""
     quantiser = module.grid if isinstance(module, IntegerAveragePool) else module
-    if not isinstance(quantiser, IntegerReLU | Requantise):
+    if not isinstance(quantiser, SIGNAL_GRIDS):
         return None
     proxy: Any = quantiser.act_quant
     with torch.no_grad():

@@ -27,6 +27,7 @@ from energy_models.errors import StudentError
 from students.layers.modules import OutputScale
 from students.layers.protocol import Bias, Edge, Padding, RecurrentKind, resolve_padding
 from students.neurons.models import NeuronModel, float_neurons
+from students.quantize.adopt import adopted
 from students.quantize.modules import IntegerAveragePool, IntegerConv1d, IntegerLinear, IntegerReLU, Requantise
 from students.spec import Quantised
 
@@ -119,6 +120,10 @@ class QuantLayers:
     def output_scale(self, outputs: int) -> nn.Module:
         """Return an `OutputScale`; deployed, it is part of the last accumulator's dequantisation."""
         return OutputScale(outputs)
+
+    def adopt(self, network: nn.Module) -> nn.Module:
+        """Return the network with its layers replaced by integer ones; see `students.quantize.adopt`."""
+        return adopted(network, self.form)
 
 
 def _no_integer_form(what: str) -> StudentError:

@@ -7,7 +7,8 @@ from typing import Any, Literal
 
 from brevitas.inject import ExtendedInjector
 from brevitas.inject.enum import RestrictValueType, ScalingImplType, ScalingPerOutputType
-from brevitas.nn import QuantConv1d, QuantIdentity, QuantLinear, QuantReLU
+from brevitas.nn import QuantConv1d, QuantConv2d, QuantIdentity, QuantLinear, QuantReLU
+from brevitas.nn.quant_layer import QuantNonLinearActLayer as QuantNLAL
 from brevitas.quant import Int32Bias
 from brevitas.quant.base import NarrowIntQuant, UintQuant
 from brevitas.quant.solver.act import ActQuantSolver
@@ -82,6 +83,62 @@ class IntegerConv1d(QuantConv1d):
         return functional.conv1d(pad_steps(signal, self.pads), weight, bias, self.stride, groups=self.groups)
 
 
+class LayerConv1d(QuantConv1d):
+    """Any ``nn.Conv1d`` padded with zeros, with integer weights."""
+
+    def __init__(self, layer: nn.Conv1d, *, bits: int, edge: Edge) -> None:
+        super().__init__(*_conv_arguments(layer), **_conv_settings(layer, bits, edge))
+        self.padding = layer.padding
+        self.input_grid: Grid | None = None
+
+    def forward(self, input: Tensor | QuantTensor) -> Tensor:
+        """Map ``(batch, inputs, steps)`` on a grid to accumulators ``(batch, outputs, steps)`` as floats."""
+        signal = on_grid(input, "conv1d")
+        self.input_grid = grid_of(signal)
+        return self.forward_impl(signal)  # type: ignore[return-value]
+
+    def inner_forward_impl(self, x: Any, quant_weight: Any, quant_bias: Any) -> Tensor:
+        """Return the product of the plain values."""
+        check_calibrated(quant_weight.scale, "conv1d")
+        bias = None if quant_bias is None else quant_bias.value
+        return functional.conv1d(
+            x.value, quant_weight.value, bias, self.stride, self.padding, self.dilation, self.groups
+        )
+
+
+class LayerConv2d(QuantConv2d):
+    """Any ``nn.Conv2d`` padded with zeros, with integer weights."""
+
+    def __init__(self, layer: nn.Conv2d, *, bits: int, edge: Edge) -> None:
+        super().__init__(*_conv_arguments(layer), **_conv_settings(layer, bits, edge))
+        self.padding = layer.padding
+        self.input_grid: Grid | None = None
+
+    def forward(self, input: Tensor | QuantTensor) -> Tensor:
+        """Map ``(batch, inputs, rows, columns)`` on a grid to accumulators ``(batch, outputs, ...)`` as floats."""
+        signal = on_grid(input, "conv2d")
+        self.input_grid = grid_of(signal)
+        return self.forward_impl(signal)  # type: ignore[return-value]
+
+    def inner_forward_impl(self, x: Any, quant_weight: Any, quant_bias: Any) -> Tensor:
+        """Return the product of the plain values."""
+        check_calibrated(quant_weight.scale, "conv2d")
+        bias = None if quant_bias is None else quant_bias.value
+        return functional.conv2d(
+            x.value, quant_weight.value, bias, self.stride, self.padding, self.dilation, self.groups
+        )
+
+
+def _conv_arguments(layer: nn.Conv1d | nn.Conv2d) -> tuple[Any, ...]:
+    return layer.in_channels, layer.out_channels, layer.kernel_size
+
+
+def _conv_settings(layer: nn.Conv1d | nn.Conv2d, bits: int, edge: Edge) -> dict[str, Any]:
+    """Return the arguments of a convolution behind its sizes; its padding is done by torch, in whatever form it is."""
+    same = {"stride": layer.stride, "dilation": layer.dilation, "groups": layer.groups, "bias": layer.bias is not None}
+    return {**same, **_product_settings(bits, edge)}
+
+
 class IntegerLinear(QuantLinear):
     """A product over the last axis with integer weights."""
 
@@ -108,6 +165,19 @@ class IntegerReLU(QuantReLU):
         super().__init__(act_quant=_Unsigned, bit_width=bits, return_quant_tensor=True)
 
 
+class IntegerActivation(QuantNLAL):
+    """A function of one number whose output is on a grid; of a signal on a grid it is a table."""
+
+    def __init__(self, function: nn.Module, bits: int, sign: Literal["signed", "unsigned"]) -> None:
+        grid = _Signed if sign == "signed" else _Unsigned
+        super().__init__(
+            act_impl=nn.ReLU, passthrough_act=False, input_quant=None, act_quant=grid, bit_width=bits,
+            return_quant_tensor=True,
+        )  # fmt: skip
+        quantiser: Any = self.act_quant
+        quantiser.fused_activation_quant_proxy.activation_impl = function
+
+
 class Requantise(QuantIdentity):
     """Puts a signal on a grid: signed and symmetric, or unsigned for one that is never negative."""
 
@@ -131,3 +201,7 @@ class IntegerAveragePool(nn.AvgPool1d):
                 remedy="Put relu() of the same Layers in front of it",
             )
         return self.grid(super().forward(value_of(input)))
+
+
+INTEGER_PRODUCTS = (IntegerConv1d, IntegerLinear, LayerConv1d, LayerConv2d)
+SIGNAL_GRIDS = (IntegerReLU, IntegerActivation, Requantise)

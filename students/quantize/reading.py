@@ -27,21 +27,22 @@ from energy_models.errors import StudentError
 from energy_models.workload import WeightForm
 from students.layers.grid import Constant, Grid
 from students.quantize.integers import output_grid_of
-from students.quantize.modules import IntegerConv1d, IntegerLinear
+from students.quantize.modules import INTEGER_PRODUCTS
 
 INSIDE = "_fast_cell"
 """A second cell that recurrent layers make of their first call's parts: its modules are known by their first names."""
 
 Function = Literal["clip", "table", "unknown"]
 CLIPS = (nn.Identity, nn.ReLU, nn.ReLU6, nn.Hardtanh)
-TABLES = (nn.Sigmoid, nn.Tanh, nn.Hardswish, nn.Hardsigmoid, nn.ELU, nn.SELU, nn.GELU, nn.SiLU, nn.Softplus, nn.Mish)
+TABLES = (nn.Sigmoid, nn.Tanh, nn.Hardswish, nn.Hardsigmoid, nn.ELU, nn.SELU, nn.GELU, nn.SiLU, nn.Softplus, nn.Mish,
+          nn.LeakyReLU)  # fmt: skip
 
 __all__ = ["output_grid_of"]
 
 
 def is_integer_product(module: nn.Module) -> bool:
     """True for a product of `students.quantize.modules`."""
-    return isinstance(module, IntegerConv1d | IntegerLinear)
+    return isinstance(module, INTEGER_PRODUCTS)
 
 
 def is_layer(module: nn.Module) -> bool:

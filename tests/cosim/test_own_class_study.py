@@ -55,7 +55,7 @@ validation = "fraction"
 label = "Own"
 family = "own_decoder:Own"
 options = { filters = 2 }
-forms = ["float32"]
+forms = ["float32", "w4a4"]
 
 [training]
 student = { epochs = 1, batch_size = 8 }
@@ -97,6 +97,7 @@ def test_it_is_found_in_the_current_folder_and_scored_and_priced(folder: Path) -
     code, _, err = cosim("run", "own.toml", "--out", "run", "--workers", "1")
     assert code == 0, err
     scores = pd.read_parquet(folder / "run" / "scores.parquet")
+    assert set(scores["form"]) == {"float32", "w4a4"}
     assert set(scores["family"]) == {"own_decoder:Own"}
     assert scores["score"].between(0, 1).all()
     before = stage_times(folder / "run")
@@ -104,7 +105,7 @@ def test_it_is_found_in_the_current_folder_and_scored_and_priced(folder: Path) -
     code, _, err = cosim("run", "own.toml", "--out", "run", "--workers", "1")
     assert code == 0, err
     added = set(stage_times(folder / "run")) - set(before)
-    assert {name.partition("/")[0] for name in added} == {"undistilled", "result"}
+    assert {name.partition("/")[0] for name in added} == {"undistilled", "quantised", "result"}
 
 
 def test_the_hash_follows_the_class_and_what_it_imports_from_its_folder(
@@ -144,6 +145,7 @@ def test_a_process_that_outlives_an_edit_reads_it(folder: Path, monkeypatch: pyt
         ("filters: int = 3", "filters: int, taps: int", "students.0.options.taps: is missing"),
         ("filters: int = 3", "width: int = 3", "students.0.options.filters: there is no such setting.*width"),
         ("outputs)\n\n", "outputs + 1)\n\n", r"students.0: .*Own\(channels=4.*filters=2\).*returned \(3, 3\)"),
+        ("self.first(signal)", "self.first(signal) ** 2", r"students.0.forms.1: .*pow\(\), own_decoder.py line 14"),
         ("self.second(self.first(signal))", "signal", "raised RuntimeError: mat1 .*own_decoder.py line 14"),
     ],
 )

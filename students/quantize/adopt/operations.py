@@ -1,0 +1,102 @@
+"""Which operations of a network have an integer form, by what they do to a signal."""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from students.layers import modules as layers
+
+PRODUCTS = (nn.Linear, nn.Conv1d, nn.Conv2d)
+"""Layers that multiply a signal by stored weights; exactly these, as what is derived from them may do otherwise."""
+
+NORMS = (nn.BatchNorm1d, nn.BatchNorm2d)
+
+ACTIVATIONS: Mapping[type[nn.Module], bool] = {
+    nn.ReLU: True, nn.ReLU6: True, nn.Sigmoid: True, nn.Softplus: True, nn.Hardsigmoid: True, nn.LeakyReLU: False,
+    nn.ELU: False, nn.SELU: False, nn.GELU: False, nn.SiLU: False, nn.Tanh: False, nn.Mish: False, nn.Hardswish: False,
+    nn.Hardtanh: False,
+}  # fmt: skip
+"""Functions of one number, and whether what they give is never negative."""
+
+ACTIVATION_CALLS: Mapping[Any, type[nn.Module]] = {
+    torch.relu: nn.ReLU, functional.relu: nn.ReLU, "relu": nn.ReLU, "relu_": nn.ReLU, functional.relu6: nn.ReLU6,
+    torch.sigmoid: nn.Sigmoid, functional.sigmoid: nn.Sigmoid, "sigmoid": nn.Sigmoid, torch.tanh: nn.Tanh,
+    functional.tanh: nn.Tanh, "tanh": nn.Tanh, functional.leaky_relu: nn.LeakyReLU, functional.elu: nn.ELU,
+    functional.selu: nn.SELU, functional.gelu: nn.GELU, functional.silu: nn.SiLU, functional.mish: nn.Mish,
+    functional.hardswish: nn.Hardswish, functional.hardsigmoid: nn.Hardsigmoid, functional.hardtanh: nn.Hardtanh,
+    functional.softplus: nn.Softplus,
+}  # fmt: skip
+"""The same functions as they are called in a forward pass."""
+
+DROPOUTS = (nn.Dropout, nn.Dropout1d, nn.Dropout2d)
+DROPOUT_CALLS: Mapping[Any, type[nn.Module]] = {
+    functional.dropout: nn.Dropout, functional.dropout1d: nn.Dropout1d, functional.dropout2d: nn.Dropout2d,
+}  # fmt: skip
+
+PADDINGS = (nn.ZeroPad1d, nn.ZeroPad2d)
+KEPT = (
+    nn.Identity, *DROPOUTS, nn.Flatten, nn.Unflatten, nn.MaxPool1d, nn.MaxPool2d, nn.AdaptiveMaxPool1d,
+    nn.AdaptiveMaxPool2d, *PADDINGS,
+)  # fmt: skip
+"""Layers whose outputs are some of their inputs, or zero: what was on a grid stays on it."""
+
+KEPT_CALLS = frozenset({
+    torch.flatten, torch.reshape, torch.squeeze, torch.unsqueeze, torch.transpose, torch.permute, torch.movedim,
+    torch.swapaxes, torch.narrow, torch.unflatten, torch.amax, functional.max_pool1d, functional.max_pool2d,
+    functional.adaptive_max_pool1d, functional.adaptive_max_pool2d, operator.getitem,
+    "flatten", "reshape", "view", "squeeze", "unsqueeze", "transpose", "permute", "movedim", "swapaxes", "contiguous",
+    "narrow", "unflatten", "expand", "amax", "clone",
+})  # fmt: skip
+
+AVERAGES = (nn.AvgPool1d, nn.AvgPool2d, nn.AdaptiveAvgPool1d, nn.AdaptiveAvgPool2d, layers.AveragePool1d)
+AVERAGE_CALLS = frozenset({
+    torch.mean, "mean", torch.sum, "sum", functional.avg_pool1d, functional.avg_pool2d, torch.avg_pool1d,
+    functional.adaptive_avg_pool1d, functional.adaptive_avg_pool2d,
+})  # fmt: skip
+"""Sums and means over parts of a signal: they are requantised before the next product."""
+
+ADDITIONS = frozenset({operator.add, operator.iadd, torch.add, "add", "add_"})
+JOINS = frozenset({torch.cat, torch.concat, torch.concatenate})
+SCALINGS = frozenset({
+    operator.mul, operator.imul, operator.truediv, operator.sub, operator.neg, torch.mul, torch.div, torch.sub,
+    torch.neg, "mul", "div", "sub", "neg",
+})  # fmt: skip
+"""Of a signal and a written number: they are part of the multiplier and offset of the requantisation that follows."""
+
+LAST_ONLY = (nn.Softmax, nn.LogSoftmax)
+LAST_ONLY_CALLS = frozenset({
+    torch.softmax, torch.log_softmax, functional.softmax, functional.log_softmax, "softmax", "log_softmax",
+})  # fmt: skip
+"""What may only stand behind the last product: it changes no decision, and is counted as it is, in float."""
+
+SIZES = frozenset({getattr, "size", "dim", "numel"})
+PADS = frozenset({functional.pad, torch.nn.functional.pad})
+
+BY_HAND = frozenset({
+    torch.conv1d, torch.conv2d, functional.linear, torch.matmul, operator.matmul, torch.bmm, torch.einsum, torch.mm,
+    torch.baddbmm, torch.tensordot, functional.conv1d, functional.conv2d, functional.bilinear,
+    functional.scaled_dot_product_attention, "matmul", "bmm", "mm", "dot", torch.dot, torch.inner, torch.outer,
+})  # fmt: skip
+"""Products that are no layer."""
+
+RECURRENT = (nn.RNNBase, nn.RNNCellBase)
+ATTENTION = (nn.MultiheadAttention, nn.TransformerEncoderLayer, nn.TransformerDecoderLayer, nn.Transformer)
+
+
+def makes_activation(target: Callable[..., Any] | str) -> type[nn.Module] | None:
+    """Return the layer of a called activation function; None for any other call."""
+    return ACTIVATION_CALLS.get(target)
+
+
+def is_zero_padding(kwargs: Mapping[str, object], args: tuple[object, ...]) -> bool:
+    """Return whether arguments behind signal and widths say zero padding: mode ``constant``, value 0 or None."""
+    mode = kwargs.get("mode", args[0] if args else "constant")
+    value = kwargs.get("value", args[1] if len(args) > 1 else None)
+    return mode == "constant" and (value is None or (isinstance(value, int | float) and math.isclose(value, 0)))
