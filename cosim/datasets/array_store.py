@@ -18,6 +18,7 @@ from filelock import FileLock
 from numpy.typing import NDArray
 from platformdirs import user_cache_path
 
+from cosim.datasets.files import reading
 from energy_models.errors import DataError
 from energy_models.quantities import write_failure
 
@@ -84,14 +85,10 @@ class ArrayStore:
             If it is not there, or its file is damaged or cut short.
         """
         path = self.path(digest)
-        try:
+        if not path.is_file():
+            raise DataError("this array is not in the data store (any more)", where=str(path), remedy=f"{REMEDY}.")
+        with reading(path, "this array of the data store is damaged", remedy=f"{REMEDY}."):
             return np.load(path, mmap_mode="r", allow_pickle=False)
-        except FileNotFoundError as error:
-            raise DataError("this array is not in the data store (any more)", where=str(path),
-                            remedy=f"{REMEDY}.") from error
-        except (ValueError, OSError, EOFError) as error:
-            raise DataError(f"this array of the data store is damaged ({error})", where=str(path),
-                            remedy=f"{REMEDY}.") from error
 
 
 def _write(path: Path, array: NDArray[Any]) -> None:

@@ -146,10 +146,7 @@ def load(options: Options, data_dir: Path | None) -> Dataset:
         cut += own
         notes += said
     if not cut:
-        asked = [text for own in options.texts.values() for text in own]
-        present = {one.text for read in reads for one in read.annotations}
-        raise DataError(f"no annotation called {' or '.join(asked)} holds a window of {options.length_s:g} s",
-                        where=f"dataset {NAME!r}", remedy=unknown_name("annotations", asked[0], present))
+        raise _nothing_cut(reads, options)
     origin = Origin(NAME, CARD, options.class_names, options.source_bits, tuple(notes))
     operations = eeg_operations(
         reference=options.reference, low_hz=options.low_hz, high_hz=options.high_hz, order=options.order,
@@ -157,6 +154,16 @@ def load(options: Options, data_dir: Path | None) -> Dataset:
     )  # fmt: skip
     start_s, stop_s = options.window_s
     return epoched(origin, cut, operations, start_s=start_s, stop_s=stop_s)
+
+
+def _nothing_cut(reads: Sequence[Continuous], options: Options) -> DataError:
+    """Return the error for files that leave no window at all."""
+    asked = [text for own in options.texts.values() for text in own]
+    present = {one.text for read in reads for one in read.annotations}
+    said = f"no annotation called {' or '.join(asked)} holds a window of {options.length_s} s"
+    if options.cut == "cues":
+        said = f"every event called {' or '.join(asked)} stands where nothing was recorded"
+    return DataError(said, where=f"dataset {NAME!r}", remedy=unknown_name("annotations", asked[0], present))
 
 
 def _cut(

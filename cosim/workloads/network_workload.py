@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
-from zipfile import BadZipFile
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from cosim.datasets.files import reading
 from cosim.workloads.network_source import Network, find_network
 from energy_models.errors import DataError, StudentError
 from energy_models.workload import Workload
@@ -125,17 +125,15 @@ def _inputs(network: Network, how: Observation, where: str) -> tuple[Inputs, str
 
 def _recordings(path: Path) -> Tensor | dict[str, Tensor]:
     """Return a file's array, or its arrays by name."""
-    arrays: dict[str, Any] = {}
-    try:
+    with reading(path, "it cannot be read", remedy="Name a .npy or .npz file."):
         loaded: Any = np.load(path, allow_pickle=False)
         names: list[str] | None = getattr(loaded, "files", None)  # of a .npz
         if names is None:
-            return _numbers(np.asarray(loaded), str(path))
-        with loaded:
-            arrays = {name: loaded[name] for name in names}
-    except (OSError, ValueError, EOFError, BadZipFile) as error:
-        raise DataError(f"it cannot be read ({error})", where=str(path), remedy="Name a .npy or .npz file") from error
-    return _given(arrays, str(path))
+            found: Any = np.asarray(loaded)
+        else:
+            with loaded:
+                found = {name: loaded[name] for name in names}
+    return _given(found, str(path))
 
 
 def _given(examples: Examples, where: str) -> Tensor | dict[str, Tensor]:

@@ -71,6 +71,22 @@ def test_windows_across_a_gap_are_left_out_and_filters_start_again_behind_it(tmp
     np.testing.assert_array_equal(dataset.windows.inputs()[2:], second.windows.inputs())
 
 
+def test_a_cue_before_the_file_may_have_its_window_inside(tmp_path: Path) -> None:
+    write_fif(tmp_path / "one_raw.fif", noise(20.0), stimulus=np.zeros(2000))
+    mne.write_events(tmp_path / "one-eve.fif", np.array([[-50, 0, 1], [300, 0, 2], [1990, 0, 2]]), verbose="ERROR")
+    dataset = own(tmp_path, "one_raw.fif", "1,2", events="file", start_s=0.5, stop_s=1.5)
+    np.testing.assert_array_equal(dataset.windows.starts, [0, 350])
+    assert dataset.notes == ("1 window(s) of one_raw pass an end of the recording and were left out",)
+
+
+def test_cues_that_all_lie_in_a_pause_are_told(tmp_path: Path) -> None:
+    marks = [(4.0, 6.0, "BAD_ACQ_SKIP"), (5.0, 0.0, "L"), (7.0, 0.0, "R")]
+    write_fif(tmp_path / "one_raw.fif", noise(20.0), marks)
+    with pytest.raises(DataError, match=r"every event called L or R stands where nothing was recorded"):
+        own(tmp_path, "one_raw.fif")
+    assert len(own(tmp_path, "one_raw.fif", bad_intervals="keep").targets) == 2
+
+
 def test_a_discontinuous_file_without_gaps_is_one_recording(tmp_path: Path) -> None:
     write_edf(tmp_path / "none.edf", noise(20.0, [200, 600]), range(20), [(2.0, "L"), (6.0, "R")])
     dataset = own(tmp_path, "none.edf")

@@ -163,7 +163,7 @@ def test_sliding_windows_have_the_class_that_holds_more_than_half(tmp_path: Path
         ({"cut": "intervals", "length_s": 1.0, "background": "x"}, r"has no use for background"),
         ({"cut": "sliding", "length_s": 1.0, "events": "stimulus"}, r"takes intervals from annotations"),
         ({"cut": "intervals", "length_s": 0.001}, r"a window of 0.001 s, or a step, holds no sample"),
-        ({"cut": "intervals", "length_s": 9.0}, r"no annotation called L or R holds a window of 9 s.*Did you mean 'L'"),
+        ({"cut": "intervals", "length_s": 9.0}, r"no annotation called L or R holds a window of 9.0 s.*mean 'L'"),
     ],
 )
 def test_options_that_do_not_go_together(tmp_path: Path, options: dict[str, object], said: str) -> None:

@@ -124,7 +124,9 @@ def cued(
     found: list[CuedRecording] = []
     taken = 0
     for number, (start, stop, first_step) in enumerate(parts, start=1):
-        own = [(sample - start, label) for sample, label in placed.starts if start <= sample < stop]
+        # a cue outside of the file is one of its first or last part: the window after it may still lie inside
+        reach = (start if number > 1 else -np.inf, stop if number < len(parts) else np.inf)
+        own = [(sample - start, label) for sample, label in placed.starts if reach[0] <= sample < reach[1]]
         taken += len(own)
         if own:
             whole = (start, stop) == (0, recording.steps)
