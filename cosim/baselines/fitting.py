@@ -77,7 +77,7 @@ def best_on_validation(
 
 def _rank(dataset: Dataset, fold: Fold, outputs: Floats) -> tuple[float, float]:
     """Return the primary metric, and minus the cross-entropy of a classifier."""
-    targets = dataset.targets[fold.validation]
+    targets = dataset.masked_targets[fold.validation]
     first = primary_score(dataset.task, targets, outputs)
     if dataset.task == "regression":
         return first, 0.0

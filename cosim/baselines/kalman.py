@@ -213,7 +213,7 @@ def run(dataset: Dataset, fold: Fold, options: KalmanOptions) -> BaselineResult:
 
     def fitted(examples: Indices) -> KalmanDecoder:
         pairs = [(inputs, states(targets, options)) for inputs, targets in training_pairs(dataset, examples)]
-        return KalmanDecoder(fixed(fit(pairs), pairs), dataset.targets.shape[2])
+        return KalmanDecoder(fixed(fit(pairs), pairs), dataset.target_values.shape[2])
 
     return deployed(NAME, "Kalman", dataset, fold, fitted, width_bits=WIDTH_BITS)
 

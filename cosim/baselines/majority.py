@@ -30,7 +30,7 @@ class Constant:
 
 def fit(dataset: Dataset, examples: Indices) -> Constant:
     """Return the logarithm of the classes' shares, or the mean of the kinematics."""
-    targets = dataset.targets[examples]
+    targets = dataset.masked_targets[examples]
     if dataset.task == "classification":
         # One is added to each class so that a class absent from training keeps a finite logit.
         counts = np.bincount(targets.astype(np.int64), minlength=len(dataset.output_names)) + 1

@@ -8,7 +8,7 @@ from typing import Any, cast
 from pydantic import ValidationError
 
 from cosim.baselines.types import Baseline, BaselineResult
-from cosim.datasets.types import Dataset
+from cosim.datasets.types import Dataset, MaskedTargetsError
 from cosim.splits.fold import Fold
 from energy_models.errors import DataError, StudyError
 from energy_models.registry import Registry
@@ -79,4 +79,8 @@ def run_baseline(name: str, dataset: Dataset, fold: Fold, options: Mapping[str, 
         raise DataError(f"it decodes {' and '.join(baseline.tasks)} only, and {dataset.name!r} is {dataset.task}",
                         where=f"baseline {name!r}",
                         remedy="Leave it out of this study, or choose a baseline for the task.")  # fmt: skip
-    return baseline.run(dataset, fold, chosen)
+    try:
+        return baseline.run(dataset, fold, chosen)
+    except MaskedTargetsError as error:
+        raise DataError(f"it cannot use masked targets ({error})", where=f"baseline {name!r}",
+                        remedy="Leave it out of this study, or choose one that can.") from error  # fmt: skip

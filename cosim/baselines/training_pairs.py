@@ -18,7 +18,7 @@ def training_pairs(dataset: Dataset, examples: Indices) -> list[Pair]:
     Parameters
     ----------
     dataset : Dataset
-        A regression; a target that is nan is unknown.
+        A regression; a target that is nan or masked is unknown.
     examples : ndarray of int64
 
     Returns

@@ -1,10 +1,12 @@
 """Arrays of your own, from one NPZ file or a folder of NPY files: examples already cut, or one binned recording.
 
 ``classification``: ``inputs`` (examples, channels, steps) and ``targets`` (examples,) of whole numbers from 0.
-``regression``: ``inputs`` (bins, channels) and ``targets`` (bins, outputs), consecutive in time; cut here.
+``regression``: ``inputs`` (bins, channels) and ``targets`` (bins, outputs), consecutive in time; cut here. A bin with a
+target that is nan has none: it is masked, and nothing is trained or scored on it.
 Optional arrays of one label per example (per bin): ``recording``, ``subject``, ``session``, ``run``, ``part``, and
 those that the option `labels` names; and for classification ``starts``, the first step of each example within its
-recording. Every label is a group that splits can hold out. Bins between which any label changes are not neighbours.
+recording. Every label is a group that splits can hold out. Bins between which any label changes are not neighbours;
+where no ``recording`` is given, bins of one subject, session and part are of one recording, cut where a label changes.
 """
 
 from __future__ import annotations
@@ -19,10 +21,11 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from cosim.datasets import files
-from cosim.datasets.assemble import BinnedRecording, Origin, segmented
+from cosim.datasets.assemble import Origin
 from cosim.datasets.card import Card
 from cosim.datasets.corpus import Corpus
 from cosim.datasets.recordings import Channel, array_recording
+from cosim.datasets.segments import SESSION, BinnedRecording, segmented
 from cosim.datasets.types import Dataset
 from cosim.datasets.windows import example_windows
 from cosim.preprocessing import Step
@@ -151,13 +154,16 @@ def _regression(
                         f"(bins, {len(origin.output_names)})", where=str(path), remedy="See the option output_names.")
     per_bin = list(zip(*(labels[name].tolist() for name in labels), strict=True)) if labels else [()] * len(inputs)
     channels = tuple(Channel(f"unit {index}", unit=options.unit) for index in range(inputs.shape[1]))
+    known: NDArray[np.bool_] = np.asarray(~np.isnan(targets).any(axis=1))
     recordings: list[BinnedRecording] = []
     for number, (key, members) in enumerate(groupby(range(len(inputs)), key=lambda index: per_bin[index])):
         indices = list(members)
-        groups = dict(zip(labels, key, strict=True))
+        groups = {name: str(label) for name, label in zip(labels, key, strict=True)}
+        groups.setdefault("recording", ", ".join(groups[name] for name in SESSION if name in groups) or "whole")
         part = slice(indices[0], indices[-1] + 1)
-        one = array_recording(f"segment{number + 1}", inputs[part].T, channels, options.rate_hz, groups=groups)
-        recordings.append(BinnedRecording(one, targets[part]))
+        name = f"segment{number + 1}" + (f" ({', '.join(key)})" if key else "")
+        one = array_recording(name, inputs[part].T, channels, options.rate_hz, groups=groups)
+        recordings.append(BinnedRecording(one, targets[part], known[part]))
     return segmented(origin, recordings, (), bin_s=1 / options.rate_hz, segment_steps=options.segment_steps)
 
 

@@ -1,8 +1,8 @@
-"""Windows of recordings: after cues (classification), or consecutive segments (regression); nothing is read here."""
+"""Windows of recordings after cues, and what every dataset of continuous recordings is put together from."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from cosim.datasets.card import Card
 from cosim.datasets.files import check_channels, text
-from cosim.datasets.recordings import Channel, Recording, Recordings, array_recording, check_rates
+from cosim.datasets.recordings import Recording, Recordings, check_rates
 from cosim.datasets.types import Dataset
 from cosim.datasets.windows import Windows
 from cosim.preprocessing import Operation, Step, Widths, pipeline_work, process, recorded_steps
@@ -44,43 +44,6 @@ class CuedRecording:
 
 
 @dataclass(frozen=True, slots=True)
-class BinnedRecording:
-    """A recording of binned activity with the targets of its bins.
-
-    Parameters
-    ----------
-    recording : Recording
-        Its rate is that of the bins.
-    targets : ndarray, shape (bins, outputs)
-    """
-
-    recording: Recording
-    targets: NDArray[np.float64]
-
-
-def binned_counts(
-    name: str,
-    counts: NDArray[np.float64],
-    targets: NDArray[np.float64],
-    bin_s: float,
-    *,
-    groups: Mapping[str, str] | None = None,
-) -> BinnedRecording:
-    """Return spike counts in memory, shape (bins, units), with the targets of their bins, shape (bins, outputs).
-
-    Raises
-    ------
-    DataError
-        If `counts` has another number of axes.
-    """
-    if counts.ndim != 2:
-        raise DataError(f"counts have shape {counts.shape}, expected (bins, units)", where=name,
-                        remedy="Check the file.")
-    units = tuple(Channel(f"unit {n}", "spike count", "spikes per bin") for n in range(counts.shape[1]))
-    return BinnedRecording(array_recording(name, counts.T, units, 1.0 / bin_s, groups=groups), targets)
-
-
-@dataclass(frozen=True, slots=True)
 class Origin:
     """What a dataset says about itself whatever was cut from it."""
 
@@ -104,11 +67,20 @@ def check_alike(recordings: Sequence[Recording], *, where: str) -> None:
                             remedy="Leave one of them out, or choose the channels both have.")
 
 
-def processed(recordings: Sequence[Recording], operations: Sequence[Operation]) -> Recordings:
+def processed(
+    recordings: Sequence[Recording], operations: Sequence[Operation], resting: Sequence[Collection[str]] = ()
+) -> Recordings:
     """Return the recordings after all operations; one is read and processed when its first sample is asked for.
 
     A filter's output depends on all samples before, so a recording is processed whole; only the last one is kept.
     Its channels are checked then: one that is flat or not finite is a `DataError`.
+
+    Parameters
+    ----------
+    recordings : sequence of Recording
+    operations : sequence of Operation
+    resting : sequence of collections of str
+        For each recording, the channels that may be flat in it, as a unit that is silent in one trial; empty: none.
 
     Raises
     ------
@@ -121,7 +93,8 @@ def processed(recordings: Sequence[Recording], operations: Sequence[Operation]) 
     def whole(number: int) -> NDArray[np.float32]:
         source = recordings[number]
         samples = np.asarray(source.read(0, source.steps), dtype=np.float64)
-        check_channels(samples, source.channel_names, where=source.name)
+        checked = [row for row, name in enumerate(source.channel_names) if not resting or name not in resting[number]]
+        check_channels(samples[checked], tuple(source.channel_names[row] for row in checked), where=source.name)
         return process(operations, samples, source.rate_hz).samples.astype(np.float32)
 
     def result(number: int, source: Recording) -> Recording:
@@ -196,7 +169,7 @@ def _check_classes(
                         remedy="Check the files and the task.")
 
 
-def _owners(recordings: Recordings, counts: Sequence[int]) -> tuple[NDArray[np.int64], dict[str, NDArray[np.str_]]]:
+def owners(recordings: Recordings, counts: Sequence[int]) -> tuple[NDArray[np.int64], dict[str, NDArray[np.str_]]]:
     """Return the recording of each example, by number, and the groups that follow from it.
 
     A recording's own group ``recording``, where it has one, is what its user calls it; else its name stands there.
@@ -247,7 +220,7 @@ def epoched(
     labels = np.asarray([label for one in cut for _, label in one.windows], dtype=np.int64)
     notes = [note for source, one in zip(sources, cut, strict=True) for note in one.notes(source.name)]
     _check_classes(labels, origin.output_names, notes, where=where)
-    owner, groups = _owners(recordings, [len(one.windows) for one in cut])
+    owner, groups = owners(recordings, [len(one.windows) for one in cut])
     starts = np.asarray([after.first_step + start for after, one in zip(recordings, cut, strict=True)
                          for start, _ in one.windows], dtype=np.int64)  # fmt: skip
     return Dataset(
@@ -260,56 +233,5 @@ def epoched(
             operations, channels=channels, samples=round((stop_s - start_s) * source_rate_hz),
             rate_hz=source_rate_hz, widths=Widths(origin.source_bits),
         ),
-        notes=(*origin.notes, *notes),
-    )  # fmt: skip
-
-
-def _segments(binned: BinnedRecording, origin: Origin, channels: int, segment_steps: int) -> int:
-    """Return how many whole segments a recording holds, after checking it."""
-    one = binned.recording
-    if len(binned.targets) != one.steps or len(one.channels) != channels:
-        raise DataError(f"{one.steps} bins of {len(one.channels)} channels do not go with {len(binned.targets)} "
-                        f"targets and {channels} channels", where=one.name, remedy="Check the file.")
-    check_channels(binned.targets.T, origin.output_names, where=one.name)
-    if one.steps < segment_steps:
-        raise DataError(f"a segment of {segment_steps} steps is longer than the {one.steps} bins there are",
-                        where=one.name, remedy=f"Choose segment_steps of at most {one.steps}.")
-    return one.steps // segment_steps
-
-
-def segmented(
-    origin: Origin,
-    binned: Sequence[BinnedRecording],
-    operations: Sequence[Operation],
-    *,
-    bin_s: float,
-    segment_steps: int,
-) -> Dataset:
-    """Return consecutive segments that share no bin; bins after the last whole segment are left out and noted.
-
-    Raises
-    ------
-    DataError
-        If inputs and targets differ in length, an output is flat or not finite, or no segment fits.
-    """
-    sources = [one.recording for one in binned]
-    channels, rate_hz = len(sources[0].channels), sources[0].rate_hz
-    counts = [_segments(one, origin, channels, segment_steps) for one in binned]
-    recordings = processed(sources, operations)
-    notes = [f"the last {unused} of {one.steps} bins of {one.name} fill no segment and were left out"
-             for one, count in zip(sources, counts, strict=True) if (unused := one.steps - count * segment_steps)]
-    targets = [one.targets[: count * segment_steps].reshape(count, segment_steps, -1).astype(np.float32)
-               for one, count in zip(binned, counts, strict=True)]
-    owner, groups = _owners(recordings, counts)
-    starts = np.concatenate([np.arange(count, dtype=np.int64) * segment_steps for count in counts])
-    bin_step = Step("bin", {"bin_s": bin_s}, True)
-    return Dataset(
-        name=origin.name, card=origin.card, task="regression",
-        windows=Windows(recordings, owner, starts, segment_steps), target_values=np.concatenate(targets),
-        output_names=origin.output_names, groups=groups, source_rate_hz=rate_hz, source_bits=origin.source_bits,
-        pipeline=(bin_step, *recorded_steps(operations, rate_hz),
-                  Step("segment", {"segment_steps": segment_steps}, True)),
-        pipeline_work=pipeline_work(operations, channels=channels, samples=1, rate_hz=rate_hz,
-                                    widths=Widths(origin.source_bits), window="none"),
         notes=(*origin.notes, *notes),
     )  # fmt: skip

@@ -29,8 +29,8 @@ def joined_inputs(dataset: Dataset, run: NDArray[np.int64]) -> Floats:
 
 
 def joined_targets(dataset: Dataset, run: NDArray[np.int64]) -> Floats:
-    """Return the targets of one contiguous segment, shape (steps, outputs)."""
-    return dataset.targets[run].reshape(-1, dataset.targets.shape[2]).astype(np.float64)
+    """Return the targets of one contiguous segment, shape (steps, outputs), nan in every step that has none."""
+    return dataset.masked_targets[run].reshape(-1, dataset.target_values.shape[2]).astype(np.float64)
 
 
 def in_test_order(

@@ -9,9 +9,10 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from cosim.datasets import files
-from cosim.datasets.assemble import BinnedRecording, Origin, binned_counts, segmented
+from cosim.datasets.assemble import Origin
 from cosim.datasets.card import Card
 from cosim.datasets.corpus import Corpus
+from cosim.datasets.segments import BinnedRecording, binned_counts, segmented
 from cosim.datasets.types import Dataset
 from cosim.preprocessing import SquareRoot
 from energy_models.errors import DataError

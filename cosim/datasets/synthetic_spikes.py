@@ -14,9 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from cosim.datasets.assemble import Origin, binned_counts, segmented
+from cosim.datasets.assemble import Origin
 from cosim.datasets.card import Card
 from cosim.datasets.corpus import LARGEST_GENERATED, Corpus
+from cosim.datasets.segments import binned_counts, segmented
 from cosim.datasets.types import Dataset
 
 NAME = "synthetic_spikes"

@@ -19,6 +19,10 @@ from energy_models.workload import LayerWork
 Targets = NDArray[np.int64] | NDArray[np.float32]
 
 
+class MaskedTargetsError(DataError):
+    """Targets without a mask were asked for where some steps have none."""
+
+
 @dataclass(frozen=True, slots=True)
 class Dataset:
     """Windows of recordings with their targets, ready to split.
@@ -90,13 +94,21 @@ class Dataset:
 
         Raises
         ------
-        DataError
-            If some of them do not exist: whoever asks here cannot use a mask (`target_values` and `target_mask`).
+        MaskedTargetsError
+            If some of them do not exist: whoever asks here cannot use a mask (`masked_targets`).
         """
         if said := self._missing_targets():
-            raise DataError(f"targets without a mask were asked for, but {said}", where=f"dataset {self.name!r}",
-                            remedy="Leave those examples out, or use what takes a mask (target_values, target_mask).")
+            raise MaskedTargetsError(
+                f"targets without a mask were asked for, but {said}", where=f"dataset {self.name!r}",
+                remedy="Leave those examples out, or use what takes a mask (masked_targets).")  # fmt: skip
         return self.target_values
+
+    @property
+    def masked_targets(self) -> Targets:
+        """The targets of all examples, not a number in every step that has none."""
+        if self.target_mask is None or self.target_mask.all():
+            return self.target_values
+        return np.where(self.target_mask[:, :, None], self.target_values, np.float32(np.nan)).astype(np.float32)
 
     def _missing_targets(self) -> str:
         if self.target_mask is None or self.target_mask.all():
@@ -104,8 +116,8 @@ class Dataset:
         return f"{int((~self.target_mask).sum())} of {self.target_mask.size} steps have none"
 
     def refuse_masks(self, *, where: str) -> None:
-        """Raise a `DataError` that says what is missing, for a consumer `where` that cannot use a mask."""
-        if said := "; ".join(filter(None, (self.windows.missing_inputs(), self._missing_targets()))):
+        """Raise a `DataError` that says which inputs are missing, for a consumer `where` that needs them whole."""
+        if said := self.windows.missing_inputs():
             raise DataError(f"dataset {self.name!r} has gaps, and masks cannot be used here: {said}", where=where,
                             remedy="Keep the channels all recordings have, and examples that are whole.")
 

@@ -105,4 +105,4 @@ def stream_of(dataset: Dataset, run: NDArray[np.int64]) -> Tensor:
 
 def part_score(data: FoldData, part: Literal["train", "validation", "test"], outputs: NDArray[Any]) -> float:
     """Return the task's primary metric of these outputs on one part."""
-    return primary_score(data.dataset.task, data.dataset.targets[getattr(data.fold, part)], outputs)
+    return primary_score(data.dataset.task, data.dataset.masked_targets[getattr(data.fold, part)], outputs)

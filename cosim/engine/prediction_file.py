@@ -26,7 +26,7 @@ def write_predictions(folder: Path, examples: NDArray[np.int64], targets: NDArra
     examples : ndarray of int64, shape (examples,)
         Indices within the dataset.
     targets : ndarray
-        Classes, shape (examples,), or kinematics, shape (examples, steps, outputs).
+        Classes, shape (examples,), or kinematics, shape (examples, steps, outputs), nan where a step has none.
     outputs : ndarray
         Logits, shape (examples, classes), or estimates, shape (examples, steps, outputs).
     """

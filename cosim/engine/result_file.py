@@ -31,8 +31,9 @@ def write_result(folder: Path, data: FoldData, outputs: Any, workload: Workload 
         What `cosim.tables` shows beside the score.
     """
     dataset = data.dataset
-    write_predictions(folder, data.fold.test, dataset.targets[data.fold.test], outputs)
-    metrics = score(dataset.task, dataset.targets[data.fold.test], outputs, output_names=dataset.output_names)
+    targets = dataset.masked_targets[data.fold.test]
+    write_predictions(folder, data.fold.test, targets, outputs)
+    metrics = score(dataset.task, targets, outputs, output_names=dataset.output_names)
     metric = primary_metric(dataset.task)
     known = {"metric": metric, "score": metrics.get(metric), "metrics": metrics, "versions": versions(), **facts}
     if workload is not None:

@@ -16,7 +16,7 @@ def provenance_of(dataset: Dataset) -> Provenance:
     """Return where the examples of a dataset come from, as far as scores need to know."""
     windows = dataset.windows
     return Provenance(
-        dataset.task, dataset.targets, dataset.groups, windows.starts, windows.steps, dataset.step_rate_hz,
+        dataset.task, dataset.masked_targets, dataset.groups, windows.starts, windows.steps, dataset.step_rate_hz,
         windows.sources,
     )
 

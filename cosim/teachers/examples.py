@@ -26,5 +26,6 @@ def examples(
         The teacher's targets for these examples, in this order.
     """
     rows = np.asarray(indices, dtype=np.int64)
-    inputs, targets = torch.as_tensor(dataset.windows.inputs(rows)), torch.as_tensor(dataset.targets[rows])
-    return Examples(inputs, targets, teacher or {})
+    inputs, targets = torch.as_tensor(dataset.windows.inputs(rows)), torch.as_tensor(dataset.masked_targets[rows])
+    known = None if dataset.target_mask is None else torch.as_tensor(dataset.target_mask[rows])
+    return Examples(inputs, targets, teacher or {}, known)

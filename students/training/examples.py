@@ -23,15 +23,18 @@ class Examples:
     ----------
     inputs : Tensor of float32, shape (examples, channels, steps)
     targets : Tensor
-        int64, shape (examples,); or float32, shape (examples, steps, outputs).
+        int64, shape (examples,); or float32, shape (examples, steps, outputs), nan in every step that has none.
     teacher : mapping of str to Tensor
         The teacher's targets by name, one row per example; they may be mapped from a file. ``outputs`` are its logits
         or trajectories, of the shape of the student's outputs.
+    known : Tensor of bool, shape (examples, steps), or None
+        Regression: which steps have a target, the others holding nan; None: all.
     """
 
     inputs: Tensor
     targets: Tensor
     teacher: Mapping[str, Tensor] = field(default_factory=dict)
+    known: Tensor | None = None
 
     def __len__(self) -> int:
         return self.inputs.shape[0]
@@ -122,7 +125,16 @@ def check_examples(part: str, examples: Examples, spec: StudentSpec) -> None:
     classifies = shape.task == "classification"
     _check_tensor(part, "inputs", examples.inputs, (count, shape.channels, shape.steps), torch.float32)
     labels = ((count,), torch.int64) if classifies else (_output_shape(shape, count), torch.float32)
-    _check_tensor(part, "targets", examples.targets, *labels)
+    known = examples.known
+    if known is not None and (classifies or known.shape != (count, shape.steps) or known.dtype != torch.bool):
+        raise StudentError(
+            f"known steps of shape {tuple(known.shape)} ({known.dtype}), expected truth values of shape "
+            f"{(count, shape.steps)} of a regression", where=part, remedy="Say of every step whether it has a target",
+        )
+    targets = examples.targets if known is None else examples.targets.where(known[:, :, None], 0.0)
+    _check_tensor(part, "targets", targets, *labels)
+    if known is not None and not bool(known.any()):
+        raise StudentError("no step has a target", where=part, remedy="Choose a split with targets on every side")
     _check_teacher(part, examples.teacher, shape, count)
     if classifies and not bool(((examples.targets >= 0) & (examples.targets < shape.outputs)).all()):
         found = sorted(set(examples.targets.tolist()) - set(range(shape.outputs)))

@@ -34,11 +34,19 @@ class Objective:
     warmup_steps: int
 
     def task(self, outputs: Tensor, targets: Tensor) -> Tensor:
-        """Return cross-entropy [nat], or the mean square error over the training variance, against the labels."""
+        """Return cross-entropy [nat], or the mean square error over the training variance, against the labels.
+
+        A kinematic target that is nan is unknown and counts nowhere; where all of a batch are, its loss is 0.
+        """
         weights = self.weights.to(outputs.device)
         if self.spec.shape.task == "classification":
             return functional.cross_entropy(outputs, targets, weight=weights)
-        return scaled_mse(outputs[:, self.warmup_steps :], targets[:, self.warmup_steps :], weights)
+        outputs, targets = outputs[:, self.warmup_steps :], targets[:, self.warmup_steps :]
+        known = ~targets.isnan()
+        if bool(known.all()):
+            return scaled_mse(outputs, targets, weights)
+        wanted = torch.where(known, targets, outputs.detach())
+        return scaled_mse(outputs, wanted, weights) * (known.numel() / known.sum().clamp(min=1))
 
 
 def prepare(model: nn.Module, train: Examples, spec: StudentSpec) -> Objective:
@@ -47,7 +55,7 @@ def prepare(model: nn.Module, train: Examples, spec: StudentSpec) -> Objective:
     Raises
     ------
     StudentError
-        A class without a training example, or a kinematic axis that never moves in training.
+        A class without a training example, or a kinematic axis that never moves in training or is never known.
     """
     if spec.shape.task == "classification":
         counts = torch.bincount(train.targets, minlength=spec.shape.outputs)
@@ -57,7 +65,11 @@ def prepare(model: nn.Module, train: Examples, spec: StudentSpec) -> Objective:
                 remedy="Choose a split with every class on its training side, or give the spec fewer outputs",
             )
         return Objective(spec, len(train) / (spec.shape.outputs * counts), 0)
-    deviation, mean = torch.std_mean(train.targets.double(), dim=(0, 1), correction=0)
+    targets = train.targets.double()
+    if train.known is None:
+        deviation, mean = torch.std_mean(targets, dim=(0, 1), correction=0)
+    else:
+        deviation, mean = torch.std_mean(targets[train.known], dim=0, correction=0)
     if not bool((deviation > 0).all()):
         still = ", ".join(str(axis) for axis in torch.nonzero(deviation <= 0).flatten().tolist())
         raise StudentError(
