@@ -38,11 +38,13 @@ myst_heading_anchors = 3
 
 autosummary_generate = True
 autosummary_ignore_module_all = False
+autosummary_imported_members = True
 autodoc_member_order = "groupwise"
 autodoc_typehints = "signature"
 autodoc_typehints_format = "short"
 autodoc_default_options = {"exclude-members": "model_config"}
 python_display_short_literal_types = True
+toc_object_entries_show_parents = "hide"
 numpydoc_show_class_members = False
 python_maximum_signature_line_length = 88
 
@@ -56,6 +58,7 @@ html_title = "cosim"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
 html_show_sourcelink = False
+html_sidebars = {"index": [], "tutorial": []}
 html_theme_options = {
     "show_toc_level": 2,
     "navigation_with_keys": False,

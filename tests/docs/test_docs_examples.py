@@ -12,7 +12,8 @@ from page_script import script, steps
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
-PAGES = [path for path in [DOCS / "tutorial.md", *sorted((DOCS / "howto").glob("*.md"))] if any(steps(path))]
+GUIDES = sorted((DOCS / "howto").glob("*.md"))
+PAGES = [path for path in [ROOT / "README.md", DOCS / "tutorial.md", *GUIDES] if any(steps(path))]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
