@@ -15,7 +15,12 @@ if TYPE_CHECKING:
     from cosim.api.compare import ComparedDesigns, compare
     from cosim.api.count import count
     from cosim.api.estimate import Estimate, estimate
+    from cosim.api.finished_run import Run, load_run
+    from cosim.api.recordings import load_dataset
+    from cosim.api.student import Student, load_student
+    from cosim.api.study import run
     from cosim.api.sweep import SweepTable, sweep
+    from cosim.api.train import quantize, train
     from energy_models.errors import CosimError
     from energy_models.hardware import load_profile, load_site
     from energy_models.workload import Workload, read_workload, write_workload
@@ -23,9 +28,10 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
-    "ComparedDesigns", "CosimError", "Estimate", "SweepTable", "Workload", "__version__", "architectures", "compare",
-    "corpora", "count", "estimate", "families", "load_profile", "load_site", "machines", "read_workload", "sites",
-    "studies", "sweep", "write_workload",
+    "ComparedDesigns", "CosimError", "Estimate", "Run", "Student", "SweepTable", "Workload", "__version__",
+    "architectures", "compare", "corpora", "count", "estimate", "families", "load_dataset", "load_profile", "load_run",
+    "load_site", "load_student", "machines", "quantize", "read_workload", "run", "sites", "studies", "sweep", "train",
+    "write_workload",
 ]
 
 _HOMES = {
@@ -33,7 +39,12 @@ _HOMES = {
     "cosim.api.compare": ("ComparedDesigns", "compare"),
     "cosim.api.count": ("count",),
     "cosim.api.estimate": ("Estimate", "estimate"),
+    "cosim.api.finished_run": ("Run", "load_run"),
+    "cosim.api.recordings": ("load_dataset",),
+    "cosim.api.student": ("Student", "load_student"),
+    "cosim.api.study": ("run",),
     "cosim.api.sweep": ("SweepTable", "sweep"),
+    "cosim.api.train": ("quantize", "train"),
     "energy_models.errors": ("CosimError",),
     "energy_models.hardware": ("load_profile", "load_site"),
     "energy_models.workload": ("Workload", "read_workload", "write_workload"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Protocol, cast, runtime_checkable
 
-from energy_models.errors import WorkloadError
+from energy_models.errors import StudyError, WorkloadError
 from energy_models.quantities import amount_si
 from energy_models.workload import Workload
 
@@ -31,6 +31,19 @@ def rate_of(value: float | str, *, where: str) -> float:
     if rate_hz <= 0:
         raise WorkloadError(f"{value!r} Hz", where=where, remedy="Give a rate above zero")
     return rate_hz
+
+
+def workers_of(workers: object) -> int:
+    """Return a number of processes.
+
+    Raises
+    ------
+    CosimError
+        No whole number from 1 up.
+    """
+    if isinstance(workers, bool) or not isinstance(workers, int) or workers < 1:
+        raise StudyError(f"{workers!r} workers", where="workers", remedy="Give a whole number from 1 up")
+    return workers
 
 
 def listed(values: object, *, where: str, what: str) -> list[object]:

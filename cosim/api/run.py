@@ -24,6 +24,7 @@ from cosim.engine.student_check import check_own_students
 from cosim.engine.sweep import Sweep, Watch
 from cosim.evaluation.stream_rate import check_stream_rate
 from cosim.study.schema import Study
+from cosim.tables.flat import write_flat
 from cosim.tables.prices import searched_power_w, write_prices
 from cosim.tables.scores import question, save_failures, write_tables
 from cosim.tables.times import KindTime, write_times
@@ -57,7 +58,8 @@ class Outcome:
 
 
 def run_study(
-    study: Study, *, root: Path, data_dir: Path | None, workers: int, command: str, watch: Watch
+    study: Study, *, root: Path, data_dir: Path | None, workers: int, command: str, watch: Watch,
+    dataset: Dataset | None = None,
 ) -> Outcome:
     """Run every point of a study that is not finished, and write its tables.
 
@@ -74,6 +76,8 @@ def run_study(
         The command line, kept for the page.
     watch : callable
         Told where the run stands, a few times a second.
+    dataset : Dataset or None
+        What the study's dataset and options name, where it was read before; None: it is read now.
 
     Raises
     ------
@@ -85,7 +89,8 @@ def run_study(
     installed_sources().forget_changed()
     with locked(root) as store:
         earlier = store.set_aside()
-        dataset = load(study.dataset.name, data_dir=data_dir, options=study.dataset.options)
+        if dataset is None:
+            dataset = load(study.dataset.name, data_dir=data_dir, options=study.dataset.options)
         if dataset.task == "regression":
             rate_hz = study.hardware.decode_rate_hz
             check_stream_rate(rate_hz, dataset.step_rate_hz, where="hardware.decode_rate_hz")
@@ -109,6 +114,7 @@ def run_study(
             raise StudyError(told.rstrip("."), where=study.study.name, remedy=f"All are told in {root / FAILURES}.")
         write_tables(root, store, study, dataset, sweep.finished, command=command)
         write_prices(root, study.hardware)
+        write_flat(root)
         times = write_times(root, store, sweep.finished)
         aside = tuple(note for note in store.set_aside() if note not in earlier)
     computed, told = scheduler.progress.computed, tuple(map(_told, failures))

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,7 @@ from cosim.evaluation.feasibility import judge
 from cosim.evaluation.stream_rate import check_stream_rate
 from cosim.tables.readable import readable_prices
 from cosim.tables.results import price_cells
+from energy_models.errors import StudyError, unknown_name
 from energy_models.hardware import HardwareProfile, Site, load_profile, load_site
 from energy_models.pricing import estimate
 from energy_models.quantities import html_table
@@ -27,6 +29,9 @@ from energy_models.workload import Workload
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
+
+    from cosim.api.recordings import LoadedDataset
+    from cosim.api.trained_sweep import TrainingPlan
 
 SHOWN = ("decoder_power_w", "power_w", "latency_s")
 
@@ -90,30 +95,75 @@ def sweep(
     sites: str | Path | Site | Sequence[str | Path | Site] | None = None,
     over: Mapping[str, Sequence[object]] | None = None,
     decode_rate_hz: float | str | None = None,
+    data: LoadedDataset | str | None = None,
+    forms: Sequence[str] | None = None,
+    **training: Any,
 ) -> SweepTable:
-    """Return the price of a network at every combination of machines, sites, rates and constants.
+    """Return the price of a network at every combination of machines, sites, rates, constants and bit widths.
+
+    Without `data` a counted network is priced. With `data`, `what` is a family: it is trained in every form, on every
+    fold, by the same stages as a study, and each row has its score on what was held out.
 
     Parameters
     ----------
     what : Workload, trained student, str, Path, or several
-        As for `cosim.estimate`.
+        As for `cosim.estimate`; with `data` the name of a family.
     machines, sites
-        Names, paths or objects, one or several; no site: the machines alone.
+        Names, paths or objects, one or several; no site: the machines alone. Where it trains: names or paths, and
+        at least one site.
     over : mapping of str to list, optional
         What else is varied: ``decode_rate_hz``; a constant's path after ``profile.`` or ``site.``, such as
-        ``site.front_end.power``, in SI or as a text with a unit; ``weight_bits``, ``activation_bits``: assumed widths
-        of a float network, neither quantised nor trained, which the column ``widths`` says. One width alone stands for
-        both.
+        ``site.front_end.power``, in SI or as a text with a unit; without `data` also ``weight_bits``,
+        ``activation_bits``: assumed widths of a float network, neither quantised nor trained, which the column
+        ``widths`` says. One width alone stands for both.
     decode_rate_hz : float or str, optional
-        Decisions per second [Hz], where `over` does not vary them.
+        Decisions per second [Hz], where `over` does not vary them. Where it trains and nothing is said: once a window,
+        windows side by side, or once a step.
+    data : LoadedDataset or str, optional
+        What `cosim.load_dataset` returned.
+    forms : sequence of str, optional
+        With `data`: such as ``["float32", "w8a8", "w4a4"]``.
+    **training
+        With `data`: ``split``, ``seeds``, ``options``, ``training``, ``quantised_training``, ``inputs``, ``out``,
+        ``workers``, as `cosim.api.trained_sweep.TrainingPlan` has them.
 
     Raises
     ------
     CosimError
         Unknown names (near ones are listed), units of another dimension, or arguments of a wrong kind.
     """
+    if data is not None:
+        how = _training_plan(what, data, forms, training)
+        return _trained(how, machines=machines, sites=sites, over=over, decode_rate_hz=decode_rate_hz)
+    if forms is not None or training:
+        names = ", ".join(["forms"] * (forms is not None) + list(training))
+        raise StudyError(f"{names} without recordings", where="cosim.sweep", remedy="Give data=cosim.load_dataset(...)")
     works = [workload_of(one, where="cosim.sweep") for one in _several(what)]
     return priced_sweep(works, machines=machines, sites=sites, points=grid_points(over, decode_rate_hz))
+
+
+def _training_plan(family: object, data: object, forms: object, training: Mapping[str, Any]) -> TrainingPlan:
+    from cosim.api.trained_sweep import TrainingPlan  # it imports torch
+
+    known = [one.name for one in dataclasses.fields(TrainingPlan)][3:]
+    if unknown := [name for name in training if name not in known]:
+        raise StudyError(
+            f"there is no argument {unknown[0]!r}", where="cosim.sweep",
+            remedy=unknown_name("arguments", unknown[0], known),
+        )
+    return TrainingPlan(family, data, ["float32"] if forms is None else forms, **training)
+
+
+def _trained(plan: TrainingPlan, *, machines: object, sites: object, over: Any, decode_rate_hz: Any) -> SweepTable:
+    from cosim.api.trained_sweep import trained_sweep
+
+    frame = trained_sweep(plan, machines=machines, sites=sites, over=over, decode_rate_hz=decode_rate_hz)
+    axes = ["form", "decoder", "machine", "site", RATE, *(name for name in frame.columns if " [" in name)]
+    return SweepTable(f"{plan.family} trained, {len(frame)} points", frame, _varied(frame, axes))
+
+
+def _varied(frame: Any, names: Sequence[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(str(name) for name in names if frame[name].nunique(dropna=False) > 1))
 
 
 def priced_sweep(
@@ -131,10 +181,9 @@ def priced_sweep(
     ]
     given: Any = pd.DataFrame([cells for cells, _ in found])
     prices: Any = pd.DataFrame([cells for _, cells in found])
-    varied = tuple(str(name) for name in given.columns if given[name].nunique(dropna=False) > 1)
     names = ", ".join(dict.fromkeys(work.name for work in works))
     whole = pd.concat([given, readable_prices(prices), prices[["complete"]]], axis=1)
-    return SweepTable(f"{names}, {len(whole)} points", whole, varied)
+    return SweepTable(f"{names}, {len(whole)} points", whole, _varied(given, list(given.columns)))
 
 
 def _point(

@@ -44,7 +44,9 @@ def workload(
     mode: Annotated[
         Literal["window", "stream"] | None, typer.Option(help="One decode a window, or one a step.")
     ] = None,
-    input_bits: Annotated[int, typer.Option(min=1, help="Width of an input element.")] = 16,
+    input_bits: Annotated[
+        int | None, typer.Option(min=1, help="Width of an input element; default: the student's own, or 16.")
+    ] = None,
     weight_bits: Annotated[
         int | None, typer.Option(min=1, help="Assume integer weights of so many bits; with --activation-bits.")
     ] = None,

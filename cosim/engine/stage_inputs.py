@@ -6,8 +6,11 @@ from typing import cast
 
 import numpy as np
 
+from cosim.datasets.types import Dataset
 from cosim.engine.fold_data import FoldData, Inputs, load_fold
+from cosim.engine.result_file import FLOAT_BITS
 from cosim.engine.stage import Workspace
+from students.spec import Form, Quantised
 
 
 def fold_of(workspace: Workspace, inputs: Inputs | None = None) -> FoldData:
@@ -16,6 +19,13 @@ def fold_of(workspace: Workspace, inputs: Inputs | None = None) -> FoldData:
     if inputs is None:
         inputs = cast(Inputs, workspace.stage.config.get("inputs", "standardised"))
     return load_fold(store.folder(fold.parents["data"].key), store.folder(fold.key), inputs)
+
+
+def input_bits(form: Form, dataset: Dataset, inputs: Inputs) -> int:
+    """Return the width of an input element as it reaches a student [bits]."""
+    if isinstance(form, Quantised):
+        return form.input_bits
+    return dataset.source_bits if inputs == "raw" else FLOAT_BITS
 
 
 def spread(available: int, wanted: int) -> list[int]:

@@ -55,7 +55,7 @@ def keep_dataset(store: Store, dataset: Dataset, name: str, arrays: ArrayStore) 
 
 def _write_dataset(dataset: Dataset, facts: Mapping[str, Any], manifest: Manifest, folder: Path) -> None:
     (folder / FACTS).write_text(to_json({"facts": facts, "arrays": manifest}), encoding="utf-8")
-    write_workload(_pipeline_workload(dataset), folder / PIPELINE)
+    write_workload(pipeline_workload(dataset), folder / PIPELINE)
 
 
 def _facts(dataset: Dataset) -> dict[str, Any]:
@@ -69,7 +69,7 @@ def _facts(dataset: Dataset) -> dict[str, Any]:
     }
 
 
-def _pipeline_workload(dataset: Dataset) -> Workload:
+def pipeline_workload(dataset: Dataset) -> Workload:
     """Return the preprocessing rows in the one form that workloads are stored in."""
     channels, steps = len(dataset.windows.channels), dataset.windows.steps
     return Workload(

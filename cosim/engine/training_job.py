@@ -9,9 +9,11 @@ from typing import cast
 from torch import Tensor, nn
 
 from cosim.engine.files import Json
-from cosim.engine.fold_data import outputs_of, part_score
+from cosim.engine.fold_data import Inputs, outputs_of, part_score
 from cosim.engine.stage import Stage, Workspace
-from cosim.engine.stage_inputs import fold_of
+from cosim.engine.stage_inputs import fold_of, input_bits
+from cosim.engine.stored_data import PIPELINE, pipeline_workload
+from energy_models.workload import write_workload
 from students.families.registry import FAMILIES
 from students.models.store import save_student
 from students.neurons.encoders import ENCODERS
@@ -66,4 +68,7 @@ def train(workspace: Workspace, job: TrainingJob) -> None:
         "stopped": history.stopped,
     }
     save_student(workspace.folder, model, spec, extra)
+    bits = input_bits(spec.form, data.dataset, cast(Inputs, workspace.stage.config.get("inputs", "standardised")))
+    before = pipeline_workload(data.dataset).replace(input_bits=bits)  # what is done to a recording before the network
+    write_workload(before, workspace.folder / PIPELINE)
     kept.unlink(missing_ok=True)

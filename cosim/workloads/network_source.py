@@ -10,8 +10,9 @@ from typing import Literal
 
 from torch import nn
 
+from cosim.engine.stored_data import PIPELINE
 from energy_models.errors import StudentError, unknown_name
-from energy_models.workload import LayerWork, Workload
+from energy_models.workload import LayerWork, Workload, read_workload
 from students.architectures import architecture_names, architecture_workload
 from students.interchange import SUFFIXES, example_shape, read_network
 from students.models.build import mode
@@ -98,7 +99,11 @@ def _student(folder: Path) -> Network:
         )
     model, spec = load_student(folder)
     shape = (spec.shape.channels, spec.shape.steps)
-    return Network(spec.label, model, shape, spec.shape.step_rate_hz, mode(spec))
+    before = read_workload(folder / PIPELINE) if (folder / PIPELINE).is_file() else None
+    return Network(
+        spec.label, model, shape, spec.shape.step_rate_hz, mode(spec),
+        input_bits=None if before is None else before.input_bits, pipeline_work=() if before is None else before.layers,
+    )
 
 
 def _called(source: str) -> nn.Module:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sys
 import threading
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -22,6 +23,23 @@ def start_fork_server(module: str) -> None:
         forkserver.ensure_running()
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, heard)
+
+
+@contextmanager
+def main_unnamed() -> Generator[None]:
+    """Let processes that are started inside not import the caller's script: work is found by the modules it names.
+
+    Otherwise a script that calls `cosim.run` outside ``if __name__ == "__main__"`` would run again in each of them.
+    """
+    main = sys.modules["__main__"]
+    known = {name: getattr(main, name) for name in ("__file__", "__spec__") if hasattr(main, name)}
+    for name in known:
+        setattr(main, name, None)
+    try:
+        yield
+    finally:
+        for name, value in known.items():
+            setattr(main, name, value)
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from concurrent.futures.process import BrokenProcessPool
 from types import TracebackType
 
 from cosim.engine.executors.executor import Completion
-from cosim.engine.executors.fork_server import interrupts_held, start_fork_server
+from cosim.engine.executors.fork_server import interrupts_held, main_unnamed, start_fork_server
 from cosim.engine.record import StageTime
 from cosim.engine.stage import Stage
 from energy_models.errors import CosimError
@@ -63,7 +63,7 @@ class LocalExecutor:
             If a process died, or none can be started.
         """
         try:
-            with interrupts_held():
+            with interrupts_held(), main_unnamed():
                 self._running[self._pool.submit(self._run, stage)] = stage
         except BrokenProcessPool as error:  # it died since the last poll
             raise _died(stage) from error

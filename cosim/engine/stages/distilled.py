@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
+
 from cosim.engine.stage import StageKind, Workspace
 from cosim.engine.stages.gate import passed
 from cosim.engine.stages.teacher import targets_in
+from cosim.engine.stored_data import PIPELINE
 from cosim.engine.training_job import TrainingJob, plugins_of, spec_of, train
 from students.models.build import build
 from students.models.store import load_extra, load_student, save_student
@@ -20,6 +23,7 @@ def work(workspace: Workspace) -> None:
         source = workspace.parent("undistilled")
         model, spec = load_student(source)
         save_student(workspace.folder, model, spec, load_extra(source))
+        shutil.copyfile(source / PIPELINE, workspace.folder / PIPELINE)
 
 
 DISTILLED = StageKind("distilled", parents=("fold", "undistilled", "teacher", "gate"), work=work, plugins=plugins_of)

@@ -7,10 +7,10 @@ from typing import cast
 from torch import Tensor
 
 from cosim.datasets.contiguous_segments import contiguous_segments
-from cosim.engine.fold_data import FoldData, outputs_of, stream_of
+from cosim.engine.fold_data import FoldData, Inputs, outputs_of, stream_of
 from cosim.engine.result_file import FLOAT_BITS, write_result
 from cosim.engine.stage import StageKind, Workspace
-from cosim.engine.stage_inputs import fold_of, spread
+from cosim.engine.stage_inputs import fold_of, input_bits, spread
 from cosim.engine.versions import versions
 from energy_models.workload import Workload
 from students.counting import observe
@@ -25,16 +25,14 @@ def work(workspace: Workspace) -> None:
     config, source = workspace.stage.config, workspace.parent("student")
     model, spec = load_student(source)
     extra = load_extra(source)
-    raw = config["inputs"] == "raw"
     quantised = spec.form if isinstance(spec.form, Quantised) else None
-    input_bits = quantised.input_bits if quantised else data.dataset.source_bits if raw else FLOAT_BITS
     counted = observe(
         model,
         _observed(data, cast(int, config["observed"])),
         name=spec.label,
         mode=mode(spec),
         step_rate_hz=spec.shape.step_rate_hz,
-        input_bits=input_bits,
+        input_bits=input_bits(spec.form, data.dataset, cast(Inputs, config["inputs"])),
         pipeline_work=data.dataset.pipeline_work,
         device=workspace.device,
     )

@@ -1,0 +1,236 @@
+"""Trains a student on one fold, and quantises it, by the same stages as a study does."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, cast
+
+import torch
+from pydantic import ValidationError
+
+from cosim.api.protocol import split_of
+from cosim.api.recordings import dataset_of
+from cosim.api.run import shape_of
+from cosim.api.student import Home, Student, student_of_stages
+from cosim.datasets.array_store import default_store
+from cosim.engine.executors.worker import run_stage
+from cosim.engine.files import Json
+from cosim.engine.run_folder import locked
+from cosim.engine.stage import Stage, make_stage, with_ancestors
+from cosim.engine.stages.quantised import QUANTISED
+from cosim.engine.stages.result import RESULT
+from cosim.engine.stages.undistilled import UNDISTILLED
+from cosim.engine.store import Store
+from cosim.engine.stored_data import keep_dataset, keep_folds
+from cosim.splits.fold import Fold
+from cosim.study.messages import validation_lines
+from cosim.study.schema import HardwarePlan
+from energy_models.errors import StudentError, unknown_name
+from students.families import check_form, deployment_mode, load_family, parse_options
+from students.spec import Float32, Quantised, Scalar, StudentSpec, Training, parse_form
+
+OBSERVED = cast(int, HardwarePlan.model_fields["observed_examples"].default)
+GATE_PARENTS = ("teacher", "gate")
+
+
+def train(
+    family: str,
+    data: object,
+    *,
+    split: object = None,
+    fold: str | int = 0,
+    seed: int = 0,
+    options: Mapping[str, Scalar] | None = None,
+    training: Mapping[str, Any] | Training | None = None,
+    inputs: str = "standardised",
+    out: str | Path | None = None,
+    device: str = "cpu",
+) -> Student:
+    """Return a float student trained from labels on one fold, with its scores and its workload on what is held out.
+
+    Parameters
+    ----------
+    family : str
+        A name of `cosim.families`, or ``module:object``.
+    data : LoadedDataset or str
+        What `cosim.load_dataset` returned, or the name of a corpus that needs no options.
+    split : str, mapping or None
+        How recordings are held out: ``leave_one_session_out``, ``blocked_in_time``, ... or a table of settings as in a
+        study's ``[split]``; None: see `cosim.api.protocol.split_of`. The student says which it was.
+    fold : str or int
+        Which of the split's folds, by name or number.
+    seed : int
+        Of weights and order of examples.
+    options : mapping, optional
+        Of the family.
+    training : mapping or Training, optional
+        Epochs, learning rate and so on, as in a study's ``[training] student``.
+    inputs : {'standardised', 'raw'}
+    out : str or Path, optional
+        Folder to keep the stages in, where nothing finished is computed again; default: one that is removed when the
+        student, and all that was made from it, is no longer used.
+    device : str
+
+    Raises
+    ------
+    CosimError
+        An unknown name, option or setting, recordings that cannot be split so, or a training that fails.
+    """
+    loaded = dataset_of(data, where="cosim.train, data")
+    if inputs not in ("standardised", "raw"):
+        raise StudentError(f"inputs {inputs!r}", where="cosim.train", remedy="Give 'standardised' or 'raw'")
+    dataset = loaded.dataset
+    dataset.refuse_masks(where="cosim.train")
+    spec = _spec(family, options, training, seed, shape_of(dataset))
+    scheme = split_of(split, dataset)
+    chosen = _fold(scheme.folds(dataset, seed=0), fold)
+    root, keeper = _folder(out)
+    with locked(root) as store:
+        kept, _ = keep_dataset(store, dataset, loaded.name, default_store())
+        (place,) = keep_folds(store, kept, [chosen])
+        student = make_stage(UNDISTILLED, {"inputs": inputs, "spec": _json(spec)}, fold=place.stage)
+        result = _result(student, inputs)
+        _compute(store, result, device)
+    return student_of_stages(root, student, result, protocol=scheme.describe(), keeper=keeper)
+
+
+def quantize(
+    student: Student,
+    form: str,
+    *,
+    training: Mapping[str, Any] | Training | None = None,
+    device: str = "cpu",
+) -> Student:
+    """Return a student with integer weights and activations, made from a float one and trained on.
+
+    Parameters
+    ----------
+    student : Student
+        Of `cosim.train`, of a run, or its stage of a run by `cosim.load_student`.
+    form : str
+        Such as ``w8a8``, ``w4a4``, ``w2a4 edge=6 in=8``.
+    training : mapping or Training, optional
+        Of the training that goes on with the rounding in the loop; default: that of the float student.
+    device : str
+
+    Raises
+    ------
+    CosimError
+        A form that does not exist or that the family lacks, or a student that is quantised or was copied.
+    """
+    home = _home(student)
+    wanted = parse_form(form) if isinstance(cast("object", form), str) else None
+    if not isinstance(wanted, Quantised):
+        raise StudentError(f"{form!r:.40} is no quantised form", where="cosim.quantize", remedy="Give w8a8, w4a4, ...")
+    check_form(load_family(student.spec.family), wanted)
+    changes = {"form": wanted, "training": _training(training, student.spec.training)}
+    spec = student.spec.model_copy(update=changes)
+    inputs = str(home.stage.config["inputs"])
+    parents = {role: stage for role, stage in home.stage.parents.items() if role in ("fold", *GATE_PARENTS)}
+    with locked(home.root) as store:
+        config: dict[str, Json] = {"inputs": inputs, "spec": _json(spec)}
+        stage = make_stage(QUANTISED, config, float_student=home.stage, **parents)
+        result = _result(stage, inputs)
+        _compute(store, result, device)
+    return student_of_stages(
+        home.root, stage, result, protocol=student.facts.get("protocol", ""), keeper=home.keeper
+    )
+
+
+def _home(student: object) -> Home:
+    if not isinstance(student, Student):
+        raise StudentError(
+            f"{student!r:.60} of type {type(student).__name__} is no student", where="cosim.quantize",
+            remedy="Train one: cosim.train(family, data), or take one of a run: run.decoder(label).student()",
+        )
+    if student.home is None:
+        raise StudentError(
+            "it was saved without the recordings it was trained on", where="cosim.quantize",
+            remedy="Quantise before saving, or load the student's stage of a run folder",
+        )
+    if not isinstance(student.spec.form, Float32):
+        raise StudentError(
+            f"it is {student.spec.form} already", where="cosim.quantize", remedy="Quantise the float student"
+        )
+    return student.home
+
+
+def _spec(
+    family: str, options: Mapping[str, Scalar] | None, training: object, seed: int, shape: Any
+) -> StudentSpec:
+    if not isinstance(cast("object", family), str):
+        raise StudentError(
+            f"{family!r:.60} is no family's name", where="cosim.train, family", remedy="Give a name of cosim.families"
+        )
+    found = load_family(family)
+    deployment_mode(found, shape)
+    parse_options(family, found, options or {})
+    if isinstance(seed, bool) or not isinstance(cast("object", seed), int) or seed < 0:
+        raise StudentError(f"seed {seed!r}", where="cosim.train", remedy="Give a whole number from 0 up")
+    return StudentSpec(
+        family=family, options=dict(options or {}), shape=shape, training=_training(training, Training()), seed=seed
+    )
+
+
+def _training(given: object, otherwise: Training) -> Training:
+    """Return settings of the training loop; what a table leaves out is as in `otherwise`."""
+    if given is None:
+        return otherwise
+    if isinstance(given, Training):
+        return given
+    if not isinstance(given, Mapping):
+        raise StudentError(f"{given!r:.60}", where="training", remedy='Give a table such as {"epochs": 40}')
+    try:
+        return Training.model_validate({**otherwise.model_dump(), **cast("Mapping[str, Any]", given)})
+    except ValidationError as error:
+        lines = validation_lines(error, Training.model_fields, ("training",))
+        raise StudentError(
+            "; ".join(lines), where="training", remedy=f"Settings are: {', '.join(Training.model_fields)}"
+        ) from error
+
+
+def _fold(folds: tuple[Fold, ...], wanted: str | int) -> Fold:
+    names = [fold.name for fold in folds]
+    if isinstance(wanted, int) and not isinstance(wanted, bool) and 0 <= wanted < len(folds):
+        return folds[wanted]
+    if wanted in names:
+        return folds[names.index(str(wanted))]
+    raise StudentError(
+        f"there is no fold {wanted!r}; there are {len(folds)}", where="fold",
+        remedy=unknown_name("folds", str(wanted), names),
+    )
+
+
+def _folder(out: str | Path | None) -> tuple[Path, TemporaryDirectory[str] | None]:
+    if out is not None:
+        return Path(out), None
+    keeper = TemporaryDirectory(prefix="cosim-", ignore_cleanup_errors=True)
+    return Path(keeper.name), keeper
+
+
+def _result(student: Stage, inputs: str) -> Stage:
+    return make_stage(RESULT, {"observed": OBSERVED, "inputs": inputs}, fold=student.parents["fold"], student=student)
+
+
+def _compute(store: Store, stage: Stage, device: str) -> None:
+    """Compute a stage after those it builds on, in this process, on one thread as the processes of a study do."""
+    with _one_thread():
+        for needed in with_ancestors(stage):
+            run_stage(store, device, needed)
+
+
+@contextmanager
+def _one_thread() -> Generator[None]:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
+def _json(spec: StudentSpec) -> dict[str, Json]:
+    return cast("dict[str, Json]", spec.model_dump(mode="json"))

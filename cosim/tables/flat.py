@@ -1,0 +1,123 @@
+"""The results of a run as one flat table a person can open: who, how well, where, at what price, does it fit."""
+
+# pandas ships neither stubs nor full annotations.
+# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false
+# pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from cosim.engine.files import disk_errors
+from cosim.tables.decoders import DECODERS, DETECTION, DecoderScore
+from cosim.tables.prices import PRICED, refresh_prices
+from cosim.tables.readable import readable_prices
+from cosim.tables.results import Priced, Score, read_parquet
+from cosim.tables.scores import SCORES
+from cosim.tables.summary import Power, score_table, summarise
+from energy_models.quantities import write_whole
+
+RESULTS_CSV, RESULTS = "results.csv", "results.parquet"
+WHO = (
+    "study", "dataset", "protocol", "decoder", "role", "student", "family", "options", "form", "weight_bits",
+    "activation_bits", "spiking", "method", "distilled_from", "parameters",
+)  # fmt: skip
+HOW_WELL = {
+    "metric": "metric", "score_mean": "score", "score_low": "score_low", "score_high": "score_high",
+    "score_over": "score_over", "score_count": "score_count", "chance": "chance", "p_value": "p_value",
+    "validation_mean": "validation_score", "folds": "folds", "seeds": "seeds",
+    "itr_bits_per_min": "itr_bits_per_min", **{name: name for name in DETECTION},
+    "latency_s": "detection_latency_s",
+}  # fmt: skip
+WHERE = {"profile": "machine", "site": "site", "decode_rate_hz": "decode_rate_hz"}
+
+
+def flat_results(
+    scores: pd.DataFrame, decoders: pd.DataFrame, priced: pd.DataFrame, *, power: Power = "decoder_power"
+) -> pd.DataFrame:
+    """Return one row per decoder, machine and site, teachers without a price last; no cell holds a table.
+
+    Columns: who (labels, family, options, form, widths [bits]), how well (``score`` with its 95 % interval), where
+    (``machine``, ``site``, ``decode_rate_hz``), the answer (``verdict``, ``binding_limit``, ``headroom``), power [W] of
+    the device (``power_w``) and of the decoder with bounds, energy [J], latency [s], memory [bits], and whether the
+    decoder is on the front of its machine and site.
+
+    Parameters
+    ----------
+    scores, decoders, priced : DataFrame
+        As for `cosim.tables.summary.summarise`.
+    power : {'decoder_power', 'total_power'}
+        Which power the front weighs against the score.
+    """
+    summary: Any = summarise(scores, decoders, priced, power=power)
+    table: Any = score_table(scores, decoders)
+    unpriced: Any = table[~table["decoder_id"].isin(set(summary["decoder_id"]))]
+    parts = [_told(unpriced)]
+    if len(summary):
+        place: Any = summary[list(WHERE)]
+        marks: Any = summary[["complete", "front", "membership"]]
+        parts = [
+            pd.concat([_told(summary), place.rename(columns=WHERE), readable_prices(summary), marks], axis=1), *parts
+        ]
+    whole: Any = pd.concat([part for part in parts if len(part)], ignore_index=True)
+    for name in ("machine", "site", "verdict", "binding_limit", "membership"):
+        if name in whole:
+            whole[name] = whole[name].fillna("")
+    for name in ("complete", "front"):
+        if name in whole:
+            whole[name] = np.where(whole[name].isna(), False, whole[name]).astype(bool)
+    return whole
+
+
+def _told(table: Any) -> Any:
+    """Return who decodes and how well, with options as words instead of a table."""
+    told = pd.concat([table[list(WHO)], table[list(HOW_WELL)].rename(columns=HOW_WELL)], axis=1)
+    words: Any = {text: _words(text) for text in set(told["options"])}
+    told["options"] = told["options"].map(words)
+    told["decoder_id"] = table["decoder_id"]
+    return told
+
+
+def _words(options: str) -> str:
+    return ", ".join(f"{name}={value}" for name, value in sorted(json.loads(options).items()))
+
+
+def read_flat(root: Path, *, power: Power = "decoder_power") -> pd.DataFrame:
+    """Return the flat table of a run, prices brought up to date.
+
+    Raises
+    ------
+    CosimError
+        If the folder holds no finished run, or a machine or site cannot be loaded.
+    """
+    priced = read_parquet(refresh_prices(root), Priced)
+    return flat_results(
+        read_parquet(root / SCORES, Score), read_parquet(root / DECODERS, DecoderScore), priced, power=power
+    )
+
+
+def write_flat(root: Path) -> None:
+    """Write the flat table of a run as ``results.csv`` and ``results.parquet`` where its parts have changed since.
+
+    Raises
+    ------
+    CosimError
+        As `read_flat`, or the disk is full.
+    """
+    refresh_prices(root)
+    parts = [(root / name).stat().st_mtime_ns for name in (SCORES, DECODERS, PRICED)]
+    written = [path.stat().st_mtime_ns if path.is_file() else 0 for path in (root / RESULTS_CSV, root / RESULTS)]
+    if min(written) >= max(parts):
+        return
+    table = read_flat(root)
+    buffer = io.BytesIO()
+    with disk_errors(root):
+        table.to_parquet(buffer, index=False)
+        write_whole(root / RESULTS, buffer.getvalue())
+        write_whole(root / RESULTS_CSV, table.to_csv(index=False))
