@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
-from cosim.datasets.registry import Scalar, load
+from cosim.datasets.registry import load
 from cosim.datasets.types import Dataset
 from energy_models.errors import DataError
 from energy_models.quantities import html_table
@@ -35,7 +35,7 @@ class LoadedDataset:
     """
 
     name: str
-    options: Mapping[str, Scalar]
+    options: Mapping[str, Any]
     data_dir: Path | None
     dataset: Dataset
 
@@ -79,7 +79,7 @@ def _shape(data: Dataset) -> str:
     return f"{len(windows.channels)} channels x {windows.steps} steps at {data.step_rate_hz:g} Hz"
 
 
-def load_dataset(name: str, data_dir: str | Path | None = None, **options: Scalar) -> LoadedDataset:
+def load_dataset(name: str, data_dir: str | Path | None = None, **options: Any) -> LoadedDataset:
     """Return recordings, cut into examples with their targets.
 
     Parameters
