@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import difflib
+import re
 import traceback
-from collections.abc import Iterable
+from collections.abc import Generator, Iterable
+from contextlib import contextmanager
 from pathlib import Path
 
 
@@ -65,6 +67,27 @@ class StudyError(CosimError):
 
 class StudentError(CosimError):
     """A student that cannot be built, trained, observed or stored as requested."""
+
+
+_NO_MEMORY = re.compile(r"can't allocate memory|not enough memory|out of memory|array is too big|cannot allocate", re.I)
+
+
+@contextmanager
+def memory_errors(kind: type[CosimError], where: str) -> Generator[None]:
+    """Turn a lack of memory, which numerical libraries report in several ways, into an error of the given kind.
+
+    Raises
+    ------
+    CosimError
+        Of that kind; every other failure passes unchanged.
+    """
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        if isinstance(error, RuntimeError) and not _NO_MEMORY.search(str(error)):
+            raise
+        remedy = "Make it smaller, or use a machine with more memory"
+        raise kind("there is not enough memory for it", where=where, remedy=remedy) from error
 
 
 def unknown_name(kind: str, name: str, available: Iterable[str]) -> str:

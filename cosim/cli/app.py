@@ -39,7 +39,7 @@ app = typer.Typer(
 DataDir = Annotated[
     Path | None, typer.Option("--data-dir", help="Folder of recordings; default: the environment variable COSIM_DATA.")
 ]
-Workers = Annotated[int, typer.Option(min=1, help="Local processes, one torch thread each.")]
+Workers = Annotated[int, typer.Option(min=1, max=1024, help="Local processes, one torch thread each.")]
 Settings = Annotated[list[str], typer.Option("--set", help="Change the study file: section.key=value; repeatable.")]
 Out = Annotated[Path | None, typer.Option(help="Folder of this run; default: runs/<study>.")]
 

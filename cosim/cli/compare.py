@@ -23,8 +23,8 @@ def compare(
     part: Annotated[
         Literal["decoder", "device"], typer.Option(help="Whose power: the decoder's alone, or with what surrounds it.")
     ] = "decoder",
-    draws: Annotated[int, typer.Option(help="Draws of the uncertain constants, a power of two.")] = 4096,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of the draws.")] = 0,
+    draws: Annotated[int, typer.Option(help="Draws of the uncertain constants, a power of two up to 262144.")] = 4096,
+    seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Seed of the draws.")] = 0,
     as_json: JsonOption = False,
 ) -> None:
     """Print which design takes less power and how surely: constants they share are drawn once for all."""

@@ -29,8 +29,8 @@ def estimate(
     profile: Annotated[str, typer.Option(help="Machine: a name of cosim profiles, or a TOML file.")],
     rate: Annotated[float, typer.Option(help="Decisions per second.")],
     site: Annotated[str | None, typer.Option(help="Place: a name of cosim sites, or a TOML file.")] = None,
-    draws: Annotated[int, typer.Option(help="Draws of the uncertain constants, a power of two.")] = 4096,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of the draws.")] = 0,
+    draws: Annotated[int, typer.Option(help="Draws of the uncertain constants, a power of two up to 262144.")] = 4096,
+    seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Seed of the draws.")] = 0,
     as_json: JsonOption = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print the rows by layer and cause as CSV.")] = False,
 ) -> None:

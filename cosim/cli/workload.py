@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from energy_models.workload import Count, LayerWork, Workload
 
 STDOUT = Path("-")
+SIZE_DIGITS = 9
 
 
 def add_workload_command(app: typer.Typer) -> None:
@@ -45,15 +46,17 @@ def workload(
         Literal["window", "stream"] | None, typer.Option(help="One decode a window, or one a step.")
     ] = None,
     input_bits: Annotated[
-        int | None, typer.Option(min=1, help="Width of an input element; default: the student's own, or 16.")
+        int | None, typer.Option(min=1, max=64, help="Width of an input element; default: the student's own, or 16.")
     ] = None,
     weight_bits: Annotated[
-        int | None, typer.Option(min=1, help="Assume integer weights of so many bits; with --activation-bits.")
+        int | None, typer.Option(min=1, max=64, help="Assume integer weights of so many bits; with --activation-bits.")
     ] = None,
-    activation_bits: Annotated[int | None, typer.Option(min=1, help="Assume integer activations likewise.")] = None,
-    decodes: Annotated[int, typer.Option(min=1, help="Made-up examples.")] = 4,
-    seed: Annotated[int, typer.Option(help="Seed of made-up examples.")] = 0,
-    warm_up_steps: Annotated[int, typer.Option(min=0, help="First steps of a stream, counted apart.")] = 0,
+    activation_bits: Annotated[
+        int | None, typer.Option(min=1, max=64, help="Assume integer activations likewise.")
+    ] = None,
+    decodes: Annotated[int, typer.Option(min=1, max=1_000_000, help="Made-up examples.")] = 4,
+    seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Seed of made-up examples.")] = 0,
+    warm_up_steps: Annotated[int, typer.Option(min=0, max=2**31, help="First steps of a stream, counted apart.")] = 0,
     json_file: Annotated[
         Path | None, typer.Option("--json", metavar="FILE", help="Write the workload; - is standard output.")
     ] = None,
@@ -85,11 +88,15 @@ def _shape(text: str | None) -> tuple[int, ...] | None:
     if text is None:
         return None
     parts = text.lower().replace(",", "x").split("x")
-    if not all(part.strip().isdigit() and int(part) > 0 for part in parts):
+    if not all(_is_size(part.strip()) for part in parts):
         from energy_models.errors import StudentError
 
-        raise StudentError(f"{text!r} is no shape", where="--input-shape", remedy="Give sizes such as 22x1000")
+        raise StudentError(f"{text[:40]!r} is no shape", where="--input-shape", remedy="Give sizes such as 22x1000")
     return tuple(int(part) for part in parts)
+
+
+def _is_size(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) <= SIZE_DIGITS and int(text) > 0
 
 
 def _widths(weight_bits: int | None, activation_bits: int | None) -> tuple[int, int] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,10 +16,12 @@ from torch import Tensor
 
 from cosim.datasets.files import reading
 from cosim.workloads.network_source import Network, find_network
-from energy_models.errors import DataError, StudentError
+from energy_models.errors import DataError, StudentError, memory_errors
 from energy_models.workload import Workload
 from students.counting import Inputs, observe
 
+LARGEST_EXAMPLES = 1 << 28
+"""Values of all made-up examples, a gigabyte."""
 USELESS_WARNING = "Using padding='same' with even kernel"
 """Of torch: it may copy its input, which is of no use to who counts."""
 
@@ -72,7 +75,8 @@ def network_workload(source: str | Network, how: Observation) -> Workload:
     """
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=USELESS_WARNING)
-        return _network_workload(source, how)
+        with memory_errors(StudentError, source if isinstance(source, str) else source.name):
+            return _network_workload(source, how)
 
 
 def _network_workload(source: str | Network, how: Observation) -> Workload:
@@ -117,6 +121,11 @@ def _inputs(network: Network, how: Observation, where: str) -> tuple[Inputs, str
         raise StudentError(
             "its input shape is unknown", where=where,
             remedy="Give --input-shape, such as 22x1000; in Python examples, or input_shape=(22, 1000)",
+        )
+    if (values := how.decodes * math.prod(shape)) > LARGEST_EXAMPLES:
+        raise StudentError(
+            f"{how.decodes:,} examples of shape {shape} are {values:,} values, {LARGEST_EXAMPLES:,} at most",
+            where=where, remedy="Give a smaller --input-shape, or fewer --decodes",
         )
     generator = torch.Generator().manual_seed(how.seed)
     noise = torch.randn((how.decodes, *shape), generator=generator)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from energy_models.analysis.uncertainty import Design, quantity_draws
+from energy_models.analysis.uncertainty import MOST_DRAWS, Design, quantity_draws
 from energy_models.errors import PriceError
 from energy_models.pricing import Array, estimate_vectorised, given
 
@@ -64,10 +64,10 @@ def total_order(design: Design, *, draws: int, seed: int) -> dict[str, float]:
     Raises
     ------
     PriceError
-        Fewer than two draws.
+        Fewer than two draws, or more than `MOST_DRAWS`.
     """
-    if draws < 2:
-        raise PriceError(f"{draws} draws", remedy="Give at least two, better some thousands")
+    if not 2 <= draws <= MOST_DRAWS:
+        raise PriceError(f"{draws:,} draws", remedy=f"Give at least two, better some thousands, {MOST_DRAWS} at most")
     constants = {path: q for path, q in given(design.profile, design.site).items() if q.low < q.high}
     chance = np.random.default_rng(seed)
     first, second = (

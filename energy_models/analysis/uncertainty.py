@@ -32,6 +32,7 @@ qmc: Any = _qmc
 Z95 = float(ndtri(0.95))
 SOURCE_CORRELATION = 0.5
 """Share of a constant's spread that it has in common with the others of its source; assumed, no data decide it."""
+MOST_DRAWS = 1 << 18
 QUANTILES = (0.05, 0.5, 0.95)
 
 
@@ -70,7 +71,7 @@ def sample_designs(
     ----------
     designs : sequence of Design
     draws : int
-        A power of two, as Sobol sequences want.
+        A power of two up to `MOST_DRAWS`, as Sobol sequences want.
     seed : int
         Of the scrambling.
     source_correlation : float
@@ -81,10 +82,12 @@ def sample_designs(
     PriceError
         Draws that are no power of two, a correlation outside 0..1, a seed below 0, or no design.
     """
-    if draws < 2 or draws & (draws - 1) or not 0.0 <= source_correlation <= 1.0 or not designs or seed < 0:
+    drawable = 2 <= draws <= MOST_DRAWS and not draws & (draws - 1) and seed >= 0
+    if not drawable or not 0.0 <= source_correlation <= 1.0 or not designs:
         raise PriceError(
-            f"{draws} draws of {len(designs)} designs at source correlation {source_correlation}, seed {seed}",
-            remedy="Give at least one design, a power of two of draws, a correlation from 0 to 1, and a seed from 0",
+            f"{draws:,} draws of {len(designs)} designs at source correlation {source_correlation}, seed {seed}",
+            remedy=f"Give at least one design, a power of two of draws up to {MOST_DRAWS}, a correlation from 0 to 1, "
+            "and a seed from 0",
         )
     constants: dict[str, Quantity] = {}
     for design in designs:

@@ -166,9 +166,9 @@ def _checks(limits: SiteLimits, report: EnergyReport) -> Iterator[LimitCheck]:
         limit, per_watt = one.limit, one.per_watt
         value = Band(power.low * per_watt.low, power.nominal * per_watt.nominal, power.high * per_watt.high)
         spare = Band(
-            limit.low / per_watt.high - power.high,
-            limit.nominal / per_watt.nominal - power.nominal,
-            limit.high / per_watt.low - power.low,
+            _over(limit.low, per_watt.high) - power.high,
+            _over(limit.nominal, per_watt.nominal) - power.nominal,
+            _over(limit.high, per_watt.low) - power.low,
         )
         battery = limits.battery if one.name == "battery" else None
         lasts = None if battery is None else battery_life_s(battery, power)
@@ -180,10 +180,15 @@ def _checks(limits: SiteLimits, report: EnergyReport) -> Iterator[LimitCheck]:
         yield _check("deadline", "s", limits.deadline, report.latency_s)
 
 
+def _over(limit: float, used: float) -> float:
+    """Return how often what is used goes into a limit; infinitely often where nothing is used."""
+    return limit / used if used > 0 else math.inf
+
+
 def _check(
     name: CheckName, unit: str, limit: Band, value: Band, *, spare_w: Band | None = None, lasts_s: Band | None = None
 ) -> LimitCheck:
-    headroom = limit.nominal / value.nominal if value.nominal > 0 else math.inf  # zero uses nothing of its limit
+    headroom = _over(limit.nominal, value.nominal)
     return LimitCheck(name, unit, limit, value, headroom, limit_verdict(limit, value), spare_w, lasts_s)
 
 

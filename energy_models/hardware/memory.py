@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from energy_models.quantities import Energy, EnergyPerBit, Frozen, Information, PowerPerBit, Time
+from energy_models.quantities import AboveZero, Energy, EnergyPerBit, Frozen, Information, PowerPerBit, Time
 
 Operand = Literal["weights", "activations", "state", "buffers"]
 OPERANDS: tuple[Operand, ...] = ("weights", "activations", "state", "buffers")
@@ -37,7 +37,7 @@ class Memory(Frozen):
 
     name: str = Field(pattern="^[a-z][a-z0-9_]*$")
     capacity: Information
-    bank: Information
+    bank: Annotated[Information, AboveZero()]
     word_bits: int = Field(gt=0)
     read: Energy | None = None
     write: Energy | None = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Self
+from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
@@ -11,6 +11,7 @@ from energy_models.hardware.described import Described
 from energy_models.hardware.execution import Execution
 from energy_models.hardware.memory import Memory, check_memories
 from energy_models.quantities import (
+    AboveZero,
     Energy,
     Frequency,
     Frozen,
@@ -56,7 +57,7 @@ class HardwareProfile(Described):
     node: Length
     supply: Voltage
     temperature: Temperature
-    clock: Frequency
+    clock: Annotated[Frequency, AboveZero()]
     execution: Execution
     memories: tuple[Memory, ...] = Field(min_length=1)
     static: Power

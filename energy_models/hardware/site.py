@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -11,6 +11,7 @@ from energy_models.hardware.described import Described
 from energy_models.hardware.periphery import Absent, Converter, FrontEnd, Radio, Regulator, Stimulation
 from energy_models.hardware.thermal import box_surface_m2
 from energy_models.quantities import (
+    AboveZero,
     Area,
     Band,
     Channels,
@@ -52,7 +53,7 @@ class Package(Frozen):
     length: Length | None = None
     width: Length | None = None
     thickness: Length | None = None
-    area: Area | None = None
+    area: Annotated[Area, AboveZero()] | None = None
 
     @model_validator(mode="after")
     def _one_way(self) -> Self:
@@ -60,6 +61,8 @@ class Package(Frozen):
         whole = None not in sides if self.area is None else sides == (None, None, None)
         if not whole:
             raise ValueError("give length, width and thickness of a box, or the area of the surface")
+        if self.surface_m2.low <= 0:
+            raise ValueError("a box of no surface gives off no heat: at most one of its sides may be zero")
         return self
 
     @property
@@ -78,9 +81,9 @@ class Package(Frozen):
 
 
 class Tissue(Frozen):
-    """Constants of the Pennes bioheat equation."""
+    """Constants of the Pennes bioheat equation; without perfusion heat is conducted away alone."""
 
-    conductivity: Conductivity
+    conductivity: Annotated[Conductivity, AboveZero()]
     perfusion: Frequency
     blood_heat: VolumetricHeat
 
@@ -109,7 +112,7 @@ class Battery(Frozen):
     capacity: Charge
     voltage: Voltage
     loss: RatioPerTime
-    lifetime: Time
+    lifetime: Annotated[Time, AboveZero()]
 
 
 class Link(Frozen):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+from energy_models.errors import ProfileError
+
 SPHERE_AREA_FACTOR = 4.0 * math.pi  # area of a sphere = 4 pi a^2
 
 
@@ -20,7 +22,7 @@ def equal_area_radius_m(surface_m2: float) -> float:
 def perfusion_length_m(conductivity_w_mk: float, perfusion_hz: float, blood_heat_j_m3k: float) -> float:
     """Return the depth over which blood flow carries heat away [m].
 
-    ``delta = sqrt(k / (w rho_b c_b))``, the decay length of the Pennes bioheat equation.
+    ``delta = sqrt(k / (w rho_b c_b))``, the decay length of the Pennes bioheat equation; infinite without perfusion.
 
     Parameters
     ----------
@@ -31,7 +33,8 @@ def perfusion_length_m(conductivity_w_mk: float, perfusion_hz: float, blood_heat
     blood_heat_j_m3k : float
         Volumetric heat capacity of blood, rho_b c_b [J/(m^3 K)].
     """
-    return math.sqrt(conductivity_w_mk / (perfusion_hz * blood_heat_j_m3k))
+    carried = perfusion_hz * blood_heat_j_m3k
+    return math.sqrt(conductivity_w_mk / carried) if carried > 0 else math.inf
 
 
 def pennes_sphere_rise_k_per_w(radius_m: float, conductivity_w_mk: float, perfusion_length: float) -> float:
@@ -47,10 +50,20 @@ def pennes_sphere_rise_k_per_w(radius_m: float, conductivity_w_mk: float, perfus
     conductivity_w_mk : float
         Thermal conductivity of tissue, k [W/(m K)].
     perfusion_length : float
-        Decay length delta [m], see `perfusion_length_m`.
+        Decay length delta [m], see `perfusion_length_m`; infinite: ``1 / (4 pi k a)``, conduction alone.
+
+    Raises
+    ------
+    ProfileError
+        A radius, conductivity or decay length that is not above zero: no such body gives off heat.
 
     References
     ----------
     H. H. Pennes, J. Appl. Physiol. 1(2), 1948, for the equation; the sphere is its standard closed form.
     """
+    if not min(radius_m, conductivity_w_mk, perfusion_length) > 0:
+        raise ProfileError(
+            f"a sphere of radius {radius_m:g} m in tissue of {conductivity_w_mk:g} W/(m K), decay length "
+            f"{perfusion_length:g} m", where="package and tissue", remedy="Give an area and a conductivity above zero",
+        )
     return 1.0 / (SPHERE_AREA_FACTOR * conductivity_w_mk * radius_m * (1.0 + radius_m / perfusion_length))

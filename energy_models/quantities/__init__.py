@@ -4,6 +4,7 @@ from energy_models.quantities.amounts import amount_si
 from energy_models.quantities.band import ZERO, Band, total
 from energy_models.quantities.files import TEMPORARY, no_room, write_failure, write_whole
 from energy_models.quantities.quantity import (
+    AboveZero,
     Area,
     Channels,
     Charge,
@@ -42,7 +43,7 @@ from energy_models.quantities.toml_file import Frozen, content_digest, parse_mod
 from energy_models.quantities.units import DAY_S, HOUR_S, YEAR_S, find_unit, si_unit, to_si
 
 __all__ = [
-    "DAY_S", "HOUR_S", "TEMPORARY", "TOML_BITS", "YEAR_S", "ZERO", "Area", "Band", "Channels", "Charge",
+    "DAY_S", "HOUR_S", "TEMPORARY", "TOML_BITS", "YEAR_S", "ZERO", "AboveZero", "Area", "Band", "Channels", "Charge",
     "Conductivity", "Current", "Cycles", "CyclesPerOperation", "Energy", "EnergyPerBit", "EnergyPerSquareBit",
     "EnergyPerStep", "Frequency", "Frozen", "Information", "InformationRate", "Length", "Power", "PowerDensity",
     "PowerPerBit", "PowerPerChannel", "Quantity", "Ratio", "RatioPerTime", "RisePerPower", "Source", "Temperature",

@@ -93,6 +93,19 @@ class Dimension:
         return quantity
 
 
+@dataclass(frozen=True, slots=True)
+class AboveZero:
+    """Annotation that refuses a quantity that may be zero: something is divided by it."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_after_validator_function(self._check, handler(source))
+
+    def _check(self, quantity: Quantity) -> Quantity:
+        if quantity.band.low <= 0:
+            raise PydanticCustomError("above_zero", "its low bound must be above zero")
+        return quantity
+
+
 Energy = Annotated[Quantity, Dimension("energy")]
 Power = Annotated[Quantity, Dimension("power")]
 Time = Annotated[Quantity, Dimension("time")]

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal, Self
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Annotated, ClassVar, Literal, Self, cast
 
 from pydantic import Field, PositiveFloat, PositiveInt, ValidationInfo, model_validator
 
 from energy_models.errors import CosimError
 from energy_models.quantities import Frozen, Source, require_source
-from students.architectures.blocks import Block, Embedding
+from students.architectures.blocks import Block, Embedding, Parallel, Repeat, Residual
 
+MOST_LAYERS = 10_000
+LARGEST_SIZE = 1 << 20
+LARGEST_INPUT = 1 << 26
 Text = Annotated[str, Field(min_length=1)]
 
 
@@ -111,7 +115,46 @@ class Architecture(Frozen):
     def _known_source(self, info: ValidationInfo) -> Self:
         _known(self.source, info)
         _check_codes(self.layers, self.input.codes)
+        _check_sizes(self.layers, self.input)
         return self
+
+
+def _check_sizes(layers: tuple[Block, ...], described: Input) -> None:
+    """Raise ValueError where a network is larger than any that is counted; it is counted here before it is built."""
+    if (written := _written_out(layers)) > MOST_LAYERS:
+        raise ValueError(f"layers: {written:,} with those that are repeated, {MOST_LAYERS:,} at most")
+    if (values := described.channels * described.steps) > LARGEST_INPUT:
+        raise ValueError(f"input: {values:,} values, {LARGEST_INPUT:,} at most")
+    for index, block in enumerate(layers):
+        for name in _large("", block.model_dump()):
+            raise ValueError(f"layers.{index}.{name}: above {LARGEST_SIZE:,}")
+
+
+def _written_out(layers: tuple[Block, ...]) -> int:
+    """Return how many layers there are once repeats are written out."""
+    total = 0
+    for block in layers:
+        if isinstance(block, Repeat):
+            total += block.times * _written_out(block.layers)
+        elif isinstance(block, Residual):
+            total += _written_out(block.layers) + _written_out(block.shortcut)
+        elif isinstance(block, Parallel):
+            total += sum(map(_written_out, block.branches))
+        else:
+            total += 1
+    return total
+
+
+def _large(path: str, value: object) -> Iterator[str]:
+    """Yield where the whole numbers of a block are larger than any size of a layer."""
+    if isinstance(value, int) and value > LARGEST_SIZE:
+        yield path.lstrip(".")
+    elif isinstance(value, Mapping):
+        for key, inner in cast(Mapping[str, object], value).items():
+            yield from _large(f"{path}.{key}", inner)
+    elif isinstance(value, list | tuple):
+        for index, inner in enumerate(cast(Sequence[object], value)):
+            yield from _large(f"{path}.{index}", inner)
 
 
 def _check_codes(layers: tuple[Block, ...], codes: int | None) -> None:

@@ -13,6 +13,7 @@ from cosim.engine.record import StageTime, keep_stage, read_time
 from cosim.engine.stage import Stage, Workspace
 from cosim.engine.stages.registry import KINDS
 from cosim.engine.store import Store
+from energy_models.errors import StudentError, memory_errors
 from students.training import CheckpointError
 
 
@@ -59,4 +60,5 @@ def run_stage(store: Store, device: str, stage: Stage) -> StageTime:
 
 def _computed(store: Store, device: str, stage: Stage) -> StageTime:
     work = KINDS[stage.kind].work
-    return keep_stage(store, stage, lambda folder: work(Workspace(store, stage, folder, device)), device=device)
+    with memory_errors(StudentError, f"stage {stage.kind}/{stage.digest}"):
+        return keep_stage(store, stage, lambda folder: work(Workspace(store, stage, folder, device)), device=device)
