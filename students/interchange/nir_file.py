@@ -16,6 +16,14 @@ ENDS = frozenset(("Input", "Output"))
 
 Edge = tuple[str, str]
 
+LARGEST_BYTES = 1 << 31
+"""Of one stored array."""
+UNREADABLE = (
+    OSError, KeyError, ValueError, TypeError, AssertionError, AttributeError, IndexError, RuntimeError, MemoryError,
+    OverflowError,
+)
+"""What h5py and nir raise on damaged files; groups that hold themselves end in a RecursionError, a RuntimeError."""
+
 
 @dataclass(frozen=True, slots=True)
 class Wiring:
@@ -82,7 +90,7 @@ def _load(path: Path) -> Any:
         if outside:
             raise _refused(path, f"{outside!r} leads to another file")
         graph = nir.read(str(path))
-    except (OSError, KeyError, ValueError, TypeError, AssertionError, AttributeError, IndexError) as error:
+    except UNREADABLE as error:
         raise _refused(path, f"it is damaged, or no NIR file ({type(error).__name__}: {error})") from error
     if type(graph).__name__ != "NIRGraph":
         raise _refused(path, f"it holds a single {type(graph).__name__}, no graph")
@@ -95,6 +103,8 @@ def _outside(h5py: Any, group: Any) -> str:
         if isinstance(group.get(name, getlink=True), h5py.ExternalLink):
             return f"{group.name}/{name}"
         child = group[name]
+        if isinstance(child, h5py.Dataset) and child.nbytes > LARGEST_BYTES:
+            raise ValueError(f"{child.name} has {child.nbytes:.3g} bytes")
         if isinstance(child, h5py.Group):
             found = _outside(h5py, child)
             if found:

@@ -20,6 +20,14 @@ VERSIONS = range(7, 28)
 COMPUTABLE = frozenset(("float16", "bool", "int8", "int16", "int32", "int64", "uint8"))
 """Element types, beside float and double, that torch computes with."""
 
+LARGEST_SIZE = 1 << 24
+"""Of a padding, a kernel, an axis or a factor."""
+SIZE_ATTRIBUTES = frozenset((
+    "pads", "kernel_shape", "strides", "dilations", "output_padding", "output_shape", "hidden_size", "shape",
+))  # fmt: skip
+SCALED = frozenset(("Resize", "Upsample"))
+SHAPED = SCALED | {"Expand", "Tile", "Pad", "ConstantOfShape", "Reshape", "Range"}
+"""Operators whose stored inputs are sizes; of those that are scaled, factors."""
 TENSOR_ATTRIBUTES = {"value", "value_float", "value_int", "value_floats", "value_ints"}
 
 
@@ -52,7 +60,21 @@ def read_graph(path: Path) -> Graph:
     ports = tuple(_port(onnx, one) for one in model.graph.input if one.name not in constants)
     outputs = tuple(one.name for one in model.graph.output)
     nodes = _nodes(onnx, model, (constants, versions, outputs), path)
+    _check_sizes(nodes, constants, path)
     return Graph(nodes, constants, ports, outputs, str(path))
+
+
+def _check_sizes(nodes: tuple[Node, ...], constants: Mapping[str, Tensor], path: Path) -> None:
+    """Refuse sizes that no network has before anything of them is allocated."""
+    for node in nodes:
+        sizes = {name: value for name, value in node.attributes.items() if name in SIZE_ATTRIBUTES}
+        stored = {name: constants[name] for name in node.inputs if name in constants and node.operator in SHAPED}
+        sizes |= {name: one for name, one in stored.items() if node.operator in SCALED or not one.is_floating_point()}
+        for name, value in sizes.items():
+            found = torch.as_tensor(value).double().abs()
+            if found.numel() and (largest := float(found.max())) > LARGEST_SIZE:
+                said = f"{node.name} ({node.operator}): {name} is {largest:.4g}, {LARGEST_SIZE:,} at most"
+                raise _damaged(path, said, "Export the network again")
 
 
 def check_file(path: Path) -> None:
