@@ -18,7 +18,7 @@ from cosim.cli.calibrate import add_calibrate_command
 from cosim.cli.catalogue import add_catalogue_commands
 from cosim.cli.compare import add_compare_command
 from cosim.cli.estimate import add_estimate_command
-from cosim.cli.output import Form, JsonOption, form_of, print_json, say
+from cosim.cli.output import Form, JsonOption, form_of, print_json, say, speak_in_any_encoding
 from cosim.cli.results import add_result_commands
 from cosim.cli.scale import add_scale_command
 from cosim.cli.workload import add_workload_command
@@ -137,6 +137,7 @@ def main() -> None:
     """
     if not {"", os.getcwd()} & set(sys.path):
         sys.path.append(os.getcwd())
+    speak_in_any_encoding()
     try:
         try:
             app()
@@ -148,7 +149,11 @@ def main() -> None:
     except OSError as error:
         from energy_models.quantities import no_room, write_failure
 
-        if error.filename is not None or not no_room(error):
+        if error.filename is not None:  # what a library could not open or write, wherever it did
+            said = f"cannot be used ({error.strerror or error})"
+            say(f"Error: {error.filename}: {said}. Name another one, or make it readable and writable")
+            raise SystemExit(EXIT_MISTAKE) from None
+        if not no_room(error):
             raise
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left in its buffer fails again
         said = f"cannot be written ({write_failure(error)})"
