@@ -27,7 +27,7 @@ from energy_models.errors import CosimError
 if TYPE_CHECKING:
     from cosim.study.schema import Study
 
-EXIT_FAILURE, EXIT_MISTAKE, EXIT_INTERRUPTED = 1, 2, 130
+EXIT_FAILURE, EXIT_MISTAKE, EXIT_INTERRUPTED, EXIT_TERMINATED = 1, 2, 130, 143
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -85,16 +85,24 @@ def resume(
 
 
 def _run(study: Study, root: Path, *, data_dir: Path | None, workers: int, command: str, form: Form) -> None:
-    from cosim.engine.executors.fork_server import interrupts_held, start_fork_server
+    from cosim.engine.executors.fork_server import (
+        TerminatedError,
+        interrupts_held,
+        start_fork_server,
+        termination_heeded,
+    )
 
     with interrupts_held():
         start_fork_server("cosim.engine.executors.worker")  # it imports what a worker needs while this process does
         from cosim.cli.run import run_with_bars
 
     try:
-        outcome, page = run_with_bars(study, root=root, data_dir=data_dir, workers=workers, command=command)
-    except KeyboardInterrupt:
+        with termination_heeded():
+            outcome, page = run_with_bars(study, root=root, data_dir=data_dir, workers=workers, command=command)
+    except KeyboardInterrupt as stop:
         say(f"What was finished is kept. Go on with: cosim resume {shlex.quote(str(root))}")
+        if isinstance(stop, TerminatedError):
+            raise SystemExit(EXIT_TERMINATED) from None
         raise
     for message in outcome.failures:
         say(f"Failed: {message}")

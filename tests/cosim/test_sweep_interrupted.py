@@ -88,3 +88,16 @@ def test_interrupted_cleanly(tmp_path: Path, stages: int) -> None:
     assert f"cosim resume {run}" in err
     assert "Traceback" not in err
     assert not (run / "stages" / ".partial").exists()
+
+
+def test_terminated_cleanly(tmp_path: Path) -> None:
+    """Batch systems send SIGTERM to the coordinator alone."""
+    run = tmp_path / "run"
+    process = start("run", str(write_tiny(tmp_path)), "--out", str(run))
+    await_stages(process, run, 3)
+    process.terminate()
+    code, out, err = finish(process)
+    assert (code, out) == (143, "")
+    assert f"cosim resume {run}" in err
+    assert "Traceback" not in err
+    assert not (run / "stages" / ".partial").exists()

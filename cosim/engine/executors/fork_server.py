@@ -25,6 +25,33 @@ def start_fork_server(module: str) -> None:
         signal.pthread_sigmask(signal.SIG_SETMASK, heard)
 
 
+class TerminatedError(KeyboardInterrupt):
+    """The run was asked to end by SIGTERM, as batch systems do before they kill."""
+
+
+@contextmanager
+def termination_heeded() -> Generator[None]:
+    """Let SIGTERM end the block as Ctrl-C does, so that processes are ended and locks and partial stages cleared.
+
+    Raises
+    ------
+    TerminatedError
+        When the signal comes.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def end(number: int, _frame: FrameType | None) -> None:
+        raise TerminatedError
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
 @contextmanager
 def main_unnamed() -> Generator[None]:
     """Let processes that are started inside not import the caller's script: work is found by the modules it names.
@@ -44,7 +71,7 @@ def main_unnamed() -> Generator[None]:
 
 @contextmanager
 def interrupts_held() -> Generator[None]:
-    """Let Ctrl-C wait until the block ends, so that no process is half started; then it strikes.
+    """Let Ctrl-C wait until the block ends, so that no process is half started; then raise KeyboardInterrupt.
 
     Raises
     ------
