@@ -16,7 +16,7 @@ from cosim.report.estimate_tables import EstimateTables, estimate_tables
 from energy_models.errors import PriceError
 from energy_models.hardware import HardwareProfile, Site, load_profile, load_site
 from energy_models.pricing import EnergyReport
-from energy_models.quantities import html_table, prefixed_band
+from energy_models.quantities import html_table, load_sources, prefixed_band
 from energy_models.workload import Workload
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ Machine = str | Path | HardwareProfile
 Place = str | Path | Site
 Rows = Literal["layers", "power", "limits"]
 NO_SITE = "no site"
+SOURCE = ("authors", "year", "title", "locator")
 
 
 @dataclass(frozen=True, repr=False)
@@ -119,6 +120,14 @@ class Estimate:
             }
             for check in self.tables.limits
         ]
+
+    def sources(self) -> pd.DataFrame:
+        """Return where every constant that was used comes from: key, authors, year, title, locator."""
+        import pandas as pd
+
+        known = {**load_sources(), **self.machine.sources, **({} if self.site is None else self.site.sources)}
+        rows = [{"source": key, **known[key].model_dump(include=set(SOURCE))} for key in self.report.sources]
+        return pd.DataFrame(rows, columns=["source", *SOURCE])
 
     def plot(self) -> Figure:
         """Return the power by cause [µW] with its bounds, as a plotly figure."""

@@ -13,6 +13,16 @@ FOLDER = Path(__file__).resolve().parents[2] / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
 
 
+def test_notebooks_use_the_front_door_only() -> None:
+    for path in NOTEBOOKS:
+        for source in code_of(nbformat.read(path, 4)):
+            for node in ast.walk(ast.parse(source)):
+                names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+                names += [str(node.module)] if isinstance(node, ast.ImportFrom) else []
+                inside = [name for name in names if name.startswith(("cosim.", "students", "energy_models"))]
+                assert not inside, (path.name, inside)
+
+
 def code_of(notebook: nbformat.NotebookNode) -> list[str]:
     """Return the sources of the code cells."""
     return [cell.source for cell in notebook.cells if cell.cell_type == "code"]
@@ -39,6 +49,31 @@ widths = ["w8a8", "w6a6", "w4a4", "w3a3"]
 assert table.loc[widths, "weights [kB]"].is_monotonic_decreasing, table
 assert table.loc[widths, "decoder [µW]"].is_monotonic_decreasing, table
 assert 1 < table.loc["w8a8", "decoder [µW]"] / table.loc["w2a2", "decoder [µW]"] < 1.5, table
+
+# A study on the same recordings finds the notebook's students finished, and its prices are the notebook's.
+study = {
+    "study": {"name": "same", "title": "The same as a study", "seeds": [0]},
+    "dataset": {"name": data.name, "options": dict(data.options)},
+    "split": split,
+    "students": [{"label": "EEGNet", "family": "eegnet", "options": {"temporal_filters": 4}, "forms": ["w8a8"]}],
+    "training": {"student": TRAINING, "quantised": {**TRAINING, **quick}},
+    "hardware": {"profiles": [MACHINE, "cortex_m4f"], "sites": [SITE], "decode_rate_hz": DECODE_RATE_HZ},
+}
+run = cosim.run(study, out=student.home.root, workers=1)
+theirs = run.decoder("EEGNet w8a8").student(fold=student.facts["fold"])
+ours = students["w8a8"]
+assert theirs.home.stage.digest == ours.home.stage.digest
+assert theirs.workload() == ours.workload()
+assert "pipeline.standardise" in [layer.name for layer in ours.workload().layers]
+price = cosim.estimate(theirs, MACHINE, SITE, decode_rate_hz=DECODE_RATE_HZ).report
+assert table.loc["w8a8", "decoder_power_w"] == price.decoder_power_w.nominal
+assert table.loc["w8a8", "power_w"] == price.total_power_w.nominal
+there = run.results
+rows = there[(there["machine"] == MACHINE) & (there["decoder"] == "EEGNet w8a8")]
+folds = [run.decoder("EEGNet w8a8").workload(fold=fold) for fold in run.decoder("EEGNet w8a8").folds]
+each = cosim.sweep(folds, machines=MACHINE, sites=SITE, decode_rate_hz=DECODE_RATE_HZ).to_frame()["power_w"]
+assert abs(rows["power_w"].iloc[0] / each.mean() - 1) < 1e-12
+assert table.loc["w8a8", "power_w"] in set(each)
 """,
 }
 
