@@ -83,6 +83,11 @@ class Dataset:
                             f"{self.target_values.shape}", where=f"dataset {self.name!r}",
                             remedy="Give one truth value per example and step.")
 
+    def __repr__(self) -> str:
+        windows = self.windows
+        shape = f"{len(windows.channels)} channels x {windows.steps} steps at {self.step_rate_hz:g} Hz"
+        return f"<Dataset: {self.name}: {len(windows)} examples, {shape}, {self.task}>"
+
     @property
     def step_rate_hz(self) -> float:
         """Rate of the steps after resampling or binning [Hz]."""

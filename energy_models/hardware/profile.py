@@ -51,9 +51,6 @@ class HardwareProfile(Described):
         Bibliographic records of the file's own.
     """
 
-    name: str = Field(pattern="^[a-z][a-z0-9_]*$")
-    title: str = Field(min_length=1)
-    description: str = Field(min_length=1)
     node: Length
     supply: Voltage
     temperature: Temperature

@@ -144,9 +144,6 @@ class Site(Described):
         Bibliographic records of the file's own.
     """
 
-    name: str = Field(pattern="^[a-z][a-z0-9_]*$")
-    title: str = Field(min_length=1)
-    description: str = Field(min_length=1)
     sampling: Sampling
     front_end: FrontEnd
     converter: Converter

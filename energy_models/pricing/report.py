@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from energy_models.mapping import MemoryUse
-from energy_models.quantities import Band, total
+from energy_models.quantities import Band, html_table, prefixed_band, total
 
 Cause = Literal[
     "compute", "memory", "state", "control", "static", "retention", "wake",
@@ -109,6 +109,19 @@ class EnergyReport:
     sources: tuple[str, ...]
     assumed: tuple[str, ...]
     reload: Reload | None = None
+
+    def __repr__(self) -> str:
+        least = "at least " if self.unaccounted else ""
+        return (
+            f"<EnergyReport: {self.workload} on {self.profile}, {self.decode_rate_hz:g} decisions a second: "
+            f"decoder {least}{prefixed_band(self.decoder_power_w, 'W')}, "
+            f"device {least}{prefixed_band(self.total_power_w, 'W')}>"
+        )
+
+    def _repr_html_(self) -> str:
+        bands = [*self.power_w.items(), ("decoder", self.decoder_power_w), ("device", self.total_power_w)]
+        rows = [{"power": str(cause), "nominal and bounds": prefixed_band(band, "W")} for cause, band in bands]
+        return html_table(f"{self.workload} on {self.profile}", rows)
 
     @property
     def incomplete(self) -> tuple[str, ...]:

@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from energy_models.quantities import html_table
+
 SCHEMA = "cosim.workload/2"
 BITS_PER_BYTE = 8
 
@@ -258,6 +260,18 @@ class Uncounted:
     reason: str
 
 
+def _shown(layer: LayerWork) -> dict[str, object]:
+    """Return a layer's row in a table for people."""
+    products = layer.products
+    return {
+        "layer": layer.name, "kind": layer.kind,
+        "bits w/a": f"{layer.weight_bits}/{layer.activation_bits}",
+        "products (valid taps)": None if products is None else f"{products.dense_valid.mean:,.0f}",
+        "effective": None if products is None else f"{products.effective.mean:,.0f}",
+        "stored": layer.weights + layer.biases + layer.constants,
+    }
+
+
 @dataclass(frozen=True, slots=True)
 class Workload:
     """All layers of one decoder, preprocessing included, summed over the observed decodes.
@@ -304,6 +318,16 @@ class Workload:
     products: Conventions | None = None
     warm_up_steps: int = 0
     warm_up: tuple[LayerWork, ...] = ()
+
+    def __repr__(self) -> str:
+        products = "" if self.products is None else f"{self.products.dense_valid.mean:,.0f} products a decode, "
+        return (
+            f"<Workload: {self.name}, {self.mode}, {len(self.layers)} layers, {products}{self.packed_bytes:,} bytes "
+            f"stored, {self.channels} channels at {self.step_rate_hz:g} Hz{'' if self.complete else ', INCOMPLETE'}>"
+        )
+
+    def _repr_html_(self) -> str:
+        return html_table(self.name, [_shown(layer) for layer in self.layers])
 
     @property
     def complete(self) -> bool:

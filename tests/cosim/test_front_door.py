@@ -240,3 +240,24 @@ def test_preprocessing_keeps_its_widths_where_others_are_assumed() -> None:
     found = at_widths(work.replace(layers=(scale, *work.layers)), weight_bits=4, activation_bits=4)
     assert found.layers[0] == scale
     assert found.layers[1].activation_bits == 4
+
+
+def test_machines_sites_reports_and_workloads_show_themselves_in_one_line() -> None:
+    report = cosim.estimate(integer(), "gap9", "headset_pulp", decode_rate_hz=4).report
+    for one, word in (
+        (load_profile("gap9"), "GAP9"), (load_site("headset_pulp"), "PULP"), (report, "on gap9"),
+        (integer(), "Sequential"),
+    ):
+        for text in (repr(one), str(one)):
+            assert len(text.splitlines()) == 1
+            assert len(text) < 200
+            assert word in text
+        assert one._repr_html_().startswith("<table>")
+    assert "INCOMPLETE" not in repr(integer())
+
+
+def test_an_estimate_names_its_sources() -> None:
+    one = cosim.estimate(integer(), "gap9", "headset_pulp", decode_rate_hz=4)
+    sources = one.sources()
+    assert tuple(sources["source"]) == one.report.sources
+    assert sources["title"].str.len().min() > 0
