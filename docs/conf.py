@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import sys
 import tomllib
@@ -32,6 +33,12 @@ templates_path = ["_templates"]
 
 # Notebooks are kept executed, and a test runs them: the site shows what they hold.
 shutil.copytree(ROOT / "notebooks", HERE / "notebooks", dirs_exist_ok=True, ignore=shutil.ignore_patterns(".*"))
+# Pages of the top folder: links into docs are kept, of links to other files the text.
+for page in ("CHANGELOG.md", "CONTRIBUTING.md"):
+    text = (ROOT / page).read_text(encoding="utf-8").replace("](docs/", "](../")
+    text = re.sub(r"\[([^\]]*)\]\((?!https?:|\.\./|#|CHANGELOG|CONTRIBUTING)[^)]*\)", r"\1", text)
+    (HERE / "development" / page).write_text(text, encoding="utf-8")
+
 nb_execution_mode = "off"
 myst_enable_extensions = ["colon_fence", "dollarmath", "smartquotes"]
 myst_heading_anchors = 3
