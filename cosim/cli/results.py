@@ -94,8 +94,10 @@ def report(
     from cosim.report import write_digest, write_report
     from cosim.tables import prices
     from cosim.tables.archive import write_archive
+    from cosim.tables.flat import write_flat
 
     (prices.reprice if reprice else prices.refresh_prices)(run)
+    write_flat(run)
     written = {"report": write_report(run, out)}
     if digest is not None:
         written["digest"] = write_digest(run, digest)

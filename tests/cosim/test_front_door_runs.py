@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 import torch
 from tiny_study import TINY
+from tiny_study import cosim as command
 
 import cosim
 from energy_models.workload import Workload
@@ -61,6 +62,15 @@ def test_results_are_one_flat_table_that_files_hold_too(finished: cosim.Run) -> 
     student = table[table["decoder"] == "EEGNet-1 w4a4"]
     assert set(student["options"]) == {"temporal_filters=1"}
     assert set(student["weight_bits"]) == {4}
+
+
+def test_results_follow_prices_when_a_page_is_written_again(finished: cosim.Run) -> None:
+    table = finished.folder / "results.csv"
+    before = table.read_text()
+    table.write_text("")
+    code, _, said = command("report", str(finished.folder), "--reprice")
+    assert code == 0, said
+    assert table.read_text() == before
 
 
 def test_what_a_machine_cannot_run_has_no_power(finished: cosim.Run) -> None:
