@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import cast
 
 from cosim.engine.files import Json
@@ -21,6 +22,7 @@ from cosim.study.choices import option_choices, searched_options
 from cosim.study.schema import StudentPlan, Study
 from cosim.teachers.registry import parse_teacher
 from students.families import load_family
+from students.models.tensor_files import content_of
 from students.spec import Converted, Float32, Form, Scalar, Shape, StudentSpec
 from students.training import complete_method
 
@@ -141,7 +143,7 @@ def _student_stage(study: Study, choice: Configuration, fold: FoldStage, shape: 
     floating, gate = _undistilled_stage(study, choice, fold, shape, seed), _gate_parents(study, choice, fold, shape)
     if gate:
         taught = _spec(study, choice, shape, seed).model_copy(update={"method": method})
-        floating = make_stage(DISTILLED, _trained(choice, taught), fold=fold.stage, undistilled=floating, **gate)
+        floating = make_stage(DISTILLED, _from_start(choice, taught), fold=fold.stage, undistilled=floating, **gate)
     if isinstance(choice.form, Float32):
         return floating
     spec = _spec(study, choice, shape, seed)
@@ -163,7 +165,7 @@ def _spec(study: Study, choice: Configuration, shape: Shape, seed: int) -> Stude
 
 
 def _undistilled_stage(study: Study, choice: Configuration, fold: FoldStage, shape: Shape, seed: int) -> Stage:
-    return make_stage(UNDISTILLED, _trained(choice, _spec(study, choice, shape, seed)), fold=fold.stage)
+    return make_stage(UNDISTILLED, _from_start(choice, _spec(study, choice, shape, seed)), fold=fold.stage)
 
 
 def _gate_parents(study: Study, choice: Configuration, fold: FoldStage, shape: Shape) -> dict[str, Stage]:
@@ -177,6 +179,15 @@ def _gate_parents(study: Study, choice: Configuration, fold: FoldStage, shape: S
 
 def _trained(choice: Configuration, spec: StudentSpec) -> dict[str, Json]:
     return {"inputs": choice.plan.inputs, "spec": _json(spec)}
+
+
+def _from_start(choice: Configuration, spec: StudentSpec) -> dict[str, Json]:
+    """Return the configuration of a float student, and of the weights it starts from their file and its hash."""
+    path = choice.plan.weights
+    started: dict[str, Json] = {}
+    if path is not None:
+        started = {"weights": {"path": path, "digest": content_of(Path(path))}}
+    return {**_trained(choice, spec), **started}
 
 
 def teacher_stage(study: Study, fold: FoldStage, shape: Shape) -> Stage:

@@ -1,8 +1,9 @@
-"""Builds every student of a network class of one's own once before anything is trained, and tells what is wrong."""
+"""Builds every student of a class or with weights of one's own before anything is trained, and tells what is wrong."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import torch
 from torch import nn
@@ -14,6 +15,7 @@ from energy_models.workload import Workload
 from students.counting import observe
 from students.families import is_own_class, load_family
 from students.models.build import build, mode
+from students.models.weights import load_weights
 from students.spec import Quantised, Shape, StudentSpec
 
 EXAMPLES = 4
@@ -21,7 +23,7 @@ EXAMPLES = 4
 
 
 def check_own_students(study: Study, shape: Shape) -> None:
-    """Refuse a study with a network class of one's own that cannot be built, run or trained for its recordings.
+    """Refuse a study with a network class, or weights, of one's own that do not go with its recordings.
 
     Of options that are searched over, the first combination is built; another one that fails is a failed point.
 
@@ -36,7 +38,8 @@ def check_own_students(study: Study, shape: Shape) -> None:
     StudyError
         Every problem found, by dotted path.
     """
-    plans = [(i, plan) for i, plan in enumerate(study.students) if is_own_class(load_family(plan.family))]
+    own = [plan.weights is not None or is_own_class(load_family(plan.family)) for plan in study.students]
+    plans = [(i, plan) for i, plan in enumerate(study.students) if own[i]]
     problems = [f"students.{i}{problem}" for i, plan in plans for problem in _problems(plan, shape)]
     if problems:
         count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
@@ -49,6 +52,8 @@ def _problems(plan: StudentPlan, shape: Shape) -> Iterator[str]:
     spec = StudentSpec(family=plan.family, options=option_ends(plan)[0], shape=shape, seed=0)
     try:
         floating = build(spec)
+        if plan.weights is not None:
+            load_weights(floating, Path(plan.weights))
     except StudentError as error:
         yield f": {error}"
         return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import cast
 
 from torch import Tensor, nn
@@ -15,7 +16,9 @@ from cosim.engine.stage_inputs import fold_of, input_bits
 from cosim.engine.stored_data import PIPELINE, pipeline_workload
 from energy_models.workload import write_workload
 from students.families.registry import FAMILIES
+from students.models.build import build
 from students.models.store import save_student
+from students.models.weights import load_weights
 from students.neurons.encoders import ENCODERS
 from students.spec import StudentSpec
 from students.training import METHODS, fit
@@ -52,20 +55,40 @@ def student_plugins(spec: Json) -> Iterable[str]:
     return (FAMILIES.module(str(described["family"])), *map(ENCODERS.module, codes), *methods)
 
 
+def untrained(workspace: Workspace, spec: StudentSpec) -> nn.Module:
+    """Return the float student that a stage begins with: its initial weights, or those of a file of one's own.
+
+    Raises
+    ------
+    StudentError
+        Weights that cannot be read, or do not fit.
+    """
+    model = build(spec)
+    weights = cast(dict[str, Json] | None, workspace.stage.config.get("weights"))
+    if weights is not None:
+        load_weights(model, Path(str(weights["path"])))
+    return model
+
+
 def train(workspace: Workspace, job: TrainingJob) -> None:
-    """Fit a student, store it, and note where its targets came from and what it scores on validation."""
+    """Fit a student, store it, and note where its targets came from and what it scores on validation.
+
+    Without epochs it is stored as it begins.
+    """
     data = fold_of(workspace)
     model, spec = job.model, job.spec
     kept = workspace.store.checkpoint(workspace.stage.key)
-    history = fit(model, data.part("train", job.teacher), data.part("validation"), spec, checkpoint=kept,
-                  device=workspace.device)  # fmt: skip
+    fitted: dict[str, str] = {}
+    if spec.training.epochs:
+        history = fit(model, data.part("train", job.teacher), data.part("validation"), spec, checkpoint=kept,
+                      device=workspace.device)  # fmt: skip
+        fitted = {"best_epoch": str(history.best_epoch), "stopped": history.stopped}
+        fitted["epochs"] = str(len(history.train_losses))
     validation = part_score(data, "validation", outputs_of(model, data, "validation", workspace.device))
     extra = {
         "distilled_from": job.source,
         "validation_score": repr(validation),
-        "epochs": str(len(history.train_losses)),
-        "best_epoch": str(history.best_epoch),
-        "stopped": history.stopped,
+        **fitted,
     }
     save_student(workspace.folder, model, spec, extra)
     bits = input_bits(spec.form, data.dataset, cast(Inputs, workspace.stage.config.get("inputs", "standardised")))

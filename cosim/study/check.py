@@ -13,6 +13,7 @@ from cosim.baselines.registry import baseline_names, load_baseline
 from cosim.datasets.registry import dataset_names, load_corpus
 from cosim.study.choices import MAX_POINTS, choice_counts, option_ends
 from cosim.study.document import Document, override, read_document
+from cosim.study.epochs import epoch_problems
 from cosim.study.messages import infinite_lines, repeated_items, validation_lines
 from cosim.study.ranges import OptionRange
 from cosim.study.schema import MAX_ENTRIES, StudentPlan, Study, structural_problems
@@ -27,6 +28,7 @@ GRID_NEEDS_STEP = (
     "or choose another [search] sampler (nsga2, tpe, random)"
 )
 SHOWN_LISTS = 12
+FILES = (".toml", ".safetensors")
 PATHS = {"hardware": ("profiles", "sites"), "search": ("profile", "site")}
 
 
@@ -43,7 +45,7 @@ def read_study(name_or_path: str, settings: Sequence[str] = ()) -> Study:
 
 
 def _with_whole_paths(document: Document, beside: Path) -> Document:
-    """Return the document with its machine and site files by absolute path, so that a run can be priced from anywhere.
+    """Return the document with its files by absolute path, so that a run can be resumed and priced from anywhere.
 
     A relative path starts from the current folder, or else from the study file's own.
     """
@@ -51,16 +53,23 @@ def _with_whole_paths(document: Document, beside: Path) -> Document:
     def whole(value: object) -> object:
         if isinstance(value, list):
             return [whole(item) for item in cast(list[object], value)]
-        if not isinstance(value, str) or not value.endswith(".toml"):
+        if not isinstance(value, str) or not value.endswith(FILES):
             return value
         found = next((path for path in (Path(value), beside / value) if path.is_file()), None)
         return value if found is None else str(found.absolute())
 
-    sections = {
+    sections: dict[str, object] = {
         name: {key: whole(value) if key in keys else value for key, value in _table(document.get(name)).items()}
         for name, keys in PATHS.items()
         if isinstance(document.get(name), Mapping)
     }
+    students = document.get("students")
+    if isinstance(students, list):
+        entries = cast(list[object], students)
+        sections["students"] = [
+            {**_table(entry), "weights": whole(_table(entry)["weights"])} if "weights" in _table(entry) else entry
+            for entry in entries
+        ]  # fmt: skip
     return {**document, **sections}
 
 
@@ -168,9 +177,12 @@ def _option_problems(study: Study) -> list[str]:
         lines += [f"students.{i}.options.{key}: {GRID_NEEDS_STEP}" for key in _endless(study, student)]
         for j, form in enumerate(student.forms):
             lines += _problem_of(f"students.{i}.forms.{j}", check_form, family, form)
+        lines += [f"students.{i}.{problem}" for problem in epoch_problems(study, student)]
         if student.method is not None:
             method = METHODS.load(student.method.name)
             lines += _options(method.options, student.method.options, f"students.{i}.method.options")
+    if (study.training.teacher or study.training.student).epochs == 0 and study.teacher is not None:
+        lines.append("training.teacher.epochs: 0, a teacher has to learn; give [training] teacher epochs of its own")
     if study.teacher is not None:
         lines += _options(TEACHERS.load(study.teacher.name).Options, study.teacher.options, "teacher.options")
     for i, baseline in enumerate(study.baselines):

@@ -83,7 +83,8 @@ class StudentPlan(_Frozen):
     """One student architecture; an option with a list of values or a range, and the forms, are searched over.
 
     `inputs`: ``standardised`` by the training data's mean and deviation per channel (work that is counted),
-    or ``raw``, as spike counts are fed to a spiking network.
+    or ``raw``, as spike counts are fed to a spiking network. `weights`: a safetensors file of trained weights that
+    every seed of the float student starts from; with ``training = { epochs = 0 }`` they are kept as they are.
     """
 
     label: str = Field(min_length=1)
@@ -92,6 +93,7 @@ class StudentPlan(_Frozen):
     forms: Forms = (Float32(),)
     inputs: Literal["standardised", "raw"] = "standardised"
     method: MethodSpec | None = None
+    weights: str | None = Field(default=None, min_length=1)
     training: Training | None = None
     quantised_training: Training | None = None
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 
 import torch
@@ -11,7 +10,7 @@ from torch import Tensor
 from cosim.teachers.targets import PARTS, TeacherTargets
 from cosim.teachers.teacher import Teacher, TeacherOptions, TeacherSetting
 from energy_models.errors import StudentError
-from students.models.tensor_files import read_tensors
+from students.models.tensor_files import content_of, read_tensors
 from students.training import OUTPUTS
 
 DIGEST = "dataset_digest"
@@ -70,12 +69,7 @@ def content(options: Options) -> str:
     StudentError
         If it cannot be read.
     """
-    try:
-        with Path(options.path).open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise StudentError(f"the targets cannot be read ({error.strerror})", where=options.path,
-                           remedy="Name a safetensors file by its whole path") from error  # fmt: skip
+    return content_of(Path(options.path))
 
 
 TEACHER = Teacher(Options, title=lambda options: Path(options.path).name, targets=targets, content=content)

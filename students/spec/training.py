@@ -8,9 +8,12 @@ from students.spec.frozen import LARGEST_OPTION, Frozen
 
 
 class Training(Frozen):
-    """The one training loop's settings: AdamW with cosine decay, early stopping on validation loss only."""
+    """The one training loop's settings: AdamW with cosine decay, early stopping on validation loss only.
 
-    epochs: int = Field(default=60, ge=1, le=LARGEST_OPTION)
+    No epochs leave a network as it is, which is for trained weights of one's own.
+    """
+
+    epochs: int = Field(default=60, ge=0, le=LARGEST_OPTION)
     batch_size: int = Field(default=32, ge=1, le=LARGEST_OPTION)
     learning_rate: float = Field(default=1e-3, gt=0)
     weight_decay: float = Field(default=1e-2, ge=0)

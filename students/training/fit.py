@@ -86,11 +86,13 @@ def fit(
     Raises
     ------
     StudentError
-        Examples that do not fit the spec or are not finite, a class without a training example, a method that does not
-        fit student or teacher, or a loss that is not finite.
+        No epochs, examples that do not fit the spec or are not finite, a class without a training example, a method
+        that does not fit student or teacher, or a loss that is not finite.
     CheckpointError
         A damaged or foreign checkpoint.
     """
+    if spec.training.epochs == 0:
+        raise StudentError("there is no epoch to train in", where="fit", remedy="Give the spec one epoch or more")
     needs = needs_of(spec)
     check_examples("train", train, spec)
     check_examples("validation", validation, spec)

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+import torch
+from safetensors.torch import load_file, save_file
 from tiny_study import cosim, stage_times
 
 from cosim.engine.sources import Sources
@@ -169,3 +171,58 @@ def test_a_file_in_another_folder_is_not_found_and_the_remedy_says_so(
     code, _, err = cosim("run", "../own.toml")
     assert code == 2
     assert "Start from the folder that holds own_decoder.py" in " ".join(err.split())
+
+
+def weights_of(folder: Path, **changes: object) -> dict[str, torch.Tensor]:
+    """Write weights of the class for the study's recordings and return them."""
+    sys.path.append(str(folder))
+    from own_decoder import Own  # pyright: ignore[reportMissingImports]  (written by the fixture)
+
+    sys.path.remove(str(folder))
+    torch.manual_seed(5)
+    tensors = Own(4, 64, 2, **{"filters": 2, **changes}).state_dict()
+    save_file(tensors, folder / "own.safetensors")
+    return tensors
+
+
+def test_trained_weights_are_taken_as_they_are_and_decide_the_stage(folder: Path) -> None:
+    given = weights_of(folder)
+    student = 'forms = ["float32"]\nweights = "own.safetensors"\ntraining = { epochs = 0 }'
+    rewrite(folder / "own.toml", 'forms = ["float32", "w4a4"]', student)
+    code, _, err = cosim("run", "own.toml", "--out", "run", "--workers", "1")
+    assert code == 0, err
+    kept = [load_file(path) for path in (folder / "run").glob("stages/undistilled/*/weights.safetensors")]
+    assert len(kept) == 2
+    assert all(torch.equal(one[name], value) for one in kept for name, value in given.items())
+    save_file({name: value + 1 for name, value in given.items()}, folder / "own.safetensors")
+    code, _, err = cosim("run", "own.toml", "--out", "run", "--workers", "1")
+    assert code == 0, err
+    assert len(list((folder / "run").glob("stages/undistilled/*"))) == 4
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        (["students.0.options.filters=3"], r"students.0: .*own.safetensors: the weights do not fit: first.0.weight is"),
+        (["students.0.weights=own.pt"], "weights are read from .safetensors files only.*save_file"),
+        (["students.0.weights=none.safetensors"], "students.0: none.safetensors: cannot read tensors"),
+        (["students.0.quantised_training.epochs=0"], "students.0.quantised_training.epochs: 0"),
+        (["students.0.training.epochs=0"], "students.0.quantised_training.epochs: 0, where integers"),
+        (["dataset.name=own_decoder:Own"], "dataset.name: .*is a type, not a Corpus.*or a function"),
+    ],
+)
+def test_weights_that_do_not_fit_are_told_before_anything_is_computed(
+    folder: Path, settings: list[str], says: str
+) -> None:
+    weights_of(folder)
+    changes = ["students.0.weights=own.safetensors", *settings]
+    code, _, err = cosim("run", "own.toml", *(word for one in changes for word in ("--set", one)))
+    assert code == 2
+    with pytest.raises(AssertionError, match=says):
+        raise AssertionError(" ".join(err.split()))
+
+
+def test_no_epochs_need_weights(folder: Path) -> None:
+    code, _, err = cosim("run", "own.toml", "--set", "students.0.training.epochs=0")
+    assert code == 2
+    assert "students.0.training.epochs: 0, and no weights to take as they are" in " ".join(err.split())

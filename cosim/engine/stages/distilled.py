@@ -8,8 +8,7 @@ from cosim.engine.stage import StageKind, Workspace
 from cosim.engine.stages.gate import passed
 from cosim.engine.stages.teacher import targets_in
 from cosim.engine.stored_data import PIPELINE
-from cosim.engine.training_job import TrainingJob, plugins_of, spec_of, train
-from students.models.build import build
+from cosim.engine.training_job import TrainingJob, plugins_of, spec_of, train, untrained
 from students.models.store import load_extra, load_student, save_student
 
 
@@ -18,7 +17,7 @@ def work(workspace: Workspace) -> None:
     if passed(workspace):
         spec = spec_of(workspace.stage)
         targets = targets_in(workspace.parent("teacher"))
-        train(workspace, TrainingJob(build(spec), spec, targets.train, "teacher"))
+        train(workspace, TrainingJob(untrained(workspace, spec), spec, targets.train, "teacher"))
     else:
         source = workspace.parent("undistilled")
         model, spec = load_student(source)

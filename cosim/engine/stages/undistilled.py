@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from cosim.engine.stage import StageKind, Workspace
-from cosim.engine.training_job import TrainingJob, plugins_of, spec_of, train
-from students.models.build import build
+from cosim.engine.training_job import TrainingJob, plugins_of, spec_of, train, untrained
 
 
 def work(workspace: Workspace) -> None:
     """Train the student from its seed."""
     spec = spec_of(workspace.stage)
-    train(workspace, TrainingJob(build(spec), spec))
+    train(workspace, TrainingJob(untrained(workspace, spec), spec))
 
 
 UNDISTILLED = StageKind("undistilled", parents=("fold",), work=work, plugins=plugins_of)

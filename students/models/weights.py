@@ -1,0 +1,67 @@
+"""Weights of one's own to start from: a safetensors file whose names and shapes are those of the network."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from energy_models.errors import StudentError
+from students.models.tensor_files import read_tensors
+
+SUFFIX = ".safetensors"
+NAMED = 5
+"""Names that are listed of many."""
+
+
+def load_weights(model: nn.Module, path: Path) -> None:
+    """Put the tensors of a file into a network, in place.
+
+    Parameters
+    ----------
+    model : nn.Module
+    path : Path
+        A safetensors file, as ``safetensors.torch.save_file(model.state_dict(), path)`` writes it.
+
+    Raises
+    ------
+    StudentError
+        A file that cannot be read or is of another kind, names or shapes that are not those of the network, or numbers
+        that are not finite.
+    """
+    if path.suffix != SUFFIX:
+        raise StudentError(
+            f"weights are read from {SUFFIX} files only, as others can run code when they are opened", where=str(path),
+            remedy="Write one: safetensors.torch.save_file(model.state_dict(), 'weights.safetensors')",
+        )
+    tensors, _ = read_tensors(path)
+    _check_names(model.state_dict(), tensors, path)
+    if wrong := [name for name, value in tensors.items() if not bool(torch.isfinite(value).all())]:
+        raise StudentError(f"{_listed(wrong)} holds numbers that are not finite", where=str(path),
+                           remedy="Train that network again")  # fmt: skip
+    model.load_state_dict(tensors)
+
+
+def _check_names(wanted: Mapping[str, Tensor], found: Mapping[str, Tensor], path: Path) -> None:
+    missing, foreign = [name for name in wanted if name not in found], [name for name in found if name not in wanted]
+    shapes = [
+        f"{name} is {tuple(found[name].shape)}, the network's {tuple(value.shape)}"
+        for name, value in wanted.items()
+        if name in found and found[name].shape != value.shape
+    ]
+    said = [f"it lacks {_listed(missing)}"] if missing else []
+    said += [f"it holds {_listed(foreign)}, which the network has not"] if foreign else []
+    said += [_listed(shapes)] if shapes else []
+    if not said:
+        return
+    remedy = "Save the state_dict() of the same class, made with the same options for the same channels, steps, outputs"
+    if any(name.startswith("output_scale.") for name in missing):
+        remedy += ". Estimates that are in physical units already need the option output_scale = 'none'"
+    raise StudentError(f"the weights do not fit: {'; '.join(said)}", where=str(path), remedy=remedy)
+
+
+def _listed(names: list[str]) -> str:
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    return ", ".join(names[:NAMED]) + more
