@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import sys
 from collections.abc import Iterator
@@ -176,11 +177,9 @@ def test_a_file_in_another_folder_is_not_found_and_the_remedy_says_so(
 def weights_of(folder: Path, **changes: object) -> dict[str, torch.Tensor]:
     """Write weights of the class for the study's recordings and return them."""
     sys.path.append(str(folder))
-    from own_decoder import Own  # pyright: ignore[reportMissingImports]  (written by the fixture)
-
+    made = importlib.import_module("own_decoder").Own(4, 64, 2, **{"filters": 2, **changes})
     sys.path.remove(str(folder))
-    torch.manual_seed(5)
-    tensors = Own(4, 64, 2, **{"filters": 2, **changes}).state_dict()
+    tensors = made.state_dict()
     save_file(tensors, folder / "own.safetensors")
     return tensors
 
