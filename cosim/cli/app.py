@@ -18,7 +18,7 @@ from cosim.cli.calibrate import add_calibrate_command
 from cosim.cli.catalogue import add_catalogue_commands
 from cosim.cli.compare import add_compare_command
 from cosim.cli.estimate import add_estimate_command
-from cosim.cli.output import Form, JsonOption, form_of, print_json, say, speak_in_any_encoding
+from cosim.cli.output import Form, JsonOption, form_of, print_json, say, speak_in_any_encoding, tell
 from cosim.cli.results import add_result_commands
 from cosim.cli.scale import add_scale_command
 from cosim.cli.workload import add_workload_command
@@ -41,7 +41,20 @@ DataDir = Annotated[
 ]
 Workers = Annotated[int, typer.Option(min=1, max=1024, help="Local processes, one torch thread each.")]
 Settings = Annotated[list[str], typer.Option("--set", help="Change the study file: section.key=value; repeatable.")]
+Version = Annotated[bool, typer.Option("--version", is_eager=True, help="Print the version and exit.")]
 Out = Annotated[Path | None, typer.Option(help="Folder of this run; default: runs/<study>.")]
+
+
+@app.callback(invoke_without_command=True)
+def _before(context: typer.Context, version: Version = False) -> None:
+    """Answer what is asked of the program itself."""
+    if version:
+        import cosim
+
+        tell(f"cosim {cosim.__version__}")
+    elif context.invoked_subcommand is None:
+        tell(context.get_help())
+        raise SystemExit(EXIT_MISTAKE)
 
 
 @app.command()

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from cosim.cli.options import DecodeRate
 from cosim.cli.output import JsonOption, print_json, print_rows, tell
 
 
@@ -18,7 +19,7 @@ def add_compare_command(app: typer.Typer) -> None:
 def compare(
     designs: Annotated[list[str], typer.Argument(metavar="WORKLOAD.json@PROFILE...", help="Two or more designs.")],
     *,
-    rate: Annotated[float, typer.Option(help="Decisions per second.")],
+    decode_rate: DecodeRate,
     site: Annotated[str | None, typer.Option(help="Place: a name of cosim sites, or a TOML file.")] = None,
     part: Annotated[
         Literal["decoder", "device"], typer.Option(help="Whose power: the decoder's alone, or with what surrounds it.")
@@ -32,11 +33,11 @@ def compare(
     from cosim.workloads.comparison import compared, design_rows, pair_rows
     from energy_models.analysis import spread
 
-    found, pairs = compared(designs, site, decode_rate_hz=rate, part=part, draws=draws, seed=seed)
+    found, pairs = compared(designs, site, decode_rate_hz=decode_rate, part=part, draws=draws, seed=seed)
     if as_json:
         print_json(
             {
-                "part": part, "decode_rate_hz": rate, "site": site,
+                "part": part, "decode_rate_hz": decode_rate, "site": site,
                 "designs": [
                     {
                         "design": one.name, "power_w_5_50_95": list(spread(one.power_w)),
@@ -48,7 +49,7 @@ def compare(
             }
         )
         return
-    tell(f"Power of the {part} at {rate:g} decisions a second, {site or 'no site'}, least first.")
+    tell(f"Power of the {part} at {decode_rate:g} decisions a second, {site or 'no site'}, least first.")
     print_rows(design_rows(found), "table")
     if rows := pair_rows(pairs):
         tell("")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cosim.cli.options import DecodeRate
 from cosim.cli.output import JsonOption, print_json, print_rows, say, tell
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ def estimate(
     workload: Annotated[Path, typer.Argument(help="A workload file, as cosim workload --json writes it.")],
     *,
     profile: Annotated[str, typer.Option(help="Machine: a name of cosim profiles, or a TOML file.")],
-    rate: Annotated[float, typer.Option(help="Decisions per second.")],
+    decode_rate: DecodeRate,
     site: Annotated[str | None, typer.Option(help="Place: a name of cosim sites, or a TOML file.")] = None,
     draws: Annotated[int, typer.Option(help="Draws of the uncertain constants, a power of two up to 262144.")] = 4096,
     seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Seed of the draws.")] = 0,
@@ -42,7 +43,7 @@ def estimate(
 
     if as_json and as_csv:
         raise PriceError("two forms at once", where="--json --csv", remedy="Ask for one of them")
-    tables = estimate_tables(read_workload(workload), profile, site, decode_rate_hz=rate, draws=draws, seed=seed)
+    tables = estimate_tables(read_workload(workload), profile, site, decode_rate_hz=decode_rate, draws=draws, seed=seed)
     if as_json:
         print_json(tables.document())
     elif as_csv:

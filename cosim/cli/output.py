@@ -9,11 +9,12 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated, Any, Literal
 
 import typer
 
-MOST_RICH_ROWS = 1000
+from cosim.cli.table import print_table
+
 Form = Literal["table", "json"]
 PLAINER = str.maketrans({
     "µ": "u", "μ": "u", "–": "-", "—": "-", "−": "-", "‑": "-", "×": "x", "·": "*", "±": "+/-", "≤": "<=", "≥": ">=",
@@ -70,38 +71,18 @@ def print_json(value: object) -> None:
     print(json.dumps(value, indent=1, ensure_ascii=escaped, allow_nan=False))  # noqa: T201
 
 
-def print_rows(rows: Sequence[Mapping[str, object]], form: Form) -> None:
-    """Print rows as one table, or as a JSON list of objects."""
+def print_rows(rows: Sequence[Mapping[str, object]], form: Form, *, least: Sequence[str] = ()) -> None:
+    """Print rows as one table, or as a JSON list of objects.
+
+    Parameters
+    ----------
+    rows : sequence of mapping
+    form : {'table', 'json'}
+    least : sequence of str
+        Columns that a narrow terminal does without first, the least important first.
+    """
     if form == "json":
         print_json(list(rows))
         return
-    if len(rows) > MOST_RICH_ROWS:
-        _print_plain(rows)
-        return
-    # Deferred: JSON output needs no table.
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in rows[0] if rows else ():
-        table.add_column(name, overflow="fold")
-    for row in rows:
-        table.add_row(*(_cell(value) for value in row.values()))
-    width = None if sys.stdout.isatty() else 240  # a pipe has no width; do not fold for it
-    Console(width=width, highlight=False, soft_wrap=False).print(table)
-
-
-def _print_plain(rows: Sequence[Mapping[str, object]]) -> None:
-    """Print very many rows in columns as wide as their widest cell; rich would measure each cell several times."""
-    cells = [tuple(rows[0]), *(tuple(_cell(value) for value in row.values()) for row in rows)]
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    for row in cells:
-        print("  ".join(map(str.ljust, row, widths)).rstrip())  # noqa: T201
-
-
-def _cell(value: object) -> str:
-    if isinstance(value, float):
-        return f"{value:.4g}"
-    if isinstance(value, (list, tuple)):
-        return ", ".join(str(item) for item in cast(list[Any], value))
-    return "–" if value is None else str(value)
+    if left_out := print_table(rows, least=least):
+        say(f"Not shown, the terminal being narrow: {', '.join(left_out)}. Pipe into less -S, or use --json.")

@@ -2,24 +2,37 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
+from typer.core import TyperCommand
 
+from cosim.cli.options import MOST_BITS, InputShape, SampleRate, rate_of, shape_of
 from cosim.cli.output import print_rows, say
 
 if TYPE_CHECKING:
     from energy_models.workload import Count, LayerWork, Workload
 
 STDOUT = Path("-")
-SIZE_DIGITS = 9
+
+
+class _JsonWithoutFile(TyperCommand):
+    """Lets ``--json`` stand alone, as with every other command: the workload is then printed."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Return what is left of the arguments, ``--json`` having been given its file."""
+        whole: list[str] = []
+        for place, text in enumerate(args):
+            whole.append(text)
+            if text == "--json" and (place + 1 == len(args) or args[place + 1].startswith("--")):
+                whole.append(str(STDOUT))
+        return super().parse_args(ctx, whole)
 
 
 def add_workload_command(app: typer.Typer) -> None:
     """Add the command of this file to the command line."""
-    app.command()(workload)
+    app.command(cls=_JsonWithoutFile)(workload)
 
 
 def workload(
@@ -31,9 +44,7 @@ def workload(
         ),
     ],
     *,
-    input_shape: Annotated[
-        str | None, typer.Option(metavar="CxT", help="Shape of one example, such as 22x1000; default: the file's own.")
-    ] = None,
+    input_shape: InputShape = None,
     inputs: Annotated[
         Path | None,
         typer.Option(
@@ -41,36 +52,37 @@ def workload(
             "default: made-up noise."
         ),
     ] = None,
-    rate: Annotated[float | None, typer.Option(help="Rate of input samples or bins in hertz.")] = None,
+    rate: SampleRate = None,
     mode: Annotated[
         Literal["window", "stream"] | None, typer.Option(help="One decode a window, or one a step.")
     ] = None,
     input_bits: Annotated[
-        int | None, typer.Option(min=1, max=64, help="Width of an input element; default: the student's own, or 16.")
+        int | None,
+        typer.Option(min=1, max=MOST_BITS, help="Width of an input element; default: the student's own, or 16."),
     ] = None,
     weight_bits: Annotated[
-        int | None, typer.Option(min=1, max=64, help="Assume integer weights of so many bits; with --activation-bits.")
+        int | None,
+        typer.Option(min=1, max=MOST_BITS, help="Assume integer weights of so many bits; with --activation-bits."),
     ] = None,
     activation_bits: Annotated[
-        int | None, typer.Option(min=1, max=64, help="Assume integer activations likewise.")
+        int | None, typer.Option(min=1, max=MOST_BITS, help="Assume integer activations likewise.")
     ] = None,
     decodes: Annotated[int, typer.Option(min=1, max=1_000_000, help="Made-up examples.")] = 4,
     seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Seed of made-up examples.")] = 0,
     warm_up_steps: Annotated[int, typer.Option(min=0, max=2**31, help="First steps of a stream, counted apart.")] = 0,
     json_file: Annotated[
-        Path | None, typer.Option("--json", metavar="FILE", help="Write the workload; - is standard output.")
+        Path | None,
+        typer.Option("--json", metavar="[FILE]", help="Write the workload; without a file, or -, on standard output."),
     ] = None,
 ) -> None:
     """Count what a network does in one decode: products in four conventions, other operations, storage, state."""
     # Deferred: --help must not import torch.
-    from energy_models.errors import StudentError
     from energy_models.workload import at_widths, workload_text, write_workload
 
-    if rate is not None and not (math.isfinite(rate) and rate > 0):
-        raise StudentError(f"{rate:g} Hz", where="--rate", remedy="Give a finite rate above 0 Hz")
+    shape, rate_hz = shape_of(input_shape), rate_of(rate)
     from cosim.workloads.network_workload import Observation, network_workload
 
-    how = Observation(_shape(input_shape), inputs, rate, mode, input_bits, decodes, seed, warm_up_steps)
+    how = Observation(shape, inputs, rate_hz, mode, input_bits, decodes, seed, warm_up_steps)
     widths = _widths(weight_bits, activation_bits)
     counted = network_workload(model, how)
     if widths is not None:
@@ -82,21 +94,6 @@ def workload(
             write_workload(counted, json_file)
         print_rows([*(_row(layer) for layer in counted.layers), _sum(counted)], "table")
     _remarks(counted)
-
-
-def _shape(text: str | None) -> tuple[int, ...] | None:
-    if text is None:
-        return None
-    parts = text.lower().replace(",", "x").split("x")
-    if not all(_is_size(part.strip()) for part in parts):
-        from energy_models.errors import StudentError
-
-        raise StudentError(f"{text[:40]!r} is no shape", where="--input-shape", remedy="Give sizes such as 22x1000")
-    return tuple(int(part) for part in parts)
-
-
-def _is_size(text: str) -> bool:
-    return text.isascii() and text.isdigit() and len(text) <= SIZE_DIGITS and int(text) > 0
 
 
 def _widths(weight_bits: int | None, activation_bits: int | None) -> tuple[int, int] | None:

@@ -267,7 +267,7 @@ def estimate_tables(
     machine, place = load_profile(profile), None if site is None else load_site(site)
     report = estimate(workload, machine, place, decode_rate_hz=decode_rate_hz)
     if workload.mode == "stream":
-        check_stream_rate(decode_rate_hz, workload.step_rate_hz, where="--rate")
+        check_stream_rate(decode_rate_hz, workload.step_rate_hz, where="--decode-rate")
     design = Design(workload, machine, place, decode_rate_hz)
     (points,) = sample_designs((design,), draws=draws, seed=seed)
     where = "no site" if place is None else place.title

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -20,6 +20,29 @@ from students.models.store import SPEC, load_student
 
 ARCHITECTURE_SUFFIX = ".toml"
 CONTINUOUS_SUFFIX = ".nir"
+EXPORT_TORCH = (
+    "Export it in Python with torch.onnx.export(model, example, 'model.onnx') and name that file, or name the function "
+    "that builds it as module:function"
+)
+EXPORT_KERAS = "Convert it with tf2onnx (python -m tf2onnx.convert) and name the .onnx file"
+OTHER_FORMATS: Mapping[str, tuple[str, str]] = {
+    ".pt": ("a PyTorch file, which may run any code when it is opened", EXPORT_TORCH),
+    ".pth": ("a PyTorch file, which may run any code when it is opened", EXPORT_TORCH),
+    ".ckpt": ("a PyTorch checkpoint, which may run any code when it is opened", EXPORT_TORCH),
+    ".pkl": ("a Python pickle, which may run any code when it is opened", EXPORT_TORCH),
+    ".safetensors": ("weights without the network", EXPORT_TORCH),
+    ".h5": ("a Keras or HDF5 file", EXPORT_KERAS),
+    ".hdf5": ("a Keras or HDF5 file", EXPORT_KERAS),
+    ".keras": ("a Keras file", EXPORT_KERAS),
+    ".pb": ("a TensorFlow graph", EXPORT_KERAS),
+    ".tflite": ("a TensorFlow Lite file", "Convert it with tf2onnx (--tflite) and name the .onnx file"),
+    ".mlmodel": ("a Core ML file", "Export the network it was made from to ONNX and name that file"),
+    ".mat": ("a MATLAB file", "Export the network with exportONNXNetwork in MATLAB and name that file"),
+    ".py": ("a Python file", "Name the function in it that returns the network as module:function"),
+    ".npy": ("an array, no network", "Name the network, and give examples with --inputs"),
+    ".npz": ("arrays, no network", "Name the network, and give examples with --inputs"),
+}
+"""What people give as a network and is none here: what it is, and the way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +103,9 @@ def find_network(source: str, step_rate_hz: float | None) -> Network | Workload:
     if path.suffix.lower() in SUFFIXES:
         step_s = 1.0 / step_rate_hz if step_rate_hz and path.suffix.lower() == CONTINUOUS_SUFFIX else None
         return Network(path.stem, read_network(path, step_s), from_file=True)
+    if path.suffix.lower() in OTHER_FORMATS and path.suffix.lower() not in SUFFIXES:
+        what, way = OTHER_FORMATS[path.suffix.lower()]
+        raise StudentError(f"it is {what}", where=source, remedy=way)
     if path.suffix == ARCHITECTURE_SUFFIX or source in architecture_names():
         return architecture_workload(source)
     if ":" in source:

@@ -93,7 +93,7 @@ def _network_workload(source: str | Network, how: Observation) -> Workload:
     if rate is None:
         raise StudentError(
             "its sampling rate is unknown", where=where,
-            remedy="Give --rate, in hertz; in Python rate_hz",
+            remedy="Give --sample-rate, in hertz; in Python rate_hz",
         )
     inputs, origin = _inputs(network, how, where)
     counted = observe(

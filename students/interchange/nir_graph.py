@@ -202,7 +202,7 @@ def read_nir(path: Path, step_s: float | None = None) -> NirNetwork:
     if step is None or not step > 0:
         raise StudentError(
             "its neurons live in continuous time, and no step length is known", where=str(path),
-            remedy="Give the rate of the steps in hertz (cosim workload --rate) or their length in seconds "
+            remedy="Give the rate of the steps in hertz (cosim workload --sample-rate) or their length in seconds "
             "(read_network's step_s), or write dt into the file's metadata",
         )
     return NirNetwork(wiring, step).eval()

@@ -208,7 +208,7 @@ def test_a_stream_decides_once_a_step(tmp_path: Path) -> None:
     write_workload(network().replace(mode="stream", steps_per_decode=1), tmp_path / "s.json")
     done = command("estimate", tmp_path / "s.json", "--profile", "gap9", "--rate", "4")
     assert done.returncode == 2
-    assert "--rate: 4 decisions a second are asked for, but a streaming decoder" in done.stderr
+    assert "--decode-rate: 4 decisions a second are asked for, but a streaming decoder" in done.stderr
     assert command("estimate", tmp_path / "s.json", "--profile", "gap9", "--rate", "100").returncode == 0
 
 

@@ -113,7 +113,7 @@ def test_an_architecture_is_named_and_states_its_own_input() -> None:
         ("torch.nn:Linear", {}, "cannot be called without arguments"),
         (f"{__name__}:nothing", {}, "returned a NoneType"),
         (f"{__name__}:small", {"step_rate_hz": 1.0}, "Give --input-shape"),
-        (f"{__name__}:small", {"input_shape": (2, 10)}, "Give --rate"),
+        (f"{__name__}:small", {"input_shape": (2, 10)}, "Give --sample-rate"),
         (f"{__name__}:small", {"step_rate_hz": 1.0, "input_shape": (5, 10)}, "the model raised RuntimeError"),
         (f"{__name__}:broken", {"step_rate_hz": 1.0}, "it raised ZeroDivisionError: no such montage"),
         (f"{__name__}:Raising", {"step_rate_hz": 1.0, "input_shape": (2, 10)}, "raised OSError.*no such file"),
@@ -123,6 +123,11 @@ def test_an_architecture_is_named_and_states_its_own_input() -> None:
         (f"{__name__}:not_a_number", {"step_rate_hz": 1.0, "input_shape": (2, 10)}, "20 of the 20 .* not finite"),
         (f"{__name__}:small", {"step_rate_hz": -1.0, "input_shape": (2, 10)}, "impossible options"),
         ("missing.onnx", {"step_rate_hz": 1.0}, "missing.onnx"),
+        ("net.pt", {}, "a PyTorch file.*torch.onnx.export"),
+        ("net.PTH", {}, "a PyTorch file.*torch.onnx.export"),
+        ("net.h5", {}, "a Keras or HDF5 file.*tf2onnx"),
+        ("net.keras", {}, "a Keras file.*tf2onnx"),
+        ("net.py", {}, "a Python file.*module:function"),
     ],
 )
 def test_mistakes_say_what_where_and_the_remedy(source: str, changes: dict[str, object], message: str) -> None:

@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 from madeup_run import write_madeup_run
 
-from cosim.cli import output
+from cosim.cli import output, table
 from cosim.evaluation.feasibility import judge, standard_of
 from cosim.report import sections, selection, write_digest, write_report
 from cosim.report.inputs import Run, read_run
@@ -105,7 +105,7 @@ def test_a_long_table_holds_the_same_cells(capsys: pytest.CaptureFixture[str], m
     rows = [{"name": f"d{n}", "power_uw": n / 7, "limit": None, "count": n} for n in range(12)]
     output.print_rows(rows, "table")
     short = capsys.readouterr().out
-    monkeypatch.setattr(output, "MOST_RICH_ROWS", 11)
+    monkeypatch.setattr(table, "MOST_FOLDED_ROWS", 11)
     output.print_rows(rows, "table")
     assert [line.split() for line in capsys.readouterr().out.splitlines()] == [
         line.split() for line in short.splitlines()

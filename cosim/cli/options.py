@@ -1,0 +1,56 @@
+"""Options that several commands take alike."""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated
+
+import typer
+
+DecodeRate = Annotated[float, typer.Option("--decode-rate", "--rate", help="Decisions per second.")]
+SampleRate = Annotated[
+    float | None, typer.Option("--sample-rate", "--rate", help="Rate of input samples or bins in hertz.")
+]
+InputShape = Annotated[
+    str | None, typer.Option(metavar="CxT", help="Shape of one example, such as 22x1000; default: the file's own.")
+]
+MOST_BITS = 32
+"""Widest integer that can be assumed [bits], as `energy_models.workload.bit_widths` has it, which is imported late."""
+SIZE_DIGITS = 9
+
+
+def rate_of(rate_hz: float | None) -> float | None:
+    """Return the rate of input samples [Hz], None where it is left to the network.
+
+    Raises
+    ------
+    StudentError
+        No finite rate above zero.
+    """
+    if rate_hz is not None and not (math.isfinite(rate_hz) and rate_hz > 0):
+        from energy_models.errors import StudentError
+
+        raise StudentError(f"{rate_hz:g} Hz", where="--sample-rate", remedy="Give a finite rate above 0 Hz")
+    return rate_hz
+
+
+def shape_of(text: str | None) -> tuple[int, ...] | None:
+    """Return the sizes of one example, None where they are left to the network.
+
+    Raises
+    ------
+    StudentError
+        No sizes above zero.
+    """
+    if text is None:
+        return None
+    parts = text.lower().replace(",", "x").split("x")
+    if not all(_is_size(part.strip()) for part in parts):
+        from energy_models.errors import StudentError
+
+        raise StudentError(f"{text[:40]!r} is no shape", where="--input-shape", remedy="Give sizes such as 22x1000")
+    return tuple(int(part) for part in parts)
+
+
+def _is_size(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) <= SIZE_DIGITS and int(text) > 0
