@@ -24,7 +24,8 @@ from cosim.datasets import files
 from cosim.datasets.assemble import Origin
 from cosim.datasets.card import Card
 from cosim.datasets.corpus import Corpus
-from cosim.datasets.recordings import Channel, array_recording
+from cosim.datasets.plausible import MICROVOLTS, check_amplitudes
+from cosim.datasets.recordings import Channel, Recording, array_recording
 from cosim.datasets.segments import SESSION, BinnedRecording, segmented
 from cosim.datasets.types import Dataset
 from cosim.datasets.windows import example_windows
@@ -32,6 +33,8 @@ from cosim.preprocessing import Step
 from energy_models.errors import DataError, unknown_name
 
 NAME = "arrays"
+UNITS_APART = ("recording", "subject", "session", "run")  # recordings that may have been made with another scale
+AMPLITUDES = "State the unit (option unit), scale them alike, or set amplitudes = \"as given\"."
 GROUPS = ("recording", "subject", "session", "run", "part")
 
 CARD = Card(
@@ -60,6 +63,10 @@ class Options(BaseModel):
     segment_steps : int
         Bins per example (regression).
     unit : str
+        Of the inputs, such as ``µV``; amplitudes in volts, or parts of them, that no electrode gives are refused.
+    amplitudes : {'checked', 'as given'}
+        ``checked``: trials of one recording must also vary by a like amount as those of another (one may be in another
+        unit); ``as given``: any amplitude is taken.
     labels : str
         Names of further arrays of labels, separated by commas, such as ``day,block``.
     """
@@ -73,6 +80,7 @@ class Options(BaseModel):
     output_names: str
     segment_steps: int = Field(default=100, ge=1)
     unit: str = "as stored"
+    amplitudes: Literal["checked", "as given"] = "checked"
     labels: str = ""
 
     @property
@@ -91,10 +99,7 @@ def read_arrays(path: Path, labels: Sequence[str] = ()) -> dict[str, NDArray[Any
     """
     known = tuple(dict.fromkeys(("inputs", "targets", "starts", *GROUPS, *labels)))
     if path.is_dir():
-        with files.reading(path, "an array cannot be read",
-                           remedy="Save it again with numpy.save; arrays of Python objects are refused."):
-            found = {name: np.asarray(np.load(path / f"{name}.npy", allow_pickle=False))
-                     for name in known if (path / f"{name}.npy").is_file()}
+        found = {name: files.read_npy(path / f"{name}.npy") for name in known if (path / f"{name}.npy").is_file()}
         present = sorted(one.stem for one in path.glob("*.npy"))
     elif path.is_file():
         present = files.names_in_npz(path)
@@ -128,6 +133,10 @@ def load(options: Options, data_dir: Path | None) -> Dataset:
             raise DataError(f"array {name!r} has {len(array)} entries, inputs have {count}", where=str(path),
                             remedy="Every array needs one entry per example (or per bin).")
     named = (*GROUPS, *options.further_labels)
+    for name in ("inputs", "targets"):
+        if found[name].dtype.kind not in "iufb":
+            raise DataError(f"array {name!r} of {found[name].dtype} holds no real numbers", where=str(path),
+                            remedy="Save it as numbers of one type.")
     labels = {name: _labels(name, found[name], path) for name in named if name in found}
     names = tuple(part.strip() for part in options.output_names.split(","))
     origin = Origin(NAME, CARD, names, options.source_bits)
@@ -164,6 +173,8 @@ def _regression(
         name = f"segment{number + 1}" + (f" ({', '.join(key)})" if key else "")
         one = array_recording(name, inputs[part].T, channels, options.rate_hz, groups=groups)
         recordings.append(BinnedRecording(one, targets[part], known[part]))
+    if options.amplitudes == "checked" and options.unit in MICROVOLTS:
+        check_amplitudes([one.recording for one in recordings], remedy=AMPLITUDES)
     return segmented(origin, recordings, (), bin_s=1 / options.rate_hz, segment_steps=options.segment_steps)
 
 
@@ -182,6 +193,8 @@ def _classification(
     channels = tuple(Channel(f"channel {index}", unit=options.unit) for index in range(inputs.shape[1]))
     flat_view = inputs.transpose(1, 0, 2).reshape(inputs.shape[1], -1).astype(np.float64)
     files.check_channels(flat_view, tuple(channel.name for channel in channels), where=str(path))
+    if options.amplitudes == "checked":
+        check_amplitudes(_joined(inputs, labels, channels, options.rate_hz), remedy=AMPLITUDES)
     alone = np.asarray([f"example{index}" for index in range(len(inputs))], dtype=np.str_)
     groups = {"recording": alone, **labels}
     starts, notes = np.zeros(len(inputs), dtype=np.int64), ()
@@ -197,6 +210,20 @@ def _classification(
         source_rate_hz=options.rate_hz, source_bits=options.source_bits,
         pipeline=(Step("as_stored", {"channels": inputs.shape[1], "steps": inputs.shape[2]}, causal=True),),
     )  # fmt: skip
+
+
+def _joined(
+    inputs: NDArray[np.float32], labels: dict[str, NDArray[np.str_]], channels: tuple[Channel, ...], rate_hz: float
+) -> list[Recording]:
+    """Return the trials of each recording, as far as labels tell, behind each other."""
+    apart = {name: labels[name] for name in UNITS_APART if name in labels}
+    keys = np.stack([*apart.values(), np.full(len(inputs), "inputs")])
+    found: list[Recording] = []
+    for key in np.unique(keys, axis=1).T:
+        samples = inputs[(key == keys.T).all(axis=1)].transpose(1, 0, 2).reshape(len(channels), -1)
+        named = ", ".join(f"{name} {label}" for name, label in zip(apart, key.tolist(), strict=False)) or "inputs"
+        found.append(array_recording(named, samples, channels, rate_hz))
+    return found
 
 
 def _starts(

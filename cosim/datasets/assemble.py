@@ -67,6 +67,16 @@ def check_alike(recordings: Sequence[Recording], *, where: str) -> None:
                             remedy="Leave one of them out, or choose the channels both have.")
 
 
+def as_float32(samples: NDArray[np.float64], names: Sequence[str], *, where: str) -> NDArray[np.float32]:
+    """Return samples, shape (channels, samples), in 32 bits; one that does not fit is a `DataError`."""
+    with np.errstate(over="ignore"):
+        narrow = samples.astype(np.float32)
+    if guilty := [names[row] for row in np.flatnonzero(~np.isfinite(narrow).all(axis=1)).tolist()]:
+        raise DataError(f"values too large for 32 bits in channel {', '.join(guilty)}", where=where,
+                        remedy="Repair or rescale the channel; if it is filtered, choose a lower order.")
+    return narrow
+
+
 def processed(
     recordings: Sequence[Recording], operations: Sequence[Operation], resting: Sequence[Collection[str]] = ()
 ) -> Recordings:
@@ -95,7 +105,7 @@ def processed(
         samples = np.asarray(source.read(0, source.steps), dtype=np.float64)
         checked = [row for row, name in enumerate(source.channel_names) if not resting or name not in resting[number]]
         check_channels(samples[checked], tuple(source.channel_names[row] for row in checked), where=source.name)
-        return process(operations, samples, source.rate_hz).samples.astype(np.float32)
+        return as_float32(process(operations, samples, source.rate_hz).samples, source.channel_names, where=source.name)
 
     def result(number: int, source: Recording) -> Recording:
         steps, rate_hz = source.steps, source.rate_hz

@@ -12,6 +12,7 @@ import numpy as np
 import scipy.io  # pyright: ignore[reportMissingTypeStubs]
 from numpy.typing import NDArray
 
+from cosim.datasets.array_files import check_mat, check_npy, check_npz, names_in_archive
 from energy_models.errors import CosimError, DataError, unknown_name
 
 _io: Any = scipy.io  # scipy ships no types for its file readers
@@ -88,19 +89,38 @@ def read_mat(path: Path, keys: Iterable[str], *, corpus: str, fetch: str) -> dic
         raise missing(corpus, path, fetch=fetch)
     remedy = f"{DAMAGED} One of version 7.3: save it with -v7."
     with reading(path, "the file cannot be read as MATLAB version 5", remedy=remedy):
+        check_mat(path)
         content: dict[str, Any] = _io.loadmat(str(path))
     present = [name for name in content if not name.startswith("__")]
     for key in keys:
         if key not in content:
             raise DataError(f"the file holds no variable {key!r}", where=str(path),
                             remedy=unknown_name("variables", key, present))
-    return {key: np.asarray(content[key]) for key in keys}
+    arrays = {key: np.asarray(content[key]) for key in keys}
+    for key, array in arrays.items():
+        if array.dtype.hasobject or array.dtype.names:
+            raise DataError(f"variable {key!r} is a cell, a structure or an object, not an array of numbers",
+                            where=str(path), remedy="Save its numbers as a variable of their own.")
+    return arrays
+
+
+def read_npy(path: Path) -> NDArray[Any]:
+    """Return the array of an NPY file; one of Python objects is refused, nothing is unpickled.
+
+    Raises
+    ------
+    DataError
+        If the file cannot be read, or claims to hold more than it does.
+    """
+    with reading(path, "an array cannot be read"):
+        check_npy(path)
+        return np.asarray(np.load(path, allow_pickle=False))
 
 
 def names_in_npz(path: Path) -> list[str]:
     """Return the names of the arrays in an NPZ file; a damaged file is a `DataError`."""
-    with reading(path, "the file cannot be read as NPZ"), np.load(path, allow_pickle=False) as content:
-        return sorted(content.files)
+    with reading(path, "the file cannot be read as NPZ"):
+        return names_in_archive(path)
 
 
 def read_npz(path: Path, keys: Iterable[str]) -> dict[str, NDArray[Any]]:
@@ -109,16 +129,17 @@ def read_npz(path: Path, keys: Iterable[str]) -> dict[str, NDArray[Any]]:
     Raises
     ------
     DataError
-        If the file cannot be read or lacks an array.
+        If the file cannot be read, lacks an array, or claims to hold more than it does.
     """
-    with reading(path, "the file cannot be read as NPZ", remedy=f"{DAMAGED} Arrays of Python objects are refused."), \
-            np.load(path, allow_pickle=False) as content:
-        present = list(content.files)
-        for key in keys:
-            if key not in present:
-                raise DataError(f"the file holds no array {key!r}", where=str(path),
-                                remedy=unknown_name("arrays", key, present))
-        return {key: np.asarray(content[key]) for key in keys}
+    wanted, present = list(keys), names_in_npz(path)
+    for key in wanted:
+        if key not in present:
+            raise DataError(f"the file holds no array {key!r}", where=str(path),
+                            remedy=unknown_name("arrays", key, present))
+    with reading(path, "the file cannot be read as NPZ"):
+        check_npz(path, wanted)
+        with np.load(path, allow_pickle=False) as content:
+            return {key: np.asarray(content[key]) for key in wanted}
 
 
 def check_channels(samples: NDArray[np.float64], names: tuple[str, ...], *, where: str) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from cosim.datasets.assemble import Origin, owners, processed
+from cosim.datasets.assemble import Origin, as_float32, owners, processed
 from cosim.datasets.files import check_channels
 from cosim.datasets.recordings import Channel, Recording, array_recording
 from cosim.datasets.types import Dataset
@@ -151,8 +151,9 @@ def _check_targets(binned: Sequence[BinnedRecording], origin: Origin) -> None:
         there = np.concatenate([binned[number].targets[binned[number].has_target] for number in numbers])
         if not len(there):
             raise DataError("no bin has a target", where=first, remedy="Leave the recording out.")
-        check_channels(there.T, origin.output_names,
-                       where=first if len(numbers) == 1 else f"{first} and {len(numbers) - 1} more of its session")
+        where = first if len(numbers) == 1 else f"{first} and {len(numbers) - 1} more of its session"
+        check_channels(there.T, origin.output_names, where=where)
+        as_float32(there.T, origin.output_names, where=where)
 
 
 def _resting(binned: Sequence[BinnedRecording]) -> list[frozenset[str]]:

@@ -8,12 +8,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
+from zipfile import is_zipfile
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from cosim.datasets.array_files import check_npy, check_npz, names_in_archive
 from cosim.datasets.files import reading
 from cosim.workloads.network_source import Network, find_network
 from energy_models.errors import DataError, StudentError, memory_errors
@@ -135,6 +137,10 @@ def _inputs(network: Network, how: Observation, where: str) -> tuple[Inputs, str
 def _recordings(path: Path) -> Tensor | dict[str, Tensor]:
     """Return a file's array, or its arrays by name."""
     with reading(path, "it cannot be read", remedy="Name a .npy or .npz file."):
+        if is_zipfile(path):
+            check_npz(path, names_in_archive(path))
+        else:
+            check_npy(path)
         loaded: Any = np.load(path, allow_pickle=False)
         names: list[str] | None = getattr(loaded, "files", None)  # of a .npz
         if names is None:
