@@ -162,7 +162,7 @@ def _build(name: str, make: Make, options: OwnOptions, shape: Shape, layers: Lay
     check_forward(network, shape, name=name, call=call, folder=_folder(make))
     if shape.task == "regression" and options.output_scale == "targets" and not has_scale:
         network = StepEstimates(network, layers.output_scale(shape.outputs))
-    return layers.adopt(network)
+    return layers.adopt(network, shape)
 
 
 def _folder(make: Make) -> Path | None:

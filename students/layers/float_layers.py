@@ -7,6 +7,7 @@ from torch import nn
 from students.layers.modules import Add, AveragePool1d, Conv1d, DepthwiseConv1d, MatMul, OutputScale, Recurrent
 from students.layers.protocol import Bias, Edge, Padding, RecurrentKind, resolve_padding
 from students.neurons.models import NeuronModel, float_neurons
+from students.spec import Shape
 
 
 class FloatLayers:
@@ -78,6 +79,6 @@ class FloatLayers:
         """Return an `OutputScale`."""
         return OutputScale(outputs)
 
-    def adopt(self, network: nn.Module) -> nn.Module:
+    def adopt(self, network: nn.Module, shape: Shape) -> nn.Module:
         """Return the network."""
         return network

@@ -15,6 +15,7 @@ from torch import nn
 
 from energy_models.errors import StudentError
 from students.neurons.models import NeuronModel
+from students.spec import Shape
 
 Edge = Literal["first", "inner", "last"]
 Bias = Literal["learned", "none"]
@@ -120,6 +121,6 @@ class Layers(Protocol):
         """Return the last module of a regression: physical units."""
         ...
 
-    def adopt(self, network: nn.Module) -> nn.Module:
+    def adopt(self, network: nn.Module, shape: Shape) -> nn.Module:
         """Return a network made of torch's own layers in this form; it is not to be used any more."""
         ...

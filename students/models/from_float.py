@@ -49,7 +49,7 @@ def quantised_from_float(spec: StudentSpec, float_model: nn.Module, calibration:
     device = next(float_model.parameters()).device
     model = build(spec, device=device)
     if isinstance(model, fx.GraphModule):  # a network of one's own: its float form has no places for quantisers
-        float_model = float_twin(float_model)
+        float_model = float_twin(float_model, spec.shape)
     load_float_weights(model, float_model, LEARNED_THRESHOLD)
     grids = {name: module for name, module in model.named_modules() if isinstance(module, SIGNAL_GRIDS)}
     # The grid inside a pool reads what the float pool puts out.

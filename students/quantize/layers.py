@@ -29,7 +29,7 @@ from students.layers.protocol import Bias, Edge, Padding, RecurrentKind, resolve
 from students.neurons.models import NeuronModel, float_neurons
 from students.quantize.adopt import adopted
 from students.quantize.modules import IntegerAveragePool, IntegerConv1d, IntegerLinear, IntegerReLU, Requantise
-from students.spec import Quantised
+from students.spec import Quantised, Shape
 
 
 class QuantLayers:
@@ -121,9 +121,9 @@ class QuantLayers:
         """Return an `OutputScale`; deployed, it is part of the last accumulator's dequantisation."""
         return OutputScale(outputs)
 
-    def adopt(self, network: nn.Module) -> nn.Module:
+    def adopt(self, network: nn.Module, shape: Shape) -> nn.Module:
         """Return the network with its layers replaced by integer ones; see `students.quantize.adopt`."""
-        return adopted(network, self.form)
+        return adopted(network, self.form, shape)
 
 
 def _no_integer_form(what: str) -> StudentError:

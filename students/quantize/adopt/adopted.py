@@ -20,10 +20,10 @@ from students.layers.protocol import Edge
 from students.quantize.adopt import operations as known
 from students.quantize.adopt.parts import FloatParts, IntegerParts, Parts, Sum, on_grid_of, values
 from students.quantize.adopt.traced import place_of, traced
-from students.spec import Quantised
+from students.spec import Quantised, Shape
 
 
-def adopted(network: nn.Module, form: Quantised) -> nn.Module:
+def adopted(network: nn.Module, form: Quantised, shape: Shape) -> nn.Module:
     """Return an untrained network in integers; its layers keep their names, quantisers between them get new ones.
 
     Parameters
@@ -31,29 +31,33 @@ def adopted(network: nn.Module, form: Quantised) -> nn.Module:
     network : nn.Module
         Of torch's layers, in float; not to be used any more.
     form : Quantised
+    shape : Shape
+        What it takes.
 
     Raises
     ------
     StudentError
         Naming the operation that has no integer form.
     """
-    return _Adoption(network, IntegerParts(form)).result()
+    return _Adoption(network, shape, IntegerParts(form)).result()
 
 
-def float_twin(network: nn.Module) -> nn.Module:
+def float_twin(network: nn.Module, shape: Shape) -> nn.Module:
     """Return a float network as a graph with an identity wherever its adopted form has a quantiser, by the same names.
 
     Parameters
     ----------
     network : nn.Module
         Not changed.
+    shape : Shape
+        What it takes.
 
     Raises
     ------
     StudentError
         As `adopted`.
     """
-    return _Adoption(network, FloatParts()).result()
+    return _Adoption(network, shape, FloatParts()).result()
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +72,8 @@ class _Signal:
 class _Adoption:
     """Rewrites one graph, operation by operation."""
 
-    def __init__(self, network: nn.Module, parts: Parts) -> None:
-        self.module = traced(network)
+    def __init__(self, network: nn.Module, shape: Shape, parts: Parts) -> None:
+        self.module = traced(network, shape)
         self.graph, self.parts = self.module.graph, parts
         self.warmup_steps = getattr(network, "warmup_steps", 0)
         modules = [str(node.target) for node in self.graph.nodes if node.op == "call_module"]
@@ -129,7 +133,7 @@ class _Adoption:
     def _rewrite_call(self, node: fx.Node) -> None:
         target, source = cast(Any, node.target), self._source(node)
         function = known.makes_activation(target)
-        if target in known.SIZES and (target is not getattr or node.args[1] in ("shape", "ndim")):
+        if target in known.SIZES:
             self._put_values(node)
         elif function is not None:
             self._activation(node, function(**_settings(node, function)))

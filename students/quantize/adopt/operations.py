@@ -52,7 +52,7 @@ KEPT_CALLS = frozenset({
     torch.swapaxes, torch.narrow, torch.unflatten, torch.amax, functional.max_pool1d, functional.max_pool2d,
     functional.adaptive_max_pool1d, functional.adaptive_max_pool2d, operator.getitem,
     "flatten", "reshape", "view", "squeeze", "unsqueeze", "transpose", "permute", "movedim", "swapaxes", "contiguous",
-    "narrow", "unflatten", "expand", "amax", "clone",
+    "narrow", "unflatten", "expand", "amax", "clone", "float",
 })  # fmt: skip
 
 AVERAGES = (nn.AvgPool1d, nn.AvgPool2d, nn.AdaptiveAvgPool1d, nn.AdaptiveAvgPool2d, layers.AveragePool1d)
@@ -76,7 +76,9 @@ LAST_ONLY_CALLS = frozenset({
 })  # fmt: skip
 """What may only stand behind the last product: it changes no decision, and is counted as it is, in float."""
 
-SIZES = frozenset({getattr, "size", "dim", "numel"})
+SIZES = frozenset({"size", "numel"})
+"""Calls that read a signal's lengths, where these may differ from call to call."""
+
 PADS = frozenset({functional.pad, torch.nn.functional.pad})
 
 BY_HAND = frozenset({
