@@ -8,16 +8,13 @@ differs stays an operation of the graph.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor, fx
 from torch.fx.proxy import TraceError
 
 from students.spec import Shape
-
-if TYPE_CHECKING:
-    from students.quantize.adopt.traced import LayerTracer
 
 
 def two_batches(shape: Shape, device: torch.device) -> tuple[Tensor, Tensor]:
@@ -35,9 +32,19 @@ def two_batches(shape: Shape, device: torch.device) -> tuple[Tensor, Tensor]:
 
 
 class ShapedProxy(fx.Proxy):
-    """A signal whose sizes are known, or a number that is made of sizes which may differ."""
+    """A signal whose sizes are known, or a number that is made of sizes which may differ.
 
-    tracer: LayerTracer  # type: ignore[assignment]
+    Parameters
+    ----------
+    node : Node
+    tracer : Tracer
+    results : two of anything
+        What the operation gave on each of the two batches.
+    """
+
+    def __init__(self, node: fx.Node, tracer: fx.Tracer, results: tuple[Any, Any]) -> None:
+        super().__init__(node, tracer)
+        self.results = results
 
     def __getattr__(self, k: str) -> Any:
         if k in ("shape", "ndim", "dtype"):
@@ -47,7 +54,7 @@ class ShapedProxy(fx.Proxy):
         return super().__getattr__(k)
 
     def _signals(self) -> tuple[Tensor, Tensor] | None:
-        first, second = self.tracer.values[self.node]
+        first, second = self.results
         return (first, second) if isinstance(first, Tensor) and isinstance(second, Tensor) else None
 
     def size(self, dim: int | None = None) -> Any:
@@ -79,7 +86,7 @@ class ShapedProxy(fx.Proxy):
 
     def __len__(self) -> int:
         """Return the length of the first axis, or of a tuple."""
-        first, second = (len(value) for value in self.tracer.values[self.node])
+        first, second = (len(value) for value in self.results)
         if first != second:
             raise TraceError("len() of a signal whose first axis is that of the examples; write size(0)")
         return first

@@ -46,7 +46,7 @@ class LayerTracer(fx.Tracer):
     def proxy(self, node: fx.Node) -> fx.Proxy:
         """Return what stands for an operation's result, after computing it on both batches."""
         self.values[node] = (self._value(node, 0), self._value(node, 1))
-        return ShapedProxy(node, self)
+        return ShapedProxy(node, self, self.values[node])
 
     def getattr(self, attr: str, attr_val: Any, parameter_proxy_cache: dict[str, Any]) -> Any:
         """Return what stands for an attribute of a module; itself while an operation is computed."""
