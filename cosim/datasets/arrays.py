@@ -11,8 +11,8 @@ where no ``recording`` is given, bins of one subject, session and part are of on
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from itertools import groupby
+from collections.abc import Mapping, Sequence
+from itertools import groupby, pairwise
 from pathlib import Path
 from typing import Any, Literal
 
@@ -202,8 +202,8 @@ def _classification(
         starts = _starts(found["starts"], targets, labels, path)
     elif "recording" in found:
         notes = ("no array 'starts' was given: examples of one recording are taken not to overlap",)
-    cut_from = groups["recording"] if "starts" in found else alone
-    windows = example_windows(inputs, cut_from.tolist(), starts, channels, options.rate_hz)
+    cut_from = _own_recordings(labels, starts) if "starts" in found else alone.tolist()
+    windows = example_windows(inputs, cut_from, starts, channels, options.rate_hz)
     return Dataset(
         name=NAME, card=CARD, task="classification", windows=windows, target_values=targets.astype(np.int64),
         output_names=origin.output_names, groups=groups, notes=notes,
@@ -237,12 +237,34 @@ def _starts(
         raise DataError("starts are not whole numbers from 0", where=str(path),
                         remedy="Give the first step of each example within its recording.")
     first: dict[tuple[str, int], int] = {}
-    for index, place in enumerate(zip(labels["recording"].tolist(), starts.tolist(), strict=True)):
+    for index, place in enumerate(zip(_own_recordings(labels, starts), starts.tolist(), strict=True)):
         other = first.setdefault(place, index)
         if targets[other] != targets[index]:
-            raise DataError(f"examples {other} and {index} are one window, step {place[1]} of recording {place[0]}, "
-                            "under two labels", where=str(path), remedy="Leave one of them out, or both.")
+            raise DataError(f"examples {other} and {index} are one window, step {place[1]} of recording "
+                            f"{labels['recording'][index]}, under two labels", where=str(path),
+                            remedy="Leave one of them out, or both.")
     return starts.astype(np.int64)
+
+
+def _own_recordings(labels: Mapping[str, NDArray[np.str_]], starts: NDArray[Any]) -> list[str]:
+    """Return a name of the recording each example was cut from: one number in two subjects is two recordings.
+
+    So it is in two sessions of a subject where their steps overlap: each session then counts from 0 again. Sessions
+    that follow each other in the steps of one recording stay in it, so that windows which touch are seen.
+    """
+    none = np.full(len(starts), "")
+    own = np.stack([labels.get("subject", none), labels["recording"]], axis=1)
+    number = np.unique(own, axis=0, return_inverse=True)[1].reshape(-1)
+    session = labels.get("session", none)
+    names = [f"{recording} of subject {subject}" if subject else recording for subject, recording in own.tolist()]
+    for one in range(int(number.max()) + 1):
+        rows = np.flatnonzero(number == one)
+        spans = sorted((int(starts[mine].min()), int(starts[mine].max()))
+                       for name in np.unique(session[rows]) for mine in (rows[session[rows] == name],))  # fmt: skip
+        if any(later[0] <= former[1] for former, later in pairwise(spans)):
+            for row in rows.tolist():
+                names[row] += f", session {session[row]}"
+    return names
 
 
 DATASET = Corpus(CARD, "either", Options, load)

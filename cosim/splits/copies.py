@@ -6,8 +6,9 @@ once and any offset is seen. Three comparisons are made, all of inputs as the da
 
 - whole examples with the same values, constant ones included;
 - stretches of half an example with the same values, that are not constant, at any offset;
-- whole examples that rise and fall alike at `SCALED_CHANGES` places at least, and then equal each other times one
-  positive number to `SCALED_TOLERANCE` of the largest value (a file written in another unit).
+- whole examples that rise and fall alike, or one where the other falls, at `SCALED_CHANGES` places at least, and then
+  equal each other times one number, plus one for each channel, to `SCALED_TOLERANCE` of the largest value: a file
+  written in another unit, with another polarity or offset.
 
 Values that occur often may coincide by chance, as counts of a few bins do. Equal samples are copies only where chance
 would make any two of all compared stretches equal less often than once in ``2 ** CHANCE_BITS``, each sample drawn from
@@ -129,11 +130,12 @@ def _hashes(windows: Windows, whole: _Places) -> _Hashes:
     keys = {id(own): _keys(own) for own in windows.recordings.channel_sets()}
     for number, rows in _rows_by_recording(windows.recording):
         one = windows.recordings[number]
-        values, changes, moved = _step_codes(one, keys[id(one.channels)])
+        values, changes, opposed, moved = _step_codes(one, keys[id(one.channels)])
         begin, length = whole.start[rows], whole.length[rows]
         by_value[rows] = rolling.of(values, begin, length)
         enough = moved[begin + length - 1] - moved[begin] >= SCALED_CHANGES
-        by_change[rows] = np.where(enough, rolling.of(changes, begin, length - 1), np.uint64(0))
+        either = np.minimum(*(rolling.of(codes, begin, length - 1) for codes in (changes, opposed)))
+        by_change[rows] = np.where(enough, either, np.uint64(0))
         if half < windows.steps:
             offsets = _offsets(begin, length, half, len(values))
             offsets = offsets[moved[offsets + half - 1] > moved[offsets]]
@@ -161,9 +163,12 @@ def _keys(channels: Sequence[Channel]) -> Codes:
     return np.frombuffer(b"".join(digests), dtype=np.uint64).reshape(len(channels), 3)
 
 
-def _step_codes(recording: Recording, keys: Codes) -> tuple[Codes, Codes, Indices]:
-    """Return a code of each step's values and of each rise and fall to the next, and the changes before each step."""
-    values, changes = np.zeros((2, recording.steps), dtype=np.uint64)
+def _step_codes(recording: Recording, keys: Codes) -> tuple[Codes, Codes, Codes, Indices]:
+    """Return codes of each step: of its values, of each rise and fall to the next one, and of the latter times -1.
+
+    Last, the number of changes before each step.
+    """
+    values, changes, opposed = np.zeros((3, recording.steps), dtype=np.uint64)
     moved = np.zeros(recording.steps, dtype=np.int64)
     chunk = max(1, CHUNK // len(keys))
     for start in range(0, recording.steps, chunk):
@@ -175,8 +180,9 @@ def _step_codes(recording: Recording, keys: Codes) -> tuple[Codes, Codes, Indice
         values[start:stop] = _mixed(bits).sum(axis=0)
         rises, falls = samples[:, 1:] > samples[:, :-1], samples[:, 1:] < samples[:, :-1]
         changes[start : stop - 1] = (rises * keys[:, 1:2]).sum(axis=0) + (falls * keys[:, 2:]).sum(axis=0)
+        opposed[start : stop - 1] = (falls * keys[:, 1:2]).sum(axis=0) + (rises * keys[:, 2:]).sum(axis=0)
         moved[start + 1 : stop] = (rises | falls).sum(axis=0)
-    return _mixed(values), _mixed(changes[:-1]), np.cumsum(moved)
+    return _mixed(values), _mixed(changes[:-1]), _mixed(opposed[:-1]), np.cumsum(moved)
 
 
 def _mixed(codes: Codes) -> Codes:
@@ -281,7 +287,7 @@ def _owners(whole: _Places, stretches: _Places, steps: int) -> tuple[Indices, In
 
 
 def _scaled(windows: Windows, hashes: Codes) -> tuple[Indices, Indices]:
-    """Return examples that rise and fall alike and are one another times a positive number, with their contents."""
+    """Return examples that rise and fall alike and are one another times a number plus one a channel, with contents."""
     rows, contents = _groups(hashes)
     kept: list[tuple[int, int]] = []
     for members, content in _by_content(rows, contents):
@@ -307,10 +313,13 @@ def _by_content(rows: Indices, contents: Indices) -> Iterator[tuple[Sequence[int
 
 
 def _proportional(one: Floats, other: Floats) -> bool:
-    """Return whether one array is the other times a positive number, where both exist."""
+    """Return whether one array is the other times a number, plus one for each channel, where both exist."""
     there = np.isfinite(one) & np.isfinite(other)
-    first, second = one[there].astype(np.float64), other[there].astype(np.float64)
-    square = float(second @ second)
-    factor = float(first @ second) / square if square else 0.0
-    largest = float(np.abs(first).max(initial=0.0))
-    return factor > 0 and bool(np.abs(first - factor * second).max(initial=0.0) <= SCALED_TOLERANCE * largest)
+    first, second = (np.where(there, array, 0.0).astype(np.float64) for array in (one, other))
+    count = np.maximum(there.sum(axis=1, keepdims=True), 1)
+    first, second = (np.where(there, array - array.sum(axis=1, keepdims=True) / count, 0.0)
+                     for array in (first, second))  # fmt: skip
+    square = float((second * second).sum())
+    factor = float((first * second).sum()) / square if square else 0.0
+    largest = float(np.abs(one[there]).max(initial=0.0))
+    return factor != 0 and bool(np.abs(first - factor * second).max(initial=0.0) <= SCALED_TOLERANCE * largest)

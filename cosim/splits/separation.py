@@ -39,9 +39,14 @@ def in_time(dataset: Dataset, examples: Indices) -> Indices:
 
 
 def recordings_in_time(dataset: Dataset, examples: Indices) -> list[Indices]:
-    """Return the examples of each recording, as the group of that name has it, in order of time."""
-    labels = dataset.groups["recording"][examples]
-    return [in_time(dataset, examples[labels == name]) for name in np.unique(labels)]
+    """Return the examples of each recording, as the group of that name has it, in order of time.
+
+    A name in two subjects, or in two sessions, is two recordings.
+    """
+    levels = [level for level in ("recording", "subject", "session") if level in dataset.groups]
+    named = np.stack([dataset.groups[level][examples] for level in levels])
+    labels = np.unique(named, axis=1, return_inverse=True)[1].reshape(-1)
+    return [in_time(dataset, examples[labels == number]) for number in np.unique(labels)]
 
 
 def join(parts: Iterable[Indices]) -> Indices:

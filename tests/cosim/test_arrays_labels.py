@@ -145,3 +145,27 @@ def test_published_parts_of_the_users_recordings(tmp_path: Path) -> None:
     dataset = kept(tmp_path, MOTION, **content, part=part)
     fold = GivenParts().folds(dataset, seed=0)[0]
     assert set(dataset.groups["recording"][fold.test]) == {"day3"}
+
+
+def test_one_recording_number_in_two_subjects_is_two_recordings(tmp_path: Path) -> None:
+    content = days()
+    subject = np.repeat(["A", "B"], DAYS * RUNS * BINS // 2)
+    content["recording"] = np.tile(np.repeat(["1", "2"], RUNS * BINS), 2)
+    dataset = kept(tmp_path, MOTION, subject=subject, **content)
+    test = BlockedInTime(test_fraction=1 / 3, validation_fraction=0.5).folds(dataset, seed=0)[0].test
+    assert set(dataset.groups["run"][test]) == {"run2", "run5", "run8", "run11"}  # the last third of all four
+    starts = np.tile(np.arange(12) * 20, 2)
+    parted = trials(recording=np.full(24, "1"), subject=np.repeat(["A", "B"], 12), starts=starts)
+    parted["targets"][12:] = 1 - parted["targets"][12:]  # B's windows have the other class at A's steps
+    cut = kept(tmp_path, TRIALS, **parted)
+    assert len(np.unique(cut.windows.sources)) == 2
+
+
+@pytest.mark.parametrize(("again", "recordings"), [(True, 2), (False, 1)])
+def test_sessions_that_count_steps_from_zero_are_recordings_of_their_own(
+    tmp_path: Path, again: bool, recordings: int
+) -> None:
+    starts = np.tile(np.arange(12) * 20, 2) if again else np.arange(24) * 20
+    content = trials(recording=np.full(24, "1"), session=np.repeat(["x", "y"], 12), starts=starts)
+    dataset = kept(tmp_path, TRIALS, **content)
+    assert len(np.unique(dataset.windows.sources)) == recordings

@@ -98,11 +98,15 @@ def test_two_constant_trials_are_copies(value: float) -> None:
     assert not len(find_copies(trials(np.full((40, 2, STEPS), value, np.float32)).windows).examples)  # says nothing
 
 
-def test_a_trial_in_another_unit_is_a_copy() -> None:
+def test_a_trial_in_another_unit_or_polarity_is_a_copy() -> None:
     inputs = noise(40, 4, STEPS)
     inputs[20] = (inputs[7].astype(np.float64) * 1e6 / 3).astype(np.float32)
     assert sorted(find_copies(trials(inputs).windows).examples) == [7, 20]
-    inputs[20] = -inputs[7]
+    inputs[20] = -inputs[7]  # the two inputs of the amplifier changed places
+    assert sorted(find_copies(trials(inputs).windows).examples) == [7, 20]
+    inputs[20] = np.arange(4)[:, None] - 2 * inputs[7]  # and each channel has an offset of its own
+    assert sorted(find_copies(trials(inputs).windows).examples) == [7, 20]
+    inputs[20] = inputs[7] * np.array([1, 1, 1, -1])[:, None]
     assert not len(find_copies(trials(inputs).windows).examples)
     inputs[20] = inputs[7] + 1e-3 * noise(4, STEPS, seed=1)
     assert not len(find_copies(trials(inputs).windows).examples)
