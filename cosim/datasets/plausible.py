@@ -16,6 +16,7 @@ from cosim.datasets.recordings import Recording
 from energy_models.errors import DataError
 
 KINDS = frozenset({"", "eeg", "ecog", "seeg", "dbs"})
+COMPARED = KINDS | {"mag", "grad"}  # between recordings
 MICROVOLTS = {"µV": 1.0, "uV": 1.0, "microvolts": 1.0, "mV": 1e3, "V": 1e6, "nV": 1e-3}
 # Assumed limits. Below: amplifiers for EEG may add noise of up to 0.5 µV RMS (Nuwer et al. 1998, IFCN standards for
 # digital recording of clinical EEG, doi 10.1016/S0013-4694(97)00106-5); narrow bands hold less of it. Above: seizures
@@ -23,6 +24,7 @@ MICROVOLTS = {"µV": 1.0, "uV": 1.0, "microvolts": 1.0, "mV": 1e3, "V": 1e6, "nV
 LEAST_UV, MOST_UV = 0.1, 3000.0
 # Subjects and amplifiers differ by a factor of up to about 10; units differ by 1,000: halfway in decades.
 MOST_RATIO = 100.0
+FEWEST_COMPARED = 3  # channels of one recording below which nobody knows which one is wrong
 STRETCHES, STRETCH_S = 8, 2.0
 NORMAL_PER_MEDIAN_DISTANCE = 1.4826
 
@@ -52,8 +54,8 @@ def spreads(recording: Recording) -> NDArray[np.float64]:
 def check_amplitudes(recordings: Sequence[Recording], *, remedy: str, skipped: Iterable[str] = ()) -> None:
     """Raise a `DataError` that names recording and channel where an amplitude cannot be that of an electrode.
 
-    Channels with a unit of volts must spread over 0.1 to 3,000 µV; and one channel's spread may differ between two
-    recordings by a factor of 100 at most, whatever its unit.
+    Channels with a unit of volts must spread over 0.1 to 3,000 µV, and by a factor of 100 at most from the median of
+    their recording; and one channel's spread may differ between two recordings by that factor, whatever its unit.
 
     Parameters
     ----------
@@ -67,10 +69,11 @@ def check_amplitudes(recordings: Sequence[Recording], *, remedy: str, skipped: I
     seen: dict[tuple[str, str], tuple[float, str, float, str]] = {}
     for one in recordings:
         found = {channel: spread for channel, spread in zip(one.channels, spreads(one).tolist(), strict=True)
-                 if channel.name not in leave and channel.kind in KINDS and np.isfinite(spread)}
+                 if channel.name not in leave and channel.kind in COMPARED and np.isfinite(spread)}
         in_uv = {channel.name: spread * MICROVOLTS[channel.unit] for channel, spread in found.items()
                  if channel.unit in MICROVOLTS}
         _check_range(one.name, in_uv, remedy=remedy)
+        _check_alike(one.name, in_uv, remedy=remedy)
         for channel, spread in found.items():
             low, low_name, high, high_name = seen.get(
                 (channel.name, channel.unit), (spread, one.name, spread, one.name))
@@ -90,6 +93,18 @@ def _check_range(name: str, in_uv: Mapping[str, float], *, remedy: str) -> None:
         more = f" and {len(outside) - 8} more" if len(outside) > 8 else ""
         raise DataError(f"amplitudes no electrode gives ({LEAST_UV:g} to {MOST_UV:g} µV): channel {said}{more}; the "
                         "file states another unit than it was written in, or none", where=name, remedy=remedy)
+
+
+def _check_alike(name: str, in_uv: Mapping[str, float], *, remedy: str) -> None:
+    """Raise a `DataError` where one channel of a recording spreads far more, or less, than its others."""
+    if len(in_uv) < FEWEST_COMPARED:
+        return
+    middle = float(np.median(list(in_uv.values())))
+    for channel, spread in in_uv.items():
+        if not middle / MOST_RATIO <= spread <= middle * MOST_RATIO:
+            raise DataError(f"channel {channel} varies by {spread:.3g} µV, the channels of its recording by "
+                            f"{middle:.3g} µV (median): it is in another unit, or its electrode was off", where=name,
+                            remedy=f"Mark the channel as bad, or leave it out. {remedy}")
 
 
 def _check_ratio(seen: Mapping[tuple[str, str], tuple[float, str, float, str]], *, remedy: str) -> None:

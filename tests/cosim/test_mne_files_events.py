@@ -122,6 +122,23 @@ def test_a_window_may_touch_the_ends_of_a_bad_stretch_but_no_sample_of_it(tmp_pa
     assert own(tmp_path, "one_raw.fif", "L,badge").targets.tolist() == [0, 1]  # what is asked for is not bad
 
 
+def test_an_edge_artefact_that_lasts_is_bad_as_in_mne_and_a_boundary_of_eeglab_is_not(tmp_path: Path) -> None:
+    marks = [(2.0, 0.0, "L"), (4.0, 0.0, "R"), (6.0, 0.0, "L"), (8.0, 0.0, "R"), (5.9, 1.5, "EDGE artefact")]
+    write_fif(tmp_path / "one_raw.fif", noise(20.0), marks)
+    assert own(tmp_path, "one_raw.fif").targets.tolist() == [0, 1, 1]
+    write_fif(tmp_path / "one_raw.fif", noise(20.0), [*marks[:4], (5.9, 1.5, "boundary")])
+    assert own(tmp_path, "one_raw.fif").targets.tolist() == [0, 1, 0, 1]
+
+
+def test_codes_may_be_listed_as_whole_numbers(tmp_path: Path) -> None:
+    codes = np.zeros(2000)
+    codes[[300, 301, 700, 701]] = [1, 1, 2, 2]
+    write_fif(tmp_path / "one_raw.fif", noise(20.0), stimulus=codes)
+    dataset = own(tmp_path, "one_raw.fif", [1, 2], events="stimulus")
+    assert dataset.output_names == ("1", "2")
+    assert dataset.targets.tolist() == [0, 1]
+
+
 def test_a_pause_of_brainvision_parts_the_recording(tmp_path: Path) -> None:
     marks = [(200, "L"), (400, "R"), (570, "L"), (600, "pause"), (700, "R"), (900, "L")]
     write_brainvision(tmp_path / "one.vhdr", noise(20.0, [one for one, _ in marks if one != 600]), marks)

@@ -56,6 +56,22 @@ def test_one_channel_in_another_unit_is_named_unless_it_is_known_to_be_bad() -> 
     check(noise("one", 1e4, unit="as stored"))  # nobody knows
 
 
+def test_one_channel_far_from_the_others_of_its_recording_is_named() -> None:
+    odd = noise("one", (1.0, 200.0, 1.0))  # 2 mV: within what electrodes give, and alike in both files
+    with pytest.raises(DataError, match=r"^one: channel Cz varies by .* µV, the channels of its recording"):
+        check(odd, noise("two", (1.0, 200.0, 1.0), seed=1))
+    check(odd, skipped=("Cz",))
+    check(noise("one", (1.0, 50.0, 0.05)))
+
+
+def test_magnetometers_in_different_units_are_refused() -> None:
+    channel = [Channel("MEG0111", "mag", "as stored")]
+    tesla, femto = (array_recording(f"scale{scale:g}", noise("one", scale).read(0, 4000)[:1], channel, 100.0)
+                    for scale in (1e-14, 10.0))
+    with pytest.raises(DataError, match=r"channel MEG0111 varies by .* not in one unit"):
+        check(tesla, femto)
+
+
 @pytest.mark.parametrize("factor", [1e-3, 1e3, 1e6])
 def test_recordings_in_different_units_are_refused(factor: float) -> None:
     parts = [noise(f"part{n}", scale, unit="as stored", seed=n) for n, scale in enumerate((1.0, 3.0, factor, 0.5))]

@@ -36,7 +36,7 @@ class Annotation:
 
     @property
     def is_join(self) -> bool:
-        """Whether the samples before and after its start do not follow on; its duration then means nothing."""
+        """Whether the samples before and after its start do not follow on."""
         return JOIN.match(self.text) is not None
 
     @property
@@ -47,7 +47,7 @@ class Annotation:
     @property
     def is_bad(self) -> bool:
         """Whether its samples must not be used."""
-        return BAD.match(self.text) is not None and not self.is_join
+        return BAD.match(self.text) is not None and (self.stop > self.start or not self.is_join)
 
 
 def read_annotations(raw: Any, found: Any) -> tuple[Annotation, ...]:
@@ -73,7 +73,9 @@ def read_annotations(raw: Any, found: Any) -> tuple[Annotation, ...]:
     result: list[Annotation] = []
     for start, stop, later, text in zip(starts, stops, after, texts, strict=True):
         one = Annotation(start, max(start, stop), text)
-        result.append(Annotation(later, later, text) if one.is_join else one)
+        if one.is_join:  # the duration of a boundary of EEGLAB is that of what was cut out
+            one = Annotation(later, max(later, stop) if BAD.match(text) else later, text)
+        result.append(one)
     return tuple(result)
 
 

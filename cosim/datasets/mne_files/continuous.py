@@ -109,7 +109,8 @@ def read_continuous(path: Path, *, kinds: Sequence[str] = ELECTRODES, names: Seq
         If the file is missing, truncated, damaged or of no known format, or holds no such channel.
     """
     if not path.is_file() and not (path.is_dir() and path.suffix.lower() in FOLDERS):
-        raise DataError("the file does not exist", where=str(path), remedy="Check the folder and the name.")
+        said = "it is a folder, and no recording" if path.is_dir() else "the file does not exist"
+        raise DataError(said, where=str(path), remedy="Check the folder and the name.")
     with reading(path, remedy=DAMAGED):
         check_promised(path)
         raw: Any = _mne.io.read_raw(path, preload=False, verbose="ERROR")

@@ -25,9 +25,9 @@ def _classes(given: object) -> object:
     """Return a table of classes: from a list of events, one class each, or from a table of lists."""
     if isinstance(given, Mapping):
         table = cast(Mapping[object, object], given)
-        return {name: (texts,) if isinstance(texts, str | int) else texts for name, texts in table.items()}
+        return {str(name): (texts,) if isinstance(texts, str | int) else texts for name, texts in table.items()}
     found = _texts(given)
-    return {text: (text,) for text in cast(tuple[object, ...], found)} if isinstance(found, tuple) else given
+    return {str(text): (text,) for text in cast(tuple[object, ...], found)} if isinstance(found, tuple) else given
 
 
 Texts = Annotated[tuple[str, ...], BeforeValidator(_texts)]
