@@ -27,6 +27,7 @@ def count(
     decodes: int = 4,
     seed: int = 0,
     warm_up_steps: int = 0,
+    euler_step: float | None = None,
 ) -> Workload:
     """Return what a network does in one decode: products in four conventions, other operations, storage, state.
 
@@ -52,6 +53,9 @@ def count(
         Made-up examples, and the seed of their noise.
     warm_up_steps : int
         First steps of a stream, counted apart.
+    euler_step : float, optional
+        Length of one step of neurons that a NIR file describes in continuous time, in the unit of its time constants;
+        default: one over the rate.
 
     Raises
     ------
@@ -68,6 +72,7 @@ def count(
         decodes=_positive(decodes, "decodes"),
         seed=seed,
         warm_up_steps=warm_up_steps,
+        euler_step=euler_step,
     )
     if isinstance(model, str | Path):
         return network_workload(str(model), how)

@@ -70,6 +70,13 @@ def workload(
     decodes: Annotated[int, typer.Option(min=1, max=1_000_000, help="Made-up examples.")] = 4,
     seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Seed of made-up examples.")] = 0,
     warm_up_steps: Annotated[int, typer.Option(min=0, max=2**31, help="First steps of a stream, counted apart.")] = 0,
+    euler_step: Annotated[
+        float | None,
+        typer.Option(
+            help="Step of neurons in continuous time (.nir), in the unit of the file's time constants; "
+            "default: one over the rate."
+        ),
+    ] = None,
     json_file: Annotated[
         Path | None,
         typer.Option("--json", metavar="[FILE]", help="Write the workload; without a file, or -, on standard output."),
@@ -82,7 +89,7 @@ def workload(
     shape, rate_hz = shape_of(input_shape), rate_of(rate)
     from cosim.workloads.network_workload import Observation, network_workload
 
-    how = Observation(shape, inputs, rate_hz, mode, input_bits, decodes, seed, warm_up_steps)
+    how = Observation(shape, inputs, rate_hz, mode, input_bits, decodes, seed, warm_up_steps, euler_step)
     widths = _widths(weight_bits, activation_bits)
     counted = network_workload(model, how)
     if widths is not None:
@@ -145,7 +152,7 @@ def _sum(counted: Workload) -> dict[str, object]:
 def _remarks(counted: Workload) -> None:
     observed = "1 decode" if counted.decodes == 1 else f"{counted.decodes} decodes"
     say(f"{counted.name}: {counted.mode}, {observed} observed, input at {counted.step_rate_hz:g} Hz.")
-    for what in ("inputs", "density", "widths", "folded", "halo_steps", "products", "published"):
+    for what in ("inputs", "spikes", "density", "widths", "folded", "halo_steps", "products", "published"):
         if counted.provenance.get(what):
             say(f"{what}: {counted.provenance[what]}")
     if counted.products is not None and counted.decodes > 1:

@@ -79,7 +79,7 @@ class Network:
         return example_shape(self.model, wanted) if self.from_file else wanted or self.input_shape
 
 
-def find_network(source: str, step_rate_hz: float | None) -> Network | Workload:
+def find_network(source: str, step_rate_hz: float | None, euler_step: float | None = None) -> Network | Workload:
     """Return a network that can be run, or the finished workload of one that is only described.
 
     Parameters
@@ -89,6 +89,8 @@ def find_network(source: str, step_rate_hz: float | None) -> Network | Workload:
         ``package.module:function`` for a Python function without arguments that returns an ``nn.Module``.
     step_rate_hz : float or None
         Rate of the steps [Hz], for a file whose neurons live in continuous time.
+    euler_step : float or None
+        Length of one step of such neurons, in the unit of the file's time constants; None: one over the rate.
 
     Raises
     ------
@@ -96,12 +98,19 @@ def find_network(source: str, step_rate_hz: float | None) -> Network | Workload:
         There is no such network, or it cannot be read.
     """
     path = Path(source)
+    if euler_step is not None and path.suffix.lower() != CONTINUOUS_SUFFIX:
+        raise StudentError(
+            "a step of its neurons' equations is given", where=source,
+            remedy=f"Leave it out: only files ending in {CONTINUOUS_SUFFIX} hold neurons in continuous time",
+        )
     if path.is_dir():
         return _student(path)
     if path.suffix == ".json":
         raise StudentError("no network", where=source, remedy="A workload is counted already: cosim estimate prices it")
     if path.suffix.lower() in SUFFIXES:
-        step_s = 1.0 / step_rate_hz if step_rate_hz and path.suffix.lower() == CONTINUOUS_SUFFIX else None
+        step_s = euler_step
+        if step_s is None and step_rate_hz and path.suffix.lower() == CONTINUOUS_SUFFIX:
+            step_s = 1.0 / step_rate_hz
         return Network(path.stem, read_network(path, step_s), from_file=True)
     if path.suffix.lower() in OTHER_FORMATS and path.suffix.lower() not in SUFFIXES:
         what, way = OTHER_FORMATS[path.suffix.lower()]

@@ -21,14 +21,22 @@ from cosim.workloads.network_source import Network, find_network
 from energy_models.errors import DataError, StudentError, memory_errors
 from energy_models.workload import Workload
 from students.counting import Inputs, observe
+from students.interchange import examples_at_once
 
 LARGEST_EXAMPLES = 1 << 28
 """Values of all made-up examples, a gigabyte."""
 USELESS_WARNING = "Using padding='same' with even kernel"
 """Of torch: it may copy its input, which is of no use to who counts."""
 
+BATCH = 32
+"""Examples in one call, where a network takes any number."""
 INPUT_BITS = 16
 """Width of an input element where neither the caller nor the network says one: a converter's word [bits]."""
+SILENCE = (
+    "Give recordings (--inputs) in the network's own unit; for neurons in continuous time check the step of their "
+    "equations (--euler-step, in the unit of the file's time constants)."
+)
+"""What to do where no neuron fires."""
 Examples = NDArray[Any] | Tensor | Mapping[str, NDArray[Any] | Tensor]
 
 
@@ -53,6 +61,9 @@ class Observation:
     seed : int
     warm_up_steps : int
         First steps of each streamed segment, counted apart.
+    euler_step : float or None
+        Length of one step of neurons that a file describes in continuous time, in the unit of its time constants;
+        None: one over the rate.
     """
 
     input_shape: tuple[int, ...] | None
@@ -63,6 +74,7 @@ class Observation:
     decodes: int
     seed: int
     warm_up_steps: int
+    euler_step: float | None = None
 
 
 def network_workload(source: str | Network, how: Observation) -> Workload:
@@ -82,7 +94,7 @@ def network_workload(source: str | Network, how: Observation) -> Workload:
 
 
 def _network_workload(source: str | Network, how: Observation) -> Workload:
-    network = find_network(source, how.step_rate_hz) if isinstance(source, str) else source
+    network = find_network(source, how.step_rate_hz, how.euler_step) if isinstance(source, str) else source
     where = source if isinstance(source, str) else network.name
     if isinstance(network, Workload):
         if any(given is not None for given in (how.input_shape, how.recordings, how.step_rate_hz, how.mode)):
@@ -101,9 +113,18 @@ def _network_workload(source: str | Network, how: Observation) -> Workload:
     counted = observe(
         network.model, inputs, name=network.name, mode=how.mode or network.mode, step_rate_hz=rate,
         input_bits=how.input_bits or network.input_bits or INPUT_BITS, pipeline_work=network.pipeline_work,
-        warm_up_steps=how.warm_up_steps,
+        warm_up_steps=how.warm_up_steps, batch_size=examples_at_once(network.model) or BATCH,
     )
-    return counted.replace(provenance={**counted.provenance, "inputs": origin})
+    found = {**counted.provenance, "inputs": origin, **_silence(counted)}
+    return counted.replace(provenance=found)
+
+
+def _silence(counted: Workload) -> dict[str, str]:
+    """Return a remark on a network none of whose neurons fired: what follows them then looks free."""
+    fired = [layer.output_events.total for layer in counted.layers if layer.output_events is not None]
+    if not fired or any(fired):
+        return {}
+    return {"spikes": "WARNING: no neuron fired, so what their spikes cause is counted as nothing. " + SILENCE}
 
 
 def _inputs(network: Network, how: Observation, where: str) -> tuple[Inputs, str]:

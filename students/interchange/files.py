@@ -41,6 +41,12 @@ def read_network(path: Path, step_s: float | None = None) -> nn.Module:
     return read_onnx(path)
 
 
+def examples_at_once(network: nn.Module) -> int | None:
+    """Return the number of examples that a file's network takes in one call; None where it takes any, or one."""
+    group: int | None = getattr(network, "group", None)
+    return group if group is not None and group > 1 else None
+
+
 def example_shape(network: nn.Module, given: tuple[int, ...] | None = None) -> tuple[int, ...]:
     """Return the shape of one example of a network that was read from a file.
 

@@ -9,6 +9,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+DEFAULT_DOMAINS = frozenset(("", "ai.onnx"))
+"""Of ONNX's own operators."""
+
 Run = Callable[..., Any]
 """Computes a node's outputs from its input tensors, in order; an absent optional input is None."""
 

@@ -9,8 +9,8 @@ from typing import Any
 
 from energy_models.errors import StudentError
 from students.interchange.extras import optional_package
+from students.interchange.nir_neurons import GRAPH, NEURONS, infer_shapes, unchecked
 
-NEURONS = frozenset(("LIF", "LI", "IF", "I", "CubaLIF", "CubaLI"))
 PRODUCTS = frozenset(("Affine", "Linear", "Conv1d", "Conv2d"))
 ENDS = frozenset(("Input", "Output"))
 
@@ -87,22 +87,31 @@ def _load(path: Path) -> Any:
     try:
         with h5py.File(path, "r") as file:
             outside = _outside(h5py, file)
-        if outside:
-            raise _refused(path, f"{outside!r} leads to another file")
-        graph = nir.read(str(path))
+            if outside:
+                raise _refused(path, f"{outside!r} leads to another file", "Store all of it in one file")
+            tree = unchecked(nir.serialization.hdf2dict(file["node"]))
+        graph = nir.dict2NIRNode(tree)
+        if type(graph).__name__ == GRAPH:
+            infer_shapes(graph)
     except UNREADABLE as error:
         raise _refused(path, f"it is damaged, or no NIR file ({type(error).__name__}: {error})") from error
-    if type(graph).__name__ != "NIRGraph":
+    if type(graph).__name__ != GRAPH:
         raise _refused(path, f"it holds a single {type(graph).__name__}, no graph")
     return graph
 
 
 def _outside(h5py: Any, group: Any) -> str:
-    """Return the first link of a file that leads out of it; empty where all it says is in it."""
+    """Return the first link, or array stored elsewhere, that leads out of a file; empty where all it says is in it.
+
+    An array may lie in raw files (external storage) or be put together of other files' arrays (a virtual dataset), and
+    HDF5 opens these wherever they are.
+    """
     for name in group:
         if isinstance(group.get(name, getlink=True), h5py.ExternalLink):
             return f"{group.name}/{name}"
         child = group[name]
+        if isinstance(child, h5py.Dataset) and (child.external or child.is_virtual):
+            return str(child.name)
         if isinstance(child, h5py.Dataset) and child.nbytes > LARGEST_BYTES:
             raise ValueError(f"{child.name} has {child.nbytes:.3g} bytes")
         if isinstance(child, h5py.Group):

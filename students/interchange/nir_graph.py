@@ -13,7 +13,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from energy_models.errors import StudentError
-from students.interchange.nir_file import NEURONS, Wiring, read_wiring
+from students.interchange.nir_file import Wiring, read_wiring
+from students.interchange.nir_neurons import NEURONS
 from students.neurons.euler import Membrane, StepNeuron
 
 
@@ -190,10 +191,13 @@ def read_nir(path: Path, step_s: float | None = None) -> NirNetwork:
     StudentError
         A file that cannot be read, nodes that cannot be run (all of them at once), no step or two different ones.
     """
+    if step_s is not None and not (step_s > 0 and math.isfinite(step_s)):
+        raise StudentError(f"a step of {step_s:g}", where=str(path), remedy="Give a finite step above 0")
     wiring = read_wiring(path)
     if step_s is not None and wiring.step_s is not None and step_s != wiring.step_s:
         raise StudentError(
-            f"a step of {step_s} s, where the file says dt = {wiring.step_s} s", where=str(path), remedy="Leave it out"
+            f"a step of {step_s:g} s, where the file says dt = {wiring.step_s:g} s", where=str(path),
+            remedy="Leave it out, or give the file's own (--euler-step on the command line)",
         )
     step = step_s if step_s is not None else wiring.step_s
     timeless = not any(type(node).__name__ in NEURONS for node in wiring.nodes.values())

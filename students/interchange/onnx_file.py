@@ -12,9 +12,9 @@ from torch import Tensor
 
 from energy_models.errors import StudentError
 from students.interchange.extras import optional_package
-from students.interchange.graph import Graph, Node, Port
+from students.interchange.graph import DEFAULT_DOMAINS, Graph, Node, Port
 
-VERSIONS = range(7, 28)
+VERSIONS = range(4, 28)
 """Operator set versions whose definitions are implemented."""
 
 COMPUTABLE = frozenset(("float16", "bool", "int8", "int16", "int32", "int64", "uint8"))
@@ -53,7 +53,7 @@ def read_graph(path: Path) -> Graph:
     model = _load(onnx, path)
     versions = _versions(model, path)
     if model.functions:
-        model = onnx.inliner.inline_local_functions(model)
+        model = _inlined(model, path)
     constants = {one.name: _tensor(onnx, one, path) for one in model.graph.initializer}
     if model.graph.sparse_initializer:
         raise _damaged(path, "it stores weights in a sparse form", "Export dense weights")
@@ -86,10 +86,36 @@ def check_file(path: Path) -> None:
         What it finds.
     """
     onnx = optional_package("onnx", "reading an ONNX file")
+    model = _load(onnx, path)
+    known = {one.domain for one in model.opset_import}
+    bodies = [model.graph.node, *(function.node for function in model.functions)]
+    # Older exporters name an operator's domain and leave it out of their imports.
+    for domain in sorted({node.domain for body in bodies for node in body} - known - DEFAULT_DOMAINS):
+        model.opset_import.append(onnx.helper.make_opsetid(domain, 1))
+    _without_external(onnx, model.graph)
     try:
-        onnx.checker.check_model(str(path))
+        onnx.checker.check_model(model)
     except (onnx.checker.ValidationError, ValueError) as error:
         raise _damaged(path, f"it is no valid ONNX graph ({str(error).strip()})", "Export the network again") from error
+
+
+def _without_external(onnx: Any, graph: Any) -> None:
+    """Turn weights in other files into inputs of their type and shape: the reader has looked for them already."""
+    inputs = {one.name for one in graph.input}
+    for stored in list(graph.initializer):
+        if stored.data_location == onnx.TensorProto.EXTERNAL:
+            if stored.name not in inputs:
+                graph.input.append(onnx.helper.make_tensor_value_info(stored.name, stored.data_type, list(stored.dims)))
+            graph.initializer.remove(stored)
+
+
+def _inlined(model: Any, path: Path) -> Any:
+    """Return a model with its own functions written out; those whose operator sets differ from its own are left."""
+    inliner = optional_package("onnx.inliner", "reading an ONNX file")
+    try:
+        return inliner.inline_local_functions(model)
+    except (RuntimeError, ValueError, TypeError) as error:
+        raise _damaged(path, f"its functions cannot be written out ({error})", "Export the network again") from error
 
 
 def _damaged(path: Path, what: str, remedy: str) -> StudentError:
@@ -158,9 +184,10 @@ def _port(onnx: Any, value: Any) -> Port:
     return Port(value.name, axes, _dtype(onnx, tensor.elem_type) or torch.float32)
 
 
-def _dtype(onnx: Any, code: int) -> torch.dtype | None:
-    """Return the torch type of an ONNX element type; None where torch has none."""
-    name = onnx.TensorProto.DataType.Name(code).lower()
+def _dtype(onnx: Any, code: Any) -> torch.dtype | None:
+    """Return the torch type of an ONNX element type, a number or, before 6, a name; None where torch has none."""
+    known = onnx.TensorProto.DataType
+    name = (code if isinstance(code, str) else known.Name(code) if code in known.values() else "").lower()
     names = {"float": "float32", "double": "float64"}
     return getattr(torch, names.get(name, name)) if name in names or name in COMPUTABLE else None
 
@@ -179,7 +206,7 @@ def _nodes(
             constants[proto.output[0]] = torch.as_tensor(next(iter(attributes.values())))
             continue
         if proto.op_type == "Cast":
-            attributes["dtype"] = _dtype(onnx, attributes["to"])
+            attributes["dtype"] = _dtype(onnx, attributes.get("to"))
         name = proto.name or f"{proto.op_type}_{place}"
         while name in names:
             name += "_"

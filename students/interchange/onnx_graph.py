@@ -11,7 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from energy_models.errors import StudentError
-from students.interchange.graph import Graph, Node, Port, Run, UnsupportedVariant
+from students.interchange.batch_axis import batch_axis, placed, without
+from students.interchange.graph import Graph, Node, Run, UnsupportedVariant
 from students.interchange.onnx_file import check_file, read_graph
 from students.interchange.operators import builder_of
 from students.interchange.rewrite import with_biases
@@ -54,17 +55,21 @@ class OnnxGraph(nn.Module):
         super().__init__()
         modules = _built(graph)
         self.graph = replace(graph, constants={}, nodes=tuple(_bare(node, modules[node.name]) for node in graph.nodes))
+        # All attributes come before the file's names, which then take free ones.
+        self._reads = Counter(name for node in self.graph.nodes for name in node.inputs)
+        self._axes = tuple(batch_axis(graph, port.name) for port in graph.inputs)
+        self._modules_of: dict[str, nn.Module] = {}
+        self._stored: dict[str, tuple[nn.Module, str]] = {}
         self._modules_of = {name: _attached(self, name, module) for name, module in modules.items()}
         wanted = {name for node in self.graph.nodes for name in node.inputs} | set(graph.outputs)
         self._stored = {
             name: _stored(self, name, tensor) for name, tensor in graph.constants.items() if name in wanted
         }
-        self._reads = Counter(name for node in self.graph.nodes for name in node.inputs)
 
     @property
     def input_axes(self) -> tuple[int | None, ...]:
         """Shape of one example; None where the file leaves an axis open."""
-        return self.graph.inputs[0].axes[1:]
+        return without(self.graph.inputs[0].axes, self._axes[0])
 
     def forward(self, *signals: Tensor) -> Any:
         """Return the graph's output, or a tuple of them.
@@ -79,15 +84,35 @@ class OnnxGraph(nn.Module):
                 f"{len(signals)} inputs for a network of {len(self.graph.inputs)}", where=self.graph.source,
                 remedy="Give: " + ", ".join(port.name for port in self.graph.inputs),
             )
-        ready = [_ready(one, port, self.graph.source) for one, port in zip(signals, self.graph.inputs, strict=True)]
-        axes = self.graph.inputs[0].axes
-        if len(ready) == 1 and axes and axes[0] == 1 and ready[0].shape[0] > 1:
-            # Exported for one example at a time, so that is how a batch of them runs.
-            parts = [self._once([example]) for example in ready[0].split(1)]
-            joined = [torch.cat(pieces) for pieces in zip(*parts, strict=True)]
-            return joined[0] if len(joined) == 1 else tuple(joined)
-        outputs = self._once(ready)
-        return outputs[0] if len(outputs) == 1 else tuple(outputs)
+        ready = [
+            placed(one, port, axis, self.graph.source)
+            for one, port, axis in zip(signals, self.graph.inputs, self._axes, strict=True)
+        ]
+        group, examples = self.group, ready[0].shape[self._axes[0]] if ready[0].dim() else 1
+        if group is None or group == examples:
+            outputs = self._once(ready)
+            return outputs[0] if len(outputs) == 1 else tuple(outputs)
+        if examples % group:
+            raise StudentError(
+                f"{examples} examples, where the file was exported for {group} at a time", where=self.graph.source,
+                remedy=f"Give a multiple of {group} (--decodes {group}), or export the network for one or any number",
+            )
+        # Exported for so many examples at a time, so that is how a batch of them runs.
+        split = [one.split(group, axis) for one, axis in zip(ready, self._axes, strict=True)]
+        parts = [self._once(list(examples)) for examples in zip(*split, strict=True)]
+        joined = [torch.cat(pieces, self._joins(pieces[0], group)) for pieces in zip(*parts, strict=True)]
+        return joined[0] if len(joined) == 1 else tuple(joined)
+
+    @property
+    def group(self) -> int | None:
+        """Return the number of examples that the file was exported for; None where it takes any."""
+        first = self.graph.inputs[0]
+        return first.axes[self._axes[0]] if first.axes else None
+
+    def _joins(self, output: Tensor, group: int) -> int:
+        """Return the axis of an output along which groups of examples are joined."""
+        axis = self._axes[0]
+        return axis if output.dim() > axis and output.shape[0] != group == output.shape[axis] else 0
 
     def _once(self, signals: list[Tensor]) -> list[Tensor]:
         values: dict[str, Any] = {port.name: signal for port, signal in zip(self.graph.inputs, signals, strict=True)}
@@ -207,35 +232,3 @@ def _stored(root: nn.Module, name: str, tensor: Tensor) -> tuple[nn.Module, str]
     else:
         owner.register_buffer(last, tensor)
     return owner, last
-
-
-def _ready(signal: Tensor, port: Port, source: str) -> Tensor:
-    """Return a signal as the graph declares it, or raise where it cannot be that."""
-    shaped = _shaped(signal, port.axes)
-    declared = (None, *port.axes[1:]) if port.axes[:1] == (1,) else port.axes
-    fits = shaped.dim() == len(declared) and all(
-        axis in {None, size} for axis, size in zip(declared, shaped.shape, strict=True)
-    )
-    if not fits:
-        wanted = " x ".join("any" if axis is None else str(axis) for axis in port.axes)
-        raise StudentError(
-            f"an input of shape {tuple(signal.shape)} for {port.name!r}, which is {wanted}", where=source,
-            remedy="Give examples of that shape, or export the network with open axes",
-        )
-    return shaped.to(port.dtype)
-
-
-def _shaped(signal: Tensor, axes: tuple[int | None, ...]) -> Tensor:
-    """Return the signal with the axes of size one that the file has and the signal lacks."""
-    if signal.dim() >= len(axes):
-        return signal
-    sizes: list[int] = []
-    rest = list(signal.shape)
-    missing = len(axes) - signal.dim()
-    for place, size in enumerate(axes):
-        if missing and place and size == 1 and (not rest or rest[0] != 1):
-            sizes.append(1)
-            missing -= 1
-        elif rest:
-            sizes.append(rest.pop(0))
-    return signal.reshape(sizes) if not missing and not rest else signal

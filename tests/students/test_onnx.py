@@ -279,11 +279,11 @@ def test_all_nodes_that_cannot_run_are_listed_at_once(tmp_path):
 def test_variants_that_cannot_run_are_listed_at_once(tmp_path):
     weights = {"w": numbers((1, 6, 3), 0), "r": numbers((1, 6, 2), 1)}
     nodes = [
-        helper.make_node("GRU", ["x", "w", "r"], ["a"], "cell", hidden_size=2),
+        helper.make_node("GRU", ["x", "w", "r"], ["a"], "cell", hidden_size=2, clip=3.0),
         helper.make_node("AveragePool", ["a"], ["y"], "pool", kernel_shape=[3, 3], auto_pad="SAME_UPPER"),
     ]
     text = refusal(save(tmp_path / "net.onnx", nodes, weights, (5, "n", 3), rank=4))
-    assert "cell (GRU: linear_before_reset = 0" in text
+    assert "cell (GRU: clip = 3.0)" in text
     assert "pool (AveragePool: this padding" in text
 
 

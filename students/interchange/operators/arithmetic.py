@@ -12,6 +12,8 @@ from torch.nn import functional
 
 from students.interchange.graph import Builder, Node, Run, UnsupportedVariant
 
+BROADCASTS = 7
+"""Version from which operands broadcast as numpy's do."""
 SELU = (1.6732632423543772, 1.0507009873554805)
 """Alpha and gamma of the self-normalising unit as torch has them."""
 
@@ -29,12 +31,28 @@ def _scalar(node: Node, place: int) -> float | int | bool | None:
 
 def _binary(function: Callable[..., Tensor]) -> Builder:
     def build(node: Node) -> Run:
-        number = _scalar(node, 1)
+        number, along = _scalar(node, 1), _along(node)
 
         def run(left: Tensor, right: Tensor) -> Tensor:
-            return function(left, right if number is None or not left.dim() else number)
+            return function(left, along(left, right) if number is None or not left.dim() else number)
 
         return run
+
+    return build
+
+
+def _along(node: Node) -> Callable[[Tensor, Tensor], Tensor]:
+    """Return how the second operand is shaped for the first: until version 7 its axes began at the attribute `axis`."""
+    axis = node.attribute("axis", None)
+    if node.version >= BROADCASTS or axis is None:
+        return lambda _, right: right
+    return lambda left, right: right.reshape(*right.shape, *[1] * (left.dim() - axis % left.dim() - right.dim()))
+
+
+def _compared(function: Callable[..., Any]) -> Builder:
+    def build(node: Node) -> Run:
+        along = _along(node)
+        return lambda left, right: function(left, along(left, right))
 
     return build
 
@@ -77,11 +95,16 @@ def _leaky_relu(node: Node) -> Run:
     return lambda signal: functional.leaky_relu(signal, slope)
 
 
-def _prelu(signal: Tensor, slope: Tensor) -> Tensor:
-    channels = slope.numel()
-    if channels == 1 or (signal.dim() > 1 and signal.shape[1] == channels and slope.dim() == signal.dim() - 1):
-        return functional.prelu(signal, slope.reshape(-1))
-    return torch.where(signal < 0, signal * slope, signal)
+def _prelu(node: Node) -> Run:
+    """Leaky ReLU with stored slopes: until version 7, those of one axis are those of the channels."""
+
+    def run(signal: Tensor, slope: Tensor) -> Tensor:
+        channels, ranks = slope.numel(), {signal.dim() - 1, *([1] if node.version < BROADCASTS else [])}
+        if channels == 1 or (signal.dim() > 1 and signal.shape[1] == channels and slope.dim() in ranks):
+            return functional.prelu(signal, slope.reshape(-1))
+        return torch.where(signal < 0, signal * slope, signal)
+
+    return run
 
 
 def _elu(node: Node) -> Run:
@@ -161,7 +184,7 @@ def builders() -> dict[str, Builder]:
         "Sign": torch.sign, "Floor": torch.floor, "Ceil": torch.ceil, "Round": torch.round, "Sin": torch.sin,
         "Cos": torch.cos, "Tan": torch.tan, "Atan": torch.atan, "Softplus": functional.softplus,
         "Mish": functional.mish, "HardSwish": functional.hardswish, "Softsign": lambda x: x / (x.abs() + 1),
-        "Not": torch.logical_not, "PRelu": _prelu, "Where": torch.where, "Range": _range, "IsNaN": torch.isnan,
+        "Not": torch.logical_not, "Where": torch.where, "Range": _range, "IsNaN": torch.isnan,
     }  # fmt: skip
     binary: dict[str, Callable[..., Tensor]] = {
         "Add": torch.add, "Sub": torch.sub, "Mul": torch.mul, "Div": _divide, "Pow": _power,
@@ -171,8 +194,10 @@ def builders() -> dict[str, Builder]:
         "And": torch.logical_and, "Or": torch.logical_or, "Xor": torch.logical_xor,
     }  # fmt: skip
     return {
-        **{name: _plain(function) for name, function in {**unary, **compared}.items()},
+        **{name: _plain(function) for name, function in unary.items()},
+        **{name: _compared(function) for name, function in compared.items()},
         **{name: _binary(function) for name, function in binary.items()},
+        "PRelu": _prelu,
         "Mod": _modulo,
         "Min": _folded(torch.minimum),
         "Max": _folded(torch.maximum),

@@ -40,7 +40,7 @@ def _einsum(node: Node) -> Run:
 
 def _batch_norm(node: Node) -> Run:
     node.expect("training_mode", 0)
-    node.expect("spatial", 1)
+    node.expect("spatial", 1)  # until version 7, `is_test` of 0 meant training, which further outputs would show
     node.only_output()
     epsilon = node.attribute("epsilon", 1e-5)
 

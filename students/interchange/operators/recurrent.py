@@ -23,6 +23,7 @@ DEFAULTS: Mapping[str, tuple[str, ...]] = {
 
 FUSED: Mapping[str, Any] = {"LSTM": torch.lstm, "GRU": torch.gru, "Tanh": torch.rnn_tanh, "Relu": torch.rnn_relu}
 
+DIRECTIONS = ("forward", "reverse", "bidirectional")
 WEIGHTS = frozenset((1, 2, 3))
 """Inputs that the node stores itself."""
 
@@ -38,7 +39,7 @@ class RecurrentNode(nn.Module):
     Raises
     ------
     UnsupportedVariant
-        Peepholes, sequence lengths, clipping, other activations, computed weights, the other GRU.
+        Peepholes, sequence lengths, clipping, other activations, computed weights.
     """
 
     stores = WEIGHTS
@@ -85,9 +86,82 @@ class RecurrentNode(nn.Module):
         return out, *last
 
 
+class ResetFirstGru(nn.Module):
+    """One GRU layer whose reset gate acts on the state before its product (``linear_before_reset = 0``, as in Keras).
+
+    ``z, r = sigmoid(W x + R h + b)``, ``n = tanh(W x + R (r h) + b)``, ``h <- (1 - z) n + z h`` (Cho et al. 2014);
+    torch has only the other cell. Both biases of a gate are one.
+
+    Parameters
+    ----------
+    node : Node
+        With stored weights.
+
+    Raises
+    ------
+    UnsupportedVariant
+        As `RecurrentNode`; both directions.
+    """
+
+    stores = WEIGHTS
+
+    def __init__(self, node: Node) -> None:
+        super().__init__()
+        _checked(node)
+        node.expect("direction", "forward", "reverse")
+        matrices = [node.constant(place) for place in (1, 2, 3)]
+        if any(stored is None and node.has(place + 1) for place, stored in enumerate(matrices)):
+            raise UnsupportedVariant("its weights are computed")
+        inputs, hidden, *biases = _torch_order("GRU", matrices, 0)
+        units = hidden.shape[-1]
+        self.inputs = _linear(inputs, biases[0] + biases[1] if biases else None)
+        self.gates, self.candidate = _linear(hidden[: 2 * units], None), _linear(hidden[2 * units :], None)
+        self.gates.feedback_elements = units  # type: ignore[assignment]  # counting reads it: the state it keeps
+        self.backward_only = node.attribute("direction", "forward") == "reverse"
+        self.batch_first = bool(node.attribute("layout", 0))
+
+    def forward(self, signal: Tensor, *rest: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Return outputs ``(steps, 1, batch, units)`` and the last state ``(1, batch, units)``."""
+        signal = signal.transpose(0, 1) if self.batch_first else signal
+        given = next((one.select(1 if self.batch_first else 0, 0) for one in rest if one is not None), None)
+        units = self.candidate.in_features
+        state = at_rest(signal[0], units) if given is None else given
+        gates = self.inputs(signal)
+        outputs: list[Tensor] = []
+        for now in (gates.flip(0) if self.backward_only else gates).unbind(0):
+            reset, update = torch.sigmoid(now[:, : 2 * units] + self.gates(state)).chunk(2, -1)
+            new = torch.tanh(now[:, 2 * units :] + self.candidate(reset * state))
+            state = (1 - update) * new + update * state
+            outputs.append(state)
+        out = torch.stack(outputs[::-1] if self.backward_only else outputs).unsqueeze(1)
+        if self.batch_first:
+            return out.permute(2, 0, 1, 3), state.unsqueeze(1)
+        return out, state.unsqueeze(0)
+
+
+def _linear(weight: Tensor, bias: Tensor | None) -> nn.Linear:
+    made = nn.Linear(weight.shape[1], weight.shape[0], bias=bias is not None)
+    made.weight = nn.Parameter(weight.contiguous(), requires_grad=False)
+    if bias is not None:
+        made.bias = nn.Parameter(bias.contiguous(), requires_grad=False)
+    return made
+
+
+def at_rest(signal: Tensor, units: int) -> Tensor:
+    """Return zeros (batch, units) made from a signal (batch, ...): the first recurrent product is work like others."""
+    first = signal.flatten(1)[:, :1]
+    return torch.masked_fill(first, torch.ones_like(first, dtype=torch.bool), 0.0).expand(len(signal), units)
+
+
+def _recurrent(node: Node) -> nn.Module:
+    first = node.operator == "GRU" and not node.attribute("linear_before_reset", 0)
+    return ResetFirstGru(node) if first else RecurrentNode(node)
+
+
 def _checked(node: Node) -> str:
     """Return the (first) activation of a recurrent node; refuse what torch's fused layers do not do."""
     kind = node.operator
+    node.expect("direction", *DIRECTIONS)
     ways = 2 if node.attribute("direction", "forward") == "bidirectional" else 1
     found = [str(name) for name in node.attribute("activations", DEFAULTS[kind] * ways)]
     alike = [list(DEFAULTS[kind] * ways), *([["Relu"] * ways] if kind == "RNN" else [])]
@@ -96,8 +170,6 @@ def _checked(node: Node) -> str:
     for name in ("clip", "input_forget"):
         if node.attribute(name, 0):
             raise UnsupportedVariant(f"{name} = {node.attribute(name, 0)}")
-    if kind == "GRU" and not node.attribute("linear_before_reset", 0):
-        raise UnsupportedVariant("linear_before_reset = 0, a cell torch does not have")
     for place, what in ((4, "sequence lengths"), (7, "peepholes")):
         if node.has(place):
             raise UnsupportedVariant(what)
@@ -120,4 +192,4 @@ def _torch_order(kind: str, matrices: list[Tensor | None], way: int) -> list[Ten
 
 def builders() -> dict[str, Builder]:
     """Return the builders by operator."""
-    return dict.fromkeys(ORDER, RecurrentNode)
+    return dict.fromkeys(ORDER, _recurrent)

@@ -31,8 +31,8 @@ def _flatten(node: Node) -> Run:
 def _reshape(node: Node) -> Run:
     keeps_zero = node.attribute("allowzero", 0)
 
-    def run(signal: Tensor, shape: Tensor) -> Tensor:
-        sizes = [int(size) for size in shape.tolist()]
+    def run(signal: Tensor, shape: Tensor | None = None) -> Tensor:
+        sizes = _whole(shape, node.attribute("shape", None)) or []
         if not keeps_zero:
             sizes = [signal.shape[place] if size == 0 else size for place, size in enumerate(sizes)]
         return signal.reshape(sizes)
@@ -172,6 +172,12 @@ def _expand(signal: Tensor, shape: Tensor) -> Tensor:
     return signal.expand(torch.broadcast_shapes(signal.shape, [int(size) for size in shape.tolist()]))
 
 
+def _tile(node: Node) -> Run:
+    if node.version < 6:
+        raise UnsupportedVariant("its version before 6, which repeats along one axis")
+    return lambda signal, times: signal.repeat(*(int(one) for one in times.tolist()))
+
+
 def _shape(node: Node) -> Run:
     start, end = node.attribute("start", 0), node.attribute("end", None)
     return lambda signal: torch.tensor(list(signal.shape)[start:end], dtype=torch.int64)
@@ -266,7 +272,7 @@ def builders() -> dict[str, Builder]:
         "GatherElements": _gather_elements,
         "Expand": lambda _: _expand,
         "Trilu": _triangle,
-        "Tile": lambda _: lambda signal, times: signal.repeat(*(int(one) for one in times.tolist())),
+        "Tile": _tile,
         "Shape": _shape,
         "Size": lambda _: lambda signal: torch.tensor(signal.numel()),
         "ConstantOfShape": _constant_of_shape,

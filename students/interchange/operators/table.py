@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from students.interchange.graph import Builder, Node
+from students.interchange.graph import DEFAULT_DOMAINS, Builder, Node
 from students.interchange.operators import arithmetic, products, quantised, recurrent, reductions, shapes, windows
-
-DEFAULT_DOMAINS = frozenset(("", "ai.onnx"))
 
 _DEFAULT = {
     **arithmetic.builders(), **products.builders(), **windows.builders(), **reductions.builders(),
