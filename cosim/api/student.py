@@ -21,6 +21,7 @@ from energy_models.quantities import html_table
 from energy_models.workload import Workload, read_workload, write_workload
 from students.models import load_extra, save_student
 from students.models import load_student as read_student
+from students.models.store import SPEC
 from students.spec import StudentSpec
 
 STUDENT = "student"
@@ -207,6 +208,11 @@ def load_student(folder: str | Path) -> Student:
     place = Path(folder)
     found = stage_of_folder(place)
     if found is None:
+        if not (place / SPEC).is_file():
+            raise StudentError(
+                f"no saved student: the folder has no {SPEC}", where=str(place),
+                remedy="Give a folder of Student.save; of a run: cosim.load_run(folder).decoder(label)",
+            )  # fmt: skip
         model, spec = read_student(place)
         counted = read_workload(place / WORKLOAD) if (place / WORKLOAD).is_file() else None
         kept = load_extra(place)

@@ -232,5 +232,5 @@ def test_a_rate_that_is_none(rate: str) -> None:
     arguments = ["workload", "m:f", "--rate", rate, "--input-shape", "2x9"]
     done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=False)
     assert done.returncode == 2
-    assert "--rate:" in done.stderr
+    assert "--sample-rate:" in done.stderr
     assert "above 0 Hz" in done.stderr

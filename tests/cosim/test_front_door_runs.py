@@ -227,7 +227,7 @@ def test_an_archived_run_has_results_and_no_networks(finished: cosim.Run, tmp_pa
         (lambda run, data: run.feasibility(site="moon"), "Available sites: headset_commodity"),
         (lambda run, data: run.pareto(power="power"), "Give decoder_power or total_power"),
         (lambda run, data: cosim.load_student(3), "3 is no folder"),
-        (lambda run, data: cosim.load_student(run.folder), "cannot read a student's description"),
+        (lambda run, data: cosim.load_student(run.folder), "no saved student.*load_run"),
         (lambda run, data: cosim.run(3), "3 is no study"),
         (lambda run, data: cosim.run("dem"), "Did you mean 'demo'"),
         (lambda run, data: cosim.run("demo", workers=0), "0 workers"),
