@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ValidationError
 
 from cosim.datasets.card import Card
-from cosim.datasets.corpus import Corpus
-from energy_models.errors import CosimError, DataError, raised_where, unknown_name
+from cosim.datasets.corpus import MAKERS, Corpus, corpus_of, makes_datasets
+from energy_models.errors import DataError, unknown_name
 from energy_models.registry import Registry
 
 if TYPE_CHECKING:  # a list of names must not pay for what recordings need
@@ -46,40 +44,13 @@ class Description:
 
 def _checked(name: str, found: object) -> Corpus[Any]:
     """Return the object if it is a corpus, or the corpus of a function that returns a dataset."""
-    if inspect.isroutine(found):
-        return Corpus(_card(name), "either", _NoOptions, partial(_called, name, found))
+    if makes_datasets(found):
+        return corpus_of(name, found)
     if not isinstance(found, Corpus):
         raise DataError(f"the object is a {type(found).__name__}, not a Corpus", where=f"dataset {name!r}",
-                        remedy="Name a cosim.datasets.corpus.Corpus as module:object, or a function without arguments "
-                        "that returns a Dataset.")
+                        remedy="Name a cosim.datasets.corpus.Corpus as module:object, or a function that returns a "
+                        f"Dataset: {MAKERS}.")
     return cast(Corpus[Any], found)
-
-
-class _NoOptions(BaseModel):
-    """The options of a function: none."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-def _card(name: str) -> Card:
-    return Card(name, "that of the recording", "whoever recorded the data", "", ("A dataset of one's own.",))
-
-
-def _called(name: str, function: Callable[[], object], options: _NoOptions, data_dir: Path | None) -> Dataset:
-    """Return what a function of one's own returns, a dataset."""
-    from cosim.datasets.types import Dataset
-
-    try:
-        found = function()
-    except CosimError:
-        raise
-    except Exception as error:  # the function is a user's and may raise anything
-        raise DataError(f"it raised {raised_where(error)}", where=f"dataset {name!r}",
-                        remedy="It is called without arguments, and returns a cosim.datasets.types.Dataset.") from error
-    if not isinstance(found, Dataset):
-        raise DataError(f"it returned a {type(found).__name__}", where=f"dataset {name!r}",
-                        remedy="Return a Dataset, as cosim.datasets.assemble.epoched and segmented make it.")
-    return found
 
 
 DATASETS: Registry[Corpus[Any]] = Registry(

@@ -9,7 +9,6 @@ from __future__ import annotations
 import inspect
 import sys
 import types
-import typing
 from collections.abc import Callable, Mapping
 from functools import cache, partial
 from pathlib import Path
@@ -23,6 +22,7 @@ from students.families.family import WINDOWS_AND_STEPS, Family, FamilyOptions
 from students.families.forward_check import check_forward
 from students.layers import Layers, OutputScale
 from students.spec import Float32, Quantised, Scalar, Shape
+from students.spec.signature import type_hints
 
 Make = Callable[..., object]
 
@@ -123,7 +123,7 @@ def _options(name: str, make: Make) -> type[OwnOptions]:
         raise StudentError(
             f"an option cannot be called {reserved[0]!r}", where=f"family {name!r}", remedy="Give it another name"
         )
-    hints = _hints(make)
+    hints = type_hints(make)
     for one in rest:  # what has a default that no study file can hold keeps it
         if one.kind is not one.VAR_KEYWORD and _writable(one.default):
             fields[one.name] = (_type(hints.get(one.name)), ... if one.default is one.empty else one.default)
@@ -135,14 +135,6 @@ def _options(name: str, make: Make) -> type[OwnOptions]:
 
 def _writable(default: object) -> bool:
     return default is None or default is inspect.Parameter.empty or isinstance(default, bool | int | float | str)
-
-
-def _hints(make: Make) -> Mapping[str, Any]:
-    """Return what is said of the types of parameters; nothing where the words cannot be resolved."""
-    try:
-        return typing.get_type_hints(make.__init__ if isinstance(make, type) else make)
-    except (NameError, TypeError, AttributeError):
-        return {}
 
 
 def _type(hint: Any) -> Any:

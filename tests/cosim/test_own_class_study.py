@@ -14,7 +14,9 @@ import torch
 from safetensors.torch import load_file, save_file
 from tiny_study import cosim, stage_times
 
+from cosim.datasets.registry import describe, load
 from cosim.engine.sources import Sources
+from energy_models.errors import DataError
 
 DECODER = """
 from torch import nn
@@ -84,7 +86,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 def forget() -> None:
-    for name in ("own_decoder", "own_blocks"):
+    for name in ("own_decoder", "own_blocks", "own_dataset"):
         sys.modules.pop(name, None)
 
 
@@ -225,3 +227,58 @@ def test_no_epochs_need_weights(folder: Path) -> None:
     code, _, err = cosim("run", "own.toml", "--set", "students.0.training.epochs=0")
     assert code == 2
     assert "students.0.training.epochs: 0, and no weights to take as they are" in " ".join(err.split())
+
+
+DATASET = """
+from pathlib import Path
+
+from cosim.datasets.registry import load
+
+
+def made(channels: int, trials=12, sessions: list[str] = ("a", "b"), *, folder: Path = Path(".")):
+    if channels == 7:
+        return {"inputs": [channels]}
+    if channels == 8:
+        return sessions[len(sessions)]
+    assert isinstance(folder, Path)
+    options = {"channels": channels, "trials": trials, "sessions": len(sessions), "runs": 1, "rate_hz": 64.0}
+    return load("synthetic_eeg", data_dir=None, options={**options, "trial_s": 1.0})
+
+
+def placed(channels, /):
+    return None
+"""
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ("{ trials = 12 }", "dataset.options.channels: is missing"),
+        ("{ chanels = 4 }", r"dataset.options.chanels: there is no such setting; did you mean 'channels'"),
+        ('{ channels = "many" }', "dataset.options.channels: .*integer"),
+        ("{ channels = 4, sessions = 3 }", "dataset.options.sessions: .*list"),
+        ("{ channels = 7 }", r"made\(channels=7\) returned a dict, not a Dataset.*assemble.epoched"),
+        ("{ channels = 8 }", r"made\(channels=8\) raised IndexError: .*own_dataset.py line 11"),
+    ],
+)
+def test_a_dataset_function_takes_the_options_of_the_study(folder: Path, options: str, says: str) -> None:
+    (folder / "own_dataset.py").write_text(DATASET)
+    text = (folder / "own.toml").read_text()
+    old = text[text.index('name = "synthetic_eeg"') : text.index("[split]")]
+    (folder / "own.toml").write_text(text.replace(old, f'name = "own_dataset:made"\noptions = {options}\n'))
+    code, _, err = cosim("run", "own.toml")
+    assert code == 2
+    with pytest.raises(AssertionError, match=says):
+        raise AssertionError(" ".join(err.split()))
+
+
+def test_a_dataset_function_is_called_with_what_the_study_says(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(folder)
+    (folder / "own_dataset.py").write_text(DATASET)
+    options = {"channels": 5, "sessions": ["x", "y", "z"], "folder": "here"}
+    found = load("own_dataset:made", data_dir=None, options=options)
+    assert len(found.windows.channels) == 5
+    assert len(found.windows) == 3 * 12
+    assert describe("own_dataset:made").options["trials"] == "12"
+    with pytest.raises(DataError, match="its argument 'channels' cannot be an option"):
+        describe("own_dataset:placed")
