@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -16,6 +17,7 @@ from cosim.engine.executors.local import LocalExecutor
 from cosim.engine.executors.worker import run_stage, start_worker
 from cosim.engine.files import Json
 from cosim.engine.run_folder import FAILURES, locked, save_plan
+from cosim.engine.same_forms import same_forms
 from cosim.engine.scheduler import Scheduler
 from cosim.engine.search import Search, database_errors
 from cosim.engine.sources import installed_sources
@@ -59,7 +61,7 @@ class Outcome:
 
 def run_study(
     study: Study, *, root: Path, data_dir: Path | None, workers: int, command: str, watch: Watch,
-    dataset: Dataset | None = None,
+    dataset: Dataset | None = None, tell: Callable[[str], None] = warnings.warn,
 ) -> Outcome:
     """Run every point of a study that is not finished, and write its tables.
 
@@ -78,6 +80,8 @@ def run_study(
         Told where the run stands, a few times a second.
     dataset : Dataset or None
         What the study's dataset and options name, where it was read before; None: it is read now.
+    tell : callable
+        Told before the training what the study's author should know, such as forms that are one network.
 
     Raises
     ------
@@ -97,6 +101,9 @@ def run_study(
         question(study, dataset)  # a class that is not there is told now, not after the training
         dataset.refuse_masks(where="study")
         check_own_students(study, shape_of(dataset))
+        notes = same_forms(study, shape_of(dataset))
+        for note in notes:
+            tell(note)
         device = _device(study.compute.device)
         save_plan(root, study, data_dir, command)
         data, dataset = keep_dataset(store, dataset, study.dataset.name, default_store())
@@ -112,7 +119,7 @@ def run_study(
         if failures and not sweep.finished:
             told = f"all {len(failures)} points failed, the first of them: {_told(failures[0])}"
             raise StudyError(told.rstrip("."), where=study.study.name, remedy=f"All are told in {root / FAILURES}.")
-        write_tables(root, store, study, dataset, sweep.finished, command=command)
+        write_tables(root, store, study, dataset, sweep.finished, command=command, notes=notes)
         write_prices(root, study.hardware)
         write_flat(root)
         times = write_times(root, store, sweep.finished)

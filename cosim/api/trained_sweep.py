@@ -162,7 +162,7 @@ def _priced(root: Path, machines: Sequence[str], sites: Sequence[str], points: S
             for site in sites:
                 profile, place = point.place(load_profile(machine), load_site(site))
                 rows = _rows(workloads, point, profile, place)
-                part: Any = flat_results(scores, decoders, to_frame(rows))
+                part: Any = flat_results(scores, decoders, to_frame(rows), workloads)
                 parts.append(part.assign(**point.cells(profile, place)))
     whole: Any = pd.concat(parts, ignore_index=True)
     return whole[[*FIRST, *(name for name in whole.columns if name not in FIRST)]]

@@ -29,7 +29,9 @@ def run_with_bars(
                 task, total=status.points, completed=status.points_done, running=" ".join(status.running) or "waiting"
             )
 
-        outcome = run_study(study, root=root, data_dir=data_dir, workers=workers, command=command, watch=watch)
+        outcome = run_study(
+            study, root=root, data_dir=data_dir, workers=workers, command=command, watch=watch, tell=_warn
+        )
         bars.update(task, running="writing the page")
         page = write_report(root)
     for note in outcome.set_aside:
@@ -39,3 +41,7 @@ def run_with_bars(
     times = ", ".join(f"{kind} {found.seconds:.1f} s ({found.stages})" for kind, found in outcome.times.items())
     say(f"Time of all stages, by kind: {times}.")
     return outcome, page
+
+
+def _warn(note: str) -> None:
+    say(f"Warning: {note}")

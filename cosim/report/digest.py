@@ -267,7 +267,8 @@ def _gates(run: Run) -> str:
 def _caveats(run: Run, failures: int) -> list[str]:
     """Return what a reader must know: of the recordings, of what failed, cannot run, is not priced, is assumed."""
     dataset = run.study["dataset"]
-    lines = [escaped(line) for line in (*dataset["card"]["caveats"], *dataset.get("notes", []))]
+    notes = (*dataset.get("notes", []), *run.study.get("notes", []))
+    lines = [escaped(line) for line in (*dataset["card"]["caveats"], *notes)]
     if failures:
         lines.append(f"{failures} point{'s' if failures > 1 else ''} of the study failed and stand nowhere above.")
     lines += _cannot(run)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +22,16 @@ from cosim.tables.readable import readable_prices
 from cosim.tables.results import Priced, Score, read_parquet
 from cosim.tables.scores import SCORES
 from cosim.tables.summary import Power, score_table, summarise
+from cosim.tables.widths import widths_by_layer
+from cosim.tables.workloads import read_workloads
 from energy_models.quantities import write_whole
+from energy_models.workload import Workload
 
 RESULTS_CSV, RESULTS = "results.csv", "results.parquet"
 WHO = (
     "study", "dataset", "protocol", "decoder", "role", "student", "family", "options", "form", "weight_bits",
-    "activation_bits", "spiking", "method", "distilled_from", "parameters",
+    "activation_bits", "weight_bits_by_layer", "activation_bits_by_layer", "spiking", "method",
+    "distilled_from", "parameters",
 )  # fmt: skip
 HOW_WELL = {
     "metric": "metric", "score_mean": "score", "score_low": "score_low", "score_high": "score_high",
@@ -39,11 +44,13 @@ WHERE = {"profile": "machine", "site": "site", "decode_rate_hz": "decode_rate_hz
 
 
 def flat_results(
-    scores: pd.DataFrame, decoders: pd.DataFrame, priced: pd.DataFrame, *, power: Power = "decoder_power"
+    scores: pd.DataFrame, decoders: pd.DataFrame, priced: pd.DataFrame, workloads: Mapping[str, Workload], *,
+    power: Power = "decoder_power",
 ) -> pd.DataFrame:
     """Return one row per decoder, machine and site, teachers without a price last; no cell holds a table.
 
-    Columns: who (labels, family, options, form, widths [bits]), how well (``score`` with its 95 % interval), where
+    Columns: who (labels, family, options, form, widths [bits] as the form says them, and as the
+    products have them, layer by layer), how well (``score`` with its 95 % interval), where
     (``machine``, ``site``, ``decode_rate_hz``), the answer (``verdict``, ``binding_limit``, ``headroom``), power [W] of
     the device (``power_w``) and of the decoder with bounds, energy [J], latency [s], memory [bits], and whether the
     decoder is on the front of its machine and site.
@@ -52,19 +59,24 @@ def flat_results(
     ----------
     scores, decoders, priced : DataFrame
         As for `cosim.tables.summary.summarise`.
+    workloads : mapping of str to Workload
+        By digest, at least those of `first_workloads`.
     power : {'decoder_power', 'total_power'}
         Which power the front weighs against the score.
     """
     summary: Any = summarise(scores, decoders, priced, power=power)
     table: Any = score_table(scores, decoders)
     unpriced: Any = table[~table["decoder_id"].isin(set(summary["decoder_id"]))]
-    parts = [_told(unpriced)]
+    widths = {
+        decoder: widths_by_layer(workloads[digest]) if digest else ("", "")
+        for decoder, digest in first_workloads(scores).items()
+    }
+    parts = [_told(unpriced, widths)]
     if len(summary):
         place: Any = summary[list(WHERE)]
         marks: Any = summary[["complete", "front", "membership"]]
-        parts = [
-            pd.concat([_told(summary), place.rename(columns=WHERE), readable_prices(summary), marks], axis=1), *parts
-        ]
+        columns = [_told(summary, widths), place.rename(columns=WHERE), readable_prices(summary), marks]
+        parts = [pd.concat(columns, axis=1), *parts]
     whole: Any = pd.concat([part for part in parts if len(part)], ignore_index=True)
     for name in ("machine", "site", "verdict", "binding_limit", "membership"):
         if name in whole:
@@ -75,8 +87,17 @@ def flat_results(
     return whole
 
 
-def _told(table: Any) -> Any:
+def first_workloads(scores: pd.DataFrame) -> dict[str, str]:
+    """Return the digest of one workload of each decoder, whose widths all others have too; empty for teachers."""
+    first: Any = scores.drop_duplicates("decoder_id")
+    return dict(zip(first["decoder_id"].tolist(), first["workload_digest"].tolist(), strict=True))
+
+
+def _told(table: Any, widths: Mapping[str, tuple[str, str]]) -> Any:
     """Return who decodes and how well, with options as words instead of a table."""
+    texts: Any = [widths[decoder] for decoder in table["decoder_id"].tolist()]
+    weights, activations = zip(*texts, strict=True) if texts else ((), ())
+    table = table.assign(weight_bits_by_layer=list(weights), activation_bits_by_layer=list(activations))
     told = pd.concat([table[list(WHO)], table[list(HOW_WELL)].rename(columns=HOW_WELL)], axis=1)
     words: Any = {text: _words(text) for text in set(told["options"])}
     told["options"] = told["options"].map(words)
@@ -97,9 +118,10 @@ def read_flat(root: Path, *, power: Power = "decoder_power") -> pd.DataFrame:
         If the folder holds no finished run, or a machine or site cannot be loaded.
     """
     priced = read_parquet(refresh_prices(root), Priced)
-    return flat_results(
-        read_parquet(root / SCORES, Score), read_parquet(root / DECODERS, DecoderScore), priced, power=power
-    )
+    scores = read_parquet(root / SCORES, Score)
+    wanted = [digest for digest in first_workloads(scores).values() if digest]
+    workloads = read_workloads(root, dict.fromkeys(wanted)) if wanted else {}
+    return flat_results(scores, read_parquet(root / DECODERS, DecoderScore), priced, workloads, power=power)
 
 
 def write_flat(root: Path) -> None:

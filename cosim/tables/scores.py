@@ -27,7 +27,8 @@ SCORES, GATES, STUDY = "scores.parquet", "gates.json", "study.json"
 
 
 def write_tables(
-    root: Path, store: Store, study: Study, dataset: Dataset, points: Sequence[Point], *, command: str
+    root: Path, store: Store, study: Study, dataset: Dataset, points: Sequence[Point], *, command: str,
+    notes: Sequence[str] = (),
 ) -> None:
     """Write points, workloads, scores, differences, gates, the study's description; not prices (`cosim.tables.prices`).
 
@@ -45,7 +46,7 @@ def write_tables(
     write_parquet(decoder_scores(provenance, predictions, question(study, dataset)), root / DECODERS)
     write_differences(differences(to_frame(scores), provenance, predictions), root / DIFFERENCES)
     write_atomically(root / GATES, to_json({"gates": _gates(store, ordered)}))
-    write_atomically(root / STUDY, to_json(_description(study, dataset, command)))
+    write_atomically(root / STUDY, to_json({**_description(study, dataset, command), "notes": list(notes)}))
 
 
 def question(study: Study, dataset: Dataset) -> Question:

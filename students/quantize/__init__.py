@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         Requantise,
     )
     from students.quantize.signals import grid_of, value_of
+    from students.quantize.widths import grid_layout
 
 _FILES = {
     "adopt": ("float_twin",),
@@ -34,6 +35,7 @@ _FILES = {
         "Requantise",
     ),
     "signals": ("grid_of", "value_of"),
+    "widths": ("grid_layout",),
 }
 _HOMES = {name: file for file, names in _FILES.items() for name in names}
 
@@ -48,6 +50,7 @@ __all__ = [
     "Requantise",
     "calibrate",
     "float_twin",
+    "grid_layout",
     "grid_of",
     "least_squares_threshold",
     "load_float_weights",
