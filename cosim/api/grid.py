@@ -14,22 +14,25 @@ from energy_models.hardware import HardwareProfile, Site, constant_units, with_c
 from energy_models.workload import Workload, at_widths
 
 RATE, WEIGHTS, ACTIVATIONS = "decode_rate_hz", "weight_bits", "activation_bits"
-OWN = (RATE, WEIGHTS, ACTIVATIONS)
+CHANNELS, BITS = "channels", "bits"
+OWN = (RATE, WEIGHTS, ACTIVATIONS, CHANNELS, BITS)
 CONSTANTS = ("profile.", "site.")
 AS_COUNTED = "as counted"
 
 
 @dataclass(frozen=True, slots=True)
 class GridPoint:
-    """One combination: decisions per second [Hz], assumed widths [bits], constants by path, as the caller wrote them.
+    """One combination: decisions per second [Hz], widths [bits], channels, and constants by path.
 
-    Widths are None where the network keeps its own.
+    Widths and channels are None where the network keeps its own; it is built again with `channels` and `bits`.
     """
 
     decode_rate_hz: float
     weight_bits: int | None
     activation_bits: int | None
     constants: Mapping[str, object]
+    channels: int | None = None
+    bits: int | None = None
 
     def workload(self, counted: Workload) -> Workload:
         """Return the workload at the assumed widths; one width alone stands for both."""
@@ -59,7 +62,8 @@ def grid_points(over: Mapping[str, object] | None, decode_rate_hz: float | str |
     Parameters
     ----------
     over : mapping of str to list, or None
-        ``decode_rate_hz``, ``weight_bits``, ``activation_bits``, or a constant's path after ``profile.`` or ``site.``;
+        ``decode_rate_hz``, ``weight_bits``, ``activation_bits``, ``channels``, ``bits``, or a constant's path after
+        ``profile.`` or ``site.``;
         values in SI or texts with a unit.
     decode_rate_hz : float, str or None
         The rate where `over` has none [Hz].
@@ -103,15 +107,18 @@ def _combinations(axes: Mapping[str, list[object]]) -> Iterator[GridPoint]:
         chosen = dict(zip(axes, combination, strict=True))
         yield GridPoint(
             rate_of(chosen[RATE], where=RATE),  # pyright: ignore[reportArgumentType]  (checked there)
-            _width(chosen.get(WEIGHTS), WEIGHTS),
-            _width(chosen.get(ACTIVATIONS), ACTIVATIONS),
+            _whole(chosen.get(WEIGHTS), WEIGHTS),
+            _whole(chosen.get(ACTIVATIONS), ACTIVATIONS),
             {path: value for path, value in chosen.items() if path not in OWN},
+            _whole(chosen.get(CHANNELS), CHANNELS),
+            _whole(chosen.get(BITS), BITS),
         )
 
 
-def _width(value: object, name: str) -> int | None:
+def _whole(value: object, name: str) -> int | None:
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, Integral):
-        raise StudyError(f"{value!r} is no width", where=f"over, {name}", remedy="Give whole numbers of bits")
+        what = "number of channels" if name == CHANNELS else "width"
+        raise StudyError(f"{value!r} is no {what}", where=f"over, {name}", remedy="Give whole numbers")
     return int(value)

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from cosim.api.arguments import listed
-from cosim.api.grid import AS_COUNTED, RATE, GridPoint, grid_points
-from cosim.api.works import Work, workload_of
+from cosim.api.grid import AS_COUNTED, BITS, CHANNELS, RATE, GridPoint, grid_points
+from cosim.api.works import WORKLOAD_SUFFIX, Work, workload_of
 from cosim.evaluation.feasibility import judge
 from cosim.evaluation.stream_rate import check_stream_rate
 from cosim.tables.readable import readable_prices
 from cosim.tables.results import price_cells
-from energy_models.errors import StudyError, unknown_name
+from energy_models.errors import StudyError, WorkloadError, unknown_name
 from energy_models.hardware import HardwareProfile, Site, load_profile, load_site
 from energy_models.pricing import estimate
 from energy_models.quantities import html_table
@@ -115,7 +115,8 @@ def sweep(
         What else is varied: ``decode_rate_hz``; a constant's path after ``profile.`` or ``site.``, such as
         ``site.front_end.power``, in SI or as a text with a unit; without `data` also ``weight_bits``,
         ``activation_bits``: assumed widths of a float network, neither quantised nor trained, which the column
-        ``widths`` says. One width alone stands for both.
+        ``widths`` says. One width alone stands for both. ``channels`` and ``bits`` build a network again and count it,
+        not trained: an architecture, the folder of a saved student, or a `StudentSpec`.
     decode_rate_hz : float or str, optional
         Decisions per second [Hz], where `over` does not vary them. Where it trains and nothing is said: once a window,
         windows side by side, or once a step.
@@ -138,8 +139,9 @@ def sweep(
     if forms is not None or training:
         names = ", ".join(["forms"] * (forms is not None) + list(training))
         raise StudyError(f"{names} without recordings", where="cosim.sweep", remedy="Give data=cosim.load_dataset(...)")
-    works = [workload_of(one, where="cosim.sweep") for one in _several(what)]
-    return priced_sweep(works, machines=machines, sites=sites, points=grid_points(over, decode_rate_hz))
+    points = grid_points(over, decode_rate_hz)
+    works = [counted for one in _several(what) for counted in _counted(one, points)]
+    return priced_sweep(works, machines=machines, sites=sites)
 
 
 def _training_plan(family: object, data: object, forms: object, training: Mapping[str, Any]) -> TrainingPlan:
@@ -166,22 +168,44 @@ def _varied(frame: Any, names: Sequence[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(str(name) for name in names if frame[name].nunique(dropna=False) > 1))
 
 
+def _counted(what: Work, points: Sequence[GridPoint]) -> Iterator[tuple[Workload, GridPoint]]:
+    """Yield a network's work at each point; it is built again where a point asks for other channels or widths."""
+    found: dict[tuple[int | None, int | None], Workload] = {}
+    for point in points:
+        how = (point.channels, point.bits)
+        if how not in found:
+            found[how] = workload_of(what, where="cosim.sweep") if how == (None, None) else _again(what, *how)
+        yield found[how], point
+
+
+def _again(what: Work, channels: int | None, bits: int | None) -> Workload:
+    where = f"cosim.sweep, {CHANNELS if bits is None else BITS}"
+    if isinstance(what, Workload) or str(what).endswith(WORKLOAD_SUFFIX):
+        raise WorkloadError(
+            "a counted workload has its channels and widths", where=where,
+            remedy="Give what can be built again: the name of an architecture, a family, or the folder of a saved "
+            "student; or vary weight_bits and activation_bits, which only assumes widths",
+        )
+    from cosim.workloads.rebuilt import rebuilt_workload  # it imports torch, which a workload does not need
+
+    return rebuilt_workload(what, channels=channels, bits=bits, where=where)
+
+
 def priced_sweep(
-    works: Sequence[Workload], *, machines: object, sites: object, points: Sequence[GridPoint]
+    works: Sequence[tuple[Workload, GridPoint]], *, machines: object, sites: object
 ) -> SweepTable:
-    """Return the table of some workloads at some places and grid points."""
+    """Return the table of some workloads, each at its grid point, at some places."""
     profiles = [load_profile(one) for one in listed(machines, where="machines", what="machines")]  # pyright: ignore[reportArgumentType]  (checked there)
     places = [None] if sites is None else [load_site(one) for one in listed(sites, where="sites", what="sites")]  # pyright: ignore[reportArgumentType]
     found = [
         _point(work, point, profile, place)
-        for work in works
-        for point in points
+        for work, point in works
         for profile in profiles
         for place in places
     ]
     given: Any = pd.DataFrame([cells for cells, _ in found])
     prices: Any = pd.DataFrame([cells for _, cells in found])
-    names = ", ".join(dict.fromkeys(work.name for work in works))
+    names = ", ".join(dict.fromkeys(work.name for work, _ in works))
     whole = pd.concat([given, readable_prices(prices), prices[["complete"]]], axis=1)
     return SweepTable(f"{names}, {len(whole)} points", whole, _varied(given, list(given.columns)))
 
@@ -196,8 +220,11 @@ def _point(
         check_stream_rate(point.decode_rate_hz, work.step_rate_hz, where=RATE)
     report = estimate(work, machine, place, decode_rate_hz=point.decode_rate_hz)
     verdict = None if place is None else judge(place, report)
-    assumed = {"weight_bits": point.weight_bits, "activation_bits": point.activation_bits}
-    widths = {name: bits for name, bits in assumed.items() if bits is not None}
+    asked = {
+        CHANNELS: point.channels, BITS: point.bits, "weight_bits": point.weight_bits,
+        "activation_bits": point.activation_bits,
+    }
+    widths = {name: value for name, value in asked.items() if value is not None}
     where = {"workload": work.name, "machine": machine.name, "site": "" if place is None else place.name}
     cells = {**where, **widths, "widths": work.provenance.get("widths", AS_COUNTED), **point.cells(machine, place)}
     return cells, {**price_cells(report, verdict), "complete": not report.unaccounted}

@@ -15,7 +15,7 @@ from typing import Any, cast
 import pandas as pd
 
 from cosim.api.arguments import listed, workers_of
-from cosim.api.grid import ACTIVATIONS, RATE, WEIGHTS, GridPoint, grid_points
+from cosim.api.grid import ACTIVATIONS, BITS, CHANNELS, RATE, WEIGHTS, GridPoint, grid_points
 from cosim.api.protocol import split_of
 from cosim.api.recordings import LoadedDataset, dataset_of
 from cosim.api.run import run_study
@@ -90,8 +90,12 @@ def trained_sweep(
             remedy="Give the name of a family with data=..., or a workload without",
         )
     loaded = dataset_of(plan.data, where="cosim.sweep, data")
-    if over is not None and {WEIGHTS, ACTIVATIONS} & set(over):
+    if over is not None and {WEIGHTS, ACTIVATIONS, BITS} & set(over):
         raise StudyError("widths of networks that are trained", where="over", remedy="Give forms=['w8a8', 'w4a4', ...]")
+    if over is not None and CHANNELS in over:
+        raise StudyError(
+            "channels of recordings", where="over", remedy="Choose them when loading: cosim.load_dataset(...)"
+        )
     if decode_rate_hz is None and RATE not in (over or {}):
         decode_rate_hz = natural_rate_hz(loaded.dataset)
     points = grid_points(over, decode_rate_hz)

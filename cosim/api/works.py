@@ -8,17 +8,18 @@ from typing import cast
 from cosim.api.arguments import Counted
 from energy_models.errors import WorkloadError
 from energy_models.workload import Workload, read_workload
+from students.spec import StudentSpec
 
 WORKLOAD_SUFFIX = ".json"
-Work = Workload | Counted | str | Path
+Work = Workload | Counted | StudentSpec | str | Path
 
 
 def workload_of(work: Work, *, where: str) -> Workload:
-    """Return a workload: as it is, of a file, of an architecture's name, or of a trained student.
+    """Return a workload: as it is, of a file, of an architecture's name, or of a student, trained or only described.
 
     Parameters
     ----------
-    work : Workload, Counted, str or Path
+    work : Workload, Counted, StudentSpec, str or Path
         A path ending in ``.json`` is a workload file; another text is what `cosim.count` takes without inputs.
     where : str
         Call and argument, for messages.
@@ -36,6 +37,10 @@ def workload_of(work: Work, *, where: str) -> Workload:
         from cosim.api.count import count  # it imports torch, which a workload does not need
 
         return count(work)
+    if isinstance(work, StudentSpec):
+        from cosim.workloads.rebuilt import rebuilt_workload
+
+        return rebuilt_workload(work, where=where)
     if not isinstance(work, type) and isinstance(cast(object, work), Counted):
         return work.workload()
     raise WorkloadError(

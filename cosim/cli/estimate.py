@@ -1,22 +1,23 @@
-"""The command that prices a counted workload on a machine at a site."""
+"""The command that prices a network on a machine at a site."""
 
 from __future__ import annotations
 
 import csv
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cosim.cli.options import DecodeRate
+from cosim.cli.constants import Constants, Sweeps, axes_of, placed, settings_of, told
+from cosim.cli.networks import Asked, InputShape, Outputs, SampleRate, Work, work_of
 from cosim.cli.output import JsonOption, print_json, print_rows, say, tell
 
 if TYPE_CHECKING:
     from cosim.report.estimate_tables import EstimateTables
 
 SHOWN_SWINGS = 5
+RATE = "decode_rate_hz"
 
 
 def add_estimate_command(app: typer.Typer) -> None:
@@ -25,40 +26,78 @@ def add_estimate_command(app: typer.Typer) -> None:
 
 
 def estimate(
-    workload: Annotated[Path, typer.Argument(help="A workload file, as cosim workload --json writes it.")],
+    work: Work,
     *,
     profile: Annotated[str, typer.Option(help="Machine: a name of cosim profiles, or a TOML file.")],
-    decode_rate: DecodeRate,
+    decode_rate: Annotated[
+        float | None, typer.Option("--decode-rate", "--rate", help="Decisions per second; needed unless swept.")
+    ] = None,
     site: Annotated[str | None, typer.Option(help="Place: a name of cosim sites, or a TOML file.")] = None,
+    budget: Annotated[
+        str | None, typer.Option(metavar="POWER", help="What the whole device may draw at the site, such as 1mW.")
+    ] = None,
+    constants: Constants = [],  # noqa: B006  (typer copies it)
+    sweeps: Sweeps = [],  # noqa: B006
+    input_shape: InputShape = None,
+    sample_rate: SampleRate = None,
+    outputs: Outputs = None,
     draws: Annotated[int, typer.Option(help="Draws of the uncertain constants, a power of two up to 262144.")] = 4096,
     seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Seed of the draws.")] = 0,
     as_json: JsonOption = False,
-    as_csv: Annotated[bool, typer.Option("--csv", help="Print the rows by layer and cause as CSV.")] = False,
+    as_csv: Annotated[
+        bool, typer.Option("--csv", help="Print the rows by layer and cause, or by point, as CSV.")
+    ] = False,
 ) -> None:
-    """Price a workload: energy by layer and cause, power by cause, latency, memory and limits, each with its bounds."""
-    # Deferred: --help must answer at once. Nothing here imports torch.
-    from cosim.report.estimate_tables import estimate_tables
+    """Price a network: energy by layer and cause, power by cause, latency, memory and limits, each with its bounds.
+
+    With --sweep a row for every combination of the values instead.
+    """
+    # Deferred: --help must answer at once. A workload file needs no torch.
     from energy_models.errors import PriceError
-    from energy_models.workload import read_workload
 
     if as_json and as_csv:
         raise PriceError("two forms at once", where="--json --csv", remedy="Ask for one of them")
-    tables = estimate_tables(read_workload(workload), profile, site, decode_rate_hz=decode_rate, draws=draws, seed=seed)
-    if as_json:
-        print_json(tables.document())
-    elif as_csv:
+    form = "json" if as_json else "csv" if as_csv else "table"
+    settings, axes = settings_of(constants), axes_of(sweeps)
+    if (decode_rate is None) != (RATE in axes):
+        twice = "the rate is given twice" if RATE in axes else "how often is a decision asked for?"
+        raise PriceError(twice, where="--decode-rate", remedy="Give it in hertz, or --sweep decode_rate=1,2,4")
+    machine, place = placed(profile, site, settings, budget)
+    what = work_of(work, Asked(input_shape, sample_rate, outputs))
+    changed = told(settings, machine, place)
+    if axes:
+        from cosim.api.sweep import sweep
+        from cosim.cli.sweep_rows import print_sweep
+
+        table = sweep(what, machines=machine, sites=place, over=axes, decode_rate_hz=decode_rate)
+        print_sweep(table, form)
+        for line in changed:
+            say(f"Set: {line}")
+        return
+    from cosim.api.works import workload_of
+    from cosim.report.estimate_tables import estimate_tables
+
+    counted = workload_of(what, where=work)
+    tables = estimate_tables(counted, machine, place, decode_rate_hz=decode_rate or 0.0, draws=draws, seed=seed)
+    _print(tables, form, changed)
+
+
+def _print(tables: EstimateTables, form: str, changed: list[str]) -> None:
+    if form == "json":
+        print_json({**tables.document(), "answer": tables.headline, "set": changed})
+    elif form == "csv":
         rows = tables.layer_rows()
         writer = csv.DictWriter(sys.stdout, fieldnames=list(rows[0]))
         writer.writeheader()
         writer.writerows(rows)
-        for line in _answer(tables):
+        for line in _answer(tables, changed):
             say(line)
     else:
-        _print_tables(tables)
+        _print_tables(tables, changed)
 
 
-def _print_tables(tables: EstimateTables) -> None:
-    for line in _answer(tables):
+def _print_tables(tables: EstimateTables, changed: list[str]) -> None:
+    for line in _answer(tables, changed):
         tell(line)
     for rows in (tables.layer_lines(), tables.power_lines(), tables.summary_lines(), tables.limit_lines()):
         if rows:
@@ -71,10 +110,12 @@ def _print_tables(tables: EstimateTables) -> None:
     say(f"{count} constants are assumed, not measured; cosim profiles and cosim sites show each with its reason.")
 
 
-def _answer(tables: EstimateTables) -> Iterator[str]:
-    """Yield what must be read before any figure: the answer, what does not fit and what is left out."""
-    yield tables.title
+def _answer(tables: EstimateTables, changed: list[str]) -> Iterator[str]:
+    """Yield what must be read before any figure: the answer, what was set, what does not fit and what is left out."""
     yield tables.headline
+    yield from _budget(tables)
+    yield tables.title
+    yield from (f"SET: {line}" for line in changed)
     yield from (f"DOES NOT FIT: {line}" for line in tables.unfit)
     yield from (f"NOTE: {line}" for line in (*tables.report.incomplete, *tables.notes))
     if any(" prices no float " in line for line in tables.report.unaccounted):
@@ -82,3 +123,22 @@ def _answer(tables: EstimateTables) -> Iterator[str]:
             "A network of floats: count a quantised one, or assume widths with cosim workload --weight-bits 8 "
             "--activation-bits 8 ..."
         )
+
+
+def _budget(tables: EstimateTables) -> Iterator[str]:
+    """Yield how a site's power budget is used, and what takes most of it."""
+    found = [check for check in tables.limits if check.name == "power_budget"]
+    if not found or tables.report.infeasibilities:
+        return
+    from cosim.report.figures import quantity_text
+
+    used, limit = found[0].value, found[0].limit.nominal
+    rest = limit - used.nominal
+    whole, spare = quantity_text(used.nominal, "W"), quantity_text(abs(rest), "W")
+    cause, most = max(tables.report.power_w.items(), key=lambda one: one[1].nominal)
+    share = f"most of it {cause}, {quantity_text(most.nominal, 'W')}"
+    least = "at least " if tables.report.unaccounted else ""
+    yield (
+        f"Budget {quantity_text(limit, 'W')}: {found[0].verdict}. The device draws {least}{whole} ({share}); "
+        f"{spare} {'too much' if rest < 0 else 'left'}."
+    )

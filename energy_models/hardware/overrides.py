@@ -45,6 +45,37 @@ def with_constants(
     return _changed(profile, PROFILE, values), None if site is None else _changed(site, SITE, values)
 
 
+def with_power_budget(site: Site | None, power_w: float) -> Site:
+    """Return a site whose device may draw so much and no more, beside its other limits.
+
+    Parameters
+    ----------
+    site : Site or None
+    power_w : float
+        Of the whole device [W].
+
+    Raises
+    ------
+    ProfileError
+        No site, or no power above zero.
+    """
+    where = "power budget"
+    if site is None:
+        raise ProfileError(
+            "of what? It is the whole device's, and there is no site", where=where,
+            remedy="Name a site: it says what draws power beside the decoder",
+        )
+    if not power_w > 0:
+        raise ProfileError(f"{power_w:g} W", where=where, remedy="Give a power above zero, such as 1mW")
+    budget = Quantity(
+        value=power_w, low=power_w, high=power_w, unit=si_unit("power"), basis="assumed", source="design_choice",
+        where=where, note="set by the caller",
+    )
+    omitted = {name: reason for name, reason in site.omitted.items() if name != "power_budget"}
+    return parse_model(site.model_copy(update={"power_budget": budget, "omitted": omitted}).model_dump(), Site,
+                       where=site.name)  # fmt: skip
+
+
 def constant_units(profile: HardwareProfile, site: Site | None) -> dict[str, str]:
     """Return every constant that can be set, by path, with the unit its value has in SI."""
     found = {f"{PROFILE}{path}": _unit(quantity) for path, quantity in profile.quantity_at.items()}

@@ -15,12 +15,12 @@ from students.architectures.schema import Architecture, Input
 from students.counting import observe
 
 
-def architecture_workload(name_or_path: str | Path, *, input_bits: int = 32) -> Workload:
+def architecture_workload(name_or_path: str | Path | Architecture, *, input_bits: int = 32) -> Workload:
     """Return one decode's work of a described network: dense, since its weights and inputs are made up.
 
     Parameters
     ----------
-    name_or_path : str or Path
+    name_or_path : str, Path or Architecture
     input_bits : int
         Width of an input element as it reaches the first layer [bits]; 32: float.
 
@@ -31,7 +31,7 @@ def architecture_workload(name_or_path: str | Path, *, input_bits: int = 32) -> 
     ProfileError
         When the file has problems.
     """
-    architecture = load_architecture(name_or_path)
+    architecture = name_or_path if isinstance(name_or_path, Architecture) else load_architecture(name_or_path)
     workload = observe(
         build_network(architecture),
         _inputs(architecture.input),

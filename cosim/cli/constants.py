@@ -1,0 +1,114 @@
+"""Constants of machine and site as a command line sets and varies them: ``site.front_end.power=3uW/channel``."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from energy_models.hardware import HardwareProfile, Site
+
+Constants = Annotated[
+    list[str],
+    typer.Option(
+        "--set", metavar="PATH=VALUE",
+        help="Set a constant of machine or site, such as site.front_end.power=3uW/channel (without a unit: SI); "
+        "repeatable.",
+    ),
+]
+Sweeps = Annotated[
+    list[str],
+    typer.Option(
+        "--sweep", metavar="WHAT=A,B,C",
+        help="Vary a constant (site.front_end.power=1,3,10uW/channel), decode_rate, or, where the network can be built "
+        "again, channels or bits; repeatable: every combination.",
+    ),
+]
+_NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
+RATES = {"decode_rate": "decode_rate_hz", "rate": "decode_rate_hz"}
+
+
+def settings_of(texts: Sequence[str]) -> dict[str, object]:
+    """Return what ``--set`` sets: texts with a unit, or numbers in SI, by path.
+
+    Raises
+    ------
+    PriceError
+        No ``path=value``, or a path twice.
+    """
+    found: dict[str, object] = {}
+    for path, text in _parts(texts, "--set", "site.front_end.power=3uW/channel"):
+        found[path] = _amount(text)
+    return found
+
+
+def axes_of(texts: Sequence[str]) -> dict[str, list[object]]:
+    """Return what ``--sweep`` varies; a unit behind the last value holds for those before it that have none.
+
+    Raises
+    ------
+    PriceError
+        No ``name=values``, or a name twice.
+    """
+    axes: dict[str, list[object]] = {}
+    for name, text in _parts(texts, "--sweep", "site.front_end.power=1,3,10uW/channel"):
+        values = [value.strip() for value in text.split(",") if value.strip()]
+        number = _NUMBER.match(values[-1]) if values else None
+        unit = "" if number is None else values[-1][number.end():].strip()
+        axes[RATES.get(name, name)] = [
+            _amount(f"{value} {unit}" if unit and _NUMBER.fullmatch(value) else value) for value in values
+        ]
+    return axes
+
+
+def _parts(texts: Sequence[str], option: str, example: str) -> Iterator[tuple[str, str]]:
+    from energy_models.errors import PriceError
+
+    seen: set[str] = set()
+    for text in texts:
+        name, sign, value = (part.strip() for part in text.partition("="))
+        if not (name and sign and value):
+            raise PriceError(f"{text[:60]!r} is no setting", where=option, remedy=f"Write {option} {example}")
+        if name in seen:
+            raise PriceError(f"{name} is given twice", where=option, remedy="Give each once")
+        seen.add(name)
+        yield name, value
+
+
+def _amount(text: str) -> object:
+    if not _NUMBER.fullmatch(text):
+        return text
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 16 else float(text)
+
+
+def placed(
+    profile: str, site: str | None, settings: Mapping[str, object], budget: str | None
+) -> tuple[HardwareProfile, Site | None]:
+    """Return the machine and the site with what the caller sets, and the device's power budget there.
+
+    Raises
+    ------
+    CosimError
+        An unknown name, path or unit, or a budget without a site.
+    """
+    from energy_models.hardware import load_profile, load_site, with_constants, with_power_budget
+    from energy_models.quantities import amount_si
+
+    machine, place = with_constants(load_profile(profile), None if site is None else load_site(site), settings)
+    if budget is not None:
+        place = with_power_budget(place, amount_si(_amount(budget), "power", where="--budget"))
+    return machine, place
+
+
+def told(settings: Mapping[str, object], machine: HardwareProfile, site: Site | None) -> list[str]:
+    """Return a line for each constant that was set: its value in SI, and what it was."""
+    lines: list[str] = []
+    for path in settings:
+        kind, _, rest = path.partition(".")
+        model = machine if kind == "profile" or site is None else site
+        quantity = model.quantity_at[rest]
+        lines.append(f"{path} = {quantity.value:g} {quantity.unit}: {quantity.note}")
+    return lines
