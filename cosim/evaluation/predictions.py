@@ -37,6 +37,8 @@ class Provenance:
     sources : ndarray of int64, shape (examples,), or None
         Which recording each start is counted in (`cosim.datasets.windows.Windows.sources`); None: as the group
         ``recording`` says.
+    held_out : tuple of str
+        Groups that the split keeps together, if not of `LEVELS`: what a user names a day is one for intervals, too.
     """
 
     task: Task
@@ -46,6 +48,12 @@ class Provenance:
     steps: int
     step_rate_hz: float
     sources: Indices | None = None
+    held_out: tuple[str, ...] = ()
+
+    @property
+    def levels(self) -> tuple[str, ...]:
+        """The groups there are whose members may be alike, in the order in which they are tried."""
+        return tuple(level for level in dict.fromkeys((*LEVELS, *self.held_out)) if level in self.groups)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -113,12 +121,11 @@ def resampling_units(provenance: Provenance, examples: Indices) -> Units:
     `MOST_SEGMENTS` of one length, because neighbours are not independent.
     """
     found: Units | None = None
-    for level in LEVELS:
-        if level in provenance.groups:
-            labels = np.unique(provenance.groups[level][examples], return_inverse=True)[1].astype(np.int64)
-            units = Units(f"{level}s", labels)
-            if 1 < units.count < len(examples) and (found is None or _joins(labels, found)):
-                found = units
+    for level in provenance.levels:
+        labels = np.unique(provenance.groups[level][examples], return_inverse=True)[1].astype(np.int64)
+        units = Units(f"{level}s", labels)
+        if 1 < units.count < len(examples) and (found is None or _joins(labels, found)):
+            found = units
     if found is not None:
         return found
     segments = contiguous(provenance, examples)
@@ -154,13 +161,12 @@ def contiguous(provenance: Provenance, examples: Indices) -> list[Indices]:
 def exchangeable_strata(provenance: Provenance, examples: Indices) -> Indices:
     """Return the number of the run each example belongs to: trials of one run, not of two, may change places.
 
-    Runs are told apart by every level of `LEVELS` that leaves more than one example in some stratum.
+    Runs are told apart by every level (`Provenance.levels`) that leaves more than one example in some stratum.
     """
     strata = np.zeros(len(examples), dtype=np.int64)
-    for level in LEVELS:
-        if level in provenance.groups:
-            labels = np.unique(provenance.groups[level][examples], return_inverse=True)[1].astype(np.int64)
-            finer = np.unique(strata * (int(labels.max()) + 1) + labels, return_inverse=True)[1].astype(np.int64)
-            if int(finer.max()) + 1 < len(examples):
-                strata = finer
+    for level in provenance.levels:
+        labels = np.unique(provenance.groups[level][examples], return_inverse=True)[1].astype(np.int64)
+        finer = np.unique(strata * (int(labels.max()) + 1) + labels, return_inverse=True)[1].astype(np.int64)
+        if int(finer.max()) + 1 < len(examples):
+            strata = finer
     return strata

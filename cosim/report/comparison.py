@@ -60,7 +60,8 @@ def verdict_of(gap: Difference) -> str:
 def _words(gap: Difference) -> str:
     if math.isnan(gap.low):
         return f"{gap.reason}: the scatter is unknown"
-    return f"95 % interval {over_text(gap.count, gap.over)}, paired by example; it speaks of {OVER[gap.over]}"
+    speaks_of = OVER.get(gap.over, f"other {gap.over}, as the data names them")
+    return f"95 % interval {over_text(gap.count, gap.over)}, paired by example; it speaks of {speaks_of}"
 
 
 def over_text(count: int, over: str) -> str:

@@ -45,6 +45,10 @@ class _Spec(BaseModel):
 
     copies: Literal["refuse", "drop"] = "refuse"
 
+    def kept_whole(self) -> tuple[str, ...]:
+        """Return the groups whose members always share a part."""
+        return ()
+
     def _told(self, protocol: str) -> str:
         return protocol if self.copies == "refuse" else f"{protocol}; copies of held-out examples left out of training"
 
@@ -79,6 +83,10 @@ class LeaveOneGroupOut(_Spec):
             else f"{self.validation_fraction:.0%} of the training examples, stratified by class"
         )
         return self._told(f"leave one {self.group} out{inside}; validation: {held}")
+
+    def kept_whole(self) -> tuple[str, ...]:
+        """Return the group that is held out, and the outer one."""
+        return (*((self.within,) if self.within else ()), self.group)
 
     def folds(self, dataset: Dataset, *, seed: int) -> tuple[Fold, ...]:
         """Return one fold per held-out group.
@@ -243,6 +251,10 @@ class StratifiedFolds(_Spec):
             f"{self.folds_count} stratified folds of shuffled {units}; validation: "
             f"{self.validation_fraction:.0%} of the training part, stratified by class"
         )
+
+    def kept_whole(self) -> tuple[str, ...]:
+        """Return the group that shares a part, if one is named."""
+        return (self.keep_together,) if self.keep_together else ()
 
     def folds(self, dataset: Dataset, *, seed: int) -> tuple[Fold, ...]:
         """Return the folds.

@@ -176,6 +176,8 @@ def checked(
                 if absent:
                     raise SplitError(f"the {part} part has no example of class {absent}", where=fold.name,
                                      remedy=_WITHOUT_CLASS[part])
+        else:
+            _check_movement(dataset, fold)
         for one, other in (("train", "validation"), ("train", "test"), ("validation", "test")):
             close = np.setdiff1d(parts[one], outside_purge_gap(dataset, parts[one], parts[other], gap_steps))
             if close.size:
@@ -194,6 +196,16 @@ def checked(
                     remedy="Leave one of the two out of the dataset, or set copies = \"drop\" in the split: training "
                            "then leaves out what is held out.")
     return tuple(folds)
+
+
+def _check_movement(dataset: Dataset, fold: Fold) -> None:
+    """Raise a `SplitError` where an output never changes in what is scored: R squared is undefined there."""
+    for part, indices in (("validation", fold.validation), ("test", fold.test)):
+        targets = dataset.masked_targets[indices].reshape(-1, len(dataset.output_names))
+        known = targets[np.isfinite(targets).all(axis=1)]
+        if resting := [name for name, values in zip(dataset.output_names, known.T, strict=True) if not np.ptp(values)]:
+            raise SplitError(f"output {', '.join(resting)} never changes in the {part} part, so R squared is undefined",
+                             where=fold.name, remedy="Leave the recording or the output out, or use larger parts.")
 
 
 def _without_copies(fold: Fold, copies: Copies) -> Fold:

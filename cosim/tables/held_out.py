@@ -10,14 +10,15 @@ from cosim.engine.prediction_file import read_predictions
 from cosim.engine.store import Store
 from cosim.evaluation.held_out import SeedTable
 from cosim.evaluation.predictions import Predictions, Provenance, pool
+from cosim.splits.schemes import SplitSpec
 
 
-def provenance_of(dataset: Dataset) -> Provenance:
+def provenance_of(dataset: Dataset, split: SplitSpec) -> Provenance:
     """Return where the examples of a dataset come from, as far as scores need to know."""
     windows = dataset.windows
     return Provenance(
         dataset.task, dataset.masked_targets, dataset.groups, windows.starts, windows.steps, dataset.step_rate_hz,
-        windows.sources,
+        windows.sources, split.kept_whole(),
     )
 
 

@@ -42,7 +42,7 @@ def write_tables(
     write_workloads(root, (store.folder(point.result.key) for point in ordered))
     scores = [_score(store, study, dataset, point) for point in ordered]
     write_parquet(scores, root / SCORES)
-    provenance, predictions = provenance_of(dataset), pooled_predictions(store, ordered)
+    provenance, predictions = provenance_of(dataset, study.split), pooled_predictions(store, ordered)
     write_parquet(decoder_scores(provenance, predictions, question(study, dataset)), root / DECODERS)
     write_differences(differences(to_frame(scores), provenance, predictions), root / DIFFERENCES)
     write_atomically(root / GATES, to_json({"gates": _gates(store, ordered)}))

@@ -83,7 +83,7 @@ def test_blocks_in_time_are_those_of_the_users_recording(tmp_path: Path) -> None
 
 def test_intervals_follow_recordings_that_hold_whole_runs(tmp_path: Path) -> None:
     dataset = kept(tmp_path, MOTION, **days())
-    units = resampling_units(provenance_of(dataset), dataset.windows.examples)
+    units = resampling_units(provenance_of(dataset, BlockedInTime()), dataset.windows.examples)
     assert (units.name, units.count) == ("recordings", DAYS)
 
 
@@ -169,3 +169,16 @@ def test_sessions_that_count_steps_from_zero_are_recordings_of_their_own(
     content = trials(recording=np.full(24, "1"), session=np.repeat(["x", "y"], 12), starts=starts)
     dataset = kept(tmp_path, TRIALS, **content)
     assert len(np.unique(dataset.windows.sources)) == recordings
+
+
+def test_intervals_are_over_what_the_user_holds_out(tmp_path: Path) -> None:
+    content = trials(day=np.repeat(["mo", "tu", "we", "th"], 6))
+    dataset = kept(tmp_path, {**TRIALS, "labels": "day"}, **content)
+    split = LeaveOneGroupOut(group="day", validation="fraction")
+    units = resampling_units(provenance_of(dataset, split), dataset.windows.examples)
+    assert (units.name, units.count) == ("days", 4)
+    other = resampling_units(provenance_of(dataset, StratifiedFolds()), dataset.windows.examples)
+    assert other.name == "trials"  # a label that nothing is held out by may be a condition of the trials
+    more = trials(day=content["day"], subject=np.repeat(["A", "B"], 12))
+    both = kept(tmp_path, {**TRIALS, "labels": "day"}, **more)
+    assert resampling_units(provenance_of(both, split), both.windows.examples).name == "subjects"

@@ -41,8 +41,9 @@ def continuous(*, segments: int = 60, parts: tuple[str, ...] = ()) -> Dataset:
     total = segments * len(recordings)
     owner = np.repeat(np.array(recordings), segments)
     groups = {"recording": owner, **({"part": owner} if parts else {})}
+    moving = np.zeros((total, STEPS, 2), np.float32) + np.arange(STEPS, dtype=np.float32)[:, None]
     return dense_dataset("continuous", CARD, "regression", np.zeros((total, 2, STEPS), np.float32),
-                         np.zeros((total, STEPS, 2), np.float32), ("vx", "vy"), groups,
+                         moving, ("vx", "vy"), groups,
                          np.tile(np.arange(segments) * STEPS, len(recordings)), 20.0, 8)  # fmt: skip
 
 
@@ -235,3 +236,13 @@ def test_protocols_say_what_was_done() -> None:
     assert "gap of 20 steps" in BlockedInTime(gap_steps=20).describe()
     together = StratifiedFolds(folds=10, keep_together="segment").describe()
     assert "10 stratified folds of shuffled whole segments" in together
+
+
+@pytest.mark.parametrize(("rows", "part"), [(slice(48, 60), "test"), (slice(38, 48), "validation")])
+def test_an_output_that_rests_in_what_is_scored_is_named(rows: slice, part: str) -> None:
+    moving = continuous()
+    assert len(BlockedInTime().folds(moving, seed=0)) == 1
+    resting = moving.target_values.copy()
+    resting[rows, :, 1] = 3.0
+    with pytest.raises(SplitError, match=f"^block 1 from the end: output vy never changes in the {part} part"):
+        BlockedInTime().folds(dataclasses.replace(moving, target_values=resting), seed=0)
