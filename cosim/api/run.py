@@ -26,6 +26,7 @@ from cosim.engine.student_check import check_own_students
 from cosim.engine.sweep import Sweep, Watch
 from cosim.evaluation.stream_rate import check_stream_rate
 from cosim.study.schema import Study
+from cosim.tables.archive import refuse_archive
 from cosim.tables.flat import write_flat
 from cosim.tables.prices import searched_power_w, write_prices
 from cosim.tables.scores import question, save_failures, write_tables
@@ -91,6 +92,7 @@ def run_study(
         After Ctrl-C, the processes having been ended.
     """
     installed_sources().forget_changed()
+    refuse_archive(root)
     with locked(root) as store:
         earlier = store.set_aside()
         if dataset is None:

@@ -91,7 +91,9 @@ def resume(
     with interrupts_held():
         from cosim.engine.run_folder import load_plan
         from cosim.study.check import check_study
+        from cosim.tables.archive import refuse_archive
 
+        refuse_archive(folder)
         document, remembered, command = load_plan(folder)
         checked = check_study(document, where=str(folder))
     _run(checked, folder, data_dir=data_dir or remembered, workers=workers, command=command, form=form_of(as_json))

@@ -19,7 +19,7 @@ from cosim.tables.decoders import DECODERS
 from cosim.tables.differences import DIFFERENCES
 from cosim.tables.scores import GATES, SCORES, STUDY
 from cosim.tables.workloads import WORKLOADS
-from energy_models.errors import CosimError
+from energy_models.errors import CosimError, StudyError
 
 ARCHIVE = "archive.json"  # the hash of every file of an archived run
 TABLES = (SCORES, DECODERS, WORKLOADS, DIFFERENCES, GATES)
@@ -67,7 +67,10 @@ def check_archive(root: Path) -> None:
     """
     if not (root / ARCHIVE).is_file():
         return
-    hashes = read_json(root / ARCHIVE).get("blake2b")
+    try:
+        hashes = read_json(root / ARCHIVE).get("blake2b")
+    except CosimError as error:
+        raise _damaged(root / ARCHIVE, "the list of the files of an archived run cannot be read") from error
     if not isinstance(hashes, dict) or not {*TABLES, PLAN, STUDY} <= hashes.keys():
         raise _damaged(root / ARCHIVE, "it does not name the files of an archived run")
     for name, written in cast(dict[str, str], hashes).items():
@@ -75,6 +78,14 @@ def check_archive(root: Path) -> None:
             raise _damaged(root / name, "this file of an archived run is missing")
         if _hash(_read(root / name)) != written:
             raise _damaged(root / name, "this file of an archived run is not what was written")
+
+
+def refuse_archive(root: Path) -> None:
+    """Raise a `StudyError` where a folder holds an archived run: without stages nothing of it can be computed again."""
+    if (root / ARCHIVE).is_file():
+        raise StudyError("this folder holds an archived run: it has no stages, so nothing can go on from it",
+                         where=str(root),
+                         remedy="Make its page with `cosim report`, or run the study into another folder.")  # fmt: skip
 
 
 def portable(command: str) -> str:

@@ -122,6 +122,15 @@ def test_nothing_of_it_is_resumed(archived: Path) -> None:
     before = {path.name: path.read_bytes() for path in archived.iterdir()}
     code, _, err = cosim("resume", str(archived))
     assert (code, err.startswith("Error: ")) == (2, True)
+    assert "holds an archived run" in err
+    assert {path.name: path.read_bytes() for path in archived.iterdir()} == before
+
+
+def test_no_study_is_run_into_it(archived: Path) -> None:
+    before = {path.name: path.read_bytes() for path in archived.iterdir()}
+    code, _, err = cosim("run", "demo", "--out", str(archived))
+    assert code == 2
+    assert "holds an archived run" in err
     assert {path.name: path.read_bytes() for path in archived.iterdir()} == before
 
 
