@@ -57,7 +57,10 @@ def _restore_tensor(tensor: Tensor, before: Tensor) -> bool:
         with torch.inference_mode(False), torch.no_grad():
             tensor.data = before.clone()
         return True
-    if torch.equal(tensor, before):
+    if tensor.layout is not torch.strided:
+        if torch.equal(tensor.to_dense(), before.to_dense()):
+            return False
+    elif torch.equal(tensor, before):
         return False
     with torch.inference_mode():
         tensor.copy_(before)

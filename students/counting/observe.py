@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from energy_models.errors import CosimError, StudentError, unknown_name
 from energy_models.workload import LayerWork, Uncounted, Workload, tile_over_decodes
 from students.counting.axes import AHEAD, overruns
+from students.counting.carried_state import StateSearch
 from students.counting.deployed import check_model, deployed
 from students.counting.dispatch import Tracer
 from students.counting.inputs import Inputs, Signals, check_steps, signals_of
@@ -25,6 +26,7 @@ from students.counting.outputs import mixes_examples, outputs_of
 from students.counting.placement import device_of, moved
 from students.counting.records import WorkRecorder, total_products
 from students.counting.rules import all_rules, host_scalars_tracked, note_unused
+from students.counting.threads import chance_noted, threads_followed
 from students.layers.step_loop import reset_states
 
 Mode = Literal["window", "stream"]
@@ -180,6 +182,7 @@ def _run(model: nn.Module, signals: Signals, how: _How, name: str) -> _Ran:
         deployed(model),
         torch.inference_mode(),
         host_scalars_tracked(tracer),
+        threads_followed(tracer),
         attached(tracer, model),
         restored_after(model) as snapshot,
     ):
@@ -191,7 +194,13 @@ def _run(model: nn.Module, signals: Signals, how: _How, name: str) -> _Ran:
             examples = len(batch.first)
             ran.recorder.begin(examples)
             tracer.start(batch.known_axes(how.mode), examples, how.input_bits)
+            search = StateSearch(model, examples) if place == 0 else None
+            tracer.trace = None if search is None else search.trace
             outputs = _forward(tracer, model, batch, name)
+            tracer.trace = None
+            if search is not None:
+                ran.recorder.state_memories = search.states(tracer)
+                ran.recorder.add_states(search.layers(tracer, stream=how.mode == "stream"))
             if place < how.kept:
                 ran.outputs.append([one.clone() for one in outputs])  # they may be views of the input
             if tracer.batch_axis_lost and how.batch_size > 1 and how.mode == "window":
@@ -220,7 +229,7 @@ def _one_by_one(model: nn.Module, signals: Signals, how: _How, name: str, togeth
 def _forward(tracer: Tracer, model: nn.Module, signals: Signals, name: str) -> list[Tensor]:
     """Run the model under the tracer; return its output's tensors."""
     try:
-        with tracer:
+        with chance_noted(tracer), tracer:
             output = signals.call(model)
     except CosimError:
         raise

@@ -51,7 +51,8 @@ class StepLoop(nn.Module):
         self._leaves = len(leaves)
         self.structure: TreeSpec | None
 
-    def _start(self, batch: int) -> Any:
+    def start(self, batch: int) -> Any:
+        """Return the state before the first step, for so many examples."""
         leaves = [self.get_buffer(f"state_{place}") for place in range(self._leaves)]
         copies = [leaf.expand(batch, *leaf.shape) for leaf in leaves]
         return None if self.structure is None else tree_unflatten(copies, self.structure)
@@ -63,7 +64,7 @@ class StepLoop(nn.Module):
             reset_states(self.step_module)
             outputs = [self.step_module(now) for now in signal.unbind(-1)]
         else:
-            state = self._start(signal.shape[0])
+            state = self.start(signal.shape[0])
             for now in signal.unbind(-1):
                 output, state = self._pair(self.step_module(now, state))
                 outputs.append(output)

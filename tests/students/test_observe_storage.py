@@ -219,15 +219,15 @@ def test_a_learned_first_state_is_stored_with_its_layer() -> None:
     assert work.packed_bytes == (84 + 24 + 4) * 4
 
 
-def test_masks_places_and_states_are_no_constants() -> None:
-    """A truth-valued mask, an order of channels and a buffer that takes up the signal store no words."""
+def test_places_and_states_are_no_constants_and_a_mask_is_one_bit_an_element() -> None:
+    """An order of channels and a buffer that takes up the signal store no words; a truth value is one bit."""
 
     def forward(m: Any, x: Tensor) -> Tensor:
         m.kept = 0.5 * m.kept + x[:, m.order].mean(0)
         return x.masked_fill(m.mask == 0, 0.0) + m.kept
 
     model = Given(forward, mask=torch.tensor([1, 0, 1]), order=torch.tensor([2, 0, 1]), kept=torch.zeros(3))
-    assert constants(seen(model, normal(1, 3))) == {}
+    assert constants(seen(model, normal(1, 3))) == {"masked_fill": (3, 1)}
 
 
 def test_constants_of_two_widths_in_one_layer_are_kept_apart() -> None:

@@ -234,7 +234,7 @@ def per_decode(values: Tensor, axes: Axes | None, decodes: int, *, kept: int = 0
             raise BatchAxisError
         return _sum(values, tuple(range(values.dim() - kept))).unsqueeze(0)
     split, gone, order, steps = _plan(axes, decodes)
-    sums = _sum(values.reshape(*split, *values.shape[values.dim() - kept :]), gone)
+    sums = _sum(values.reshape((*split, *values.shape[values.dim() - kept :])), gone)
     return _ordered(sums, order, steps)
 
 

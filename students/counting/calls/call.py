@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from torch import Tensor
@@ -18,6 +18,8 @@ class Call:
     name: str
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
+    results: list[Any] = field(default_factory=list[Any])
+    error: Exception | None = None
 
     @property
     def base_name(self) -> str:
@@ -25,8 +27,18 @@ class Call:
         return self.name if self.name.endswith("__") else self.name.removesuffix("_")
 
     def run(self) -> Any:
-        """Execute it."""
-        return self.function(*self.args, **self.kwargs)
+        """Execute it; note the result, or the error that the operation itself raises."""
+        try:
+            result = self.function(*self.args, **self.kwargs)
+        except Exception as error:
+            self.error = error
+            raise
+        self.results.append(result)
+        return result
+
+    def result(self) -> Any:
+        """Return what it gave when it was executed; execute it if it was not, since it may write into an argument."""
+        return self.results[0] if self.results else self.run()
 
     def named(self) -> dict[str, Any]:
         """Return all arguments by name, defaults included."""

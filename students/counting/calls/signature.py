@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from students.counting.calls.call import tensors_of
@@ -13,7 +14,7 @@ from students.counting.calls.call import tensors_of
 MARK = "_counting_mark"
 """Attribute of a tensor that holds what is known of it; removed from a model's own tensors after it ran."""
 
-ADDRESSES = frozenset(("index", "indices", "mask", "condition", "offsets", "repeats", "sorter", "lengths"))
+ADDRESSES = frozenset(("index", "indices", "offsets", "repeats", "sorter", "lengths"))
 """Arguments that say where to read or write, not what."""
 
 SHAPE_ONLY = frozenset(
@@ -68,6 +69,8 @@ class Operation:
         See `SHAPE_ONLY`, `students.counting.calls.call.repeating` and `students.counting.calls.call.by_shape`.
     moving, sizes : bool, frozenset of str
         See `students.counting.calls.call.moving` and `students.counting.calls.call.sizing`.
+    random : bool
+        It draws random numbers, at least with some arguments.
     names : tuple of str
         Of its arguments.
     """
@@ -79,6 +82,7 @@ class Operation:
     repeating: bool
     by_shape: bool
     moving: bool
+    random: bool
     sizes: frozenset[str]
     names: tuple[str, ...]
 
@@ -97,6 +101,7 @@ class Operation:
             getattr(rule, "repeating", False),
             getattr(rule, "by_shape", False),
             getattr(rule, "moving", False),
+            torch.Tag.nondeterministic_seeded in function.tags,
             getattr(rule, "sizes", frozenset()),
             tuple(argument.name for argument in function._schema.arguments),
         )
@@ -154,3 +159,21 @@ class Operation:
         if kwargs:
             key.append(tuple(kwargs))
         return dynamic, fixed, tuple(key) if known else None
+
+
+def draws(operation: Operation, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> bool:
+    """Return whether a call of an operation that may draw random numbers does: dropout does in training only."""
+    schema = operation.function._schema.arguments
+    given = {one.name: one.default_value for one in schema if one.has_default_value()}
+    given |= {**dict(zip(operation.names, args, strict=False)), **kwargs}
+    chances = [given[name] for name in ("train", "training", "dropout", "dropout_p") if name in given]
+    return all(bool(one) for one in chances)
+
+
+def is_unfollowed(operation: Operation, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> bool:
+    """Return whether a call has an operand whose numbers do not lie in plain memory: sparse, nested, quantised."""
+    for value in (*args, *kwargs.values()):
+        for one in (value,) if isinstance(value, Tensor) else tensors_of(value):
+            if one.layout is not torch.strided or one.is_quantized or one.is_nested:
+                return True
+    return operation.function.namespace == "quantized"

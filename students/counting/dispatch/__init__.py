@@ -3,7 +3,7 @@
 from students.counting.dispatch.labels import known_move, moved_values
 from students.counting.dispatch.operands import BOOKKEEPING, Info, Pads, Rows, needs_multiplier, nonzero
 from students.counting.dispatch.padded import surround, unpadded
-from students.counting.dispatch.tracer import COMPLEX, ModuleContext, Tracer
+from students.counting.dispatch.tracer import COMPLEX, ModuleContext, Tracer, rule_failed
 
 __all__ = [
     "BOOKKEEPING",
@@ -17,6 +17,7 @@ __all__ = [
     "moved_values",
     "needs_multiplier",
     "nonzero",
+    "rule_failed",
     "surround",
     "unpadded",
 ]

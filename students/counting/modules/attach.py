@@ -14,13 +14,17 @@ from typing import Any
 from torch import Tensor, nn
 from torch._C import _pop_torch_dispatch_stack, _push_on_torch_dispatch_stack
 from torch.jit import ScriptModule
+from torch.utils._pytree import tree_map
 
+from energy_models.errors import CosimError
 from students.counting.axes import BatchAxisError
 from students.counting.calls import MARK, tensors_of
-from students.counting.dispatch import Info, ModuleContext, Tracer
+from students.counting.dispatch import Info, ModuleContext, Tracer, rule_failed
 from students.counting.modules.neurons import ModuleCounter, reached
 from students.counting.modules.table import contexts
+from students.counting.records import called_from
 from students.layers import modules as layers
+from students.layers.step_loop import StepLoop
 
 _LAYERS = (
     "Linear Conv1d Conv2d Conv3d ConvTranspose1d ConvTranspose2d ConvTranspose3d Bilinear Embedding GRUCell LSTMCell "
@@ -52,16 +56,32 @@ def attached(tracer: Tracer, model: nn.Module) -> Iterator[None]:
                 continue
             wrapped.append((module, module.__dict__.get("forward")))
             module.__dict__["forward"] = _wrapped(tracer, context, counter)
+            if isinstance(module, StepLoop):
+                module.__dict__["start"] = _noted_start(tracer, module.start)
         yield
     finally:
         for handle in handles:
             handle.remove()
         for module, own in wrapped:
+            if isinstance(module, StepLoop):
+                module.__dict__.pop("start", None)
             if own is None:
                 module.__dict__.pop("forward", None)
             else:
                 module.__dict__["forward"] = own
         tracer.remove_marks(model)
+
+
+def _noted_start(tracer: Tracer, original: Callable[[int], Any]) -> Callable[[int], Any]:
+    """Return a loop's start whose tensors are known to stand for the signal."""
+
+    def start(batch: int) -> Any:
+        with paused(tracer):
+            state = tree_map(lambda one: one.clone(), original(batch))
+        tracer.starts.note(tensors_of(state))
+        return state
+
+    return start
 
 
 def _wrapped(tracer: Tracer, context: ModuleContext, counter: ModuleCounter | None) -> Callable[..., Any]:
@@ -112,8 +132,13 @@ def _whole(
             if inputs and not outer.silent and reached(tracer, context.module, inputs):
                 try:
                     counter(tracer, context.module, inputs[0], output)
-                except BatchAxisError as error:
-                    tracer.lose_batch_axis(type(context.module).__name__, str(error))
+                except CosimError:
+                    raise
+                except Exception as error:  # noqa: BLE001  a fault here is no fault of the model
+                    if isinstance(error, BatchAxisError):
+                        tracer.lose_batch_axis(type(context.module).__name__, str(error))
+                    else:
+                        tracer.mark_uncounted(type(context.module).__name__, rule_failed(error))
                     for tensor in tensors_of(output):
                         tracer.set_info(tensor, Info(None))
         return output
@@ -176,6 +201,7 @@ def _replaying(
                 tracer.replayed(recorded, (args, kwargs), out)
             for name, mark in recorded.states:
                 setattr(getattr(module, name), MARK, mark)
+            _trace(tracer, context, given, out, sized=recorded.sized)
         except BaseException as error:
             tracer.contexts.append(context)
             tracer.failed(error)
@@ -191,6 +217,7 @@ def _replaying(
             return follow(*args, **kwargs)
         with tracer.recording() as call_recorder:
             out = follow(*args, **kwargs)
+        _trace(tracer, context, (*args, *kwargs.values()), out, sized=call_recorder.sized)
         recorded = tracer.remember(context, signature, call_recorder, (args, kwargs), out)
         if recorded is not None:
             recorded.states = _states(tracer, module, out)
@@ -199,6 +226,15 @@ def _replaying(
         return out
 
     return forward
+
+
+def _trace(tracer: Tracer, context: ModuleContext, given: tuple[Any, ...], out: Any, *, sized: bool) -> None:
+    """Add a module's call to the trace, if there is one, as one operation."""
+    if tracer.trace is None:
+        return
+    weights = context.path if getattr(context.module, "weight", None) is not None else ""
+    site = (id(context.module), "forward", tuple(one.shape for one in tensors_of(given)), called_from())
+    tracer.traced("forward", tensors_of(given), tensors_of(out), weights=weights, site=site, sized=sized)
 
 
 def _states(tracer: Tracer, module: nn.Module, out: object) -> tuple[tuple[str, Any], ...]:
@@ -214,7 +250,12 @@ def _states(tracer: Tracer, module: nn.Module, out: object) -> tuple[tuple[str, 
 
 
 def _sign(tracer: Tracer, values: tuple[Any, ...], key: list[Any]) -> bool:
-    """Append to the key what the recorded work depends on; False where a call must be followed."""
+    """Append to the key what the recorded work depends on; False where a call must be followed.
+
+    A call on a constant alone, such as a start state, is followed.
+    """
+    if len(values) == 1 and not hasattr(values[0], MARK):
+        return False
     for value in values:
         if isinstance(value, Tensor):
             mark = getattr(value, MARK, None)

@@ -1,5 +1,6 @@
 """Work recorded per layer and decode, call by call, and summed over all calls."""
 
+from students.counting.records.carried import Carried, carried_states, made_from
 from students.counting.records.integers import (
     BIAS_BITS,
     FLOAT_ACCUMULATOR_BITS,
@@ -18,14 +19,18 @@ from students.counting.records.parameter_names import ParameterNames, same_numbe
 from students.counting.records.recorded_call import CallRecorder, Key, RecordedCall
 from students.counting.records.stored import ReadContext, Stored
 from students.counting.records.totals import total_products
-from students.counting.records.work import When, Work
+from students.counting.records.trace import PIECES, PLACE, Trace, called_from
+from students.counting.records.work import When, Work, state_layer
 from students.counting.records.work_recorder import WorkRecorder
 
 __all__ = [
     "BIAS_BITS",
     "FLOAT_ACCUMULATOR_BITS",
     "MULTIPLIER_BITS",
+    "PIECES",
+    "PLACE",
     "CallRecorder",
+    "Carried",
     "Constants",
     "Fan",
     "Key",
@@ -34,11 +39,15 @@ __all__ = [
     "ReadContext",
     "RecordedCall",
     "Stored",
+    "Trace",
     "When",
     "Work",
     "WorkRecorder",
+    "called_from",
+    "carried_states",
     "codes_of_average",
     "fanned_out",
+    "made_from",
     "nonzero_sums",
     "on_different_grids",
     "product_format",
@@ -46,6 +55,7 @@ __all__ = [
     "result_codes",
     "same_numbers",
     "signal_accumulator_bits",
+    "state_layer",
     "table_codes",
     "total_products",
 ]

@@ -39,6 +39,8 @@ class ParameterNames:
         self._held: list[object] = []
         self._derived: dict[str, list[Tensor]] = {}
         for name, tensor in (*model.named_buffers(), *model.named_parameters()):
+            if tensor.layout is not torch.strided or tensor.is_quantized:
+                continue
             storage, first = tensor.untyped_storage(), tensor.data_ptr()
             parameter = ParameterMemory(name, tensor.numel(), first, first + tensor.numel() * tensor.element_size())
             self._by_storage.setdefault(storage.data_ptr(), []).append(parameter)

@@ -49,10 +49,12 @@ class CallRecorder:
     folds: list[tuple[tuple[Key, int], Entry]] = field(default_factory=list[tuple[tuple[Key, int], Entry]])
     requantised: dict[Key, int] = field(default_factory=dict[Key, int])
     unrepeatable: bool = False
+    sized: bool = False  # it recorded state
 
     def add(self, entry: Entry, *, unrepeatable: bool) -> None:
         """Add an entry; one with counts already computed makes the call unrepeatable."""
         self.entries.append(entry)
+        self.sized = self.sized or entry.work.state_elements > 0
         self.unrepeatable = self.unrepeatable or unrepeatable
 
     @property
@@ -114,7 +116,7 @@ class RecordedCall:
         marks: tuple[Any, ...],
         reader: tuple[Key | None, bool],
     ) -> None:
-        self.reader = reader
+        self.reader, self.sized = reader, call_recorder.sized
         self._entries, self._call, self.marks = entries, call_recorder, marks
         places = sorted({place for replayed in entries for some in replayed.places for place in some})
         self.places = tuple(places)

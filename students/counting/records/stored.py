@@ -4,7 +4,8 @@ A constant operand of a counted operation is identified by its memory. The words
 one by one, so that slices of one table add up to the table. A constant computed from parameters alone
 (``softplus(a)``) is deployed as computed: its own words are stored, not those of its operands. Copies, repetitions and
 rows at fixed indices are the words they were copied from. Words that a rule records itself (weights, biases, norms) are
-not stored again, nor are words that an earlier layer stores. Boolean masks and indices are not stored.
+not stored again, nor are words that an earlier layer stores. A truth value is one bit; indices
+are not stored.
 """
 
 from __future__ import annotations
@@ -126,6 +127,8 @@ class Stored:
         self.named: dict[int, Source] = {}
         self._sources: dict[object, Source] = {}
         for name, tensor in (*model.named_buffers(), *model.named_parameters()):
+            if tensor.layout is not torch.strided or tensor.is_quantized:
+                continue
             memory, words = tensor.untyped_storage().data_ptr(), tensor.numel()
             if memory in self.named and words < _span(tensor):
                 words = _span(tensor)  # several names in one memory: what is read of it counts
@@ -146,8 +149,8 @@ class Stored:
         self._states.update(names)
 
     def parts(self, tensor: Tensor) -> tuple[Part, ...]:
-        """Return the stored words a constant holds; none for booleans and constants that no parameter is part of."""
-        if tensor.dtype == torch.bool or tensor.layout != torch.strided or not tensor.numel():
+        """Return the stored words a constant holds; none for constants that no parameter is part of."""
+        if tensor.layout != torch.strided or not tensor.numel():
             return ()
         known = self._constants.find(tensor)
         if known is not None:
@@ -175,7 +178,7 @@ class Stored:
         for place, result in enumerate(tensors_of(out)):
             memory = result.untyped_storage()
             known = self._made.get(memory._cdata)
-            if result.dtype == torch.bool or memory.data_ptr() in self.named or (known is not None and not written):
+            if memory.data_ptr() in self.named or (known is not None and not written):
                 continue
             repeats = repeats_of(result, [(one, self._repeats(one)) for _, one in operands])
             if not (operation.moving or written):
@@ -195,6 +198,13 @@ class Stored:
             self._made[memory._cdata] = _Made(StorageWeakRef(memory), found, repeats, own)
         if len(self._made) > 1000:
             self._made = {key: one for key, one in self._made.items() if not one.memory.expired()}
+
+    def same_words(self, copy: Tensor, original: Tensor) -> None:
+        """Note that a constant stands for the words of another, in another number format."""
+        parts = self.parts(original)
+        if parts:
+            memory = copy.untyped_storage()
+            self._made[memory._cdata] = _Made(StorageWeakRef(memory), parts, frozenset(), own=False)
 
     def record_read(
         self, operation: Operation, operands: list[tuple[str, Tensor]], layer: Key | None, context: ReadContext
@@ -278,7 +288,7 @@ def _content_hash(tensor: Tensor) -> object:
 
 
 def _bits(tensor: Tensor) -> int:
-    return tensor.element_size() * 8
+    return 1 if tensor.dtype == torch.bool else tensor.element_size() * 8
 
 
 def _span(tensor: Tensor) -> int:

@@ -151,3 +151,14 @@ def stored_layer(name: str, words: int, bits: int) -> LayerWork:
         constants=words,
         constant_bits=bits,
     )
+
+
+def state_layer(name: str, words: int, bits: int, accesses: int) -> LayerWork:
+    """Return a layer that computes nothing and carries state, each word read and written `accesses` times in all."""
+    return replace(
+        stored_layer(name, 0, 0),
+        state_elements=words,
+        state_bits=bits,
+        state_reads=accesses,
+        state_writes=accesses,
+    )

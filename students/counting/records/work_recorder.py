@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -69,6 +71,8 @@ class WorkRecorder:
         self.recorded_calls: list[RecordedCall] = []
         self.order = itertools.count()
         self.words: Mapping[Reader, Words] = {}  # stored constants besides those of the layers' own work
+        self.state_memories: frozenset[int] = frozenset()
+        self.states: tuple[LayerWork, ...] = ()  # carried by code that no rule of a neuron or recurrent layer counts
         self._unmeasured: set[int] = set()
         self._batch = 0
         self.begin(0)
@@ -81,6 +85,8 @@ class WorkRecorder:
         self._folds: dict[tuple[Key, int], dict[Key, tuple[Entry, int]]] = {}
         self.requantisations: dict[Key, int] = {}
         self._sites: dict[str, int | Tensor] = {}
+        self._late: int | Literal["always", "if repeated"] | None = None
+        self._deferred: list[tuple[str, Work, int | None, object]] = []
 
     def mark_uncounted(self, layer: str, operation: str, reason: str) -> None:
         """Record that an operation of a layer cannot be counted, and why."""
@@ -88,6 +94,12 @@ class WorkRecorder:
 
     def add(self, name: str, work: Work) -> Key:
         """Record one call of a layer; return its key."""
+        if self._late is not None:
+            return self._defer(name, work)
+        return self._add(name, work, next(self.order) if work.when == "loop" else None)
+
+    def _add(self, name: str, work: Work, place: int | None) -> Key:
+        """Record one call of a layer; in a loop over a stream it has a place among all calls."""
         key = _key(name, work)
         values = work.counts.items()
         entry = Entry(
@@ -97,7 +109,7 @@ class WorkRecorder:
             tuple(value for _, value in values if isinstance(value, Measure)),
         )
         self.add_constants(entry, 1)
-        order = [next(self.order)] if work.when == "loop" else []
+        order = [] if place is None else [place]
         for measure in entry.measures:
             lead = calls_axis(1, looped=work.when == "loop")
             self.add_measured(entry, order, measure.count([one.unsqueeze(0) for one in measure.tensors], lead))
@@ -108,6 +120,40 @@ class WorkRecorder:
         for call_recorder in self.call_recorders:
             call_recorder.add(entry, unrepeatable=bool(tensors))
         return key
+
+    @contextmanager
+    def deferring(self, which: int | Literal["always", "if repeated"]) -> Iterator[None]:
+        """Keep the calls recorded inside the block until the end of the forward call.
+
+        They are added then: those ``if repeated`` to layers that were called otherwise too, and so are those of a
+        memory, given by its address, unless it is in `state_memories`.
+        """
+        outer, self._late = self._late, which
+        try:
+            yield
+        finally:
+            self._late = outer
+
+    def _defer(self, name: str, work: Work) -> Key:
+        looped = work.when == "loop"
+        counts: dict[str, int | Tensor | Measure] = {}
+        for what, value in work.counts.items():
+            if isinstance(value, Measure):
+                found = value.count([one.unsqueeze(0) for one in value.tensors], calls_axis(1, looped=looped))
+                counts |= {each: one.squeeze(1) if looped else one for each, one in found.items()}
+            else:
+                counts[what] = value
+        # Of a start state that all decodes share there is one count.
+        shared = {what: int(one) for what, one in counts.items() if isinstance(one, Tensor) and one.numel() == 1}
+        place = next(self.order) if looped else None
+        self._deferred.append((name, replace(work, counts={**counts, **shared}), place, self._late))
+        return _key(name, work)
+
+    def _add_deferred(self) -> None:
+        deferred, self._deferred = self._deferred, []
+        for name, work, place, which in deferred:
+            if which == "always" or which in self.state_memories or _key(name, work) in self._records:
+                self._add(name, work, place)
 
     def add_constants(self, entry: Entry, calls: int) -> None:
         """Record the constant counts of so many calls."""
@@ -142,6 +188,8 @@ class WorkRecorder:
 
     def use(self, producer: tuple[Key, int]) -> None:
         """Record that an operation reads a product's output."""
+        if self._late is not None:
+            return
         self.add_uses(producer, 1)
         for call_recorder in self.call_recorders:
             call_recorder.uses.append(producer)
@@ -155,6 +203,8 @@ class WorkRecorder:
 
         It folds into the product's weights if nothing else reads the product's output.
         """
+        if self._late is not None:
+            return producer[0], producer[1] + 1
         constants = {what: value for what, value in unfolded.counts.items() if isinstance(value, int)}
         key = _key(name, unfolded)
         norm = Entry(key, replace(unfolded, counts={}), constants, ())
@@ -170,6 +220,8 @@ class WorkRecorder:
 
     def requantised(self, producer: tuple[Key, int], bits: int) -> None:
         """Record that a product's output is requantised to a grid of so many bits."""
+        if self._late is not None:
+            return
         self.requantisations[producer[0]] = bits
         for call_recorder in self.call_recorders:
             call_recorder.requantised[producer[0]] = bits
@@ -216,6 +268,7 @@ class WorkRecorder:
     def end(self) -> None:
         """End the forward call: record replayed calls, decide which norms fold, add everything to the totals."""
         self.flush()
+        self._add_deferred()
         for key, bits in self.requantisations.items():
             record = self._records[key]
             record.work = replace(record.work, output_bits=bits)
@@ -310,6 +363,10 @@ class WorkRecorder:
         for label, bits, words in separate:
             seen[label] = seen.get(label, 0) + 1
             result.append(stored_layer(label if seen[label] == 1 else f"{label}_{seen[label]}", words, bits))
+        for layer in self.states:
+            seen[layer.name] = seen.get(layer.name, 0) + 1
+            number = seen[layer.name]
+            result.append(layer if number == 1 else replace(layer, name=f"{layer.name}_{number}"))
         return tuple(result)
 
     def add_stored(self, stored: Stored) -> None:
@@ -318,6 +375,11 @@ class WorkRecorder:
             recorder.words = stored.allocate()
         for layer, reason in stored.not_allocated().items():
             self.mark_uncounted(layer, "storage", reason)
+
+    def add_states(self, layers: tuple[LayerWork, ...]) -> None:
+        """Add state that no rule of a neuron or recurrent layer sizes."""
+        for recorder in (self,) if self.warm_up is None else (self, self.warm_up):
+            recorder.states = layers
 
     def uncounted_items(self) -> tuple[Uncounted, ...]:
         """Return what could not be counted, and layers that do not work in every decode."""

@@ -192,7 +192,8 @@ def _each(tracer: Tracer, name: str, call: Call) -> Mapping[str, int]:
             return {"divide": 1, "multiply": 1, "add": 2} if division == "divide" else {"multiply": 2, "add": 2}
         return {division: 1, "add": 1} if rounded else {division: 1}
     if name == "pow":
-        return {"multiply": 1} if named.get("exponent") == 2 else {"lookup": 1}
+        exponent = named.get("exponent")
+        return {"multiply": 1} if isinstance(exponent, int | float) and exponent == 2 else {"lookup": 1}
     if name in {"addcmul", "addcdiv"} and named.get("value", 1) != 1:
         return {**PER_ELEMENT[name], "multiply": PER_ELEMENT[name].get("multiply", 0) + 1}
     if name == "frac":

@@ -365,6 +365,10 @@ def _attention(tracer: Tracer, call: Call) -> Any:
     factor = query.shape[-1] ** -0.5 if scale is None else float(scale)
     if named.get("is_causal", False):
         mask = query.new_full((query.shape[-2], key.shape[-2]), -torch.inf).triu(1)
+    if mask is not None and mask.dtype == torch.bool and not tracer.is_dynamic(mask):
+        added = query.new_zeros(mask.shape).masked_fill(~mask, -torch.inf)
+        tracer.stored.same_words(added, mask)
+        mask = added
     with tracer:
         if mask is not None and mask.dtype == torch.bool:
             mask = query.new_zeros(mask.shape).masked_fill(~mask, -torch.inf)

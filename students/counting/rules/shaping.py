@@ -267,10 +267,31 @@ def _unfolded(tracer: Tracer, call: Call) -> Any:
 
 
 def _copied(tracer: Tracer, call: Call) -> Any:
+    """Numbers written over others; a signal written into zeros leaves zeros around it, as padding does."""
     named, out = call.named(), call.run()
-    if tracer.is_dynamic(named["src"]) and named["src"].shape == out.shape:
+    around = _zeros_around(tracer, named["src"], out)
+    if around is not None:
+        _surround(tracer, named["src"], *around)
+        tracer.starts.forget(out)
+    elif tracer.is_dynamic(named["src"]) and named["src"].shape == out.shape:
         tracer.set_info(out, replace(_unpadded_info(tracer, named["src"]), producer=None, origin=0))
     return out
+
+
+def _zeros_around(tracer: Tracer, source: Tensor, view: Tensor) -> tuple[Tensor, list[tuple[int, int]]] | None:
+    """Return the zeros that a signal was written into, and how many are left before and after it along each axis."""
+    whole = tracer.starts.whole(view)
+    if whole is None or whole is view or source.shape != view.shape or not tracer.is_dynamic(source):
+        return None
+    if not whole.is_contiguous() or view.stride() != whole.stride() or not tracer.starts.holds(view):
+        return None
+    rest, pads = view.storage_offset() - whole.storage_offset(), list[tuple[int, int]]()
+    for size, stride, length in zip(whole.shape, whole.stride(), view.shape, strict=True):
+        before, rest = divmod(rest, stride)
+        pads.append((before, size - before - length))
+    between = tuple(slice(a, size - b) for size, (a, b) in zip(whole.shape, pads, strict=True))
+    left = whole.count_nonzero() - whole[between].count_nonzero()
+    return None if bool(left) or any(map(any, pads[:2])) else (whole, pads)
 
 
 def rules() -> dict[str, Rule]:

@@ -1,0 +1,103 @@
+"""Work that a model hands to other threads or draws by chance outside torch.
+
+A dispatch mode sees the operations of its own thread only. Tasks given to a `ThreadPoolExecutor` run at once in the
+thread that hands them in, so that they are counted; threads and pools of other kinds are listed as uncounted.
+"""
+
+from __future__ import annotations
+
+import multiprocessing.pool
+import random
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from students.counting.dispatch import Tracer
+
+UNSEEN = "it is handed to another thread or process, whose operations are not seen"
+DRAWN = "random numbers are drawn outside torch: what depends on them is not seen, and differs from run to run"
+
+_OTHERS: tuple[tuple[type, str], ...] = (
+    (threading.Thread, "start"),
+    (ProcessPoolExecutor, "submit"),
+    (multiprocessing.pool.Pool, "apply_async"),
+    (multiprocessing.pool.Pool, "_map_async"),
+    (multiprocessing.pool.Pool, "imap"),
+    (multiprocessing.pool.Pool, "imap_unordered"),
+)
+"""Methods that hand work to another thread or process."""
+
+_lock = threading.Lock()
+_tracers: dict[int, Tracer] = {}
+_own: dict[tuple[type, str], Any] = {}
+
+
+@contextmanager
+def threads_followed(tracer: Tracer) -> Iterator[None]:
+    """Run tasks of thread pools in this thread, and list other threads, while the block runs."""
+    thread = threading.get_ident()
+    with _lock:
+        if not _tracers:
+            _install()
+        outer = _tracers.get(thread)
+        _tracers[thread] = tracer
+    try:
+        yield
+    finally:
+        with _lock:
+            if outer is None:
+                del _tracers[thread]
+            else:
+                _tracers[thread] = outer
+            if not _tracers:
+                for (kind, name), method in _own.items():
+                    setattr(kind, name, method)
+                _own.clear()
+
+
+def _install() -> None:
+    for kind, name in ((ThreadPoolExecutor, "submit"), *_OTHERS):
+        original = _own[kind, name] = getattr(kind, name)
+        setattr(kind, name, _submit(original) if kind is ThreadPoolExecutor else _listed(original))
+
+
+def _submit(original: Callable[..., Any]) -> Callable[..., Any]:
+    def submit(self: Any, task: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+        if threading.get_ident() not in _tracers:
+            return original(self, task, *args, **kwargs)
+        done: Future[Any] = Future()
+        try:
+            done.set_result(task(*args, **kwargs))
+        except Exception as error:  # noqa: BLE001  whoever asks for the result gets it
+            done.set_exception(error)
+        return done
+
+    return submit
+
+
+def _listed(original: Callable[..., Any]) -> Callable[..., Any]:
+    def method(self: Any, *args: Any, **kwargs: Any) -> Any:
+        tracer = _tracers.get(threading.get_ident())
+        if tracer is not None:
+            tracer.mark_uncounted("thread", UNSEEN)
+        return original(self, *args, **kwargs)
+
+    return method
+
+
+@contextmanager
+def chance_noted(tracer: Tracer) -> Iterator[None]:
+    """List random numbers that Python's or numpy's shared generators give while the block runs."""
+    before = _generators()
+    yield
+    if before != _generators():
+        tracer.mark_uncounted("random", DRAWN)
+
+
+def _generators() -> tuple[object, ...]:
+    """Return the states of the generators that Python and numpy share among all callers."""
+    return random.getstate(), repr(np.random.get_state(legacy=False))

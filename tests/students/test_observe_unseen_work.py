@@ -1,0 +1,243 @@
+"""Work that a counter can lose from sight: threads, chance, failed rules, memory that is not plain, turned products."""
+
+import random
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from multiprocessing.pool import ThreadPool
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from torch.ao import quantization
+from torch.nn import functional
+
+from energy_models.workload import Workload
+from students.counting import observe, threads
+from students.counting.rules import table
+
+
+def counted(model: nn.Module, signal: torch.Tensor) -> Workload:
+    return observe(model.eval(), signal, name="net", mode="window", step_rate_hz=100.0, input_bits=16)
+
+
+def dense(model: nn.Module, signal: torch.Tensor) -> float:
+    found = counted(model, signal)
+    assert found.products is not None
+    return found.products.dense_full.mean
+
+
+class Applied(nn.Module):
+    """A function of the signal and a module that holds two linear layers."""
+
+    def __init__(self, function) -> None:
+        super().__init__()
+        self.first, self.second, self.function = nn.Linear(6, 6), nn.Linear(6, 6), function
+
+    def forward(self, signal):
+        return self.function(self, signal)
+
+
+def pooled(net, signal):
+    with ThreadPoolExecutor(2) as pool:
+        first, second = pool.map(lambda layer: layer(signal), (net.first, net.second))
+    return first + second
+
+
+def in_thread(net, signal):
+    out = []
+    worker = threading.Thread(target=lambda: out.append(signal @ net.first.weight))
+    worker.start()
+    worker.join()
+    return net.second(signal) + out[0]
+
+
+def in_pool(net, signal):
+    with ThreadPool(1) as pool:
+        return net.second(signal) + pool.map(lambda one: one @ net.first.weight, [signal])[0]
+
+
+def test_tasks_of_a_thread_pool_are_counted():
+    original = ThreadPoolExecutor.submit
+    found = counted(Applied(pooled), torch.randn(2, 6))
+    assert found.products is not None
+    assert found.products.dense_full.mean == 2 * 36
+    assert found.complete
+    assert ThreadPoolExecutor.submit is original
+    assert not threads._own
+
+
+@pytest.mark.parametrize("function", [in_thread, in_pool])
+def test_other_threads_are_listed(function):
+    found = counted(Applied(function), torch.randn(2, 6))
+    assert "thread" in {one.operation for one in found.uncounted}
+
+
+CHANCE = {
+    "rand": lambda net, x: net.first((torch.rand(x.shape) < x).float()),
+    "rand_like": lambda net, x: net.first(x + torch.rand_like(x)),
+    "randn with a generator": lambda net, x: net.first(x + torch.randn(6, generator=torch.Generator().manual_seed(1))),
+    "bernoulli": lambda net, x: net.first(torch.bernoulli(x)),
+    "poisson": lambda net, x: net.first(torch.poisson(x)),
+    "multinomial": lambda net, x: net.first(x[:, torch.multinomial(torch.ones(6), 6)]),
+    "permutation": lambda net, x: net.first(x[:, torch.randperm(6)]),
+    "normal in place": lambda net, x: net.first(x + torch.empty_like(x).normal_()),
+    "dropout": lambda net, x: net.first(functional.dropout(x, 0.5, training=True)),
+    "dropout1d": lambda net, x: net.first(functional.dropout1d(x, 0.5, training=True)),
+    "rrelu": lambda net, x: net.first(functional.rrelu(x - 0.5, training=True)),
+    "gumbel": lambda net, x: functional.gumbel_softmax(net.first(x)),
+    "numpy": lambda net, x: net.first(x + torch.from_numpy(np.random.rand(6).astype("float32"))),
+    "python": lambda net, x: net.first(x * random.random()),  # noqa: S311
+}
+
+
+@pytest.mark.parametrize("function", CHANCE.values(), ids=CHANCE.keys())
+def test_random_numbers_are_listed(function):
+    found = counted(Applied(function), torch.full((2, 6), 0.5))
+    assert any("random numbers" in one.reason for one in found.uncounted)
+
+
+def test_chance_that_plays_no_part_in_evaluation_is_not_listed():
+    net = nn.Sequential(nn.Linear(6, 6), nn.Dropout(0.5), nn.RReLU(), nn.Linear(6, 2))
+    assert counted(net, torch.randn(2, 6)).complete
+
+
+def test_a_rule_that_fails_is_listed_and_the_model_runs_on(monkeypatch):
+    rules = table.all_rules()
+
+    def broken(tracer, call):
+        call.run()
+        raise KeyError("a fault of the counter")
+
+    monkeypatch.setattr(sys.modules["students.counting.observe"], "all_rules", lambda: {**rules, "relu": broken})
+    found = counted(Applied(lambda net, x: net.second(torch.relu_(net.first(x)))), torch.randn(2, 6))
+    assert any(one.operation == "relu_" and "KeyError" in one.reason for one in found.uncounted)
+    assert sum(layer.products.dense_full.mean for layer in found.layers if layer.products) == 72
+
+
+def test_sparse_weights_are_listed():
+    class Sparse(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.register_buffer("w", torch.eye(6).to_sparse())
+
+        def forward(self, signal):
+            return torch.sparse.mm(self.w, signal.T).T
+
+    assert not counted(Sparse(), torch.randn(2, 6)).complete
+
+
+def test_nested_tensors_are_listed():
+    def nested(net, signal):
+        rows = torch.nested.nested_tensor(list(signal))
+        return net.first(torch.nested.to_padded_tensor(rows, 0.0))
+
+    assert not counted(Applied(nested), torch.randn(2, 6)).complete
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_networks_that_torch_quantised_are_listed():
+    engine = torch.backends.quantized.engine
+    try:
+        torch.backends.quantized.engine = "fbgemm" if "fbgemm" in torch.backends.quantized.supported_engines else engine
+        layers = nn.Conv1d(4, 6, 3), nn.ReLU(), nn.Flatten(), nn.Linear(48, 2)
+        net = nn.Sequential(quantization.QuantStub(), *layers, quantization.DeQuantStub()).eval()
+        net.qconfig = quantization.get_default_qconfig(torch.backends.quantized.engine)
+        prepared = quantization.prepare(net)
+        prepared(torch.randn(8, 4, 10))
+        found = counted(quantization.convert(prepared), torch.randn(2, 4, 10))
+    finally:
+        torch.backends.quantized.engine = engine
+    assert {"conv1d", "linear"} <= {one.operation for one in found.uncounted}
+
+
+class Turned(nn.Module):
+    def __init__(self, function, *shape: int) -> None:
+        super().__init__()
+        self.w, self.function = nn.Parameter(torch.randn(*shape)), function
+
+    def forward(self, signal):
+        return self.function(self.w, signal)
+
+
+def test_constants_on_the_left_of_a_product_count_with_decodes_on_the_last_axis():
+    assert dense(Turned(lambda w, x: (w @ x.T).T, 3, 4), torch.randn(2, 4)) == 12
+    flat = Turned(lambda w, x: (w @ x.permute(1, 2, 0).flatten(1)).reshape(3, 5, -1).permute(2, 0, 1), 3, 4)
+    assert dense(flat, torch.randn(2, 4, 5)) == 60
+    added = Turned(lambda w, x: torch.addmm(torch.ones(5, 1), w, x.transpose(0, 1).flatten(1)).T, 5, 5)
+    assert dense(added, torch.randn(2, 5, 4)) == 100
+    covariance = Turned(lambda w, x: torch.stack([torch.cov(one) for one in x]) * w, 4, 4)
+    assert dense(covariance, torch.randn(2, 4, 20)) == 4 * 4 * 20
+
+
+@pytest.mark.parametrize(
+    ("function", "operations"),
+    [
+        (lambda w, x: x.abs() ** w, {"compare": 6, "lookup": 6}),
+        (lambda w, x: w**x, {"lookup": 6}),
+        (lambda w, x: 2**x, {"lookup": 6}),
+        (lambda w, x: x**2 + w, {"multiply": 6, "add": 6}),
+    ],
+)
+def test_powers(function, operations):
+    found = counted(Turned(function, 6), torch.rand(2, 6) + 1)
+    totals: dict[str, float] = {}
+    for layer in found.layers:
+        for name, count in layer.operations.items():
+            totals[name] = totals.get(name, 0) + count.mean
+    assert found.complete
+    assert totals == operations
+
+
+def test_a_mask_held_as_a_buffer_is_stored_in_bits():
+    class Masked(nn.Module):
+        def __init__(self, how) -> None:
+            super().__init__()
+            self.register_buffer("keep", torch.ones(6, 6, dtype=torch.bool).tril())
+            self.how = how
+
+        def forward(self, signal):
+            return self.how(self.keep, signal)
+
+    signal = torch.randn(2, 6, 6)
+    ways = (
+        lambda keep, x: x.masked_fill(keep, 0.0),
+        lambda keep, x: torch.where(keep, x, 0.0),
+        lambda keep, x: x * keep,
+        lambda keep, x: functional.scaled_dot_product_attention(x, x, x, attn_mask=keep),
+    )
+    for way in ways:
+        found = counted(Masked(way), signal)
+        assert sum(layer.constants * layer.constant_bits for layer in found.layers) == 36
+
+
+class Padded(nn.Module):
+    def __init__(self, how) -> None:
+        super().__init__()
+        self.c, self.how = nn.Conv1d(2, 3, 4), how
+
+    def forward(self, signal):
+        return self.c(self.how(signal))
+
+
+def _written(signal):
+    around = torch.zeros(len(signal), 2, 15)
+    around[..., 3:13] = signal
+    return around
+
+
+ZEROS = {
+    "pad": lambda x: functional.pad(x, (3, 2)),
+    "cat": lambda x: torch.cat([x.new_zeros(len(x), 2, 3), x, x.new_zeros(len(x), 2, 2)], -1),
+    "zeros written over": _written,
+}
+
+
+@pytest.mark.parametrize("how", ZEROS.values(), ids=ZEROS.keys())
+def test_padding_is_padding_however_its_zeros_were_written(how):
+    found = counted(Padded(how), torch.randn(2, 2, 10))
+    assert found.products is not None
+    assert found.products.dense_full.mean == 12 * 6 * 4
+    # Taps on the three zeros before: 3 + 2 + 1; on the two after: 2 + 1.
+    assert found.products.dense_valid.mean == (12 * 4 - 6 - 3) * 6
