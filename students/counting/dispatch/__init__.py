@@ -4,6 +4,7 @@ from students.counting.dispatch.labels import known_move, moved_values
 from students.counting.dispatch.operands import BOOKKEEPING, Info, Pads, Rows, needs_multiplier, nonzero
 from students.counting.dispatch.padded import surround, unpadded
 from students.counting.dispatch.tracer import COMPLEX, ModuleContext, Tracer, rule_failed
+from students.counting.dispatch.tracing import trace_call
 
 __all__ = [
     "BOOKKEEPING",
@@ -19,5 +20,6 @@ __all__ = [
     "nonzero",
     "rule_failed",
     "surround",
+    "trace_call",
     "unpadded",
 ]

@@ -23,15 +23,6 @@ MAKERS = frozenset(
 )  # fmt: skip
 """Operations that make a tensor of one number."""
 
-PRODUCTS = frozenset(
-    (
-        "linear", "matmul", "mm", "bmm", "mv", "addmm", "addmv", "baddbmm", "conv1d", "conv2d", "conv3d", "convolution",
-        "conv_transpose1d", "conv_transpose2d", "conv_transpose3d",
-    )
-)  # fmt: skip
-"""Operations that multiply a signal with weights."""
-
-
 class Starts:
     """The start states of a forward call, found by their memory."""
 

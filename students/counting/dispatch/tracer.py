@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from torch import Tensor, nn, strided
+from torch import Tensor, nn
 from torch.multiprocessing.reductions import StorageWeakRef
 from torch.utils._python_dispatch import TorchDispatchMode
 
@@ -28,10 +28,11 @@ from students.counting.axes import (
     step_axis,
 )
 from students.counting.calls import MARK, Call, Operation, Rule, draws, is_unfollowed, tensors_of
+from students.counting.dispatch.first_steps import without_signal
 from students.counting.dispatch.operands import Info
-from students.counting.dispatch.starts import MAKERS, PRODUCTS, Starts, axes_of_start, tensors_among
+from students.counting.dispatch.starts import Starts
+from students.counting.dispatch.tracing import trace_operation
 from students.counting.records import (
-    PIECES,
     PLACE,
     CallRecorder,
     Constants,
@@ -44,7 +45,6 @@ from students.counting.records import (
     When,
     Work,
     WorkRecorder,
-    called_from,
 )
 
 COMPLEX = "complex."
@@ -119,7 +119,6 @@ class Tracer(TorchDispatchMode):
         self._origins = 0
         self.starts = Starts()
         self.trace: Trace | None = None  # of the first forward call
-        self._paused_trace: Trace | None = None
         self.rings: dict[int, tuple[Key, int]] = {}  # by origin: the layer that holds its past steps, and how many
 
     def start(self, inputs: Iterable[tuple[Tensor, Axes]], batch: int, input_bits: int) -> None:
@@ -153,7 +152,7 @@ class Tracer(TorchDispatchMode):
             self._before_writing(operation, dynamic, args, kwargs)
         context = self.contexts[-1]
         if not dynamic or operation.shape_only:
-            return self._without_signal(operation, dynamic, args, kwargs)
+            return without_signal(self, operation, dynamic, args, kwargs)
         recorded = None if key is None or self.recorder.call_recorders else context.recorded_calls.get(key)
         if recorded is None:
             out = self._follow(operation, context, key, args, kwargs)
@@ -163,113 +162,10 @@ class Tracer(TorchDispatchMode):
             if fixed:
                 self._record_reads(operation, args, kwargs, recorded.reader)
             if self.trace is not None:
-                self._traced(operation, args, kwargs, out, sized=recorded.sized)
+                trace_operation(self, operation, (args, kwargs), out, sized=recorded.sized)
         if operation.mutable:
             self._note_writes(operation.written(args, kwargs))
         return out
-
-    def _without_signal(self, operation: Operation, dynamic: bool, args: Any, kwargs: Any) -> Any:
-        """Run an operation on constants; on a start state it may be the first step of a recurrence."""
-        operands = tensors_of((args, kwargs)) if self.starts or operation.name == "linear" else []
-        starts = tensors_among(operands, self.starts)
-        if operation.name == "linear" and not starts and not dynamic:
-            starts = operands[:1]
-        if starts and not dynamic and not operation.shape_only:
-            return self._on_start(operation, starts, args, kwargs)
-        out = operation.function(*args, **kwargs)
-        if self.trace is not None:
-            self.trace.read_held(tensors_of((args, kwargs)))
-        if operation.name in MAKERS:
-            self.starts.note(tensors_of(out))
-        if not (dynamic or self.contexts[-1].silent or operation.shape_only):
-            self.stored.derive(operation, args, kwargs, out)
-        return out
-
-    def _on_start(self, operation: Operation, starts: list[Tensor], args: Any, kwargs: Any) -> Any:
-        """Count an operation on start states, of a product as one of the signal; its result is a start state, or that.
-
-        A constant of the model's own is multiplied before deployment, unless the same layer multiplies a signal too.
-        """
-        if self.trace is not None:
-            self.trace.read_held(starts)
-        made, product = self.starts.holds(starts[0]), operation.name in PRODUCTS
-        rule = self.rules.get(operation.name) or self.rules.get(operation.name.removesuffix("_"))
-        skipped = rule is None or operation.moving or (
-            self.contexts[-1].silent and not getattr(rule, "even_when_silent", False)
-        )
-        if skipped or rule is None:
-            out = operation.function(*args, **kwargs)
-            self.starts.note(tensors_of(out))
-            self._traced(operation, args, kwargs, out)
-            return out
-        call, batch = Call(operation.function, operation.name, args, kwargs), self.batch
-        along = axes_of_start(starts[0], batch)[1]
-        for one in starts:
-            setattr(one, MARK, Mark(Info(axes_of_start(one, batch)[0]), self.owner))
-        try:
-            self.batch = batch if along else 1
-            memory = starts[0].untyped_storage()._cdata
-            which = "if repeated" if not product else "always" if made else memory
-            with self.recorder.deferring(which), self.recording():
-                out = rule(self, call)
-        except BatchAxisError:
-            out = call.result()
-        finally:
-            self.batch = batch
-            for one in starts:
-                if hasattr(one, MARK):
-                    delattr(one, MARK)
-        if not (product and made and along):
-            for one in tensors_of(out):
-                if hasattr(one, MARK):
-                    delattr(one, MARK)
-            if made:
-                self.starts.note(tensors_of(out))
-            elif not self.contexts[-1].silent:
-                self.stored.derive(operation, args, kwargs, out)
-        if made:
-            self._traced(operation, args, kwargs, out)
-        return out
-
-    def _traced(self, operation: Operation, args: Any, kwargs: Any, out: Any, *, sized: bool = False) -> None:
-        """Add an operation to the trace of the first forward call."""
-        if self.trace is None or self.contexts[-1].silent or operation.shape_only:
-            return
-        given, made = tensors_of((args, kwargs)), tensors_of(out)
-        if any(one.is_nested or one.layout is not strided for one in made):
-            return
-        weights = ""
-        if operation.name in PRODUCTS:
-            keys = (self.weights_key(one) for one in given if not self.is_dynamic(one))
-            weights = next((key for key in keys if key), "").removesuffix(".weight")
-        piece = None
-        if operation.name in PIECES:
-            named = Call(operation.function, operation.name, args, kwargs).named()
-            piece = named.get("dim", 0), tuple(named.get(name) for name in ("index", "start"))
-        site = id(self.contexts[-1].module), operation.name, tuple(one.shape for one in given), called_from()
-        self.traced(
-            operation.name, given, made, weights=weights, site=site, piece=piece, sized=sized,
-            moves=operation.moving,            written=operation.written(args, kwargs) if operation.mutable else (),
-        )  # fmt: skip
-
-    def pause_trace(self) -> None:
-        """Add nothing to the trace until `resume_trace`: a rule sizes the state of what runs."""
-        self._paused_trace, self.trace = self.trace or self._paused_trace, None
-
-    def resume_trace(self) -> None:
-        """Add to the trace again."""
-        self.trace, self._paused_trace = self.trace or self._paused_trace, None
-
-    def traced(self, name: str, given: list[Tensor], made: list[Tensor], **more: Any) -> None:
-        """Add an operation, or a module's call, to the trace of the first forward call."""
-        trace = self.trace
-        if trace is None:
-            return
-        trace.read_held(given)
-        # What a start state was is known before its operation only: its memory is dynamic once it is written into.
-        reads = [(one, self.starts.holds(one)) for one in given if self.is_dynamic(one) or self.starts.holds(one)]
-        if reads or trace.held_read:
-            trace.operation(name, reads, [(one, self.info(one).bits(one)) for one in made], **more)
 
     def _unfollowed(self, operation: Operation, args: Any, kwargs: Any) -> Any:
         """Run an operation on tensors without plain memory (sparse, nested, quantised by torch), and list it."""
@@ -292,7 +188,7 @@ class Tracer(TorchDispatchMode):
             if getattr(getattr(tensor, MARK, None), "owner", None) is not self.owner:
                 self.set_info(tensor, Info(None))
         if self.trace is not None:
-            self._traced(operation, args, kwargs, out, sized=call_recorder.sized)
+            trace_operation(self, operation, (args, kwargs), out, sized=call_recorder.sized)
         if self._followed == mine:  # the parts of a composite record their own calls and reads
             self._record_reads(operation, args, kwargs, call_recorder.reader)
             if key is not None:

@@ -19,7 +19,7 @@ from torch.utils._pytree import tree_map
 from energy_models.errors import CosimError
 from students.counting.axes import BatchAxisError
 from students.counting.calls import MARK, tensors_of
-from students.counting.dispatch import Info, ModuleContext, Tracer, rule_failed
+from students.counting.dispatch import Info, ModuleContext, Tracer, rule_failed, trace_call
 from students.counting.modules.neurons import ModuleCounter, reached
 from students.counting.modules.table import contexts
 from students.counting.records import called_from
@@ -234,7 +234,7 @@ def _trace(tracer: Tracer, context: ModuleContext, given: tuple[Any, ...], out: 
         return
     weights = context.path if getattr(context.module, "weight", None) is not None else ""
     site = (id(context.module), "forward", tuple(one.shape for one in tensors_of(given)), called_from())
-    tracer.traced("forward", tensors_of(given), tensors_of(out), weights=weights, site=site, sized=sized)
+    trace_call(tracer, "forward", tensors_of(given), tensors_of(out), weights=weights, site=site, sized=sized)
 
 
 def _states(tracer: Tracer, module: nn.Module, out: object) -> tuple[tuple[str, Any], ...]:

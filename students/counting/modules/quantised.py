@@ -181,7 +181,8 @@ def _start(tracer: Tracer, reading: Any) -> Any:
         signal = tensors_of(args[:1])[0]
         if not tracer.is_dynamic(signal):
             return args
-        tracer.pause_trace()
+        if tracer.trace is not None:
+            tracer.trace.paused = True  # what follows is sized here
         batch = 0 if module.cell.batch_first else 1
         axes = tracer.info(signal).axes
         states = list(args[1:])
@@ -200,7 +201,8 @@ def _state(tracer: Tracer, reading: Any, path: str) -> Any:
     def state(module: Any, args: Any, output: Any) -> None:
         """Record the state of one recurrent layer and direction, read and written each step, and its gates' biases."""
         signal = tensors_of(args)[0]
-        tracer.resume_trace()
+        if tracer.trace is not None:
+            tracer.trace.paused = False
         if not tracer.is_dynamic(signal):
             return
         time = 1 if module.cell.batch_first else 0

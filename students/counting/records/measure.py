@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -219,3 +220,17 @@ def nonzero_sums(values: Tensor, codes: Grid | None, axes: Axes | None, decodes:
     if axes is None or not last or values.shape[-1] >= EXACT_FLOAT32:
         return per_decode(mask, axes, decodes)
     return per_decode(mask.sum(-1), axes[:-1], decodes)  # float32 sums are the fast ones
+
+
+def measured(work: Any) -> Any:
+    """Return the work of one call with every count measured; one that all decodes share as a number."""
+    looped = work.when == "loop"
+    counts: dict[str, int | Tensor] = {}
+    for what, value in work.counts.items():
+        if isinstance(value, Measure):
+            found = value.count([one.unsqueeze(0) for one in value.tensors], calls_axis(1, looped=looped))
+            counts |= {each: one.squeeze(1) if looped else one for each, one in found.items()}
+        else:
+            counts[what] = value
+    shared = {what: int(one) for what, one in counts.items() if isinstance(one, Tensor) and one.numel() == 1}
+    return replace(work, counts={**counts, **shared})

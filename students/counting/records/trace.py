@@ -90,6 +90,7 @@ class Trace:
         self.nodes: list[Node] = []
         self.made: list[Made] = []
         self.starts: set[int] = set()
+        self.paused = False
         self.held = {tensor.untyped_storage()._cdata for tensor in held if tensor.layout is torch.strided}
         self.held_read: set[int] = set()
         self._written: dict[int, tuple[StorageWeakRef, int]] = {}

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from energy_models.workload import CONVENTIONS, Count, LayerWork, Uncounted
 from students.counting.axes import at_steps
-from students.counting.records.measure import Measure, calls_axis
+from students.counting.records.measure import Measure, calls_axis, measured
 from students.counting.records.recorded_call import CallRecorder, Entry, Key, RecordedCall
 from students.counting.records.stored import Reader, Stored, Words
 from students.counting.records.work import When, Work, count_of, layer_of, stored_layer, with_words
@@ -135,18 +135,8 @@ class WorkRecorder:
             self._late = outer
 
     def _defer(self, name: str, work: Work) -> Key:
-        looped = work.when == "loop"
-        counts: dict[str, int | Tensor | Measure] = {}
-        for what, value in work.counts.items():
-            if isinstance(value, Measure):
-                found = value.count([one.unsqueeze(0) for one in value.tensors], calls_axis(1, looped=looped))
-                counts |= {each: one.squeeze(1) if looped else one for each, one in found.items()}
-            else:
-                counts[what] = value
-        # Of a start state that all decodes share there is one count.
-        shared = {what: int(one) for what, one in counts.items() if isinstance(one, Tensor) and one.numel() == 1}
-        place = next(self.order) if looped else None
-        self._deferred.append((name, replace(work, counts={**counts, **shared}), place, self._late))
+        place = next(self.order) if work.when == "loop" else None
+        self._deferred.append((name, measured(work), place, self._late))
         return _key(name, work)
 
     def _add_deferred(self) -> None:

@@ -285,9 +285,9 @@ def _zeros_around(tracer: Tracer, source: Tensor, view: Tensor) -> tuple[Tensor,
         return None
     if not whole.is_contiguous() or view.stride() != whole.stride() or not tracer.starts.holds(view):
         return None
-    rest, pads = view.storage_offset() - whole.storage_offset(), list[tuple[int, int]]()
+    rest, pads = int(view.storage_offset()) - int(whole.storage_offset()), list[tuple[int, int]]()
     for size, stride, length in zip(whole.shape, whole.stride(), view.shape, strict=True):
-        before, rest = divmod(rest, stride)
+        before, rest = divmod(rest, int(stride))
         pads.append((before, size - before - length))
     between = tuple(slice(a, size - b) for size, (a, b) in zip(whole.shape, pads, strict=True))
     left = whole.count_nonzero() - whole[between].count_nonzero()
