@@ -159,6 +159,9 @@ def _remarks(counted: Workload) -> None:
         effective = counted.products.effective
         multiplied, added = _mean(effective.multiply_accumulate), _mean(effective.accumulate)
         say(f"Effective products a decode: {multiplied} MAC, {added} AC.")
+    bits = counted.bit_operations
+    bops = "unknown (a layer has no widths)" if bits is None else _number(bits)
+    say(f"A decode: {_number(counted.floating_point_operations)} FLOP, {bops} BOP (of valid products).")
     for gap in counted.uncounted:
         say(f"UNCOUNTED: {gap.layer}: {gap.operation} ({gap.reason}). Every total above is incomplete.")
 

@@ -364,6 +364,30 @@ class Workload:
         return stored
 
     @property
+    def bit_operations(self) -> float | None:
+        """Bit operations of a decode (BOPs): valid products times weight bits times activation bits, over all layers.
+
+        For a product of two signals both widths are the activation's. None where a layer with products has no widths.
+        Preprocessing on every sample counts with its window. As in van Baalen et al., "Bayesian Bits" (2020).
+        """
+        total = 0.0
+        for layer in self.layers:
+            if layer.products is not None:
+                other = layer.activation_bits if layer.kind == "attention" else layer.weight_bits
+                bits = other * layer.activation_bits
+                if not bits and layer.products.dense_valid.total:
+                    return None
+                total += layer.products.dense_valid.mean * bits
+        return total
+
+    @property
+    def floating_point_operations(self) -> float:
+        """Operations of a decode (FLOPs): two a valid product, and one for each other operation that is counted."""
+        products = (layer.products.dense_valid.mean for layer in self.layers if layer.products is not None)
+        others = (count.mean for layer in self.layers for count in layer.operations.values())
+        return 2 * sum(products) + sum(others)
+
+    @property
     def state_bits_total(self) -> int:
         """State bits kept between calls or decodes."""
         return sum(layer.state_elements * layer.state_bits for layer in self.layers)

@@ -310,9 +310,12 @@ def _matmul_counts(
     (left, info), (right, other) = activation, weight
     lead = torch.broadcast_shapes(left.shape[:-2], right.shape[:-2])
     codes = other.codes if other else None
-    fed, graded = (
-        mask.sum(-2).expand(*lead, -1) for mask in (nonzero(left, info.codes), needs_multiplier(left, info.codes))
-    )
+    if info.codes is None and _fractions(left):  # as after a softmax: no masks of a large tensor
+        fed = graded = torch.full((*lead, left.shape[-1]), left.shape[-2], device=left.device)
+    else:
+        fed, graded = (
+            mask.sum(-2).expand(*lead, -1) for mask in (nonzero(left, info.codes), needs_multiplier(left, info.codes))
+        )
     present = nonzero(right, codes)
     hard = needs_multiplier(right, codes) if other else torch.ones_like(present)
     nonzero_weights, graded_weights = (mask.sum(-1).expand(*lead, -1) for mask in (present, hard))
@@ -323,6 +326,14 @@ def _matmul_counts(
     dense = total(fed * right.shape[-1]), total(graded * graded_weights)
     sparse = total(fed * nonzero_weights), total(graded * (graded_weights if other else nonzero_weights))
     return {**conventions(full, full, dense, sparse), "input_events": total(fed)}
+
+
+def _fractions(values: Tensor) -> bool:
+    """True where every number lies between 0 and 1, and is neither."""
+    if not values.is_floating_point() or not values.numel():
+        return False
+    low, high = values.aminmax()
+    return bool(low > 0) and bool(high < 1)
 
 
 def _turned(info: Info) -> Info:
