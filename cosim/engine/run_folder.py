@@ -55,13 +55,33 @@ def locked(root: Path) -> Generator[LocalStore]:
 
 
 def save_plan(root: Path, study: Study, data_dir: Path | None, command: str) -> None:
-    """Keep what was asked for, so that the run can be resumed from its folder alone."""
+    """Keep what was asked for, so that the run can be resumed from its folder alone.
+
+    Raises
+    ------
+    StudyError
+        The folder holds the run of a study of another name.
+    """
+    _refuse_another(root, study.study.name)
     plan: dict[str, object] = {
         "study": study.model_dump(mode="json", exclude_none=True),
         "data_dir": None if data_dir is None else str(data_dir.absolute()),
         "command": command,
     }
     write_atomically(root / PLAN, to_json(plan))
+
+
+def _refuse_another(root: Path, name: str) -> None:
+    try:
+        earlier = load_plan(root)[0].get("study")
+    except CosimError:  # none, or one that says nothing: there is no study to be kept apart from
+        return
+    known = cast(Document, earlier).get("name") if isinstance(earlier, dict) else None
+    if isinstance(known, str) and known != name:
+        raise StudyError(
+            f"the folder holds a run of the study {known!r}, not of {name!r}", where=str(root),
+            remedy="Name another folder with --out (out in Python), or remove this one",
+        )
 
 
 def load_plan(root: Path) -> tuple[Document, Path | None, str]:
