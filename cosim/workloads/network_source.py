@@ -14,10 +14,11 @@ from cosim.engine.stored_data import PIPELINE
 from energy_models.errors import StudentError, unknown_name
 from energy_models.workload import LayerWork, Workload, read_workload
 from students.architectures import architecture_names, architecture_workload
-from students.interchange import SUFFIXES, example_shape, read_network
-from students.models.build import mode
+from students.interchange import SUFFIXES, as_stream, example_shape, read_network
+from students.models.build import mode as mode_of
 from students.models.store import SPEC, load_student
 
+Mode = Literal["window", "stream"]
 ARCHITECTURE_SUFFIX = ".toml"
 CONTINUOUS_SUFFIX = ".nir"
 EXPORT_TORCH = (
@@ -69,7 +70,7 @@ class Network:
     model: nn.Module
     input_shape: tuple[int, ...] | None = None
     step_rate_hz: float | None = None
-    mode: Literal["window", "stream"] = "window"
+    mode: Mode = "window"
     from_file: bool = False
     input_bits: int | None = None
     pipeline_work: tuple[LayerWork, ...] = ()
@@ -79,7 +80,9 @@ class Network:
         return example_shape(self.model, wanted) if self.from_file else wanted or self.input_shape
 
 
-def find_network(source: str, step_rate_hz: float | None, euler_step: float | None = None) -> Network | Workload:
+def find_network(
+    source: str, step_rate_hz: float | None, euler_step: float | None = None, mode: Mode | None = None
+) -> Network | Workload:
     """Return a network that can be run, or the finished workload of one that is only described.
 
     Parameters
@@ -91,6 +94,8 @@ def find_network(source: str, step_rate_hz: float | None, euler_step: float | No
         Rate of the steps [Hz], for a file whose neurons live in continuous time.
     euler_step : float or None
         Length of one step of such neurons, in the unit of the file's time constants; None: one over the rate.
+    mode : {'window', 'stream'} or None
+        How a file is run that takes a state and returns the next; None: as a stream, which hands it on.
 
     Raises
     ------
@@ -111,7 +116,7 @@ def find_network(source: str, step_rate_hz: float | None, euler_step: float | No
         step_s = euler_step
         if step_s is None and step_rate_hz and path.suffix.lower() == CONTINUOUS_SUFFIX:
             step_s = 1.0 / step_rate_hz
-        return Network(path.stem, read_network(path, step_s), from_file=True)
+        return _from_file(path.stem, read_network(path, step_s), mode)
     if path.suffix.lower() in OTHER_FORMATS and path.suffix.lower() not in SUFFIXES:
         what, way = OTHER_FORMATS[path.suffix.lower()]
         raise StudentError(f"it is {what}", where=source, remedy=way)
@@ -126,6 +131,13 @@ def find_network(source: str, step_rate_hz: float | None, euler_step: float | No
     )
 
 
+def _from_file(name: str, model: nn.Module, mode: Mode | None) -> Network:
+    loop = None if mode == "window" else as_stream(model)
+    if loop is None:
+        return Network(name, model, from_file=True)
+    return Network(name, loop, mode="stream", from_file=True)
+
+
 def _student(folder: Path) -> Network:
     if not (folder / SPEC).is_file():
         raise StudentError(
@@ -136,7 +148,7 @@ def _student(folder: Path) -> Network:
     shape = (spec.shape.channels, spec.shape.steps)
     before = read_workload(folder / PIPELINE) if (folder / PIPELINE).is_file() else None
     return Network(
-        spec.label, model, shape, spec.shape.step_rate_hz, mode(spec),
+        spec.label, model, shape, spec.shape.step_rate_hz, mode_of(spec),
         input_bits=None if before is None else before.input_bits, pipeline_work=() if before is None else before.layers,
     )
 

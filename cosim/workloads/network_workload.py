@@ -94,7 +94,7 @@ def network_workload(source: str | Network, how: Observation) -> Workload:
 
 
 def _network_workload(source: str | Network, how: Observation) -> Workload:
-    network = find_network(source, how.step_rate_hz, how.euler_step) if isinstance(source, str) else source
+    network = find_network(source, how.step_rate_hz, how.euler_step, how.mode) if isinstance(source, str) else source
     where = source if isinstance(source, str) else network.name
     if isinstance(network, Workload):
         if any(given is not None for given in (how.input_shape, how.recordings, how.step_rate_hz, how.mode)):
@@ -139,6 +139,12 @@ def _inputs(network: Network, how: Observation, where: str) -> tuple[Inputs, str
                 where=place, remedy="Leave the input shape out (input_shape in Python), or give other recordings",
             )
         return values, f"recordings {given.name}" if isinstance(given, Path) else "recordings given as arrays"
+    inputs = getattr(network.model, "signals", ())
+    if len(inputs) > 1:
+        raise StudentError(
+            f"it has {len(inputs)} inputs: {', '.join(inputs)}", where=where,
+            remedy="Give --inputs, a .npz file with one array for each by name (in Python a dict of arrays)",
+        )
     shape = network.example_shape(how.input_shape)
     if shape is None:
         raise StudentError(

@@ -2,5 +2,6 @@
 
 from students.interchange.files import SUFFIXES, example_shape, examples_at_once, read_network
 from students.interchange.operators import Quantiser
+from students.interchange.states import as_stream
 
-__all__ = ["SUFFIXES", "Quantiser", "example_shape", "examples_at_once", "read_network"]
+__all__ = ["SUFFIXES", "Quantiser", "as_stream", "example_shape", "examples_at_once", "read_network"]

@@ -15,19 +15,17 @@ ALIKE = frozenset((
 """Operators that leave the first two axes of their first input where they are."""
 
 
-def batch_axis(graph: Graph, name: str) -> int:
-    """Return the axis of an input that holds the examples: 1 where a recurrent layer reads steps first, else 0.
+def batch_axis(graph: Graph) -> int:
+    """Return the axis of a graph's signal that holds the examples: 1 where a recurrent layer reads steps first, else 0.
 
     Parameters
     ----------
     graph : Graph
-    name : str
-        Of the input.
     """
-    port = next(one for one in graph.inputs if one.name == name)
+    port = graph.inputs[0]
     if len(port.axes) != 3:
         return 0
-    same = {name}
+    same = {port.name}
     for node in graph.nodes:
         if not node.inputs or node.inputs[0] not in same or node.operator not in ALIKE:
             continue
@@ -35,6 +33,18 @@ def batch_axis(graph: Graph, name: str) -> int:
             return 0 if node.attribute("layout", 0) else 1
         same.update(node.outputs[:1])
     return 0
+
+
+def axis_of(port: Port, group: int | None) -> int:
+    """Return the axis of another input, or of an output, that holds the examples: the first of two that can.
+
+    Parameters
+    ----------
+    port : Port
+    group : int or None
+        Examples in one call; None where any number is taken.
+    """
+    return next((axis for axis, size in enumerate(port.axes[:2]) if size == group), 0)
 
 
 def without(axes: tuple[int | None, ...], axis: int) -> tuple[int | None, ...]:

@@ -9,7 +9,10 @@ from torch import nn
 from energy_models.errors import StudentError
 from students.interchange.nir_graph import read_nir
 from students.interchange.onnx_graph import read_onnx
+from students.interchange.states import StateLoop
 
+STEPS = 64
+"""Of a made-up segment, where a file describes one step: every step is the same work but for its values."""
 SUFFIXES = (".onnx", ".nir")
 
 
@@ -42,9 +45,12 @@ def read_network(path: Path, step_s: float | None = None) -> nn.Module:
 
 
 def examples_at_once(network: nn.Module) -> int | None:
-    """Return the number of examples that a file's network takes in one call; None where it takes any, or one."""
+    """Return the number of examples that a file's network takes in one call; None where it takes any.
+
+    A network exported for one example runs a batch of windows one by one itself; a stream has to be given one segment.
+    """
     group: int | None = getattr(network, "group", None)
-    return group if group is not None and group > 1 else None
+    return group if group != 1 or isinstance(network, StateLoop) else None
 
 
 def example_shape(network: nn.Module, given: tuple[int, ...] | None = None) -> tuple[int, ...]:
@@ -65,6 +71,8 @@ def example_shape(network: nn.Module, given: tuple[int, ...] | None = None) -> t
     axes: tuple[int | None, ...] = network.input_axes  # type: ignore[assignment]
     text = " x ".join("open" if axis is None else str(axis) for axis in axes)
     if given is None:
+        if isinstance(network, StateLoop) and None not in axes[:-1]:
+            axes = (*axes[:-1], STEPS)
         if None in axes:
             raise StudentError(
                 f"the file leaves the shape of an example open ({text})", where="input shape",

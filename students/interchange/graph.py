@@ -85,7 +85,7 @@ Builder = Callable[[Node], Run]
 
 @dataclass(frozen=True, slots=True)
 class Port:
-    """An input of a graph: its name, its axes (None where open) and its element type."""
+    """An input or output of a graph: its name, its axes (None where open) and its element type."""
 
     name: str
     axes: tuple[int | None, ...]
@@ -105,6 +105,8 @@ class Graph:
     outputs : tuple of str
     source : str
         The file, for error messages.
+    results : tuple of Port
+        The outputs with what the file says of their axes.
     """
 
     nodes: tuple[Node, ...]
@@ -112,3 +114,4 @@ class Graph:
     inputs: tuple[Port, ...]
     outputs: tuple[str, ...]
     source: str
+    results: tuple[Port, ...] = ()

@@ -61,7 +61,8 @@ def read_graph(path: Path) -> Graph:
     outputs = tuple(one.name for one in model.graph.output)
     nodes = _nodes(onnx, model, (constants, versions, outputs), path)
     _check_sizes(nodes, constants, path)
-    return Graph(nodes, constants, ports, outputs, str(path))
+    results = tuple(_port(onnx, one) for one in model.graph.output)
+    return Graph(nodes, constants, ports, outputs, str(path), results)
 
 
 def _check_sizes(nodes: tuple[Node, ...], constants: Mapping[str, Tensor], path: Path) -> None:

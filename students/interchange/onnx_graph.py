@@ -11,12 +11,15 @@ import torch
 from torch import Tensor, nn
 
 from energy_models.errors import StudentError
-from students.interchange.batch_axis import batch_axis, placed, without
+from students.interchange.batch_axis import axis_of, batch_axis, placed, without
 from students.interchange.graph import Graph, Node, Run, UnsupportedVariant
 from students.interchange.onnx_file import check_file, read_graph
 from students.interchange.operators import builder_of
 from students.interchange.rewrite import with_biases
+from students.interchange.rewrite_integer import with_float_products
 from students.interchange.rewrite_quantised import with_quantisers
+
+PRODUCTS = frozenset(("MatMul", "Gemm", "Conv", "Einsum"))
 
 
 class OnnxNode(nn.Module):
@@ -57,7 +60,11 @@ class OnnxGraph(nn.Module):
         self.graph = replace(graph, constants={}, nodes=tuple(_bare(node, modules[node.name]) for node in graph.nodes))
         # All attributes come before the file's names, which then take free ones.
         self._reads = Counter(name for node in self.graph.nodes for name in node.inputs)
-        self._axes = tuple(batch_axis(graph, port.name) for port in graph.inputs)
+        first = batch_axis(graph)
+        group = graph.inputs[0].axes[first] if graph.inputs[0].axes else None
+        self.group = group  # examples in one call that the file was exported for; None: any number
+        self._axes = (first, *(axis_of(port, group) for port in graph.inputs[1:]))
+        self._result_axes = tuple(axis_of(port, group) for port in graph.results)
         self._modules_of: dict[str, nn.Module] = {}
         self._stored: dict[str, tuple[nn.Module, str]] = {}
         self._modules_of = {name: _attached(self, name, module) for name, module in modules.items()}
@@ -71,48 +78,60 @@ class OnnxGraph(nn.Module):
         """Shape of one example; None where the file leaves an axis open."""
         return without(self.graph.inputs[0].axes, self._axes[0])
 
-    def forward(self, *signals: Tensor) -> Any:
-        """Return the graph's output, or a tuple of them.
+    @property
+    def signals(self) -> tuple[str, ...]:
+        """Names of the inputs."""
+        return tuple(port.name for port in self.graph.inputs)
+
+    def shape_of(self, name: str) -> tuple[int | None, ...]:
+        """Return the shape of one example of an input; None where the file leaves an axis open."""
+        place = self.signals.index(name)
+        return without(self.graph.inputs[place].axes, self._axes[place])
+
+    def mark_state(self, name: str, elements: int) -> None:
+        """Note on the first product that reads an input that so many of its elements are kept from step to step."""
+        for node in self.graph.nodes:
+            if name in node.inputs and node.operator in PRODUCTS:
+                self._modules_of[node.name].feedback_elements = elements  # type: ignore[assignment]
+                return
+
+    def forward(self, *signals: Tensor, **named: Tensor) -> Any:
+        """Return the graph's output, or a tuple of them, examples on the first axis.
 
         Parameters
         ----------
-        signals : Tensor, shape (examples, ...)
-            One for each input; axes of size one that the file has may be left out.
+        signals, named : Tensor, shape (examples, ...)
+            One for each input, in order or by name; axes of size one that the file has may be left out.
         """
-        if len(signals) != len(self.graph.inputs):
+        given = dict(zip(self.signals, signals, strict=False)) | named
+        if len(signals) + len(named) != len(self.signals) or set(given) != set(self.signals):
             raise StudentError(
-                f"{len(signals)} inputs for a network of {len(self.graph.inputs)}", where=self.graph.source,
-                remedy="Give: " + ", ".join(port.name for port in self.graph.inputs),
+                f"{len(signals) + len(named)} inputs for a network of {len(self.signals)}", where=self.graph.source,
+                remedy="Give: " + ", ".join(f"{port.name} {port.axes}" for port in self.graph.inputs),
             )
         ready = [
-            placed(one, port, axis, self.graph.source)
-            for one, port, axis in zip(signals, self.graph.inputs, self._axes, strict=True)
+            placed(given[port.name], port, axis, self.graph.source)
+            for port, axis in zip(self.graph.inputs, self._axes, strict=True)
         ]
+        outputs = self._in_groups(ready)
+        return outputs[0] if len(outputs) == 1 else tuple(outputs)
+
+    def _in_groups(self, ready: list[Tensor]) -> list[Tensor]:
+        """Return the outputs for signals as the graph has them, run for as many examples at a time as it can take."""
         group, examples = self.group, ready[0].shape[self._axes[0]] if ready[0].dim() else 1
+        places = [*self._result_axes, *[0] * len(self.graph.outputs)]
         if group is None or group == examples:
-            outputs = self._once(ready)
-            return outputs[0] if len(outputs) == 1 else tuple(outputs)
-        if examples % group:
+            parts = [self._once(ready)]
+        elif examples % group:
             raise StudentError(
                 f"{examples} examples, where the file was exported for {group} at a time", where=self.graph.source,
                 remedy=f"Give a multiple of {group} (--decodes {group}), or export the network for one or any number",
             )
-        # Exported for so many examples at a time, so that is how a batch of them runs.
-        split = [one.split(group, axis) for one, axis in zip(ready, self._axes, strict=True)]
-        parts = [self._once(list(examples)) for examples in zip(*split, strict=True)]
-        joined = [torch.cat(pieces, self._joins(pieces[0], group)) for pieces in zip(*parts, strict=True)]
-        return joined[0] if len(joined) == 1 else tuple(joined)
-
-    @property
-    def group(self) -> int | None:
-        """Return the number of examples that the file was exported for; None where it takes any."""
-        first = self.graph.inputs[0]
-        return first.axes[self._axes[0]] if first.axes else None
-
-    def _joins(self, output: Tensor, group: int) -> int:
-        """Return the axis of an output along which groups of examples are joined."""
-        axis = self._axes[0]
-        return axis if output.dim() > axis and output.shape[0] != group == output.shape[axis] else 0
+        else:
+            split = [one.split(group, axis) for one, axis in zip(ready, self._axes, strict=True)]
+            parts = [self._once(list(some)) for some in zip(*split, strict=True)]
+        moved = [[_first(one, axis) for one, axis in zip(part, places, strict=False)] for part in parts]
+        return moved[0] if len(moved) == 1 else [torch.cat(pieces) for pieces in zip(*moved, strict=True)]
 
     def _once(self, signals: list[Tensor]) -> list[Tensor]:
         values: dict[str, Any] = {port.name: signal for port, signal in zip(self.graph.inputs, signals, strict=True)}
@@ -143,15 +162,16 @@ def read_onnx(path: Path) -> OnnxGraph:
     Raises
     ------
     StudentError
-        A file that cannot be read, operators that cannot be run (all of them at once), several inputs.
+        A file that cannot be read, operators that cannot be run (all of them at once), no input.
     """
-    graph = with_biases(with_quantisers(read_graph(path)))
-    if len(graph.inputs) != 1:
-        names = ", ".join(f"{port.name} {port.axes}" for port in graph.inputs) or "none"
+    try:
+        graph = with_biases(with_quantisers(with_float_products(read_graph(path))))
+    except UnsupportedVariant as why:
         raise StudentError(
-            f"a network of one input can be read; its inputs: {names}", where=graph.source,
-            remedy="Export a network that takes one signal; states start inside it",
-        )
+            f"its integer operators cannot be run: {why}", where=str(path), remedy="Export it with stored scales"
+        ) from None
+    if not graph.inputs:
+        raise StudentError("it has no input", where=graph.source, remedy="Export a network that takes a signal")
     _refuse_unknown(graph)
     check_file(path)
     return OnnxGraph(graph).eval()
@@ -189,6 +209,10 @@ def _built(graph: Graph) -> dict[str, nn.Module]:
     if problems:
         raise _cannot(graph, problems)
     return modules
+
+
+def _first(output: Tensor, axis: int) -> Tensor:
+    return output.movedim(axis, 0) if 0 < axis < output.dim() else output
 
 
 def _bare(node: Node, module: nn.Module) -> Node:

@@ -78,7 +78,7 @@ class _Rewriter:
         """Return ``DequantizeLinear`` of stored codes, perhaps clipped."""
         clip = self._before(node.inputs[0], "Clip")
         stored = clip.constant(0) if clip else node.constant(0)
-        if stored is None or node.constant(1) is None:
+        if stored is None or stored.is_floating_point() or node.constant(1) is None:
             return None
         whole = torch.iinfo(stored.dtype)
         low, high = (whole.min, whole.max) if clip is None else _limits(clip, (whole.min, whole.max))

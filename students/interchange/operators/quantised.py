@@ -7,13 +7,14 @@ QONNX (Pappalardo et al. 2022, arXiv 2206.07527): ``q = round(clip(x / scale + z
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
 from energy_models.workload import WeightForm
-from students.interchange.graph import Builder, Node, UnsupportedVariant
+from students.interchange.graph import Builder, Node, Run, UnsupportedVariant
 from students.layers.grid import Constant, Grid
 
 QONNX_DOMAINS = frozenset(("qonnx.custom_op.general", "onnx.brevitas", "finn.custom_op.general"))
@@ -22,6 +23,10 @@ FUNCTIONS: Mapping[str, Callable[[Tensor], Tensor]] = {
     "Relu": torch.relu, "Sigmoid": torch.sigmoid, "Tanh": torch.tanh,
 }  # fmt: skip
 """Activation functions merged into a quantiser that follows: its clip is the first, a table holds the others."""
+
+DYNAMIC_BITS = 8
+DYNAMIC_TOP = 255
+"""Width and greatest code of ONNX's dynamic quantiser."""
 
 ROUNDINGS: Mapping[str, Callable[[Tensor], Tensor]] = {
     "ROUND": torch.round, "HALF_EVEN": torch.round, "CEIL": torch.ceil, "FLOOR": torch.floor, "DOWN": torch.trunc,
@@ -125,6 +130,41 @@ class Truncation(Quantiser):
     def forward(self, values: Tensor, *_: Tensor | None) -> Tensor:
         """Return the values on the coarser grid."""
         return (self.codes(values) - self.zero_point / self.shift) * self.scale
+
+
+class DynamicCodes(Quantiser):
+    """Codes of a signal less their zero point, by a scale and a zero point found from it: a grid of step 1."""
+
+    stores = frozenset()
+
+    def __init__(self, node: Node) -> None:
+        alone = replace(node, inputs=(node.inputs[0], "one"), constants={"one": torch.ones(())}, attributes={})
+        super().__init__(alone, DYNAMIC_BITS, (0, DYNAMIC_TOP), "unsigned")
+
+    def forward(self, values: Tensor, *found: Tensor | None) -> Tensor:
+        """Return ``clip(round(values / scale) + zero) - zero``."""
+        scale, zero = found
+        assert scale is not None and zero is not None  # noqa: S101, PT018  `rewrite_integer` writes both
+        return torch.clamp(torch.round(values / scale) + zero, 0, DYNAMIC_TOP) - zero
+
+
+def _dynamic_range(_: Node) -> Run:
+    """Scale and zero point that take the values of one example, and zero, to 0..255."""
+
+    def run(signal: Tensor) -> tuple[Tensor, Tensor]:
+        axes = list(range(1, signal.dim()))
+        low = torch.clamp(signal.amin(axes, keepdim=True), max=0.0)
+        high = torch.clamp(signal.amax(axes, keepdim=True), min=0.0)
+        scale = (high - low) / DYNAMIC_TOP
+        scale = torch.where(scale == 0, 1.0, scale)
+        return scale, torch.clamp(torch.round(-low / scale), 0, DYNAMIC_TOP)
+
+    return run
+
+
+def dynamic_builders() -> dict[str, Builder]:
+    """Return the builders of the nodes that `rewrite_integer` makes of a quantiser whose scale is found as it runs."""
+    return {"DynamicRange": _dynamic_range, "DynamicCodes": DynamicCodes}
 
 
 def stored(node: Node, place: int, what: str) -> Tensor:
