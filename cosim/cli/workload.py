@@ -152,7 +152,7 @@ def _sum(counted: Workload) -> dict[str, object]:
 def _remarks(counted: Workload) -> None:
     observed = "1 decode" if counted.decodes == 1 else f"{counted.decodes} decodes"
     say(f"{counted.name}: {counted.mode}, {observed} observed, input at {counted.step_rate_hz:g} Hz.")
-    for what in ("inputs", "spikes", "density", "widths", "folded", "halo_steps", "products", "published"):
+    for what in ("inputs", "weights", "spikes", "density", "widths", "folded", "halo_steps", "products", "published"):
         if counted.provenance.get(what):
             say(f"{what}: {counted.provenance[what]}")
     if counted.products is not None and counted.decodes > 1:

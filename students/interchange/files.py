@@ -8,7 +8,7 @@ from torch import nn
 
 from energy_models.errors import StudentError
 from students.interchange.nir_graph import read_nir
-from students.interchange.onnx_graph import read_onnx
+from students.interchange.onnx_graph import OnnxGraph, read_onnx
 from students.interchange.states import StateLoop
 
 STEPS = 64
@@ -51,6 +51,12 @@ def examples_at_once(network: nn.Module) -> int | None:
     """
     group: int | None = getattr(network, "group", None)
     return group if group != 1 or isinstance(network, StateLoop) else None
+
+
+def absent_weights(network: nn.Module) -> tuple[str, ...]:
+    """Return the names of weights of which a file holds the shape only; their values are made up, without zeros."""
+    graphs = (one.graph for one in network.modules() if isinstance(one, OnnxGraph))
+    return tuple(name for graph in graphs for name in graph.absent)
 
 
 def example_shape(network: nn.Module, given: tuple[int, ...] | None = None) -> tuple[int, ...]:

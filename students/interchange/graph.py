@@ -107,6 +107,8 @@ class Graph:
         The file, for error messages.
     results : tuple of Port
         The outputs with what the file says of their axes.
+    absent : tuple of str
+        Weights of which the file holds the shape only; their values are made up.
     """
 
     nodes: tuple[Node, ...]
@@ -115,3 +117,4 @@ class Graph:
     outputs: tuple[str, ...]
     source: str
     results: tuple[Port, ...] = ()
+    absent: tuple[str, ...] = ()

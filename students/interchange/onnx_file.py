@@ -13,6 +13,7 @@ from torch import Tensor
 from energy_models.errors import StudentError
 from students.interchange.extras import optional_package
 from students.interchange.graph import DEFAULT_DOMAINS, Graph, Node, Port
+from students.interchange.shape_only import made_up
 
 VERSIONS = range(4, 28)
 """Operator set versions whose definitions are implemented."""
@@ -62,7 +63,8 @@ def read_graph(path: Path) -> Graph:
     nodes = _nodes(onnx, model, (constants, versions, outputs), path)
     _check_sizes(nodes, constants, path)
     results = tuple(_port(onnx, one) for one in model.graph.output)
-    return Graph(nodes, constants, ports, outputs, str(path), results)
+    absent = tuple(one.name for one in model.graph.initializer if _values_absent(onnx, one, path))
+    return Graph(nodes, constants, ports, outputs, str(path), results, absent)
 
 
 def _check_sizes(nodes: tuple[Node, ...], constants: Mapping[str, Tensor], path: Path) -> None:
@@ -93,18 +95,18 @@ def check_file(path: Path) -> None:
     # Older exporters name an operator's domain and leave it out of their imports.
     for domain in sorted({node.domain for body in bodies for node in body} - known - DEFAULT_DOMAINS):
         model.opset_import.append(onnx.helper.make_opsetid(domain, 1))
-    _without_external(onnx, model.graph)
+    _without_values(onnx, model.graph, path)
     try:
         onnx.checker.check_model(model)
     except (onnx.checker.ValidationError, ValueError) as error:
         raise _damaged(path, f"it is no valid ONNX graph ({str(error).strip()})", "Export the network again") from error
 
 
-def _without_external(onnx: Any, graph: Any) -> None:
-    """Turn weights in other files into inputs of their type and shape: the reader has looked for them already."""
+def _without_values(onnx: Any, graph: Any, path: Path) -> None:
+    """Turn weights in other files, or nowhere, into inputs of their type and shape: the reader has seen to them."""
     inputs = {one.name for one in graph.input}
     for stored in list(graph.initializer):
-        if stored.data_location == onnx.TensorProto.EXTERNAL:
+        if stored.data_location == onnx.TensorProto.EXTERNAL or _values_absent(onnx, stored, path):
             if stored.name not in inputs:
                 graph.input.append(onnx.helper.make_tensor_value_info(stored.name, stored.data_type, list(stored.dims)))
             graph.initializer.remove(stored)
@@ -149,6 +151,11 @@ def _versions(model: Any, path: Path) -> Mapping[str, int]:
 
 def _tensor(onnx: Any, proto: Any, path: Path) -> Tensor:
     """Return a stored tensor; one in a file beside is read only from the same folder."""
+    if _values_absent(onnx, proto, path):
+        dtype = _dtype(onnx, proto.data_type)
+        if dtype is None:
+            raise _damaged(path, f"the tensor {proto.name!r} has a type that torch has not", "Export floats")
+        return made_up(tuple(proto.dims), dtype, f"{path}, {proto.name}")
     if proto.data_location == onnx.TensorProto.EXTERNAL:
         where = {entry.key: entry.value for entry in proto.external_data}
         folder = path.resolve().parent
@@ -167,6 +174,19 @@ def _tensor(onnx: Any, proto: Any, path: Path) -> Tensor:
         return _torch(onnx.numpy_helper.to_array(proto))
     except (ValueError, TypeError, KeyError) as error:
         raise _damaged(path, f"the tensor {proto.name!r} is damaged ({error})", "Export the network again") from error
+
+
+def _values_absent(onnx: Any, proto: Any, path: Path) -> bool:
+    """True where a file holds a tensor's shape and neither it nor a file in its folder the values."""
+    if proto.data_location == onnx.TensorProto.EXTERNAL:
+        where = next((entry.value for entry in proto.external_data if entry.key == "location"), "")
+        beside = path.resolve().parent / where
+        inside = bool(where) and beside.resolve().is_relative_to(path.resolve().parent)
+        return inside and not beside.exists() and not beside.is_symlink()
+    fields = ("float_data", "int32_data", "int64_data", "double_data", "uint64_data", "string_data")
+    return bool(proto.dims) and 0 not in proto.dims and not proto.raw_data and not any(
+        len(getattr(proto, name)) for name in fields
+    )
 
 
 def _torch(array: Any) -> Tensor:

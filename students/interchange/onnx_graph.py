@@ -18,6 +18,7 @@ from students.interchange.operators import builder_of
 from students.interchange.rewrite import with_biases
 from students.interchange.rewrite_integer import with_float_products
 from students.interchange.rewrite_quantised import with_quantisers
+from students.interchange.shape_only import with_weights
 
 PRODUCTS = frozenset(("MatMul", "Gemm", "Conv", "Einsum"))
 
@@ -165,7 +166,7 @@ def read_onnx(path: Path) -> OnnxGraph:
         A file that cannot be read, operators that cannot be run (all of them at once), no input.
     """
     try:
-        graph = with_biases(with_quantisers(with_float_products(read_graph(path))))
+        graph = with_biases(with_quantisers(with_float_products(with_weights(read_graph(path)))))
     except UnsupportedVariant as why:
         raise StudentError(
             f"its integer operators cannot be run: {why}", where=str(path), remedy="Export it with stored scales"

@@ -14,7 +14,7 @@ from torch import nn
 
 from energy_models.errors import StudentError
 from students.counting import observe
-from students.interchange import example_shape, read_network
+from students.interchange import absent_weights, example_shape, read_network
 from students.interchange.onnx_file import VERSIONS, read_graph
 from students.interchange.onnx_graph import OnnxGraph
 from students.interchange.operators.table import builder_of
@@ -315,7 +315,10 @@ def test_several_inputs_are_named(tmp_path):
         [helper.make_tensor_value_info("y", TensorProto.FLOAT, (1, 4))],
     )  # fmt: skip
     onnx.save(helper.make_model(graph, ir_version=8), str(tmp_path / "net.onnx"))
-    assert "x (1, 4), state (1, 4)" in refusal(tmp_path / "net.onnx")
+    network = read_network(tmp_path / "net.onnx")
+    with pytest.raises(StudentError, match=r"Give: x \(1, 4\), state \(1, 4\)"):
+        network(torch.zeros(1, 4))
+    assert torch.equal(network(state=torch.ones(1, 4), x=torch.ones(1, 4)), torch.full((1, 4), 2.0))
 
 
 def test_weights_in_another_file_are_read_from_the_same_folder_only(tmp_path):
@@ -326,7 +329,7 @@ def test_weights_in_another_file_are_read_from_the_same_folder_only(tmp_path):
     inputs = torch.from_numpy(numbers((1, 1, 6, 32), 0))
     torch.testing.assert_close(read_network(path)(inputs), model(inputs))
     (folder / "weights.bin").rename(tmp_path / "weights.bin")
-    assert "no file in its folder" in refusal(path)
+    assert absent_weights(read_network(path))  # shapes only, which test_network_shapes counts
     (folder / "weights.bin").symlink_to(tmp_path / "weights.bin")
     assert "no file in its folder" in refusal(path)
     (folder / "weights.bin").unlink()
