@@ -18,6 +18,14 @@ from students.interchange.nir_neurons import NEURONS
 from students.neurons.euler import Membrane, StepNeuron
 
 
+class _Unsupported(Exception):  # noqa: N818  control flow inside the module: all are listed at once
+    """A node that cannot be run."""
+
+
+UNBUILDABLE = (_Unsupported, ArithmeticError, AttributeError, IndexError, RuntimeError, TypeError, ValueError)
+"""Of a node that is not run, and of one whose parameters do not fit it."""
+
+
 class ScaleNode(nn.Module):
     """A factor, one for all elements or one each."""
 
@@ -86,7 +94,7 @@ class NirNetwork(nn.Module):
             try:
                 self._modules_of[name] = _module(node, step_s)
                 self.add_module(name.replace(".", "_"), self._modules_of[name])
-            except _Unsupported as why:
+            except UNBUILDABLE as why:
                 problems.append(f"{name} ({type(node).__name__}: {why})")
         if problems:
             raise StudentError(
@@ -210,10 +218,6 @@ def read_nir(path: Path, step_s: float | None = None) -> NirNetwork:
             "(read_network's step_s), or write dt into the file's metadata",
         )
     return NirNetwork(wiring, step).eval()
-
-
-class _Unsupported(Exception):  # noqa: N818  control flow inside the module: all are listed at once
-    """A node that cannot be run."""
 
 
 def _tensor(array: Any) -> Tensor:

@@ -23,12 +23,15 @@ def unchecked(tree: dict[str, Any]) -> dict[str, Any]:
     Raises
     ------
     ValueError
-        A file that names the key of the check, or parameters whose shapes cannot be one.
+        A file that names the key of the check, or parameters that are no numbers, or whose shapes cannot be one.
     """
     if "type_check" in tree:
         raise ValueError("it holds the key 'type_check'")
     if tree.get("type") in NEURONS:
         found = {name: np.asarray(tree[name]) for name in PARAMETERS if name in tree}
+        wrong = [name for name, array in found.items() if array.dtype.kind not in "fiub"]
+        if wrong:
+            raise ValueError(f"{', '.join(wrong)} of a {tree['type']} are no real numbers")
         shape = np.broadcast_shapes(*(array.shape for array in found.values()))
         return {**tree, **{name: np.broadcast_to(array, shape).copy() for name, array in found.items()}}
     if tree.get("type") != GRAPH:

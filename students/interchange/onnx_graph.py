@@ -20,6 +20,10 @@ from students.interchange.rewrite_integer import with_float_products
 from students.interchange.rewrite_quantised import with_quantisers
 from students.interchange.shape_only import with_weights
 
+UNBUILDABLE = (
+    ArithmeticError, AssertionError, AttributeError, IndexError, KeyError, RuntimeError, TypeError, ValueError,
+)  # fmt: skip
+"""What building raises on nodes whose inputs, attributes or stored shapes no checker knows: those of QONNX."""
 PRODUCTS = frozenset(("MatMul", "Gemm", "Conv", "Einsum"))
 
 
@@ -165,17 +169,23 @@ def read_onnx(path: Path) -> OnnxGraph:
     StudentError
         A file that cannot be read, operators that cannot be run (all of them at once), no input.
     """
+    plain = with_weights(read_graph(path))
+    if not plain.inputs:
+        raise StudentError("it has no input", where=plain.source, remedy="Export a network that takes a signal")
+    check_file(path)
     try:
-        graph = with_biases(with_quantisers(with_float_products(with_weights(read_graph(path)))))
+        graph = with_biases(with_quantisers(with_float_products(plain)))
+        _refuse_unknown(graph)
+        return OnnxGraph(graph).eval()
     except UnsupportedVariant as why:
         raise StudentError(
             f"its integer operators cannot be run: {why}", where=str(path), remedy="Export it with stored scales"
         ) from None
-    if not graph.inputs:
-        raise StudentError("it has no input", where=graph.source, remedy="Export a network that takes a signal")
-    _refuse_unknown(graph)
-    check_file(path)
-    return OnnxGraph(graph).eval()
+    except UNBUILDABLE as error:
+        raise StudentError(
+            f"its nodes do not fit their operators ({type(error).__name__}: {error})", where=str(path),
+            remedy="Export the network again",
+        ) from error
 
 
 def _refuse_unknown(graph: Graph) -> None:
