@@ -24,8 +24,6 @@ UNBUILDABLE = (
     ArithmeticError, AssertionError, AttributeError, IndexError, KeyError, RuntimeError, TypeError, ValueError,
 )  # fmt: skip
 """What building raises on nodes whose inputs, attributes or stored shapes no checker knows: those of QONNX."""
-PRODUCTS = frozenset(("MatMul", "Gemm", "Conv", "Einsum"))
-
 
 class OnnxNode(nn.Module):
     """One node of a graph without weights of its own; what it does is counted under its name.
@@ -92,13 +90,6 @@ class OnnxGraph(nn.Module):
         """Return the shape of one example of an input; None where the file leaves an axis open."""
         place = self.signals.index(name)
         return without(self.graph.inputs[place].axes, self._axes[place])
-
-    def mark_state(self, name: str, elements: int) -> None:
-        """Note on the first product that reads an input that so many of its elements are kept from step to step."""
-        for node in self.graph.nodes:
-            if name in node.inputs and node.operator in PRODUCTS:
-                self._modules_of[node.name].feedback_elements = elements  # type: ignore[assignment]
-                return
 
     def forward(self, *signals: Tensor, **named: Tensor) -> Any:
         """Return the graph's output, or a tuple of them, examples on the first axis.

@@ -69,8 +69,6 @@ class StateLoop(nn.Module):
                 remedy="Export them with fixed sizes; only the number of examples may be open",
             )
         self.shapes = {name: tuple(size for size in shape if size is not None) for name, shape in shapes.items()}
-        for name, shape in self.shapes.items():
-            network.mark_state(name, math.prod(shape))
 
     def forward(self, signal: Tensor) -> Tensor:
         """Return the estimates of all steps, shape (segments, steps, ...).

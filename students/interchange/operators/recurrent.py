@@ -116,7 +116,6 @@ class ResetFirstGru(nn.Module):
         units = hidden.shape[-1]
         self.inputs = _linear(inputs, biases[0] + biases[1] if biases else None)
         self.gates, self.candidate = _linear(hidden[: 2 * units], None), _linear(hidden[2 * units :], None)
-        self.gates.feedback_elements = units  # type: ignore[assignment]  # counting reads it: the state it keeps
         self.backward_only = node.attribute("direction", "forward") == "reverse"
         self.batch_first = bool(node.attribute("layout", 0))
 
