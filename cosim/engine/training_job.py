@@ -9,6 +9,7 @@ from typing import cast
 
 from torch import Tensor, nn
 
+from cosim.engine.curve_file import write_curve
 from cosim.engine.files import Json
 from cosim.engine.fold_data import Inputs, outputs_of, part_score
 from cosim.engine.stage import Stage, Workspace
@@ -84,6 +85,7 @@ def train(workspace: Workspace, job: TrainingJob) -> None:
                       device=workspace.device)  # fmt: skip
         fitted = {"best_epoch": str(history.best_epoch), "stopped": history.stopped}
         fitted["epochs"] = str(len(history.train_losses))
+        write_curve(workspace.folder, history.train_losses, history.validation_losses, history.best_epoch)
     validation = part_score(data, "validation", outputs_of(model, data, "validation", workspace.device))
     extra = {
         "distilled_from": job.source,

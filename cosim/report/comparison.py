@@ -6,8 +6,8 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from cosim.report.figures.front import METRICS
 from cosim.report.figures.numbers import score_of
+from cosim.report.figures.points import METRICS
 from cosim.report.inputs import Run
 from cosim.tables.differences import Difference
 
@@ -17,14 +17,14 @@ OVER = {
     "segments": "another part of this recording", "trials": "other trials like these",
 }  # fmt: skip
 KINDS = {
-    "classical": "network against classical decoder, both picked on validation",
+    "classical": "network against classical decoder, each the best on validation",
     "form": "against its float form",
     "distillation": "distilled against trained from labels alone",
 }
 
 
 def comparison(run: Run) -> dict[str, Any] | None:
-    """Return whether the network picked on validation beats the classical decoder picked on validation.
+    """Return whether the network that is best on validation beats the classical decoder that is.
 
     None where there are not both kinds.
 
@@ -36,10 +36,11 @@ def comparison(run: Run) -> dict[str, Any] | None:
         return None
     verdict = verdict_of(gap)
     opening = {
-        "better": "The network picked on validation beats the best classical decoder",
-        "worse": "The network picked on validation does not beat the best classical decoder: it is worse",
-        "no clear difference": "The network picked on validation is not clearly better than the best classical decoder",
-        "cannot tell": "Whether the network picked on validation beats the best classical decoder cannot be told",
+        "better": "The network that is best on validation beats the best classical decoder",
+        "worse": "The network that is best on validation does not beat the best classical decoder: it is worse",
+        "no clear difference": "The network that is best on validation is not clearly better than the best classical "
+        "decoder",
+        "cannot tell": "Whether the network that is best on validation beats the best classical decoder cannot be told",
     }[verdict]
     network, classical = rows[gap.decoder_id], rows[gap.against_id]
     metric = METRICS.get(str(network["metric"]), str(network["metric"]))

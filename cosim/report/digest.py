@@ -11,10 +11,11 @@ from typing import Any, cast
 
 from cosim.engine.files import read_json, write_atomically
 from cosim.engine.run_folder import FAILURES
+from cosim.report.charts import levels
 from cosim.report.comparison import comparison, difference_rows, over_text, score_row, selection_note
-from cosim.report.figures.front import METRICS
-from cosim.report.figures.numbers import BOUND_DIGITS, digits_text, headroom_text, quantity_text, score_of
-from cosim.report.figures.panels import front_figure
+from cosim.report.figures.numbers import headroom_text, quantity_text, scaled_band_text, score_of
+from cosim.report.figures.points import METRICS
+from cosim.report.figures.printed import front_figure
 from cosim.report.headline import (
     LIMIT_WORDS,
     answers,
@@ -23,7 +24,7 @@ from cosim.report.headline import (
 )
 from cosim.report.inputs import Row, Run, machine_title, read_run, site_title
 from cosim.report.page import repetitions
-from cosim.report.sections import MOST_LINES, assumption_rows, incomplete_rows, infeasibility_rows, levels
+from cosim.report.sections import MOST_LINES, assumption_rows, incomplete_rows, infeasibility_rows
 from cosim.report.selection import foremost, selection_text, table_rows_each
 from cosim.tables.archive import portable
 
@@ -36,8 +37,8 @@ HOW_TUNED = (
     "fitted on both parts. The test part is scored only."
 )
 HOW_TO_READ = (
-    "Same axes for every machine. Bars, cut at the frame: 95 % interval of the score, low to high bound of the power. "
-    "Line, large markers and bold names: the front at nominal values."
+    "Same axes for every machine. Numbers: the decoders of the table below. Bars, cut at the frame: 95 % interval of "
+    "the score, low to high bound of the power. Line, large markers and bold labels: the front at nominal values."
 )
 
 
@@ -131,17 +132,17 @@ def _compared(run: Run) -> str:
 
 
 def _scores(run: Run) -> str:
-    head = ["decoder", f"{_metric(run)} [95 %]", "p of chance", "validation", "parameters",
+    head = ["no.", "decoder", f"{_metric(run)} [95 %]", "p of chance", "validation", "parameters",
             "bits, weight × activation", "distilled from, in runs"]  # fmt: skip
     tasks = any(score_row(row)["task"] for row in run.decoders)
     if tasks:
-        head.insert(3, "task")
+        head.insert(4, "task")
     taught = run.scores.groupby("decoder_id", sort=False)["distilled_from"].agg(list).to_dict()
     rows: list[list[str]] = []
     for row in run.decoders:
         cells = _score_cells(row, taught[row["decoder_id"]])
         if tasks:
-            cells.insert(3, score_row(row)["task"] or NONE)
+            cells.insert(4, score_row(row)["task"] or NONE)
         rows.append(cells)
     return table(head, rows)
 
@@ -151,6 +152,7 @@ def _score_cells(row: Row, taught: Sequence[str]) -> list[str]:
     teacher = row["role"] == "teacher"
     kind = {"teacher": " (teacher, not deployed)", "baseline": " (classical)"}.get(str(row["role"]), "")
     return [
+        str(row["number"]),
         escaped(row["decoder"]) + kind,
         shown["score"],
         shown["p"],
@@ -229,8 +231,7 @@ def _price_cells(row: Row) -> list[str]:
 
 
 def _microwatts(row: Row) -> str:
-    low, nominal, high = (float(row[f"decoder_power_{end}_w"]) / MICROWATT_W for end in ("low", "nominal", "high"))
-    return f"{digits_text(nominal)} [{digits_text(low, BOUND_DIGITS)}, {digits_text(high, BOUND_DIGITS)}]"
+    return scaled_band_text(row, "decoder_power", "w", MICROWATT_W)
 
 
 def _how(run: Run) -> list[str]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from cosim.report.figures.numbers import band_text, ratio_text, score_of
 from cosim.report.inputs import Row, Run, site_title
+from cosim.tables.differences import best_on_validation
 from energy_models.feasibility import LIMIT_VERDICTS
 
 LIMIT_WORDS = {
@@ -29,41 +30,55 @@ class Answer:
     verdict : str
         Of `pick`; ``exceeds`` where nothing fits, and `pick` is then what comes closest.
     pick : Row
-        Of the decoders with the best verdict and a mean score within `CLOSE` of the best of them, the one whose whole
-        device draws least.
-    best : Row or None
-        The best mean score with that verdict, where it is another one than `pick`.
+        The study's pick, wherever it has the best verdict that any decoder has; else the site's own.
     network : Row or None
-        Where `pick` is a classical decoder: what `pick` would be among networks.
+        Where `pick` is a classical decoder: the network that is best on validation, as `cosim.report.comparison` has
+        it, on the machine with the best verdict and then the least power.
     """
 
     site: str
     title: str
     verdict: str
     pick: Row
-    best: Row | None
     network: Row | None
 
 
 def answers(run: Run) -> tuple[Answer, ...]:
-    """Return one answer per site; a site at which nothing runs on any machine has none."""
+    """Return one answer per site; a site at which nothing runs on any machine has none.
+
+    One decoder on one machine is the study's pick: at the first site, of the decoders with the best verdict and a mean
+    score within `CLOSE` of the best of them, the one whose whole device draws least. It is the pick of every other site
+    at which nothing has a better verdict; elsewhere the same rule gives the site's own.
+    """
     found: list[Answer] = []
     for site in run.sites:
-        rows = [row for row in run.at_site(site) if row["verdict"] in RANK]
-        if not rows:
+        running = [row for row in run.at_site(site) if row["verdict"] in RANK]
+        if not running:
             continue
-        rank = min(RANK[str(row["verdict"])] for row in rows)
-        rows = [row for row in rows if RANK[str(row["verdict"])] == rank]
-        if rank == RANK["exceeds"]:
-            nearest = max(rows, key=lambda row: float(row["headroom"]))
-            found.append(Answer(site, site_title(site), "exceeds", nearest, None, None))
-            continue
-        best, pick = _best(rows), _cheapest_close(rows)
-        networks = [row for row in rows if row["role"] == "student"]
-        network = _cheapest_close(networks) if networks and pick["role"] == "baseline" else None
-        shown = best if best is not pick and best is not network else None
-        found.append(Answer(site, site_title(site), str(pick["verdict"]), pick, shown, network))
+        rank = min(_verdict_rank(row) for row in running)
+        rows = [row for row in running if _verdict_rank(row) == rank]
+        first = found[0].pick if found else None
+        same = next((row for row in rows if first is not None and _is_same(row, first)), None)
+        nearest = max(rows, key=lambda row: float(row["headroom"]))
+        pick = nearest if rank == RANK["exceeds"] else same or _cheapest_close(rows)
+        found.append(Answer(site, site_title(site), str(pick["verdict"]), pick, _network(run, pick, running)))
     return tuple(found)
+
+
+def _verdict_rank(row: Row) -> int:
+    return RANK[str(row["verdict"])]
+
+
+def _is_same(row: Row, other: Row) -> bool:
+    return row["decoder_id"] == other["decoder_id"] and row["profile"] == other["profile"]
+
+
+def _network(run: Run, pick: Row, running: Sequence[Row]) -> Row | None:
+    name = best_on_validation(run.scores, "student")
+    rows = [row for row in running if row["decoder_id"] == name]
+    if pick["role"] != "baseline" or not rows:
+        return None
+    return min(rows, key=lambda row: (_verdict_rank(row), _power(row)))
 
 
 def _best(rows: Sequence[Row]) -> Row:

@@ -14,6 +14,7 @@ from typing import Any, cast
 from cosim.engine.files import read_json
 from cosim.tables.decoders import DECODERS, DecoderScore
 from cosim.tables.differences import DIFFERENCES, Difference, read_differences
+from cosim.tables.outcomes import OUTCOMES, read_outcomes
 from cosim.tables.prices import PRICED
 from cosim.tables.results import PriceKey, Score, read_detail, read_parquet, read_prices
 from cosim.tables.scores import GATES, SCORES, STUDY
@@ -43,6 +44,8 @@ class Run:
     gates : tuple of rows
     scores : DataFrame
     differences : tuple of Difference
+    outcomes : mapping
+        What stands behind the scores (`cosim.tables.outcomes`); empty where the run did not keep it.
     folder : Path
         Where details of few rows are read from; see `causes` and `checks`.
     """
@@ -53,6 +56,7 @@ class Run:
     gates: tuple[Row, ...]
     scores: Any
     differences: tuple[Difference, ...]
+    outcomes: Mapping[str, Any]
     folder: Path
     _places: Mapping[tuple[str, str], tuple[Row, ...]] = field(init=False, repr=False, compare=False)
 
@@ -89,6 +93,14 @@ class Run:
         ]
         found = read_detail(self.folder / PRICED, "power_by_cause", [key for some in keys for key in some])
         return [merged_causes([found[key] for key in some if key in found]) for some in keys]
+
+    def layers(self, row: Row) -> list[dict[str, Any]]:
+        """Return the energy of a decode by layer and cause of a summary row: ``layer``, ``kind``, ``energy_j``.
+
+        Of the fold and seed that does worst, as `checks`.
+        """
+        key = PriceKey(row["workload_digest"], row["profile"], row["site"])
+        return cast("list[dict[str, Any]]", read_detail(self.folder / PRICED, "energy_by_layer", [key])[key])
 
     def checks(self, rows: Sequence[Row]) -> list[list[dict[str, Any]]]:
         """Return every limit held against summary rows, tightest first, of the fold and seed that does worst."""
@@ -130,7 +142,8 @@ def read_run(folder: Path) -> Run:
     rows = cast(list[dict[str, Any]], numbered.to_dict("records"))
     gates = cast(list[dict[str, Any]], read_json(folder / GATES).get("gates", []))
     gaps = tuple(read_differences(folder / DIFFERENCES))
-    return Run(study, tuple(rows), tuple(decoders), tuple(gates), scores, gaps, folder)
+    outcomes = read_outcomes(folder / OUTCOMES)
+    return Run(study, tuple(rows), tuple(decoders), tuple(gates), scores, gaps, outcomes, folder)
 
 
 def machine_title(name: str) -> str:

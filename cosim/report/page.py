@@ -4,26 +4,30 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import jinja2
 from markupsafe import Markup
 
 from cosim.engine.files import write_atomically
-from cosim.report import sections
+from cosim.report import charts, evidence, sections
 from cosim.report.comparison import comparison, difference_rows, over_text, selection_note, task_rows
-from cosim.report.figures.numbers import quantity_text, score_of, score_text
-from cosim.report.figures.svg import CLASSES
+from cosim.report.downloads import downloads_text
+from cosim.report.figures.numbers import quantity_text, score_of
 from cosim.report.headline import (
     CLOSE,
     LIMIT_WORDS,
+    Answer,
     answers,
     binding_of,
     headline,
     power_of,
 )
 from cosim.report.inputs import Run, machine_title, read_run, site_title
+from cosim.report.selection import names_text
 from cosim.tables.archive import portable
+
+MOST_SITE_COLUMNS = 3  # more of them stand in one column: a laptop's screen holds no more
 
 
 def write_report(run_folder: Path, out: Path | None = None) -> Path:
@@ -52,19 +56,22 @@ def render(run: Run) -> str:
         loader=jinja2.PackageLoader("cosim.report"), autoescape=True, undefined=jinja2.StrictUndefined,
         trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
-    environment.filters.update(svg=_trusted)  # pyright: ignore[reportUnknownMemberType]
-    return environment.get_template("report.html.j2").render(_context(run))
+    from plotly import offline  # pyright: ignore[reportMissingTypeStubs]
+
+    library: str = cast(Any, offline).get_plotlyjs()
+    return environment.get_template("report.html.j2").render(plotly=_trusted(library), **_context(run))
 
 
-def _trusted(svg: str) -> Markup:
-    """Return a picture of ours unescaped: every text in it was escaped when it was drawn."""
-    return Markup(svg)  # noqa: S704
+def _trusted(script: str) -> Markup:
+    """Return a script, or JSON in which no element can begin, unescaped."""
+    return Markup(script)  # noqa: S704
 
 
 def _context(run: Run) -> dict[str, Any]:
     found = answers(run)
     compared = comparison(run)
-    pictures, rows = sections.views(run), sections.table_rows(run)
+    prices = sections.shown_rows(run)
+    rows = sections.table_rows(run, prices)
     checks = run.checks([answer.pick for answer in found])
     cannot = sections.infeasibility_rows(run)
     missing = sections.incomplete_rows(run)
@@ -79,16 +86,16 @@ def _context(run: Run) -> dict[str, Any]:
         "silent_sites": [site for site in run.sites if site not in {a.site for a in found}],
         "selection_note": selection_note(run) if compared else "", "differences": difference_rows(run),
         "score_rows": task_rows(run),
-        "close": CLOSE, "classes": CLASSES, "comparison": compared, "decoders": run.decoders,
+        "close": CLOSE, "comparison": compared, "decoders": run.decoders,
         "repetitions": repetitions(run), "rate": quantity_text(float(run.study["decode_rate_hz"]), "Hz"),
-        "views": pictures, "machines": list(dict.fromkeys(view.machine for view in pictures)),
-        "powers": list(dict.fromkeys(view.power for view in pictures)), "sites": run.sites, "all": sections.ALL,
+        **_charts(run, found), "sites": run.sites, "most_site_columns": MOST_SITE_COLUMNS, "all": charts.ALL,
+        "downloads": _trusted(downloads_text(run, rows, prices)), "pick": charts.pick_of(found),
         "rows": rows, "table_note": sections.table_note(run, len(rows)), "gates": run.gates, "gates_passed": passed,
         "sources": sections.source_rows(run), "assumed": sections.assumption_rows(run),
         "incomplete": missing, "infeasibilities": cannot, "most_lines": sections.MOST_LINES,
-        "names_text": sections.names_text,
+        "names_text": names_text,
         "teachers": [row for row in run.decoders if row["role"] == "teacher"],
-        "score_of": score_of, "power_of": power_of, "binding_of": binding_of, "score_text": score_text,
+        "score_of": score_of, "power_of": power_of, "binding_of": binding_of,
         "machine_title": machine_title, "site_title": site_title, "limit_words": LIMIT_WORDS,
         "steps": [
             {**step, "text": ", ".join(f"{k} {v}" for k, v in step["parameters"].items())}
@@ -96,6 +103,22 @@ def _context(run: Run) -> dict[str, Any]:
         ],
         "versions": ", ".join(f"{name} {version}" for name, version in sorted(run.study["versions"].items())),
         "hashes": json.loads(json.dumps(sorted({(r["profile"], r["profile_hash"]) for r in run.summary}))),
+    }  # fmt: skip
+
+
+def _charts(run: Run, found: tuple[Answer, ...]) -> dict[str, Any]:
+    """Return what the template shows as charts, and the document that holds all of them."""
+    views = charts.views(run, found)
+    exhibits = {
+        "bits": evidence.bit_charts(run, found), "differences_chart": [evidence.difference_chart(run)],
+        "layers": evidence.layer_charts(run, found), "behind": evidence.behind_scores(run, found),
+    }  # fmt: skip
+    drawn = {f"front/{one.key}": one.front for one in views} | {f"bars/{one.key}": one.bars for one in views}
+    drawn |= {one.key: one.chart for some in exhibits.values() for one in some}
+    document = charts.charts_text({name: chart for name, chart in drawn.items() if chart is not None})
+    return {
+        "views": views, "machines": list(dict.fromkeys(view.machine for view in views)),
+        "powers": list(dict.fromkeys(view.power for view in views)), "charts": _trusted(document), **exhibits,
     }  # fmt: skip
 
 

@@ -9,6 +9,7 @@ from cosim.report.inputs import Row, Run
 MOST_ROWS = 500      # decoder and machine, of a table
 MOST_POINTS = 60     # of a picture
 MOST_PICTURES = 60   # of a page: machine and kind of power
+MOST_NAMES = 12      # of a sentence
 LEAST_EACH = 5       # of each machine in any case
 MEMBERSHIPS = ("surely", "possibly", "dominated", "not compared")
 
@@ -51,3 +52,9 @@ def selection_text(shown: int, whole: int) -> str:
         f"{shown:,} of {whole:,} are shown: each machine's front, what may be on it within its bounds, and the best "
         "scores. "
     )
+
+
+def names_text(names: Sequence[str]) -> str:
+    """Return names, the first `MOST_NAMES` of very many."""
+    more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
+    return ", ".join(names[:MOST_NAMES]) + more

@@ -17,6 +17,7 @@ from cosim.engine.files import read_json, to_json, write_atomically
 from cosim.engine.run_folder import FAILURES, PLAN, load_plan
 from cosim.tables.decoders import DECODERS
 from cosim.tables.differences import DIFFERENCES
+from cosim.tables.outcomes import OUTCOMES
 from cosim.tables.scores import GATES, SCORES, STUDY
 from cosim.tables.workloads import WORKLOADS
 from energy_models.errors import CosimError, StudyError
@@ -49,7 +50,8 @@ def write_archive(run: Path, folder: Path) -> Path:
     check_archive(run)
     if folder.resolve() == run.resolve():
         return folder
-    contents = {name: _read(run / name) for name in TABLES} | _documents(run)
+    kept = [*TABLES, *(name for name in (OUTCOMES,) if (run / name).is_file())]  # older runs have no outcomes
+    contents = {name: _read(run / name) for name in kept} | _documents(run)
     hashes = {name: _hash(content) for name, content in contents.items()}
     for name, content in contents.items():
         write_atomically(folder / name, content)

@@ -19,6 +19,7 @@ from cosim.study.schema import Study
 from cosim.tables.decoders import DECODERS, Question, decoder_scores
 from cosim.tables.differences import DIFFERENCES, differences, write_differences
 from cosim.tables.held_out import pooled_predictions, provenance_of
+from cosim.tables.outcomes import OUTCOMES, learning_curves, output_names, write_outcomes
 from cosim.tables.results import Score, to_frame, write_parquet
 from cosim.tables.workloads import write_workloads
 from energy_models.errors import StudyError, unknown_name
@@ -45,6 +46,8 @@ def write_tables(
     provenance, predictions = provenance_of(dataset, study.split), pooled_predictions(store, ordered)
     write_parquet(decoder_scores(provenance, predictions, question(study, dataset)), root / DECODERS)
     write_differences(differences(to_frame(scores), provenance, predictions), root / DIFFERENCES)
+    write_outcomes(root / OUTCOMES, provenance, predictions, output_names=output_names(dataset),
+                   curves=learning_curves(store, ordered))  # fmt: skip
     write_atomically(root / GATES, to_json({"gates": _gates(store, ordered)}))
     write_atomically(root / STUDY, to_json({**_description(study, dataset, command), "notes": list(notes)}))
 

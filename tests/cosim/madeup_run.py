@@ -16,6 +16,7 @@ from cosim.evaluation.predictions import Predictions, Provenance, pool
 from cosim.tables.decoders import DECODERS as DECODERS_FILE
 from cosim.tables.decoders import Question, decoder_scores
 from cosim.tables.differences import DIFFERENCES, differences, read_differences, write_differences
+from cosim.tables.outcomes import OUTCOMES, write_outcomes
 from cosim.tables.results import Priced, Score, priced_row, to_frame, write_parquet
 from energy_models.hardware import load_site
 from energy_models.mapping import MemoryUse
@@ -42,6 +43,7 @@ DECODERS = (
     ("Ensemble of 2", "ensemble", "float32", "teacher", 0.884, math.nan, 41_000, 32, 32),
 )  # fmt: skip
 CLASSES, TRIALS = 4, 25
+CLASS_NAMES = ("left", "right", "feet", "rest")
 SHARES = {"compute": 0.34, "memory": 0.41, "state": 0.05, "control": 0.2}
 
 
@@ -139,6 +141,10 @@ def write_scores(root: Path, scores: Sequence[Score]) -> None:
     write_parquet(scores, root / "scores.parquet")
     write_parquet(decoder_scores(where, pooled, Question(CLASSES, 4.0, None)), root / DECODERS_FILE)
     write_differences(differences(to_frame(scores), where, pooled), root / DIFFERENCES)
+    write_outcomes(root / OUTCOMES, where, pooled, output_names=CLASS_NAMES, curves={
+        row.decoder_id: {"train": [1.4, 0.9, 0.7], "validation": [1.3, 1.0, 0.95], "runs": 15, "kept_epoch": 2.0}
+        for row in scores if row.role == "student"
+    })  # fmt: skip
 
 
 def without_intervals(folder: Path) -> None:

@@ -15,7 +15,7 @@ from madeup_run import write_madeup_run
 
 from cosim.cli import output, table
 from cosim.evaluation.feasibility import judge, standard_of
-from cosim.report import sections, selection, write_digest, write_report
+from cosim.report import charts, sections, selection, write_digest, write_report
 from cosim.report.inputs import Run, read_run
 from cosim.report.selection import foremost, selection_text
 from cosim.tables import results
@@ -67,16 +67,16 @@ def test_a_page_of_very_many_shows_the_foremost_and_says_so(
     whole = write_report(folder, tmp_path / "whole.html").read_text()
     assert "are shown" not in whole
     monkeypatch.setattr(selection, "MOST_ROWS", 4 * 6)
-    monkeypatch.setattr(sections, "MOST_POINTS", 7)
-    monkeypatch.setattr(sections, "MOST_PICTURES", 10)
-    monkeypatch.setattr(sections, "MOST_NAMES", 1)
+    monkeypatch.setattr(charts, "MOST_POINTS", 7)
+    monkeypatch.setattr(charts, "MOST_PICTURES", 10)
+    monkeypatch.setattr(selection, "MOST_NAMES", 1)
     monkeypatch.setattr(sections, "MOST_LINES", 1)
     page = write_report(folder, tmp_path / "part.html").read_text()
     assert "24 of 52 are shown: each machine" in page
     assert page.count("<tr data-machine=") == 24
-    fronts = [set(re.findall(r'<tr data-machine="(\w+)" class="front">', text)) for text in (whole, page)]
+    fronts = [set(re.findall(r'<tr data-machine="(\w+)" class="front', text)) for text in (whole, page)]
     assert fronts[0] == fronts[1] != set()
-    views = set(re.findall(r'<figure data-view-machine="([^"]+)" data-view-power="([^"]+)"', page))
+    views = set(re.findall(r'<figcaption class="note" data-view-machine="([^"]+)" data-view-power="([^"]+)"', page))
     machines = {"asic65_near_memory", "event_core_28nm", "cortex_m4f", "gap9"}
     sites = {"implant_utah96", "implant_epilepsy", "headset_commodity"}
     assert views == {(name, "decoder") for name in (*machines, "all machines")} | {("all machines", s) for s in sites}

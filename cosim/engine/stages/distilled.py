@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 
+from cosim.engine.curve_file import CURVE
 from cosim.engine.stage import StageKind, Workspace
 from cosim.engine.stages.gate import passed
 from cosim.engine.stages.teacher import targets_in
@@ -23,6 +24,8 @@ def work(workspace: Workspace) -> None:
         model, spec = load_student(source)
         save_student(workspace.folder, model, spec, load_extra(source))
         shutil.copyfile(source / PIPELINE, workspace.folder / PIPELINE)
+        if (source / CURVE).is_file():  # weights given by the user come without
+            shutil.copyfile(source / CURVE, workspace.folder / CURVE)
 
 
 DISTILLED = StageKind("distilled", parents=("fold", "undistilled", "teacher", "gate"), work=work, plugins=plugins_of)

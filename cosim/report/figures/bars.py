@@ -1,87 +1,76 @@
-"""Where the power goes: one bar per decoder, split by cause."""
+"""Where the power goes: one bar per decoder, or per layer, split by cause."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from html import escape
+from typing import Any
 
-from cosim.report.figures.numbers import band_text, quantity_text
-from cosim.report.figures.svg import CHARACTER, picture, text
-from energy_models.pricing import CAUSES
+from cosim.report.figures.axes import (
+    CAUSE_COLOURS,
+    LEGEND_PX,
+    ROW_PX,
+    Chart,
+    cause_name,
+    causes_used,
+    chart,
+    titled,
+)
+from cosim.report.figures.numbers import band_text, prefix_of, quantity_text
 
-ROW, BAR, FONT, NAME_SIZE = 46.0, 18.0, 12.0, 13.0
-# Paul Tol's muted scheme and two greys; neighbours in CAUSES order differ in lightness too.
-COLOURS: Mapping[str, str] = {
-    "compute": "#332288", "memory": "#88ccee", "state": "#117733", "control": "#ddcc77", "static": "#882255",
-    "retention": "#cc6677", "wake": "#999933", "front_end": "#44aa99", "converter": "#0d4f8b", "features": "#e8a33d",
-    "radio": "#aa4499", "stimulation": "#f2c1a0", "regulator": "#8c939b",
-}  # fmt: skip
-LIGHT = frozenset({"memory", "control", "features", "front_end", "stimulation"})
+Causes = Mapping[str, Sequence[float]]
+"""Low, nominal and high by cause [W or J]."""
 
 
-def breakdown_figure(
-    rows: Sequence[tuple[str, Mapping[str, Sequence[float]]]], *, title: str, width: float = 880
-) -> str:
-    """Return stacked bars of the share of each cause, with the total in watts beside the name.
+def breakdown_chart(rows: Sequence[tuple[str, Causes]]) -> Chart:
+    """Return stacked bars of the share of each cause, the total in watts beside the name.
 
     Parameters
     ----------
     rows : sequence of (str, mapping)
         Name of a decoder, and per cause its power's low, nominal and high [W].
-    title : str
-        Read aloud by screen readers.
-    width : float
-        Of the picture [px].
     """
-    parts: list[str] = []
-    for index, (name, causes) in enumerate(rows):
-        top = 6 + index * ROW
-        total = [sum(band[end] for band in causes.values()) for end in range(3)]
-        watts = band_text(total[0], total[1], total[2], "W")
-        if (len(name) + len(watts) + 1) * NAME_SIZE * CHARACTER > width:  # a phone: the bounds stand in the table
-            watts = quantity_text(total[1], "W")
-        parts.append(text(0, top + 12, name, size=NAME_SIZE, look="i f"))
-        parts.append(text(width, top + 12, watts, size=NAME_SIZE, anchor="end", look="i"))
-        parts.append(_bar(causes, total[1], top + 18, width))
-    used = [cause for cause in CAUSES if any(cause in causes and causes[cause][1] > 0 for _, causes in rows)]
-    legend, height = _legend(used, 6 + len(rows) * ROW + 6, width)
-    return picture(width, height, title, [*parts, *legend])
+    totals = [sum(band[1] for band in causes.values()) for _, causes in rows]
+    names = [f"{name}<br>{quantity_text(total, 'W')}" for (name, _), total in zip(rows, totals, strict=True)]
+    found = [causes for _, causes in rows]
+    shares = [{cause: 100 * band[1] / total if total > 0 else 0.0 for cause, band in causes.items()}
+              for causes, total in zip(found, totals, strict=True)]  # fmt: skip
+    data = [_stack(cause, names, [one.get(cause, 0.0) for one in shares],
+                   [_hint(cause, causes, "W") for causes in found]) for cause in causes_used(found)]  # fmt: skip
+    return _stacked(data, len(rows), titled("share of power [%]", range=[0, 100]), row_px=ROW_PX + 14)
 
 
-def _bar(causes: Mapping[str, Sequence[float]], total: float, top: float, width: float) -> str:
-    left, parts = 0.0, list[str]()
-    for cause in CAUSES:
-        band = causes.get(cause)
-        if band is None or band[1] <= 0 or total <= 0:
-            continue
-        share = band[1] / total
-        wide = share * width
-        hint = escape(f"{name_of(cause)}: {band_text(band[0], band[1], band[2], 'W')}, {share:.0%}")
-        parts.append(
-            f'<g><title>{hint}</title><rect x="{left:.1f}" y="{top:.1f}" width="{max(wide, 0.6):.1f}" height="{BAR:g}" '
-            f'class="m" fill="{COLOURS[cause]}"/>'
-        )
-        label = f"{name_of(cause)} {share:.0%}"
-        if wide > len(label) * 11 * CHARACTER + 8:
-            ink = "on-light" if cause in LIGHT else "on-dark"
-            parts.append(text(left + 5, top + 13, label, size=11, look=ink))
-        parts.append("</g>")
-        left += wide
-    return "".join(parts)
+def layers_chart(layers: Sequence[tuple[str, Causes]]) -> Chart:
+    """Return stacked bars of the energy of each layer by cause, one decode, in one prefix of the joule.
+
+    Parameters
+    ----------
+    layers : sequence of (str, mapping)
+        Name of a layer, and per cause its energy's low, nominal and high [J], in the network's order.
+    """
+    found = [causes for _, causes in layers]
+    largest = max((sum(band[1] for band in causes.values()) for causes in found), default=0.0)
+    factor, letter = prefix_of(largest) if largest > 0 else (1.0, "")
+    data = [
+        _stack(cause, [name for name, _ in layers],
+               [causes[cause][1] / factor if cause in causes else 0.0 for causes in found],
+               [_hint(cause, causes, "J") for causes in found])
+        for cause in causes_used(found)
+    ]  # fmt: skip
+    return _stacked(data, len(layers), titled(f"energy per decode [{letter}J]", rangemode="tozero"), row_px=ROW_PX)
 
 
-def _legend(causes: Sequence[str], top: float, width: float) -> tuple[list[str], float]:
-    x, parts = 0.0, list[str]()
-    for cause in causes:
-        wide = 32 + len(name_of(cause)) * FONT * CHARACTER
-        if x + wide > width:
-            x, top = 0.0, top + 18
-        parts.append(f'<rect x="{x:.1f}" y="{top:.1f}" width="11" height="11" fill="{COLOURS[cause]}"/>')
-        parts.append(text(x + 16, top + 10, name_of(cause), size=FONT, look="i"))
-        x += wide
-    return parts, top + 20
+def _hint(cause: str, causes: Causes, unit: str) -> str:
+    return f"{cause_name(cause)}: {band_text(*causes[cause], unit)}" if cause in causes else ""  # pyright: ignore[reportCallIssue]
 
 
-def name_of(cause: str) -> str:
-    """Return a cause as words."""
-    return cause.replace("_", " ")
+def _stack(cause: str, names: Sequence[str], values: Sequence[float], hints: Sequence[str]) -> dict[str, Any]:
+    return {
+        "type": "bar", "orientation": "h", "name": cause_name(cause), "y": list(names), "x": list(values),
+        "hovertext": list(hints), "hoverinfo": "text+y", "marker": {"color": CAUSE_COLOURS[cause]},
+    }  # fmt: skip
+
+
+def _stacked(data: Sequence[Mapping[str, Any]], count: int, axis: Mapping[str, Any], *, row_px: int) -> Chart:
+    height = count * row_px + LEGEND_PX + 90
+    return chart(data, height=height, barmode="stack", bargap=0.3, xaxis=axis, showlegend=True,
+                 yaxis=titled("", autorange="reversed", type="category"))  # fmt: skip

@@ -55,6 +55,12 @@ def band_text(low: float, nominal: float, high: float, unit: str) -> str:
     return f"{digits_text(nominal / factor)}{SPACE}{letter}{unit} [{ends}]"
 
 
+def scaled_band_text(row: Mapping[str, Any], name: str, symbol: str, unit: float) -> str:
+    """Return ``name_nominal_symbol`` of a row with its bounds, in a unit: 42e-6 W in 1e-6 W as ``42 [20, 95]``."""
+    low, nominal, high = (float(row[f"{name}_{end}_{symbol}"]) / unit for end in ("low", "nominal", "high"))
+    return f"{digits_text(nominal)} [{digits_text(low, BOUND_DIGITS)}, {digits_text(high, BOUND_DIGITS)}]"
+
+
 def score_text(mean: float, low: float, high: float) -> str:
     """Return a score with its interval: ``0.86 [0.81, 0.91]``; without one where there is a single repetition."""
     text = f"{mean:.3f}"
@@ -90,8 +96,3 @@ def duration_text(seconds: float) -> str:
         if seconds >= size:
             return f"{digits_text(seconds / size)}{SPACE}{name}"
     return quantity_text(seconds, "s")
-
-
-def bits_text(bits: float) -> str:
-    """Return a memory size in bytes."""
-    return quantity_text(bits / BITS_PER_BYTE, "B") if bits >= BITS_PER_BYTE else f"{bits:.0f} bit"
