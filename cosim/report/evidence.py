@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, cast
 
 from cosim.report.charts import layers_of
@@ -22,7 +22,7 @@ from cosim.report.headline import Answer
 from cosim.report.inputs import Row, Run
 from cosim.report.selection import names_text
 
-MOST_SERIES, MOST_DIFFERENCES, MOST_CURVES = 24, 40, 12
+MOST_SERIES, MOST_DIFFERENCES, MOST_CURVES = 24, 40, 6
 NOT_KEPT = "not kept: this run was made before cosim kept it. Run the study again to have it."
 MICROWATT_W = 1e-6
 PAIRS = {"classical": "network − classical", "form": "form − float", "distillation": "distilled − labels alone"}
@@ -52,10 +52,11 @@ def bit_charts(run: Run, found: Sequence[Answer]) -> list[Exhibit]:
     if not students:
         return [Exhibit("bits-score", "Score", None, "This study has no network.")]
     order = list(dict.fromkeys(str(row["form"]) for row in sorted(students, key=_width)))
+    names = _names(students)
     score = str(run.study["metric"])
     score = METRICS.get(score, score)
     charts = [Exhibit("bits-score", "Score", series_chart(
-        _by_student(students, _score_band), order, title=score, scale="score", x_title="form"), "")]  # fmt: skip
+        _by_student(students, _score_band, names), order, title=score, scale="score", x_title="form"), "")]  # fmt: skip
     if not found:
         return charts
     machine = str(found[0].pick["profile"])
@@ -63,7 +64,7 @@ def bit_charts(run: Run, found: Sequence[Answer]) -> list[Exhibit]:
     running = [row for row in priced if row["role"] == "student"]
     missing = sorted({str(row["decoder"]) for row in students} - {str(row["decoder"]) for row in running})
     note = f"Cannot run on {machine}: {names_text(missing)}." if missing else ""
-    power = series_chart(_by_student(running, _power_band), order, title="decoder power [µW]", scale="power",
+    power = series_chart(_by_student(running, _power_band, names), order, title="decoder power [µW]", scale="power",
                          x_title="form") if running else None  # fmt: skip
     return [*charts, Exhibit("bits-power", f"Power of the decoder on {machine}", power, note)]
 
@@ -81,17 +82,25 @@ def _power_band(row: Row) -> Band:
     return low, nominal, high
 
 
-def _by_student(rows: Sequence[Row], band: Any) -> list[Series]:
-    """Return one line for each student and method, in the order given, of very many the first."""
+def _names(rows: Sequence[Row]) -> dict[str, str]:
+    """Return by decoder id the line it belongs to: its student, and the method where that has several."""
     methods: dict[str, set[str]] = {}
     for row in rows:
         methods.setdefault(str(row["student"]), set()).add(str(row["method"]))
-    values: dict[str, dict[str, Band]] = {}
+    return {
+        str(row["decoder_id"]): f"{row['student']}, {row['method'] or 'labels alone'}"
+        if len(methods[str(row["student"])]) > 1 else str(row["student"])
+        for row in rows
+    }  # fmt: skip
+
+
+def _by_student(rows: Sequence[Row], band: Callable[[Row], Band], names: Mapping[str, str]) -> list[Series]:
+    """Return one line for each name, in the order of the names; of very many the first."""
+    values: dict[str, dict[str, Band]] = {name: {} for name in names.values()}
     for row in rows:
-        student, method = str(row["student"]), str(row["method"])
-        name = f"{student}, {method or 'labels alone'}" if len(methods[student]) > 1 else student
-        values.setdefault(name, {})[str(row["form"])] = band(row)
-    return [Series(name, found) for name, found in list(values.items())[:MOST_SERIES]]
+        values[names[str(row["decoder_id"])]][str(row["form"])] = band(row)
+    lines = [Series(name, found, place) for place, (name, found) in enumerate(values.items())]
+    return [one for one in lines if one.values][:MOST_SERIES]
 
 
 def difference_chart(run: Run) -> Exhibit:
@@ -133,9 +142,11 @@ def _groups(run: Run, shown: Sequence[Row]) -> Exhibit:
         known = {name: (math.nan, value, math.nan) for name, value in zip(names, scores, strict=False)
                  if value is not None}  # fmt: skip
         if known:
-            series.append(Series(str(row["decoder"]), known))
+            series.append(Series(str(row["decoder"]), known, len(series)))
     title = f"Scores of single {groups['over']}"
     metric = METRICS.get(str(run.study["metric"]), str(run.study["metric"]))
+    if len(names) == 1:
+        return Exhibit("groups", title, None, f"All that is held out is one {str(groups['over'])[:-1]}: {names[0]}.")
     if not series:
         return Exhibit("groups", title, None, f"{title}: no group holds enough to be scored alone.")
     drawn = series_chart(series[:MOST_SERIES], names, title=metric, scale="score", x_title=str(groups["over"]),

@@ -169,8 +169,8 @@ def _trajectory(provenance: Provenance, predictions: Mapping[str, SeedTable]) ->
 
 def _series(provenance: Provenance, examples: NDArray[np.int64], values: NDArray[Any]) -> tuple[object, object]:
     """Return the steps of successive examples once each, as axes of numbers, null for none; and their times [s]."""
-    steps: NDArray[np.int64] = provenance.starts[examples][:, None] + np.arange(values.shape[1])
-    order, index = np.unique(steps, return_index=True)
+    steps = np.add.outer(provenance.starts[examples], np.arange(len(values[0])))
+    order, index = np.unique(steps.astype(np.int64), return_index=True)
     chosen = values.reshape(-1, values.shape[-1])[index][:MOST_STEPS]
     axes = [[None if np.isnan(value) else value for value in _rounded(axis)] for axis in chosen.T]
     return axes, _rounded((order[:MOST_STEPS] - order[0]) / provenance.step_rate_hz)

@@ -32,8 +32,8 @@ def archived(digests: Path, tmp_path: Path) -> Path:
 
 def test_an_archived_run_is_small_and_holds_no_stage(archived: Path) -> None:
     assert sorted(path.name for path in archived.iterdir()) == [
-        "archive.json", "decoders.parquet", "differences.json", "failures.json", "gates.json", "plan.json",
-        "scores.parquet", "study.json", "workloads.parquet",
+        "archive.json", "decoders.parquet", "differences.json", "failures.json", "gates.json", "outcomes.json",
+        "plan.json", "scores.parquet", "study.json", "workloads.parquet",
     ]  # fmt: skip
     assert sum(path.stat().st_size for path in archived.iterdir()) < LARGEST_BYTES
 

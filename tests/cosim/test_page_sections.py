@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import io
 import json
+import math
 import re
 from pathlib import Path
 from typing import Any
@@ -184,13 +185,13 @@ def test_tables_are_saved_with_plain_numbers_and_units(run: Run, html: str) -> N
     )
     frame = pd.read_csv(io.StringIO(tables["decoders"]["csv"]))
     assert len(frame) == 13 * 4
-    for row, (_, saved) in zip(rows, frame.iterrows(), strict=True):
+    for row, saved in zip(rows, frame.to_dict("records"), strict=True):
         assert saved["decoder"] == row["decoder"]
         if row["infeasibilities"] == "[]":
             assert saved["decoder_power_nominal_uw"] == pytest.approx(float(row["decoder_power_nominal_w"]) / 1e-6)
             assert saved["latency_nominal_ms"] == pytest.approx(float(row["latency_nominal_s"]) / 1e-3)
         else:
-            assert pd.isna(saved["decoder_power_nominal_uw"])
+            assert math.isnan(saved["decoder_power_nominal_uw"])
     assert len(pd.read_csv(io.StringIO(tables["scores"]["csv"]))) == 14
     assert len(pd.read_csv(io.StringIO(tables["differences"]["csv"]))) == len(run.differences)
     assert all("\\begin{longtable}" in table["latex"] for table in tables.values())

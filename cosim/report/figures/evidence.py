@@ -17,10 +17,11 @@ MOST_SHOWN = 6  # lines that are drawn at once; the others wait in the legend
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """One line of a chart: values by name, with low, nominal and high; nan for none."""
+    """One line of a chart: values by name, with low, nominal and high; nan for none. `place` gives its look."""
 
     name: str
     values: Mapping[str, Band]
+    place: int
 
 
 def series_chart(
@@ -42,8 +43,8 @@ def series_chart(
     most : int
         Lines that are drawn at once.
     """
-    data = [_line_of(one, order, index, shown=index < most) for index, one in enumerate(series)]
-    axis = titled(title, **(_power_axis(series) if scale == "power" else _score_axis(series)))
+    data = [_line_of(one, order, shown=index < most) for index, one in enumerate(series)]
+    axis = titled(title, **(_power_axis(series) if scale == "power" else _score_axis(series[:most])))
     across = titled(x_title, type="category", categoryorder="array", categoryarray=list(order))
     return chart(data, height=HEIGHT + 18 * len(series), xaxis=across, yaxis=axis, showlegend=True)
 
@@ -61,13 +62,13 @@ def _power_axis(series: Sequence[Series]) -> dict[str, Any]:
     return {"type": "log", "dtick": "D2" if few else 1}
 
 
-def _line_of(one: Series, order: Sequence[str], index: int, *, shown: bool) -> dict[str, Any]:
+def _line_of(one: Series, order: Sequence[str], *, shown: bool) -> dict[str, Any]:
     places = [name for name in order if name in one.values]
     bands = [one.values[name] for name in places]
-    colour = colour_of(index)
+    colour = colour_of(one.place)
     return {
         "type": "scatter", "mode": "lines+markers", "name": one.name, "x": places, "y": [band[1] for band in bands],
-        "marker": {"color": colour, "symbol": SYMBOLS[index % len(SYMBOLS)], "size": 9}, "line": {"color": colour},
+        "marker": {"color": colour, "symbol": SYMBOLS[one.place % len(SYMBOLS)], "size": 9}, "line": {"color": colour},
         "cliponaxis": False, "visible": True if shown else "legendonly",
         "error_y": {"type": "data", "array": [_gap(b[2], b[1]) for b in bands], "thickness": 1.2, "width": 3,
                     "arrayminus": [_gap(b[1], b[0]) for b in bands], "color": faint(colour, 0.6)},

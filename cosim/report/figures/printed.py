@@ -169,7 +169,7 @@ def _panel(
         for point in panel.points:
             if point.group == group and point.power[1] > 0:
                 _mark(ax, point, index, lowest)
-    _labels(ax, [point for point in panel.points if point.power[1] > 0], ends)
+    _labels(ax, [point for point in panel.points if point.power[1] > 0], ends, levels)
 
 
 def _mark(ax: Axes, point: Point, index: int, lowest: float) -> None:
@@ -182,7 +182,10 @@ def _mark(ax: Axes, point: Point, index: int, lowest: float) -> None:
         ax.plot([point.power[1]] * 2, [point.score[0], point.score[2]], color=colour, alpha=0.35, linewidth=1)
 
 
-def _labels(ax: Axes, points: Sequence[Point], ends: tuple[tuple[float, float], tuple[float, float]]) -> None:
+def _labels(
+    ax: Axes, points: Sequence[Point], ends: tuple[tuple[float, float], tuple[float, float]],
+    levels: Mapping[str, float],
+) -> None:
     """Write every decoder's number, with its name where the front or the best of a kind has room for it."""
     figure = ax.figure
     width, height = (figure.get_size_inches() * POINT_PX).tolist()  # pyright: ignore[reportAttributeAccessIssue]
@@ -200,9 +203,11 @@ def _labels(ax: Axes, points: Sequence[Point], ends: tuple[tuple[float, float], 
     texts = [
         [f"{p.number} {p.label}", str(p.number)] if p.on_front or id(p) in best else [str(p.number)] for p in ordered
     ]
-    for point, score, label in zip(
-        ordered, heights, place_labels(places, texts, area, size=SMALL), strict=True
-    ):
+    lines = [area[3] - (min(max(value, ends[1][0]), ends[1][1]) - ends[1][0]) / (ends[1][1] - ends[1][0])
+             * (area[3] - area[1]) for value in levels.values()]  # fmt: skip
+    taken = [(area[2] - 60, y - 11, area[2], y) for y in lines]
+    labels = place_labels(places, texts, area, size=SMALL, taken=taken)
+    for point, score, label in zip(ordered, heights, labels, strict=True):
         if label is not None:
             below = f" {point.score[1]:.2f} ↓".replace("-", "−") if point.score[1] < ends[1][0] else ""
             ax.annotate(

@@ -6,6 +6,14 @@
   const dark = matchMedia("(prefers-color-scheme: dark)");
   const PHONE = 600;
 
+  // The library lies packed in the page
+  async function unpack() {
+    const packed = Uint8Array.from(atob(document.getElementById("plotly").textContent), (letter) => letter.charCodeAt(0));
+    const script = document.createElement("script");
+    script.textContent = await new Response(new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"))).text();
+    document.head.append(script);
+  }
+
   // Colours of the page, and on a phone the labels that were placed for it
   function fitted(chart, width) {
     const found = JSON.parse(JSON.stringify(chart));
@@ -40,7 +48,7 @@
     Plotly.react(element, data, layout, config);
   }
 
-  function drawAll() { document.querySelectorAll(".chart").forEach(draw); }
+  function drawAll() { if (window.Plotly) document.querySelectorAll(".chart").forEach(draw); }
 
   function save(name, content, type) {
     const link = document.createElement("a");
@@ -116,6 +124,7 @@
   document.querySelectorAll(".choose").forEach((element) => { element.hidden = false; });
   fromAddress();
   addEventListener("hashchange", fromAddress);
+  unpack().then(drawAll);
   dark.addEventListener("change", drawAll);
   let phone = innerWidth < PHONE;
   addEventListener("resize", () => {
