@@ -174,7 +174,7 @@ def test_a_regression_shows_a_trajectory(run: Run) -> None:
     assert [trace["y"] for trace in found["trajectory-0"].chart["data"]] == [[1.0, None], [0.9, 0.8]]
     assert found["trajectory-1"].title == "Held-out trajectory: y"
     assert found["groups"].chart is None
-    assert "no group holds enough" in found["groups"].note
+    assert "All that is held out is one fold: a." in found["groups"].note
 
 
 def test_tables_are_saved_with_plain_numbers_and_units(run: Run, html: str) -> None:
