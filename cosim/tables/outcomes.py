@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cosim.datasets.types import Dataset
-from cosim.engine.curve_file import Curve, read_curve
 from cosim.engine.files import read_json, write_atomically
 from cosim.engine.points import Point
+from cosim.engine.prediction_file import Curve, read_curve
 from cosim.engine.stage import with_ancestors
 from cosim.engine.store import Store
 from cosim.evaluation.held_out import SeedTable

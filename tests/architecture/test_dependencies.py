@@ -11,10 +11,6 @@ from importlib.metadata import packages_distributions
 import parsed_sources
 from parsed_sources import PACKAGES, ROOT, modules
 
-NEEDED_BY_CALLS = {
-    "matplotlib": "figures for print",
-}
-"""Declared, and imported by a library call of ours only."""
 NAME = re.compile(r"[A-Za-z0-9._-]+")
 
 
@@ -46,9 +42,9 @@ def test_what_the_packages_import_is_declared() -> None:
     assert found - declared(project()["dependencies"]) == set()
 
 
-def test_what_is_declared_is_imported_or_has_its_reason() -> None:
+def test_what_is_declared_is_imported() -> None:
     found = frozenset[str]().union(*(imported(package) for package in PACKAGES))
-    assert declared(project()["dependencies"]) - found == set(NEEDED_BY_CALLS)
+    assert declared(project()["dependencies"]) - found == set()
 
 
 def test_what_tests_import_is_declared() -> None:

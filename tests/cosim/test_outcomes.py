@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cosim.engine.curve_file import CURVE, Curve, read_curve, write_curve
+from cosim.engine.prediction_file import CURVE, Curve, read_curve, write_curve
 from cosim.evaluation.predictions import Predictions, Provenance
 from cosim.tables.outcomes import read_outcomes, write_outcomes
 from energy_models.errors import CosimError

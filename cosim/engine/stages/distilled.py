@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 
-from cosim.engine.curve_file import CURVE
+from cosim.engine.prediction_file import CURVE
 from cosim.engine.stage import StageKind, Workspace
 from cosim.engine.stages.gate import passed
 from cosim.engine.stages.teacher import targets_in
