@@ -8,7 +8,7 @@ from typing import Annotated, Any, cast
 
 import typer
 
-from cosim.cli.output import JsonOption, form_of, print_json, print_rows
+from cosim.cli.output import JsonOption, form_of, print_json, print_rows, say
 
 Run = Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run.")]
 Profile = Annotated[str | None, typer.Option(help="Only this machine.")]
@@ -91,7 +91,7 @@ def report(
 ) -> None:
     """Write the page of a run again, prices brought up to date, and print its path; with --digest a short form too."""
     # Deferred, like the imports below: --help must not pay for them.
-    from cosim.report import write_digest, write_report
+    from cosim.report import answer_line, write_digest, write_report
     from cosim.tables import prices
     from cosim.tables.archive import write_archive
     from cosim.tables.flat import write_flat
@@ -99,6 +99,7 @@ def report(
     (prices.reprice if reprice else prices.refresh_prices)(run)
     write_flat(run)
     written = {"report": write_report(run, out)}
+    say(answer_line(run))
     if digest is not None:
         written["digest"] = write_digest(run, digest)
         write_archive(run, digest / ARCHIVES / written["digest"].stem)
@@ -109,6 +110,8 @@ def report(
 
 
 def _summary(run: Path, profile: str | None, site: str | None) -> list[dict[str, Any]]:
+    """Return the rows asked for, having said the answer of the whole run."""
+    from cosim.report import answer_line
     from cosim.tables.decoders import DECODERS, DecoderScore
     from cosim.tables.prices import refresh_prices
     from cosim.tables.results import Score, read_parquet, read_prices
@@ -122,6 +125,7 @@ def _summary(run: Path, profile: str | None, site: str | None) -> list[dict[str,
         if asked is not None:
             _known(kind, asked, table[kind].tolist())
             table = table[table[kind] == asked]
+    say(answer_line(run))
     return cast(list[dict[str, Any]], table[list(COLUMNS)].to_dict("records"))
 
 

@@ -10,7 +10,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from cosim.api.run import Outcome, run_study
 from cosim.cli.output import say
 from cosim.engine.sweep import Status
-from cosim.report import write_report
+from cosim.report import answer_line, write_report
 from cosim.study.schema import Study
 
 
@@ -34,6 +34,7 @@ def run_with_bars(
         )
         bars.update(task, running="writing the page")
         page = write_report(root)
+    say(answer_line(root))
     for note in outcome.set_aside:
         say(f"Set aside and computed again: {note}")
     failed = f", {len(outcome.failures)} failed" if outcome.failures else ""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from cosim.report.figures.numbers import band_text, ratio_text, score_of
-from cosim.report.inputs import Row, Run, site_title
+from cosim.report.inputs import Row, Run, read_run, site_title
 from cosim.tables.differences import best_on_validation
 from energy_models.feasibility import LIMIT_VERDICTS
 
@@ -133,3 +134,15 @@ def headline(run: Run, found: Sequence[Answer]) -> str:
         f"with everything around it {power_of(row, 'total_power')}. It {says[first.verdict]}; "
         f"binding limit: {binding_of(row)}."
     )
+
+
+def answer_line(folder: Path) -> str:
+    """Return the first sentence of a finished run's page.
+
+    Raises
+    ------
+    CosimError
+        As `cosim.report.inputs.read_run`.
+    """
+    run = read_run(folder)
+    return headline(run, answers(run))

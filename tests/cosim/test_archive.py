@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 from tiny_study import cosim, stage_times
 
+from cosim.report import answer_line
 from cosim.tables.archive import ARCHIVE, check_archive
 from energy_models.errors import CosimError
 
@@ -85,6 +86,13 @@ def test_reprice_prices_again_what_looks_up_to_date(finished: Path, archived: Pa
 def test_the_commands_that_read_a_run_read_it(finished: Path, archived: Path) -> None:
     for command in ("pareto", "feasibility"):
         assert cosim(command, str(archived), "--json") == cosim(command, str(finished), "--json")
+
+
+@pytest.mark.parametrize("command", ["report", "pareto", "feasibility"])
+def test_commands_on_a_run_say_the_answer_of_its_page_first(archived: Path, command: str) -> None:
+    code, _, err = cosim(command, str(archived))
+    assert code == 0
+    assert err.splitlines()[0] == answer_line(archived)
 
 
 def _cut(path: Path) -> None:
