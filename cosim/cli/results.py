@@ -21,6 +21,11 @@ COLUMNS = (
 )  # fmt: skip
 MICROWATT_W = 1e-6
 ARCHIVES = "data"  # beside digests
+LEAST_OF_FRONT = (
+    "over", "count", "membership", "total_power_nominal_uw", "p_value", "decoder_power_low_uw", "decoder_power_high_uw",
+    "score_low", "score_high", "chance",
+)  # fmt: skip
+"""Columns of the front that a narrow terminal does without, the least important first."""
 
 
 def add_result_commands(app: typer.Typer) -> None:
@@ -53,7 +58,7 @@ def pareto(run: Run, profile: Profile = None, site: Site = None, as_json: JsonOp
         }
         for row in _summary(run, profile, site)
     ]
-    print_rows(rows, form_of(as_json))
+    print_rows(rows, form_of(as_json), least=LEAST_OF_FRONT)
 
 
 def feasibility(run: Run, profile: Profile = None, site: Site = None, as_json: JsonOption = False) -> None:

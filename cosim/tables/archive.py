@@ -7,6 +7,7 @@ that read a finished run read it as well; nothing in it can be resumed.
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import shlex
 from collections.abc import Mapping
@@ -84,7 +85,7 @@ def check_archive(root: Path) -> None:
 
 def refuse_archive(root: Path) -> None:
     """Raise a `StudyError` where a folder holds an archived run: without stages nothing of it can be computed again."""
-    if (root / ARCHIVE).is_file():
+    if os.path.isfile(root / ARCHIVE):  # false too where no such name can be: making the folder says so
         raise StudyError("this folder holds an archived run: it has no stages, so nothing can go on from it",
                          where=str(root),
                          remedy="Make its page with `cosim report`, or run the study into another folder.")  # fmt: skip

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 from tiny_study import cosim, stage_times
 
+from cosim.cli.results import pareto
 from cosim.report import answer_line
 from cosim.tables.archive import ARCHIVE, check_archive
 from energy_models.errors import CosimError
@@ -93,6 +94,18 @@ def test_commands_on_a_run_say_the_answer_of_its_page_first(archived: Path, comm
     code, _, err = cosim(command, str(archived))
     assert code == 0
     assert err.splitlines()[0] == answer_line(archived)
+
+
+def test_a_narrow_terminal_keeps_score_power_and_verdict_of_the_front(
+    archived: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("cosim.cli.table.terminal_width", lambda: 140)
+    pareto(archived)
+    shown = capsys.readouterr()
+    names = shown.out.splitlines()[0].split()
+    assert {"profile", "site", "decoder", "score", "decoder_power_nominal_uw", "verdict", "front"} <= {*names}
+    assert "membership" not in names
+    assert "membership" in shown.err
 
 
 def _cut(path: Path) -> None:

@@ -311,7 +311,7 @@ def _matmul_counts(
     lead = torch.broadcast_shapes(left.shape[:-2], right.shape[:-2])
     codes = other.codes if other else None
     if info.codes is None and _fractions(left):  # as after a softmax: no masks of a large tensor
-        fed = graded = torch.full((*lead, left.shape[-1]), left.shape[-2], device=left.device)
+        fed = graded = left.new_full((*lead, left.shape[-1]), left.shape[-2], dtype=torch.int64)
     else:
         fed, graded = (
             mask.sum(-2).expand(*lead, -1) for mask in (nonzero(left, info.codes), needs_multiplier(left, info.codes))
