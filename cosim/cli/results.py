@@ -103,8 +103,8 @@ def report(
 
     (prices.reprice if reprice else prices.refresh_prices)(run)
     write_flat(run)
-    written = {"report": write_report(run, out)}
     say(answer_line(run))
+    written = {"report": write_report(run, out)}
     if digest is not None:
         written["digest"] = write_digest(run, digest)
         write_archive(run, digest / ARCHIVES / written["digest"].stem)

@@ -19,7 +19,7 @@ from cosim.engine.files import disk_errors
 from cosim.tables.decoders import DECODERS, DETECTION, DecoderScore
 from cosim.tables.prices import PRICED, refresh_prices
 from cosim.tables.readable import readable_prices
-from cosim.tables.results import Priced, Score, read_parquet
+from cosim.tables.results import Score, read_parquet, read_prices
 from cosim.tables.scores import SCORES
 from cosim.tables.summary import Power, score_table, summarise
 from cosim.tables.widths import widths_by_layer
@@ -117,7 +117,7 @@ def read_flat(root: Path, *, power: Power = "decoder_power") -> pd.DataFrame:
     CosimError
         If the folder holds no finished run, or a machine or site cannot be loaded.
     """
-    priced = read_parquet(refresh_prices(root), Priced)
+    priced = read_prices(refresh_prices(root))
     scores = read_parquet(root / SCORES, Score)
     wanted = [digest for digest in first_workloads(scores).values() if digest]
     workloads = read_workloads(root, dict.fromkeys(wanted)) if wanted else {}
