@@ -18,9 +18,9 @@ from energy_models.errors import DataError
 KINDS = frozenset({"", "eeg", "ecog", "seeg", "dbs"})
 COMPARED = KINDS | {"mag", "grad"}  # between recordings
 MICROVOLTS = {"µV": 1.0, "uV": 1.0, "microvolts": 1.0, "mV": 1e3, "V": 1e6, "nV": 1e-3}
-# Assumed limits. Below: amplifiers for EEG may add noise of up to 0.5 µV RMS (Nuwer et al. 1998, IFCN standards for
-# digital recording of clinical EEG, doi 10.1016/S0013-4694(97)00106-5); narrow bands hold less of it. Above: seizures
-# in ECoG spread over less than 1 mV (847 µV is the largest of the 78 channels of MNE's sample_ecog.edf).
+# Assumed limits. Below: EEG amplifiers add noise of some 0.5 µV RMS (recalled, no source was looked up); narrow bands hold
+# less of it. Above: seizures in ECoG spread over less than 1 mV (847 µV is the largest of the 78 channels of MNE's
+# sample_ecog.edf).
 LEAST_UV, MOST_UV = 0.1, 3000.0
 # Subjects and amplifiers differ by a factor of up to about 10; units differ by 1,000: halfway in decades.
 MOST_RATIO = 100.0
