@@ -18,7 +18,7 @@ from energy_models.errors import DataError
 KINDS = frozenset({"", "eeg", "ecog", "seeg", "dbs"})
 COMPARED = KINDS | {"mag", "grad"}  # between recordings
 MICROVOLTS = {"µV": 1.0, "uV": 1.0, "microvolts": 1.0, "mV": 1e3, "V": 1e6, "nV": 1e-3}
-# Assumed limits. Below: EEG amplifiers add noise of some 0.5 µV RMS (recalled, no source was looked up); narrow bands hold
+# Assumed limits. Below: EEG amplifiers add noise of some 0.5 µV RMS (recalled, not looked up); narrow bands hold
 # less of it. Above: seizures in ECoG spread over less than 1 mV (847 µV is the largest of the 78 channels of MNE's
 # sample_ecog.edf).
 LEAST_UV, MOST_UV = 0.1, 3000.0
