@@ -5,7 +5,9 @@ from __future__ import annotations
 import platform
 from importlib.metadata import PackageNotFoundError, version
 
-PACKAGES = ("cosim", "torch", "brevitas", "snntorch", "numpy", "scipy", "scikit-learn", "mne", "optuna", "pandas")
+PACKAGES = (
+    "cosim", "torch", "brevitas", "snntorch", "numpy", "numba", "scipy", "scikit-learn", "mne", "optuna", "pandas",
+)  # fmt: skip
 
 
 def versions() -> dict[str, str]:

@@ -34,6 +34,7 @@ NOTES = {
     "families": "one file an architecture", "quantize": "integer layers (Brevitas)",
     "layers": "one vocabulary of layers",
     "neurons": "LIF and kin, encoders, snnTorch", "spec": "what rebuilds a student",
+    "kernels": "inner loops of training (Numba)",
     "validation": "predicted against measured", "calibration": "boards fitted to tables",
     "analysis": "uncertainty, break-even, published models", "feasibility": "limits of a site, battery",
     "pricing": "counts times constants", "mapping": "placement, action counts, styles",
