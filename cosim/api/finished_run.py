@@ -18,6 +18,7 @@ from cosim.engine.files import read_json
 from cosim.engine.run_folder import FAILURES, PLAN
 from cosim.tables.decoders import DECODERS
 from cosim.tables.flat import read_flat, write_flat
+from cosim.tables.prices import refresh_prices
 from cosim.tables.results import Score, read_parquet
 from cosim.tables.scores import SCORES, STUDY
 from cosim.tables.summary import Power
@@ -161,12 +162,20 @@ class Run:
         write_flat(self.folder)
         return write_report(self.folder)
 
+    @cached_property
+    def answer(self) -> str:
+        """The first sentence of the page: the decoder to take, its score and power, and the limit that binds."""
+        from cosim.report import answer_line
+
+        refresh_prices(self.folder)
+        return answer_line(self.folder)
+
     def summary(self) -> str:
-        """Return the study's question, and what it came to at each place, best decoders first, as text."""
+        """Return the study's question, its answer, and what is on the front at each place, as text."""
         table = self._at(self.results, None, None)
         fronts: Any = table[table["front"].astype(bool)]
         shown = fronts.sort_values(["site", "machine", "score"], ascending=[True, True, False])[list(SHOWN)]
-        return f"{self.study['title']}: {self.study['question']}\n{shown.to_string(index=False)}"
+        return f"{self.study['title']}: {self.study['question']}\n{self.answer}\n{shown.to_string(index=False)}"
 
     def plot(self) -> Figure:
         """Return score against decoder power [W], every decoder labelled, a colour a machine and site."""

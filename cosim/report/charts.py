@@ -16,7 +16,7 @@ from cosim.report.figures.bars import breakdown_chart, layers_chart
 from cosim.report.figures.front import front_chart
 from cosim.report.figures.numbers import quantity_text
 from cosim.report.figures.points import GROUPS, Point, points_of
-from cosim.report.headline import Answer
+from cosim.report.headline import Answer, best_first
 from cosim.report.inputs import Row, Run
 from cosim.report.selection import MOST_PICTURES, MOST_POINTS, foremost, names_text, rows_each, selection_text
 from energy_models.pricing import OUTSIDE_DECODER
@@ -122,12 +122,12 @@ def levels(run: Run) -> dict[str, float]:
 def _bar_rows(
     run: Run, chosen: Mapping[str, Sequence[Row]], power: str
 ) -> list[tuple[str, dict[str, list[float]]]]:
-    """Return the front, the best network and the best classical decoder; of several machines, the best of each."""
+    """Return the front, the best network and classical decoder on validation; of several machines, each front's top."""
     shown: list[Row] = []
     for candidates in chosen.values():
         running = sorted((r for r in candidates if r["infeasibilities"] == "[]"), key=lambda r: -float(r["score_mean"]))
-        front = [row for row in running if row["front"]]
-        others = [next((r for r in running if r["role"] == role), None) for role in ("student", "baseline")]
+        front, ranked = [row for row in running if row["front"]], best_first(run, running)
+        others = [next((r for r in ranked if r["role"] == role), None) for role in ("student", "baseline")]
         best = [*front[:MOST_BARS], *(row for row in others if row is not None and not row["front"])]
         shown += front[:1] if len(chosen) > 1 else best
     rows: list[tuple[str, dict[str, list[float]]]] = []

@@ -19,6 +19,7 @@ from cosim.report.figures.printed import front_figure
 from cosim.report.headline import (
     LIMIT_WORDS,
     answers,
+    choice_note,
     headline,
     power_of,
 )
@@ -120,7 +121,8 @@ def _answer(run: Run) -> str:
         f"{power_of(a.pick, 'decoder_power')} for the decoder: {a.verdict}."
         for a in found[1:]
     ]
-    return f"{opening}\n\n{_bullets(others)}" if others else opening
+    parts = [opening, _bullets(others) if others else "", choice_note(run)]
+    return "\n\n".join(part for part in parts if part)
 
 
 def _compared(run: Run) -> str:

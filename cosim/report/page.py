@@ -17,11 +17,12 @@ from cosim.report.comparison import comparison, difference_rows, over_text, sele
 from cosim.report.downloads import downloads_text
 from cosim.report.figures.numbers import quantity_text, score_of
 from cosim.report.headline import (
-    CLOSE,
     LIMIT_WORDS,
     Answer,
     answers,
     binding_of,
+    choice_note,
+    chosen_on,
     headline,
     power_of,
 )
@@ -93,7 +94,7 @@ def _context(run: Run) -> dict[str, Any]:
         "silent_sites": [site for site in run.sites if site not in {a.site for a in found}],
         "selection_note": selection_note(run) if compared else "", "differences": difference_rows(run),
         "score_rows": task_rows(run),
-        "close": CLOSE, "comparison": compared, "decoders": run.decoders,
+        "choice_note": choice_note(run), "chosen_on": chosen_on(run), "comparison": compared, "decoders": run.decoders,
         "repetitions": repetitions(run), "rate": quantity_text(float(run.study["decode_rate_hz"]), "Hz"),
         **_charts(run, found), "sites": run.sites, "most_site_columns": MOST_SITE_COLUMNS, "all": charts.ALL,
         "downloads": _trusted(downloads_text(run, rows, prices)), "pick": charts.pick_of(found),

@@ -179,6 +179,8 @@ def test_everything_shows_itself_in_one_line_and_as_a_small_table(finished: cosi
         assert len(repr(one)) < 300
         assert one._repr_html_().startswith("<table>")
     assert "headset_commodity" in finished.summary()
+    assert finished.answer in finished.summary()
+    assert "on the test part" in finished.answer
     assert "EEGNet-1 w4a4" in finished.plot().data[0].text
     assert finished.page().is_file()
     assert "24, 4 channels x 64 steps" in data.summary()

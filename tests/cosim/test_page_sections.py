@@ -118,7 +118,7 @@ def test_layers_are_those_of_the_pick_and_add_up(run: Run, charts: dict[str, Any
 def test_the_network_beside_a_classical_pick_has_its_layers(run: Run) -> None:
     from cosim.report.evidence import layer_charts
 
-    lifted = tuple({**r, "score_mean": 0.99} if r["decoder"] == "CSP+LDA" else r for r in run.summary)
+    lifted = tuple({**r, "validation_mean": 0.99} if r["decoder"] == "CSP+LDA" else r for r in run.summary)
     found = answers(dataclasses.replace(run, summary=lifted))
     titles = [one.title for one in layer_charts(run, found)]
     assert found[0].network is not None

@@ -6,7 +6,9 @@ import base64
 import dataclasses
 import gzip
 import json
+import math
 import re
+from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -22,8 +24,8 @@ from cosim.report.figures.front import front_chart
 from cosim.report.figures.labels import CHARACTER, place_labels
 from cosim.report.figures.numbers import headroom_text, scaled_band_text, score_of
 from cosim.report.figures.points import Point
-from cosim.report.headline import CLOSE, answers, headline
-from cosim.report.inputs import Run, read_run
+from cosim.report.headline import CLOSE, answers, choice_note, chosen_on, headline
+from cosim.report.inputs import Row, Run, read_run
 from cosim.tables.results import Score, read_parquet
 from energy_models.errors import CosimError, StudyError
 
@@ -101,7 +103,8 @@ def test_one_file_that_fetches_nothing(html: str, page: Page) -> None:
 def test_the_headline_names_decoder_score_power_machine_and_verdict(words: str, run: Run) -> None:
     pick = answers(run)[0].pick
     assert re.search(
-        rf"{re.escape(pick['decoder'])} decodes at 0\.\d+ \[0\.\d+, 0\.\d+\] and needs [\d.]+ µW \[[\d.]+, [\d.]+\] "
+        rf"{re.escape(pick['decoder'])} decodes at balanced accuracy 0\.\d+ \[0\.\d+, 0\.\d+\] on the test part "
+        rf"\(chosen on validation: {pick['validation_mean']:.3f}\) and needs [\d.]+ µW \[[\d.]+, [\d.]+\] "
         rf"on {pick['profile']}; .* It fits implant_utah96; binding limit: ",
         words,
     )
@@ -110,9 +113,43 @@ def test_the_headline_names_decoder_score_power_machine_and_verdict(words: str, 
 def test_the_pick_is_the_cheapest_close_to_the_best_that_fits(run: Run) -> None:
     first = answers(run)[0]
     rows = [r for r in run.summary if r["site"] == first.site and r["verdict"] == first.verdict]
-    best = max(r["score_mean"] for r in rows)
-    close = [r for r in rows if r["score_mean"] >= best - CLOSE]
+    best = max(r["validation_mean"] for r in rows)
+    close = [r for r in rows if r["validation_mean"] >= best - CLOSE]
     assert first.pick["total_power_nominal_w"] == min(r["total_power_nominal_w"] for r in close)
+
+
+def _with(run: Run, change: Callable[[Row], dict[str, object]]) -> Run:
+    rows = tuple({**row, **change(row)} for row in run.summary)
+    return dataclasses.replace(run, summary=rows)
+
+
+def test_test_scores_have_no_part_in_the_pick(run: Run) -> None:
+    before = answers(run)
+    turned = answers(_with(run, lambda row: {"score_mean": 1 - row["score_mean"]}))
+    assert [(a.pick["decoder_id"], a.pick["profile"]) for a in turned] == [
+        (a.pick["decoder_id"], a.pick["profile"]) for a in before
+    ]
+    dearest = before[0].pick["decoder_id"]
+    worse = answers(_with(run, lambda row: {"validation_mean": 0.1} if row["decoder_id"] == dearest else {}))
+    assert worse[0].pick["decoder_id"] != dearest
+
+
+def test_without_validation_scores_the_pick_says_that_it_was_made_on_test_scores(run: Run) -> None:
+    bare = _with(run, lambda row: {"validation_mean": math.nan})
+    found = answers(bare)
+    assert chosen_on(bare) == "test"
+    assert "(chosen on test scores: validation scores not kept)" in headline(bare, found)
+    assert "Chosen on test scores" in choice_note(bare)
+    assert "No test score enters the choice" in choice_note(run)
+    rows = [r for r in bare.summary if r["site"] == found[0].site and r["verdict"] == found[0].verdict]
+    close = [r for r in rows if r["score_mean"] >= max(r["score_mean"] for r in rows) - CLOSE]
+    assert found[0].pick["total_power_nominal_w"] == min(r["total_power_nominal_w"] for r in close)
+
+
+def test_a_decoder_without_a_validation_score_is_picked_last(run: Run) -> None:
+    taken = answers(run)[0].pick["decoder_id"]
+    lacking = _with(run, lambda row: {"validation_mean": math.nan} if row["decoder_id"] == taken else {})
+    assert answers(lacking)[0].pick["decoder_id"] != taken
 
 
 def test_there_is_one_pick_wherever_nothing_fits_better(run: Run, html: str) -> None:
@@ -132,7 +169,7 @@ def test_there_is_one_pick_wherever_nothing_fits_better(run: Run, html: str) -> 
 
 
 def test_a_classical_pick_comes_with_the_network_to_take_instead(run: Run) -> None:
-    lifted = [{**r, "score_mean": 0.99} if r["decoder"] == "CSP+LDA" else r for r in run.summary]
+    lifted = [{**r, "validation_mean": 0.99} if r["decoder"] == "CSP+LDA" else r for r in run.summary]
     found = answers(dataclasses.replace(run, summary=tuple(lifted)))
     assert {answer.pick["decoder"] for answer in found} == {"CSP+LDA"}
     gap = next(one for one in run.differences if one.kind == "classical")
