@@ -16,6 +16,7 @@ from cosim.datasets.types import Dataset
 from cosim.engine.executors.local import LocalExecutor
 from cosim.engine.executors.worker import run_stage, start_worker
 from cosim.engine.files import Json
+from cosim.engine.progress import Watch
 from cosim.engine.run_folder import FAILURES, locked, save_plan
 from cosim.engine.same_forms import same_forms
 from cosim.engine.scheduler import Scheduler
@@ -23,7 +24,7 @@ from cosim.engine.search import Search, database_errors
 from cosim.engine.sources import installed_sources
 from cosim.engine.stored_data import keep_dataset, keep_folds
 from cosim.engine.student_check import check_own_students
-from cosim.engine.sweep import Sweep, Watch
+from cosim.engine.sweep import Sweep
 from cosim.evaluation.stream_rate import check_stream_rate
 from cosim.study.schema import Study
 from cosim.tables.archive import refuse_archive

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import shlex
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from cosim.api.arguments import workers_of
 from cosim.api.finished_run import Run
+from cosim.api.progress import lines_on_stderr
 from cosim.api.run import run_study
-from cosim.engine.sweep import Status, Watch
+from cosim.engine.progress import Watch
 from cosim.report import write_report
 from cosim.study.check import check_study, read_study
 from energy_models.errors import StudyError
@@ -44,7 +44,7 @@ def run(
     settings : sequence of str
         Changes of the study, as ``section.key=value`` each.
     watch : callable, optional
-        Told where the run stands, a few times a second; default: a line on stderr whenever a point ends.
+        Told where the run stands, a few times a second; default: lines on stderr.
 
     Raises
     ------
@@ -70,16 +70,3 @@ def _checked(study: object, settings: Sequence[str]) -> Study:
         f"{study!r:.60} is no study" if not isinstance(study, Mapping) else "settings beside a table",
         where="cosim.run", remedy="Give a name of cosim.studies, a path, or a study's tables with all its settings",
     )
-
-
-def lines_on_stderr() -> Watch:
-    """Return what tells a run's progress on stderr, a line whenever another point is finished."""
-    told: set[int] = set()
-
-    def watch(status: Status) -> None:
-        if status.points_done not in told:
-            told.add(status.points_done)
-            running = " ".join(status.running)
-            print(f"{status.points_done} of {status.points} points finished; {running}", file=sys.stderr)  # noqa: T201
-
-    return watch

@@ -16,10 +16,10 @@ import pandas as pd
 
 from cosim.api.arguments import listed, workers_of
 from cosim.api.grid import ACTIVATIONS, BITS, CHANNELS, RATE, WEIGHTS, GridPoint, grid_points
+from cosim.api.progress import lines_on_stderr
 from cosim.api.protocol import split_of
 from cosim.api.recordings import LoadedDataset, dataset_of
 from cosim.api.run import run_study
-from cosim.api.study import lines_on_stderr
 from cosim.datasets.types import Dataset
 from cosim.evaluation.feasibility import judge
 from cosim.evaluation.stream_rate import check_stream_rate

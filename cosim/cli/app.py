@@ -109,11 +109,11 @@ def _run(study: Study, root: Path, *, data_dir: Path | None, workers: int, comma
 
     with interrupts_held():
         start_fork_server("cosim.engine.executors.worker")  # it imports what a worker needs while this process does
-        from cosim.cli.run import run_with_bars
+        from cosim.cli.run import run_with_progress
 
     try:
         with termination_heeded():
-            outcome, page = run_with_bars(study, root=root, data_dir=data_dir, workers=workers, command=command)
+            outcome, page = run_with_progress(study, root=root, data_dir=data_dir, workers=workers, command=command)
     except KeyboardInterrupt as stop:
         say(f"What was finished is kept. Go on with: cosim resume {shlex.quote(str(root))}")
         if isinstance(stop, TerminatedError):

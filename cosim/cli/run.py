@@ -1,39 +1,34 @@
-"""Runs a study behind progress bars on stderr."""
+"""Runs a study: progress bars on a terminal, log lines elsewhere, both on stderr and with the same facts."""
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Column
 
+from cosim.api.progress import facts_text, lines_on_stderr
 from cosim.api.run import Outcome, run_study
 from cosim.cli.output import say
-from cosim.engine.sweep import Status
+from cosim.engine.progress import Status, Watch
 from cosim.report import answer_line, write_report
 from cosim.study.schema import Study
 
 
-def run_with_bars(
+def run_with_progress(
     study: Study, *, root: Path, data_dir: Path | None, workers: int, command: str
 ) -> tuple[Outcome, Path]:
     """Run a study, show where it stands, write its page, and return what it came to and the page's path."""
     say(f"{study.study.title}\nRun folder: {root}")
-    console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, TextColumn("{task.fields[running]}"), console=console, transient=True) as bars:
-        task = bars.add_task("points", total=None, running="reading recordings")
-
-        def watch(status: Status) -> None:
-            bars.update(
-                task, total=status.points, completed=status.points_done, running=" ".join(status.running) or "waiting"
-            )
-
+    with _watching() as watch:
         outcome = run_study(
             study, root=root, data_dir=data_dir, workers=workers, command=command, watch=watch, tell=_warn
         )
-        bars.update(task, running="writing the page")
-        page = write_report(root)
+    page = write_report(root)
     say(answer_line(root))
     for note in outcome.set_aside:
         say(f"Set aside and computed again: {note}")
@@ -42,6 +37,23 @@ def run_with_bars(
     times = ", ".join(f"{kind} {found.seconds:.1f} s ({found.stages})" for kind, found in outcome.times.items())
     say(f"Time of all stages, by kind: {times}.")
     return outcome, page
+
+
+@contextmanager
+def _watching() -> Generator[Watch]:
+    """Yield what is told where the run stands: bars on a terminal, lines where standard error is none."""
+    if not sys.stderr.isatty():
+        yield lines_on_stderr()
+        return
+    facts = TextColumn("{task.fields[facts]}", table_column=Column(ratio=1, no_wrap=True, overflow="ellipsis"))
+    columns = ("points", BarColumn(bar_width=16), MofNCompleteColumn(), TimeElapsedColumn(), facts)
+    with Progress(*columns, console=Console(stderr=True), transient=True, expand=True) as bars:
+        task = bars.add_task("points", total=None, facts="reading recordings")
+
+        def watch(status: Status) -> None:
+            bars.update(task, total=status.points, completed=status.points_done, facts=facts_text(status))
+
+        yield watch
 
 
 def _warn(note: str) -> None:

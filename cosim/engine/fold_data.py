@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import numpy as np
 import torch
@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from cosim.datasets.array_store import default_store
 from cosim.datasets.contiguous_segments import contiguous_segments, in_test_order, joined_inputs
 from cosim.datasets.types import Dataset
+from cosim.engine.stage import Workspace
 from cosim.engine.stored_data import read_dataset, read_fold
 from cosim.evaluation.scores import primary_score
 from cosim.preprocessing.operations import Widths
@@ -24,9 +25,11 @@ from cosim.preprocessing.scaling import fit_scaler
 from cosim.splits.fold import Fold
 from cosim.teachers.examples import examples
 from energy_models.workload import Count, LayerWork
+from students.spec import Form, Quantised
 from students.training import Examples, predict
 
 Inputs = Literal["standardised", "raw"]
+FLOAT_BITS = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,3 +109,23 @@ def stream_of(dataset: Dataset, run: NDArray[np.int64]) -> Tensor:
 def part_score(data: FoldData, part: Literal["train", "validation", "test"], outputs: NDArray[Any]) -> float:
     """Return the task's primary metric of these outputs on one part."""
     return primary_score(data.dataset.task, data.dataset.masked_targets[getattr(data.fold, part)], outputs)
+
+
+def fold_of(workspace: Workspace, inputs: Inputs | None = None) -> FoldData:
+    """Return the fold a stage works on, its inputs as asked for, or as its configuration says, or standardised."""
+    fold, store = workspace.stage.parents["fold"], workspace.store
+    if inputs is None:
+        inputs = cast(Inputs, workspace.stage.config.get("inputs", "standardised"))
+    return load_fold(store.folder(fold.parents["data"].key), store.folder(fold.key), inputs)
+
+
+def input_bits(form: Form, dataset: Dataset, inputs: Inputs) -> int:
+    """Return the width of an input element as it reaches a student [bits]."""
+    if isinstance(form, Quantised):
+        return form.input_bits
+    return dataset.source_bits if inputs == "raw" else FLOAT_BITS
+
+
+def spread(available: int, wanted: int) -> list[int]:
+    """Return up to `wanted` positions spread evenly over the available ones."""
+    return np.unique(np.linspace(0, available - 1, min(wanted, available)).round().astype(np.int64)).tolist()

@@ -13,8 +13,6 @@ from cosim.engine.versions import versions
 from cosim.evaluation.scores import primary_metric, score
 from energy_models.workload import Workload, workload_digest, write_workload
 
-FLOAT_BITS = 32
-
 
 def write_result(folder: Path, data: FoldData, outputs: Any, workload: Workload | None, facts: dict[str, Any]) -> None:
     """Score outputs on the test part, and write score and outputs with what is known of the decoder.

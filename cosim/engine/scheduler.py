@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from cosim.engine.executors.executor import Completion, Executor
@@ -17,11 +17,11 @@ POINT_ERRORS = (StudentError, DataError, WorkloadError)
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a run is: stages computed (found ones not counted), stages asked for, and the kinds now running."""
+    """How far a run is: stages computed (found ones not counted), stages asked for, and those now being computed."""
 
     computed: int
     asked: int
-    running: tuple[str, ...]
+    running: tuple[Stage, ...]
 
 
 class Scheduler:
@@ -50,9 +50,19 @@ class Scheduler:
     @property
     def progress(self) -> Progress:
         """Where the run stands now."""
-        running = tuple(sorted(stage.kind for stage in self._running.values()))
         computed = len(self._times)
+        running = tuple(self._running.values())
         return Progress(computed, computed + len(self._waiting) + len(self._running), running)
+
+    @property
+    def times(self) -> Sequence[StageTime]:
+        """How long each stage took that was computed, in the order they ended."""
+        return self._times
+
+    @property
+    def capacity(self) -> int:
+        """How many stages are computed at once."""
+        return self._executor.capacity
 
     @property
     def has_capacity(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 import time
 from collections.abc import Callable, Sequence
@@ -13,26 +14,14 @@ from optuna.trial import Trial
 
 from cosim.engine.files import Json, read_json
 from cosim.engine.plan import Configuration, reference_points, student_points, undistilled_points
-from cosim.engine.points import FoldStage, Point
+from cosim.engine.points import FoldStage, Point, Role
+from cosim.engine.progress import Journal, Status, Watch
 from cosim.engine.scheduler import Scheduler
 from cosim.engine.search import Search, search_size
 from cosim.engine.stage import RESULT
 from cosim.engine.store import Store
 from cosim.study.schema import Study
 from students.spec import Shape
-
-
-@dataclass(frozen=True, slots=True)
-class Status:
-    """What a progress bar shows: points finished and in all, stages computed, and the kinds now being computed."""
-
-    points_done: int
-    points: int
-    stages_computed: int
-    running: tuple[str, ...]
-
-
-Watch = Callable[[Status], None]
 
 
 @dataclass(slots=True)
@@ -73,11 +62,12 @@ class Sweep:
         self._open: list[_Open] = []
         self._done: dict[tuple[str, str], Point] = {}
         self._known: set[tuple[str, str]] = set()
+        self._awaited: set[tuple[str, str]] = set()  # not found finished
+        self._journal = Journal(store)
         self._begun = time.monotonic()
         self._asked = 0
         references = list(reference_points(study, folds, self._shape))
-        per_configuration = len(folds) * len(study.study.seeds)
-        self._total = len(references) + per_configuration * (search_size(study) if study.students else 0)
+        self._total = len(references) + self._student_total(len(references))
         self._begin(references, None)
 
     @property
@@ -103,11 +93,34 @@ class Sweep:
         while True:
             self._ask()
             self._tell_done()
-            progress = self._scheduler.progress
-            watch(Status(len(self._done), self._total, progress.computed, progress.running))
+            watch(self._status())
             if not self._open and self._scheduler.idle and not self._may_ask():
                 return
             self._scheduler.step()
+
+    def _student_total(self, references: int) -> int:
+        """Return how many points the search asks for, within the study's budget of points."""
+        if not self._study.students:
+            return 0
+        each = len(self._folds) * len(self._study.study.seeds)
+        budget = self._study.budget.points
+        begun = math.inf if budget is None else max(0, math.ceil((budget - references) / each))
+        return each * int(min(search_size(self._study), begun))
+
+    def _status(self) -> Status:
+        self._journal.computed(self._scheduler.times)
+        progress = self._scheduler.progress
+        left: dict[Role, int] = {"student": self._total - len(self._done)}
+        for entry in self._open:
+            for point in (*entry.points, *entry.beside):
+                role = point.decoder.role
+                if role != "student" and not self._scheduler.done(point.result):
+                    left[role] = left.get(role, 0) + 1
+                    left["student"] -= 1
+        return Status(
+            len(self._done), self._total, progress.computed, self._journal.names(progress.running),
+            self._journal.seconds_left(left, self._scheduler.capacity), self._journal.best(),
+        )
 
     def _begin_configuration(self, configuration: Configuration, trial: Trial | None) -> None:
         beside = [
@@ -121,6 +134,9 @@ class Sweep:
         for point in (*points, *beside):
             self._scheduler.add(point.result)
             self._known.add(_name(point))
+            self._journal.asked(point)
+            if not self._scheduler.done(point.result):
+                self._awaited.add(_name(point))
         self._open.append(_Open(points, trial, list(beside)))
         self._asked += len(points)
 
@@ -141,11 +157,22 @@ class Sweep:
         for entry in list(self._open):
             points = [*entry.points, *entry.beside]
             done = [point for point in points if self._scheduler.done(point.result)]
-            self._done.update({_name(point): point for point in done})
+            for point in done:
+                self._note_done(point)
             if len(done) == len(points):
                 self._open.remove(entry)
                 if entry.trial is not None and self._search is not None:
                     self._search.tell(entry.trial, self._values(entry.points))
+
+    def _note_done(self, point: Point) -> None:
+        name = _name(point)
+        if name in self._done:
+            return
+        self._done[name] = point
+        if name in self._awaited:
+            self._journal.finished_here(point)
+        if point.result.digest not in self._scheduler.failures:
+            self._journal.scored(point)
 
     def _values(self, points: Sequence[Point]) -> dict[str, float] | None:
         """Return a configuration's objectives, means over folds and seeds; None where a point failed."""

@@ -10,10 +10,9 @@ from typing import cast
 from torch import Tensor, nn
 
 from cosim.engine.files import Json
-from cosim.engine.fold_data import Inputs, outputs_of, part_score
+from cosim.engine.fold_data import Inputs, fold_of, input_bits, outputs_of, part_score
 from cosim.engine.prediction_file import write_curve
 from cosim.engine.stage import Stage, Workspace
-from cosim.engine.stage_inputs import fold_of, input_bits
 from cosim.engine.stored_data import PIPELINE, pipeline_workload
 from energy_models.workload import write_workload
 from students.families.registry import FAMILIES

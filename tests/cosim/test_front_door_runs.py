@@ -34,7 +34,10 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> cosim.Run:
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("<Run: tiny in run: 6 decoders on 2 machines, 2 sites>")
-    assert "points finished" in done.stderr
+    last = [line for line in done.stderr.splitlines() if "points finished" in line][-1]
+    assert last.startswith("12 of 12 points finished; best on validation ")
+    assert " left; " in done.stderr
+    assert " left" not in last
     return cosim.load_run(folder / "run")
 
 

@@ -7,10 +7,9 @@ from typing import Any, cast
 
 from cosim.baselines.registry import BASELINES, run_baseline
 from cosim.engine.files import Json
-from cosim.engine.fold_data import part_score
+from cosim.engine.fold_data import fold_of, part_score
 from cosim.engine.result_file import write_result
 from cosim.engine.stage import StageKind, Workspace
-from cosim.engine.stage_inputs import fold_of
 
 
 def plugins(config: Mapping[str, Json]) -> Iterable[str]:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import cast
 
 from cosim.engine.files import Json, read_json, to_json
-from cosim.engine.fold_data import part_score
+from cosim.engine.fold_data import fold_of, part_score
 from cosim.engine.stage import GATE as FILE
 from cosim.engine.stage import StageKind, Workspace
-from cosim.engine.stage_inputs import fold_of
 from cosim.engine.stages.teacher import targets_in
 from cosim.evaluation.scores import primary_metric
 from cosim.teachers.gate import gate

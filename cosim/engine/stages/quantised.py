@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
+from cosim.engine.fold_data import fold_of, spread
 from cosim.engine.stage import StageKind, Workspace
-from cosim.engine.stage_inputs import fold_of, spread
 from cosim.engine.stages.gate import passed
 from cosim.engine.stages.teacher import targets_in
 from cosim.engine.training_job import TrainingJob, plugins_of, spec_of, train

@@ -7,10 +7,9 @@ from typing import cast
 from torch import Tensor
 
 from cosim.datasets.contiguous_segments import contiguous_segments
-from cosim.engine.fold_data import FoldData, Inputs, outputs_of, stream_of
-from cosim.engine.result_file import FLOAT_BITS, write_result
+from cosim.engine.fold_data import FLOAT_BITS, FoldData, Inputs, fold_of, input_bits, outputs_of, spread, stream_of
+from cosim.engine.result_file import write_result
 from cosim.engine.stage import StageKind, Workspace
-from cosim.engine.stage_inputs import fold_of, input_bits, spread
 from cosim.engine.versions import versions
 from energy_models.workload import Workload
 from students.counting import observe

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any, cast
 
 from cosim.engine.files import Json
+from cosim.engine.fold_data import fold_of
 from cosim.engine.stage import StageKind, Workspace
-from cosim.engine.stage_inputs import fold_of
 from cosim.teachers.registry import TEACHERS, parse_teacher
 from cosim.teachers.targets import TeacherTargets, read_targets, write_targets
 from cosim.teachers.teacher import TeacherSetting

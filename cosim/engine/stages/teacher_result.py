@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from cosim.engine.fold_data import part_score
-from cosim.engine.result_file import FLOAT_BITS, write_result
+from cosim.engine.fold_data import FLOAT_BITS, fold_of, part_score
+from cosim.engine.result_file import write_result
 from cosim.engine.stage import StageKind, Workspace
-from cosim.engine.stage_inputs import fold_of
 from cosim.engine.stages.teacher import targets_in
 from students.training import OUTPUTS
 
