@@ -15,6 +15,7 @@ from torch import Tensor
 Reset = Literal["subtract", "zero", "none"]
 ResetTime = Literal["next step", "same step"]
 Current = Literal["given", "always"]
+Heights = Literal["one", "counts"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +43,18 @@ class Dynamics:
         Additions a neuron makes where its input current is not zero.
     relay : str
         State variable that is added to the membrane where it is not zero (a synaptic current).
-    adds, multiplies, lookups, requantisations : int
+    adds, multiplies, compares, lookups, requantisations : int
         Further operations a neuron makes in each step.
+    spike_adds, spike_multiplies : int
+        Further operations of a neuron that fires.
     gain : Tensor or None
         Factor on the input current; one multiplication where it is not 1 and the current not zero.
     spike_factor : Tensor or None
         Height of a spike; one multiplication a spike where it is not 1.
+    heights : {'one', 'counts'}
+        ``counts``: a neuron may fire several times in a step, and its output is how often.
+    unfolds : tuple of str
+        Attributes that hold the numbers of examples and steps that the first axis of the input is made of.
     winner : {'all', 'strongest'}
         ``strongest``: of the neurons above threshold only the strongest fires, n - 1 comparisons among n.
     constants : tuple of Tensor
@@ -68,13 +75,23 @@ class Dynamics:
     relay: str = ""
     adds: int = 0
     multiplies: int = 0
+    compares: int = 0
     lookups: int = 0
     requantisations: int = 0
+    spike_adds: int = 0
+    spike_multiplies: int = 0
     gain: Tensor | None = None
     spike_factor: Tensor | None = None
+    heights: Heights = "one"
+    unfolds: tuple[str, ...] = ()
     winner: Literal["all", "strongest"] = "all"
     constants: tuple[Tensor, ...] = ()
     product: str = ""
+
+    @property
+    def fires_bits(self) -> bool:
+        """True where the output is spikes of height one."""
+        return self.threshold is not None and self.heights == "one" and is_one(self.spike_factor)
 
     @property
     def stored(self) -> int:

@@ -240,7 +240,7 @@ def _trace(tracer: Tracer, context: ModuleContext, given: tuple[Any, ...], out: 
 def _states(tracer: Tracer, module: nn.Module, out: object) -> tuple[tuple[str, Any], ...]:
     """Return the names of tensors a module keeps that depend on the input, and their marks."""
     given = {id(tensor) for tensor in tensors_of(out)}
-    kept = {**module._buffers, **module.__dict__}
+    kept = {**module._buffers, **module.__dict__, **module.__dict__.get("_memories", {})}
     marked = {name: getattr(tensor, MARK, None) for name, tensor in kept.items() if isinstance(tensor, Tensor)}
     return tuple(
         (name, mark)

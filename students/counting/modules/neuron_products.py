@@ -67,7 +67,7 @@ def driven(tracer: Tracer, module: Any, current: Tensor, dynamics: Dynamics) -> 
     if dynamics.product == "conv" and type(product) is nn.Conv2d:
         return _convolutional(tracer, module, product, info, args[0])
     if dynamics.product == "linear" and type(product) is nn.Linear:
-        with _inside(tracer, dynamics.product, product):
+        with inside(tracer, dynamics.product, product):
             through = functional.linear(current, product.weight, product.bias)
         return Driven((through,), through, tracer.info(through))
     fed_back = _fed_back(tracer, product, args[0], info)
@@ -75,7 +75,7 @@ def driven(tracer: Tracer, module: Any, current: Tensor, dynamics: Dynamics) -> 
 
 
 @contextmanager
-def _inside(tracer: Tracer, name: str, module: nn.Module, feedback: int = 0) -> Iterator[None]:
+def inside(tracer: Tracer, name: str, module: nn.Module, feedback: int = 0) -> Iterator[None]:
     """Count operations one by one again, as those of a neuron's part; what else a neuron does is not followed."""
     tracer.contexts.append(ModuleContext(f"{tracer.path}.{name}", module, whole=True, feedback=feedback))
     paused, tracer.paused = tracer.paused, False
@@ -96,7 +96,7 @@ def _fed_back(tracer: Tracer, product: nn.Module, spikes: Tensor, info: Info) ->
     one_to_one = getattr(product, "V", None)
     if isinstance(one_to_one, Tensor):
         return _one_to_one(tracer, Operand(spikes, known, one_to_one, None), units)
-    with _inside(tracer, "recurrent", product, units):
+    with inside(tracer, "recurrent", product, units):
         if type(product) is nn.Linear:
             return functional.linear(spikes, product.weight, product.bias)
         if type(product) is nn.Conv2d:
@@ -126,7 +126,7 @@ def _one_to_one(tracer: Tracer, operand: Operand, units: int) -> Tensor:
 
 
 def _cell(tracer: Tracer, module: Any, cell: nn.LSTMCell, given: tuple[Tensor, Info], states: Any) -> Driven:
-    with _inside(tracer, "lstm_cell", cell):
+    with inside(tracer, "lstm_cell", cell):
         weights = cell.weight_ih, cell.weight_hh, cell.bias_ih, cell.bias_hh
         torch.lstm_cell(given[0], states, *weights)
     axes = given[1].axes
@@ -144,10 +144,10 @@ def _convolutional(tracer: Tracer, module: Any, conv: nn.Conv2d, info: Info, joi
     tracer.set_info(joined, _mapped(rows, joined))
     membrane = module.mem
     tracer.set_info(membrane, _mapped(rows, membrane))
-    with _inside(tracer, "conv", conv, membrane.numel() // decodes_in(tracer, info)):
+    with inside(tracer, "conv", conv, membrane.numel() // decodes_in(tracer, info)):
         _convolve(conv, joined)
     pooled = None
-    with _inside(tracer, "pool", module):
+    with inside(tracer, "pool", module):
         if module.max_pool:
             pooled = functional.max_pool2d(membrane, module.max_pool)
         elif module.avg_pool:

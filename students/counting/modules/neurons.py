@@ -1,4 +1,4 @@
-"""Neurons counted whole: ours over all steps of a call, snnTorch's step by step, by one description.
+"""Neurons counted whole, ours and those of the spiking libraries, over all steps of a call or step by step.
 
 Per neuron and step: one leak for each state variable whose decay is neither 0 nor 1, one addition for each current
 that is not zero, one comparison with the threshold, one subtraction a spike where the reset subtracts, and each state
@@ -21,12 +21,13 @@ from torch import Tensor, nn
 from students.counting.axes import Axes, Axis, plain_shape, plain_size, step_axis
 from students.counting.calls import tensors_of
 from students.counting.dispatch import Info, Tracer
-from students.counting.modules.neuron_products import Driven, driven
+from students.counting.modules.neuron_products import Driven, driven, inside
 from students.counting.records import Measure, Work, nonzero_sums
 from students.counting.rules import element_bits
 from students.layers.grid import SPIKES
 from students.neurons.dynamics import Dynamics, is_one, is_shift, scales
 from students.neurons.euler import StepNeuron
+from students.neurons.libraries import library_dynamics
 from students.neurons.lif import LIF, LeakyIntegrator
 
 ModuleCounter = Callable[[Tracer, Any, Tensor, Any], None]
@@ -43,8 +44,9 @@ def neuron_dynamics(module: nn.Module) -> Dynamics | None:
     """Return what a neuron does in a step; None for other modules, and for neurons without a description."""
     if isinstance(module, LIF | LeakyIntegrator | StepNeuron):
         return module.dynamics()
-    spiking = spiking_module()
-    return None if spiking is None else spiking.dynamics_of(module)
+    found = library_dynamics(module)
+    spiking = spiking_module() if found is None else None
+    return found if spiking is None else spiking.dynamics_of(module)
 
 
 def neuron_counter(module: nn.Module) -> ModuleCounter | None:
@@ -82,7 +84,7 @@ class _Neurons:
 
 def _count(dynamics: Dynamics, tracer: Tracer, module: Any, current: Tensor, output: Any) -> None:
     """Record one call of a layer of neurons, and set the info of its outputs."""
-    current = _with_axes(tracer, module, current)
+    current = _unfolded(tracer, module, _with_axes(tracer, module, current), dynamics)
     into = driven(tracer, module, current, dynamics)
     if into is None:
         return _unknown(tracer, module, current, output)
@@ -90,7 +92,8 @@ def _count(dynamics: Dynamics, tracer: Tracer, module: Any, current: Tensor, out
     if axis is None and axes is not None and step_axis(axes) is not None:
         tracer.mark_uncounted(type(module).__name__, "called on all steps at once, where each call is one step")
     units = _units(axes, axis)
-    signal = tensors_of(output)[0]
+    folded = tensors_of(output)[0]
+    signal = folded.reshape(into.like.shape) if dynamics.unfolds else folded
     fired = tracer.info(into.pooled).axes if into.pooled is not None else axes
     steps = 1 if axis is None or tracer.recorder.steps else into.like.shape[axis]
     neurons = _Neurons(module, into, signal, fired, _shape(into.like, units, axis), steps)
@@ -102,6 +105,17 @@ def _count(dynamics: Dynamics, tracer: Tracer, module: Any, current: Tensor, out
         all_counts = {**counts, **{what: counts.get(what, 0) + number for what, number in found.items()}}
     tracer.record(tracer.path, _work(tracer, dynamics, neurons, current, all_counts))
     _know(tracer, dynamics, neurons, units, output)
+    if dynamics.unfolds:
+        with inside(tracer, "steps", module):
+            tracer.set_info(folded, tracer.info(signal.flatten(0, 1)))
+
+
+def _unfolded(tracer: Tracer, module: Any, current: Tensor, dynamics: Dynamics) -> Tensor:
+    """Return a current with examples and steps on axes of their own."""
+    if not dynamics.unfolds:
+        return current
+    with inside(tracer, "steps", module):
+        return current.reshape(*(getattr(module, name) for name in dynamics.unfolds), *current.shape[1:])
 
 
 def reached(tracer: Tracer, module: nn.Module, inputs: list[Tensor]) -> bool:
@@ -145,9 +159,10 @@ def _fixed(tracer: Tracer, dynamics: Dynamics, neurons: _Neurons) -> Counts:
     each = {"add": "adds", "multiply": "multiplies", "lookup": "lookups", "requantise": "requantisations"}
     for operation, field in each.items():
         counts[f"op:{operation}"] = getattr(dynamics, field) * neurons.updates
+    counts["op:compare"] = dynamics.compares * neurons.updates
     if dynamics.threshold is not None:
         outputs = math.prod(_shape(neurons.signal, _units(neurons.fired, dynamics.steps_axis), dynamics.steps_axis))
-        counts["op:compare"] = outputs * neurons.steps
+        counts["op:compare"] += outputs * neurons.steps
         if dynamics.winner == "strongest":
             rivals = neurons.shape[0]
             counts["op:compare"] += neurons.updates // rivals * (rivals - 1)
@@ -166,6 +181,7 @@ def _measurable(dynamics: Dynamics, neurons: _Neurons) -> bool:
     """True where the counts that depend on signals follow from one current and the spikes, without the state."""
     plain = not dynamics.relay and dynamics.winner != "strongest" and dynamics.reset_time != "same step"
     ones = is_one(dynamics.gain) and is_one(dynamics.spike_factor)
+    plain = plain and not (dynamics.spike_adds or dynamics.spike_multiplies)
     return plain and ones and len(neurons.into.currents) == 1 and neurons.into.pooled is None
 
 
@@ -174,6 +190,7 @@ def _measure(tracer: Tracer, dynamics: Dynamics, neurons: _Neurons) -> Measure:
     axes, fired, decodes, updates = neurons.into.info.axes, neurons.fired, tracer.batch, neurons.updates
     given, adds, fires = dynamics.current == "given", dynamics.current_adds, dynamics.threshold is not None
     resets = dynamics.resets if dynamics.reset == "subtract" else 0
+    grid = SPIKES if dynamics.heights == "one" else None
 
     def count(tensors: Sequence[Tensor], lead: Axis) -> dict[str, Tensor]:
         driven = nonzero_sums(tensors[0], None, None if axes is None else (lead, *axes), decodes)
@@ -181,7 +198,7 @@ def _measure(tracer: Tracer, dynamics: Dynamics, neurons: _Neurons) -> Measure:
         active = driven if given else every
         counts = {"active": active, "idle": every - active, "input_events": driven, "op:add": driven * adds}
         if fires:
-            spikes = nonzero_sums(tensors[1], SPIKES, None if fired is None else (lead, *fired), decodes)
+            spikes = nonzero_sums(tensors[1], grid, None if fired is None else (lead, *fired), decodes)
             counts["output_events"] = spikes
             if resets:
                 counts["op:reset"] = spikes * resets
@@ -208,7 +225,9 @@ def _events(tracer: Tracer, dynamics: Dynamics, neurons: _Neurons) -> Counts:
         multiplies = multiplies + tracer.sums(masks[0] & (dynamics.gain != 1), axes)
     if dynamics.threshold is not None:
         spikes = neurons.signal != 0
-        counts["output_events"] = tracer.sums(spikes, neurons.fired)
+        counts["output_events"] = fired = tracer.sums(spikes, neurons.fired)
+        counts["op:add"] = counts["op:add"] + fired * dynamics.spike_adds
+        multiplies = multiplies + fired * dynamics.spike_multiplies
         if dynamics.reset == "subtract":
             counts["op:reset"] = dynamics.resets * tracer.sums(_reset(dynamics, neurons, spikes), axes)
         if not is_one(dynamics.spike_factor):
@@ -235,7 +254,6 @@ def _work(tracer: Tracer, dynamics: Dynamics, neurons: _Neurons, current: Tensor
     info, shape, bits = neurons.into.info, neurons.shape, element_bits(current)
     outputs = _shape(neurons.signal, _units(neurons.fired, dynamics.steps_axis), dynamics.steps_axis)
     words = math.prod(shape) * len(dynamics.states)
-    binary = dynamics.threshold is not None and is_one(dynamics.spike_factor)
     return Work(
         kind="neuron",
         arithmetic=info.arithmetic,
@@ -245,7 +263,7 @@ def _work(tracer: Tracer, dynamics: Dynamics, neurons: _Neurons, current: Tensor
         calls=neurons.steps,
         when=tracer.when(info),
         activation_bits=info.bits(neurons.into.like),
-        output_bits=1 if binary else bits,
+        output_bits=1 if dynamics.fires_bits else bits,
         state_bits=bits if words else 0,
         state_elements=words,
         state_reads=words * neurons.steps,
@@ -263,12 +281,13 @@ def _know(tracer: Tracer, dynamics: Dynamics, neurons: _Neurons, units: Axes | N
     """
     info = neurons.into.info
     word = element_bits(neurons.into.like) if info.arithmetic == "integer" else 0
-    kept = [getattr(neurons.module, name, None) for name in ("mem", "syn", "syn_exc", "syn_inh")]
+    names = {"mem", "syn", "syn_exc", "syn_inh", "v_seq", *dynamics.states}
+    kept = [getattr(neurons.module, name, None) for name in sorted(names)]
     for state in (*tensors_of(output)[1:], *tensors_of(kept)):
         axes = info.axes if state.dim() == neurons.into.like.dim() else units
         tracer.set_info(state, Info(axes, word=word))
     if dynamics.threshold is None:
         tracer.set_info(neurons.signal, Info(info.axes, producer=info.producer, word=word))
     else:
-        grid = SPIKES if is_one(dynamics.spike_factor) else None
+        grid = SPIKES if dynamics.fires_bits else None
         tracer.set_info(neurons.signal, Info(neurons.fired, grid))
