@@ -92,7 +92,7 @@ def _adaptive(neuron: Any, axis: int | None) -> Dynamics:
     return Dynamics(states=("v", "i", "b"), steps_axis=axis, spike_adds=1, **{**drive, **more, **fires})
 
 
-def _both(module: str, name: str, describe: Callable[[Any, int | None], Dynamics]) -> dict[str, Any]:
+def _both(module: str, name: str, describe: Callable[..., Dynamics]) -> dict[str, Any]:
     """Return the cell, one step a call, and the layer, over all steps of the first axis."""
     cell, layer = partial(describe, axis=None), partial(describe, axis=0)
     return {f"{MODULES}.{module}.{name}Cell": cell, f"{MODULES}.{module}.{name}": layer}
