@@ -1,0 +1,180 @@
+"""Average pools, and batch norm with ReLU and pool, as loops; `students.kernels.norm_pool` says what they compute.
+
+A channel is finished before the next begins, so that its rows are read from the processor's cache again.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from students.kernels.compiled import compiled
+
+LANES = 16
+"""Partial sums of a row: as many as a vector register holds, so that a sum is as fast as the arithmetic in it."""
+
+
+@compiled("void(float32[::1], int64, int64, float32[::1])")
+def _pool_row(row, kernel, stride, means):
+    """Write the means of one row, each summed in the order of its steps."""
+    for place in range(len(means)):
+        total = np.float32(0)
+        for step in range(place * stride, place * stride + kernel):
+            total += row[step]
+        means[place] = total / np.float32(kernel)
+
+
+@compiled("void(float32[::1], int64, int64, float32[::1])")
+def _spread_row(of_means, kernel, stride, of_row):
+    """Write the gradient of one row, summed in the order of the means a step is part of."""
+    of_row[:] = np.float32(0)
+    for place in range(len(of_means)):
+        share = of_means[place] / np.float32(kernel)
+        for step in range(place * stride, place * stride + kernel):
+            of_row[step] += share
+
+
+@compiled("void(float32[:, ::1], int64, int64, float32[:, ::1])")
+def pool(signal, kernel, stride, means):
+    """Write the means of every row."""
+    for row in range(len(signal)):
+        _pool_row(signal[row], kernel, stride, means[row])
+
+
+@compiled("void(float32[:, ::1], int64, int64, float32[:, ::1])")
+def spread(of_means, kernel, stride, of_signal):
+    """Write the gradient of every row."""
+    for row in range(len(of_means)):
+        _spread_row(of_means[row], kernel, stride, of_signal[row])
+
+
+@compiled("float64(float32[::1], float32[::1], float64, float64[::1])")
+def _centred_product(left, right, centre, sums):
+    """Return ``sum left (right - centre)`` in double precision; `sums` is memory for its parts."""
+    whole = len(left) // LANES * LANES
+    sums[:] = 0.0
+    for start in range(0, whole, LANES):
+        for lane in range(LANES):
+            sums[lane] += np.float64(left[start + lane]) * (np.float64(right[start + lane]) - centre)
+    for place in range(whole, len(left)):
+        sums[0] += np.float64(left[place]) * (np.float64(right[place]) - centre)
+    return sums.sum()
+
+
+@compiled("float64(float32[::1], float64, float64[::1])")
+def _centred_sum(row, centre, sums):
+    """Return ``sum (row - centre)`` in double precision; `sums` is memory for its parts."""
+    whole = len(row) // LANES * LANES
+    sums[:] = 0.0
+    for start in range(0, whole, LANES):
+        for lane in range(LANES):
+            sums[lane] += np.float64(row[start + lane]) - centre
+    for place in range(whole, len(row)):
+        sums[0] += np.float64(row[place]) - centre
+    return sums.sum()
+
+
+@compiled("float64(float32[::1], float64, float64[::1])")
+def _centred_squares(row, centre, sums):
+    """Return ``sum (row - centre)^2`` in double precision; `sums` is memory for its parts."""
+    whole = len(row) // LANES * LANES
+    sums[:] = 0.0
+    for start in range(0, whole, LANES):
+        for lane in range(LANES):
+            difference = np.float64(row[start + lane]) - centre
+            sums[lane] += difference * difference
+    for place in range(whole, len(row)):
+        difference = np.float64(row[place]) - centre
+        sums[0] += difference * difference
+    return sums.sum()
+
+
+@compiled("void(float32[:, :, ::1], float64[:, ::1])")
+def moments(signal, found):
+    """Write mean and variance of each channel, in two passes."""
+    batch, channels, steps = signal.shape
+    sums = np.empty(LANES)
+    for channel in range(channels):
+        total, squares = 0.0, 0.0
+        for example in range(batch):
+            total += _centred_sum(signal[example, channel], 0.0, sums)
+        mean = total / (batch * steps)
+        for example in range(batch):
+            squares += _centred_squares(signal[example, channel], mean, sums)
+        found[0, channel], found[1, channel] = mean, squares / (batch * steps)
+
+
+@compiled("void(float32[::1], float32, float32, float32, float32, float32[::1])")
+def _activate_row(row, factor, offset, scale, highest, outputs):
+    """Write ``relu(factor x + offset)``, on the grid of a scale; none where the scale is zero."""
+    zero = np.float32(0)
+    for step in range(len(row)):
+        value = row[step] * factor + offset
+        outputs[step] = zero if value <= zero else value
+    if scale != zero:
+        for step in range(len(row)):
+            level = np.rint(outputs[step] / scale)
+            outputs[step] = (highest if level > highest else level) * scale
+
+
+@compiled("void(float32[:, :, ::1], float32[:, ::1], float32, float32, int64, int64, float32[:, :, ::1])")
+def activate_and_pool(signal, line, scale, highest, kernel, stride, means):
+    """Write the means of ``relu(factor x + offset)``, its factor and offset a channel's two rows of `line`."""
+    batch, channels, steps = signal.shape
+    row = np.empty(steps, np.float32)
+    for channel in range(channels):
+        for example in range(batch):
+            _activate_row(signal[example, channel], line[0, channel], line[1, channel], scale, highest, row)
+            _pool_row(row, kernel, stride, means[example, channel])
+
+
+@compiled("void(float32[::1], float32[::1], float32, float32, float32, float32, float32[::1], float32[::1])")
+def _activation_gradient_row(of_row, row, factor, offset, scale, highest, of_line, of_scale):
+    """Write the gradient of ``factor x + offset`` and, where there is a scale, each step's part of its gradient."""
+    zero = np.float32(0)
+    if scale == zero:
+        for step in range(len(row)):
+            of_line[step] = zero if row[step] * factor + offset <= zero else of_row[step]
+        return
+    for step in range(len(row)):
+        value = row[step] * factor + offset
+        ratio = zero if value <= zero else value / scale
+        level = np.rint(ratio)
+        inner = zero if level > highest else ratio
+        of_scale[step] = of_row[step] * ((highest if level > highest else level) - inner)
+        kept = zero if level > highest or value <= zero else of_row[step] * scale
+        of_line[step] = kept / scale
+
+
+@compiled(
+    "float64(float32[:, :, ::1], float32[:, :, ::1], float64[:, ::1], float32[:, ::1], float32, float32, int64, int64, "
+    "float32[:, :, ::1], float64[:, ::1])"
+)
+def gradients(of_means, signal, statistics, line, scale, highest, kernel, stride, of_signal, of_norm):
+    """Write the gradients of the signal and of weight and bias, each channel's; return that of the scale.
+
+    `statistics` holds mean and inverse deviation of each channel.
+    """
+    batch, channels, steps = signal.shape
+    of_row, of_scales = np.empty(steps, np.float32), np.empty(steps, np.float32)
+    sums = np.empty(LANES)
+    of_scale = 0.0
+    for channel in range(channels):
+        mean, inverse, factor = statistics[0, channel], statistics[1, channel], line[0, channel]
+        total, product = 0.0, 0.0
+        for example in range(batch):
+            row, of_line = signal[example, channel], of_signal[example, channel]
+            _spread_row(of_means[example, channel], kernel, stride, of_row)
+            _activation_gradient_row(of_row, row, factor, line[1, channel], scale, highest, of_line, of_scales)
+            total += _centred_sum(of_line, 0.0, sums)
+            product += _centred_product(of_line, row, mean, sums)
+            if scale != np.float32(0):
+                of_scale += _centred_sum(of_scales, 0.0, sums)
+        of_norm[0, channel], of_norm[1, channel] = product * inverse, total
+        slope = np.float32(product * inverse * inverse / (batch * steps))
+        level = np.float32(total / (batch * steps))
+        centre = np.float32(mean)
+        for example in range(batch):
+            row, of_line = signal[example, channel], of_signal[example, channel]
+            for step in range(steps):
+                of_line[step] = (of_line[step] - level - (row[step] - centre) * slope) * factor
+    return of_scale
