@@ -30,12 +30,12 @@ def compiled(*signatures: str) -> Callable[[Function], Function]:
         from numba import njit
 
         try:
-            return cast(Function, njit(list(signatures), cache=True, nogil=True)(function))
+            return cast(Function, njit(list(signatures), cache=True, nogil=True, error_model="numpy")(function))
         except (RuntimeError, OSError) as error:  # no folder to be written, or a full one
             if not _is_about_the_cache(error):
                 raise
             _uncached.append(str(error))
-            return cast(Function, njit(list(signatures), nogil=True)(function))
+            return cast(Function, njit(list(signatures), nogil=True, error_model="numpy")(function))
 
     return decorate
 
