@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
-
-import numpy as np
-from numpy.typing import NDArray
 
 from cosim.datasets.assemble import CuedRecording, Origin, epoched
 from cosim.datasets.card import Card
 from cosim.datasets.corpus import Corpus
-from cosim.datasets.mne_files import Continuous, bad_stretches, read_continuous, read_event_file
+from cosim.datasets.mne_files import Continuous, bad_stretches, read_event_file
 from cosim.datasets.mne_files.cutting import Placed, at_cues, cued, inside_intervals, parts_of, sliding
 from cosim.datasets.mne_files.labelled_paths import LabelledPath, labelled_paths
 from cosim.datasets.mne_files.options import MIN_CLASSES, Options
 from cosim.datasets.mne_files.same_channels import in_one_order, without_bad
-from cosim.datasets.plausible import MICROVOLTS, check_amplitudes
+from cosim.datasets.plausible import check_amplitudes
+from cosim.datasets.recording_files import read_recording
 from cosim.datasets.recordings import Recording, Recordings
 from cosim.datasets.types import Dataset
 from cosim.preprocessing import eeg_operations
@@ -37,23 +34,6 @@ CARD = Card(
 )
 
 
-def in_unit(recording: Recording, unit: str) -> Recording:
-    """Return a recording whose numbers MNE took for volts, in microvolts if they are in `unit`; 'file': as it was."""
-    if unit == "file":
-        return recording
-    factor = MICROVOLTS.get(unit, 1.0) / MICROVOLTS["V"]
-    in_volts = [one.unit == "µV" for one in recording.channels]
-    factors = np.where(in_volts, factor, 1.0)[:, None]
-    named = "µV" if unit in MICROVOLTS else unit
-    channels = tuple(dataclasses.replace(one, unit=named) if scaled else one
-                     for one, scaled in zip(recording.channels, in_volts, strict=True))  # fmt: skip
-
-    def read(start: int, stop: int) -> NDArray[np.float64]:
-        return recording.read(start, stop) * factors
-
-    return dataclasses.replace(recording, channels=channels, read=read)
-
-
 def _codes(options: Options) -> tuple[int, ...]:
     """Return the events of all classes as codes of a stimulus channel."""
     texts = [text for own in options.texts.values() for text in own]
@@ -66,7 +46,7 @@ def _codes(options: Options) -> tuple[int, ...]:
 
 def _events(path: Path, read: Continuous, options: Options) -> tuple[list[tuple[int, str]], list[str]]:
     """Return (sample, text) of every event of a class, wherever they are kept, and the texts of all events."""
-    if options.events == "annotations":
+    if options.events in {"annotations", "bids"}:
         found = [(one.start, one.text) for one in read.annotations if not one.continued]
     elif options.events == "stimulus":
         named, mask = options.stimulus_channel, options.stimulus_mask
@@ -119,11 +99,10 @@ def _chosen(
     names, notes = in_one_order(sets, options.differing_channels)
     whole = Recordings(tuple(Recording(file.name, read.channels, read.rate_hz, read.steps, read.read, file.groups)
                              for file, read in zip(found, reads, strict=True)))  # fmt: skip
-    ordered = whole.with_channels(names)
-    recordings = Recordings(tuple(in_unit(one, options.unit) for one in ordered))
+    recordings = whole.with_channels(names)
     known = {name for own in bad.values() for name in own}
     check_amplitudes(recordings.items, remedy=UNIT_REMEDY, skipped=known)
-    return recordings, [*dropped, *notes]
+    return recordings, [*(note for read in reads for note in read.notes), *dropped, *notes]
 
 
 def load(options: Options, data_dir: Path | None) -> Dataset:
@@ -138,7 +117,7 @@ def load(options: Options, data_dir: Path | None) -> Dataset:
         raise DataError(f"classes = {', '.join(options.class_names)!r} names fewer than two events",
                         where=f"options of {NAME!r}", remedy="Write classes = \"T1,T2\".")
     found = labelled_paths(options, data_dir, corpus=NAME)
-    reads = [read_continuous(file.path, kinds=options.kinds, names=options.channels) for file in found]
+    reads = [read_recording(file.path, options) for file in found]
     recordings, notes = _chosen(found, reads, options)
     cut: list[CuedRecording] = []
     for file, read, one in zip(found, reads, recordings, strict=True):

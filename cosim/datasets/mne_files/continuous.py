@@ -51,6 +51,11 @@ class Continuous:
         Channels that the file marks as bad.
     stretches : tuple of Stretch
         Stretches whose samples follow on in time; one, unless the format keeps gaps.
+    notes : tuple of str
+        What is to be said about the file.
+    cue_steps : int or None
+        Where every stretch is a trial that was cut before: samples from its first one to its cue, which need not lie
+        inside; its annotations begin at its first sample. None: annotations are cues themselves.
     """
 
     read: Read
@@ -62,6 +67,8 @@ class Continuous:
     first_sample: int
     bad_channels: tuple[str, ...]
     stretches: tuple[Stretch, ...]
+    notes: tuple[str, ...] = ()
+    cue_steps: int | None = None
 
     def recording(self, name: str, groups: Mapping[str, str]) -> Recording:
         """Return all of it as one recording under a name, in groups.

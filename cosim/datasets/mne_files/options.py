@@ -49,8 +49,9 @@ class Options(BaseModel):
         `step_s` apart, wholly inside annotations that have a duration. ``sliding``: windows of `length_s`, one
         `step_s` apart, all over the recording; a window has the class whose annotations hold more than half of it, or
         else the class `background`.
-    events : {'annotations', 'stimulus', 'file'}
-        Where cues come from; ``file``: an MNE event file beside each recording, ``<stem>-eve.fif``.
+    events : {'annotations', 'stimulus', 'file', 'bids'}
+        Where cues come from; ``file``: an MNE event file beside each recording, ``<stem>-eve.fif``; ``bids``: a table
+        ``<stem>_events.tsv`` beside it, in the place of the file's own annotations.
     stimulus_channel, stimulus_mask : str, int
         Its name where there are several; the bits of its codes that count (all, of BDF files the lower 16).
     start_s, stop_s : float
@@ -72,6 +73,18 @@ class Options(BaseModel):
         Labels as they stand in the paths, such as ``sub-{subject}/ses-{session}/*_run-{run}_eeg``.
     source_bits : int
         Width of the converter that made the recording [bits].
+    stream : str
+        Which of several in one file: the name of a stream (XDF), or the path of a series (NWB).
+    markers : list of str
+        Where annotations come from, if not from all there are: names of marker streams (XDF), or tables of intervals
+        (NWB; ``trials`` if left out).
+    event_column : str
+        Column of the table of events that holds the texts of the classes (BIDS: ``trial_type``, or else ``value``).
+    rate_hz : float
+        Sampling rate of a file that states none, such as a table of text [Hz].
+    irregular : {'refuse', 'resample'}
+        What is done with samples that come at no constant rate; ``resample``: they are read linearly between, at
+        `rate_hz`.
     unit : {'file', 'V', 'mV', 'uV', 'nV', 'as stored'}
         ``file``: the unit each file states; amplitudes no electrode gives are then refused. Another: what MNE-Python
         returns, in volts where the file states no unit, is in this unit instead; ``as stored``: in no known unit, so
@@ -85,7 +98,7 @@ class Options(BaseModel):
     files: Texts
     classes: Classes
     cut: Literal["cues", "intervals", "sliding"] = "cues"
-    events: Literal["annotations", "stimulus", "file"] = "annotations"
+    events: Literal["annotations", "stimulus", "file", "bids"] = "annotations"
     stimulus_channel: str = ""
     stimulus_mask: int | None = Field(default=None, ge=1)
     start_s: float | None = None
@@ -103,6 +116,11 @@ class Options(BaseModel):
     run: Texts = ()
     path_pattern: str = ""
     source_bits: int = Field(ge=1, le=32)
+    stream: str = ""
+    markers: Texts = ()
+    event_column: str = ""
+    rate_hz: float | None = Field(default=None, gt=0)
+    irregular: Literal["refuse", "resample"] = "refuse"
     unit: Literal["file", "V", "mV", "uV", "nV", "as stored"] = "file"
     reference: Literal["average", "none"] = "none"
     direction: Literal["causal", "acausal"] = "causal"
@@ -123,8 +141,10 @@ class Options(BaseModel):
         idle = (*idle, "background") if self.cut == "intervals" else idle
         if idle := [name for name in idle if getattr(self, name) not in {None, ""}]:
             raise ValueError(f"cut = {self.cut!r} has no use for {', '.join(idle)}")
-        if not cues and self.events != "annotations":
+        if not cues and self.events not in {"annotations", "bids"}:
             raise ValueError(f"cut = {self.cut!r} takes intervals from annotations, not from {self.events!r}")
+        if self.irregular == "resample" and self.rate_hz is None:
+            raise ValueError("irregular = 'resample' needs rate_hz")
         named = [text for texts in self.texts.values() for text in texts]
         if again := sorted({text for text in named if named.count(text) > 1}):
             raise ValueError(f"event {', '.join(again)} stands in two classes")

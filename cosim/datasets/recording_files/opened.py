@@ -1,0 +1,54 @@
+"""Which reader a recording file is for: by its first bytes where they tell, else by its name."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cosim.datasets.mne_files import Continuous, read_continuous
+from cosim.datasets.mne_files.options import Options
+from cosim.datasets.plausible import MICROVOLTS
+from cosim.datasets.recording_files.text_file import read_text
+from energy_models.errors import DataError
+
+Reader = Callable[[Path, Options], Continuous]
+
+
+def read_recording(path: Path, options: Options) -> Continuous:
+    """Return a recording of any format that is read, in microvolts where it is in volts.
+
+    Raises
+    ------
+    DataError
+        If the file is missing, damaged, of another format than its ending says, or of none that is read.
+    """
+    reader = READERS.get(path.suffix.lower())
+    if reader is None:
+        return in_unit(read_continuous(path, kinds=options.kinds, names=options.channels), options.unit)
+    if not path.is_file():
+        raise DataError("the file does not exist", where=str(path), remedy="Check the folder and the name.")
+    return reader(path, options)
+
+
+READERS: Mapping[str, Reader] = {".csv": read_text, ".txt": read_text, ".tsv": read_text}
+
+
+def in_unit(read: Continuous, unit: str) -> Continuous:
+    """Return a recording whose numbers MNE took for volts, in microvolts if they are in `unit`; 'file': as it was."""
+    if unit == "file":
+        return read
+    factor = MICROVOLTS.get(unit, 1.0) / MICROVOLTS["V"]
+    in_volts = [one.unit == "µV" for one in read.channels]
+    factors = np.where(in_volts, factor, 1.0)[:, None]
+    named = "µV" if unit in MICROVOLTS else unit
+    channels = tuple(dataclasses.replace(one, unit=named) if scaled else one
+                     for one, scaled in zip(read.channels, in_volts, strict=True))  # fmt: skip
+
+    def scaled(start: int, stop: int) -> NDArray[np.float64]:
+        return read.read(start, stop) * factors
+
+    return dataclasses.replace(read, channels=channels, read=scaled)

@@ -1,0 +1,225 @@
+"""Recordings as text: OpenBCI, Muse and plain tables; the impulse at each cue is in its window, in microvolts."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from recording_files import NAMES, RATE_HZ, noise, own
+
+from cosim.datasets.types import Dataset
+from energy_models.errors import DataError
+
+CUES = {200: "L", 400: "R", 600: "L", 800: "R"}
+SAMPLES = noise(20.0, CUES)
+
+
+def rows_of(columns: dict[str, object], *, separator: str = ",") -> list[str]:
+    lines = [separator.join(columns)]
+    return [*lines, *(separator.join(map(str, row)) for row in zip(*columns.values(), strict=True))]
+
+
+def codes() -> np.ndarray:
+    values = np.zeros(SAMPLES.shape[1], dtype=int)
+    for sample, text in CUES.items():
+        values[sample] = 1 if text == "L" else 2
+    return values
+
+
+def openbci(path: Path, keep: np.ndarray | None = None) -> Path:
+    """Write a file of the OpenBCI GUI 5 of the rows to keep; times in seconds since 1970."""
+    steps = np.arange(SAMPLES.shape[1])
+    columns = {"Sample Index": steps % 256}
+    columns |= {f" EXG Channel {n}": np.round(own_row, 3) for n, own_row in enumerate(SAMPLES)}
+    columns |= {" Accel Channel 0": np.zeros(len(steps)), " Not Used": np.zeros(len(steps))}
+    columns |= {" Timestamp": np.round(1.7e9 + steps / RATE_HZ, 4), " Marker Channel": codes().astype(float)}
+    columns[" Timestamp (Formatted)"] = np.full(len(steps), "2024-01-01 10:00:00.000")
+    head = ["%OpenBCI Raw EXG Data", "%Number of channels = 3", f"%Sample Rate = {RATE_HZ:g} Hz", "%Board = X"]
+    lines = rows_of(columns)
+    kept = lines[1:] if keep is None else [line for line, there in zip(lines[1:], keep, strict=True) if there]
+    path.write_text("\n".join([*head, lines[0], *kept]) + "\n", encoding="utf-8")
+    return path
+
+
+def old_openbci(path: Path) -> Path:
+    """Write a file of the OpenBCI GUI before version 5: no header line."""
+    steps = np.arange(SAMPLES.shape[1])
+    values = [", ".join(f"{value:.3f}" for value in own) for own in SAMPLES.T]
+    rows = [f"{n % 256}, {values[n]}, 0.0, 0.0, 0.0, 10:00:{n // 100:02d}.000, {1.7e12 + n * 10:.0f}" for n in steps]
+    head = ["%OpenBCI Raw EEG Data", "%Number of channels = 3", f"%Sample Rate = {RATE_HZ} Hz", "%First Column = X"]
+    path.write_text("\n".join([*head, *rows]) + "\n", encoding="utf-8")
+    return path
+
+
+def mind_monitor(path: Path) -> Path:
+    """Write a file of Mind Monitor: a row without samples for every marker."""
+    lines = ["TimeStamp,Delta_TP9,RAW_TP9,RAW_AF7,RAW_AF8,Battery,Elements"]
+    for n in range(SAMPLES.shape[1]):
+        stamp = f"2024-01-01 10:00:{n // 100:02d}.{n % 100 * 10:03d}"
+        if n in CUES:
+            lines.append(f"{stamp},,,,,,/Marker/{CUES[n]}")
+        lines.append(f"{stamp},0.5,{','.join(f'{800 + value:.3f}' for value in SAMPLES[:, n])},90,")
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return path
+
+
+def muselsl(path: Path) -> Path:
+    steps = np.arange(SAMPLES.shape[1])
+    columns = {"timestamps": 1.7e9 + steps / RATE_HZ}
+    columns |= dict(zip(("TP9", "AF7", "AF8"), np.round(SAMPLES, 3), strict=True))
+    columns |= {"TP10": np.round(SAMPLES[0] + 1, 3), "Marker0": codes()}
+    path.write_text("\n".join(rows_of(columns)) + "\n", encoding="utf-8")
+    return path
+
+
+def plain(path: Path, *, factor: float = 1.0, unit: str = " (uV)", time: str = "time_s", separator: str = ",") -> Path:
+    steps = np.arange(SAMPLES.shape[1])
+    columns = {time: np.round(steps / RATE_HZ, 4)} if time else {}
+    columns |= {f"{name}{unit}": row * factor for name, row in zip(NAMES, SAMPLES, strict=True)}
+    columns["marker"] = [CUES.get(n, "") for n in steps]
+    path.write_text("\n".join(rows_of(columns, separator=separator)) + "\n", encoding="utf-8")
+    return path
+
+
+def check_impulses(dataset: Dataset, *, offset: float = 0.0) -> None:
+    """Check that every window begins with its impulse of 1 mV, and is what was written."""
+    inputs = dataset.windows.inputs()[:, :3]
+    assert dataset.target_values.tolist() == [0, 1, 0, 1]
+    for one, sample in zip(inputs, CUES, strict=True):
+        np.testing.assert_allclose(one, SAMPLES[:, sample : sample + 100] + offset, atol=0.01)
+    assert {one.unit for one in dataset.windows.channels} == {"µV"}
+
+
+@pytest.mark.parametrize(
+    ("write", "classes", "options"),
+    [
+        (openbci, "1,2", {"events": "stimulus"}),
+        (openbci, "1,2", {}),
+        (muselsl, "1,2", {}),
+        (plain, "L,R", {}),
+        (lambda path: plain(path, separator=";"), "L,R", {}),
+        (lambda path: plain(path, separator="\t", unit=" [mV]", factor=1e-3), "L,R", {}),
+        (lambda path: plain(path, unit=""), "L,R", {"unit": "uV"}),
+        (lambda path: plain(path, unit="", factor=1e-6), "L,R", {"unit": "V"}),
+        (lambda path: plain(path, time=""), "L,R", {"rate_hz": RATE_HZ}),
+        (lambda path: plain(path, time="time"), "L,R", {"rate_hz": RATE_HZ}),
+    ],
+)
+def test_the_impulse_is_at_the_first_sample_of_its_window(
+    write: Callable[[Path], Path], classes: str, options: dict[str, object], tmp_path: Path
+) -> None:
+    write(tmp_path / "one.csv")
+    dataset = own(tmp_path, "one.csv", classes, **options)
+    check_impulses(dataset)
+    assert dataset.source_rate_hz == RATE_HZ
+
+
+def test_markers_in_rows_of_their_own_stand_at_the_next_sample(tmp_path: Path) -> None:
+    mind_monitor(tmp_path / "one.csv")
+    dataset = own(tmp_path, "one.csv", "/Marker/L,/Marker/R")
+    check_impulses(dataset, offset=800.0)
+    assert [one.name for one in dataset.windows.channels] == ["TP9", "AF7", "AF8"]
+
+
+def test_a_file_of_the_old_openbci_gui_has_no_header_line(tmp_path: Path) -> None:
+    old_openbci(tmp_path / "one.txt")
+    with pytest.raises(DataError, match=r"no event is called 1 or 2"):
+        own(tmp_path, "one.txt", "1,2")
+
+
+@pytest.mark.parametrize(("lost", "said"), [(3, "3 samples"), (256, "256 samples"), (300, "300 samples")])
+def test_lost_samples_are_told_and_no_window_passes_them(lost: int, said: str, tmp_path: Path) -> None:
+    keep = np.ones(SAMPLES.shape[1], dtype=bool)
+    keep[450 : 450 + lost] = False
+    openbci(tmp_path / "one.txt", keep)
+    dataset = own(tmp_path, "one.txt", "1,2")
+    whole = [sample for sample in CUES if keep[sample : sample + 100].all()]
+    starts = dataset.windows.starts.tolist()
+    assert starts == whole
+    for one, sample in zip(dataset.windows.inputs(), whole, strict=True):
+        np.testing.assert_allclose(one, SAMPLES[:, sample : sample + 100], atol=0.01)
+    assert any(said in note and "1 gap" in note for note in dataset.notes)
+
+
+def test_a_gap_in_the_times_of_a_plain_table_is_told(tmp_path: Path) -> None:
+    path = plain(tmp_path / "one.csv")
+    lines = path.read_text(encoding="utf-8").splitlines()
+    path.write_text("\n".join(lines[:451] + lines[501:]) + "\n", encoding="utf-8")
+    dataset = own(tmp_path, "one.csv", "L,R")
+    assert dataset.windows.starts.tolist() == [200, 600, 800]
+    assert any("50 samples are lost in 1 gap(s)" in note for note in dataset.notes)
+
+
+def test_times_at_no_constant_rate_are_refused_or_read_between(tmp_path: Path) -> None:
+    rng = np.random.default_rng(1)
+    times = np.cumsum(rng.uniform(0.2, 1.8, SAMPLES.shape[1])) / RATE_HZ
+    columns = {"time_s": times, "C3 (uV)": 100 * np.sin(2 * np.pi * times), "C4 (uV)": 100 * np.cos(2 * np.pi * times),
+               "marker": [CUES.get(n, "") for n in range(SAMPLES.shape[1])]}  # fmt: skip
+    (tmp_path / "one.csv").write_text("\n".join(rows_of(columns)) + "\n", encoding="utf-8")
+    with pytest.raises(DataError, match=r"one.csv: its samples come at no constant rate.*irregular = 'resample'"):
+        own(tmp_path, "one.csv", "L,R")
+    dataset = own(tmp_path, "one.csv", "L,R", irregular="resample", rate_hz=200.0)
+    for one, sample in zip(dataset.windows.inputs(), CUES, strict=True):
+        wanted = np.sin(2 * np.pi * (times[sample] + np.arange(200) / 200.0))
+        np.testing.assert_allclose(one[0], 100 * wanted, atol=4)
+    assert any("read linearly between" in note for note in dataset.notes)
+
+
+def test_a_channel_that_stays_at_its_limit_is_told(tmp_path: Path) -> None:
+    path = plain(tmp_path / "one.csv")
+    lines = path.read_text(encoding="utf-8").splitlines()
+    for row in range(1000, 1100):
+        parts = lines[row].split(",")
+        lines[row] = ",".join([*parts[:2], "2000.0", *parts[3:]])
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    assert any("saturated or off: channel Cz (5% of its samples are 2000 µV)" in note
+               for note in own(tmp_path, "one.csv", "L,R").notes)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("write", "options", "said"),
+    [
+        (lambda path: plain(path, unit=""), {}, r"states no unit of channel C3.*option unit"),
+        (lambda path: plain(path, time=""), {}, r"rate is not known.*rate_hz"),
+        (lambda path: plain(path, time="time"), {}, r"unit of the column 'time' is not known.*time_ms"),
+        (plain, {"rate_hz": 125.0}, r"rate is stated as 125 Hz, but its time stamps run at 100 Hz"),
+        (plain, {"channels": "C5"}, r"no channel C5.*Did you mean"),
+        (lambda path: path.write_bytes(b"0       X X" + bytes(300)), {}, r"it is no text file"),
+        (lambda path: path.write_text(""), {}, r"it holds no row"),
+        (lambda path: path.write_text("1,2,3\n4,5,6\n"), {}, r"first row holds numbers"),
+        (lambda path: path.write_text("a,b\nx,y\n"), {}, r"none of its columns holds a signal: a, b"),
+        (lambda path: path.write_text("time_s,C3 (uV)\n0,1\n1,2,3\n"), {}, r"cannot be read as a table"),
+    ],
+)
+def test_what_is_not_known_or_no_table_is_refused(
+    write: Callable[[Path], object], options: dict[str, object], said: str, tmp_path: Path
+) -> None:
+    write(tmp_path / "one.csv")
+    with pytest.raises(DataError, match=rf"one.csv.*{said}"):
+        own(tmp_path, "one.csv", "L,R", **options)
+
+
+def test_a_row_cut_short_is_refused(tmp_path: Path) -> None:
+    path = openbci(tmp_path / "one.txt")
+    path.write_bytes(path.read_bytes()[:-60])
+    with pytest.raises(DataError, match=r"one.txt: the file is truncated: its last row has"):
+        own(tmp_path, "one.txt", "1,2")
+
+
+@pytest.mark.recordings
+def test_a_file_of_the_openbci_gui_that_was_recorded() -> None:
+    folder = Path(os.environ.get("COSIM_DATA", "")) / "openbci_sample"
+    found = sorted(folder.glob("*.txt")) if os.environ.get("COSIM_DATA") else []
+    if not found:
+        pytest.skip("the folder COSIM_DATA holds no openbci_sample")
+    from cosim.datasets.mne_files.options import Options
+    from cosim.datasets.recording_files import read_recording
+
+    options = Options(files=(str(found[0]),), classes={"1": ("1",), "2": ("2",)}, start_s=0.0, stop_s=1.0,
+                      source_bits=24)  # fmt: skip
+    read = read_recording(found[0], options)
+    assert (len(read.channels), read.rate_hz, len(read.stretches)) == (8, 250.0, 1)
+    assert read.read(0, 1)[:2, 0].tolist() == [61379.36, 49492.89]
