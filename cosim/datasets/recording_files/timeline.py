@@ -142,7 +142,7 @@ def _fitted(times_s: Times) -> tuple[float, float]:
     """Return begin and slope of the line of least squares through time stamps [s]."""
     off = np.arange(len(times_s), dtype=np.float64) - (len(times_s) - 1) / 2
     slope = float(((times_s - times_s[0]) * off).sum() / (off * off).sum())
-    return float(np.mean(times_s - times_s[0])) + float(times_s[0]) + slope * float(off[0]), slope
+    return float(times_s[0]) + float((times_s - times_s[0]).mean()) + slope * float(off[0]), slope
 
 
 def measured_rate(times_s: Times, path: Path) -> float:
@@ -156,8 +156,9 @@ def measured_rate(times_s: Times, path: Path) -> float:
     size = min(BLOCK, max(FEWEST_OF_WINDOW, len(times_s) // BLOCKS), len(times_s))
     count = len(times_s) // size
     blocks = times_s[: count * size].reshape(count, size)
-    steps = np.arange(size) - (size - 1) / 2
-    passed_s = float(np.median((blocks - blocks[:, :1]) @ steps) / (steps @ steps))
+    steps = np.arange(size, dtype=np.float64) - (size - 1) / 2
+    slopes: Times = np.asarray(((blocks - blocks[:, :1]) * steps).sum(axis=1) / (steps * steps).sum(), dtype=np.float64)
+    passed_s = float(np.median(slopes))
     if passed_s <= 0:
         raise DataError("its time stamps do not go on in time", where=str(path), remedy=REMEDY)
     rate_hz = 1 / passed_s
