@@ -64,6 +64,8 @@ class Batch:
 
     Parameters
     ----------
+    rows : Tensor of int64, shape (batch,)
+        Their numbers.
     inputs : Tensor, shape (batch, channels, steps)
     targets : Tensor, shape (labelled, ...)
         Labels of the first rows.
@@ -71,6 +73,7 @@ class Batch:
         One row per row of `inputs`.
     """
 
+    rows: Tensor
     inputs: Tensor
     targets: Tensor
     teacher: Mapping[str, Tensor]
@@ -98,6 +101,11 @@ class TrainingSet:
     def __len__(self) -> int:
         return len(self.labelled) + (0 if self.unlabelled is None else len(self.unlabelled))
 
+    @property
+    def parts(self) -> tuple[Examples | Unlabelled, ...]:
+        """The labelled examples, then the unlabelled ones where there are any."""
+        return (self.labelled,) if self.unlabelled is None else (self.labelled, self.unlabelled)
+
     def batch(self, indices: Tensor, device: torch.device) -> Batch:
         """Return the examples of these numbers on the device; only their rows are read."""
         is_labelled = indices < len(self.labelled)
@@ -108,7 +116,8 @@ class TrainingSet:
             inputs = torch.cat([inputs, self.unlabelled.inputs[rest]])
             teacher = {name: torch.cat([rows, self.unlabelled.teacher[name][rest]]) for name, rows in teacher.items()}
         moved = {name: rows.to(device) for name, rows in teacher.items()}
-        return Batch(inputs.to(device), targets.to(device), moved)
+        rows = torch.cat([indices[is_labelled], indices[~is_labelled]])
+        return Batch(rows.to(device), inputs.to(device), targets.to(device), moved)
 
 
 def check_examples(part: str, examples: Examples, spec: StudentSpec) -> None:

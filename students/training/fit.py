@@ -21,6 +21,7 @@ from students.training.distillation.prepare import Distillation, needs_of, prepa
 from students.training.examples import Examples, TrainingSet, Unlabelled, check_examples, check_unlabelled
 from students.training.objective import Objective, prepare
 from students.training.predict import forward_with, predict
+from students.training.views import Viewed
 
 EVALUATION_BATCH = 256
 
@@ -159,17 +160,29 @@ def _epoch(trainer: Trainer, progress: Progress, run: _Run) -> None:
 
 def _loss(trainer: Trainer, run: _Run, indices: Tensor, epoch: int) -> Tensor:
     """Return the loss of one batch, shape ()."""
-    batch = run.examples.batch(indices, trainer.device)
-    outputs, tensors = forward_with(trainer.model, batch.inputs, run.distillation.needs.student)
+    batch, needs = run.examples.batch(indices, trainer.device), run.distillation.needs
     labelled = len(batch.targets)
-    task = run.objective.task(outputs[:labelled], batch.targets) if labelled else outputs.new_zeros(())
-    loss = trainer.method(LossInputs(epoch, task, outputs, tensors, batch.teacher))
+    seen = Viewed(batch.inputs) if needs.view is None else needs.view(batch.inputs, labelled)
+    outputs, tensors = forward_with(trainer.model, seen.inputs, needs.student)
+    task = _task(run.objective, seen, outputs[:labelled], batch.targets)
+    teacher = {name: seen.mixed(rows) for name, rows in batch.teacher.items()}
+    loss = trainer.method(LossInputs(epoch, task, outputs, tensors, teacher, batch.targets, batch.rows))
     if loss.ndim:
         raise StudentError(
             f"the method's loss of a batch has shape {tuple(loss.shape)}", where="fit",
             remedy="Return a scalar from its loss module, such as the mean over the batch",
         )
     return loss
+
+
+def _task(objective: Objective, seen: Viewed, outputs: Tensor, targets: Tensor) -> Tensor:
+    """Return the loss against the labels, of a mixture against those of both examples; 0 without labels."""
+    if not len(targets):
+        return outputs.sum()  # of no number: 0, with a gradient of 0
+    own = objective.task(outputs, targets)
+    if seen.partner is None:
+        return own
+    return seen.share * own + (1 - seen.share) * objective.task(outputs, targets[seen.partner[: len(targets)]])
 
 
 def _check_batch_norm(model: nn.Module, examples: int, settings: Training) -> None:
@@ -237,10 +250,8 @@ def _finite(loss: float, part: str, epoch: int) -> float:
 def _digest(examples: TrainingSet, validation: Examples, spec: StudentSpec) -> str:
     """Return a hash of everything a training run starts from but the initial weights."""
     hasher = hashlib.blake2b(spec.digest.encode(), digest_size=16)
-    parts: list[Examples | Unlabelled] = [examples.labelled]
-    parts += [] if examples.unlabelled is None else [examples.unlabelled]
     tensors = [validation.inputs, validation.targets]
-    for part in parts:
+    for part in examples.parts:
         labels = [part.targets] if isinstance(part, Examples) else []
         tensors += [part.inputs, *labels, *(part.teacher[name] for name in examples.teacher_names)]
     for tensor in tensors:

@@ -96,7 +96,7 @@ def write_madeup_run(root: Path, *, folds: int = 5, seeds: int = 3) -> Path:
                     split="leave_one_group_out", role=role, decoder_id=f"id of {label}", decoder=label,
                     student=label.rpartition(" ")[0] or label, family=family, options="{}",
                     form="" if role == "baseline" else "float32" if kind == "spiking" else kind,
-                    spiking=kind == "spiking", method="logits" if role == "student" else "",
+                    spiking=kind == "spiking", method="kl" if role == "student" else "",
                     spec_digest=f"s{seed}", seed=seed,
                     fold=f"session-{fold}", metric="balanced_accuracy", score=value,
                     validation_score=value, parameters=parameters,

@@ -168,8 +168,8 @@ def test_encoders(name: str) -> None:
     check_encoder(name)
 
 
-METHODS = {"logits": ({}, ("classification", "regression")),
-           "features": ({"student": "2", "teacher": "hidden"}, ("classification",))}  # fmt: skip
+METHODS = {"kl": ({}, ("classification", "regression")),
+           "fitnet": ({"student": "2", "teacher": "hidden"}, ("classification",))}  # fmt: skip
 
 
 def test_every_method_is_tried_here() -> None:
@@ -205,7 +205,7 @@ def test_teachers(task: str) -> None:
 
 
 DEAF = dataclasses.replace(
-    REGISTERED.load("logits"), make=lambda options, setting: Deaf(),
+    REGISTERED.load("kl"), make=lambda options, setting: Deaf(),
 )  # fmt: skip
 
 
@@ -308,8 +308,8 @@ class Forgetful(nn.Module):
         return batch.task + self.calls * ((batch.outputs - batch.teacher["outputs"]) ** 2).mean()
 
 
-PER_EXAMPLE = dataclasses.replace(REGISTERED.load("logits"), make=lambda options, setting: PerExample())
-FORGETFUL = dataclasses.replace(REGISTERED.load("logits"), make=lambda options, setting: Forgetful())
+PER_EXAMPLE = dataclasses.replace(REGISTERED.load("kl"), make=lambda options, setting: PerExample())
+FORGETFUL = dataclasses.replace(REGISTERED.load("kl"), make=lambda options, setting: Forgetful())
 
 
 def test_a_method_without_a_scalar_loss_or_with_state_that_is_lost_is_found() -> None:
@@ -320,7 +320,7 @@ def test_a_method_without_a_scalar_loss_or_with_state_that_is_lost_is_found() ->
 
 
 def test_a_method_with_many_first_epochs_can_be_checked() -> None:
-    check_method("features", {**METHODS["features"][0], "first_epochs": 3}, ("classification",))
+    check_method("fitnet", {**METHODS["fitnet"][0], "first_epochs": 3}, ("classification",))
 
 
 class Overwrite(nn.Module):

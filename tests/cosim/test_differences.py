@@ -19,8 +19,8 @@ from energy_models.errors import CosimError
 
 LEVELS = {  # id: form, method, accuracy of each of three sessions, validation
     "plain": ("float32", "", (0.60, 0.70, 0.80), 0.70),
-    "taught": ("float32", "logits", (0.65, 0.75, 0.85), 0.75),
-    "w4a4": ("w4a4", "logits", (0.55, 0.70, 0.85), 0.72),
+    "taught": ("float32", "kl", (0.65, 0.75, 0.85), 0.75),
+    "w4a4": ("w4a4", "kl", (0.55, 0.70, 0.85), 0.72),
 }
 
 

@@ -183,7 +183,7 @@ options = { members = [{ family = "mlp", options = { hidden = 4 } }] }
 label = "MLP"
 family = "mlp"
 options = { hidden = 4 }
-method = { name = "logits" }
+method = { name = "kl" }
 forms = ["float32", "w8a8"]
 
 [dataset]

@@ -18,7 +18,7 @@ from energy_models.errors import CosimError, StudyError
 
 SCORE = Score(
     study="s", dataset="d", protocol="p", split="given_parts", role="student", decoder_id="a", decoder="A", student="A",
-    family="f", options="{}", form="w8a8", spiking=False, method="logits", spec_digest="x",
+    family="f", options="{}", form="w8a8", spiking=False, method="kl", spec_digest="x",
     seed=0, fold="one", metric="balanced_accuracy", score=0.8, validation_score=0.7, parameters=10, weight_bits=8,
     activation_bits=8, workload_digest="wa", complete=True, distilled_from="teacher", versions="{}",
 )  # fmt: skip

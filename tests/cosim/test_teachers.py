@@ -70,7 +70,7 @@ def test_gate_shows_its_numbers_and_a_tie_does_not_teach():
     [
         ({}, "same down to the seed"),
         ({"form": Quantised(weight=8, activation_bits=8), "seed": 1}, "quantised"),
-        ({"method": MethodSpec(name="logits"), "seed": 1}, "distilled itself"),
+        ({"method": MethodSpec(name="kl"), "seed": 1}, "distilled itself"),
         ({"shape": SHAPE.model_copy(update={"outputs": 2})}, "differ in their input or output shape"),
     ],
 )

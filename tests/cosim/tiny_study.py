@@ -38,7 +38,7 @@ label = "EEGNet-1"
 family = "eegnet"
 options = { temporal_filters = 1 }
 forms = ["float32", "w4a4"]
-method = { name = "logits" }
+method = { name = "kl" }
 
 [[students]]
 label = "Spikes"

@@ -16,13 +16,13 @@ torch.set_num_threads(1)
 
 WINDOWS = Shape(task="classification", channels=4, steps=32, outputs=2, step_rate_hz=32)
 SEGMENTS = Shape(task="regression", channels=3, steps=16, outputs=2, step_rate_hz=16)
-FEATURES = MethodSpec(name="features", options={"student": "4", "teacher": "hidden"})
+FEATURES = MethodSpec(name="fitnet", options={"student": "4", "teacher": "hidden"})
 # Dropout draws other numbers on other devices, so it is off where results are compared.
 CASES = {
     "labels": StudentSpec(family="eegnet", options={"dropout": 0.0}, shape=WINDOWS, seed=5),
     "features": StudentSpec(family="eegnet", options={"dropout": 0.0}, shape=WINDOWS, seed=5, method=FEATURES),
     "trajectory": StudentSpec(
-        family="mlp", options={"dropout": 0.0}, shape=SEGMENTS, seed=5, method=MethodSpec(name="logits")
+        family="mlp", options={"dropout": 0.0}, shape=SEGMENTS, seed=5, method=MethodSpec(name="kl")
     ),
 }
 

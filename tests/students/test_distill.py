@@ -10,7 +10,7 @@ import torch
 from students.models.build import build
 from students.spec import MethodSpec, Shape, StudentSpec, Training
 from students.training import Examples, fit, predict
-from students.training.distillation.losses import blend, hinton_kl, scaled_mse
+from students.training.distillation.losses import blend, contrastive, hinton_kl, scaled_mse
 
 torch.set_num_threads(1)
 
@@ -47,6 +47,18 @@ def test_scaled_mse_and_blend_by_hand():
     assert blend(torch.tensor(2.0), error, 0.25).item() == 0.75 * 2 + 0.25 * 6.5
 
 
+def test_the_symmetric_loss_over_pairs_by_hand():
+    """Labels (0, 1): s is the logits [[ln 3, 0], [0, 0]]. Rows -ln(3/4), ln 2; columns -ln(3/4), ln 2: their mean.
+
+    Labels (0, 0): both examples are right answers for both; columns of s are alike (ln 3, 0), rows are even (1/2, 1/2).
+    """
+    logits = torch.tensor([[math.log(3), 0.0], [0.0, 0.0]])
+    expected = (math.log(4 / 3) + math.log(2)) / 2
+    assert contrastive(logits, torch.tensor([0, 1])).item() == pytest.approx(expected, rel=1e-6)
+    column = (math.log(4 / 3) + math.log(4)) / 2
+    assert contrastive(logits, torch.tensor([0, 0])).item() == pytest.approx((math.log(2) + column) / 2, rel=1e-6)
+
+
 def test_a_good_teacher_helps_where_labels_lie():
     """A third of the training labels are flipped; a teacher with the true logits brings the student near the truth."""
     shape = Shape(task="classification", channels=2, steps=8, outputs=2, step_rate_hz=8)
@@ -58,7 +70,7 @@ def test_a_good_teacher_helps_where_labels_lie():
     margin = inputs.sum(dim=(1, 2))
     teacher = torch.stack([-margin, margin], dim=1)
     scores = {}
-    for method in (None, MethodSpec(name="logits", options={"weight": 0.9})):
+    for method in (None, MethodSpec(name="kl", options={"weight": 0.9})):
         spec = StudentSpec(
             family="mlp", shape=shape, seed=0, training=Training(epochs=25),
             method=method,

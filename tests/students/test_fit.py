@@ -221,7 +221,7 @@ def test_predictions_from_numbers_that_are_none_are_refused():
 
 
 def test_distillation_without_targets_and_still_axes_are_refused():
-    taught = student(method=MethodSpec(name="logits"))
+    taught = student(method=MethodSpec(name="kl"))
     with pytest.raises(StudentError, match="without a teacher's targets"):
         fit(build(taught), noise(8, 1), noise(8, 2), taught)
     spec = StudentSpec(family="mlp", shape=SEGMENTS, seed=0)

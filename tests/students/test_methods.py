@@ -25,7 +25,7 @@ from students.training import (
     float_targets,
     predict,
 )
-from students.training.distillation.features import FeaturesLoss, FeaturesOptions
+from students.training.distillation.methods.fitnet import FitNetLoss, FitNetOptions
 from students.training.predict import forward_with, predict_tensors
 
 torch.set_num_threads(1)
@@ -39,7 +39,7 @@ def spec_with(method: MethodSpec | None, epochs: int = 5, family: str = "mlp") -
 
 
 def features(**options: float | str) -> MethodSpec:
-    return MethodSpec(name="features", options={"student": first_layer(), "teacher": "hidden", **options})
+    return MethodSpec(name="fitnet", options={"student": first_layer(), "teacher": "hidden", **options})
 
 
 def first_layer() -> str:
@@ -54,6 +54,12 @@ def noise(count: int, seed: int) -> Examples:
     sizes = {"hidden": 5, "outputs": 2}
     teacher = {name: torch.randn(count, size, generator=generator) for name, size in sizes.items()}
     return Examples(inputs, torch.arange(count) % 2, teacher)
+
+
+def inputs(
+    epoch: int, task: torch.Tensor, student: dict[str, torch.Tensor], teacher: dict[str, torch.Tensor]
+) -> LossInputs:
+    return LossInputs(epoch, task, torch.zeros(1, 2), student, teacher, torch.zeros(1).long(), torch.zeros(1).long())
 
 
 class ScaledTask(nn.Module):
@@ -71,47 +77,47 @@ OWN = Method("own", "here", MethodOptions, lambda options: Needs({}), lambda opt
 
 
 def test_methods_are_found_by_name_or_object_and_errors_name_what_there_is():
-    assert {"logits", "features"} <= set(METHODS.names())
+    assert {"kl", "fitnet"} <= set(METHODS.names())
     assert METHODS.load(f"{__name__}:OWN") is OWN
-    with pytest.raises(StudentError, match=r"unknown method 'logit'.*Did you mean 'logits'"):
-        fit(build(spec_with(None)), noise(8, 1), noise(8, 2), spec_with(MethodSpec(name="logit")))
+    with pytest.raises(StudentError, match=r"unknown method 'fitnets'.*Did you mean 'fitnet'"):
+        fit(build(spec_with(None)), noise(8, 1), noise(8, 2), spec_with(MethodSpec(name="fitnets")))
     with pytest.raises(StudentError, match="is a type, not a distillation method"):
         METHODS.load(f"{__name__}:ScaledTask")
-    with pytest.raises(StudentError, match=r"weight: .*Options are: temperature, weight"):
-        complete_method(MethodSpec(name="logits", options={"weight": 2.0}))
+    with pytest.raises(StudentError, match=r"weight: .*Options are: weight, temperature, labels"):
+        complete_method(MethodSpec(name="kl", options={"weight": 2.0}))
 
 
 def test_defaults_are_written_out():
-    completed = complete_method(MethodSpec(name="logits", options={"weight": 0.25}))
-    assert completed.options == {"temperature": 2.0, "weight": 0.25}
+    completed = complete_method(MethodSpec(name="kl", options={"weight": 0.25}))
+    assert completed.options == {"weight": 0.25, "temperature": 2.0, "labels": "classes"}
     assert complete_method(completed) == completed
 
 
 def test_features_by_hand():
     """Student (1, 2) through W = [[1, 0], [0, 1], [1, 1]], b = (0, 0, 1) gives (1, 2, 4); teacher (1, 0, 1).
 
-    Mean square error (0 + 4 + 9) / 3 = 13/3; with task 2 and weight 0.5 the loss is 2 + 13/6; in first epochs 13/3.
+    Mean square error (0 + 4 + 9) / 3 = 13/3; with task 2 and weight 0.25 the loss is 1.5 + 13/12; in first epochs 13/3.
     """
-    options = FeaturesOptions(student="a", teacher="b", weight=0.5, first_epochs=1)
-    loss = FeaturesLoss(options, (2,), (3,))
+    options = FitNetOptions(student="a", teacher="b", weight=0.25, first_epochs=1)
+    loss = FitNetLoss(options, (2,), (3,))
     with torch.no_grad():
         loss.projector.weight.copy_(torch.tensor([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]]))
         loss.projector.bias.copy_(torch.tensor([0.0, 0.0, 1.0]))
     tensors = {"a": torch.tensor([[1.0, 2.0]])}, {"b": torch.tensor([[1.0, 0.0, 1.0]])}
-    later = LossInputs(1, torch.tensor(2.0), torch.zeros(1, 2), *tensors)
-    assert loss(later).item() == pytest.approx(2 + 13 / 6, rel=1e-6)
-    first = LossInputs(0, torch.tensor(2.0), torch.zeros(1, 2), *tensors)
+    later = inputs(1, torch.tensor(2.0), *tensors)
+    assert loss(later).item() == pytest.approx(1.5 + 13 / 12, rel=1e-6)
+    first = inputs(0, torch.tensor(2.0), *tensors)
     assert loss(first).item() == pytest.approx(13 / 3, rel=1e-6)
 
 
 def test_where_positions_agree_the_projector_maps_channels_at_each():
     """2 channels x 4 steps to 3 x 4: six weights, not 8 x 12; step t of the result depends on step t alone."""
-    loss = FeaturesLoss(FeaturesOptions(student="a", teacher="b"), (2, 4), (3, 4))
+    loss = FitNetLoss(FitNetOptions(student="a", teacher="b"), (2, 4), (3, 4))
     assert loss.projector.weight.shape == (3, 2)
-    assert FeaturesLoss(FeaturesOptions(student="a", teacher="b"), (2, 4), (3, 5)).projector.weight.shape == (15, 8)
+    assert FitNetLoss(FitNetOptions(student="a", teacher="b"), (2, 4), (3, 5)).projector.weight.shape == (15, 8)
     student = torch.randn(1, 2, 4, generator=torch.Generator().manual_seed(0))
     exact = torch.einsum("oc,bct->bot", loss.projector.weight, student) + loss.projector.bias[:, None]
-    found = loss(LossInputs(0, torch.zeros(()), torch.zeros(1, 2), {"a": student}, {"b": exact.detach()}))
+    found = loss(inputs(0, torch.zeros(()), {"a": student}, {"b": exact.detach()}))
     assert found.item() == pytest.approx(0, abs=1e-12)
 
 
@@ -193,13 +199,13 @@ def test_a_float_student_stands_in_by_module_name():
     found = float_targets(features(), model, inputs)
     assert list(found) == ["hidden"]
     assert torch.equal(found["hidden"], predict_tensors(model, inputs, (first_layer(),))[first_layer()])
-    assert torch.equal(float_targets(MethodSpec(name="logits"), model, inputs)["outputs"], predict(model, inputs))
+    assert torch.equal(float_targets(MethodSpec(name="kl"), model, inputs)["outputs"], predict(model, inputs))
 
 
 def test_unlabelled_examples_enter_the_methods_loss_only():
     """Loss of one batch of 4 labelled and 4 unlabelled: task over the 4, the teacher's over all 8, by hand."""
     labelled, free = noise(4, 1), noise(4, 2)
-    spec = spec_with(MethodSpec(name="logits", options={"weight": 0.5, "temperature": 1.0}), epochs=1)
+    spec = spec_with(MethodSpec(name="kl", options={"weight": 0.5, "temperature": 1.0}), epochs=1)
     spec = spec.model_copy(update={"options": {"dropout": 0.0}})
     model = build(spec)
     both = torch.cat([labelled.inputs, free.inputs])
@@ -216,8 +222,8 @@ def test_unlabelled_examples_need_a_method_and_targets():
     free = Unlabelled(noise(4, 2).inputs, {})
     with pytest.raises(StudentError, match="no distillation method to learn from them"):
         fit(build(spec_with(None)), noise(8, 1), noise(8, 2), spec_with(None), unlabelled=free)
-    spec = spec_with(MethodSpec(name="logits"))
-    with pytest.raises(StudentError, match=r"unlabelled: method 'logits' without a teacher's targets 'outputs'"):
+    spec = spec_with(MethodSpec(name="kl"))
+    with pytest.raises(StudentError, match=r"unlabelled: method 'kl' without a teacher's targets 'outputs'"):
         fit(build(spec), noise(8, 1), noise(8, 2), spec, unlabelled=free)
 
 

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
 from students.spec import Shape
+from students.training.views import View
 
 
 class MethodOptions(BaseModel):
     """Base of every method's options: frozen; unknown names and infinite numbers are errors."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class WeightedOptions(MethodOptions):
+    """Options of a method whose loss is ``(1 - weight) task + weight distance``; weight 0 is training from labels."""
+
+    weight: float = Field(default=0.5, ge=0, le=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,19 +32,22 @@ class Needs:
     Parameters
     ----------
     teacher : mapping of str to str
-        Names of the teacher's targets. The value says what stands for each where a float student teaches its own
-        quantised form: ``outputs``, or the name of a module of the student.
+        Names of the teacher's targets; empty for a method that needs no teacher. The value says what stands for each
+        where a float student teaches its own quantised form: ``outputs``, or the name of a module of the student.
     student : tuple of str
         Names of the student's modules whose outputs are read, as `torch.nn.Module.named_modules` gives them; the
         student's outputs are always there.
     first_epochs : int
         Epochs at the start that train without the labels' loss; validation neither chooses weights nor stops the
         training in them.
+    view : callable or None
+        What each batch's inputs are replaced by in training; None: the student sees them as they are.
     """
 
     teacher: Mapping[str, str]
     student: tuple[str, ...] = ()
     first_epochs: int = 0
+    view: View | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,24 +58,37 @@ class LossSetting:
     ----------
     shape : Shape
         The student's.
+    epochs : int
+        Of the whole training.
     scale : Tensor or None, shape (outputs,)
         Regression: standard deviation of each axis of the training targets; None for classification.
     warmup_steps : int
         First steps of each segment that no loss counts (regression).
     student, teacher : mapping of str to tuple of int
         Shapes of the tensors needed, without the batch axis.
+    labels : Tensor
+        Of the labelled examples, as `students.training.Examples` holds them; those of a regression may hold nan.
+    targets : mapping of str to sequence of Tensor
+        The teacher's tensors over all training examples, one part after the other, the labelled part first; they may
+        be mapped from a file.
+    examples : int
+        Labelled and unlabelled ones.
     """
 
     shape: Shape
+    epochs: int
     scale: Tensor | None
     warmup_steps: int
     student: Mapping[str, tuple[int, ...]]
     teacher: Mapping[str, tuple[int, ...]]
+    labels: Tensor
+    targets: Mapping[str, Sequence[Tensor]]
+    examples: int
 
 
 @dataclass(frozen=True, slots=True)
 class LossInputs:
-    """What a loss module reads of one batch.
+    """What a loss module reads of one batch, whose labelled rows come first.
 
     Parameters
     ----------
@@ -77,6 +100,10 @@ class LossInputs:
         The student's logits ``(batch, outputs)`` or trajectories ``(batch, steps, outputs)``.
     student, teacher : mapping of str to Tensor
         The tensors needed, by name, one row per example.
+    targets : Tensor
+        Labels of the first rows; where a view mixes two examples, of the first of them.
+    rows : Tensor of int64, shape (batch,)
+        Number of each example, below `LossSetting.examples`: the same in every epoch.
     """
 
     epoch: int
@@ -84,6 +111,8 @@ class LossInputs:
     outputs: Tensor
     student: Mapping[str, Tensor]
     teacher: Mapping[str, Tensor]
+    targets: Tensor
+    rows: Tensor
 
 
 Options = TypeVar("Options", bound=MethodOptions)

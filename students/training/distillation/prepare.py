@@ -88,10 +88,14 @@ def prepare_distillation(
     regression = spec.shape.task == "regression"
     setting = LossSetting(
         shape=spec.shape,
+        epochs=spec.training.epochs,
         scale=objective.weights if regression else None,
         warmup_steps=objective.warmup_steps,
         student=_module_shapes(model, examples, needs),
         teacher={name: tuple(examples.labelled.teacher[name].shape[1:]) for name in needs.teacher},
+        labels=examples.labelled.targets,
+        targets={name: [part.teacher[name] for part in examples.parts] for name in needs.teacher},
+        examples=len(examples),
     )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(_seed(spec.seed))

@@ -8,10 +8,11 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional
 
-from students.training.distillation.method import LossInputs, LossSetting, Method, MethodOptions, Needs
+from students.training.distillation.losses import blend
+from students.training.distillation.method import LossInputs, LossSetting, Method, Needs, WeightedOptions
 
 
-class FeaturesOptions(MethodOptions):
+class FitNetOptions(WeightedOptions):
     """Which module of the student predicts which of the teacher's tensors.
 
     Parameters
@@ -21,25 +22,26 @@ class FeaturesOptions(MethodOptions):
     teacher : str
         Name of one of the teacher's targets.
     weight : float
-        Of the features' loss beside the labels'.
+        Of the features' loss; ``1 - weight`` of the labels'.
     first_epochs : int
         Epochs that train on features alone, before the labels count (stage 1 of the source).
     """
 
     student: str = Field(min_length=1)
     teacher: str = Field(min_length=1)
-    weight: float = Field(default=1.0, ge=0)
     first_epochs: int = Field(default=0, ge=0)
 
 
-class FeaturesLoss(nn.Module):
-    """``task + weight MSE(projector(student), teacher)``; in the first epochs the mean square error alone.
+class FitNetLoss(nn.Module):
+    """``(1 - weight) task + weight MSE(projector(student), teacher)``; in the first epochs the last term alone.
 
-    Where both tensors have the same positions behind their channels, the projector maps channels at every position
-    (a convolution of width one); otherwise it maps everything flattened.
+    The regression to a teacher's hint is Romero et al. 2015, section 2.2; keeping it beside the labels behind the
+    first epochs is ours (weight 0 there gives the two stages of the source). Where both tensors have the same positions
+    behind their channels, the projector maps channels at every position (a convolution of width one); otherwise it maps
+    everything flattened.
     """
 
-    def __init__(self, options: FeaturesOptions, student: tuple[int, ...], teacher: tuple[int, ...]) -> None:
+    def __init__(self, options: FitNetOptions, student: tuple[int, ...], teacher: tuple[int, ...]) -> None:
         super().__init__()
         self.options = options
         self.channels_only = student[1:] == teacher[1:]
@@ -52,24 +54,24 @@ class FeaturesLoss(nn.Module):
         distance = functional.mse_loss(self.projector(self._rows(student)), self._rows(teacher))
         if batch.epoch < self.options.first_epochs:
             return distance
-        return batch.task + self.options.weight * distance
+        return blend(batch.task, distance, self.options.weight)
 
     def _rows(self, tensor: Tensor) -> Tensor:
         return tensor.movedim(1, -1) if self.channels_only else tensor.flatten(1)
 
 
-def _needs(options: FeaturesOptions) -> Needs:
+def _needs(options: FitNetOptions) -> Needs:
     return Needs({options.teacher: options.student}, (options.student,), options.first_epochs)
 
 
-def _make(options: FeaturesOptions, setting: LossSetting) -> nn.Module:
-    return FeaturesLoss(options, setting.student[options.student], setting.teacher[options.teacher])
+def _make(options: FitNetOptions, setting: LossSetting) -> nn.Module:
+    return FitNetLoss(options, setting.student[options.student], setting.teacher[options.teacher])
 
 
 METHOD = Method(
     title="Teacher's features through a linear projector",
     reference="Romero, Ballas, Kahou, Chassang, Gatta and Bengio 2015, arXiv 1412.6550, section 2.2",
-    options=FeaturesOptions,
+    options=FitNetOptions,
     needs=_needs,
     make=_make,
 )
