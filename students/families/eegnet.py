@@ -13,7 +13,7 @@ from torch import nn
 
 from energy_models.errors import StudentError
 from students.families.family import WINDOWS, Family, FamilyOptions
-from students.layers import Layers, SpatialFirst
+from students.layers import FusedSequential, Layers
 from students.spec import Float32, Quantised, Shape
 
 
@@ -58,7 +58,7 @@ def build(options: Options, shape: Shape, layers: Layers) -> nn.Module:
             where="options of eegnet", remedy="Choose smaller pools or longer windows",
         )
     taps = max(1, min(round(options.kernel_s * shape.step_rate_hz), shape.steps))
-    return SpatialFirst(
+    return FusedSequential(
         layers.quantise_input(),
         layers.conv1d(shape.channels, width, 1, padding=0, bias="none", edge="first"),
         layers.requantise(),

@@ -12,7 +12,7 @@ from torch import nn
 
 from energy_models.errors import StudentError
 from students.families.family import WINDOWS, Family, FamilyOptions
-from students.layers import Layers
+from students.layers import FusedSequential, Layers
 from students.spec import Float32, Quantised, Shape
 
 
@@ -53,7 +53,7 @@ def build(options: Options, shape: Shape, layers: Layers) -> nn.Module:
             where="options of shallow", remedy="Choose a smaller kernel_s or pool_s, or longer windows",
         )
     averages = (filtered - pool) // stride + 1
-    return nn.Sequential(
+    return FusedSequential(
         layers.quantise_input(),
         layers.conv1d(shape.channels, options.filters, taps, padding=0, bias="none", edge="first"),
         layers.batchnorm(options.filters),

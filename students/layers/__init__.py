@@ -1,16 +1,17 @@
 """The layers that families are built from, integer grids, and networks run step by step."""
 
 from students.layers.float_layers import FloatLayers
+from students.layers.fused import FusedSequential
 from students.layers.grid import Constant, Grid, LayerQuantisation
 from students.layers.modules import (
     Add,
     AveragePool1d,
     Conv1d,
     DepthwiseConv1d,
+    Dropout,
     MatMul,
     OutputScale,
     Recurrent,
-    SpatialFirst,
 )
 from students.layers.protocol import Bias, Edge, Layers, Padding, RecurrentKind, resolve_padding
 
@@ -21,8 +22,10 @@ __all__ = [
     "Constant",
     "Conv1d",
     "DepthwiseConv1d",
+    "Dropout",
     "Edge",
     "FloatLayers",
+    "FusedSequential",
     "Grid",
     "LayerQuantisation",
     "Layers",
@@ -31,6 +34,5 @@ __all__ = [
     "Padding",
     "Recurrent",
     "RecurrentKind",
-    "SpatialFirst",
     "resolve_padding",
 ]

@@ -25,6 +25,18 @@ def pad_steps(signal: Tensor, pads: tuple[int, int]) -> Tensor:
     return signal if pads == (0, 0) else functional.pad(signal, pads)
 
 
+def pointwise_conv1d(signal: Tensor, weight: Tensor) -> Tensor:
+    """Return a product at every step, ``y[b, :, t] = weight x[b, :, t]``; differentiable once.
+
+    Parameters
+    ----------
+    signal : Tensor, shape (batch, inputs, steps)
+    weight : Tensor, shape (outputs, inputs)
+    """
+    outputs: Tensor = _Pointwise.apply(signal, weight)  # pyright: ignore[reportAssignmentType]
+    return outputs
+
+
 def depthwise_conv1d(signal: Tensor, weight: Tensor, pads: tuple[int, int]) -> Tensor:
     """Return each channel correlated with its own taps, as ``conv1d(..., groups=channels)`` does.
 
@@ -61,6 +73,22 @@ def mixed_depthwise_conv1d(signal: Tensor, mixing: Tensor, weight: Tensor, pads:
     return outputs
 
 
+class _Pointwise(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, signal: Tensor, weight: Tensor) -> Tensor:
+        ctx.save_for_backward(signal, weight)
+        return _mixed(signal, weight)
+
+    @staticmethod
+    @once_differentiable
+    def backward(  # pyright: ignore[reportIncompatibleMethodOverride]
+        ctx: Any, *grad_outputs: Tensor
+    ) -> tuple[Tensor | None, Tensor | None]:
+        (gradient,), (signal, weight) = grad_outputs, ctx.saved_tensors
+        of_signal = _mixed(gradient, weight.t()) if ctx.needs_input_grad[0] else None
+        return of_signal, torch.bmm(gradient, signal.transpose(1, 2)).sum(dim=0) if ctx.needs_input_grad[1] else None
+
+
 class _ByFourier(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, signal: Tensor, mixing: Tensor | None, weight: Tensor, pads: tuple[int, int]) -> Tensor:
@@ -70,10 +98,12 @@ class _ByFourier(torch.autograd.Function):
         spectrum = _tap_spectrum(weight, pads[0], length)
         outputs = signal.new_empty(len(signal), channels, steps)
         conjugate, period = spectrum.conj_physical(), signal.new_zeros(CHUNK_EXAMPLES, channels, length)
+        spectra = spectrum.new_empty(len(signal), *spectrum.shape)
         for rows in _chunks(len(signal)):
-            product = _spectra(_mixed(signal[rows], mixing), period).mul_(conjugate)
-            outputs[rows] = torch.fft.irfft(product, length)[..., :steps]
-        ctx.save_for_backward(signal, mixing, spectrum)
+            seen = spectra[rows]
+            seen.copy_(_spectra(_mixed(signal[rows], mixing), period))
+            outputs[rows] = torch.fft.irfft(seen * conjugate, length)[..., :steps]
+        ctx.save_for_backward(signal, mixing, spectrum, spectra)
         ctx.taps, ctx.before, ctx.length = taps, pads[0], length
         return outputs
 
@@ -82,14 +112,14 @@ class _ByFourier(torch.autograd.Function):
     def backward(  # pyright: ignore[reportIncompatibleMethodOverride]
         ctx: Any, *grad_outputs: Tensor
     ) -> tuple[Tensor | None, Tensor | None, Tensor, None]:
-        (gradient,), (signal, mixing, spectrum) = grad_outputs, ctx.saved_tensors
+        (gradient,), (signal, mixing, spectrum, spectra) = grad_outputs, ctx.saved_tensors
         of_signal = torch.empty_like(signal) if ctx.needs_input_grad[0] else None
         of_mixing = None if mixing is None else torch.zeros_like(mixing)
         summed = torch.zeros_like(spectrum)
-        seen, wrong = (signal.new_zeros(CHUNK_EXAMPLES, len(spectrum), ctx.length) for _ in range(2))
+        period = signal.new_zeros(CHUNK_EXAMPLES, len(spectrum), ctx.length)
         for rows in _chunks(len(signal)):
-            errors = _spectra(gradient[rows], wrong)
-            summed += (_spectra(_mixed(signal[rows], mixing), seen) * errors.conj()).sum(dim=0)
+            errors = _spectra(gradient[rows], period)
+            summed += (spectra[rows] * errors.conj()).sum(dim=0)
             of_mixed = torch.fft.irfft(errors.mul_(spectrum), ctx.length)[..., : signal.shape[-1]]
             if of_mixing is not None:
                 of_mixing += torch.bmm(of_mixed, signal[rows].transpose(1, 2)).sum(dim=0)

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from torch import nn
 
-from students.layers.modules import Add, AveragePool1d, Conv1d, DepthwiseConv1d, MatMul, OutputScale, Recurrent
+from students.layers.modules import (
+    Add,
+    AveragePool1d,
+    Conv1d,
+    DepthwiseConv1d,
+    Dropout,
+    MatMul,
+    OutputScale,
+    Recurrent,
+)
 from students.layers.protocol import Bias, Edge, Padding, RecurrentKind, resolve_padding
 from students.neurons.models import NeuronModel, float_neurons
 from students.spec import Shape
@@ -52,8 +61,8 @@ class FloatLayers:
         return AveragePool1d(kernel, kernel if stride is None else stride)
 
     def dropout(self, probability: float) -> nn.Module:
-        """Return an ``nn.Dropout``."""
-        return nn.Dropout(probability)
+        """Return a `Dropout`."""
+        return Dropout(probability)
 
     def add(self) -> nn.Module:
         """Return an `Add`."""

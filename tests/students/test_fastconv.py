@@ -14,7 +14,7 @@ from students.layers import (
     Conv1d,
     DepthwiseConv1d,
     FloatLayers,
-    SpatialFirst,
+    FusedSequential,
     resolve_padding,
 )
 from students.layers.fast_convolution import depthwise_conv1d, mixed_depthwise_conv1d
@@ -106,7 +106,7 @@ def test_trained_form_equals_deployed_form(family):
     convolutions = [module for module in model.modules() if isinstance(module, Conv1d)]
     assert any(isinstance(module, DepthwiseConv1d) for module in convolutions)
     for module in model.modules():
-        if isinstance(module, Conv1d | AveragePool1d | SpatialFirst):
+        if isinstance(module, Conv1d | AveragePool1d | FusedSequential):
             module.training = True
     trained = model(inputs)
     assert (trained - deployed).abs().max() < 1e-5
@@ -118,7 +118,7 @@ def test_convolutions_that_are_not_one_map_are_not_trained_as_one(kernel, bias):
     """A bias, or taps, in the first convolution: the fast form of both together would leave them out."""
     torch.manual_seed(0)
     layers = FloatLayers()
-    model = SpatialFirst(
+    model = FusedSequential(
         layers.quantise_input(), layers.conv1d(3, 4, kernel, padding="same", bias=bias), layers.requantise(),
         layers.depthwise_conv1d(4, 5, padding="same"),
     )

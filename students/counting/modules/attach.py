@@ -38,7 +38,7 @@ _LAYERS = (
 _FORWARDS = frozenset(
     (
         *(getattr(nn, name).forward for name in _LAYERS.split() if hasattr(nn, name)),
-        *(kind.forward for kind in (layers.Conv1d, layers.DepthwiseConv1d, layers.AveragePool1d)),
+        *(kind.forward for kind in (layers.Conv1d, layers.DepthwiseConv1d, layers.AveragePool1d, layers.Dropout)),
     )
 )
 """Forwards that write into none of their inputs and whose operations depend on the shapes of these only."""
