@@ -5,7 +5,8 @@
 One thread: the snnTorch baseline of NeuroBench's EEG task (62-256-128-2, 250 steps, batch 8), the textbook EEGNet-8,2
 (22 channels x 1000 steps, batch 64), and this project's students of the same sizes, whose forms are faster. All
 contenders take turns; each ratio is of the fastest turns. Ten batches, a recording, are observed in one call: what is
-done once a call weighs less there. Absent peers are skipped with a reason. Last, by how much the memory of a
+done once a call weighs less there. Attention over 1,280 tokens, in an encoder layer and alone, is held against a bar.
+The program exits with 1 where counting takes longer than a bar times the forward alone. Absent peers are skipped with a reason. Last, by how much the memory of a
 process grows at most, by time steps (Linux).
 """
 
@@ -33,6 +34,8 @@ from students.neurobench import neurobench_row
 from students.spec import Shape, StudentSpec
 
 BATCHES = 10
+BARS = {"snnTorch": 1.2, "EEGNet-8,2": 1.2, "encoder layer": 2.0, "attention": 2.0}
+"""Counting time over that of the forward alone, ten batches in one call, at most; by how a network's name begins."""
 FORWARD, TEN = "forward alone", f"{BATCHES} batches"
 Contender = Callable[[], object]
 
@@ -63,6 +66,30 @@ def textbook_eegnet() -> nn.Module:
         nn.Conv2d(16, 16, (1, 16), padding="same", groups=16, bias=False), nn.Conv2d(16, 16, 1, bias=False),
         nn.BatchNorm2d(16), nn.ELU(), nn.AvgPool2d((1, 8)), nn.Flatten(), nn.Linear(16 * 31, 4),
     )  # fmt: skip
+
+
+class Encoder(nn.Module):
+    """Input (samples, 64 features, tokens)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer, self.out = nn.TransformerEncoderLayer(64, 4, 128, batch_first=True), nn.Linear(64, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.out(self.layer(x.transpose(1, 2)).mean(1))
+
+
+class BareAttention(nn.Module):
+    """Input (samples, 64 features, tokens)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.into, self.out = nn.Linear(64, 192), nn.Linear(64, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        signals = self.into(x.transpose(1, 2)).unflatten(-1, (3, 4, 16)).permute(2, 0, 3, 1, 4)
+        mixed = nn.functional.scaled_dot_product_attention(*signals)
+        return self.out(mixed.transpose(1, 2).flatten(2)).mean(1)
 
 
 def student(family: str, shape: Shape, **options: int) -> nn.Module:
@@ -169,6 +196,7 @@ def measure(runs: dict[str, Contender], rounds: int) -> dict[str, float]:
 
 
 def main() -> None:
+    """Print the ratios; exit with 1 above a bar."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=8)
     parser.add_argument("--memory", nargs=2, help=argparse.SUPPRESS)
@@ -183,11 +211,14 @@ def main() -> None:
         if reason := missing(*parts):
             print(f"{peer} skipped, {reason}")
     print(installed("torch"))
+    above: list[str] = []
     for name, model, x, shared in (
         ("snnTorch 62-256-128-2, 250 steps, batch 8", SpikingBaseline(), torch.randn(8, 250, 62), True),
         ("EEGNet-8,2, 22 x 1000, batch 64", textbook_eegnet(), torch.randn(64, 22, 1000), True),
         ("spiking student 62-256-128-2, 250 steps, batch 8", spiking_student(), torch.randn(8, 62, 250), False),
         ("EEGNet student, 22 x 1000, batch 64", eegnet_student(), torch.randn(64, 22, 1000), False),
+        ("encoder layer, 1,280 tokens, batch 4", Encoder(), torch.randn(4, 64, 1280), False),
+        ("attention, 1,280 tokens, batch 4", BareAttention(), torch.randn(4, 64, 1280), False),
     ):
         model.eval()
         times = measure({**contenders(model, x), **(rows(model, x) if shared else {})}, rounds)
@@ -195,9 +226,15 @@ def main() -> None:
         for contender, took in times.items():
             alone = times[f"{TEN}: {FORWARD}" if contender.startswith(TEN) else FORWARD]
             print(f"{contender:<50}{took * 1e3:>10.1f}{took / alone:>8.2f}")
+        bar = next((number for start, number in BARS.items() if name.startswith(start)), None)
+        ratio = times[f"{TEN}: cosim observe"] / times[f"{TEN}: {FORWARD}"]
+        if bar is not None and ratio > bar:
+            above.append(f"{name}: {ratio:.2f}, bar {bar}")
     print("\nmemory a process needs for the snnTorch network, batch 8 [MiB]: forward alone, observed")
     for steps in (250, 2500, 10000):
         print(f"{steps:>6} steps {peak_mib('alone', steps):>8.1f} {peak_mib('observed', steps):>8.1f}")
+    if above:
+        sys.exit("above the bar: " + "; ".join(above))
 
 
 def peak_mib(how: str, steps: int) -> float:

@@ -211,14 +211,18 @@ def is_power_of_two(divisor: object) -> bool:
 
 
 def _softmax(tracer: Tracer, call: Call) -> Any:
+    named = call.named()
+    source, out = named["self"], call.run()
+    charge_softmax(tracer, call, source, out, int(named["dim"]))
+    return out
+
+
+def charge_softmax(tracer: Tracer, call: Call, source: Tensor, out: Tensor, dim: int) -> None:
     """Per row of n: n - 1 compares (largest), n subtractions, n look-ups, n - 1 additions, n divisions.
 
     Its logarithm: one more look-up and n subtractions in place of the divisions.
     """
-    named = call.named()
-    source = named["self"]
-    info, out = tracer.read(source), call.run()
-    dim = int(named["dim"]) % source.dim()
+    info, dim = tracer.read(source), dim % source.dim()
     if info.axes is not None:
         drop(info.axes, [dim])  # a softmax over decodes would mix them
     total, rows = source.numel(), source.numel() // source.shape[dim]
@@ -227,7 +231,6 @@ def _softmax(tracer: Tracer, call: Call) -> Any:
     after = Info(info.axes)  # its quotients are no integers: the arithmetic is float
     charge(tracer, call, "activation", (Signal(source, after), Signal(out, after)), operations)
     tracer.set_info(out, after)
-    return out
 
 
 def _gated(tracer: Tracer, call: Call) -> Any:

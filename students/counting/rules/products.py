@@ -1,4 +1,4 @@
-"""Weight-times-activation products: linear layers, matrix products, attention."""
+"""Weight-times-activation products: linear layers and matrix products."""
 
 from __future__ import annotations
 
@@ -36,6 +36,7 @@ from students.counting.records import (
     same_numbers,
     signal_accumulator_bits,
 )
+from students.layers.grid import Grid
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,10 +230,17 @@ def add_product(tracer: Tracer, call: Call) -> Any:
     return out
 
 
-def record_matmul(tracer: Tracer, call: Call, left: Tensor, right: Tensor, out: Tensor) -> None:
+Hits = tuple[Tensor, Tensor]
+"""For each column of a left operand, how many numbers are not zero and how many need a multiplier."""
+
+
+def record_matmul(
+    tracer: Tracer, call: Call, left: Tensor, right: Tensor, out: Tensor, *, hits: Hits | None = None
+) -> None:
     """Two signals, or a batch of constant matrices: the left operand is the activation, the right one the weight.
 
-    A constant left operand is transposed: ``(L R)^T = R^T L^T``. A site needs a multiplier if both signals do.
+    A constant left operand is transposed: ``(L R)^T = R^T L^T``. A site needs a multiplier if both signals do. Where
+    the `hits` of the left operand are known, its numbers are not read, and those of `out` never are.
     """
     if left.dim() < 2 or right.dim() < 2:
         raise BatchAxisError
@@ -244,7 +252,10 @@ def record_matmul(tracer: Tracer, call: Call, left: Tensor, right: Tensor, out: 
         info, other = tracer.read(left), tracer.read(right) if tracer.is_dynamic(right) else None
     rows = leading((info, other), torch.broadcast_shapes(left.shape[:-2], right.shape[:-2]))
     full = out.numel() * left.shape[-1] // decodes_in(tracer, info)
-    counts = _matmul_counts(tracer, (left, info), (right, other), rows, full)
+    lead = torch.broadcast_shapes(left.shape[:-2], right.shape[:-2])
+    found = _hits(left, info.codes) if hits is None else hits
+    fed, graded = (one.expand(*lead, -1) for one in found)
+    counts = _matmul_counts(tracer, (fed, graded), (right, other), rows, full)
     after = Info(None if rows is None else (*rows, plain(out.shape[-2]), plain(out.shape[-1])))
     shapes = tracer.shape(left, info), tracer.shape(out, after)
     name = tracer.label(call.name)
@@ -303,22 +314,21 @@ def stored_once(weight: Tensor, rows: Axes | None) -> Tensor:
     return weight
 
 
+def _hits(left: Tensor, codes: Grid | None) -> Hits:
+    if codes is None and _fractions(left):  # as after a softmax: no masks of a large tensor
+        every = left.new_full((*left.shape[:-2], left.shape[-1]), left.shape[-2], dtype=torch.int64)
+        return every, every
+    return nonzero(left, codes).sum(-2), needs_multiplier(left, codes).sum(-2)
+
+
 def _matmul_counts(
-    tracer: Tracer, activation: tuple[Tensor, Info], weight: tuple[Tensor, Info | None], rows: Axes | None, full: int
+    tracer: Tracer, hits: Hits, weight: tuple[Tensor, Info | None], rows: Axes | None, full: int
 ) -> dict[str, int | Tensor]:
     """Return the conventions of ``(..., m, k) @ (..., k, n)``: for each k, hits in its column times hits in its row."""
-    (left, info), (right, other) = activation, weight
-    lead = torch.broadcast_shapes(left.shape[:-2], right.shape[:-2])
-    codes = other.codes if other else None
-    if info.codes is None and _fractions(left):  # as after a softmax: no masks of a large tensor
-        fed = graded = left.new_full((*lead, left.shape[-1]), left.shape[-2], dtype=torch.int64)
-    else:
-        fed, graded = (
-            mask.sum(-2).expand(*lead, -1) for mask in (nonzero(left, info.codes), needs_multiplier(left, info.codes))
-        )
-    present = nonzero(right, codes)
-    hard = needs_multiplier(right, codes) if other else torch.ones_like(present)
-    nonzero_weights, graded_weights = (mask.sum(-1).expand(*lead, -1) for mask in (present, hard))
+    (fed, graded), (right, other) = hits, weight
+    present = nonzero(right, other.codes if other else None)
+    hard = needs_multiplier(right, other.codes) if other else torch.ones_like(present)
+    nonzero_weights, graded_weights = (mask.sum(-1).expand_as(fed) for mask in (present, hard))
 
     def total(products: Tensor) -> Tensor:
         return per_decode(products.sum(-1), rows, tracer.batch)
@@ -363,35 +373,6 @@ def leading(infos: tuple[Info, Info | None], lead: torch.Size) -> Axes | None:
     return result
 
 
-def _attention(tracer: Tracer, call: Call) -> Any:
-    """Scaled dot-product attention as its textbook steps: scale, scores, mask, softmax, values.
-
-    The scale is charged on the queries, the smaller tensor. A mask, whether float, boolean or causal, is one addition
-    a score (of zero or minus infinity); a masked score is computed and is a dense site, its weight of zero makes its
-    value no effective one. Grouped queries share keys and values: each head's products are its own.
-    """
-    named = call.named()
-    query, key, value = named["query"], named["key"], named["value"]
-    mask, scale = named.get("attn_mask"), named.get("scale")
-    factor = query.shape[-1] ** -0.5 if scale is None else float(scale)
-    if named.get("is_causal", False):
-        mask = query.new_full((query.shape[-2], key.shape[-2]), -torch.inf).triu(1)
-    if mask is not None and mask.dtype == torch.bool and not tracer.is_dynamic(mask):
-        added = query.new_zeros(mask.shape).masked_fill(~mask, -torch.inf)
-        tracer.stored.same_words(added, mask)
-        mask = added
-    with tracer:
-        if mask is not None and mask.dtype == torch.bool:
-            mask = query.new_zeros(mask.shape).masked_fill(~mask, -torch.inf)
-        if named.get("enable_gqa", False):
-            groups = query.shape[-3] // key.shape[-3]
-            key, value = (one.repeat_interleave(groups, dim=-3) for one in (key, value))
-        scores = (query * factor) @ key.mT
-        scores = scores if mask is None else scores + mask
-        return scores.softmax(-1) @ value
-
-
 def rules() -> dict[str, Rule]:
-    """Return the rules of linear layers, which also count inside integer products, and of attention."""
-    linear = sizing("weight", "bias")(even_when_silent(repeating(_linear)))
-    return {"linear": linear, "scaled_dot_product_attention": _attention}
+    """Return the rule of linear layers, which also counts inside integer products."""
+    return {"linear": sizing("weight", "bias")(even_when_silent(repeating(_linear)))}

@@ -8,6 +8,7 @@ from students.counting.calls import Call, Rule
 from students.counting.dispatch import Tracer
 from students.counting.rules import (
     algebra,
+    attention,
     complexes,
     embeddings,
     host_scalars,
@@ -26,7 +27,7 @@ from students.counting.rules import (
 )  # fmt: skip
 
 TOPICS = (
-    shaping, moves, pointwise, reductions, pooling, norms, products, matrices, transposed, recurrent, packed,
+    shaping, moves, pointwise, reductions, pooling, norms, products, attention, matrices, transposed, recurrent, packed,
     embeddings, spectral, complexes, algebra, host_scalars,
 )  # fmt: skip
 

@@ -1,0 +1,105 @@
+"""Scaled dot-product attention, without a table of its scores where no weight can be zero or one."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from students.counting.calls import Call, Rule
+from students.counting.dispatch import Info, Tracer
+from students.counting.rules.charges import Signal, charge
+from students.counting.rules.pointwise import charge_softmax
+from students.counting.rules.products import record_matmul
+
+SPREAD = 14.0
+"""Scores of a row that differ by less give weights that float32 can tell from 1, whatever their number.
+
+``1 - w >= exp(-14) / 2 > 2^-23``, and ``w >= exp(-14) / n``, far above the smallest float.
+"""
+
+
+def _attention(tracer: Tracer, call: Call) -> Any:
+    """Attention as its textbook steps: scale, scores, mask, softmax, values.
+
+    The scale is charged on the queries, the smaller tensor. A mask, whether float, boolean or causal, is one addition
+    a score (of zero or minus infinity); a masked score is computed and is a dense site, its weight of zero makes its
+    value no effective one. Grouped queries share keys and values: each head's products are its own.
+    """
+    named = call.named()
+    query, key, value = named["query"], named["key"], named["value"]
+    mask, scale = named.get("attn_mask"), named.get("scale")
+    factor = query.shape[-1] ** -0.5 if scale is None else float(scale)
+    if mask is None and not named.get("enable_gqa", False) and _is_spread(tracer, (query, key, value), factor):
+        return _without_scores(tracer, call, named, factor)
+    if named.get("is_causal", False):
+        mask = query.new_full((query.shape[-2], key.shape[-2]), -torch.inf).triu(1)
+    if mask is not None and mask.dtype == torch.bool and not tracer.is_dynamic(mask):
+        added = query.new_zeros(mask.shape).masked_fill(~mask, -torch.inf)
+        tracer.stored.same_words(added, mask)
+        mask = added
+    with tracer:
+        if mask is not None and mask.dtype == torch.bool:
+            mask = query.new_zeros(mask.shape).masked_fill(~mask, -torch.inf)
+        if named.get("enable_gqa", False):
+            groups = query.shape[-3] // key.shape[-3]
+            key, value = (one.repeat_interleave(groups, dim=-3) for one in (key, value))
+        scores = (query * factor) @ key.mT
+        scores = scores if mask is None else scores + mask
+        return scores.softmax(-1) @ value
+
+
+def _is_spread(tracer: Tracer, signals: tuple[Tensor, Tensor, Tensor], factor: float) -> bool:
+    """True where every weight of every row lies between 0 and 1, whatever the order its row is added up in.
+
+    No score is larger than the longest query times the longest key (Cauchy and Schwarz).
+    """
+    query, key, value = signals
+    alike = query.dtype in {torch.float32, torch.float64} and query.shape[:-2] == key.shape[:-2] == value.shape[:-2]
+    if not alike or key.shape[-2] < 2 or not query.numel() or not all(map(tracer.is_dynamic, signals)):
+        return False
+    longest = [float(torch.linalg.vector_norm(one, dim=-1).max()) for one in (query, key)]
+    return 2 * abs(factor) * longest[0] * longest[1] < SPREAD
+
+
+def _without_scores(tracer: Tracer, call: Call, named: dict[str, Any], factor: float) -> Any:
+    """Count attention whose weights are known to be graded: each value is weighted by every query that sees it."""
+    query, key, value = named["query"], named["key"], named["value"]
+    causal, out = bool(named.get("is_causal", False)), call.run()
+    with tracer:
+        scaled, turned = query * factor, key.mT
+    scores = query.new_empty(()).expand(*query.shape[:-1], key.shape[-2])  # a shape: its numbers are never read
+    weights = query.new_empty(()).expand(scores.shape)
+    record_matmul(tracer, _part(call, "matmul"), scaled, turned, scores)
+    info = tracer.read(scores)
+    if causal:
+        masked = query.new_empty(()).expand(scores.shape)
+        after = Info(info.axes)
+        charge(
+            tracer, _part(call, "add"), "elementwise", (Signal(scores, info), Signal(masked, after)),
+            {"add": math.prod(scores.shape)},
+        )  # fmt: skip
+        tracer.set_info(masked, after)
+        scores = masked
+    charge_softmax(tracer, _part(call, "softmax"), scores, weights, -1)
+    queries, keys = scores.shape[-2:]
+    seen = torch.full((keys,), queries)
+    graded = seen
+    if causal:
+        seen = (queries - torch.arange(keys)).clamp(min=0)
+        graded = seen.clone()
+        graded[0] -= 1  # the first query sees one key, whose weight is 1
+    hits = tuple(one.to(query.device) for one in (seen, graded))
+    record_matmul(tracer, _part(call, "matmul"), weights, value, out, hits=(hits[0], hits[1]))
+    return out
+
+
+def _part(call: Call, name: str) -> Call:
+    return Call(call.function, name, (), {})
+
+
+def rules() -> dict[str, Rule]:
+    """Return the rule of attention, by operation name."""
+    return {"scaled_dot_product_attention": _attention}
