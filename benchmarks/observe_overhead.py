@@ -3,11 +3,11 @@
     python benchmarks/observe_overhead.py [--rounds N]
 
 One thread: the snnTorch baseline of NeuroBench's EEG task (62-256-128-2, 250 steps, batch 8), the textbook EEGNet-8,2
-(22 channels x 1000 steps, batch 64), and this project's students of the same sizes, whose forms are faster. All
-contenders take turns; each ratio is of the fastest turns. Ten batches, a recording, are observed in one call: what is
-done once a call weighs less there. Attention over 1,280 tokens, in an encoder layer and alone, is held against a bar.
-The program exits with 1 where counting takes longer than a bar times the forward alone. Absent peers are skipped with a reason. Last, by how much the memory of a
-process grows at most, by time steps (Linux).
+(22 channels x 1000 steps, batch 64), this project's students of the same sizes, whose forms are faster, and attention
+over 1,280 tokens, in an encoder layer and alone. All contenders take turns; each ratio is of the fastest turns. Ten
+batches, a recording, are observed in one call: what is done once a call weighs less there. Absent peers are skipped
+with a reason. Last, by how much the memory of a process grows at most, by time steps (Linux). The program exits with 1
+where counting takes longer than a bar times the forward alone.
 """
 
 from __future__ import annotations

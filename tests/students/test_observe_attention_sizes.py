@@ -1,5 +1,7 @@
 """Attention counted without a table of its scores gives what the table gives, and is left where it might not."""
 
+import math
+
 import pytest
 import torch
 from torch import nn
@@ -26,14 +28,23 @@ def counted(model: nn.Module, signal: torch.Tensor) -> Workload:
 
 
 @pytest.mark.parametrize("causal", [False, True], ids=["all", "causal"])
-@pytest.mark.parametrize("gain", [0.1, 1.0, 30.0, 3000.0])
+@pytest.mark.parametrize("gain", [0.1, 1.0, 6.0, 30.0, 3000.0])
 @pytest.mark.parametrize("steps", [1, 2, 17])
 def test_with_and_without_a_table_of_scores(monkeypatch, gain, causal, steps):
     torch.manual_seed(steps)
     model, signal = Attend(gain, is_causal=causal), torch.randn(3, 12, steps)
     bounded = counted(model, signal)
-    monkeypatch.setattr(attention, "SPREAD", -1.0)
+    monkeypatch.setattr(attention, "SPREAD", -math.inf)
     assert counted(model, signal).layers == bounded.layers
+
+
+def test_scores_are_looked_at_where_the_longest_query_and_key_say_too_little():
+    torch.manual_seed(0)
+    query, key = torch.randn(2, 3, 300, 6), torch.randn(2, 3, 300, 6)
+    scores = query @ key.mT
+    widest = float((scores.amax(-1) - scores.amin(-1)).max())
+    assert attention._widest(query, key, math.inf) == pytest.approx(widest)
+    assert attention._widest(query, key, widest / 2) == math.inf
 
 
 def test_weights_that_vanish_or_are_one_are_seen():

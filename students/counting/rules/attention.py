@@ -15,10 +15,13 @@ from students.counting.rules.pointwise import charge_softmax
 from students.counting.rules.products import record_matmul
 
 SPREAD = 14.0
-"""Scores of a row that differ by less give weights that float32 can tell from 1, whatever their number.
+"""Two scores that differ by less give weights that float32 can tell from 1: ``1 - w >= exp(-14) / 2 > 2^-23``.
 
-``1 - w >= exp(-14) / 2 > 2^-23``, and ``w >= exp(-14) / n``, far above the smallest float.
+Among n scores of a row, n - 1 of them make up the rest, so that their logarithm may be added. The smallest weight,
+``exp(-14) / n^2``, is far above the smallest float.
 """
+ROWS = 128
+"""Rows of scores looked at together: they stay in a processor's cache."""
 
 
 def _attention(tracer: Tracer, call: Call) -> Any:
@@ -32,7 +35,8 @@ def _attention(tracer: Tracer, call: Call) -> Any:
     query, key, value = named["query"], named["key"], named["value"]
     mask, scale = named.get("attn_mask"), named.get("scale")
     factor = query.shape[-1] ** -0.5 if scale is None else float(scale)
-    if mask is None and not named.get("enable_gqa", False) and _is_spread(tracer, (query, key, value), factor):
+    plain = mask is None and not named.get("enable_gqa", False)
+    if plain and _is_spread(tracer, (query, key, value), factor, named.get("is_causal", False)):
         return _without_scores(tracer, call, named, factor)
     if named.get("is_causal", False):
         mask = query.new_full((query.shape[-2], key.shape[-2]), -torch.inf).triu(1)
@@ -51,17 +55,34 @@ def _attention(tracer: Tracer, call: Call) -> Any:
         return scores.softmax(-1) @ value
 
 
-def _is_spread(tracer: Tracer, signals: tuple[Tensor, Tensor, Tensor], factor: float) -> bool:
+def _is_spread(tracer: Tracer, signals: tuple[Tensor, Tensor, Tensor], factor: float, causal: bool) -> bool:
     """True where every weight of every row lies between 0 and 1, whatever the order its row is added up in.
 
-    No score is larger than the longest query times the longest key (Cauchy and Schwarz).
+    No score is larger than the longest query times the longest key (Cauchy and Schwarz); where that is not enough,
+    the scores are looked at, some rows at a time.
     """
     query, key, value = signals
     alike = query.dtype in {torch.float32, torch.float64} and query.shape[:-2] == key.shape[:-2] == value.shape[:-2]
-    if not alike or key.shape[-2] < 2 or not query.numel() or not all(map(tracer.is_dynamic, signals)):
+    sized = query.dim() > 2 and query.numel() and key.shape[-2] > 1
+    if not (alike and sized and all(map(tracer.is_dynamic, signals))):
         return False
-    longest = [float(torch.linalg.vector_norm(one, dim=-1).max()) for one in (query, key)]
-    return 2 * abs(factor) * longest[0] * longest[1] < SPREAD
+    others = 1 if causal else key.shape[-2] - 1  # the second query of a causal row sees two keys
+    largest = (SPREAD + math.log(others)) / max(abs(factor), torch.finfo(torch.float32).tiny)
+    centred = key - key.mean(-2, keepdim=True)  # what all scores of a row share changes no weight
+    longest = [float(torch.linalg.vector_norm(one, dim=-1).max()) for one in (query, centred)]
+    return 2 * longest[0] * longest[1] < largest or _widest(query, centred, largest) < largest
+
+
+def _widest(query: Tensor, key: Tensor, enough: float) -> float:
+    """Return the widest spread of a row of ``query @ key^T``, or the first found that is not below `enough`."""
+    found = 0.0
+    for rows, columns in zip(query.flatten(0, -3), key.flatten(0, -3), strict=True):
+        for some in rows.split(ROWS):
+            scores = some @ columns.T
+            found = max(found, float((scores.amax(-1) - scores.amin(-1)).max()))
+            if not found < enough:
+                return math.inf
+    return found
 
 
 def _without_scores(tracer: Tracer, call: Call, named: dict[str, Any], factor: float) -> Any:
