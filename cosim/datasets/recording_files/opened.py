@@ -13,6 +13,7 @@ from cosim.datasets.mne_files import Continuous, read_continuous
 from cosim.datasets.mne_files.options import Options
 from cosim.datasets.plausible import MICROVOLTS
 from cosim.datasets.recording_files.text_file import read_text
+from cosim.datasets.recording_files.xdf import read_xdf
 from energy_models.errors import DataError
 
 Reader = Callable[[Path, Options], Continuous]
@@ -34,7 +35,9 @@ def read_recording(path: Path, options: Options) -> Continuous:
     return reader(path, options)
 
 
-READERS: Mapping[str, Reader] = {".csv": read_text, ".txt": read_text, ".tsv": read_text}
+READERS: Mapping[str, Reader] = {
+    ".csv": read_text, ".txt": read_text, ".tsv": read_text, ".xdf": read_xdf, ".xdfz": read_xdf,
+}  # fmt: skip
 
 
 def in_unit(read: Continuous, unit: str) -> Continuous:
