@@ -6,7 +6,7 @@ import gzip
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -157,8 +157,8 @@ def _length(file: IO[bytes], path: Path) -> int | None:
 def _entry(table: Any, name: str) -> Any:
     """Return an entry of the XML of a stream, which is a list of one; None where it is not there."""
     own: Any = None if table is None else table.get(name)
-    is_list: bool = type(own) is list
-    return next(iter(own), None) if is_list else own
+    listed = isinstance(cast(object, own), list)
+    return next(iter(own), None) if listed else own
 
 
 def _text(table: Any, name: str) -> str:
