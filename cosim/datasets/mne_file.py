@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -71,7 +72,7 @@ def _placed(file: LabelledPath, read: Continuous, options: Options, parts: Seque
     classes = {text: label for label, own in enumerate(options.texts.values()) for text in own}
     if options.cut == "cues":
         found, present = _events(file.path, read, options)
-        placed = at_cues(found, classes)
+        placed = dataclasses.replace(at_cues(found, classes), cue_steps=read.cue_steps)
         if not placed.starts:
             raise DataError(f"no event is called {' or '.join(classes)}", where=str(file.path),
                             remedy=unknown_name(f"events by {options.events}", next(iter(classes)), present))

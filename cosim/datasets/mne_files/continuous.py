@@ -122,21 +122,22 @@ def read_continuous(path: Path, *, kinds: Sequence[str] = ELECTRODES, names: Seq
         check_promised(path)
         raw: Any = _mne.io.read_raw(path, preload=False, verbose="ERROR")
         steps, rate_hz = int(raw.n_times), float(raw.info["sfreq"])
-        picks = _picks(raw, path, kinds, names)
+        picks = picks_of(raw, path, kinds, names)
         if steps < 1 or not math.isfinite(rate_hz) or rate_hz <= 0:
             raise DataError(f"the file states {steps} samples at {rate_hz:g} Hz", where=str(path), remedy=DAMAGED)
         raw.get_data(picks, steps - 1, steps, verbose="ERROR")  # a header may promise more than the file holds
         own = stretches(path, steps, rate_hz)
         whole = len(own) == 1
+        channels, factors = channels_of(raw, picks)
         found = read_annotations(raw, raw.annotations if whole else _mne.read_annotations(path))
         return Continuous(
-            _reader(path, raw, picks), steps, rate_hz, _channels(raw, picks),
+            _reader(path, raw, picks, factors), steps, rate_hz, channels,
             found if whole else in_stretches(found, own), _read_runs(path, raw), int(raw.first_samp),
             tuple(map(str, raw.info["bads"])), own,
         )  # fmt: skip
 
 
-def _picks(raw: Any, path: Path, kinds: Sequence[str], names: Sequence[str]) -> list[int]:
+def picks_of(raw: Any, path: Path, kinds: Sequence[str], names: Sequence[str]) -> list[int]:
     """Return the numbers of the channels of some names, or of some kinds."""
     present: list[str] = [str(name) for name in raw.ch_names]
     if absent := [name for name in names if name not in present]:
@@ -152,9 +153,8 @@ def _picks(raw: Any, path: Path, kinds: Sequence[str], names: Sequence[str]) -> 
                     remedy=f"Its channel types: {', '.join(sorted(set(own)))}.")
 
 
-def _reader(path: Path, raw: Any, picks: list[int]) -> Read:
+def _reader(path: Path, raw: Any, picks: list[int], factors: NDArray[np.float64]) -> Read:
     """Return what reads samples of an open file, volts in microvolts."""
-    factors = np.asarray([_unit(raw, pick)[1] for pick in picks])[:, None]
 
     def read(start: int, stop: int) -> NDArray[np.float64]:
         with reading(path, remedy=DAMAGED):
@@ -162,6 +162,11 @@ def _reader(path: Path, raw: Any, picks: list[int]) -> Read:
         return np.asarray(found, dtype=np.float64) * factors
 
     return read
+
+
+def no_runs(named: str, mask: int | None) -> tuple[tuple[stimulus.Run, ...], ...]:
+    """Return no run: what a file without a stimulus channel reads."""
+    return ()
 
 
 def _read_runs(path: Path, raw: Any) -> ReadRuns:
@@ -183,8 +188,8 @@ def _unit(raw: Any, pick: int) -> tuple[str, float]:
     return ("µV", MICROVOLTS_PER_VOLT) if code == int(_mne.io.constants.FIFF.FIFF_UNIT_V) else ("as stored", 1.0)
 
 
-def _channels(raw: Any, picks: list[int]) -> tuple[Channel, ...]:
-    """Return the channels of a file with their kinds, and their places where the file knows them."""
+def channels_of(raw: Any, picks: list[int]) -> tuple[tuple[Channel, ...], NDArray[np.float64]]:
+    """Return channels with kinds, and places where the file knows them, and factors to their units, shape (n, 1)."""
     kinds: list[str] = raw.get_channel_types(picks)
     channels: list[Channel] = []
     for index, kind in zip(picks, kinds, strict=True):
@@ -192,7 +197,7 @@ def _channels(raw: Any, picks: list[int]) -> tuple[Channel, ...]:
         known = all(map(math.isfinite, (x, y, z))) and any((x, y, z))  # MNE writes zeros or nan for an unknown place
         place = (x, y, z) if known else None
         channels.append(Channel(str(raw.ch_names[index]), kind, _unit(raw, index)[0], place))
-    return tuple(channels)
+    return tuple(channels), np.asarray([_unit(raw, pick)[1] for pick in picks])[:, None]
 
 
 def read_event_file(path: Path) -> tuple[tuple[int, int], ...]:

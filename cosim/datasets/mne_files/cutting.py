@@ -19,10 +19,14 @@ HALF = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """Windows of one file: first sample and class of each, and what is to be said about them."""
+    """Windows of one file: sample and class of each, and what is to be said about them.
+
+    `cue_steps`: samples from there to the cue, where parts are trials that were cut before; None: they are not.
+    """
 
     starts: tuple[tuple[int, int], ...]
     notes: tuple[str, ...] = ()
+    cue_steps: int | None = None
 
 
 def parts_of(read: Continuous, marks: Sequence[Annotation]) -> tuple[tuple[int, int, int], ...]:
@@ -126,7 +130,8 @@ def cued(
     for number, (start, stop, first_step) in enumerate(parts, start=1):
         # a cue outside of the file is one of its first or last part: the window after it may still lie inside
         reach = (start if number > 1 else -np.inf, stop if number < len(parts) else np.inf)
-        own = [(sample - start, label) for sample, label in placed.starts if reach[0] <= sample < reach[1]]
+        own = [(sample - start + (placed.cue_steps or 0), label) for sample, label in placed.starts
+               if reach[0] <= sample < reach[1]]  # fmt: skip
         taken += len(own)
         if own:
             whole = (start, stop) == (0, recording.steps)
@@ -135,7 +140,7 @@ def cued(
             places = np.asarray(own, dtype=np.int64)
             found.append(CuedRecording(one, places[:, 0], places[:, 1], shifted))
     notes = [f"{recording.name}: {note}" for note in placed.notes]
-    if len(parts) > 1:
+    if len(parts) > 1 and placed.cue_steps is None:
         notes.append(f"{recording.name} has gaps or boundaries: its {len(parts)} parts are filtered and cut apart")
     if lost := len(placed.starts) - taken:
         notes.append(f"{lost} window(s) of {recording.name} stand where nothing was recorded and were left out")

@@ -13,6 +13,7 @@ from energy_models.errors import DataError
 
 FIXED_BYTES = 256
 BEFORE_WIDTHS_BYTES = 216  # of each signal: label 16, transducer 80, dimension 8, four limits 32, filters 80
+BEFORE_DIMENSIONS_BYTES, DIMENSION_BYTES = 96, 8  # of each signal: label 16, transducer 80
 BEGIN_OF_RECORD = re.compile(rb"([+-]\d+(?:\.\d*)?)\x14")
 GDF_TYPE_BYTES = {1: 1, 2: 1, 3: 2, 4: 2, 5: 4, 6: 4, 7: 8, 8: 8, 16: 4, 17: 8, 279: 3, 535: 3}
 CUT_OFF = "The copy was probably cut off: fetch the file again."
@@ -72,6 +73,15 @@ def read_header(path: Path) -> Header:
         except (ValueError, KeyError) as error:
             raise DataError(f"the {path.suffix[1:].upper()} header is damaged or cut off", where=str(path),
                             remedy=CUT_OFF) from error
+
+
+def dimensions(path: Path) -> tuple[tuple[str, str], ...]:
+    """Return name and physical dimension of every signal of an EDF or BDF file; an empty one is not stated."""
+    labels = read_header(path).labels
+    with path.open("rb") as file:
+        file.seek(FIXED_BYTES + BEFORE_DIMENSIONS_BYTES * len(labels))
+        texts = [file.read(DIMENSION_BYTES).decode("latin-1").strip() for _ in labels]
+    return tuple(zip(labels, texts, strict=True))
 
 
 def _edf(fixed: bytes, rest: bytes, signals: int) -> Header:

@@ -9,13 +9,15 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from cosim.datasets.mne_files import Continuous, read_continuous
+from cosim.datasets.mne_files import Continuous, holds_epochs, read_continuous, read_epochs
 from cosim.datasets.mne_files.options import Options
 from cosim.datasets.plausible import MICROVOLTS
+from cosim.datasets.recording_files.bids import with_bids
 from cosim.datasets.recording_files.text_file import read_text
 from cosim.datasets.recording_files.xdf import read_xdf
 from energy_models.errors import DataError
 
+TRIALS = "number of trials"  # MNE's words for a file of EEGLAB that holds epochs
 Reader = Callable[[Path, Options], Continuous]
 
 
@@ -27,12 +29,24 @@ def read_recording(path: Path, options: Options) -> Continuous:
     DataError
         If the file is missing, damaged, of another format than its ending says, or of none that is read.
     """
-    reader = READERS.get(path.suffix.lower())
-    if reader is None:
-        return in_unit(read_continuous(path, kinds=options.kinds, names=options.channels), options.unit)
-    if not path.is_file():
+    reader = READERS.get(path.suffix.lower(), _through_mne)
+    if reader is not _through_mne and not path.is_file():
         raise DataError("the file does not exist", where=str(path), remedy="Check the folder and the name.")
-    return reader(path, options)
+    return with_bids(path, reader(path, options), options)
+
+
+def _through_mne(path: Path, options: Options) -> Continuous:
+    """Return a recording or trials that MNE-Python reads."""
+    if holds_epochs(path):
+        found = read_epochs(path, kinds=options.kinds, names=options.channels)
+    else:
+        try:
+            found = read_continuous(path, kinds=options.kinds, names=options.channels)
+        except DataError as error:
+            if path.suffix.lower() != ".set" or TRIALS not in str(error):
+                raise
+            found = read_epochs(path, kinds=options.kinds, names=options.channels)
+    return in_unit(found, options.unit)
 
 
 READERS: Mapping[str, Reader] = {

@@ -1,0 +1,96 @@
+"""Trials cut before they were stored (FIF, EEGLAB): the impulse at the cue is in its window, in microvolts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import mne
+import numpy as np
+import pytest
+from recording_files import NAMES, RATE_HZ, noise, own, raw_of
+from scipy.io import savemat
+
+from energy_models.errors import DataError
+
+CUES = {200: "L", 400: "R", 600: "L", 800: "R", 1000: "L", 1200: "R"}
+SAMPLES = noise(20.0, CUES)
+CODES = {"L": 1, "R": 2}
+
+
+def fif(path: Path, tmin: float = -0.5, tmax: float = 1.5, cues: dict[int, str] = CUES) -> Path:
+    events = np.array([(sample, 0, CODES[text]) for sample, text in cues.items()])
+    epochs = mne.Epochs(raw_of(SAMPLES), events, CODES, tmin, tmax, baseline=None, preload=True, verbose="ERROR")
+    epochs.save(path, overwrite=True, verbose="ERROR")
+    return path
+
+
+def eeglab(path: Path, steps: int = 200, before: int = 50) -> Path:
+    """Write an EEGLAB file of trials, with its samples inside."""
+    data = np.stack([SAMPLES[:, sample - before : sample - before + steps] for sample in CUES], axis=2)
+    fields = [("latency", "f8"), ("type", "O"), ("duration", "f8"), ("epoch", "f8")]
+    events = np.array([(n * steps + before + 1.0, text, 0.0, n + 1.0) for n, text in enumerate(CUES.values())],
+                      dtype=fields)  # fmt: skip
+    trials = np.array([(n + 1.0, text, 0.0) for n, text in enumerate(CUES.values())],
+                      dtype=[("event", "f8"), ("eventtype", "O"), ("eventlatency", "f8")])  # fmt: skip
+    places = np.array([(name,) for name in NAMES], dtype=[("labels", "O")])
+    eeg = {"data": data, "srate": RATE_HZ, "nbchan": 3, "pnts": steps, "trials": len(CUES), "xmin": -before / RATE_HZ,
+           "xmax": (steps - before - 1) / RATE_HZ, "chanlocs": places, "event": events, "epoch": trials,
+           "setname": "one", "icaweights": [], "times": np.arange(steps)}  # fmt: skip
+    savemat(path, {"EEG": eeg}, appendmat=False)
+    return path
+
+
+@pytest.mark.parametrize("ending", ["-epo.fif", ".set"])
+@pytest.mark.parametrize(("start_s", "stop_s"), [(0.0, 1.0), (-0.5, 0.5), (0.3, 1.2)])
+def test_windows_stand_at_the_cue_inside_of_each_trial(
+    ending: str, start_s: float, stop_s: float, tmp_path: Path
+) -> None:
+    (fif if ending.endswith("fif") else eeglab)(tmp_path / f"one{ending}")
+    dataset = own(tmp_path, f"one{ending}", start_s=start_s, stop_s=stop_s)
+    assert dataset.target_values.tolist() == [0, 1, 0, 1, 0, 1]
+    begin, end = round(start_s * RATE_HZ), round(stop_s * RATE_HZ)
+    for one, sample in zip(dataset.windows.inputs(), CUES, strict=True):
+        np.testing.assert_allclose(one, SAMPLES[:, sample + begin : sample + end], atol=0.01)
+    assert {one.unit for one in dataset.windows.channels} == {"µV"}
+    assert any("holds 6 trials that were cut before" in note for note in dataset.notes)
+
+
+def test_a_cue_may_lie_before_its_trial(tmp_path: Path) -> None:
+    fif(tmp_path / "one-epo.fif", tmin=0.2, tmax=1.4)
+    dataset = own(tmp_path, "one-epo.fif", start_s=0.5, stop_s=1.0)
+    for one, sample in zip(dataset.windows.inputs(), CUES, strict=True):
+        np.testing.assert_allclose(one, SAMPLES[:, sample + 50 : sample + 100], atol=0.01)
+    with pytest.raises(DataError, match=r"pass an end of the recording"):
+        own(tmp_path, "one-epo.fif", start_s=0.0, stop_s=1.0)
+
+
+def test_trials_that_overlap_in_time_are_known_to(tmp_path: Path) -> None:
+    fif(tmp_path / "one-epo.fif", cues={200: "L", 250: "R", 600: "L"})
+    dataset = own(tmp_path, "one-epo.fif")
+    assert np.diff(dataset.windows.starts).tolist() == [50, 350]
+    assert len(set(dataset.windows.sources.tolist())) == 1
+
+
+def test_windows_may_slide_inside_of_trials(tmp_path: Path) -> None:
+    fif(tmp_path / "one-epo.fif")
+    dataset = own(tmp_path, "one-epo.fif", cut="intervals", length_s=0.5)
+    assert dataset.target_values.tolist() == [0] * 4 + [1] * 4 + [0] * 4 + [1] * 4 + [0] * 4 + [1] * 4
+    np.testing.assert_allclose(dataset.windows.inputs()[1], SAMPLES[:, 200:250], atol=0.01)
+
+
+@pytest.mark.parametrize("ending", ["-epo.fif", ".set"])
+def test_a_file_cut_short_is_refused(ending: str, tmp_path: Path) -> None:
+    path = (fif if ending.endswith("fif") else eeglab)(tmp_path / f"one{ending}")
+    whole = path.read_bytes()
+    for share in (0.2, 0.5, 0.9):
+        path.write_bytes(whole[: round(share * len(whole))])
+        with pytest.raises(DataError, match=rf"one{ending}"):
+            own(tmp_path, f"one{ending}")
+
+
+def test_a_name_does_not_make_epochs_of_a_recording(tmp_path: Path) -> None:
+    raw = raw_of(SAMPLES)
+    raw.set_annotations(mne.Annotations([2.0, 4.0], [0, 0], ["L", "R"]))
+    raw.save(tmp_path / "one_raw.fif", verbose="ERROR")
+    (tmp_path / "one-epo.fif").write_bytes((tmp_path / "one_raw.fif").read_bytes())
+    assert own(tmp_path, "one-epo.fif").windows.starts.tolist() == [200, 400]
