@@ -10,6 +10,7 @@ from pathlib import Path
 
 import torch
 
+from cosim.api.study_changes import changes_in_folder, effect_text
 from cosim.datasets.array_store import default_store
 from cosim.datasets.registry import load
 from cosim.datasets.types import Dataset
@@ -83,7 +84,8 @@ def run_study(
     dataset : Dataset or None
         What the study's dataset and options name, where it was read before; None: it is read now.
     tell : callable
-        Told before the training what the study's author should know, such as forms that are one network.
+        Told before the training what the study's author should know, such as forms that are one network, or what a
+        changed study does with the stages that are there.
 
     Raises
     ------
@@ -108,9 +110,12 @@ def run_study(
         for note in notes:
             tell(note)
         device = _device(study.compute.device)
+        changed = changes_in_folder(root, study)
         save_plan(root, study, data_dir, command)
         data, dataset = keep_dataset(store, dataset, study.dataset.name, default_store())
         folds = keep_folds(store, data, study.split.folds(dataset, seed=study.study.fold_seed))
+        if changed:
+            tell(effect_text(changed, study, folds, shape_of(dataset), store))
         with database_errors(root), LocalExecutor(workers, partial(run_stage, store, device), start_worker) as executor:
             search = Search(study, dataset.digest, root) if study.students else None
             scheduler = Scheduler(store, executor)

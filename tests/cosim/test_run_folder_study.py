@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from pathlib import Path
 
 import pytest
-from tiny_study import TINY
+from tiny_study import TINY, cosim, stage_times, write_tiny
 
 from cosim.engine.run_folder import PLAN, load_plan, save_plan
+from cosim.study.changes import changes
 from cosim.study.check import check_study
 from cosim.study.schema import Study
 from energy_models.errors import StudyError
@@ -32,3 +35,35 @@ def test_a_plan_that_says_nothing_is_written_anew(tmp_path: Path) -> None:
     (tmp_path / PLAN).write_text("{")
     save_plan(tmp_path, tiny("first"), None, "cosim run")
     assert load_plan(tmp_path)[0]["study"]["name"] == "first"
+
+
+def test_what_changed_is_told_by_path_with_defaults_filled_in() -> None:
+    before = tiny("first").model_dump(mode="json", exclude_none=True)
+    del before["compute"]  # as a plan of a version without it
+    now = tiny("first", "[3]")
+    first, *others = now.students
+    now = now.model_copy(update={"students": (first.model_copy(update={"label": "Mine"}), *others)})
+    assert changes(before, tiny("first")) == ()
+    assert changes(before, now) == ("study.seeds [0, 1] -> [3]", 'students.0.label "EEGNet-1" -> "Mine"')
+    fewer = now.model_copy(update={"baselines": ()})
+    assert changes(before, fewer)[-1] == 'baselines.0.name "csp_lda" -> nothing'
+
+
+def test_a_changed_study_says_which_stages_stay(finished: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(finished, run)
+    study = str(write_tiny(tmp_path))
+    code, _, err = cosim("run", study, "--out", str(run))
+    assert (code, "this folder changed" in err) == (0, False), err
+    code, _, err = cosim("run", study, "--out", str(run), "--set", "hardware.decode_rate_hz=2.0")
+    assert code == 0, err
+    assert "changed: hardware.decode_rate_hz 1.0 -> 2.0. " in err
+    assert "stages stay and none is computed; tables and prices are made again" in err
+    before = stage_times(run)
+    code, out, err = cosim("run", study, "--out", str(run), "--json", "--set", "hardware.observed_examples=5")
+    assert code == 0, err
+    results = sum(name.startswith("result/") for name in before)
+    # the rate is back to 1; students and teacher are trained already, and only what is observed of students is new
+    assert "changed: hardware.decode_rate_hz 2.0 -> 1.0, hardware.observed_examples 4 -> 5" in err
+    assert f"stages stay and {results} are computed (result {results})" in err
+    assert json.loads(out)["computed"] == results
