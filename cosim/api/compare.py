@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, cast
 
 from cosim.api.arguments import rate_of
 from cosim.api.works import Work, workload_of
-from cosim.workloads.comparison import AT, DesignSource, NamedDesign, Pair, Part, compared, design_rows
+from cosim.workloads.comparison import DesignSource, NamedDesign, Pair, Part, compared, design_parts, design_rows
 from energy_models.analysis import spread
 from energy_models.errors import PriceError
 from energy_models.hardware import HardwareProfile, Site, load_profile
@@ -99,7 +99,7 @@ def compare(
     Parameters
     ----------
     *designs : str or tuple
-        ``"WORKLOAD.json@PROFILE"``, or a pair of what `cosim.estimate` takes as work and machine.
+        ``"WORK@PROFILE"``, or a pair: of what `cosim.estimate` takes as work and machine.
     decode_rate_hz : float or str
         Decisions per second [Hz].
     site : str, Path or Site, optional
@@ -124,11 +124,12 @@ def compare(
 
 def _source(design: object) -> DesignSource:
     if isinstance(design, str):
-        return design
+        name, profile = design_parts(design)
+        return DesignSource(workload_of(name, where="cosim.compare"), profile, design)
     if isinstance(design, tuple) and len(cast("tuple[object, ...]", design)) == 2:
         work, machine = cast("tuple[Work, str | Path | HardwareProfile]", design)
-        return workload_of(work, where="cosim.compare"), load_profile(machine)
+        return DesignSource(workload_of(work, where="cosim.compare"), load_profile(machine))
     raise PriceError(
         f"{design!r:.60} is no design", where="cosim.compare",
-        remedy=f"Give WORKLOAD.json{AT}PROFILE, or a pair (work, machine) each",
+        remedy="Give WORK@PROFILE, or a pair (work, machine) each",
     )

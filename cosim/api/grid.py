@@ -11,7 +11,7 @@ from typing import cast
 from cosim.api.arguments import listed, rate_of
 from energy_models.errors import StudyError, unknown_name
 from energy_models.hardware import HardwareProfile, Site, constant_units, with_constants
-from energy_models.workload import Workload, at_widths
+from energy_models.workload import MOST_BITS, Workload, at_widths
 
 RATE, WEIGHTS, ACTIVATIONS = "decode_rate_hz", "weight_bits", "activation_bits"
 CHANNELS, BITS = "channels", "bits"
@@ -121,4 +121,6 @@ def _whole(value: object, name: str) -> int | None:
     if isinstance(value, bool) or not isinstance(value, Integral):
         what = "number of channels" if name == CHANNELS else "width"
         raise StudyError(f"{value!r} is no {what}", where=f"over, {name}", remedy="Give whole numbers")
+    if name != CHANNELS and not 1 <= int(value) <= MOST_BITS:
+        raise StudyError(f"a width of {value} bits", where=f"over, {name}", remedy=f"Give 1 to {MOST_BITS}")
     return int(value)

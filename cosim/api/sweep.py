@@ -179,16 +179,16 @@ def _counted(what: Work, points: Sequence[GridPoint]) -> Iterator[tuple[Workload
 
 
 def _again(what: Work, channels: int | None, bits: int | None) -> Workload:
-    where = f"cosim.sweep, {CHANNELS if bits is None else BITS}"
     if isinstance(what, Workload) or str(what).endswith(WORKLOAD_SUFFIX):
         raise WorkloadError(
-            "a counted workload has its channels and widths", where=where,
+            "a counted workload has its channels and widths",
+            where=f"cosim.sweep, {BITS if channels is None else CHANNELS}",
             remedy="Give what can be built again: the name of an architecture, a family, or the folder of a saved "
             "student; or vary weight_bits and activation_bits, which only assumes widths",
         )
     from cosim.workloads.rebuilt import rebuilt_workload  # it imports torch, which a workload does not need
 
-    return rebuilt_workload(what, channels=channels, bits=bits, where=where)
+    return rebuilt_workload(what, channels=channels, bits=bits, where="cosim.sweep")
 
 
 def priced_sweep(

@@ -113,7 +113,9 @@ def _run(study: Study, root: Path, *, data_dir: Path | None, workers: int, comma
 
     try:
         with termination_heeded():
-            outcome, page = run_with_progress(study, root=root, data_dir=data_dir, workers=workers, command=command)
+            outcome, page, answer = run_with_progress(
+                study, root=root, data_dir=data_dir, workers=workers, command=command
+            )
     except KeyboardInterrupt as stop:
         say(f"What was finished is kept. Go on with: cosim resume {shlex.quote(str(root))}")
         if isinstance(stop, TerminatedError):
@@ -124,6 +126,7 @@ def _run(study: Study, root: Path, *, data_dir: Path | None, workers: int, comma
     if form == "json":
         print_json(
             {
+                "answer": answer,
                 "run": str(outcome.folder),
                 "report": str(page),
                 "points": outcome.points,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import median
 from typing import Annotated, Any
@@ -54,13 +54,24 @@ def calibrate(
     write_profile(path, profile)
     document = calibration_document(found)
     if as_json:
-        print_json({"profile": str(path), **document})
+        print_json({"machine": name, "file": str(path), **document})
         return
-    print_rows(document["cycles_per_product"], "table")
+    print_rows(_lines(document["cycles_per_product"]), "table")
     print()  # noqa: T201
-    print_rows(document["held_out"], "table")
+    print_rows(_lines(document["held_out"]), "table")
     _say_errors(document)
     say(f"Written: {path}. Use it with --profile {path}")
+
+
+def _lines(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, object]]:
+    """Return rows for people: energies with a unit that fits them."""
+    from cosim.report.figures import quantity_text
+
+    return [
+        {name.removesuffix("_j"): quantity_text(value, "J") if name.endswith("_j") else value
+         for name, value in row.items()}
+        for row in rows
+    ]  # fmt: skip
 
 
 def _say_errors(document: Mapping[str, Any]) -> None:

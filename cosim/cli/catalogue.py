@@ -27,7 +27,7 @@ def profiles(name: Name = None, as_json: JsonOption = False) -> None:
         _print_constants(load_profile(name), form_of(as_json))
         return
     found = [load_profile(each) for each in profile_names()]
-    rows = [{"profile": p.name, "title": p.title, "style": p.execution.style, "hash": p.digest[:12]} for p in found]
+    rows = [{"machine": p.name, "title": p.title, "style": p.execution.style, "hash": p.digest[:12]} for p in found]
     print_rows(rows, form_of(as_json))
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -62,6 +63,32 @@ def axes_of(texts: Sequence[str]) -> dict[str, list[object]]:
             _amount(f"{value} {unit}" if unit and _NUMBER.fullmatch(value) else value) for value in values
         ]
     return axes
+
+
+@contextmanager
+def told_as_typed(settings: Iterable[str], axes: Iterable[str]) -> Generator[None]:
+    """Let errors name the option that was typed, ``--sweep channels``, where they name an argument of Python.
+
+    Raises
+    ------
+    CosimError
+        The same, with another place; every other failure passes unchanged.
+    """
+    from energy_models.errors import CosimError
+
+    typed = {path: f"--set {path}" for path in settings} | {name: f"--sweep {_typed(name)}" for name in axes}
+    typed |= {"over": "--sweep", "power budget": "--budget"}
+    try:
+        yield
+    except CosimError as error:
+        place = typed.get(error.where.rpartition(", ")[2])
+        if place is None:
+            raise
+        raise type(error)(error.what, where=place, remedy=error.remedy) from error
+
+
+def _typed(name: str) -> str:
+    return next((option for option, known in RATES.items() if known == name), name)
 
 
 def _parts(texts: Sequence[str], option: str, example: str) -> Iterator[tuple[str, str]]:

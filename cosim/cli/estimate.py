@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cosim.cli.constants import Constants, Sweeps, axes_of, placed, settings_of, told
+from cosim.cli.constants import Constants, Sweeps, axes_of, placed, settings_of, told, told_as_typed
 from cosim.cli.networks import Asked, InputShape, Outputs, SampleRate, Work, work_of
 from cosim.cli.output import JsonOption, print_json, print_rows, say, tell
 
@@ -62,14 +62,16 @@ def estimate(
     if (decode_rate is None) != (RATE in axes):
         twice = "the rate is given twice" if RATE in axes else "how often is a decision asked for?"
         raise PriceError(twice, where="--decode-rate", remedy="Give it in hertz, or --sweep decode_rate=1,2,4")
-    machine, place = placed(profile, site, settings, budget)
+    with told_as_typed(settings, axes):
+        machine, place = placed(profile, site, settings, budget)
     what = work_of(work, Asked(input_shape, sample_rate, outputs))
     changed = told(settings, machine, place)
     if axes:
         from cosim.api.sweep import sweep
         from cosim.cli.sweep_rows import print_sweep
 
-        table = sweep(what, machines=machine, sites=place, over=axes, decode_rate_hz=decode_rate)
+        with told_as_typed((), axes):
+            table = sweep(what, machines=machine, sites=place, over=axes, decode_rate_hz=decode_rate)
         print_sweep(table, form)
         for line in changed:
             say(f"Set: {line}")
@@ -79,12 +81,12 @@ def estimate(
 
     counted = workload_of(what, where=work)
     tables = estimate_tables(counted, machine, place, decode_rate_hz=decode_rate or 0.0, draws=draws, seed=seed)
-    _print(tables, form, changed)
+    _print(tables, form, changed, "" if place is None else place.name)
 
 
-def _print(tables: EstimateTables, form: str, changed: list[str]) -> None:
+def _print(tables: EstimateTables, form: str, changed: list[str], site: str) -> None:
     if form == "json":
-        print_json({**tables.document(), "answer": tables.headline, "set": changed})
+        print_json({"answer": tables.headline, "site": site, **tables.document(), "set": changed})
     elif form == "csv":
         rows = tables.layer_rows()
         writer = csv.DictWriter(sys.stdout, fieldnames=list(rows[0]))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -26,7 +28,7 @@ Outputs = Annotated[int | None, typer.Option(min=1, max=1_000_000, help="Classes
 SampleRate = Annotated[
     float | None, typer.Option("--sample-rate", help="Rate of input samples or bins in hertz, where it is not known.")
 ]
-__all__ = ["Asked", "InputShape", "Outputs", "SampleRate", "Work", "work_of"]
+__all__ = ["Asked", "InputShape", "Outputs", "SampleRate", "Work", "shared_works", "work_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,32 @@ def work_of(name: str, asked: Asked) -> Workload | StudentSpec | str:
     from cosim.workloads.network_workload import Observation, network_workload
 
     return network_workload(name, Observation(shape, None, rate_hz, None, None, decodes=4, seed=0, warm_up_steps=0))
+
+
+def shared_works(names: Sequence[str], asked: Asked) -> dict[str, Workload]:
+    """Return the work of several networks by name, each counted once.
+
+    What is said of input and output holds for those that do not say it themselves.
+
+    Raises
+    ------
+    CosimError
+        As `work_of`, or nothing needs what is said.
+    """
+    from cosim.api.works import workload_of
+
+    says = {name: _says_itself(name) for name in names}
+    known = asked if all(says.values()) else Asked(None, None, None)  # asked of none that takes it: refused there
+    return {name: workload_of(work_of(name, known if says[name] else asked), where=name) for name in says}
+
+
+def _says_itself(name: str) -> bool:
+    """Return whether a network's name or file says its input: a workload, an architecture, a saved student."""
+    if name.endswith((WORKLOAD_SUFFIX, ".toml")) or Path(name).is_dir():
+        return True
+    from students.architectures import architecture_names
+
+    return name in architecture_names()
 
 
 def _refuse(name: str, asked: Asked) -> None:

@@ -21,22 +21,23 @@ from cosim.study.schema import Study
 
 def run_with_progress(
     study: Study, *, root: Path, data_dir: Path | None, workers: int, command: str
-) -> tuple[Outcome, Path]:
-    """Run a study, show where it stands, write its page, and return what it came to and the page's path."""
+) -> tuple[Outcome, Path, str]:
+    """Run a study, show where it stands, write its page, and return what it came to, the page's path and its answer."""
     say(f"{study.study.title}\nRun folder: {root}")
     with _watching() as watch:
         outcome = run_study(
             study, root=root, data_dir=data_dir, workers=workers, command=command, watch=watch, tell=_warn
         )
     page = write_report(root)
-    say(answer_line(root))
+    answer = answer_line(root)
+    say(answer)
     for note in outcome.set_aside:
         say(f"Set aside and computed again: {note}")
     failed = f", {len(outcome.failures)} failed" if outcome.failures else ""
     say(f"{outcome.points} points finished{failed}; {outcome.computed} stages computed by this run.")
     times = ", ".join(f"{kind} {found.seconds:.1f} s ({found.stages})" for kind, found in outcome.times.items())
     say(f"Time of all stages, by kind: {times}.")
-    return outcome, page
+    return outcome, page, answer
 
 
 @contextmanager

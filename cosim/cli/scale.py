@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cosim.cli.output import JsonOption, form_of, print_rows, say
+from cosim.cli.output import JsonOption, print_json, print_rows, say
 
 if TYPE_CHECKING:
     from energy_models.hardware import HardwareProfile
@@ -48,7 +48,11 @@ def scale(
     table = moved.model_dump(mode="json", exclude_none=True) | {"name": name}
     parse_model(table, type(moved), where=name)
     write_profile(path, table)
-    print_rows(_moves(shipped, moved), form_of(as_json))
+    moves = _moves(shipped, moved)
+    if as_json:
+        print_json({"machine": name, "file": str(path), "constants": moves})
+    else:
+        print_rows(moves, "table")
     say(f"Written: {path}. Use it with --profile {path}")
 
 

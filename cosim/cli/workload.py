@@ -12,9 +12,13 @@ from cosim.cli.options import MOST_BITS, InputShape, SampleRate, rate_of, shape_
 from cosim.cli.output import print_rows, say
 
 if TYPE_CHECKING:
-    from energy_models.workload import Count, LayerWork, Workload
+    from energy_models.workload import Conventions, Count, LayerWork, Workload
 
 STDOUT = Path("-")
+OPERATIONS = ("full", "valid", "eff_input", "effective", "MAC", "AC", "FLOP", "BOP")
+"""Products in four conventions, the effective ones by kind, and floating-point and bit operations of a decode."""
+LEAST = ("calls", "kind", "state", "eff_input", "full")
+"""Columns that a narrow terminal does without, the least important first."""
 
 
 class _JsonWithoutFile(TyperCommand):
@@ -82,9 +86,12 @@ def workload(
         typer.Option("--json", metavar="[FILE]", help="Write the workload; without a file, or -, on standard output."),
     ] = None,
 ) -> None:
-    """Count what a network does in one decode: products in four conventions, other operations, storage, state."""
+    """Count what a network does in one decode: products in four conventions, FLOPs, BOPs, other work, storage, state.
+
+    FLOP: two a valid product and one each other operation. BOP: valid products times weight bits times activation bits.
+    """
     # Deferred: --help must not import torch.
-    from energy_models.workload import at_widths, workload_text, write_workload
+    from energy_models.workload import answer_text, at_widths, write_workload
 
     shape, rate_hz = shape_of(input_shape), rate_of(rate)
     from cosim.workloads.network_workload import Observation, network_workload
@@ -95,11 +102,12 @@ def workload(
     if widths is not None:
         counted = at_widths(counted, weight_bits=widths[0], activation_bits=widths[1])
     if json_file == STDOUT:
-        print(workload_text(counted), end="")  # noqa: T201
+        print(answer_text(counted), end="")  # noqa: T201
     else:
         if json_file is not None:
             write_workload(counted, json_file)
-        print_rows([*(_row(layer) for layer in counted.layers), _sum(counted)], "table")
+        rows = [_row(layer, counted.replace(layers=(layer,))) for layer in counted.layers]
+        print_rows([*rows, _sum(counted)], "table", least=LEAST)
     _remarks(counted)
 
 
@@ -115,16 +123,12 @@ def _widths(weight_bits: int | None, activation_bits: int | None) -> tuple[int, 
     )
 
 
-def _row(layer: LayerWork) -> dict[str, object]:
-    products = layer.products
+def _row(layer: LayerWork, alone: Workload) -> dict[str, object]:
+    """Return the row of a layer; `alone` is the workload of this layer only."""
     bits = "/".join(str(width) for width in (layer.weight_bits, layer.activation_bits, layer.accumulator_bits))
-    found = {} if products is None else {
-        "full": products.dense_full.mean, "valid": products.dense_valid.mean,
-        "eff_input": products.effective_input.mean, "effective": products.effective.mean,
-        "AC": products.effective.accumulate.mean,
-    }
     cells: dict[str, object] = {"layer": layer.name, "kind": layer.kind, "calls": layer.calls, "bits w/a/acc": bits}
-    cells |= {name: _number(found.get(name)) for name in ("full", "valid", "eff_input", "effective", "AC")}
+    bops = None if layer.products is None else alone.bit_operations
+    cells |= _operations(layer.products, alone.floating_point_operations or None, bops)
     others = [f"{name} {_number(count.mean)}" for name, count in layer.operations.items()]
     if layer.updates_active is not None and layer.updates_idle is not None:
         others.append(f"updates {_number(layer.updates_active.mean)} active {_number(layer.updates_idle.mean)} idle")
@@ -136,17 +140,22 @@ def _row(layer: LayerWork) -> dict[str, object]:
 
 
 def _sum(counted: Workload) -> dict[str, object]:
-    whole = counted.products
-    totals: list[object] = [None] * 5
-    if whole is not None:
-        rules = (whole.dense_full, whole.dense_valid, whole.effective_input, whole.effective)
-        totals = [*(_number(rule.mean) for rule in rules), _number(whole.effective.accumulate.mean)]
-    names = ("full", "valid", "eff_input", "effective", "AC")
     mark = "per decode" if counted.complete else "per decode, INCOMPLETE"
     return {
-        "layer": mark, "kind": "", "calls": "", "bits w/a/acc": "", **dict(zip(names, totals, strict=True)),
+        "layer": mark, "kind": "", "calls": "", "bits w/a/acc": "",
+        **_operations(counted.products, counted.floating_point_operations, counted.bit_operations),
         "other operations": "", "stored": f"{counted.packed_bytes} B", "state": f"{counted.state_bits_total} bit",
     }
+
+
+def _operations(products: Conventions | None, flops: float | None, bops: float | None) -> dict[str, str | None]:
+    """Return the cells of the columns `OPERATIONS`; bit operations are none where widths are not known."""
+    found: list[float | None] = [None] * 6
+    if products is not None:
+        rules = (products.dense_full, products.dense_valid, products.effective_input, products.effective)
+        kinds = (products.effective.multiply_accumulate, products.effective.accumulate)
+        found = [*(rule.mean for rule in rules), *(kind.mean for kind in kinds)]
+    return dict(zip(OPERATIONS, map(_number, (*found, flops, bops)), strict=True))
 
 
 def _remarks(counted: Workload) -> None:
@@ -159,9 +168,8 @@ def _remarks(counted: Workload) -> None:
         effective = counted.products.effective
         multiplied, added = _mean(effective.multiply_accumulate), _mean(effective.accumulate)
         say(f"Effective products a decode: {multiplied} MAC, {added} AC.")
-    bits = counted.bit_operations
-    bops = "unknown (a layer has no widths)" if bits is None else _number(bits)
-    say(f"A decode: {_number(counted.floating_point_operations)} FLOP, {bops} BOP (of valid products).")
+    if counted.bit_operations is None:
+        say("BOP: unknown, a layer with products has no widths.")
     for gap in counted.uncounted:
         say(f"UNCOUNTED: {gap.layer}: {gap.operation} ({gap.reason}). Every total above is incomplete.")
 

@@ -194,16 +194,18 @@ class EstimateTables:
         }
 
     def document(self) -> dict[str, Any]:
-        """Return everything as JSON holds it, in SI."""
+        """Return everything as JSON holds it, in SI, under the names of results (``power_w`` is the device's)."""
         report = dataclasses.asdict(self.report)
+        for name, known in (("profile", "machine"), ("profile_hash", "machine_hash"), ("power_w", "power_by_cause_w")):
+            report[known] = report.pop(name)
         if self.report.reload is not None:
             report["reload"]["break_even_s"] = _finite(self.report.reload.break_even_s)
         derived = {
             "decode_energy_j": dataclasses.asdict(self.report.decode_energy_j),
             "decoder_power_w": dataclasses.asdict(self.report.decoder_power_w),
-            "total_power_w": dataclasses.asdict(self.report.total_power_w),
+            "power_w": dataclasses.asdict(self.report.total_power_w),
         }
-        sampled = {"total_power_w": list(self.quantiles_w), "decoder_power_w": list(self.decoder_quantiles_w)}
+        sampled = {"power_w": list(self.quantiles_w), "decoder_power_w": list(self.decoder_quantiles_w)}
         limits = [
             {**dataclasses.asdict(check), "headroom": _finite(check.headroom), "lasts_s": _finite_band(check.lasts_s)}
             for check in self.limits

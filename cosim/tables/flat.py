@@ -124,6 +124,21 @@ def read_flat(root: Path, *, power: Power = "decoder_power") -> pd.DataFrame:
     return flat_results(scores, read_parquet(root / DECODERS, DecoderScore), priced, workloads, power=power)
 
 
+def current_flat(root: Path) -> pd.DataFrame:
+    """Return the flat table of a run from its file, which is written again where its parts have changed since.
+
+    Raises
+    ------
+    CosimError
+        As `write_flat`.
+    """
+    write_flat(root)
+    try:
+        return pd.read_parquet(root / RESULTS)
+    except (OSError, ValueError):  # damaged since: its parts, which are checked, say the same
+        return read_flat(root)
+
+
 def write_flat(root: Path) -> None:
     """Write the flat table of a run as ``results.csv`` and ``results.parquet`` where its parts have changed since.
 

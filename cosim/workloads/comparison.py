@@ -15,12 +15,20 @@ from energy_models.analysis import Comparison, Design, compare, sample_designs, 
 from energy_models.errors import PriceError
 from energy_models.hardware import HardwareProfile, Site, load_profile, load_site
 from energy_models.pricing import Array, EnergyReport, VectorisedEstimate, estimate
-from energy_models.workload import Workload, read_workload
+from energy_models.workload import Workload
 
 Part = Literal["decoder", "device"]
 AT = "@"
-DesignSource = str | tuple[Workload, str | Path | HardwareProfile]
-"""``WORKLOAD.json@PROFILE``, or a workload and a machine."""
+
+
+@dataclass(frozen=True, slots=True)
+class DesignSource:
+    """A workload and a machine, and what the caller calls them; empty: by their own names."""
+
+    workload: Workload
+    profile: str | Path | HardwareProfile
+    name: str = ""
+
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +70,6 @@ def compared(
     Parameters
     ----------
     sources : sequence of DesignSource
-        ``WORKLOAD.json@PROFILE``, or a workload and a machine, each.
     site : str, Path, Site or None
         One place for all.
     decode_rate_hz : float
@@ -79,12 +86,12 @@ def compared(
     """
     place = None if site is None else load_site(site)
     designs = [_design(source, decode_rate_hz) for source in sources]
-    names = [source if isinstance(source, str) else f"{one.workload.name}{AT}{one.profile.name}"
+    names = [source.name or f"{one.workload.name}{AT}{one.profile.name}"
              for source, one in zip(sources, designs, strict=True)]
     if len(set(names)) < len(names) or len(names) < 2:
         raise PriceError(
             f"{len(names)} designs, {len(set(names))} of them different", where="compare",
-            remedy="Name two or more, each once, as WORKLOAD.json@PROFILE or as pairs of a workload and a machine; "
+            remedy="Name two or more, each once, as WORK@PROFILE or as pairs of a workload and a machine; "
             "two workloads of one name on one machine need other names (workload.replace(name=...))",
         )
     placed = [Design(one.workload, one.profile, place, one.decode_rate_hz) for one in designs]
@@ -100,17 +107,25 @@ def compared(
 
 
 def _design(source: DesignSource, decode_rate_hz: float) -> Design:
-    workload, profile = _parts(source) if isinstance(source, str) else source
+    workload = source.workload
     if workload.mode == "stream":
         check_stream_rate(decode_rate_hz, workload.step_rate_hz, where="decode_rate_hz")
-    return Design(workload, load_profile(profile), None, decode_rate_hz)
+    return Design(workload, load_profile(source.profile), None, decode_rate_hz)
 
 
-def _parts(text: str) -> tuple[Workload, str]:
-    path, at, profile = text.rpartition(AT)
-    if not at or not path or not profile:
-        raise PriceError(f"{text!r} is no design", where="compare", remedy="Give WORKLOAD.json@PROFILE")
-    return read_workload(path), profile
+def design_parts(text: str) -> tuple[str, str]:
+    """Return what stands before and behind the last ``@`` of a design's text: a network and a machine.
+
+    Raises
+    ------
+    PriceError
+        One of them is missing.
+    """
+    work, at, profile = text.rpartition(AT)
+    if not at or not work or not profile:
+        remedy = f"Give WORK{AT}PROFILE, such as eegnet.json{AT}gap9"
+        raise PriceError(f"{text!r:.60} is no design", where="compare", remedy=remedy)
+    return work, profile
 
 
 def _power_w(points: VectorisedEstimate, part: Part) -> Array:

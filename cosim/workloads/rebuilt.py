@@ -68,7 +68,7 @@ def rebuilt_workload(
         Channels that its layers do not take, or widths that it has no form for.
     """
     if channels is not None and not 1 <= channels <= LARGEST_INPUT:
-        raise StudentError(f"{channels} channels", where=where, remedy=f"Give 1 to {LARGEST_INPUT:,}")
+        raise StudentError(f"{channels} channels", where=f"{where}, channels", remedy=f"Give 1 to {LARGEST_INPUT:,}")
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=USELESS_WARNING)
         return _rebuilt(source, channels, bits, where)
@@ -84,7 +84,11 @@ def _rebuilt(source: object, channels: int | None, bits: int | None, where: str)
         return _student(load_student(Path(source))[1], pipeline, channels, bits)
     if isinstance(source, str | Path) and (text in architecture_names() or text.endswith(ARCHITECTURE_SUFFIX)):
         return _architecture(load_architecture(source), channels, bits)
-    raise WorkloadError(f"{source!r:.60} cannot be built again with other channels or bits", where=where, remedy=REMEDY)
+    asked = [name for name, value in (("channels", channels), ("bits", bits)) if value is not None]
+    raise WorkloadError(
+        f"{source!r:.60} cannot be built again with other channels or bits", where=", ".join([where, *asked[:1]]),
+        remedy=REMEDY,
+    )
 
 
 def _architecture(described: Architecture, channels: int | None, bits: int | None) -> Workload:

@@ -17,15 +17,15 @@ def calibration_document(found: Calibration) -> dict[str, Any]:
         "software": found.rows[0].software,
         "networks": [row.network for row in found.rows],
         "rows_behind_the_weights": len(found.fitted_on),
-        "clock_mhz": board.clock_hz * 1e-6,
-        "power_mw": board.power_w * 1e3,
+        "clock_hz": board.clock_hz,
+        "active_power_w": board.power_w,
         "cycles_per_layer": board.cycles_per_unit * found.weights.layer,
         "cycles_per_product": [
             {
                 "kind": kind,
                 "cycles_per_mac": board.cycles_per_unit * weight,
                 "times_convolution": weight,
-                "nj_per_mac": board.cycles_per_unit * weight * board.power_w / board.clock_hz * 1e9,
+                "energy_per_mac_j": board.cycles_per_unit * weight * board.power_w / board.clock_hz,
             }
             for kind, weight in weights.items()
         ],
@@ -42,8 +42,8 @@ def calibration_document(found: Calibration) -> dict[str, Any]:
                 "software": one.row.software,
                 "network": one.row.network,
                 "calibrated_on": list(one.calibrated_on),
-                "predicted_uj": one.predicted_j * 1e6,
-                "measured_uj": one.row.energy_j * 1e6,
+                "predicted_j": one.predicted_j,
+                "measured_j": one.row.energy_j,
                 "error": one.error,
             }
             for one in check.held_out

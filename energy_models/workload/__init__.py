@@ -1,9 +1,10 @@
 """What a network does in one decode: its layers, their counts, and the JSON file that holds them."""
 
-from energy_models.workload.bit_widths import at_widths
+from energy_models.workload.bit_widths import MOST_BITS, at_widths
 from energy_models.workload.decodes import tile_over_decodes
 from energy_models.workload.density import assume_dense
 from energy_models.workload.json_file import (
+    answer_text,
     parse_workload,
     read_workload,
     workload_digest,
@@ -28,8 +29,8 @@ from energy_models.workload.layers import (
 from energy_models.workload.spiking_layers import WEIGHT_BITS, dense_layer, neuron_layer, synapse_layer
 
 __all__ = [
-    "CONVENTIONS", "OPERATIONS", "SCHEMA", "WEIGHT_BITS", "Arithmetic", "Cadence", "Conventions", "Count", "Kind",
-    "LayerWork", "Products", "Uncounted", "WeightForm", "Workload", "assume_dense", "at_widths", "dense_layer",
-    "neuron_layer", "parse_workload", "read_workload", "synapse_layer", "tile_over_decodes", "workload_digest",
-    "workload_text", "write_workload",
+    "CONVENTIONS", "MOST_BITS", "OPERATIONS", "SCHEMA", "WEIGHT_BITS", "Arithmetic", "Cadence", "Conventions", "Count",
+    "Kind", "LayerWork", "Products", "Uncounted", "WeightForm", "Workload", "answer_text", "assume_dense", "at_widths",
+    "dense_layer", "neuron_layer", "parse_workload", "read_workload", "synapse_layer", "tile_over_decodes",
+    "workload_digest", "workload_text", "write_workload",
 ]

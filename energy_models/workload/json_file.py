@@ -17,6 +17,8 @@ from energy_models.quantities import parse_json, read_text, write_failure, write
 from energy_models.workload.layers import OPERATIONS, SCHEMA, Conventions, Count, LayerWork, Products, Workload
 
 _SHOWN_PROBLEMS = 12
+TOTALS = "totals"
+"""What `answer_text` adds: derived from the rest, and left out on reading."""
 _RULES = tuple(field.name for field in dataclasses.fields(Conventions))
 
 # Strict: text or a fraction never becomes a count.
@@ -52,6 +54,38 @@ def write_workload(workload: Workload, path: str | Path) -> None:
 def workload_text(workload: Workload) -> str:
     """Return a workload as the JSON text that `read_workload` reads."""
     return json.dumps(_document(workload), indent=1, allow_nan=False) + "\n"
+
+
+def answer_text(workload: Workload) -> str:
+    """Return the same with what people ask for first: products, FLOPs, BOPs and storage of a decode.
+
+    `read_workload` reads it too.
+    """
+    document = _document(workload)
+    totals = {**_totals(workload), "layers": [
+        {"layer": layer.name, **_operations(workload.replace(layers=(layer,)))} for layer in workload.layers
+    ]}  # fmt: skip
+    return json.dumps({"schema": SCHEMA, TOTALS: totals, **document}, indent=1, allow_nan=False) + "\n"
+
+
+def _totals(workload: Workload) -> dict[str, Any]:
+    products = workload.products
+    sums = {} if products is None else {f"products_{rule}": getattr(products, rule).mean for rule in _RULES}
+    effective = None if products is None else products.effective
+    kinds = {} if effective is None else {
+        "multiply_accumulates_effective": effective.multiply_accumulate.mean,
+        "accumulates_effective": effective.accumulate.mean,
+    }  # fmt: skip
+    return {
+        "complete": workload.complete, **sums, **kinds, **_operations(workload),
+        "stored_bytes": workload.packed_bytes, "state_bits": workload.state_bits_total,
+    }  # fmt: skip
+
+
+def _operations(workload: Workload) -> dict[str, float | None]:
+    return {
+        "floating_point_operations": workload.floating_point_operations, "bit_operations": workload.bit_operations
+    }
 
 
 def read_workload(path: str | Path) -> Workload:
@@ -119,6 +153,7 @@ def _decode(document: Any, where: str) -> Workload:
         raise WorkloadError("not a workload: it has no 'schema'", where=where, remedy=f"Expected schema {SCHEMA!r}")
     content = dict(cast(dict[str, Any], document))
     schema = content.pop("schema")
+    content.pop(TOTALS, None)
     if schema != SCHEMA:
         raise WorkloadError(
             f"schema {schema!r} is not the one this version reads",

@@ -84,6 +84,12 @@ def test_reprice_prices_again_what_looks_up_to_date(finished: Path, archived: Pa
     assert 1.0 not in set(pd.read_parquet(archived / "priced.parquet")["decoder_power_nominal_w"])
 
 
+def test_a_damaged_flat_table_is_made_of_its_parts(finished: Path, archived: Path) -> None:
+    assert cosim("pareto", str(archived))[0] == 0
+    _cut(archived / "results.parquet")
+    assert cosim("pareto", str(archived), "--json") == cosim("pareto", str(finished), "--json")
+
+
 def test_the_commands_that_read_a_run_read_it(finished: Path, archived: Path) -> None:
     for command in ("pareto", "feasibility"):
         assert cosim(command, str(archived), "--json") == cosim(command, str(finished), "--json")
@@ -103,7 +109,7 @@ def test_a_narrow_terminal_keeps_score_power_and_verdict_of_the_front(
     pareto(archived)
     shown = capsys.readouterr()
     names = shown.out.splitlines()[0].split()
-    assert {"profile", "site", "decoder", "score", "decoder_power_nominal_uw", "verdict", "front"} <= {*names}
+    assert {"machine", "site", "decoder", "score", "decoder_power_uw", "verdict", "front"} <= {*names}
     assert "membership" not in names
     assert "membership" in shown.err
 

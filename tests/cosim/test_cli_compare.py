@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+import cosim
 from energy_models.workload import Conventions, Count, LayerWork, Products, Workload, write_workload
 
 
@@ -44,9 +45,9 @@ def test_what_designs_share_is_drawn_once(folder: Path) -> None:
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
     names = [one["design"] for one in found["designs"]]
-    medians = [one["power_w_5_50_95"][1] for one in found["designs"]]
+    medians = [one["quantiles_5_50_95"]["decoder_power_w"][1] for one in found["designs"]]
     assert medians == sorted(medians)
-    powers = {one["design"]: one["power_w_5_50_95"] for one in found["designs"]}
+    powers = {one["design"]: one["quantiles_5_50_95"]["decoder_power_w"] for one in found["designs"]}
     # a quarter more work on one machine: the bands overlap almost wholly, and still the answer is certain
     assert powers["small.json@gap9"][2] > powers["larger.json@gap9"][1]
     pairs = {(pair["first"], pair["second"]): pair["found"] for pair in found["pairs"]}
@@ -57,6 +58,24 @@ def test_what_designs_share_is_drawn_once(folder: Path) -> None:
     assert 0.7 < low <= high <= 1.0
     apart = pairs[names[0], names[2]]  # least first: more likely than not to be the lesser
     assert 0.5 <= apart["probability_less"] <= 1.0
+
+
+def test_what_estimate_takes_is_compared(folder: Path) -> None:
+    shape = ("--input-shape", "22x64", "--sample-rate", "128", "--outputs", "4")
+    designs = ("small.json@gap9", "eegnet_8_2@asic65_near_memory", "mlp@cortex_m4f")
+    done = command(folder, *designs, "--decode-rate", "4", *shape, "--json")
+    assert done.returncode == 0, done.stderr
+    found = {one["design"]: one for one in json.loads(done.stdout)["designs"]}
+    assert {(one["workload"], one["machine"]) for one in found.values()} >= {("tiny", "gap9")}
+    assert found.keys() == {*designs}
+    one = found["eegnet_8_2@asic65_near_memory"]
+    table = cosim.compare(str(folder / designs[0]), designs[1], decode_rate_hz=4)
+    frame = table.to_frame().set_index("design")
+    median_w = one["quantiles_5_50_95"]["decoder_power_w"][1]  # of other draws: three designs share more constants
+    assert frame.loc[one["design"], "power_median_w"] == pytest.approx(median_w, rel=0.02)
+    refused = command(folder, *designs[:2], "--decode-rate", "4", *shape)
+    assert refused.returncode == 2
+    assert "says its own input" in refused.stderr
 
 
 def test_a_part_of_a_price_is_compared_with_nothing(folder: Path) -> None:

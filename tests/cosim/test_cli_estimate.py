@@ -45,9 +45,9 @@ def test_json_holds_the_estimate(stored: Path) -> None:
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
     report = estimate(network(), load_profile("gap9"), load_site("headset_commodity"), decode_rate_hz=4)
-    assert found["total_power_w"]["nominal"] == report.total_power_w.nominal
+    assert found["power_w"]["nominal"] == report.total_power_w.nominal
     assert found["decode_energy_j"]["high"] == report.decode_energy_j.high
-    low, middle, high = found["quantiles_5_50_95"]["total_power_w"]
+    low, middle, high = found["quantiles_5_50_95"]["power_w"]
     assert report.total_power_w.low < low < middle < high < report.total_power_w.high
     assert found["mac_only"]["energy_j"]["nominal"] == pytest.approx(96 * 0.1e-12)  # MINDFUL: 0.1 pJ a product
     times = found["decode_energy_j"]["nominal"] / (96 * 0.1e-12)

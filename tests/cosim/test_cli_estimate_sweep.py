@@ -59,7 +59,7 @@ def points(*arguments: str) -> list[dict[str, float]]:
 def test_a_constant_is_set_with_a_unit_or_in_si(stored: str) -> None:
     texts = ("3uW/channel", "3 µW/channel", "3e-6")
     found = [estimated(stored, *PLACE, *RATE, "--set", f"site.front_end.power={text}") for text in texts]
-    powers = [one["power_w"]["front_end"]["nominal"] for one in found]  # type: ignore[index]
+    powers = [one["power_by_cause_w"]["front_end"]["nominal"] for one in found]  # type: ignore[index]
     # 22 channels of 3 uW behind the site's regulator
     assert powers[0] == powers[1] == pytest.approx(powers[2])
     assert powers[0] == pytest.approx(22 * 3e-6, rel=0.5)
@@ -88,7 +88,7 @@ def test_a_sweep_varies_constants_and_rates(stored: str) -> None:
     assert found == pytest.approx([1e-6, 1e-6, 3e-6, 3e-6, 1e-5, 1e-5])
     assert {row["decode_rate_hz"] for row in rows} == {1, 4}
     one = estimated(stored, *PLACE, *RATE, "--set", "site.front_end.power=3uW/channel")
-    assert rows[3]["power_w"] == one["total_power_w"]["nominal"]  # type: ignore[index]
+    assert rows[3]["power_w"] == one["power_w"]["nominal"]  # type: ignore[index]
     code, table, _ = cosim("estimate", stored, *PLACE, *sweeps)
     assert code == 0
     assert "6 of 6 points fit" in table.splitlines()[1]
@@ -156,12 +156,16 @@ MISTAKES = [
     (("--budget", "1mV"), "uW"),
     (("--budget", "0W"), "above zero"),
     (("--budget", "little"), "no number"),
-    (("--sweep", "channels=8,22"), "name of an architecture"),
+    (("--sweep", "channels=8,22"), "--sweep channels: a counted workload has its channels and widths"),
+    (("--sweep", "bits=8,4"), "--sweep bits: a counted workload has its channels and widths"),
     (("--sweep", "bits=8,4"), "name of an architecture"),
+    (("--sweep", "site.front_end.power=1,3V"), "--sweep site.front_end.power: '1 V': unit 'V' has dimension"),
     (("--sweep", "site.front_end.power=1,3V"), "Use one of: pW/channel"),
-    (("--sweep", "site.front_end.power=,"), "empty list"),
-    (("--sweep", "volume=1,2"), "nothing is called 'volume'"),
-    (("--sweep", "weight_bits=64"), "from 1 to 32"),
+    (("--sweep", "site.front_end.power=,"), "--sweep site.front_end.power: an empty list"),
+    (("--sweep", "volume=1,2"), "--sweep: nothing is called 'volume'"),
+    (("--sweep", "weight_bits=64"), "--sweep weight_bits: a width of 64 bits. Give 1 to 32"),
+    (("--set", "site.front_end.pwer=3uW/channel"), "--set site.front_end.pwer: no constant"),
+    (("--budget", "0W"), "--budget: 0 W"),
     (("--sweep", "decode_rate=1,2"), "given twice"),
     (("--sample-rate", "250"), "says its own input"),
 ]
@@ -178,10 +182,11 @@ def test_a_mistake_is_one_line(stored: str, options: tuple[str, ...], said: str)
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("eegnet_8_2", *PLACE, *RATE, "--sweep", "bits=64"), "from 1 to 32"),
-        (("eegnet_8_2", *PLACE, *RATE, "--sweep", "bits=1.5"), "is no width"),
-        (("eegnet_8_2", *PLACE, *RATE, "--sweep", "channels=0"), "0 channels"),
+        (("eegnet_8_2", *PLACE, *RATE, "--sweep", "bits=64"), "--sweep bits: a width of 64 bits. Give 1 to 32"),
+        (("eegnet_8_2", *PLACE, *RATE, "--sweep", "bits=1.5"), "--sweep bits: 1.5 is no width"),
+        (("eegnet_8_2", *PLACE, *RATE, "--sweep", "channels=0"), "--sweep channels: 0 channels"),
         (("eegnet_8_2", *PLACE), "how often is a decision asked for?"),
+        (("eegnet_8_2", *PLACE, "--sweep", "decode_rate=0,4"), "--sweep decode_rate: 0 Hz"),
         (("eegnet_8_3", *PLACE, *RATE), "Did you mean 'eegnet_8_2'"),
         (("eegnet", *PLACE, *RATE), "--outputs"),
         (("net.pt", *PLACE, *RATE), "torch.onnx.export"),

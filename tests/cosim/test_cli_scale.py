@@ -26,7 +26,7 @@ def test_a_machine_is_written_and_loads(tmp_path: Path) -> None:
     expected = scaled_profile(load_profile("asic45_reference"), node_nm=28, supply_v=0.6)
     assert written.quantity_at == expected.quantity_at
     assert (written.name, written.title) == ("mine", expected.title)
-    rows = {row["constant"]: row for row in json.loads(done.stdout)}
+    rows = {row["constant"]: row for row in json.loads(done.stdout)["constants"]}
     assert rows["supply"]["nominal"] == 0.6
     assert rows["memories[0].read"]["nominal"] < rows["memories[0].read"]["before"]
     assert "wake.time" not in rows

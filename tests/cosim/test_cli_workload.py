@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,11 +11,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from tiny_study import cosim
 from torch import nn
 
 from cosim.workloads.network_workload import Observation, network_workload
 from energy_models.errors import CosimError, DataError, StudentError
-from energy_models.workload import Workload, read_workload
+from energy_models.workload import Workload, parse_workload, read_workload
 from students.models.build import build
 from students.models.store import save_student
 from students.spec import Shape, StudentSpec
@@ -194,6 +196,27 @@ def test_the_command_writes_the_file_and_prints_the_table(student: Path, tmp_pat
     wrong = subprocess.run([*command, "--input-shape", "3xx"], capture_output=True, text=True, check=False)
     assert wrong.returncode == 2
     assert "is no shape" in wrong.stderr
+
+
+def test_products_flops_and_bops_stand_beside_one_another(tmp_path: Path) -> None:
+    code, out, err = cosim("workload", f"{__name__}:small", "--input-shape", "2x10", "--sample-rate", "1",
+                           "--weight-bits", "8", "--activation-bits", "4")  # fmt: skip
+    assert code == 0, err
+    head, conv, *_, whole = (line for line in out.splitlines() if line)
+    cells = dict(zip(re.split(r"\s{2,}", head), re.split(r"\s{2,}", conv), strict=False))
+    # 3 filters x 2 channels x 5 taps x 6 outputs = 180 products; beside them 18 biases added, 18 sums requantised
+    wanted = {"MAC": "180", "AC": "0", "FLOP": f"{2 * 180 + 36}", "BOP": f"{180 * 8 * 4:,}"}
+    assert {name: cells[name] for name in wanted} == wanted
+    assert f"{180 * 8 * 4:,}" in whole
+    code, out, _ = cosim("workload", f"{__name__}:small", "--input-shape", "2x10", "--sample-rate", "1", "--json")
+    document = json.loads(out)
+    work = parse_workload(out, where="test")
+    assert document["totals"]["products_dense_full"] == 180
+    assert document["totals"]["bit_operations"] == work.bit_operations == 180 * 32 * 16  # float weights, 16-bit inputs
+    assert document["totals"]["floating_point_operations"] == work.floating_point_operations
+    assert sum(one["floating_point_operations"] for one in document["totals"]["layers"]) == (
+        work.floating_point_operations
+    )
 
 
 def test_assumed_widths_are_said_and_stored(tmp_path: Path) -> None:

@@ -243,4 +243,4 @@ def test_a_machine_that_cannot_run_a_decoder_has_no_power_for_it(finished: Path,
     unable = [row for row in rows if row["verdict"] == "does not fit the machine"]
     assert unable
     assert len(unable) < len(rows)
-    assert all((row["total_power_nominal_uw"] is None) == (row in unable) for row in rows)
+    assert all((row["power_w"] is None) == (row in unable) for row in rows)
