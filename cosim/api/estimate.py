@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from cosim.api.arguments import rate_of
 from cosim.api.works import Work, workload_of
 from cosim.report.estimate_tables import EstimateTables, estimate_tables
-from energy_models.errors import PriceError
+from energy_models.errors import PriceError, StudyError
 from energy_models.hardware import HardwareProfile, Site, load_profile, load_site
 from energy_models.pricing import EnergyReport
 from energy_models.quantities import html_table, load_sources, prefixed_band
@@ -130,10 +130,24 @@ class Estimate:
         return pd.DataFrame(rows, columns=["source", *SOURCE])
 
     def plot(self) -> Figure:
-        """Return the power by cause [µW] with its bounds, as a plotly figure."""
-        from cosim.api.plots import bars_of_power
+        """Return the power of the device, of the decoder and of each cause with their bounds, as a plotly figure.
 
-        return bars_of_power(self.tables.title, list(self.report.power_w.items()))
+        Raises
+        ------
+        StudyError
+            Where the machine cannot run the network: the priced part alone would mislead.
+        """
+        from cosim.api.plots import figure_of
+        from cosim.report.figures.powers import bands_chart
+
+        if self.report.infeasibilities:
+            raise StudyError(f"{self.tables.title}: {self.report.infeasibilities[0]}", where="plot",
+                             remedy="Choose a machine that can run it, or other widths")  # fmt: skip
+        causes = sorted(self.report.power_w.items(), key=lambda one: -one[1].nominal)
+        whole = [("whole device", self.report.total_power_w), ("decoder", self.report.decoder_power_w)]
+        rows = [(name, (band.low, band.nominal, band.high)) for name, band in (*whole, *causes)]
+        least = "power, at least" if self.report.unaccounted else "power"
+        return figure_of(bands_chart(rows, title=least), self.tables.title)
 
     def __repr__(self) -> str:
         return f"<Estimate: {self.tables.title}: {self._power}; {self.verdict}>"

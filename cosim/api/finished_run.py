@@ -28,7 +28,9 @@ from energy_models.quantities import html_table
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
-CANNOT_RUN = "does not fit the machine"
+    from cosim.report.headline import Answer
+    from cosim.report.inputs import Run as PageRun
+
 SHOWN = ("decoder", "score", "machine", "site", "decoder_power_w", "power_w", "verdict")
 FRONT = (
     "machine", "site", "decoder", "form", "score", "score_low", "score_high", "decoder_power_w", "decoder_power_low_w",
@@ -121,8 +123,7 @@ class Run:
         StudyError
             A place the run was not priced for, or another power.
         """
-        if power not in ("decoder_power", "total_power"):
-            raise StudyError(f"there is no power {power!r}", where="pareto", remedy="Give decoder_power or total_power")
+        _check_power(power, where="pareto")
         table = self.results if power == "decoder_power" else read_flat(self.folder, power=power)
         return self._at(table, machine, site)[list(FRONT)]
 
@@ -165,10 +166,9 @@ class Run:
     @cached_property
     def answer(self) -> str:
         """The first sentence of the page: the decoder to take, its score and power, and the limit that binds."""
-        from cosim.report import answer_line
+        from cosim.report.headline import headline
 
-        refresh_prices(self.folder)
-        return answer_line(self.folder)
+        return headline(*self._page)
 
     def summary(self) -> str:
         """Return the study's question, its answer, and what is on the front at each place, as text."""
@@ -177,15 +177,74 @@ class Run:
         shown = fronts.sort_values(["site", "machine", "score"], ascending=[True, True, False])[list(SHOWN)]
         return f"{self.study['title']}: {self.study['question']}\n{self.answer}\n{shown.to_string(index=False)}"
 
-    def plot(self) -> Figure:
-        """Return score against decoder power [W], every decoder labelled, a colour a machine and site."""
-        from cosim.api.plots import lines_of
+    def plot(
+        self, machine: str | None = None, site: str | None = None, *, power: Power = "decoder_power"
+    ) -> Figure:
+        """Return score against power as the page draws it: decoders by number with a key, fronts, bounds, the pick.
 
-        shown: Any = self._at(self.results, None, None)
-        return lines_of(
-            shown[shown["verdict"] != CANNOT_RUN], x="decoder_power_w", y="score", group=("machine", "site"),
-            title=str(self.study["title"]), y_title=str(self.study["metric"]), labels="decoder",
+        Parameters
+        ----------
+        machine : str, optional
+            Coloured by kind of decoder; None: every machine, coloured by machine.
+        site : str, optional
+            None: the study's first.
+        power : {'decoder_power', 'total_power'}
+
+        Raises
+        ------
+        StudyError
+            A place the run was not priced for, another power, or one where no decoder runs.
+        """
+        from cosim.api.plots import figure_of
+        from cosim.report.charts import ALL, front_of
+
+        _check_power(power, where="plot")
+        self._at(self.results, machine, site)
+        page, found = self._page
+        machine = machine or (page.machines[0] if len(page.machines) == 1 else ALL)
+        site = site or page.sites[0]
+        chart = front_of(page, found, machine, site, power)
+        if chart is None:
+            raise StudyError(f"no decoder runs on {machine}", where="plot", remedy="Name another machine")
+        return figure_of(chart, f"{self.study['title']}: {machine}, {site}")
+
+    def save_figure(
+        self, path: str | Path, machine: str | None = None, site: str | None = None, *, power: Power = "decoder_power"
+    ) -> Path:
+        """Write score against power for print, a panel a machine, and return the path.
+
+        Parameters
+        ----------
+        path : str or Path
+            The file: ``.svg``, ``.pdf`` or ``.png``.
+        machine, site, power
+            As for `plot`.
+
+        Raises
+        ------
+        StudyError
+            As `plot`, or the file has another ending.
+        """
+        from cosim.report.charts import levels
+        from cosim.report.figures import front_figure
+
+        _check_power(power, where="save_figure")
+        self._at(self.results, machine, site)
+        page, _ = self._page
+        machines = page.machines if machine is None else (machine,)
+        return front_figure(
+            page.summary, Path(path), profiles=machines, site=site or page.sites[0], levels=levels(page), power=power
         )
+
+    @cached_property
+    def _page(self) -> tuple[PageRun, tuple[Answer, ...]]:
+        """What a page is made of, prices brought up to date, with its picks."""
+        from cosim.report.headline import answers
+        from cosim.report.inputs import read_run
+
+        refresh_prices(self.folder)
+        page = read_run(self.folder)
+        return page, answers(page)
 
     def __repr__(self) -> str:
         study = self.study
@@ -195,6 +254,11 @@ class Run:
     def _repr_html_(self) -> str:
         rows = self._at(self.results, None, None)[list(SHOWN)].to_dict("records")
         return html_table(f"{self.study['title']}: {self.study['question']}", rows)
+
+
+def _check_power(power: object, *, where: str) -> None:
+    if power not in ("decoder_power", "total_power"):
+        raise StudyError(f"there is no power {power!r:.60}", where=where, remedy="Give decoder_power or total_power")
 
 
 def load_run(folder: str | Path) -> Run:

@@ -62,20 +62,18 @@ class SweepTable:
         return f"{self.title}\n{self._short().to_string(index=False)}"
 
     def plot(self) -> Figure:
-        """Return score against decoder power where networks were trained, else power against what was varied."""
-        from cosim.api.plots import lines_of
+        """Return score against decoder power where networks were trained, else decoder power over what was varied.
 
-        if "score" in self.frame:
-            return lines_of(
-                self.frame, x="decoder_power_w", y="score", group=("machine", "site"), title=self.title,
-                y_title="score", labels="form",
-            )
-        numeric = [name for name in self.varied if self.frame[name].dtype.kind in "fiu"]
-        x = numeric[0] if numeric else "machine"
-        group = [name for name in ("workload", "machine", "site", *numeric[1:]) if name != x]
-        return lines_of(
-            self.frame, x=x, y="decoder_power_w", group=group, title=self.title, y_title="decoder power [W]"
-        )
+        Raises
+        ------
+        StudyError
+            Where nothing can run on any of the machines.
+        """
+        from cosim.api.plots import figure_of
+        from cosim.report.sweep_charts import priced_chart, scored_chart
+
+        draw = scored_chart if "score" in self.frame else priced_chart
+        return figure_of(draw(self.frame.to_dict("records"), self.varied), self.title)
 
     def _short(self) -> Any:
         shown = [name for name in ("score", *SHOWN) if name in self.frame]

@@ -13,12 +13,13 @@ import numpy as np
 from cosim.evaluation.pareto import front_hypervolume
 from cosim.report.figures.axes import Chart
 from cosim.report.figures.bars import breakdown_chart, layers_chart
-from cosim.report.figures.front import front_chart
+from cosim.report.figures.front import Names, front_chart
 from cosim.report.figures.numbers import quantity_text
 from cosim.report.figures.points import GROUPS, Point, points_of
 from cosim.report.headline import Answer, best_first
 from cosim.report.inputs import Row, Run
 from cosim.report.selection import MOST_PICTURES, MOST_POINTS, foremost, names_text, rows_each, selection_text
+from cosim.tables.summary import Power
 from energy_models.pricing import OUTSIDE_DECODER
 
 ALL = "all machines"
@@ -54,10 +55,32 @@ def views(run: Run, found: Sequence[Answer]) -> tuple[View, ...]:
     )
 
 
+def front_of(run: Run, found: Sequence[Answer], machine: str, site: str, power: Power) -> Chart | None:
+    """Return the front at a site, of one machine or of `ALL`, as a chart that stands alone; None where nothing runs."""
+    machines = run.machines if machine == ALL else (machine,)
+    rows = [row for name in machines for row in foremost(run.at(name, site), rows_each(run, MOST_POINTS))]
+    points = [_grouped(point, machine) for point in points_of(rows, power)]
+    groups = run.machines if machine == ALL else GROUPS
+    label = _power_label(power, site)
+    return _front(run, found, points, groups=groups, label=label, names="below") if points else None
+
+
+def _power_label(power: Power, site: str) -> str:
+    return "power of the decoder" if power == "decoder_power" else f"power of the whole device, {site}"
+
+
+def _front(
+    run: Run, found: Sequence[Answer], points: Sequence[Point], *, groups: Sequence[str], label: str, names: Names
+) -> Chart:
+    return front_chart(
+        points, metric=str(run.study["metric"]), power_label=label, levels=levels(run), groups=groups,
+        pick=pick_of(found), names=names,
+    )  # fmt: skip
+
+
 def _view(run: Run, found: Sequence[Answer], machine: str, power: str) -> View:
     site = run.sites[0] if power == "decoder" else power
-    column = "decoder_power" if power == "decoder" else "total_power"
-    label = "power of the decoder" if power == "decoder" else f"power of the whole device, {site}"
+    column: Power = "decoder_power" if power == "decoder" else "total_power"
     machines = run.machines if machine == ALL else (machine,)
     whole = {name: run.at(name, site) for name in machines}
     total = sum(row["infeasibilities"] == "[]" for rows in whole.values() for row in rows)
@@ -67,10 +90,8 @@ def _view(run: Run, found: Sequence[Answer], machine: str, power: str) -> View:
     note = _missing_note(whole[machine]) if machine != ALL else ""
     if not points:
         return View(machine, power, None, None, f"No decoder runs on {machine}.")
-    front = front_chart(
-        points, metric=str(run.study["metric"]), power_label=label, levels=levels(run),
-        groups=run.machines if machine == ALL else GROUPS, pick=pick_of(found),
-    )  # fmt: skip
+    groups = run.machines if machine == ALL else GROUPS
+    front = _front(run, found, points, groups=groups, label=_power_label(column, site), names="beside")
     note += selection_text(len(points), total)
     if machine != ALL:
         note += _hypervolume_note(run, points_of(whole[machine], column), column, site)

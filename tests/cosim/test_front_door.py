@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -113,8 +114,11 @@ def test_an_estimate_shows_itself() -> None:
     power = one.to_frame("power").set_index("cause")["power_w"]
     assert power["device"] == pytest.approx(one.report.total_power_w.nominal)
     assert set(one.to_frame("limits")["limit"]) == {check.name for check in one.tables.limits}
-    drawn = dict(zip(one.plot().data[0].y, one.plot().data[0].x, strict=True))
-    assert drawn["front_end"] == pytest.approx(1e6 * one.report.power_w["front_end"].nominal)
+    marks = one.plot().data[0]
+    drawn = {name.partition("<br>")[0]: value for name, value in zip(marks.y, marks.x, strict=True)}
+    assert drawn["front end"] == pytest.approx(one.report.power_w["front_end"].nominal)
+    assert drawn["whole device"] == pytest.approx(one.report.total_power_w.nominal)
+    assert all(re.search(r"<br>[\d.]+\s[munpµ]?W \[", name) for name in marks.y)  # every number without hovering
 
 
 def test_without_a_site_nothing_is_judged_but_what_cannot_run_is_told() -> None:
@@ -164,7 +168,29 @@ def test_a_sweep_shows_itself() -> None:
     assert table.varied == ("machine", "weight_bits", "widths")
     assert "<table>" in table._repr_html_()
     assert "gap9" in table.summary()
-    assert len(table.plot().data) == 2
+    named = {line.name: line for line in table.plot().data}
+    assert list(named) == ["gap9", "vega"]
+    assert list(named["gap9"].x) == [4, 8]
+    assert table.plot().layout.yaxis.title.text == "power of the decoder [W]"
+
+
+def test_a_figure_of_a_sweep_shows_what_was_varied_and_names_what_cannot_run() -> None:
+    over = {"site.front_end.power": [1e-6, 3e-6]}
+    table = cosim.sweep(integer(), machines="gap9", sites="headset_pulp", decode_rate_hz=1, over=over)
+    (line,) = table.plot().data
+    assert table.plot().layout.yaxis.title.text == "power of the whole device [W]"
+    assert table.plot().layout.xaxis.title.text == "site.front_end.power [W/channel]"
+    assert list(line.y) == pytest.approx(table.frame["power_w"].tolist())
+    assert line.y[1] > line.y[0]
+    both = cosim.sweep(counted(), machines=["gap9", "cortex_m4f"], over={"decode_rate_hz": [1, 100]})
+    assert [one.name for one in both.plot().data] == ["gap9: cannot run", "cortex_m4f"]  # gap9 prices no floats
+    places = cosim.sweep(integer(), machines=["gap9", "vega"], decode_rate_hz=1).plot().data[0]
+    assert [name.partition("<br>")[0] for name in places.y] == ["gap9", "vega"]
+    alone = cosim.sweep(counted(), machines="gap9", decode_rate_hz=1)
+    with pytest.raises(cosim.CosimError, match="nothing can run on any of these machines"):
+        alone.plot()
+    with pytest.raises(cosim.CosimError, match=r"plot: .*prices no"):
+        cosim.estimate(counted(), "gap9", decode_rate_hz=1).plot()
 
 
 def test_compare_takes_pairs_and_texts(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -20,6 +21,8 @@ CAUSE_COLOURS: Mapping[str, str] = {
 }  # fmt: skip
 MARGIN = {"l": 62, "r": 16, "t": 30, "b": 54}
 ROW_PX, LEGEND_PX = 26, 60
+MOST_TICKS = 5  # of a logarithmic axis, so that they stand side by side on a phone
+KEY_ROW_PX, KEY_CHARACTERS = 19, 22  # of a legend in two columns on a phone
 
 
 def chart(data: Sequence[Mapping[str, Any]], *, height: int, **layout: Any) -> Chart:
@@ -37,11 +40,31 @@ def titled(title: str, **settings: Any) -> dict[str, Any]:
     return {"title": {"text": title, "standoff": 8}, "zeroline": False, "automargin": True, **settings}
 
 
+def key_height(names: Sequence[str]) -> int:
+    """Return what a legend of `key_legend` needs below a chart [px]."""
+    return KEY_ROW_PX * math.ceil(len(names) / _key_columns(names))
+
+
+def key_legend(names: Sequence[str]) -> dict[str, Any]:
+    """Return a legend in columns of one width, the same number of them on a laptop and a phone."""
+    columns = _key_columns(names)
+    return {
+        "orientation": "h", "yref": "container", "y": 0, "yanchor": "bottom", "x": 0, "traceorder": "normal",
+        "entrywidthmode": "fraction", "entrywidth": 0.98 / columns, "font": {"size": 11},
+    }  # fmt: skip
+
+
+def _key_columns(names: Sequence[str]) -> int:
+    longest = max(map(len, names), default=0)
+    return 2 if longest <= KEY_CHARACTERS else 1
+
+
 def power_axis(title: str, ends: tuple[float, float], exponents: tuple[float, float]) -> dict[str, Any]:
     """Return a logarithmic axis of power with prefixed ticks; `ends` [W], `exponents` their decimal logarithms."""
-    few = exponents[1] - exponents[0] < 2
+    decades = exponents[1] - exponents[0]
+    step = "D2" if decades < 2 and ends[1] / ends[0] < 20 else max(1, math.ceil(decades / MOST_TICKS))
     return titled(title, type="log", range=list(exponents), exponentformat="SI", minexponent=0, ticksuffix="W",
-                  dtick="D2" if few and ends[1] / ends[0] < 20 else 1)  # fmt: skip
+                  dtick=step, tickangle=0)  # fmt: skip
 
 
 def colour_of(index: int) -> str:

@@ -4,10 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
-from cosim.report.figures.axes import SYMBOLS, Chart, chart, colour_of, faint, power_axis, titled
-from cosim.report.figures.labels import Box, Placed, place_labels
+from cosim.report.figures.axes import (
+    SYMBOLS,
+    Chart,
+    chart,
+    colour_of,
+    faint,
+    key_height,
+    key_legend,
+    power_axis,
+    titled,
+)
+from cosim.report.figures.labels import Box, Placed, Sheet, Side, freer_side, place_labels
 from cosim.report.figures.numbers import band_text, score_text
 from cosim.report.figures.points import (
     GROUPS,
@@ -46,16 +56,20 @@ def _screen(width: float) -> Screen:
 
 
 WIDE, NARROW = _screen(1080.0), _screen(350.0)
+ANY_WIDTH = tuple(map(_screen, (350.0, 480.0, 640.0, 820.0, 1080.0, 1340.0)))
+MOST_KEYS = 40  # decoders named below a chart that stands alone
+LEGEND_LESS_PX = 30  # of the lower edge that holds the legend of a chart on a page
+SIDES_OF_LEVELS: tuple[Side, Side] = ("left", "right")
+Names = Literal["beside", "below"]
 
 
 def front_chart(
     points: Sequence[Point], *, metric: str, power_label: str, levels: Mapping[str, float],
-    groups: Sequence[str] = GROUPS, pick: tuple[int, str] = (0, ""),
+    groups: Sequence[str] = GROUPS, pick: tuple[int, str] = (0, ""), names: Names = "beside",
 ) -> Chart:
     """Return the chart of one machine, or of several when `groups` are machines.
 
-    Every point carries its decoder's number; those of the front, and the best of each group, also the name where
-    there is room.
+    Every point carries its decoder's number.
 
     Parameters
     ----------
@@ -70,6 +84,10 @@ def front_chart(
         Order of groups; each has its own symbol and colour.
     pick : (int, str)
         Number and machine of the decoder that the page picks; it is ringed.
+    names : {'beside', 'below'}
+        ``beside``: those of the front, and the best of each group, also carry their names where there is room; labels
+        are placed for a laptop and, in ``layout.meta.narrow``, for a phone. ``below``: numbers alone, placed for any
+        width at once, and a key of names below, for a chart outside of a page.
 
     Raises
     ------
@@ -87,14 +105,38 @@ def front_chart(
         _group(group, groups.index(group), [p for p in points if p.group == group], axes[1][0]) for group in present
     ]
     data += _ring([p for p in points if (p.number, p.machine) == pick], axes[1][0])
-    shapes, notes = _levels(levels, axes[1])
-    return chart(
-        data, height=HEIGHT, margin={"l": EDGES["left"], "r": EDGES["right"], "t": EDGES["top"], "b": EDGES["bottom"]},
-        xaxis=power_axis(f"{power_label} [W]", axes[0], (math.log10(axes[0][0]), math.log10(axes[0][1]))),
-        yaxis=titled(METRICS.get(metric, metric), range=list(axes[1])), shapes=shapes,
-        annotations=[*notes, *_marks(points, axes, WIDE, levels)],
-        meta={"narrow": [*notes, *_marks(points, axes, NARROW, levels)]},
-    )  # fmt: skip
+    common: dict[str, Any] = {
+        "xaxis": power_axis(f"{power_label} [W]", axes[0], (math.log10(axes[0][0]), math.log10(axes[0][1]))),
+        "yaxis": titled(METRICS.get(metric, metric), range=list(axes[1])), "shapes": _level_lines(levels, axes[1]),
+    }  # fmt: skip
+    margin = {"l": EDGES["left"], "r": EDGES["right"], "t": EDGES["top"], "b": EDGES["bottom"]}
+    if names == "beside":
+        wide, narrow = (_marks(points, axes, [screen], levels) for screen in (WIDE, NARROW))
+        return chart(data, height=HEIGHT, margin=margin, annotations=wide, meta={"narrow": narrow}, **common)
+    data += _key(points, groups, colours="by group" if not machines else "grey")
+    said = [str(one["name"]) for one in data if one.get("showlegend") is not False]
+    more = key_height(said) - LEGEND_LESS_PX
+    marks = [{**mark, "bgcolor": "rgba(255,255,255,0.7)"} for mark in _marks(points, axes, ANY_WIDTH, levels)]
+    return chart(data, height=HEIGHT + more, margin=margin | {"b": EDGES["bottom"] + more}, legend=key_legend(said),
+                 annotations=marks, **common)  # fmt: skip
+
+
+def _key(
+    points: Sequence[Point], groups: Sequence[str], *, colours: Literal["by group", "grey"]
+) -> list[dict[str, Any]]:
+    """Return a line of the legend for each decoder, by number, of very many the best."""
+    best: dict[int, Point] = {}
+    for point in sorted(points, key=merit, reverse=True):
+        best.setdefault(point.number, point)
+    kept = dict(sorted(list(best.items())[:MOST_KEYS]))
+    return [
+        {
+            "type": "scatter", "mode": "markers", "x": [None], "y": [None], "name": f"{number} {point.label}",
+            "hoverinfo": "skip", "marker": {"size": 7, "symbol": "circle-open", "color": "#808890"
+            if colours == "grey" else colour_of(groups.index(point.group))},
+        }
+        for number, point in kept.items()
+    ]  # fmt: skip
 
 
 def _line(points: Sequence[Point], colour: str, end: float) -> dict[str, Any]:
@@ -143,52 +185,71 @@ def _ring(points: Sequence[Point], lowest: float) -> list[dict[str, Any]]:
     }]  # fmt: skip
 
 
-def _levels(
-    levels: Mapping[str, float], span: tuple[float, float]
-) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Return the lines inside the axis, and the names of all levels, with an arrow to what lies outside."""
-    shapes: list[dict[str, Any]] = []
-    notes: list[dict[str, Any]] = []
-    for name, value in levels.items():
-        arrow = " ↓" if value < span[0] else " ↑" if value > span[1] else ""
-        if not arrow:
-            shapes.append({"type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": value, "y1": value,
-                           "line": {"dash": "dash", "width": 1.2, "color": "#808890"}})  # fmt: skip
-        notes.append({"xref": "paper", "x": 1, "xanchor": "right", "y": min(max(value, span[0]), span[1]),
-                      "yanchor": "bottom", "showarrow": False, "font": {"size": 11},
-                      "text": f"{name} {value:.2f}{arrow}".replace("-", "−")})  # fmt: skip
-    return shapes, notes
+def _level_lines(levels: Mapping[str, float], span: tuple[float, float]) -> list[dict[str, Any]]:
+    """Return the lines of the levels that lie inside the axis."""
+    return [
+        {"type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": value, "y1": value,
+         "line": {"dash": "dash", "width": 1.2, "color": "#808890"}}
+        for value in levels.values() if span[0] <= value <= span[1]
+    ]  # fmt: skip
 
 
-def _level_boxes(levels: Mapping[str, float], span: tuple[float, float], screen: Screen) -> list[Box]:
-    """Return where the names of the levels stand [px]."""
-    _, upper, right, lower = screen.area
-    heights = [lower - (min(max(value, span[0]), span[1]) - span[0]) / (span[1] - span[0]) * (lower - upper)
-               for value in levels.values()]  # fmt: skip
-    return [(right - 8 * (len(name) + 7), y - 17, right, y) for name, y in zip(levels, heights, strict=True)]
+def _level_note(name: str, value: float, span: tuple[float, float], side: Side) -> dict[str, Any]:
+    """Return the name of a level at an end of its line, with an arrow to what lies outside."""
+    return {
+        "xref": "paper", "x": float(side == "right"), "xanchor": side, "y": min(max(value, span[0]), span[1]),
+        "yanchor": "bottom", "showarrow": False, "font": {"size": 11}, "text": level_text(name, value, span),
+    }  # fmt: skip
+
+
+def level_text(name: str, value: float, span: tuple[float, float]) -> str:
+    """Return the name of a level with its value, and an arrow where it lies outside of the axis."""
+    arrow = " ↓" if value < span[0] else " ↑" if value > span[1] else ""
+    return f"{name} {value:.2f}{arrow}".replace("-", "−")
+
+
+def _level_box(name: str, value: float, span: tuple[float, float], screen: Screen, side: Side) -> Box:
+    """Return where the name of a level stands [px]."""
+    left, upper, right, lower = screen.area
+    y = lower - (min(max(value, span[0]), span[1]) - span[0]) / (span[1] - span[0]) * (lower - upper)
+    wide = 8 * (len(name) + 7)
+    return (right - wide, y - 17, right, y) if side == "right" else (left, y - 17, left + wide, y)
 
 
 def _marks(
-    points: Sequence[Point], axes: Axes, screen: Screen, levels: Mapping[str, float]
+    points: Sequence[Point], axes: Axes, screens: Sequence[Screen], levels: Mapping[str, float]
 ) -> list[dict[str, Any]]:
-    """Return the label of every point as an annotation that stays with it when the chart is zoomed."""
+    """Return the names of the levels, and each point's label as an annotation that stays with it when zoomed.
+
+    Names of decoders stand on a laptop alone; elsewhere their numbers, where they are free on every screen.
+    """
     ordered = sorted(points, key=lambda point: (not point.on_front, -point.score[1], point.power[1]))
     best = {id(max((p for p in points if p.group == group), key=merit)) for group in {p.group for p in points}}
     named = {id(p) for p in ordered if p.on_front or id(p) in best or len(points) <= MOST_NAMED}
-    places = [screen.place(point, axes) for point in ordered]
-    texts = [
-        [_text(p, axes[1][0], name) for name in ((p.label, "") if screen is WIDE and id(p) in named else ("",))]
-        for p in ordered
-    ]
-    labels = place_labels(places, texts, screen.area, size=FONT, taken=_level_boxes(levels, axes[1], screen))
-    return [
-        _mark(point, label, axes[1][0]) for point, label in zip(ordered, labels, strict=True) if label is not None
-    ]
+    texts = [_texts(p, axes[1][0], p.label if screens == [WIDE] and id(p) in named else "") for p in ordered]
+    bare = [Sheet([one.place(point, axes) for point in ordered], one.area) for one in screens]
+    taken: list[list[Box]] = [[] for _ in screens]
+    notes: list[dict[str, Any]] = []
+    for name, value in levels.items():
+        left, right = ([_level_box(name, value, axes[1], one, side) for one in screens] for side in SIDES_OF_LEVELS)
+        side = freer_side(bare, left, right)
+        notes.append(_level_note(name, value, axes[1], side))
+        for boxes, box in zip(taken, left if side == "left" else right, strict=True):
+            boxes.append(box)
+    sheets = [sheet._replace(taken=boxes) for sheet, boxes in zip(bare, taken, strict=True)]
+    labels = place_labels(sheets, texts, size=FONT)
+    marks = [_mark(point, label, axes[1][0]) for point, label in zip(ordered, labels, strict=True) if label is not None]
+    return [*notes, *marks]
 
 
-def _text(point: Point, lowest: float, name: str) -> str:
-    below = f" {point.score[1]:.2f} ↓".replace("-", "−") if point.score[1] < lowest else ""
-    return f"{point.number}{f' {name}' if name else ''}{below}"
+def _texts(point: Point, lowest: float, name: str) -> list[str]:
+    """Return what may stand at a point, the longest first: with its name, with its score where that lies below."""
+    number = str(point.number)
+    wanted = [f"{number} {name}", number] if name else [number]
+    if point.score[1] >= lowest:
+        return wanted
+    below = f" {point.score[1]:.2f} ↓".replace("-", "−")
+    return [*(text + below for text in wanted), f"{number} ↓"]
 
 
 def _mark(point: Point, label: Placed, lowest: float) -> dict[str, Any]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 Box = tuple[float, float, float, float]  # left, top, right, bottom
+Side = Literal["left", "right"]
 CHARACTER = 0.68 # advance of a character over the font size, of a wide bold sans serif
 MARKER = 6.5      # half a marker that is kept free
-REACHES = (10.0, 15.0, 22.0, 32.0, 46.0, 64.0, 86.0)
+REACHES = (10.0, 15.0, 22.0, 32.0, 46.0, 64.0, 86.0, 112.0)
 SIDES = ((1, 0), (-1, 0), (0, -1), (0, 1), (1, -0.8), (1, 0.8), (-1, -0.8), (-1, 0.8))
 
 
@@ -20,51 +21,103 @@ class Placed(NamedTuple):
     dy: float
 
 
-def place_labels(
-    places: Sequence[tuple[float, float]], options: Sequence[Sequence[str]], area: Box, *, size: float,
-    taken: Sequence[Box] = (),
-) -> list[Placed | None]:
-    """Return a label for each point: the first of its texts that finds a free place, nearest to its point.
-
-    Points are taken in the order given. Where nothing is free, the last text stands where it covers least; a point
-    without a text has no label.
+class Sheet(NamedTuple):
+    """A size at which points are shown [px], the vertical axis downwards.
 
     Parameters
     ----------
     places : sequence of (float, float)
-        Points [px], the vertical axis downwards; all are kept free.
-    options : sequence of sequences of str
-        Texts of each point, the one that is wanted most first.
+        Points; all are kept free.
     area : tuple of float
-        Left, top, right, bottom in which labels stand [px].
-    size : float
-        Of the font [px].
+        Left, top, right, bottom in which labels stand.
     taken : sequence of tuples
         Boxes that are occupied already.
     """
-    boxes = [*taken, *((x - MARKER, y - MARKER, x + MARKER, y + MARKER) for x, y in places)]
+
+    places: Sequence[tuple[float, float]]
+    area: Box
+    taken: Sequence[Box] = ()
+
+
+def place_labels(
+    sheets: Sequence[Sheet], options: Sequence[Sequence[str]], *, size: float
+) -> list[Placed | None]:
+    """Return a label for each point: the first of its texts that finds a free place on every sheet.
+
+    Points are taken in the order given, places nearest to the point first. Where nothing is free, the last text stands
+    where it covers least; a point without a text has no label.
+
+    Parameters
+    ----------
+    sheets : sequence of Sheet
+        The sizes at which the same labels are shown.
+    options : sequence of sequences of str
+        Texts of each point, the one that is wanted most first.
+    size : float
+        Of the font [px].
+    """
+    occupied = [
+        [*sheet.taken, *((x - MARKER, y - MARKER, x + MARKER, y + MARKER) for x, y in sheet.places)] for sheet in sheets
+    ]
     found: list[Placed | None] = []
-    for (x, y), texts in zip(places, options, strict=True):
+    for index, texts in enumerate(options):
         if not texts:
             found.append(None)
             continue
-        candidates = [(text, box) for text in texts for box in _boxes(x, y, text, size) if _inside(box, area)]
-        free = next((one for one in candidates if not any(_overlap(one[1], box) for box in boxes)), None)
-        text, box = free or min(
-            candidates or [(texts[-1], _boxes(x, y, texts[-1], size)[0])],
-            key=lambda one: (one[0] != texts[-1], sum(_overlap(one[1], box) for box in boxes)),
-        )
-        boxes.append(box)
-        found.append(Placed(text, (box[0] + box[2]) / 2 - x, (box[1] + box[3]) / 2 - y))
+        points = [sheet.places[index] for sheet in sheets]
+        label = _best(points, texts, sheets, occupied, size)
+        for boxes, point in zip(occupied, points, strict=True):
+            boxes.append(_box(point, label, size))
+        found.append(label)
     return found
 
 
-def _boxes(x: float, y: float, text: str, size: float) -> list[Box]:
-    width, height = len(text) * size * CHARACTER + 2, size * 1.15
-    centres = [
-        (x + dx * (reach + width / 2), y + dy * (reach + height / 2)) for reach in REACHES for dx, dy in SIDES
+def freer_side(sheets: Sequence[Sheet], left: Sequence[Box], right: Sequence[Box]) -> Side:
+    """Return at which end of its line a level's name covers fewer points; `left` and `right`: its box on each sheet."""
+    def covered(boxes: Sequence[Box]) -> int:
+        return sum(
+            _overlap(box, (x - MARKER, y - MARKER, x + MARKER, y + MARKER)) > 0
+            for sheet, box in zip(sheets, boxes, strict=True) for x, y in sheet.places
+        )
+
+    return "left" if covered(left) < covered(right) else "right"
+
+
+def _best(
+    points: Sequence[tuple[float, float]], texts: Sequence[str], sheets: Sequence[Sheet],
+    occupied: Sequence[Sequence[Box]], size: float,
+) -> Placed:
+    """Return the first label that is free on every sheet, or the last text where it covers least."""
+    candidates: list[Placed] = []
+    for label in (label for text in texts for label in _labels(text, size)):
+        boxes = [_box(point, label, size) for point in points]
+        if all(_inside(box, sheet.area) for box, sheet in zip(boxes, sheets, strict=True)):
+            if not any(_overlap(box, other) for box, taken in zip(boxes, occupied, strict=True) for other in taken):
+                return label
+            candidates.append(label)
+
+    def covered(label: Placed) -> tuple[bool, float]:
+        boxes = [_box(point, label, size) for point in points]
+        area = sum(_overlap(box, other) for box, taken in zip(boxes, occupied, strict=True) for other in taken)
+        return label.text != texts[-1], area
+
+    return min(candidates or _labels(texts[-1], size)[:1], key=covered)
+
+
+def _labels(text: str, size: float) -> list[Placed]:
+    width, height = _extent(text, size)
+    return [
+        Placed(text, dx * (reach + width / 2), dy * (reach + height / 2)) for reach in REACHES for dx, dy in SIDES
     ]
-    return [(left - width / 2, top - height / 2, left + width / 2, top + height / 2) for left, top in centres]
+
+
+def _extent(text: str, size: float) -> tuple[float, float]:
+    return len(text) * size * CHARACTER + 2, size * 1.15
+
+
+def _box(point: tuple[float, float], label: Placed, size: float) -> Box:
+    (width, height), x, y = _extent(label.text, size), point[0] + label.dx, point[1] + label.dy
+    return (x - width / 2, y - height / 2, x + width / 2, y + height / 2)
 
 
 def _inside(box: Box, area: Box) -> bool:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import math
+import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from cosim.engine.files import disk_errors
 from cosim.report.figures.axes import colour_of
-from cosim.report.figures.labels import place_labels
+from cosim.report.figures.front import MOST_KEYS, level_text
+from cosim.report.figures.labels import CHARACTER, Box, Sheet, Side, freer_side, place_labels
 from cosim.report.figures.points import (
     GROUPS,
     METRICS,
@@ -34,6 +36,8 @@ if TYPE_CHECKING:
 
 PANEL_IN, ONE_IN, COLUMNS, DPI = (4.9, 3.5), (9.2, 4.9), 2, 200
 SYMBOLS = ("o", "s", "^", "D", "v", "h")
+NOTE_CHARACTERS, TITLE_CHARACTER = 78, 1.7  # a panel's width, and a character of its title, in characters of its note
+KEY_LINE_IN, NO_BREAK = 0.145, "\u00a0"
 GREY, SMALL, POINT_PX = "#6e7781", 7.5, 72.0  # placement works in points of 1/72 inch
 STYLE: dict[Any, Any] = {
     "font.size": 9, "svg.fonttype": "none", "svg.hashsalt": "cosim", "pdf.fonttype": 42, "axes.axisbelow": True,
@@ -99,12 +103,14 @@ def front_figure(
 
 
 def _missing(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Return which decoders cannot run on a machine, a classical one by name first."""
+    """Return which decoders cannot run on a machine, a classical one by name first where the title leaves room."""
     found = sorted((row for row in rows if row["infeasibilities"] != "[]"), key=lambda row: row["role"] != "baseline")
     if not found:
         return ""
     more = f" and {len(found) - 1} more" if len(found) > 1 else ""
-    return f"cannot run: {found[0]['decoder']}{more}"
+    text = f"cannot run: {found[0]['decoder']}{more}"
+    fits = len(text) + TITLE_CHARACTER * len(found[0]["profile"]) < NOTE_CHARACTERS
+    return text if fits else f"{len(found)} cannot run"
 
 
 def _drawn(panels: Sequence[Panel], metric: str, label: str, levels: Mapping[str, float], suffix: str) -> bytes:
@@ -117,14 +123,17 @@ def _drawn(panels: Sequence[Panel], metric: str, label: str, levels: Mapping[str
     axes = power_range(everything), score_range(everything, levels)
     columns = min(len(panels), COLUMNS)
     rows = -(-len(panels) // columns)
-    size = ONE_IN if len(panels) == 1 else (PANEL_IN[0] * columns, PANEL_IN[1] * rows)
+    wide, high = ONE_IN if len(panels) == 1 else (PANEL_IN[0] * columns, PANEL_IN[1] * rows)
+    key = _key_lines(everything, wide)
+    below = KEY_LINE_IN * len(key)
+    size = (wide, high + below)
     with rc_context(STYLE):
         figure = Figure(figsize=size)
         FigureCanvasAgg(figure)
         grid = [figure.add_subplot(rows, columns, index + 1) for index in range(len(panels))]
         inches = size[1]
         figure.subplots_adjust(left=0.6 / size[0], right=1 - 0.12 / size[0], top=1 - 0.42 / inches,
-                               bottom=0.85 / inches, hspace=0.32, wspace=0.14)  # fmt: skip
+                               bottom=(0.85 + below) / inches, hspace=0.32, wspace=0.14)  # fmt: skip
         for index, (panel, ax) in enumerate(zip(panels, grid, strict=True)):
             ax.set_xscale("log")
             ax.set_xlim(*axes[0])
@@ -136,7 +145,8 @@ def _drawn(panels: Sequence[Panel], metric: str, label: str, levels: Mapping[str
             if index + columns >= len(panels):
                 ax.set_xlabel(label)
             _panel(ax, panel, axes, levels)
-        _legend(figure, everything)
+        _legend(figure, everything, below / inches)
+        figure.text(0.5, 0.06 / inches, "\n".join(key), ha="center", va="bottom", fontsize=SMALL, linespacing=1.35)
         buffer = io.BytesIO()
         figure.savefig(buffer, format=suffix.removeprefix("."), dpi=DPI, metadata=FORMATS[suffix])
     return buffer.getvalue()
@@ -154,13 +164,9 @@ def _panel(
     ax.set_title(panel.title, loc="left", fontsize=10, fontweight="bold")
     ax.set_title(panel.note, loc="right", fontsize=SMALL, color=GREY)
     lowest, top = ends[1]
-    for name, value in levels.items():
-        arrow = " ↓" if value < lowest else " ↑" if value > top else ""
-        if not arrow:
+    for value in levels.values():
+        if lowest <= value <= top:
             ax.axhline(value, color=GREY, linewidth=1, linestyle="--")
-        text = f"{name} {value:.2f}{arrow}".replace("-", "−")
-        ax.annotate(text, (1, min(max(value, lowest), top)), xycoords=("axes fraction", "data"), fontsize=SMALL,
-                    xytext=(-2, 2), textcoords="offset points", ha="right", color=GREY)  # fmt: skip
     corners = staircase(panel.points)
     if corners:
         ax.step([x for x, _ in corners] + [ends[0][1]], [y for _, y in corners] + [corners[-1][1]], where="post",
@@ -203,23 +209,47 @@ def _labels(
     texts = [
         [f"{p.number} {p.label}", str(p.number)] if p.on_front or id(p) in best else [str(p.number)] for p in ordered
     ]
-    lines = [area[3] - (min(max(value, ends[1][0]), ends[1][1]) - ends[1][0]) / (ends[1][1] - ends[1][0])
-             * (area[3] - area[1]) for value in levels.values()]  # fmt: skip
-    taken = [(area[2] - 60, y - 11, area[2], y) for y in lines]
-    labels = place_labels(places, texts, area, size=SMALL, taken=taken)
+    bare, taken = Sheet(places, area), list[Box]()
+    for name, value in levels.items():
+        taken.append(_level_name(ax, name, value, ends[1], bare))
+    labels = place_labels([bare._replace(taken=taken)], texts, size=SMALL)
     for point, score, label in zip(ordered, heights, labels, strict=True):
         if label is not None:
             below = f" {point.score[1]:.2f} ↓".replace("-", "−") if point.score[1] < ends[1][0] else ""
             ax.annotate(
                 label.text + below, (point.power[1], score), xytext=(label.dx, -label.dy), textcoords="offset points",
-                ha="center", va="center", fontsize=SMALL, fontweight="bold" if point.on_front else "normal",
+                ha="center", va="center", fontsize=SMALL, fontweight="bold" if point.on_front else "normal", zorder=4,
                 arrowprops={"arrowstyle": "-", "linewidth": 0.4, "color": GREY, "shrinkA": 0, "shrinkB": 3},
+                bbox={"facecolor": "white", "alpha": 0.7, "edgecolor": "none", "pad": 0.4},
             )
 
 
-def _legend(figure: Any, points: Sequence[Point]) -> None:
+def _level_name(ax: Axes, name: str, value: float, span: tuple[float, float], bare: Sheet) -> Box:
+    """Write the name of a level at the end of its line that covers fewer points, and return where it stands."""
+    left, upper, right, lower = bare.area
+    y = lower - (min(max(value, span[0]), span[1]) - span[0]) / (span[1] - span[0]) * (lower - upper)
+    text = level_text(name, value, span)
+    wide = len(text) * SMALL * CHARACTER
+    boxes: dict[Side, Box] = {"left": (left, y - 11, left + wide, y), "right": (right - wide, y - 11, right, y)}
+    side = freer_side([bare], [boxes["left"]], [boxes["right"]])
+    ax.annotate(text, (float(side == "right"), min(max(value, span[0]), span[1])), xycoords=("axes fraction", "data"),
+                xytext=(-2 if side == "right" else 2, 2), textcoords="offset points", ha=side, color=GREY,
+                fontsize=SMALL)  # fmt: skip
+    return boxes[side]
+
+
+def _key_lines(points: Sequence[Point], inches: float) -> list[str]:
+    """Return the decoders by number as lines of a figure so wide, of very many the best."""
+    best = sorted(points, key=merit, reverse=True)
+    names = dict(sorted(list({point.number: point.label for point in best}.items())[:MOST_KEYS]))
+    words = [f"{number} {label}".replace(" ", NO_BREAK) for number, label in names.items()]
+    return textwrap.wrap("   ".join(words), int(inches * POINT_PX / (SMALL * CHARACTER)), break_long_words=False,
+                         break_on_hyphens=False)  # fmt: skip
+
+
+def _legend(figure: Any, points: Sequence[Point], bottom: float) -> None:
     from matplotlib.lines import Line2D
 
     marks = [Line2D([], [], marker=SYMBOLS[index], color=colour_of(index), linestyle="", label=group)
              for index, group in enumerate(GROUPS) if any(point.group == group for point in points)]  # fmt: skip
-    figure.legend(handles=marks, loc="lower center", ncols=len(marks), fontsize=9)
+    figure.legend(handles=marks, loc="lower center", bbox_to_anchor=(0.5, bottom), ncols=len(marks), fontsize=9)
