@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from cosim.report.figures.axes import Chart
 
 TITLE_CHARACTERS, TITLE_LINE_PX = 44, 20  # of a line of a title on a phone
-TOOLS_PX = 32  # plotly's buttons stand above the title
+TOOLS_PX = 40  # plotly's buttons stand above the title
 
 
 def figure_of(chart: Chart, title: str) -> Figure:

@@ -186,10 +186,25 @@ def test_everything_shows_itself_in_one_line_and_as_a_small_table(finished: cosi
     assert "headset_commodity" in finished.summary()
     assert finished.answer in finished.summary()
     assert "on the test part" in finished.answer
-    assert any(trace.name.endswith(" EEGNet-1 w4a4") for trace in finished.plot().data)
+    assert any(str(trace.name).endswith(" EEGNet-1 w4a4") for trace in finished.plot().data)
     assert finished.page().is_file()
     assert "24, 4 channels x 64 steps" in data.summary()
     assert set(data.to_frame()["target"]) == {"left hand", "right hand"}
+    with pytest.raises(cosim.CosimError, match=r"not priced for machine 'gap8'. Available machines: cortex_m4f"):
+        finished.plot("gap8")
+    with pytest.raises(cosim.CosimError, match="there is no power 'total'"):
+        finished.plot(power="total")  # pyright: ignore[reportArgumentType]
+
+
+@pytest.mark.parametrize("suffix", ["svg", "pdf", "png"])
+def test_a_run_writes_its_figure_for_print(finished: cosim.Run, tmp_path: Path, suffix: str) -> None:
+    written = finished.save_figure(tmp_path / f"front.{suffix}", power="total_power")
+    assert written.stat().st_size > 4000
+    if suffix == "svg":
+        text = written.read_text(encoding="utf-8").replace("\u00a0", " ")
+        assert set(finished.results.query("front")["decoder"]) <= {name for name in finished.decoders if name in text}
+    with pytest.raises(cosim.CosimError, match=r"cannot write \.gif files"):
+        finished.save_figure(tmp_path / "front.gif")
 
 
 def test_an_archived_run_has_results_and_no_networks(finished: cosim.Run, tmp_path: Path) -> None:

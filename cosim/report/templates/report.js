@@ -30,6 +30,8 @@
       const named = found.data.filter((trace) => trace.showlegend !== false && trace.type !== "heatmap").length;
       if (named > 1 || layout.showlegend) layout.height += 19 * Math.max(named - 2, 0);
     }
+    // Bars and lines below a label do not strike it through
+    for (const note of layout.annotations || []) note.bgcolor = colour("--paper") + "b3";
     return found;
   }
 
