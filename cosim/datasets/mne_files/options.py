@@ -80,6 +80,8 @@ class Options(BaseModel):
         (NWB; ``trials`` if left out).
     event_column : str
         Column of the table of events that holds the texts of the classes (BIDS: ``trial_type``, or else ``value``).
+    cue_column : str
+        Column of a table of intervals that holds the times of cues, if not their begin (NWB).
     rate_hz : float
         Sampling rate of a file that states none, such as a table of text [Hz].
     irregular : {'refuse', 'resample'}
@@ -119,6 +121,7 @@ class Options(BaseModel):
     stream: str = ""
     markers: Texts = ()
     event_column: str = ""
+    cue_column: str = ""
     rate_hz: float | None = Field(default=None, gt=0)
     irregular: Literal["refuse", "resample"] = "refuse"
     unit: Literal["file", "V", "mV", "uV", "nV", "as stored"] = "file"

@@ -13,6 +13,7 @@ from cosim.datasets.mne_files import Continuous, holds_epochs, read_continuous, 
 from cosim.datasets.mne_files.options import Options
 from cosim.datasets.plausible import MICROVOLTS
 from cosim.datasets.recording_files.bids import with_bids
+from cosim.datasets.recording_files.nwb import read_nwb
 from cosim.datasets.recording_files.text_file import read_text
 from cosim.datasets.recording_files.xdf import read_xdf
 from energy_models.errors import DataError
@@ -51,6 +52,7 @@ def _through_mne(path: Path, options: Options) -> Continuous:
 
 READERS: Mapping[str, Reader] = {
     ".csv": read_text, ".txt": read_text, ".tsv": read_text, ".xdf": read_xdf, ".xdfz": read_xdf,
+    ".nwb": read_nwb,
 }  # fmt: skip
 
 
