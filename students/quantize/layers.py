@@ -28,7 +28,14 @@ from students.layers.modules import OutputScale
 from students.layers.protocol import Bias, Edge, Padding, RecurrentKind, resolve_padding
 from students.neurons.models import NeuronModel, float_neurons
 from students.quantize.adopt import adopted
-from students.quantize.modules import IntegerAveragePool, IntegerConv1d, IntegerLinear, IntegerReLU, Requantise
+from students.quantize.modules import (
+    IntegerAveragePool,
+    IntegerConv1d,
+    IntegerDropout,
+    IntegerLinear,
+    IntegerReLU,
+    Requantise,
+)
 from students.spec import Quantised, Shape
 
 
@@ -94,8 +101,8 @@ class QuantLayers:
         return IntegerAveragePool(kernel, stride, self.form.activation_bits)
 
     def dropout(self, probability: float) -> nn.Module:
-        """Return an ``nn.Dropout``."""
-        return nn.Dropout(probability)
+        """Return an `IntegerDropout`."""
+        return IntegerDropout(probability)
 
     def add(self) -> nn.Module:
         """Refuse: two signals on different grids have no integer sum."""

@@ -18,10 +18,13 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from energy_models.errors import StudentError
-from students.layers.fast_convolution import depthwise_conv1d, pad_steps
+from students.kernels.norm_pool import LevelGrid, Pool, average_pool, norm_relu_pool
+from students.layers.fast_convolution import depthwise_conv1d, pad_steps, pointwise_conv1d
 from students.layers.grid import Grid
+from students.layers.modules import Dropout
 from students.layers.protocol import Bias, Edge
-from students.quantize.signals import check_calibrated, grid_of, on_grid, value_of
+from students.quantize.direct import DirectGrid
+from students.quantize.signals import check_calibrated, grid_of, on_grid, on_grid_of, value_of
 
 
 class _LearnedScale(ExtendedInjector):
@@ -65,22 +68,33 @@ class IntegerConv1d(QuantConv1d):
         learned = bias == "learned"
         super().__init__(inputs, outputs, kernel, stride=stride, groups=groups, bias=learned, **settings)
         self.pads = pads
+        self.is_pointwise = kernel == stride == groups == 1 and pads == (0, 0)
+        self.direct = DirectGrid(bits, "signed")
         self.input_grid: Grid | None = None
 
     def forward(self, input: Tensor | QuantTensor) -> Tensor:
         """Map ``(batch, inputs, steps)`` on a grid to accumulators ``(batch, outputs, steps)`` as floats."""
         signal = on_grid(input, "conv1d")
         self.input_grid = grid_of(signal)
-        return self.forward_impl(signal)  # type: ignore[return-value]
+        constants = self.direct.constants(self, signal, "conv1d")
+        if constants is None:
+            return self.forward_impl(signal)  # type: ignore[return-value]
+        return self._product(signal.value, *constants)
 
     def inner_forward_impl(self, x: Any, quant_weight: Any, quant_bias: Any) -> Tensor:
-        """Return the product of the plain values, trained by `depthwise_conv1d` where there is one filter a channel."""
+        """Return the product of the plain values."""
         check_calibrated(quant_weight.scale, "conv1d")
-        signal, weight, bias = x.value, quant_weight.value, None if quant_bias is None else quant_bias.value
-        if self.training and self.groups > 1:
+        return self._product(x.value, quant_weight.value, None if quant_bias is None else quant_bias.value)
+
+    def _product(self, signal: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        """Return the product, in training in the faster forms of one filter a channel and of one tap."""
+        if not self.training or not (self.groups > 1 or self.is_pointwise):
+            return functional.conv1d(pad_steps(signal, self.pads), weight, bias, self.stride, groups=self.groups)
+        if self.is_pointwise:
+            outputs = pointwise_conv1d(signal, weight[:, :, 0])
+        else:
             outputs = depthwise_conv1d(signal, weight, self.pads)
-            return outputs if bias is None else outputs + bias[:, None]
-        return functional.conv1d(pad_steps(signal, self.pads), weight, bias, self.stride, groups=self.groups)
+        return outputs if bias is None else outputs + bias[:, None]
 
 
 class LayerConv1d(QuantConv1d):
@@ -89,21 +103,25 @@ class LayerConv1d(QuantConv1d):
     def __init__(self, layer: nn.Conv1d, *, bits: int, edge: Edge) -> None:
         super().__init__(*_conv_arguments(layer), **_conv_settings(layer, bits, edge))
         self.padding = layer.padding
+        self.direct = DirectGrid(bits, "signed")
         self.input_grid: Grid | None = None
 
     def forward(self, input: Tensor | QuantTensor) -> Tensor:
         """Map ``(batch, inputs, steps)`` on a grid to accumulators ``(batch, outputs, steps)`` as floats."""
         signal = on_grid(input, "conv1d")
         self.input_grid = grid_of(signal)
-        return self.forward_impl(signal)  # type: ignore[return-value]
+        constants = self.direct.constants(self, signal, "conv1d")
+        if constants is None:
+            return self.forward_impl(signal)  # type: ignore[return-value]
+        return self._product(signal.value, *constants)
 
     def inner_forward_impl(self, x: Any, quant_weight: Any, quant_bias: Any) -> Tensor:
         """Return the product of the plain values."""
         check_calibrated(quant_weight.scale, "conv1d")
-        bias = None if quant_bias is None else quant_bias.value
-        return functional.conv1d(
-            x.value, quant_weight.value, bias, self.stride, self.padding, self.dilation, self.groups
-        )
+        return self._product(x.value, quant_weight.value, None if quant_bias is None else quant_bias.value)
+
+    def _product(self, signal: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        return functional.conv1d(signal, weight, bias, self.stride, self.padding, self.dilation, self.groups)
 
 
 class LayerConv2d(QuantConv2d):
@@ -112,21 +130,25 @@ class LayerConv2d(QuantConv2d):
     def __init__(self, layer: nn.Conv2d, *, bits: int, edge: Edge) -> None:
         super().__init__(*_conv_arguments(layer), **_conv_settings(layer, bits, edge))
         self.padding = layer.padding
+        self.direct = DirectGrid(bits, "signed")
         self.input_grid: Grid | None = None
 
     def forward(self, input: Tensor | QuantTensor) -> Tensor:
         """Map ``(batch, inputs, rows, columns)`` on a grid to accumulators ``(batch, outputs, ...)`` as floats."""
         signal = on_grid(input, "conv2d")
         self.input_grid = grid_of(signal)
-        return self.forward_impl(signal)  # type: ignore[return-value]
+        constants = self.direct.constants(self, signal, "conv2d")
+        if constants is None:
+            return self.forward_impl(signal)  # type: ignore[return-value]
+        return self._product(signal.value, *constants)
 
     def inner_forward_impl(self, x: Any, quant_weight: Any, quant_bias: Any) -> Tensor:
         """Return the product of the plain values."""
         check_calibrated(quant_weight.scale, "conv2d")
-        bias = None if quant_bias is None else quant_bias.value
-        return functional.conv2d(
-            x.value, quant_weight.value, bias, self.stride, self.padding, self.dilation, self.groups
-        )
+        return self._product(x.value, quant_weight.value, None if quant_bias is None else quant_bias.value)
+
+    def _product(self, signal: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        return functional.conv2d(signal, weight, bias, self.stride, self.padding, self.dilation, self.groups)
 
 
 def _conv_arguments(layer: nn.Conv1d | nn.Conv2d) -> tuple[Any, ...]:
@@ -144,18 +166,25 @@ class IntegerLinear(QuantLinear):
 
     def __init__(self, inputs: int, outputs: int, *, bias: Bias, bits: int, edge: Edge) -> None:
         super().__init__(inputs, outputs, bias == "learned", **_product_settings(bits, edge))
+        self.direct = DirectGrid(bits, "signed")
         self.input_grid: Grid | None = None
 
     def forward(self, input: Tensor | QuantTensor) -> Tensor:
         """Map ``(..., inputs)`` on a grid to accumulators ``(..., outputs)`` as floats."""
         signal = on_grid(input, "linear")
         self.input_grid = grid_of(signal)
-        return self.forward_impl(signal)  # type: ignore[return-value]
+        constants = self.direct.constants(self, signal, "linear")
+        if constants is None:
+            return self.forward_impl(signal)  # type: ignore[return-value]
+        return self._product(signal.value, *constants)
 
     def inner_forward_impl(self, x: Any, quant_weight: Any, quant_bias: Any) -> Tensor:
         """Return the product of the plain values."""
         check_calibrated(quant_weight.scale, "linear")
-        return functional.linear(x.value, quant_weight.value, None if quant_bias is None else quant_bias.value)
+        return self._product(x.value, quant_weight.value, None if quant_bias is None else quant_bias.value)
+
+    def _product(self, signal: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        return functional.linear(signal, weight, bias)
 
 
 class IntegerReLU(QuantReLU):
@@ -163,6 +192,12 @@ class IntegerReLU(QuantReLU):
 
     def __init__(self, bits: int) -> None:
         super().__init__(act_quant=_Unsigned, bit_width=bits, return_quant_tensor=True)
+        self.direct = DirectGrid(bits, "unsigned")
+
+    def forward(self, input: Tensor | QuantTensor) -> Any:
+        """Return the signal on its grid."""
+        scale = self.direct.signal_scale(self)
+        return super().forward(input) if scale is None else self.direct.put(functional.relu(value_of(input)), scale)
 
 
 class IntegerActivation(QuantNLAL):
@@ -176,6 +211,15 @@ class IntegerActivation(QuantNLAL):
         )  # fmt: skip
         quantiser: Any = self.act_quant
         quantiser.fused_activation_quant_proxy.activation_impl = function
+        self.direct = DirectGrid(bits, sign)
+
+    def forward(self, input: Tensor | QuantTensor) -> Any:
+        """Return the function of the signal on its grid."""
+        scale = self.direct.signal_scale(self)
+        if scale is None:
+            return super().forward(input)
+        quantiser: Any = self.act_quant
+        return self.direct.put(quantiser.fused_activation_quant_proxy.activation_impl(value_of(input)), scale)
 
 
 class Requantise(QuantIdentity):
@@ -183,6 +227,12 @@ class Requantise(QuantIdentity):
 
     def __init__(self, bits: int, sign: Literal["signed", "unsigned"]) -> None:
         super().__init__(act_quant=_Signed if sign == "signed" else _Unsigned, bit_width=bits, return_quant_tensor=True)
+        self.direct = DirectGrid(bits, sign)
+
+    def forward(self, input: Tensor | QuantTensor) -> Any:
+        """Return the signal on its grid."""
+        scale = self.direct.signal_scale(self)
+        return super().forward(input) if scale is None else self.direct.put(value_of(input), scale)
 
 
 class IntegerAveragePool(nn.AvgPool1d):
@@ -190,6 +240,7 @@ class IntegerAveragePool(nn.AvgPool1d):
 
     def __init__(self, kernel: int, stride: int | None, bits: int) -> None:
         super().__init__(kernel, kernel if stride is None else stride)
+        self.pool = Pool(kernel, kernel if stride is None else stride)
         self.grid = Requantise(bits, "unsigned")
 
     def forward(self, input: Tensor | QuantTensor) -> Any:
@@ -200,7 +251,25 @@ class IntegerAveragePool(nn.AvgPool1d):
                 "an integer average pool needs an unsigned signal on a grid", where="average_pool",
                 remedy="Put relu() of the same Layers in front of it",
             )
-        return self.grid(super().forward(value_of(input)))
+        signal = value_of(input)
+        return self.grid(average_pool(signal, self.pool) if self.training else super().forward(signal))
+
+    def of_norm(self, signal: Tensor, norm: nn.BatchNorm1d, relu: nn.Module) -> Any:
+        """Return the means of ``relu(norm(signal))`` on their grid; None where the modules have to run one by one."""
+        if type(relu) is not IntegerReLU or not self.training:
+            return None
+        scale = relu.direct.signal_scale(relu)
+        if scale is None:
+            return None
+        return self.grid(norm_relu_pool(signal, norm, self.pool, LevelGrid(scale, relu.direct.highest)))
+
+
+class IntegerDropout(Dropout):
+    """A dropout of a signal on a grid, which stays on it."""
+
+    def forward(self, input: Any) -> Any:
+        """Return the signal, in training with some of its values set to zero."""
+        return on_grid_of(super().forward(value_of(input)), input)
 
 
 INTEGER_PRODUCTS = (IntegerConv1d, IntegerLinear, LayerConv1d, LayerConv2d)

@@ -43,6 +43,13 @@ def on_grid(signal: Tensor | QuantTensor, where: str) -> IntQuantTensor:
     return IntQuantTensor(plain, scale, torch.zeros_like(scale), bits, SPIKES.signed, False)
 
 
+def on_grid_of(plain: Tensor, like: Tensor | QuantTensor) -> Tensor | QuantTensor:
+    """Return numbers that were taken from a signal on its grid again; where it carries none, as they are."""
+    if not isinstance(like, IntQuantTensor):
+        return plain
+    return IntQuantTensor(plain, like.scale, like.zero_point, like.bit_width, like.signed_t, like.training_t)
+
+
 def check_calibrated(scale: Tensor, where: str) -> None:
     """Raise where a scale was neither calibrated nor loaded."""
     if bool(torch.isnan(scale).any()):

@@ -18,8 +18,9 @@ from energy_models.errors import StudentError
 from students.layers.modules import OutputScale
 from students.layers.protocol import Edge
 from students.quantize.adopt import operations as known
-from students.quantize.adopt.parts import FloatParts, IntegerParts, Parts, Sum, on_grid_of, values
+from students.quantize.adopt.parts import FloatParts, IntegerParts, Parts, Sum, values
 from students.quantize.adopt.traced import place_of, traced
+from students.quantize.signals import on_grid_of
 from students.spec import Quantised, Shape
 
 

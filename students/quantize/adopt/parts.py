@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal, Protocol
 
-from brevitas.quant_tensor import IntQuantTensor, QuantTensor
+from brevitas.quant_tensor import QuantTensor
 from torch import Tensor, nn
 
 from students.layers.protocol import Edge
@@ -26,13 +26,6 @@ Sign = Literal["signed", "unsigned"]
 def values(signal: Tensor | QuantTensor) -> Tensor:
     """Return a signal's numbers, for operations that know no grids."""
     return value_of(signal)
-
-
-def on_grid_of(plain: Tensor, like: Tensor | QuantTensor) -> Tensor | QuantTensor:
-    """Return numbers that were taken from a signal on its grid again; where it carries none, as they are."""
-    if not isinstance(like, IntQuantTensor):
-        return plain
-    return IntQuantTensor(plain, like.scale, like.zero_point, like.bit_width, like.signed, like.training)
 
 
 class Sum(nn.Module):

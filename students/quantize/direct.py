@@ -1,0 +1,92 @@
+"""What integer modules compute in training: the numbers of Brevitas's quantisers, without the proxies around them.
+
+A quantiser's scale is its learned threshold over its highest level, and its numbers are those of
+`students.kernels.fake_quantise`. In evaluation, in export, where a quantiser is switched off or observes only, and
+where somebody listens to its parts, Brevitas's own modules run; tests hold the two equal.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any, Literal
+
+import torch
+from brevitas.quant_tensor import IntQuantTensor
+from torch import Tensor, nn
+
+from students.kernels.fake_quantise import fake_quantise
+from students.layers.fused import is_heard
+from students.quantize.signals import check_calibrated
+
+BIAS_LEVELS = 2**31
+"""Largest level of a bias, which is stored in 32 bits."""
+
+
+class DirectGrid:
+    """The grid of one quantiser: symmetric where it is signed, from zero on where it is not.
+
+    Parameters
+    ----------
+    bits : int
+    sign : {'signed', 'unsigned'}
+    """
+
+    def __init__(self, bits: int, sign: Literal["signed", "unsigned"]) -> None:
+        self.bits, self.signed = bits, sign == "signed"
+        self.highest = float(2 ** (bits - 1) - 1 if self.signed else 2**bits - 1)
+        self.lowest = -self.highest if self.signed else 0.0
+        self._parts: tuple[nn.Module, ...] = ()
+
+    def scale(self, layer: Any, proxy: Any, holder: Any) -> Tensor | None:
+        """Return the quantiser's scale; None where Brevitas's modules have to run.
+
+        Parameters
+        ----------
+        layer : QuantLayerMixin
+        proxy : QuantProxyFromInjector
+            Of the signal or the weights.
+        holder : nn.Module
+            Holds the quantiser as `tensor_quant`.
+        """
+        if not layer.training or layer.export_mode or not proxy.is_quant_enabled:
+            return None
+        quantiser = holder.tensor_quant
+        if not self._parts or self._parts[0] is not quantiser:
+            self._parts = (quantiser, *proxy.modules())
+        if quantiser.observer_only or is_heard(*self._parts):
+            return None
+        return torch.pow(2.0, quantiser.scaling_impl.value) / self.highest
+
+    def signal_scale(self, layer: Any) -> Tensor | None:
+        """Return `scale` of a layer that puts signals on a grid."""
+        return self.scale(layer, layer.act_quant, layer.act_quant.fused_activation_quant_proxy)
+
+    def put(self, signal: Tensor, scale: Tensor) -> IntQuantTensor:
+        """Return a signal on the grid."""
+        values = fake_quantise(signal, scale, self.lowest, self.highest)
+        return IntQuantTensor(values, scale, *_described(self.bits, self.signed, scale.device))
+
+    def constants(self, layer: Any, signal: IntQuantTensor, where: str) -> tuple[Tensor, Tensor | None] | None:
+        """Return a product's weights and bias on their grids; None where Brevitas's modules have to run.
+
+        Raises
+        ------
+        StudentError
+            Scales that were never calibrated.
+        """
+        scale = self.scale(layer, layer.weight_quant, layer.weight_quant)
+        if scale is None or (layer.bias is not None and is_heard(layer.bias_quant)):
+            return None
+        check_calibrated(scale, where)
+        weight = fake_quantise(layer.weight, scale, self.lowest, self.highest)
+        if layer.bias is None:
+            return weight, None
+        accumulator = (scale * signal.scale).view(-1)
+        return weight, fake_quantise(layer.bias, accumulator, -BIAS_LEVELS, BIAS_LEVELS - 1)
+
+
+@cache
+def _described(bits: int, signed: bool, device: torch.device) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Return zero point, width, sign and mode as a `QuantTensor` carries them, made once."""
+    width = torch.tensor(float(bits), device=device)
+    return torch.zeros_like(width), width, torch.tensor(signed, device=device), torch.tensor(True, device=device)
