@@ -85,7 +85,7 @@ def test_signals_have_the_bits_grids_and_gradients_of_brevitas(case: str) -> Non
     assert torch.equal(found.scale, expected.scale)
     assert grid_of(found) == grid_of(expected)
     assert grid_of(found).signed == (sign == "signed")  # type: ignore[union-attr]
-    assert (found.training, float(found.zero_point)) == (expected.training, float(expected.zero_point))
+    assert (found.training, found.zero_point.item()) == (expected.training, expected.zero_point.item())
     (ours,) = torch.autograd.grad(found.value, module.parameters(), drawn(4, 3, 50, seed=1))
     (theirs,) = torch.autograd.grad(expected.value, module.parameters(), drawn(4, 3, 50, seed=1))
     torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-5)
@@ -168,13 +168,13 @@ def test_a_copy_and_a_quantiser_made_anew_are_followed() -> None:
     """The direct path reads the threshold of the module it belongs to, not one it saw before."""
     module = Requantise(4, "signed").train()
     calibrate(module.act_quant, torch.tensor([[1.0, -1.0]]))
-    before = float(module(drawn(3)).scale)
+    before = module(drawn(3)).scale.item()
     twin = copy.deepcopy(module)
     with torch.no_grad():
         next(value for name, value in twin.named_parameters() if name.endswith(LEARNED_THRESHOLD)).add_(1.0)
-    assert float(twin(drawn(3)).scale) == pytest.approx(2 * before)
-    assert float(module(drawn(3)).scale) == before
+    assert twin(drawn(3)).scale.item() == pytest.approx(2 * before)
+    assert module(drawn(3)).scale.item() == before
     assert isinstance(module, QuantLayerMixin)
     module.act_quant.init_tensor_quant()
     calibrate(module.act_quant, torch.tensor([[4.0, -4.0]]))
-    assert float(module(drawn(3)).scale) == pytest.approx(4 * before, rel=0.1)
+    assert module(drawn(3)).scale.item() == pytest.approx(4 * before, rel=0.1)
