@@ -11,7 +11,7 @@ from cosim.engine.files import read_json
 from cosim.engine.stage import RESULT, WORKLOAD
 from cosim.tables.results import read_parquet, write_parquet
 from energy_models.errors import CosimError
-from energy_models.workload import Workload, parse_workload, read_workload, workload_digest, workload_text
+from energy_models.workload import Workload, parse_workload, read_workload, text_digest, workload_text
 
 WORKLOADS = "workloads.parquet"
 
@@ -67,8 +67,9 @@ def read_workloads(root: Path, wanted: Iterable[str]) -> dict[str, Workload]:
     for digest in wanted:
         if digest not in texts:
             raise _damaged(path, f"it lacks the workload {digest} of a score")
-        found[digest] = parse_workload(texts[digest], where=f"{path}, {digest}")
-        if workload_digest(found[digest]) != digest:
+        where = f"{path}, {digest}"
+        found[digest] = parse_workload(texts[digest], where=where)
+        if text_digest(texts[digest], where=where) != digest:
             raise _damaged(path, f"the workload {digest} is not what was written")
     return found
 

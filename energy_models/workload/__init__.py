@@ -7,6 +7,7 @@ from energy_models.workload.json_file import (
     answer_text,
     parse_workload,
     read_workload,
+    text_digest,
     workload_digest,
     workload_text,
     write_workload,
@@ -31,6 +32,6 @@ from energy_models.workload.spiking_layers import WEIGHT_BITS, dense_layer, neur
 __all__ = [
     "CONVENTIONS", "MOST_BITS", "OPERATIONS", "SCHEMA", "WEIGHT_BITS", "Arithmetic", "Cadence", "Conventions", "Count",
     "Kind", "LayerWork", "Products", "Uncounted", "WeightForm", "Workload", "answer_text", "assume_dense", "at_widths",
-    "dense_layer", "neuron_layer", "parse_workload", "read_workload", "synapse_layer", "tile_over_decodes",
-    "workload_digest", "workload_text", "write_workload",
+    "dense_layer", "neuron_layer", "parse_workload", "read_workload", "synapse_layer", "text_digest",
+    "tile_over_decodes", "workload_digest", "workload_text", "write_workload",
 ]

@@ -15,6 +15,7 @@ from pydantic import TypeAdapter, ValidationError
 from energy_models.errors import WorkloadError
 from energy_models.quantities import parse_json, read_text, write_failure, write_whole
 from energy_models.workload.layers import OPERATIONS, SCHEMA, Conventions, Count, LayerWork, Products, Workload
+from energy_models.workload.migrations import MIGRATIONS, migrated
 
 _SHOWN_PROBLEMS = 12
 TOTALS = "totals"
@@ -114,8 +115,8 @@ def parse_workload(text: str, *, where: str) -> Workload:
     Raises
     ------
     WorkloadError
-        Not JSON, another schema version, or fields that are missing, unknown, of the wrong type or contradictory; all
-        problems of a text at once, by dotted path.
+        Not JSON, a schema that `MIGRATIONS` does not lead from, or fields that are missing, unknown, of the wrong type
+        or contradictory; all problems of a text at once, by dotted path.
     """
     remedy = "The file was cut short or edited: write it again"
     return _decode(parse_json(text, where=where, error=WorkloadError, remedy=remedy), where)
@@ -123,9 +124,27 @@ def parse_workload(text: str, *, where: str) -> Workload:
 
 def workload_digest(workload: Workload) -> str:
     """Return a content hash: equal for equal work, whatever the provenance."""
-    document = _document(workload)
-    del document["provenance"]
-    text = json.dumps(document, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return _digest(_document(workload))
+
+
+def text_digest(text: str, *, where: str) -> str:
+    """Return `workload_digest` of a JSON text as it was written, also where its schema is an older one.
+
+    Raises
+    ------
+    WorkloadError
+        Not JSON, or no workload.
+    """
+    remedy = "The file was cut short or edited: write it again"
+    document = parse_json(text, where=where, error=WorkloadError, remedy=remedy)
+    if not isinstance(document, dict):
+        raise WorkloadError("not a workload", where=where, remedy=remedy)
+    return _digest(cast(dict[str, Any], document))
+
+
+def _digest(document: Mapping[str, Any]) -> str:
+    kept = {name: value for name, value in document.items() if name != "provenance"}
+    text = json.dumps(kept, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
 
@@ -151,14 +170,14 @@ def _plain(value: Any) -> Any:
 def _decode(document: Any, where: str) -> Workload:
     if not isinstance(document, dict) or "schema" not in document:
         raise WorkloadError("not a workload: it has no 'schema'", where=where, remedy=f"Expected schema {SCHEMA!r}")
-    content = dict(cast(dict[str, Any], document))
+    content = migrated(cast(dict[str, Any], document))
     schema = content.pop("schema")
     content.pop(TOTALS, None)
     if schema != SCHEMA:
         raise WorkloadError(
             f"schema {schema!r} is not the one this version reads",
             where=where,
-            remedy=f"Observe again with this version, which reads and writes {SCHEMA!r}",
+            remedy=f"Observe again with this version, which writes {SCHEMA!r} and reads {', '.join(MIGRATIONS)} too",
         )
     try:
         workload = _WORKLOAD.validate_json(json.dumps(content), strict=True)
@@ -260,4 +279,4 @@ def _count_problems(count: Count, place: str) -> Iterator[str]:
         yield f"{place}: sum of squares too small for its total"
 
 
-__all__ = ["parse_workload", "read_workload", "workload_digest", "workload_text", "write_workload"]
+__all__ = ["parse_workload", "read_workload", "text_digest", "workload_digest", "workload_text", "write_workload"]

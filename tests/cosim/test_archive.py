@@ -14,7 +14,11 @@ from tiny_study import cosim, stage_times
 from cosim.cli.results import pareto
 from cosim.report import answer_line
 from cosim.tables.archive import ARCHIVE, check_archive
+from cosim.tables.results import write_parquet
+from cosim.tables.workloads import WORKLOADS, StoredWorkload, read_workloads
 from energy_models.errors import CosimError
+from energy_models.workload import LayerWork, Workload, text_digest, workload_text
+from energy_models.workload.migrations import MIGRATIONS
 
 LARGEST_BYTES = 300_000
 
@@ -176,3 +180,21 @@ def test_failures_are_kept_without_their_messages(finished: Path, tmp_path: Path
     assert cosim("report", str(run), "--digest", str(tmp_path / "results"))[0] == 0
     kept = json.loads((tmp_path / "results" / "data" / "tiny" / "failures.json").read_text())
     assert kept == {"failures": [{"decoder": "x", "fold": "y", "seed": 1}]}
+
+
+def test_workloads_of_an_older_schema_are_read_under_the_name_they_were_stored_by(tmp_path: Path) -> None:
+    """Scores name a workload by the hash of its text as it was written, which no later schema changes."""
+    layer = LayerWork("head", "linear", "integer", 1, (4,), (2,), 4, 2, reduction=4)
+    now = json.loads(workload_text(Workload("old", "window", 1, 4, 1, 128.0, 8, (layer,))))
+    step = MIGRATIONS["cosim.workload/1"]
+    old = {name: value for name, value in now.items() if name not in step.workload} | {"schema": "cosim.workload/1"}
+    old["layers"] = [{name: value for name, value in one.items() if name not in step.layer} for one in old["layers"]]
+    text = json.dumps(old)
+    name = text_digest(text, where="old")
+    write_parquet([StoredWorkload(name, text)], tmp_path / WORKLOADS)
+    (found,) = read_workloads(tmp_path, [name]).values()
+    assert found.layers == (layer,)
+    assert [one.operation for one in found.uncounted] == ["stored constants"]
+    write_parquet([StoredWorkload(name, text.replace('"calls": 1', '"calls": 2'))], tmp_path / WORKLOADS)
+    with pytest.raises(CosimError, match="is not what was written"):
+        read_workloads(tmp_path, [name])

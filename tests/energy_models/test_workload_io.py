@@ -23,10 +23,14 @@ from energy_models.workload import (
     Products,
     Uncounted,
     Workload,
+    json_file,
+    migrations,
     read_workload,
+    text_digest,
     workload_digest,
     write_workload,
 )
+from energy_models.workload.migrations import MIGRATIONS, Migration, migrated
 
 
 def products(total: int) -> Conventions:
@@ -197,3 +201,59 @@ def test_totals_that_contradict_the_layers_are_refused(tmp_path: Path) -> None:
     work = Workload("n", "window", 1, 1, 1, 1.0, 8, (layer,), products=Conventions(part, part, part, wrong))
     with pytest.raises(WorkloadError, match=r"products.effective.accumulate: 2, but the layers sum to 1"):
         write_workload(work, tmp_path / "w.json")
+
+
+FIELDS = {
+    "cosim.workload/2": (
+        "name kind arithmetic calls input_shape output_shape inputs outputs reduction products operations weights "
+        "weights_nonzero biases weights_key weight_bits activation_bits output_bits accumulator_bits bias_bits "
+        "state_bits input_events output_events state_elements state_reads state_writes updates_active updates_idle "
+        "cadence weight_form constants constant_bits decodes_per_call",
+        "name mode decodes steps_per_decode channels step_rate_hz input_bits layers uncounted provenance products "
+        "warm_up_steps warm_up",
+    ),
+}
+
+
+def test_a_field_that_is_added_is_a_new_schema_with_a_row_of_migrations() -> None:
+    names = tuple(" ".join(field.name for field in dataclasses.fields(kind)) for kind in (LayerWork, Workload))
+    assert FIELDS[SCHEMA] == names, "raise SCHEMA, add a row to MIGRATIONS and to this table"
+    for schema in MIGRATIONS:
+        assert migrated({"schema": schema, "layers": [], "uncounted": []})["schema"] == SCHEMA
+
+
+def test_a_file_of_an_older_schema_is_read_and_says_what_it_lacks(tmp_path: Path) -> None:
+    path = tmp_path / "old.json"
+    write_workload(workload(), path)
+    old = json.loads(path.read_text())
+    step = MIGRATIONS["cosim.workload/1"]
+    old = {name: value for name, value in old.items() if name not in step.workload} | {"schema": "cosim.workload/1"}
+    old["layers"] = [{name: value for name, value in one.items() if name not in step.layer} for one in old["layers"]]
+    path.write_text(json.dumps(old))
+    found = read_workload(path)
+    assert found.layers == workload().layers
+    assert not found.complete
+    assert [one.operation for one in found.uncounted] == ["fft", "stored constants"]
+    assert text_digest(path.read_text(), where="old") != workload_digest(found)
+    for changes, words in (({"extra": 1}, "extra: unknown field"), ({"channels": ...}, "channels: .*required")):
+        broken = {name: value for name, value in (old | changes).items() if value is not ...}
+        path.write_text(json.dumps(broken))
+        with pytest.raises(WorkloadError, match=words):
+            read_workload(path)
+
+
+def test_the_next_schema_reads_files_of_this_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if `decodes_per_call` were added by the next version: files of this one lack it."""
+    path = tmp_path / "w.json"
+    write_workload(workload(), path)
+    document = json.loads(path.read_text())
+    for layer in document["layers"]:
+        del layer["decodes_per_call"]
+    path.write_text(json.dumps(document))
+    with pytest.raises(WorkloadError, match="decodes_per_call: missing"):
+        read_workload(path)
+    row = {SCHEMA: Migration(to="cosim.workload/next", layer={"decodes_per_call": 1})}
+    monkeypatch.setattr(migrations, "MIGRATIONS", {**MIGRATIONS, **row})
+    monkeypatch.setattr(json_file, "SCHEMA", "cosim.workload/next")
+    assert read_workload(path) == workload()
+    assert text_digest(path.read_text(), where="w") == json_file._digest(document)
