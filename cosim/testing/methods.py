@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from cosim.testing.contract import ContractError, require, require_refused
+from cosim.testing.method_losses import check_loss
 from students.models.build import build
 from students.spec import MethodSpec, Scalar, Shape, StudentSpec, Task, Training
 from students.training import OUTPUTS, Examples, Needs, fit, parse_method
@@ -22,11 +23,15 @@ class _StoppedError(Exception):
     """Raised after the first epoch, as a kill would end it there."""
 
 
-def check_method(name: str, options: Mapping[str, Scalar] | None = None, tasks: Sequence[Task] = TASKS) -> None:
+def check_method(
+    name: str, options: Mapping[str, Scalar | list[Scalar]] | None = None, tasks: Sequence[Task] = TASKS
+) -> None:
     """Check a method: it learns from the teacher, resumes where it was interrupted, adds nothing to the student.
 
-    The student is an ``mlp`` with one hidden layer of 8, on 3 channels and 16 steps. The teacher's ``outputs`` have the
-    shape of the student's; every other target the method names has 5 numbers an example.
+    A method that names no target of the teacher has to change what is learned from the labels. Its loss is checked on
+    batches of every kind (`cosim.testing.method_losses.check_loss`). The student is an ``mlp`` with one hidden layer of
+    8, on 3 channels and 16 steps. The teacher's ``outputs`` have the shape of the student's; every other target that
+    the method names has 5 numbers an example, in a regression 5 rows of the segment's steps.
 
     Parameters
     ----------
@@ -48,8 +53,6 @@ def check_method(name: str, options: Mapping[str, Scalar] | None = None, tasks: 
     spec = MethodSpec(name=name, options=dict(options or {}))
     method, parsed = parse_method(spec)
     needs = method.needs(parsed)
-    require(bool(needs.teacher), "it names no target of the teacher", where=where,
-            remedy="Name what it learns from in needs(...).teacher")  # fmt: skip
     refused = MethodSpec(name=name, options={**spec.options, "no_such_option": 1})
     require_refused(lambda: parse_method(refused), "an option that does not exist", where=where)
     for task in tasks:
@@ -69,10 +72,16 @@ def _check_task(method: MethodSpec, task: Task, needs: Needs, where: str) -> Non
             remedy="Keep them in the loss module")  # fmt: skip
     require(_same(taught, _trained(spec, one)), "one seed gives two students", where=where,
             remedy="Draw from torch's generator only, when the loss module is made")  # fmt: skip
-    require(not _same(taught, _trained(spec, other)), "other targets of the teacher give the same student", where=where,
-            remedy="Let the loss depend on the teacher's tensors, with a gradient to the student")  # fmt: skip
+    if not needs.teacher:
+        losses = [fit(build(each), one, one, each).train_losses for each in (labels, spec)]
+        require(losses[0] != losses[1], "without a teacher, it learns as from labels alone", where=where,
+                remedy="Name what it learns from in needs(...).teacher, or change the loss or the view of the inputs")
+    else:
+        require(not _same(taught, _trained(spec, other)), "other targets of the teacher give the same student",
+                where=where, remedy="Let the loss depend on the teacher's tensors, with a gradient to the student")
     require(_same(taught, _resumed(spec, one)), "an interrupted training does not go on where it was", where=where,
             remedy="Keep all state of the loss module in parameters and buffers")  # fmt: skip
+    check_loss(spec, needs, one, where)
 
 
 def _examples(shape: Shape, names: tuple[str, ...], seed: int) -> Examples:
@@ -82,7 +91,7 @@ def _examples(shape: Shape, names: tuple[str, ...], seed: int) -> Examples:
     inputs = torch.randn(EXAMPLES, CHANNELS, STEPS, generator=fixed)
     steps = () if shape.task == "classification" else (STEPS,)
     teacher = {
-        name: torch.randn(EXAMPLES, *((*steps, CLASSES) if name == OUTPUTS else (FEATURES,)), generator=drawn)
+        name: torch.randn(EXAMPLES, *((*steps, CLASSES) if name == OUTPUTS else (FEATURES, *steps)), generator=drawn)
         for name in names
     }
     if shape.task == "classification":

@@ -19,4 +19,4 @@ class MethodSpec(Frozen):
     """
 
     name: str = Field(min_length=1)
-    options: dict[str, Scalar] = Field(default_factory=dict)
+    options: dict[str, Scalar | list[Scalar]] = Field(default_factory=dict)

@@ -30,6 +30,7 @@ from energy_models.errors import StudentError
 from students.families import Family, family_names, load_family
 from students.families.family import FamilyOptions
 from students.neurons.encoders import Encoder, encoder_names
+from students.training.distillation.method import Needs
 from students.training.distillation.registry import METHODS as REGISTERED
 
 
@@ -168,18 +169,42 @@ def test_encoders(name: str) -> None:
     check_encoder(name)
 
 
-METHODS = {"kl": ({}, ("classification", "regression")),
-           "fitnet": ({"student": "2", "teacher": "hidden"}, ("classification",))}  # fmt: skip
+LAYERS = {"classification": {"student": "2", "teacher": "hidden"},
+          "regression": {"student": "body.2", "teacher": "hidden"}}  # fmt: skip
+ROUTED = {"student": "body.2", "layers": ["early", "late"]}
+BOTH = [
+    ("kl", {}), ("relational", {}), ("self_kd", {}), ("label_smoothing", {}), ("mixup", {}), ("noise", {}),
+]  # fmt: skip
+OF_LAYERS = [
+    ("fitnet", {"first_epochs": 1}),
+    ("tskd", {"outputs": 0.5}),
+    ("tskd", {"size": 3, "distance": "cosine"}),
+    ("tskd", {"size": 4, "residual": 0.0}),
+    ("tskd", {"projection": "gradient"}),
+    ("pca", {"size": 3}),
+    ("random_projection", {"map": "identity"}),
+    ("relational", {"relation": "angle"}),
+    ("relational", {"relation": "similarity"}),
+]
+METHODS = [
+    *((name, options, task) for name, options in BOTH for task in LAYERS),
+    *((name, LAYERS[task] | options, task) for name, options in OF_LAYERS for task in LAYERS),
+    ("kl", {"labels": "pairs", "weight": 0.3}, "classification"),
+    ("dlink", {"student": "2", "layers": ["early", "late"], "spectral": 0.0}, "classification"),
+    ("dlink", {**ROUTED, "first_epochs": 1}, "regression"),
+    ("dlink", {**ROUTED, "router": "static", "teacher_channels": "last"}, "regression"),
+    ("dlink", {**ROUTED, "router": "last", "entropy_floor": 0.0}, "regression"),
+    ("dlink", {**ROUTED, "router": "uniform"}, "regression"),
+]
 
 
 def test_every_method_is_tried_here() -> None:
-    assert set(REGISTERED.names()) == set(METHODS)
+    assert set(REGISTERED.names()) == {name for name, _, _ in METHODS}
 
 
-@pytest.mark.parametrize("name", METHODS)
-def test_methods(name: str) -> None:
-    options, tasks = METHODS[name]
-    check_method(name, options, tasks)
+@pytest.mark.parametrize(("name", "options", "task"), METHODS)
+def test_methods(name: str, options: dict, task: str) -> None:
+    check_method(name, options, (task,))
 
 
 @pytest.mark.parametrize(
@@ -319,8 +344,46 @@ def test_a_method_without_a_scalar_loss_or_with_state_that_is_lost_is_found() ->
         check_method(f"{__name__}:FORGETFUL")
 
 
+def own_loss(formula):
+    class Own(nn.Module):
+        def forward(self, batch):
+            return batch.task + formula(batch.outputs, batch.teacher["outputs"])
+
+    return dataclasses.replace(REGISTERED.load("kl"), make=lambda options, setting: Own())
+
+
+UNSTABLE = own_loss(lambda outputs, teacher: (outputs - teacher).abs().mean() / outputs.std())
+ORDERED = own_loss(lambda outputs, teacher: (outputs - teacher)[0].abs().mean())
+NEAR = own_loss(lambda outputs, teacher: ((outputs - teacher) * torch.ones(())).abs().mean().cpu())
+ROOTED = own_loss(lambda outputs, teacher: (outputs - teacher).flatten(1).var(dim=1).sqrt().mean())
+READING = own_loss(lambda outputs, teacher: (outputs - teacher).abs().mean() * (2 if outputs.mean() > 0 else 1))
+DETACHED = own_loss(lambda outputs, teacher: (outputs.detach() - teacher).abs().mean())
+
+
+def test_a_loss_that_fails_on_some_batches_is_found() -> None:
+    with pytest.raises(ContractError, match="zero batch, epoch 0: its loss is"):
+        check_method(f"{__name__}:UNSTABLE")
+    with pytest.raises(ContractError, match="constant batch, epoch 0: a gradient is not finite"):
+        check_method(f"{__name__}:ROOTED")
+    with pytest.raises(ContractError, match="depends on the order of the batch"):
+        check_method(f"{__name__}:ORDERED")
+    for name in ("NEAR", "READING"):
+        with pytest.raises(ContractError, match="does not compute where its batch is"):
+            check_method(f"{__name__}:{name}")
+    with pytest.raises(ContractError, match="other targets of the teacher give the same student"):
+        check_method(f"{__name__}:DETACHED")
+
+
+IDLE = dataclasses.replace(REGISTERED.load("mixup"), needs=lambda options: Needs({}))
+
+
+def test_a_method_without_a_teacher_that_changes_nothing_is_found() -> None:
+    with pytest.raises(ContractError, match="it learns as from labels alone"):
+        check_method(f"{__name__}:IDLE")
+
+
 def test_a_method_with_many_first_epochs_can_be_checked() -> None:
-    check_method("fitnet", {**METHODS["fitnet"][0], "first_epochs": 3}, ("classification",))
+    check_method("fitnet", {**LAYERS["classification"], "first_epochs": 3}, ("classification",))
 
 
 class Overwrite(nn.Module):

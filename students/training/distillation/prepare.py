@@ -6,11 +6,12 @@ import hashlib
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from energy_models.errors import StudentError
 from students.spec import StudentSpec
-from students.training.distillation.method import LossInputs, LossSetting, Needs
+from students.training.distillation.labels_only import LabelsOnly
+from students.training.distillation.method import LossSetting, Needs
 from students.training.distillation.registry import parse_method
 from students.training.examples import TrainingSet
 from students.training.objective import Objective
@@ -30,14 +31,6 @@ class Distillation:
 
     needs: Needs
     loss: nn.Module
-
-
-class LabelsOnly(nn.Module):
-    """The loss where no method is named."""
-
-    def forward(self, batch: LossInputs) -> Tensor:
-        """Return the loss against the labels, shape ()."""
-        return batch.task
 
 
 def needs_of(spec: StudentSpec) -> Needs:
