@@ -90,6 +90,24 @@ def memory_errors(kind: type[CosimError], where: str) -> Generator[None]:
         raise kind("there is not enough memory for it", where=where, remedy=remedy) from error
 
 
+@contextmanager
+def errors_placed(where: str) -> Generator[None]:
+    """Put the name of a file, which checks of its content do not know, before the place of our errors.
+
+    Raises
+    ------
+    CosimError
+        Of the kind that was raised; one that says `where` already passes unchanged.
+    """
+    try:
+        yield
+    except CosimError as error:
+        if where in str(error):
+            raise
+        place = f"{where}: {error.where}" if error.where else where
+        raise type(error)(error.what, where=place, remedy=error.remedy) from error
+
+
 def unknown_name(kind: str, name: str, available: Iterable[str]) -> str:
     """Return the remedy text for a name that does not exist: the nearest names, then all of them."""
     names = sorted(available)

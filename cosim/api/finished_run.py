@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, cast
 import pandas as pd
 
 from cosim.api.decoder import Decoder
-from cosim.engine.files import read_json
+from cosim.engine.files import read_json, record_errors
 from cosim.engine.run_folder import FAILURES, PLAN
 from cosim.tables.decoders import DECODERS
 from cosim.tables.flat import read_flat, write_flat
@@ -81,7 +81,10 @@ class Run:
         """What went wrong with each point that failed, by decoder, fold and seed."""
         path = self.folder / FAILURES
         found = cast("list[dict[str, Any]]", read_json(path).get("failures", [])) if path.is_file() else []
-        return tuple(f"{one['decoder']}, {one['fold']}, seed {one['seed']}: {one.get('message', '')}" for one in found)
+        with record_errors(self.folder):
+            return tuple(
+                f"{one['decoder']}, {one['fold']}, seed {one['seed']}: {one.get('message', '')}" for one in found
+            )
 
     def decoder(self, label: str) -> Decoder:
         """Return one decoder, by its label in `decoders` or its ``decoder_id``.

@@ -30,7 +30,7 @@ from cosim.datasets.segments import SESSION, BinnedRecording, segmented
 from cosim.datasets.types import Dataset
 from cosim.datasets.windows import example_windows
 from cosim.preprocessing import Step
-from energy_models.errors import DataError, unknown_name
+from energy_models.errors import DataError, errors_placed, unknown_name
 
 NAME = "arrays"
 UNITS_APART = ("recording", "subject", "session", "run")  # recordings that may have been made with another scale
@@ -124,7 +124,12 @@ def load(options: Options, data_dir: Path | None) -> Dataset:
     path = Path(options.path)
     if not path.is_absolute():
         path = files.root(data_dir, corpus=NAME, expected=options.path) / path
-    found = read_arrays(path, options.further_labels)
+    with errors_placed(str(path)), np.errstate(over="ignore", invalid="ignore"):  # what is not finite is refused
+        return _dataset(options, read_arrays(path, options.further_labels), path)
+
+
+def _dataset(options: Options, found: dict[str, NDArray[Any]], path: Path) -> Dataset:
+    """Return arrays as a dataset after checking that they go together."""
     if empty := [name for name, array in found.items() if array.size == 0 or array.ndim == 0]:
         raise DataError(f"array {', '.join(empty)} holds no example", where=str(path), remedy="Save it again.")
     count = len(found["inputs"])

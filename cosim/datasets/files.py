@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Generator, Iterable, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +18,7 @@ from energy_models.errors import CosimError, DataError, unknown_name
 
 _io: Any = scipy.io  # scipy ships no types for its file readers
 ENVIRONMENT = "COSIM_DATA"
+LAST_CHARACTER = 0x10FFFF
 DAMAGED = "It may be damaged or cut short: copy it again."
 
 
@@ -54,7 +56,8 @@ def reading(path: Path, said: str = "the file cannot be read", *, remedy: str = 
     """Turn whatever a reader raises on a damaged file into a `DataError` that names it; our own errors pass.
 
     Readers of other packages raise what they like on bytes they do not expect, plain `Exception` and `AssertionError`
-    included; so nothing but their calls stands in here.
+    included; so nothing but their calls stands in here. What they warn of is not shown: it names no file, and numbers
+    that are none are refused with their place.
 
     Parameters
     ----------
@@ -69,7 +72,8 @@ def reading(path: Path, said: str = "the file cannot be read", *, remedy: str = 
         In the place of any other exception.
     """
     try:
-        yield
+        with warnings.catch_warnings(action="ignore"):
+            yield
     except CosimError:
         raise
     except Exception as error:
@@ -98,9 +102,10 @@ def read_mat(path: Path, keys: Iterable[str], *, corpus: str, fetch: str) -> dic
                             remedy=unknown_name("variables", key, present))
     arrays = {key: np.asarray(content[key]) for key in keys}
     for key, array in arrays.items():
-        if array.dtype.hasobject or array.dtype.names:
-            raise DataError(f"variable {key!r} is a cell, a structure or an object, not an array of numbers",
-                            where=str(path), remedy="Save its numbers as a variable of their own.")
+        if array.dtype.kind not in "iufb":
+            kind = {"U": "text", "S": "text", "c": "complex"}.get(array.dtype.kind, "a cell or a structure")
+            raise DataError(f"variable {key!r} is {kind}, not an array of real numbers", where=str(path),
+                            remedy="Save its numbers as a variable of their own.")
     return arrays
 
 
@@ -114,7 +119,7 @@ def read_npy(path: Path) -> NDArray[Any]:
     """
     with reading(path, "an array cannot be read"):
         check_npy(path)
-        return np.asarray(np.load(path, allow_pickle=False))
+        return checked_text(np.asarray(np.load(path, allow_pickle=False)))
 
 
 def names_in_npz(path: Path) -> list[str]:
@@ -139,7 +144,22 @@ def read_npz(path: Path, keys: Iterable[str]) -> dict[str, NDArray[Any]]:
     with reading(path, "the file cannot be read as NPZ"):
         check_npz(path, wanted)
         with np.load(path, allow_pickle=False) as content:
-            return {key: np.asarray(content[key]) for key in wanted}
+            return {key: checked_text(np.asarray(content[key])) for key in wanted}
+
+
+def checked_text(array: NDArray[Any]) -> NDArray[Any]:
+    """Return an array after checking that its texts, if any, are of characters.
+
+    Raises
+    ------
+    ValueError
+        A number that is no character's stands in it; Python fails on each use of such a text.
+    """
+    if array.dtype.kind == "U":
+        plain = np.ascontiguousarray(array).astype(array.dtype.newbyteorder("="))
+        if plain.size and int(plain.reshape(-1).view(np.uint32).max(initial=0)) > LAST_CHARACTER:
+            raise ValueError("a text holds what is no character")
+    return array
 
 
 def check_channels(samples: NDArray[np.float64], names: tuple[str, ...], *, where: str) -> None:

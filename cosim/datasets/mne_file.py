@@ -19,7 +19,7 @@ from cosim.datasets.recording_files import read_recording
 from cosim.datasets.recordings import Recording, Recordings
 from cosim.datasets.types import Dataset
 from cosim.preprocessing import eeg_operations
-from energy_models.errors import DataError, unknown_name
+from energy_models.errors import DataError, errors_placed, unknown_name
 
 NAME = "mne_file"
 UNIT_REMEDY = ("State the unit of the numbers (option unit), leave the file or the channel out, or set "
@@ -118,6 +118,12 @@ def load(options: Options, data_dir: Path | None) -> Dataset:
         raise DataError(f"classes = {', '.join(options.class_names)!r} names fewer than two events",
                         where=f"options of {NAME!r}", remedy="Write classes = \"T1,T2\".")
     found = labelled_paths(options, data_dir, corpus=NAME)
+    with errors_placed(str(found[0].path if len(found) == 1 else found[0].path.parent)):
+        return _windows(options, found)
+
+
+def _windows(options: Options, found: Sequence[LabelledPath]) -> Dataset:
+    """Return the windows of files."""
     reads = [read_recording(file.path, options) for file in found]
     recordings, notes = _chosen(found, reads, options)
     cut: list[CuedRecording] = []

@@ -6,6 +6,7 @@ import errno
 import hashlib
 import json
 import os
+import shlex
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import TypeAlias, cast
 
 from safetensors import SafetensorError
 
-from energy_models.errors import CosimError
+from energy_models.errors import CosimError, errors_placed
 from energy_models.quantities import TEMPORARY, no_room, parse_json, read_text, write_failure, write_whole
 
 Json: TypeAlias = bool | int | float | str | list["Json"] | dict[str, "Json"] | None
@@ -62,6 +63,29 @@ def disk_errors(where: Path) -> Generator[None]:
                 "this folder cannot be written", where=str(where), remedy="Name another one with --out."
             ) from error
         raise
+
+
+@contextmanager
+def record_errors(root: Path) -> Generator[None]:
+    """Turn what is raised where tables and records of a run do not go together, or were edited, into one of our errors.
+
+    Only what interprets files of a finished run stands in here; each file alone is checked where it is read.
+
+    Raises
+    ------
+    CosimError
+        Naming the folder; other failures, of the disk and of the memory, pass unchanged.
+    """
+    try:
+        with errors_placed(str(root)):
+            yield
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        said = f"{type(error).__name__}: {error}".partition("\n")[0][:200]
+        raise CosimError(
+            f"tables and records of this run do not go together, or were edited ({said})", where=str(root),
+            remedy=f"`cosim resume {shlex.quote(str(root))}` writes them again, nothing finished is computed again; an "
+            "archived run: take it from version control.",
+        ) from error
 
 
 def write_atomically(path: Path, content: str | bytes) -> None:

@@ -12,13 +12,13 @@ from optuna.exceptions import StorageInternalError
 from optuna.samplers import BaseSampler, NSGAIISampler, RandomSampler, TPESampler
 from optuna.trial import FrozenTrial, Trial, TrialState
 from sqlalchemy import URL
-from sqlalchemy.exc import DatabaseError
+from sqlalchemy.exc import SQLAlchemyError
 
 from cosim.engine.files import content_digest, disk_full
 from cosim.engine.plan import Configuration, configurations
 from cosim.study.ranges import OptionRange
 from cosim.study.schema import Option, SearchPlan, StudentPlan, Study
-from energy_models.errors import CosimError
+from energy_models.errors import CosimError, errors_placed
 from students.spec import Scalar, parse_form
 
 DATABASE = "study.db"
@@ -37,14 +37,34 @@ def database_errors(root: Path) -> Generator[None]:
     """
     try:
         yield
-    except (DatabaseError, StorageInternalError) as error:
+    except (SQLAlchemyError, StorageInternalError) as error:
         if "disk is full" in f"{error} {error.__cause__}":
             raise disk_full(root / DATABASE) from error
-        said = str(error.orig) if isinstance(error, DatabaseError) else str(error.__cause__ or error).splitlines()[0]
-        raise CosimError(
-            f"the database of the search cannot be used ({said})", where=str(root / DATABASE),
-            remedy="Delete it and run again: the search begins anew, and finished points are not computed again.",
-        ) from error  # fmt: skip
+        said = str(getattr(error, "orig", None) or error.__cause__ or error).splitlines()[0]
+        raise _unusable(root, said) from error
+
+
+def _unusable(root: Path, said: str) -> CosimError:
+    return CosimError(
+        f"the database of the search cannot be used ({said})", where=str(root / DATABASE),
+        remedy="Delete it and run again: the search begins anew, and finished points are not computed again.",
+    )
+
+
+@contextmanager
+def _records_read(root: Path) -> Generator[None]:
+    """Turn what Optuna raises on rows that are not as it wrote them into the same error; nothing else stands in here.
+
+    Raises
+    ------
+    CosimError
+        Naming the file.
+    """
+    try:
+        with errors_placed(str(root / DATABASE)):
+            yield
+    except (AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
+        raise _unusable(root, f"{type(error).__name__}: {error}"[:200]) from error
 
 
 def _database(root: Path) -> str:
@@ -65,12 +85,16 @@ class Search:
     """
 
     def __init__(self, study: Study, data_digest: str, root: Path) -> None:
-        optuna.logging.set_verbosity(optuna.logging.WARNING)
-        self._study = study
+        optuna.logging.set_verbosity(optuna.logging.ERROR)  # what it fails on is told once, as an error
+        self._study, self._root = study, root
         self._grid = study.search.sampler == "grid"
         self.objectives = GRID_OBJECTIVES if self._grid else study.search.objectives
-        storage = optuna.storages.RDBStorage(_database(root))
-        name = f"{study.study.name}-{content_digest(_identity(study, data_digest))}"
+        with _records_read(root):
+            self._open(f"{study.study.name}-{content_digest(_identity(study, data_digest))}")
+
+    def _open(self, name: str) -> None:
+        """Load the Optuna study of a name, or make it."""
+        storage = optuna.storages.RDBStorage(_database(self._root))
         known = name in optuna.get_all_study_names(storage)
         self._optuna = optuna.create_study(
             storage=storage,
@@ -80,7 +104,7 @@ class Search:
         )
         if known:
             self._requeue_stale()
-        self._optuna.sampler = _sampler(study.search, len(self._optuna.trials))
+        self._optuna.sampler = _sampler(self._study.search, len(self._optuna.trials))
         if self._grid:
             self._enqueue_grid()
 
@@ -101,20 +125,26 @@ class Search:
 
     def completed(self) -> list[Configuration]:
         """Return the configurations that earlier runs finished, in the order they were tried."""
-        trials = self._optuna.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-        return [configuration_of(self._study, trial.params) for trial in trials]
+        with _records_read(self._root):
+            trials = self._optuna.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+            return [configuration_of(self._study, trial.params) for trial in trials]
 
     def remaining(self) -> int:
         """Return how many configurations are still to be asked for."""
+        with _records_read(self._root):
+            trials = self._optuna.get_trials(deepcopy=False)
         if self._grid:
-            return len(self._optuna.get_trials(deepcopy=False, states=(TrialState.WAITING,)))
-        trials = self._optuna.get_trials(deepcopy=False)
+            return sum(trial.state == TrialState.WAITING for trial in trials)
         tried = sum(trial.state != TrialState.WAITING for trial in trials)
         interrupted = sum(RETRIES in trial.user_attrs for trial in trials)
         return max(0, (self._study.search.trials or 0) - (tried - interrupted))
 
     def ask(self) -> tuple[Trial, Configuration]:
         """Return the next trial and the configuration it chose."""
+        with _records_read(self._root):
+            return self._next()
+
+    def _next(self) -> tuple[Trial, Configuration]:
         trial = self._optuna.ask()
         student = _student(self._study, trial.suggest_categorical("student", [s.label for s in self._study.students]))
         trial.suggest_categorical(f"{student.label}.form", [str(form) for form in student.forms])
@@ -124,10 +154,9 @@ class Search:
 
     def tell(self, trial: Trial, values: Mapping[str, float] | None) -> None:
         """Record the objectives of a trial; None where a point of it failed."""
-        if values is None:
-            self._optuna.tell(trial, state=TrialState.FAIL)
-        else:
-            self._optuna.tell(trial, [values[objective] for objective in self.objectives])
+        told = None if values is None else [values[objective] for objective in self.objectives]
+        with _records_read(self._root):
+            self._optuna.tell(trial, told, state=TrialState.FAIL if told is None else None)
 
 
 def _suggest(trial: Trial, name: str, option: Option) -> None:
@@ -149,7 +178,7 @@ def configuration_of(study: Study, choices: Mapping[str, Any]) -> Configuration:
 
 
 def _student(study: Study, label: str) -> StudentPlan:
-    return next(student for student in study.students if student.label == label)
+    return {student.label: student for student in study.students}[label]
 
 
 def _choices(trial: FrozenTrial) -> Mapping[str, Any]:

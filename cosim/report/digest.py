@@ -9,7 +9,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, cast
 
-from cosim.engine.files import read_json, write_atomically
+from cosim.engine.files import read_json, record_errors, write_atomically
 from cosim.engine.run_folder import FAILURES
 from cosim.report.charts import levels
 from cosim.report.comparison import comparison, difference_rows, over_text, score_row, selection_note
@@ -51,7 +51,11 @@ def write_digest(run_folder: Path, folder: Path) -> Path:
     CosimError
         When a file of the run is missing or malformed, nothing was priced, or the folder cannot be written.
     """
-    run = read_run(run_folder)
+    with record_errors(run_folder):
+        return _write_digest(read_run(run_folder), run_folder, folder)
+
+
+def _write_digest(run: Run, run_folder: Path, folder: Path) -> Path:
     failed = run_folder / FAILURES
     failures = cast(list[Any], read_json(failed)["failures"]) if failed.is_file() else []
     name = str(run.study["name"])

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from cosim.engine.files import record_errors
 from cosim.report.figures.numbers import band_text, ratio_text, score_of
 from cosim.report.figures.points import METRICS
 from cosim.report.inputs import Row, Run, read_run, site_title
@@ -185,5 +186,6 @@ def answer_line(folder: Path) -> str:
     CosimError
         As `cosim.report.inputs.read_run`.
     """
-    run = read_run(folder)
-    return headline(run, answers(run))
+    with record_errors(folder):
+        run = read_run(folder)
+        return headline(run, answers(run))

@@ -11,7 +11,7 @@ from typing import Any, cast
 import jinja2
 from markupsafe import Markup
 
-from cosim.engine.files import write_atomically
+from cosim.engine.files import record_errors, write_atomically
 from cosim.report import charts, evidence, sections
 from cosim.report.comparison import comparison, difference_rows, over_text, selection_note, task_rows
 from cosim.report.downloads import downloads_text
@@ -49,7 +49,9 @@ def write_report(run_folder: Path, out: Path | None = None) -> Path:
         When a file of the run is missing or malformed, nothing was priced, or the page cannot be written.
     """
     path = run_folder / "report.html" if out is None else out
-    write_atomically(path, render(read_run(run_folder)))
+    with record_errors(run_folder):
+        text = render(read_run(run_folder))
+    write_atomically(path, text)
     return path
 
 
@@ -59,7 +61,10 @@ def render(run: Run) -> str:
         loader=jinja2.PackageLoader("cosim.report"), autoescape=True, undefined=jinja2.StrictUndefined,
         trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
-    return environment.get_template("report.html.j2").render(plotly=_plotly(), **_context(run))
+    try:
+        return environment.get_template("report.html.j2").render(plotly=_plotly(), **_context(run))
+    except jinja2.UndefinedError as error:
+        raise LookupError(str(error)) from error
 
 
 def _plotly() -> str:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from cosim.engine.files import disk_errors
+from cosim.engine.files import record_errors, write_atomically
 from cosim.tables.decoders import DECODERS, DETECTION, DecoderScore
 from cosim.tables.prices import PRICED, refresh_prices
 from cosim.tables.readable import readable_prices
@@ -24,7 +24,6 @@ from cosim.tables.scores import SCORES
 from cosim.tables.summary import Power, score_table, summarise
 from cosim.tables.widths import widths_by_layer
 from cosim.tables.workloads import read_workloads
-from energy_models.quantities import write_whole
 from energy_models.workload import Workload
 
 RESULTS_CSV, RESULTS = "results.csv", "results.parquet"
@@ -117,6 +116,11 @@ def read_flat(root: Path, *, power: Power = "decoder_power") -> pd.DataFrame:
     CosimError
         If the folder holds no finished run, or a machine or site cannot be loaded.
     """
+    with record_errors(root):
+        return _flat(root, power)
+
+
+def _flat(root: Path, power: Power) -> pd.DataFrame:
     priced = read_prices(refresh_prices(root))
     scores = read_parquet(root / SCORES, Score)
     wanted = [digest for digest in first_workloads(scores).values() if digest]
@@ -154,7 +158,6 @@ def write_flat(root: Path) -> None:
         return
     table = read_flat(root)
     buffer = io.BytesIO()
-    with disk_errors(root):
-        table.to_parquet(buffer, index=False)
-        write_whole(root / RESULTS, buffer.getvalue())
-        write_whole(root / RESULTS_CSV, table.to_csv(index=False))
+    table.to_parquet(buffer, index=False)
+    write_atomically(root / RESULTS, buffer.getvalue())
+    write_atomically(root / RESULTS_CSV, table.to_csv(index=False))

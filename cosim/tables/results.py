@@ -24,12 +24,12 @@ import pandas as pd
 import pyarrow as _arrow
 from pyarrow import parquet as _parquet
 
-from cosim.engine.files import disk_errors
+from cosim.engine.files import write_atomically
 from cosim.evaluation.feasibility import Verdict
 from energy_models.errors import CosimError, StudyError
 from energy_models.feasibility import LimitCheck
 from energy_models.pricing import EnergyReport, LayerEnergy, model_digest
-from energy_models.quantities import Band, write_whole
+from energy_models.quantities import Band
 
 arrow: Any = _arrow  # neither has type hints
 parquet: Any = _parquet
@@ -258,10 +258,13 @@ def read_detail(path: Path, detail: Detail, rows: Iterable[PriceKey]) -> dict[Pr
     filters = [(name, "in", {getattr(row, name) for row in wanted}) for name in columns]
     if not wanted:
         return {}
-    table = parquet.read_table(path, columns=[*columns, detail], filters=filters)
-    texts = (table[name].to_pylist() for name in (*columns, detail))
-    found = {PriceKey(digest, profile, site): text for digest, profile, site, text in zip(*texts, strict=True)}
-    return {row: json.loads(found[row]) for row in wanted if row in found}
+    try:
+        table = parquet.read_table(path, columns=[*columns, detail], filters=filters, page_checksum_verification=True)
+        texts = (table[name].to_pylist() for name in (*columns, detail))
+        found = {PriceKey(digest, profile, site): text for digest, profile, site, text in zip(*texts, strict=True)}
+        return {row: json.loads(found[row]) for row in wanted if row in found}
+    except (OSError, TypeError, ValueError) as error:
+        raise _not_parquet(path, error) from error
 
 
 def to_frame(rows: Iterable[Any]) -> pd.DataFrame:
@@ -293,23 +296,49 @@ def write_parquet(rows: Iterable[Any], path: Path) -> None:
     first: Any = next(remaining, None)
     if first is None:
         raise _no_row()
-    schema, buffer = _schema(first), io.BytesIO()
+    schema, buffer = _schema(type(first)), io.BytesIO()
     with parquet.ParquetWriter(buffer, schema, compression="zstd", write_page_checksum=True) as writer:
         part = [first, *islice(remaining, ROWS_AT_ONCE - 1)]
         while part:
             columns = {name: [getattr(row, name) for row in part] for name in schema.names}
             writer.write_table(arrow.table(columns, schema=schema))
             part = list(islice(remaining, ROWS_AT_ONCE))
-    with disk_errors(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(path, buffer.getvalue())
+    write_atomically(path, buffer.getvalue())
 
 
-def _schema(row: Any) -> Any:
-    """Return the columns of a row's dataclass with their types in the file; a choice of texts is a text."""
+def _schema(kind: type[Any]) -> Any:
+    """Return the columns of a dataclass with their types in the file; a choice of texts is a text."""
     types = {int: arrow.int64(), float: arrow.float64(), bool: arrow.bool_()}
-    hints = get_type_hints(row.__class__)
-    return arrow.schema([(one.name, types.get(hints[one.name], arrow.string())) for one in dataclasses.fields(row)])
+    hints = get_type_hints(kind)
+    return arrow.schema([(one.name, types.get(hints[one.name], arrow.string())) for one in dataclasses.fields(kind)])
+
+
+def _check_types(path: Path, found: Any, kind: type[Any]) -> None:
+    """Raise where columns hold another kind of values than those of a dataclass."""
+    wrong = [
+        f"{one.name} holds {found.field(one.name).type}" for one in _schema(kind)
+        if _kind_of(found.field(one.name).type) != _kind_of(one.type)
+    ]  # fmt: skip
+    if wrong:
+        raise CosimError(
+            f"columns differ from the schema {FORMAT}: {', '.join(wrong)}", where=str(path),
+            remedy="It was edited, or written by another version; run the study again, finished points are kept.",
+        )
+
+
+def _kind_of(found: Any) -> str:
+    """Return what the values of a column are, whatever number of bits they have in the file."""
+    types = arrow.types
+    if types.is_dictionary(found):
+        return _kind_of(found.value_type)
+    if types.is_boolean(found) or types.is_integer(found) or types.is_floating(found):
+        return "truth" if types.is_boolean(found) else "whole" if types.is_integer(found) else "real"
+    return "text" if types.is_string(found) or types.is_large_string(found) else str(found)
+
+
+def _not_parquet(path: Path, error: Exception) -> CosimError:
+    said = str(error).partition("\n")[0]
+    return CosimError(f"not a Parquet file ({said})", where=str(path), remedy="Run the study again.")
 
 
 def _no_row() -> StudyError:
@@ -336,15 +365,17 @@ def read_parquet(path: Path, kind: type[Any], columns: Sequence[str] | None = No
         raise CosimError("this file is missing", where=str(path), remedy="Run the study to the end first.")
     wanted = [field.name for field in dataclasses.fields(kind)]
     try:
-        found: list[str] = parquet.read_schema(path).names
-        if set(found) == set(wanted):
+        schema: Any = parquet.read_schema(path)
+        found: list[str] = schema.names
+        if sorted(found) == sorted(wanted):
+            _check_types(path, schema, kind)
             kept = wanted if columns is None else list(columns)
             shared = [name for name in SHARED_TEXTS if name in kept]
             table = parquet.read_table(path, columns=kept, read_dictionary=shared, page_checksum_verification=True)
             frame: Any = table.to_pandas()
             return frame.assign(**{name: frame[name].astype(object) for name in shared})[kept]
     except (OSError, ValueError) as error:
-        raise CosimError(f"not a Parquet file ({error})", where=str(path), remedy="Run the study again.") from error
+        raise _not_parquet(path, error) from error
     lacking, extra = sorted(set(wanted) - set(found)), sorted(set(found) - set(wanted))
     raise CosimError(
         f"columns differ from the schema {FORMAT}: missing {lacking or 'none'}, unknown {extra or 'none'}",

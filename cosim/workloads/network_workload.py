@@ -18,7 +18,7 @@ from torch import Tensor
 from cosim.datasets.array_files import check_npy, check_npz, names_in_archive
 from cosim.datasets.files import reading
 from cosim.workloads.network_source import Network, find_network
-from energy_models.errors import DataError, StudentError, memory_errors
+from energy_models.errors import DataError, StudentError, errors_placed, memory_errors
 from energy_models.workload import Workload
 from students.counting import Inputs, observe
 from students.interchange import absent_weights, examples_at_once
@@ -155,7 +155,8 @@ def _inputs(network: Network, how: Observation, where: str) -> tuple[Inputs, str
             f"it has {len(inputs)} inputs: {', '.join(inputs)}", where=where,
             remedy="Give --inputs, a .npz file with one array for each by name (in Python a dict of arrays)",
         )
-    shape = network.example_shape(how.input_shape)
+    with errors_placed(where):
+        shape = network.example_shape(how.input_shape)
     if shape is None:
         raise StudentError(
             "its input shape is unknown", where=where,

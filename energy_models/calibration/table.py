@@ -42,6 +42,8 @@ DISAGREEMENT = 0.1
 """Energy and power x latency of one row may differ by so much before a unit must be wrong."""
 CYCLES_PER_MAC = (1e-3, 1e3)
 """Outside of this no programmable core has been measured: a unit must be wrong."""
+MEASURED = (1e-12, 1e12)
+"""Outside of this nothing has been measured in the unit of a column; products of two such numbers stay finite."""
 SHOWN_PROBLEMS = 12
 COUNT_DIGITS = 18
 """Of a count: it fits 64 bits."""
@@ -233,8 +235,9 @@ def _positive(text: str, column: str, where: str) -> float:
         value = float(text)
     except ValueError:
         value = math.nan
-    if not (math.isfinite(value) and value > 0):
-        raise DataError(f"{column} = {text!r}", where=where, remedy="Write a finite number above 0, without its unit")
+    if not MEASURED[0] <= value <= MEASURED[1]:
+        remedy = f"Write a number from {MEASURED[0]:g} to {MEASURED[1]:g}, without its unit"
+        raise DataError(f"{column} = {text!r:.40}", where=where, remedy=remedy)
     return value
 
 

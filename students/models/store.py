@@ -13,6 +13,7 @@ from energy_models.errors import StudentError
 from energy_models.quantities import parse_json, read_text
 from students.models.build import build
 from students.models.tensor_files import read_tensors, write_bytes, write_tensors
+from students.models.weights import check_finite
 from students.spec import StudentSpec
 
 SCHEMA = "cosim.student/2"
@@ -69,6 +70,7 @@ def load_student(folder: Path, *, device: torch.device | str = "cpu") -> tuple[n
         raise StudentError(
             f"the weights do not fit the network ({error})", where=str(folder), remedy="Train this student again"
         ) from error
+    check_finite(model.state_dict(), folder / WEIGHTS)
     return model.to(device).eval(), spec
 
 

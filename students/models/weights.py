@@ -38,10 +38,21 @@ def load_weights(model: nn.Module, path: Path) -> None:
         )
     tensors, _ = read_tensors(path)
     _check_names(model.state_dict(), tensors, path)
+    model.load_state_dict(tensors)
+    check_finite(model.state_dict(), path)
+
+
+def check_finite(tensors: Mapping[str, Tensor], path: Path) -> None:
+    """Raise where tensors hold numbers that are none, or too large for their type.
+
+    Raises
+    ------
+    StudentError
+        Naming the tensors and the file.
+    """
     if wrong := [name for name, value in tensors.items() if not bool(torch.isfinite(value).all())]:
         raise StudentError(f"{_listed(wrong)} holds numbers that are not finite", where=str(path),
                            remedy="Train that network again")  # fmt: skip
-    model.load_state_dict(tensors)
 
 
 def _check_names(wanted: Mapping[str, Tensor], found: Mapping[str, Tensor], path: Path) -> None:

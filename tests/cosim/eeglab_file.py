@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from tests.cosim.recording_files import NAMES, RATE_HZ
 from scipy.io import savemat
+
+from tests.cosim.recording_files import NAMES, RATE_HZ
 
 
 def write_eeglab(path: Path, microvolts: np.ndarray, marks: Sequence[tuple[float, str]]) -> Path:

@@ -45,7 +45,9 @@ def changed_arrays(arrays: Mapping[str, Any], dice: Random) -> tuple[dict[str, A
             found[name] = values
         case "type":
             kind = dice.choice(TYPES[:-2])
-            found[name] = np.zeros(one.shape, kind) if dice.random() < 0.5 or one.dtype.kind == "U" else one.astype(kind)
+            found[name] = (
+                np.zeros(one.shape, kind) if dice.random() < 0.5 or one.dtype.kind == "U" else one.astype(kind)
+            )
         case "shape":
             found[name] = one.reshape(-1) if dice.random() < 0.5 else one[None]
         case "short":
@@ -71,7 +73,8 @@ def changed_header(data: bytes, dice: Random) -> tuple[bytes, str]:
     if key == "version":
         return data[:6] + bytes((dice.randrange(256), 0)) + data[8:], key
     header[key] = {"descr": dice.choice((*TYPES, "", "<f9999999", [("a", "<f8")], [("a", "O")])),
-                   "shape": dice.choice((*SHAPES, "x", None, [24])), "fortran_order": dice.choice((True, 2, "x"))}[key]  # fmt: skip
+                   "shape": dice.choice((*SHAPES, "x", None, [24])),
+                   "fortran_order": dice.choice((True, 2, "x"))}[key]  # fmt: skip
     if dice.random() < 0.1:
         del header[key]
     text = f"{header!r}".encode().ljust(length - 1) + b"\n"
@@ -181,8 +184,6 @@ def _read_own(path: Path) -> None:
 
 def _read_mat(path: Path) -> None:
     check_dataset(load("m1_contdata95", data_dir=path.parent.parent, options={}))
-
-
 
 
 ARRAYS = (

@@ -1,6 +1,6 @@
 """The command line as a process that heeds Ctrl-C even where the shell that started the tests ignores it.
 
-    python -m tests.robustness.cosim_command run demo
+python -m tests.robustness.cosim_command run demo
 """
 
 from __future__ import annotations

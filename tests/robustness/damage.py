@@ -7,8 +7,10 @@ from pathlib import Path
 from random import Random
 
 MAGIC = (
-    b"", b"\x00" * 4096, b"{}", b"[]", b"null", b"\xff\xfe" + "name".encode("utf-16-le"), b"\x89PNG\r\n\x1a\n" + bytes(64),
-    b"PK\x03\x04" + bytes(60), b"PK\x05\x06" + bytes(18), b"\x89HDF\r\n\x1a\n" + bytes(200), b"SQLite format 3\x00" + bytes(84),
+    b"", b"\x00" * 4096, b"{}", b"[]", b"null", b"\xff\xfe" + "name".encode("utf-16-le"),
+    b"\x89PNG\r\n\x1a\n" + bytes(64),
+    b"PK\x03\x04" + bytes(60), b"PK\x05\x06" + bytes(18), b"\x89HDF\r\n\x1a\n" + bytes(200),
+    b"SQLite format 3\x00" + bytes(84),
     b"\x93NUMPY\x01\x00v\x00{'descr': '<f8', 'fortran_order': False, 'shape': (9,), }".ljust(128) + bytes(72),
     b"MATLAB 5.0 MAT-file".ljust(124) + b"\x00\x01IM", b"PAR1" + bytes(32) + b"PAR1", b"<html></html>",
     b"a,b\n1,2\n", b"[" * 3000, b'{"a":' * 3000, b"a = 1\na = 2\n", b"\x80\x04K\x01.", b"0       " + b" " * 248,
@@ -22,7 +24,9 @@ def damaged_bytes(data: bytes, dice: Random) -> tuple[bytes, str]:
     """Return other bytes, and what was done; damage falls near the begin more often, where structure is."""
     size = max(len(data), 1)
     place = dice.randrange(size) if dice.random() < 0.4 else dice.randrange(min(size, 1024))
-    act = dice.choice(("flip", "flip", "flip", "cut", "line", "giant", "giant", "utf8", "swap", "insert", "foreign", "tail"))
+    act = dice.choice(
+        ("flip", "flip", "flip", "cut", "line", "giant", "giant", "utf8", "swap", "insert", "foreign", "tail")
+    )
     found = bytearray(data)
     match act:
         case "flip":

@@ -51,7 +51,9 @@ def in_csv(path: Path, dice: Random) -> str:
     """Change a cell, a row or a column of a CSV file, or their order."""
     rows: list[list[str]] = list(csv.reader(io.StringIO(path.read_text(encoding="utf-8"))))
     row, column = dice.randrange(len(rows)), dice.randrange(len(rows[0]))
-    act = dice.choice(("cell",) * 6 + ("drop row", "drop column", "double row", "double column", "order", "columns", "short"))
+    act = dice.choice(
+        ("cell",) * 6 + ("drop row", "drop column", "double row", "double column", "order", "columns", "short")
+    )
     match act:
         case "cell":
             rows[row][column] = str(dice.choice((*values.NUMBERS[:-1], "", "x", "1e3", "1,5", "٣", "-")))
@@ -134,7 +136,9 @@ def _boards(folder: Path) -> Path:
 
 def _workload(folder: Path) -> Path:
     path = folder / "work.json"
-    path.write_text(json.dumps({**json.loads(NETWORK.read_text(encoding="utf-8")), "name": path.stem}), encoding="utf-8")
+    path.write_text(
+        json.dumps({**json.loads(NETWORK.read_text(encoding="utf-8")), "name": path.stem}), encoding="utf-8"
+    )
     return path
 
 
@@ -146,7 +150,9 @@ def _architecture(folder: Path) -> Path:
 _STUDY = Path(str(files("cosim.study"))) / "shipped" / "demo.toml"
 DOCUMENTS = (
     Kind("study", _toml_of(_STUDY, "mine"), _read_study, (in_toml,), weight=2),
-    Kind("profile", _toml_of(DATA / "profiles" / f"{MACHINE}.toml", COPY, name=COPY), _read_machine, (in_toml,), weight=2),
+    Kind(
+        "profile", _toml_of(DATA / "profiles" / f"{MACHINE}.toml", COPY, name=COPY), _read_machine, (in_toml,), weight=2
+    ),
     Kind("site", _toml_of(DATA / "sites" / f"{SITE}.toml", COPY, name=COPY), _read_site, (in_toml,), weight=2),
     Kind("workload", _workload, _read_workload, (in_json,), weight=2),
     Kind("calibration", _boards, _read_boards, (in_csv,)),

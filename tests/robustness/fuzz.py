@@ -20,11 +20,14 @@ from pathlib import Path
 from tests.robustness.kinds import KINDS
 from tests.robustness.outcomes import FAULTS, SOUND, Ending
 from tests.robustness.pool import Pool, Task
+from tests.robustness.worker import Setting
 
 
 def tasks(inputs: int) -> Iterator[Task]:
     """Yield that many inputs, kinds taking turns by their weights; numbers count on within a kind."""
-    round_of = [kind.name for place in range(max(kind.weight for kind in KINDS)) for kind in KINDS if place < kind.weight]
+    round_of = [
+        kind.name for place in range(max(kind.weight for kind in KINDS)) for kind in KINDS if place < kind.weight
+    ]
     numbers = {kind.name: count() for kind in KINDS}
     for place in range(inputs):
         name = round_of[place % len(round_of)]
@@ -34,7 +37,7 @@ def tasks(inputs: int) -> Iterator[Task]:
 def read_all(given: Iterable[Task], *, seed: int, processes: int = 2, keep: Path | None = None) -> Iterator[Ending]:
     """Yield what each input ended in."""
     with tempfile.TemporaryDirectory(prefix="robustness-") as home:
-        pool = Pool(processes, Path(home), seed, keep)
+        pool = Pool(processes, Setting(Path(home), seed, keep))
         try:
             yield from pool.run(given)
         finally:
@@ -49,7 +52,9 @@ def table(endings: Sequence[Ending]) -> str:
     rows = [["kind", "inputs", *ends, "slowest s"]]
     for name in names:
         own = [one for one in endings if one.kind == name]
-        rows.append([name, str(len(own)), *(str(found[name, end]) for end in ends), f"{max(o.seconds for o in own):.2f}"])
+        rows.append(
+            [name, str(len(own)), *(str(found[name, end]) for end in ends), f"{max(o.seconds for o in own):.2f}"]
+        )
     sums = (str(sum(found[name, end] for name in names)) for end in ends)
     rows.append(["all", str(len(endings)), *sums, f"{max(one.seconds for one in endings):.2f}"])
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
@@ -59,7 +64,8 @@ def table(endings: Sequence[Ending]) -> str:
 def told(ending: Ending, seed: int) -> str:
     """Return a fault as text, with the command that reads its input again."""
     again = f"python -m tests.robustness.fuzz --seed {seed} --only {ending.kind}:{ending.number} --keep FOLDER"
-    return f"{ending.end.upper()} {ending.kind} ({ending.done}) after {ending.seconds:.1f} s\n{ending.said}\n  again: {again}"
+    head = f"{ending.end.upper()} {ending.kind} ({ending.done}) after {ending.seconds:.1f} s"
+    return f"{head}\n{ending.said}\n  again: {again}"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

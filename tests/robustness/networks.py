@@ -23,7 +23,15 @@ OPERATORS = (
     "Loop", "If", "Scan", "Einsum", "Resize", "Pad", "Expand", "Range", "ConstantOfShape", "RandomNormal", "Identity",
     "BipolarQuant", "Trunc", "RNN", "ConvTranspose", "Transpose", "Slice", "Concat", "Softmax", "BatchNormalization",
 )  # fmt: skip
-DOMAINS = ("", "my", "qonnx.custom_op.channels_last", "qonnx.custom_op.general", "onnx.brevitas", "ai.onnx.ml", "\u0000")
+DOMAINS = (
+    "",
+    "my",
+    "qonnx.custom_op.channels_last",
+    "qonnx.custom_op.general",
+    "onnx.brevitas",
+    "ai.onnx.ml",
+    "\u0000",
+)
 VERSIONS = (0, -1, 1, 4, 5, 6, 7, 11, 13, 21, 27, 40, 2**31)
 SIZES = (0, 1, 2, 3, 5, 8)
 RATE_HZ, STEPS = 100.0, 5
@@ -92,7 +100,7 @@ def _qonnx(folder: Path) -> Path:
     return folder / "quantised.onnx"
 
 
-def in_graph(path: Path, dice: Random) -> str:
+def in_graph(path: Path, dice: Random) -> str:  # noqa: PLR0915  (a case for each change)
     """Change a node, a stored tensor, an axis or a version."""
     model = onnx.load(str(path), load_external_data=False)
     graph = model.graph
@@ -160,7 +168,8 @@ def _nir(folder: Path) -> Path:
 def in_hdf5(path: Path, dice: Random) -> str:
     """Drop, rename or replace something in an HDF5 file."""
     replaced = (np.float32(0), np.nan, np.inf, -1.0, np.zeros(0), np.ones((3, 2)), b"LIF", b"NIRGraph", "x", 1 + 1j,
-                np.full(3, np.nan), np.full(3, 1e38, np.float32), np.zeros(3, np.int64), 2**62, b"\xff\xfe")  # fmt: skip
+                np.full(3, np.nan), np.full(3, 1e38, np.float32), np.zeros(3, np.int64), 2**62,
+                b"\xff\xfe")  # fmt: skip
     with h5py.File(path, "r+") as file:
         names: list[str] = []
         file.visit(names.append)

@@ -11,10 +11,19 @@ from energy_models.errors import CosimError
 READ, REFUSED = "read", "refused"
 SOUND = (READ, REFUSED)
 FAULTS = (
-    "traceback", "unnamed", "no remedy", "silent", "noise", "memory", "hang", "crash", "broken",
+    "traceback",
+    "unnamed",
+    "no remedy",
+    "silent",
+    "noise",
+    "memory",
+    "hang",
+    "crash",
+    "broken",
 )
 """Another exception; an error that names no file; one without a remedy; a result that breaks an invariant of its kind;
-text or warnings of libraries; more memory than `MOST_BYTES`; longer than the limit; the death of the process; an error of the fuzz itself."""
+text or warnings of libraries; more memory than `MOST_BYTES`; longer than the limit; the death of the process; an error
+of the fuzz itself."""
 MOST_BYTES = 2 << 30
 """By which a process may grow on one input [bytes]."""
 

@@ -8,10 +8,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
-from pathlib import Path
 
 from tests.robustness.outcomes import Ending
-from tests.robustness.worker import serve
+from tests.robustness.worker import Setting, serve
 
 LIMIT_S = 30.0
 """For one input [s]; a loaded machine included."""
@@ -36,22 +35,18 @@ class Pool:
     Parameters
     ----------
     count : int
-    home : Path
-        Folder for inputs while they are read.
-    seed : int
-    keep : Path or None
-        Folder that keeps every input as it was changed.
+    setting : Setting
     """
 
-    def __init__(self, count: int, home: Path, seed: int, keep: Path | None) -> None:
+    def __init__(self, count: int, setting: Setting) -> None:
         self._context = multiprocessing.get_context("forkserver")
         self._context.set_forkserver_preload(["tests.robustness.kinds", "tests.robustness.preloaded"])
-        self._given = (home, seed, keep)
+        self._setting = setting
         self._workers = [self._start() for _ in range(count)]
 
     def _start(self) -> _Worker:
         ours, theirs = self._context.Pipe()
-        process = self._context.Process(target=serve, args=(theirs, *self._given), daemon=True)
+        process = self._context.Process(target=serve, args=(theirs, self._setting), daemon=True)
         process.start()
         theirs.close()
         return _Worker(process, ours, set())

@@ -111,8 +111,8 @@ def in_lines(path: Path, dice: Random) -> str:
             lines[at] = lines[at][: len(lines[at]) // 2]
         case _ if sign:
             parts = value.split(",")
-            parts[dice.randrange(len(parts))] = dice.choice((*FIELDS, "MULTIPLEXED", "VECTORIZED", "IEEE_FLOAT_32", "µV",
-                                                             "../../x.eeg", path.name))  # fmt: skip
+            parts[dice.randrange(len(parts))] = dice.choice((*FIELDS, "MULTIPLEXED", "VECTORIZED", "IEEE_FLOAT_32",
+                                                             "µV", "../../x.eeg", path.name))  # fmt: skip
             lines[at] = f"{key}={','.join(parts)}"
         case _:
             lines[at] = dice.choice(FIELDS)

@@ -12,13 +12,32 @@ NUMBERS = (
     0, -1, 1, 2, 0.0, -0.0, 0.5, math.nan, math.inf, -math.inf, 1e308, -1e308, 5e-324, 1e-30, 1e12,
     2**31, 2**32, 2**63 - 1, 2**63, 2**64, 10**30, 10**400,
 )  # fmt: skip
-OTHERS = ("", "x", "nan", "-1", "1e9", "a" * 5000, "\u0000", "../..", "\u202e\U0001f9e0", True, False, [], {}, [[]], [0], {"": 0})
+OTHERS = (
+    "",
+    "x",
+    "nan",
+    "-1",
+    "1e9",
+    "a" * 5000,
+    "\u0000",
+    "../..",
+    "\u202e\U0001f9e0",
+    True,
+    False,
+    [],
+    {},
+    [[]],
+    [0],
+    {"": 0},
+)
 DEPTH = 150
 
 
 def numbers(document: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
     """Yield the path of every value inside a document."""
-    items = document.items() if isinstance(document, dict) else enumerate(document) if isinstance(document, list) else ()
+    items = (
+        document.items() if isinstance(document, dict) else enumerate(document) if isinstance(document, list) else ()
+    )
     for key, value in list(items):
         yield (*path, key)
         yield from numbers(value, (*path, key))

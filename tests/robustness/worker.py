@@ -12,6 +12,7 @@ import time
 import traceback
 import warnings
 from collections.abc import Iterator
+from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
 from random import Random
@@ -29,26 +30,44 @@ ADDRESSES = 3 * MOST_BYTES
 SAID = 3000
 
 
-def serve(inputs: Connection, home: Path, seed: int, keep: Path | None) -> None:
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What all processes of a fuzz are given.
+
+    Parameters
+    ----------
+    home : Path
+        Folder for inputs while they are read.
+    seed : int
+    keep : Path or None
+        Folder that keeps every input as it was changed.
+    """
+
+    home: Path
+    seed: int
+    keep: Path | None
+
+
+def serve(inputs: Connection, setting: Setting) -> None:
     """Read inputs, given as (name of a kind, number), until None comes."""
     from tests.robustness.kinds import KINDS
 
     kinds = {kind.name: kind for kind in KINDS}
-    os.environ["COSIM_CACHE"] = str(home / "cache")
-    os.chdir(home)
-    captured = _redirected(home / f"printed-{os.getpid()}")
+    os.environ["COSIM_CACHE"] = str(setting.home / "cache")
+    os.chdir(setting.home)
+    captured = _redirected(setting.home / f"printed-{os.getpid()}")
     sound: dict[str, Path] = {}
     limited = False
     while (task := inputs.recv()) is not None:
         kind = kinds[task[0]]
         try:
             if kind.name not in sound:
-                sound[kind.name] = _template(kind, home)
+                sound[kind.name] = _template(kind, setting.home)
             if not limited:
                 _limit_addresses()
                 limited = True
-            inputs.send(_one(kind, task[1], sound[kind.name], home, seed, keep, captured))
-        except Exception:  # of a writer, a change, or an invariant that a sound input breaks
+            inputs.send(_one(kind, task[1], sound[kind.name], setting, captured))
+        except Exception:  # noqa: BLE001  (of a writer, a change, or an invariant that a sound input breaks)
             inputs.send(Ending(kind.name, task[1], "", "broken", traceback.format_exc()[-SAID:], 0.0))
 
 
@@ -74,16 +93,16 @@ def _template(kind: Kind, home: Path) -> Path:
     return path
 
 
-def _one(kind: Kind, number: int, sound: Path, home: Path, seed: int, keep: Path | None, captured: IO[str]) -> Ending:
-    dice = Random(f"{seed}:{kind.name}:{number}")  # noqa: S311
-    base = Path(tempfile.mkdtemp(prefix=f"{kind.name}-", dir=home))
+def _one(kind: Kind, number: int, sound: Path, setting: Setting, captured: IO[str]) -> Ending:
+    dice = Random(f"{setting.seed}:{kind.name}:{number}")  # noqa: S311
+    base = Path(tempfile.mkdtemp(prefix=f"{kind.name}-", dir=setting.home))
     folder = base / "input"
     shutil.copytree(sound.parent, folder, symlinks=True)
     path = folder / sound.name
     try:
         done = _change(kind, path, dice)
-        if keep is not None:
-            shutil.copytree(folder, keep / f"{kind.name}-{number}", symlinks=True, dirs_exist_ok=True)
+        if setting.keep is not None:
+            shutil.copytree(folder, setting.keep / f"{kind.name}-{number}", symlinks=True, dirs_exist_ok=True)
         _forget_peak()
         before, start = _kibibytes("VmRSS"), time.perf_counter()
         end, said = _read(kind, path, captured)
@@ -98,7 +117,7 @@ def _one(kind: Kind, number: int, sound: Path, home: Path, seed: int, keep: Path
 
 def _change(kind: Kind, path: Path, dice: Random) -> str:
     """Change the structure, then bytes: what has lost its structure has none to change."""
-    acts = [bool(kind.changes) and dice.random() < 0.6 for _ in range(dice.choice((1, 1, 1, 2, 3)))]
+    acts = [bool(kind.changes) and dice.random() < 0.7 for _ in range(dice.choice((1, 1, 1, 1, 2, 3)))]
     done: list[str] = []
     for place, structure in enumerate(sorted(acts, reverse=True)):
         if structure and place == 0:
@@ -107,7 +126,7 @@ def _change(kind: Kind, path: Path, dice: Random) -> str:
         change = dice.choice(kind.changes) if structure else damaged
         try:
             done.append(change(path, dice))
-        except Exception as error:  # an earlier change left a file that libraries cannot read
+        except Exception as error:  # noqa: BLE001  (an earlier change left a file that libraries cannot read)
             done.append(f"no more ({type(error).__name__})")
     return "; ".join(done)
 
@@ -137,7 +156,7 @@ def _ended(kind: Kind, path: Path) -> tuple[str, str]:
         return of_error(error, path), f"{type(error).__name__}: {error}"
     except UnsoundError as error:
         return "silent", str(error)
-    except BaseException:
+    except BaseException:  # noqa: BLE001
         return "traceback", traceback.format_exc()
     return READ, ""
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from cosim.datasets.files import reading
 from cosim.datasets.mne_files import stimulus
 from cosim.datasets.mne_files.annotations import Annotation, read_annotations
-from cosim.datasets.mne_files.lengths import check_promised
+from cosim.datasets.mne_files.lengths import check_fif, check_promised
 from cosim.datasets.mne_files.record_times import Stretch, in_stretches, stretches
 from cosim.datasets.recordings import Channel, Read, Recording
 from energy_models.errors import DataError, unknown_name
@@ -211,5 +211,7 @@ def read_event_file(path: Path) -> tuple[tuple[int, int], ...]:
     if not path.is_file():
         raise DataError("the event file does not exist", where=str(path), remedy="Check the folder and the name.")
     with reading(path, "the event file cannot be read"):
+        if path.suffix.lower() == ".fif":
+            check_fif(path)
         found: Any = _mne.read_events(path, verbose="ERROR")
         return tuple((int(row[0]), int(row[2])) for row in found)

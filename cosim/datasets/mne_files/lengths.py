@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import struct
 from pathlib import Path
 
 from cosim.datasets.mne_files import edf_header
@@ -10,6 +11,8 @@ from energy_models.errors import DataError
 
 BRAINVISION_BYTES = {"INT_16": 2, "UINT_16": 2, "INT_32": 4, "IEEE_FLOAT_32": 4}
 PERSYST_BYTES = {"0": 2, "7": 4}
+FIF_TAG = struct.Struct(">iIii")
+"""Kind, type, size [bytes] and place of the next one: 0 for the one that follows, -1 for none."""
 SECTION = re.compile(r"^\[(.+)\]\s*$", re.MULTILINE)
 
 
@@ -17,8 +20,9 @@ def check_promised(path: Path) -> None:
     """Raise a `DataError` where a recording is cut short, by its header, its markers or a sample that is not whole.
 
     EDF, BDF and GDF state their number of records. BrainVision and Persyst keep samples in a file of their own, whose
-    length need not be stated: it must hold whole samples, and every marker must lie inside of it. Formats that are not
-    named here state their length where MNE-Python reads it, which a look at the last sample puts to the test.
+    length need not be stated: it must hold whole samples, and every marker must lie inside of it. The parts of a FIF
+    file name their successors, which must not lead back. Formats that
+    are not named here state their length where MNE-Python reads it, which a look at the last sample puts to the test.
     """
     match path.suffix.lower():
         case ".edf" | ".bdf" | ".gdf":
@@ -27,8 +31,31 @@ def check_promised(path: Path) -> None:
             _check_brainvision(path)
         case ".lay":
             _check_persyst(path)
+        case ".fif":
+            check_fif(path)
         case _:
             pass
+
+
+def check_fif(path: Path) -> None:
+    """Raise a `DataError` where the parts of a FIF file do not follow each other: MNE-Python would read without end.
+
+    Parameters
+    ----------
+    path : Path
+    """
+    place = 0
+    with path.open("rb") as file:
+        while len(head := file.read(FIF_TAG.size)) == FIF_TAG.size:
+            _, _, size, following = FIF_TAG.unpack(head)
+            if following < 0:
+                return
+            after = following or place + FIF_TAG.size + size
+            if size < 0 or after <= place:
+                raise DataError(f"the part at byte {place} states {size} bytes and leads to byte {after}",
+                                where=str(path), remedy=edf_header.CUT_OFF)
+            place = after
+            file.seek(place)
 
 
 def _text(path: Path) -> str:

@@ -1,0 +1,132 @@
+"""What the fuzz found and was mended, one case of each kind, small enough to be read."""
+
+from __future__ import annotations
+
+import struct
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from safetensors.torch import save_file
+from scipy.io import savemat
+
+from cosim.datasets import files
+from cosim.datasets.mne_files import read_continuous
+from cosim.datasets.registry import load
+from cosim.engine.files import record_errors, write_atomically
+from cosim.tables.decoders import DecoderScore
+from cosim.tables.results import Score, read_parquet
+from energy_models.calibration import read_board_table
+from energy_models.errors import CosimError, DataError, StudentError, errors_placed
+from students.models.build import build
+from students.models.store import WEIGHTS, load_student, save_student
+from students.models.tensor_files import write_tensors
+from students.models.weights import load_weights
+from tests.cosim.recording_files import noise, write_fif
+from tests.robustness.trained import STUDENT
+
+BOARD = "board,network,conv_macs,layers,energy_uj,power_mw,latency_ms,clock_mhz,software\nb,n,1000,2,{},1,1,100,s\n"
+
+
+@pytest.mark.parametrize("text", ["5e-324", "1e308", "0", "nan"])
+def test_a_measured_figure_is_one_that_can_be_measured(tmp_path: Path, text: str) -> None:
+    """In SI 5e-324 uJ are no joules at all, whose logarithm is none."""
+    (tmp_path / "boards.csv").write_text(BOARD.format(text))
+    with pytest.raises(DataError, match=r"boards.csv line 2: energy_uj = .*Write a number from 1e-12 to 1e\+12"):
+        read_board_table(tmp_path / "boards.csv")
+
+
+def test_parts_of_a_fif_file_that_lead_back_are_refused(tmp_path: Path) -> None:
+    path = write_fif(tmp_path / "one_raw.fif", noise(3.0))
+    data = bytearray(path.read_bytes())
+    data[12:16] = struct.pack(">i", 36)  # past the identification of 16 + 20 bytes, where the next part stands
+    assert read_continuous(path).steps == 300
+    data[36 + 12 : 36 + 16] = struct.pack(">i", 36)  # itself
+    path.write_bytes(bytes(data))
+    with pytest.raises(DataError, match=r"one_raw.fif: the part at byte 36 states \d+ bytes and leads to byte 36"):
+        read_continuous(path)
+
+
+def test_a_text_of_an_array_that_is_no_character_is_refused(tmp_path: Path) -> None:
+    """Numpy reads it, and Python raises SystemError wherever it is used."""
+    labels = np.array(["a", "b"])
+    labels.view(np.uint32)[0] = 0x110000
+    np.save(tmp_path / "session.npy", labels)
+    with pytest.raises(DataError, match=r"session.npy: an array cannot be read \(ValueError: a text holds"):
+        files.read_npy(tmp_path / "session.npy")
+
+
+def test_text_is_no_variable_of_numbers(tmp_path: Path) -> None:
+    savemat(tmp_path / "own.mat", {"X": "text", "Y": np.array([1 + 1j])})
+    for name, kind in (("X", "text"), ("Y", "complex")):
+        with pytest.raises(DataError, match=f"own.mat: variable '{name}' is {kind}, not an array of real numbers"):
+            files.read_mat(tmp_path / "own.mat", (name,), corpus="x", fetch="y")
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("fill", [1e308, np.nan])
+def test_numbers_too_large_are_told_without_a_warning_of_numpy(tmp_path: Path, fill: float) -> None:
+    inputs = np.random.default_rng(0).normal(0, 10, (4, 2, 8))
+    inputs[0, 0, 0] = fill
+    np.savez(tmp_path / "own.npz", inputs=inputs, targets=np.arange(4) % 2)
+    options = {"path": "own.npz", "task": "classification", "rate_hz": 8.0, "source_bits": 16, "output_names": "L,R"}
+    with pytest.raises(DataError, match=r"own.npz: not-a-number or infinite values in channel channel 0"):
+        load("arrays", data_dir=tmp_path, options=options)
+
+
+def test_amplitudes_are_told_with_their_file(tmp_path: Path) -> None:
+    inputs = np.random.default_rng(0).normal(0, 1e9, (4, 2, 8))
+    np.savez(tmp_path / "own.npz", inputs=inputs, targets=np.arange(4) % 2)
+    options = {"path": "own.npz", "task": "classification", "rate_hz": 8.0, "source_bits": 16, "output_names": "L,R"}
+    with pytest.raises(DataError, match=r"own.npz: inputs: amplitudes no electrode gives"):
+        load("arrays", data_dir=tmp_path, options={**options, "unit": "µV"})
+
+
+def test_weights_that_are_no_numbers_are_refused_wherever_they_come_from(tmp_path: Path) -> None:
+    """1e308 is a number in double precision, and none in the network's single precision."""
+    model = build(STUDENT)
+    state = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    name = next(name for name, tensor in state.items() if tensor.is_floating_point())
+    save_file({**state, name: torch.full_like(state[name], 1e308, dtype=torch.float64)}, tmp_path / "own.safetensors")
+    with pytest.raises(StudentError, match=f"own.safetensors: {name} holds numbers that are not finite"):
+        load_weights(model, tmp_path / "own.safetensors")
+    save_student(tmp_path / "saved", build(STUDENT), STUDENT, {})
+    wrong = {**state, name: torch.full_like(state[name], torch.nan)}
+    metadata = {"schema": "cosim.student/2", "spec_digest": STUDENT.digest}
+    write_tensors(tmp_path / "saved" / WEIGHTS, wrong, metadata)
+    with pytest.raises(StudentError, match=f"{WEIGHTS}: {name} holds numbers that are not finite"):
+        load_student(tmp_path / "saved")
+
+
+def test_a_column_of_another_kind_is_told(tmp_path: Path) -> None:
+    import dataclasses
+
+    names = [field.name for field in dataclasses.fields(DecoderScore)]
+    pd.DataFrame({name: ["x"] for name in names}).to_parquet(tmp_path / "decoders.parquet", index=False)
+    with pytest.raises(CosimError, match=r"decoders.parquet: columns differ .*score_mean holds (large_)?string"):
+        read_parquet(tmp_path / "decoders.parquet", DecoderScore)
+    pd.DataFrame({name: ["x"] for name in names}).to_parquet(tmp_path / "scores.parquet", index=False)
+    with pytest.raises(CosimError, match=r"scores.parquet: columns differ from the schema .*: missing "):
+        read_parquet(tmp_path / "scores.parquet", Score)
+
+
+def test_records_that_do_not_go_together_are_told_with_the_way_on(tmp_path: Path) -> None:
+    with pytest.raises(CosimError, match=rf"{tmp_path}: tables and records .* \(KeyError: 'a'\).*cosim resume"), \
+            record_errors(tmp_path):  # fmt: skip
+        raise KeyError("a")
+
+
+def test_a_folder_where_a_table_is_written_is_told(tmp_path: Path) -> None:
+    (tmp_path / "results.csv").mkdir()
+    with pytest.raises(CosimError, match=r"results.csv: this file cannot be written \(Is a directory\)"):
+        write_atomically(tmp_path / "results.csv", "x")
+
+
+def test_an_error_gets_the_place_it_lacks_once() -> None:
+    for where, said in (("", "f.npz: bad. Mend it"), ("axis 1", "f.npz: axis 1: bad. Mend it"),
+                        ("f.npz", "f.npz: bad. Mend it")):  # fmt: skip
+        with pytest.raises(DataError) as caught, errors_placed("f.npz"):
+            raise DataError("bad", where=where, remedy="Mend it")
+        assert str(caught.value) == said
