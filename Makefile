@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: demo test test-fast slow golden docs check install clean
+.PHONY: demo test test-fast slow golden fuzz docs check install clean
 
 install: $(STAMP)
 
@@ -22,7 +22,7 @@ test-fast: $(STAMP)
 	$(BIN)/python -m pytest -q tests/architecture tests/energy_models tests/literature
 
 test: test-fast
-	$(BIN)/python -m pytest -q -n 2 --dist loadfile tests/students tests/cosim tests/notebooks tests/third_party tests/docs
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile tests/students tests/cosim tests/robustness tests/notebooks tests/third_party tests/docs
 
 golden: $(STAMP)
 	$(BIN)/python -m pytest -q tests/golden
@@ -31,7 +31,10 @@ docs: $(STAMP)
 	rm -rf docs/api/generated docs/notebooks
 	$(BIN)/python -m sphinx -E -W --keep-going -q -b html -d build/doctrees docs build/docs
 
-slow: golden docs
+fuzz: $(STAMP)
+	$(BIN)/python -m tests.robustness.fuzz --inputs 10000 --seed 1
+
+slow: golden docs fuzz
 
 check: $(STAMP)
 	$(BIN)/ruff check .
