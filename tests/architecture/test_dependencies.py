@@ -33,7 +33,7 @@ def imported(folder: str) -> frozenset[str]:
     ours = [*modules(folder), *modules("docs/make")]
     local = {path.stem for path in ours}
     names = frozenset[str]().union(*(parsed_sources.imported(path) for path in modules(folder)))
-    foreign = names - set(sys.stdlib_module_names) - set(PACKAGES) - local
+    foreign = names - set(sys.stdlib_module_names) - {*PACKAGES, folder} - local
     return frozenset(normalised(providers.get(name, [name])[0]) for name in foreign)
 
 
