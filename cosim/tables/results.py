@@ -296,7 +296,8 @@ def write_parquet(rows: Iterable[Any], path: Path) -> None:
     first: Any = next(remaining, None)
     if first is None:
         raise _no_row()
-    schema, buffer = _schema(type(first)), io.BytesIO()
+    kind: type[Any] = first.__class__
+    schema, buffer = _schema(kind), io.BytesIO()
     with parquet.ParquetWriter(buffer, schema, compression="zstd", write_page_checksum=True) as writer:
         part = [first, *islice(remaining, ROWS_AT_ONCE - 1)]
         while part:
