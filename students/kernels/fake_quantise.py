@@ -43,7 +43,7 @@ class _FakeQuantise(torch.autograd.Function):
         ctx.save_for_backward(signal, scale)
         ctx.lowest, ctx.highest = lowest, highest
         if _is_compiled(signal, scale):
-            from students.kernels.fake_quantise_compiled import quantise_rows
+            from students.kernels.fake_quantise_numba import quantise_rows
 
             signal = signal.contiguous()
             values = torch.empty_like(signal)
@@ -85,7 +85,7 @@ def _compiled_gradients(
     gradient: Tensor, signal: Tensor, scale: Tensor, ends: tuple[float, float], needed: tuple[bool, bool]
 ) -> tuple[Tensor | None, Tensor | None]:
     """As `_gradients`."""
-    from students.kernels.fake_quantise_compiled import scale_gradient, signal_gradient
+    from students.kernels.fake_quantise_numba import scale_gradient, signal_gradient
 
     rows = scale.numel()
     signal = signal.contiguous()

@@ -85,7 +85,7 @@ def norm_relu_pool(signal: Tensor, norm: nn.BatchNorm1d, pool: Pool, grid: Level
 class _AveragePool(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, signal: Tensor, pool: Pool) -> Tensor:
-        from students.kernels.norm_pool_compiled import pool as pool_rows
+        from students.kernels.norm_pool_numba import pool as pool_rows
 
         ctx.shape, ctx.pool = signal.shape, pool
         means = signal.new_empty(*signal.shape[:-1], pool.count(signal.shape[-1]))
@@ -95,7 +95,7 @@ class _AveragePool(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, *grad_outputs: Tensor) -> tuple[Tensor, None]:  # pyright: ignore[reportIncompatibleMethodOverride]
-        from students.kernels.norm_pool_compiled import spread
+        from students.kernels.norm_pool_numba import spread
 
         of_signal = grad_outputs[0].new_empty(ctx.shape)
         spread(_rows(grad_outputs[0]), ctx.pool.kernel, ctx.pool.stride, _rows(of_signal))
@@ -108,7 +108,7 @@ class _NormReluPool(torch.autograd.Function):
         ctx: Any, signal: Tensor, weight: Tensor, bias: Tensor, scale: Tensor | None, statistics: Tensor,
         settings: tuple[float, Pool, float],
     ) -> Tensor:
-        from students.kernels.norm_pool_compiled import activate_and_pool
+        from students.kernels.norm_pool_numba import activate_and_pool
 
         eps, pool, highest = settings
         inverse = (statistics[1] + eps).rsqrt()
@@ -126,7 +126,7 @@ class _NormReluPool(torch.autograd.Function):
     def backward(  # pyright: ignore[reportIncompatibleMethodOverride]
         ctx: Any, *grad_outputs: Tensor
     ) -> tuple[Tensor | None, Tensor, Tensor, Tensor | None, None, None]:
-        from students.kernels.norm_pool_compiled import gradients
+        from students.kernels.norm_pool_numba import gradients
 
         signal, scale, statistics, line = ctx.saved_tensors
         of_signal = torch.empty(signal.shape, dtype=signal.dtype)
@@ -141,7 +141,7 @@ class _NormReluPool(torch.autograd.Function):
 
 def _moments(signal: Tensor) -> Tensor:
     """Return mean and variance of each channel in double precision, shape (2, channels)."""
-    from students.kernels.norm_pool_compiled import moments
+    from students.kernels.norm_pool_numba import moments
 
     found = torch.empty(2, signal.shape[1], dtype=torch.float64)
     moments(_plain(signal), found.numpy())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Protocol, runtime_checkable
 
 from torch import Tensor, nn
@@ -43,18 +44,18 @@ class FusedSequential(nn.Sequential):
 def _fused(signal: Tensor, first: nn.Module, second: nn.Module, third: nn.Module) -> Any:
     """Return what three modules make of a signal in one operation; None where there is none of these three."""
     if type(first) is nn.BatchNorm1d and isinstance(third, PoolsOfNorms):
-        runs = first.training and first.affine and not is_heard(first, second, third)
+        runs = first.training and first.affine and not any(hooks_of(first, second, third))
         return third.of_norm(signal, first, second) if runs else None
     if type(first) is Conv1d and type(second) is nn.Identity and type(third) is DepthwiseConv1d:
         plain = first.is_pointwise and first.bias is None and third.bias is None
-        if plain and not is_heard(first, second, third):
+        if plain and not any(hooks_of(first, second, third)):
             return mixed_depthwise_conv1d(signal, first.weight[:, :, 0], third.weight, third.pads)
     return None
 
 
-def is_heard(*modules: nn.Module) -> bool:
-    """True where a hook waits for what one of the modules takes or puts out."""
-    return any(
-        one._forward_hooks or one._forward_pre_hooks or one._backward_hooks or one._backward_pre_hooks
-        for one in modules
-    )
+def hooks_of(*modules: nn.Module) -> tuple[Mapping[int, Any], ...]:
+    """Return where the hooks of modules are kept: what is empty now may be filled later."""
+    return tuple(
+        hooks for one in modules
+        for hooks in (one._forward_hooks, one._forward_pre_hooks, one._backward_hooks, one._backward_pre_hooks)
+    )  # fmt: skip

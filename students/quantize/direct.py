@@ -7,6 +7,7 @@ where somebody listens to its parts, Brevitas's own modules run; tests hold the 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
 from typing import Any, Literal
 
@@ -15,7 +16,7 @@ from brevitas.quant_tensor import IntQuantTensor
 from torch import Tensor, nn
 
 from students.kernels.fake_quantise import fake_quantise
-from students.layers.fused import is_heard
+from students.layers.fused import hooks_of
 from students.quantize.signals import check_calibrated
 
 BIAS_LEVELS = 2**31
@@ -35,7 +36,8 @@ class DirectGrid:
         self.bits, self.signed = bits, sign == "signed"
         self.highest = float(2 ** (bits - 1) - 1 if self.signed else 2**bits - 1)
         self.lowest = -self.highest if self.signed else 0.0
-        self._parts: tuple[nn.Module, ...] = ()
+        self._quantiser: nn.Module | None = None
+        self._hooks: tuple[Mapping[int, Any], ...] = ()
 
     def scale(self, layer: Any, proxy: Any, holder: Any) -> Tensor | None:
         """Return the quantiser's scale; None where Brevitas's modules have to run.
@@ -51,9 +53,9 @@ class DirectGrid:
         if not layer.training or layer.export_mode or not proxy.is_quant_enabled:
             return None
         quantiser = holder.tensor_quant
-        if not self._parts or self._parts[0] is not quantiser:
-            self._parts = (quantiser, *proxy.modules())
-        if quantiser.observer_only or is_heard(*self._parts):
+        if self._quantiser is not quantiser:
+            self._quantiser, self._hooks = quantiser, hooks_of(*proxy.modules())
+        if quantiser.observer_only or any(self._hooks):
             return None
         return torch.pow(2.0, quantiser.scaling_impl.value) / self.highest
 
@@ -75,7 +77,7 @@ class DirectGrid:
             Scales that were never calibrated.
         """
         scale = self.scale(layer, layer.weight_quant, layer.weight_quant)
-        if scale is None or (layer.bias is not None and is_heard(layer.bias_quant)):
+        if scale is None or (layer.bias is not None and any(hooks_of(layer.bias_quant))):
             return None
         check_calibrated(scale, where)
         weight = fake_quantise(layer.weight, scale, self.lowest, self.highest)

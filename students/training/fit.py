@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from energy_models.errors import StudentError
+from students.kernels.memory import keep_freed_memory
 from students.layers.grid import LEARNED_THRESHOLD
 from students.spec import StudentSpec, Training
 from students.training.checkpoint import Progress, Trainer, load_checkpoint, save_checkpoint, snapshot
@@ -106,6 +107,7 @@ def fit(
     trainer = _trainer(model, distillation.loss, spec, torch.device(device))
     run = _Run(examples, validation, objective, distillation)
     progress = Progress(_digest(examples, validation, spec))
+    keep_freed_memory()
     with torch.random.fork_rng(devices=_cuda_devices(trainer.device)):
         torch.manual_seed(spec.seed)
         if checkpoint is not None and checkpoint.exists():

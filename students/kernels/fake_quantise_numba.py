@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from students.kernels.compiled import compiled
@@ -11,7 +13,7 @@ LANES = 16
 
 
 @compiled("void(float32[:, ::1], float32[::1], float32, float32, float32[:, ::1])")
-def quantise_rows(signal, scales, lowest, highest, outputs):
+def quantise_rows(signal: Any, scales: Any, lowest: Any, highest: Any, outputs: Any) -> None:
     """Put each row on the grid of its scale."""
     zero = np.float32(0)
     for row in range(signal.shape[0]):
@@ -24,7 +26,9 @@ def quantise_rows(signal, scales, lowest, highest, outputs):
 
 
 @compiled("void(float32[:, ::1], float32[:, ::1], float32[::1], float32, float32, float32[:, ::1])")
-def signal_gradient(gradient, signal, scales, lowest, highest, of_signal):
+def signal_gradient(  # noqa: PLR0917  compiled functions take arguments by position
+    gradient: Any, signal: Any, scales: Any, lowest: Any, highest: Any, of_signal: Any
+) -> None:
     """Write the gradient of the signal: that of the outputs, or zero where a level was clipped."""
     zero = np.float32(0)
     for row in range(signal.shape[0]):
@@ -36,7 +40,9 @@ def signal_gradient(gradient, signal, scales, lowest, highest, of_signal):
 
 
 @compiled("void(float32[:, ::1], float32[:, ::1], float32[::1], float32, float32, float64[::1])")
-def scale_gradient(gradient, signal, scales, lowest, highest, of_scales):
+def scale_gradient(  # noqa: PLR0917  compiled functions take arguments by position
+    gradient: Any, signal: Any, scales: Any, lowest: Any, highest: Any, of_scales: Any
+) -> None:
     """Write the gradient of each row's scale, summed in double precision."""
     zero = np.float32(0)
     count = signal.shape[1]

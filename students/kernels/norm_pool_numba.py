@@ -5,6 +5,8 @@ A channel is finished before the next begins, so that its rows are read from the
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from students.kernels.compiled import compiled
@@ -14,7 +16,7 @@ LANES = 16
 
 
 @compiled("void(float32[::1], int64, int64, float32[::1])")
-def _pool_row(row, kernel, stride, means):
+def _pool_row(row: Any, kernel: Any, stride: Any, means: Any) -> None:
     """Write the means of one row, each summed in the order of its steps."""
     for place in range(len(means)):
         total = np.float32(0)
@@ -24,7 +26,7 @@ def _pool_row(row, kernel, stride, means):
 
 
 @compiled("void(float32[::1], int64, int64, float32[::1])")
-def _spread_row(of_means, kernel, stride, of_row):
+def _spread_row(of_means: Any, kernel: Any, stride: Any, of_row: Any) -> None:
     """Write the gradient of one row, summed in the order of the means a step is part of."""
     of_row[:] = np.float32(0)
     for place in range(len(of_means)):
@@ -34,21 +36,21 @@ def _spread_row(of_means, kernel, stride, of_row):
 
 
 @compiled("void(float32[:, ::1], int64, int64, float32[:, ::1])")
-def pool(signal, kernel, stride, means):
+def pool(signal: Any, kernel: Any, stride: Any, means: Any) -> None:
     """Write the means of every row."""
     for row in range(len(signal)):
         _pool_row(signal[row], kernel, stride, means[row])
 
 
 @compiled("void(float32[:, ::1], int64, int64, float32[:, ::1])")
-def spread(of_means, kernel, stride, of_signal):
+def spread(of_means: Any, kernel: Any, stride: Any, of_signal: Any) -> None:
     """Write the gradient of every row."""
     for row in range(len(of_means)):
         _spread_row(of_means[row], kernel, stride, of_signal[row])
 
 
 @compiled("float64(float32[::1], float32[::1], float64, float64[::1])")
-def _centred_product(left, right, centre, sums):
+def _centred_product(left: Any, right: Any, centre: Any, sums: Any) -> float:
     """Return ``sum left (right - centre)`` in double precision; `sums` is memory for its parts."""
     whole = len(left) // LANES * LANES
     sums[:] = 0.0
@@ -61,7 +63,7 @@ def _centred_product(left, right, centre, sums):
 
 
 @compiled("float64(float32[::1], float64, float64[::1])")
-def _centred_sum(row, centre, sums):
+def _centred_sum(row: Any, centre: Any, sums: Any) -> float:
     """Return ``sum (row - centre)`` in double precision; `sums` is memory for its parts."""
     whole = len(row) // LANES * LANES
     sums[:] = 0.0
@@ -74,7 +76,7 @@ def _centred_sum(row, centre, sums):
 
 
 @compiled("float64(float32[::1], float64, float64[::1])")
-def _centred_squares(row, centre, sums):
+def _centred_squares(row: Any, centre: Any, sums: Any) -> float:
     """Return ``sum (row - centre)^2`` in double precision; `sums` is memory for its parts."""
     whole = len(row) // LANES * LANES
     sums[:] = 0.0
@@ -89,7 +91,7 @@ def _centred_squares(row, centre, sums):
 
 
 @compiled("void(float32[:, :, ::1], float64[:, ::1])")
-def moments(signal, found):
+def moments(signal: Any, found: Any) -> None:
     """Write mean and variance of each channel, in two passes."""
     batch, channels, steps = signal.shape
     sums = np.empty(LANES)
@@ -104,7 +106,9 @@ def moments(signal, found):
 
 
 @compiled("void(float32[::1], float32, float32, float32, float32, float32[::1])")
-def _activate_row(row, factor, offset, scale, highest, outputs):
+def _activate_row(  # noqa: PLR0917  compiled functions take arguments by position
+    row: Any, factor: Any, offset: Any, scale: Any, highest: Any, outputs: Any
+) -> None:
     """Write ``relu(factor x + offset)``, on the grid of a scale; none where the scale is zero."""
     zero = np.float32(0)
     for step in range(len(row)):
@@ -117,7 +121,9 @@ def _activate_row(row, factor, offset, scale, highest, outputs):
 
 
 @compiled("void(float32[:, :, ::1], float32[:, ::1], float32, float32, int64, int64, float32[:, :, ::1])")
-def activate_and_pool(signal, line, scale, highest, kernel, stride, means):
+def activate_and_pool(  # noqa: PLR0917  compiled functions take arguments by position
+    signal: Any, line: Any, scale: Any, highest: Any, kernel: Any, stride: Any, means: Any
+) -> None:
     """Write the means of ``relu(factor x + offset)``, its factor and offset a channel's two rows of `line`."""
     batch, channels, steps = signal.shape
     row = np.empty(steps, np.float32)
@@ -128,7 +134,9 @@ def activate_and_pool(signal, line, scale, highest, kernel, stride, means):
 
 
 @compiled("void(float32[::1], float32[::1], float32, float32, float32, float32, float32[::1], float32[::1])")
-def _activation_gradient_row(of_row, row, factor, offset, scale, highest, of_line, of_scale):
+def _activation_gradient_row(  # noqa: PLR0917  compiled functions take arguments by position
+    of_row: Any, row: Any, factor: Any, offset: Any, scale: Any, highest: Any, of_line: Any, of_scale: Any
+) -> None:
     """Write the gradient of ``factor x + offset`` and, where there is a scale, each step's part of its gradient."""
     zero = np.float32(0)
     if scale == zero:
@@ -149,7 +157,10 @@ def _activation_gradient_row(of_row, row, factor, offset, scale, highest, of_lin
     "float64(float32[:, :, ::1], float32[:, :, ::1], float64[:, ::1], float32[:, ::1], float32, float32, int64, int64, "
     "float32[:, :, ::1], float64[:, ::1])"
 )
-def gradients(of_means, signal, statistics, line, scale, highest, kernel, stride, of_signal, of_norm):
+def gradients(  # noqa: PLR0917  compiled functions take arguments by position
+    of_means: Any, signal: Any, statistics: Any, line: Any, scale: Any, highest: Any, kernel: Any, stride: Any,
+    of_signal: Any, of_norm: Any,
+) -> float:
     """Write the gradients of the signal and of weight and bias, each channel's; return that of the scale.
 
     `statistics` holds mean and inverse deviation of each channel.
