@@ -35,8 +35,8 @@ def count(
     ----------
     model : nn.Module, trained student, str or Path
         A network; a student or a decoder of a run, which are counted already, on held-out recordings, with their
-        preprocessing; the folder of a saved student; an ``.onnx`` or ``.nir`` file; an architecture by name or
-        ``.toml`` file; or ``package.module:function`` that returns a network.
+        preprocessing; the folder of a saved student; an ``.onnx``, ``.nir`` or ``.tflite`` file; an architecture by
+        name or ``.toml`` file; or ``package.module:function`` that returns a network.
     x : array, Tensor, mapping of these by argument, str or Path, optional
         Examples, shape (examples, channels, steps) or (examples, features); a path is that of a NumPy file. None:
         `decodes` examples of standard normal noise in `input_shape`; the densities are then not data.

@@ -20,8 +20,9 @@ Work = Annotated[
     str,
     typer.Argument(
         metavar="WORK",
-        help="A workload file (cosim workload --json), the folder of a saved student, an .onnx or .nir file, an "
-        "architecture by name or file, module:function, or a family with --input-shape, --sample-rate and --outputs.",
+        help="A workload file (cosim workload --json), the folder of a saved student, an .onnx, .nir or .tflite file, "
+        "an architecture by name or file, module:function, or a family with --input-shape, --sample-rate and "
+        "--outputs.",
     ),
 ]
 Outputs = Annotated[int | None, typer.Option(min=1, max=1_000_000, help="Classes or estimates, of a family.")]

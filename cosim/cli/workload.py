@@ -43,7 +43,7 @@ def workload(
     model: Annotated[
         str,
         typer.Argument(
-            help="Folder of a saved student, an .onnx or .nir file, an architecture (name or .toml file), "
+            help="Folder of a saved student, an .onnx, .nir or .tflite file, an architecture (name or .toml file), "
             "or package.module:function that returns an nn.Module."
         ),
     ],

@@ -36,7 +36,6 @@ OTHER_FORMATS: Mapping[str, tuple[str, str]] = {
     ".hdf5": ("a Keras or HDF5 file", EXPORT_KERAS),
     ".keras": ("a Keras file", EXPORT_KERAS),
     ".pb": ("a TensorFlow graph", EXPORT_KERAS),
-    ".tflite": ("a TensorFlow Lite file", "Convert it with tf2onnx (--tflite) and name the .onnx file"),
     ".mlmodel": ("a Core ML file", "Export the network it was made from to ONNX and name that file"),
     ".mat": ("a MATLAB file", "Export the network with exportONNXNetwork in MATLAB and name that file"),
     ".py": ("a Python file", "Name the function in it that returns the network as module:function"),
@@ -88,8 +87,8 @@ def find_network(
     Parameters
     ----------
     source : str
-        Folder of a saved student; an ``.onnx`` or ``.nir`` file; the name or ``.toml`` file of an architecture;
-        ``package.module:function`` for a Python function without arguments that returns an ``nn.Module``.
+        Folder of a saved student; an ``.onnx``, ``.nir`` or ``.tflite`` file; the name or ``.toml`` file of an
+        architecture; ``package.module:function`` for a Python function without arguments that returns an ``nn.Module``.
     step_rate_hz : float or None
         Rate of the steps [Hz], for a file whose neurons live in continuous time.
     euler_step : float or None

@@ -21,7 +21,7 @@ from cosim.workloads.network_source import Network, find_network
 from energy_models.errors import DataError, StudentError, errors_placed, memory_errors
 from energy_models.workload import Workload
 from students.counting import Inputs, observe
-from students.interchange import absent_weights, examples_at_once
+from students.interchange import absent_weights, arena_of, examples_at_once
 
 LARGEST_EXAMPLES = 1 << 28
 """Values of all made-up examples, a gigabyte."""
@@ -115,7 +115,7 @@ def _network_workload(source: str | Network, how: Observation) -> Workload:
         input_bits=how.input_bits or network.input_bits or INPUT_BITS, pipeline_work=network.pipeline_work,
         warm_up_steps=how.warm_up_steps, batch_size=examples_at_once(network.model) or BATCH,
     )
-    found = {**counted.provenance, "inputs": origin, **_silence(counted), **_shapes_only(network)}
+    found = {**counted.provenance, "inputs": origin, **_silence(counted), **_shapes_only(network), **_arena(network)}
     return counted.replace(provenance=found)
 
 
@@ -127,6 +127,12 @@ def _shapes_only(network: Network) -> dict[str, str]:
     named = ", ".join(absent[:3]) + (f" and {len(absent) - 3} more" if len(absent) > 3 else "")
     return {"weights": f"WARNING: the file holds the shapes of {named} only. Dense products are exact, effective ones "
             "and spikes are those of made-up weights without zeros."}  # fmt: skip
+
+
+def _arena(network: Network) -> dict[str, str]:
+    """Return what the signals of a file need at most in memory, where its format plans that."""
+    size = arena_of(network.model)
+    return {} if size is None else {"arena_bytes": str(size)}
 
 
 def _silence(counted: Workload) -> dict[str, str]:

@@ -1,7 +1,23 @@
 """Networks from files that other tools wrote, as modules that `students.counting.observe` counts."""
 
-from students.interchange.files import SUFFIXES, absent_weights, example_shape, examples_at_once, read_network
+from students.interchange.files import (
+    SUFFIXES,
+    absent_weights,
+    arena_of,
+    example_shape,
+    examples_at_once,
+    read_network,
+)
 from students.interchange.operators import Quantiser
 from students.interchange.states import as_stream
 
-__all__ = ["SUFFIXES", "Quantiser", "absent_weights", "as_stream", "example_shape", "examples_at_once", "read_network"]
+__all__ = [
+    "SUFFIXES",
+    "Quantiser",
+    "absent_weights",
+    "arena_of",
+    "as_stream",
+    "example_shape",
+    "examples_at_once",
+    "read_network",
+]

@@ -10,7 +10,7 @@ from energy_models.errors import StudentError
 INSTALL = "pip install 'cosim[export]'"
 
 
-def optional_package(package: str, purpose: str) -> Any:
+def optional_package(package: str, purpose: str, install: str = INSTALL) -> Any:
     """Return an optional package, imported now.
 
     Parameters
@@ -19,6 +19,8 @@ def optional_package(package: str, purpose: str) -> Any:
         Name to import.
     purpose : str
         What needs it, for the error message.
+    install : str
+        The command that installs it.
 
     Raises
     ------
@@ -28,4 +30,4 @@ def optional_package(package: str, purpose: str) -> Any:
     try:
         return importlib.import_module(package)
     except ModuleNotFoundError as error:
-        raise StudentError(f"{purpose} needs the package {error.name}", where=package, remedy=INSTALL) from error
+        raise StudentError(f"{purpose} needs the package {error.name}", where=package, remedy=install) from error

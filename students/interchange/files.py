@@ -10,10 +10,11 @@ from energy_models.errors import StudentError
 from students.interchange.nir_graph import read_nir
 from students.interchange.onnx_graph import OnnxGraph, read_onnx
 from students.interchange.states import StateLoop
+from students.interchange.tflite_graph import read_tflite
 
 STEPS = 64
 """Of a made-up segment, where a file describes one step: every step is the same work but for its values."""
-SUFFIXES = (".onnx", ".nir")
+SUFFIXES = (".onnx", ".nir", ".tflite")
 
 
 def read_network(path: Path, step_s: float | None = None) -> nn.Module:
@@ -34,14 +35,14 @@ def read_network(path: Path, step_s: float | None = None) -> nn.Module:
     suffix = path.suffix.lower()
     if suffix == ".nir":
         return read_nir(path, step_s)
-    if suffix != ".onnx":
+    if suffix not in SUFFIXES:
         raise StudentError(
             f"no network is read from a file that ends in {path.suffix!r}", where=str(path),
             remedy=f"Known: {', '.join(SUFFIXES)}; a stored student is a folder",
         )
     if step_s is not None:
-        raise StudentError("an ONNX network has no continuous time", where=str(path), remedy="Leave the step out")
-    return read_onnx(path)
+        raise StudentError("such a network has no continuous time", where=str(path), remedy="Leave the step out")
+    return read_tflite(path) if suffix == ".tflite" else read_onnx(path)
 
 
 def examples_at_once(network: nn.Module) -> int | None:
@@ -57,6 +58,11 @@ def absent_weights(network: nn.Module) -> tuple[str, ...]:
     """Return the names of weights of which a file holds the shape only; their values are made up, without zeros."""
     graphs = (one.graph for one in network.modules() if isinstance(one, OnnxGraph))
     return tuple(name for graph in graphs for name in graph.absent)
+
+
+def arena_of(network: nn.Module) -> int | None:
+    """Return the memory that a network's signals need at most, where its file's format plans it [bytes]."""
+    return network.graph.arena_bytes if isinstance(network, OnnxGraph) else None
 
 
 def example_shape(network: nn.Module, given: tuple[int, ...] | None = None) -> tuple[int, ...]:

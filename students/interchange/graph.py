@@ -109,6 +109,8 @@ class Graph:
         The outputs with what the file says of their axes.
     absent : tuple of str
         Weights of which the file holds the shape only; their values are made up.
+    arena_bytes : int or None
+        Memory that its signals need at most, where the file's format plans it [bytes].
     """
 
     nodes: tuple[Node, ...]
@@ -118,3 +120,4 @@ class Graph:
     source: str
     results: tuple[Port, ...] = ()
     absent: tuple[str, ...] = ()
+    arena_bytes: int | None = None

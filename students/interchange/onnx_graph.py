@@ -164,17 +164,28 @@ def read_onnx(path: Path) -> OnnxGraph:
     if not plain.inputs:
         raise StudentError("it has no input", where=plain.source, remedy="Export a network that takes a signal")
     check_file(path)
+    return network_of(plain)
+
+
+def network_of(plain: Graph) -> OnnxGraph:
+    """Return a graph as it was read as a network, in evaluation mode.
+
+    Raises
+    ------
+    StudentError
+        Operators that cannot be run, all of them at once.
+    """
     try:
         graph = with_biases(with_quantisers(with_float_products(plain)))
         _refuse_unknown(graph)
         return OnnxGraph(graph).eval()
     except UnsupportedVariant as why:
         raise StudentError(
-            f"its integer operators cannot be run: {why}", where=str(path), remedy="Export it with stored scales"
+            f"its integer operators cannot be run: {why}", where=plain.source, remedy="Export it with stored scales"
         ) from None
     except UNBUILDABLE as error:
         raise StudentError(
-            f"its nodes do not fit their operators ({type(error).__name__}: {error})", where=str(path),
+            f"its nodes do not fit their operators ({type(error).__name__}: {error})", where=plain.source,
             remedy="Export the network again",
         ) from error
 

@@ -8,6 +8,8 @@ import torch
 from test_observe_products import seen, signal
 from torch import Tensor, nn
 
+from students.counting import observe
+
 
 def test_spikes_that_are_calculated_with_are_numbers() -> None:
     """(bits of the linear layer's input) after an average, a sum over 6, a residual, a gain, and after a maximum."""
@@ -46,3 +48,20 @@ def test_a_sum_of_integers_is_as_wide_as_it_can_become() -> None:
     bins = torch.randint(0, 255, (3, 6, 50)).float()
     # 50 x 255 = 12750 < 2^14
     assert seen(Counted(), bins, input_bits=8).layers[-1].activation_bits == 14
+
+
+def test_weights_kept_in_half_precision_are_stored_as_they_are():
+    """8 x 4 weights and 4 offsets of 16 bits, made floats on the way to the product."""
+
+    class Half(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.f = nn.Linear(8, 4).half()
+
+        def forward(self, x):
+            return nn.functional.linear(x, self.f.weight.float(), self.f.bias.float())
+
+    work = observe(Half(), torch.randn(3, 8), name="net", mode="window", step_rate_hz=50.0, input_bits=16)
+    (layer,) = work.layers
+    assert (layer.weights, layer.weight_bits, layer.biases, layer.bias_bits) == (32, 16, 4, 16)
+    assert work.complete

@@ -12,6 +12,9 @@ from students.counting.dispatch.operands import Info
 from students.counting.dispatch.starts import MAKERS, axes_of_start, tensors_among
 from students.counting.dispatch.tracing import PRODUCTS, trace_operation
 
+CONVERSIONS = frozenset(("to", "_to_copy", "float", "double"))
+"""Operations that copy numbers into another format."""
+
 
 def without_signal(tracer: Any, operation: Operation, dynamic: bool, args: Any, kwargs: Any) -> Any:
     """Run an operation on constants, or on the shape of a signal; count it where it is the first step of a recurrence.
@@ -38,7 +41,17 @@ def without_signal(tracer: Any, operation: Operation, dynamic: bool, args: Any, 
         tracer.starts.note(tensors_of(out))
     if not (dynamic or tracer.contexts[-1].silent or operation.shape_only):
         tracer.stored.derive(operation, args, kwargs, out)
+        if operation.name in CONVERSIONS:
+            _note_widened(tracer, tensors_of((args, kwargs))[0], out)
     return out
+
+
+def _note_widened(tracer: Any, original: Tensor, copy: Tensor) -> None:
+    """Note a constant that is a copy of narrower floats, such as weights that a file stores in half precision."""
+    both = original.is_floating_point() and copy.is_floating_point()
+    if both and copy.element_size() > original.element_size() and tracer.stored.parts(original):
+        tracer.constants.note_widened(copy, original)
+        tracer.stored.same_words(copy, original)
 
 
 def _on_start(tracer: Any, operation: Operation, starts: list[Tensor], args: Any, kwargs: Any) -> Any:

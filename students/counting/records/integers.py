@@ -48,6 +48,7 @@ class Constants:
 
     def __init__(self) -> None:
         self._found: dict[int, tuple[StorageWeakRef, NamedConstant]] = {}
+        self._widened: dict[int, tuple[StorageWeakRef, int]] = {}
 
     def note(self, values: Tensor, name: str, constant: Constant) -> None:
         """Remember what `values` stand for while they live."""
@@ -55,6 +56,16 @@ class Constants:
         self._found[reference.cdata] = reference, NamedConstant(name, constant)
         if len(self._found) > 1000:
             self._found = {key: one for key, one in self._found.items() if not one[0].expired()}
+
+    def note_widened(self, copy: Tensor, original: Tensor) -> None:
+        """Note that a constant is a copy of narrower stored floats: it is stored as they are."""
+        memory = copy.untyped_storage()
+        self._widened[memory._cdata] = StorageWeakRef(memory), self.float_bits(original)
+
+    def float_bits(self, tensor: Tensor) -> int:
+        """Return the width that floats are stored with, or those that they are a wider copy of [bits]."""
+        known = self._widened.get(tensor.untyped_storage()._cdata) if self._widened else None
+        return tensor.element_size() * 8 if known is None or known[0].expired() else known[1]
 
     def find(self, tensor: Tensor) -> NamedConstant | None:
         """Return what a tensor, or a view of it, stands for; None where it is no quantised constant."""
@@ -103,8 +114,8 @@ def product_format(
     noted = None if bias is None else tracer.constants.find(bias)
     bias_bits = 0 if bias is None else BIAS_BITS if noted is None else noted.constant.bits
     if known is None:
-        width = 0 if bias is None else noted.constant.bits if noted else bias.element_size() * 8
-        return ProductFormat("float", weight.element_size() * 8, width, FLOAT_ACCUMULATOR_BITS)
+        width = 0 if bias is None else noted.constant.bits if noted else tracer.constants.float_bits(bias)
+        return ProductFormat("float", tracer.constants.float_bits(weight), width, FLOAT_ACCUMULATOR_BITS)
     constant = known.constant
     scales = constant.scale.numel()
     if codes is None:

@@ -1,4 +1,7 @@
-"""Operators of QONNX on signals with channels on the last axis; the stored weights of a Conv have them there too."""
+"""Operators on signals with channels on the last axis, of QONNX and of TensorFlow Lite's files.
+
+The stored weights of a Conv have them there too.
+"""
 
 from __future__ import annotations
 
@@ -29,6 +32,7 @@ def builders() -> dict[str, Builder]:
     """Return the builders by operator."""
     return {
         "Conv": _moved(windows.builders()["Conv"], 2),
+        "AveragePool": _moved(windows.builders()["AveragePool"], 1),
         "MaxPool": _moved(windows.builders()["MaxPool"], 1),
         "BatchNormalization": _moved(products.builders()["BatchNormalization"], 1),
     }
