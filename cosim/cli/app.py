@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import shlex
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,6 +19,7 @@ from cosim.cli.calibrate import add_calibrate_command
 from cosim.cli.catalogue import add_catalogue_commands
 from cosim.cli.compare import add_compare_command
 from cosim.cli.estimate import add_estimate_command
+from cosim.cli.new import add_new_command
 from cosim.cli.output import Form, JsonOption, form_of, print_json, say, speak_in_any_encoding, tell
 from cosim.cli.results import add_result_commands
 from cosim.cli.scale import add_scale_command
@@ -142,6 +144,17 @@ def _run(study: Study, root: Path, *, data_dir: Path | None, workers: int, comma
         raise SystemExit(EXIT_FAILURE)
 
 
+def _refuse_empty(arguments: Sequence[str]) -> None:
+    """Refuse an empty argument: as a path it would be the current folder, and no command takes an empty text."""
+    if "" not in arguments:
+        return
+    place = arguments.index("")
+    raise CosimError(
+        "an empty argument", where=f"behind {arguments[place - 1]!r}" if place else "cosim",
+        remedy="Is a variable of the shell not set? Give a text, or leave the option out",
+    )
+
+
 def _command() -> str:
     return shlex.join(["cosim", *sys.argv[1:]])
 
@@ -153,6 +166,7 @@ add_workload_command(app)
 add_calibrate_command(app)
 add_scale_command(app)
 add_catalogue_commands(app)
+add_new_command(app)
 
 
 def main() -> None:
@@ -166,6 +180,7 @@ def main() -> None:
     speak_in_any_encoding()
     try:
         try:
+            _refuse_empty(sys.argv[1:])
             app()
         finally:
             sys.stdout.flush()  # here its failure can be told, at the end of the process no more

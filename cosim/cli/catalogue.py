@@ -83,6 +83,12 @@ def datasets(
     """List the corpora, or one's licence, citation, caveats and options."""
     from cosim.datasets.registry import dataset_names, describe
 
+    if (name is not None and download is not None) or (data_dir is not None and download is None):
+        from energy_models.errors import DataError
+
+        what, option = ("a folder, and nothing to download", "--data-dir") if download is None else (
+            "one dataset is shown and another downloaded", "--download")  # fmt: skip
+        raise DataError(what, where=option, remedy="Give --download NAME --data-dir FOLDER, or a name alone")
     if download is not None:
         folder = _download(download, data_dir)
         say(f"Fetched into {folder}")

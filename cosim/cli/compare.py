@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from cosim.cli.networks import Asked, InputShape, Outputs, SampleRate, shared_works
-from cosim.cli.options import DecodeRate
+from cosim.cli.options import DecodeRate, Draws, decode_rate_of, draws_of
 from cosim.cli.output import JsonOption, print_json, print_rows, tell
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def compare(
     input_shape: InputShape = None,
     sample_rate: SampleRate = None,
     outputs: Outputs = None,
-    draws: Annotated[int, typer.Option(help="Draws of the uncertain constants, a power of two up to 262144.")] = 4096,
+    draws: Draws = 4096,
     seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Seed of the draws.")] = 0,
     as_json: JsonOption = False,
 ) -> None:
@@ -44,6 +44,7 @@ def compare(
     from cosim.workloads.comparison import compared, design_rows, pair_rows
     from energy_models.analysis import spread
 
+    decode_rate, draws = decode_rate_of(decode_rate), draws_of(draws)
     sources = _sources(designs, Asked(input_shape, sample_rate, outputs))
     power = "decoder_power_w" if part == "decoder" else "power_w"
     found, pairs = compared(sources, site, decode_rate_hz=decode_rate, part=part, draws=draws, seed=seed)

@@ -11,6 +11,7 @@ import typer
 
 from cosim.cli.constants import Constants, Sweeps, axes_of, placed, settings_of, told, told_as_typed
 from cosim.cli.networks import Asked, InputShape, Outputs, SampleRate, Work, work_of
+from cosim.cli.options import Draws, decode_rate_of, draws_of
 from cosim.cli.output import JsonOption, print_json, print_rows, say, tell
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def estimate(
     input_shape: InputShape = None,
     sample_rate: SampleRate = None,
     outputs: Outputs = None,
-    draws: Annotated[int, typer.Option(help="Draws of the uncertain constants, a power of two up to 262144.")] = 4096,
+    draws: Draws = 4096,
     seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Seed of the draws.")] = 0,
     as_json: JsonOption = False,
     as_csv: Annotated[
@@ -58,8 +59,9 @@ def estimate(
     if as_json and as_csv:
         raise PriceError("two forms at once", where="--json --csv", remedy="Ask for one of them")
     form = "json" if as_json else "csv" if as_csv else "table"
-    settings, axes = settings_of(constants), axes_of(sweeps)
-    if (decode_rate is None) != (RATE in axes):
+    settings, axes, draws = settings_of(constants), axes_of(sweeps), draws_of(draws)
+    rate_hz = None if decode_rate is None else decode_rate_of(decode_rate)
+    if (rate_hz is None) != (RATE in axes):
         twice = "the rate is given twice" if RATE in axes else "how often is a decision asked for?"
         raise PriceError(twice, where="--decode-rate", remedy="Give it in hertz, or --sweep decode_rate=1,2,4")
     with told_as_typed(settings, axes):
@@ -71,7 +73,7 @@ def estimate(
         from cosim.cli.sweep_rows import print_sweep
 
         with told_as_typed((), axes):
-            table = sweep(what, machines=machine, sites=place, over=axes, decode_rate_hz=decode_rate)
+            table = sweep(what, machines=machine, sites=place, over=axes, decode_rate_hz=rate_hz)
         print_sweep(table, form)
         for line in changed:
             say(f"Set: {line}")
@@ -80,7 +82,7 @@ def estimate(
     from cosim.report.estimate_tables import estimate_tables
 
     counted = workload_of(what, where=work)
-    tables = estimate_tables(counted, machine, place, decode_rate_hz=decode_rate or 0.0, draws=draws, seed=seed)
+    tables = estimate_tables(counted, machine, place, decode_rate_hz=rate_hz or 0.0, draws=draws, seed=seed)
     _print(tables, form, changed, "" if place is None else place.name)
 
 

@@ -17,6 +17,9 @@ InputShape = Annotated[
 MOST_BITS = 32
 """Widest integer that can be assumed [bits], as `energy_models.workload.bit_widths` has it, which is imported late."""
 SIZE_DIGITS = 9
+MOST_DRAWS = 262_144
+"""Most draws of uncertain constants, as `energy_models.analysis` has it."""
+Draws = Annotated[int, typer.Option(help="Draws of the uncertain constants, a power of two up to 262144.")]
 
 
 def rate_of(rate_hz: float | None) -> float | None:
@@ -32,6 +35,36 @@ def rate_of(rate_hz: float | None) -> float | None:
 
         raise StudentError(f"{rate_hz:g} Hz", where="--sample-rate", remedy="Give a finite rate above 0 Hz")
     return rate_hz
+
+
+def decode_rate_of(rate_hz: float) -> float:
+    """Return how often a decision is asked for [Hz].
+
+    Raises
+    ------
+    PriceError
+        No finite rate above zero.
+    """
+    if not (math.isfinite(rate_hz) and rate_hz > 0):
+        from energy_models.errors import PriceError
+
+        raise PriceError(f"{rate_hz:g} Hz", where="--decode-rate", remedy="Give a finite rate above 0 Hz")
+    return rate_hz
+
+
+def draws_of(draws: int) -> int:
+    """Return a number of draws.
+
+    Raises
+    ------
+    PriceError
+        No power of two, or too many.
+    """
+    if not 2 <= draws <= MOST_DRAWS or draws & (draws - 1):
+        from energy_models.errors import PriceError
+
+        raise PriceError(f"{draws:,} draws", where="--draws", remedy=f"Give a power of two from 2 to {MOST_DRAWS:,}")
+    return draws
 
 
 def shape_of(text: str | None) -> tuple[int, ...] | None:

@@ -18,6 +18,8 @@ def check_new(path: Path, name: str) -> None:
     ------
     ProfileError
     """
+    if not name or Path(name).name != name:
+        raise ProfileError(f"{name!r:.60} is no name", where="--name", remedy="Give a name without folders; see --out")
     if path.stem != name or path.suffix != ".toml":
         raise ProfileError(f"file {path.name!r}", where="--out", remedy=f"A profile's file has its name: {name}.toml")
     if path.exists():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import cast
@@ -96,8 +97,9 @@ class Journal:
         self._done_here[point.decoder.role] = self._done_here.get(point.decoder.role, 0) + 1
 
     def names(self, running: Sequence[Stage]) -> tuple[str, ...]:
-        """Return what is being computed, for people."""
-        return tuple(self._name(stage) for stage in running)
+        """Return what is being computed, for people; what is computed several times at once, for its folds, as one."""
+        found = Counter(map(self._name, running))
+        return tuple(name if count == 1 else f"{count} × {name}" for name, count in found.items())
 
     def best(self) -> Best | None:
         """Return the decoder with the best mean validation score so far."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import tomllib
 from collections.abc import Sequence
 from importlib import resources
@@ -36,6 +37,8 @@ def read_document(name_or_path: str) -> Document:
     if os.path.lexists(path := Path(name_or_path)) and not path.is_dir():
         return read_toml(path, error=StudyError, remedy="Name a readable TOML file")
     remedy = unknown_name("studies", name_or_path, study_names()) + ". Or name a TOML file by its path."
+    if os.path.isdir(name_or_path):
+        remedy = f"It is a folder. A run goes on with: cosim resume {shlex.quote(name_or_path)}. {remedy}"
     raise StudyError(f"there is no study '{name_or_path}'", remedy=remedy)
 
 

@@ -11,7 +11,7 @@ import pytest
 from tiny_study import cosim
 
 COMMANDS = (
-    "run", "resume", "pareto", "feasibility", "report", "workload", "estimate", "compare", "calibrate", "scale",
+    "run", "resume", "pareto", "feasibility", "report", "workload", "estimate", "compare", "calibrate", "scale", "new",
     "profiles", "sites", "datasets", "studies", "doctor",
 )
 HEAVY = ("torch", "pandas", "scipy", "mne", "optuna", "sklearn", "matplotlib", "plotly")

@@ -46,6 +46,7 @@ def test_a_stage_is_named_by_the_decoders_that_build_on_it(tmp_path: Path) -> No
     journal.asked(point(decoder("B", "float32"), "0", other))
     told = ("A w8a8 (bottom)", "A (middle)", "top", "B float32 (middle)")
     assert journal.names([eight, trained, fold, other]) == told
+    assert journal.names([eight, eight]) == ("2 × A w8a8 (bottom)",)
 
 
 def test_the_best_decoder_is_so_by_the_mean_of_its_folds(tmp_path: Path) -> None:

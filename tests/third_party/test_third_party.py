@@ -67,6 +67,8 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, str]:
     """Install the package into a folder of its own, and return an environment that has this folder on its path."""
     source = tmp_path_factory.mktemp("source") / "package"
     shutil.copytree(HERE / "package", source)
+    for name in ("family", "method", "dataset"):  # what `cosim new` writes, here as a package would hold it
+        shutil.copy(ROOT / "cosim" / "cli" / "templates" / f"{name}.py", source / "cosim_example")
     folder = tmp_path_factory.mktemp("installed")
     command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation", "--no-index",
                "--disable-pip-version-check", "--target", str(folder), str(source)]  # fmt: skip
