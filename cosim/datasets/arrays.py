@@ -1,4 +1,4 @@
-"""Arrays of your own, from one NPZ file or a folder of NPY files: examples already cut, or one binned recording.
+"""Arrays of your own (NPZ, NPY, MATLAB), or spikes of an NWB file: examples already cut, or one binned recording.
 
 ``classification``: ``inputs`` (examples, channels, steps) and ``targets`` (examples,) of whole numbers from 0.
 ``regression``: ``inputs`` (bins, channels) and ``targets`` (bins, outputs), consecutive in time; cut here. A bin with a
@@ -11,7 +11,7 @@ where no ``recording`` is given, bins of one subject, session and part are of on
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from itertools import groupby, pairwise
 from pathlib import Path
 from typing import Any, Literal
@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from cosim.datasets import files
+from cosim.datasets.array_files.named import in_axes, numbered, read_named
 from cosim.datasets.assemble import Origin
 from cosim.datasets.card import Card
 from cosim.datasets.corpus import Corpus
@@ -30,7 +31,7 @@ from cosim.datasets.segments import SESSION, BinnedRecording, segmented
 from cosim.datasets.types import Dataset
 from cosim.datasets.windows import example_windows
 from cosim.preprocessing import Step
-from energy_models.errors import DataError, errors_placed, unknown_name
+from energy_models.errors import DataError, errors_placed
 
 NAME = "arrays"
 UNITS_APART = ("recording", "subject", "session", "run")  # recordings that may have been made with another scale
@@ -52,7 +53,8 @@ class Options(BaseModel):
     Parameters
     ----------
     path : str
-        An NPZ file, or a folder with ``inputs.npy``, ``targets.npy`` and so on; relative to the data folder.
+        An NPZ or MATLAB file, or a folder with ``inputs.npy``, ``targets.npy`` and so on; or an NWB file, whose units
+        are counted in bins (regression); relative to the data folder.
     task : {'classification', 'regression'}
     rate_hz : float
         Steps or bins per second [Hz].
@@ -68,7 +70,15 @@ class Options(BaseModel):
         ``checked``: trials of one recording must also vary by a like amount as those of another (one may be in another
         unit); ``as given``: any amplitude is taken.
     labels : str
-        Names of further arrays of labels, separated by commas, such as ``day,block``.
+        Names of further arrays of labels, separated by commas, such as ``day,block``; NWB: columns of its trials.
+    inputs, targets : str
+        Names of the two in the file. MATLAB: fields by dots, such as ``data.trials``; the arrays of a cell are
+        examples. NWB: `targets` is a series, such as ``behavior/hand``.
+    axes : str
+        Order of the axes of the inputs as stored, such as ``channels,steps,examples`` or ``channels,bins``; the latter
+        is that of the targets too. Empty: ``examples,channels,steps``, or ``bins,channels``.
+    first_class : int
+        Number of the first class; 1 where classes are counted as in MATLAB.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -82,35 +92,15 @@ class Options(BaseModel):
     unit: str = "as stored"
     amplitudes: Literal["checked", "as given"] = "checked"
     labels: str = ""
+    inputs: str = "inputs"
+    targets: str = "targets"
+    axes: str = ""
+    first_class: int = 0
 
     @property
     def further_labels(self) -> tuple[str, ...]:
         """Names of the option `labels`."""
         return tuple(filter(None, (part.strip() for part in self.labels.split(","))))
-
-
-def read_arrays(path: Path, labels: Sequence[str] = ()) -> dict[str, NDArray[Any]]:
-    """Return all known arrays of an NPZ file or of a folder of NPY files, and further `labels`.
-
-    Raises
-    ------
-    DataError
-        If nothing is there, an array cannot be read, or ``inputs``, ``targets`` or one of `labels` is missing.
-    """
-    known = tuple(dict.fromkeys(("inputs", "targets", "starts", *GROUPS, *labels)))
-    if path.is_dir():
-        found = {name: files.read_npy(path / f"{name}.npy") for name in known if (path / f"{name}.npy").is_file()}
-        present = sorted(one.stem for one in path.glob("*.npy"))
-    elif path.is_file():
-        present = files.names_in_npz(path)
-        found = files.read_npz(path, [name for name in known if name in present])
-    else:
-        raise files.missing(NAME, path, fetch="Save your arrays there with numpy.savez.")
-    for name in ("inputs", "targets", *labels):
-        if name not in found:
-            raise DataError(f"there is no array {name!r}", where=str(path),
-                            remedy=unknown_name("arrays", name, present))
-    return found
 
 
 def load(options: Options, data_dir: Path | None) -> Dataset:
@@ -124,11 +114,32 @@ def load(options: Options, data_dir: Path | None) -> Dataset:
     path = Path(options.path)
     if not path.is_absolute():
         path = files.root(data_dir, corpus=NAME, expected=options.path) / path
+    if not path.exists():
+        raise files.missing(NAME, path, fetch="Save your arrays there with numpy.savez.")
     with errors_placed(str(path)), np.errstate(over="ignore", invalid="ignore"):  # what is not finite is refused
-        return _dataset(options, read_arrays(path, options.further_labels), path)
+        found, notes = _read(options, path)
+        return _dataset(options, found, path, notes)
 
 
-def _dataset(options: Options, found: dict[str, NDArray[Any]], path: Path) -> Dataset:
+def _read(options: Options, path: Path) -> tuple[dict[str, NDArray[Any]], tuple[str, ...]]:
+    """Return the arrays of a file, their axes and classes in the order of this package, and notes."""
+    labels = options.further_labels
+    if path.suffix.lower() == ".nwb":
+        if options.task != "regression":
+            raise DataError("units of an NWB file are read for regression", where=str(path),
+                            remedy="Set task = 'regression', or read its voltages with the dataset 'mne_file'.")
+        from cosim.datasets.recording_files.nwb_spikes import read_spikes  # MNE-Python is read with it
+
+        return read_spikes(path, options.targets, rate_hz=options.rate_hz, labels=labels)
+    names = {"inputs": options.inputs, "targets": options.targets, "starts": "starts",
+             **{name: name for name in (*GROUPS, *labels)}}  # fmt: skip
+    found = in_axes(read_named(path, names, ("inputs", "targets", *labels)), options.axes, options.task, path)
+    if options.task == "classification":
+        found["targets"] = numbered(found["targets"], options.output_names.split(","), options.first_class)
+    return found, ()
+
+
+def _dataset(options: Options, found: dict[str, NDArray[Any]], path: Path, notes: tuple[str, ...]) -> Dataset:
     """Return arrays as a dataset after checking that they go together."""
     if empty := [name for name, array in found.items() if array.size == 0 or array.ndim == 0]:
         raise DataError(f"array {', '.join(empty)} holds no example", where=str(path), remedy="Save it again.")
@@ -143,8 +154,8 @@ def _dataset(options: Options, found: dict[str, NDArray[Any]], path: Path) -> Da
             raise DataError(f"array {name!r} of {found[name].dtype} holds no real numbers", where=str(path),
                             remedy="Save it as numbers of one type.")
     labels = {name: _labels(name, found[name], path) for name in named if name in found}
-    names = tuple(part.strip() for part in options.output_names.split(","))
-    origin = Origin(NAME, CARD, names, options.source_bits)
+    outputs = tuple(part.strip() for part in options.output_names.split(","))
+    origin = Origin(NAME, CARD, outputs, options.source_bits, notes)
     if options.task == "regression":
         return _regression(options, origin, found, labels, path)
     return _classification(options, origin, found, labels, path)

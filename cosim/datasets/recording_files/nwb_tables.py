@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cosim.datasets.array_files.extras import reader_package
 from cosim.datasets.array_files.hdf5 import check_hdf5, is_hdf5
 from cosim.datasets.files import reading
-from cosim.datasets.recording_files.extras import reader_package
 from cosim.datasets.recording_files.timeline import Timeline, steady, timeline
 from energy_models.errors import DataError, unknown_name
 

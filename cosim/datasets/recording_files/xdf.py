@@ -11,11 +11,11 @@ from typing import IO, Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from cosim.datasets.array_files.extras import reader_package
 from cosim.datasets.files import reading
 from cosim.datasets.mne_files.annotations import Annotation
 from cosim.datasets.mne_files.continuous import Continuous
 from cosim.datasets.mne_files.options import Options
-from cosim.datasets.recording_files.extras import reader_package
 from cosim.datasets.recording_files.in_memory import chosen, in_memory, scale, whole_number
 from cosim.datasets.recording_files.timeline import Timeline, interpolated, timeline
 from cosim.datasets.recordings import Channel
