@@ -15,7 +15,7 @@ from torch import nn
 from energy_models.errors import StudentError
 from students.families.family import WINDOWS_AND_STEPS, Family, FamilyOptions
 from students.families.readout import MeanOverSteps, StepDecoder
-from students.layers import Layers
+from students.layers import Layers, TimeFirst
 from students.neurons import LeakyIntegratorModel, LIFModel, load_encoder
 from students.spec import Float32, Quantised, Shape
 
@@ -84,8 +84,8 @@ def build(options: Options, shape: Shape, layers: Layers) -> nn.Module:
         layers.neurons(shape.outputs, LeakyIntegratorModel(options.beta_readout, learnable="beta")),
     ]
     if shape.task == "classification":
-        return nn.Sequential(*modules, MeanOverSteps())
-    body = nn.Sequential(*modules, layers.output_scale(shape.outputs))
+        return TimeFirst(*modules, MeanOverSteps())
+    body = TimeFirst(*modules, layers.output_scale(shape.outputs))
     return StepDecoder(body, warmup_steps=min(options.warmup_steps, shape.steps - 1))
 
 

@@ -13,6 +13,11 @@ def array_of(tensor: Tensor, kept: int) -> Any:
     return tensor.detach().view(*shape, tensor.shape[kept:].numel()).numpy()
 
 
+def in_memory_order(tensor: Tensor) -> Tensor:
+    """Return a tensor with its axes in the order of their strides, the longest first; nothing is copied."""
+    return tensor.permute(sorted(range(tensor.ndim), key=lambda axis: -tensor.stride(axis)))
+
+
 def row_of(parameter: Tensor, state: Tensor) -> Any:
     """Return one number a neuron, shape (batch * channels,), of a parameter that the layer or each channel has."""
     return parameter.detach().expand(state.shape).contiguous().view(-1).numpy()

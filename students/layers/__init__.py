@@ -3,6 +3,7 @@
 from students.layers.float_layers import FloatLayers
 from students.layers.fused import FusedSequential
 from students.layers.grid import Constant, Grid, LayerQuantisation
+from students.layers.layout import BatchNorm1d, TimeFirst
 from students.layers.modules import (
     Add,
     AveragePool1d,
@@ -18,6 +19,7 @@ from students.layers.protocol import Bias, Edge, Layers, Padding, RecurrentKind,
 __all__ = [
     "Add",
     "AveragePool1d",
+    "BatchNorm1d",
     "Bias",
     "Constant",
     "Conv1d",
@@ -34,5 +36,6 @@ __all__ = [
     "Padding",
     "Recurrent",
     "RecurrentKind",
+    "TimeFirst",
     "resolve_padding",
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from torch import nn
 
+from students.layers.layout import BatchNorm1d
 from students.layers.modules import (
     Add,
     AveragePool1d,
@@ -49,8 +50,8 @@ class FloatLayers:
         return nn.Linear(inputs, outputs, bias=bias == "learned")
 
     def batchnorm(self, channels: int) -> nn.Module:
-        """Return an ``nn.BatchNorm1d``."""
-        return nn.BatchNorm1d(channels)
+        """Return a `BatchNorm1d`."""
+        return BatchNorm1d(channels)
 
     def relu(self) -> nn.Module:
         """Return an ``nn.ReLU``."""

@@ -8,6 +8,7 @@ from typing import Any, Protocol, runtime_checkable
 from torch import Tensor, nn
 
 from students.layers.fast_convolution import mixed_depthwise_conv1d
+from students.layers.layout import BatchNorm1d
 from students.layers.modules import Conv1d, DepthwiseConv1d
 
 
@@ -43,7 +44,7 @@ class FusedSequential(nn.Sequential):
 
 def _fused(signal: Tensor, first: nn.Module, second: nn.Module, third: nn.Module) -> Any:
     """Return what three modules make of a signal in one operation; None where there is none of these three."""
-    if type(first) is nn.BatchNorm1d and isinstance(third, PoolsOfNorms):
+    if (type(first) is nn.BatchNorm1d or type(first) is BatchNorm1d) and isinstance(third, PoolsOfNorms):
         runs = first.training and first.affine and not any(hooks_of(first, second, third))
         return third.of_norm(signal, first, second) if runs else None
     if type(first) is Conv1d and type(second) is nn.Identity and type(third) is DepthwiseConv1d:

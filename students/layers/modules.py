@@ -5,8 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from students.kernels.arrays import in_memory_order
 from students.kernels.norm_pool import Pool, average_pool, norm_relu_pool
-from students.layers.fast_convolution import depthwise_conv1d, pad_steps, pointwise_conv1d
+from students.layers.fast_convolution import depthwise_conv1d, pad_steps
+from students.layers.layout import pointwise
 from students.layers.protocol import Bias, RecurrentKind
 
 
@@ -30,8 +32,7 @@ class Conv1d(nn.Conv1d):
     def forward(self, input: Tensor) -> Tensor:
         """Map ``(batch, inputs, steps)`` to ``(batch, outputs, steps)``."""
         if self.training and self.is_pointwise:
-            outputs = pointwise_conv1d(input, self.weight[:, :, 0])
-            return outputs if self.bias is None else outputs + self.bias[:, None]
+            return pointwise(input, self.weight, self.bias)
         return super().forward(pad_steps(input, self.pads))
 
 
@@ -83,7 +84,9 @@ class Dropout(nn.Dropout):
         dropped = round(self.p * 2**16)
         words = torch.empty(-(-input.numel() // 4), dtype=torch.int64, device=input.device).random_(-(2**63), None)
         kept = words.view(torch.int16)[: input.numel()] >= dropped - 2**15
-        return input * kept.view(input.shape).to(input.dtype).mul_(2**16 / (2**16 - dropped))
+        factors = torch.empty_like(input)  # in the order of the input's memory, which stays as it is
+        in_memory_order(factors).copy_(kept.view(in_memory_order(factors).shape))
+        return input * factors.mul_(2**16 / (2**16 - dropped))
 
 
 class Add(nn.Module):

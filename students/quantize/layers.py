@@ -24,6 +24,7 @@ from brevitas import config as brevitas_config
 from torch import nn
 
 from energy_models.errors import StudentError
+from students.layers.layout import BatchNorm1d
 from students.layers.modules import OutputScale
 from students.layers.protocol import Bias, Edge, Padding, RecurrentKind, resolve_padding
 from students.neurons.models import NeuronModel, float_neurons
@@ -89,8 +90,8 @@ class QuantLayers:
         return IntegerLinear(inputs, outputs, bias=bias, bits=self._weight_bits(edge), edge=edge)
 
     def batchnorm(self, channels: int) -> nn.Module:
-        """Return an ``nn.BatchNorm1d``; deployed, it is part of the requantisation that follows."""
-        return nn.BatchNorm1d(channels)
+        """Return a `BatchNorm1d`; deployed, it is part of the requantisation that follows."""
+        return BatchNorm1d(channels)
 
     def relu(self) -> nn.Module:
         """Return an `IntegerReLU` of `activation_bits`."""

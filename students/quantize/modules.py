@@ -19,8 +19,9 @@ from torch.nn import functional
 
 from energy_models.errors import StudentError
 from students.kernels.norm_pool import LevelGrid, Pool, average_pool, norm_relu_pool
-from students.layers.fast_convolution import depthwise_conv1d, pad_steps, pointwise_conv1d
+from students.layers.fast_convolution import depthwise_conv1d, pad_steps
 from students.layers.grid import Grid
+from students.layers.layout import pointwise
 from students.layers.modules import Dropout
 from students.layers.protocol import Bias, Edge
 from students.quantize.direct import DirectGrid
@@ -91,9 +92,8 @@ class IntegerConv1d(QuantConv1d):
         if not self.training or not (self.groups > 1 or self.is_pointwise):
             return functional.conv1d(pad_steps(signal, self.pads), weight, bias, self.stride, groups=self.groups)
         if self.is_pointwise:
-            outputs = pointwise_conv1d(signal, weight[:, :, 0])
-        else:
-            outputs = depthwise_conv1d(signal, weight, self.pads)
+            return pointwise(signal, weight, bias)
+        outputs = depthwise_conv1d(signal, weight, self.pads)
         return outputs if bias is None else outputs + bias[:, None]
 
 

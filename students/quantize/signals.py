@@ -9,6 +9,7 @@ from brevitas.quant_tensor import IntQuantTensor, QuantTensor
 from torch import Tensor
 
 from energy_models.errors import StudentError
+from students.kernels.spike_product import are_spikes
 from students.layers.grid import SPIKES, Grid
 
 
@@ -34,7 +35,7 @@ def on_grid(signal: Tensor | QuantTensor, where: str) -> IntQuantTensor:
     if isinstance(signal, IntQuantTensor):
         return signal
     plain = value_of(signal)
-    if not torch.all((plain == 0) | (plain == 1)):
+    if not are_spikes(plain.detach()):
         raise StudentError(
             "an integer product was given numbers that are on no grid", where=where,
             remedy="Put quantise_input(), relu() or requantise() of the same Layers in front of it",

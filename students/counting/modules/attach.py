@@ -24,6 +24,7 @@ from students.counting.modules.neurons import ModuleCounter, reached
 from students.counting.modules.table import contexts
 from students.counting.records import called_from
 from students.layers import modules as layers
+from students.layers.layout import BatchNorm1d
 from students.layers.step_loop import StepLoop
 
 _LAYERS = (
@@ -39,6 +40,7 @@ _FORWARDS = frozenset(
     (
         *(getattr(nn, name).forward for name in _LAYERS.split() if hasattr(nn, name)),
         *(kind.forward for kind in (layers.Conv1d, layers.DepthwiseConv1d, layers.AveragePool1d, layers.Dropout)),
+        BatchNorm1d.forward,
     )
 )
 """Forwards that write into none of their inputs and whose operations depend on the shapes of these only."""
