@@ -24,7 +24,7 @@ from cosim.teachers.registry import parse_teacher
 from students.families import load_family
 from students.models.tensor_files import content_of
 from students.spec import Converted, Float32, Form, Scalar, Shape, StudentSpec
-from students.training import complete_method
+from students.training import complete_method, needs_teacher
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,10 +99,10 @@ def undistilled_points(
 ) -> list[Point]:
     """Return the points of the float student trained from labels alone, where a teacher may teach its other forms.
 
-    It is trained for the gate in any case; scored on test as well, it shows what distillation is worth. All forms of
-    a student share these points.
+    It is trained for the gate in any case; scored on test as well, it shows what distillation is worth, or a method
+    that needs no teacher. All forms of a student share these points.
     """
-    if not _has_teacher(study, configuration.plan):
+    if not (_has_teacher(study, configuration.plan) or _learns_alone(configuration.plan)):
         return []
     floating = replace(configuration, form=Float32())
     decoder = replace(_student(study, floating), label=f"{floating.label} undistilled", method="")
@@ -117,12 +117,17 @@ def undistilled_points(
 
 
 def _has_teacher(study: Study, plan: StudentPlan) -> bool:
-    return study.teacher is not None and plan.method is not None
+    return study.teacher is not None and plan.method is not None and needs_teacher(plan.method)
+
+
+def _learns_alone(plan: StudentPlan) -> bool:
+    return plan.method is not None and not needs_teacher(plan.method)
 
 
 def _student(study: Study, choice: Configuration) -> Decoder:
     plan = choice.plan
-    taught = study.teacher is not None or not isinstance(choice.form, Float32)  # integers learn from the float student
+    quantised = not isinstance(choice.form, Float32)  # integers learn from the float student
+    taught = quantised or _has_teacher(study, plan) or _learns_alone(plan)
     method = plan.method.name if taught and plan.method is not None else ""
     settings = plan.model_dump(mode="json", include={"inputs", "method", "training", "quantised_training"})
     return Decoder(
@@ -137,13 +142,18 @@ def _result_stage(study: Study, choice: Configuration, fold: FoldStage, student:
 
 
 def _student_stage(study: Study, choice: Configuration, fold: FoldStage, shape: Shape, seed: int) -> Stage:
-    """Return the stage that trains this student: undistilled, then distilled if a teacher passes, then quantised."""
+    """Return the stage that trains this student: undistilled, then distilled if a teacher passes, then quantised.
+
+    A method that needs no teacher trains the float student from the start.
+    """
     plan = choice.plan
     method = None if plan.method is None else complete_method(plan.method)
     floating, gate = _undistilled_stage(study, choice, fold, shape, seed), _gate_parents(study, choice, fold, shape)
+    taught = _from_start(choice, _spec(study, choice, shape, seed).model_copy(update={"method": method}))
     if gate:
-        taught = _spec(study, choice, shape, seed).model_copy(update={"method": method})
-        floating = make_stage(DISTILLED, _from_start(choice, taught), fold=fold.stage, undistilled=floating, **gate)
+        floating = make_stage(DISTILLED, taught, fold=fold.stage, undistilled=floating, **gate)
+    elif _learns_alone(plan):
+        floating = make_stage(UNDISTILLED, taught, fold=fold.stage)
     if isinstance(choice.form, Float32):
         return floating
     spec = _spec(study, choice, shape, seed)

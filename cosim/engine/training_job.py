@@ -84,6 +84,7 @@ def train(workspace: Workspace, job: TrainingJob) -> None:
                       device=workspace.device)  # fmt: skip
         fitted = {"best_epoch": str(history.best_epoch), "stopped": history.stopped}
         fitted["epochs"] = str(len(history.train_losses))
+        fitted |= {f"method_{name}": repr(value) for name, value in history.figures.items()}
         write_curve(workspace.folder, history.train_losses, history.validation_losses, history.best_epoch)
     validation = part_score(data, "validation", outputs_of(model, data, "validation", workspace.device))
     extra = {

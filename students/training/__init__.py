@@ -3,7 +3,7 @@
 from students.training.checkpoint import CheckpointError
 from students.training.distillation.float_targets import float_targets
 from students.training.distillation.method import LossInputs, LossSetting, Method, MethodOptions, Needs
-from students.training.distillation.registry import METHODS, complete_method, parse_method
+from students.training.distillation.registry import METHODS, complete_method, needs_teacher, parse_method
 from students.training.examples import OUTPUTS, Examples, Unlabelled
 from students.training.fit import FitResult, fit
 from students.training.predict import predict
@@ -23,6 +23,7 @@ __all__ = [
     "complete_method",
     "fit",
     "float_targets",
+    "needs_teacher",
     "parse_method",
     "predict",
 ]

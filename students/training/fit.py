@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -38,12 +38,15 @@ class FitResult:
     best_epoch : int
         Epoch of the lowest validation loss, from 0.
     stopped : {'patience', 'epochs'}
+    figures : mapping of str to float
+        What the distillation method says of itself (`Method.make`).
     """
 
     train_losses: tuple[float, ...]
     validation_losses: tuple[float, ...]
     best_epoch: int
     stopped: Literal["patience", "epochs"]
+    figures: Mapping[str, float] = field(default_factory=dict[str, float])
 
     @property
     def validation_loss(self) -> float:
@@ -121,7 +124,8 @@ def fit(
     model.cpu().load_state_dict(progress.best)
     model.eval()
     stopped = "patience" if _out_of_patience(progress, spec.training) else "epochs"
-    return FitResult(tuple(progress.train_losses), tuple(progress.validation_losses), progress.best_epoch, stopped)
+    losses = tuple(progress.train_losses), tuple(progress.validation_losses)
+    return FitResult(*losses, progress.best_epoch, stopped, getattr(distillation.loss, "figures", {}))
 
 
 @dataclass(frozen=True, slots=True)

@@ -199,6 +199,9 @@ def test_a_float_student_stands_in_by_module_name():
     found = float_targets(features(), model, inputs)
     assert list(found) == ["hidden"]
     assert torch.equal(found["hidden"], predict_tensors(model, inputs, (first_layer(),))[first_layer()])
+    readout = features(teacher="outputs")
+    for method in (readout, readout.model_copy(update={"name": "tskd"})):
+        assert torch.equal(float_targets(method, model, inputs)["outputs"], predict(model, inputs))
     assert torch.equal(float_targets(MethodSpec(name="kl"), model, inputs)["outputs"], predict(model, inputs))
 
 

@@ -13,7 +13,7 @@ from cosim.engine.stages.teacher import targets_in
 from cosim.engine.training_job import TrainingJob, plugins_of, spec_of, train
 from students.models.from_float import quantised_from_float
 from students.models.store import load_student
-from students.training import float_targets
+from students.training import float_targets, needs_teacher
 
 CALIBRATION_EXAMPLES = 256  # brevitas needs a sample of the signals, not all of them
 
@@ -26,7 +26,7 @@ def work(workspace: Workspace) -> None:
     inputs = data.part("train").inputs
     teacher: Mapping[str, Tensor] = {}
     source = ""
-    if spec.method is not None:
+    if spec.method is not None and needs_teacher(spec.method):
         taught = passed(workspace)
         source = "teacher" if taught else "float student"
         if taught:

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
 from students.spec import Shape
+from students.training.examples import OUTPUTS
 from students.training.views import View
 
 
@@ -48,6 +49,19 @@ class Needs:
     student: tuple[str, ...] = ()
     first_epochs: int = 0
     view: View | None = None
+
+
+def stand_in(teacher: str, student: str) -> str:
+    """Return what a float student that teaches its own quantised form gives for a teacher's tensor.
+
+    Parameters
+    ----------
+    teacher : str
+        Name of the teacher's target.
+    student : str
+        Name of the module of the student that learns from it.
+    """
+    return OUTPUTS if teacher == OUTPUTS else student
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +148,8 @@ class Method(Generic[Options]):
         From options to `Needs`.
     make : callable
         From options and `LossSetting` to a module whose ``forward(LossInputs)`` returns the loss to minimise, a
-        scalar. The module's parameters are trained and checkpointed with the student and never belong to it.
+        scalar. The module's parameters are trained and checkpointed with the student and never belong to it. It may
+        have ``figures``, a mapping of names to numbers about itself, which are kept with the trained student.
     """
 
     title: str

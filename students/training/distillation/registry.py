@@ -41,6 +41,18 @@ def parse_method(spec: MethodSpec) -> tuple[Method[Any], MethodOptions]:
         raise StudentError(problems, where=f"options of {spec.name}", remedy=f"Options are: {fields}") from error
 
 
+def needs_teacher(spec: MethodSpec) -> bool:
+    """Return whether a method reads targets of a teacher; a control trains from labels.
+
+    Raises
+    ------
+    StudentError
+        As `parse_method`.
+    """
+    method, options = parse_method(spec)
+    return bool(method.needs(options).teacher)
+
+
 def complete_method(spec: MethodSpec) -> MethodSpec:
     """Return the description with the method's defaults written out, so that a digest names them.
 

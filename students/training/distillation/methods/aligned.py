@@ -111,7 +111,7 @@ def steps_of(setting: LossSetting) -> int | None:
 
 def aligned_needs(options: AlignedOptions) -> Needs:
     """Return that the named tensors are read, and the teacher's outputs, by which a projection is fitted or judged."""
-    return Needs({OUTPUTS: OUTPUTS, options.teacher: options.student}, (options.student,))
+    return Needs({options.teacher: options.student, OUTPUTS: OUTPUTS}, (options.student,))
 
 
 def moments_of(options: AlignedOptions, setting: LossSetting) -> Moments:

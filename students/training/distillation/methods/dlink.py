@@ -129,7 +129,7 @@ class DLinkLoss(nn.Module):
 
 def _needs(options: DLinkOptions) -> Needs:
     layers = dict.fromkeys(options.layers, options.student)
-    return Needs({OUTPUTS: OUTPUTS, **layers}, (options.student,), options.first_epochs)
+    return Needs({**layers, OUTPUTS: OUTPUTS}, (options.student,), options.first_epochs)
 
 
 def _make(options: DLinkOptions, setting: LossSetting) -> nn.Module:

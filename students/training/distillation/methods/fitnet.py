@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from students.training.distillation.losses import blend
-from students.training.distillation.method import LossInputs, LossSetting, Method, Needs, WeightedOptions
+from students.training.distillation.method import LossInputs, LossSetting, Method, Needs, WeightedOptions, stand_in
 
 
 class FitNetOptions(WeightedOptions):
@@ -61,7 +61,8 @@ class FitNetLoss(nn.Module):
 
 
 def _needs(options: FitNetOptions) -> Needs:
-    return Needs({options.teacher: options.student}, (options.student,), options.first_epochs)
+    given = {options.teacher: stand_in(options.teacher, options.student)}
+    return Needs(given, (options.student,), options.first_epochs)
 
 
 def _make(options: FitNetOptions, setting: LossSetting) -> nn.Module:

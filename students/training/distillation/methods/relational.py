@@ -9,7 +9,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from students.training.distillation.losses import blend
-from students.training.distillation.method import LossInputs, LossSetting, Method, Needs, WeightedOptions
+from students.training.distillation.method import LossInputs, LossSetting, Method, Needs, WeightedOptions, stand_in
 from students.training.distillation.relations import angle_relation, distance_relation, similarity_relation
 from students.training.examples import OUTPUTS
 
@@ -68,7 +68,8 @@ class RelationalLoss(nn.Module):
 
 
 def _needs(options: RelationalOptions) -> Needs:
-    return Needs({options.teacher: options.student}, () if options.student == OUTPUTS else (options.student,))
+    given = {options.teacher: stand_in(options.teacher, options.student)}
+    return Needs(given, () if options.student == OUTPUTS else (options.student,))
 
 
 METHOD = Method(
