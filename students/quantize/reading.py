@@ -26,6 +26,7 @@ from torch import Tensor, nn
 from energy_models.errors import StudentError
 from energy_models.workload import WeightForm
 from students.layers.grid import Constant, Grid
+from students.quantize.functions import FUNCTIONS
 from students.quantize.integers import output_grid_of
 from students.quantize.modules import INTEGER_PRODUCTS
 
@@ -35,7 +36,7 @@ INSIDE = "_fast_cell"
 Function = Literal["clip", "table", "unknown"]
 CLIPS = (nn.Identity, nn.ReLU, nn.ReLU6, nn.Hardtanh)
 TABLES = (nn.Sigmoid, nn.Tanh, nn.Hardswish, nn.Hardsigmoid, nn.ELU, nn.SELU, nn.GELU, nn.SiLU, nn.Softplus, nn.Mish,
-          nn.LeakyReLU)  # fmt: skip
+          nn.LeakyReLU, *FUNCTIONS)  # fmt: skip
 
 __all__ = ["output_grid_of"]
 

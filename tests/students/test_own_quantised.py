@@ -195,7 +195,9 @@ REFUSED = {
     "self.circular(x).mean(-1)": r"'circular' would stay in float: its padding is not zeros",
     "self.dense(x).softmax(1).mean(1)": "a softmax in front of a product",
     "self.dense(x).mean(1) if x.sum() > 1e9 else self.dense(x).mean(1)": r"as a graph.*control flow",
-    "self.dense(x).pow(2).mean(1)": r"pow\(\)",
+    "self.dense(x).pow(3).mean(1)": r"pow\(\)",
+    "self.dense(x.to(torch.int32).float()).mean(1)": "a signal is made whole numbers",
+    "self.norm(self.dense(x).mean(1))": r"'norm' \(LayerNorm\) would stay in float: it divides by a deviation",
 }
 
 

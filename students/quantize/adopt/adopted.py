@@ -8,10 +8,12 @@ have the form's edge widths. What has no integer form is refused by its name: no
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal, cast
 
+import torch
 from torch import fx, nn
 
 from energy_models.errors import StudentError
@@ -20,8 +22,11 @@ from students.layers.protocol import Edge
 from students.quantize.adopt import operations as known
 from students.quantize.adopt.parts import FloatParts, IntegerParts, Parts, Sum, values
 from students.quantize.adopt.traced import place_of, traced
+from students.quantize.functions import Square
 from students.quantize.signals import on_grid_of
 from students.spec import Quantised, Shape
+
+SQUARED = 2
 
 
 def adopted(network: nn.Module, form: Quantised, shape: Shape) -> nn.Module:
@@ -133,7 +138,7 @@ class _Adoption:
 
     def _rewrite_call(self, node: fx.Node) -> None:
         target, source = cast(Any, node.target), self._source(node)
-        function = known.makes_activation(target)
+        function = Square if _is_square(node) else known.makes_activation(target)
         if target in known.SIZES:
             self._put_values(node)
         elif function is not None:
@@ -153,6 +158,9 @@ class _Adoption:
         elif target in known.ADDITIONS | known.SCALINGS and _by_numbers(node):
             self._put_values(node)
             self.signals[node] = _Signal("raw" if source.kind == "raw" else "sum", final=source.final)
+        elif target in known.LIMITS and _by_numbers(node):
+            self._put_values(node)
+            self.signals[node] = _Signal("sum", source.positive or _least(node) >= 0, source.final)
         elif target in known.LAST_ONLY_CALLS:
             self._put_values(node)
             self.signals[node] = _Signal("sum", positive=True, final=True)
@@ -308,9 +316,24 @@ def _settings(node: fx.Node, function: type[nn.Module]) -> dict[str, Any]:
 
 def _by_numbers(node: fx.Node) -> bool:
     """Return whether an operation takes one signal and else written numbers."""
-    given = (*node.args, *node.kwargs.values())
+    given = [one for one in (*node.args, *node.kwargs.values()) if one is not None]
     numbers = sum(isinstance(one, int | float) for one in given)
     return sum(isinstance(one, fx.Node) for one in given) == 1 and numbers == len(given) - 1
+
+
+def _is_square(node: fx.Node) -> bool:
+    """Return whether a signal is multiplied by itself, or raised to the second power."""
+    if node.target in known.TIMES and len(node.args) == SQUARED and node.args[0] is node.args[1]:
+        return True
+    exponent = node.kwargs.get("exponent", node.args[1] if len(node.args) > 1 else None)
+    return node.target in known.POWERS and isinstance(exponent, int | float) and exponent == SQUARED
+
+
+def _least(node: fx.Node) -> float:
+    """Return the number below which nothing that a limit gives lies."""
+    low = node.kwargs.get("min", node.args[1] if len(node.args) > 1 else None)
+    bounded = node.target not in (torch.clamp_max, "clamp_max")
+    return float(low) if bounded and isinstance(low, int | float) else -math.inf
 
 
 def _set_module(module: nn.Module, name: str, new: nn.Module) -> None:
@@ -321,6 +344,8 @@ def _set_module(module: nn.Module, name: str, new: nn.Module) -> None:
 def _reason(layer: nn.Module) -> str:
     if isinstance(layer, known.RECURRENT):
         return "a recurrent layer has no integer form here"
+    if isinstance(layer, known.OWN_NORMS):
+        return "it divides by a deviation that is computed anew from each example; a BatchNorm is folded into integers"
     if isinstance(layer, known.ATTENTION):
         return "attention multiplies two signals, which has no integer form here"
     derived = next((kind.__name__ for kind in known.PRODUCTS if isinstance(layer, kind)), None)

@@ -12,6 +12,7 @@ from torch import nn
 from torch.nn import functional
 
 from students.layers import modules as layers
+from students.quantize import functions
 
 PRODUCTS = (nn.Linear, nn.Conv1d, nn.Conv2d)
 """Layers that multiply a signal by stored weights; exactly these, as what is derived from them may do otherwise."""
@@ -21,7 +22,8 @@ NORMS = (nn.BatchNorm1d, nn.BatchNorm2d)
 ACTIVATIONS: Mapping[type[nn.Module], bool] = {
     nn.ReLU: True, nn.ReLU6: True, nn.Sigmoid: True, nn.Softplus: True, nn.Hardsigmoid: True, nn.LeakyReLU: False,
     nn.ELU: False, nn.SELU: False, nn.GELU: False, nn.SiLU: False, nn.Tanh: False, nn.Mish: False, nn.Hardswish: False,
-    nn.Hardtanh: False,
+    nn.Hardtanh: False, functions.Square: True, functions.Exponential: True, functions.SquareRoot: True,
+    functions.Absolute: True, functions.Logarithm: False,
 }  # fmt: skip
 """Functions of one number, and whether what they give is never negative."""
 
@@ -31,7 +33,10 @@ ACTIVATION_CALLS: Mapping[Any, type[nn.Module]] = {
     functional.tanh: nn.Tanh, "tanh": nn.Tanh, functional.leaky_relu: nn.LeakyReLU, functional.elu: nn.ELU,
     functional.selu: nn.SELU, functional.gelu: nn.GELU, functional.silu: nn.SiLU, functional.mish: nn.Mish,
     functional.hardswish: nn.Hardswish, functional.hardsigmoid: nn.Hardsigmoid, functional.hardtanh: nn.Hardtanh,
-    functional.softplus: nn.Softplus,
+    functional.softplus: nn.Softplus, torch.square: functions.Square, "square": functions.Square,
+    torch.log: functions.Logarithm, "log": functions.Logarithm, torch.exp: functions.Exponential,
+    "exp": functions.Exponential, torch.sqrt: functions.SquareRoot, "sqrt": functions.SquareRoot,
+    torch.abs: functions.Absolute, "abs": functions.Absolute, operator.abs: functions.Absolute,
 }  # fmt: skip
 """The same functions as they are called in a forward pass."""
 
@@ -52,7 +57,7 @@ KEPT_CALLS = frozenset({
     torch.swapaxes, torch.narrow, torch.unflatten, torch.amax, functional.max_pool1d, functional.max_pool2d,
     functional.adaptive_max_pool1d, functional.adaptive_max_pool2d, operator.getitem,
     "flatten", "reshape", "view", "squeeze", "unsqueeze", "transpose", "permute", "movedim", "swapaxes", "contiguous",
-    "narrow", "unflatten", "expand", "amax", "clone", "float",
+    "narrow", "unflatten", "expand", "amax", "clone",
 })  # fmt: skip
 
 AVERAGES = (nn.AvgPool1d, nn.AvgPool2d, nn.AdaptiveAvgPool1d, nn.AdaptiveAvgPool2d, layers.AveragePool1d)
@@ -64,11 +69,17 @@ AVERAGE_CALLS = frozenset({
 
 ADDITIONS = frozenset({operator.add, operator.iadd, torch.add, "add", "add_"})
 JOINS = frozenset({torch.cat, torch.concat, torch.concatenate})
-SCALINGS = frozenset({
-    operator.mul, operator.imul, operator.truediv, operator.sub, operator.neg, torch.mul, torch.div, torch.sub,
-    torch.neg, "mul", "div", "sub", "neg",
+TIMES = frozenset({operator.mul, operator.imul, torch.mul, "mul"})
+SCALINGS = TIMES | frozenset({
+    operator.truediv, operator.sub, operator.neg, torch.div, torch.sub, torch.neg, "div", "sub", "neg",
 })  # fmt: skip
 """Of a signal and a written number: they are part of the multiplier and offset of the requantisation that follows."""
+
+POWERS = frozenset({operator.pow, torch.pow, "pow"})
+LIMITS = frozenset({
+    torch.clamp, torch.clip, torch.clamp_min, torch.clamp_max, "clamp", "clip", "clamp_min", "clamp_max",
+})  # fmt: skip
+"""Comparisons of a signal with written numbers."""
 
 LAST_ONLY = (nn.Softmax, nn.LogSoftmax)
 LAST_ONLY_CALLS = frozenset({
@@ -88,8 +99,12 @@ BY_HAND = frozenset({
 })  # fmt: skip
 """Products that are no layer."""
 
+OWN_NORMS = (nn.LayerNorm, nn.GroupNorm, nn.InstanceNorm1d, nn.InstanceNorm2d, nn.RMSNorm)
 RECURRENT = (nn.RNNBase, nn.RNNCellBase)
-ATTENTION = (nn.MultiheadAttention, nn.TransformerEncoderLayer, nn.TransformerDecoderLayer, nn.Transformer)
+ATTENTION = (
+    nn.MultiheadAttention, nn.TransformerEncoderLayer, nn.TransformerDecoderLayer, nn.TransformerEncoder,
+    nn.TransformerDecoder, nn.Transformer,
+)  # fmt: skip
 
 
 def makes_activation(target: Callable[..., Any] | str) -> type[nn.Module] | None:

@@ -16,6 +16,10 @@ from torch.fx.proxy import TraceError
 
 from students.spec import Shape
 
+KNOWN = frozenset({"shape", "ndim", "dtype", "device", "is_cuda", "requires_grad"})
+PLACES = frozenset({"to", "float", "double", "half", "bfloat16", "type", "type_as", "cpu", "cuda"})
+"""Attributes that are known, and calls that move a signal or change its format."""
+
 
 def two_batches(shape: Shape, device: torch.device) -> tuple[Tensor, Tensor]:
     """Return two inputs that differ in every length that may differ from call to call.
@@ -47,11 +51,19 @@ class ShapedProxy(fx.Proxy):
         self.results = results
 
     def __getattr__(self, k: str) -> Any:
-        if k in ("shape", "ndim", "dtype"):
-            found = self._signals()
-            if found is not None:
-                return self.size() if k == "shape" else self.dim() if k == "ndim" else found[0].dtype
-        return super().__getattr__(k)
+        found = self._signals() if k in KNOWN or k in PLACES else None
+        if found is None:
+            return super().__getattr__(k)
+        if k in PLACES:
+            return self._as_it_is
+        return self.size() if k == "shape" else self.dim() if k == "ndim" else getattr(found[0], k)
+
+    def _as_it_is(self, *given: Any, **named: Any) -> ShapedProxy:
+        """Return the signal: the network runs where, and in the format in which, its form says."""
+        formats = [one for one in (*given, *named.values()) if isinstance(one, torch.dtype)]
+        if not all(one.is_floating_point for one in formats):
+            raise TraceError("a signal is made whole numbers")
+        return self
 
     def _signals(self) -> tuple[Tensor, Tensor] | None:
         first, second = self.results
