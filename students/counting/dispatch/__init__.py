@@ -4,7 +4,7 @@ from students.counting.dispatch.labels import known_move, moved_values
 from students.counting.dispatch.operands import BOOKKEEPING, Info, Pads, Rows, needs_multiplier, nonzero
 from students.counting.dispatch.padded import surround, unpadded
 from students.counting.dispatch.tracer import COMPLEX, ModuleContext, Tracer, rule_failed
-from students.counting.dispatch.tracing import trace_call
+from students.counting.dispatch.tracing import in_plain_memory, trace_call
 
 __all__ = [
     "BOOKKEEPING",
@@ -14,6 +14,7 @@ __all__ = [
     "Pads",
     "Rows",
     "Tracer",
+    "in_plain_memory",
     "known_move",
     "moved_values",
     "needs_multiplier",

@@ -19,13 +19,18 @@ PRODUCTS = frozenset(
 """Operations that multiply a signal with weights."""
 
 
+def in_plain_memory(tensor: Tensor) -> bool:
+    """True for a tensor that is neither sparse nor nested, whose words can be told apart."""
+    return not tensor.is_nested and tensor.layout is torch.strided
+
+
 def trace_operation(tracer: Any, operation: Operation, given: tuple[Any, Any], out: Any, *, sized: bool) -> None:
     """Add an operation, called with `given` positions and keywords; ``sized``: a rule sizes its state."""
     silent = tracer.contexts[-1].silent
     if tracer.trace is None or tracer.trace.paused or silent or operation.shape_only:
         return
     tensors, made = tensors_of(given), tensors_of(out)
-    if any(one.is_nested or one.layout is not torch.strided for one in made):
+    if not all(map(in_plain_memory, (*tensors, *made))):
         return
     weights, piece = "", None
     if operation.name in PRODUCTS:

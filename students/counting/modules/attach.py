@@ -19,7 +19,7 @@ from torch.utils._pytree import tree_map
 from energy_models.errors import CosimError
 from students.counting.axes import BatchAxisError
 from students.counting.calls import MARK, tensors_of
-from students.counting.dispatch import Info, ModuleContext, Tracer, rule_failed, trace_call
+from students.counting.dispatch import Info, ModuleContext, Tracer, in_plain_memory, rule_failed, trace_call
 from students.counting.modules.neurons import ModuleCounter, reached
 from students.counting.modules.table import contexts
 from students.counting.records import called_from
@@ -232,7 +232,7 @@ def _replaying(
 
 def _trace(tracer: Tracer, context: ModuleContext, given: tuple[Any, ...], out: Any, *, sized: bool) -> None:
     """Add a module's call to the trace, if there is one, as one operation."""
-    if tracer.trace is None:
+    if tracer.trace is None or not all(map(in_plain_memory, (*tensors_of(given), *tensors_of(out)))):
         return
     weights = context.path if getattr(context.module, "weight", None) is not None else ""
     site = (id(context.module), "forward", tuple(one.shape for one in tensors_of(given)), called_from())
@@ -261,7 +261,7 @@ def _sign(tracer: Tracer, values: tuple[Any, ...], key: list[Any]) -> bool:
     for value in values:
         if isinstance(value, Tensor):
             mark = getattr(value, MARK, None)
-            if mark is not None and mark.info.origin:
+            if value.is_nested or (mark is not None and mark.info.origin):
                 return False
             if mark is None or mark.owner is not tracer.owner:
                 if tracer.is_dynamic(value):
