@@ -1,4 +1,4 @@
-"""Any recordings MNE-Python can read, with cues from annotations, a stimulus channel or an event file."""
+"""Recordings of any format that is read, MNE-Python's and others, with cues from annotations, a stimulus channel or an event file."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ UNIT_REMEDY = ("State the unit of the numbers (option unit), leave the file or t
                "unit = 'as stored' where they are in no unit of volts.")  # fmt: skip
 
 CARD = Card(
-    title="A recording of your own (any format MNE-Python reads)",
+    title="A recording of your own (formats of MNE-Python, text, XDF, NWB)",
     licence="that of the recording",
     citation="Gramfort et al. 2013, MEG and EEG data analysis with MNE-Python, Front. Neurosci. 7, "
              "doi 10.3389/fnins.2013.00267; and whoever recorded the file",
