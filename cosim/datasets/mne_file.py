@@ -1,4 +1,4 @@
-"""Recordings of any format that is read, MNE-Python's and others, with cues from annotations, a stimulus channel or an event file."""
+"""Recordings of MNE-Python's formats and others, cues from annotations, a stimulus channel or a table of events."""
 
 from __future__ import annotations
 
