@@ -122,7 +122,9 @@ class Decoder:
     def __repr__(self) -> str:
         scores: Any = self.scores
         metric, mean = scores["metric"].iloc[0], float(scores["score"].mean())
-        return f"<Decoder: {self.label}: {metric} {mean:.3f} over {len(self.folds)} folds, {len(self.seeds)} seeds>"
+        counts = ((len(self.folds), "fold"), (len(self.seeds), "seed"))
+        over = ", ".join(f"{count} {name}{'s' if count != 1 else ''}" for count, name in counts)
+        return f"<Decoder: {self.label}: {metric} {mean:.3f} over {over}>"
 
     def _repr_html_(self) -> str:
         return html_table(self.label, self.to_frame().to_dict("records"))

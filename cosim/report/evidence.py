@@ -88,10 +88,14 @@ def _names(rows: Sequence[Row]) -> dict[str, str]:
     for row in rows:
         methods.setdefault(str(row["student"]), set()).add(str(row["method"]))
     return {
-        str(row["decoder_id"]): f"{row['student']}, {row['method'] or 'labels alone'}"
+        str(row["decoder_id"]): f"{row['student']}, {_taught(str(row['method']))}"
         if len(methods[str(row["student"])]) > 1 else str(row["student"])
         for row in rows
     }  # fmt: skip
+
+
+def _taught(method: str) -> str:
+    return f"distilled ({method})" if method else "labels alone"
 
 
 def _by_student(rows: Sequence[Row], band: Callable[[Row], Band], names: Mapping[str, str]) -> list[Series]:

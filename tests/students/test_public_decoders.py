@@ -59,7 +59,8 @@ def test_a_public_decoder_has_all_its_products_in_integers_or_is_refused(name: s
     products = [layer for layer in work.layers if layer.products is not None]
     assert all(layer.arithmetic == "integer" for layer in products)
     assert {layer.name for layer in work.layers if layer.arithmetic == "float"} == LOOKED_UP.get(name, set())
-    targets = torch.zeros(16, 64, 2) if name == "VelocityTCN" else torch.arange(16) % 3
+    moving = signals()[:, :2].transpose(1, 2).contiguous()
+    targets = moving if name == "VelocityTCN" else torch.arange(16) % 3
     fit(model, Examples(signals(), targets), Examples(signals(), targets), spec)
     assert predict(model, signals()).isfinite().all()
 
