@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: demo test test-fast slow golden fuzz docs check install clean
+.PHONY: demo test test-fast slow golden fuzz kill docs check install clean
 
 install: $(STAMP)
 
@@ -31,10 +31,13 @@ docs: $(STAMP)
 	rm -rf docs/api/generated docs/notebooks
 	$(BIN)/python -m sphinx -E -W --keep-going -q -b html -d build/doctrees docs build/docs
 
+kill: $(STAMP)
+	$(BIN)/python -m tests.robustness.kill --count 200 --seed 1
+
 fuzz: $(STAMP)
 	$(BIN)/python -m tests.robustness.fuzz --inputs 10000 --seed 1
 
-slow: golden docs fuzz
+slow: golden docs fuzz kill
 
 check: $(STAMP)
 	$(BIN)/ruff check .

@@ -194,6 +194,9 @@ def main() -> None:
             said = f"cannot be used ({error.strerror or error})"
             say(f"Error: {error.filename}: {said}. Name another one, or make it readable and writable")
             raise SystemExit(EXIT_MISTAKE) from None
+        if isinstance(error, FileNotFoundError):  # of the standard library: no folder for temporary files
+            say(f"Error: {error.strerror}. Free some space, or name a folder in the environment variable TMPDIR")
+            raise SystemExit(EXIT_MISTAKE) from None
         if not no_room(error):
             raise
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left in its buffer fails again

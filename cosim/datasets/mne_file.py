@@ -6,6 +6,8 @@ import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+
 from cosim.datasets.assemble import CuedRecording, Origin, epoched
 from cosim.datasets.card import Card
 from cosim.datasets.corpus import Corpus
@@ -118,7 +120,8 @@ def load(options: Options, data_dir: Path | None) -> Dataset:
         raise DataError(f"classes = {', '.join(options.class_names)!r} names fewer than two events",
                         where=f"options of {NAME!r}", remedy="Write classes = \"T1,T2\".")
     found = labelled_paths(options, data_dir, corpus=NAME)
-    with errors_placed(str(found[0].path if len(found) == 1 else found[0].path.parent)):
+    place = str(found[0].path if len(found) == 1 else found[0].path.parent)
+    with errors_placed(place), np.errstate(over="ignore", invalid="ignore"):  # what is not finite is refused
         return _windows(options, found)
 
 

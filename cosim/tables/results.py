@@ -374,6 +374,8 @@ def read_parquet(path: Path, kind: type[Any], columns: Sequence[str] | None = No
             shared = [name for name in SHARED_TEXTS if name in kept]
             table = parquet.read_table(path, columns=kept, read_dictionary=shared, page_checksum_verification=True)
             frame: Any = table.to_pandas()
+            if frame.empty:
+                raise CosimError("it holds no row", where=str(path), remedy="Run the study again.")
             return frame.assign(**{name: frame[name].astype(object) for name in shared})[kept]
     except (OSError, ValueError) as error:
         raise _not_parquet(path, error) from error

@@ -11,7 +11,7 @@ from cosim.teachers.targets import PARTS, TeacherTargets
 from cosim.teachers.teacher import Teacher, TeacherOptions, TeacherSetting
 from energy_models.errors import StudentError
 from students.models.tensor_files import content_of, read_tensors
-from students.models.weights import check_finite
+from students.models.weights import check_finite, check_real
 from students.training import OUTPUTS
 
 DIGEST = "dataset_digest"
@@ -55,6 +55,7 @@ def targets(options: Options, setting: TeacherSetting) -> TeacherTargets:
             f"it belongs to the dataset {metadata.get(DIGEST, '(not said)')}, this is {setting.dataset.digest}",
             where=str(path), remedy=f"Write the digest of the dataset it was made from into its metadata as {DIGEST}",
         )
+    check_real(tensors, path)
     check_finite(tensors, path)
     return TeacherTargets(**{part: _rows(tensors, getattr(setting.fold, part)) for part in PARTS})
 

@@ -13,7 +13,7 @@ from energy_models.errors import StudentError
 from energy_models.quantities import parse_json, read_text
 from students.models.build import build
 from students.models.tensor_files import read_tensors, write_bytes, write_tensors
-from students.models.weights import check_finite
+from students.models.weights import check_finite, check_real
 from students.spec import StudentSpec
 
 SCHEMA = "cosim.student/2"
@@ -63,6 +63,7 @@ def load_student(folder: Path, *, device: torch.device | str = "cpu") -> tuple[n
         raise StudentError(
             f"{WEIGHTS} belongs to another {SPEC}", where=str(folder), remedy="Train this student again"
         )
+    check_real(tensors, folder / WEIGHTS)
     model = build(spec)
     try:
         model.load_state_dict(tensors)

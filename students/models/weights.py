@@ -37,9 +37,22 @@ def load_weights(model: nn.Module, path: Path) -> None:
             remedy="Write one: safetensors.torch.save_file(model.state_dict(), 'weights.safetensors')",
         )
     tensors, _ = read_tensors(path)
+    check_real(tensors, path)
     _check_names(model.state_dict(), tensors, path)
     model.load_state_dict(tensors)
     check_finite(model.state_dict(), path)
+
+
+def check_real(tensors: Mapping[str, Tensor], path: Path) -> None:
+    """Raise where tensors hold complex numbers, whose imaginary parts would be lost.
+
+    Raises
+    ------
+    StudentError
+        Naming the tensors and the file.
+    """
+    if wrong := [name for name, value in tensors.items() if value.is_complex()]:
+        raise StudentError(f"{_listed(wrong)} holds complex numbers", where=str(path), remedy="Store real numbers")
 
 
 def check_finite(tensors: Mapping[str, Tensor], path: Path) -> None:

@@ -130,3 +130,30 @@ def test_an_error_gets_the_place_it_lacks_once() -> None:
         with pytest.raises(DataError) as caught, errors_placed("f.npz"):
             raise DataError("bad", where=where, remedy="Mend it")
         assert str(caught.value) == said
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_an_element_of_an_unknown_type_in_a_matlab_file_is_refused(tmp_path: Path, packed: bool) -> None:
+    """Scipy's reader ends the process on it: type 9, double precision, is 0 in a field of a structure."""
+    import zlib
+
+    savemat(tmp_path / "own.mat", {"s": {"a": 1.5, "b": np.arange(6.0).reshape(2, 3)}, "c": np.ones((3, 2))})
+    assert files.read_mat(tmp_path / "own.mat", ("c",), corpus="x", fetch="y")["c"].shape == (3, 2)
+    data = bytearray((tmp_path / "own.mat").read_bytes())
+    place = data.index(struct.pack("<IId", 9, 8, 1.5))
+    data[place] = 0
+    if packed:
+        size = int.from_bytes(data[132:136], "little") + 8
+        element = zlib.compress(bytes(data[128 : 128 + size]))
+        data[128 : 128 + size] = struct.pack("<II", 15, len(element)) + element
+    (tmp_path / "own.mat").write_bytes(bytes(data))
+    with pytest.raises(DataError, match=r"own.mat: .* \(ValueError: an element states type 0 and 8 bytes"):
+        files.read_mat(tmp_path / "own.mat", ("c",), corpus="x", fetch="y")
+
+
+def test_complex_weights_are_refused(tmp_path: Path) -> None:
+    state = {name: tensor.clone() for name, tensor in build(STUDENT).state_dict().items()}
+    name = next(name for name, tensor in state.items() if tensor.is_floating_point())
+    save_file({**state, name: state[name].to(torch.complex64)}, tmp_path / "own.safetensors")
+    with pytest.raises(StudentError, match=f"own.safetensors: {name} holds complex numbers"):
+        load_weights(build(STUDENT), tmp_path / "own.safetensors")

@@ -14,6 +14,7 @@ from typing import IO, Any
 
 import numpy as np
 
+from cosim.datasets.array_files.mat_elements import COMPRESSED, check_variable
 from energy_models.errors import DataError
 
 _format: Any = np.lib.format  # its stubs leave the readers of headers out
@@ -21,7 +22,6 @@ DEFLATE_LARGEST = 1032  # bytes out of one: a match of 258 bytes takes two bits 
 ZIP_BLOCK = 1 << 12  # bytes; ends of streams
 MAT_HEADER = 128
 MAT_LEVEL_5 = 1  # the upper byte of the version
-MAT_COMPRESSED = 15  # data type miCOMPRESSED of the MAT-File Level 5 format
 AS_NUMPY, AS_MAT = "the file cannot be read as NPZ or NPY", "the file cannot be read as MATLAB version 5"
 DAMAGED = "The file is damaged, cut short or made to look larger than it is: copy it again."
 
@@ -70,10 +70,13 @@ def _check_array(file: IO[bytes], size: int, name: str, where: str) -> None:
 
 
 def check_mat(path: Path) -> None:
-    """Raise a `DataError` where an element of a MATLAB version 5 file claims to end behind the end of the file.
+    """Raise where an element of a MATLAB version 5 file claims to end behind what holds it, or is of an unknown type.
 
-    Other versions are left to their reader. Every element states its type and its size in four bytes each, after a
-    header of 128 bytes whose last two tell the byte order (MATLAB, MAT-File Format, section "Level 5").
+    Other versions are left to their reader. Elements follow a header of 128 bytes whose last two tell the byte order.
+
+    Raises
+    ------
+    DataError, ValueError, zlib.error
     """
     size = path.stat().st_size
     with path.open("rb") as file:
@@ -89,6 +92,7 @@ def check_mat(path: Path) -> None:
             if place > size:
                 raise DataError(f"{AS_MAT}: a variable claims {length:,} bytes, and {size - place + length:,} are "
                                 "there", where=str(path), remedy=DAMAGED)
-            if kind != MAT_COMPRESSED:
+            check_variable(file, kind, length, order)
+            if kind != COMPRESSED:
                 place += -length % 8
             file.seek(place)

@@ -6,6 +6,7 @@ import re
 import struct
 from pathlib import Path
 
+from cosim.datasets.array_files import check_mat
 from cosim.datasets.mne_files import edf_header
 from energy_models.errors import DataError
 
@@ -21,7 +22,7 @@ def check_promised(path: Path) -> None:
 
     EDF, BDF and GDF state their number of records. BrainVision and Persyst keep samples in a file of their own, whose
     length need not be stated: it must hold whole samples, and every marker must lie inside of it. The parts of a FIF
-    file name their successors, which must not lead back. Formats that
+    file name their successors, which must not lead back, as those of an EEGLAB file hold each other. Formats that
     are not named here state their length where MNE-Python reads it, which a look at the last sample puts to the test.
     """
     match path.suffix.lower():
@@ -31,6 +32,8 @@ def check_promised(path: Path) -> None:
             _check_brainvision(path)
         case ".lay":
             _check_persyst(path)
+        case ".set":
+            check_mat(path)
         case ".fif":
             check_fif(path)
         case _:

@@ -1,0 +1,25 @@
+"""Ten interventions on commands that write: nothing finished is lost or done twice, results are the same."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.robustness.kill import planned, run_all, table
+
+COUNT, SEED = 10, 0
+
+
+def test_commands_ended_at_random_leave_the_same_results(capsys: pytest.CaptureFixture[str]) -> None:
+    told = list(run_all(COUNT, SEED))
+    with capsys.disabled():
+        print(f"\n{table(told)}")  # noqa: T201
+    assert not [one.fault for one in told if one.fault]
+    assert sum(len(one.done) for one in told) == COUNT
+
+
+def test_a_plan_has_as_many_interventions_as_asked_for_and_every_way_and_command() -> None:
+    plan = planned(200, 3)
+    assert sum(len(series.ways) for series in plan) == 200
+    assert {series.command.name for series in plan} == {"run", "report", "train", "quantize", "calibrate"}
+    assert len({way.name for series in plan for way in series.ways}) == 7
+    assert plan == planned(200, 3)
