@@ -11,6 +11,7 @@ from torch import Tensor
 
 from students.interchange.graph import Graph, Node
 from students.interchange.operators import FUNCTIONS, QONNX_DOMAINS
+from students.interchange.rewrite_codes import with_numbers_of_codes
 from students.layers.grid import signed_bits
 
 DOMAIN = "qonnx.custom_op.general"
@@ -22,11 +23,13 @@ def with_quantisers(graph: Graph) -> Graph:
 
     ``QuantizeLinear``, perhaps ``Clip``, then ``DequantizeLinear`` of one scale and zero point put a signal on a grid;
     ``DequantizeLinear`` of a constant stands for integer weights; a ReLU, sigmoid or tanh that only a quantiser reads
-    is part of it.
+    is part of it. Codes that are moved first, or that the graph is given or gives, stand for their numbers.
     """
     makers = _Rewriter(graph)
     for build in (makers.weights, makers.pair):
         makers.apply("DequantizeLinear", build)
+    makers = _Rewriter(with_numbers_of_codes(makers.graph()))
+    makers.apply("DequantizeLinear", makers.pair)
     for operator in sorted(QUANTISERS):
         makers.apply(operator, makers.function)
     return makers.graph()
