@@ -18,13 +18,26 @@ torch.set_num_threads(1)
 WINDOWS = Shape(task="classification", channels=4, steps=32, outputs=2, step_rate_hz=32)
 SEGMENTS = Shape(task="regression", channels=3, steps=16, outputs=2, step_rate_hz=16)
 FEATURES = MethodSpec(name="fitnet", options={"student": "4", "teacher": "hidden"})
+
+
+def of_segments(name: str, **options: float | str | list[str]) -> StudentSpec:
+    return StudentSpec(
+        family="mlp", options={"dropout": 0.0}, shape=SEGMENTS, seed=5, method=MethodSpec(name=name, options=options)
+    )
+
+
 # Dropout draws other numbers on other devices, so it is off where results are compared.
 CASES = {
     "labels": StudentSpec(family="eegnet", options={"dropout": 0.0}, shape=WINDOWS, seed=5),
     "features": StudentSpec(family="eegnet", options={"dropout": 0.0}, shape=WINDOWS, seed=5, method=FEATURES),
-    "trajectory": StudentSpec(
-        family="mlp", options={"dropout": 0.0}, shape=SEGMENTS, seed=5, method=MethodSpec(name="kl")
-    ),
+    "routed": of_segments("dlink", student="body.2", layers=["hidden", "late"]),
+    "projected": of_segments("tskd", student="body.2", teacher="hidden", outputs=0.5),
+    "relations": of_segments("relational", relation="angle", teacher="hidden"),
+    "own past": of_segments("self_kd"),
+    "smoothed": of_segments("label_smoothing"),
+    "mixed": of_segments("mixup"),
+    "noisy": of_segments("noise"),
+    "trajectory": of_segments("kl"),
 }
 
 
@@ -33,6 +46,9 @@ def noise(shape: Shape, count: int, seed: int) -> Examples:
     inputs = torch.randn(count, shape.channels, shape.steps, generator=generator)
     trajectory = torch.randn(count, shape.steps, 2, generator=generator)
     teacher = {"hidden": torch.randn(count, 5, generator=generator)}
+    if shape.task == "regression":
+        layers = torch.randn(2, count, 5, shape.steps, generator=generator)
+        teacher = {"hidden": layers[0], "late": layers[1]}
     if shape.task == "classification":
         return Examples(inputs, torch.arange(count) % 2, {**teacher, "outputs": trajectory[:, 0]})
     return Examples(inputs, trajectory, {**teacher, "outputs": trajectory.flip(0)})

@@ -9,7 +9,7 @@ import torch
 
 from students.models.build import build
 from students.spec import MethodSpec, Shape, StudentSpec, Training
-from students.training import Examples, fit, predict
+from students.training import Examples, Unlabelled, fit, predict
 from students.training.distillation.losses import blend, contrastive, hinton_kl, scaled_mse
 
 torch.set_num_threads(1)
@@ -57,6 +57,38 @@ def test_the_symmetric_loss_over_pairs_by_hand():
     assert contrastive(logits, torch.tensor([0, 1])).item() == pytest.approx(expected, rel=1e-6)
     column = (math.log(4 / 3) + math.log(4)) / 2
     assert contrastive(logits, torch.tensor([0, 0])).item() == pytest.approx((math.log(2) + column) / 2, rel=1e-6)
+
+
+def test_a_projection_helps_as_far_as_it_holds_the_task():
+    """A feature of the teacher holds the truth, four stronger ones nothing; few labels, many inputs without.
+
+    The supervised coordinate is the truth (TSR 1), the first principal component is not (TSR near 0): steps and inputs
+    being the same, the first helps more.
+    """
+    shape = Shape(task="classification", channels=2, steps=8, outputs=2, step_rate_hz=8)
+    generator = torch.Generator().manual_seed(0)
+    inputs = torch.randn(1000, 2, 8, generator=generator)
+    margin = inputs.sum(dim=(1, 2))
+    features = torch.cat([margin[:, None], 30 * torch.randn(1000, 4, generator=generator)], dim=1)
+    teacher = {"z": features, "outputs": torch.stack([-margin, margin], dim=1)}
+    truth = (margin > 0).long()
+    few, rest = ({name: rows[part] for name, rows in teacher.items()} for part in (slice(20), slice(120, 500)))
+    found = {}
+    for name, size in (("tskd", 0), ("pca", 1)):
+        method = MethodSpec(name=name, options={"student": "2", "teacher": "z", "size": size, "weight": 0.9})
+        spec = StudentSpec(
+            family="mlp", options={"depth": 1}, shape=shape, seed=0, training=Training(epochs=30), method=method
+        )
+        model = build(spec)
+        result = fit(
+            model, Examples(inputs[:20], truth[:20], few), Examples(inputs[20:120], truth[20:120]), spec,
+            unlabelled=Unlabelled(inputs[120:500], rest),
+        )  # fmt: skip
+        accuracy = (predict(model, inputs[500:]).argmax(dim=1) == truth[500:]).float().mean().item()
+        found[name] = accuracy, result.figures["tsr"]
+    assert found["tskd"][1] == pytest.approx(1, abs=1e-6)
+    assert found["pca"][1] < 0.01
+    assert found["tskd"][0] > found["pca"][0] + 0.05, found
 
 
 def test_a_good_teacher_helps_where_labels_lie():

@@ -93,6 +93,27 @@ def test_defaults_are_written_out():
     assert complete_method(completed) == completed
 
 
+def test_options_may_be_lists_and_a_spec_with_them_is_read_again():
+    given = MethodSpec(name="dlink", options={"student": "a", "layers": ["b", "c"]})
+    spec = spec_with(complete_method(given))
+    again = StudentSpec.model_validate_json(spec.model_dump_json())
+    assert again == spec
+    assert again.digest == spec.digest
+    other = MethodSpec(name="dlink", options={"student": "a", "layers": ["c"]})
+    assert again.digest != spec_with(complete_method(other)).digest
+    with pytest.raises(StudentError, match="layers: List should have at least 1 item"):
+        complete_method(MethodSpec(name="dlink", options={"student": "a", "layers": []}))
+
+
+def test_the_tsr_of_a_projection_is_told_by_the_fit():
+    """Two classes: one coordinate of the logits says all; of unrelated features it says little."""
+    spec = spec_with(MethodSpec(name="pca", options={"student": first_layer(), "teacher": "outputs", "size": 2}))
+    assert fit(build(spec), noise(25, 1), noise(9, 2), spec).figures == {"tsr": pytest.approx(1)}
+    spec = spec_with(MethodSpec(name="pca", options={"student": first_layer(), "teacher": "hidden", "size": 1}))
+    assert 0 <= fit(build(spec), noise(25, 1), noise(9, 2), spec).figures["tsr"] < 1
+    assert fit(build(spec_with(None)), noise(25, 1), noise(9, 2), spec_with(None)).figures == {}
+
+
 def test_features_by_hand():
     """Student (1, 2) through W = [[1, 0], [0, 1], [1, 1]], b = (0, 0, 1) gives (1, 2, 4); teacher (1, 0, 1).
 

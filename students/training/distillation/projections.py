@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -89,21 +89,30 @@ def moments(features: Sequence[Tensor], outputs: Sequence[Tensor], scale: Tensor
             f"{width} features of the teacher, whose covariance is too large (at most {LARGEST_WIDTH})",
             where="projection", remedy="Name a narrower layer of the teacher, or let it pool",
         )
-    pairs = [
-        (rows.double(), task_outputs(read.double(), scale))
-        for part, given in zip(features, outputs, strict=True)
-        for rows, read in zip(part.split(_AT_ONCE), given.split(_AT_ONCE), strict=True)
-    ]
-    count = sum(len(rows) for rows, _ in pairs)
-    mean, read_mean = (torch.stack([pair[side].sum(dim=0) for pair in pairs]).sum(dim=0) / count for side in (0, 1))
-    covariance = torch.stack([(rows - mean).T @ (rows - mean) for rows, _ in pairs]).sum(dim=0) / count
-    cross = torch.stack([(rows - mean).T @ (read - read_mean) for rows, read in pairs]).sum(dim=0) / count
+    count, read = sum(map(len, features)), outputs[0].shape[1]
+    mean, read_mean = torch.zeros(width, dtype=torch.float64), torch.zeros(read, dtype=torch.float64)
+    for rows, given in _pairs(features, outputs, scale):
+        mean += rows.sum(dim=0) / count
+        read_mean += given.sum(dim=0) / count
+    covariance, cross = mean.new_zeros(width, width), mean.new_zeros(width, read)
+    for rows, given in _pairs(features, outputs, scale):
+        covariance += (rows - mean).T @ (rows - mean) / count
+        cross += (rows - mean).T @ (given - read_mean) / count
     if not bool(covariance.diagonal().max() > 0):
         raise StudentError(
             "the teacher's features are the same in all examples", where="projection",
             remedy="Name a layer of the teacher that depends on its input",
         )
     return Moments(mean, covariance, cross)
+
+
+def _pairs(
+    features: Sequence[Tensor], outputs: Sequence[Tensor], scale: Tensor | None
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Yield rows of features and of what the task reads, in float64, some at once: parts may be larger than memory."""
+    for part, given in zip(features, outputs, strict=True):
+        for rows, read in zip(part.split(_AT_ONCE), given.split(_AT_ONCE), strict=True):
+            yield rows.double(), task_outputs(read.double(), scale)
 
 
 def supervised(found: Moments, size: int | None, residual: float = 1.0) -> tuple[Projection, Tensor]:
@@ -208,7 +217,8 @@ def task_relevance(matrix: Tensor, found: Moments) -> float:
     is 1 if and only if this has the rank of the task or more coordinates.
 
     BrainDistill (arXiv 2601.17625) calls TSR the proportion of task-relevant information that a projection retains;
-    its formula could not be read, and this one is our derivation.
+    its formula could not be read, and this one is our derivation. The moments are those of the training examples: c
+    coordinates read about c over the number of examples of any output by chance.
 
     Parameters
     ----------
