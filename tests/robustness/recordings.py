@@ -12,6 +12,7 @@ import numpy as np
 from cosim.datasets.registry import load
 from tests.cosim.recording_files import NAMES, RATE_HZ, noise, write_brainvision, write_edf, write_fif, write_persyst
 from tests.robustness.arrays import check_dataset
+from tests.robustness.documents import in_csv
 from tests.robustness.kind import Kind
 
 MARKS = [(2.0, "L"), (4.0, "R"), (7.5, "L")]
@@ -165,6 +166,18 @@ def _eeglab(folder: Path) -> Path:
     return write_eeglab(folder / "one.set", _samples(), MARKS)
 
 
+def _text(folder: Path) -> Path:
+    """Write a table with a header: times, channels in microvolts, a column of marks."""
+    samples = _samples()
+    marks = [""] * samples.shape[1]
+    for time_s, text in MARKS:
+        marks[round(time_s * RATE_HZ)] = text
+    lines = [",".join(["time_s", *(f"{name} (uV)" for name in NAMES), "marker"])]
+    lines += [",".join([f"{n / RATE_HZ:.3f}", *(f"{x:.3f}" for x in row), marks[n]]) for n, row in enumerate(samples.T)]
+    (folder / "one.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return folder / "one.csv"
+
+
 def _reader(classes: str) -> Callable[[Path], None]:
     def read(path: Path) -> None:
         options = {"files": path.name, "classes": classes, "source_bits": 16, "start_s": 0.0, "stop_s": 1.0}
@@ -181,5 +194,6 @@ RECORDINGS = (
     Kind("fif", _fif, _LETTERS, (in_fif,)),
     Kind("brainvision", _brainvision, _reader("Stimulus/L,Stimulus/R"), (in_lines,)),
     Kind("persyst", _persyst, _LETTERS, (in_lines,)),
+    Kind("text", _text, _LETTERS, (in_csv,)),
     Kind("eeglab", _eeglab, _LETTERS),
 )
