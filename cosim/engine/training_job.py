@@ -16,6 +16,7 @@ from cosim.engine.stage import Stage, Workspace
 from cosim.engine.stored_data import PIPELINE, pipeline_workload
 from energy_models.workload import write_workload
 from students.families.registry import FAMILIES
+from students.kernels import kernels_taken
 from students.models.build import build
 from students.models.store import save_student
 from students.models.weights import load_weights
@@ -80,10 +81,11 @@ def train(workspace: Workspace, job: TrainingJob) -> None:
     kept = workspace.store.checkpoint(workspace.stage.key)
     fitted: dict[str, str] = {}
     if spec.training.epochs:
-        history = fit(model, data.part("train", job.teacher), data.part("validation"), spec, checkpoint=kept,
-                      device=workspace.device)  # fmt: skip
+        with kernels_taken() as taken:
+            history = fit(model, data.part("train", job.teacher), data.part("validation"), spec, checkpoint=kept,
+                          device=workspace.device)  # fmt: skip
         fitted = {"best_epoch": str(history.best_epoch), "stopped": history.stopped}
-        fitted["epochs"] = str(len(history.train_losses))
+        fitted |= {"epochs": str(len(history.train_losses)), "kernels": taken.summary()}
         fitted |= {f"method_{name}": repr(value) for name, value in history.figures.items()}
         write_curve(workspace.folder, history.train_losses, history.validation_losses, history.best_epoch)
     validation = part_score(data, "validation", outputs_of(model, data, "validation", workspace.device))

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from students.kernels.reorder import steps_first
 from students.kernels.spike_product import spike_product
 from students.layers.fast_convolution import pointwise_conv1d
 
@@ -26,7 +27,7 @@ def channels_last(signal: Tensor) -> tuple[int, int, int] | None:
 
 def time_first(signal: Tensor) -> Tensor:
     """Return a signal ``(batch, channels, steps)`` with memory in the order (steps, batch, channels)."""
-    return in_axis_order(signal.permute(2, 0, 1).contiguous(), (2, 0, 1))
+    return in_axis_order(steps_first(signal), (2, 0, 1))
 
 
 def in_axis_order(rows: Tensor, order: tuple[int, int, int]) -> Tensor:

@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from energy_models.errors import StudentError
 from students.kernels.fire import Reset, fire
 from students.kernels.integrate import integrate
+from students.kernels.reorder import steps_first
 from students.neurons.dynamics import Dynamics
 
 LEAST_THRESHOLD = torch.finfo(torch.float32).eps
@@ -38,7 +39,7 @@ def _time_first(current: Tensor, channels: int) -> Tensor:
             f"neurons expect a current of shape (batch, {channels}, steps), found {tuple(current.shape)}",
             remedy="Put a pointwise convolution in front, or give the layer the channels it will see",
         )
-    return current.permute(2, 0, 1)
+    return steps_first(current)
 
 
 def _checked_decay(beta: float) -> float:
