@@ -13,7 +13,7 @@ from cosim.baselines.registry import baseline_names, load_baseline
 from cosim.datasets.registry import dataset_names, load_corpus
 from cosim.study.choices import MAX_POINTS, choice_counts, option_ends
 from cosim.study.document import Document, override, read_document
-from cosim.study.epochs import epoch_problems
+from cosim.study.epochs import epoch_problems, method_epoch_problems
 from cosim.study.messages import infinite_lines, repeated_items, validation_lines
 from cosim.study.ranges import OptionRange
 from cosim.study.schema import MAX_ENTRIES, StudentPlan, Study, structural_problems
@@ -180,7 +180,8 @@ def _option_problems(study: Study) -> list[str]:
         lines += [f"students.{i}.{problem}" for problem in epoch_problems(study, student)]
         if student.method is not None:
             method = METHODS.load(student.method.name)
-            lines += _options(method.options, student.method.options, f"students.{i}.method.options")
+            wrong = _options(method.options, student.method.options, f"students.{i}.method.options")
+            lines += wrong or [f"students.{i}.{problem}" for problem in method_epoch_problems(study, student)]
     if (study.training.teacher or study.training.student).epochs == 0 and study.teacher is not None:
         lines.append("training.teacher.epochs: 0, a teacher has to learn; give [training] teacher epochs of its own")
     if study.teacher is not None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from cosim.study.schema import StudentPlan, Study
 from students.spec import Quantised
+from students.training import needs_teacher
 
 
 def epoch_problems(study: Study, student: StudentPlan) -> Iterator[str]:
@@ -13,8 +14,14 @@ def epoch_problems(study: Study, student: StudentPlan) -> Iterator[str]:
     training = student.training or study.training.student
     if training.epochs == 0 and student.weights is None:
         yield "training.epochs: 0, and no weights to take as they are; give 'weights', or one epoch or more"
-    if training.epochs == 0 and student.method is not None and study.teacher is not None:
-        yield "training.epochs: 0, so that nothing is learned from the teacher; give one epoch or more, or no method"
     quantised = student.quantised_training or study.training.quantised or training
     if quantised.epochs == 0 and any(isinstance(form, Quantised) for form in student.forms):
         yield "quantised_training.epochs: 0, where integers have to be trained; give it epochs of its own"
+
+
+def method_epoch_problems(study: Study, student: StudentPlan) -> Iterator[str]:
+    """Yield that a method, whose options are valid, trains the float student for no epochs; with the setting's path."""
+    if student.method is None or (student.training or study.training.student).epochs:
+        return
+    if study.teacher is not None or not needs_teacher(student.method):
+        yield f"training.epochs: 0, in which {student.method.name!r} trains nothing; give one or more, or no method"

@@ -352,3 +352,28 @@ def test_what_is_neither_scalar_nor_list_nor_range_is_one_problem() -> None:
 def test_a_range_where_nothing_is_searched_is_refused() -> None:
     text = message(broken(dataset={"name": "synthetic_eeg", "options": {"trials": FILTERS}}))
     assert "dataset.options.trials: should be a number" in text
+
+
+def test_a_method_trains_for_one_epoch_or_more() -> None:
+    """Controls, and methods with a teacher; where the float student is the teacher, its quantised form is trained."""
+
+    def student(name: str, **options: Any) -> list[dict[str, Any]]:
+        return [{**TINY["students"][0], "training": {"epochs": 0}, "weights": "own.safetensors",
+                 "quantised_training": {"epochs": 1}, "method": {"name": name, "options": options}}]  # fmt: skip
+
+    teacher = {"name": "ensemble", "options": {"members": [{"family": "eegnet"}]}}
+    told = "students.0.training.epochs: 0, in which '{}' trains nothing"
+    assert told.format("mixup") in message(broken(students=student("mixup")))
+    assert told.format("kl") in message(broken(students=student("kl"), teacher=teacher))
+    assert "method.options.alpha" in (text := message(broken(students=student("mixup", alpha=0))))
+    assert "trains nothing" not in text
+    assert check_study(broken(students=student("kl")), where="tiny.toml").students[0].method is not None
+
+
+def test_a_study_names_several_layers_of_a_teacher() -> None:
+    layers = {"name": "dlink", "options": {"student": "12", "layers": ["early", "late"]}}
+    study = check_study(broken(students=[{**TINY["students"][0], "method": layers}]), where="tiny.toml")
+    assert check_study(study.model_dump(mode="json", exclude_none=True), where="plan") == study
+    layers["options"]["layers"] = []
+    text = message(broken(students=[{**TINY["students"][0], "method": layers}]))
+    assert "students.0.method.options.layers" in text
