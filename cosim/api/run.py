@@ -49,7 +49,7 @@ class Outcome:
     failures : tuple of str
         What went wrong with each point that failed.
     times : mapping
-        Wall time of all stages that the points rest on, by kind, earlier runs included.
+        Wall and processor time of all stages that the points rest on, by kind, earlier runs included.
     set_aside : tuple of str
         A line for each damaged stage that this call set aside and computed again.
     """

@@ -136,6 +136,7 @@ def _run(study: Study, root: Path, *, data_dir: Path | None, workers: int, comma
                 "failures": list(outcome.failures),
                 "set_aside": list(outcome.set_aside),
                 "seconds": {kind: found.seconds for kind, found in outcome.times.items()},
+                "process_seconds": {kind: found.process_seconds for kind, found in outcome.times.items()},
             }
         )
     else:

@@ -17,6 +17,7 @@ from cosim.cli.output import say
 from cosim.engine.progress import Status, Watch
 from cosim.report import answer_line, write_report
 from cosim.study.schema import Study
+from cosim.tables.times import KindTime
 
 
 def run_with_progress(
@@ -35,9 +36,15 @@ def run_with_progress(
         say(f"Set aside and computed again: {note}")
     failed = f", {len(outcome.failures)} failed" if outcome.failures else ""
     say(f"{outcome.points} points finished{failed}; {outcome.computed} stages computed by this run.")
-    times = ", ".join(f"{kind} {found.seconds:.1f} s ({found.stages})" for kind, found in outcome.times.items())
+    times = ", ".join(f"{kind} {_time_text(found)}" for kind, found in outcome.times.items())
     say(f"Time of all stages, by kind: {times}.")
     return outcome, page, answer
+
+
+def _time_text(found: KindTime) -> str:
+    """Return the wall time of some stages, the processor's where it is known, and how many they are."""
+    processor = "" if found.process_seconds is None else f", {found.process_seconds:.1f} s of a processor"
+    return f"{found.seconds:.1f} s{processor} ({found.stages})"
 
 
 @contextmanager

@@ -32,6 +32,10 @@ class StageTime:
         Of wall time [s].
     worker : str
         Host and process, as ``host:number``.
+    process_seconds : float or None
+        Of the processor, all threads of the process that computed it [s]; None in records that do not say.
+    kernels : str
+        Kernels that ran and in which form, as `students.kernels.KernelsTaken.summary` tells them; empty: none did.
     """
 
     kind: str
@@ -39,9 +43,14 @@ class StageTime:
     started: str
     seconds: float
     worker: str
+    process_seconds: float | None = None
+    kernels: str = ""
 
 
-def keep_stage(store: Store, stage: Stage, write: Callable[[Path], None], *, device: str = "cpu") -> StageTime:
+def keep_stage(
+    store: Store, stage: Stage, write: Callable[[Path], None], *, device: str = "cpu",
+    kernels: Callable[[], str] = lambda: "",
+) -> StageTime:
     """Write a stage with its record, and return its time.
 
     Parameters
@@ -52,6 +61,8 @@ def keep_stage(store: Store, stage: Stage, write: Callable[[Path], None], *, dev
         ``write(folder)`` writes its files into an empty folder.
     device : str
         Where its networks ran, for the record.
+    kernels : callable
+        Returns, after `write`, which kernels ran.
 
     Raises
     ------
@@ -59,15 +70,15 @@ def keep_stage(store: Store, stage: Stage, write: Callable[[Path], None], *, dev
         As `write`, or where the disk is full.
     """
     with store.create(stage.key) as folder:
-        started, begun = datetime.now(UTC), time.perf_counter()
+        started, begun, begun_process = datetime.now(UTC), time.perf_counter(), time.process_time()
         write(folder)
-        seconds = time.perf_counter() - begun
+        seconds, process_seconds = time.perf_counter() - begun, time.process_time() - begun_process
         worker = f"{platform.node()}:{os.getpid()}"
         parents = {role: f"{parent.kind}/{parent.digest}" for role, parent in stage.parents.items()}
         record = {
             "kind": stage.kind, "config": dict(stage.config), "parents": parents, "versions": versions(),
             "started": started.isoformat(timespec="milliseconds"), "seconds": seconds, "worker": worker,
-            "device": device,
+            "device": device, "process_seconds": process_seconds, "kernels": kernels(),
         }  # fmt: skip
         (folder / RECORD).write_text(to_json(record), encoding="utf-8")
     return read_time(store, stage.key)
@@ -82,5 +93,7 @@ def read_time(store: Store, key: StageKey) -> StageTime:
         If its record is missing or is not JSON.
     """
     record = read_json(store.folder(key) / RECORD)
-    seconds = cast(float, record.get("seconds"))
-    return StageTime(*key, str(record.get("started")), seconds, str(record.get("worker")))
+    seconds, said = cast(float, record.get("seconds")), record.get("process_seconds")
+    started, worker = str(record.get("started")), str(record.get("worker"))
+    process_seconds = said if isinstance(said, float) else None
+    return StageTime(*key, started, seconds, worker, process_seconds, str(record.get("kernels", "")))

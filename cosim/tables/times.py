@@ -1,4 +1,4 @@
-"""Where a run's time went: when, for how long and by whom every stage was computed, and the sums by kind."""
+"""Where a run's time went: when, for how long, by whom and by which kernels every stage was computed; sums by kind."""
 
 from __future__ import annotations
 
@@ -17,10 +17,20 @@ TIMES = "times.json"
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class KindTime:
-    """How many stages of one kind a run rests on, and the wall time they took together [s]."""
+    """How many stages of one kind a run rests on, and the time they took together.
+
+    Parameters
+    ----------
+    stages : int
+    seconds : float
+        Of wall time [s].
+    process_seconds : float or None
+        Of the processor [s]; None where the record of one of them does not say.
+    """
 
     stages: int
     seconds: float
+    process_seconds: float | None
 
 
 def write_times(root: Path, store: Store, points: Sequence[Point]) -> Mapping[str, KindTime]:
@@ -45,6 +55,11 @@ def write_times(root: Path, store: Store, points: Sequence[Point]) -> Mapping[st
 def seconds_by_kind(times: Sequence[StageTime]) -> dict[str, KindTime]:
     """Return the sums of some stages' times by kind, longest first."""
     kinds = dict.fromkeys(time.kind for time in times)
-    seconds = {kind: [time.seconds for time in times if time.kind == kind] for kind in kinds}
-    sums = {kind: KindTime(len(found), sum(found)) for kind, found in seconds.items()}
+    sums = {kind: _sum([time for time in times if time.kind == kind]) for kind in kinds}
     return dict(sorted(sums.items(), key=lambda item: (-item[1].seconds, item[0])))
+
+
+def _sum(times: Sequence[StageTime]) -> KindTime:
+    of_processor = [time.process_seconds for time in times if time.process_seconds is not None]
+    said = sum(of_processor) if len(of_processor) == len(times) else None
+    return KindTime(len(times), sum(time.seconds for time in times), said)

@@ -115,7 +115,7 @@ def _resumed(spec: StudentSpec, examples: Examples) -> dict[str, Tensor]:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "checkpoint.safetensors"
         try:
-            fit(build(spec), examples, examples, spec, checkpoint=path, report=stop)
+            fit(build(spec), examples, examples, spec, checkpoint=path, checkpoint_every_s=0, report=stop)
         except _StoppedError:
             return _state(_fitted(build(spec), spec, examples, path))
     raise ContractError("training ended before its first epoch was reported", where="fit", remedy="Report each epoch")

@@ -90,13 +90,16 @@ def using_kernels(path: KernelPath) -> Iterator[None]:
 
 @contextmanager
 def kernels_taken() -> Iterator[KernelsTaken]:
-    """Note which kernels run within a block of code, and in which form."""
-    taken = KernelsTaken()
+    """Note which kernels run within a block of code, and in which form; a block around it notes them too."""
+    taken, around = KernelsTaken(), _record.get()
     token = _record.set(taken)
     try:
         yield taken
     finally:
         _record.reset(token)
+        if around is not None:
+            for name, paths in taken.paths.items():
+                around.paths.setdefault(name, set()).update(paths)
 
 
 def _wanted() -> KernelPath:

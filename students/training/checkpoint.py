@@ -1,4 +1,4 @@
-"""The state of a training run in one safetensors file: written atomically after each epoch, resumed bit for bit."""
+"""The state of a training run in one safetensors file: written atomically between epochs, resumed bit for bit."""
 
 from __future__ import annotations
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,6 +26,8 @@ from students.training.predict import forward_with, predict
 from students.training.views import Viewed
 
 EVALUATION_BATCH = 256
+CHECKPOINT_SECONDS = 30.0
+"""Training that a killed process may lose beside the epoch it was in [s]; writing each epoch was a tenth of a fit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +65,8 @@ def fit(
     *,
     unlabelled: Unlabelled | None = None,
     checkpoint: Path | None = None,
+    checkpoint_every_s: float = CHECKPOINT_SECONDS,
+    clock: Callable[[], float] = time.monotonic,
     report: Callable[[int, float], None] | None = None,
     device: torch.device | str = "cpu",
 ) -> FitResult:
@@ -82,9 +87,13 @@ def fit(
     unlabelled : Unlabelled or None
         Further training examples, without labels, mixed into the batches.
     checkpoint : Path or None
-        File to resume from where it exists, and to write after each epoch.
+        File to resume from where it exists, and to write while training goes on and at its end.
+    checkpoint_every_s : float
+        It is written after an epoch that ends so long after the last writing, or the beginning [s]; 0: after each.
+    clock : callable
+        Tells the time [s], from any zero.
     report : callable or None
-        Called with the epoch (from 0) and its validation loss after each epoch, once the checkpoint is written.
+        Called with the epoch (from 0) and its validation loss after each epoch, once a checkpoint due is written.
     device : torch.device or str
         Where the model and each batch are computed; examples stay where they are.
 
@@ -115,10 +124,13 @@ def fit(
         torch.manual_seed(spec.seed)
         if checkpoint is not None and checkpoint.exists():
             progress = load_checkpoint(checkpoint, trainer, progress.digest)
-        while progress.epoch < spec.training.epochs and not _out_of_patience(progress, spec.training):
+        written_s = clock()
+        while not _has_ended(progress, spec.training):
             _epoch(trainer, progress, run)
-            if checkpoint is not None:
+            is_due = clock() - written_s >= checkpoint_every_s or _has_ended(progress, spec.training)
+            if checkpoint is not None and is_due:
                 save_checkpoint(checkpoint, trainer, progress)
+                written_s = clock()
             if report is not None:
                 report(progress.epoch - 1, progress.validation_losses[-1])
     model.cpu().load_state_dict(progress.best)
@@ -238,6 +250,10 @@ def _set_rate(optimiser: torch.optim.Optimizer, settings: Training, epochs_done:
     """Set the rate to ``lr (1 + cos(pi epochs_done / epochs)) / 2`` (arXiv 1608.03983, without restarts)."""
     for group in optimiser.param_groups:
         group["lr"] = settings.learning_rate * (1 + math.cos(math.pi * epochs_done / settings.epochs)) / 2
+
+
+def _has_ended(progress: Progress, settings: Training) -> bool:
+    return progress.epoch >= settings.epochs or _out_of_patience(progress, settings)
 
 
 def _out_of_patience(progress: Progress, settings: Training) -> bool:

@@ -71,11 +71,20 @@ def test_the_time_of_every_stage_is_told(finished: Path) -> None:
     assert all(row["seconds"] > 0 and row["started"] and row["worker"] for row in times["stages"])
     for kind, found in times["by_kind"].items():
         mine = [row["seconds"] for row in times["stages"] if row["kind"] == kind]
-        assert found == {"stages": len(mine), "seconds": pytest.approx(sum(mine))}
+        of_processor = [row["process_seconds"] for row in times["stages"] if row["kind"] == kind]
+        assert found["stages"] == len(mine)
+        assert found["seconds"] == pytest.approx(sum(mine))
+        assert found["process_seconds"] == pytest.approx(sum(of_processor))
+        assert found["process_seconds"] > 0
+    kernels = {(row["kind"], row["kernels"]) for row in times["stages"]}
+    assert any(kind == "undistilled" and "norm, ReLU and pool" in said for kind, said in kernels)
+    assert all(not said for kind, said in kernels if kind == "fold")
     code, out, err = cosim("resume", str(finished), "--json")
     assert code == 0
-    assert json.loads(out)["seconds"] == {kind: found["seconds"] for kind, found in times["by_kind"].items()}
+    for name in ("seconds", "process_seconds"):
+        assert json.loads(out)[name] == {kind: found[name] for kind, found in times["by_kind"].items()}
     assert "Time of all stages, by kind: " in err
+    assert " s of a processor (" in err
 
 
 def test_a_digest_is_written_beside_the_page(finished: Path, tmp_path: Path) -> None:

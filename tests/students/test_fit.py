@@ -74,7 +74,7 @@ def test_interrupted_and_resumed_equals_uninterrupted(tmp_path: Path, stop_after
     expected = fit(whole, train, validation, spec)
     checkpoint = tmp_path / "run" / "checkpoint.safetensors"
     with pytest.raises(KilledError):
-        fit(build(spec), train, validation, spec, checkpoint=checkpoint, report=kill)
+        fit(build(spec), train, validation, spec, checkpoint=checkpoint, checkpoint_every_s=0, report=kill)
     resumed, epochs = build(spec), []
     found = fit(
         resumed, train, validation, spec, checkpoint=checkpoint, report=lambda epoch, loss: epochs.append(epoch)
@@ -83,6 +83,39 @@ def test_interrupted_and_resumed_equals_uninterrupted(tmp_path: Path, stop_after
     assert epochs == list(range(stop_after + 1, 6)), "finished epochs were done again"
     assert same(whole, resumed)
     assert [path.name for path in checkpoint.parent.iterdir()] == [checkpoint.name]
+
+
+@pytest.mark.parametrize("seconds_an_epoch", [10.0, 17.0, 31.0])
+@pytest.mark.parametrize("killed_after", [0, 1, 4, 6, 7])
+def test_checkpoints_by_time_lose_no_more_than_that_time(tmp_path: Path, seconds_an_epoch: float, killed_after: int):
+    """Killed after a finished epoch: what is done again took less than 30 s; losses and weights are bit for bit."""
+    spec, train, validation = student(training=Training(epochs=8, batch_size=8)), noise(25, 1), noise(9, 2)
+    whole, broken, resumed = build(spec), build(spec), build(spec)
+    expected = fit(whole, train, validation, spec)
+    checkpoint, now, writings, again = tmp_path / "checkpoint.safetensors", [0.0], [], []
+
+    def let_time_pass(module: nn.Module, inputs: object) -> None:
+        now[0] += 0.0 if module.training else seconds_an_epoch  # the one batch of validation ends an epoch
+
+    def kill(epoch: int, loss: float) -> None:
+        content = checkpoint.read_bytes() if checkpoint.exists() else b""
+        writings.append(content)
+        if epoch == killed_after:
+            raise KeyboardInterrupt
+
+    broken.register_forward_pre_hook(let_time_pass)
+    with pytest.raises(KeyboardInterrupt):
+        fit(broken, train, validation, spec, checkpoint=checkpoint, clock=lambda: now[0], report=kill)
+    found = fit(resumed, train, validation, spec, checkpoint=checkpoint, report=lambda epoch, _: again.append(epoch))
+    assert found == expected
+    assert same(whole, resumed)
+    lost = killed_after + 1 - (again[0] if again else 8)
+    assert lost * seconds_an_epoch < 30
+    assert len({content for content in writings if content}) <= 1 + sum(
+        (epoch + 1) * seconds_an_epoch >= 30 for epoch in range(killed_after + 1)
+    )
+    if killed_after == 7:
+        assert not again, "a finished training was done again"
 
 
 def test_foreign_or_damaged_checkpoints_are_refused(tmp_path: Path):

@@ -48,6 +48,15 @@ def test_the_environment_and_a_block_decide(monkeypatch: pytest.MonkeyPatch) -> 
         choose("k", HERE)
 
 
+def test_a_block_notes_what_ran_in_a_block_within_it() -> None:
+    with kernels_taken() as around:
+        choose("outer", HERE)
+        with kernels_taken() as within:
+            choose("inner", HERE)
+    assert within.paths == {"inner": {"numba"}}
+    assert around.paths == {"outer": {"numba"}, "inner": {"numba"}}
+
+
 def test_what_ran_is_recorded_within_a_block_only() -> None:
     choose("before", HERE)
     with kernels_taken() as taken:

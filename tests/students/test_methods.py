@@ -155,7 +155,7 @@ def test_the_projector_is_trained_and_resumed_bit_for_bit_and_is_no_part_of_the_
     whole, checkpoints = build(spec), (tmp_path / "whole", tmp_path / "resumed")
     expected = fit(whole, train, validation, spec, checkpoint=checkpoints[0])
     with pytest.raises(KilledError):
-        fit(build(spec), train, validation, spec, checkpoint=checkpoints[1], report=kill)
+        fit(build(spec), train, validation, spec, checkpoint=checkpoints[1], checkpoint_every_s=0, report=kill)
     halfway = read_tensors(checkpoints[1])[0]["method/projector.weight"].clone()
     resumed = build(spec)
     assert fit(resumed, train, validation, spec, checkpoint=checkpoints[1]) == expected

@@ -233,7 +233,7 @@ def test_an_interrupted_run_resumes_with_its_scales(trained: nn.Module, tmp_path
     whole, pieces = (quantised_from_float(spec, trained, train.inputs) for _ in range(2))
     expected = fit(whole, train, validation, spec)
     with pytest.raises(KeyboardInterrupt):
-        fit(pieces, train, validation, spec, checkpoint=tmp_path / "c", report=stop)
+        fit(pieces, train, validation, spec, checkpoint=tmp_path / "c", checkpoint_every_s=0, report=stop)
     resumed = quantised_from_float(spec, trained, train.inputs)
     assert fit(resumed, train, validation, spec, checkpoint=tmp_path / "c") == expected
     assert all(torch.equal(value, whole.state_dict()[name]) for name, value in resumed.state_dict().items())

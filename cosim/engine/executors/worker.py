@@ -6,6 +6,7 @@ import os
 import signal
 import threading
 from multiprocessing import connection, parent_process
+from pathlib import Path
 
 import torch
 
@@ -14,6 +15,7 @@ from cosim.engine.stage import Stage, Workspace
 from cosim.engine.stages.registry import KINDS
 from cosim.engine.store import Store
 from energy_models.errors import StudentError, memory_errors
+from students.kernels import kernels_taken
 from students.training import CheckpointError
 
 
@@ -60,5 +62,9 @@ def run_stage(store: Store, device: str, stage: Stage) -> StageTime:
 
 def _computed(store: Store, device: str, stage: Stage) -> StageTime:
     work = KINDS[stage.kind].work
-    with memory_errors(StudentError, f"stage {stage.kind}/{stage.digest}"):
-        return keep_stage(store, stage, lambda folder: work(Workspace(store, stage, folder, device)), device=device)
+
+    def write(folder: Path) -> None:
+        work(Workspace(store, stage, folder, device))
+
+    with memory_errors(StudentError, f"stage {stage.kind}/{stage.digest}"), kernels_taken() as taken:
+        return keep_stage(store, stage, write, device=device, kernels=taken.summary)
