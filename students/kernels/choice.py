@@ -1,7 +1,8 @@
 """Which of its two forms a kernel runs in: compiled by Numba, or plain torch.
 
 Numba is taken for float32 tensors on the CPU, torch for everything else: other types and devices, subclasses of
-tensors, and graphs that are being traced, where a compiled function would leave no trace. The environment variable
+tensors, and graphs that are being traced or operations that a dispatch mode follows, where a compiled function would
+leave no trace. The environment variable
 ``COSIM_KERNELS`` (``numba`` or ``torch``) decides for a process, `using_kernels` for a block of code; neither makes
 Numba run what it cannot.
 """
@@ -18,6 +19,7 @@ from typing import Literal, cast, get_args
 
 import torch
 from torch import Tensor, nn
+from torch.utils._python_dispatch import _get_current_dispatch_mode
 
 from energy_models.errors import StudentError
 
@@ -117,8 +119,10 @@ def _wanted() -> KernelPath:
 
 
 def _can_run(tensors: tuple[Tensor | None, ...]) -> bool:
-    """True where each tensor is plain, float32 and on the CPU, and no graph is traced."""
+    """True where each tensor is plain, float32 and on the CPU, no graph is traced and no operation followed."""
     if torch.jit.is_tracing() or torch.compiler.is_compiling():  # pyright: ignore[reportPrivateImportUsage]
+        return False
+    if _get_current_dispatch_mode() is not None:
         return False
     return all(
         tensor is None

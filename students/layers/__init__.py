@@ -12,9 +12,9 @@ from students.layers.modules import (
     Dropout,
     MatMul,
     OutputScale,
-    Recurrent,
 )
 from students.layers.protocol import Bias, Edge, Layers, Padding, RecurrentKind, resolve_padding
+from students.layers.recurrent import Recurrent
 
 __all__ = [
     "Add",

@@ -13,9 +13,9 @@ from students.layers.modules import (
     Dropout,
     MatMul,
     OutputScale,
-    Recurrent,
 )
 from students.layers.protocol import Bias, Edge, Padding, RecurrentKind, resolve_padding
+from students.layers.recurrent import Recurrent
 from students.neurons.models import NeuronModel, float_neurons
 from students.spec import Shape
 

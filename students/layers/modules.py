@@ -9,7 +9,7 @@ from students.kernels.arrays import in_memory_order
 from students.kernels.norm_pool import Pool, average_pool, norm_relu_pool
 from students.layers.fast_convolution import depthwise_conv1d, pad_steps
 from students.layers.layout import pointwise
-from students.layers.protocol import Bias, RecurrentKind
+from students.layers.protocol import Bias
 
 
 class Conv1d(nn.Conv1d):
@@ -103,23 +103,6 @@ class MatMul(nn.Module):
     def forward(self, left: Tensor, right: Tensor) -> Tensor:
         """Return ``left @ right``."""
         return left @ right
-
-
-class Recurrent(nn.Module):
-    """A GRU or LSTM over steps: ``(batch, inputs, steps)`` to every step's state ``(batch, hidden, steps)``.
-
-    State starts at zero in each call. The torch layer is `cell` (batch first), one layer, one direction.
-    """
-
-    def __init__(self, kind: RecurrentKind, inputs: int, hidden: int) -> None:
-        super().__init__()
-        layer = nn.GRU if kind == "gru" else nn.LSTM
-        self.cell = layer(inputs, hidden, batch_first=True)
-
-    def forward(self, signal: Tensor) -> Tensor:
-        """Map ``(batch, inputs, steps)`` to ``(batch, hidden, steps)``."""
-        states, _ = self.cell(signal.transpose(1, 2))
-        return states.transpose(1, 2)
 
 
 class OutputScale(nn.Module):
