@@ -1,4 +1,7 @@
-"""The compiled form of `students.kernels.fire`; steps outside, neurons inside, so that rows stay in the cache."""
+"""The compiled forms of `students.kernels.fire` and `recurrent_fire`.
+
+Steps outside, neurons inside, so that rows stay in the cache.
+"""
 
 from __future__ import annotations
 
@@ -87,3 +90,73 @@ def fire_backward(  # noqa: PLR0917  compiled functions take arguments by positi
             if reset == 1:
                 for j in range(end - start):
                     of_threshold[j] -= out[j] if before[j] > limit[j] else ZERO
+
+
+@compiled(
+    "void(int64, float32[:, ::1], float32[::1], float32[::1], float32[::1], int64, float32[::1], float32[:, ::1],"
+    " float32[:, ::1])"
+)
+def recurrent_forward(  # noqa: PLR0917  compiled functions take arguments by position
+    step: int, current: Any, state: Any, beta: Any, threshold: Any, reset: int, heard: Any, membranes: Any, spikes: Any
+) -> None:
+    """Write membranes and spikes of one step, of neurons that hear the spikes of the step before."""
+    before = membranes[step - 1] if step > 0 else state
+    now, drive, spike = membranes[step], current[step], spikes[step]
+    neurons = now.shape[0]
+    if reset == 1:
+        for j in range(neurons):
+            charge = before[j] * beta[j] + drive[j] + heard[j]
+            now[j] = charge - (threshold[j] if before[j] > threshold[j] else ZERO)
+    elif reset == 2:
+        for j in range(neurons):
+            charge = before[j] * beta[j] + drive[j] + heard[j]
+            now[j] = ZERO if before[j] > threshold[j] else charge
+    else:
+        for j in range(neurons):
+            now[j] = before[j] * beta[j] + drive[j] + heard[j]
+    for j in range(neurons):
+        spike[j] = ONE if now[j] > threshold[j] else ZERO
+
+
+@compiled(
+    "void(int64, float32[:, ::1], float32[::1], float32[:, ::1], float32[::1], float32[::1], UniTuple(float64, 2),"
+    " int64, float32[::1], float32[::1], float32[:, ::1], float64[:, ::1])"
+)
+def recurrent_backward(  # noqa: PLR0917  compiled functions take arguments by position
+    step: int, membranes: Any, state: Any, grad_spikes: Any, beta: Any, threshold: Any, slope: tuple[float, float],
+    reset: int, returned: Any, running: Any, total: Any, sums: Any,
+) -> None:
+    """Write dL/dI of one step, what it hands on to the step before, and add to the gradients of beta and threshold.
+
+    Parameters
+    ----------
+    returned : ndarray, shape (neurons,)
+        The gradient of this step's spikes that came back through the recurrent weights.
+    """
+    width, height = np.float32(slope[0]), np.float32(slope[1])
+    previous = membranes[step - 1] if step > 0 else state
+    neurons = previous.shape[0]
+    for start in range(0, neurons, BLOCK):
+        end = min(start + BLOCK, neurons)
+        now, before, out = membranes[step, start:end], previous[start:end], total[step, start:end]
+        arriving, back, carry = grad_spikes[step, start:end], returned[start:end], running[start:end]
+        decay, limit = beta[start:end], threshold[start:end]
+        of_beta, of_threshold = sums[0, start:end], sums[1, start:end]
+        for j in range(end - start):
+            distance = (now[j] - limit[j]) * width
+            out[j] = ONE / (distance * distance + ONE) * height * (arriving[j] + back[j])
+        for j in range(end - start):
+            of_threshold[j] -= out[j]
+        if reset == 2:
+            for j in range(end - start):
+                out[j] = ZERO if before[j] > limit[j] else out[j] + carry[j]
+        else:
+            for j in range(end - start):
+                out[j] += carry[j]
+        for j in range(end - start):
+            carry[j] = out[j] * decay[j]
+        for j in range(end - start):
+            of_beta[j] += out[j] * before[j]
+        if reset == 1:
+            for j in range(end - start):
+                of_threshold[j] -= out[j] if before[j] > limit[j] else ZERO

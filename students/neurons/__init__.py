@@ -3,7 +3,8 @@
 from students.neurons.dynamics import Dynamics
 from students.neurons.encoders import Encoder, encoder_names, load_encoder
 from students.neurons.lif import LIF, LeakyIntegrator, ZeroInitialState
-from students.neurons.models import LeakyIntegratorModel, LIFModel, NeuronModel, float_neurons
+from students.neurons.models import LeakyIntegratorModel, LIFModel, NeuronModel, RecurrentLIFModel, float_neurons
+from students.neurons.recurrent import RecurrentLIF
 
 __all__ = [
     "LIF",
@@ -13,6 +14,8 @@ __all__ = [
     "LeakyIntegrator",
     "LeakyIntegratorModel",
     "NeuronModel",
+    "RecurrentLIF",
+    "RecurrentLIFModel",
     "ZeroInitialState",
     "encoder_names",
     "float_neurons",

@@ -32,7 +32,7 @@ Learnable = Literal["nothing", "beta", "threshold", "both"]
 STEPS_AXIS = 2
 
 
-def _time_first(current: Tensor, channels: int) -> Tensor:
+def by_steps(current: Tensor, channels: int) -> Tensor:
     """Return a current (batch, channels, steps) as (steps, batch, channels)."""
     if current.ndim != 3 or current.shape[1] != channels:
         raise StudentError(
@@ -42,11 +42,18 @@ def _time_first(current: Tensor, channels: int) -> Tensor:
     return steps_first(current)
 
 
-def _checked_decay(beta: float) -> float:
+def checked_decay(beta: float) -> float:
     """Return beta, or raise where it is no decay."""
     if not 0.0 <= beta <= 1.0:
         raise StudentError(f"the decay per step must lie in 0..1, found {beta}", remedy="Use for example 0.9")
     return beta
+
+
+def checked_threshold(threshold: float) -> float:
+    """Return a threshold, or raise where it is not positive."""
+    if threshold <= 0.0:
+        raise StudentError(f"a spike threshold must be positive, found {threshold}", remedy="Use for example 1.0")
+    return threshold
 
 
 def _scalar(value: float, learned: bool) -> nn.Parameter:  # private: a flag is clear enough here
@@ -88,12 +95,10 @@ class LIF(nn.Module):
         surrogate_alpha: float = 2.0,
     ) -> None:
         super().__init__()
-        if threshold <= 0.0:
-            raise StudentError(f"a spike threshold must be positive, found {threshold}", remedy="Use for example 1.0")
         self.channels, self.surrogate_alpha = channels, surrogate_alpha
         self.reset: Reset = reset
-        self.beta = _scalar(_checked_decay(beta), learnable in {"beta", "both"})
-        self.threshold = _scalar(threshold, learnable in {"threshold", "both"})
+        self.beta = _scalar(checked_decay(beta), learnable in {"beta", "both"})
+        self.threshold = _scalar(checked_threshold(threshold), learnable in {"threshold", "both"})
 
     def forward(self, current: Tensor, state: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Return spikes in {0, 1}, shape (batch, channels, steps), and the membrane, shape (batch, channels).
@@ -104,7 +109,7 @@ class LIF(nn.Module):
         state : Tensor, shape (batch, channels), or None
             Membrane returned by the previous call; None: zero.
         """
-        drive = _time_first(current, self.channels)
+        drive = by_steps(current, self.channels)
         membrane = torch.zeros_like(drive[0]) if state is None else state
         beta, threshold = self.beta.clamp(0.0, 1.0), self.threshold.clamp(min=LEAST_THRESHOLD)
         spikes, after = fire(drive, membrane, beta, threshold, alpha=self.surrogate_alpha, reset=self.reset)
@@ -136,7 +141,7 @@ class LeakyIntegrator(nn.Module):
     def __init__(self, channels: int, beta: float, learnable: Literal["nothing", "beta"] = "nothing") -> None:
         super().__init__()
         self.channels = channels
-        self.beta = _scalar(_checked_decay(beta), learnable == "beta")
+        self.beta = _scalar(checked_decay(beta), learnable == "beta")
 
     def forward(self, current: Tensor, state: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Return membranes, shape (batch, channels, steps), and the last of them, shape (batch, channels).
@@ -147,7 +152,7 @@ class LeakyIntegrator(nn.Module):
         state : Tensor, shape (batch, channels), or None
             Membrane returned by the previous call; None: zero.
         """
-        drive = _time_first(current, self.channels)
+        drive = by_steps(current, self.channels)
         membrane = torch.zeros_like(drive[0]) if state is None else state
         membranes = integrate(drive, membrane, self.beta.clamp(0.0, 1.0))
         return membranes.permute(1, 2, 0), membranes[-1]
@@ -164,7 +169,7 @@ class LeakyIntegrator(nn.Module):
 class ZeroInitialState(nn.Module):
     """Neurons whose state is zero at the start of each call and which return only their signal, for `nn.Sequential`."""
 
-    def __init__(self, neurons: LIF | LeakyIntegrator) -> None:
+    def __init__(self, neurons: nn.Module) -> None:
         super().__init__()
         self.neurons = neurons
 

@@ -8,6 +8,7 @@ from typing import Literal
 from torch import nn
 
 from students.neurons.lif import LIF, LeakyIntegrator, Learnable, Reset, ZeroInitialState
+from students.neurons.recurrent import Parameters, RecurrentLIF, Wiring
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +30,21 @@ class LeakyIntegratorModel:
     learnable: Literal["nothing", "beta"] = "nothing"
 
 
-NeuronModel = LIFModel | LeakyIntegratorModel
+@dataclass(frozen=True, slots=True)
+class RecurrentLIFModel:
+    """Neurons that hear their own layer's spikes; the parameters are those of `students.neurons.RecurrentLIF`."""
+
+    beta: float
+    threshold: float
+    wiring: Wiring = "all to all"
+    bias: Literal["learned", "none"] = "none"
+    parameters: Parameters = "of the layer"
+    learnable: Learnable = "nothing"
+    reset: Reset = "subtract"
+    surrogate_alpha: float = 2.0
+
+
+NeuronModel = LIFModel | RecurrentLIFModel | LeakyIntegratorModel
 
 
 def float_neurons(channels: int, model: NeuronModel) -> nn.Module:
@@ -48,6 +63,14 @@ def float_neurons(channels: int, model: NeuronModel) -> nn.Module:
     """
     if isinstance(model, LeakyIntegratorModel):
         return ZeroInitialState(LeakyIntegrator(channels, model.beta, model.learnable))
+    if isinstance(model, RecurrentLIFModel):
+        return ZeroInitialState(
+            RecurrentLIF(
+                channels, model.beta, model.threshold, wiring=model.wiring, bias=model.bias,
+                parameters=model.parameters, learnable=model.learnable, reset=model.reset,
+                surrogate_alpha=model.surrogate_alpha,
+            )
+        )  # fmt: skip
     return ZeroInitialState(
         LIF(
             channels, model.beta, model.threshold, learnable=model.learnable, reset=model.reset,

@@ -27,7 +27,7 @@ from energy_models.errors import StudentError
 from students.layers.layout import BatchNorm1d
 from students.layers.modules import OutputScale
 from students.layers.protocol import Bias, Edge, Padding, RecurrentKind, resolve_padding
-from students.neurons.models import NeuronModel, float_neurons
+from students.neurons.models import NeuronModel, RecurrentLIFModel, float_neurons
 from students.quantize.adopt import adopted
 from students.quantize.modules import (
     IntegerAveragePool,
@@ -122,7 +122,18 @@ class QuantLayers:
         raise _no_integer_form(f"a recurrent layer ({kind})")
 
     def neurons(self, channels: int, model: NeuronModel) -> nn.Module:
-        """Return neurons with states in float32: the currents are accumulators, the spikes need no grid."""
+        """Return neurons with states in float32: the currents are accumulators, the spikes need no grid.
+
+        Raises
+        ------
+        StudentError
+            Neurons with recurrent weights, for which there is no grid.
+        """
+        if isinstance(model, RecurrentLIFModel):
+            raise StudentError(
+                "the weights of recurrent neurons have no integer form", where="neurons",
+                remedy="Use the form float32, or neurons without recurrence",
+            )
         return float_neurons(channels, model)
 
     def output_scale(self, outputs: int) -> nn.Module:

@@ -17,9 +17,10 @@ from torch.nn import functional
 
 from students.counting.axes import Axes, BatchAxisError, conventions, is_labelled, plain
 from students.counting.dispatch import Info, ModuleContext, Tracer
-from students.counting.rules import Operand, decodes_in, events, record_product
+from students.counting.rules import Operand, decodes_in, events, linear_counts, record_product
 from students.layers.grid import SPIKES
 from students.neurons.dynamics import Dynamics
+from students.neurons.recurrent import RecurrentLIF
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,16 +53,25 @@ def watch(tracer: Tracer, module: nn.Module, dynamics: Dynamics | None) -> list[
     def note(_: nn.Module, args: Any) -> None:
         tracer.cache["product of", module] = args
 
+    def note_all(_: nn.Module, args: Any, named: Any) -> None:
+        tracer.cache["product of", module] = (*args, *named.values())
+
+    if isinstance(module, RecurrentLIF):
+        return [module.register_forward_pre_hook(note_all, with_kwargs=True)]
     return [module.get_submodule(dynamics.product).register_forward_pre_hook(note)]
 
 
-def driven(tracer: Tracer, module: Any, current: Tensor, dynamics: Dynamics) -> Driven | None:
+def driven(tracer: Tracer, module: Any, current: Tensor, dynamics: Dynamics, output: Any) -> Driven | None:
     """Count the neurons' own product and return what drives them; None for a product that is not known here."""
     info = tracer.info(current) if dynamics.threshold is None else tracer.read(current)
     if not dynamics.product:
         return Driven((current,), current, info)
     product = module.get_submodule(dynamics.product)
     args = tracer.cache.pop(("product of", module))
+    if isinstance(module, RecurrentLIF):
+        state = next((one for one in args[1:] if one is not None), None)
+        heard = module.heard(output[0].detach(), state)
+        return Driven((current, _over_steps(tracer, module, heard, info)), current, info)
     if type(product) is nn.LSTMCell:
         return _cell(tracer, module, product, (current, info), args[1])
     if dynamics.product == "conv" and type(product) is nn.Conv2d:
@@ -104,6 +114,24 @@ def _fed_back(tracer: Tracer, product: nn.Module, spikes: Tensor, info: Info) ->
     return None
 
 
+def _over_steps(tracer: Tracer, module: RecurrentLIF, heard: Tensor, info: Info) -> Tensor:
+    """Count recurrent weights on the spikes of all steps, shape (batch, channels, steps); return their current."""
+    product, axes = module.recurrent, info.axes
+    last = None if axes is None else (axes[0], axes[2], axes[1])
+    operand = Operand(heard.transpose(1, 2), Info(last, SPIKES), product.weight, product.bias)
+    steps = 1 if tracer.recorder.steps else heard.shape[-1]
+    updates = module.channels * steps
+    dense = product.weight.ndim == 2
+    counts = linear_counts(tracer, operand, last) if dense else _self_counts(tracer, operand, updates)
+    reduction = module.channels if dense else 1
+    record_product(
+        tracer, f"{tracer.path}.recurrent", "recurrent", operand, counts,
+        shapes=((module.channels,), (module.channels,)), full=updates * reduction, reduction=reduction, calls=steps,
+        state={"state_elements": module.channels, "state_reads": updates, "state_writes": updates},
+    )  # fmt: skip
+    return product(operand.signal).transpose(1, 2)
+
+
 def _convolve(product: nn.Conv2d, signal: Tensor) -> Tensor:
     assert not isinstance(product.padding, str)  # noqa: S101  snnTorch gives it numbers
     return functional.conv2d(signal, product.weight, product.bias, product.stride, list(product.padding))
@@ -111,18 +139,22 @@ def _convolve(product: nn.Conv2d, signal: Tensor) -> Tensor:
 
 def _one_to_one(tracer: Tracer, operand: Operand, units: int) -> Tensor:
     """One weight a neuron, or one for all: as many products as neurons."""
-    spikes, weight, axes = operand.signal != 0, operand.weight, operand.info.axes
-    weighted = tracer.sums(spikes & (weight != 0), axes)
-    none = torch.zeros_like(weighted)  # spikes need no multiplier
-    counts = conventions(units, units, (tracer.sums(spikes, axes), none), (weighted, none))
     shape = tracer.shape(operand.signal, operand.info)
     record_product(
-        tracer, f"{tracer.path}.recurrent", "recurrent", operand,
-        {**counts, "input_events": events(tracer, operand)},
+        tracer, f"{tracer.path}.recurrent", "recurrent", operand, _self_counts(tracer, operand, units),
         shapes=(shape, shape), full=units, reduction=1,
         state={"state_elements": units, "state_reads": units, "state_writes": units},
     )  # fmt: skip
-    return operand.signal * weight
+    return operand.signal * operand.weight
+
+
+def _self_counts(tracer: Tracer, operand: Operand, units: int) -> dict[str, Tensor]:
+    """Return the conventions of a weight from each neuron to itself, over so many updates, and the events."""
+    spikes, axes = operand.signal != 0, operand.info.axes
+    weighted = tracer.sums(spikes & (operand.weight != 0), axes)
+    none = torch.zeros_like(weighted)  # spikes need no multiplier
+    counts = conventions(units, units, (tracer.sums(spikes, axes), none), (weighted, none))
+    return {**counts, "input_events": events(tracer, operand)}
 
 
 def _cell(tracer: Tracer, module: Any, cell: nn.LSTMCell, given: tuple[Tensor, Info], states: Any) -> Driven:

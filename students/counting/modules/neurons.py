@@ -29,6 +29,7 @@ from students.neurons.dynamics import Dynamics, is_one, is_shift, scales
 from students.neurons.euler import StepNeuron
 from students.neurons.libraries import library_dynamics
 from students.neurons.lif import LIF, LeakyIntegrator
+from students.neurons.recurrent import RecurrentLIF
 
 ModuleCounter = Callable[[Tracer, Any, Tensor, Any], None]
 """Counts a module whole: called with the tracer, the module, its first input and its output."""
@@ -42,7 +43,7 @@ def spiking_module() -> Any | None:
 
 def neuron_dynamics(module: nn.Module) -> Dynamics | None:
     """Return what a neuron does in a step; None for other modules, and for neurons without a description."""
-    if isinstance(module, LIF | LeakyIntegrator | StepNeuron):
+    if isinstance(module, LIF | LeakyIntegrator | RecurrentLIF | StepNeuron):
         return module.dynamics()
     found = library_dynamics(module)
     spiking = spiking_module() if found is None else None
@@ -85,7 +86,7 @@ class _Neurons:
 def _count(dynamics: Dynamics, tracer: Tracer, module: Any, current: Tensor, output: Any) -> None:
     """Record one call of a layer of neurons, and set the info of its outputs."""
     current = _unfolded(tracer, module, _with_axes(tracer, module, current), dynamics)
-    into = driven(tracer, module, current, dynamics)
+    into = driven(tracer, module, current, dynamics, output)
     if into is None:
         return _unknown(tracer, module, current, output)
     axes, axis = into.info.axes, dynamics.steps_axis

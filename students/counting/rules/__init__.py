@@ -7,6 +7,7 @@ from students.counting.rules.products import (
     decodes_in,
     element_bits,
     events,
+    linear_counts,
     record_product,
 )
 from students.counting.rules.table import all_rules
@@ -19,6 +20,7 @@ __all__ = [
     "events",
     "fold_affine",
     "host_scalars_tracked",
+    "linear_counts",
     "note_unused",
     "record_product",
 ]
