@@ -27,6 +27,7 @@ from cosim.engine.stored_data import keep_dataset, keep_folds
 from cosim.engine.student_check import check_own_students
 from cosim.engine.sweep import Sweep
 from cosim.evaluation.stream_rate import check_stream_rate
+from cosim.study.folds import folds_of
 from cosim.study.schema import Study
 from cosim.tables.archive import refuse_archive
 from cosim.tables.flat import write_flat
@@ -113,7 +114,7 @@ def run_study(
         changed = changes_in_folder(root, study)
         save_plan(root, study, data_dir, command)
         data, dataset = keep_dataset(store, dataset, study.dataset.name, default_store())
-        folds = keep_folds(store, data, study.split.folds(dataset, seed=study.study.fold_seed))
+        folds = keep_folds(store, data, folds_of(study, dataset))
         if changed:
             tell(effect_text(changed, study, folds, shape_of(dataset), store))
         with database_errors(root), LocalExecutor(workers, partial(run_stage, store, device), start_worker) as executor:

@@ -118,12 +118,14 @@ def deployed(
     chosen : mapping or None
         Hyper-parameters that validation decided.
     """
-    before = fit(fold.train).decode(dataset, fold.validation)
+    trained = fit(fold.train)
+    before = trained.decode(dataset, fold.validation)
     after = fit(fitting_examples(fold)).decode(dataset, fold.test)
     return BaselineResult(
         name=name, label=label, outputs_validation=before.outputs, outputs_test=after.outputs, layers=after.layers,
         decodes=after.decodes, mode="window" if dataset.task == "classification" else "stream",
         parameters=after.parameters, weight_bits=width_bits, activation_bits=width_bits, chosen=dict(chosen or {}),
+        trained=trained,
     )  # fmt: skip
 
 

@@ -88,6 +88,8 @@ class BaselineResult:
         Deployed widths [bits].
     chosen : mapping of str to int or float
         Hyper-parameters that were chosen on the validation part, by name; empty where nothing was chosen.
+    trained : Decoder or None
+        The decoder fitted on the training part alone, for whoever asks about other examples, as a teacher is asked.
     """
 
     name: str
@@ -101,6 +103,7 @@ class BaselineResult:
     weight_bits: int
     activation_bits: int
     chosen: Mapping[str, int | float]
+    trained: Decoder | None = None
 
     def workload(self, dataset: Dataset) -> Workload:
         """Return the deployed decoder, the dataset's pipeline included, ready to be priced."""

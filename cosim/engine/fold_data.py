@@ -26,7 +26,7 @@ from cosim.splits.fold import Fold
 from cosim.teachers.examples import examples
 from energy_models.workload import Count, LayerWork
 from students.spec import Form, Quantised
-from students.training import Examples, predict
+from students.training import Examples, Unlabelled, predict
 
 Inputs = Literal["standardised", "raw"]
 FLOAT_BITS = 32
@@ -45,6 +45,15 @@ class FoldData:
         """Return the examples of one part, with a teacher's targets for them where there are any."""
         return examples(self.dataset, getattr(self.fold, name), teacher)
 
+    def unlabelled(self, teacher: Mapping[str, Tensor]) -> Unlabelled | None:
+        """Return the training examples without labels, with a teacher's targets for them; None where there are none."""
+        rows = self.fold.unlabelled
+        return Unlabelled(torch.as_tensor(self.dataset.windows.inputs(rows)), teacher) if len(rows) else None
+
+    def repeated_train(self) -> Examples:
+        """Return the labelled training examples, as often as `Fold.repeated_train` has them."""
+        return examples(self.dataset, self.fold.repeated_train)
+
 
 @lru_cache(maxsize=4)
 def load_fold(data_folder: Path, fold_folder: Path, inputs: Inputs) -> FoldData:
@@ -52,7 +61,7 @@ def load_fold(data_folder: Path, fold_folder: Path, inputs: Inputs) -> FoldData:
     dataset, fold = read_dataset(data_folder, default_store()), read_fold(fold_folder)
     if inputs == "raw":
         return FoldData(dataset, fold)
-    scaled = dataset.windows.scaled(fit_scaler(dataset.windows.inputs(fold.train), axis=1))
+    scaled = dataset.windows.scaled(fit_scaler(dataset.windows.inputs(fold.all_training), axis=1))
     work = (*dataset.pipeline_work, standardising_work(dataset))
     return FoldData(dataclasses.replace(dataset, windows=scaled, pipeline_work=work), fold)
 

@@ -27,11 +27,24 @@ from students.training import METHODS, fit
 
 @dataclass(frozen=True, slots=True)
 class TrainingJob:
-    """A student to fit, the teacher's targets it learns from beside the labels, by name, and whose they are."""
+    """A student to fit, and what it learns from beside the labels.
+
+    Parameters
+    ----------
+    model : nn.Module
+    spec : StudentSpec
+    teacher, unlabelled : mapping of str to Tensor
+        The teacher's targets by name, of the labelled and of the unlabelled training examples. Where there is no
+        teacher, unlabelled examples teach nothing: the labelled ones are repeated, so that as many gradient steps are
+        taken.
+    source : str
+        Whose targets they are.
+    """
 
     model: nn.Module
     spec: StudentSpec
     teacher: Mapping[str, Tensor] = field(default_factory=dict[str, Tensor])
+    unlabelled: Mapping[str, Tensor] = field(default_factory=dict[str, Tensor])
     source: str = ""
 
 
@@ -81,8 +94,10 @@ def train(workspace: Workspace, job: TrainingJob) -> None:
     kept = workspace.store.checkpoint(workspace.stage.key)
     fitted: dict[str, str] = {}
     if spec.training.epochs:
+        examples = data.part("train", job.teacher) if job.teacher else data.repeated_train()
+        unlabelled = data.unlabelled(job.unlabelled) if job.teacher else None
         with kernels_taken() as taken:
-            history = fit(model, data.part("train", job.teacher), data.part("validation"), spec, checkpoint=kept,
+            history = fit(model, examples, data.part("validation"), spec, unlabelled=unlabelled, checkpoint=kept,
                           device=workspace.device)  # fmt: skip
         fitted = {"best_epoch": str(history.best_epoch), "stopped": history.stopped}
         fitted |= {"epochs": str(len(history.train_losses)), "kernels": taken.summary()}

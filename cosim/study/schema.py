@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from cosim.splits.few_labels import FewLabels
 from cosim.splits.schemes import BlockedInTime, GivenParts, LeaveOneGroupOut, SplitSpec, StratifiedFolds
 from cosim.study.messages import repeated_items, validation_lines
 from cosim.study.ranges import OptionRange
@@ -170,6 +171,7 @@ class Study(_Frozen):
     study: StudyHead
     dataset: DatasetPlan
     split: SplitSpec
+    labels: FewLabels | None = None
     teacher: TeacherPlan | None = None
     students: tuple[StudentPlan, ...] = Field(default=(), max_length=MAX_ENTRIES)
     baselines: tuple[BaselinePlan, ...] = Field(default=(), max_length=MAX_ENTRIES)
@@ -190,9 +192,14 @@ class Study(_Frozen):
             raise ValueError(f"two baselines are called {again}, so results could not be told apart: give each a label")
         return self
 
+    @property
+    def protocol(self) -> str:
+        """What is held out, and whose labels are withheld, in words."""
+        return self.split.describe() if self.labels is None else f"{self.split.describe()}; {self.labels.describe()}"
+
 
 _SECTIONS: tuple[type[BaseModel], ...] = (
-    Study, StudyHead, DatasetPlan, TeacherPlan, StudentPlan, BaselinePlan, TrainingPlan, HardwarePlan,
+    Study, StudyHead, DatasetPlan, FewLabels, TeacherPlan, StudentPlan, BaselinePlan, TrainingPlan, HardwarePlan,
     SearchPlan, BudgetPlan, ComputePlan, OptionRange, Training, MethodSpec, LeaveOneGroupOut, BlockedInTime, GivenParts,
     StratifiedFolds,
 )  # fmt: skip

@@ -101,7 +101,7 @@ def _score(store: Store, study: Study, dataset: Dataset, point: Point) -> Score:
     return Score(
         study=study.study.name,
         dataset=dataset.name,
-        protocol=study.split.describe(),
+        protocol=study.protocol,
         split=study.split.method,
         role=decoder.role,
         decoder_id=decoder.id,
@@ -160,7 +160,7 @@ def _description(study: Study, dataset: Dataset, command: str) -> dict[str, obje
             ],
             "notes": list(dataset.notes),
         },
-        "protocol": study.split.describe(),
+        "protocol": study.protocol,
         "metric": primary_metric(dataset.task),
         "positive": study.study.positive,
         "chance": chance_level(dataset.task, len(dataset.output_names)),

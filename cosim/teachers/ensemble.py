@@ -5,17 +5,19 @@ A larger network is not a better one: whether it teaches is decided by the gate.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Self
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, model_validator
-from torch import Tensor
+from torch import Tensor, nn
 
+from cosim.datasets.types import Dataset
 from cosim.teachers.examples import examples
-from cosim.teachers.targets import TeacherTargets
-from cosim.teachers.teacher import Teacher, TeacherOptions, TeacherSetting
+from cosim.teachers.teacher import Answers, Teacher, TeacherOptions, TeacherSetting
 from energy_models.errors import CosimError
 from students.families import load_family, parse_options
 from students.families.registry import FAMILIES
@@ -90,27 +92,25 @@ class TeacherSpec(BaseModel):
         return self
 
 
-def fit_teacher(
+def fit_members(
     spec: TeacherSpec,
     train: Examples,
     validation: Examples,
-    test_inputs: Tensor,
     *,
     checkpoints: Path | None = None,
     device: str = "cpu",
     report: Callable[[int, int, float], None] | None = None,
-) -> TeacherTargets:
-    """Fit every member and return the means of their outputs.
+) -> tuple[nn.Module, ...]:
+    """Return every member, fitted.
 
     Parameters
     ----------
     spec : TeacherSpec
     train, validation : Examples
-    test_inputs : Tensor, shape (examples, channels, steps)
     checkpoints : Path or None
         Folder for one checkpoint per member, so that an interrupted fit goes on where it was.
     device : str
-        Where they are trained and decoded.
+        Where they are trained.
     report : callable or None
         Called with member, epoch (both from 0) and validation loss.
 
@@ -119,19 +119,30 @@ def fit_teacher(
     StudentError
         As `students.training.fit`.
     """
-    parts = (train.inputs, validation.inputs, test_inputs)
-    outputs: list[list[Tensor]] = [[] for _ in parts]
+    models: list[nn.Module] = []
     for index, member in enumerate(spec.members):
         model = build(member)
         path = None if checkpoints is None else checkpoints / f"{member.digest}.safetensors"
         progress = None if report is None else _for_member(report, index)
         fit(model, train, validation, member, checkpoint=path, device=device, report=progress)
-        for kept, inputs in zip(outputs, parts, strict=True):
-            kept.append(predict(model, inputs, device=device))
-    return TeacherTargets(*({OUTPUTS: torch.stack(kept).mean(dim=0)} for kept in outputs))
+        models.append(model)
+    return tuple(models)
 
 
-def targets(options: Options, setting: TeacherSetting) -> TeacherTargets:
+def mean_outputs(models: Sequence[nn.Module], inputs: Tensor, device: str = "cpu") -> Tensor:
+    """Return the mean of the members' outputs.
+
+    Parameters
+    ----------
+    models : sequence of nn.Module
+    inputs : Tensor, shape (examples, channels, steps)
+    device : str
+        Where they are computed.
+    """
+    return torch.stack([predict(model, inputs, device=device) for model in models]).mean(dim=0)
+
+
+def fitted(options: Options, setting: TeacherSetting) -> Answers:
     """Return the mean outputs of an ensemble fitted on the standardised training part.
 
     Raises
@@ -145,11 +156,15 @@ def targets(options: Options, setting: TeacherSetting) -> TeacherTargets:
         for member in options.members
         for seed in range(options.seeds)
     )  # fmt: skip
-    dataset, fold = setting.standardised, setting.fold
-    return fit_teacher(
-        TeacherSpec(members=members), examples(dataset, fold.train), examples(dataset, fold.validation),
-        torch.as_tensor(dataset.windows.inputs(fold.test)), checkpoints=setting.checkpoints, device=setting.device,
+    train, validation = (examples(setting.standardised, rows) for rows in setting.network_parts)
+    models = fit_members(
+        TeacherSpec(members=members), train, validation, checkpoints=setting.checkpoints, device=setting.device
     )
+
+    def answers(dataset: Dataset, indices: NDArray[np.int64]) -> dict[str, Tensor]:
+        return {OUTPUTS: mean_outputs(models, setting.network_inputs(dataset, indices), setting.device)}
+
+    return answers
 
 
 def title(options: Options) -> str:
@@ -166,4 +181,4 @@ def _for_member(report: Callable[[int, int, float], None], member: int) -> Calla
     return lambda epoch, loss: report(member, epoch, loss)
 
 
-TEACHER = Teacher(Options, title=title, targets=targets, plugins=plugins)
+TEACHER = Teacher(Options, title=title, fit=fitted, plugins=plugins)

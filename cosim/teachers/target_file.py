@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from cosim.teachers.targets import PARTS, TeacherTargets
-from cosim.teachers.teacher import Teacher, TeacherOptions, TeacherSetting
+from cosim.datasets.types import Dataset
+from cosim.teachers.teacher import Answers, Teacher, TeacherOptions, TeacherSetting
 from energy_models.errors import StudentError
 from students.models.tensor_files import content_of, read_tensors
 from students.models.weights import check_finite, check_real
@@ -31,8 +33,8 @@ class Options(TeacherOptions):
     path: str
 
 
-def targets(options: Options, setting: TeacherSetting) -> TeacherTargets:
-    """Return the rows of each part.
+def fit(options: Options, setting: TeacherSetting) -> Answers:
+    """Return the rows of the file; it has no answer for inputs that it was not made from.
 
     The file must have been made without the fold's test labels; nothing in it can tell.
 
@@ -40,9 +42,9 @@ def targets(options: Options, setting: TeacherSetting) -> TeacherTargets:
     ------
     StudentError
         An unreadable file, no ``outputs``, rows for another number of examples, targets of another dataset, or numbers
-        that are not finite.
+        that are not finite; from what is returned, a dataset that is not the file's.
     """
-    path = Path(options.path)
+    path, digest = Path(options.path), setting.dataset.digest
     tensors, metadata = read_tensors(path)
     examples = len(setting.dataset.windows)
     wrong = {name: len(tensor) for name, tensor in tensors.items() if tensor.ndim == 0 or len(tensor) != examples}
@@ -50,19 +52,24 @@ def targets(options: Options, setting: TeacherSetting) -> TeacherTargets:
         found = ", ".join(f"{name} with {count} rows" for name, count in wrong.items()) or f"no {OUTPUTS!r}"
         raise StudentError(f"it holds {found}, the dataset {examples} examples", where=str(path),
                            remedy=f"Store {OUTPUTS!r} and other targets with one row per example")  # fmt: skip
-    if metadata.get(DIGEST) != setting.dataset.digest:
+    if metadata.get(DIGEST) != digest:
         raise StudentError(
-            f"it belongs to the dataset {metadata.get(DIGEST, '(not said)')}, this is {setting.dataset.digest}",
+            f"it belongs to the dataset {metadata.get(DIGEST, '(not said)')}, this is {digest}",
             where=str(path), remedy=f"Write the digest of the dataset it was made from into its metadata as {DIGEST}",
         )
     check_real(tensors, path)
     check_finite(tensors, path)
-    return TeacherTargets(**{part: _rows(tensors, getattr(setting.fold, part)) for part in PARTS})
 
+    def answers(dataset: Dataset, indices: NDArray[np.int64]) -> dict[str, Tensor]:
+        if dataset is not setting.dataset and dataset.digest != digest:
+            raise StudentError(
+                "targets of a file were asked for on inputs that it was not made from", where=str(path),
+                remedy="Take a teacher that is fitted here, or a method that does not change the inputs",
+            )
+        chosen = torch.as_tensor(indices)
+        return {name: tensor[chosen] for name, tensor in tensors.items()}
 
-def _rows(tensors: dict[str, Tensor], indices: object) -> dict[str, Tensor]:
-    chosen = torch.as_tensor(indices)
-    return {name: tensor[chosen] for name, tensor in tensors.items()}
+    return answers
 
 
 def content(options: Options) -> str:
@@ -76,4 +83,4 @@ def content(options: Options) -> str:
     return content_of(Path(options.path))
 
 
-TEACHER = Teacher(Options, title=lambda options: Path(options.path).name, targets=targets, content=content)
+TEACHER = Teacher(Options, title=lambda options: Path(options.path).name, fit=fit, content=content)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -14,8 +14,8 @@ from students.models.tensor_files import read_tensors, write_tensors
 from students.training import OUTPUTS
 
 SCHEMA = "cosim.teacher/2"
-Part = Literal["train", "validation", "test"]
-PARTS: tuple[Part, ...] = ("train", "validation", "test")
+Part = Literal["train", "validation", "test", "unlabelled"]
+PARTS: tuple[Part, ...] = ("train", "validation", "test", "unlabelled")
 Named = Mapping[str, Tensor]
 
 
@@ -23,13 +23,15 @@ Named = Mapping[str, Tensor]
 class TeacherTargets:
     """A teacher's targets by name, in the order of each part's examples.
 
-    Students learn from `train` alone; `validation` is for the gate and `test` for the teacher's own score. In each part
-    ``outputs`` are logits, shape (examples, classes), or trajectories, shape (examples, steps, outputs); other names
-    are a teacher's own, such as features, shape (examples, ...).
+    Students learn from `train` and `unlabelled`; `validation` is for the gate and `test` for the teacher's own score.
+    In each part ``outputs`` are logits, shape (examples, classes), or trajectories, shape (examples, steps, outputs);
+    other names are a teacher's own, such as features, shape (examples, ...).
 
     Parameters
     ----------
     train, validation, test : mapping of str to Tensor
+    unlabelled : mapping of str to Tensor
+        Of the fold's unlabelled training examples; empty where it has none.
 
     Raises
     ------
@@ -40,9 +42,10 @@ class TeacherTargets:
     train: Named
     validation: Named
     test: Named
+    unlabelled: Named = field(default_factory=dict[str, Tensor])
 
     def __post_init__(self) -> None:
-        for part in PARTS:
+        for part in PARTS if self.unlabelled else PARTS[:-1]:
             names = set(self.part(part))
             if OUTPUTS not in names or not names <= set(self.train):
                 raise StudentError(
@@ -52,7 +55,9 @@ class TeacherTargets:
 
     def part(self, name: Part) -> Named:
         """Return the targets of one part."""
-        return {"train": self.train, "validation": self.validation, "test": self.test}[name]
+        return {
+            "train": self.train, "validation": self.validation, "test": self.test, "unlabelled": self.unlabelled,
+        }[name]  # fmt: skip
 
 
 def write_targets(path: Path, targets: TeacherTargets) -> None:

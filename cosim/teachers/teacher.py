@@ -1,17 +1,22 @@
-"""What a teacher is: options, how it is fitted or loaded on a fold, and the targets it gives."""
+"""What a teacher is: options, and how it is fitted or loaded on a fold; then it is a function of inputs."""
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, Self, TypeVar
 
+import numpy as np
+import torch
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, model_validator
+from torch import Tensor
 
 from cosim.datasets.types import Dataset
 from cosim.splits.fold import Fold
-from cosim.teachers.targets import TeacherTargets
+from cosim.teachers.targets import PARTS, Named, TeacherTargets
 from students.spec import Shape, Training, of_size
 
 
@@ -55,6 +60,30 @@ class TeacherSetting:
     checkpoints: Path
     device: str = "cpu"
 
+    @property
+    def network_parts(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """The examples that a network is trained on, few labels repeated (`Fold.repeated_train`), and validated on."""
+        return self.fold.repeated_train, self.fold.validation
+
+    def network_inputs(self, dataset: Dataset, indices: NDArray[np.int64]) -> Tensor:
+        """Return inputs scaled as `standardised` is, shape (examples, channels, steps).
+
+        Parameters
+        ----------
+        dataset : Dataset
+            As its pipeline leaves it.
+        indices : ndarray of int64
+        """
+        scaled = dataclasses.replace(dataset.windows, scaler=self.standardised.windows.scaler)
+        return torch.as_tensor(scaled.inputs(indices))
+
+
+Answers = Callable[[Dataset, NDArray[np.int64]], Named]
+"""A fitted teacher: from a dataset, as its pipeline leaves it, and the numbers of some examples to their named tensors.
+
+One row per example, in their order. The dataset may be one that the teacher was not fitted on: it is asked about its
+inputs alone. ``outputs`` are logits or trajectories, other names are its own.
+"""
 
 OptionsT = TypeVar("OptionsT", bound=TeacherOptions)
 
@@ -76,8 +105,8 @@ class Teacher(Generic[OptionsT]):
     Options : type of TeacherOptions
     title : callable
         From options to what people read, such as the architectures of an ensemble.
-    targets : callable
-        From options and `TeacherSetting` to its `TeacherTargets`: fits it, or loads what was fitted elsewhere.
+    fit : callable
+        From options and `TeacherSetting` to its `Answers`: fits it, or loads what was fitted elsewhere.
     plugins : callable
         From options to the modules of the plug-ins it uses, whose sources are part of what is kept; none by default.
     content : callable
@@ -87,6 +116,13 @@ class Teacher(Generic[OptionsT]):
 
     Options: type[OptionsT]
     title: Callable[[OptionsT], str]
-    targets: Callable[[OptionsT, TeacherSetting], TeacherTargets]
+    fit: Callable[[OptionsT, TeacherSetting], Answers]
     plugins: Callable[[OptionsT], Iterable[str]] = _no_plugins
     content: Callable[[OptionsT], str] = _no_content
+
+
+def targets_of(answers: Answers, dataset: Dataset, fold: Fold) -> TeacherTargets:
+    """Return what a fitted teacher answers for the examples of each part; a part without examples has no targets."""
+    indices = {part: np.asarray(getattr(fold, part), dtype=np.int64) for part in PARTS}
+    given: dict[str, Named] = {part: answers(dataset, rows) for part, rows in indices.items() if len(rows)}
+    return TeacherTargets(**given)

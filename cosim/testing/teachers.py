@@ -13,15 +13,18 @@ import torch
 from cosim.datasets.registry import load
 from cosim.datasets.types import Dataset
 from cosim.preprocessing.scaling import fit_scaler
+from cosim.splits.few_labels import FewLabels, withhold
 from cosim.splits.fold import Fold
 from cosim.splits.schemes import BlockedInTime, LeaveOneGroupOut
 from cosim.teachers.registry import parse_teacher
 from cosim.teachers.targets import PARTS, TeacherTargets, read_targets, write_targets
-from cosim.teachers.teacher import TeacherSetting
+from cosim.teachers.teacher import TeacherSetting, targets_of
 from cosim.testing.blinding import with_other_test_labels
 from cosim.testing.contract import require, require_refused
 from students.spec import Shape, Training
 from students.training import OUTPUTS
+
+FEW = {"classification": FewLabels(per_class=8, validation="all"), "regression": FewLabels(seconds=8, validation="all")}
 
 
 def generated_fold(task: str) -> tuple[Dataset, Fold]:
@@ -35,7 +38,9 @@ def generated_fold(task: str) -> tuple[Dataset, Fold]:
 
 
 def check_teacher(name: str, options: Mapping[str, Any], task: str = "classification") -> None:
-    """Check a teacher: targets by name with a row per example, the same twice, blind to the labels of the test part.
+    """Check a teacher: targets by name with a row per example, the same twice, blind to labels it may not read.
+
+    These are the labels of the test part, and of training examples whose labels are withheld.
 
     Parameters
     ----------
@@ -58,6 +63,7 @@ def check_teacher(name: str, options: Mapping[str, Any], task: str = "classifica
     require_refused(lambda: parse_teacher(name, {**options, "no_such_option": 1}), "an option that does not exist",
                     where=where)  # fmt: skip
     dataset, fold = generated_fold(task)
+    fold = withhold(dataset, fold, FEW[task], seed=0)
     targets = _targets(name, options, dataset, fold)
     steps = () if dataset.task == "classification" else (dataset.windows.steps,)
     wanted = (*steps, len(dataset.output_names))
@@ -74,14 +80,14 @@ def check_teacher(name: str, options: Mapping[str, Any], task: str = "classifica
     require(_same(targets, _targets(name, options, dataset, fold)), "two fits differ", where=where,
             remedy="Draw from a seed that is an option")  # fmt: skip
     blind = _targets(name, options, with_other_test_labels(dataset, fold), fold)
-    require(_same(targets, blind), "the labels of the test part change its targets", where=where,
+    require(_same(targets, blind), "labels of the test part, or withheld ones, change its targets", where=where,
             remedy="Fit on the training part, choose on the validation part")  # fmt: skip
 
 
 def _targets(name: str, options: Mapping[str, Any], dataset: Dataset, fold: Fold) -> TeacherTargets:
     """Return the targets after they went through their file."""
     teacher, parsed = parse_teacher(name, options)
-    scaled = dataset.windows.scaled(fit_scaler(dataset.windows.inputs(fold.train)))
+    scaled = dataset.windows.scaled(fit_scaler(dataset.windows.inputs(fold.all_training)))
     shape = Shape(
         task=dataset.task, channels=len(dataset.windows.channels), steps=dataset.windows.steps,
         outputs=len(dataset.output_names), step_rate_hz=dataset.step_rate_hz,
@@ -92,7 +98,7 @@ def _targets(name: str, options: Mapping[str, Any], dataset: Dataset, fold: Fold
             training=Training(epochs=2), checkpoints=Path(folder) / "checkpoints",
         )  # fmt: skip
         path = Path(folder) / "targets.safetensors"
-        write_targets(path, teacher.targets(parsed, setting))
+        write_targets(path, targets_of(teacher.fit(parsed, setting), dataset, fold))
         found = read_targets(path)
         return TeacherTargets(*({key: one.clone() for key, one in found.part(part).items()} for part in PARTS))
 

@@ -275,13 +275,18 @@ def test_a_dataset_that_differs_from_load_to_load_is_found() -> None:
 
 
 def copying(options, setting):
-    found = ENSEMBLE_TEACHER.targets(options, setting)
-    labels = torch.eye(2)[torch.as_tensor(setting.dataset.targets[setting.fold.test])]
-    return dataclasses.replace(found, test={**found.test, "outputs": labels})
+    found = ENSEMBLE_TEACHER.fit(options, setting)
+
+    def answers(dataset, examples):
+        labels = torch.eye(2)[torch.as_tensor(dataset.targets[examples])]
+        known = torch.as_tensor(np.isin(examples, setting.fold.train))[:, None]
+        return {"outputs": torch.where(known, found(dataset, examples)["outputs"], labels)}
+
+    return answers
 
 
 ENSEMBLE_TEACHER = TEACHERS.load("ensemble")
-COPYING = Teacher(ENSEMBLE_TEACHER.Options, title=lambda options: "copies", targets=copying)
+COPYING = Teacher(ENSEMBLE_TEACHER.Options, title=lambda options: "copies", fit=copying)
 
 
 def test_a_teacher_that_reads_test_labels_is_found() -> None:
@@ -290,18 +295,30 @@ def test_a_teacher_that_reads_test_labels_is_found() -> None:
 
 
 def with_prior(options, setting):
-    found = ENSEMBLE_TEACHER.targets(options, setting)
+    found = ENSEMBLE_TEACHER.fit(options, setting)
     prior = float(np.mean(setting.dataset.target_values[setting.fold.test]))
-    return dataclasses.replace(found, train={**found.train, "outputs": found.train["outputs"] + prior})
+    return lambda dataset, examples: {"outputs": found(dataset, examples)["outputs"] + prior}
+
+
+def self_training(options, setting):
+    """Return an ensemble fitted on labels that are withheld too."""
+    fold = dataclasses.replace(setting.fold, train=setting.fold.all_training, unlabelled=setting.fold.train[:0])
+    return ENSEMBLE_TEACHER.fit(options, dataclasses.replace(setting, fold=fold))
 
 
 def too_wide(options, setting):
-    found = ENSEMBLE_TEACHER.targets(options, setting)
-    return dataclasses.replace(found, train={**found.train, "outputs": found.train["outputs"].repeat(1, 2)})
+    found = ENSEMBLE_TEACHER.fit(options, setting)
+    return lambda dataset, examples: {"outputs": found(dataset, examples)["outputs"].repeat(1, 2)}
 
 
-WITH_PRIOR = dataclasses.replace(COPYING, targets=with_prior)
-TOO_WIDE = dataclasses.replace(COPYING, targets=too_wide)
+WITH_PRIOR = dataclasses.replace(COPYING, fit=with_prior)
+WITHHELD = dataclasses.replace(COPYING, fit=self_training)
+TOO_WIDE = dataclasses.replace(COPYING, fit=too_wide)
+
+
+def test_a_teacher_that_reads_withheld_labels_is_found() -> None:
+    with pytest.raises(ContractError, match="withheld ones, change its targets"):
+        check_teacher(f"{__name__}:WITHHELD", ENSEMBLE)
 
 
 def test_a_teacher_that_reads_how_often_test_classes_occur_is_found() -> None:

@@ -10,11 +10,11 @@ from pydantic import ValidationError
 
 from cosim.datasets.registry import load
 from cosim.splits.schemes import LeaveOneGroupOut
-from cosim.teachers.ensemble import TeacherSpec, fit_teacher
+from cosim.teachers.ensemble import TeacherSpec, fit_members, mean_outputs
 from cosim.teachers.gate import gate
 from cosim.teachers.registry import parse_teacher
 from cosim.teachers.targets import PARTS, TeacherTargets, read_targets, write_targets
-from cosim.teachers.teacher import TeacherSetting
+from cosim.teachers.teacher import TeacherSetting, targets_of
 from energy_models.errors import StudentError, StudyError
 from students.models.build import build
 from students.models.tensor_files import write_tensors
@@ -36,7 +36,9 @@ def noise(count: int, seed: int) -> Examples:
 def test_targets_are_the_mean_of_the_members_logits_and_survive_the_file(tmp_path: Path):
     members = (MEMBER, MEMBER.model_copy(update={"seed": 1}))
     train, validation, test = noise(20, 1), noise(10, 2), noise(5, 3)
-    targets = fit_teacher(TeacherSpec(members=members), train, validation, test.inputs, checkpoints=tmp_path / "c")
+    models = fit_members(TeacherSpec(members=members), train, validation, checkpoints=tmp_path / "c")
+    parts = {"train": train, "validation": validation, "test": test}
+    targets = TeacherTargets(**{name: {OUTPUTS: mean_outputs(models, part.inputs)} for name, part in parts.items()})
     logits = []
     for member in members:
         model = build(member)
@@ -95,8 +97,9 @@ def test_targets_of_ones_own_come_from_a_file(tmp_path: Path):
     write_tensors(path, {"outputs": rows, "features": rows[:, :1]}, {"dataset_digest": given.dataset.digest})
     teacher, options = parse_teacher("file", {"path": str(path)})
     assert teacher.title(options) == "mine.safetensors"
-    found = teacher.targets(options, given)
-    for part in PARTS:
+    found = targets_of(teacher.fit(options, given), given.dataset, given.fold)
+    assert found.unlabelled == {}
+    for part in PARTS[:3]:
         indices = getattr(given.fold, part)
         assert found.part(part)[OUTPUTS][:, 0].tolist() == indices.tolist()
         assert found.part(part)["features"].shape == (len(indices), 1)
@@ -104,13 +107,13 @@ def test_targets_of_ones_own_come_from_a_file(tmp_path: Path):
     write_tensors(path, {"outputs": rows}, {"dataset_digest": "another"})
     assert teacher.content(options) != before  # other content is another teacher
     with pytest.raises(StudentError, match="belongs to the dataset another"):
-        teacher.targets(options, given)
+        teacher.fit(options, given)
     write_tensors(path, {"outputs": rows[1:]}, {"dataset_digest": given.dataset.digest})
     with pytest.raises(StudentError, match=rf"outputs with {count - 1} rows, the dataset {count} examples"):
-        teacher.targets(options, given)
+        teacher.fit(options, given)
     write_tensors(path, {"logits": rows}, {"dataset_digest": given.dataset.digest})
     with pytest.raises(StudentError, match="no 'outputs'"):
-        teacher.targets(options, given)
+        teacher.fit(options, given)
     path.unlink()
     with pytest.raises(StudentError, match="cannot be read"):
         teacher.content(options)

@@ -16,7 +16,7 @@ from cosim.datasets.registry import load
 from cosim.splits.schemes import LeaveOneGroupOut
 from cosim.teachers.registry import parse_teacher
 from cosim.teachers.targets import PARTS
-from cosim.teachers.teacher import TeacherSetting
+from cosim.teachers.teacher import TeacherSetting, targets_of
 from students.models.build import build
 from students.models.store import SPEC, WEIGHTS, save_student
 from students.models.tensor_files import write_tensors
@@ -135,8 +135,9 @@ def _targets(folder: Path) -> Path:
 def _read_targets(path: Path) -> None:
     teacher, options = parse_teacher("file", {"path": str(path)})
     teacher.content(options)
-    found = teacher.targets(options, _setting())
-    for part in PARTS:
+    setting = _setting()
+    found = targets_of(teacher.fit(options, setting), setting.dataset, setting.fold)
+    for part in PARTS[:3]:
         outputs = found.part(part)[OUTPUTS]
         demand(bool(torch.isfinite(outputs).all()), "outputs that are not finite")
         demand(outputs.shape[1:] == (2,), f"outputs of shape {tuple(outputs.shape)} for two classes")

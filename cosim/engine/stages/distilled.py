@@ -18,7 +18,7 @@ def work(workspace: Workspace) -> None:
     if passed(workspace):
         spec = spec_of(workspace.stage)
         targets = targets_in(workspace.parent("teacher"))
-        train(workspace, TrainingJob(untrained(workspace, spec), spec, targets.train, "teacher"))
+        train(workspace, TrainingJob(untrained(workspace, spec), spec, targets.train, targets.unlabelled, "teacher"))
     else:
         source = workspace.parent("undistilled")
         model, spec = load_student(source)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import torch
 from torch import Tensor
 
 from cosim.engine.fold_data import fold_of, spread
@@ -23,18 +24,22 @@ def work(workspace: Workspace) -> None:
     spec = spec_of(workspace.stage)
     data = fold_of(workspace)
     floating, _ = load_student(workspace.parent("float_student"))
-    inputs = data.part("train").inputs
+    inputs = torch.as_tensor(data.dataset.windows.inputs(data.fold.all_training))
     teacher: Mapping[str, Tensor] = {}
+    unlabelled: Mapping[str, Tensor] = {}
     source = ""
     if spec.method is not None and needs_teacher(spec.method):
         taught = passed(workspace)
         source = "teacher" if taught else "float student"
         if taught:
-            teacher = targets_in(workspace.parent("teacher")).train
+            targets = targets_in(workspace.parent("teacher"))
+            teacher, unlabelled = targets.train, targets.unlabelled
         else:
-            teacher = float_targets(spec.method, floating, inputs)
+            known, labelled = float_targets(spec.method, floating, inputs), len(data.fold.train)
+            teacher = {name: rows[:labelled] for name, rows in known.items()}
+            unlabelled = {name: rows[labelled:] for name, rows in known.items()}
     model = quantised_from_float(spec, floating, inputs[spread(len(inputs), CALIBRATION_EXAMPLES)])
-    train(workspace, TrainingJob(model, spec, teacher, source))
+    train(workspace, TrainingJob(model, spec, teacher, unlabelled, source))
 
 
 QUANTISED = StageKind(

@@ -12,7 +12,7 @@ from cosim.engine.fold_data import fold_of
 from cosim.engine.stage import StageKind, Workspace
 from cosim.teachers.registry import TEACHERS, parse_teacher
 from cosim.teachers.targets import TeacherTargets, read_targets, write_targets
-from cosim.teachers.teacher import TeacherSetting
+from cosim.teachers.teacher import TeacherSetting, targets_of
 from students.spec import Shape, Training
 
 TARGETS = "targets.safetensors"
@@ -36,7 +36,8 @@ def work(workspace: Workspace) -> None:
         shape=Shape.model_validate(config["shape"]), training=Training.model_validate(config["training"]),
         checkpoints=kept, device=workspace.device,
     )  # fmt: skip
-    write_targets(workspace.folder / TARGETS, teacher.targets(options, setting))
+    targets = targets_of(teacher.fit(options, setting), setting.dataset, setting.fold)
+    write_targets(workspace.folder / TARGETS, targets)
     shutil.rmtree(kept, ignore_errors=True)
 
 

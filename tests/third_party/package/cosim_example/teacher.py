@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from cosim.teachers.targets import PARTS, TeacherTargets
-from cosim.teachers.teacher import Teacher, TeacherOptions, TeacherSetting
+from cosim.datasets.types import Dataset
+from cosim.teachers.teacher import Answers, Teacher, TeacherOptions, TeacherSetting
 from students.training import OUTPUTS
 
 
@@ -21,18 +22,18 @@ def _power(inputs: np.ndarray) -> np.ndarray:
     return np.log(inputs.var(axis=2) + 1e-12)
 
 
-def targets(options: Options, setting: TeacherSetting) -> TeacherTargets:
+def fit(options: Options, setting: TeacherSetting) -> Answers:
     """Return minus the squared distance of log power to each class's mean, and the power itself as features."""
     dataset, fold = setting.dataset, setting.fold
-    power = {part: _power(dataset.windows.inputs(getattr(fold, part))) for part in PARTS}
-    labels = dataset.targets[fold.train]
-    means = np.stack([power["train"][labels == label].mean(axis=0) for label in range(setting.shape.outputs)])
+    labels, power = dataset.targets[fold.train], _power(dataset.windows.inputs(fold.train))
+    means = np.stack([power[labels == label].mean(axis=0) for label in range(setting.shape.outputs)])
 
-    def named(rows: np.ndarray) -> dict[str, Tensor]:
+    def answers(dataset: Dataset, examples: NDArray[np.int64]) -> dict[str, Tensor]:
+        rows = _power(dataset.windows.inputs(examples))
         distance = ((rows[:, None] - means[None]) ** 2).sum(axis=2)
         return {OUTPUTS: torch.as_tensor(-options.scale * distance).float(), "power": torch.as_tensor(rows).float()}
 
-    return TeacherTargets(*(named(power[part]) for part in PARTS))
+    return answers
 
 
-TEACHER = Teacher(Options, title=lambda options: "class means", targets=targets)
+TEACHER = Teacher(Options, title=lambda options: "class means", fit=fit)
