@@ -1,0 +1,71 @@
+"""What a deployed graph stores and computes, read off its nodes: the dense conventions of `docs/counting.md`."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from students.deploy.graph import INPUT, DeployedGraph, Linear, Product, Range
+
+
+@dataclass(frozen=True, slots=True)
+class LayerCount:
+    """One product of a deployed graph, for one decode: a window, or one step of a stream.
+
+    Parameters
+    ----------
+    name : str
+    dense_full, dense_valid : int
+        Products, padding taps included and excluded; a stream's past inputs are no padding.
+    weights, weight_bits : int
+    activation_bits, accumulator_bits : int
+    state_elements : int
+        Past inputs that a stream keeps, ``(taps - 1) * dilation`` a channel; 0 for a window.
+    """
+
+    name: str
+    dense_full: int
+    dense_valid: int
+    weights: int
+    weight_bits: int
+    activation_bits: int
+    accumulator_bits: int
+    state_elements: int
+
+
+def static_counts(graph: DeployedGraph) -> tuple[LayerCount, ...]:
+    """Return the products of a graph in the order in which they run.
+
+    Parameters
+    ----------
+    graph : DeployedGraph
+    """
+    ranges = {INPUT: graph.input, **{node.name: node.result for node in graph.nodes}}
+    products = (node for node in graph.nodes if isinstance(node, Product | Linear))
+    return tuple(_count(graph, node, ranges[node.source]) for node in products)
+
+
+def _count(graph: DeployedGraph, node: Product | Linear, source: Range) -> LayerCount:
+    if graph.task == "regression":
+        full = valid = node.weights.size
+        state = 0
+        if isinstance(node, Product):
+            state = source.shape[0] * (node.weights.shape[-1] - 1) * node.dilation[-1]
+    else:
+        full, state = math.prod(node.result.shape) * math.prod(node.weights.shape[1:]), 0
+        valid = full
+        if isinstance(node, Product):
+            taps = zip(source.shape[1:], node.weights.shape[2:], strict=True)
+            inside = math.prod(_inside(length, count, node, axis) for axis, (length, count) in enumerate(taps))
+            valid = node.weights.shape[0] * node.weights.shape[1] * inside
+    return LayerCount(
+        node.name, full, valid, node.weights.size, node.weight_bits, source.bits, node.result.signed_bits, state
+    )  # fmt: skip
+
+
+def _inside(length: int, taps: int, node: Product, axis: int) -> int:
+    """Return how many taps of all outputs along one axis lie on the signal, not on its padding."""
+    before = node.pads[axis][0]
+    outputs = node.result.shape[axis + 1]
+    first = [place * node.stride[axis] - before for place in range(outputs)]
+    return sum(0 <= start + tap * node.dilation[axis] < length for start in first for tap in range(taps))

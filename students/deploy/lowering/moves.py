@@ -1,0 +1,62 @@
+"""Operations that only move numbers or put zeros beside them: done once on the places of the numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from students.deploy.graph import Move, Range
+from students.deploy.lowering.builder import Builder, Signal, compressed, refused
+
+
+def places_of(shape: tuple[int, ...]) -> Tensor:
+    """Return the places of two examples' numbers, counted from 1, in the shape of a batch; a zero is padding."""
+    size = int(np.prod(shape))
+    return torch.arange(1, 2 * size + 1).reshape(2, *shape).to(torch.float64)
+
+
+def lower_move(builder: Builder, path: str, operation: Callable[[Tensor], Any], signal: Signal) -> Signal:
+    """Return the moved signal.
+
+    Parameters
+    ----------
+    builder, path, signal
+    operation : callable
+        On a batch of two; the examples stay in the first axis.
+
+    Raises
+    ------
+    StudentError
+        An operation that moves numbers from one example to another.
+    """
+    moved = operation(places_of(signal.shape))
+    size = int(np.prod(signal.shape))
+    if not isinstance(moved, Tensor) or len(moved) != 2:
+        raise refused(path, "it does not keep examples apart")
+    first, second = (one.reshape(-1).round().to(torch.int64).numpy() for one in moved)
+    if not np.array_equal(np.where(first > 0, first + size, 0), second) or first.max(initial=0) > size:
+        raise refused(path, "it does not keep examples apart")
+    shape, places = tuple(moved.shape[1:]), first - 1
+    padded = bool((places < 0).any())
+    if padded and bool(signal.offset.any()):
+        raise refused(path, "zeros beside numbers whose zero is not the integer 0")
+    everywhere = (np.broadcast_to(one, signal.shape).ravel() for one in (signal.scale, signal.offset))
+    scale, offset = (compressed(one[places].reshape(shape)) for one in everywhere)
+    low, high = signal.range.lowest, signal.range.highest
+    found = Range(shape, min(low, 0) if padded else low, max(high, 0) if padded else high)
+    name = builder.name(path)
+    builder.add(Move(name, signal.node, found, places))
+    return replace(signal, node=name, range=found, scale=scale, offset=offset)
+
+
+def is_transpose(move: Move) -> bool:
+    """Return whether a move exchanges the two axes of its result."""
+    shape = move.result.shape
+    return len(shape) == 2 and np.array_equal(
+        move.places.reshape(shape), np.arange(len(move.places)).reshape(shape[::-1]).T
+    )
