@@ -30,7 +30,7 @@ NOTES = {
     "testing": "contract suites for plug-ins",
     "architectures": "networks as TOML", "neurobench": "its definitions", "counting": "what a network did, exactly",
     "interchange": "ONNX, QONNX, NIR", "training": "one loop, methods of distillation",
-    "models": "build, quantise, store",
+    "deploy": "integers as a chip runs them", "models": "build, quantise, store",
     "families": "one file an architecture", "quantize": "integer layers (Brevitas)",
     "layers": "one vocabulary of layers",
     "neurons": "LIF and kin, encoders, snnTorch", "spec": "what rebuilds a student",

@@ -67,14 +67,14 @@ def test_scales_of_powers_of_two_agree_on_every_integer(name: str, form: str) ->
 
 @settings(max_examples=25, deadline=None)
 @given(
-    name=st.sampled_from(list(OPTIONS)), weight=st.integers(2, 8), activation=st.integers(2, 8), edge=st.integers(2, 8),
-    raw=st.integers(2, 8), channels=st.integers(1, 7), steps=st.integers(64, 100), outputs=st.integers(1, 5),
-    bits=st.integers(4, 16), seed=st.integers(0, 10_000),
+    name=st.sampled_from(list(OPTIONS)), widths=st.tuples(*[st.integers(2, 8)] * 4),
+    sizes=st.tuples(st.integers(1, 7), st.integers(64, 100), st.integers(1, 5)), bits=st.integers(4, 16),
+    seed=st.integers(0, 10_000),
 )  # fmt: skip
 def test_any_shape_width_and_seed(
-    name: str, weight: int, activation: int, edge: int, raw: int, channels: int, steps: int, outputs: int, bits: int,
-    seed: int,
-) -> None:  # fmt: skip
+    name: str, widths: tuple[int, ...], sizes: tuple[int, int, int], bits: int, seed: int
+) -> None:
+    (weight, activation, edge, raw), (channels, steps, outputs) = widths, sizes
     base = STEPS if name == "steps" else WINDOWS
     shape = base.model_copy(update={"channels": channels, "steps": steps, "outputs": outputs})
     model, _ = made(name, f"w{weight}a{activation} edge={edge} in={raw}", shape, seed)

@@ -12,7 +12,7 @@ import pytest
 import students
 
 ROOMS = sorted(f"students.{room.name}" for room in pkgutil.iter_modules(students.__path__) if room.ispkg)
-WITH_DOORS = ("families", "layers", "models", "neurons", "quantize", "spec", "training")
+WITH_DOORS = ("deploy", "families", "layers", "models", "neurons", "quantize", "spec", "training")
 
 
 @pytest.mark.parametrize("room", WITH_DOORS)

@@ -14,7 +14,9 @@ from energy_models.errors import StudentError
 from students.deploy.fixed_point import FixedPoint, fixed_point
 
 
-def constants(ratio: float, offset: float = 0.0, *, largest: int = 2**20, limit: int = 255, bits: int = 32) -> FixedPoint:
+def constants(
+    ratio: float, offset: float = 0.0, *, largest: int = 2**20, limit: int = 255, bits: int = 32
+) -> FixedPoint:
     return fixed_point(np.array(ratio), np.array(offset), largest=largest, limit=limit, bits=bits, where="node")
 
 
@@ -28,7 +30,7 @@ def applied(found: FixedPoint, number: int) -> int:
     bits=st.sampled_from([16, 24, 32]), sign=st.sampled_from([1, -1]),
 )  # fmt: skip
 def test_a_result_is_the_rounded_product(ratio: float, offset: float, number: int, bits: int, sign: int) -> None:
-    """Inside the grid the error is below a step of the last bits that are kept; the rounding then is that of Fraction."""
+    """Inside the grid the error is below a step of the last bits that are kept; the rounding is that of Fraction."""
     exact = Fraction(sign * ratio) * number + Fraction(offset)
     if abs(exact) > 255:
         return

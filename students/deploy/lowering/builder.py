@@ -10,7 +10,7 @@ import numpy as np
 
 from energy_models.errors import StudentError
 from students.deploy.fixed_point import fixed_point
-from students.deploy.graph import INPUT, Ending, Floats, Move, Node, Range, Requantise
+from students.deploy.graph import INPUT, Ending, Floats, Integers, Move, Node, Range, Requantise
 from students.layers.grid import Grid
 
 UNLIMITED = (-math.inf, math.inf)
@@ -111,13 +111,25 @@ class Builder:
         self.nodes.append(node)
         return node
 
+    def node(self, name: str) -> Node | None:
+        """Return the node of that name; None for the input."""
+        return next((node for node in self.nodes if node.name == name), None)
+
+    def before_move(self, name: str, places: Integers) -> tuple[str, Integers]:
+        """Return a source and places in it: where the source only moves numbers, those that it takes them from."""
+        node = self.node(name)
+        if not isinstance(node, Move):
+            return name, places
+        return node.source, np.where(places >= 0, node.places[np.maximum(places, 0)], -1)
+
     def shape_of(self, name: str) -> tuple[int, ...]:
         """Return the shape of a node's signal, or of the input."""
-        return next((node.result.shape for node in self.nodes if node.name == name), self.input.shape)
+        node = self.node(name)
+        return self.input.shape if node is None else node.result.shape
 
     def unpadded(self, signal: Signal) -> tuple[str, tuple[tuple[int, int], ...]]:
         """Return the signal before zeros were put around its last axes, and how many: a product pads by itself."""
-        node = next((one for one in self.nodes if one.name == signal.node), None)
+        node = self.node(signal.node)
         if isinstance(node, Move):
             pads = pads_of(node, self.shape_of(node.source))
             if pads is not None and pads[0] == (0, 0):

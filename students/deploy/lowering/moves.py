@@ -49,14 +49,9 @@ def lower_move(builder: Builder, path: str, operation: Callable[[Tensor], Any], 
     scale, offset = (compressed(one[places].reshape(shape)) for one in everywhere)
     low, high = signal.range.lowest, signal.range.highest
     found = Range(shape, min(low, 0) if padded else low, max(high, 0) if padded else high)
+    source, places = builder.before_move(signal.node, places)
+    if shape == builder.shape_of(source) and np.array_equal(places, np.arange(size)):
+        return replace(signal, node=source, range=found, scale=scale, offset=offset)
     name = builder.name(path)
-    builder.add(Move(name, signal.node, found, places))
+    builder.add(Move(name, source, found, places))
     return replace(signal, node=name, range=found, scale=scale, offset=offset)
-
-
-def is_transpose(move: Move) -> bool:
-    """Return whether a move exchanges the two axes of its result."""
-    shape = move.result.shape
-    return len(shape) == 2 and np.array_equal(
-        move.places.reshape(shape), np.arange(len(move.places)).reshape(shape[::-1]).T
-    )

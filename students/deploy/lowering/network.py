@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,11 +11,11 @@ import torch
 from torch import fx, nn
 
 from energy_models.errors import StudentError
-from students.deploy.graph import INPUT, DeployedGraph, InputCodes, Move, Node, Range, sources_of
+from students.deploy.graph import INPUT, DeployedGraph, InputCodes, Node, Range, sources_of
 from students.deploy.lowering.builder import Builder, Signal, refused
 from students.deploy.lowering.calls import lower_call
 from students.deploy.lowering.modules import lower_module, lower_sum
-from students.deploy.lowering.moves import is_transpose
+from students.deploy.lowering.moves import lower_move
 from students.families.readout import StepDecoder
 from students.layers import FusedSequential, TimeFirst
 from students.layers.grid import Grid
@@ -93,7 +92,7 @@ def _lower(builder: Builder, path: str, module: nn.Module, signal: Signal) -> Si
     if isinstance(module, fx.GraphModule):
         return _lower_graph(builder, path, module, signal)
     if isinstance(module, StepDecoder):
-        return _lower(builder, _inside(path, "body"), module.body, signal)  # outputs stay (outputs, steps)
+        return _transposed(builder, _lower(builder, _inside(path, "body"), module.body, signal))
     if type(module) in CHAINS:
         for name, one in module.named_children():
             signal = _lower(builder, _inside(path, name), one, signal)
@@ -137,12 +136,15 @@ def _lower_layer(
     return _lower(builder, _inside(path, name), layer, given[0])
 
 
+def _transposed(builder: Builder, signal: Signal) -> Signal:
+    """Return a signal with its two axes exchanged; twice is nothing."""
+    return lower_move(builder, OUTPUT, lambda places: places.transpose(1, 2), signal)
+
+
 def _output(builder: Builder, signal: Signal, shape: Shape) -> Signal:
     """Return outputs that are compared, or read, on one scale."""
-    last = builder.nodes[-1] if builder.nodes else None
-    if shape.task == "regression" and isinstance(last, Move) and last.name == signal.node and is_transpose(last):
-        found = replace(signal.range, shape=signal.shape[::-1])
-        signal = replace(signal, node=last.source, range=found, scale=signal.scale.T, offset=signal.offset.T)
+    if shape.task == "regression" and len(signal.shape) == 2:
+        signal = _transposed(builder, signal)  # (steps, outputs) as the network gives them
     wanted = 1 if shape.task == "classification" else 2
     if len(signal.shape) != wanted or signal.shape[0] != shape.outputs:
         raise refused("its output", f"a shape of {signal.shape} where {shape.outputs} outputs are expected")
