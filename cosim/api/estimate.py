@@ -5,16 +5,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from cosim.api.arguments import rate_of
+from cosim.api.places import Machine, Place, placed
 from cosim.api.works import Work, workload_of
 from cosim.report.estimate_tables import EstimateTables, estimate_tables
 from energy_models.errors import PriceError, StudyError
-from energy_models.hardware import HardwareProfile, Site, load_profile, load_site
+from energy_models.hardware import HardwareProfile, Site
 from energy_models.pricing import EnergyReport
 from energy_models.quantities import html_table, load_sources, prefixed_band
 from energy_models.workload import Workload
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
     import pandas as pd
     from plotly.graph_objects import Figure
 
-Machine = str | Path | HardwareProfile
-Place = str | Path | Site
 Rows = Literal["layers", "power", "limits"]
 NO_SITE = "no site"
 SOURCE = ("authors", "year", "title", "locator")
@@ -74,12 +73,12 @@ class Estimate:
     def summary(self) -> str:
         """Return the answer, power, energy, latency and memory, with what is left out and what decides, as text."""
         report = self.report
-        lines = [self.tables.title, self.answer, f"power: {self._power}",
+        lines = [self.tables.title, *self.tables.answer, f"power: {self._power}",
                  f"one decode: {prefixed_band(report.decode_energy_j, 'J')} in {prefixed_band(report.latency_s, 's')}"]
         lines += [f"memory {use.memory}: {use.used_bits:,.0f} of {use.capacity_bits:,.0f} bit"
                   for use in report.memories]  # fmt: skip
         lines += [f"does not fit: {line}" for line in self.tables.unfit]
-        lines += [f"note: {line}" for line in (*report.incomplete, *self.tables.notes)]
+        lines += [f"note: {line}" for line in self.tables.cautions]
         return "\n".join([*lines, *(f"decides: {line}" for line in self.tables.swings[:3])])
 
     def to_frame(self, rows: Rows = "layers") -> pd.DataFrame:
@@ -162,6 +161,8 @@ def estimate(
     site: Place | None = None,
     *,
     decode_rate_hz: float | str,
+    budget: float | str | None = None,
+    constants: Mapping[str, object] | None = None,
     draws: int = 4096,
     seed: int = 0,
 ) -> Estimate:
@@ -177,16 +178,20 @@ def estimate(
         A name of `cosim.sites` and so on; None: the machine alone, held against no limit.
     decode_rate_hz : float or str
         Decisions per second [Hz], or a text with a unit.
+    budget : float or str, optional
+        What the whole device may draw at the site [W], or a text such as ``"1 mW"``.
+    constants : mapping of str to float or str, optional
+        Constants of machine and site by path, such as ``{"site.front_end.power": "3 uW/channel"}``; numbers in SI.
     draws, seed : int
         Of the uncertain constants, for the sampled quantiles; draws a power of two.
 
     Raises
     ------
     CosimError
-        An unknown name, a wrong kind of argument, an impossible rate.
+        An unknown name, a wrong kind of argument, an impossible rate, a unit of another dimension.
     """
     workload = workload_of(work, where="cosim.estimate, work")
-    profile, place = load_profile(machine), None if site is None else load_site(site)
+    profile, place = placed(machine, site, constants=constants, budget=budget, where="cosim.estimate, budget")
     rate_hz = rate_of(decode_rate_hz, where="cosim.estimate, decode_rate_hz")
     tables: Any = estimate_tables(workload, profile, place, decode_rate_hz=rate_hz, draws=draws, seed=seed)
     return Estimate(workload, profile, place, tables)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, cast
 import pandas as pd
 
 from cosim.api.decoder import Decoder
+from cosim.api.sweep_lines import point_lines
 from cosim.engine.files import read_json, record_errors
 from cosim.engine.run_folder import FAILURES, PLAN
 from cosim.tables.decoders import DECODERS
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from cosim.report.headline import Answer
     from cosim.report.inputs import Run as PageRun
 
-SHOWN = ("decoder", "score", "machine", "site", "decoder_power_w", "power_w", "verdict")
+WHO_AND_WHERE = ("decoder", "machine", "site")
 FRONT = (
     "machine", "site", "decoder", "form", "score", "score_low", "score_high", "decoder_power_w", "decoder_power_low_w",
     "decoder_power_high_w", "power_w", "verdict", "front", "membership",
@@ -177,8 +178,12 @@ class Run:
         """Return the study's question, its answer, and what is on the front at each place, as text."""
         table = self._at(self.results, None, None)
         fronts: Any = table[table["front"].astype(bool)]
-        shown = fronts.sort_values(["site", "machine", "score"], ascending=[True, True, False])[list(SHOWN)]
-        return f"{self.study['title']}: {self.study['question']}\n{self.answer}\n{shown.to_string(index=False)}"
+        shown = fronts.sort_values(["site", "machine", "score"], ascending=[True, True, False])
+        return f"{self._question}\n{self.answer}\n{pd.DataFrame(_lines(shown)).fillna('–').to_string(index=False)}"
+
+    @property
+    def _question(self) -> str:
+        return ": ".join(str(self.study[name]) for name in ("title", "question") if self.study[name])
 
     def plot(
         self, machine: str | None = None, site: str | None = None, *, power: Power = "decoder_power"
@@ -255,8 +260,12 @@ class Run:
         return f"<Run: {study['name']} in {self.folder}: {count} decoders on {places}>"
 
     def _repr_html_(self) -> str:
-        rows = self._at(self.results, None, None)[list(SHOWN)].to_dict("records")
-        return html_table(f"{self.study['title']}: {self.study['question']}", rows)
+        return html_table(f"{self._question} · {self.answer}", _lines(self._at(self.results, None, None)))
+
+
+def _lines(results: Any) -> list[dict[str, object]]:
+    """Return rows of results for reading, those of one place by score."""
+    return point_lines(results.to_dict("records"), WHO_AND_WHERE)
 
 
 def _check_power(power: object, *, where: str) -> None:

@@ -16,6 +16,8 @@ import pandas as pd
 
 from cosim.api.arguments import listed
 from cosim.api.grid import AS_COUNTED, BITS, CHANNELS, RATE, GridPoint, grid_points
+from cosim.api.places import with_budget
+from cosim.api.sweep_lines import answer_line, counted, notes, point_lines
 from cosim.api.works import WORKLOAD_SUFFIX, Work, workload_of
 from cosim.evaluation.feasibility import judge
 from cosim.evaluation.stream_rate import check_stream_rate
@@ -33,7 +35,6 @@ if TYPE_CHECKING:
     from cosim.api.recordings import LoadedDataset
     from cosim.api.trained_sweep import TrainingPlan
 
-SHOWN = ("decoder_power_w", "power_w", "latency_s")
 
 
 @dataclass(frozen=True, repr=False)
@@ -58,8 +59,23 @@ class SweepTable:
         return self.frame.copy()
 
     def summary(self) -> str:
-        """Return the title and the columns that matter most as text."""
-        return f"{self.title}\n{self._short().to_string(index=False)}"
+        """Return the title, how many points fit and which draws least, why some cannot run, and a line a point."""
+        table = pd.DataFrame(self.lines()).fillna("–").to_string(index=False)
+        return "\n".join([self.title, *self.answer, table])
+
+    @property
+    def answer(self) -> tuple[str, ...]:
+        """How many points fit and which of them draws least; then what must be read beside the points."""
+        rows = self._rows()
+        return (answer_line(rows, self.varied), *notes(rows))
+
+    def lines(self) -> list[dict[str, object]]:
+        """Return a row a point for reading: what was varied, score, powers, latency, verdict and binding limit."""
+        return point_lines(self._rows(), self.varied)
+
+    def _rows(self) -> list[Mapping[str, Any]]:
+        rows: Any = self.frame.to_dict("records")
+        return rows
 
     def plot(self) -> Figure:
         """Return score against decoder power where networks were trained, else decoder power over what was varied.
@@ -75,15 +91,11 @@ class SweepTable:
         draw = scored_chart if "score" in self.frame else priced_chart
         return figure_of(draw(self.frame.to_dict("records"), self.varied), self.title)
 
-    def _short(self) -> Any:
-        shown = [name for name in ("score", *SHOWN) if name in self.frame]
-        return self.frame[[*self.varied, *(name for name in shown if name not in self.varied), "verdict"]]
-
     def __repr__(self) -> str:
         return f"<SweepTable: {self.title}; varied: {', '.join(self.varied) or 'nothing'}>"
 
     def _repr_html_(self) -> str:
-        return html_table(self.title, self._short().to_dict("records"))
+        return html_table(" ".join([f"{self.title}.", *self.answer]), self.lines())
 
 
 def sweep(
@@ -93,6 +105,7 @@ def sweep(
     sites: str | Path | Site | Sequence[str | Path | Site] | None = None,
     over: Mapping[str, Sequence[object]] | None = None,
     decode_rate_hz: float | str | None = None,
+    budget: float | str | None = None,
     data: LoadedDataset | str | None = None,
     forms: Sequence[str] | None = None,
     **training: Any,
@@ -118,6 +131,8 @@ def sweep(
     decode_rate_hz : float or str, optional
         Decisions per second [Hz], where `over` does not vary them. Where it trains and nothing is said: once a window,
         windows side by side, or once a step.
+    budget : float or str, optional
+        What the whole device may draw at every site [W], or a text such as ``"1 mW"``.
     data : LoadedDataset or str, optional
         What `cosim.load_dataset` returned.
     forms : sequence of str, optional
@@ -133,13 +148,13 @@ def sweep(
     """
     if data is not None:
         how = _training_plan(what, data, forms, training)
-        return _trained(how, machines=machines, sites=sites, over=over, decode_rate_hz=decode_rate_hz)
+        return _trained(how, machines=machines, sites=sites, over=over, decode_rate_hz=decode_rate_hz, budget=budget)
     if forms is not None or training:
         names = ", ".join(["forms"] * (forms is not None) + list(training))
         raise StudyError(f"{names} without recordings", where="cosim.sweep", remedy="Give data=cosim.load_dataset(...)")
     points = grid_points(over, decode_rate_hz)
-    works = [counted for one in _several(what) for counted in _counted(one, points)]
-    return priced_sweep(works, machines=machines, sites=sites)
+    works = [found for one in _several(what) for found in _counted(one, points)]
+    return priced_sweep(works, machines=machines, sites=sites, budget=budget)
 
 
 def _training_plan(family: object, data: object, forms: object, training: Mapping[str, Any]) -> TrainingPlan:
@@ -154,12 +169,12 @@ def _training_plan(family: object, data: object, forms: object, training: Mappin
     return TrainingPlan(family, data, ["float32"] if forms is None else forms, **training)
 
 
-def _trained(plan: TrainingPlan, *, machines: object, sites: object, over: Any, decode_rate_hz: Any) -> SweepTable:
+def _trained(plan: TrainingPlan, *, machines: object, sites: object, **how: Any) -> SweepTable:
     from cosim.api.trained_sweep import trained_sweep
 
-    frame = trained_sweep(plan, machines=machines, sites=sites, over=over, decode_rate_hz=decode_rate_hz)
+    frame = trained_sweep(plan, machines=machines, sites=sites, **how)
     axes = ["form", "decoder", "machine", "site", RATE, *(name for name in frame.columns if " [" in name)]
-    return SweepTable(f"{plan.family} trained, {len(frame)} points", frame, _varied(frame, axes))
+    return SweepTable(f"{plan.family} trained, {counted(len(frame))}", frame, _varied(frame, axes))
 
 
 def _varied(frame: Any, names: Sequence[str]) -> tuple[str, ...]:
@@ -190,11 +205,12 @@ def _again(what: Work, channels: int | None, bits: int | None) -> Workload:
 
 
 def priced_sweep(
-    works: Sequence[tuple[Workload, GridPoint]], *, machines: object, sites: object
+    works: Sequence[tuple[Workload, GridPoint]], *, machines: object, sites: object, budget: float | str | None = None,
 ) -> SweepTable:
     """Return the table of some workloads, each at its grid point, at some places."""
     profiles = [load_profile(one) for one in listed(machines, where="machines", what="machines")]  # pyright: ignore[reportArgumentType]  (checked there)
-    places = [None] if sites is None else [load_site(one) for one in listed(sites, where="sites", what="sites")]  # pyright: ignore[reportArgumentType]
+    named = [None] if sites is None else [load_site(one) for one in listed(sites, where="sites", what="sites")]  # pyright: ignore[reportArgumentType]
+    places = [with_budget(one, budget, where="cosim.sweep, budget") for one in named]
     found = [
         _point(work, point, profile, place)
         for work, point in works
@@ -205,15 +221,15 @@ def priced_sweep(
     prices: Any = pd.DataFrame([cells for _, cells in found])
     names = ", ".join(dict.fromkeys(work.name for work, _ in works))
     whole = pd.concat([given, readable_prices(prices), prices[["complete"]]], axis=1)
-    return SweepTable(f"{names}, {len(whole)} points", whole, _varied(given, list(given.columns)))
+    return SweepTable(f"{names}, {counted(len(whole))}", whole, _varied(given, list(given.columns)))
 
 
 def _point(
-    counted: Workload, point: GridPoint, profile: HardwareProfile, site: Site | None
+    network: Workload, point: GridPoint, profile: HardwareProfile, site: Site | None
 ) -> tuple[dict[str, object], dict[str, object]]:
     """Return what one point is, and what it costs."""
     machine, place = point.place(profile, site)
-    work = point.workload(counted)
+    work = point.workload(network)
     if work.mode == "stream":
         check_stream_rate(point.decode_rate_hz, work.step_rate_hz, where=RATE)
     report = estimate(work, machine, place, decode_rate_hz=point.decode_rate_hz)

@@ -12,10 +12,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, cast
 
+import numpy as np
 import pandas as pd
 
 from cosim.api.arguments import listed, workers_of
 from cosim.api.grid import ACTIVATIONS, BITS, CHANNELS, RATE, WEIGHTS, GridPoint, grid_points
+from cosim.api.places import with_budget
 from cosim.api.progress import lines_on_stderr
 from cosim.api.protocol import split_of
 from cosim.api.recordings import LoadedDataset, dataset_of
@@ -30,7 +32,7 @@ from cosim.tables.results import Priced, Score, priced_row, read_parquet, to_fra
 from cosim.tables.scores import SCORES
 from cosim.tables.workloads import read_workloads
 from energy_models.errors import StudyError
-from energy_models.hardware import load_profile, load_site
+from energy_models.hardware import Site, load_profile, load_site
 from energy_models.pricing import estimate
 from energy_models.workload import Workload
 from students.spec import Training
@@ -75,7 +77,7 @@ class TrainingPlan:
 
 def trained_sweep(
     plan: TrainingPlan, *, machines: object, sites: object, over: Mapping[str, object] | None,
-    decode_rate_hz: float | str | None,
+    decode_rate_hz: float | str | None, budget: float | str | None = None,
 ) -> pd.DataFrame:
     """Return scores joined with prices: one row per form, machine, site and grid point.
 
@@ -101,13 +103,14 @@ def trained_sweep(
     points = grid_points(over, decode_rate_hz)
     document = _document(plan, loaded, _named(machines, "machines"), _named(sites, "sites"), points[0].decode_rate_hz)
     study = check_study(document, where="cosim.sweep")
+    places = [with_budget(load_site(site), budget, where="cosim.sweep, budget") for site in study.hardware.sites]
     with TemporaryDirectory(prefix="cosim-", ignore_cleanup_errors=True) as spare:
         root = Path(spare) if plan.out is None else Path(plan.out)
         run_study(
             study, root=root, data_dir=loaded.data_dir, workers=workers_of(plan.workers), command="cosim.sweep",
             watch=lines_on_stderr(), dataset=loaded.dataset,
         )
-        return _priced(root, study.hardware.profiles, study.hardware.sites, points)
+        return _priced(root, study.hardware.profiles, places, points)
 
 
 def natural_rate_hz(dataset: Dataset) -> float:
@@ -156,17 +159,22 @@ def _named(places: object, where: str) -> list[str]:
     return [str(cast("str | Path", one)) for one in found]
 
 
-def _priced(root: Path, machines: Sequence[str], sites: Sequence[str], points: Sequence[GridPoint]) -> pd.DataFrame:
+def _priced(
+    root: Path, machines: Sequence[str], sites: Sequence[Site | None], points: Sequence[GridPoint]
+) -> pd.DataFrame:
     scores: Any = read_parquet(root / SCORES, Score)
     decoders = read_parquet(root / DECODERS, DecoderScore)
     workloads = read_workloads(root, dict.fromkeys(text for text in scores["workload_digest"] if text))
+    asked = {form: place for place, form in enumerate(dict.fromkeys(scores["form"].tolist()))}
     parts: list[Any] = []
     for point in points:
         for machine in machines:
             for site in sites:
-                profile, place = point.place(load_profile(machine), load_site(site))
+                profile, place = point.place(load_profile(machine), site)
                 rows = _rows(workloads, point, profile, place)
                 part: Any = flat_results(scores, decoders, to_frame(rows), workloads)
+                places = np.argsort([asked[form] for form in part["form"]], kind="stable")
+                part = part.iloc[places]
                 parts.append(part.assign(**point.cells(profile, place)))
     whole: Any = pd.concat(parts, ignore_index=True)
     return whole[[*FIRST, *(name for name in whole.columns if name not in FIRST)]]

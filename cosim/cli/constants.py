@@ -105,13 +105,13 @@ def _parts(texts: Sequence[str], option: str, example: str) -> Iterator[tuple[st
         yield name, value
 
 
-def _amount(text: str) -> object:
+def _amount(text: str) -> float | str:
     if not _NUMBER.fullmatch(text):
         return text
     return int(text) if text.isascii() and text.isdigit() and len(text) < 16 else float(text)
 
 
-def placed(
+def set_places(
     profile: str, site: str | None, settings: Mapping[str, object], budget: str | None
 ) -> tuple[HardwareProfile, Site | None]:
     """Return the machine and the site with what the caller sets, and the device's power budget there.
@@ -121,13 +121,10 @@ def placed(
     CosimError
         An unknown name, path or unit, or a budget without a site.
     """
-    from energy_models.hardware import load_profile, load_site, with_constants, with_power_budget
-    from energy_models.quantities import amount_si
+    from cosim.api.places import placed
 
-    machine, place = with_constants(load_profile(profile), None if site is None else load_site(site), settings)
-    if budget is not None:
-        place = with_power_budget(place, amount_si(_amount(budget), "power", where="--budget"))
-    return machine, place
+    amount = None if budget is None else _amount(budget)
+    return placed(profile, site, constants=settings, budget=amount, where="--budget")
 
 
 def told(settings: Mapping[str, object], machine: HardwareProfile, site: Site | None) -> list[str]:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cosim.cli.constants import Constants, Sweeps, axes_of, placed, settings_of, told, told_as_typed
+from cosim.cli.constants import Constants, Sweeps, axes_of, set_places, settings_of, told, told_as_typed
 from cosim.cli.networks import Asked, InputShape, Outputs, SampleRate, Work, work_of
-from cosim.cli.options import Draws, decode_rate_of, draws_of
+from cosim.cli.options import Draws, SweptDecodeRate, decode_rate_of, draws_of
 from cosim.cli.output import JsonOption, print_json, print_rows, say, tell
 
 if TYPE_CHECKING:
@@ -30,9 +30,7 @@ def estimate(
     work: Work,
     *,
     profile: Annotated[str, typer.Option(help="Machine: a name of cosim profiles, or a TOML file.")],
-    decode_rate: Annotated[
-        float | None, typer.Option("--decode-rate", "--rate", help="Decisions per second; needed unless swept.")
-    ] = None,
+    decode_rate: SweptDecodeRate = None,
     site: Annotated[str | None, typer.Option(help="Place: a name of cosim sites, or a TOML file.")] = None,
     budget: Annotated[
         str | None, typer.Option(metavar="POWER", help="What the whole device may draw at the site, such as 1mW.")
@@ -65,7 +63,7 @@ def estimate(
         twice = "the rate is given twice" if RATE in axes else "how often is a decision asked for?"
         raise PriceError(twice, where="--decode-rate", remedy="Give it in hertz, or --sweep decode_rate=1,2,4")
     with told_as_typed(settings, axes):
-        machine, place = placed(profile, site, settings, budget)
+        machine, place = set_places(profile, site, settings, budget)
     what = work_of(work, Asked(input_shape, sample_rate, outputs))
     changed = told(settings, machine, place)
     if axes:
@@ -116,33 +114,8 @@ def _print_tables(tables: EstimateTables, changed: list[str]) -> None:
 
 def _answer(tables: EstimateTables, changed: list[str]) -> Iterator[str]:
     """Yield what must be read before any figure: the answer, what was set, what does not fit and what is left out."""
-    yield tables.headline
-    yield from _budget(tables)
+    yield from tables.answer
     yield tables.title
     yield from (f"SET: {line}" for line in changed)
     yield from (f"DOES NOT FIT: {line}" for line in tables.unfit)
-    yield from (f"NOTE: {line}" for line in (*tables.report.incomplete, *tables.notes))
-    if any(" prices no float " in line for line in tables.report.unaccounted):
-        yield (
-            "A network of floats: count a quantised one, or assume widths with cosim workload --weight-bits 8 "
-            "--activation-bits 8 ..."
-        )
-
-
-def _budget(tables: EstimateTables) -> Iterator[str]:
-    """Yield how a site's power budget is used, and what takes most of it."""
-    found = [check for check in tables.limits if check.name == "power_budget"]
-    if not found or tables.report.infeasibilities:
-        return
-    from cosim.report.figures import quantity_text
-
-    used, limit = found[0].value, found[0].limit.nominal
-    rest = limit - used.nominal
-    whole, spare = quantity_text(used.nominal, "W"), quantity_text(abs(rest), "W")
-    cause, most = max(tables.report.power_w.items(), key=lambda one: one[1].nominal)
-    share = f"most of it {cause}, {quantity_text(most.nominal, 'W')}"
-    least = "at least " if tables.report.unaccounted else ""
-    yield (
-        f"Budget {quantity_text(limit, 'W')}: {found[0].verdict}. The device draws {least}{whole} ({share}); "
-        f"{spare} {'too much' if rest < 0 else 'left'}."
-    )
+    yield from (f"NOTE: {line}" for line in tables.cautions)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cosim.cli.options import InputShape, rate_of, shape_of
+from cosim.cli.options import InputShape, hertz, rate_of, shape_of
 
 if TYPE_CHECKING:
     from energy_models.workload import Workload
@@ -27,8 +27,9 @@ Work = Annotated[
 ]
 Outputs = Annotated[int | None, typer.Option(min=1, max=1_000_000, help="Classes or estimates, of a family.")]
 SampleRate = Annotated[
-    float | None, typer.Option("--sample-rate", help="Rate of input samples or bins in hertz, where it is not known.")
-]
+    float | None, typer.Option("--sample-rate", parser=hertz("--sample-rate"), metavar="HZ",
+                               help="Rate of input samples or bins in hertz, where it is not known.")
+]  # fmt: skip
 __all__ = ["Asked", "InputShape", "Outputs", "SampleRate", "Work", "shared_works", "work_of"]
 
 

@@ -3,14 +3,38 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
 
-DecodeRate = Annotated[float, typer.Option("--decode-rate", "--rate", help="Decisions per second.")]
+
+def hertz(option: str) -> Callable[[str], float]:
+    """Return what reads a rate: a number in hertz, or a text with a unit such as ``4Hz``."""
+
+    def read(text: str) -> float:
+        try:
+            return float(text)
+        except ValueError:
+            from energy_models.quantities import amount_si
+
+            return amount_si(text, "frequency", where=option)
+
+    return read
+
+
+DecodeRate = Annotated[
+    float, typer.Option("--decode-rate", "--rate", parser=hertz("--decode-rate"), metavar="HZ",
+                        help="Decisions per second.")
+]  # fmt: skip
 SampleRate = Annotated[
-    float | None, typer.Option("--sample-rate", "--rate", help="Rate of input samples or bins in hertz.")
-]
+    float | None, typer.Option("--sample-rate", "--rate", parser=hertz("--sample-rate"), metavar="HZ",
+                               help="Rate of input samples or bins in hertz.")
+]  # fmt: skip
+SweptDecodeRate = Annotated[
+    float | None, typer.Option("--decode-rate", "--rate", parser=hertz("--decode-rate"), metavar="HZ",
+                               help="Decisions per second; needed unless swept.")
+]  # fmt: skip
 InputShape = Annotated[
     str | None, typer.Option(metavar="CxT", help="Shape of one example, such as 22x1000; default: the file's own.")
 ]

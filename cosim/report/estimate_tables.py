@@ -37,6 +37,11 @@ def bounds_below(band: Band, unit: str) -> dict[str, object]:
 
 
 NO_PRICE = "no price"
+NO_FLOAT = " prices no float "
+FLOAT_HINT = (
+    "a network of floats on a machine for integers: count a quantised one, or assume widths with "
+    "cosim workload --weight-bits 8 --activation-bits 8 ..., in Python with over={'weight_bits': [8]} of cosim.sweep"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +99,29 @@ class EstimateTables:
             return "No site given: the machine alone, held against no limit."
         binding = self.verdict.binding
         return f"{self.verdict.verdict.capitalize()}. Tightest limit: {binding.name}, {ratio_text(binding.headroom)}."
+
+    @property
+    def answer(self) -> tuple[str, ...]:
+        """The headline and, where the site has a power budget, how it is used and what takes most of it."""
+        found = [check for check in self.limits if check.name == "power_budget"]
+        if not found or self.report.infeasibilities:
+            return (self.headline,)
+        used, limit = found[0].value, found[0].limit.nominal
+        rest = limit - used.nominal
+        cause, most = max(self.report.power_w.items(), key=lambda one: one[1].nominal)
+        least = "at least " if self.report.unaccounted else ""
+        return (
+            self.headline,
+            f"Budget {quantity_text(limit, 'W')}: {found[0].verdict}. The device draws {least}"
+            f"{quantity_text(used.nominal, 'W')} (most of it {cause}, {quantity_text(most.nominal, 'W')}); "
+            f"{quantity_text(abs(rest), 'W')} {'too much' if rest < 0 else 'left'}.",
+        )
+
+    @property
+    def cautions(self) -> tuple[str, ...]:
+        """What is left out of the figures or may be taken for something else, and what to do about it."""
+        floats = any(NO_FLOAT in line for line in self.report.unaccounted)
+        return (*self.report.incomplete, *self.notes, *((FLOAT_HINT,) if floats else ()))
 
     def _bounds(self, band: Band, unit: str) -> dict[str, object]:
         return bounds_below(band, unit) if self.report.unaccounted else bounds(band, unit)

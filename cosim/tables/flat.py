@@ -52,7 +52,7 @@ def flat_results(
     products have them, layer by layer), how well (``score`` with its 95 % interval), where
     (``machine``, ``site``, ``decode_rate_hz``), the answer (``verdict``, ``binding_limit``, ``headroom``), power [W] of
     the device (``power_w``) and of the decoder with bounds, energy [J], latency [s], memory [bits], and whether the
-    decoder is on the front of its machine and site.
+    decoder is on the front of its machine and site. Where a machine cannot run a decoder, ``infeasibilities`` says why.
 
     Parameters
     ----------
@@ -77,7 +77,7 @@ def flat_results(
         columns = [_told(summary, widths), place.rename(columns=WHERE), readable_prices(summary), marks]
         parts = [pd.concat(columns, axis=1), *parts]
     whole: Any = pd.concat([part for part in parts if len(part)], ignore_index=True)
-    for name in ("machine", "site", "verdict", "binding_limit", "membership"):
+    for name in ("machine", "site", "verdict", "binding_limit", "infeasibilities", "membership"):
         if name in whole:
             whole[name] = whole[name].fillna("")
     for name in ("complete", "front"):

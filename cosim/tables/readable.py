@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pandas as pd
@@ -27,7 +28,8 @@ ANSWER = ("verdict", "binding_limit", "headroom")
 def readable_prices(table: pd.DataFrame) -> pd.DataFrame:
     """Return the price columns of a table under readable names, the answer first.
 
-    Power, energy and latency are empty where the machine cannot run the decoder: the priced part would mislead.
+    Power, energy and latency are empty where the machine cannot run the decoder: the priced part would mislead. Why it
+    cannot stands last, in ``infeasibilities``, as text.
     """
     kept: Any = table[list(PRICE_NAMES)]
     prices: Any = kept.rename(columns=PRICE_NAMES)
@@ -37,4 +39,6 @@ def readable_prices(table: pd.DataFrame) -> pd.DataFrame:
     answer: Any = table[list(ANSWER)].copy()
     answer.loc[cannot.to_numpy(dtype=bool), "binding_limit"] = ""
     answer.loc[cannot.to_numpy(dtype=bool), "headroom"] = float("nan")
+    reasons: Any = table["infeasibilities"].tolist()
+    prices["infeasibilities"] = ["; ".join(json.loads(text)) for text in reasons]
     return pd.concat([answer, prices], axis=1)

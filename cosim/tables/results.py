@@ -179,6 +179,7 @@ def price_cells(report: EnergyReport, verdict: Verdict | None) -> dict[str, Any]
     }
     cells["memory_used_bits"] = sum(memory.used_bits for memory in report.memories)
     cells["memory_capacity_bits"] = sum(memory.capacity_bits for memory in report.memories)
+    cells["infeasibilities"] = _list_text(report.infeasibilities)
     if verdict is not None:
         return cells | {
             "verdict": verdict.verdict, "binding_limit": verdict.binding.name, "headroom": verdict.binding.headroom,
@@ -204,7 +205,7 @@ def priced_row(
         profile=report.profile, profile_hash=report.profile_hash,
         site=site, site_hash=site_hash, decode_rate_hz=report.decode_rate_hz,
         **price_cells(report, verdict),
-        infeasibilities=_list_text(report.infeasibilities), incomplete=_list_text(report.incomplete),
+        incomplete=_list_text(report.incomplete),
         sources=_union_text(report.sources, verdict.sources), assumed=_union_text(report.assumed, verdict.assumed),
         power_by_cause=json.dumps({cause: _band(band) for cause, band in report.power_w.items()}),
         energy_by_layer=layers or layers_text(report.layers),

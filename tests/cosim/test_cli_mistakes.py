@@ -53,7 +53,8 @@ MISTAKES: list[tuple[tuple[str, ...], str]] = [
     # numbers of a wrong kind or size
     (("estimate", *WORK, "--decode-rate", "nan"), "--decode-rate: nan Hz"),
     (("estimate", *WORK, "--decode-rate", "0"), "--decode-rate: 0 Hz"),
-    (("estimate", *WORK, "--decode-rate", "4Hz"), "--decode-rate"),
+    (("estimate", *WORK, "--decode-rate", "4V"), "--decode-rate: '4V': unit 'V' has dimension voltage"),
+    (("estimate", *WORK, "--decode-rate", "four"), "--decode-rate: 'four' is no number with a unit"),
     (("compare", "w.json@gap9", "w.json@vega", "--decode-rate", "-1"), "--decode-rate: -1 Hz"),
     (("estimate", *WORK, *RATE, "--draws", "1000"), "--draws: 1,000 draws"),
     (("compare", "w.json@gap9", "w.json@vega", *RATE, "--draws", "0"), "--draws: 0 draws"),

@@ -20,8 +20,9 @@ QUICKER = (
 )  # fmt: skip
 KINDS = ("study", "site", "profile", "family", "dataset", "method")
 CONTRACTS = {
-    "profile": "check_profile('mine.toml')", "site": "check_site('mine.toml')", "family": "check_family('mine:FAMILY')",
-    "dataset": "check_dataset('mine:DATASET')", "method": "check_method('mine:METHOD', tasks=['classification'])",
+    "profile": "check_profile('my_profile.toml')", "site": "check_site('my_site.toml')",
+    "family": "check_family('my_family:FAMILY')", "dataset": "check_dataset('my_dataset:DATASET')",
+    "method": "check_method('my_method:METHOD', tasks=['classification'])",
 }  # fmt: skip
 
 
@@ -47,30 +48,47 @@ def begun(kind: str, name: str = "mine", *options: str) -> str:
     return out.strip()
 
 
-@pytest.mark.parametrize("kind", CONTRACTS)
-def test_what_is_written_keeps_its_contract(kind: str, tmp_path: Path) -> None:
-    begun(kind)
-    done = fresh(tmp_path, f"import sys; sys.path.append('')\nfrom cosim.testing import *\n{CONTRACTS[kind]}")
+def test_what_is_written_keeps_its_contract(tmp_path: Path) -> None:
+    for kind in CONTRACTS:
+        begun(kind, f"my_{kind}")
+    checks = "".join(f"{check}; print('{kind}')\n" for kind, check in CONTRACTS.items())
+    done = fresh(tmp_path, f"import sys; sys.path.append('')\nfrom cosim.testing import *\n{checks}")
     assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == [*CONTRACTS]
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_the_printed_command_uses_what_is_written(kind: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", ["site", "profile"])
+def test_the_printed_command_prices_what_is_written(kind: str, tmp_path: Path) -> None:
     command = shlex.split(begun(kind))
     assert command[0] == "cosim"
     assert any("mine" in word for word in command)
-    less = [] if kind in ("site", "profile") else QUICKER  # the guide's test runs a study as it is printed
-    done = fresh(tmp_path, "from cosim.cli.app import main; main()", *command[1:], *less)
-    assert done.returncode == 0, done.stderr
-    if kind in ("site", "profile"):
-        assert "INCOMPLETE" not in done.stdout
-        return
+    done = run_in(tmp_path, command)
+    assert "INCOMPLETE" not in done.stdout
+
+
+def test_the_printed_commands_train_what_is_written(tmp_path: Path) -> None:
+    """One run for all: the study's command, with what the others set in theirs."""
+    command = shlex.split(begun("study"))
+    assert command == ["cosim", "run", "mine.toml"]
+    for kind in ("family", "dataset", "method"):
+        printed = shlex.split(begun(kind, f"my_{kind}"))
+        assert printed[:3] == ["cosim", "run", "example"]
+        assert printed[-2:] == ["--out", f"runs/my_{kind}"]
+        assert any(f"my_{kind}:{kind.upper()}" in word for word in printed[3:-2])
+        command += printed[3:-2]
+    run_in(tmp_path, [*command, *QUICKER])  # the guide's test runs a study as it is printed
     table = pd.read_parquet(tmp_path / "runs" / "mine" / "scores.parquet")
     students = table[(table["role"] == "student") & (table["form"] == "w4a4")]
     assert len(students)
-    column, wanted = {"family": ("family", "mine:FAMILY"), "method": ("method", "mine:METHOD"),
-                      "dataset": ("dataset", "mine"), "study": ("family", "eegnet")}[kind]  # fmt: skip
-    assert {*students[column]} == {wanted}
+    assert {*students["family"]} == {"my_family:FAMILY"}
+    assert {*students["method"]} == {"my_method:METHOD"}
+    assert {*students["dataset"]} == {"my_dataset"}
+
+
+def run_in(folder: Path, command: list[str]) -> subprocess.CompletedProcess[str]:
+    done = fresh(folder, "from cosim.cli.app import main; main()", *command[1:])
+    assert done.returncode == 0, done.stderr
+    return done
 
 
 @pytest.mark.parametrize("kind", KINDS)

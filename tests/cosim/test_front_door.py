@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -137,6 +138,73 @@ def test_a_sweep_prices_as_single_estimates_do() -> None:
         assert row["power_w"] == alone.report.total_power_w.nominal
         assert row["decoder_power_high_w"] == alone.report.decoder_power_w.high
         assert row["verdict"] == alone.verdict
+
+
+def test_a_budget_and_constants_are_those_of_the_command_line() -> None:
+    kept = {"site.front_end.power": "3 uW/channel", "profile.static": 0.0}
+    one = cosim.estimate(integer(), "gap9", "headset_pulp", decode_rate_hz=4, budget="1 mW", constants=kept)
+    limits = one.to_frame("limits").set_index("limit")
+    assert limits.loc["power_budget", "allowed"] == pytest.approx(1e-3)
+    front_end = one.to_frame("power").set_index("cause")["power_w"]["front_end"]
+    assert front_end == pytest.approx(one.workload.channels * 3e-6)
+    answer, budget = one.summary().replace("\u00a0", " ").splitlines()[1:3]
+    assert answer == one.answer
+    assert budget.startswith(f"Budget 1 mW: {limits.loc['power_budget', 'verdict']}. The device draws")
+    (row,) = cosim.sweep(
+        integer(), machines="gap9", sites="headset_pulp", decode_rate_hz=4, budget=1e-3,
+        over={path: [value] for path, value in kept.items()},
+    ).to_frame().to_dict("records")  # fmt: skip
+    assert row["power_w"] == one.report.total_power_w.nominal
+    assert (row["verdict"], row["binding_limit"]) == (one.verdict, "power_budget")
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"budget": "1 V"}, "cosim.estimate, budget: '1 V': unit 'V' has dimension voltage"),
+        ({"budget": "-1 mW"}, "cosim.estimate, budget"),
+        ({"constants": ["site.front_end.power"]}, "is no table"),
+        ({"constants": {"site.frontend": 1}}, "site.front_end.power"),
+    ],
+)
+def test_a_budget_or_constant_that_is_none_is_told(given: dict[str, Any], said: str) -> None:
+    with pytest.raises(cosim.CosimError, match=re.escape(said)):
+        cosim.estimate(integer(), "gap9", "headset_pulp", decode_rate_hz=4, **given)
+
+
+def test_a_budget_needs_a_site() -> None:
+    with pytest.raises(cosim.CosimError, match="Name a site"):
+        cosim.estimate(integer(), "gap9", decode_rate_hz=4, budget="1 mW")
+    with pytest.raises(cosim.CosimError, match="Name a site"):
+        cosim.sweep(integer(), machines="gap9", decode_rate_hz=4, budget="1 mW")
+
+
+def test_what_cannot_run_says_why_and_what_to_do() -> None:
+    one = cosim.estimate(counted(), "gap9", "headset_pulp", decode_rate_hz=4)
+    assert "assume widths" in one.summary()
+    table = cosim.sweep(counted(), machines=["gap9", "cortex_m4f"], sites="headset_pulp", decode_rate_hz=4)
+    frame = table.to_frame().set_index("machine")["infeasibilities"]
+    assert "prices no float" in frame["gap9"]
+    assert frame["cortex_m4f"] == ""
+    text = table.summary().replace("\u00a0", " ")
+    assert "1 of 2 points fits. Least power of those: " in text
+    assert "Cannot run: profile 'gap9' prices no float" in text
+    assert "assume widths" in text
+
+
+def test_a_sweep_is_read_in_prefixed_units() -> None:
+    table = cosim.sweep(
+        counted(), machines="cortex_m4f", sites="headset_pulp", over={"decode_rate_hz": [1, 10], "weight_bits": [8]},
+    )  # fmt: skip
+    first = table.to_frame().iloc[0]
+    lines = table.lines()
+    assert lines[0]["decode_rate_hz"] == "1"
+    value, unit = str(lines[0]["decoder power"]).split("\u00a0")
+    assert float(value) * {"W": 1, "mW": 1e-3, "µW": 1e-6}[unit] == pytest.approx(first["decoder_power_w"], rel=5e-3)
+    assert "widths" not in lines[0]
+    assert "Widths are assumed" in table.summary()
+    (single,) = cosim.sweep(counted(), machines="cortex_m4f", decode_rate_hz=1).summary().splitlines()[:1]
+    assert single.endswith("1 point")
 
 
 def test_a_sweep_goes_over_constants_in_si_or_with_a_unit() -> None:

@@ -12,6 +12,7 @@ from cosim.report.figures.points import HIGHEST_SCORE, METRICS
 
 Band = tuple[float, float, float]
 HEIGHT, TWO_LINES_PX = 340, 36
+MOST_EPOCH_TICKS = 10
 MOST_SHOWN = 6  # lines that are drawn at once; the others wait in the legend
 
 
@@ -157,5 +158,7 @@ def curves_chart(curves: Mapping[str, Mapping[str, Any]]) -> Chart:
                 "x": list(range(1, len(curve[part]) + 1)), "visible": shown,
                 "line": {"color": colour_of(index), "dash": dash, "width": 1.8},
             })  # fmt: skip
-    return chart(data, height=HEIGHT + 18 * len(curves), xaxis=titled("epoch"), yaxis=titled("loss", type="log"),
+    longest = max((len(line["x"]) for line in data), default=1)
+    epochs = titled("epoch", tickformat="d", **({"dtick": 1} if longest <= MOST_EPOCH_TICKS else {}))
+    return chart(data, height=HEIGHT + 18 * len(curves), xaxis=epochs, yaxis=titled("loss", type="log"),
                  showlegend=True)  # fmt: skip

@@ -1,0 +1,96 @@
+"""The points of a sweep as people read them: the answer, why some cannot run, one line a point."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from cosim.report.estimate_tables import FLOAT_HINT, NO_FLOAT
+from cosim.report.figures.numbers import digits_text, quantity_text, score_text
+from cosim.tables.readable import CANNOT_RUN
+
+Row = Mapping[str, Any]
+FITTING = ("fits", "fits nominally")
+MOST_REASONS = 3
+WIDTHS, AS_COUNTED = "widths", "as counted"
+
+
+def answer_line(rows: Sequence[Row], varied: Sequence[str]) -> str:
+    """Return how many points fit, and which of them draws least."""
+    fitting = [row for row in rows if row["verdict"] in FITTING]
+    run = [row for row in fitting or rows if row["verdict"] != CANNOT_RUN]
+    if not run:
+        return "It runs at none of the points."
+    least = min(run, key=lambda row: float(row["power_w"]))
+    at = ", ".join(f"{name} {text}" for name, text in point_cells(least, varied).items())
+    decoder, device = (quantity_text(least[name], "W") for name in ("decoder_power_w", "power_w"))
+    power = f"{decoder} for the decoder, {device} in all"
+    judged = f"{len(fitting)} of {counted(len(rows))} {'fits' if len(fitting) == 1 else 'fit'}. "
+    if not rows[0]["site"]:
+        judged = ""
+    one = f", at {at}" if at else ""
+    return f"{judged}Least power{' of those' if fitting and len(rows) > 1 else ''}: {power}{one}."
+
+
+def notes(rows: Sequence[Row]) -> Iterator[str]:
+    """Yield what must be read beside the points: assumed widths, why some cannot run, and what to do about it."""
+    if any(str(row.get(WIDTHS, AS_COUNTED)).startswith("assumed") for row in rows):
+        yield "Widths are assumed: the network is neither quantised nor trained at them."
+    reasons = {
+        reason: str(row["machine"])
+        for row in rows if row["verdict"] == CANNOT_RUN
+        for reason in str(row["infeasibilities"]).split("; ")
+    }  # fmt: skip
+    for reason in list(reasons)[:MOST_REASONS]:
+        yield f"Cannot run: {reason}"
+    if len(reasons) > MOST_REASONS:
+        yield f"Cannot run: and {len(reasons) - MOST_REASONS} reasons more, in the column infeasibilities"
+    if any(NO_FLOAT in reason for reason in reasons):
+        yield FLOAT_HINT.capitalize()
+
+
+def point_lines(rows: Sequence[Row], varied: Sequence[str]) -> list[dict[str, object]]:
+    """Return one line a point: what tells it apart, score, powers, latency, verdict and the limit that binds."""
+    return [_line(row, varied) for row in rows]
+
+
+def _line(row: Row, varied: Sequence[str]) -> dict[str, object]:
+    cells: dict[str, object] = {**point_cells(row, varied)}
+    if "score" in row:
+        cells["score"] = score_text(*(float(row[name]) for name in ("score", "score_low", "score_high")))
+    if row["verdict"] == CANNOT_RUN:
+        return {**cells, "decoder power": None, "device power": None, "latency": None, "verdict": CANNOT_RUN,
+                "binding limit": None, "headroom": None}  # fmt: skip
+    sign = "" if row["complete"] else "≥ "
+    headroom = float(row["headroom"])
+    return {
+        **cells,
+        "decoder power": sign + quantity_text(row["decoder_power_w"], "W"),
+        "device power": sign + quantity_text(row["power_w"], "W"),
+        "latency": sign + quantity_text(row["latency_s"], "s"), "verdict": row["verdict"] or "no site",
+        "binding limit": row["binding_limit"] or None,
+        "headroom": None if math.isnan(headroom) else digits_text(headroom),
+    }  # fmt: skip
+
+
+def told_apart(varied: Sequence[str]) -> tuple[str, ...]:
+    """Return the columns that tell points apart for a reader; a width says what is assumed of it."""
+    hidden = {WIDTHS, "workload", *(("decoder",) if "form" in varied else ())}
+    return tuple(name for name in varied if name not in hidden)
+
+
+def point_cells(row: Row, varied: Sequence[str]) -> dict[str, str]:
+    """Return what tells a point from others, by name, constants with a unit that fits them."""
+    cells: dict[str, str] = {}
+    for name in told_apart(varied):
+        value, (path, _, unit) = row[name], name.partition(" [")
+        plain = f"{value:g}" if isinstance(value, float) else str(value)
+        above, per, below = unit.removesuffix("]").partition("/")
+        cells[path] = f"{quantity_text(value, above)}{per}{below}" if unit else plain
+    return cells
+
+
+def counted(points: int) -> str:
+    """Return a number of points in words."""
+    return f"{points} point{'' if points == 1 else 's'}"
