@@ -11,7 +11,7 @@ from cosim.engine.files import Json
 from cosim.engine.points import Decoder, FoldStage, Point
 from cosim.engine.stage import Stage, make_stage
 from cosim.engine.stages.baseline import BASELINE
-from cosim.engine.stages.distilled import DISTILLED
+from cosim.engine.stages.distilled import DISTILLED, WEIGHTS
 from cosim.engine.stages.gate import GATE, STUDENT
 from cosim.engine.stages.quantised import QUANTISED
 from cosim.engine.stages.result import RESULT
@@ -130,6 +130,8 @@ def _student(study: Study, choice: Configuration) -> Decoder:
     taught = quantised or _has_teacher(study, plan) or _learns_alone(plan)
     method = plan.method.name if taught and plan.method is not None else ""
     settings = plan.model_dump(mode="json", include={"inputs", "method", "training", "quantised_training"})
+    if plan.method_weights:
+        settings["method_weights"] = list(plan.method_weights)
     return Decoder(
         "student", plan.label, choice.student, choice.label, plan.family, choice.options, str(choice.form),
         choice.spiking, method, settings,
@@ -151,7 +153,7 @@ def _student_stage(study: Study, choice: Configuration, fold: FoldStage, shape: 
     floating, gate = _undistilled_stage(study, choice, fold, shape, seed), _gate_parents(study, choice, fold, shape)
     taught = _from_start(choice, _spec(study, choice, shape, seed).model_copy(update={"method": method}))
     if gate:
-        floating = make_stage(DISTILLED, taught, fold=fold.stage, undistilled=floating, **gate)
+        floating = make_stage(DISTILLED, {**taught, **_weights(plan)}, fold=fold.stage, undistilled=floating, **gate)
     elif _learns_alone(plan):
         floating = make_stage(UNDISTILLED, taught, fold=fold.stage)
     if isinstance(choice.form, Float32):
@@ -162,8 +164,12 @@ def _student_stage(study: Study, choice: Configuration, fold: FoldStage, shape: 
         "training": plan.quantised_training or study.training.quantised or spec.training,
         "method": method,
     }
-    quantised = _trained(choice, spec.model_copy(update=changes))
+    quantised = {**_trained(choice, spec.model_copy(update=changes)), **_weights(plan)}
     return make_stage(QUANTISED, quantised, fold=fold.stage, float_student=floating, **gate)
+
+
+def _weights(plan: StudentPlan) -> dict[str, Json]:
+    return {WEIGHTS: list(plan.method_weights)} if plan.method_weights else {}
 
 
 def _spec(study: Study, choice: Configuration, shape: Shape, seed: int) -> StudentSpec:
@@ -184,7 +190,8 @@ def _gate_parents(study: Study, choice: Configuration, fold: FoldStage, shape: S
         return {}
     teacher = teacher_stage(study, fold, shape)
     students = {f"{STUDENT}{seed}": _undistilled_stage(study, choice, fold, shape, seed) for seed in study.study.seeds}
-    return {"teacher": teacher, "gate": make_stage(GATE, {}, fold=fold.stage, teacher=teacher, **students)}
+    rule = cast(dict[str, Json], study.gate.model_dump(mode="json"))
+    return {"teacher": teacher, "gate": make_stage(GATE, rule, fold=fold.stage, teacher=teacher, **students)}
 
 
 def _trained(choice: Configuration, spec: StudentSpec) -> dict[str, Json]:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from cosim.engine.files import Json
 from cosim.engine.fold_data import Inputs, fold_of, input_bits, outputs_of, part_score
-from cosim.engine.prediction_file import write_curve
+from cosim.engine.prediction_file import write_curve, write_predictions
 from cosim.engine.stage import Stage, Workspace
 from cosim.engine.stored_data import PIPELINE, pipeline_workload
 from energy_models.workload import write_workload
@@ -22,7 +23,7 @@ from students.models.store import save_student
 from students.models.weights import load_weights
 from students.neurons.encoders import ENCODERS
 from students.spec import StudentSpec
-from students.training import METHODS, fit
+from students.training import METHODS, FitResult, fit
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,33 +85,79 @@ def untrained(workspace: Workspace, spec: StudentSpec) -> nn.Module:
     return model
 
 
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """A fitted student, its output on the validation part, its losses, and what is kept beside it.
+
+    Parameters
+    ----------
+    model : nn.Module
+    spec : StudentSpec
+    outputs : ndarray
+        Of the validation part, as `fold_data.outputs_of` returns them.
+    score : float
+        The primary metric of these.
+    history : FitResult or None
+        None: it was taken as it is, without training.
+    extra : mapping of str to str
+    """
+
+    model: nn.Module
+    spec: StudentSpec
+    outputs: NDArray[Any]
+    score: float
+    history: FitResult | None
+    extra: Mapping[str, str]
+
+
 def train(workspace: Workspace, job: TrainingJob) -> None:
     """Fit a student, store it, and note where its targets came from and what it scores on validation.
 
     Without epochs it is stored as it begins.
     """
-    data = fold_of(workspace)
-    model, spec = job.model, job.spec
     kept = workspace.store.checkpoint(workspace.stage.key)
-    fitted: dict[str, str] = {}
+    keep(workspace, fitted(workspace, job, kept))
+    kept.unlink(missing_ok=True)
+
+
+def fitted(workspace: Workspace, job: TrainingJob, checkpoint: Path) -> Fitted:
+    """Return a student fitted on the fold of a stage, going on from its checkpoint where there is one."""
+    data, model, spec = fold_of(workspace), job.model, job.spec
+    history, known = None, dict[str, str]()
     if spec.training.epochs:
         examples = data.part("train", job.teacher) if job.teacher else data.repeated_train()
         unlabelled = data.unlabelled(job.unlabelled) if job.teacher else None
         with kernels_taken() as taken:
-            history = fit(model, examples, data.part("validation"), spec, unlabelled=unlabelled, checkpoint=kept,
+            history = fit(model, examples, data.part("validation"), spec, unlabelled=unlabelled, checkpoint=checkpoint,
                           device=workspace.device)  # fmt: skip
-        fitted = {"best_epoch": str(history.best_epoch), "stopped": history.stopped}
-        fitted |= {"epochs": str(len(history.train_losses)), "kernels": taken.summary()}
-        fitted |= {f"method_{name}": repr(value) for name, value in history.figures.items()}
+        known = {"best_epoch": str(history.best_epoch), "stopped": history.stopped}
+        known |= {"epochs": str(len(history.train_losses)), "kernels": taken.summary()}
+        known |= {f"method_{name}": repr(value) for name, value in history.figures.items()}
+    outputs = outputs_of(model, data, "validation", workspace.device)
+    score = part_score(data, "validation", outputs)
+    return Fitted(
+        model, spec, outputs, score, history,
+        {"distilled_from": job.source, "validation_score": repr(score), **known},
+    )  # fmt: skip
+
+
+def keep(workspace: Workspace, student: Fitted, extra: Mapping[str, str] | None = None) -> None:
+    """Store a fitted student with its losses, its validation outputs and what comes before it on a recording.
+
+    Parameters
+    ----------
+    workspace : Workspace
+    student : Fitted
+    extra : mapping of str to str or None
+        What else is to be kept beside it.
+    """
+    data, history = fold_of(workspace), student.history
+    if history is not None:
         write_curve(workspace.folder, history.train_losses, history.validation_losses, history.best_epoch)
-    validation = part_score(data, "validation", outputs_of(model, data, "validation", workspace.device))
-    extra = {
-        "distilled_from": job.source,
-        "validation_score": repr(validation),
-        **fitted,
-    }
-    save_student(workspace.folder, model, spec, extra)
-    bits = input_bits(spec.form, data.dataset, cast(Inputs, workspace.stage.config.get("inputs", "standardised")))
-    before = pipeline_workload(data.dataset).replace(input_bits=bits)  # what is done to a recording before the network
-    write_workload(before, workspace.folder / PIPELINE)
-    kept.unlink(missing_ok=True)
+    validation = data.fold.validation
+    write_predictions(workspace.folder, validation, data.dataset.masked_targets[validation], student.outputs)
+    save_student(workspace.folder, student.model, student.spec, {**student.extra, **(extra or {})})
+    inputs = cast(Inputs, workspace.stage.config.get("inputs", "standardised"))
+    before = pipeline_workload(data.dataset)  # what is done to a recording before the network
+    bits = input_bits(student.spec.form, data.dataset, inputs)
+    write_workload(before.replace(input_bits=bits), workspace.folder / PIPELINE)

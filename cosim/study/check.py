@@ -21,7 +21,7 @@ from cosim.teachers.registry import TEACHERS
 from energy_models.errors import CosimError, StudyError, unknown_name
 from energy_models.hardware import load_profile, load_site, profile_names, site_names
 from students.families import check_form, family_names, load_family
-from students.training import METHODS
+from students.training import METHODS, needs_teacher
 
 GRID_NEEDS_STEP = (
     "a grid cannot step through a range without a step. Give it one, list the values, "
@@ -178,10 +178,12 @@ def _option_problems(study: Study) -> list[str]:
         for j, form in enumerate(student.forms):
             lines += _problem_of(f"students.{i}.forms.{j}", check_form, family, form)
         lines += [f"students.{i}.{problem}" for problem in epoch_problems(study, student)]
+        wrong: list[str] = []
         if student.method is not None:
             method = METHODS.load(student.method.name)
             wrong = _options(method.options, student.method.options, f"students.{i}.method.options")
             lines += wrong or [f"students.{i}.{problem}" for problem in method_epoch_problems(study, student)]
+        lines += [] if wrong else [f"students.{i}.{problem}" for problem in _weight_problems(study, student)]
     if (study.training.teacher or study.training.student).epochs == 0 and study.teacher is not None:
         lines.append("training.teacher.epochs: 0, a teacher has to learn; give [training] teacher epochs of its own")
     if study.teacher is not None:
@@ -189,6 +191,17 @@ def _option_problems(study: Study) -> list[str]:
     for i, baseline in enumerate(study.baselines):
         lines += _options(load_baseline(baseline.name).Options, baseline.options, f"baselines.{i}.options")
     return lines
+
+
+def _weight_problems(study: Study, student: StudentPlan) -> list[str]:
+    """Return a line where weights are to be chosen from and there is nothing to be weighed."""
+    if not student.method_weights:
+        return []
+    if study.teacher is None or student.method is None or not needs_teacher(student.method):
+        return ["method_weights: there is no teacher to be weighed; give [teacher] and a method that learns from it"]
+    if "weight" not in METHODS.load(student.method.name).options.model_fields:
+        return [f"method_weights: the method {student.method.name!r} has no option 'weight'"]
+    return []
 
 
 def _size_problems(study: Study) -> list[str]:

@@ -80,12 +80,21 @@ class TeacherPlan(_Frozen):
     options: dict[str, Any] = Field(default_factory=dict[str, Any])
 
 
+class GatePlan(_Frozen):
+    """What a teacher has to show on validation data before it teaches; see `cosim.teachers.gate.GateRule`."""
+
+    margin: float = Field(default=0.0, allow_inf_nan=False)
+    decided_by: Literal["mean", "interval"] = "mean"
+
+
 class StudentPlan(_Frozen):
     """One student architecture; an option with a list of values or a range, and the forms, are searched over.
 
     `inputs`: ``standardised`` by the training data's mean and deviation per channel (work that is counted),
     or ``raw``, as spike counts are fed to a spiking network. `weights`: a safetensors file of trained weights that
     every seed of the float student starts from; with ``training = { epochs = 0 }`` they are kept as they are.
+    `method_weights`: the teacher's weight is chosen from these on validation, and from 0, which is the student trained
+    from labels alone.
     """
 
     label: str = Field(min_length=1)
@@ -94,6 +103,8 @@ class StudentPlan(_Frozen):
     forms: Forms = (Float32(),)
     inputs: Literal["standardised", "raw"] = "standardised"
     method: MethodSpec | None = None
+    method_weights: Annotated[tuple[Annotated[float, Field(ge=0, le=1)], ...], Field(max_length=MAX_ENTRIES),
+                              AfterValidator(_distinct)] = ()
     weights: str | None = Field(default=None, min_length=1)
     training: Training | None = None
     quantised_training: Training | None = None
@@ -173,6 +184,7 @@ class Study(_Frozen):
     split: SplitSpec
     labels: FewLabels | None = None
     teacher: TeacherPlan | None = None
+    gate: GatePlan = GatePlan()
     students: tuple[StudentPlan, ...] = Field(default=(), max_length=MAX_ENTRIES)
     baselines: tuple[BaselinePlan, ...] = Field(default=(), max_length=MAX_ENTRIES)
     training: TrainingPlan = TrainingPlan()
@@ -199,9 +211,9 @@ class Study(_Frozen):
 
 
 _SECTIONS: tuple[type[BaseModel], ...] = (
-    Study, StudyHead, DatasetPlan, FewLabels, TeacherPlan, StudentPlan, BaselinePlan, TrainingPlan, HardwarePlan,
-    SearchPlan, BudgetPlan, ComputePlan, OptionRange, Training, MethodSpec, LeaveOneGroupOut, BlockedInTime, GivenParts,
-    StratifiedFolds,
+    Study, StudyHead, DatasetPlan, FewLabels, TeacherPlan, GatePlan, StudentPlan, BaselinePlan, TrainingPlan,
+    HardwarePlan, SearchPlan, BudgetPlan, ComputePlan, OptionRange, Training, MethodSpec, LeaveOneGroupOut,
+    BlockedInTime, GivenParts, StratifiedFolds,
 )  # fmt: skip
 
 

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from typing import cast
+import dataclasses
+import math
+from typing import Any, cast
 
+import numpy as np
+
+from cosim.datasets.types import Dataset
 from cosim.engine.files import Json, read_json, to_json
 from cosim.engine.fold_data import fold_of, part_score
+from cosim.engine.prediction_file import read_predictions
 from cosim.engine.stage import GATE as FILE
 from cosim.engine.stage import StageKind, Workspace
 from cosim.engine.stages.teacher import targets_in
+from cosim.evaluation.held_out import paired_difference
+from cosim.evaluation.predictions import Predictions, Provenance, pool
 from cosim.evaluation.scores import primary_metric
-from cosim.teachers.gate import gate
+from cosim.teachers.gate import GateRule, gate
 from students.models.store import load_extra
 from students.training import OUTPUTS
 
@@ -22,13 +30,20 @@ def work(workspace: Workspace) -> None:
 
     Pooling folds would let one fold's test recordings, which are another's validation, decide about its students.
     """
-    data = fold_of(workspace)
-    targets = targets_in(workspace.parent("teacher"))
-    teacher = part_score(data, "validation", targets.validation[OUTPUTS].numpy())
+    data, name = fold_of(workspace), "validation"
+    outputs = targets_in(workspace.parent("teacher")).validation[OUTPUTS].numpy()
+    teacher, validation = part_score(data, name, outputs), data.fold.validation
     roles = [role for role in workspace.stage.parents if role.startswith(STUDENT)]
-    students = [float(load_extra(workspace.parent(role))["validation_score"]) for role in roles]
+    folders = {role.removeprefix(STUDENT): workspace.parent(role) for role in roles}
+    students = [float(load_extra(folder)["validation_score"]) for folder in folders.values()]
     metric = primary_metric(data.dataset.task)
-    result = gate([teacher] * len(students), students, metric=metric, over="seed")
+    difference = paired_difference(
+        _provenance(data.dataset),
+        {0: pool([Predictions(validation, outputs, np.full(len(validation), name))])},
+        {int(seed): pool([read_predictions(folder, name)]) for seed, folder in folders.items()},
+    )
+    rule = GateRule(**cast(dict[str, Any], workspace.stage.config))
+    result = gate([teacher] * len(students), students, metric=metric, over="seed", rule=rule, difference=difference)
     facts: dict[str, Json] = {
         "passed": result.source == "teacher",
         "source": result.source,
@@ -36,9 +51,22 @@ def work(workspace: Workspace) -> None:
         "teacher_score": result.teacher_score,
         "student_score": result.student_score,
         "student_scores": cast(Json, students),
+        "difference": cast(Json, {key: _number(one) for key, one in dataclasses.asdict(difference).items()}),
         "message": result.message,
     }
     (workspace.folder / FILE).write_text(to_json(facts), encoding="utf-8")
+
+
+def _provenance(dataset: Dataset) -> Provenance:
+    windows = dataset.windows
+    return Provenance(
+        dataset.task, dataset.masked_targets, dataset.groups, windows.starts, windows.steps, dataset.step_rate_hz,
+        windows.sources,
+    )  # fmt: skip
+
+
+def _number(value: float | int | str) -> float | int | str | None:
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def passed(workspace: Workspace) -> bool:

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from cosim.engine.fold_data import fold_of, spread
 from cosim.engine.stage import StageKind, Workspace
+from cosim.engine.stages.distilled import WEIGHTS
 from cosim.engine.stages.gate import passed
 from cosim.engine.stages.teacher import targets_in
 from cosim.engine.training_job import TrainingJob, plugins_of, spec_of, train
@@ -23,7 +24,9 @@ def work(workspace: Workspace) -> None:
     """Quantise the float student, then train on: from the teacher if it passed, else from the float student."""
     spec = spec_of(workspace.stage)
     data = fold_of(workspace)
-    floating, _ = load_student(workspace.parent("float_student"))
+    floating, taught_as = load_student(workspace.parent("float_student"))
+    if workspace.stage.config.get(WEIGHTS):  # the weight, or the lack of one, that the float student got
+        spec = spec.model_copy(update={"method": taught_as.method})
     inputs = torch.as_tensor(data.dataset.windows.inputs(data.fold.all_training))
     teacher: Mapping[str, Tensor] = {}
     unlabelled: Mapping[str, Tensor] = {}
