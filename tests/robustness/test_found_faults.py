@@ -157,3 +157,37 @@ def test_complex_weights_are_refused(tmp_path: Path) -> None:
     save_file({**state, name: state[name].to(torch.complex64)}, tmp_path / "own.safetensors")
     with pytest.raises(StudentError, match=f"own.safetensors: {name} holds complex numbers"):
         load_weights(build(STUDENT), tmp_path / "own.safetensors")
+
+
+@pytest.mark.parametrize("bits", [1e38, float("nan"), float("inf"), 33.0, 2.5, 0.0])
+def test_a_quantiser_of_a_width_that_none_has_is_refused(tmp_path: Path, bits: float) -> None:
+    """Python computes 2 to the power of 1e38 for ever."""
+    import onnx
+    from onnx import TensorProto, helper, numpy_helper
+
+    from students.interchange import read_network
+
+    stored = {"w": np.ones((4, 3), np.float32), "s": np.float32(0.1), "z": np.float32(0), "b": np.float32(bits)}
+    nodes = [
+        helper.make_node("Quant", ["w", "s", "z", "b"], ["wq"], "weights", domain="qonnx.custom_op.general", signed=1),
+        helper.make_node("MatMul", ["x", "wq"], ["y"], "product"),
+    ]
+    ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, size]) for name, size in (("x", 4), ("y", 3))]
+    kept = [numpy_helper.from_array(np.asarray(one), name) for name, one in stored.items()]
+    imports = [helper.make_opsetid("", 17), helper.make_opsetid("qonnx.custom_op.general", 1)]
+    graph = helper.make_graph(nodes, "net", ends[:1], ends[1:], kept)
+    onnx.save(helper.make_model(graph, opset_imports=imports, ir_version=8), str(tmp_path / "own.onnx"))
+    with pytest.raises(StudentError, match=r"own.onnx: 1 of 2 nodes .*weights .*a width of .* bits, not one whole"):
+        read_network(tmp_path / "own.onnx")
+
+
+def test_dates_of_every_year_are_read(tmp_path: Path) -> None:
+    """Nanoseconds since 1970 reach from 1677 to 2262 only; an amplifier whose clock was reset writes others."""
+    samples = noise(3.0, [100])
+    for year in (120, 1600, 2024, 2500):
+        rows = [f"{year:04d}-01-01T00:00:{n / 100:09.6f},{x:.3f},{'L' if n in {50, 100} else 'R' if n == 150 else ''}"
+                for n, x in enumerate(samples[0])]  # fmt: skip
+        (tmp_path / "own.csv").write_text("\n".join(["time,C3 (uV),marker", *rows]) + "\n", encoding="utf-8")
+        options = {"files": "own.csv", "classes": "L,R", "source_bits": 16, "start_s": 0.0, "stop_s": 0.5}
+        found = load("mne_file", data_dir=tmp_path, options=options)
+        np.testing.assert_allclose(found.windows.inputs()[:, 0, 0], samples[0, [50, 100, 150]], atol=1e-3)

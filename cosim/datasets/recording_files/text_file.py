@@ -33,6 +33,7 @@ MARKERS = re.compile(r"(marker|trigger|event|stim|stimulus|status|label|annotati
 WITH_UNIT = re.compile(r"(.+?)\s*[\[(]\s*([^\])]+?)\s*[\])]\s*")
 TIME_UNITS_S = {"s": 1.0, "sec": 1.0, "seconds": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "ns": 1e-9}
 SINCE_1970 = ((1e17, 1e-9), (1e14, 1e-6), (1e11, 1e-3), (1e9, 1.0))  # a number above is in this unit since 1970 [s]
+MICROSECONDS_PER_S = 1e6
 NO_RATE = "State it with the option rate_hz, or name a column time_s or time_ms."
 
 
@@ -189,8 +190,9 @@ def _seconds(table: TextTable, found: _Dialect, options: Options) -> NDArray[np.
         raise DataError("it has no column of times", where=str(table.path), remedy=NO_RATE)
     if not table.is_numeric(name):
         with_dates = _pandas.to_datetime(_pandas.Series(table.columns[name]), errors="coerce", format="mixed", utc=True)
-        times = np.asarray(with_dates.astype("datetime64[ns, UTC]").astype("int64"), dtype=np.float64) / 1e9
-        return np.where(np.asarray(with_dates.isna()), np.nan, times - times[0])
+        missing = np.asarray(with_dates.isna())
+        since = np.asarray(with_dates.astype("datetime64[us, UTC]").astype("int64"))  # of every year, unlike ns
+        return np.where(missing, np.nan, (since - since[0]) / MICROSECONDS_PER_S)
     times = table.numbers(name)
     named = TIME.fullmatch(name)
     if named is not None and named[2]:

@@ -24,6 +24,8 @@ FUNCTIONS: Mapping[str, Callable[[Tensor], Tensor]] = {
 }  # fmt: skip
 """Activation functions merged into a quantiser that follows: its clip is the first, a table holds the others."""
 
+MOST_BITS = 32
+"""Of a quantiser; codes are computed in single precision."""
 DYNAMIC_BITS = 8
 DYNAMIC_TOP = 255
 """Width and greatest code of ONNX's dynamic quantiser."""
@@ -113,7 +115,7 @@ class Truncation(Quantiser):
     def __init__(self, node: Node) -> None:
         if len(node.inputs) != 6:
             raise UnsupportedVariant("its first version, which does not say whether its codes are signed")
-        bits = int(stored(node, 5, "width"))
+        bits = _width(node, 5)
         ends, sign = _ends(node, bits)
         super().__init__(node, bits, ends, sign)
         self.register_buffer("input_scale", self.scale)
@@ -198,11 +200,18 @@ def _ends(node: Node, bits: int) -> tuple[tuple[int, int], Literal["signed", "un
     return (-(2 ** (bits - 1)) + narrow, 2 ** (bits - 1) - 1), "signed"
 
 
+def _width(node: Node, place: int) -> int:
+    """Return the width that a node is given: one whole number [bit]."""
+    width = stored(node, place, "width")
+    least, most = (float(one) for one in width.aminmax()) if width.numel() else (0.0, 0.0)
+    if least != most or not 1 <= most <= MOST_BITS or not most.is_integer():
+        shown = ", ".join(f"{one:g}" for one in width.flatten()[:4].tolist())
+        raise UnsupportedVariant(f"a width of {shown} bits, not one whole number from 1 to {MOST_BITS}")
+    return int(most)
+
+
 def _quant(node: Node) -> nn.Module:
-    width = stored(node, 3, "width")
-    bits = round(float(width.max()))
-    if float(width.min()) != bits or bits < 1:
-        raise UnsupportedVariant(f"a width of {width.flatten().tolist()} bits")
+    bits = _width(node, 3)
     if bits == 1 and node.attribute("signed", 1):
         return Bipolar(node)
     ends, sign = _ends(node, bits)
