@@ -8,7 +8,7 @@ import mne
 import numpy as np
 import pytest
 from recording_files import RATE_HZ, own, raw_of
-from trial_files import CUES, SAMPLES, eeglab, fif
+from trial_files import CUES, SAMPLES, write_set_trials, write_trials
 
 from energy_models.errors import DataError
 
@@ -18,7 +18,7 @@ from energy_models.errors import DataError
 def test_windows_stand_at_the_cue_inside_of_each_trial(
     ending: str, start_s: float, stop_s: float, tmp_path: Path
 ) -> None:
-    (fif if ending.endswith("fif") else eeglab)(tmp_path / f"one{ending}")
+    (write_trials if ending.endswith("fif") else write_set_trials)(tmp_path / f"one{ending}")
     dataset = own(tmp_path, f"one{ending}", start_s=start_s, stop_s=stop_s)
     assert dataset.target_values.tolist() == [0, 1, 0, 1, 0, 1]
     begin, end = round(start_s * RATE_HZ), round(stop_s * RATE_HZ)
@@ -29,7 +29,7 @@ def test_windows_stand_at_the_cue_inside_of_each_trial(
 
 
 def test_a_cue_may_lie_before_its_trial(tmp_path: Path) -> None:
-    fif(tmp_path / "one-epo.fif", tmin=0.2, tmax=1.4)
+    write_trials(tmp_path / "one-epo.fif", tmin=0.2, tmax=1.4)
     dataset = own(tmp_path, "one-epo.fif", start_s=0.5, stop_s=1.0)
     for one, sample in zip(dataset.windows.inputs(), CUES, strict=True):
         np.testing.assert_allclose(one, SAMPLES[:, sample + 50 : sample + 100], atol=0.01)
@@ -38,14 +38,14 @@ def test_a_cue_may_lie_before_its_trial(tmp_path: Path) -> None:
 
 
 def test_trials_that_overlap_in_time_are_known_to(tmp_path: Path) -> None:
-    fif(tmp_path / "one-epo.fif", cues={200: "L", 250: "R", 600: "L"})
+    write_trials(tmp_path / "one-epo.fif", cues={200: "L", 250: "R", 600: "L"})
     dataset = own(tmp_path, "one-epo.fif")
     assert np.diff(dataset.windows.starts).tolist() == [50, 350]
     assert len(set(dataset.windows.sources.tolist())) == 1
 
 
 def test_windows_may_slide_inside_of_trials(tmp_path: Path) -> None:
-    fif(tmp_path / "one-epo.fif")
+    write_trials(tmp_path / "one-epo.fif")
     dataset = own(tmp_path, "one-epo.fif", cut="intervals", length_s=0.5)
     assert dataset.target_values.tolist() == [0] * 4 + [1] * 4 + [0] * 4 + [1] * 4 + [0] * 4 + [1] * 4
     np.testing.assert_allclose(dataset.windows.inputs()[1], SAMPLES[:, 200:250], atol=0.01)
@@ -53,7 +53,7 @@ def test_windows_may_slide_inside_of_trials(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("ending", ["-epo.fif", ".set"])
 def test_a_file_cut_short_is_refused(ending: str, tmp_path: Path) -> None:
-    path = (fif if ending.endswith("fif") else eeglab)(tmp_path / f"one{ending}")
+    path = (write_trials if ending.endswith("fif") else write_set_trials)(tmp_path / f"one{ending}")
     whole = path.read_bytes()
     for share in (0.2, 0.5, 0.9):
         path.write_bytes(whole[: round(share * len(whole))])

@@ -127,3 +127,18 @@ def test_the_extra_is_named_where_its_package_is_missing(tmp_path: Path, monkeyp
     monkeypatch.setitem(sys.modules, "pyxdf", None)
     with pytest.raises(DataError, match=r"one.xdf: .* needs the package pyxdf.*pip install 'cosim\[recordings\]'"):
         own(tmp_path, "one.xdf")
+
+
+def test_what_pyxdf_says_is_a_note_or_an_error_and_never_printed(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    late = offsets(2, [9000.0, 9001.0], [50.0, 50.0])  # a reset of the clock, after which nothing was recorded
+    dataset = own(write(tmp_path / "one.xdf", more=late).parent, "one.xdf")
+    assert dataset.target_values.tolist() == [0, 1, 0, 1]
+    assert any("pyxdf: Stream 2: No samples in clock offsets" in note for note in dataset.notes)
+    data = (tmp_path / "one.xdf").read_bytes()
+    place = data.index(b"<?xml", 200)  # a header of a stream
+    (tmp_path / "one.xdf").write_bytes(data[:place] + b"<<<<<" + data[place + 5 :])
+    with pytest.raises(DataError, match=r"one.xdf: "):
+        own(tmp_path, "one.xdf")
+    assert capfd.readouterr() == ("", "")

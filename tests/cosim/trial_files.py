@@ -15,23 +15,28 @@ SAMPLES = noise(20.0, CUES)
 CODES = {"L": 1, "R": 2}
 
 
-def fif(path: Path, tmin: float = -0.5, tmax: float = 1.5, cues: dict[int, str] = CUES) -> Path:
+def write_trials(
+    path: Path, tmin: float = -0.5, tmax: float = 1.5, cues: dict[int, str] = CUES, samples: np.ndarray = SAMPLES
+) -> Path:
+    """Write a FIF file of trials from `tmin` to `tmax` [s] around each cue."""
     events = np.array([(sample, 0, CODES[text]) for sample, text in cues.items()])
-    epochs = mne.Epochs(raw_of(SAMPLES), events, CODES, tmin, tmax, baseline=None, preload=True, verbose="ERROR")
+    epochs = mne.Epochs(raw_of(samples), events, CODES, tmin, tmax, baseline=None, preload=True, verbose="ERROR")
     epochs.save(path, overwrite=True, verbose="ERROR")
     return path
 
 
-def eeglab(path: Path, steps: int = 200, before: int = 50) -> Path:
+def write_set_trials(
+    path: Path, steps: int = 200, before: int = 50, cues: dict[int, str] = CUES, samples: np.ndarray = SAMPLES
+) -> Path:
     """Write an EEGLAB file of trials, with its samples inside."""
-    data = np.stack([SAMPLES[:, sample - before : sample - before + steps] for sample in CUES], axis=2)
+    data = np.stack([samples[:, sample - before : sample - before + steps] for sample in cues], axis=2)
     fields = [("latency", "f8"), ("type", "O"), ("duration", "f8"), ("epoch", "f8")]
-    events = np.array([(n * steps + before + 1.0, text, 0.0, n + 1.0) for n, text in enumerate(CUES.values())],
+    events = np.array([(n * steps + before + 1.0, text, 0.0, n + 1.0) for n, text in enumerate(cues.values())],
                       dtype=fields)  # fmt: skip
-    trials = np.array([(n + 1.0, text, 0.0) for n, text in enumerate(CUES.values())],
+    trials = np.array([(n + 1.0, text, 0.0) for n, text in enumerate(cues.values())],
                       dtype=[("event", "f8"), ("eventtype", "O"), ("eventlatency", "f8")])  # fmt: skip
     places = np.array([(name,) for name in NAMES], dtype=[("labels", "O")])
-    eeg = {"data": data, "srate": RATE_HZ, "nbchan": 3, "pnts": steps, "trials": len(CUES), "xmin": -before / RATE_HZ,
+    eeg = {"data": data, "srate": RATE_HZ, "nbchan": 3, "pnts": steps, "trials": len(cues), "xmin": -before / RATE_HZ,
            "xmax": (steps - before - 1) / RATE_HZ, "chanlocs": places, "event": events, "epoch": trials,
            "setname": "one", "icaweights": [], "times": np.arange(steps)}  # fmt: skip
     savemat(path, {"EEG": eeg}, appendmat=False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -56,10 +56,10 @@ def footer(number: int, count: int) -> bytes:
 def write(
     path: Path, *, times_s: np.ndarray = TIMES_S, samples: np.ndarray = SAMPLES, ahead_s: float = 0.0,
     with_offsets: str = "yes", desc: str = LABELS, more: bytes = b"", rate_hz: float = RATE_HZ, host: str = "b",
-    count: int | None = None,
+    count: int | None = None, cues: Mapping[int, str] = CUES,
 ) -> Path:  # fmt: skip
     """Write a stream of samples and one of markers, whose clock is ahead of that of the samples."""
-    marks = [(float(TIMES_S[sample]) + ahead_s, text) for sample, text in CUES.items()]
+    marks = [(float(TIMES_S[sample]) + ahead_s, text) for sample, text in cues.items()]
     body = header(1, "Amp", "EEG", len(samples), rate_hz, host="a", desc=desc)
     body += header(2, "Cues", "Markers", 1, 0, host=host)
     if with_offsets == "yes":

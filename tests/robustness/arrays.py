@@ -1,11 +1,11 @@
-"""Arrays in files: NPZ, a folder of NPY files, MATLAB version 5."""
+"""Arrays in files: NPZ, a folder of NPY files, MATLAB versions 5 and 7.3."""
 
 from __future__ import annotations
 
 import ast
 import io
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -14,7 +14,11 @@ import numpy as np
 from scipy.io import loadmat, savemat
 
 from cosim.datasets.registry import load
+from tests.cosim.matlab_files import Cell
+from tests.cosim.matlab_files import write as write_mat
 from tests.robustness.kind import Kind
+from tests.robustness.mild import factor
+from tests.robustness.networks import in_hdf5
 from tests.robustness.sound import demand
 
 EXAMPLES, CHANNELS, STEPS = 24, 3, 16
@@ -159,13 +163,27 @@ def _npy(folder: Path) -> Path:
     return folder / "own"
 
 
-def _mat(folder: Path) -> Path:
-    chance = np.random.default_rng(3)
-    place = folder / "m1_contdata95"
-    place.mkdir()
-    content = {"X": chance.normal(size=(300, 4)), "Y": chance.poisson(2.0, (300, 6)).astype(np.uint8)}
-    savemat(place / "contdata95.mat", content)
-    return place / "contdata95.mat"
+def _mat(version: str) -> Callable[[Path], Path]:
+    def write(folder: Path) -> Path:
+        content = _sound()
+        return write_mat(folder / "own.mat", version, {**content, "session": Cell(content["session"].tolist())})
+
+    return write
+
+
+def _louder(path: Path, dice: Random) -> str:
+    """Multiply the numbers of the inputs."""
+    by = factor(dice)
+    found = _sound()
+    found["inputs"] *= by
+    if path.is_dir():
+        np.save(path / "inputs.npy", found["inputs"])
+    elif path.suffix == ".npz":
+        _write_npz(path, found)
+    else:
+        version = "7.3" if path.read_bytes()[:10] == b"MATLAB 7.3" else "5"
+        write_mat(path, version, {**found, "session": Cell(found["session"].tolist())})
+    return f"amplitudes by {by:g}"
 
 
 def check_dataset(found: Any, *, examples: int | None = None) -> None:
@@ -182,12 +200,9 @@ def _read_own(path: Path) -> None:
     check_dataset(load("arrays", data_dir=None, options=options))
 
 
-def _read_mat(path: Path) -> None:
-    check_dataset(load("m1_contdata95", data_dir=path.parent.parent, options={}))
-
-
 ARRAYS = (
-    Kind("npz", _npz, _read_own, (_in_npz, _in_npz, _in_npz, _in_member, _in_member, _in_member, _bomb)),
-    Kind("npy", _npy, _read_own, (_in_npy,)),
-    Kind("mat", _mat, _read_mat, (_in_mat,)),
+    Kind("npz", _npz, _read_own, _louder, (_in_npz, _in_npz, _in_npz, _in_member, _in_member, _in_member, _bomb)),
+    Kind("npy", _npy, _read_own, _louder, (_in_npy,)),
+    Kind("mat", _mat("5"), _read_own, _louder, (_in_mat,)),
+    Kind("mat73", _mat("7.3"), _read_own, _louder, (in_hdf5,)),
 )

@@ -22,6 +22,7 @@ from energy_models.workload import Workload, read_workload
 from students.architectures import architecture_workload
 from tests.robustness import values
 from tests.robustness.kind import Kind
+from tests.robustness.mild import json_order, line_ends, toml_order
 from tests.robustness.sound import check_counts, check_price, demand
 
 DATA = Path(str(files("energy_models.data")))
@@ -149,13 +150,13 @@ def _architecture(folder: Path) -> Path:
 
 
 _STUDY = Path(str(files("cosim.study"))) / "shipped" / "demo.toml"
+_MACHINE = _toml_of(DATA / "profiles" / f"{MACHINE}.toml", COPY, name=COPY)
+_SITE = _toml_of(DATA / "sites" / f"{SITE}.toml", COPY, name=COPY)
 DOCUMENTS = (
-    Kind("study", _toml_of(_STUDY, "mine"), _read_study, (in_toml,), weight=2),
-    Kind(
-        "profile", _toml_of(DATA / "profiles" / f"{MACHINE}.toml", COPY, name=COPY), _read_machine, (in_toml,), weight=2
-    ),
-    Kind("site", _toml_of(DATA / "sites" / f"{SITE}.toml", COPY, name=COPY), _read_site, (in_toml,), weight=2),
-    Kind("workload", _workload, _read_workload, (in_json,), weight=2),
-    Kind("calibration", write_boards, _read_boards, (in_csv,)),
-    Kind("architecture", _architecture, _read_architecture, (in_toml,)),
+    Kind("study", _toml_of(_STUDY, "mine"), _read_study, toml_order, (in_toml,), weight=2),
+    Kind("profile", _MACHINE, _read_machine, toml_order, (in_toml,), weight=2),
+    Kind("site", _SITE, _read_site, toml_order, (in_toml,), weight=2),
+    Kind("workload", _workload, _read_workload, json_order, (in_json,), weight=2),
+    Kind("calibration", write_boards, _read_boards, line_ends, (in_csv,)),
+    Kind("architecture", _architecture, _read_architecture, toml_order, (in_toml,)),
 )

@@ -24,6 +24,8 @@ class Kind:
     read : callable
         ``read(path)`` reads it as a command does, and raises `outcomes.UnsoundError` where what was read breaks an
         invariant of this kind.
+    mild : callable
+        ``mild(path, dice)`` changes nothing that matters, such as the order of keys: it must still be read.
     changes : tuple of callable
         ``change(path, dice)`` changes the structure of what was written and returns what it did. Bytes are changed
         for every kind, in the same share as all of these.
@@ -34,5 +36,6 @@ class Kind:
     name: str
     write: Write
     read: Read
+    mild: Change
     changes: tuple[Change, ...] = ()
     weight: int = 1

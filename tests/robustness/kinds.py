@@ -8,6 +8,7 @@ from tests.robustness.kind import Kind
 from tests.robustness.networks import NETWORKS
 from tests.robustness.recordings import RECORDINGS
 from tests.robustness.runs import RUNS
+from tests.robustness.streams import STREAMS
 from tests.robustness.trained import TRAINED
 
-KINDS: tuple[Kind, ...] = (*DOCUMENTS, *TRAINED, *ARRAYS, *RECORDINGS, *NETWORKS, *RUNS)
+KINDS: tuple[Kind, ...] = (*DOCUMENTS, *TRAINED, *ARRAYS, *RECORDINGS, *STREAMS, *NETWORKS, *RUNS)

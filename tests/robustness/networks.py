@@ -1,4 +1,4 @@
-"""Network files: ONNX with integers, recurrence and state; QONNX; NIR."""
+"""Network files: ONNX with integers, recurrence and state; QONNX; NIR; TensorFlow Lite."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from cosim.api.count import count
 from tests.robustness.kind import Kind
+from tests.robustness.mild import factor
 from tests.robustness.sound import check_counts
 
 OPERATORS = (
@@ -193,14 +194,67 @@ def in_hdf5(path: Path, dice: Random) -> str:
     return f"{name} {act}"
 
 
+def _onnx_words(path: Path, dice: Random) -> str:
+    """Write other words of a tool, and weights of the other sign."""
+    model = onnx.load(str(path))
+    model.producer_name, model.doc_string = "a tool", "made on a day"
+    model.graph.node[0].doc_string = "first"
+    for one in model.graph.initializer:
+        if one.data_type == TensorProto.FLOAT and len(one.dims) > 1 and dice.random() < 0.5:
+            one.CopyFrom(numpy_helper.from_array(-numpy_helper.to_array(one), one.name))
+    onnx.save(model, str(path))
+    return "words of a tool"
+
+
+def _nir_words(path: Path, dice: Random) -> str:
+    with h5py.File(path, "r+") as file:
+        file.attrs["tool"] = "a tool"
+        file["node/nodes/fc/weight"][...] *= factor(dice)
+    return "words of a tool"
+
+
+def _tflite(folder: Path, values: np.ndarray | None = None) -> Path:
+    """Write a dense layer of eight bits and a table of activations."""
+    import tflite
+
+    from tests.students.tflite_files import Flat
+
+    weights = np.random.default_rng(8).integers(1, 100, (3, 4)) if values is None else values
+    flat = Flat()
+    signal, hidden, out = (flat.tensor((1, size), np.int8, steps=(0.05, 3)) for size in (4, 3, 3))
+    stored = flat.tensor(values=weights.astype(np.int8), steps=(np.full(3, 0.01), np.zeros(3)))
+    bias = flat.tensor(values=np.arange(3, dtype=np.int32), steps=(np.full(3, 5e-4), np.zeros(3)))
+    flat.operator("FULLY_CONNECTED", [signal, stored, bias], [hidden], "FullyConnectedOptions",
+                  FusedActivationFunction=tflite.ActivationFunctionType.RELU)  # fmt: skip
+    flat.operator("LOGISTIC", [hidden], [out])
+    return flat.write(folder / "net.tflite", [signal], [out])
+
+
+def _tflite_weights(path: Path, dice: Random) -> str:
+    _tflite(path.parent, np.array([dice.randrange(1, 100) for _ in range(12)]).reshape(3, 4))
+    return "other weights"
+
+
+def _in_flatbuffer(path: Path, dice: Random) -> str:
+    """Write another small number at an aligned place: offsets, sizes, shapes, kinds of operators and tensors."""
+    data = bytearray(path.read_bytes())
+    width = dice.choice((1, 2, 4))
+    at = dice.randrange(len(data) // width) * width
+    value = dice.choice((0, 1, 2, 3, 5, 9, 32, 127, 255)) if dice.random() < 0.7 else (1 << 8 * width) - 1
+    data[at : at + width] = value.to_bytes(width, "little")
+    path.write_bytes(bytes(data))
+    return f"{value} at {at}"
+
+
 def _read(path: Path) -> None:
-    shape = {"net.onnx": (4, STEPS), "net.nir": (2, STEPS)}.get(path.name)
+    shape = {"net.onnx": (4, STEPS), "net.nir": (2, STEPS), "net.tflite": (4,)}.get(path.name)
     check_counts(count(path, input_shape=shape, rate_hz=RATE_HZ, decodes=2))
 
 
 NETWORKS = (
-    Kind("onnx", _onnx, _read, (in_graph,), weight=2),
-    Kind("onnx_plain", _onnx_plain, _read, (in_graph,), weight=2),
-    Kind("qonnx", _qonnx, _read, (in_graph,), weight=2),
-    Kind("nir", _nir, _read, (in_hdf5,), weight=2),
+    Kind("onnx", _onnx, _read, _onnx_words, (in_graph,), weight=2),
+    Kind("onnx_plain", _onnx_plain, _read, _onnx_words, (in_graph,), weight=2),
+    Kind("qonnx", _qonnx, _read, _onnx_words, (in_graph,), weight=2),
+    Kind("nir", _nir, _read, _nir_words, (in_hdf5,), weight=2),
+    Kind("tflite", _tflite, _read, _tflite_weights, (_in_flatbuffer,), weight=2),
 )

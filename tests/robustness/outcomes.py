@@ -15,6 +15,7 @@ FAULTS = (
     "unnamed",
     "no remedy",
     "silent",
+    "strict",
     "noise",
     "memory",
     "hang",
@@ -22,8 +23,8 @@ FAULTS = (
     "broken",
 )
 """Another exception; an error that names no file; one without a remedy; a result that breaks an invariant of its kind;
-text or warnings of libraries; more memory than `MOST_BYTES`; longer than the limit; the death of the process; an error
-of the fuzz itself."""
+a refusal of a file that is sound; text or warnings of libraries; more memory than `MOST_BYTES`; longer than the limit;
+the death of the process; an error of the fuzz itself."""
 MOST_BYTES = 2 << 30
 """By which a process may grow on one input [bytes]."""
 

@@ -13,7 +13,8 @@ from cosim.datasets.registry import load
 from tests.cosim.recording_files import NAMES, RATE_HZ, noise, write_brainvision, write_edf, write_fif, write_persyst
 from tests.robustness.arrays import check_dataset
 from tests.robustness.documents import in_csv
-from tests.robustness.kind import Kind
+from tests.robustness.kind import Change, Kind, Read
+from tests.robustness.mild import factor
 
 MARKS = [(2.0, "L"), (4.0, "R"), (7.5, "L")]
 SECONDS = 10
@@ -25,8 +26,23 @@ GDF_MICROVOLT, GDF_INT16 = 4275, 3
 FIF_TAG = 16
 
 
-def _samples() -> np.ndarray:
+Record = Callable[[Path, np.ndarray], Path]
+
+
+def samples() -> np.ndarray:
+    """Return the microvolts of every recording, shape (channels, samples)."""
     return noise(float(SECONDS), [round(time_s * RATE_HZ) for time_s, _ in MARKS])
+
+
+def recorded(name: str, record: Record, read: Read, *changes: Change) -> Kind:
+    """Return the kind of a recording: the mild change is one of its amplitudes."""
+
+    def mild(path: Path, dice: Random) -> str:
+        by = factor(dice)
+        record(path.parent, samples() * by)
+        return f"amplitudes by {by:g}"
+
+    return Kind(name, lambda folder: record(folder, samples()), read, mild, changes)
 
 
 def in_edf(path: Path, dice: Random) -> str:
@@ -121,13 +137,13 @@ def in_lines(path: Path, dice: Random) -> str:
     return f"{chosen.name} line {at} {act}: {lines[at][:40] if at < len(lines) else ''}"
 
 
-def _edf(suffix: str) -> Callable[[Path], Path]:
-    return lambda folder: write_edf(folder / f"one.{suffix}", _samples(), range(SECONDS), MARKS, kind="EDF+C")
+def _edf(suffix: str) -> Record:
+    return lambda folder, own: write_edf(folder / f"one.{suffix}", own, range(SECONDS), MARKS, kind="EDF+C")
 
 
-def _gdf(folder: Path) -> Path:
+def _gdf(folder: Path, own: np.ndarray) -> Path:
     """Write GDF 2.10 by hand: 16 bits, records of one second, a table of events."""
-    samples, count, rate = _samples(), len(NAMES), round(RATE_HZ)
+    count, rate = len(NAMES), round(RATE_HZ)
     head = b"GDF 2.10".ljust(8) + b"X X".ljust(66) + bytes(10) + bytes(4) + b"X".ljust(64) + bytes(4) + bytes(12)
     head += bytes(16) + struct.pack("<H", 1 + count) + bytes(6) + bytes(8) + bytes(6) + bytes(6) + bytes(24)
     head += struct.pack("<q", SECONDS) + struct.pack("<II", 1, 1) + struct.pack("<HH", count, 0)
@@ -138,7 +154,7 @@ def _gdf(folder: Path) -> Path:
     head += bytes(68 * count) + struct.pack(f"<{3 * count}f", *[50.0] * count, *[0.0] * 2 * count)
     head += struct.pack(f"<{2 * count}I", *[rate] * count, *[GDF_INT16] * count)
     head += bytes(12 * count) + bytes(20 * count)
-    digital = np.round(samples / 5000 * 32767).astype("<i2")
+    digital = np.round(own / 5000 * 32767).astype("<i2")
     body = digital.reshape(count, SECONDS, rate).transpose(1, 0, 2).tobytes()
     codes = [769 if text == "L" else 770 for _, text in MARKS]
     table = b"\x01" + len(MARKS).to_bytes(3, "little") + struct.pack("<f", RATE_HZ)
@@ -148,52 +164,53 @@ def _gdf(folder: Path) -> Path:
     return folder / "one.gdf"
 
 
-def _fif(folder: Path) -> Path:
-    return write_fif(folder / "one_raw.fif", _samples(), [(time_s, 0.0, text) for time_s, text in MARKS])
+def _fif(folder: Path, own: np.ndarray) -> Path:
+    return write_fif(folder / "one_raw.fif", own, [(time_s, 0.0, text) for time_s, text in MARKS])
 
 
-def _brainvision(folder: Path) -> Path:
-    return write_brainvision(folder / "one.vhdr", _samples(), [(round(t * RATE_HZ), text) for t, text in MARKS])
+def _brainvision(folder: Path, own: np.ndarray) -> Path:
+    return write_brainvision(folder / "one.vhdr", own, [(round(t * RATE_HZ), text) for t, text in MARKS])
 
 
-def _persyst(folder: Path) -> Path:
-    return write_persyst(folder / "one.lay", _samples(), MARKS)
+def _persyst(folder: Path, own: np.ndarray) -> Path:
+    return write_persyst(folder / "one.lay", own, MARKS)
 
 
-def _eeglab(folder: Path) -> Path:
+def _eeglab(folder: Path, own: np.ndarray) -> Path:
     from tests.cosim.eeglab_file import write_eeglab
 
-    return write_eeglab(folder / "one.set", _samples(), MARKS)
+    return write_eeglab(folder / "one.set", own, MARKS)
 
 
-def _text(folder: Path) -> Path:
+def _text(folder: Path, own: np.ndarray) -> Path:
     """Write a table with a header: times, channels in microvolts, a column of marks."""
-    samples = _samples()
-    marks = [""] * samples.shape[1]
+    marks = [""] * own.shape[1]
     for time_s, text in MARKS:
         marks[round(time_s * RATE_HZ)] = text
     lines = [",".join(["time_s", *(f"{name} (uV)" for name in NAMES), "marker"])]
-    lines += [",".join([f"{n / RATE_HZ:.3f}", *(f"{x:.3f}" for x in row), marks[n]]) for n, row in enumerate(samples.T)]
+    lines += [",".join([f"{n / RATE_HZ:.3f}", *(f"{x:.3f}" for x in row), marks[n]]) for n, row in enumerate(own.T)]
     (folder / "one.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
     return folder / "one.csv"
 
 
-def _reader(classes: str) -> Callable[[Path], None]:
+def reader(classes: str, **more: object) -> Read:
+    """Return what reads a recording as a study does: windows of a second after each cue."""
+
     def read(path: Path) -> None:
-        options = {"files": path.name, "classes": classes, "source_bits": 16, "start_s": 0.0, "stop_s": 1.0}
+        options = {"files": path.name, "classes": classes, "source_bits": 16, "start_s": 0.0, "stop_s": 1.0, **more}
         check_dataset(load("mne_file", data_dir=path.parent, options=options))
 
     return read
 
 
-_LETTERS = _reader("L,R")
+LETTERS = reader("L,R")
 RECORDINGS = (
-    Kind("edf", _edf("edf"), _LETTERS, (in_edf,)),
-    Kind("bdf", _edf("bdf"), _LETTERS, (in_edf,)),
-    Kind("gdf", _gdf, _reader("769,770"), (in_binary,)),
-    Kind("fif", _fif, _LETTERS, (in_fif,)),
-    Kind("brainvision", _brainvision, _reader("Stimulus/L,Stimulus/R"), (in_lines,)),
-    Kind("persyst", _persyst, _LETTERS, (in_lines,)),
-    Kind("text", _text, _LETTERS, (in_csv,)),
-    Kind("eeglab", _eeglab, _LETTERS),
+    recorded("edf", _edf("edf"), LETTERS, in_edf),
+    recorded("bdf", _edf("bdf"), LETTERS, in_edf),
+    recorded("gdf", _gdf, reader("769,770"), in_binary),
+    recorded("fif", _fif, LETTERS, in_fif),
+    recorded("brainvision", _brainvision, reader("Stimulus/L,Stimulus/R"), in_lines),
+    recorded("persyst", _persyst, LETTERS, in_lines),
+    recorded("text", _text, LETTERS, in_csv),
+    recorded("eeglab", _eeglab, LETTERS),
 )

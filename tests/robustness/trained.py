@@ -19,12 +19,13 @@ from cosim.teachers.targets import PARTS
 from cosim.teachers.teacher import TeacherSetting, targets_of
 from students.models.build import build
 from students.models.store import SPEC, WEIGHTS, save_student
-from students.models.tensor_files import write_tensors
+from students.models.tensor_files import HASH, write_tensors
 from students.models.weights import load_weights
 from students.spec import Shape, StudentSpec, Training
 from students.training import OUTPUTS
 from tests.robustness import values
 from tests.robustness.kind import Kind
+from tests.robustness.mild import factor
 from tests.robustness.sound import demand
 
 LENGTH_BYTES = 8
@@ -38,7 +39,7 @@ def in_header(path: Path, dice: Random) -> str:
     end = LENGTH_BYTES + int.from_bytes(data[:LENGTH_BYTES], "little")
     header = json.loads(data[LENGTH_BYTES:end])
     said = values.changed(header, dice)
-    if "__metadata__" in header and dice.random() < 0.5:
+    if isinstance(header.get("__metadata__"), dict) and dice.random() < 0.5:
         header["__metadata__"].pop("blake2b", None)  # as a file of another program has none
         said += ", no hash"
     text = json.dumps(header).encode()
@@ -143,9 +144,23 @@ def _read_targets(path: Path) -> None:
         demand(outputs.shape[1:] == (2,), f"outputs of shape {tuple(outputs.shape)} for two classes")
 
 
+def _louder(path: Path, dice: Random) -> str:
+    """Multiply the floating-point numbers of a file that is sound otherwise."""
+    from safetensors import safe_open
+
+    with safe_open(path, framework="pt") as file:
+        metadata = dict(file.metadata() or {})
+        tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
+    by = factor(dice)
+    changed = {name: one * by if one.is_floating_point() else one for name, one in tensors.items()}
+    kept = {key: text for key, text in metadata.items() if key != HASH}
+    write_tensors(path, changed, kept) if kept else save_file(changed, path)
+    return f"numbers by {by:g}"
+
+
 TRAINED = (
-    Kind("student", _student, _read_student,
+    Kind("student", _student, _read_student, _of_folder(_louder, WEIGHTS),
          (_of_folder(in_header, WEIGHTS), _of_folder(in_numbers, WEIGHTS), _of_folder(_in_spec, SPEC))),
-    Kind("weights", _weights, _read_weights, (in_header, in_numbers)),
-    Kind("targets", _targets, _read_targets, (in_header, in_numbers)),
+    Kind("weights", _weights, _read_weights, _louder, (in_header, in_numbers)),
+    Kind("targets", _targets, _read_targets, _louder, (in_header, in_numbers)),
 )  # fmt: skip

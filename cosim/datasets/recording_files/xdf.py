@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import gzip
-from collections.abc import Mapping, Sequence
+import logging
+import sys
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from logging.handlers import BufferingHandler
 from pathlib import Path
 from typing import IO, Any, cast
 
@@ -77,12 +81,14 @@ def read_xdf(path: Path, options: Options) -> Continuous:
     pyxdf = reader_package("pyxdf", path)
     with reading(path, SAID, remedy=REMEDY):
         timed, closed = _scanned(path)
-        found, _ = pyxdf.load_xdf(str(path), synchronize_clocks=True, handle_clock_resets=True,
-                                  dejitter_timestamps=False, verbose=False)  # fmt: skip
+        with _said() as said:
+            found, _ = pyxdf.load_xdf(str(path), synchronize_clocks=True, handle_clock_resets=True,
+                                      dejitter_timestamps=False, verbose=False)  # fmt: skip
+        warned = _warnings(said, path)
         streams = [_stream(one) for one in found]
         counts = {int(one["info"]["stream_id"]): _stated_count(one) for one in found}
     main = _chosen_stream([one for one in streams if not one.marks], options.stream, path)
-    notes = _checked_length(main, counts[main.number], path, closed=main.number in closed)
+    notes = (*warned, *_checked_length(main, counts[main.number], path, closed=main.number in closed))
     own = [one for one in streams if one.marks and len(one.times_s)]
     if absent := [name for name in options.markers if name not in {one.name for one in own}]:
         raise DataError(f"it holds no stream of markers {absent[0]!r}", where=str(path),
@@ -105,6 +111,28 @@ def read_xdf(path: Path, options: Options) -> Continuous:
     factors = np.asarray([factor for _, factor in scales])[:, None]
     return in_memory(path, samples[picks] * factors, channels, line.rate_hz, annotations=marks, codes=codes,
                      stretches=line.stretches, notes=(*notes, *line.notes, *lost))  # fmt: skip
+
+
+@contextmanager
+def _said() -> Generator[list[logging.LogRecord]]:
+    """Keep what pyxdf logs, which it would print."""
+    logger, handler = logging.getLogger("pyxdf"), BufferingHandler(sys.maxsize)
+    logger.addHandler(handler)
+    before, logger.propagate = logger.propagate, False
+    try:
+        yield handler.buffer
+    finally:
+        logger.removeHandler(handler)
+        logger.propagate = before
+
+
+def _warnings(said: Sequence[logging.LogRecord], path: Path) -> tuple[str, ...]:
+    """Return pyxdf's warnings as notes; its errors are parts of the file that it skipped."""
+    for one in said:
+        if one.levelno >= logging.ERROR:
+            raise DataError(f"the file is damaged: pyxdf skips parts of it ({one.getMessage()})", where=str(path),
+                            remedy=REMEDY)
+    return tuple(f"{path.name}: pyxdf: {one.getMessage()}" for one in said)
 
 
 def _regular(main: _Stream, options: Options, path: Path) -> Timeline:
