@@ -1,0 +1,152 @@
+"""Writes the C files of a deployed graph, the test vectors and the memory map."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from energy_models.errors import StudentError
+from energy_models.quantities import write_failure, write_whole
+from students.deploy.c_code.loops import Constants, Writer
+from students.deploy.c_code.plan import Entry, Plan, plan_of
+from students.deploy.c_code.templates import CHECK, HEADER, SOURCE
+from students.deploy.c_code.text import BYTES, array, type_for
+from students.deploy.graph import DeployedGraph, Integers
+from students.deploy.reference import execute
+
+MEMORY_FILE = "memory.json"
+
+
+@dataclass(frozen=True, slots=True)
+class CExport:
+    """What was written.
+
+    Parameters
+    ----------
+    folder : Path
+    files : tuple of str
+    entry : {'window', 'step'}
+    constant_bytes : int
+        Weights, biases, multipliers and tables, as C stores them; code is not in it.
+    buffer_bytes, state_bytes : int
+        Signals between loops; past inputs that are kept from step to step.
+    """
+
+    folder: Path
+    files: tuple[str, ...]
+    entry: Entry
+    constant_bytes: int
+    buffer_bytes: int
+    state_bytes: int
+
+
+def export_c(graph: DeployedGraph, folder: Path, *, name: str = "decoder", vectors: Integers) -> CExport:
+    """Write a deployed graph as C99 and return what was written.
+
+    A network that gives an estimate for every step is entered step by step, any other by the window.
+    ``NAME_check.c`` runs the test vectors and returns 0 where every output is that of the integer reference.
+
+    Parameters
+    ----------
+    graph : DeployedGraph
+    folder : Path
+        Made where absent.
+    name : str
+        Begins every file's and every function's name.
+    vectors : ndarray of integers, shape (examples, channels, steps)
+        Converter codes to test with.
+
+    Raises
+    ------
+    CosimError
+        A name that is no identifier of C, codes that are none, or a folder that cannot be written.
+    """
+    if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
+        raise StudentError(f"{name!r} is no name for C code", where="export_c", remedy="Use small letters and digits")
+    entry: Entry = "step" if graph.takes_any_length else "window"
+    plan, constants = plan_of(graph, entry), Constants()
+    writer = Writer(plan, name, constants)
+    for loop in plan.loops:
+        writer.write(loop)
+    words = _words(graph, plan, name)
+    state = [(one.name, one.kind, one.channels * one.length) for one in writer.histories]
+    buffers = [(one.name, one.kind, one.elements) for one in plan.buffers]
+    memory = "\n".join(f"static {kind} {label}[{size}];" for label, kind, size in (*buffers, *state))
+    reset = "\n".join(
+        f"    for (int i = 0; i < {size}; i++) {label}[i] = 0;" for label, _, size in state
+    )
+    texts = {
+        f"{name}.h": HEADER.format(**words),
+        f"{name}.c": SOURCE.format(**words, memory=memory, loops="\n".join(writer.lines), reset=reset),
+        f"{name}_weights.h": f"/* Constants of {name}. */\n#include <stdint.h>\n\n{constants.text()}",
+        f"{name}_vectors.h": _vectors(graph, name, vectors, words),
+        f"{name}_check.c": CHECK.format(**words),
+    }
+    stored = {label: BYTES[kind] * len(values) for label, (kind, values) in constants.arrays.items()}
+    held = {label: BYTES[kind] * size for label, kind, size in buffers}
+    kept = {label: BYTES[kind] * size for label, kind, size in state}
+    totals = {"constants": stored, "buffers": held, "state": kept}
+    texts[MEMORY_FILE] = json.dumps({**totals, "bytes": {one: sum(p.values()) for one, p in totals.items()}}, indent=1)
+    for file, text in texts.items():
+        _write(folder / file, text)
+    return CExport(folder, tuple(texts), entry, sum(stored.values()), sum(held.values()), sum(kept.values()))
+
+
+def _words(graph: DeployedGraph, plan: Plan, name: str) -> dict[str, Any]:
+    """Return what the templates are filled with."""
+    last = plan.ranges[graph.nodes[-1].name]
+    inputs, outputs = (int(np.prod(shape)) for shape in (plan.ranges["input"].shape, last.shape))
+    classes = graph.task == "classification"
+    return {
+        "name": name,
+        "NAME": name.upper(),
+        "input_type": type_for(graph.input.lowest, graph.input.highest),
+        "output_type": type_for(last.lowest, last.highest),
+        "inputs": inputs,
+        "outputs": outputs,
+        "entry": f"{name}_{plan.entry}",
+        "what": "one window" if plan.entry == "window" else "one step",
+        "shape": " x ".join(map(str, plan.ranges["input"].shape)),
+        "bits": graph.codes.bits,
+        "lowest": graph.codes.lowest,
+        "highest": graph.codes.highest,
+        "scale": repr(graph.output_scale),
+        "offset": repr(graph.output_offset),
+        "meaning": "a logit" if classes else "an estimate in the task's units",
+        "last": plan.place[graph.nodes[-1].name],
+        "is_class": int(classes),
+    }
+
+
+def _vectors(graph: DeployedGraph, name: str, codes: Integers, words: dict[str, Any]) -> str:
+    """Return test vectors: codes, and the outputs of the integer reference."""
+    outputs = execute(graph, codes)[graph.nodes[-1].name]
+    calls = len(codes)
+    restarts = 0
+    if words["entry"].endswith("_step"):
+        calls, restarts = codes.shape[0] * codes.shape[2], codes.shape[2]
+        codes, outputs = codes.swapaxes(1, 2), outputs.swapaxes(1, 2)
+    return (
+        f"/* {calls} calls of {words['entry']}: converter codes, and the outputs of the integer reference. */\n"
+        f"#include <stdint.h>\n\n#define {name.upper()}_CALLS {calls}\n"
+        f"/* A new recording begins after so many calls; 0: every call is on its own. */\n"
+        f"#define {name.upper()}_RESTART {restarts}\n\n"
+        + array(words["input_type"], f"{name}_codes", codes)
+        + "\n"
+        + array(words["output_type"], f"{name}_expected", outputs)
+    )
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(path, text.encode())
+    except OSError as error:
+        raise StudentError(
+            f"cannot write ({write_failure(error)})", where=str(path), remedy="Free some space or choose another folder"
+        ) from error

@@ -1,0 +1,294 @@
+"""C text of one loop: the sum, maximum or copy of its first node, then the functions of each number behind it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from students.deploy.c_code.plan import Loop, Plan
+from students.deploy.c_code.text import array, identifier, sum_type, type_for
+from students.deploy.graph import (
+    INPUT,
+    Add,
+    Integers,
+    Join,
+    Linear,
+    Move,
+    Pool,
+    Product,
+    Requantise,
+    Steps,
+    Table,
+    sources_of,
+)
+
+INDENT = "    "
+
+
+@dataclass(slots=True)
+class Constants:
+    """Constant arrays by name: what both entry points use is stored once.
+
+    Parameters
+    ----------
+    arrays : mapping of str to (format, numbers)
+    """
+
+    arrays: dict[str, tuple[str, Integers]] = field(default_factory=dict[str, tuple[str, Integers]])
+
+    def add(self, name: str, numbers: Integers, kind: str = "") -> str:
+        """Keep numbers in the narrowest format, or a given one, and return the name of the array."""
+        values = np.asarray(numbers).ravel()
+        self.arrays[name] = kind or type_for(int(values.min()), int(values.max())), values
+        return name
+
+    def text(self) -> str:
+        """Return all definitions."""
+        return "\n".join(array(kind, name, values) for name, (kind, values) in self.arrays.items())
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """Past inputs of a causal product, of which the newest is the last in each channel.
+
+    Parameters
+    ----------
+    name, kind : str
+    channels, length : int
+    """
+
+    name: str
+    kind: str
+    channels: int
+    length: int
+
+
+@dataclass(slots=True)
+class Writer:
+    """Writes the loops of one entry point.
+
+    Parameters
+    ----------
+    plan : Plan
+    prefix : str
+        Of every name that the C code shares with others.
+    constants : Constants
+    histories : list of History
+    lines : list of str
+    """
+
+    plan: Plan
+    prefix: str
+    constants: Constants
+    histories: list[History] = field(default_factory=list[History])
+    lines: list[str] = field(default_factory=list[str])
+
+    def write(self, loop: Loop) -> None:
+        """Add the text of one loop."""
+        self.lines.append(f"{INDENT}/* {loop.name}: {', '.join(_kind(one) for one in (loop.head, *loop.tail))} */")
+        head = loop.head
+        if isinstance(head, Product):
+            self._product(loop, head)
+        elif isinstance(head, Linear):
+            self._linear(loop, head)
+        elif isinstance(head, Pool):
+            self._pool(loop, head)
+        elif isinstance(head, Move):
+            self._move(loop, head)
+        elif isinstance(head, Join):
+            self._join(loop, head)
+        else:
+            self._elementwise(loop)
+
+    def signal(self, name: str) -> str:
+        """Return the C name of a signal."""
+        return "codes" if name == INPUT else self.plan.place[name]
+
+    def _product(self, loop: Loop, node: Product) -> None:
+        outputs, inputs, *taps = node.weights.shape
+        source = self.plan.ranges[node.source]
+        largest = int(np.abs(node.weights).max()) * max(abs(source.lowest), abs(source.highest))
+        kind, weights = sum_type(node.result, largest), self.constants.add(f"{identifier(node.name)}_w", node.weights)
+        signal, lengths, pads = self.signal(node.source), list(source.shape[1:]), node.pads
+        if self.plan.entry == "step" and (past := (taps[-1] - 1) * node.dilation[-1]):
+            signal, lengths, pads = self._history(node, past + 1), [past + 1], ((0, 0),)
+        self._open(loop.result.shape)
+        start = self._bias(node)
+        group = f"(i0 / {outputs // node.groups}) * {inputs}" if node.groups > 1 else "0"
+        body = [f"{kind} sum = {start};", f"for (int in = 0; in < {inputs}; in++) {{"]
+        at = f"({group} + in)"
+        weight_at, depth = f"(i0 * {inputs} + in)", 1
+        for axis, tap in enumerate(taps):
+            place = f"i{axis + 1} * {node.stride[axis]} + t{axis} * {node.dilation[axis]} - {pads[axis][0]}"
+            body.append(INDENT * depth + f"for (int t{axis} = 0; t{axis} < {tap}; t{axis}++) {{")
+            depth += 1
+            body.append(INDENT * depth + f"const int p{axis} = {place};")
+            if any(pads[axis]):
+                body.append(INDENT * depth + f"if (p{axis} < 0 || p{axis} >= {lengths[axis]}) continue;")
+            at, weight_at = f"({at} * {lengths[axis]} + p{axis})", f"({weight_at} * {tap} + t{axis})"
+        body.append(INDENT * depth + f"sum += ({kind}){weights}[{weight_at}] * {signal}[{at}];")
+        body += [INDENT * one + "}" for one in range(depth - 1, -1, -1)]
+        self._close(loop, body, "sum")
+
+    def _history(self, node: Product, length: int) -> str:
+        """Move the past of every channel on by one step, put the new one behind it, and return where it is."""
+        source = self.plan.ranges[node.source]
+        kept = History(
+            f"past_{identifier(node.name)}", type_for(source.lowest, source.highest), source.shape[0], length
+        )
+        self.histories.append(kept)
+        self.lines += [
+            f"{INDENT}for (int c = 0; c < {kept.channels}; c++) {{",
+            f"{INDENT * 2}for (int t = 1; t < {length}; t++) "
+            f"{kept.name}[c * {length} + t - 1] = {kept.name}[c * {length} + t];",
+            f"{INDENT * 2}{kept.name}[c * {length} + {length - 1}] = {self.signal(node.source)}[c];",
+            f"{INDENT}}}",
+        ]
+        return kept.name
+
+    def _bias(self, node: Product | Linear) -> str:
+        if node.bias is None:
+            return "0"
+        index = "i0" if isinstance(node, Product) else f"i{len(node.result.shape) - 1}"
+        return f"{self.constants.add(f'{identifier(node.name)}_b', node.bias)}[{index}]"
+
+    def _linear(self, loop: Loop, node: Linear) -> None:
+        _, inputs = node.weights.shape
+        source = self.plan.ranges[node.source]
+        largest = int(np.abs(node.weights).max()) * max(abs(source.lowest), abs(source.highest))
+        kind, weights = sum_type(node.result, largest), self.constants.add(f"{identifier(node.name)}_w", node.weights)
+        axes = len(node.result.shape)
+        row = "0"
+        for axis, length in enumerate(node.result.shape[:-1]):
+            row = f"({row} * {length} + i{axis})" if axis else "i0"
+        self._open(loop.result.shape)
+        body = [
+            f"{kind} sum = {self._bias(node)};",
+            f"for (int in = 0; in < {inputs}; in++)",
+            f"{INDENT}sum += ({kind}){weights}[i{axes - 1} * {inputs} + in] * "
+            f"{self.signal(node.source)}[{row} * {inputs} + in];",
+        ]
+        self._close(loop, body, "sum")
+
+    def _pool(self, loop: Loop, node: Pool) -> None:
+        size = node.windows.shape[1]
+        source = self.plan.ranges[node.source]
+        kind = type_for(min(node.result.lowest, -1, source.lowest), max(node.result.highest, source.highest))
+        kind = "int64_t" if kind == "int64_t" else "int32_t"
+        at, padded = self._window(node)
+        value = f"{self.signal(node.source)}[{at}]"
+        skip = f"if ({at} < 0) continue; " if padded else ""
+        self._open(loop.result.shape)
+        if node.kind == "sum":
+            body = [f"{kind} sum = 0;", f"for (int w = 0; w < {size}; w++) {{ {skip}sum += {value}; }}"]
+        else:
+            lowest = "INT64_MIN" if kind == "int64_t" else "INT32_MIN"
+            body = [
+                f"{kind} sum = {lowest};",
+                f"for (int w = 0; w < {size}; w++) {{ {skip}if ({value} > sum) sum = {value}; }}",
+            ]
+        self._close(loop, body, "sum")
+
+    def _window(self, node: Pool) -> tuple[str, bool]:
+        """Return where place `w` of a window is in the signal: a formula if there is one, else a table."""
+        inside = bool((node.windows >= 0).all())
+        base = node.windows[:, 0]
+        steps = node.windows - base[:, None]
+        factors = _factors(base.reshape(node.result.shape)) if inside and bool((steps == steps[0]).all()) else None
+        even = np.unique(np.diff(steps[0]))
+        if factors is None or len(even) > 1:
+            name = self.constants.add(f"{identifier(node.name)}_at", node.windows)
+            return f"{name}[place * {node.windows.shape[1]} + w]", not inside
+        start = " + ".join(f"i{axis} * {factor}" for axis, factor in enumerate(factors[1:]) if factor) or "0"
+        return f"{start} + {factors[0]} + w * {int(even[0]) if len(even) else 0}", False
+
+    def _move(self, loop: Loop, node: Move) -> None:
+        name = self.constants.add(f"{identifier(node.name)}_at", node.places)
+        self._open(loop.result.shape)
+        value = f"{self.signal(node.source)}[{name}[place]]"
+        padded = bool((node.places < 0).any())
+        self._close(loop, [], f"({name}[place] < 0 ? 0 : {value})" if padded else value)
+
+    def _join(self, loop: Loop, node: Join) -> None:
+        target = self.signal(loop.name)
+        before = int(np.prod(node.result.shape[: node.axis]))
+        whole = int(np.prod(node.result.shape[node.axis :]))
+        start = 0
+        for name in sources_of(node):
+            part = int(np.prod(self.plan.ranges[name].shape[node.axis :]))
+            self.lines += [
+                f"{INDENT}for (int o = 0; o < {before}; o++)",
+                f"{INDENT * 2}for (int i = 0; i < {part}; i++)",
+                f"{INDENT * 3}{target}[o * {whole} + {start} + i] = {self.signal(name)}[o * {part} + i];",
+            ]
+            start += part
+
+    def _elementwise(self, loop: Loop) -> None:
+        head = loop.head
+        self._open(loop.result.shape)
+        if isinstance(head, Add):
+            kind = "int64_t" if head.result.bits > 31 else "int32_t"
+            value = f"({kind}){self.signal(head.source)}[place] + {self.signal(head.other)}[place]"
+            self._close(loop, [f"const {kind} sum = {value};"], "sum")
+        elif isinstance(head, Requantise | Table | Steps):
+            self._close(Loop(head, (head, *loop.tail)), [], f"{self.signal(head.source)}[place]")
+
+    def _open(self, shape: tuple[int, ...]) -> None:
+        self.lines += [f"{INDENT}{{", f"{INDENT}int place = 0;"]
+        for axis, length in enumerate(shape):
+            self.lines.append(f"{INDENT}for (int i{axis} = 0; i{axis} < {length}; i{axis}++)")
+        self.lines[-1] += " {"
+
+    def _close(self, loop: Loop, body: list[str], value: str) -> None:
+        """Add the body, the functions of the number, and where it goes."""
+        for node in loop.tail:
+            value = self._function(node, value)
+        target = self.signal(loop.name)
+        kind = type_for(loop.result.lowest, loop.result.highest)
+        self.lines += [INDENT * 2 + line for line in body]
+        self.lines += [f"{INDENT * 2}{target}[place] = ({kind}){value};", f"{INDENT * 2}place++;"]
+        self.lines += [f"{INDENT}}}", f"{INDENT}}}"]
+
+    def _function(self, node: Requantise | Table | Steps, value: str) -> str:
+        name, shape = identifier(node.name), self.plan.ranges[node.name].shape
+        if isinstance(node, Requantise):
+            found = node.constants
+            names = {"m": found.multiplier, "o": found.offset, "s": found.shift, "g": found.guard}
+            given = [self._constant(f"{name}_{one}", numbers, shape) for one, numbers in names.items()]
+            return f"{self.prefix}_requantise({value}, {', '.join(given)}, {node.result.lowest}, {node.result.highest})"
+        row = self._constant(f"{name}_row", node.rows, shape)
+        if isinstance(node, Table):
+            entries = self.constants.add(f"{name}_entry", node.entries)
+            return f"{entries}[{row} * {node.entries.shape[1]} + {value} - ({node.first})]"
+        starts = np.cumsum([0, *(len(one) for one in node.edges)])
+        edges = self.constants.add(f"{name}_edge", np.concatenate([*node.edges, [0]]), "int32_t")
+        codes = self.constants.add(f"{name}_code", np.concatenate(node.codes), "int32_t")
+        first = self.constants.add(f"{name}_first", starts, "int32_t")
+        return f"{self.prefix}_step_of({value}, {edges}, {codes}, {first}, {row})"
+
+    def _constant(self, name: str, numbers: Integers, shape: tuple[int, ...]) -> str:
+        """Return a constant of a place: written out, one for each entry of the first axis, or one for each place."""
+        if numbers.size == 1:
+            number = int(numbers.item())
+            return str(number) if abs(number) < 2**31 else f"INT64_C({number})"
+        full = numbers.reshape((1,) * (len(shape) - numbers.ndim) + numbers.shape)
+        if full.shape[1:] == (1,) * (len(shape) - 1):
+            return f"{self.constants.add(name, full)}[i0]"
+        return f"{self.constants.add(name, np.broadcast_to(full, shape))}[place]"
+
+
+def _kind(node: object) -> str:
+    return type(node).__name__.lower()
+
+
+def _factors(places: Integers) -> tuple[int, ...] | None:
+    """Return start and step of each axis of an arithmetic grid of places; None if it is none."""
+    start = int(places.flat[0])
+    steps = [int(places.take([1], axis=axis).flat[0]) - start if length > 1 else 0
+             for axis, length in enumerate(places.shape)]  # fmt: skip
+    grid = sum(np.arange(length).reshape(-1, *[1] * (places.ndim - axis - 1)) * step
+               for axis, (length, step) in enumerate(zip(places.shape, steps, strict=True)))  # fmt: skip
+    return (start, *steps) if np.array_equal(np.broadcast_to(grid, places.shape) + start, places) else None
+
+

@@ -1,0 +1,121 @@
+"""C code of deployed graphs, compiled with every warning an error and run: bit-exact with the integer reference."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import test_deploy_networks as own
+from deployed_networks import CODES, quantised, signals
+
+from energy_models.errors import StudentError
+from students.deploy import DeployedGraph, InputCodes, lower
+from students.deploy.c_code import MEMORY_FILE, CExport, export_c
+from students.deploy.graph import Product
+from students.spec import Shape
+
+GCC = shutil.which("gcc")
+FLAGS = ["-std=c99", "-O1", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-fsanitize=undefined",
+         "-fno-sanitize-recover=all"]  # fmt: skip
+compiled = pytest.mark.skipif(GCC is None, reason="gcc is not installed")
+
+WINDOWS = Shape(task="classification", channels=4, steps=96, outputs=3, step_rate_hz=64.0)
+STEPS = Shape(task="regression", channels=5, steps=60, outputs=2, step_rate_hz=20.0)
+OPTIONS: dict[str, dict[str, Any]] = {
+    "eegnet": {"temporal_filters": 3, "kernel_s": 0.25, "separable_taps": 4}, "shallow": {"filters": 6},
+    "mlp": {"hidden": 8},
+}  # fmt: skip
+nets = own.nets
+
+
+def check(export: CExport, name: str) -> str:
+    """Compile and run the test vectors; return what the program says."""
+    assert GCC is not None
+    program = export.folder / "check"
+    sources = [str(export.folder / file) for file in (f"{name}.c", f"{name}_check.c")]
+    built = subprocess.run([GCC, *FLAGS, *sources, "-o", str(program)], capture_output=True, text=True, check=False)
+    assert built.returncode == 0, built.stderr
+    ran = subprocess.run([str(program)], capture_output=True, text=True, check=False, timeout=60)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    return ran.stdout
+
+
+def vectors(graph: DeployedGraph, shape: Shape, count: int = 8) -> np.ndarray[Any, Any]:
+    """Return codes of noise, and of both ends of the converter."""
+    codes = graph.codes.codes_of(signals(shape, count, 5).numpy() * 2)
+    codes[-2:] = np.random.default_rng(0).choice([graph.codes.lowest, graph.codes.highest], size=codes[-2:].shape)
+    return codes
+
+
+@compiled
+@pytest.mark.parametrize("form", ["w8a8", "w2a4 edge=4 in=6"])
+@pytest.mark.parametrize("name", ["eegnet", "shallow", "mlp", "steps"])
+def test_families_are_bit_exact(tmp_path: Path, name: str, form: str) -> None:
+    shape = STEPS if name == "steps" else WINDOWS
+    options = OPTIONS.get(name, {"hidden": 8, "lags": 4})
+    model, _ = quantised("mlp" if name == "steps" else name, form, shape, options)
+    codes = InputCodes(12, signed=False, scale=np.full(shape.channels, 0.003), offset=np.full(shape.channels, -6.0))
+    graph = lower(model, shape, codes=codes)
+    export = export_c(graph, tmp_path, vectors=vectors(graph, shape))
+    assert export.entry == ("step" if name == "steps" else "window")
+    calls = 8 * (60 if name == "steps" else 1)
+    assert check(export, "decoder") == f"0 of {calls * shape.outputs} outputs differ\n"
+
+
+@compiled
+@pytest.mark.parametrize(("family", "shape"), own.NETWORKS)
+def test_own_networks_are_bit_exact(tmp_path: Path, family: str, shape: Shape) -> None:
+    model, _ = quantised(family, "w8a8" if family.endswith("Net") else "w3a4", shape)
+    graph = lower(model, shape, codes=CODES)
+    check(export_c(graph, tmp_path, name="net", vectors=vectors(graph, shape, 4)), "net")
+
+
+@compiled
+def test_a_wrong_weight_is_noticed(tmp_path: Path) -> None:
+    model, _ = quantised("mlp", "w4a4", WINDOWS, OPTIONS["mlp"])
+    graph = lower(model, WINDOWS, codes=CODES)
+    export = export_c(graph, tmp_path, vectors=vectors(graph, WINDOWS))
+    weights = tmp_path / "decoder_weights.h"
+    text = weights.read_text()
+    place = text.index("{") + 6
+    weights.write_text(text[:place] + text[place:].replace("1,", "2,"))
+    with pytest.raises(AssertionError, match="outputs differ"):
+        check(export, "decoder")
+
+
+def test_nothing_is_a_float_or_allocated_and_the_memory_map_adds_up(tmp_path: Path) -> None:
+    model, _ = quantised("mlp", "w4a4", STEPS, {"hidden": 8, "lags": 4})
+    graph = lower(model, STEPS, codes=CODES)
+    export = export_c(graph, tmp_path, vectors=vectors(graph, STEPS))
+    code = "".join((tmp_path / file).read_text() for file in export.files if file.endswith((".c", ".h")))
+    assert not {"float", "double", "malloc"} & set(code.replace("(", " ").split())
+    memory = json.loads((tmp_path / MEMORY_FILE).read_text())
+    first = next(node for node in graph.nodes if isinstance(node, Product))
+    assert memory["state"] == {"past_n_body_1": 5 * 4}  # five channels, three past steps and the new one, a byte each
+    assert memory["constants"]["n_body_1_w"] == first.weights.size
+    assert memory["bytes"] == {"constants": export.constant_bytes, "buffers": export.buffer_bytes, "state": 20}
+    assert sum(memory["buffers"].values()) == export.buffer_bytes
+
+
+def test_a_name_that_is_none_is_refused(tmp_path: Path) -> None:
+    model, _ = quantised("mlp", "w4a4", WINDOWS, OPTIONS["mlp"])
+    graph = lower(model, WINDOWS, codes=CODES)
+    with pytest.raises(StudentError, match="no name for C code"):
+        export_c(graph, tmp_path, name="2 nets", vectors=vectors(graph, WINDOWS))
+
+
+def test_a_network_that_looks_ahead_has_no_step(tmp_path: Path) -> None:
+    model, _ = quantised("mlp", "w4a4", STEPS, {"hidden": 8, "lags": 3})
+    graph = lower(model, STEPS, codes=CODES)
+    nodes = tuple(
+        replace(node, pads=((1, 1),)) if isinstance(node, Product) and node.pads == ((2, 0),) else node
+        for node in graph.nodes
+    )
+    with pytest.raises(StudentError, match="looks ahead"):
+        export_c(replace(graph, nodes=nodes), tmp_path, vectors=vectors(graph, STEPS))
