@@ -67,7 +67,7 @@ class SweepTable:
     def answer(self) -> tuple[str, ...]:
         """How many points fit and which of them draws least; then what must be read beside the points."""
         rows = self._rows()
-        return (answer_line(rows, self.varied), *notes(rows))
+        return (answer_line(rows, self.varied), *notes(rows, self.varied))
 
     def lines(self) -> list[dict[str, object]]:
         """Return a row a point for reading: what was varied, score, powers, latency, verdict and binding limit."""

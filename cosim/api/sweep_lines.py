@@ -12,7 +12,7 @@ from cosim.tables.readable import CANNOT_RUN
 
 Row = Mapping[str, Any]
 FITTING = ("fits", "fits nominally")
-MOST_REASONS = 3
+MOST_REASONS, MOST_VALUES = 3, 6
 WIDTHS, AS_COUNTED = "widths", "as counted"
 
 
@@ -33,8 +33,9 @@ def answer_line(rows: Sequence[Row], varied: Sequence[str]) -> str:
     return f"{judged}Least power{' of those' if fitting and len(rows) > 1 else ''}: {power}{one}."
 
 
-def notes(rows: Sequence[Row]) -> Iterator[str]:
-    """Yield what must be read beside the points: assumed widths, why some cannot run, and what to do about it."""
+def notes(rows: Sequence[Row], varied: Sequence[str]) -> Iterator[str]:
+    """Yield what must be read beside the points: at which values any fits, assumed widths, why some cannot run."""
+    yield from _fitting_values(rows, varied)
     if any(str(row.get(WIDTHS, AS_COUNTED)).startswith("assumed") for row in rows):
         yield "Widths are assumed: the network is neither quantised nor trained at them."
     reasons = {
@@ -48,6 +49,22 @@ def notes(rows: Sequence[Row]) -> Iterator[str]:
         yield f"Cannot run: and {len(reasons) - MOST_REASONS} reasons more, in the column infeasibilities"
     if any(NO_FLOAT in reason for reason in reasons):
         yield FLOAT_HINT.capitalize()
+
+
+def _fitting_values(rows: Sequence[Row], varied: Sequence[str]) -> Iterator[str]:
+    """Yield the values of each thing varied at which some point fits, where that is not all of them."""
+    cells = [(point_cells(row, varied), row["verdict"] in FITTING) for row in rows]
+    if not any(fits for _, fits in cells):
+        return
+    for name in cells[0][0]:
+        every = dict.fromkeys(each[name] for each, _ in cells)
+        fitting = dict.fromkeys(each[name] for each, fits in cells if fits)
+        if 2 < len(every) > len(fitting):
+            yield f"{name}: only {_few(list(fitting))} of {len(every)} values {'fits' if len(fitting) == 1 else 'fit'}."
+
+
+def _few(values: Sequence[str]) -> str:
+    return ", ".join(values) if len(values) <= MOST_VALUES else f"{values[0]} to {values[-1]}"
 
 
 def point_lines(rows: Sequence[Row], varied: Sequence[str]) -> list[dict[str, object]]:

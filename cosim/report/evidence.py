@@ -185,6 +185,7 @@ def _curves(run: Run, shown: Sequence[Row]) -> Exhibit:
     curves = {name: kept[decoder] for decoder, name in list(wanted.items())[:MOST_CURVES]}
     if not curves:
         return Exhibit("curves", "Learning curves", None, f"Learning curves: {NOT_KEPT}")
-    note = ("Mean over folds and seeds; a training that stopped earlier counts with its last losses. "
+    note = ("Solid: validation part; dotted: training part. Mean over folds and seeds; a training that stopped earlier "
+            "counts with its last losses. "
             "Choose decoders in the legend.")  # fmt: skip
     return Exhibit("curves", "Learning curves", curves_chart(curves), note)

@@ -27,7 +27,9 @@ ANY_SCALAR = (
 RANGE = "OptionRange"
 
 
-def validation_lines(error: ValidationError, known: Iterable[str], below: Sequence[str] = ()) -> list[str]:
+def validation_lines(
+    error: ValidationError, known: Iterable[str], below: Sequence[str] = (), homes: Mapping[str, str] | None = None
+) -> list[str]:
     """Return one line for every problem of a validation.
 
     Parameters
@@ -37,6 +39,8 @@ def validation_lines(error: ValidationError, known: Iterable[str], below: Sequen
         Names of settings there are, for those that do not exist.
     below : sequence of str
         Where in the study the validated part is.
+    homes : mapping of str to str, optional
+        Where a setting stands, for one that is written elsewhere.
     """
     problems = error.errors()
     names = sorted(set(known))
@@ -54,7 +58,8 @@ def validation_lines(error: ValidationError, known: Iterable[str], below: Sequen
         if "options" in location and each:  # a complaint about each type it might be
             lines.append(f"{_path((*below, *location[:-1]))}: {ANY_SCALAR}")
         elif not follows:  # entries that were refused are not counted; that there are then too few says nothing new
-            lines.append(f"{_path((*below, *location))}: {_words(cast(Mapping[str, Any], problem), names)}")
+            told = _words(cast(Mapping[str, Any], problem), names, homes or {})
+            lines.append(f"{_path((*below, *location))}: {told}")
     return list(dict.fromkeys(lines))
 
 
@@ -84,8 +89,11 @@ def _path(location: Sequence[int | str]) -> str:
     return ".".join(parts) or "study"
 
 
-def _words(problem: Mapping[str, Any], names: Sequence[str]) -> str:
+def _words(problem: Mapping[str, Any], names: Sequence[str], homes: Mapping[str, str]) -> str:
     if problem["type"] == "extra_forbidden":
+        if problem["loc"][-1] in names:
+            home = homes.get(str(problem["loc"][-1]))
+            return "there is no such setting here" + (f"; did you mean {home!r}?" if home else "")
         near = difflib.get_close_matches(str(problem["loc"][-1]), names, n=2, cutoff=0.6)
         return "there is no such setting" + (f"; did you mean {' or '.join(map(repr, near))}?" if near else "")
     if problem["type"] == "too_short":

@@ -7,7 +7,7 @@ every problem of the file is reported at once, by dotted path.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias, get_args
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -223,4 +223,16 @@ def structural_problems(document: Mapping[str, object]) -> tuple[Study | None, l
     try:
         return Study.model_validate(document), []
     except ValidationError as error:
-        return None, validation_lines(error, settings)
+        return None, validation_lines(error, settings, homes=_homes())
+
+
+def _homes() -> dict[str, str]:
+    """Return the path of each setting of ``[study]``, and of those that one other table alone has."""
+    found: dict[str, list[str]] = {}
+    for table, field in Study.model_fields.items():
+        for model in (field.annotation, *get_args(field.annotation)):
+            if isinstance(model, type) and issubclass(model, BaseModel):
+                for name, setting in model.model_fields.items():
+                    typed = setting.alias or name
+                    found.setdefault(typed, []).append(f"{field.alias or table}.{typed}")
+    return {name: paths[0] for name, paths in found.items() if paths[0].startswith("study.") or len(paths) == 1}

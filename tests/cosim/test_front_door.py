@@ -192,6 +192,19 @@ def test_what_cannot_run_says_why_and_what_to_do() -> None:
     assert "assume widths" in text
 
 
+def test_a_sweep_says_at_which_values_it_fits() -> None:
+    powers = ["1 uW/channel", "3 uW/channel", "20 mW/channel"]
+    table = cosim.sweep(
+        integer(), machines="gap9", sites="headset_pulp", decode_rate_hz=4, budget="1 mW",
+        over={"site.front_end.power": powers},
+    )  # fmt: skip
+    fits = table.to_frame()["verdict"].str.startswith("fits").tolist()
+    assert fits == [True, True, False]
+    first, second = (line.replace("\u00a0", " ") for line in table.answer[:2])
+    assert first.startswith("2 of 3 points fit. ")
+    assert second == "site.front_end.power: only 1 µW/channel, 3 µW/channel of 3 values fit."
+
+
 def test_a_sweep_is_read_in_prefixed_units() -> None:
     table = cosim.sweep(
         counted(), machines="cortex_m4f", sites="headset_pulp", over={"decode_rate_hz": [1, 10], "weight_bits": [8]},

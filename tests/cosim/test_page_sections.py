@@ -148,9 +148,13 @@ def test_scores_by_group_average_to_the_score(run: Run, charts: dict[str, Any]) 
 
 
 def test_learning_curves_are_those_kept(charts: dict[str, Any]) -> None:
-    traces = {trace["name"]: trace["y"] for trace in charts["curves"]["data"]}
-    assert traces["EEGNet-8 float32, validation"] == [1.3, 1.0, 0.95]
-    assert charts["curves"]["layout"]["xaxis"]["title"]["text"] == "epoch"
+    traces = [trace for trace in charts["curves"]["data"] if trace["name"] == "EEGNet-8 float32"]
+    (validation,) = [trace["y"] for trace in traces if trace["line"]["dash"] == "solid"]
+    assert validation == [1.3, 1.0, 0.95]
+    assert [trace["showlegend"] for trace in traces].count(True) == 1  # one entry a decoder, for both of its lines
+    assert len({trace["legendgroup"] for trace in traces}) == 1
+    across = charts["curves"]["layout"]["xaxis"]
+    assert (across["title"]["text"], across["dtick"]) == ("epoch", 1)
 
 
 def test_what_a_run_did_not_keep_is_said(folder: Path, tmp_path: Path) -> None:

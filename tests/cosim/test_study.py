@@ -75,6 +75,13 @@ def test_every_problem_is_told_at_once() -> None:
     assert text.startswith("tiny.toml: 7 problems; nothing was computed")
 
 
+@pytest.mark.parametrize(
+    ("name", "home"), [("seeds", "study.seeds"), ("name", "study.name"), ("sites", "hardware.sites")]
+)
+def test_a_setting_of_another_table_is_told_where_it_stands(name: str, home: str) -> None:
+    assert f"{name}: there is no such setting here; did you mean '{home}'" in message(broken(**{name: 2}))
+
+
 def test_near_names_of_baselines() -> None:
     text = message(broken(baselines=[{"name": "csp_lad"}]))
     assert "baselines.0.name: there is no 'csp_lad'. Did you mean 'csp_lda'" in text

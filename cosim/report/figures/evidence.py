@@ -148,13 +148,17 @@ def trajectory_chart(
 
 
 def curves_chart(curves: Mapping[str, Mapping[str, Any]]) -> Chart:
-    """Return training and validation loss by epoch; `curves` as `cosim.tables.outcomes.learning_curves` by name."""
+    """Return validation loss by epoch, and training loss dotted.
+
+    `curves` as `cosim.tables.outcomes.learning_curves` by name.
+    """
     data: list[dict[str, Any]] = []
     for index, (name, curve) in enumerate(curves.items()):
         shown: Any = True if index < 2 else "legendonly"
         for part, dash in (("train", "dot"), ("validation", "solid")):
             data.append({
-                "type": "scatter", "mode": "lines", "name": f"{name}, {part}", "y": list(curve[part]),
+                "type": "scatter", "mode": "lines", "name": name, "y": list(curve[part]), "legendgroup": name,
+                "showlegend": part == "validation", "hovertemplate": f"{name}, {part}: %{{y:.3g}}<extra></extra>",
                 "x": list(range(1, len(curve[part]) + 1)), "visible": shown,
                 "line": {"color": colour_of(index), "dash": dash, "width": 1.8},
             })  # fmt: skip
