@@ -7,7 +7,7 @@ from torch import nn
 from students.families.family import WINDOWS_AND_STEPS, Family
 from students.families.readout import RecurrentOptions, recurrent_network
 from students.layers import Layers
-from students.spec import Float32, Shape
+from students.spec import Float32, Quantised, Shape
 
 
 def build(options: RecurrentOptions, shape: Shape, layers: Layers) -> nn.Module:
@@ -18,7 +18,7 @@ def build(options: RecurrentOptions, shape: Shape, layers: Layers) -> nn.Module:
 FAMILY = Family(
     title="LSTM",
     tasks=WINDOWS_AND_STEPS,
-    forms=(Float32,),
+    forms=(Float32, Quantised),
     spiking=False,
     Options=RecurrentOptions,
     build=build,

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from students.kernels.compiled import compiled
+from students.kernels.recurrent_grid import ENTRIES, FINE, HIGHEST, SIGMOID_STEP, STATE_STEP, TANH_STEP
 
 ZERO, ONE, TWO, HALF = np.float32(0), np.float32(1), np.float32(2), np.float32(0.5)
 LOG2_E, LN2_HIGH, LN2_LOW = np.float32(1.44269504), np.float32(0.693359375), np.float32(-2.12194440e-4)
@@ -20,6 +21,11 @@ LARGEST = np.float32(87)
 C0, C1, C2 = np.float32(5.0000001201e-1), np.float32(1.6666665459e-1), np.float32(4.1665795894e-2)
 C3, C4, C5 = np.float32(8.3334519073e-3), np.float32(1.3981999507e-3), np.float32(1.9875691500e-4)
 EXPONENT_BIAS, MANTISSA_BITS = np.int32(127), np.int32(23)
+# Of the integers: a step and its reciprocal, by which is multiplied; both are powers of two.
+STEP, A_STEP, MOST = np.float32(FINE), np.float32(1 / FINE), np.float32(HIGHEST)
+STATE, A_STATE = np.float32(STATE_STEP), np.float32(1 / STATE_STEP)
+A_SIGMOID, A_TANH = np.float32(1 / SIGMOID_STEP), np.float32(1 / TANH_STEP)
+FIRST, LAST, MIDDLE = np.float32(-ENTRIES // 2), np.float32(ENTRIES // 2 - 1), np.int32(ENTRIES // 2)
 
 
 @compiled("void(float32[::1])")
@@ -218,3 +224,108 @@ def lstm_backward(  # noqa: PLR0917  compiled functions take arguments by positi
             product(drive, weight, zeros, through)
             for j in range(units):
                 carry[j] = through[j] if abs(before[j]) < limits[0] else ZERO
+
+
+@compiled("void(float32[::1], float32, float32, float32, float32[::1])")
+def round_to(values: Any, factor: Any, step: Any, highest: Any, results: Any) -> None:
+    """Write numbers times a factor, rounded and clipped, times a step."""
+    for j in range(values.shape[0]):
+        level = np.rint(values[j] * factor)
+        level = highest if level > highest else level
+        level = -highest if level < -highest else level
+        results[j] = level * step
+
+
+@compiled(
+    "void(float32[::1], float32[:, ::1], float32[::1], float32[::1], UniTuple(float32, 2), float32[::1], float32[::1])"
+)
+def integer_product(  # noqa: PLR0917  compiled functions take arguments by position
+    state: Any, levels: Any, offset: Any, multiplier: Any, grid: tuple[Any, Any], operand: Any, sums: Any
+) -> None:
+    """Write the recurrent part of the pre-activations; `operand` is room for the state on the product's grid."""
+    round_to(state, ONE / grid[0], grid[0], grid[1], operand)
+    product(operand, levels, offset, sums)
+    for j in range(sums.shape[0]):
+        level = np.rint(sums[j] * multiplier[j])
+        level = MOST if level > MOST else level
+        level = -MOST if level < -MOST else level
+        sums[j] = level * STEP
+
+
+@compiled("void(float32[::1], float32[::1], float32)")
+def look_up(values: Any, table: Any, factor: Any) -> None:
+    """Replace pre-activations by a function's table; what is no number stays none, and reads no other memory."""
+    for j in range(values.shape[0]):
+        level = np.rint(values[j] * factor)
+        level = level if level > FIRST else FIRST
+        level = level if level < LAST else LAST
+        values[j] = table[np.int32(level) + MIDDLE] + values[j] * ZERO
+
+
+@compiled(
+    "void(float32[:, :, ::1], float32[:, ::1], float32[:, ::1], float32[::1], float32[::1],"
+    " UniTuple(float32[::1], 2), UniTuple(float32, 2), float32[:, :, ::1], float32[:, :, ::1], float32[:, :, ::1])"
+)
+def gru_integers(  # noqa: PLR0917  compiled functions take arguments by position
+    driven: Any, state: Any, levels: Any, offset: Any, multiplier: Any, tables: tuple[Any, Any],
+    grid: tuple[Any, Any], states: Any, gates: Any, memory: Any,
+) -> None:  # fmt: skip
+    """Write states, gates and the hidden part of each candidate; `tables` are those of sigmoid and tanh."""
+    examples, steps, units = states.shape
+    hidden, drive = np.empty(3 * units, np.float32), np.empty(3 * units, np.float32)
+    operand = np.empty(units, np.float32)
+    for example in range(examples):
+        before = state[example]
+        for step in range(steps):
+            integer_product(before, levels, offset, multiplier, grid, operand, hidden)
+            round_to(driven[example, step], A_STEP, STEP, MOST, drive)
+            now, gate, kept = states[example, step], gates[example, step], memory[example, step]
+            both, candidate = gate[: 2 * units], gate[2 * units :]
+            for j in range(2 * units):
+                both[j] = drive[j] + hidden[j]
+            look_up(both, tables[0], A_SIGMOID)
+            for j in range(units):
+                kept[j] = hidden[2 * units + j]
+            for j in range(units):
+                candidate[j] = drive[2 * units + j] + np.rint(gate[j] * kept[j] * A_STEP) * STEP
+            look_up(candidate, tables[1], A_TANH)
+            for j in range(units):
+                far = gate[units + j] * (before[j] - candidate[j])
+                now[j] = candidate[j] + np.rint(far * A_STATE) * STATE
+            before = now
+
+
+@compiled(
+    "void(float32[:, :, ::1], UniTuple(float32[:, ::1], 2), float32[:, ::1], float32[::1], float32[::1],"
+    " UniTuple(float32[::1], 2), UniTuple(float32, 2),"
+    " float32[:, :, ::1], float32[:, :, ::1], float32[:, :, ::1], float32[:, :, ::1])"
+)
+def lstm_integers(  # noqa: PLR0917  compiled functions take arguments by position
+    driven: Any, state: tuple[Any, Any], levels: Any, offset: Any, multiplier: Any, tables: tuple[Any, Any],
+    grid: tuple[Any, Any], states: Any, cells: Any, gates: Any, bounded: Any,
+) -> None:  # fmt: skip
+    """Write states, cells, gates and the tanh of each cell; `tables` are those of sigmoid and tanh."""
+    examples, steps, units = states.shape
+    hidden, drive = np.empty(4 * units, np.float32), np.empty(4 * units, np.float32)
+    operand = np.empty(units, np.float32)
+    for example in range(examples):
+        before, cell = state[0][example], state[1][example]
+        for step in range(steps):
+            integer_product(before, levels, offset, multiplier, grid, operand, hidden)
+            round_to(driven[example, step], A_STEP, STEP, MOST, drive)
+            gate = gates[example, step]
+            now, after, size = states[example, step], cells[example, step], bounded[example, step]
+            for j in range(4 * units):
+                gate[j] = drive[j] + hidden[j]
+            look_up(gate[: 2 * units], tables[0], A_SIGMOID)
+            look_up(gate[2 * units : 3 * units], tables[1], A_TANH)
+            look_up(gate[3 * units :], tables[0], A_SIGMOID)
+            for j in range(units):
+                size[j] = gate[units + j] * cell[j] + gate[j] * gate[2 * units + j]
+            round_to(size, A_STEP, STEP, MOST, after)
+            for j in range(units):
+                size[j] = after[j]
+            look_up(size, tables[1], A_TANH)
+            for j in range(units):
+                now[j] = np.rint(gate[3 * units + j] * size[j] * A_STATE) * STATE
+            before, cell = now, after

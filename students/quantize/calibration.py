@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import torch
@@ -96,7 +96,7 @@ def load_float_weights(model: nn.Module, float_model: nn.Module, unset: str) -> 
     StudentError
         The two are not the same network.
     """
-    source, target = float_model.state_dict(), model.state_dict()
+    source, target = _named_as_in(model, float_model.state_dict()), model.state_dict()
     wanted = {name: value.shape for name, value in target.items() if not name.endswith(unset)}
     offered = {name: value.shape for name, value in source.items()}
     if foreign := [name for name in sorted(wanted | offered) if wanted.get(name) != offered.get(name)]:
@@ -105,6 +105,16 @@ def load_float_weights(model: nn.Module, float_model: nn.Module, unset: str) -> 
             where="quantised_from_float", remedy="Build both from specs that differ in form only",
         )
     model.load_state_dict(target | source)
+
+
+def _named_as_in(model: nn.Module, source: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return a float student's weights by the names that a quantised module has for them (`float_names`)."""
+    renamed = {
+        f"{path}.{theirs}".lstrip("."): f"{path}.{mine}".lstrip(".")
+        for path, module in model.named_modules()
+        for mine, theirs in getattr(module, "float_names", {}).items()
+    }
+    return {renamed.get(name, name): value for name, value in source.items()}
 
 
 def calibrate(quantiser: Any, values: Tensor) -> None:

@@ -14,6 +14,9 @@ Weight scales are per output channel where a batch norm or a requantisation foll
 its own constant anyway (and depthwise filters differ widely in range). The last product has one scale, so that its raw
 accumulators can be compared, or sent, without a multiplication each.
 
+A recurrent layer has fixed grids inside (`students.kernels.recurrent_grid`); the form says the widths of its input, of
+its weights, and of its state as the recurrent product reads it.
+
 A product returns its accumulator as a float. Batch norm and `OutputScale` stay modules; deployed, they are absorbed
 into the multiplier and offset of the requantisation that follows, the integer weights untouched.
 """
@@ -37,6 +40,7 @@ from students.quantize.modules import (
     IntegerReLU,
     Requantise,
 )
+from students.quantize.recurrent import IntegerRecurrent
 from students.spec import Quantised, Shape
 
 
@@ -118,8 +122,12 @@ class QuantLayers:
         raise _no_integer_form("a softmax")
 
     def recurrent(self, kind: RecurrentKind, inputs: int, hidden: int, *, edge: Edge = "inner") -> nn.Module:
-        """Refuse: recurrent cells have no integer form here."""
-        raise _no_integer_form(f"a recurrent layer ({kind})")
+        """Return an `IntegerRecurrent`, whose recurrent product reads its state at `activation_bits`."""
+        form = self.form
+        return IntegerRecurrent(
+            kind, inputs, hidden, edge=edge, input_weight_bits=self._weight_bits(edge), weight_bits=form.weight_bits,
+            operand_bits=form.activation_bits,
+        )
 
     def neurons(self, channels: int, model: NeuronModel) -> nn.Module:
         """Return neurons with states in float32: the currents are accumulators, the spikes need no grid.

@@ -29,6 +29,7 @@ from students.layers.grid import Constant, Grid
 from students.quantize.functions import FUNCTIONS
 from students.quantize.integers import output_grid_of
 from students.quantize.modules import INTEGER_PRODUCTS
+from students.quantize.recurrent import STATE_GRID, IntegerRecurrent
 
 INSIDE = "_fast_cell"
 """A second cell that recurrent layers make of their first call's parts: its modules are known by their first names."""
@@ -38,7 +39,7 @@ CLIPS = (nn.Identity, nn.ReLU, nn.ReLU6, nn.Hardtanh)
 TABLES = (nn.Sigmoid, nn.Tanh, nn.Hardswish, nn.Hardsigmoid, nn.ELU, nn.SELU, nn.GELU, nn.SiLU, nn.Softplus, nn.Mish,
           nn.LeakyReLU, *FUNCTIONS)  # fmt: skip
 
-__all__ = ["output_grid_of"]
+__all__ = ["STATE_GRID", "output_grid_of"]
 
 
 def is_integer_product(module: nn.Module) -> bool:
@@ -49,6 +50,11 @@ def is_integer_product(module: nn.Module) -> bool:
 def is_layer(module: nn.Module) -> bool:
     """True for a Brevitas layer, which takes and may return quantised tensors."""
     return isinstance(module, QuantLayerMixin)
+
+
+def is_integer_recurrent(module: nn.Module) -> bool:
+    """True for a GRU or LSTM of `students.quantize.recurrent`."""
+    return isinstance(module, IntegerRecurrent)
 
 
 def is_recurrent(module: nn.Module) -> bool:

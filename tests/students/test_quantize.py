@@ -270,7 +270,6 @@ def test_refusals(trained: nn.Module) -> None:
         (layers.add, "a residual sum"),
         (layers.matmul, "a product of two signals"),
         (layers.softmax, "a softmax"),
-        (lambda: layers.recurrent("gru", 2, 2), r"a recurrent layer \(gru\)"),
     ):
         with pytest.raises(StudentError, match=f"{says}.* has no integer form"):
             refused()

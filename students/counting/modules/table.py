@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from students.counting.dispatch import ModuleContext, Tracer
 from students.counting.modules.graph_quantised import attach_graph_quantised, count_quantiser
+from students.counting.modules.integer_recurrent import recurrent_counter
 from students.counting.modules.neuron_products import watch
 from students.counting.modules.neurons import ModuleCounter, neuron_counter, neuron_dynamics
 from students.counting.modules.quantised import attach_quantised, followed, signal_counter
@@ -36,6 +37,8 @@ def _counter(module: nn.Module, reading: Any | None) -> ModuleCounter | None:
         return count_scan
     if isinstance(module, Quantiser):
         return count_quantiser
+    if reading is not None and reading.is_integer_recurrent(module):
+        return recurrent_counter(reading)
     return signal_counter(reading, module)
 
 

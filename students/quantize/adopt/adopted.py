@@ -343,7 +343,7 @@ def _set_module(module: nn.Module, name: str, new: nn.Module) -> None:
 
 def _reason(layer: nn.Module) -> str:
     if isinstance(layer, known.RECURRENT):
-        return "a recurrent layer has no integer form here"
+        return "a recurrent layer has an integer form in the families gru and lstm only"
     if isinstance(layer, known.OWN_NORMS):
         return "it divides by a deviation that is computed anew from each example; a BatchNorm is folded into integers"
     if isinstance(layer, known.ATTENTION):

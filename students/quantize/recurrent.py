@@ -1,0 +1,101 @@
+"""A GRU or LSTM in integers; ``docs/concepts/quantised_recurrent.md`` has the equations and widths."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from brevitas.quant_tensor import IntQuantTensor, QuantTensor
+from torch import Tensor, nn
+
+from students.kernels.gru import gru_steps
+from students.kernels.lstm import lstm_steps
+from students.kernels.recurrent_grid import STATE_BITS, STATE_STEP, RecurrentLevels, on_steps, recurrent_levels
+from students.layers.grid import Grid
+from students.layers.protocol import Edge, RecurrentKind
+from students.quantize.modules import IntegerLinear
+from students.quantize.signals import check_calibrated, on_grid, on_grid_of
+
+STATE_GRID = Grid(STATE_BITS, STATE_STEP, signed=True)
+"""Of what the layer puts out."""
+ROWS: Mapping[RecurrentKind, int] = {"gru": 3, "lstm": 4}
+"""Rows of the weights a unit."""
+
+
+class RecurrentProduct(IntegerLinear):
+    """The recurrent product of a layer, whose integers the steps read."""
+
+    def constants(self, operand: IntQuantTensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return weights, their scale, and the bias, on their grids."""
+        found = self.direct.constants(self, operand, "recurrent")
+        if found is not None and found[1] is not None:
+            scale = self.direct.scale(self, self.weight_quant, self.weight_quant)
+            if scale is not None:
+                return found[0], scale, found[1]
+        brevitas: Any = self
+        weight = brevitas.quant_weight()
+        check_calibrated(weight.scale, "recurrent")
+        bias = brevitas.bias_quant(self.bias, operand, weight)
+        return weight.value, weight.scale, bias.value
+
+
+class IntegerRecurrent(nn.Module):
+    """A GRU or LSTM over steps with integer weights, signals and state: every step's state, ``(batch, hidden, steps)``.
+
+    State starts at zero in each call. Its parameters are those of torch's layer under other names (`float_names`).
+
+    Parameters
+    ----------
+    kind : {'gru', 'lstm'}
+    inputs, hidden : int
+    edge : {'first', 'inner', 'last'}
+        Of the input product.
+    input_weight_bits, weight_bits : int
+        Of the weights of the input product and of the recurrent one.
+    operand_bits : int
+        Of the state as the recurrent product reads it; at most `STATE_BITS`.
+    """
+
+    float_names: Mapping[str, str] = {
+        "input.weight": "cell.weight_ih_l0",
+        "hidden.weight": "cell.weight_hh_l0",
+        "input.bias": "cell.bias_ih_l0",
+        "hidden.bias": "cell.bias_hh_l0",
+    }
+
+    def __init__(
+        self, kind: RecurrentKind, inputs: int, hidden: int, *, edge: Edge, input_weight_bits: int, weight_bits: int,
+        operand_bits: int,
+    ) -> None:
+        super().__init__()
+        rows = ROWS[kind] * hidden
+        self.kind: RecurrentKind = kind
+        self.units = hidden
+        self.operand_grid = Grid(operand_bits, 2.0 ** (1 - operand_bits), signed=True)
+        self.input = IntegerLinear(inputs, rows, bias="learned", bits=input_weight_bits, edge=edge)
+        self.hidden = RecurrentProduct(hidden, rows, bias="learned", bits=weight_bits, edge="inner")
+        self.hidden.input_grid = self.operand_grid
+
+    def forward(self, input: Tensor | QuantTensor) -> Tensor:
+        """Map ``(batch, inputs, steps)`` on a grid to states, multiples of 2^-7."""
+        signal = on_grid(input, "recurrent")
+        driven = self.input(on_grid_of(signal.value.transpose(1, 2), signal))
+        weight, bias, levels = self._constants(driven)
+        zero = driven.new_zeros(len(driven), self.units)
+        if self.kind == "gru":
+            return gru_steps(driven, zero, weight, bias, levels).transpose(1, 2)
+        return lstm_steps(driven, (zero, zero), weight, bias, levels)[0].transpose(1, 2)
+
+    def _constants(self, like: Tensor) -> tuple[Tensor, Tensor, RecurrentLevels]:
+        """Return weight and bias of the recurrent product, and their integers."""
+        grid = self.operand_grid
+        scale, bits = like.new_tensor(grid.scale), like.new_tensor(float(grid.bits))
+        operand = IntQuantTensor(like.new_zeros(1), scale, torch.zeros_like(scale), bits, True, self.training)
+        weight, weight_scale, bias = self.hidden.constants(operand)
+        return weight, bias, recurrent_levels(weight, weight_scale, bias, grid.bits)
+
+    def operands(self, states: Tensor) -> Tensor:
+        """Return what the recurrent product reads in each step, from all states, both ``(batch, hidden, steps)``."""
+        before = torch.cat((torch.zeros_like(states[..., :1]), states[..., :-1]), dim=-1)
+        return on_steps(before, self.operand_grid.scale, float(self.operand_grid.highest))
