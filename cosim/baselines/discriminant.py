@@ -38,9 +38,12 @@ def fit_discriminant(
     Raises
     ------
     DataError
-        If a class is absent from the training part.
+        If a class is absent from the training part, or no class has two examples, whose spread would be known.
     """
     require_every_class(labels, classes, where=where)
+    if len(labels) <= classes:
+        raise DataError(f"{len(labels)} examples of {classes} classes show no spread within a class", where=where,
+                        remedy="Give two labelled examples of a class at least.")  # fmt: skip
     settings: dict[str, Any] = {"solver": "svd"} if shrinkage == "none" else {"solver": "lsqr", "shrinkage": "auto"}
     fitted: Any = LinearDiscriminantAnalysis(**settings)
     fitted.fit(features, labels)

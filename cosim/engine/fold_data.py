@@ -23,6 +23,7 @@ from cosim.evaluation.scores import primary_score
 from cosim.preprocessing.operations import Widths
 from cosim.preprocessing.scaling import fit_scaler
 from cosim.splits.fold import Fold
+from cosim.splits.unlabelled_pool import with_pool
 from cosim.teachers.examples import examples
 from energy_models.workload import Count, LayerWork
 from students.spec import Form, Quantised
@@ -58,7 +59,7 @@ class FoldData:
 @lru_cache(maxsize=4)
 def load_fold(data_folder: Path, fold_folder: Path, inputs: Inputs) -> FoldData:
     """Return one fold; the last few are kept, because a process works on the same fold many times."""
-    dataset, fold = read_dataset(data_folder, default_store()), read_fold(fold_folder)
+    dataset, fold = with_pool(read_dataset(data_folder, default_store()), read_fold(fold_folder))
     if inputs == "raw":
         return FoldData(dataset, fold)
     scaled = dataset.windows.scaled(fit_scaler(dataset.windows.inputs(fold.all_training), axis=1))

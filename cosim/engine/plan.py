@@ -221,7 +221,10 @@ def teacher_stage(study: Study, fold: FoldStage, shape: Shape) -> Stage:
         "options": cast(dict[str, Json], study.teacher.model_dump(mode="json")["options"]),
         "shape": cast(dict[str, Json], shape.model_dump(mode="json")),
         "training": cast(dict[str, Json], training.model_dump(mode="json")),
+        "learns_from": study.teacher.learns_from,
     }
+    if study.teacher.out_of_fold is not None:
+        config["out_of_fold"] = cast(dict[str, Json], study.teacher.out_of_fold.model_dump(mode="json"))
     return make_stage(TEACHER, config, fold=fold.stage)
 
 

@@ -189,7 +189,7 @@ def _choices(trial: FrozenTrial) -> Mapping[str, Any]:
 
 def _identity(study: Study, data_digest: str) -> Mapping[str, Any]:
     """Return what makes two searches the same: not their titles, budgets, baselines, nor, on a grid, their machines."""
-    asked = {"dataset", "split", "labels", "teacher", "gate", "students", "training"}
+    asked = {"dataset", "split", "labels", "unlabelled", "teacher", "gate", "students", "training"}
     kept = study.model_dump(mode="json", include=asked)
     search = study.search.model_dump(mode="json", exclude={"trials"})
     rate = None if study.search.sampler == "grid" else study.hardware.decode_rate_hz

@@ -27,7 +27,7 @@ from cosim.splits.fold import Fold
 from energy_models.workload import LayerWork, Workload, read_workload, write_workload
 
 FACTS, PIPELINE = "dataset.json", "pipeline.json"
-PARTS = ("train", "validation", "test", "unlabelled")
+PARTS = ("train", "validation", "test", "unlabelled", "pool")
 
 
 def keep_dataset(store: Store, dataset: Dataset, name: str, arrays: ArrayStore) -> tuple[Stage, Dataset]:

@@ -12,6 +12,10 @@ def _none() -> NDArray[np.int64]:
     return np.zeros(0, dtype=np.int64)
 
 
+def _no_windows() -> NDArray[np.int64]:
+    return np.zeros((0, 2), dtype=np.int64)
+
+
 @dataclass(frozen=True, slots=True)
 class Fold:
     """Indices of one train/validation/test division; no two parts share a sample or lie closer than the purge gap.
@@ -24,6 +28,8 @@ class Fold:
     train, validation, test : ndarray of int64
     unlabelled : ndarray of int64
         Further training examples whose inputs may be used and whose labels may not; none by default.
+    pool : ndarray of int64, shape (windows, 2)
+        Recording and first step of unlabelled windows beside the dataset's examples; none by default.
     """
 
     name: str
@@ -31,6 +37,7 @@ class Fold:
     validation: NDArray[np.int64]
     test: NDArray[np.int64]
     unlabelled: NDArray[np.int64] = field(default_factory=_none)
+    pool: NDArray[np.int64] = field(default_factory=_no_windows)
 
     @property
     def all_training(self) -> NDArray[np.int64]:

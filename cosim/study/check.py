@@ -16,8 +16,9 @@ from cosim.study.document import Document, override, read_document
 from cosim.study.epochs import epoch_problems, method_epoch_problems
 from cosim.study.messages import infinite_lines, repeated_items, validation_lines
 from cosim.study.ranges import OptionRange
-from cosim.study.schema import MAX_ENTRIES, StudentPlan, Study, structural_problems
+from cosim.study.schema import MAX_ENTRIES, StudentPlan, Study, TeacherPlan, structural_problems
 from cosim.teachers.registry import TEACHERS
+from cosim.teachers.teacher import Teacher
 from energy_models.errors import CosimError, StudyError, unknown_name
 from energy_models.hardware import load_profile, load_site, profile_names, site_names
 from students.families import check_form, family_names, load_family
@@ -187,10 +188,23 @@ def _option_problems(study: Study) -> list[str]:
     if (study.training.teacher or study.training.student).epochs == 0 and study.teacher is not None:
         lines.append("training.teacher.epochs: 0, a teacher has to learn; give [training] teacher epochs of its own")
     if study.teacher is not None:
-        lines += _options(TEACHERS.load(study.teacher.name).Options, study.teacher.options, "teacher.options")
+        teacher = TEACHERS.load(study.teacher.name)
+        lines += _options(teacher.Options, study.teacher.options, "teacher.options")
+        lines += _source_problems(teacher, study.teacher)
     for i, baseline in enumerate(study.baselines):
         lines += _options(load_baseline(baseline.name).Options, baseline.options, f"baselines.{i}.options")
     return lines
+
+
+def _source_problems(teacher: Teacher[Any], plan: TeacherPlan) -> list[str]:
+    """Return a line where a teacher cannot learn from what the study says."""
+    asked = [name for name, given in (("out_of_fold", plan.out_of_fold is not None),
+                                      ("learns_from", plan.learns_from != "training")) if given]  # fmt: skip
+    if asked and teacher.origin == "loaded":
+        return [f"teacher.{asked[0]}: {plan.name!r} is not fitted here, so this changes nothing; leave it out"]
+    if plan.out_of_fold is not None and plan.learns_from == "left_out":
+        return ["teacher.out_of_fold: who learns from what is left out has not seen the training part; leave it out"]
+    return []
 
 
 def _weight_problems(study: Study, student: StudentPlan) -> list[str]:

@@ -13,8 +13,10 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from cosim.splits.few_labels import FewLabels
 from cosim.splits.schemes import BlockedInTime, GivenParts, LeaveOneGroupOut, SplitSpec, StratifiedFolds
+from cosim.splits.unlabelled_pool import UnlabelledPool
 from cosim.study.messages import repeated_items, validation_lines
 from cosim.study.ranges import OptionRange
+from cosim.teachers.learning import CrossFitting, LearnsFrom
 from energy_models.errors import StudentError
 from students.spec import Float32, Form, MethodSpec, Scalar, Training, WrittenForm, check_trainable
 
@@ -74,10 +76,17 @@ class DatasetPlan(_Frozen):
 
 
 class TeacherPlan(_Frozen):
-    """Which teacher, and its own options."""
+    """Which teacher, its own options, and what it learns from.
+
+    `learns_from`: the training part; or the labelled examples that the fold leaves out, such as other subjects where
+    the split stays within one; or both. `out_of_fold`: targets of the training part come from inner fits that have not
+    seen them.
+    """
 
     name: str
     options: dict[str, Any] = Field(default_factory=dict[str, Any])
+    learns_from: LearnsFrom = "training"
+    out_of_fold: CrossFitting | None = None
 
 
 class GatePlan(_Frozen):
@@ -183,6 +192,7 @@ class Study(_Frozen):
     dataset: DatasetPlan
     split: SplitSpec
     labels: FewLabels | None = None
+    unlabelled: UnlabelledPool | None = None
     teacher: TeacherPlan | None = None
     gate: GatePlan = GatePlan()
     students: tuple[StudentPlan, ...] = Field(default=(), max_length=MAX_ENTRIES)
@@ -207,14 +217,15 @@ class Study(_Frozen):
     @property
     def protocol(self) -> str:
         """What is held out, and whose labels are withheld, in words."""
-        return self.split.describe() if self.labels is None else f"{self.split.describe()}; {self.labels.describe()}"
+        plans = (self.split, self.labels, self.unlabelled)
+        return "; ".join(plan.describe() for plan in plans if plan is not None)
 
 
 _SECTIONS: tuple[type[BaseModel], ...] = (
-    Study, StudyHead, DatasetPlan, FewLabels, TeacherPlan, GatePlan, StudentPlan, BaselinePlan, TrainingPlan,
-    HardwarePlan, SearchPlan, BudgetPlan, ComputePlan, OptionRange, Training, MethodSpec, LeaveOneGroupOut,
-    BlockedInTime, GivenParts, StratifiedFolds,
-)  # fmt: skip
+    Study, StudyHead, DatasetPlan, FewLabels, UnlabelledPool, TeacherPlan, CrossFitting, GatePlan, StudentPlan,
+    BaselinePlan, TrainingPlan, HardwarePlan, SearchPlan, BudgetPlan, ComputePlan, OptionRange, Training, MethodSpec,
+    LeaveOneGroupOut, BlockedInTime, GivenParts, StratifiedFolds,
+)
 
 
 def structural_problems(document: Mapping[str, object]) -> tuple[Study | None, list[str]]:

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Generic, Self, TypeVar
+from typing import Any, Generic, Literal, Self, TypeVar
 
 import numpy as np
 import torch
@@ -112,6 +112,8 @@ class Teacher(Generic[OptionsT]):
     content : callable
         From options to a hash of what it reads from elsewhere, such as a file, so that other content is another
         teacher; empty by default.
+    origin : {'fitted', 'loaded'}
+        Whether it learns from the fold's training part, so that it can be fitted on parts of that.
     """
 
     Options: type[OptionsT]
@@ -119,6 +121,7 @@ class Teacher(Generic[OptionsT]):
     fit: Callable[[OptionsT, TeacherSetting], Answers]
     plugins: Callable[[OptionsT], Iterable[str]] = _no_plugins
     content: Callable[[OptionsT], str] = _no_content
+    origin: Literal["fitted", "loaded"] = "fitted"
 
 
 def targets_of(answers: Answers, dataset: Dataset, fold: Fold) -> TeacherTargets:

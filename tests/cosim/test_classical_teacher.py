@@ -18,6 +18,7 @@ from cosim.splits.few_labels import FewLabels, withhold
 from cosim.splits.fold import Fold
 from cosim.teachers.classical import fitted_scale
 from cosim.teachers.registry import parse_teacher
+from cosim.teachers.targets import read_targets
 from cosim.teachers.teacher import TeacherSetting, targets_of
 from cosim.testing import check_teacher
 from cosim.testing.teachers import generated_fold
@@ -88,14 +89,25 @@ def test_a_temperature_is_of_classes():
         teacher.fit(options, setting(dataset, fold))
 
 
+ASKED = """[labels]
+per_class = 2
+
+[unlabelled]
+stride_s = 0.5
+
+[teacher]
+name = "classical"
+out_of_fold = { folds = 2, fewest_per_class = 1 }"""
+
+
 def test_a_study_with_few_labels_compares_equal_steps_and_deploys_equal_work(tmp_path: Path):
-    """Four labelled examples and eight others: both students see twelve an epoch, in the same number of steps.
+    """Four labelled examples, ten others and a pool: both students see as many an epoch, in as many steps.
 
     The plain and the distilled student are the same network on the chip: their workloads cost the same.
     """
-    text = TINY.replace('[teacher]\nname = "ensemble"', '[labels]\nper_class = 2\n\n[teacher]\nname = "classical"')
+    text = TINY.replace('[teacher]\nname = "ensemble"', ASKED)
     text = text.replace(text[text.index("options = { members") : text.index("[[students]]")],
-                        'options = { baseline = "csp_lda" }\n\n')  # fmt: skip
+                        'options = { baseline = "tangent_space" }\n\n')  # fmt: skip
     text = text.replace("seeds = [0, 1]", "seeds = [0]").replace("trials = 12", "trials = 18")
     spikes = text.index('[[students]]\nlabel = "Spikes"')
     file, run = tmp_path / "study.toml", tmp_path / "run"
@@ -109,6 +121,14 @@ def test_a_study_with_few_labels_compares_equal_steps_and_deploys_equal_work(tmp
     kept = {part: np.load(fold / f"{part}.npy") for part in ("train", "validation", "unlabelled")}
     assert len(kept["train"]) == len(kept["validation"]) == 4
     assert len(kept["unlabelled"]) == 10
+    pools = {path.parent.name: len(np.load(path)) for path in run.glob("stages/fold/*/pool.npy")}
+    assert all(pools.values())
+    for path in run.glob("stages/teacher/*/stage.json"):
+        asked = read_targets(path.parent / "targets.safetensors").unlabelled[OUTPUTS]
+        (name,) = json.loads(path.read_text())["parents"].values()
+        assert len(asked) == 10 + pools[name.partition("/")[2]]
+    gates = json.loads((run / "gates.json").read_text())["gates"]
+    assert all("Its training targets are out of fold, 2 inner folds by time." in gate["message"] for gate in gates)
     works: dict[str, set[str]] = {}
     for folder in (path.parent for path in run.glob("stages/result/*/stage.json")):
         student = json.loads((folder / "stage.json").read_text())["parents"]["student"]

@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
+from cosim.baselines.registry import baseline_names, load_baseline, run_baseline
 from cosim.datasets.registry import load
 from cosim.datasets.types import Dataset
 from cosim.splits.few_labels import FewLabels, withhold
 from cosim.splits.fold import Fold
 from cosim.splits.schemes import BlockedInTime, LeaveOneGroupOut
-from energy_models.errors import SplitError
+from energy_models.errors import DataError, SplitError
 
 
 def trials() -> tuple[Dataset, Fold]:
@@ -90,6 +91,21 @@ def test_examples_without_labels_are_repeated_labelled_ones_for_who_learns_from_
     fold = Fold("f", np.array([3, 5]), np.array([7]), np.array([9]), np.array([1, 2, 4]))
     assert fold.repeated_train.tolist() == [3, 5, 3, 5, 3]
     assert fold.all_training.tolist() == [3, 5, 1, 2, 4]
+
+
+def test_classical_decoders_learn_from_one_label_a_class_or_say_that_they_cannot():
+    dataset, fold = trials()
+    few = withhold(dataset, fold, FewLabels(per_class=1), seed=0)
+    said: dict[str, str] = {}
+    for name in baseline_names():
+        options = {"frequencies_hz": "8,12", "harmonics": 1} if name.startswith("cca") else {}
+        if "classification" in load_baseline(name).tasks:
+            try:
+                assert np.isfinite(run_baseline(name, dataset, few, options).outputs_test).all()
+            except DataError as error:
+                said[name] = str(error)
+    assert {"cca", "tangent_space", "majority"}.isdisjoint(said)
+    assert "show no spread within a class" in said["csp_lda"]
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from cosim.engine.fold_data import fold_of, part_score
 from cosim.engine.prediction_file import read_predictions
 from cosim.engine.stage import GATE as FILE
 from cosim.engine.stage import StageKind, Workspace
-from cosim.engine.stages.teacher import targets_in
+from cosim.engine.stages.teacher import said_of, targets_in
 from cosim.evaluation.held_out import paired_difference
 from cosim.evaluation.predictions import Predictions, Provenance, pool
 from cosim.evaluation.scores import primary_metric
@@ -52,7 +52,7 @@ def work(workspace: Workspace) -> None:
         "student_score": result.student_score,
         "student_scores": cast(Json, students),
         "difference": cast(Json, {key: _number(one) for key, one in dataclasses.asdict(difference).items()}),
-        "message": result.message,
+        "message": f"{result.message} {said_of(workspace.parent('teacher'))}".strip(),
     }
     (workspace.folder / FILE).write_text(to_json(facts), encoding="utf-8")
 

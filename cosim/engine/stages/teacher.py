@@ -7,15 +7,17 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, cast
 
-from cosim.engine.files import Json
+from cosim.engine.files import Json, read_json, to_json
 from cosim.engine.fold_data import fold_of
 from cosim.engine.stage import StageKind, Workspace
+from cosim.teachers.cross_fitting import fitted_targets
+from cosim.teachers.learning import CrossFitting, LearnsFrom
 from cosim.teachers.registry import TEACHERS, parse_teacher
 from cosim.teachers.targets import TeacherTargets, read_targets, write_targets
-from cosim.teachers.teacher import TeacherSetting, targets_of
+from cosim.teachers.teacher import TeacherSetting
 from students.spec import Shape, Training
 
-TARGETS = "targets.safetensors"
+TARGETS, FACTS = "targets.safetensors", "teacher.json"
 
 
 def plugins(config: Mapping[str, Json]) -> Iterable[str]:
@@ -36,14 +38,22 @@ def work(workspace: Workspace) -> None:
         shape=Shape.model_validate(config["shape"]), training=Training.model_validate(config["training"]),
         checkpoints=kept, device=workspace.device,
     )  # fmt: skip
-    targets = targets_of(teacher.fit(options, setting), setting.dataset, setting.fold)
-    write_targets(workspace.folder / TARGETS, targets)
+    plan, source = config.get("out_of_fold"), cast(LearnsFrom, config["learns_from"])
+    inner = None if plan is None else CrossFitting.model_validate(plan)
+    found = fitted_targets(teacher, options, setting, inner, learns_from=source)
+    write_targets(workspace.folder / TARGETS, found.targets)
+    (workspace.folder / FACTS).write_text(to_json({"message": found.message}), encoding="utf-8")
     shutil.rmtree(kept, ignore_errors=True)
 
 
 def targets_in(folder: Path) -> TeacherTargets:
     """Return the targets that a finished teacher's folder holds."""
     return read_targets(folder / TARGETS)
+
+
+def said_of(folder: Path) -> str:
+    """Return the sentence about a finished teacher's targets; empty where there is nothing to say."""
+    return str(read_json(folder / FACTS)["message"])
 
 
 TEACHER = StageKind("teacher", parents=("fold",), work=work, plugins=plugins)

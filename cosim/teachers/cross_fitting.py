@@ -1,0 +1,131 @@
+"""Out-of-fold targets: a teacher answers about each training example from fits that have not seen it.
+
+A teacher's answers on its own training examples are surer and more often right than on others, so that a student learns
+from them little more than the labels. Cross-fitted answers are those of the teacher as it is on new examples.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from cosim.datasets.types import Dataset
+from cosim.splits.fold import Fold
+from cosim.splits.separation import group_labels, outside_purge_gap, recordings_in_time
+from cosim.teachers.learning import TIME, CrossFitting, LearnsFrom
+from cosim.teachers.targets import TeacherTargets
+from cosim.teachers.teacher import Answers, OptionsT, Teacher, TeacherSetting, targets_of
+from energy_models.errors import SplitError
+from students.training import OUTPUTS
+
+Indices = NDArray[np.int64]
+
+@dataclass(frozen=True, slots=True)
+class CrossFitted:
+    """Targets, and one sentence that says which they are."""
+
+    targets: TeacherTargets
+    message: str
+
+
+def fitted_targets(
+    teacher: Teacher[OptionsT], options: OptionsT, setting: TeacherSetting, plan: CrossFitting | None, *,
+    learns_from: LearnsFrom = "training",
+) -> CrossFitted:  # fmt: skip
+    """Return a teacher's targets, of the training part out of fold where that is asked for and can be.
+
+    ``outputs`` of the labelled training examples come from the inner fits. Everything else comes from the fit on the
+    whole training part: the other parts, which it has not seen, and tensors of other names, because the layers of two
+    fits have no coordinates in common.
+
+    Parameters
+    ----------
+    teacher : Teacher
+    options : TeacherOptions
+    setting : TeacherSetting
+    plan : CrossFitting or None
+        None: in sample.
+    learns_from : {'training', 'left_out', 'both'}
+        The training part, the labelled examples that the fold leaves out (`left_out`), or both.
+
+    Raises
+    ------
+    SplitError
+        If there is no such group.
+    CosimError
+        As the teacher's `fit`.
+    """
+    dataset, fold = setting.dataset, setting.fold
+    none = fold.train[:0]
+    others = none if learns_from == "training" else left_out(dataset, fold)
+    learned = others if learns_from == "left_out" else fold.train
+
+    def fitted(own: Indices, name: str) -> Answers:
+        train = np.sort(np.concatenate([own, others])) if learns_from == "both" else own
+        unlabelled = fold.unlabelled if learns_from == "training" else none  # else there are labels enough
+        part = dataclasses.replace(fold, name=f"{fold.name}, {name}", train=train, unlabelled=unlabelled)
+        return teacher.fit(options, dataclasses.replace(setting, fold=part, checkpoints=setting.checkpoints / name))
+
+    targets = targets_of(fitted(learned, "whole"), dataset, fold)
+    if plan is None:
+        return CrossFitted(targets, "")
+    held = [fold.train[number] for number in inner_parts(dataset, fold.train, plan)]
+    seen = [outside_purge_gap(dataset, np.setdiff1d(fold.train, one), one, 1) for one in held]
+    if why := too_small(dataset, [np.concatenate([one, others]) for one in seen], plan):
+        return CrossFitted(targets, f"Its training targets are in sample: {why}.")
+    outputs = torch.full_like(targets.train[OUTPUTS], float("nan"))
+    for number, (mine, rest) in enumerate(zip(held, seen, strict=True)):
+        answers = fitted(rest, f"inner{number + 1}")
+        outputs[torch.as_tensor(np.isin(fold.train, mine))] = answers(dataset, mine)[OUTPUTS]
+    said = f"Its training targets are out of fold, {len(held)} inner folds by {plan.blocks}."
+    return CrossFitted(dataclasses.replace(targets, train={**targets.train, OUTPUTS: outputs}), said)
+
+
+def left_out(dataset: Dataset, fold: Fold) -> Indices:
+    """Return the examples that a fold uses nowhere, of recordings without any example that is held out.
+
+    Raises
+    ------
+    SplitError
+        If there is none, or a class has none.
+    """
+    sources = dataset.windows.sources
+    held = np.unique(sources[np.concatenate([fold.validation, fold.test])])
+    used = np.concatenate([fold.train, fold.validation, fold.test, fold.unlabelled])
+    rows = np.setdiff1d(dataset.windows.examples, used)
+    found = rows[~np.isin(sources[rows], held)]
+    few = dataset.task == "classification" and len(np.unique(dataset.targets[found])) < len(dataset.output_names)
+    if not len(found) or few:
+        raise SplitError(f"{len(found)} labelled examples are left out of {fold.name}, too few to learn from",
+                         where="teacher.learns_from",
+                         remedy='Write "training", or a split that stays within one group, such as within = "subject".')
+    return found
+
+
+def inner_parts(dataset: Dataset, train: Indices, plan: CrossFitting) -> list[Indices]:
+    """Return for each inner fold the places in the training part that it holds out, in order; none is empty."""
+    number = np.zeros(len(train), dtype=np.int64)
+    if plan.blocks == TIME:
+        for one in recordings_in_time(dataset, train):
+            for block, part in enumerate(np.array_split(one, plan.folds)):
+                number[np.isin(train, part)] = block
+    else:
+        members = np.unique(group_labels(dataset, plan.blocks)[train], return_inverse=True)[1]
+        number = members % plan.folds
+    return [np.flatnonzero(number == one) for one in np.unique(number)]
+
+
+def too_small(dataset: Dataset, seen: list[Indices], plan: CrossFitting) -> str:
+    """Return why inner fits on these examples are no use; empty where they are."""
+    if len(seen) < 2:
+        return f"the training part is one {plan.blocks} only"
+    if dataset.task == "regression":
+        fewest = min(map(len, seen)) * dataset.windows.steps
+        return f"an inner fold would learn from {fewest} steps" if fewest < plan.fewest_steps else ""
+    classes = len(dataset.output_names)
+    fewest = min(int(np.bincount(dataset.targets[one].astype(np.int64), minlength=classes).min()) for one in seen)
+    return f"an inner fold would learn from {fewest} examples of a class" if fewest < plan.fewest_per_class else ""

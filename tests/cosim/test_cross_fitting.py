@@ -1,0 +1,142 @@
+"""Out-of-fold targets: no example is answered about by a fit that saw it, and small inner folds are not used."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import tomllib
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from cosim.datasets.registry import load
+from cosim.datasets.types import Dataset
+from cosim.splits.fold import Fold
+from cosim.splits.schemes import BlockedInTime, LeaveOneGroupOut
+from cosim.study.check import check_study
+from cosim.study.document import read_document
+from cosim.teachers.cross_fitting import fitted_targets, left_out
+from cosim.teachers.learning import CrossFitting
+from cosim.teachers.teacher import Teacher, TeacherOptions, TeacherSetting
+from energy_models.errors import SplitError, StudyError
+from students.spec import Shape, Training
+from students.training import OUTPUTS
+
+FITTED: list[Fold] = []
+
+
+def remembering(options, setting):
+    """Return a teacher that says of each example whether it was fitted on it, and which number its fit has."""
+    FITTED.append(setting.fold)
+    number, known = len(FITTED) - 1, setting.fold.train
+
+    def answers(dataset, examples):
+        seen = torch.as_tensor(np.isin(examples, known)).float()
+        outputs = torch.stack([seen, torch.full_like(seen, number)], dim=1)
+        if dataset.task == "regression":
+            outputs = outputs[:, None].repeat(1, dataset.windows.steps, 1)
+        return {OUTPUTS: outputs, "fit": torch.full((len(examples), 1), float(number))}
+
+    return answers
+
+
+TEACHER = Teacher(TeacherOptions, title=lambda options: "memory", fit=remembering)
+
+
+def trials() -> tuple[Dataset, Fold]:
+    options = {"channels": 4, "sessions": 4, "runs": 2, "trials": 12, "rate_hz": 64.0, "trial_s": 1.0}
+    dataset = load("synthetic_eeg", data_dir=None, options=options)
+    return dataset, LeaveOneGroupOut(group="session", validation="fraction").folds(dataset, seed=0)[0]
+
+
+def stream() -> tuple[Dataset, Fold]:
+    dataset = load("synthetic_spikes", data_dir=None, options={"units": 4, "steps": 4000})
+    return dataset, BlockedInTime().folds(dataset, seed=0)[0]
+
+
+def targets(dataset: Dataset, fold: Fold, plan: CrossFitting | None, **more):
+    FITTED.clear()
+    shape = Shape(task=dataset.task, channels=4, steps=dataset.windows.steps, outputs=2, step_rate_hz=64)
+    setting = TeacherSetting(dataset, dataset, fold, shape, Training(epochs=1), Path("none"))
+    return fitted_targets(TEACHER, TeacherOptions(), setting, plan, **more)
+
+
+@pytest.mark.parametrize(("make", "blocks"), [(trials, "time"), (trials, "session"), (trials, "run"), (stream, "time")])
+def test_training_targets_come_from_fits_that_have_not_seen_them(make, blocks):
+    dataset, fold = make()
+    found = targets(dataset, fold, CrossFitting(folds=3, blocks=blocks, fewest_per_class=5))
+    assert f"out of fold, 3 inner folds by {blocks}" in found.message or blocks == "run"
+    seen = found.targets.train[OUTPUTS][..., 0]
+    assert not seen.any()
+    assert found.targets.train["fit"].unique().tolist() == [0]  # layers of two fits have no coordinates in common
+    assert not found.targets.test[OUTPUTS][..., 0].any()
+    for inner in FITTED[1:]:
+        held = np.setdiff1d(fold.train, inner.train)
+        assert len(held)
+        assert np.array_equal(inner.validation, fold.validation)
+        assert not set(inner.train) & set(fold.test)
+    if blocks in dataset.groups:
+        labels = dataset.groups[blocks]
+        for inner in FITTED[1:]:
+            held = np.setdiff1d(fold.train, inner.train)
+            assert not set(labels[held]) & set(labels[inner.train])
+
+
+def test_in_sample_targets_are_told_by_the_same_memory():
+    dataset, fold = trials()
+    found = targets(dataset, fold, None)
+    assert found.targets.train[OUTPUTS][:, 0].all()
+    assert (found.message, len(FITTED)) == ("", 1)
+
+
+@pytest.mark.parametrize(
+    ("make", "plan", "says"),
+    [
+        (trials, CrossFitting(folds=2, fewest_per_class=99), r"in sample: an inner fold would learn from \d+ examples"),
+        (trials, CrossFitting(blocks="subject"), "in sample: the training part is one subject only"),
+        (stream, CrossFitting(folds=2, fewest_steps=10**6), r"in sample: an inner fold would learn from \d+ steps"),
+    ],
+)
+def test_small_inner_folds_fall_back_and_say_so(make, plan, says):
+    dataset, fold = make()
+    dataset = dataclasses.replace(
+        dataset, groups={**dataset.groups, "subject": np.full(len(dataset.windows), "one", dtype=np.str_)}
+    )
+    found = targets(dataset, fold, plan)
+    assert found.targets.train[OUTPUTS][..., 0].all()
+    assert len(FITTED) == 1
+    assert re.search(says, found.message)
+
+
+def test_a_teacher_may_learn_from_what_the_fold_leaves_out():
+    """Within one session of four, the other three are left out; what is held out is never learned from."""
+    dataset, _ = trials()
+    fold = LeaveOneGroupOut(group="run", within="session", validation="fraction").folds(dataset, seed=0)[0]
+    others = left_out(dataset, fold)
+    sessions = dataset.groups["session"]
+    assert set(sessions[others]) == set(sessions) - set(sessions[fold.test])
+    found = targets(dataset, fold, None, learns_from="left_out")
+    assert not found.targets.train[OUTPUTS][:, 0].any()
+    assert np.array_equal(FITTED[0].train, others)
+    both = targets(dataset, fold, CrossFitting(folds=2, fewest_per_class=1), learns_from="both")
+    assert not both.targets.train[OUTPUTS][:, 0].any()
+    assert all(set(others) <= set(inner.train) for inner in FITTED)
+    _, whole = trials()
+    with pytest.raises(SplitError, match="0 labelled examples are left out"):
+        left_out(dataset, whole)
+
+
+@pytest.mark.parametrize(
+    ("lines", "says"),
+    [
+        ('name = "file"\noptions = { path = "x" }\nout_of_fold = { folds = 3 }', "'file' is not fitted here"),
+        ('name = "classical"\noptions = { baseline = "cca" }\nlearns_from = "left_out"\nout_of_fold = {}', "not seen"),
+        ('name = "classical"\noptions = { baseline = "cca" }\nlearns_from = "test"', "learns_from"),
+    ],
+)
+def test_plans_that_make_no_sense_are_told(lines, says):
+    document = {**read_document("ssvep_few_labels"), "teacher": tomllib.loads(lines)}
+    with pytest.raises(StudyError, match=says):
+        check_study(document, where="test")
