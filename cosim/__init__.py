@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from cosim.api.compare import ComparedDesigns, compare
     from cosim.api.count import count
     from cosim.api.estimate import Estimate, estimate
+    from cosim.api.export import Exported, export
     from cosim.api.finished_run import Run, load_run
     from cosim.api.recordings import load_dataset
     from cosim.api.student import Student, load_student
@@ -28,10 +29,10 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
-    "ComparedDesigns", "CosimError", "Estimate", "Run", "Student", "SweepTable", "Workload", "__version__",
-    "architectures", "compare", "corpora", "count", "estimate", "families", "load_dataset", "load_profile", "load_run",
-    "load_site", "load_student", "machines", "quantize", "read_workload", "run", "sites", "studies", "sweep", "train",
-    "write_workload",
+    "ComparedDesigns", "CosimError", "Estimate", "Exported", "Run", "Student", "SweepTable", "Workload", "__version__",
+    "architectures", "compare", "corpora", "count", "estimate", "export", "families", "load_dataset", "load_profile",
+    "load_run", "load_site", "load_student", "machines", "quantize", "read_workload", "run", "sites", "studies",
+    "sweep", "train", "write_workload",
 ]
 
 _HOMES = {
@@ -39,6 +40,7 @@ _HOMES = {
     "cosim.api.compare": ("ComparedDesigns", "compare"),
     "cosim.api.count": ("count",),
     "cosim.api.estimate": ("Estimate", "estimate"),
+    "cosim.api.export": ("Exported", "export"),
     "cosim.api.finished_run": ("Run", "load_run"),
     "cosim.api.recordings": ("load_dataset",),
     "cosim.api.student": ("Student", "load_student"),

@@ -19,6 +19,7 @@ from cosim.cli.calibrate import add_calibrate_command
 from cosim.cli.catalogue import add_catalogue_commands
 from cosim.cli.compare import add_compare_command
 from cosim.cli.estimate import add_estimate_command
+from cosim.cli.export import add_export_command
 from cosim.cli.new import add_new_command
 from cosim.cli.output import Form, JsonOption, form_of, print_json, say, speak_in_any_encoding, tell
 from cosim.cli.results import add_result_commands
@@ -164,6 +165,7 @@ add_result_commands(app)
 add_estimate_command(app)
 add_compare_command(app)
 add_workload_command(app)
+add_export_command(app)
 add_calibrate_command(app)
 add_scale_command(app)
 add_catalogue_commands(app)

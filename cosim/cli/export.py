@@ -1,0 +1,40 @@
+"""The command that writes a student as code."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from cosim.cli.output import JsonOption, print_json, print_rows, say
+
+
+def add_export_command(app: typer.Typer) -> None:
+    """Add the command of this file to the command line."""
+    app.command()(export)
+
+
+def export(
+    student: Annotated[
+        str, typer.Argument(metavar="STUDENT", help="Folder of a quantised student, or RUN:DECODER of a finished run.")
+    ],
+    *,
+    format: Annotated[Literal["c"], typer.Option(help="c: C99 in integers only, with test vectors.")] = "c",
+    out: Annotated[Path, typer.Option(help="Folder to write into.")] = Path("export"),
+    name: Annotated[str, typer.Option(help="Begins the name of every file and function.")] = "decoder",
+    examples: Annotated[int, typer.Option(min=1, help="Held-out examples that become test vectors.")] = 16,
+    as_json: JsonOption = False,
+) -> None:
+    """Write a quantised student as code that runs in integers, with test vectors and a memory map."""
+    # Deferred: --help must answer at once.
+    from cosim.api.export import export as write
+
+    written = write(student, out, format=format, name=name, examples=examples)
+    rows = written.rows()
+    if as_json:
+        print_json({"files": list(written.code.files), **{str(row["what"]): row["value"] for row in rows}})
+    else:
+        print_rows(rows, "table")
+    check = f"cc -std=c99 {out}/{name}.c {out}/{name}_check.c -o check && ./check"
+    say(f"Written: {', '.join(written.code.files)} in {out}. Test it: {check}")

@@ -1,0 +1,80 @@
+"""Students as code: from a run, from a folder, on the command line."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tiny_study import cosim as command
+
+import cosim
+from energy_models.errors import CosimError
+
+GCC = shutil.which("gcc")
+
+
+def runs(folder: Path, name: str) -> str:
+    """Compile what was written, run its test vectors, and return what the program says."""
+    if GCC is None:
+        pytest.skip("gcc is not installed")
+    program = folder / "check"
+    sources = [str(folder / f"{name}.c"), str(folder / f"{name}_check.c")]
+    flags = ["-std=c99", "-Wall", "-Wextra", "-Werror", "-fsanitize=undefined", "-fno-sanitize-recover=all"]
+    subprocess.run([GCC, *flags, *sources, "-o", str(program)], check=True)
+    return subprocess.run([str(program)], check=True, capture_output=True, text=True).stdout
+
+
+def test_a_decoder_of_a_run_is_written_and_passes_its_test_vectors(finished: Path, tmp_path: Path) -> None:
+    code, out, said = command("export", f"{finished}:EEGNet-1 w4a4", "--out", str(tmp_path), "--name", "net", "--json")
+    assert code == 0, said
+    told = json.loads(out)
+    assert told["called with"] == "one window"
+    assert told["test vectors"] == "12 held-out examples"
+    assert told["decisions changed"] == "0 of 12"
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(told["files"])
+    assert runs(tmp_path, "net") == "0 of 24 outputs differ\n"
+
+
+def test_codes_are_those_of_the_converter_with_the_standardisation_in_the_graph(finished: Path, tmp_path: Path) -> None:
+    student = cosim.load_run(finished).decoder("EEGNet-1 w4a4").student()
+    written = cosim.export(student, tmp_path, examples=4)
+    assert written.agreement.differing == 0
+    assert written.agreement.decisions == 4
+    assert written.graph.codes.scale.shape == (4,)
+    assert np.abs(written.graph.codes.offset).max() < 1
+    assert "4 held-out examples" in written.rows()[5].values()
+
+
+def test_a_copied_student_takes_codes_of_its_own_grid(finished: Path, tmp_path: Path) -> None:
+    student = cosim.load_run(finished).decoder("EEGNet-1 w4a4").student()
+    saved = student.save(tmp_path / "saved")
+    written = cosim.export(str(saved), tmp_path / "code")
+    assert (written.graph.codes.bits, written.vectors) == (8, "16 examples of noise")
+    assert runs(tmp_path / "code", "decoder") == "0 of 32 outputs differ\n"
+
+
+@pytest.mark.parametrize(
+    ("label", "words"), [("EEGNet-1 float32", "float32, which has no integers"), ("Spikes spiking", "float32, which has no integers"),
+                         ("nothing", "there is no decoder")],
+)  # fmt: skip
+def test_what_cannot_be_written_is_said(finished: Path, tmp_path: Path, label: str, words: str) -> None:
+    code, _, said = command("export", f"{finished}:{label}", "--out", str(tmp_path))
+    assert code == 2
+    assert words in said
+    assert not list(tmp_path.iterdir())
+
+
+def test_mistakes_of_a_call(finished: Path, tmp_path: Path) -> None:
+    student = cosim.load_run(finished).decoder("EEGNet-1 w4a4").student()
+    with pytest.raises(CosimError, match="unknown format"):
+        cosim.export(student, tmp_path, format="cobol")
+    with pytest.raises(CosimError, match="0 test vectors"):
+        cosim.export(student, tmp_path, examples=0)
+    with pytest.raises(CosimError, match="no run"):
+        cosim.export("nowhere:EEGNet", tmp_path)
+    with pytest.raises(CosimError, match="no saved student"):
+        cosim.export(tmp_path, tmp_path)
