@@ -57,10 +57,13 @@ def test_a_copied_student_takes_codes_of_its_own_grid(finished: Path, tmp_path: 
     assert runs(tmp_path / "code", "decoder") == "0 of 32 outputs differ\n"
 
 
+NO_INTEGERS = "float32, which has no integers"
+
+
 @pytest.mark.parametrize(
-    ("label", "words"), [("EEGNet-1 float32", "float32, which has no integers"), ("Spikes spiking", "float32, which has no integers"),
-                         ("nothing", "there is no decoder")],
-)  # fmt: skip
+    ("label", "words"),
+    [("EEGNet-1 float32", NO_INTEGERS), ("Spikes spiking", NO_INTEGERS), ("nothing", "there is no decoder")],
+)
 def test_what_cannot_be_written_is_said(finished: Path, tmp_path: Path, label: str, words: str) -> None:
     code, _, said = command("export", f"{finished}:{label}", "--out", str(tmp_path))
     assert code == 2
