@@ -52,13 +52,13 @@ class FireGradients:
     Parameters
     ----------
     state : Tensor, shape (batch, channels)
-    beta, threshold : Tensor
-        Shape of the parameter.
+    beta, threshold : Tensor or None
+        Shape of the parameter; None where neither is wanted.
     """
 
     state: Tensor
-    beta: Tensor
-    threshold: Tensor
+    beta: Tensor | None = None
+    threshold: Tensor | None = None
 
 
 def fire(
@@ -103,7 +103,8 @@ class _Fire(torch.autograd.Function):
     @once_differentiable
     def backward(context: Any, grad_spikes: Tensor, grad_last: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
         run = _numba_backward if context.how.path == "numba" else torch_backward
-        total, sums = run(grad_spikes.contiguous(), grad_last, context.saved_tensors, context.how)
+        learns = any(context.needs_input_grad[2:4])
+        total, sums = run(grad_spikes.contiguous(), grad_last, context.saved_tensors, context.how, learns)
         return total, sums.state, sums.beta, sums.threshold, None
 
 
@@ -133,15 +134,17 @@ def surrogate_slope(distance: Tensor, alpha: float) -> Tensor:
 
 
 def torch_backward(
-    grad_spikes: Tensor, grad_last: Tensor, saved: tuple[Tensor, ...], how: Firing
+    grad_spikes: Tensor, grad_last: Tensor, saved: tuple[Tensor, ...], how: Firing, learns: bool
 ) -> tuple[Tensor, FireGradients]:
     """Return dL/dI, shape (steps, batch, channels), and the other gradients; the reference of the compiled form.
+
+    Where beta or threshold `learns`, both have theirs.
 
     G[t] = dS/dU[t] grad_spikes[t] + beta G[t+1] is both dL/dU[t] in total and dL/dI[t].
     """
     membranes, state, beta, threshold = saved
     total = surrogate_slope(membranes - threshold, how.alpha).mul_(grad_spikes)
-    grad_threshold = -_reduced(total, threshold)
+    through_spikes = _reduced(total, threshold) if learns else None
     previous = torch.cat((state.unsqueeze(0), membranes[:-1]))[: len(total)]
     fired = previous > threshold
     running = grad_last
@@ -150,6 +153,9 @@ def torch_backward(
         running = now * beta
         if how.reset == "zero":
             running.masked_fill_(reset, 0.0)
+    if through_spikes is None:
+        return total, FireGradients(running)
+    grad_threshold = -through_spikes
     if how.reset == "subtract":
         grad_threshold = grad_threshold - _reduced(total * fired, threshold)
     carried = previous.masked_fill(fired, 0.0) if how.reset == "zero" else previous
@@ -173,7 +179,7 @@ def _numba_forward(  # noqa: PLR0917  the same order as the reference
 
 
 def _numba_backward(
-    grad_spikes: Tensor, grad_last: Tensor, saved: tuple[Tensor, ...], how: Firing
+    grad_spikes: Tensor, grad_last: Tensor, saved: tuple[Tensor, ...], how: Firing, learns: bool
 ) -> tuple[Tensor, FireGradients]:
     from students.kernels.fire_numba import RESETS, fire_backward
 
@@ -182,8 +188,10 @@ def _numba_backward(
     sums = torch.zeros(2, *state.shape, dtype=torch.float64)
     fire_backward(
         array_of(membranes, 1), array_of(state, 0), array_of(grad_spikes, 1), row_of(beta, state),
-        row_of(threshold, state), (math.pi / 2.0 * how.alpha, how.alpha / 2.0), RESETS[how.reset],
+        row_of(threshold, state), (math.pi / 2.0 * how.alpha, how.alpha / 2.0), RESETS[how.reset], learns,
         array_of(running, 0), array_of(total, 1), array_of(sums, 1),
     )  # fmt: skip
+    if not learns:
+        return total, FireGradients(running)
     of_beta, of_threshold = (sum_over_batch(one, like) for one, like in zip(sums, (beta, threshold), strict=True))
     return total, FireGradients(running, of_beta, of_threshold)

@@ -44,11 +44,11 @@ def fire_forward(  # noqa: PLR0917  compiled functions take arguments by positio
 
 @compiled(
     "void(float32[:, ::1], float32[::1], float32[:, ::1], float32[::1], float32[::1], UniTuple(float64, 2), int64,"
-    " float32[::1], float32[:, ::1], float64[:, ::1])"
+    " boolean, float32[::1], float32[:, ::1], float64[:, ::1])"
 )
 def fire_backward(  # noqa: PLR0917  compiled functions take arguments by position
     membranes: Any, state: Any, grad_spikes: Any, beta: Any, threshold: Any, slope: tuple[float, float], reset: int,
-    running: Any, total: Any, sums: Any,
+    learns: bool, running: Any, total: Any, sums: Any,
 ) -> None:
     """Write dL/dI into `total`, dL/d(state) into `running`, and add each neuron's gradients of beta and threshold.
 
@@ -56,6 +56,8 @@ def fire_backward(  # noqa: PLR0917  compiled functions take arguments by positi
     ----------
     slope : tuple of float
         Factor on the distance from the threshold, and height of the surrogate's slope.
+    learns : bool
+        Whether the gradients of beta and threshold are wanted.
     running : ndarray, shape (neurons,)
         At first the gradient that reaches the last membranes.
     sums : ndarray of float64, shape (2, neurons)
@@ -74,20 +76,22 @@ def fire_backward(  # noqa: PLR0917  compiled functions take arguments by positi
             for j in range(end - start):
                 distance = (now[j] - limit[j]) * width
                 out[j] = ONE / (distance * distance + ONE) * height * arriving[j]
-            for j in range(end - start):
-                of_threshold[j] -= out[j]
+            if learns:
+                for j in range(end - start):
+                    of_threshold[j] -= out[j]
             for j in range(end - start):
                 out[j] += carry[j]
                 carry[j] = out[j] * decay[j]
             if reset == 2:
                 for j in range(end - start):
                     carry[j] = ZERO if before[j] > limit[j] else carry[j]
+            if learns and reset == 2:
                 for j in range(end - start):
                     of_beta[j] += ZERO if before[j] > limit[j] else out[j] * before[j]
-            else:
+            elif learns:
                 for j in range(end - start):
                     of_beta[j] += out[j] * before[j]
-            if reset == 1:
+            if learns and reset == 1:
                 for j in range(end - start):
                     of_threshold[j] -= out[j] if before[j] > limit[j] else ZERO
 

@@ -76,7 +76,7 @@ def norm_relu_pool(signal: Tensor, norm: nn.BatchNorm1d, pool: Pool, grid: Level
     highest = 0.0 if grid is None else grid.highest
     with torch.no_grad():
         statistics = _moments(signal)
-        _move_running_statistics(norm, statistics, signal.shape[0] * signal.shape[2])
+        move_running_statistics(norm, statistics, signal.shape[0] * signal.shape[2])
     outputs = _NormReluPool.apply(signal, norm.weight, norm.bias, scale, statistics, (norm.eps, pool, highest))
     means: Tensor = outputs  # pyright: ignore[reportAssignmentType]
     return means
@@ -148,14 +148,14 @@ def _moments(signal: Tensor) -> Tensor:
     return found
 
 
-def _move_running_statistics(norm: nn.BatchNorm1d, statistics: Tensor, count: int) -> None:
+def move_running_statistics(norm: nn.BatchNorm1d, statistics: Tensor, count: int) -> None:
     """Move a norm's running mean and its running, unbiased variance towards those of a batch, as torch does."""
     if norm.running_mean is None or norm.running_var is None or norm.num_batches_tracked is None:
         return
     norm.num_batches_tracked.add_(1)
     weight = 1 / int(norm.num_batches_tracked) if norm.momentum is None else norm.momentum
-    norm.running_mean.lerp_(statistics[0].float(), weight)
-    norm.running_var.lerp_((statistics[1] * (count / (count - 1))).float(), weight)
+    norm.running_mean.lerp_(statistics[0].to(norm.running_mean.dtype), weight)
+    norm.running_var.lerp_((statistics[1] * (count / (count - 1))).to(norm.running_var.dtype), weight)
 
 
 def _fits(signal: Tensor, pool: Pool) -> bool:

@@ -20,23 +20,36 @@ PLANES = 8
 """Bits of a byte: each holds one of as many contiguous parts of the rows."""
 
 
-def spike_product(rows: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-    """Return ``rows @ weight.T + bias``, shape (..., outputs). Differentiable once.
+def spike_product(
+    signal: Tensor, weight: Tensor, bias: Tensor | None, order: tuple[int, ...] | None = None
+) -> Tensor:
+    """Return ``signal @ weight.T + bias`` along one axis, in the order of the signal's memory. Differentiable once.
 
     The same bits as ``torch.nn.functional.linear``, outputs and gradients.
 
     Parameters
     ----------
-    rows : Tensor, shape (..., inputs)
-        Contiguous.
-    weight : Tensor, shape (outputs, inputs)
+    signal : Tensor
+        Contiguous with its axes permuted to `order`.
+    weight : Tensor, shape (outputs, inputs) or (outputs, inputs, 1)
     bias : Tensor, shape (outputs,), or None
+    order : tuple of int or None
+        Axes of the signal, that of its inputs the last; None: as they are.
+
+    Returns
+    -------
+    Tensor, shape of `signal` with outputs in the place of its inputs
     """
+    order = tuple(range(signal.ndim)) if order is None else order
     learns = torch.is_grad_enabled() and weight.requires_grad
-    if not learns or choose("spike_product", rows, weight, bias) == "torch":
-        return functional.linear(rows, weight, bias)
-    outputs: Tensor = _Product.apply(rows.view(-1, rows.shape[-1]), weight, bias)  # type: ignore[assignment]
-    return outputs.view(*rows.shape[:-1], len(weight))
+    if not learns or choose("spike_product", signal, weight, bias) == "torch":
+        return _back(functional.linear(signal.permute(order), weight.flatten(1), bias), order)
+    return _Product.apply(signal, weight, bias, order)  # type: ignore[no-any-return]
+
+
+def _back(rows: Tensor, order: tuple[int, ...]) -> Tensor:
+    """Return a tensor whose axes were permuted to `order`."""
+    return rows.permute(*(order.index(axis) for axis in range(len(order))))
 
 
 def are_spikes(signal: Tensor) -> bool:
@@ -65,19 +78,28 @@ def unpack_spikes(bits: Tensor, shape: torch.Size) -> Tensor:
 
 
 class _Product(torch.autograd.Function):
+    """One operation, reorderings included: what autograd notes of each of them costs as much as a small product."""
+
     @staticmethod
-    def forward(context: Any, rows: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    def forward(
+        context: Any, signal: Tensor, weight: Tensor, bias: Tensor | None, order: tuple[int, ...]
+    ) -> Tensor:
+        rows, matrix = signal.permute(order), weight.flatten(1)
         bits = pack_spikes(rows)
-        context.save_for_backward(rows if bits is None else bits, weight)
-        context.shape = None if bits is None else rows.shape
-        return functional.linear(rows, weight, bias)
+        context.save_for_backward(signal if bits is None else bits, weight)
+        context.shape, context.order, context.packed = rows.shape, order, bits is not None
+        return _back(functional.linear(rows, matrix, bias), order)
 
     @staticmethod
     @once_differentiable
     def backward(context: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
         kept, weight = context.saved_tensors
-        rows = kept if context.shape is None else unpack_spikes(kept, context.shape)
-        of_weight = gradient.t() @ rows if context.needs_input_grad[1] else None
-        del rows
-        of_rows = gradient @ weight if context.needs_input_grad[0] else None
-        return of_rows, of_weight, gradient.sum(0) if context.needs_input_grad[2] else None
+        arriving, matrix = gradient.permute(context.order).reshape(-1, len(weight)), weight.flatten(1)
+        of_weight, of_rows = None, None
+        if context.needs_input_grad[1]:
+            rows = unpack_spikes(kept, context.shape) if context.packed else kept.permute(context.order)
+            of_weight = (arriving.t() @ rows.reshape(-1, rows.shape[-1])).view(weight.shape)
+            del rows
+        if context.needs_input_grad[0]:
+            of_rows = _back((arriving @ matrix).view(context.shape), context.order)
+        return of_rows, of_weight, arriving.sum(0) if context.needs_input_grad[2] else None, None

@@ -1,9 +1,9 @@
 """The layers that families are built from, integer grids, and networks run step by step."""
 
 from students.layers.float_layers import FloatLayers
-from students.layers.fused import FusedSequential
+from students.layers.fused import FusedSequential, TimeFirst
 from students.layers.grid import Constant, Grid, LayerQuantisation
-from students.layers.layout import BatchNorm1d, TimeFirst
+from students.layers.layout import BatchNorm1d
 from students.layers.modules import (
     Add,
     AveragePool1d,

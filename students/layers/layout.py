@@ -46,7 +46,7 @@ def pointwise(signal: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     """
     order = channels_last(signal)
     if order is not None:
-        return in_axis_order(spike_product(signal.permute(order), weight[:, :, 0], bias), order)
+        return spike_product(signal, weight, bias, order)
     outputs = pointwise_conv1d(signal, weight[:, :, 0])
     return outputs if bias is None else outputs + bias[:, None]
 
@@ -61,11 +61,3 @@ class BatchNorm1d(nn.BatchNorm1d):
             return super().forward(input)
         rows = input.permute(order)
         return in_axis_order(super().forward(rows.reshape(-1, rows.shape[-1])).view(rows.shape), order)
-
-
-class TimeFirst(nn.Sequential):
-    """A network of ``(batch, channels, steps)`` that is trained on signals in the order (steps, batch, channels)."""
-
-    def forward(self, input: Tensor) -> Tensor:
-        """Run the modules."""
-        return super().forward(time_first(input) if self.training else input)

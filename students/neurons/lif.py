@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from energy_models.errors import StudentError
 from students.kernels.fire import Reset, fire
 from students.kernels.integrate import integrate
+from students.kernels.norm_fire import norm_fire
 from students.kernels.reorder import steps_first
 from students.neurons.dynamics import Dynamics
 
@@ -111,14 +112,29 @@ class LIF(nn.Module):
         """
         drive = by_steps(current, self.channels)
         membrane = torch.zeros_like(drive[0]) if state is None else state
-        beta, threshold = self.beta.clamp(0.0, 1.0), self.threshold.clamp(min=LEAST_THRESHOLD)
+        beta, threshold = self._in_use()
         spikes, after = fire(drive, membrane, beta, threshold, alpha=self.surrogate_alpha, reset=self.reset)
         return spikes.permute(1, 2, 0), after
 
+    def of_norm(self, signal: Tensor, norm: nn.BatchNorm1d) -> Tensor:
+        """Return the spikes for the currents ``norm(signal)``, from membranes of zero; `norm` is in training.
+
+        Parameters
+        ----------
+        signal : Tensor, shape (batch, channels, steps)
+            In memory as (steps, batch, channels).
+        norm : BatchNorm1d
+        """
+        return norm_fire(signal, norm, *self._in_use(), alpha=self.surrogate_alpha, reset=self.reset)
+
     def dynamics(self) -> Dynamics:
         """Return what these neurons do in a step."""
-        decay, threshold = self.beta.clamp(0.0, 1.0), self.threshold.clamp(min=LEAST_THRESHOLD)
+        decay, threshold = self._in_use()
         return Dynamics((decay,), threshold, reset=self.reset, steps_axis=STEPS_AXIS)
+
+    def _in_use(self) -> tuple[Tensor, Tensor]:
+        """Return decay and threshold within their bounds."""
+        return self.beta.clamp(0.0, 1.0), self.threshold.clamp(min=LEAST_THRESHOLD)
 
     def extra_repr(self) -> str:
         """Return what `print` shows."""
