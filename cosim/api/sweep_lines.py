@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from cosim.report.estimate_tables import FLOAT_HINT, NO_FLOAT
-from cosim.report.figures.numbers import digits_text, quantity_text, score_text
-from cosim.tables.readable import CANNOT_RUN
+from cosim.report.figures.numbers import digits_text, quantity_text, score_text, varied_text
+from cosim.tables.readable import BETWEEN, CANNOT_RUN
 
 Row = Mapping[str, Any]
 FITTING = ("fits", "fits nominally")
@@ -41,7 +41,7 @@ def notes(rows: Sequence[Row], varied: Sequence[str]) -> Iterator[str]:
     reasons = {
         reason: str(row["machine"])
         for row in rows if row["verdict"] == CANNOT_RUN
-        for reason in str(row["infeasibilities"]).split("; ")
+        for reason in str(row["infeasibilities"]).split(BETWEEN)
     }  # fmt: skip
     for reason in list(reasons)[:MOST_REASONS]:
         yield f"Cannot run: {reason}"
@@ -60,7 +60,7 @@ def _fitting_values(rows: Sequence[Row], varied: Sequence[str]) -> Iterator[str]
         every = dict.fromkeys(each[name] for each, _ in cells)
         fitting = dict.fromkeys(each[name] for each, fits in cells if fits)
         if 2 < len(every) > len(fitting):
-            yield f"{name}: only {_few(list(fitting))} of {len(every)} values {'fits' if len(fitting) == 1 else 'fit'}."
+            yield f"Fits only at {name} {_few(list(fitting))}."
 
 
 def _few(values: Sequence[str]) -> str:
@@ -99,13 +99,7 @@ def told_apart(varied: Sequence[str]) -> tuple[str, ...]:
 
 def point_cells(row: Row, varied: Sequence[str]) -> dict[str, str]:
     """Return what tells a point from others, by name, constants with a unit that fits them."""
-    cells: dict[str, str] = {}
-    for name in told_apart(varied):
-        value, (path, _, unit) = row[name], name.partition(" [")
-        plain = f"{value:g}" if isinstance(value, float) else str(value)
-        above, per, below = unit.removesuffix("]").partition("/")
-        cells[path] = f"{quantity_text(value, above)}{per}{below}" if unit else plain
-    return cells
+    return dict(varied_text(name, row[name]) for name in told_apart(varied))
 
 
 def counted(points: int) -> str:

@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 from typer.core import TyperCommand
 
+from cosim.cli.networks import Asked, Outputs, work_of
 from cosim.cli.options import MOST_BITS, InputShape, SampleRate, rate_of, shape_of
 from cosim.cli.output import print_rows, say
 
 if TYPE_CHECKING:
+    from cosim.workloads.network_workload import Observation
     from energy_models.workload import Conventions, Count, LayerWork, Workload
 
 STDOUT = Path("-")
+DECODES = 4
 OPERATIONS = ("full", "valid", "eff_input", "effective", "MAC", "AC", "FLOP", "BOP")
 """Products in four conventions, the effective ones by kind, and floating-point and bit operations of a decode."""
 LEAST = ("calls", "kind", "state", "eff_input", "full")
@@ -44,7 +47,8 @@ def workload(
         str,
         typer.Argument(
             help="Folder of a saved student, an .onnx, .nir or .tflite file, an architecture (name or .toml file), "
-            "or package.module:function that returns an nn.Module."
+            "package.module:function that returns an nn.Module, or a family with --input-shape, --sample-rate and "
+            "--outputs."
         ),
     ],
     *,
@@ -57,6 +61,7 @@ def workload(
         ),
     ] = None,
     rate: SampleRate = None,
+    outputs: Outputs = None,
     mode: Annotated[
         Literal["window", "stream"] | None, typer.Option(help="One decode a window, or one a step.")
     ] = None,
@@ -71,7 +76,7 @@ def workload(
     activation_bits: Annotated[
         int | None, typer.Option(min=1, max=MOST_BITS, help="Assume integer activations likewise.")
     ] = None,
-    decodes: Annotated[int, typer.Option(min=1, max=1_000_000, help="Made-up examples.")] = 4,
+    decodes: Annotated[int, typer.Option(min=1, max=1_000_000, help="Made-up examples.")] = DECODES,
     seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Seed of made-up examples.")] = 0,
     warm_up_steps: Annotated[int, typer.Option(min=0, max=2**31, help="First steps of a stream, counted apart.")] = 0,
     euler_step: Annotated[
@@ -94,11 +99,11 @@ def workload(
     from energy_models.workload import answer_text, at_widths, write_workload
 
     shape, rate_hz = shape_of(input_shape), rate_of(rate)
-    from cosim.workloads.network_workload import Observation, network_workload
+    from cosim.workloads.network_workload import Observation
 
     how = Observation(shape, inputs, rate_hz, mode, input_bits, decodes, seed, warm_up_steps, euler_step)
     widths = _widths(weight_bits, activation_bits)
-    counted = network_workload(model, how)
+    counted = _counted(model, how, Asked(input_shape, rate, outputs))
     if widths is not None:
         counted = at_widths(counted, weight_bits=widths[0], activation_bits=widths[1])
     if json_file == STDOUT:
@@ -109,6 +114,31 @@ def workload(
         rows = [_row(layer, counted.replace(layers=(layer,))) for layer in counted.layers]
         print_rows([*rows, _sum(counted)], "table", least=LEAST)
     _remarks(counted)
+
+
+def _counted(model: str, how: Observation, asked: Asked) -> Workload:
+    """Return the work of a network, or of a family built for a shape and outputs.
+
+    Raises
+    ------
+    CosimError
+        No such network, or a family with options of how to count that it does not take.
+    """
+    from cosim.workloads.network_workload import Observation, network_workload
+    from students.families import family_names
+
+    if asked.outputs is None and model not in family_names():
+        return network_workload(model, how)
+    if how != Observation(how.input_shape, None, how.step_rate_hz, None, None, DECODES, 0, 0):
+        from energy_models.errors import StudentError
+
+        raise StudentError(
+            "a family is counted on made-up examples, in its own way", where=model,
+            remedy="Give --input-shape, --sample-rate and --outputs, and no other option of how to count",
+        )
+    from cosim.api.works import workload_of
+
+    return workload_of(work_of(model, asked), where=model)
 
 
 def _widths(weight_bits: int | None, activation_bits: int | None) -> tuple[int, int] | None:

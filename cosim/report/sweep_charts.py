@@ -8,6 +8,7 @@ from typing import Any
 
 from cosim.report.figures.axes import Chart
 from cosim.report.figures.front import front_chart
+from cosim.report.figures.numbers import varied_text
 from cosim.report.figures.points import Point
 from cosim.report.figures.powers import Band, Line, bands_chart, lines_chart
 from energy_models.errors import StudyError
@@ -103,6 +104,9 @@ def _axis_title(name: str) -> str:
 
 def _told(row: Row, names: Sequence[str]) -> str:
     """Return what tells a row apart: names as they are, numbers with their column."""
-    said = [f"{name.replace('_', ' ')} {row[name]:g}" if isinstance(row[name], int | float) else str(row[name])
-            for name in names]  # fmt: skip
+    said: list[str] = []
+    for name in names:
+        path, text = varied_text(name, row[name])
+        known = path if "." in path else path.replace("_", " ")
+        said.append(f"{known} {text}" if isinstance(row[name], int | float) else text)
     return ", ".join(text for text in said if text)

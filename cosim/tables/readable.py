@@ -22,6 +22,8 @@ PRICE_NAMES = {
     "memory_used_bits": "memory_used_bits", "memory_capacity_bits": "memory_capacity_bits",
 }  # fmt: skip
 """Columns of a price and their names in a table for people, in its order; ``power_w`` is the whole device's."""
+BETWEEN = " | "
+"""Stands between reasons in ``infeasibilities``."""
 ANSWER = ("verdict", "binding_limit", "headroom")
 
 
@@ -40,5 +42,5 @@ def readable_prices(table: pd.DataFrame) -> pd.DataFrame:
     answer.loc[cannot.to_numpy(dtype=bool), "binding_limit"] = ""
     answer.loc[cannot.to_numpy(dtype=bool), "headroom"] = float("nan")
     reasons: Any = table["infeasibilities"].tolist()
-    prices["infeasibilities"] = ["; ".join(json.loads(text)) for text in reasons]
+    prices["infeasibilities"] = [BETWEEN.join(json.loads(text)) for text in reasons]
     return pd.concat([answer, prices], axis=1)

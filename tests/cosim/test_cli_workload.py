@@ -257,3 +257,13 @@ def test_a_rate_that_is_none(rate: str) -> None:
     assert done.returncode == 2
     assert "--sample-rate:" in done.stderr
     assert "above 0 Hz" in done.stderr
+
+
+def test_a_family_is_counted_for_a_shape_and_outputs(tmp_path: Path) -> None:
+    shape = ("--input-shape", "3x64", "--sample-rate", "128Hz", "--outputs", "2")
+    code, _, err = cosim("workload", "eegnet", *shape, "--json", str(tmp_path / "w.json"))
+    assert code == 0, err
+    counted = read_workload(tmp_path / "w.json")
+    assert (counted.channels, counted.steps_per_decode, counted.step_rate_hz) == (3, 64, 128.0)
+    assert "--outputs" in cosim("workload", "eegnet")[2]
+    assert "no other option" in cosim("workload", "eegnet", *shape, "--mode", "stream")[2]

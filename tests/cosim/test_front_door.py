@@ -202,7 +202,23 @@ def test_a_sweep_says_at_which_values_it_fits() -> None:
     assert fits == [True, True, False]
     first, second = (line.replace("\u00a0", " ") for line in table.answer[:2])
     assert first.startswith("2 of 3 points fit. ")
-    assert second == "site.front_end.power: only 1 µW/channel, 3 µW/channel of 3 values fit."
+    assert second == "Fits only at site.front_end.power 1 µW/channel, 3 µW/channel."
+
+
+def test_every_reason_stays_whole() -> None:
+    wide = cosim.count(nn.Sequential(nn.Conv1d(4, 999, 1), nn.ReLU()), torch.ones(1, 4, 999), rate_hz=100)
+    alone = cosim.estimate(wide, "cortex_m4f", decode_rate_hz=4).report.infeasibilities
+    assert any("; " in reason for reason in alone)
+    table = cosim.sweep(wide, machines="cortex_m4f", decode_rate_hz=4)
+    assert table.to_frame()["infeasibilities"][0] == " | ".join(alone)
+    assert f"Cannot run: {alone[0]}" in table.summary()
+
+
+def test_lines_of_a_figure_are_named_with_a_unit() -> None:
+    over = {"decode_rate_hz": [1, 2, 4], "site.front_end.power": ["3 uW/channel", 3e-5]}
+    figure = cosim.sweep(integer(), machines="gap9", sites="headset_pulp", over=over).plot()
+    names = [line.name.replace("\u00a0", " ") for line in figure.data]
+    assert names == ["site.front_end.power 3 µW/channel", "site.front_end.power 30 µW/channel"]
 
 
 def test_a_sweep_is_read_in_prefixed_units() -> None:

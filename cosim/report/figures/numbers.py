@@ -61,6 +61,15 @@ def scaled_band_text(row: Mapping[str, Any], name: str, symbol: str, unit: float
     return f"{digits_text(nominal)} [{digits_text(low, BOUND_DIGITS)}, {digits_text(high, BOUND_DIGITS)}]"
 
 
+def varied_text(name: str, value: object) -> tuple[str, str]:
+    """Return a column of a sweep and its value for reading: ``site.x [W]`` and 3e-6 as ``site.x`` and ``3 µW``."""
+    path, _, unit = name.partition(" [")
+    if not unit or not isinstance(value, int | float):
+        return path, f"{value:g}" if isinstance(value, float) else str(value)
+    above, per, below = unit.removesuffix("]").partition("/")
+    return path, f"{quantity_text(value, above)}{per}{below}"
+
+
 def score_text(mean: float, low: float, high: float) -> str:
     """Return a score with its interval: ``0.86 [0.81, 0.91]``; without one where there is a single repetition."""
     text = f"{mean:.3f}"
