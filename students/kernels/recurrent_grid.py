@@ -75,8 +75,8 @@ class RecurrentLevels:
         return (self.highest + 0.5) * self.step
 
     def operand(self, state: Tensor) -> Tensor:
-        """Return states as the product reads them."""
-        return on_steps(state, self.step, self.highest)
+        """Return states as the product reads them: as they are where it has their grid."""
+        return state if self.step == STATE_STEP else on_steps(state, self.step, self.highest)
 
     def product(self, state: Tensor) -> Tensor:
         """Return the pre-activations' recurrent part, shape (batch, rows), of states of shape (batch, units)."""

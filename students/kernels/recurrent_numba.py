@@ -252,14 +252,17 @@ def integer_product(  # noqa: PLR0917  compiled functions take arguments by posi
         sums[j] = level * STEP
 
 
-@compiled("void(float32[::1], float32[::1], float32)")
-def look_up(values: Any, table: Any, factor: Any) -> None:
+@compiled("void(float32[::1], float32[::1], float32, int32[::1])")
+def look_up(values: Any, table: Any, factor: Any, addresses: Any) -> None:
     """Replace pre-activations by a function's table; what is no number stays none, and reads no other memory."""
     for j in range(values.shape[0]):
         level = np.rint(values[j] * factor)
         level = level if level > FIRST else FIRST
         level = level if level < LAST else LAST
-        values[j] = table[np.int32(level) + MIDDLE] + values[j] * ZERO
+        addresses[j] = np.int32(level) + MIDDLE
+        values[j] *= ZERO
+    for j in range(values.shape[0]):  # apart, as it does not become vector instructions
+        values[j] += table[np.uint32(addresses[j])]
 
 
 @compiled(
@@ -273,7 +276,7 @@ def gru_integers(  # noqa: PLR0917  compiled functions take arguments by positio
     """Write states, gates and the hidden part of each candidate; `tables` are those of sigmoid and tanh."""
     examples, steps, units = states.shape
     hidden, drive = np.empty(3 * units, np.float32), np.empty(3 * units, np.float32)
-    operand = np.empty(units, np.float32)
+    operand, addresses = np.empty(units, np.float32), np.empty(4 * units, np.int32)
     for example in range(examples):
         before = state[example]
         for step in range(steps):
@@ -283,12 +286,12 @@ def gru_integers(  # noqa: PLR0917  compiled functions take arguments by positio
             both, candidate = gate[: 2 * units], gate[2 * units :]
             for j in range(2 * units):
                 both[j] = drive[j] + hidden[j]
-            look_up(both, tables[0], A_SIGMOID)
+            look_up(both, tables[0], A_SIGMOID, addresses)
             for j in range(units):
                 kept[j] = hidden[2 * units + j]
             for j in range(units):
                 candidate[j] = drive[2 * units + j] + np.rint(gate[j] * kept[j] * A_STEP) * STEP
-            look_up(candidate, tables[1], A_TANH)
+            look_up(candidate, tables[1], A_TANH, addresses)
             for j in range(units):
                 far = gate[units + j] * (before[j] - candidate[j])
                 now[j] = candidate[j] + np.rint(far * A_STATE) * STATE
@@ -307,7 +310,7 @@ def lstm_integers(  # noqa: PLR0917  compiled functions take arguments by positi
     """Write states, cells, gates and the tanh of each cell; `tables` are those of sigmoid and tanh."""
     examples, steps, units = states.shape
     hidden, drive = np.empty(4 * units, np.float32), np.empty(4 * units, np.float32)
-    operand = np.empty(units, np.float32)
+    operand, addresses = np.empty(units, np.float32), np.empty(4 * units, np.int32)
     for example in range(examples):
         before, cell = state[0][example], state[1][example]
         for step in range(steps):
@@ -317,15 +320,15 @@ def lstm_integers(  # noqa: PLR0917  compiled functions take arguments by positi
             now, after, size = states[example, step], cells[example, step], bounded[example, step]
             for j in range(4 * units):
                 gate[j] = drive[j] + hidden[j]
-            look_up(gate[: 2 * units], tables[0], A_SIGMOID)
-            look_up(gate[2 * units : 3 * units], tables[1], A_TANH)
-            look_up(gate[3 * units :], tables[0], A_SIGMOID)
+            look_up(gate[: 2 * units], tables[0], A_SIGMOID, addresses)
+            look_up(gate[2 * units : 3 * units], tables[1], A_TANH, addresses)
+            look_up(gate[3 * units :], tables[0], A_SIGMOID, addresses)
             for j in range(units):
                 size[j] = gate[units + j] * cell[j] + gate[j] * gate[2 * units + j]
             round_to(size, A_STEP, STEP, MOST, after)
             for j in range(units):
                 size[j] = after[j]
-            look_up(size, tables[1], A_TANH)
+            look_up(size, tables[1], A_TANH, addresses)
             for j in range(units):
                 now[j] = np.rint(gate[3 * units + j] * size[j] * A_STATE) * STATE
             before, cell = now, after

@@ -69,7 +69,14 @@ class DirectGrid:
         return IntQuantTensor(values, scale, *_described(self.bits, self.signed, scale.device))
 
     def constants(self, layer: Any, signal: IntQuantTensor, where: str) -> tuple[Tensor, Tensor | None] | None:
-        """Return a product's weights and bias on their grids; None where Brevitas's modules have to run.
+        """Return a product's weights and bias as `scaled_constants`."""
+        found = self.scaled_constants(layer, signal, where)
+        return None if found is None else found[:2]
+
+    def scaled_constants(
+        self, layer: Any, signal: IntQuantTensor, where: str
+    ) -> tuple[Tensor, Tensor | None, Tensor] | None:
+        """Return a product's weights and bias on their grids, and its scale; None where Brevitas's modules have to run.
 
         Raises
         ------
@@ -82,9 +89,9 @@ class DirectGrid:
         check_calibrated(scale, where)
         weight = fake_quantise(layer.weight, scale, self.lowest, self.highest)
         if layer.bias is None:
-            return weight, None
+            return weight, None, scale
         accumulator = (scale * signal.scale).view(-1)
-        return weight, fake_quantise(layer.bias, accumulator, -BIAS_LEVELS, BIAS_LEVELS - 1)
+        return weight, fake_quantise(layer.bias, accumulator, -BIAS_LEVELS, BIAS_LEVELS - 1), scale
 
 
 @cache

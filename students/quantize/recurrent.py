@@ -27,17 +27,15 @@ class RecurrentProduct(IntegerLinear):
     """The recurrent product of a layer, whose integers the steps read."""
 
     def constants(self, operand: IntQuantTensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Return weights, their scale, and the bias, on their grids."""
-        found = self.direct.constants(self, operand, "recurrent")
+        """Return weights and bias on their grids, and the weights' scale."""
+        found = self.direct.scaled_constants(self, operand, "recurrent")
         if found is not None and found[1] is not None:
-            scale = self.direct.scale(self, self.weight_quant, self.weight_quant)
-            if scale is not None:
-                return found[0], scale, found[1]
+            return found[0], found[1], found[2]
         brevitas: Any = self
         weight = brevitas.quant_weight()
         check_calibrated(weight.scale, "recurrent")
         bias = brevitas.bias_quant(self.bias, operand, weight)
-        return weight.value, weight.scale, bias.value
+        return weight.value, bias.value, weight.scale
 
 
 class IntegerRecurrent(nn.Module):
@@ -92,7 +90,7 @@ class IntegerRecurrent(nn.Module):
         grid = self.operand_grid
         scale, bits = like.new_tensor(grid.scale), like.new_tensor(float(grid.bits))
         operand = IntQuantTensor(like.new_zeros(1), scale, torch.zeros_like(scale), bits, True, self.training)
-        weight, weight_scale, bias = self.hidden.constants(operand)
+        weight, bias, weight_scale = self.hidden.constants(operand)
         return weight, bias, recurrent_levels(weight, weight_scale, bias, grid.bits)
 
     def operands(self, states: Tensor) -> Tensor:
