@@ -49,7 +49,7 @@ def write_archive(run: Path, folder: Path) -> Path:
         If a file of the run is missing or damaged, or the folder cannot be written.
     """
     check_archive(run)
-    if folder.resolve() == run.resolve():
+    if os.path.realpath(folder) == os.path.realpath(run):
         return folder
     kept = [*TABLES, *(name for name in (OUTCOMES,) if (run / name).is_file())]  # older runs have no outcomes
     contents = {name: _read(run / name) for name in kept} | _documents(run)

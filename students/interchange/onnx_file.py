@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,10 @@ VERSIONS = range(4, 28)
 COMPUTABLE = frozenset(("float16", "bool", "int8", "int16", "int32", "int64", "uint8"))
 """Element types, beside float and double, that torch computes with."""
 
+UNREAD = ("INT4", "UINT4", "INT2", "UINT2", "FLOAT8", "FLOAT4", "COMPLEX", "STRING")
+"""Begins of the names of element types that are not read."""
+UNREAD_REMEDY = ("Export integers of 8 bits, whose width is that of a Clip before DequantizeLinear (-8 to 7: 4 "
+                 "bits), or QONNX, or floats")  # fmt: skip
 LARGEST_SIZE = 1 << 24
 """Of a padding, a kernel, an axis or a factor."""
 SIZE_ATTRIBUTES = frozenset((
@@ -158,8 +163,8 @@ def _tensor(onnx: Any, proto: Any, path: Path) -> Tensor:
         return made_up(tuple(proto.dims), dtype, f"{path}, {proto.name}")
     if proto.data_location == onnx.TensorProto.EXTERNAL:
         where = {entry.key: entry.value for entry in proto.external_data}
-        folder = path.resolve().parent
-        beside = (folder / where.get("location", "")).resolve()
+        folder = Path(os.path.realpath(path)).parent  # unlike resolve, of a link to itself as well
+        beside = Path(os.path.realpath(folder / where.get("location", "")))
         if not beside.is_relative_to(folder) or not beside.is_file():
             raise _damaged(
                 path, f"the weights {proto.name!r} lie in {where.get('location')!r}, which is no file in its folder",
@@ -170,8 +175,15 @@ def _tensor(onnx: Any, proto: Any, path: Path) -> Tensor:
             stored.seek(start)
             proto.raw_data = stored.read(length) if length else stored.read()
         proto.data_location = onnx.TensorProto.DEFAULT
+    types = onnx.TensorProto.DataType
+    kind = types.Name(proto.data_type) if proto.data_type in types.values() else ""
+    if kind.startswith(UNREAD):
+        raise _damaged(path, f"the tensor {proto.name!r} holds {kind}, which is not read", UNREAD_REMEDY)
     try:
-        return _torch(onnx.numpy_helper.to_array(proto))
+        array = onnx.numpy_helper.to_array(proto)
+        if kind == "BFLOAT16":  # of ml_dtypes, which torch does not take
+            return torch.from_numpy(np.asarray(array).astype(np.float32)).to(torch.bfloat16)
+        return _torch(array)
     except (ValueError, TypeError, KeyError) as error:
         raise _damaged(path, f"the tensor {proto.name!r} is damaged ({error})", "Export the network again") from error
 
@@ -180,8 +192,9 @@ def _values_absent(onnx: Any, proto: Any, path: Path) -> bool:
     """True where a file holds a tensor's shape and neither it nor a file in its folder the values."""
     if proto.data_location == onnx.TensorProto.EXTERNAL:
         where = next((entry.value for entry in proto.external_data if entry.key == "location"), "")
-        beside = path.resolve().parent / where
-        inside = bool(where) and beside.resolve().is_relative_to(path.resolve().parent)
+        folder = Path(os.path.realpath(path)).parent
+        beside = folder / where
+        inside = bool(where) and Path(os.path.realpath(beside)).is_relative_to(folder)
         return inside and not beside.exists() and not beside.is_symlink()
     fields = ("float_data", "int32_data", "int64_data", "double_data", "uint64_data", "string_data")
     return bool(proto.dims) and 0 not in proto.dims and not proto.raw_data and not any(

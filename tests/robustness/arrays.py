@@ -50,7 +50,7 @@ def changed_arrays(arrays: Mapping[str, Any], dice: Random) -> tuple[dict[str, A
         case "type":
             kind = dice.choice(TYPES[:-2])
             found[name] = (
-                np.zeros(one.shape, kind) if dice.random() < 0.5 or one.dtype.kind == "U" else one.astype(kind)
+                np.zeros(one.shape, kind) if dice.random() < 0.5 or one.dtype.kind in "UO" else one.astype(kind)
             )
         case "shape":
             found[name] = one.reshape(-1) if dice.random() < 0.5 else one[None]

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -30,6 +31,10 @@ from tests.robustness.runs import ROOT
 PATIENCE_S = 240.0
 MOST_ON_ONE = 4
 """Interventions before a command may end."""
+OF_TRACKER = re.compile(
+    r"Traceback \(most recent call last\):\n  File \S+resource_tracker\.py\S* .*\n.*\nKeyError: .*\n"
+)
+"""What Python's process that counts shared memory prints where another one of them was killed."""
 RUN_FOLDER, OURS = "Run folder", "energy_models.errors."
 
 
@@ -148,6 +153,7 @@ def _ended_once(line: Sequence[str], home: Path, way: Way, dice: Random, at_most
     if not over:
         way.strike(process, dice)
     code, said = ended(process)
+    said = OF_TRACKER.sub("", said)
     ours = said.rstrip().rpartition("\n")[2].startswith(OURS)  # what Python prints of our errors, in a script
     if "Traceback" in said and not ours and (RUN_FOLDER in said or way.name == "disk full"):
         raise LostError(f"{way.name} ended in a traceback: {said}")

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
+from pathlib import Path
 
 from tests.robustness.outcomes import Ending
 from tests.robustness.worker import Setting, serve
 
-LIMIT_S = 30.0
-"""For one input [s]; a loaded machine included."""
-FIRST_S = 180.0
-"""For the first input of a kind, for which libraries are imported and a sound one is written [s]."""
+LIMIT_S = 20.0
+"""Of a processor for one input [s]; on a loaded machine it may wait far longer."""
+WAITS = 10
+"""Times the limit after which an input hangs that computes nothing."""
+FIRST_S = 60.0
+"""Likewise for the first input of a kind, for which libraries are imported and a sound one is written [s]."""
 Task = tuple[str, int]
 
 
@@ -25,8 +29,25 @@ class _Worker:
     inputs: Connection
     known: set[str]
     task: Task | None = None
-    until: float = 0.0
+    limit_s: float = 0.0
     begun: float = 0.0
+    spent_s: float = 0.0
+
+    def hangs(self) -> bool:
+        """Return whether the input takes longer than it may."""
+        passed_s = time.monotonic() - self.begun
+        return passed_s > self.limit_s and (
+            _spent(self.process) - self.spent_s > self.limit_s or passed_s > WAITS * self.limit_s
+        )
+
+
+def _spent(process: BaseProcess) -> float:
+    """Return the time of a processor that a process has used [s]; 0 of one that is gone."""
+    try:
+        fields = Path(f"/proc/{process.pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return sum(map(int, fields[11:13])) / os.sysconf("SC_CLK_TCK")
 
 
 class Pool:
@@ -65,7 +86,7 @@ class Pool:
                 self._give(place, left)
             for place in busy.values():
                 worker = self._workers[place]
-                if worker.task and worker.inputs not in ready and time.monotonic() > worker.until:
+                if worker.task and worker.inputs not in ready and worker.hangs():
                     yield self._lost(place, "hang")
                     self._give(place, left)
 
@@ -75,7 +96,8 @@ class Pool:
         if worker.task is None:
             return
         worker.begun = time.monotonic()
-        worker.until = worker.begun + (LIMIT_S if worker.task[0] in worker.known else FIRST_S)
+        worker.spent_s = _spent(worker.process)
+        worker.limit_s = LIMIT_S if worker.task[0] in worker.known else FIRST_S
         worker.known.add(worker.task[0])
         worker.inputs.send(worker.task)
 

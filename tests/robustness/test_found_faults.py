@@ -24,7 +24,7 @@ from students.models.build import build
 from students.models.store import WEIGHTS, load_student, save_student
 from students.models.tensor_files import write_tensors
 from students.models.weights import load_weights
-from tests.cosim.recording_files import noise, write_fif
+from tests.cosim.recording_files import noise, write_edf, write_fif
 from tests.robustness.trained import STUDENT
 
 BOARD = "board,network,conv_macs,layers,energy_uj,power_mw,latency_ms,clock_mhz,software\nb,n,1000,2,{},1,1,100,s\n"
@@ -191,3 +191,23 @@ def test_dates_of_every_year_are_read(tmp_path: Path) -> None:
         options = {"files": "own.csv", "classes": "L,R", "source_bits": 16, "start_s": 0.0, "stop_s": 0.5}
         found = load("mne_file", data_dir=tmp_path, options=options)
         np.testing.assert_allclose(found.windows.inputs()[:, 0, 0], samples[0, [50, 100, 150]], atol=1e-3)
+
+
+@pytest.mark.parametrize("onset", ["inf", "1e308", "-1e300", "n/a"])
+def test_events_of_no_time_in_a_table_of_bids_are_left_out(tmp_path: Path, onset: str) -> None:
+    samples = noise(8.0, [200, 400])
+    write_edf(tmp_path / "sub-01_task-x_eeg.edf", samples, range(8), kind="EDF+C")
+    rows = [f"{onset}\t1\tL", "2.0\tinf\tL", "4.0\t1e308\tR"]
+    text = "\n".join(["onset\tduration\ttrial_type", *rows]) + "\n"
+    (tmp_path / "sub-01_task-x_events.tsv").write_text(text, encoding="utf-8")
+    options = {"files": "*.edf", "classes": "L,R", "source_bits": 16, "start_s": 0.0, "stop_s": 1.0, "events": "bids"}
+    found = load("mne_file", data_dir=tmp_path, options=options)
+    assert found.target_values.tolist() == [0, 1]
+    assert any("1 event(s) have no onset" in note for note in found.notes)
+
+
+def test_a_link_to_itself_is_replaced_by_what_is_written(tmp_path: Path) -> None:
+    path = tmp_path / "results.csv"
+    path.symlink_to(path)
+    write_atomically(path, "x")
+    assert path.read_text(encoding="utf-8") == "x"

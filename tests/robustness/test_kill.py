@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.robustness.kill import planned, run_all, table
+from tests.robustness.kill import OF_TRACKER, planned, run_all, table
 
 COUNT, SEED = 10, 0
 
@@ -23,3 +23,11 @@ def test_a_plan_has_as_many_interventions_as_asked_for_and_every_way_and_command
     assert {series.command.name for series in plan} == {"run", "report", "train", "quantize", "calibrate"}
     assert len({way.name for series in plan for way in series.ways}) == 7
     assert plan == planned(200, 3)
+
+
+def test_a_traceback_of_the_process_that_counts_shared_memory_is_no_fault_of_a_command() -> None:
+    one = "Traceback (most recent call last):\n  File \"/x/multiprocessing/resource_tracker.py\", line 239, in main\n"
+    one += "    cache[rtype].remove(name)\nKeyError: '/loky-1'\n"
+    assert OF_TRACKER.sub("", f"a\n{one}{one}b") == "a\nb"
+    other = one.replace("resource_tracker.py", "ours.py")
+    assert OF_TRACKER.sub("", other) == other

@@ -263,3 +263,32 @@ def test_the_step_of_the_equations_is_not_the_rate(tmp_path: Path) -> None:
             read_network(path, wrong)
     with pytest.raises(StudentError, match=r"only files ending in \.nir"):
         count_file(tmp_path / "net.onnx", rate_hz=1000, euler_step=1.0)
+
+
+@pytest.mark.parametrize("kind", ["INT4", "UINT4", "FLOAT8E4M3FN", "FLOAT8E5M2"])
+def test_numbers_that_are_not_read_are_named_with_the_way_on(tmp_path: Path, kind: str) -> None:
+    """Not called damaged: they are what other tools write."""
+    stored = helper.make_tensor("w", getattr(TensorProto, kind), [4, 3], [1] * 12)
+    nodes = [helper.make_node("DequantizeLinear", ["w", "s"], ["f"]), helper.make_node("MatMul", ["x", "f"], ["y"])]
+    ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, size]) for name, size in (("x", 4), ("y", 3))]
+    scale = numpy_helper.from_array(np.float32(0.1), "s")
+    graph = helper.make_graph(nodes, "g", ends[:1], ends[1:], [stored, scale])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)], ir_version=10)
+    (tmp_path / "one.onnx").write_bytes(model.SerializeToString())
+    with pytest.raises(StudentError, match=rf"one.onnx: the tensor 'w' holds {kind}, which is not read.*8 bits.*Clip"):
+        read_network(tmp_path / "one.onnx")
+
+
+def test_weights_of_bfloat16_keep_their_width(tmp_path: Path) -> None:
+    stored = helper.make_tensor("w", TensorProto.BFLOAT16, [4, 3], [float(one) for one in range(12)])
+    nodes = [
+        helper.make_node("Cast", ["w"], ["f"], to=TensorProto.FLOAT),
+        helper.make_node("MatMul", ["x", "f"], ["y"]),
+    ]
+    ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, size]) for name, size in (("x", 4), ("y", 3))]
+    graph = helper.make_graph(nodes, "g", ends[:1], ends[1:], [stored])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 19)], ir_version=9)
+    (tmp_path / "one.onnx").write_bytes(model.SerializeToString())
+    found = count(tmp_path / "one.onnx")
+    assert sites(found) == 12
+    assert [layer.weight_bits for layer in found.layers if layer.products] == [16]

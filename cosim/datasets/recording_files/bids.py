@@ -26,6 +26,7 @@ NAMED = re.compile(r"sub-[^_]+(_[a-z]+-[^_]+)*_(eeg|ieeg|meg)")
 NOTHING = frozenset({"", "n/a", "nan"})
 FOLDERS_UP = 4  # modality, session, subject, data set
 MOST_RATE_ERROR = 1e-3
+MOST_S = 1e9  # 30 years: no recording is as long
 TEXT_COLUMNS = ("trial_type", "value")
 KINDS = {"EEG": "eeg", "ECOG": "ecog", "SEEG": "seeg", "DBS": "dbs", "EOG": "eog", "VEOG": "eog", "HEOG": "eog",
          "ECG": "ecg", "EMG": "emg", "TRIG": "stim", "MISC": "misc", "REF": "misc", "OTHER": "misc", "GSR": "gsr",
@@ -149,15 +150,16 @@ def _events(table: TextTable, rate_hz: float, options: Options) -> tuple[list[An
                             remedy=unknown_name("columns", column, list(table.columns)))
     onsets, durations = table.numbers("onset"), np.zeros(table.rows)
     if "duration" in table.columns:
-        durations = np.nan_to_num(table.numbers("duration"))
+        durations = table.numbers("duration")
+        durations = np.where(np.abs(durations) < MOST_S, durations, 0.0)
     texts = _column(table, named)
     found: list[Annotation] = []
     for onset_s, duration_s, text in zip(onsets.tolist(), durations.tolist(), texts, strict=True):
-        if text and np.isfinite(onset_s):
+        if text and abs(onset_s) < MOST_S:
             start = round(onset_s * rate_hz)
             found.append(Annotation(start, max(start, round((onset_s + duration_s) * rate_hz)), whole_number(text)))
     notes: list[str] = []
-    if lost := int((~np.isfinite(onsets)).sum()):
+    if lost := int((~(np.abs(onsets) < MOST_S)).sum()):
         notes.append(f"{table.path.name}: {lost} event(s) have no onset and were left out")
     if "sample" in table.columns:
         off = np.abs(table.numbers("sample") - onsets * rate_hz)
