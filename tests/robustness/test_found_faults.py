@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import struct
 from pathlib import Path
 
@@ -25,6 +26,7 @@ from students.models.store import WEIGHTS, load_student, save_student
 from students.models.tensor_files import write_tensors
 from students.models.weights import load_weights
 from tests.cosim.recording_files import noise, write_edf, write_fif
+from tests.cosim.trial_files import write_trials
 from tests.robustness.trained import STUDENT
 
 BOARD = "board,network,conv_macs,layers,energy_uj,power_mw,latency_ms,clock_mhz,software\nb,n,1000,2,{},1,1,100,s\n"
@@ -211,3 +213,19 @@ def test_a_link_to_itself_is_replaced_by_what_is_written(tmp_path: Path) -> None
     path.symlink_to(path)
     write_atomically(path, "x")
     assert path.read_text(encoding="utf-8") == "x"
+
+
+@pytest.mark.parametrize("ending", ["_raw.fif", "_raw.fif.gz", "-epo.fif", "-epo.fif.gz"])
+def test_parts_that_lead_back_are_refused_in_trials_and_packed_files(tmp_path: Path, ending: str) -> None:
+    samples = noise(4.0, [100, 200, 300])
+    plain = tmp_path / ending.removesuffix(".gz")
+    if ending.startswith("-epo"):
+        write_trials(plain, 0.0, 0.5, {100: "L", 200: "R", 300: "L"}, samples)
+    else:
+        write_fif(plain, samples, [(1.0, 0.0, "L"), (2.0, 0.0, "R")])
+    data = bytearray(plain.read_bytes())
+    data[12:16] = data[36 + 12 : 36 + 16] = struct.pack(">i", 36)  # the part after the identification of 16 + 20 bytes
+    (tmp_path / ending).write_bytes(gzip.compress(data) if ending.endswith("gz") else data)
+    options = {"files": ending, "classes": "L,R", "source_bits": 16, "start_s": 0.0, "stop_s": 0.5}
+    with pytest.raises(DataError, match=rf"{ending}: .*leads to byte 36"):
+        load("mne_file", data_dir=tmp_path, options=options)

@@ -12,6 +12,7 @@ import numpy as np
 from cosim.datasets.files import reading
 from cosim.datasets.mne_files.annotations import Annotation
 from cosim.datasets.mne_files.continuous import DAMAGED, ELECTRODES, Continuous, channels_of, no_runs, picks_of
+from cosim.datasets.mne_files.lengths import check_fif
 from cosim.datasets.mne_files.record_times import Stretch
 from energy_models.errors import DataError
 
@@ -23,24 +24,24 @@ TAG_BYTES = 16
 def holds_epochs(path: Path) -> bool:
     """Return whether a FIF file holds epochs: which kind of block comes first in it.
 
-    A tag is four big-endian integers, kind, type, bytes and place of the next one (0: it follows), and its data.
+    A tag is four big-endian integers, kind, type, bytes and place of the next one (0: it follows), and its data. Where
+    a tag leads back, `check_fif` says so.
     """
     if not path.is_file() or not path.name.lower().endswith((".fif", ".fif.gz")):
         return False
     opened: Any = gzip.open if path.name.lower().endswith(".gz") else open
     with reading(path, remedy=DAMAGED), opened(path, "rb") as file:
+        place = 0
         while len(tag := file.read(TAG_BYTES)) == TAG_BYTES:
             kind, _, size, following = np.frombuffer(tag, ">i4").tolist()
             if kind == BLOCK_START and size == 4:
                 block = int.from_bytes(file.read(4), "big")
                 if block == EPOCHS or block in RAW_BLOCKS:
                     return block == EPOCHS
-            elif size > 0:
-                file.seek(size, 1)
-            if following < 0 or size < 0:
+            if following < 0 or size < 0 or 0 < following <= place:
                 return False
-            if following > 0:
-                file.seek(following)
+            place = following or place + TAG_BYTES + size
+            file.seek(place)
     return False
 
 
@@ -64,6 +65,7 @@ def read_epochs(path: Path, *, kinds: tuple[str, ...] = ELECTRODES, names: tuple
         if eeglab:
             own: Any = _mne.io.read_epochs_eeglab(path, verbose="ERROR")
         else:
+            check_fif(path)
             own = _mne.read_epochs(path, proj=False, preload=True, verbose="ERROR")
         count, rate_hz = len(own), float(own.info["sfreq"])
         if count < 1:

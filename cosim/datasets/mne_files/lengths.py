@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gzip
 import re
 import struct
 from pathlib import Path
+from typing import Any
 
 from cosim.datasets.array_files import check_mat
 from cosim.datasets.mne_files import edf_header
@@ -34,7 +36,7 @@ def check_promised(path: Path) -> None:
             _check_persyst(path)
         case ".set":
             check_mat(path)
-        case ".fif":
+        case ".fif" | ".gz":
             check_fif(path)
         case _:
             pass
@@ -48,7 +50,8 @@ def check_fif(path: Path) -> None:
     path : Path
     """
     place = 0
-    with path.open("rb") as file:
+    opened: Any = gzip.open if path.suffix.lower() == ".gz" else open
+    with opened(path, "rb") as file:
         while len(head := file.read(FIF_TAG.size)) == FIF_TAG.size:
             _, _, size, following = FIF_TAG.unpack(head)
             if following < 0:
