@@ -18,7 +18,7 @@ from cosim.engine.stages.result import RESULT
 from cosim.engine.stages.teacher import TEACHER
 from cosim.engine.stages.teacher_result import TEACHER_RESULT
 from cosim.engine.stages.undistilled import UNDISTILLED
-from cosim.study.choices import option_choices, searched_options
+from cosim.study.choices import method_text, option_choices, searched_options, with_method
 from cosim.study.schema import StudentPlan, Study
 from cosim.teachers.registry import parse_teacher
 from students.families import load_family
@@ -43,8 +43,13 @@ class Configuration:
 
     @property
     def label(self) -> str:
-        """What people call it: label, options that are searched over, form."""
-        return f"{self.student} {self.shown_form}"
+        """What people call it: label, options that are searched over, form, and the method where several are."""
+        return " ".join([self.student, self.shown_form, *([self.method] if self.plan.method_choices and self.method else [])])
+
+    @property
+    def method(self) -> str:
+        """Its distillation method in words; empty where it has none."""
+        return "" if self.plan.method is None else method_text(self.plan, self.plan.method)
 
     @property
     def spiking(self) -> bool:
@@ -62,6 +67,8 @@ class Configuration:
     def parameters(self) -> dict[str, Scalar]:
         """The choices as the search sees them."""
         chosen = {f"{self.plan.label}.{key}": value for key, value in self.options.items()}
+        if self.plan.method_choices:
+            chosen[f"{self.plan.label}.method"] = self.method
         return {"student": self.plan.label, f"{self.plan.label}.form": str(self.form), **chosen}
 
 
@@ -72,8 +79,9 @@ def _shown(value: Scalar) -> str:
 def configurations(study: Study) -> list[Configuration]:
     """Return every configuration of the study, in file order."""
     return [
-        Configuration(student, options, form)
+        Configuration(with_method(student, method), options, form)
         for student in study.students
+        for method in student.searched_methods
         for options in option_choices(student)
         for form in student.forms
     ]
@@ -105,7 +113,8 @@ def undistilled_points(
     if not (_has_teacher(study, configuration.plan) or _learns_alone(configuration.plan)):
         return []
     floating = replace(configuration, form=Float32())
-    decoder = replace(_student(study, floating), label=f"{floating.label} undistilled", method="")
+    label = f"{floating.student} {floating.shown_form} undistilled"
+    decoder = replace(_student(study, floating), label=label, method="")
     return [
         Point(
             decoder, seed, fold.name,
@@ -128,8 +137,10 @@ def _student(study: Study, choice: Configuration) -> Decoder:
     plan = choice.plan
     quantised = not isinstance(choice.form, Float32)  # integers learn from the float student
     taught = quantised or _has_teacher(study, plan) or _learns_alone(plan)
-    method = plan.method.name if taught and plan.method is not None else ""
+    method = choice.method if taught else ""
     settings = plan.model_dump(mode="json", include={"inputs", "method", "training", "quantised_training"})
+    if plan.method_choices:  # of all of them, so that they share what is trained without any
+        settings["method"] = [method.model_dump(mode="json") for method in plan.method_choices]
     if plan.method_weights:
         settings["method_weights"] = list(plan.method_weights)
     return Decoder(

@@ -16,10 +16,11 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from cosim.engine.files import content_digest, disk_full
 from cosim.engine.plan import Configuration, configurations
+from cosim.study.choices import method_text, with_method
 from cosim.study.ranges import OptionRange
 from cosim.study.schema import Option, SearchPlan, StudentPlan, Study
 from energy_models.errors import CosimError, errors_placed
-from students.spec import Scalar, parse_form
+from students.spec import MethodSpec, Scalar, parse_form
 
 DATABASE = "study.db"
 RETRIES = "retries"  # attribute of a trial that takes the place of one a kill interrupted
@@ -148,6 +149,8 @@ class Search:
         trial = self._optuna.ask()
         student = _student(self._study, trial.suggest_categorical("student", [s.label for s in self._study.students]))
         trial.suggest_categorical(f"{student.label}.form", [str(form) for form in student.forms])
+        if student.method_choices:
+            trial.suggest_categorical(f"{student.label}.method", list(_methods(student)))
         for key, option in student.options.items():
             _suggest(trial, f"{student.label}.{key}", option)
         return trial, configuration_of(self._study, trial.params)
@@ -174,11 +177,17 @@ def configuration_of(study: Study, choices: Mapping[str, Any]) -> Configuration:
     """Return the configuration that a trial's choices name."""
     student = _student(study, str(choices["student"]))
     options = {key: cast(Scalar, choices[f"{student.label}.{key}"]) for key in student.options}
+    if student.method_choices:
+        student = with_method(student, _methods(student)[str(choices[f"{student.label}.method"])])
     return Configuration(student, options, parse_form(str(choices[f"{student.label}.form"])))
 
 
 def _student(study: Study, label: str) -> StudentPlan:
     return {student.label: student for student in study.students}[label]
+
+
+def _methods(student: StudentPlan) -> dict[str, MethodSpec]:
+    return {method_text(student, method): method for method in student.method_choices}
 
 
 def _choices(trial: FrozenTrial) -> Mapping[str, Any]:

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ValidationError
 
 from cosim.baselines.registry import baseline_names, load_baseline
 from cosim.datasets.registry import dataset_names, load_corpus
-from cosim.study.choices import MAX_POINTS, choice_counts, option_ends
+from cosim.study.choices import MAX_POINTS, choice_counts, option_ends, with_method
 from cosim.study.document import Document, override, read_document
 from cosim.study.epochs import epoch_problems, method_epoch_problems
 from cosim.study.messages import infinite_lines, repeated_items, validation_lines
@@ -101,10 +101,10 @@ def _name_problems(document: Mapping[str, object]) -> list[str]:
     lines = _missing("datasets", dataset_names, [("dataset.name", _table(document.get("dataset")).get("name"))],
                      load_corpus)  # fmt: skip
     lines += _missing("families", family_names, _each(document.get("students"), "students", "family"), load_family)
-    methods = [
-        (f"students.{i}.method.name", _table(_table(student).get("method")).get("name"))
-        for i, student in enumerate(_list(document.get("students")))
-    ]
+    methods: list[tuple[str, object]] = []
+    for i, student in enumerate(map(_table, _list(document.get("students")))):
+        methods.append((f"students.{i}.method.name", _table(student.get("method")).get("name")))
+        methods += _each(student.get("method_choices"), f"students.{i}.method_choices", "name")
     lines += _missing("methods", METHODS.names, methods, METHODS.load)
     teacher = [("teacher.name", _table(document.get("teacher")).get("name"))]
     lines += _missing("teachers", TEACHERS.names, teacher, TEACHERS.load)
@@ -179,12 +179,7 @@ def _option_problems(study: Study) -> list[str]:
         for j, form in enumerate(student.forms):
             lines += _problem_of(f"students.{i}.forms.{j}", check_form, family, form)
         lines += [f"students.{i}.{problem}" for problem in epoch_problems(study, student)]
-        wrong: list[str] = []
-        if student.method is not None:
-            method = METHODS.load(student.method.name)
-            wrong = _options(method.options, student.method.options, f"students.{i}.method.options")
-            lines += wrong or [f"students.{i}.{problem}" for problem in method_epoch_problems(study, student)]
-        lines += [] if wrong else [f"students.{i}.{problem}" for problem in _weight_problems(study, student)]
+        lines += _method_problems(study, student, f"students.{i}")
     if (study.training.teacher or study.training.student).epochs == 0 and study.teacher is not None:
         lines.append("training.teacher.epochs: 0, a teacher has to learn; give [training] teacher epochs of its own")
     if study.teacher is not None:
@@ -207,15 +202,27 @@ def _source_problems(teacher: Teacher[Any], plan: TeacherPlan) -> list[str]:
     return []
 
 
+def _method_problems(study: Study, student: StudentPlan, path: str) -> list[str]:
+    """Return what is wrong with a student's methods and the weights of its teacher."""
+    lines: list[str] = []
+    for place, spec in enumerate(student.searched_methods):
+        if spec is not None:
+            where = f"{path}.method_choices.{place}" if student.method_choices else f"{path}.method"
+            lines += _options(METHODS.load(spec.name).options, spec.options, f"{where}.options")
+    if lines:
+        return lines
+    chosen = [with_method(student, spec) for spec in student.searched_methods]
+    lines = [f"{path}.{problem}" for one in chosen for problem in method_epoch_problems(study, one)]
+    return lines + [f"{path}.method_weights: {problem}" for problem in _weight_problems(study, student)]
+
+
 def _weight_problems(study: Study, student: StudentPlan) -> list[str]:
     """Return a line where weights are to be chosen from and there is nothing to be weighed."""
-    if not student.method_weights:
-        return []
-    if study.teacher is None or student.method is None or not needs_teacher(student.method):
-        return ["method_weights: there is no teacher to be weighed; give [teacher] and a method that learns from it"]
-    if "weight" not in METHODS.load(student.method.name).options.model_fields:
-        return [f"method_weights: the method {student.method.name!r} has no option 'weight'"]
-    return []
+    taught = [spec for spec in student.searched_methods if spec is not None and needs_teacher(spec)]
+    if student.method_weights and (study.teacher is None or not taught):
+        return ["there is no teacher to be weighed; give [teacher] and a method that learns from it"]
+    without = [spec.name for spec in taught if "weight" not in METHODS.load(spec.name).options.model_fields]
+    return [f"the method {name!r} has no option 'weight'" for name in without] if student.method_weights else []
 
 
 def _size_problems(study: Study) -> list[str]:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 
 from cosim.study.ranges import OptionRange
 from cosim.study.schema import Option, StudentPlan
-from students.spec import Scalar
+from students.spec import MethodSpec, Scalar
 
 MAX_POINTS = 10_000
 """Most points of a grid on one fold: configurations times seeds. Each is trained; at a second each, three hours."""
@@ -19,12 +19,25 @@ MAX_CHECKED = 10_000
 def choice_counts(student: StudentPlan) -> dict[str, int]:
     """Return of every list a student is searched over how many values it has; their product is its configurations."""
     counts = {f"options.{key}": _count(option) for key, option in student.options.items()}
-    return {name: count for name, count in {**counts, "forms": len(student.forms)}.items() if count > 1}
+    more = {"forms": len(student.forms), "method_choices": len(student.method_choices)}
+    return {name: count for name, count in {**counts, **more}.items() if count > 1}
 
 
 def option_choices(student: StudentPlan) -> list[dict[str, Scalar]]:
     """Return every combination of the student's options, in file order; ranges are stepped through."""
     return _combinations(student, lambda option: option.values)
+
+
+def method_text(student: StudentPlan, method: MethodSpec) -> str:
+    """Return a method's name, with its options where the student has several of this name."""
+    alike = [other for other in student.method_choices if other.name == method.name]
+    shown = [f"{key}={value}" for key, value in method.options.items()] if len(alike) > 1 else []
+    return " ".join([method.name, *shown])
+
+
+def with_method(student: StudentPlan, method: MethodSpec | None) -> StudentPlan:
+    """Return the student trained with one of its methods."""
+    return student.model_copy(update={"method": method})
 
 
 def option_ends(student: StudentPlan) -> list[dict[str, Scalar]]:

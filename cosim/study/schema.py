@@ -102,8 +102,8 @@ class StudentPlan(_Frozen):
     `inputs`: ``standardised`` by the training data's mean and deviation per channel (work that is counted),
     or ``raw``, as spike counts are fed to a spiking network. `weights`: a safetensors file of trained weights that
     every seed of the float student starts from; with ``training = { epochs = 0 }`` they are kept as they are.
-    `method_weights`: the teacher's weight is chosen from these on validation, and from 0, which is the student trained
-    from labels alone.
+    `method_choices`: distillation methods that are searched over, instead of `method`. `method_weights`: the
+    teacher's weight is chosen from these on validation, and from 0, which is the student trained from labels alone.
     """
 
     label: str = Field(min_length=1)
@@ -112,6 +112,7 @@ class StudentPlan(_Frozen):
     forms: Forms = (Float32(),)
     inputs: Literal["standardised", "raw"] = "standardised"
     method: MethodSpec | None = None
+    method_choices: Annotated[tuple[MethodSpec, ...], Field(max_length=MAX_ENTRIES)] = ()
     method_weights: Annotated[tuple[Annotated[float, Field(ge=0, le=1)], ...], Field(max_length=MAX_ENTRIES),
                               AfterValidator(_distinct)] = ()
     weights: str | None = Field(default=None, min_length=1)
@@ -123,7 +124,16 @@ class StudentPlan(_Frozen):
         for key, value in self.options.items():
             if isinstance(value, tuple) and (again := repeated_items(value)):
                 raise ValueError(f"options.{key}: given twice: {again}")
+        if self.method is not None and self.method_choices:
+            raise ValueError("'method' and 'method_choices' are given; give one of them")
+        if any(method in self.method_choices[:place] for place, method in enumerate(self.method_choices)):
+            raise ValueError("method_choices: one is given twice")
         return self
+
+    @property
+    def searched_methods(self) -> tuple[MethodSpec | None, ...]:
+        """Every method it is trained with; None alone where there is none."""
+        return self.method_choices or (self.method,)
 
 
 class BaselinePlan(_Frozen):
