@@ -44,7 +44,8 @@ class Configuration:
     @property
     def label(self) -> str:
         """What people call it: label, options that are searched over, form, and the method where several are."""
-        return " ".join([self.student, self.shown_form, *([self.method] if self.plan.method_choices and self.method else [])])
+        method = self.method if self.plan.method_choices else ""
+        return f"{self.student} {self.shown_form} {method}".rstrip()
 
     @property
     def method(self) -> str:

@@ -61,7 +61,7 @@ def test_each_is_compared_with_the_student_trained_from_labels_alone(tmp_path: P
     [
         ('method_choices = [{ name = "kl" }]\nmethod = { name = "kl" }', "'method' and 'method_choices' are given"),
         ('method_choices = [{ name = "kl" }, { name = "kl" }]', "one is given twice"),
-        ('method_choices = [{ name = "kl" }, { name = "kll" }]', r"students.0.method_choices.1.name: there is no 'kll'"),
+        ('method_choices = [{ name = "kl" }, { name = "kll" }]', r"method_choices.1.name: there is no 'kll'"),
         ('method_choices = [{ name = "kl", options = { heat = 1 } }]', r"students.0.method_choices.0.options.heat"),
     ],
 )
