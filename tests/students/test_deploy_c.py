@@ -7,12 +7,15 @@ import shutil
 import subprocess
 from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 import pytest
 import test_deploy_networks as own
+import torch
 from deployed_networks import CODES, quantised, signals
+from torch import Tensor, nn
 
 from energy_models.errors import StudentError
 from students.deploy import DeployedGraph, InputCodes, lower
@@ -97,10 +100,30 @@ def test_nothing_is_a_float_or_allocated_and_the_memory_map_adds_up(tmp_path: Pa
     assert not {"float", "double", "malloc"} & set(code.replace("(", " ").split())
     memory = json.loads((tmp_path / MEMORY_FILE).read_text())
     first = next(node for node in graph.nodes if isinstance(node, Product))
-    assert memory["state"] == {"past_n_body_1": 5 * 4}  # five channels, three past steps and the new one, a byte each
+    assert memory["state"] == {"past_0_n_body_1": 5 * 4}  # five channels, three past steps and the new one, a byte each
     assert memory["constants"]["n_body_1_w"] == first.weights.size
     assert memory["bytes"] == {"constants": export.constant_bytes, "buffers": export.buffer_bytes, "state": 20}
     assert sum(memory["buffers"].values()) == export.buffer_bytes
+
+
+class Alike(nn.Module):
+    """Two layers whose names are one identifier of C."""
+
+    def __init__(self, channels: int, steps: int, outputs: int) -> None:
+        super().__init__()
+        self.body = nn.ModuleDict({"a": nn.Conv1d(channels, 4, 3)})
+        self.body_a, self.readout = nn.Conv1d(4, 4, 3), nn.Linear(4, outputs)
+
+    def forward(self, signal: Tensor) -> Tensor:
+        return self.readout(torch.relu(self.body_a(torch.relu(self.body["a"](signal)))).mean(-1))
+
+
+@compiled
+def test_names_that_c_cannot_tell_apart(tmp_path: Path, nets: ModuleType) -> None:
+    vars(nets)["Alike"] = Alike
+    model, _ = quantised("deployed_nets:Alike", "w4a4", WINDOWS)
+    graph = lower(model, WINDOWS, codes=CODES)
+    check(export_c(graph, tmp_path, vectors=vectors(graph, WINDOWS)), "decoder")
 
 
 def test_a_name_that_is_none_is_refused(tmp_path: Path) -> None:

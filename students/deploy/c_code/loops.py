@@ -38,10 +38,17 @@ class Constants:
     arrays: dict[str, tuple[str, Integers]] = field(default_factory=dict[str, tuple[str, Integers]])
 
     def add(self, name: str, numbers: Integers, kind: str = "") -> str:
-        """Keep numbers in the narrowest format, or a given one, and return the name of the array."""
+        """Keep numbers in the narrowest format, or a given one, and return the name of the array.
+
+        Names that C cannot tell apart (``a.b`` and ``a_b``) get a number.
+        """
         values = np.asarray(numbers).ravel()
-        self.arrays[name] = kind or type_for(int(values.min()), int(values.max())), values
-        return name
+        label, number = name, 1
+        while label in self.arrays and not np.array_equal(self.arrays[label][1], values):
+            number += 1
+            label = f"{name}_{number}"
+        self.arrays[label] = kind or type_for(int(values.min()), int(values.max())), values
+        return label
 
     def text(self) -> str:
         """Return all definitions."""
@@ -134,9 +141,8 @@ class Writer:
     def _history(self, node: Product, length: int) -> str:
         """Move the past of every channel on by one step, put the new one behind it, and return where it is."""
         source = self.plan.ranges[node.source]
-        kept = History(
-            f"past_{identifier(node.name)}", type_for(source.lowest, source.highest), source.shape[0], length
-        )
+        name, kind = f"past_{len(self.histories)}_{identifier(node.name)}", type_for(source.lowest, source.highest)
+        kept = History(name, kind, source.shape[0], length)
         self.histories.append(kept)
         self.lines += [
             f"{INDENT}for (int c = 0; c < {kept.channels}; c++) {{",
