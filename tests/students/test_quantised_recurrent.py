@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
+import os
+from pathlib import Path
 
 import pytest
 import torch
 from integer_recurrent import run as run_integers
 from integer_recurrent import table
+from scipy.io import loadmat
 from torch import Tensor, nn
 
 from energy_models.errors import StudentError
@@ -91,6 +94,34 @@ def test_integers_give_the_same_bits(kind: str, form: str) -> None:
     assert torch.equal(states / 128, seen["out"].transpose(1, 2))
     assert int(states.abs().max()) > 100
     assert len(states.unique()) > 20
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_integers_give_the_same_bits_on_a_recording(kind: str) -> None:
+    """Spike counts of 95 channels in bins of 50 ms, and a student trained on them for two epochs."""
+    path = Path(os.environ.get("COSIM_DATA", "")) / "m1_contdata95" / "contdata95.mat"
+    if not os.environ.get("COSIM_DATA") or not path.is_file():
+        pytest.skip("the folder COSIM_DATA holds no m1_contdata95")
+    recording = loadmat(path)
+    counts, velocity = (torch.tensor(recording[name][:6000], dtype=torch.float32) for name in ("Y", "X"))
+    inputs = ((counts - counts.mean(0)) / (counts.std(0) + 1e-3)).view(60, 100, 95).mT.contiguous()
+    data = Examples(inputs, velocity[:, 2:].reshape(60, 100, 2))
+    shape = Shape(task="regression", channels=95, steps=100, outputs=2, step_rate_hz=20.0)
+    spec = StudentSpec(family=kind, shape=shape, training=Training(epochs=2, batch_size=8, learning_rate=5e-3), seed=0)
+    floating = build(spec)
+    fit(floating, data, data, spec)
+    quantised = spec.model_copy(update={"form": parse_form("w4a4")})
+    model = with_powers_of_two(quantised_from_float(quantised, floating, inputs).eval())
+    layer, seen = recurrent_of(model), dict[str, Tensor]()
+    layer.register_forward_hook(lambda _m, args, out: seen.update(codes=args[0].value / args[0].scale, out=out))
+    with torch.inference_mode():
+        model(inputs)
+    found = quantisation_of(layer.input), quantisation_of(layer.hidden)
+    assert found[0] is not None
+    assert found[1] is not None
+    states = run_integers(kind, seen["codes"].to(torch.int64).mT, (found[0], found[1]))
+    assert torch.equal(states / 128, seen["out"].mT)
+    assert len(states.unique()) > 100
 
 
 def test_tables_by_hand() -> None:
