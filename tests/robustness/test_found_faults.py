@@ -229,3 +229,12 @@ def test_parts_that_lead_back_are_refused_in_trials_and_packed_files(tmp_path: P
     options = {"files": ending, "classes": "L,R", "source_bits": 16, "start_s": 0.0, "stop_s": 0.5}
     with pytest.raises(DataError, match=rf"{ending}: .*leads to byte 36"):
         load("mne_file", data_dir=tmp_path, options=options)
+
+
+@pytest.mark.parametrize("time", ["1e308", "-1e300", "inf"])
+def test_a_time_stamp_that_no_clock_shows_is_refused(tmp_path: Path, time: str) -> None:
+    rows = [f"{n / 100 if n != 50 else time},{x:.3f},L" for n, x in enumerate(noise(3.0)[0])]
+    (tmp_path / "own.csv").write_text("\n".join(["time_s,C3 (uV),marker", *rows]) + "\n", encoding="utf-8")
+    options = {"files": "own.csv", "classes": "L,R", "source_bits": 16, "start_s": 0.0, "stop_s": 0.5}
+    with pytest.raises(DataError, match=r"own.csv: 1 of 300 time stamps are no numbers"):
+        load("mne_file", data_dir=tmp_path, options=options)
