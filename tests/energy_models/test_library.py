@@ -41,6 +41,14 @@ def test_one_entry_point_adds_a_folder_of_machines(tmp_path: Path, monkeypatch: 
     assert "third_party_machines" not in sys.modules  # files are read, no code of theirs runs
 
 
+def test_what_is_installed_after_the_first_look_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(tmp_path))
+    assert "gap9_of_ours" not in profile_names()
+    package = install(tmp_path, monkeypatch, "[energy_models.profiles]\nmine = third_party_machines\n")
+    copy_of("gap9", package, "gap9_of_ours", kind="profiles")
+    assert "gap9_of_ours" in profile_names()
+
+
 def test_one_entry_point_adds_a_folder_of_sites(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     package = install(tmp_path, monkeypatch, "[energy_models.sites]\nmine = third_party_machines\n")
     copy_of("headset_pulp", package, "helmet", kind="sites")
