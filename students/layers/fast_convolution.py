@@ -1,7 +1,8 @@
-"""A depthwise convolution over steps by Fourier transform: the same function, trainable fast on a CPU.
+"""A depthwise convolution over steps in a form that is trained fast on a CPU: the same function.
 
-What is slow in torch on a CPU is the direct convolution's weight gradient. Here forward and both gradients are products
-of spectra, a few examples at a time so that they stay in the processor's cache.
+What is slow in torch on a CPU is the direct convolution's weight gradient. Few taps run as compiled loops
+(`students.kernels.depthwise`). For many, and where Numba cannot run, forward and both gradients are products of
+spectra, a few examples at a time so that they stay in the processor's cache.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
+
+from students.kernels.depthwise import direct_depthwise, runs_directly
 
 CHUNK_EXAMPLES = 8
 """Examples transformed at once: half a megabyte at 16 channels x 1000 steps, which a second-level cache holds."""
@@ -54,12 +57,14 @@ def depthwise_conv1d(signal: Tensor, weight: Tensor, pads: tuple[int, int]) -> T
     -------
     Tensor, shape (batch, channels, steps + before + after - taps + 1)
     """
+    if runs_directly(signal, weight, pads):
+        return direct_depthwise(signal, weight, pads)
     outputs: Tensor = _ByFourier.apply(signal, None, weight, pads)  # pyright: ignore[reportAssignmentType]
     return outputs
 
 
 def mixed_depthwise_conv1d(signal: Tensor, mixing: Tensor, weight: Tensor, pads: tuple[int, int]) -> Tensor:
-    """Return `depthwise_conv1d` of a pointwise mixture of the channels, which is never kept whole.
+    """Return `depthwise_conv1d` of a pointwise mixture of the channels, which spectra never keep whole.
 
     Parameters
     ----------
@@ -69,6 +74,8 @@ def mixed_depthwise_conv1d(signal: Tensor, mixing: Tensor, weight: Tensor, pads:
     pads : tuple of int
         Zero steps before and after.
     """
+    if runs_directly(signal, weight, pads):
+        return direct_depthwise(pointwise_conv1d(signal, mixing), weight, pads)
     outputs: Tensor = _ByFourier.apply(signal, mixing, weight, pads)  # pyright: ignore[reportAssignmentType]
     return outputs
 
