@@ -11,8 +11,8 @@ import numpy as np
 
 from students.kernels.compiled import compiled
 
-LANES = 16
-"""Partial sums of a row: as many as a vector register holds, so that a sum is as fast as the arithmetic in it."""
+LANES = 32
+"""Partial sums of a row: several vector registers of them, so that no addition waits for the one before it."""
 
 
 @compiled("void(float32[::1], int64, int64, float32[::1])")
@@ -28,6 +28,13 @@ def _pool_row(row: Any, kernel: Any, stride: Any, means: Any) -> None:
 @compiled("void(float32[::1], int64, int64, float32[::1])")
 def _spread_row(of_means: Any, kernel: Any, stride: Any, of_row: Any) -> None:
     """Write the gradient of one row, summed in the order of the means a step is part of."""
+    if kernel == stride:  # each step is part of one mean, those at the end of none
+        for place in range(len(of_means)):
+            share = of_means[place] / np.float32(kernel)
+            for step in range(place * stride, place * stride + kernel):
+                of_row[step] = share
+        of_row[len(of_means) * stride :] = np.float32(0)
+        return
     of_row[:] = np.float32(0)
     for place in range(len(of_means)):
         share = of_means[place] / np.float32(kernel)
@@ -49,60 +56,64 @@ def spread(of_means: Any, kernel: Any, stride: Any, of_signal: Any) -> None:
         _spread_row(of_means[row], kernel, stride, of_signal[row])
 
 
-@compiled("float64(float32[::1], float32[::1], float64, float64[::1])")
-def _centred_product(left: Any, right: Any, centre: Any, sums: Any) -> float:
-    """Return ``sum left (right - centre)`` in double precision; `sums` is memory for its parts."""
+@compiled("void(float32[::1], float64[::1])")
+def _add_row(row: Any, sums: Any) -> None:
+    """Add a row to partial sums in double precision."""
+    whole = len(row) // LANES * LANES
+    for start in range(0, whole, LANES):
+        part = row[start : start + LANES]
+        for lane in range(LANES):
+            sums[lane] += np.float64(part[lane])
+    for place in range(whole, len(row)):
+        sums[0] += np.float64(row[place])
+
+
+@compiled("void(float32[::1], float32[::1], float64, float64[::1], float64[::1])")
+def _add_products(left: Any, right: Any, centre: Any, sums: Any, products: Any) -> None:
+    """Add ``left`` and ``left (right - centre)`` to partial sums in double precision."""
     whole = len(left) // LANES * LANES
-    sums[:] = 0.0
     for start in range(0, whole, LANES):
+        one, other = left[start : start + LANES], right[start : start + LANES]
         for lane in range(LANES):
-            sums[lane] += np.float64(left[start + lane]) * (np.float64(right[start + lane]) - centre)
+            value = np.float64(one[lane])
+            sums[lane] += value
+            products[lane] += value * (np.float64(other[lane]) - centre)
     for place in range(whole, len(left)):
-        sums[0] += np.float64(left[place]) * (np.float64(right[place]) - centre)
-    return sums.sum()
+        value = np.float64(left[place])
+        sums[0] += value
+        products[0] += value * (np.float64(right[place]) - centre)
 
 
-@compiled("float64(float32[::1], float64, float64[::1])")
-def _centred_sum(row: Any, centre: Any, sums: Any) -> float:
-    """Return ``sum (row - centre)`` in double precision; `sums` is memory for its parts."""
+@compiled("void(float32[::1], float64, float64[::1], float64[::1])")
+def _add_squares(row: Any, origin: Any, sums: Any, squares: Any) -> None:
+    """Add ``row - origin`` and its squares to partial sums in double precision."""
     whole = len(row) // LANES * LANES
-    sums[:] = 0.0
     for start in range(0, whole, LANES):
+        part = row[start : start + LANES]
         for lane in range(LANES):
-            sums[lane] += np.float64(row[start + lane]) - centre
+            difference = np.float64(part[lane]) - origin
+            sums[lane] += difference
+            squares[lane] += difference * difference
     for place in range(whole, len(row)):
-        sums[0] += np.float64(row[place]) - centre
-    return sums.sum()
-
-
-@compiled("float64(float32[::1], float64, float64[::1])")
-def _centred_squares(row: Any, centre: Any, sums: Any) -> float:
-    """Return ``sum (row - centre)^2`` in double precision; `sums` is memory for its parts."""
-    whole = len(row) // LANES * LANES
-    sums[:] = 0.0
-    for start in range(0, whole, LANES):
-        for lane in range(LANES):
-            difference = np.float64(row[start + lane]) - centre
-            sums[lane] += difference * difference
-    for place in range(whole, len(row)):
-        difference = np.float64(row[place]) - centre
-        sums[0] += difference * difference
-    return sums.sum()
+        difference = np.float64(row[place]) - origin
+        sums[0] += difference
+        squares[0] += difference * difference
 
 
 @compiled("void(float32[:, :, ::1], float64[:, ::1])")
 def moments(signal: Any, found: Any) -> None:
-    """Write mean and variance of each channel, in two passes."""
+    """Write mean and variance of each channel, in one pass over what differs from its first value."""
     batch, channels, steps = signal.shape
-    sums = np.empty(LANES)
+    sums, squares = np.empty(LANES), np.empty(LANES)
     for channel in range(channels):
-        total, squares = 0.0, 0.0
+        sums[:] = 0.0
+        squares[:] = 0.0
+        origin = np.float64(signal[0, channel, 0])
         for example in range(batch):
-            total += _centred_sum(signal[example, channel], 0.0, sums)
-        mean = total / (batch * steps)
-        for example in range(batch):
-            squares += _centred_squares(signal[example, channel], mean, sums)
-        found[0, channel], found[1, channel] = mean, squares / (batch * steps)
+            _add_squares(signal[example, channel], origin, sums, squares)
+        mean = sums.sum() / (batch * steps)
+        variance = squares.sum() / (batch * steps) - mean * mean
+        found[0, channel], found[1, channel] = origin + mean, max(variance, 0.0)
 
 
 @compiled("void(float32[::1], float32, float32, float32, float32, float32[::1])")
@@ -167,19 +178,19 @@ def gradients(  # noqa: PLR0917  compiled functions take arguments by position
     """
     batch, channels, steps = signal.shape
     of_row, of_scales = np.empty(steps, np.float32), np.empty(steps, np.float32)
-    sums = np.empty(LANES)
-    of_scale = 0.0
+    sums, products, scales = np.empty(LANES), np.empty(LANES), np.zeros(LANES)
     for channel in range(channels):
         mean, inverse, factor = statistics[0, channel], statistics[1, channel], line[0, channel]
-        total, product = 0.0, 0.0
+        sums[:] = 0.0
+        products[:] = 0.0
         for example in range(batch):
             row, of_line = signal[example, channel], of_signal[example, channel]
             _spread_row(of_means[example, channel], kernel, stride, of_row)
             _activation_gradient_row(of_row, row, factor, line[1, channel], scale, highest, of_line, of_scales)
-            total += _centred_sum(of_line, 0.0, sums)
-            product += _centred_product(of_line, row, mean, sums)
+            _add_products(of_line, row, mean, sums, products)
             if scale != np.float32(0):
-                of_scale += _centred_sum(of_scales, 0.0, sums)
+                _add_row(of_scales, scales)
+        total, product = sums.sum(), products.sum()
         of_norm[0, channel], of_norm[1, channel] = product * inverse, total
         slope = np.float32(product * inverse * inverse / (batch * steps))
         level = np.float32(total / (batch * steps))
@@ -188,4 +199,4 @@ def gradients(  # noqa: PLR0917  compiled functions take arguments by position
             row, of_line = signal[example, channel], of_signal[example, channel]
             for step in range(steps):
                 of_line[step] = (of_line[step] - level - (row[step] - centre) * slope) * factor
-    return of_scale
+    return scales.sum()
