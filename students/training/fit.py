@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -15,13 +15,13 @@ from torch import Tensor, nn
 
 from energy_models.errors import StudentError
 from students.kernels.memory import keep_freed_memory
-from students.layers.grid import LEARNED_THRESHOLD
 from students.spec import StudentSpec, Training
 from students.training.checkpoint import Progress, Trainer, load_checkpoint, save_checkpoint, snapshot
 from students.training.distillation.method import LossInputs
 from students.training.distillation.prepare import Distillation, needs_of, prepare_distillation
 from students.training.examples import Examples, TrainingSet, Unlabelled, check_examples, check_unlabelled
 from students.training.objective import Objective, prepare
+from students.training.optimiser import optimiser_over, set_rate
 from students.training.predict import forward_with, predict
 from students.training.views import Viewed
 
@@ -159,7 +159,7 @@ def _epoch(trainer: Trainer, progress: Progress, run: _Run) -> None:
     trainer.method.train()
     total = 0.0
     for index, batch in enumerate(batches):
-        _set_rate(trainer.optimiser, settings, progress.epoch + index / len(batches))
+        set_rate(trainer.optimiser, settings, progress.epoch + index / len(batches))
         loss = _loss(trainer, run, batch, progress.epoch)
         value = _finite(loss.item(), "training", progress.epoch)
         trainer.optimiser.zero_grad()
@@ -216,7 +216,8 @@ def _trainer(model: nn.Module, method: nn.Module, spec: StudentSpec, device: tor
     model.to(device)
     method.to(device)
     named = [*model.named_parameters(), *method.named_parameters()]
-    return Trainer(model, method, _optimiser(named, spec.training), torch.Generator().manual_seed(spec.seed), device)
+    optimiser = optimiser_over(named, spec.training, device)
+    return Trainer(model, method, optimiser, torch.Generator().manual_seed(spec.seed), device)
 
 
 def _cuda_devices(device: torch.device) -> list[torch.device]:
@@ -230,26 +231,6 @@ def _batches(count: int, size: int, generator: torch.Generator) -> list[Tensor]:
         last = batches.pop()
         batches[-1] = torch.cat([batches[-1], last])
     return batches
-
-
-def _optimiser(named: Iterable[tuple[str, nn.Parameter]], settings: Training) -> torch.optim.Optimizer:
-    """Return AdamW (arXiv 1711.05101) whose decay spares biases, norms, scales and neuron constants."""
-    decayed, spared = list[nn.Parameter](), list[nn.Parameter]()
-    for name, parameter in named:
-        # A threshold per channel has a weight's dimensions; as a logarithm, decay would draw it towards one.
-        is_weight = parameter.ndim > 1 and not name.endswith(LEARNED_THRESHOLD)
-        (decayed if is_weight else spared).append(parameter)
-    groups = [
-        {"params": decayed, "weight_decay": settings.weight_decay},
-        {"params": spared, "weight_decay": 0.0},
-    ]
-    return torch.optim.AdamW([group for group in groups if group["params"]], lr=settings.learning_rate)
-
-
-def _set_rate(optimiser: torch.optim.Optimizer, settings: Training, epochs_done: float) -> None:
-    """Set the rate to ``lr (1 + cos(pi epochs_done / epochs)) / 2`` (arXiv 1608.03983, without restarts)."""
-    for group in optimiser.param_groups:
-        group["lr"] = settings.learning_rate * (1 + math.cos(math.pi * epochs_done / settings.epochs)) / 2
 
 
 def _has_ended(progress: Progress, settings: Training) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import fake_device
@@ -11,7 +12,7 @@ import torch
 from students.kernels import using_kernels
 from students.models.build import build
 from students.spec import MethodSpec, Shape, StudentSpec, Training
-from students.training import Examples, FitResult, Unlabelled, fit, predict
+from students.training import Examples, FitResult, Unlabelled, fit, optimiser, predict
 
 torch.set_num_threads(1)
 
@@ -60,7 +61,15 @@ def trained(spec: StudentSpec, device: str, checkpoint: Path | None = None) -> t
     return model, fit(model, train, validation, spec, unlabelled=free, checkpoint=checkpoint, device=device)
 
 
+@pytest.fixture
+def fused_everywhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the fake device run torch's fused AdamW, as the devices do that it stands for."""
+    monkeypatch.setattr(optimiser, "FUSED_DEVICES", ("cpu", "meta"))
+    monkeypatch.setattr(sys.modules["torch.optim.optimizer"], "_get_fused_kernels_supported_devices", lambda: ["cpu", "meta"])
+
+
 @pytest.mark.filterwarnings("ignore:.*copying from a non-meta parameter")
+@pytest.mark.usefixtures("fused_everywhere")
 @pytest.mark.parametrize("case", CASES)
 def test_a_fit_on_a_device_is_the_fit_on_the_cpu_and_ends_on_the_cpu(case: str, tmp_path: Path):
     """Resumed from a checkpoint too: the whole run is repeated from its second epoch."""
