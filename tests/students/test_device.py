@@ -65,7 +65,8 @@ def trained(spec: StudentSpec, device: str, checkpoint: Path | None = None) -> t
 def fused_everywhere(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the fake device run torch's fused AdamW, as the devices do that it stands for."""
     monkeypatch.setattr(optimiser, "FUSED_DEVICES", ("cpu", "meta"))
-    monkeypatch.setattr(sys.modules["torch.optim.optimizer"], "_get_fused_kernels_supported_devices", lambda: ["cpu", "meta"])
+    in_torch = sys.modules["torch.optim.optimizer"]
+    monkeypatch.setattr(in_torch, "_get_fused_kernels_supported_devices", lambda: ["cpu", "meta"])
 
 
 @pytest.mark.filterwarnings("ignore:.*copying from a non-meta parameter")
