@@ -10,13 +10,17 @@ from contextlib import contextmanager
 from multiprocessing import forkserver, resource_tracker
 from types import FrameType
 
+WORKER = "cosim.engine.executors.worker"
+IN_WORKERS = ("students.models.from_float", "students.kernels.norm_pool_numba", "students.kernels.fire_numba")
+"""What takes seconds to import, is needed in workers only, and imported once for all of them: Brevitas and Numba."""
 
-def start_fork_server(module: str) -> None:
-    """Start the process that pool processes are forked from, unless it runs; it imports `module` in the meantime.
+
+def start_fork_server(*modules: str) -> None:
+    """Start the process that pool processes are forked from, unless it runs; it imports `modules` in the meantime.
 
     A terminal sends Ctrl-C to every process of a run. This one and its children inherit that they do not hear it.
     """
-    forkserver.set_forkserver_preload([module])
+    forkserver.set_forkserver_preload(list(modules))
     resource_tracker.ensure_running()  # it would unblock the signal again
     heard = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:

@@ -29,11 +29,15 @@ class LocalExecutor:
         ``run(stage)`` computes and keeps one stage and returns its time; it can be pickled.
     start : callable
         A top-level function that prepares each process; what its module imports is imported once for all of them.
+    preload : tuple of str
+        Further modules that are imported once for all.
     """
 
-    def __init__(self, workers: int, run: Callable[[Stage], StageTime], start: Callable[[], None]) -> None:
+    def __init__(
+        self, workers: int, run: Callable[[Stage], StageTime], start: Callable[[], None], preload: tuple[str, ...] = ()
+    ) -> None:
         self._workers, self._run = workers, run
-        start_fork_server(start.__module__)
+        start_fork_server(start.__module__, *preload)
         context = multiprocessing.get_context("forkserver")
         self._pool = ProcessPoolExecutor(workers, mp_context=context, initializer=start)
         self._before = {child.pid for child in multiprocessing.active_children()}

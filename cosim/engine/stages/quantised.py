@@ -13,7 +13,6 @@ from cosim.engine.stages.distilled import WEIGHTS
 from cosim.engine.stages.gate import passed
 from cosim.engine.stages.teacher import targets_in
 from cosim.engine.training_job import TrainingJob, plugins_of, spec_of, train
-from students.models.from_float import quantised_from_float
 from students.models.store import load_student
 from students.training import float_targets, needs_teacher
 
@@ -22,6 +21,8 @@ CALIBRATION_EXAMPLES = 256  # brevitas needs a sample of the signals, not all of
 
 def work(workspace: Workspace) -> None:
     """Quantise the float student, then train on: from the teacher if it passed, else from the float student."""
+    from students.models.from_float import quantised_from_float  # it imports Brevitas, which no coordinator needs
+
     spec = spec_of(workspace.stage)
     data = fold_of(workspace)
     floating, taught_as = load_student(workspace.parent("float_student"))
