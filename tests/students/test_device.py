@@ -9,6 +9,7 @@ import fake_device
 import pytest
 import torch
 
+from students.families.registry import FAMILIES as FAMILY_REGISTRY
 from students.kernels import using_kernels
 from students.models.build import build
 from students.spec import MethodSpec, Shape, StudentSpec, Training
@@ -40,6 +41,12 @@ CASES = {
     "noisy": of_segments("noise"),
     "trajectory": of_segments("kl"),
 }
+
+
+FAMILIES = {
+    "lstm": SEGMENTS, "mlp": SEGMENTS, "spiking_mlp": SEGMENTS,
+    "eegnet": WINDOWS, "shallow": WINDOWS, "conformer": WINDOWS, "spiking_conv": WINDOWS,
+}  # fmt: skip
 
 
 def noise(shape: Shape, count: int, seed: int) -> Examples:
@@ -88,6 +95,39 @@ def test_a_fit_on_a_device_is_the_fit_on_the_cpu_and_ends_on_the_cpu(case: str, 
         for name, tensor in model.state_dict().items():
             assert tensor.device.type == "cpu"
             assert torch.equal(tensor, expected.state_dict()[name])
+
+
+def test_every_shipped_family_is_tried_on_a_device():
+    shipped = {name for name in FAMILY_REGISTRY.names() if FAMILY_REGISTRY.module(name).startswith("students.")}
+    assert {*FAMILIES, "gru"} == shipped
+
+
+def test_a_gru_runs_on_a_device_without_numbers():
+    """Torch's GRU turns its result in place, which a tensor around a tensor cannot follow: shapes and devices only."""
+    model = build(StudentSpec(family="gru", shape=SEGMENTS, seed=5)).to("meta").train()
+    outputs = model(torch.empty(8, SEGMENTS.channels, SEGMENTS.steps, device="meta"))
+    outputs.sum().backward()
+    assert outputs.shape == (8, SEGMENTS.steps, SEGMENTS.outputs)
+    assert {one.grad.device.type for one in model.parameters() if one.grad is not None} == {"meta"}
+
+
+@pytest.mark.filterwarnings("ignore:.*copying from a non-meta parameter")
+@pytest.mark.usefixtures("fused_everywhere")
+@pytest.mark.parametrize("family", FAMILIES)
+def test_every_family_is_trained_on_a_device_as_on_the_cpu(family: str):
+    """No tensor is made on the CPU inside, dropout included where the family has it (it draws on the device)."""
+    known = FAMILY_REGISTRY.load(family).Options.model_fields
+    options = {"dropout": 0.0} if "dropout" in known else {}
+    training = Training(epochs=1, batch_size=8)
+    spec = StudentSpec(family=family, options=options, shape=FAMILIES[family], seed=5, training=training)
+    with using_kernels("torch"):
+        expected, losses = trained(spec, "cpu")
+    with fake_device.FakeDevice() as device:
+        found, same = trained(spec, "meta")
+    assert device.operations > 50, "nothing was computed on the device"
+    assert losses.train_losses == pytest.approx(same.train_losses, rel=1e-5)
+    for name, tensor in found.state_dict().items():
+        torch.testing.assert_close(tensor, expected.state_dict()[name], rtol=1e-3, atol=1e-4)
 
 
 def test_predictions_come_back_to_the_cpu():
