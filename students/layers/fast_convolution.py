@@ -1,7 +1,7 @@
 """A depthwise convolution over steps in a form that is trained fast on a CPU: the same function.
 
 What is slow in torch on a CPU is the direct convolution's weight gradient. Few taps run as compiled loops
-(`students.kernels.depthwise`). For many, and where Numba cannot run, forward and both gradients are products of
+(`students.kernels.convolution.depthwise`). For many, and where Numba cannot run, forward and both gradients are products of
 spectra, a few examples at a time so that they stay in the processor's cache.
 """
 
@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
-from students.kernels.depthwise import direct_depthwise, runs_directly
+from students.kernels.convolution.depthwise import direct_depthwise, runs_directly
 
 CHUNK_EXAMPLES = 8
 """Examples transformed at once: half a megabyte at 16 channels x 1000 steps, which a second-level cache holds."""

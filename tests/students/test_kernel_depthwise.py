@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from students.kernels import kernels_taken, using_kernels
-from students.kernels.depthwise import MOST_TAPS, direct_depthwise, runs_directly
+from students.kernels.convolution.depthwise import MOST_TAPS, direct_depthwise, runs_directly
 from students.layers.fast_convolution import depthwise_conv1d, mixed_depthwise_conv1d
 
 torch.set_num_threads(1)

@@ -61,7 +61,7 @@ class _Direct(torch.autograd.Function):
     def backward(  # pyright: ignore[reportIncompatibleMethodOverride]
         ctx: Any, *grad_outputs: Tensor
     ) -> tuple[Tensor | None, Tensor | None, None]:
-        from students.kernels.depthwise_numba import tap_gradients
+        from students.kernels.convolution.depthwise_numba import tap_gradients
 
         (errors,), (signal, weight) = grad_outputs, ctx.saved_tensors
         taps = weight.shape[-1]
@@ -76,7 +76,7 @@ class _Direct(torch.autograd.Function):
 
 
 def _correlated(signal: Tensor, taps: Tensor, before: int, steps: int) -> Tensor:
-    from students.kernels.depthwise_numba import correlate
+    from students.kernels.convolution.depthwise_numba import correlate
 
     outputs = torch.empty(*signal.shape[:2], steps)
     correlate(_plain(signal), _plain(taps), before, outputs.numpy())
