@@ -1,7 +1,7 @@
 """A depthwise convolution over steps in a form that is trained fast on a CPU: the same function.
 
 What is slow in torch on a CPU is the direct convolution's weight gradient. Few taps run as compiled loops
-(`students.kernels.convolution.depthwise`). For many, and where Numba cannot run, forward and both gradients are products of
+(`students.kernels.convolution`). For many, and where Numba cannot run, forward and both gradients are products of
 spectra, a few examples at a time so that they stay in the processor's cache.
 """
 

@@ -1,4 +1,4 @@
-"""Depthwise convolution over steps and its gradients as loops; `students.kernels.convolution.depthwise` says what they compute.
+"""Depthwise convolution over steps and its gradients as loops; `depthwise` says what they compute.
 
 Several taps, or steps, are taken at once, so that a sum is read and written once for all of them.
 """
