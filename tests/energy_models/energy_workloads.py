@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
+import operator
+from collections.abc import Iterable
 from pathlib import Path
 
 from energy_models.hardware import LIMIT_NAMES, HardwareProfile, Site
@@ -14,6 +17,11 @@ DECODES = 4
 
 def count(per_decode: int) -> Count:
     return Count.constant(per_decode, DECODES)
+
+
+def in_turn(values: Iterable[float]) -> float:
+    """A sum rounded after every addition, as `Band` adds; ``sum`` carries the rest along from Python 3.12 on."""
+    return functools.reduce(operator.add, values, 0.0)
 
 
 def products(macs: int, accumulates: int = 0) -> Conventions:

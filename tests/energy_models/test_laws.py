@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from energy_workloads import (
     dense_layer,
+    in_turn,
     neurons,
     toy_array,
     toy_broadcast,
@@ -117,9 +118,10 @@ def test_the_total_is_the_sum_of_its_breakdown_and_bounds_are_ordered(
 ) -> None:
     report = estimate(work, machine, site, decode_rate_hz=rate)
     for bound in BOUNDS:
-        assert getattr(report.total_power_w, bound) == sum(getattr(band, bound) for band in report.power_w.values())
+        by_cause = (getattr(band, bound) for band in report.power_w.values())
+        assert getattr(report.total_power_w, bound) == in_turn(by_cause)
         by_layer = (getattr(band, bound) for layer in report.layers for band in layer.energy_j.values())
-        assert getattr(report.decode_energy_j, bound) == sum(by_layer)
+        assert getattr(report.decode_energy_j, bound) == in_turn(by_layer)
     parts = [*report.power_w.values(), report.latency_s, report.cycles, report.decode_energy_j, report.total_power_w]
     parts += [one for layer in report.layers for one in layer.energy_j.values()]
     assert all(0 <= one.low <= one.nominal <= one.high < math.inf for one in parts)
