@@ -16,6 +16,7 @@ HERE = Path(__file__).resolve().parent
 PARTS = {
     "spiking": "spiking_step.py",
     "windows": "training_windows.py",
+    "recurrent": "recurrent_step.py",
     "textbook": "eegnet_step.py",
     "demo": "demo_time.py",
 }
