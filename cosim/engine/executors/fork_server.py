@@ -75,26 +75,31 @@ def main_unnamed() -> Generator[None]:
 
 @contextmanager
 def interrupts_held() -> Generator[None]:
-    """Let Ctrl-C wait until the block ends, so that no process is half started; then raise KeyboardInterrupt.
+    """Let Ctrl-C and SIGTERM wait until the block ends, so that no process is half started; then heed them.
+
+    A process that is half started is known to nobody, and would look for locks that are gone.
 
     Raises
     ------
     KeyboardInterrupt
-        At the end, where Ctrl-C was pressed meanwhile.
+        At the end, where Ctrl-C was pressed meanwhile; `TerminatedError` for SIGTERM where `termination_heeded`.
     """
-    handler = signal.getsignal(signal.SIGINT)
-    if threading.current_thread() is not threading.main_thread() or not callable(handler):
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    heeded = {number: handler for number, handler in handlers.items() if callable(handler)}
+    if threading.current_thread() is not threading.main_thread() or not heeded:
         yield
         return
-    struck: list[int] = []
+    noted: list[int] = []
 
     def note(number: int, _frame: FrameType | None) -> None:
-        struck.append(number)
+        noted.append(number)
 
-    signal.signal(signal.SIGINT, note)
+    for number in heeded:
+        signal.signal(number, note)
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, handler)
-    if struck:
-        raise KeyboardInterrupt
+        for number, handler in heeded.items():
+            signal.signal(number, handler)
+    for number in noted[:1]:
+        signal.raise_signal(number)
