@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -118,9 +119,9 @@ def student_named(text: str) -> Student:
     from cosim.api.finished_run import load_run
 
     folder, _, label = text.rpartition(":")
-    if Path(text).is_dir() or not folder:
+    if os.path.isdir(text) or not folder:
         return load_student(text)
-    if not Path(folder).is_dir():
+    if not os.path.isdir(folder):
         raise StudyError(f"there is no run {folder!r}", where=text, remedy="Write the folder of a run, ':', a decoder")
     return load_run(folder).decoder(label).student()
 

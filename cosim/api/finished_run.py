@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -289,7 +290,7 @@ def load_run(folder: str | Path) -> Run:
     if not isinstance(cast("object", folder), str | Path):
         raise StudyError(f"{folder!r:.60} is no folder", where="cosim.load_run", remedy="Give the path of a run")
     root = Path(folder)
-    if not (root / PLAN).is_file():
+    if not os.path.isfile(root / PLAN):
         raise StudyError(
             "there is no run in this folder", where=str(root),
             remedy=f"Name a folder that cosim.run or cosim run made; it holds {PLAN}",

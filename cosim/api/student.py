@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -208,7 +209,7 @@ def load_student(folder: str | Path) -> Student:
     place = Path(folder)
     found = stage_of_folder(place)
     if found is None:
-        if not (place / SPEC).is_file():
+        if not os.path.isfile(place / SPEC):
             raise StudentError(
                 f"no saved student: the folder has no {SPEC}", where=str(place),
                 remedy="Give a folder of Student.save; of a run: cosim.load_run(folder).decoder(label)",

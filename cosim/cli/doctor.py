@@ -64,7 +64,7 @@ def _recordings(data_dir: Path | None) -> Finding:
     if not named:
         detail = "name a folder with --data-dir or COSIM_DATA; synthetic corpora need none"
         return Finding("recordings", "missing", detail)
-    if not Path(named).is_dir():
+    if not os.path.isdir(named):
         return Finding("recordings", "wrong", f"{named} is no folder")
     present = {entry.name for entry in Path(named).iterdir() if entry.is_dir()}
     return Finding("recordings", "ok", f"{named}: {', '.join(sorted(present)) or 'empty'}")

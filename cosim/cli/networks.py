@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -84,7 +84,7 @@ def shared_works(names: Sequence[str], asked: Asked) -> dict[str, Workload]:
 
 def _says_itself(name: str) -> bool:
     """Return whether a network's name or file says its input: a workload, an architecture, a saved student."""
-    if name.endswith((WORKLOAD_SUFFIX, ".toml")) or Path(name).is_dir():
+    if name.endswith((WORKLOAD_SUFFIX, ".toml")) or os.path.isdir(name):
         return True
     from students.architectures import architecture_names
 

@@ -11,6 +11,7 @@ where no ``recording`` is given, bins of one subject, session and part are of on
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from itertools import groupby, pairwise
 from pathlib import Path
@@ -114,7 +115,7 @@ def load(options: Options, data_dir: Path | None) -> Dataset:
     path = Path(options.path)
     if not path.is_absolute():
         path = files.root(data_dir, corpus=NAME, expected=options.path) / path
-    if not path.exists():
+    if not os.path.exists(path):
         raise files.missing(NAME, path, fetch="Save your arrays there with numpy.savez.")
     with errors_placed(str(path)), np.errstate(over="ignore", invalid="ignore"):  # what is not finite is refused
         found, notes = _read(options, path)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import os
 import warnings
 from collections.abc import Generator, Iterable, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,7 @@ def root(data_dir: Path | None, *, corpus: str, expected: str) -> Path:
     if data_dir is None and not os.environ.get(ENVIRONMENT):
         raise DataError(f"no data folder was named, so {expected} cannot be found", where=f"dataset {corpus!r}",
                         remedy=f"Name it with --data-dir or the environment variable {ENVIRONMENT}.")
-    if not named.is_dir():
+    if not os.path.isdir(named):
         raise DataError(f"the data folder {named} does not exist", where=f"dataset {corpus!r}",
                         remedy=f"Name the folder that holds {expected} with --data-dir or {ENVIRONMENT}.")
     return named
@@ -56,8 +57,8 @@ def reading(path: Path, said: str = "the file cannot be read", *, remedy: str = 
     """Turn whatever a reader raises on a damaged file into a `DataError` that names it; our own errors pass.
 
     Readers of other packages raise what they like on bytes they do not expect, plain `Exception` and `AssertionError`
-    included; so nothing but their calls stands in here. What they warn of is not shown: it names no file, and numbers
-    that are none are refused with their place.
+    included; so nothing but their calls stands in here. What they warn of or print is not shown: it names no file, and
+    numbers that are none are refused with their place.
 
     Parameters
     ----------
@@ -72,7 +73,7 @@ def reading(path: Path, said: str = "the file cannot be read", *, remedy: str = 
         In the place of any other exception.
     """
     try:
-        with warnings.catch_warnings(action="ignore"):
+        with warnings.catch_warnings(action="ignore"), redirect_stdout(io.StringIO()):
             yield
     except CosimError:
         raise
@@ -89,7 +90,7 @@ def read_mat(path: Path, keys: Iterable[str], *, corpus: str, fetch: str) -> dic
     DataError
         If the file is missing, is no such file, is cut short, or lacks a variable.
     """
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise missing(corpus, path, fetch=fetch)
     remedy = f"{DAMAGED} One of version 7.3: save it with -v7."
     with reading(path, "the file cannot be read as MATLAB version 5", remedy=remedy):

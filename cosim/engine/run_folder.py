@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -92,7 +93,7 @@ def load_plan(root: Path) -> tuple[Document, Path | None, str]:
     StudyError
         If the folder holds no run.
     """
-    if not (root / PLAN).is_file():
+    if not os.path.isfile(root / PLAN):
         raise StudyError(
             "there is no run in this folder",
             where=str(root),

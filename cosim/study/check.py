@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
@@ -56,7 +57,7 @@ def _with_whole_paths(document: Document, beside: Path) -> Document:
             return [whole(item) for item in cast(list[object], value)]
         if not isinstance(value, str) or not value.endswith(FILES):
             return value
-        found = next((path for path in (Path(value), beside / value) if path.is_file()), None)
+        found = next((path for path in (Path(value), beside / value) if os.path.isfile(path)), None)
         return value if found is None else str(found.absolute())
 
     sections: dict[str, object] = {
@@ -152,7 +153,7 @@ def _missing(
     for path, name in asked:
         if not isinstance(name, str):
             continue  # a missing or mistyped entry is a structural problem, told already
-        elsewhere = ":" in name or name.endswith(".toml") or Path(name).is_file()
+        elsewhere = ":" in name or name.endswith(".toml") or os.path.isfile(name)  # Path raises on a name too long
         if load is not None and (name in available or elsewhere):
             lines += _problem_of(path, load, name)
         elif name not in available:

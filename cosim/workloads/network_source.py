@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -107,7 +108,7 @@ def find_network(
             "a step of its neurons' equations is given", where=source,
             remedy=f"Leave it out: only files ending in {CONTINUOUS_SUFFIX} hold neurons in continuous time",
         )
-    if path.is_dir():
+    if os.path.isdir(path):
         return _student(path)
     if path.suffix == ".json":
         raise StudentError("no network", where=source, remedy="A workload is counted already: cosim estimate prices it")

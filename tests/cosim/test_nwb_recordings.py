@@ -112,3 +112,13 @@ def test_the_extra_is_named_where_its_package_is_missing(tmp_path: Path, monkeyp
     monkeypatch.setitem(sys.modules, "pynwb", None)
     with pytest.raises(DataError, match=r"needs the package pynwb.*pip install 'cosim\[recordings\]'"):
         own(tmp_path, "one.nwb")
+
+
+def test_data_of_fewer_columns_than_electrodes_are_refused(tmp_path: Path) -> None:
+    write_nwb(tmp_path / "one.nwb", STORED, series=SERIES, trials=TRIALS)
+    with h5py.File(tmp_path / "one.nwb", "r+") as file:
+        del file["acquisition/ECoG/data"]
+        file["acquisition/ECoG"].create_dataset("data", data=STORED[:, :1]).attrs["unit"] = "volts"
+        file["acquisition/ECoG/data"].attrs["conversion"] = CONVERSION
+    with pytest.raises(DataError, match=r"one.nwb: series 'ECoG' has 1 channel\(s\), and names 3 electrode\(s\)"):
+        own(tmp_path, "one.nwb")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import re
 import struct
 from pathlib import Path
 
@@ -10,22 +11,29 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from pydantic import ValidationError
 from safetensors.torch import save_file
 from scipy.io import savemat
 
+from cosim import load_run
+from cosim import load_student as load_saved
 from cosim.datasets import files
 from cosim.datasets.mne_files import read_continuous
 from cosim.datasets.registry import load
 from cosim.engine.files import record_errors, write_atomically
+from cosim.study.check import check_study
 from cosim.tables.decoders import DecoderScore
 from cosim.tables.results import Score, read_parquet
+from energy_models.analysis.uncertainty import quantity_draws
 from energy_models.calibration import read_board_table
-from energy_models.errors import CosimError, DataError, StudentError, errors_placed
+from energy_models.errors import CosimError, DataError, StudentError, StudyError, errors_placed
+from energy_models.quantities import Quantity
 from students.models.build import build
 from students.models.store import WEIGHTS, load_student, save_student
 from students.models.tensor_files import write_tensors
 from students.models.weights import load_weights
-from tests.cosim.recording_files import noise, write_edf, write_fif
+from tests.cosim.eeglab_file import write_eeglab
+from tests.cosim.recording_files import noise, write_edf, write_fif, write_persyst
 from tests.cosim.trial_files import write_trials
 from tests.robustness.trained import STUDENT
 
@@ -238,3 +246,58 @@ def test_a_time_stamp_that_no_clock_shows_is_refused(tmp_path: Path, time: str) 
     options = {"files": "own.csv", "classes": "L,R", "source_bits": 16, "start_s": 0.0, "stop_s": 0.5}
     with pytest.raises(DataError, match=r"own.csv: 1 of 300 time stamps are no numbers"):
         load("mne_file", data_dir=tmp_path, options=options)
+
+
+def test_a_matrix_without_sizes_in_a_matlab_file_is_refused(tmp_path: Path) -> None:
+    """Scipy's reader ends the process on it, in cells and fields of an EEGLAB header as well."""
+    path = write_eeglab(tmp_path / "one.set", noise(4.0), [(1.0, "L"), (2.0, "R")])
+    data = path.read_bytes()
+    place = data.index(struct.pack("<IIii", 5, 8, 1, 2))  # of the channel's name, C3
+    options = {"files": "one.set", "classes": "L,R", "source_bits": 16, "start_s": 0.0, "stop_s": 1.0}
+    assert load("mne_file", data_dir=tmp_path, options=options).windows.inputs().shape[0] == 2
+    for sizes in (struct.pack("<IIii", 5, 0, 1, 2), struct.pack("<IIii", 5, 4, 1, 2), struct.pack("<IIii", 5, 8, -1, 2),
+                  struct.pack("<IIii", 9, 8, 1, 2)):  # fmt: skip
+        path.write_bytes(data[:place] + sizes + data[place + 16 :])
+        with pytest.raises(DataError, match=r"one.set: .* \(ValueError: a matrix (of .* )?states (its|the) sizes"):
+            load("mne_file", data_dir=tmp_path, options=options)
+
+
+def test_a_cell_that_claims_more_than_it_holds_is_refused(tmp_path: Path) -> None:
+    savemat(tmp_path / "own.mat", {"c": np.array([["a", 1.0]], dtype=object), "x": np.ones(3)})
+    data = (tmp_path / "own.mat").read_bytes()
+    place = data.index(struct.pack("<IIii", 5, 8, 1, 2))
+    (tmp_path / "own.mat").write_bytes(data[:place] + struct.pack("<IIii", 5, 8, 1 << 20, 1 << 10) + data[place + 16 :])
+    with pytest.raises(DataError, match=r"own.mat: .*a matrix of 1\d\d bytes states the sizes \[1048576, 1024\]"):
+        files.read_mat(tmp_path / "own.mat", ("x",), corpus="x", fetch="y")
+
+
+@pytest.mark.parametrize("name", ["a" * 5000, "a\0b", "../" * 2000])
+def test_a_name_that_no_file_can_have_is_told(tmp_path: Path, name: str) -> None:
+    study = {"study": {"name": "x"}, "hardware": {"profiles": [name], "sites": [name]}}
+    with pytest.raises(StudyError, match=r"hardware.profiles.0: there is no"):
+        check_study(study, where="own.toml")
+    options = {"path": name, "task": "classification", "rate_hz": 8.0, "source_bits": 16, "output_names": "L,R"}
+    with pytest.raises(DataError, match="was not found"):
+        load("arrays", data_dir=tmp_path, options=options)
+    for opened in (load_run, load_saved):
+        with pytest.raises(CosimError, match=r"no run|no saved student"):
+            opened(name)
+
+
+def test_what_a_reader_prints_is_a_note(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    path = write_persyst(tmp_path / "one.lay", noise(4.0), [(1.0, "L"), (2.0, "R")])
+    text = path.read_text(encoding="utf-8")
+    path.write_text(re.sub(r"(?m)^BirthDate=.*$", "BirthDate=none/", text), encoding="utf-8")
+    found = read_continuous(path)
+    assert any("Unable to process birthdate" in note for note in found.notes)
+    assert capfd.readouterr().out == ""
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(("value", "high"), [(1.0, 1e308), (1e-300, 1.0)])
+def test_a_constant_whose_draws_overflow_is_refused(value: float, high: float) -> None:
+    known = {"unit": "V", "basis": "assumed", "source": "design_choice", "where": "here", "note": "for a test"}
+    with pytest.raises(ValidationError, match=r"high must be 1e[+]30 at most, in SI units, and 1e[+]60 times a low"):
+        Quantity.model_validate({"value": value, "low": value, "high": high, **known})
+    widest = Quantity.model_validate({"value": 1.0, "low": 1e-30, "high": 1e30, **known})
+    assert np.isfinite(quantity_draws(widest, np.array([-8.2, 0.0, 8.2]))).all()

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import math
+import os
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -115,12 +118,14 @@ def read_continuous(path: Path, *, kinds: Sequence[str] = ELECTRODES, names: Seq
     DataError
         If the file is missing, truncated, damaged or of no known format, or holds no such channel.
     """
-    if not path.is_file() and not (path.is_dir() and path.suffix.lower() in FOLDERS):
-        said = "it is a folder, and no recording" if path.is_dir() else "the file does not exist"
+    if not os.path.isfile(path) and not (os.path.isdir(path) and path.suffix.lower() in FOLDERS):
+        said = "it is a folder, and no recording" if os.path.isdir(path) else "the file does not exist"
         raise DataError(said, where=str(path), remedy="Check the folder and the name.")
     with reading(path, remedy=DAMAGED):
         check_promised(path)
-        raw: Any = _mne.io.read_raw(path, preload=False, verbose="ERROR")
+        with redirect_stdout(io.StringIO()) as printed:
+            raw: Any = _mne.io.read_raw(path, preload=False, verbose="ERROR")
+        notes = tuple(f"{path.name}: {line.strip()}" for line in printed.getvalue().splitlines() if line.strip())
         steps, rate_hz = int(raw.n_times), float(raw.info["sfreq"])
         picks = picks_of(raw, path, kinds, names)
         if steps < 1 or not math.isfinite(rate_hz) or rate_hz <= 0:
@@ -133,7 +138,7 @@ def read_continuous(path: Path, *, kinds: Sequence[str] = ELECTRODES, names: Seq
         return Continuous(
             _reader(path, raw, picks, factors), steps, rate_hz, channels,
             found if whole else in_stretches(found, own), _read_runs(path, raw), int(raw.first_samp),
-            tuple(map(str, raw.info["bads"])), own,
+            tuple(map(str, raw.info["bads"])), own, notes,
         )  # fmt: skip
 
 
@@ -208,7 +213,7 @@ def read_event_file(path: Path) -> tuple[tuple[int, int], ...]:
     DataError
         If the file is missing or damaged.
     """
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise DataError("the event file does not exist", where=str(path), remedy="Check the folder and the name.")
     with reading(path, "the event file cannot be read"):
         if path.suffix.lower() == ".fif":

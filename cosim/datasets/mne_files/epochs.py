@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ def holds_epochs(path: Path) -> bool:
     A tag is four big-endian integers, kind, type, bytes and place of the next one (0: it follows), and its data. Where
     a tag leads back, `check_fif` says so.
     """
-    if not path.is_file() or not path.name.lower().endswith((".fif", ".fif.gz")):
+    if not os.path.isfile(path) or not path.name.lower().endswith((".fif", ".fif.gz")):
         return False
     opened: Any = gzip.open if path.name.lower().endswith(".gz") else open
     with reading(path, remedy=DAMAGED), opened(path, "rb") as file:

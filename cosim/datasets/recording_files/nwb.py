@@ -49,22 +49,26 @@ def read_nwb(path: Path, options: Options) -> Continuous:
             raise DataError(f"series {series.name!r} has shape {shape}, not (samples, channels)", where=str(path),
                             remedy="Name another one (option stream).")
         line = times_of(series, path, options.rate_hz)
-        present = _names(series, 1 if len(shape) == 1 else shape[1])
+        present = _names(series, 1 if len(shape) == 1 else shape[1], path)
     picks = chosen(present, options.channels, path)
     unit, factor = scale(str(series.unit or ""), options.unit, [present[pick] for pick in picks], path)
     channels = tuple(Channel(present[pick], "", unit) for pick in picks)
     marks, notes = _annotations(nwb, line, options, path)
-    read = _reader(series, picks, factor, path)
+    with reading(path, SAID, remedy=REMEDY):
+        read = _reader(series, picks, factor, path)
     return Continuous(read, int(shape[0]), line.rate_hz, channels, tuple(marks), no_runs, 0, (), line.stretches,
                       (*line.notes, *notes))  # fmt: skip
 
 
-def _names(series: Any, count: int) -> list[str]:
+def _names(series: Any, count: int, path: Path) -> list[str]:
     """Return the names of the channels: those of its electrodes where they differ, else their numbers."""
     region = getattr(series, "electrodes", None)
     if region is None:
         return [f"{series.name} {number}" for number in range(count)]
     table = region.to_dataframe()
+    if len(table) != count:
+        raise DataError(f"series {series.name!r} has {count} channel(s), and names {len(table)} electrode(s)",
+                        where=str(path), remedy="Write one electrode for each column of its data.")
     for column in NAME_COLUMNS:
         if column in table.columns and len(set(names := [str(one) for one in table[column]])) == count:
             return names
@@ -81,7 +85,7 @@ def _reader(series: Any, picks: list[int], factor: float, path: Path) -> Any:
     def read(start: int, stop: int) -> NDArray[np.float64]:
         with reading(path, SAID, remedy=REMEDY):
             stored = np.asarray(series.data[start:stop], dtype=np.float64)
-        return (stored.reshape(len(stored), -1)[:, picks].T * conversion + offset) * factor
+            return (stored.reshape(len(stored), -1)[:, picks].T * conversion + offset) * factor
 
     return read
 
