@@ -33,6 +33,7 @@ Z95 = float(ndtri(0.95))
 SOURCE_CORRELATION = 0.5
 """Share of a constant's spread that it has in common with the others of its source; assumed, no data decide it."""
 MOST_DRAWS = 1 << 18
+MOST_DRAWN = 1e60  # SI; of constants of 1e30 at most
 QUANTILES = (0.05, 0.5, 0.95)
 
 
@@ -157,7 +158,14 @@ def quantity_draws(quantity: Quantity, z: Array) -> Array:
     band = quantity.band
     steps = z / Z95
     if band.low > 0:
-        up, down = math.log(band.high / band.nominal), math.log(band.nominal / band.low)
-        return band.nominal * np.exp(np.where(steps > 0, steps * up, steps * down))
+        up, down = _log_ratio(band.high, band.nominal), _log_ratio(band.nominal, band.low)
+        most = math.log(MOST_DRAWN) - math.log(band.nominal)
+        return band.nominal * np.exp(np.minimum(np.where(steps > 0, steps * up, steps * down), most))
     rise = np.where(steps > 0, steps * (band.high - band.nominal), steps * (band.nominal - band.low))
     return np.maximum(band.nominal + rise, 0.0)
+
+
+def _log_ratio(above: float, below: float) -> float:
+    """Return the logarithm of a ratio, which itself may be too large for a number."""
+    ratio = above / below
+    return math.log(ratio) if math.isfinite(ratio) else math.log(above) - math.log(below)
