@@ -33,7 +33,7 @@ Z95 = float(ndtri(0.95))
 SOURCE_CORRELATION = 0.5
 """Share of a constant's spread that it has in common with the others of its source; assumed, no data decide it."""
 MOST_DRAWS = 1 << 18
-MOST_DRAWN = 1e60  # SI; of constants of 1e30 at most
+MOST_DRAWN, MOST_EXPONENT = 1e60, 700.0  # SI, of constants of 1e30 at most; of e
 QUANTILES = (0.05, 0.5, 0.95)
 
 
@@ -159,7 +159,7 @@ def quantity_draws(quantity: Quantity, z: Array) -> Array:
     steps = z / Z95
     if band.low > 0:
         up, down = _log_ratio(band.high, band.nominal), _log_ratio(band.nominal, band.low)
-        most = math.log(MOST_DRAWN) - math.log(band.nominal)
+        most = min(math.log(MOST_DRAWN) - math.log(band.nominal), MOST_EXPONENT)
         return band.nominal * np.exp(np.minimum(np.where(steps > 0, steps * up, steps * down), most))
     rise = np.where(steps > 0, steps * (band.high - band.nominal), steps * (band.nominal - band.low))
     return np.maximum(band.nominal + rise, 0.0)

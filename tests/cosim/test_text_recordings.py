@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from recording_files import NAMES, RATE_HZ, noise, own
 
+from cosim.datasets.recording_files.timeline import timeline
 from cosim.datasets.types import Dataset
 from energy_models.errors import DataError
 
@@ -223,3 +224,50 @@ def test_a_file_of_the_openbci_gui_that_was_recorded() -> None:
     read = read_recording(found[0], options)
     assert (len(read.channels), read.rate_hz, len(read.stretches)) == (8, 250.0, 1)
     assert read.read(0, 1)[:2, 0].tolist() == [61379.36, 49492.89]
+
+
+@pytest.mark.parametrize("every", [10, 50])
+@pytest.mark.parametrize(("rate_hz", "decimals"), [(100.0, 3), (256.0, 3), (500.0, 4), (250.0, 6)])
+def test_samples_lost_regularly_are_counted(every: int, rate_hz: float, decimals: int) -> None:
+    steps = np.delete(np.arange(20_000), np.arange(every - 1, 20_000, every))
+    times_s = np.round(1.7e9 + steps / rate_hz, decimals)
+    found = timeline(times_s, Path("own.csv"))
+    assert found.rate_hz == rate_hz
+    firsts = np.concatenate([one.first_step + np.arange(one.stop - one.start) for one in found.stretches])
+    np.testing.assert_array_equal(firsts, steps)
+    lost = 20_000 // every
+    assert any(f"{lost - 1} samples are lost in {lost - 1} gap(s)" in note for note in found.notes)
+
+
+def test_stamps_too_coarse_to_tell_a_loss_are_told() -> None:
+    """Milliseconds: 960 Hz without a loss, or 1000 Hz and every 25th sample lost."""
+    times_s = np.round(np.arange(20_000) / 960, 3)
+    found = timeline(times_s, Path("own.csv"))
+    assert found.rate_hz == 960
+    assert len(found.stretches) == 1
+    assert any("too coarse to tell 960 Hz from 1000 Hz with" in note for note in found.notes)
+    assert timeline(times_s, Path("own.csv"), rate_hz=960.0).notes == ()
+    lost = timeline(np.delete(np.arange(20_000), np.arange(24, 20_000, 25)) / 1000, Path("own.csv"), rate_hz=1000.0)
+    assert len(lost.stretches) == 800
+
+
+ROUNDED = [(498.0, 3), (490.0, 3), (400.0, 3), (300.0, 3), (600.0, 3), (512.0, 3), (1024.0, 3), (180.0, 3), (64.0, 2)]
+
+
+@pytest.mark.parametrize(("rate_hz", "decimals"), ROUNDED)
+def test_rounded_stamps_are_no_loss(rate_hz: float, decimals: int) -> None:
+    found = timeline(np.round(np.arange(20_000) / rate_hz, decimals), Path("own.csv"))
+    assert found.rate_hz == pytest.approx(rate_hz, rel=1e-3)
+    assert len(found.stretches) == 1
+
+
+def test_a_table_that_loses_every_50th_row_is_read_at_its_rate(tmp_path: Path) -> None:
+    keep = np.delete(np.arange(SAMPLES.shape[1]), np.arange(49, SAMPLES.shape[1], 50))
+    columns: dict[str, object] = {"time_s": keep / RATE_HZ}
+    columns |= {f"{name} (uV)": np.round(SAMPLES[row, keep], 3) for row, name in enumerate(NAMES)}
+    columns["marker"] = [CUES.get(int(step), "") for step in keep]
+    (tmp_path / "own.csv").write_text("\n".join(rows_of(columns)) + "\n", encoding="utf-8")
+    found = own(tmp_path, "own.csv", start_s=0.0, stop_s=0.4)
+    assert found.windows.inputs().shape[-1] == 40
+    np.testing.assert_allclose(found.windows.inputs()[0], SAMPLES[:, 200:240], atol=1e-3)
+    assert any("samples are lost in 39 gap(s)" in note for note in found.notes)

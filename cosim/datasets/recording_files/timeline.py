@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cosim.datasets.mne_files.record_times import Stretch
+from cosim.datasets.recording_files.regular_losses import steps_in_periods, too_coarse
 from energy_models.errors import DataError
 
 Times = NDArray[np.float64]
@@ -108,15 +109,15 @@ def timeline(times_s: Times, path: Path, *, rate_hz: float | None = None) -> Tim
     if len(times_s) < FEWEST or bad:
         raise DataError(f"{bad} of {len(times_s)} time stamps are no numbers, or there are too few", where=str(path),
                         remedy="Leave the file out, or state its rate (option rate_hz) and drop its times.")
-    measured = measured_rate(times_s, path)
+    measured, counts, told = _measured(times_s, path, rate_hz)
     rate = measured if rate_hz is None else rate_hz
     if abs(measured / rate - 1) > MOST_RATE_ERROR:
         raise DataError(f"its rate is stated as {rate:g} Hz, but its time stamps run at {measured:.5g} Hz",
                         where=str(path), remedy="State the true rate with the option rate_hz.")
-    if _wanders(times_s, rate):
+    if counts is None and _wanders(times_s, rate):
         raise DataError("its samples come at no constant rate: the time between them varies by chance",
                         where=str(path), remedy=IRREGULAR)
-    breaks = _breaks(times_s, rate, path)
+    breaks = _breaks(times_s, rate, path) if counts is None else (np.flatnonzero(counts > 1) + 1).tolist()
     edges = [0, *breaks, len(times_s)]
     stretches: list[Stretch] = []
     lines: list[tuple[float, float]] = []
@@ -128,7 +129,27 @@ def timeline(times_s: Times, path: Path, *, rate_hz: float | None = None) -> Tim
         stretches.append(Stretch(start, stop, first))
     _check_constant(times_s, stretches, rate, path)
     begins, distances = zip(*lines, strict=True)
-    return Timeline(rate, tuple(stretches), begins, distances, _notes(times_s, stretches, rate, path.name))
+    return Timeline(rate, tuple(stretches), begins, distances,
+                    (*told, *_notes(times_s, stretches, rate, path.name)))  # fmt: skip
+
+
+def _measured(times_s: Times, path: Path, rate_hz: float | None) -> tuple[float, Indices | None, tuple[str, ...]]:
+    """Return the rate [Hz], the periods between samples where many are lost and the stamps show which, and notes."""
+    measured = measured_rate(times_s, path)
+    counts = steps_in_periods(times_s)
+    if counts is None:
+        return measured, None, ()
+    counted = measured_rate(times_s, path, np.concatenate(([0], np.cumsum(counts))))
+    if counted / measured < 1 + NEAR_WHOLE:  # few are lost
+        return measured, None, ()
+    stated = rate_hz is not None and abs(counted / rate_hz - 1) <= MOST_RATE_ERROR
+    if stated or not too_coarse(times_s):
+        return counted, counts, ()
+    if rate_hz is not None:
+        return measured, None, ()
+    told = (f"{path.name}: its time stamps are too coarse to tell {measured:.5g} Hz from {counted:.5g} Hz with "
+            f"{int((counts - 1).sum())} samples lost; the former is taken. Option rate_hz states the rate")
+    return measured, None, (told,)
 
 
 def _line(times_s: Times, rate_hz: float) -> tuple[float, float]:
@@ -146,8 +167,17 @@ def _fitted(times_s: Times) -> tuple[float, float]:
     return float(times_s[0]) + float((times_s - times_s[0]).mean()) + slope * float(off[0]), slope
 
 
-def measured_rate(times_s: Times, path: Path) -> float:
+def measured_rate(times_s: Times, path: Path, places: Indices | None = None) -> float:
     """Return the median slope over blocks of samples [Hz]; few gaps, and stamps of chunks, do not move it.
+
+    Parameters
+    ----------
+    times_s : ndarray of float64, shape (samples,)
+        [s]
+    path : Path
+        For messages.
+    places : ndarray of int64, shape (samples,), or None
+        The number of each sample, those that are lost counted; None: none is lost.
 
     Raises
     ------
@@ -157,8 +187,10 @@ def measured_rate(times_s: Times, path: Path) -> float:
     size = min(BLOCK, max(FEWEST_OF_WINDOW, len(times_s) // BLOCKS), len(times_s))
     count = len(times_s) // size
     blocks = times_s[: count * size].reshape(count, size)
-    steps = np.arange(size, dtype=np.float64) - (size - 1) / 2
-    slopes: Times = np.asarray(((blocks - blocks[:, :1]) * steps).sum(axis=1) / (steps * steps).sum(), dtype=np.float64)
+    numbers = np.arange(size)[None] if places is None else places[: count * size].reshape(count, size)
+    steps = numbers - numbers.mean(axis=1, keepdims=True)
+    slopes: Times = np.asarray(((blocks - blocks[:, :1]) * steps).sum(axis=1) / (steps * steps).sum(axis=1),
+                               dtype=np.float64)
     passed_s = float(np.median(slopes))
     if passed_s <= 0:
         raise DataError("its time stamps do not go on in time", where=str(path), remedy=REMEDY)
