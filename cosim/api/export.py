@@ -58,6 +58,17 @@ class Exported:
             {"what": "decisions changed", "value": f"{found.changed} of {found.decisions}"},
         ]
 
+    def to_dict(self) -> dict[str, object]:
+        """Return the same as plain numbers, memory in bytes."""
+        code, codes, found = self.code, self.graph.codes, self.agreement
+        return {
+            "folder": str(code.folder), "files": list(code.files), "entry": code.entry,
+            "input_bits": codes.bits, "input_signed": codes.signed, "constants_bytes": code.constant_bytes,
+            "buffers_bytes": code.buffer_bytes, "state_bytes": code.state_bytes, "test_vectors": self.vectors,
+            "integers_compared": found.elements, "integers_differing": found.differing,
+            "decisions_compared": found.decisions, "decisions_changed": found.changed,
+        }  # fmt: skip
+
     def __repr__(self) -> str:
         return f"<Exported: {', '.join(self.code.files)} in {self.code.folder}; {self.agreement!r}>"
 

@@ -33,7 +33,7 @@ def export(
     written = write(student, out, format=format, name=name, examples=examples)
     rows = written.rows()
     if as_json:
-        print_json({"files": list(written.code.files), **{str(row["what"]): row["value"] for row in rows}})
+        print_json(written.to_dict())
     else:
         print_rows(rows, "table")
     check = f"cc -std=c99 {out}/{name}.c {out}/{name}_check.c -o check && ./check"

@@ -22,6 +22,7 @@ kit,n2,6000000,20000,9,2800,70,40,100,lib
 """
 PLACE = ("--profile", "gap9", "--site", "headset_pulp")
 COMMANDS: dict[str, tuple[str, ...]] = {
+    "export": ("RUN:EEGNet-1 w4a4", "--out", "code"),
     "resume": ("RUN",), "pareto": ("RUN",), "feasibility": ("RUN",), "report": ("RUN", "--out", "page.html"),
     "workload": ("eegnet_8_2", "--weight-bits", "8", "--activation-bits", "8"),
     "estimate": ("w.json", *PLACE, "--decode-rate", "4"),
@@ -50,7 +51,7 @@ def answers(folder: Path, finished: Path, monkeypatch: pytest.MonkeyPatch) -> di
     for command, arguments in COMMANDS.items():
         for name in ("kit.toml", "small.toml", "mine.toml"):
             (folder / name).unlink(missing_ok=True)
-        typed = [str(finished) if word == "RUN" else word for word in arguments]
+        typed = [word.replace("RUN", str(finished)) for word in arguments]
         code, out, err = cosim(command, *typed, "--json")
         assert code in ((0, 1) if command == "doctor" else (0,)), f"{command}: {err}"
         found[command] = json.loads(out)

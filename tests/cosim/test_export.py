@@ -32,9 +32,9 @@ def test_a_decoder_of_a_run_is_written_and_passes_its_test_vectors(finished: Pat
     code, out, said = command("export", f"{finished}:EEGNet-1 w4a4", "--out", str(tmp_path), "--name", "net", "--json")
     assert code == 0, said
     told = json.loads(out)
-    assert told["called with"] == "one window"
-    assert told["test vectors"] == "12 held-out examples"
-    assert told["decisions changed"] == "0 of 12"
+    assert told["entry"] == "window"
+    assert told["test_vectors"] == "12 held-out examples"
+    assert (told["decisions_changed"], told["decisions_compared"]) == (0, 12)
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(told["files"])
     assert runs(tmp_path, "net") == "0 of 24 outputs differ\n"
 

@@ -107,7 +107,7 @@ def test_estimates_worse_than_the_mean_have_a_page(tmp_path: Path) -> None:
     assert cosim("report", str(tmp_path / "run"), "--digest", str(tmp_path / "digest"))[0] == 0
     code, out, _ = cosim("pareto", str(tmp_path / "run"), "--json")
     assert code == 0
-    assert {row["over"] for row in json.loads(out)} == {"segments"}
+    assert {row["score_over"] for row in json.loads(out)} == {"segments"}
 
 
 def test_subjects_come_before_sessions(tmp_path: Path) -> None:

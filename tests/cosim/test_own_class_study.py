@@ -150,7 +150,7 @@ def test_a_process_that_outlives_an_edit_reads_it(folder: Path, monkeypatch: pyt
         ("filters: int = 3", "filters: int, taps: int", "students.0.options.taps: is missing"),
         ("filters: int = 3", "width: int = 3", "students.0.options.filters: there is no such setting.*width"),
         ("outputs)\n\n", "outputs + 1)\n\n", r"students.0: .*Own\(channels=4.*filters=2\).*returned \(3, 3\)"),
-        ("self.first(signal)", "self.first(signal) ** 2", r"students.0.forms.1: .*pow\(\), own_decoder.py line 14"),
+        ("self.first(signal)", "self.first(signal).sin()", r"students.0.forms.1: .*sin\(\), own_decoder.py line 14"),
         ("self.second(self.first(signal))", "signal", "raised RuntimeError: mat1 .*own_decoder.py line 14"),
     ],
 )

@@ -164,6 +164,8 @@ def _reader(path: Path, raw: Any, picks: list[int], factors: NDArray[np.float64]
     def read(start: int, stop: int) -> NDArray[np.float64]:
         with reading(path, remedy=DAMAGED):
             found = raw.get_data(picks, start, stop, verbose="ERROR")
+        if np.iscomplexobj(found):
+            raise DataError("its samples are complex numbers", where=str(path), remedy="Store real voltages")
         return np.asarray(found, dtype=np.float64) * factors
 
     return read
