@@ -60,7 +60,8 @@ def test_training_decoding_and_counting_run_on_it(tmp_path: Path, monkeypatch: p
         for name in names:
             watched(module, name)
     study = read_study(str(write_tiny(tmp_path)), ['students.0.forms=["float32"]', "compute.device=cpu:0"])
-    monkeypatch.setattr("cosim.api.run.LocalExecutor", lambda workers, run, start: nullcontext(SerialExecutor(run)))
+    serial = lambda workers, run, start, preload: nullcontext(SerialExecutor(run))  # noqa: E731
+    monkeypatch.setattr("cosim.api.run.LocalExecutor", serial)
     run_study(study, root=tmp_path / "run", data_dir=None, workers=1, command="", watch=lambda status: None)
     called = {"training_job.fit", "fold_data.predict", "result.observe", "ensemble.fit", "ensemble.predict"}
     assert asked == {key: {"cpu:0"} for key in called}

@@ -27,7 +27,7 @@ from students.quantize import (
 from students.quantize.calibration import least_squares_threshold
 from students.spec import Quantised, Shape, StudentSpec, Training
 from students.training import Examples, fit, predict
-from students.training.fit import _optimiser
+from students.training.optimiser import optimiser_over
 
 SHAPE = Shape(task="classification", channels=4, steps=96, outputs=2, step_rate_hz=64.0)
 SPEC = StudentSpec(
@@ -308,7 +308,7 @@ def test_decay_shrinks_weights_and_spares_learned_thresholds(trained: nn.Module)
     before = {name: value.detach().clone() for name, value in model.named_parameters()}
     for parameter in model.parameters():
         parameter.grad = torch.zeros_like(parameter)
-    _optimiser(model.named_parameters(), settings).step()
+    optimiser_over(model.named_parameters(), settings, torch.device("cpu")).step()
     thresholds = {n: p for n, p in model.named_parameters() if n.endswith(LEARNED_THRESHOLD)}
     assert any(parameter.ndim > 1 for parameter in thresholds.values())
     assert all(torch.equal(parameter, before[name]) for name, parameter in thresholds.items())
