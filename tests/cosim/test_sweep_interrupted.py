@@ -15,6 +15,8 @@ import pandas as pd
 import pytest
 from tiny_study import scores, stage_times, write_tiny
 
+from cosim.engine.executors.fork_server import TerminatedError, interrupts_held, termination_heeded
+
 # A shell that starts the tests in the background ignores Ctrl-C for all of them; a run at a terminal does not.
 HEEDING = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
 COSIM = [sys.executable, "-c", f"{HEEDING}; from cosim.cli.app import main; main()"]
@@ -101,3 +103,18 @@ def test_terminated_cleanly(tmp_path: Path) -> None:
     assert f"cosim resume {run}" in err
     assert "Traceback" not in err
     assert not (run / "stages" / ".partial").exists()
+
+
+@pytest.mark.parametrize(("number", "raised"), [(signal.SIGTERM, TerminatedError), (signal.SIGINT, KeyboardInterrupt)])
+def test_a_signal_waits_until_a_process_is_started_whole(number: int, raised: type[BaseException]) -> None:
+    done: list[str] = []
+
+    def started() -> None:
+        with interrupts_held():
+            signal.raise_signal(number)
+            done.append("whole")
+
+    with termination_heeded(), pytest.raises(raised) as caught:
+        started()
+    assert done == ["whole"]
+    assert caught.type is raised
