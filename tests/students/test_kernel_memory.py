@@ -31,4 +31,6 @@ def test_blocks_freed_are_used_again() -> None:
         int(subprocess.run([sys.executable, "-c", PROGRAM.format(kept=flag)], capture_output=True, check=True).stdout)
         for flag in (False, True)
     )
+    if given_back == 0:
+        pytest.skip("this system counts no page faults")
     assert kept < 1000 < given_back
