@@ -5,7 +5,9 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: demo test test-fast slow golden fuzz kill docs check install clean
+SUITE := tests/students tests/cosim tests/robustness tests/notebooks tests/third_party tests/docs
+
+.PHONY: demo test test-fast test-slow slow golden fuzz kill docs check install clean
 
 install: $(STAMP)
 
@@ -22,7 +24,10 @@ test-fast: $(STAMP)
 	$(BIN)/python -m pytest -q tests/architecture tests/energy_models tests/literature
 
 test: test-fast
-	$(BIN)/python -m pytest -q -n 2 --dist loadfile tests/students tests/cosim tests/robustness tests/notebooks tests/third_party tests/docs
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not slow" $(SUITE)
+
+test-slow: $(STAMP)
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m slow $(SUITE)
 
 golden: $(STAMP)
 	$(BIN)/python -m pytest -q tests/golden
@@ -37,7 +42,7 @@ kill: $(STAMP)
 fuzz: $(STAMP)
 	$(BIN)/python -m tests.robustness.fuzz --inputs 10000 --seed 1
 
-slow: golden docs fuzz
+slow: golden test-slow docs fuzz
 
 check: $(STAMP)
 	$(BIN)/ruff check .

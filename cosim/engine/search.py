@@ -68,9 +68,20 @@ def _records_read(root: Path) -> Generator[None]:
         raise _unusable(root, f"{type(error).__name__}: {error}"[:200]) from error
 
 
-def _database(root: Path) -> str:
-    """Return the address of a run's database; built by hand, a ``?`` or ``#`` of the folder's name would end it."""
-    return URL.create("sqlite", database=str(root / DATABASE)).render_as_string(hide_password=False)
+def _address(file: Path) -> str:
+    """Return the address of a database; built by hand, a ``?`` or ``#`` of the folder's name would end it."""
+    return URL.create("sqlite", database=str(file)).render_as_string(hide_password=False)
+
+
+def _storage(root: Path) -> optuna.storages.RDBStorage:
+    """Open a run's database; a new one gets its name when its tables are whole, or a kill would leave half of them."""
+    file = root / DATABASE
+    if not file.exists():
+        partial = file.with_name(f"{DATABASE}.partial")
+        partial.unlink(missing_ok=True)
+        optuna.storages.RDBStorage(_address(partial)).engine.dispose()
+        partial.replace(file)
+    return optuna.storages.RDBStorage(_address(file))
 
 
 class Search:
@@ -95,7 +106,7 @@ class Search:
 
     def _open(self, name: str) -> None:
         """Load the Optuna study of a name, or make it."""
-        storage = optuna.storages.RDBStorage(_database(self._root))
+        storage = _storage(self._root)
         known = name in optuna.get_all_study_names(storage)
         self._optuna = optuna.create_study(
             storage=storage,

@@ -11,7 +11,7 @@ from optuna.distributions import FloatDistribution, IntDistribution
 from tiny_study import TINY
 
 from cosim.engine.plan import configurations
-from cosim.engine.search import Search, search_size
+from cosim.engine.search import DATABASE, Search, search_size
 from cosim.study.schema import Study
 
 CHOICES = [{"label": "E", "family": "eegnet", "options": {"depth": [1, 2], "temporal_filters": [1, 2, 4]}}]
@@ -119,3 +119,18 @@ def test_a_grid_asks_for_every_step_of_a_range(tmp_path: Path) -> None:
     assert len(configurations(plan)) == search_size(plan) == 6
     assert Search(plan, "data", tmp_path).remaining() == 0
 
+
+
+def test_a_kill_while_tables_are_made_leaves_no_database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What comes after the tables are made, and before their version is written, is the worst moment."""
+
+    def killed(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("optuna.storages._rdb.storage._VersionManager.__init__", killed)
+        with pytest.raises(KeyboardInterrupt):
+            Search(study(students=CHOICES), "data", tmp_path)
+    assert not (tmp_path / DATABASE).exists()
+    again = Search(study(students=CHOICES), "data", tmp_path)
+    assert len(tell_all(again)) == len(configurations(study(students=CHOICES)))

@@ -59,6 +59,7 @@ def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "env" / "bin" / "python"
 
 
+@pytest.mark.slow
 def test_a_session_as_in_the_readme_runs_on_the_wheel(python: Path, tmp_path: Path) -> None:
     environment = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "COSIM_DATA")}
     environment["COSIM_CACHE"] = str(tmp_path / "cache")

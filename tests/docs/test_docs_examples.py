@@ -16,6 +16,7 @@ GUIDES = sorted((DOCS / "howto").glob("*.md"))
 PAGES = [path for path in [ROOT / "README.md", DOCS / "tutorial.md", *GUIDES] if any(steps(path))]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_every_example_of_a_page_runs(page: Path, tmp_path: Path) -> None:
     program = tmp_path / "page.py"

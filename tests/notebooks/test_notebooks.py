@@ -78,6 +78,7 @@ assert table.loc["w8a8", "power_w"] in set(each)
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_notebook_runs_and_its_claim_holds(path: Path) -> None:
     notebook = nbformat.read(path, 4)

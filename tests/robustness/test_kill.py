@@ -9,6 +9,7 @@ from tests.robustness.kill import OF_TRACKER, planned, run_all, table
 COUNT, SEED = 10, 0
 
 
+@pytest.mark.slow
 def test_commands_ended_at_random_leave_the_same_results(capsys: pytest.CaptureFixture[str]) -> None:
     told = list(run_all(COUNT, SEED))
     with capsys.disabled():

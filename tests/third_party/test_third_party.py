@@ -100,6 +100,7 @@ def test_the_command_line_lists_them(environment: Mapping[str, str]) -> None:
     assert "example_tones" in cosim(environment, "datasets", "--json")
 
 
+@pytest.mark.slow
 def test_a_study_uses_all_of_them(environment: Mapping[str, str], tmp_path: Path) -> None:
     (tmp_path / "theirs.toml").write_text(STUDY)
     cosim(environment, "run", str(tmp_path / "theirs.toml"), "--out", str(tmp_path / "run"), "--workers", "2")
