@@ -19,6 +19,7 @@ from students.counting.axes import AHEAD, overruns
 from students.counting.carried_state import StateSearch
 from students.counting.deployed import check_model, deployed
 from students.counting.dispatch import Tracer
+from students.counting.garbage import old_objects_set_aside
 from students.counting.inputs import Inputs, Signals, check_steps, signals_of
 from students.counting.module_snapshot import restored_after
 from students.counting.modules import attached
@@ -179,6 +180,7 @@ def _run(model: nn.Module, signals: Signals, how: _How, name: str) -> _Ran:
     ran = _Ran(WorkRecorder(signals.first.shape[-1] if how.mode == "stream" else 0, how.warm_up_steps))
     tracer = Tracer(model, ran.recorder, all_rules())
     with (
+        old_objects_set_aside(),
         deployed(model),
         torch.inference_mode(),
         host_scalars_tracked(tracer),

@@ -232,11 +232,14 @@ def _replaying(
 
 def _trace(tracer: Tracer, context: ModuleContext, given: tuple[Any, ...], out: Any, *, sized: bool) -> None:
     """Add a module's call to the trace, if there is one, as one operation."""
-    if tracer.trace is None or not all(map(in_plain_memory, (*tensors_of(given), *tensors_of(out)))):
+    if tracer.trace is None:
+        return
+    read, made = tensors_of(given), tensors_of(out)
+    if not all(map(in_plain_memory, (*read, *made))):
         return
     weights = context.path if getattr(context.module, "weight", None) is not None else ""
-    site = (id(context.module), "forward", tuple(one.shape for one in tensors_of(given)), called_from())
-    trace_call(tracer, "forward", tensors_of(given), tensors_of(out), weights=weights, site=site, sized=sized)
+    site = (id(context.module), "forward", tuple(one.shape for one in read), called_from())
+    trace_call(tracer, "forward", read, made, weights=weights, site=site, sized=sized)
 
 
 def _states(tracer: Tracer, module: nn.Module, out: object) -> tuple[tuple[str, Any], ...]:

@@ -8,6 +8,7 @@ step at which this is least is where the loop goes round. Loops over depth multi
 from __future__ import annotations
 
 import itertools
+from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -16,6 +17,9 @@ from students.counting.records.trace import JOINS, PIECES, Trace
 
 SITES_TRIED = 8
 """Operations without weights, the most often repeated ones, that are tried as a loop's clock."""
+
+_Life = tuple[int, int, int]
+"""Place of a tensor in a trace, the operation that made it, and the last that read it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,8 +120,8 @@ def _carried(trace: Trace, readers: list[list[int]], clock: Sequence[int]) -> Ca
     """Return what a loop with this clock carries; None where nothing is carried on, or its steps differ."""
     if len(clock) < 2 or not _steps_alike(trace, clock):
         return None
-    lives = _lives(trace, readers, clock)
-    least = [_least(trace, lives, (clock[step], clock[step + 1])) for step in range(len(clock) - 1)]
+    near = _lives_by_step(_lives(trace, readers, clock), clock)
+    least = [_least(trace, near[step], (clock[step], clock[step + 1])) for step in range(len(clock) - 1)]
     if len(least) > 2:
         least.pop()  # in the last step outputs of the step before may be read by what follows the loop
     if not any(least):
@@ -146,12 +150,12 @@ def _steps_alike(trace: Trace, clock: Sequence[int]) -> bool:
     return len(set(steps[1:])) <= 1 and (len(steps) != 2 or steps[0] == steps[1] or not (steps[0] and steps[1]))
 
 
-def _lives(trace: Trace, readers: list[list[int]], clock: Sequence[int]) -> list[tuple[int, int, int]]:
+def _lives(trace: Trace, readers: list[list[int]], clock: Sequence[int]) -> list[_Life]:
     """Return (place, made at, read last at) of what was made in the loop and is read later than in its end.
 
     Outputs kept until the loop has ended are no state, unless they are read inside it too.
     """
-    lives: list[tuple[int, int, int]] = []
+    lives: list[_Life] = []
     for place, made in enumerate(trace.made):
         if made.node < clock[0] or made.sized:
             continue
@@ -169,11 +173,20 @@ def _lives(trace: Trace, readers: list[list[int]], clock: Sequence[int]) -> list
     return lives
 
 
-def _least(trace: Trace, lives: list[tuple[int, int, int]], step: tuple[int, int]) -> frozenset[int]:
-    """Return what is alive where that is least, after some operation of a step."""
+def _lives_by_step(lives: list[_Life], clock: Sequence[int]) -> list[list[_Life]]:
+    """Return, for each step, what was made before its end and is read after its beginning."""
+    near: list[list[_Life]] = [[] for _ in clock[1:]]
+    for one in lives:
+        _, made, read = one
+        for step in range(max(bisect_right(clock, made) - 1, 0), min(bisect_left(clock, read), len(near))):
+            near[step].append(one)
+    return near
+
+
+def _least(trace: Trace, near: list[_Life], step: tuple[int, int]) -> frozenset[int]:
+    """Return what is alive where that is least, after some operation of a step, of what is near it."""
     first, last = step
     changes: dict[int, int] = defaultdict(int)
-    near = [one for one in lives if one[1] < last and one[2] > first]
     for place, made, read in near:
         bits = trace.made[place].words * trace.made[place].bits
         changes[max(made, first)] += bits

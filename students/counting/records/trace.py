@@ -6,6 +6,7 @@ import math
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -60,12 +61,16 @@ class Node:
     moves: bool = False  # it gives the numbers it was given, in other places
 
 
+@cache
+def _is_other(file: str) -> bool:
+    return file.startswith(OTHERS)
+
+
 def called_from() -> tuple[object, ...]:
     """Return where in a user's code an operation is called: the same in all turns of a loop."""
     frame, found = sys._getframe(1), list[object]()
     while frame is not None and len(found) < CALLERS_KEPT:
-        file = frame.f_code.co_filename
-        own = file.startswith(OTHERS)
+        own = _is_other(frame.f_code.co_filename)
         if not own:
             found += [frame.f_code, frame.f_lasti]
         elif found:
@@ -101,10 +106,11 @@ class Trace:
         return found[1] if found is not None and found[0] is self else None
 
     def _add(self, tensor: Tensor, node: int, bits: int, *, sized: bool) -> int:
-        own = math.prod(
-            size for size, stride in zip(tensor.shape, tensor.stride(), strict=True) if stride or size == 1
-        )
-        words = own // self.batch if own % self.batch == 0 and self.batch in tensor.shape else own
+        shape, strides = tensor.shape, tensor.stride()
+        own = tensor.numel()
+        if 0 in strides:  # along those axes the same words are read again
+            own = math.prod(size for size, stride in zip(shape, strides, strict=True) if stride or size == 1)
+        words = own // self.batch if own % self.batch == 0 and self.batch in shape else own
         self.made.append(Made(node, words, bits, sized))
         setattr(tensor, PLACE, (self, len(self.made) - 1))
         return len(self.made) - 1
