@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
-from torch.ao import quantization
 from torch.nn import functional
 
 from energy_models.workload import Workload
@@ -134,22 +133,6 @@ def test_nested_tensors_are_listed():
         return net.first(torch.nested.to_padded_tensor(rows, 0.0))
 
     assert not counted(Applied(nested), torch.randn(2, 6)).complete
-
-
-@pytest.mark.filterwarnings("ignore")
-def test_networks_that_torch_quantised_are_listed():
-    engine = torch.backends.quantized.engine
-    try:
-        torch.backends.quantized.engine = "fbgemm" if "fbgemm" in torch.backends.quantized.supported_engines else engine
-        layers = nn.Conv1d(4, 6, 3), nn.ReLU(), nn.Flatten(), nn.Linear(48, 2)
-        net = nn.Sequential(quantization.QuantStub(), *layers, quantization.DeQuantStub()).eval()
-        net.qconfig = quantization.get_default_qconfig(torch.backends.quantized.engine)
-        prepared = quantization.prepare(net)
-        prepared(torch.randn(8, 4, 10))
-        found = counted(quantization.convert(prepared), torch.randn(2, 4, 10))
-    finally:
-        torch.backends.quantized.engine = engine
-    assert {"conv1d", "linear"} <= {one.operation for one in found.uncounted}
 
 
 class Turned(nn.Module):

@@ -3,12 +3,14 @@
 from students.counting.dispatch.labels import known_move, moved_values
 from students.counting.dispatch.operands import BOOKKEEPING, Info, Pads, Rows, needs_multiplier, nonzero
 from students.counting.dispatch.padded import surround, unpadded
-from students.counting.dispatch.tracer import COMPLEX, ModuleContext, Tracer, rule_failed
+from students.counting.dispatch.tracer import COMPLEX, ModuleContext, Tracer
 from students.counting.dispatch.tracing import in_plain_memory, trace_call
+from students.counting.dispatch.unfollowed import QUANTISED, rule_failed
 
 __all__ = [
     "BOOKKEEPING",
     "COMPLEX",
+    "QUANTISED",
     "Info",
     "ModuleContext",
     "Pads",

@@ -32,6 +32,7 @@ from students.counting.dispatch.first_steps import without_signal
 from students.counting.dispatch.operands import Info
 from students.counting.dispatch.starts import Starts
 from students.counting.dispatch.tracing import trace_operation
+from students.counting.dispatch.unfollowed import rule_failed, without_plain_memory
 from students.counting.records import (
     PLACE,
     CallRecorder,
@@ -52,14 +53,8 @@ COMPLEX = "complex."
 
 LOST = "its decodes cannot be told apart along any axis"
 RANDOM = "random numbers are drawn: their generator is not counted, and what depends on them differs from run to run"
-UNFOLLOWED = "an operand is sparse, nested or quantised by torch: its numbers do not lie in plain memory"
 RECORDED_CALLS_KEPT = 512
 """Signatures remembered per module; a model that makes more is followed anew."""
-
-
-def rule_failed(error: Exception) -> str:
-    """Return why an operation or module is uncounted whose rule raised: the fault is here, not in the model."""
-    return f"the rule that counts it failed on it ({type(error).__name__}: {error})"
 
 
 @dataclass(slots=True)
@@ -142,7 +137,7 @@ class Tracer(TorchDispatchMode):
         if operation is None:
             operation = self._operations[func] = Operation.of(func, self.rules)
         if is_unfollowed(operation, args, kwargs):
-            return self._unfollowed(operation, args, kwargs)
+            return without_plain_memory(self, operation, args, kwargs)
         dynamic, fixed, key = operation.signature(self, args, kwargs)
         if operation.random and draws(operation, args, kwargs) and not self.contexts[-1].silent:
             self.mark_uncounted(operation.name, RANDOM)
@@ -165,17 +160,6 @@ class Tracer(TorchDispatchMode):
                 trace_operation(self, operation, (args, kwargs), out, sized=recorded.sized)
         if operation.mutable:
             self._note_writes(operation.written(args, kwargs))
-        return out
-
-    def _unfollowed(self, operation: Operation, args: Any, kwargs: Any) -> Any:
-        """Run an operation on tensors without plain memory (sparse, nested, quantised by torch), and list it."""
-        if any(getattr(one, MARK, None) is not None for one in tensors_of((args, kwargs))) and (
-            not operation.shape_only and not self.contexts[-1].silent
-        ):
-            self.mark_uncounted(operation.name, UNFOLLOWED)
-        out = operation.function(*args, **kwargs)
-        for tensor in tensors_of(out):
-            self.set_info(tensor, Info(None))
         return out
 
     def _follow(self, operation: Operation, context: ModuleContext, key: Any, args: Any, kwargs: Any) -> Any:

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from students.counting.calls import tensors_of
 from students.counting.dispatch import Info, Tracer
-from students.counting.modules.quantised import put_on_grid
+from students.counting.rules import put_on_grid
 from students.interchange import Quantiser
 
 

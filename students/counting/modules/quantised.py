@@ -9,13 +9,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from energy_models.workload import Kind
 from students.counting.axes import BatchAxisError, plain, steps_of
 from students.counting.calls import tensors_of
 from students.counting.dispatch import Info, Tracer
 from students.counting.modules.neurons import ModuleCounter
 from students.counting.records import BIAS_BITS, MULTIPLIER_BITS, Work
-from students.counting.rules import decodes_in
+from students.counting.rules import put_on_grid
 from students.layers.grid import Grid
 
 QUANTISER = ".fused_activation_quant_proxy"
@@ -48,70 +47,6 @@ def _signal(tracer: Tracer, reading: Any, module: nn.Module, signal: Tensor, out
     name = tracer.path.removesuffix(QUANTISER).removesuffix(".act_quant")
     named = reading.has_name(module) and function == "clip" and not reading.is_truncation(module)
     put_on_grid(tracer, (name, "activation" if named else "quantise"), (signal, codes, values), function)
-
-
-def put_on_grid(tracer: Tracer, label: tuple[str, Kind], signal: tuple[Tensor, Grid, Tensor], function: str) -> None:
-    """Count a signal put on a grid, and remember its grid; one that is on it already needs nothing.
-
-    Parameters
-    ----------
-    tracer : Tracer
-    label : (name, kind) of the layer
-        Kind ``activation`` where a ReLU is the clip.
-    signal : (values before, grid, values after)
-    function : {'clip', 'table'}
-        What is done before rounding: nothing beyond clipping, or a non-linear function.
-    """
-    before, codes, after = signal
-    info = tracer.info(before)
-    if info.padded_steps:
-        raise BatchAxisError
-    if info.producer is not None:
-        tracer.recorder.use(info.producer)
-        tracer.recorder.requantised(info.producer, codes.bits)
-    if not (info.codes == codes and label[1] == "quantise" and function == "clip"):
-        _record_signal(tracer, label[0], (before, info, codes), function, named=label[1])
-    tracer.set_info(after, Info(info.axes, codes))
-
-
-def _record_signal(
-    tracer: Tracer, name: str, signal: tuple[Tensor, Info, Grid], function: str, *, named: Any
-) -> None:
-    """Record a requantisation, a table, or both: a table's address is on a grid.
-
-    A signal on a grid of b bits addresses a table of 2^b entries. An accumulator is first requantised to as many bits
-    as come out; a float function is computed, and its result requantised.
-    """
-    values, info, codes = signal
-    shape, each = tracer.shape(values, info), values.numel() // decodes_in(tracer, info)
-    bits = info.bits(values)
-
-    def write(label: str, kind: Any, operation: str, widths: tuple[int, int], stored: tuple[int, int]) -> None:
-        work = Work(
-            kind=kind,
-            arithmetic="integer",
-            input_shape=shape,
-            output_shape=shape,
-            when=tracer.when(info),
-            counts={f"op:{operation}": each},
-            activation_bits=widths[0],
-            output_bits=widths[1],
-            constants=stored[0],
-            constant_bits=stored[1] if stored[0] else 0,
-        )
-        tracer.record(label, work)
-
-    multipliers = (info.scales, MULTIPLIER_BITS)
-    if function == "clip":
-        write(name, named, "requantise", (bits, codes.bits), multipliers)
-    elif info.codes is not None:
-        write(name, "activation", "lookup", (bits, codes.bits), (2**bits, codes.bits))
-    elif info.word:
-        write(f"{name}.address", "quantise", "requantise", (bits, codes.bits), multipliers)
-        write(name, "activation", "lookup", (codes.bits, codes.bits), (2**codes.bits, codes.bits))
-    else:
-        write(f"{name}.function", "activation", "lookup", (bits, bits), (0, 0))
-        write(name, "quantise", "requantise", (bits, codes.bits), (1, MULTIPLIER_BITS))
 
 
 def followed(reading: Any | None, model: nn.Module) -> Iterator[tuple[str, nn.Module]]:

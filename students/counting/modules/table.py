@@ -14,6 +14,8 @@ from students.counting.modules.neuron_products import watch
 from students.counting.modules.neurons import ModuleCounter, neuron_counter, neuron_dynamics
 from students.counting.modules.quantised import attach_quantised, followed, signal_counter
 from students.counting.modules.state_space import count_scan
+from students.counting.modules.torch_int8 import int8_counter
+from students.counting.modules.torch_int8_recurrent import count_recurrent, is_recurrent, watch_states
 from students.counting.records import reader
 from students.counting.rules import fold_affine
 from students.interchange import Quantiser
@@ -31,6 +33,11 @@ def _counter(module: nn.Module, reading: Any | None) -> ModuleCounter | None:
     neuron = neuron_counter(module)
     if neuron is not None:
         return neuron
+    if is_recurrent(module):
+        return count_recurrent
+    int8 = int8_counter(module)
+    if int8 is not None:
+        return int8
     if isinstance(module, OutputScale):
         return _output_scale
     if isinstance(module, SelectiveScan | DiagonalStateSpace):
@@ -68,5 +75,5 @@ def contexts(
             average_bits=codes.bits if codes is not None and counter is None else 0,
             feedback=getattr(module, "feedback_elements", 0),
         )
-        handles += watch(tracer, module, neuron_dynamics(module))
+        handles += [*watch(tracer, module, neuron_dynamics(module)), *watch_states(tracer, module)]
         yield context, counter

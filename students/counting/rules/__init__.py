@@ -10,6 +10,7 @@ from students.counting.rules.products import (
     linear_counts,
     record_product,
 )
+from students.counting.rules.quantised import grid_of, numbers_of, put_on_grid, record_dequantised
 from students.counting.rules.table import all_rules
 
 __all__ = [
@@ -19,8 +20,12 @@ __all__ = [
     "element_bits",
     "events",
     "fold_affine",
+    "grid_of",
     "host_scalars_tracked",
     "linear_counts",
     "note_unused",
+    "numbers_of",
+    "put_on_grid",
+    "record_dequantised",
     "record_product",
 ]

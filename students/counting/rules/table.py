@@ -19,6 +19,7 @@ from students.counting.rules import (
     pointwise,
     pooling,
     products,
+    quantised,
     recurrent,
     reductions,
     shaping,
@@ -28,7 +29,7 @@ from students.counting.rules import (
 
 TOPICS = (
     shaping, moves, pointwise, reductions, pooling, norms, products, attention, matrices, transposed, recurrent, packed,
-    embeddings, spectral, complexes, algebra, host_scalars,
+    embeddings, spectral, complexes, algebra, host_scalars, quantised,
 )  # fmt: skip
 
 ITERATIVE = "it iterates until it converges: how often depends on the numbers"
