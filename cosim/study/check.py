@@ -17,13 +17,13 @@ from cosim.study.document import Document, override, read_document
 from cosim.study.epochs import epoch_problems, method_epoch_problems
 from cosim.study.messages import infinite_lines, repeated_items, validation_lines
 from cosim.study.ranges import OptionRange
-from cosim.study.schema import MAX_ENTRIES, StudentPlan, Study, TeacherPlan, structural_problems
+from cosim.study.schema import MAX_ENTRIES, StudentPlan, Study, structural_problems
+from cosim.study.teaching import teaching_problems
 from cosim.teachers.registry import TEACHERS
-from cosim.teachers.teacher import Teacher
 from energy_models.errors import CosimError, StudyError, unknown_name
 from energy_models.hardware import load_profile, load_site, profile_names, site_names
 from students.families import check_form, family_names, load_family
-from students.training import METHODS, needs_teacher
+from students.training import METHODS
 
 GRID_NEEDS_STEP = (
     "a grid cannot step through a range without a step. Give it one, list the values, "
@@ -180,31 +180,23 @@ def _option_problems(study: Study) -> list[str]:
         for j, form in enumerate(student.forms):
             lines += _problem_of(f"students.{i}.forms.{j}", check_form, family, form)
         lines += [f"students.{i}.{problem}" for problem in epoch_problems(study, student)]
-        lines += _method_problems(study, student, f"students.{i}")
-    if (study.training.teacher or study.training.student).epochs == 0 and study.teacher is not None:
-        lines.append("training.teacher.epochs: 0, a teacher has to learn; give [training] teacher epochs of its own")
-    if study.teacher is not None:
-        teacher = TEACHERS.load(study.teacher.name)
-        lines += _options(teacher.Options, study.teacher.options, "teacher.options")
-        lines += _source_problems(teacher, study.teacher)
+    lines += _taught_problems(study) or list(teaching_problems(study))
     for i, baseline in enumerate(study.baselines):
         lines += _options(load_baseline(baseline.name).Options, baseline.options, f"baselines.{i}.options")
     return lines
 
 
-def _source_problems(teacher: Teacher[Any], plan: TeacherPlan) -> list[str]:
-    """Return a line where a teacher cannot learn from what the study says."""
-    asked = [name for name, given in (("out_of_fold", plan.out_of_fold is not None),
-                                      ("learns_from", plan.learns_from != "training")) if given]  # fmt: skip
-    if asked and teacher.origin == "loaded":
-        return [f"teacher.{asked[0]}: {plan.name!r} is not fitted here, so this changes nothing; leave it out"]
-    if plan.out_of_fold is not None and plan.learns_from == "left_out":
-        return ["teacher.out_of_fold: who learns from what is left out has not seen the training part; leave it out"]
-    return []
+def _taught_problems(study: Study) -> list[str]:
+    """Return what is wrong with the options of the teacher and of every method."""
+    lines = [line for i, student in enumerate(study.students)
+             for line in _method_problems(study, student, f"students.{i}")]  # fmt: skip
+    if study.teacher is not None:
+        lines += _options(TEACHERS.load(study.teacher.name).Options, study.teacher.options, "teacher.options")
+    return lines
 
 
 def _method_problems(study: Study, student: StudentPlan, path: str) -> list[str]:
-    """Return what is wrong with a student's methods and the weights of its teacher."""
+    """Return what is wrong with the options of a student's methods, or else with their epochs."""
     lines: list[str] = []
     for place, spec in enumerate(student.searched_methods):
         if spec is not None:
@@ -213,17 +205,7 @@ def _method_problems(study: Study, student: StudentPlan, path: str) -> list[str]
     if lines:
         return lines
     chosen = [with_method(student, spec) for spec in student.searched_methods]
-    lines = [f"{path}.{problem}" for one in chosen for problem in method_epoch_problems(study, one)]
-    return lines + [f"{path}.method_weights: {problem}" for problem in _weight_problems(study, student)]
-
-
-def _weight_problems(study: Study, student: StudentPlan) -> list[str]:
-    """Return a line where weights are to be chosen from and there is nothing to be weighed."""
-    taught = [spec for spec in student.searched_methods if spec is not None and needs_teacher(spec)]
-    if student.method_weights and (study.teacher is None or not taught):
-        return ["there is no teacher to be weighed; give [teacher] and a method that learns from it"]
-    without = [spec.name for spec in taught if "weight" not in METHODS.load(spec.name).options.model_fields]
-    return [f"the method {name!r} has no option 'weight'" for name in without] if student.method_weights else []
+    return [f"{path}.{problem}" for one in chosen for problem in method_epoch_problems(study, one)]
 
 
 def _size_problems(study: Study) -> list[str]:

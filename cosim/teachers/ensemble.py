@@ -181,4 +181,4 @@ def _for_member(report: Callable[[int, int, float], None], member: int) -> Calla
     return lambda epoch, loss: report(member, epoch, loss)
 
 
-TEACHER = Teacher(Options, title=title, fit=fitted, plugins=plugins)
+TEACHER = Teacher(Options, title=title, fit=fitted, plugins=plugins, origin=lambda options: "trained")

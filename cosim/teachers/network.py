@@ -14,7 +14,7 @@ from torch import Tensor
 from cosim.datasets.types import Dataset
 from cosim.teachers.ensemble import FIRST_SEED
 from cosim.teachers.examples import examples
-from cosim.teachers.teacher import Answers, Teacher, TeacherOptions, TeacherSetting
+from cosim.teachers.teacher import Answers, Origin, Teacher, TeacherOptions, TeacherSetting
 from energy_models.errors import CosimError
 from students.families import load_family, parse_options
 from students.families.registry import FAMILIES
@@ -104,4 +104,9 @@ def content(options: Options) -> str:
     return "" if options.weights is None else content_of(Path(options.weights))
 
 
-TEACHER = Teacher(Options, title=title, fit=fitted, plugins=plugins, content=content)
+def origin(options: Options) -> Origin:
+    """Return that it is trained, or that its weights come from a file."""
+    return "trained" if options.weights is None else "loaded"
+
+
+TEACHER = Teacher(Options, title=title, fit=fitted, plugins=plugins, content=content, origin=origin)

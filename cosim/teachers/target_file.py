@@ -83,4 +83,6 @@ def content(options: Options) -> str:
     return content_of(Path(options.path))
 
 
-TEACHER = Teacher(Options, title=lambda options: Path(options.path).name, fit=fit, content=content, origin="loaded")
+TEACHER = Teacher(
+    Options, title=lambda options: Path(options.path).name, fit=fit, content=content, origin=lambda options: "stored"
+)

@@ -85,6 +85,14 @@ One row per example, in their order. The dataset may be one that the teacher was
 inputs alone. ``outputs`` are logits or trajectories, other names are its own.
 """
 
+Origin = Literal["trained", "fitted", "loaded", "stored"]
+"""Where a teacher's answers come from.
+
+``trained``: a network trained on the fold, by the study's [training] settings for teachers; ``fitted``: fitted on the
+fold by a procedure of its own; ``loaded``: a function that was fitted elsewhere; ``stored``: answers that were computed
+elsewhere, of the dataset's own examples alone, so that it cannot be asked about other inputs.
+"""
+
 OptionsT = TypeVar("OptionsT", bound=TeacherOptions)
 
 
@@ -94,6 +102,10 @@ def _no_plugins(options: Any) -> Iterable[str]:
 
 def _no_content(options: Any) -> str:
     return ""
+
+
+def _fitted(options: Any) -> Origin:
+    return "fitted"
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +124,8 @@ class Teacher(Generic[OptionsT]):
     content : callable
         From options to a hash of what it reads from elsewhere, such as a file, so that other content is another
         teacher; empty by default.
-    origin : {'fitted', 'loaded'}
-        Whether it learns from the fold's training part, so that it can be fitted on parts of that.
+    origin : callable
+        From options to where its answers come from (`Origin`); ``fitted`` by default.
     """
 
     Options: type[OptionsT]
@@ -121,7 +133,7 @@ class Teacher(Generic[OptionsT]):
     fit: Callable[[OptionsT, TeacherSetting], Answers]
     plugins: Callable[[OptionsT], Iterable[str]] = _no_plugins
     content: Callable[[OptionsT], str] = _no_content
-    origin: Literal["fitted", "loaded"] = "fitted"
+    origin: Callable[[OptionsT], Origin] = _fitted
 
 
 def targets_of(answers: Answers, dataset: Dataset, fold: Fold) -> TeacherTargets:
