@@ -1,4 +1,4 @@
-"""What a study says of teachers, methods and unlabelled examples that would change nothing, and is refused therefore."""
+"""What a study says of teachers, methods and unlabelled examples that changes nothing, and is therefore refused."""
 
 from __future__ import annotations
 
@@ -48,8 +48,8 @@ def _student_problems(study: Study, student: StudentPlan) -> Iterator[str]:
     taught = taught_by(student)
     if taught and study.teacher is None and not _learns_from_float(student):
         path = "method_choices" if student.method_choices else "method"
-        yield (f"{path}: {taught[0].name!r} learns from a teacher and there is none, so that nothing is distilled; give "
-               "[teacher], or a quantised form, which learns from the float student, or leave the method out")
+        yield (f"{path}: {taught[0].name!r} learns from a teacher and there is none, so that nothing is distilled; "
+               "give [teacher], or a quantised form, which learns from the float student, or leave the method out")
     if student.method_weights:
         yield from (f"method_weights: {problem}" for problem in _weight_problems(study, student, taught))
 
