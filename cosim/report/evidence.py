@@ -21,11 +21,14 @@ from cosim.report.figures.points import METRICS
 from cosim.report.headline import Answer
 from cosim.report.inputs import Row, Run
 from cosim.report.selection import names_text
+from cosim.tables.differences import Difference, Kind
 
 MOST_SERIES, MOST_DIFFERENCES, MOST_CURVES = 24, 40, 6
 NOT_KEPT = "not kept: this run was made before cosim kept it. Run the study again to have it."
 MICROWATT_W = 1e-6
 PAIRS = {"classical": "network − classical", "form": "form − float", "distillation": "distilled − labels alone"}
+
+PAIRS_FIRST: tuple[Kind, ...] = ("classical", "distillation", "form")  # which are drawn where not all can be
 
 
 class Exhibit(NamedTuple):
@@ -107,12 +110,26 @@ def _by_student(rows: Sequence[Row], band: Callable[[Row], Band], names: Mapping
     return [one for one in lines if one.values][:MOST_SERIES]
 
 
+def drawn_differences(every: Sequence[Difference], most: int) -> list[Difference]:
+    """Return up to so many differences in their order: by kind as in `PAIRS_FIRST`, of a kind the largest first.
+
+    One that is not a number is the smallest of its kind.
+    """
+
+    def rank(one: Difference) -> tuple[int, float]:
+        return PAIRS_FIRST.index(one.kind), math.inf if math.isnan(one.mean) else -abs(one.mean)
+
+    places = sorted(range(len(every)), key=lambda place: rank(every[place]))[:most]
+    return [every[place] for place in sorted(places)]
+
+
 def difference_chart(run: Run) -> Exhibit:
-    """Return every paired difference with its interval, of very many the first."""
-    rows = [(f"{one.decoder}<br>− {one.against}", PAIRS[one.kind], (one.low, one.mean, one.high))
-            for one in run.differences[:MOST_DIFFERENCES]]  # fmt: skip
-    more = len(run.differences) - len(rows)
-    note = f"{more} more stand in the table." if more > 0 else ""
+    """Return every paired difference with its interval, of very many those of `drawn_differences`."""
+    shown = drawn_differences(run.differences, MOST_DIFFERENCES)
+    rows = [(f"{one.decoder}<br>− {one.against}", PAIRS[one.kind], (one.low, one.mean, one.high)) for one in shown]
+    left = len(run.differences) - len(rows)
+    note = (f"{len(rows)} of {len(run.differences)} are drawn: against a classical decoder first, then of distillation, then "
+            f"of forms, and the largest of a kind; the other {left} stand in the table.") if left else ""
     drawn = differences_chart(rows, metric=str(run.study["metric"])) if rows else None
     return Exhibit("differences", "Paired differences", drawn, note if rows else "There is no pair to compare.")
 

@@ -6,14 +6,16 @@ import dataclasses
 import json
 import math
 from pathlib import Path
+from typing import Any
 
 import pytest
 from held_out_tables import session_answers
 from test_results import SCORE
 
 from cosim.evaluation.predictions import Predictions, Provenance
+from cosim.report.evidence import drawn_differences
 from cosim.tables.decoders import Question, decoder_score
-from cosim.tables.differences import differences, read_differences, write_differences
+from cosim.tables.differences import Difference, differences, read_differences, write_differences
 from cosim.tables.results import Score, to_frame
 from energy_models.errors import CosimError
 
@@ -98,3 +100,15 @@ def test_a_decoders_row_states_chance_rate_and_reasons() -> None:
     assert row.itr_bits_per_min == pytest.approx(31.86, abs=0.01)
     assert math.isnan(row.sensitivity)
     assert json.loads(row.unstated) == {"detection": "the study names no positive class"}
+
+
+def test_of_too_many_differences_the_largest_of_the_first_kinds_are_drawn_in_their_order() -> None:
+    def one(kind: Any, mean: float) -> Difference:
+        return Difference(kind, "a", "b", "a", "b", mean, mean, mean, "trials", 9, 1, "t", "")
+
+    forms = [one("form", mean) for mean in (0.1, -0.3, 0.2, math.nan)]
+    distilled = [one("distillation", mean) for mean in (0.01, -0.02)]
+    every = [one("classical", 0.0), *forms, *distilled]
+    assert drawn_differences(every, 5) == [every[0], forms[1], forms[2], *distilled]
+    assert drawn_differences(every, 2) == [every[0], distilled[1]]
+    assert drawn_differences(every, 7) == every
