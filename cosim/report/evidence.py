@@ -128,8 +128,8 @@ def difference_chart(run: Run) -> Exhibit:
     shown = drawn_differences(run.differences, MOST_DIFFERENCES)
     rows = [(f"{one.decoder}<br>− {one.against}", PAIRS[one.kind], (one.low, one.mean, one.high)) for one in shown]
     left = len(run.differences) - len(rows)
-    note = (f"{len(rows)} of {len(run.differences)} are drawn: against a classical decoder first, then of distillation, "
-            f"then of forms, of a kind the largest; the other {left} stand in the table.") if left else ""
+    note = (f"{len(rows)} of {len(run.differences)} are drawn: against a classical decoder first, then of "
+            f"distillation, then of forms, of a kind the largest; the other {left} stand in the table.") if left else ""
     drawn = differences_chart(rows, metric=str(run.study["metric"])) if rows else None
     return Exhibit("differences", "Paired differences", drawn, note if rows else "There is no pair to compare.")
 
