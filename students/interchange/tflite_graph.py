@@ -70,6 +70,9 @@ class Writer:
         }  # floats made of stored weights: those weights
         self._made: dict[int, str] = {}  # the name under which a tensor's numbers are found, once they are floats
 
+        self._more_inputs: list[Port] = []  # states that operators keep, and their next values
+        self._more_results: list[Port] = []
+
     def graph(self) -> Graph:
         """Return the whole graph."""
         for place in self.flat.inputs:
@@ -82,7 +85,7 @@ class Writer:
                 continue
             self._operator = f"{operator.name}_{number}"
             self._write(operator)
-        ports = tuple(self._port(place) for place in self.flat.inputs)
+        ports = (*(self._port(place) for place in self.flat.inputs), *self._more_inputs)
         outputs = tuple(self.read(place) for place in self.flat.outputs)
         used = frozenset((*(name for node in self.nodes for name in node.inputs), *outputs))
         nodes = tuple(self._finished(node, used) for node in self.nodes)
@@ -90,6 +93,7 @@ class Writer:
             Port(name, self._port(place).axes, torch.float32)
             for name, place in zip(outputs, self.flat.outputs, strict=True)
         )
+        outputs, results = (*outputs, *(one.name for one in self._more_results)), (*results, *self._more_results)
         arena = arena_bytes(lifetimes(self.flat))
         return Graph(nodes, self.constants, ports, outputs, self.flat.source, results, arena_bytes=arena)
 
@@ -179,6 +183,20 @@ class Writer:
         if moved_from is not None and _alike(tensor, self.tensor(moved_from)):
             return
         self._on_grid(made, tensor, at)
+
+    def on_grid(self, made: str, at: int) -> str:
+        """Return the name of numbers put on the grid of a tensor of the file."""
+        self._on_grid(made, self.tensor(at), at)
+        return self._made[at]
+
+    def further_input(self, at: int, axes: tuple[int | None, ...]) -> str:
+        """Return the name of an input of the network that stands for a tensor kept from call to call."""
+        self._more_inputs.append(Port(self._name[at], axes, torch.float32))
+        return self._name[at]
+
+    def further_output(self, made: str, axes: tuple[int | None, ...]) -> None:
+        """Give numbers as a further output of the network."""
+        self._more_results.append(Port(made, axes, torch.float32))
 
     def _activated(self, operator: FlatOperator, made: str, at: int) -> str:
         function = operator.options.get("FusedActivationFunction", 0)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Any
 
 import torch
@@ -12,6 +11,7 @@ import torch
 from students.interchange.graph import UnsupportedVariant
 from students.interchange.operators.channels_last import DOMAIN
 from students.interchange.tflite_file import FlatOperator
+from students.interchange.tflite_recurrent import lstm, svdf
 
 ACTIVATIONS: Mapping[int, tuple[str, float | None]] = {1: ("Relu", None), 3: ("Clip", 6.0), 4: ("Tanh", None)}
 """Functions fused into an operator, by the schema's number: ReLU, ReLU6, tanh."""
@@ -68,6 +68,43 @@ def _convolution(writer: Any, operator: FlatOperator) -> None:
         return
     stored = writer.stored(operator.inputs[1], weight, axis=0)
     writer.write(operator, writer.node("Conv", [signal, stored, *_bias(writer, operator)], DOMAIN, **window))
+
+
+def _transposed(writer: Any, operator: FlatOperator) -> None:
+    """A transposed convolution onto a stored shape; padding that is greater behind is put in front by turning round."""
+    options, weight = operator.options, writer.constant(operator, 1)  # (outputs, height, width, inputs)
+    place, bias = operator.inputs[2], operator.inputs[3:4]
+    signal, sizes = writer.tensor(place), writer.whole(operator, 0)[1:3]
+    if signal.dtype.kind == "f" and not weight.is_floating_point():
+        raise UnsupportedVariant("stored integers on a float signal")
+    strides = [options["StrideH"], options["StrideW"]]
+    before, after, extra, turned = list[int](), list[int](), list[int](), list[int]()
+    for axis, (size, wanted) in enumerate(zip(signal.shape[1:3], sizes, strict=True)):
+        over = (size - 1) * strides[axis] + weight.shape[axis + 1] - wanted
+        extra.append(max(-over, 0))
+        before.append(max(over, 0) - max(over, 0) // 2)
+        after.append(max(over, 0) // 2)
+        turned += [axis] if before[axis] != after[axis] else []
+    weight = weight.flip([one + 1 for one in turned])
+    stored = writer.stored(operator.inputs[1], weight.permute(3, 0, 1, 2).contiguous(), axis=1)
+    made = _turned(writer, writer.node("Transpose", [writer.read(place)], perm=[0, 3, 1, 2]), turned)
+    more = [writer.read(bias[0])] if bias and bias[0] >= 0 else []
+    made = writer.node(
+        "ConvTranspose", [made, stored, *more], strides=strides, pads=[*before, *after], output_padding=extra,
+        kernel_shape=list(weight.shape[1:3]),
+    )  # fmt: skip
+    writer.write(operator, writer.node("Transpose", [_turned(writer, made, turned)], perm=[0, 2, 3, 1]))
+
+
+def _turned(writer: Any, signal: str, axes: list[int]) -> str:
+    """Return a signal (examples, channels, height, width) with some of its last two axes turned round."""
+    if not axes:
+        return signal
+    count = len(axes)
+    return writer.node(
+        "Slice", [signal], starts=[-1] * count, ends=[-(2**31)] * count, axes=[one + 2 for one in axes],
+        steps=[-1] * count,
+    )  # fmt: skip
 
 
 def _fully_connected(writer: Any, operator: FlatOperator) -> None:
@@ -289,35 +326,6 @@ def _identity(writer: Any, operator: FlatOperator) -> None:
     writer.write(operator, writer.read(operator.inputs[0]), moved_from=operator.inputs[0])
 
 
-LSTM_GATES = (1, 4, 2, 3)
-"""Places of the input weights in ONNX's order: input, output, forget, cell."""
-
-
-def _lstm(writer: Any, operator: FlatOperator) -> None:
-    """A whole layer, float, started from zeros, without peepholes, projection or norms."""
-    given = [at for place, at in enumerate(operator.inputs) if at >= 0 and (9 <= place <= 11 or place >= 16)]
-    if any(writer.tensor(at).state != "kept" for at in given):
-        raise UnsupportedVariant("peepholes, a projection or norms")
-    if operator.inputs[1] < 0 or any(writer.tensor(operator.inputs[place]).dtype.kind != "f" for place in (0, 1, 5)):
-        raise UnsupportedVariant("quantised weights, or coupled gates")
-    stacked = [torch.cat([writer.constant(operator, base + gate) for gate in LSTM_GATES]) for base in (0, 4)]
-    biases = torch.cat([writer.constant(operator, 11 + gate) for gate in LSTM_GATES])
-    named = zip("WR", stacked, strict=True)
-    weights = [writer.store(f"{operator.name}/{what}", one.unsqueeze(0)) for what, one in named]
-    zeros = torch.cat((biases, torch.zeros_like(biases))).unsqueeze(0)
-    bias = writer.store(f"{operator.name}/B", zeros)
-    signal = writer.read(operator.inputs[0])
-    if not operator.options["TimeMajor"]:
-        signal = writer.node("Transpose", [signal], perm=[1, 0, 2])
-    made = writer.node("LSTM", [signal, *weights, bias], hidden_size=stacked[1].shape[1])
-    made = writer.node("Squeeze", [made, writer.store(f"{made}/axes", torch.tensor([1]))])
-    if not operator.options["TimeMajor"]:
-        made = writer.node("Transpose", [made], perm=[1, 0, 2])
-    writer.write(replace(operator, options={}), made)  # its function is inside it
-
-
-_lstm.keeps_state = True  # type: ignore[attr-defined]
-
 OPERATORS: Mapping[str, Write] = {
     **dict.fromkeys(("CONV_2D", "DEPTHWISE_CONV_2D"), _convolution),
     **dict.fromkeys(("RESHAPE", "SQUEEZE", "EXPAND_DIMS"), _to_shape),
@@ -326,7 +334,7 @@ OPERATORS: Mapping[str, Write] = {
     **dict.fromkeys(("QUANTIZE", "DEQUANTIZE"), _identity),
     **dict.fromkeys(("SQUARE", "SQUARED_DIFFERENCE"), _squared),
     "FULLY_CONNECTED": _fully_connected, "BATCH_MATMUL": _batch_product,
-    "UNIDIRECTIONAL_SEQUENCE_LSTM": _lstm,
+    "TRANSPOSE_CONV": _transposed, "UNIDIRECTIONAL_SEQUENCE_LSTM": lstm, "SVDF": svdf,
     "AVERAGE_POOL_2D": _pool("AveragePool"), "MAX_POOL_2D": _pool("MaxPool"),
     "ADD": _same("Add"), "SUB": _same("Sub"), "MUL": _same("Mul"), "DIV": _same("Div"),
     "MAXIMUM": _same("Max"), "MINIMUM": _same("Min"), "POW": _same("Pow"), "PRELU": _same("PRelu"),

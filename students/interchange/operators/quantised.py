@@ -17,6 +17,8 @@ from energy_models.workload import WeightForm
 from students.interchange.graph import Builder, Node, Run, UnsupportedVariant
 from students.layers.grid import Constant, Grid
 
+OWN_DOMAIN = "qonnx.custom_op.general"
+"""Of operators that only the readers of other formats write."""
 QONNX_DOMAINS = frozenset(("qonnx.custom_op.general", "onnx.brevitas", "finn.custom_op.general"))
 
 FUNCTIONS: Mapping[str, Callable[[Tensor], Tensor]] = {

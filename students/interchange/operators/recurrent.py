@@ -7,12 +7,15 @@ ONNX stacks the gates in another order than torch (LSTM ``i o f c`` against ``i 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from students.interchange.graph import Builder, Node, UnsupportedVariant
+from students.interchange.operators.quantised import Quantiser
 
 ORDER: Mapping[str, tuple[int, ...]] = {"LSTM": (0, 2, 3, 1), "GRU": (1, 0, 2), "RNN": (0,)}
 """Where torch's gates stand among those of ONNX."""
@@ -136,6 +139,45 @@ class ResetFirstGru(nn.Module):
         if self.batch_first:
             return out.permute(2, 0, 1, 3), state.unsqueeze(1)
         return out, state.unsqueeze(0)
+
+
+class SteppedLstm(nn.Module):
+    """One LSTM layer in integers, step by step from zeros: weights given on their grid, states put on theirs.
+
+    Parameters
+    ----------
+    node : Node
+        Inputs: signal (steps, batch, inputs), both weights in torch's order of gates, bias, then scale and zero
+        point of the hidden state and of the cell, which are stored; attribute ``bits``: their widths.
+    """
+
+    stores = frozenset(range(4, 8))
+
+    def __init__(self, node: Node) -> None:
+        super().__init__()
+        bits = list(node.attribute("bits", (8, 16)))
+        self.hidden, self.cell = (
+            _state_quantiser(node, 4 + 2 * place, width) for place, width in enumerate(bits)
+        )
+
+    def forward(self, signal: Tensor, inputs: Tensor, hidden: Tensor, bias: Tensor, *_: Tensor | None) -> Tensor:
+        """Return outputs ``(steps, batch, units)``."""
+        cell = at_rest(signal[0], hidden.shape[1])
+        state = self.hidden(cell)  # one requantisation a unit more than steps, so that the first product is like others
+        outputs: list[Tensor] = []
+        for now in functional.linear(signal, inputs, bias).unbind(0):
+            enter, forget, candidate, leave = (now + functional.linear(state, hidden)).chunk(4, -1)
+            cell = self.cell(torch.sigmoid(forget) * cell + torch.sigmoid(enter) * torch.tanh(candidate))
+            state = self.hidden(torch.sigmoid(leave) * torch.tanh(cell))
+            outputs.append(state)
+        return torch.stack(outputs)
+
+
+def _state_quantiser(node: Node, place: int, bits: int) -> Quantiser:
+    names = node.inputs[place : place + 2]
+    stored = {name: node.constants[name].reshape(()) for name in names}
+    alone = replace(node, inputs=("", *names), constants=stored, attributes={"rounds_first": 1})
+    return Quantiser(alone, bits, (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1), "signed")
 
 
 def _linear(weight: Tensor, bias: Tensor | None) -> nn.Linear:

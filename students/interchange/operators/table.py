@@ -20,7 +20,7 @@ _DEFAULT = {
 }  # fmt: skip
 
 
-_QUANTISED = quantised.builders()
+_QUANTISED = {**quantised.builders(), "SteppedLstm": recurrent.SteppedLstm}
 _CHANNELS_LAST = channels_last.builders()
 
 

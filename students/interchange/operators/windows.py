@@ -91,16 +91,19 @@ def _convolution(node: Node) -> Run:
 
 
 def _transposed(node: Node) -> Run:
-    weight = node.constant(1)
-    if weight is None:
-        raise UnsupportedVariant("its weights are computed")
-    sized, groups, axes = window(node, weight.shape[2:]), node.attribute("group", 1), weight.dim() - 2
+    weight, kernel = node.constant(1), node.attribute("kernel_shape", None)
+    if weight is None and kernel is None:
+        raise UnsupportedVariant("its weights are computed, and their kernel's shape is not stored")
+    kernel = list(weight.shape[2:]) if weight is not None else list(kernel)
+    sized, groups, axes = window(node, kernel), node.attribute("group", 1), len(kernel)
     if node.attribute("output_shape", None) is not None or sized.automatic not in {"NOTSET", "VALID"}:
         raise UnsupportedVariant("padding found from an output shape")
     extra = list(node.attribute("output_padding", [0] * axes))
-    if not _symmetric(list(sized.pads)):
-        raise UnsupportedVariant(f"asymmetric padding {sized.pads}")
     padding = [before for before, _ in sized.pads]
+    extra = [more + before - after for more, (before, after) in zip(extra, sized.pads, strict=True)]
+    rooms = [max(one) for one in zip(sized.stride, sized.dilation, strict=True)]
+    if any(not 0 <= more < room for more, room in zip(extra, rooms, strict=True)):
+        raise UnsupportedVariant(f"asymmetric padding {sized.pads}")
 
     def run(signal: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
         apply = TRANSPOSED[axes - 1]
