@@ -7,7 +7,7 @@ export OMP_NUM_THREADS ?= 1
 
 SUITE := tests/students tests/cosim tests/robustness tests/notebooks tests/third_party tests/docs
 
-.PHONY: demo test test-fast test-slow slow golden fuzz kill docs check install clean
+.PHONY: demo emulator test test-fast test-slow slow golden fuzz kill docs check install clean
 
 install: $(STAMP)
 
@@ -43,6 +43,9 @@ fuzz: $(STAMP)
 	$(BIN)/python -m tests.robustness.fuzz --inputs 10000 --seed 1
 
 slow: golden test-slow docs fuzz
+
+emulator: $(STAMP)
+	$(BIN)/python -m pytest -q tests/students/test_deploy_emulator.py
 
 check: $(STAMP)
 	$(BIN)/ruff check .

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, cast
 
@@ -16,6 +16,7 @@ from cosim.engine.local_store import LocalStore
 from energy_models.errors import StudentError, StudyError, unknown_name
 from students.deploy import Agreement, DeployedGraph, InputCodes, agreement, lower
 from students.deploy.c_code import CExport, export_c
+from students.deploy.emulator import Emulated, check_board, emulate
 from students.quantize import output_grid_of
 from students.spec import Quantised
 
@@ -36,17 +37,26 @@ class Exported:
         With the student, on the test vectors.
     vectors : str
         Where the test vectors are from.
+    emulated : Emulated or None
+        What it executes on an emulated board, where one was asked for.
     """
 
     graph: DeployedGraph
     code: CExport
     agreement: Agreement
     vectors: str
+    emulated: Emulated | None = None
 
     def rows(self) -> list[dict[str, object]]:
         """Return what was written and how it agrees, as a table."""
         found = self.agreement
-        codes = self.graph.codes
+        codes, run = self.graph.codes, self.emulated
+        counted: list[dict[str, object]] = []
+        if run is not None:
+            counted.append({"what": f"instructions on {run.board} (not cycles)", "value": f"{run.instructions:,.0f}"})
+            for one in run.layers:
+                nodes = ", ".join(f"{kind} {node}" for node, kind in one.nodes)
+                counted.append({"what": f"  {nodes}", "value": f"{one.instructions:,.0f}"})
         return [
             {"what": "called with", "value": f"one {self.code.entry}"},
             {"what": "input", "value": f"{'signed' if codes.signed else 'unsigned'} codes of {codes.bits} bits"},
@@ -56,17 +66,19 @@ class Exported:
             {"what": "test vectors", "value": self.vectors},
             {"what": "integers that differ from Brevitas", "value": f"{found.differing} of {found.elements:,}"},
             {"what": "decisions changed", "value": f"{found.changed} of {found.decisions}"},
+            *counted,
         ]
 
     def to_dict(self) -> dict[str, object]:
         """Return the same as plain numbers, memory in bytes."""
         code, codes, found = self.code, self.graph.codes, self.agreement
+        counted: dict[str, object] = {} if self.emulated is None else {"emulated": asdict(self.emulated)}
         return {
             "folder": str(code.folder), "files": list(code.files), "entry": code.entry,
             "input_bits": codes.bits, "input_signed": codes.signed, "constants_bytes": code.constant_bytes,
             "buffers_bytes": code.buffer_bytes, "state_bytes": code.state_bytes, "test_vectors": self.vectors,
             "integers_compared": found.elements, "integers_differing": found.differing,
-            "decisions_compared": found.decisions, "decisions_changed": found.changed,
+            "decisions_compared": found.decisions, "decisions_changed": found.changed, **counted,
         }  # fmt: skip
 
     def __repr__(self) -> str:
@@ -74,7 +86,13 @@ class Exported:
 
 
 def export(
-    student: Student | str | Path, folder: str | Path, *, format: str = "c", name: str = "decoder", examples: int = 16
+    student: Student | str | Path,
+    folder: str | Path,
+    *,
+    format: str = "c",
+    name: str = "decoder",
+    examples: int = 16,
+    board: str = "",
 ) -> Exported:
     """Write a quantised student as code that runs in integers, with test vectors and a memory map.
 
@@ -94,6 +112,8 @@ def export(
         Begins every file's and function's name.
     examples : int
         Held-out examples that become test vectors.
+    board : {'', 'cortex-m3', 'cortex-m4', 'cortex-m33'}
+        An emulated board to run the test vectors on, whose instructions are counted by layer.
 
     Raises
     ------
@@ -107,6 +127,8 @@ def export(
         )
     if examples < 1:
         raise StudentError(f"{examples} test vectors", where="cosim.export", remedy="Ask for at least one")
+    if board:
+        check_board(board)
     found = student if isinstance(student, Student) else student_named(str(student))
     if not isinstance(found.spec.form, Quantised):
         raise StudentError(
@@ -116,7 +138,8 @@ def export(
     codes, given, source = _recorded(found, examples) if found.home is not None else _made_up(found)
     graph = lower(found.model, found.spec.shape, codes=codes)
     compared = agreement(found.model, graph, given)
-    return Exported(graph, export_c(graph, Path(folder), name=name, vectors=given), compared, source)
+    written = export_c(graph, Path(folder), name=name, vectors=given)
+    return Exported(graph, written, compared, source, emulate(Path(folder), name=name, board=board) if board else None)
 
 
 def student_named(text: str) -> Student:

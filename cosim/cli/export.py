@@ -24,13 +24,17 @@ def export(
     out: Annotated[Path, typer.Option(help="Folder to write into.")] = Path("export"),
     name: Annotated[str, typer.Option(help="Begins the name of every file and function.")] = "decoder",
     examples: Annotated[int, typer.Option(min=1, help="Held-out examples that become test vectors.")] = 16,
+    board: Annotated[
+        Literal["", "cortex-m3", "cortex-m4", "cortex-m33"],
+        typer.Option(help="Run the test vectors on this emulated board and count instructions by layer."),
+    ] = "",
     as_json: JsonOption = False,
 ) -> None:
     """Write a quantised student as code that runs in integers, with test vectors and a memory map."""
     # Deferred: --help must answer at once.
     from cosim.api.export import export as write
 
-    written = write(student, out, format=format, name=name, examples=examples)
+    written = write(student, out, format=format, name=name, examples=examples, board=board)
     rows = written.rows()
     if as_json:
         print_json(written.to_dict())

@@ -13,6 +13,7 @@ from tiny_study import cosim as command
 
 import cosim
 from energy_models.errors import CosimError
+from students.deploy.emulator import absent_tools
 
 GCC = shutil.which("gcc")
 
@@ -55,6 +56,30 @@ def test_a_copied_student_takes_codes_of_its_own_grid(finished: Path, tmp_path: 
     written = cosim.export(str(saved), tmp_path / "code")
     assert (written.graph.codes.bits, written.vectors) == (8, "16 examples of noise")
     assert runs(tmp_path / "code", "decoder") == "0 of 32 outputs differ\n"
+
+
+@pytest.mark.slow
+def test_instructions_by_layer_on_an_emulated_board(finished: Path, tmp_path: Path) -> None:
+    if missing := absent_tools():
+        pytest.skip(f"not installed: {', '.join(missing)}")
+    where = ("export", f"{finished}:EEGNet-1 w4a4", "--out", str(tmp_path), "--board", "cortex-m4")
+    code, out, said = command(*where, "--json")
+    assert code == 0, said
+    told = json.loads(out)["emulated"]
+    assert (told["calls"], told["outputs"], told["board"]) == (12, 24, "cortex-m4")
+    assert all(one["instructions"] > 0 for one in told["layers"])
+    code, out, said = command(*where)
+    assert code == 0, said
+    assert "instructions on cortex-m4 (not cycles)" in out
+
+
+def test_an_absent_emulator_is_said_before_anything_is_written(
+    finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(CosimError, match="qemu-system-arm"):
+        cosim.export(f"{finished}:EEGNet-1 w4a4", tmp_path / "code", board="cortex-m4")
+    assert not (tmp_path / "code").exists()
 
 
 NO_INTEGERS = "float32, which has no integers"

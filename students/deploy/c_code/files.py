@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import numpy as np
 
 from energy_models.errors import StudentError
 from energy_models.quantities import write_failure, write_whole
-from students.deploy.c_code.loops import Constants, Writer
+from students.deploy.c_code.loops import Constants, Stage, Writer
 from students.deploy.c_code.plan import Entry, Plan, plan_of
 from students.deploy.c_code.templates import CHECK, HEADER, SOURCE
 from students.deploy.c_code.text import BYTES, array, type_for
@@ -20,6 +21,8 @@ from students.deploy.graph import DeployedGraph, Integers
 from students.deploy.reference import execute
 
 MEMORY_FILE = "memory.json"
+LAYERS_FILE = "layers.json"
+"""Which function of C runs which nodes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +85,7 @@ def export_c(graph: DeployedGraph, folder: Path, *, name: str = "decoder", vecto
     )
     texts = {
         f"{name}.h": HEADER.format(**words),
-        f"{name}.c": SOURCE.format(**words, memory=memory, loops="\n".join(writer.lines), reset=reset),
+        f"{name}.c": SOURCE.format(**words, memory=memory, reset=reset, **_layers(writer.stages, name)),
         f"{name}_weights.h": f"/* Constants of {name}. */\n#include <stdint.h>\n\n{constants.text()}",
         f"{name}_vectors.h": _vectors(graph, name, vectors, words),
         f"{name}_check.c": CHECK.format(**words),
@@ -92,9 +95,25 @@ def export_c(graph: DeployedGraph, folder: Path, *, name: str = "decoder", vecto
     kept = {label: BYTES[kind] * size for label, kind, size in state}
     totals = {"constants": stored, "buffers": held, "state": kept}
     texts[MEMORY_FILE] = json.dumps({**totals, "bytes": {one: sum(p.values()) for one, p in totals.items()}}, indent=1)
+    texts[LAYERS_FILE] = json.dumps({
+        "entry": words["entry"], "layers": {one.function: one.nodes for one in writer.stages},
+    }, indent=1)  # fmt: skip
     for file, text in texts.items():
         _write(folder / file, text)
     return CExport(folder, tuple(texts), entry, sum(stored.values()), sum(held.values()), sum(kept.values()))
+
+
+def _layers(stages: Sequence[Stage], name: str) -> dict[str, str]:
+    """Return the functions of the loops, and their calls."""
+    functions: list[str] = []
+    calls: list[str] = []
+    for one in stages:
+        given, taken = ("codes", f"const {name}_code_t *codes") if one.reads_input else ("", "void")
+        nodes = ", ".join(f"{kind} {node}" for node, kind in one.nodes)
+        functions += [f"/* {nodes} */", f"{name.upper()}_LAYER void {one.function}({taken})"]
+        functions += ["{", *one.lines, "}", ""]
+        calls.append(f"    {one.function}({given});")
+    return {"functions": "\n".join(functions[:-1]), "calls": "\n".join(calls)}
 
 
 def _words(graph: DeployedGraph, plan: Plan, name: str) -> dict[str, Any]:

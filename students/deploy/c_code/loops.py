@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -71,6 +72,28 @@ class History:
     length: int
 
 
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One loop as a function of C.
+
+    Parameters
+    ----------
+    function : str
+    nodes : tuple of (name, kind)
+        Those that it runs, in order; it writes the last one's signal.
+    lines : tuple of str
+    """
+
+    function: str
+    nodes: tuple[tuple[str, str], ...]
+    lines: tuple[str, ...]
+
+    @property
+    def reads_input(self) -> bool:
+        """True where it is given the codes."""
+        return any(re.search(r"\bcodes\[", line) for line in self.lines)
+
+
 @dataclass(slots=True)
 class Writer:
     """Writes the loops of one entry point.
@@ -82,18 +105,27 @@ class Writer:
         Of every name that the C code shares with others.
     constants : Constants
     histories : list of History
+    stages : list of Stage
     lines : list of str
+        Of the loop that is being written.
     """
 
     plan: Plan
     prefix: str
     constants: Constants
     histories: list[History] = field(default_factory=list[History])
+    stages: list[Stage] = field(default_factory=list[Stage])
     lines: list[str] = field(default_factory=list[str])
 
     def write(self, loop: Loop) -> None:
-        """Add the text of one loop."""
-        self.lines.append(f"{INDENT}/* {loop.name}: {', '.join(_kind(one) for one in (loop.head, *loop.tail))} */")
+        """Add the function of one loop."""
+        self.lines = []
+        self._write(loop)
+        function = f"{self.prefix}_{len(self.stages)}_{identifier(loop.name)[2:]}"
+        nodes = tuple((one.name, _kind(one)) for one in (loop.head, *loop.tail))
+        self.stages.append(Stage(function, nodes, tuple(self.lines)))
+
+    def _write(self, loop: Loop) -> None:
         head = loop.head
         if isinstance(head, Product):
             self._product(loop, head)

@@ -32,6 +32,11 @@ int {name}_class(const {name}_output_t outputs[{NAME}_OUTPUTS]);
 SOURCE = """#include "{name}.h"
 #include "{name}_weights.h"
 
+/* Each layer is a function of its own; a build that counts its instructions keeps it from being inlined. */
+#ifndef {NAME}_LAYER
+#define {NAME}_LAYER static
+#endif
+
 {memory}
 
 /* Returns x / 2^bits, rounded down. */
@@ -63,6 +68,8 @@ static inline int32_t {name}_step_of(
     return codes[low + row];
 }}
 
+{functions}
+
 void {name}_reset(void)
 {{
 {reset}
@@ -70,7 +77,7 @@ void {name}_reset(void)
 
 void {entry}(const {name}_code_t codes[{NAME}_INPUTS], {name}_output_t outputs[{NAME}_OUTPUTS])
 {{
-{loops}
+{calls}
     for (int i = 0; i < {NAME}_OUTPUTS; i++) outputs[i] = {last}[i];
 }}
 
