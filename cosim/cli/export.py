@@ -20,7 +20,10 @@ def export(
         str, typer.Argument(metavar="STUDENT", help="Folder of a quantised student, or RUN:DECODER of a finished run.")
     ],
     *,
-    format: Annotated[Literal["c"], typer.Option(help="c: C99 in integers only, with test vectors.")] = "c",
+    format: Annotated[
+        Literal["c", "qonnx", "qcdq"],
+        typer.Option(help="c: C99 in integers only. qonnx, qcdq: ONNX with Quant nodes, or those of the standard."),
+    ] = "c",
     out: Annotated[Path, typer.Option(help="Folder to write into.")] = Path("export"),
     name: Annotated[str, typer.Option(help="Begins the name of every file and function.")] = "decoder",
     examples: Annotated[int, typer.Option(min=1, help="Held-out examples that become test vectors.")] = 16,
@@ -30,7 +33,7 @@ def export(
     ] = "",
     as_json: JsonOption = False,
 ) -> None:
-    """Write a quantised student as code that runs in integers, with test vectors and a memory map."""
+    """Write a quantised student as code that runs in integers, or as ONNX, with test vectors."""
     # Deferred: --help must answer at once.
     from cosim.api.export import export as write
 
@@ -40,5 +43,5 @@ def export(
         print_json(written.to_dict())
     else:
         print_rows(rows, "table")
-    check = f"cc -std=c99 {out}/{name}.c {out}/{name}_check.c -o check && ./check"
-    say(f"Written: {', '.join(written.code.files)} in {out}. Test it: {check}")
+    check = f" Test it: cc -std=c99 {out}/{name}.c {out}/{name}_check.c -o check && ./check" if format == "c" else ""
+    say(f"Written: {', '.join(written.files)} in {out}.{check}")

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         IntegerReLU,
         Requantise,
     )
+    from students.quantize.onnx_export import DIALECTS, Dialect, onnx_of
     from students.quantize.signals import grid_of, value_of
     from students.quantize.widths import grid_layout
 
@@ -34,14 +35,17 @@ _FILES = {
         "INTEGER_PRODUCTS", "SIGNAL_GRIDS", "IntegerAveragePool", "IntegerConv1d", "IntegerLinear", "IntegerReLU",
         "Requantise",
     ),
+    "onnx_export": ("DIALECTS", "Dialect", "onnx_of"),
     "signals": ("grid_of", "value_of"),
     "widths": ("grid_layout",),
 }
 _HOMES = {name: file for file, names in _FILES.items() for name in names}
 
 __all__ = [
+    "DIALECTS",
     "INTEGER_PRODUCTS",
     "SIGNAL_GRIDS",
+    "Dialect",
     "IntegerAveragePool",
     "IntegerConv1d",
     "IntegerLinear",
@@ -54,6 +58,7 @@ __all__ = [
     "grid_of",
     "least_squares_threshold",
     "load_float_weights",
+    "onnx_of",
     "output_grid_of",
     "quantisation_of",
     "signal_samples",

@@ -47,7 +47,7 @@ def test_codes_are_those_of_the_converter_with_the_standardisation_in_the_graph(
     assert written.agreement.decisions == 4
     assert written.graph.codes.scale.shape == (4,)
     assert np.abs(written.graph.codes.offset).max() < 1
-    assert "4 held-out examples" in written.rows()[5].values()
+    assert {"what": "test vectors", "value": "4 held-out examples"} in written.rows()
 
 
 def test_a_copied_student_takes_codes_of_its_own_grid(finished: Path, tmp_path: Path) -> None:
@@ -82,6 +82,31 @@ def test_an_absent_emulator_is_said_before_anything_is_written(
     assert not (tmp_path / "code").exists()
 
 
+@pytest.mark.parametrize("dialect", ["qonnx", "qcdq"])
+def test_a_decoder_as_onnx_decides_as_the_student_and_says_what_codes_stand_for(
+    finished: Path, tmp_path: Path, dialect: str
+) -> None:
+    onnx = pytest.importorskip("onnx", reason="the extra 'export' is not installed")
+    runtime = pytest.importorskip("onnxruntime", reason="the extra 'export' is not installed")
+    pytest.importorskip("onnxoptimizer", reason="the extra 'export' is not installed")
+    code, out, said = command(
+        "export", f"{finished}:EEGNet-1 w4a4", "--out", str(tmp_path), "--format", dialect, "--json"
+    )
+    assert code == 0, said
+    told = json.loads(out)
+    assert told["files"] == ["decoder.onnx", "decoder_vectors.npz"]
+    assert (told["decisions_compared"], told["decisions_changed"]) == (12, 0)
+    assert told["largest_difference"] < 1e-6
+    properties = {one.key: json.loads(one.value) for one in onnx.load(str(tmp_path / "decoder.onnx")).metadata_props}
+    vectors = np.load(tmp_path / "decoder_vectors.npz")
+    scale, offset = (np.reshape(properties[f"input_{name}"], (-1, 1)) for name in ("scale", "offset"))
+    np.testing.assert_allclose(vectors["codes"] * scale + offset, vectors["inputs"], rtol=1e-5, atol=1e-6)
+    if dialect == "qcdq":
+        session = runtime.InferenceSession(tmp_path / "decoder.onnx")
+        found = np.concatenate([session.run(None, {"input": one[None]})[0] for one in vectors["inputs"]])
+        np.testing.assert_allclose(found, vectors["outputs"], atol=1e-6)
+
+
 NO_INTEGERS = "float32, which has no integers"
 
 
@@ -100,6 +125,10 @@ def test_mistakes_of_a_call(finished: Path, tmp_path: Path) -> None:
     student = cosim.load_run(finished).decoder("EEGNet-1 w4a4").student()
     with pytest.raises(CosimError, match="unknown format"):
         cosim.export(student, tmp_path, format="cobol")
+    with pytest.raises(CosimError, match="names no files"):
+        cosim.export(student, tmp_path, name="../net")
+    with pytest.raises(CosimError, match="runs on no board"):
+        cosim.export(student, tmp_path, format="qonnx", board="cortex-m4")
     with pytest.raises(CosimError, match="0 test vectors"):
         cosim.export(student, tmp_path, examples=0)
     with pytest.raises(CosimError, match="no run"):

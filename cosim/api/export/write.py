@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Literal, cast, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
+from cosim.api.export.onnx import ReadBack, write_onnx
 from cosim.api.student import Student, load_student
 from cosim.engine.fold_data import FoldData, load_fold
 from cosim.engine.local_store import LocalStore
@@ -20,81 +22,107 @@ from students.deploy.emulator import Emulated, check_board, emulate
 from students.quantize import output_grid_of
 from students.spec import Quantised
 
-FORMATS = ("c",)
+Format = Literal["c", "qonnx", "qcdq"]
+FORMATS: tuple[Format, ...] = get_args(Format)
 MADE_UP = 16
 """Test vectors of noise, for a student whose recordings are not known."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Exported:
-    """A student as integers, and as code.
+    """A student as files for other tools.
 
     Parameters
     ----------
-    graph : DeployedGraph
-    code : CExport
-    agreement : Agreement
-        With the student, on the test vectors.
+    format : {'c', 'qonnx', 'qcdq'}
+    folder : Path
+    files : tuple of str
     vectors : str
         Where the test vectors are from.
+    codes : InputCodes
+        What the converter's codes stand for.
+    graph, code, agreement : DeployedGraph, CExport and Agreement, or None
+        Of C: the student as integers, what was written, and how they agree on the test vectors.
+    read_back : ReadBack or None
+        Of ONNX: the file, run on the test vectors.
     emulated : Emulated or None
-        What it executes on an emulated board, where one was asked for.
+        What the C code executes on an emulated board, where one was asked for.
     """
 
-    graph: DeployedGraph
-    code: CExport
-    agreement: Agreement
+    format: Format
+    folder: Path
+    files: tuple[str, ...]
     vectors: str
+    codes: InputCodes
+    graph: DeployedGraph | None = None
+    code: CExport | None = None
+    agreement: Agreement | None = None
+    read_back: ReadBack | None = None
     emulated: Emulated | None = None
 
     def rows(self) -> list[dict[str, object]]:
         """Return what was written and how it agrees, as a table."""
-        found = self.agreement
-        codes, run = self.graph.codes, self.emulated
-        counted: list[dict[str, object]] = []
+        codes, code, found, run, read = self.codes, self.code, self.agreement, self.emulated, self.read_back
+        said: dict[str, object] = {"input": f"{'signed' if codes.signed else 'unsigned'} codes of {codes.bits} bits"}
+        said["test vectors"] = self.vectors
+        if code is not None:
+            said["called with"] = f"one {code.entry}"
+            sizes = {"constants": code.constant_bytes, "buffers": code.buffer_bytes, "state": code.state_bytes}
+            said |= {name: f"{size:,} bytes" for name, size in sizes.items()}
+        if found is not None:
+            said["integers that differ from Brevitas"] = f"{found.differing} of {found.elements:,}"
+            said["decisions changed"] = f"{found.changed} of {found.decisions}"
+        if read is not None:
+            said["outputs differ by at most"] = f"{read.largest:.2g}"
+            said["decisions changed"] = f"{read.changed} of {read.decisions}"
         if run is not None:
-            counted.append({"what": f"instructions on {run.board} (not cycles)", "value": f"{run.instructions:,.0f}"})
+            said[f"instructions on {run.board} (not cycles)"] = f"{run.instructions:,.0f}"
             for one in run.layers:
                 nodes = ", ".join(f"{kind} {node}" for node, kind in one.nodes)
-                counted.append({"what": f"  {nodes}", "value": f"{one.instructions:,.0f}"})
-        return [
-            {"what": "called with", "value": f"one {self.code.entry}"},
-            {"what": "input", "value": f"{'signed' if codes.signed else 'unsigned'} codes of {codes.bits} bits"},
-            {"what": "constants", "value": f"{self.code.constant_bytes:,} bytes"},
-            {"what": "buffers", "value": f"{self.code.buffer_bytes:,} bytes"},
-            {"what": "state", "value": f"{self.code.state_bytes:,} bytes"},
-            {"what": "test vectors", "value": self.vectors},
-            {"what": "integers that differ from Brevitas", "value": f"{found.differing} of {found.elements:,}"},
-            {"what": "decisions changed", "value": f"{found.changed} of {found.decisions}"},
-            *counted,
-        ]
+                said[f"  {nodes}"] = f"{one.instructions:,.0f}"
+        return [{"what": what, "value": value} for what, value in said.items()]
 
     def to_dict(self) -> dict[str, object]:
         """Return the same as plain numbers, memory in bytes."""
-        code, codes, found = self.code, self.graph.codes, self.agreement
-        counted: dict[str, object] = {} if self.emulated is None else {"emulated": asdict(self.emulated)}
-        return {
-            "folder": str(code.folder), "files": list(code.files), "entry": code.entry,
-            "input_bits": codes.bits, "input_signed": codes.signed, "constants_bytes": code.constant_bytes,
-            "buffers_bytes": code.buffer_bytes, "state_bytes": code.state_bytes, "test_vectors": self.vectors,
-            "integers_compared": found.elements, "integers_differing": found.differing,
-            "decisions_compared": found.decisions, "decisions_changed": found.changed, **counted,
+        code, codes, found, read = self.code, self.codes, self.agreement, self.read_back
+        said: dict[str, object] = {
+            "format": self.format, "folder": str(self.folder), "files": list(self.files),
+            "input_bits": codes.bits, "input_signed": codes.signed, "test_vectors": self.vectors,
         }  # fmt: skip
+        if code is not None:
+            said |= {
+                "entry": code.entry, "constants_bytes": code.constant_bytes, "buffers_bytes": code.buffer_bytes,
+                "state_bytes": code.state_bytes,
+            }  # fmt: skip
+        if found is not None:
+            said |= {
+                "integers_compared": found.elements, "integers_differing": found.differing,
+                "decisions_compared": found.decisions, "decisions_changed": found.changed,
+            }  # fmt: skip
+        if read is not None:
+            said |= {
+                "largest_difference": read.largest, "decisions_compared": read.decisions,
+                "decisions_changed": read.changed,
+            }  # fmt: skip
+        if self.emulated is not None:
+            said["emulated"] = asdict(self.emulated)
+        return said
 
     def __repr__(self) -> str:
-        return f"<Exported: {', '.join(self.code.files)} in {self.code.folder}; {self.agreement!r}>"
+        how = self.agreement if self.agreement is not None else self.read_back
+        return f"<Exported: {', '.join(self.files)} in {self.folder}; {how!r}>"
 
 
 def export(
     student: Student | str | Path,
     folder: str | Path,
     *,
-    format: str = "c",
+    format: Format = "c",
     name: str = "decoder",
     examples: int = 16,
     board: str = "",
 ) -> Exported:
-    """Write a quantised student as code that runs in integers, with test vectors and a memory map.
+    """Write a quantised student as code that runs in integers, or as ONNX, with test vectors.
 
     The input is codes of the recordings' converter, after the study's filters: whole numbers as they are, others with a
     step that spans the training part; the standardisation is part of the code. Of a student that was copied the
@@ -106,8 +134,9 @@ def export(
         A quantised student, the folder of one, or ``RUN:DECODER``.
     folder : str or Path
         Made where absent.
-    format : {'c'}
-        ``c``: C99, called with a window or, for a decoder of every step, with a step.
+    format : {'c', 'qonnx', 'qcdq'}
+        ``c``: C99, called with a window or, for a decoder of every step, with a step. ``qonnx``, ``qcdq``: ONNX with
+        ``Quant`` nodes, or with those of the standard; its input is what the codes stand for, its metadata say which.
     name : str
         Begins every file's and function's name.
     examples : int
@@ -121,14 +150,7 @@ def export(
         A student that is not quantised, a layer that has no deployed form (by name), or a folder that cannot be
         written.
     """
-    if format not in FORMATS:
-        raise StudentError(
-            f"unknown format {format!r:.40}", where="cosim.export", remedy=unknown_name("formats", format, FORMATS)
-        )
-    if examples < 1:
-        raise StudentError(f"{examples} test vectors", where="cosim.export", remedy="Ask for at least one")
-    if board:
-        check_board(board)
+    _check(format, name, examples, board)
     found = student if isinstance(student, Student) else student_named(str(student))
     if not isinstance(found.spec.form, Quantised):
         raise StudentError(
@@ -136,10 +158,31 @@ def export(
             remedy="Quantise it: cosim.quantize(student, 'w8a8')",
         )
     codes, given, source = _recorded(found, examples) if found.home is not None else _made_up(found)
+    place = Path(folder)
+    if format != "c":
+        files, read_back = write_onnx(found, place, name, format, (codes, given))
+        return Exported(format, place, files, source, codes, read_back=read_back)
     graph = lower(found.model, found.spec.shape, codes=codes)
     compared = agreement(found.model, graph, given)
-    written = export_c(graph, Path(folder), name=name, vectors=given)
-    return Exported(graph, written, compared, source, emulate(Path(folder), name=name, board=board) if board else None)
+    written = export_c(graph, place, name=name, vectors=given)
+    run = emulate(place, name=name, board=board) if board else None
+    return Exported(format, place, written.files, source, codes, graph, written, compared, emulated=run)
+
+
+def _check(format: str, name: str, examples: int, board: str) -> None:
+    """Raise for what cannot be asked for, before anything is computed."""
+    where = "cosim.export"
+    if format not in FORMATS:
+        remedy = unknown_name("formats", format, FORMATS)
+        raise StudentError(f"unknown format {format!r:.40}", where=where, remedy=remedy)
+    if examples < 1:
+        raise StudentError(f"{examples} test vectors", where=where, remedy="Ask for at least one")
+    if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
+        raise StudentError(f"{name!r:.40} names no files", where=where, remedy="Use small letters, digits and _")
+    if board and format != "c":
+        raise StudentError(f"{format} runs on no board", where=where, remedy="Ask for the format c")
+    if board:
+        check_board(board)
 
 
 def student_named(text: str) -> Student:

@@ -1,0 +1,72 @@
+"""A quantised network as QONNX, or as ONNX with QuantizeLinear, Clip and DequantizeLinear, written by Brevitas."""
+
+from __future__ import annotations
+
+import copy
+import json
+import tempfile
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal
+
+import torch
+from torch import nn
+
+from energy_models.errors import StudentError
+
+Dialect = Literal["qonnx", "qcdq"]
+DIALECTS: tuple[Dialect, ...] = ("qonnx", "qcdq")
+OPSET = 17
+"""Operator set of ONNX."""
+
+
+def onnx_of(model: nn.Module, example: torch.Tensor, *, dialect: Dialect, properties: Mapping[str, object]) -> bytes:
+    """Return a quantised network as the bytes of an ONNX file; the network is not changed.
+
+    Parameters
+    ----------
+    model : nn.Module
+    example : Tensor, shape (1, channels, steps)
+        The shape that the file takes.
+    dialect : {'qonnx', 'qcdq'}
+        Grids as ``Quant`` nodes of QONNX, or as standard ONNX in integers of 8 bits, narrower ones clipped.
+    properties : mapping of str to object
+        Kept in the file's metadata, as JSON.
+
+    Raises
+    ------
+    StudentError
+        The extra `export` is not installed, or a layer has no form in ONNX.
+    """
+    try:
+        import onnx
+        import onnxoptimizer  # noqa: F401  Brevitas's exporter needs it
+        from brevitas.export import export_onnx_qcdq, export_qonnx
+    except ModuleNotFoundError as error:
+        raise StudentError(
+            f"writing ONNX needs the package {error.name}", where="onnx_of", remedy="pip install 'cosim[export]'"
+        ) from error
+    write = export_qonnx if dialect == "qonnx" else export_onnx_qcdq
+    with warnings.catch_warnings(), tempfile.TemporaryDirectory() as folder:
+        warnings.simplefilter("ignore")  # torch's exporter tells of its own successor at every call
+        path = str(Path(folder) / "network.onnx")
+        try:
+            write(
+                copy.deepcopy(model).eval(), example, path, dynamo=False, opset_version=OPSET, input_names=["input"],
+                output_names=["output"], keep_initializers_as_inputs=False,
+            )  # fmt: skip
+            found = onnx.load_model(path)
+        except (RuntimeError, ValueError, TypeError, NotImplementedError, KeyError) as error:
+            raise StudentError(
+                f"it has no form in ONNX ({_first_line(error)})", where=f"{type(model).__name__} as {dialect}",
+                remedy="Write C instead (format c); recurrent cells and layers in loops have no grids in ONNX",
+            ) from error
+    for key, value in properties.items():
+        entry = found.metadata_props.add()
+        entry.key, entry.value = key, json.dumps(value)
+    return found.SerializeToString()
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
