@@ -7,6 +7,7 @@ import json
 import tempfile
 import warnings
 from collections.abc import Mapping
+from importlib import import_module
 from pathlib import Path
 from typing import Literal
 
@@ -40,8 +41,8 @@ def onnx_of(model: nn.Module, example: torch.Tensor, *, dialect: Dialect, proper
         The extra `export` is not installed, or a layer has no form in ONNX.
     """
     try:
-        import onnx
-        import onnxoptimizer  # noqa: F401  Brevitas's exporter needs it
+        onnx = import_module("onnx")
+        import_module("onnxoptimizer")  # Brevitas's exporter needs it
         from brevitas.export import export_onnx_qcdq, export_qonnx
     except ModuleNotFoundError as error:
         raise StudentError(
