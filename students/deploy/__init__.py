@@ -5,17 +5,19 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from students.deploy.compare import Agreement, NodeAgreement, agreement
-    from students.deploy.counts import LayerCount, static_counts
+    from students.deploy.counts import LayerCount, StateCount, state_counts, static_counts
     from students.deploy.graph import DeployedGraph, InputCodes
     from students.deploy.lowering import lower
     from students.deploy.reference import decide, execute
+    from students.deploy.streaming import advance, first_past
 
 _FILES = {
     "compare": ("Agreement", "NodeAgreement", "agreement"),
     "reference": ("decide", "execute"),
     "graph": ("DeployedGraph", "InputCodes"),
     "lowering": ("lower",),
-    "counts": ("LayerCount", "static_counts"),
+    "counts": ("LayerCount", "StateCount", "state_counts", "static_counts"),
+    "streaming": ("advance", "first_past"),
 }
 _HOMES = {name: file for file, names in _FILES.items() for name in names}
 
@@ -25,10 +27,14 @@ __all__ = [
     "InputCodes",
     "LayerCount",
     "NodeAgreement",
+    "StateCount",
+    "advance",
     "agreement",
     "decide",
     "execute",
+    "first_past",
     "lower",
+    "state_counts",
     "static_counts",
 ]
 

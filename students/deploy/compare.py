@@ -11,9 +11,12 @@ import torch
 from scipy import special
 from torch import nn
 
+from students.deploy.cells import PREACTIVATION_HIGHEST
 from students.deploy.graph import INPUT, DeployedGraph, Integers
 from students.deploy.reference import checked_codes, execute, run_node
+from students.kernels.recurrent_grid import FINE, STATE_STEP
 from students.quantize import INTEGER_PRODUCTS, SIGNAL_GRIDS, output_grid_of, quantisation_of, value_of
+from students.quantize.recurrent import IntegerRecurrent
 
 Kind = Literal["grid", "accumulator"]
 
@@ -164,28 +167,21 @@ def _seen(model: nn.Module, inputs: torch.Tensor) -> tuple[Any, dict[str, tuple[
     """Return the outputs of a network, and the integers of its grids and accumulators by name of node and kind."""
     seen: dict[str, tuple[Kind, Integers]] = {}
     handles = []
+    drives = {id(one.input) for one in model.modules() if isinstance(one, IntegerRecurrent)}
 
     def keep(name: str, module: nn.Module, output: Any) -> None:
-        kind: Kind = "grid"
-        scale = None
-        if isinstance(module, INTEGER_PRODUCTS):
-            layer = quantisation_of(module)
-            if layer is not None:
-                factor = layer.weight_scale.flatten().double() * layer.input_grid.scale
-                scale = factor if isinstance(module, nn.Linear) else factor.reshape(-1, *[1] * (layer.weights.ndim - 2))
-            kind = "accumulator"
-        elif grid := output_grid_of(module):
-            scale = torch.tensor(grid.scale, dtype=torch.float64)
-        if scale is None:
+        values, found = value_of(output).double(), _scale_of(module)
+        if found is None:
             return
-        number, place = 1, name
-        while place in seen:
-            number += 1
-            place = f"{name}#{number}"
-        seen[place] = kind, (value_of(output).double() / scale).round().to(torch.int64).numpy()
+        if id(module) in drives:  # of a product whose rows come last where those of the graph come first
+            seen[_free(seen, f"{name}.quantise")] = "grid", _integers(
+                values.mT, torch.tensor(FINE, dtype=torch.float64), PREACTIVATION_HIGHEST
+            )
+            values, found = values.mT, (found[0], found[1].reshape(-1, 1))
+        seen[_free(seen, name)] = found[0], _integers(values, found[1])
 
     for name, module in model.named_modules():
-        if isinstance(module, (*INTEGER_PRODUCTS, *SIGNAL_GRIDS)):
+        if isinstance(module, (*INTEGER_PRODUCTS, *SIGNAL_GRIDS, IntegerRecurrent)):
             handles.append(
                 module.register_forward_hook(lambda one, _inputs, output, name=name: keep(name, one, output))
             )
@@ -196,3 +192,31 @@ def _seen(model: nn.Module, inputs: torch.Tensor) -> tuple[Any, dict[str, tuple[
         for handle in handles:
             handle.remove()
     return outputs, seen
+
+
+def _scale_of(module: nn.Module) -> tuple[Kind, torch.Tensor] | None:
+    """Return the kind and the steps of what a module puts out; None where it is on no grid."""
+    if isinstance(module, IntegerRecurrent):
+        return "grid", torch.tensor(STATE_STEP, dtype=torch.float64)
+    if isinstance(module, INTEGER_PRODUCTS):
+        layer = quantisation_of(module)
+        if layer is None:
+            return None
+        factor = layer.weight_scale.flatten().double() * layer.input_grid.scale
+        along = factor if isinstance(module, nn.Linear) else factor.reshape(-1, *[1] * (layer.weights.ndim - 2))
+        return "accumulator", along
+    grid = output_grid_of(module)
+    return None if grid is None else ("grid", torch.tensor(grid.scale, dtype=torch.float64))
+
+
+def _integers(values: torch.Tensor, scale: torch.Tensor, highest: int = 2**62) -> Integers:
+    return (values / scale).round().clamp(-highest, highest).to(torch.int64).numpy()
+
+
+def _free(seen: Mapping[str, Any], name: str) -> str:
+    """Return the name of a node: a module's path, with a number where it runs again."""
+    number, place = 1, name
+    while place in seen:
+        number += 1
+        place = f"{name}#{number}"
+    return place

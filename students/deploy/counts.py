@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from students.deploy.cells import Recurrent
 from students.deploy.graph import INPUT, DeployedGraph, Linear, Product, Range
 
 
@@ -33,6 +34,21 @@ class LayerCount:
     state_elements: int
 
 
+@dataclass(frozen=True, slots=True)
+class StateCount:
+    """Numbers of one format that a cell keeps from step to step.
+
+    Parameters
+    ----------
+    name : str
+    elements, bits : int
+    """
+
+    name: str
+    elements: int
+    bits: int
+
+
 def static_counts(graph: DeployedGraph) -> tuple[LayerCount, ...]:
     """Return the products of a graph in the order in which they run.
 
@@ -41,8 +57,36 @@ def static_counts(graph: DeployedGraph) -> tuple[LayerCount, ...]:
     graph : DeployedGraph
     """
     ranges = {INPUT: graph.input, **{node.name: node.result for node in graph.nodes}}
-    products = (node for node in graph.nodes if isinstance(node, Product | Linear))
-    return tuple(_count(graph, node, ranges[node.source]) for node in products)
+    found: list[LayerCount] = []
+    for node in graph.nodes:
+        if isinstance(node, Product | Linear):
+            found.append(_count(graph, node, ranges[node.source]))
+        elif isinstance(node, Recurrent):
+            found.append(_hidden(graph, node))
+    return tuple(found)
+
+
+def state_counts(graph: DeployedGraph) -> tuple[StateCount, ...]:
+    """Return the state that cells keep, by layer as `students.counting.observe` names it.
+
+    Parameters
+    ----------
+    graph : DeployedGraph
+    """
+    return tuple(
+        StateCount(f"{node.name}.{name}", node.units, bits)
+        for node in graph.nodes if isinstance(node, Recurrent)
+        for name, bits in zip(("hidden_state", "cell_state"), node.state_bits, strict=False)
+    )  # fmt: skip
+
+
+def _hidden(graph: DeployedGraph, node: Recurrent) -> LayerCount:
+    """Return the recurrent product of a cell, whose past is counted with its state."""
+    products = node.weights.size * (1 if graph.task == "regression" else node.result.shape[1])
+    return LayerCount(
+        f"{node.name}.hidden", products, products, node.weights.size, node.weight_bits, node.operand_bits,
+        node.sums.signed_bits, 0,
+    )  # fmt: skip
 
 
 def _count(graph: DeployedGraph, node: Product | Linear, source: Range) -> LayerCount:

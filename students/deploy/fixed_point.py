@@ -45,9 +45,14 @@ class FixedPoint:
         """Return the rounded products, before limits; shape of `integers`."""
         total = integers * self.multiplier + self.offset
         total = np.where(self.guard > 0, (total + _half(self.guard)) >> self.guard, total)
-        left = self.shift - self.guard
-        even = np.where(left > 0, (total >> left) & 1, 0)
-        return np.where(left > 0, (total + _half(left) - 1 + even) >> left, total)
+        return shifted(total, self.shift - self.guard)
+
+
+def shifted(integers: NDArray[np.int64], bits: NDArray[np.int64] | int) -> NDArray[np.int64]:
+    """Return ``integers / 2^bits`` rounded, ties to even; as they are for no bits."""
+    count = np.asarray(bits, dtype=np.int64)
+    even = np.where(count > 0, (integers >> count) & 1, 0)
+    return np.where(count > 0, (integers + _half(count) - 1 + even) >> count, integers)
 
 
 def _half(bits: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -14,42 +14,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from energy_models.errors import DataError
+from students.deploy.cells import Recurrent
 from students.deploy.fixed_point import FixedPoint
+from students.deploy.ranges import Floats, Integers, Range
 from students.spec import Task
-
-Integers = NDArray[np.int64]
-Floats = NDArray[np.float64]
 
 Ending = Literal["", "softmax", "log_softmax"]
 
 INPUT = "input"
 """Name of the graph's input where a node names its source."""
-
-
-@dataclass(frozen=True, slots=True)
-class Range:
-    """Shape of one example's signal, and ends that none of its numbers, nor any partial sum of them, passes.
-
-    Parameters
-    ----------
-    shape : tuple of int
-    lowest, highest : int
-        For a product: over all inputs on the input's grid and the stored weights, starting from the bias, in any order.
-    """
-
-    shape: tuple[int, ...]
-    lowest: int
-    highest: int
-
-    @property
-    def bits(self) -> int:
-        """Width that holds every number: unsigned where none is negative [bits]."""
-        return max(self.highest.bit_length(), 1) if self.lowest >= 0 else self.signed_bits
-
-    @property
-    def signed_bits(self) -> int:
-        """Width that holds every number in two's complement [bits]."""
-        return max((-self.lowest - 1).bit_length() if self.lowest < 0 else 0, max(self.highest, 0).bit_length()) + 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,7 +253,7 @@ class Join:
     axis: int
 
 
-Node = Product | Linear | Requantise | Table | Steps | Pool | Move | Add | Join
+Node = Product | Linear | Requantise | Table | Steps | Pool | Move | Add | Join | Recurrent
 
 
 def sources_of(node: Node) -> tuple[str, ...]:
@@ -338,4 +311,4 @@ def _along_steps(node: Node) -> bool:
         return node.constants.multiplier.ndim < 2 or node.constants.multiplier.shape[-1] == 1
     if isinstance(node, Table | Steps):
         return node.rows.ndim < 2 or node.rows.shape[-1] == 1
-    return isinstance(node, Add) or (isinstance(node, Join) and node.axis == 0)
+    return isinstance(node, Add | Recurrent) or (isinstance(node, Join) and node.axis == 0)

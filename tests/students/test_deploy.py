@@ -186,13 +186,6 @@ def test_spiking_students_are_refused_by_the_layer() -> None:
         lower(model, spec.shape, codes=CODES)
 
 
-@pytest.mark.parametrize("family", ["gru", "lstm"])
-def test_recurrent_students_are_refused_by_the_layer(family: str) -> None:
-    model, spec = quantised(family, "w4a4", STEPS, {"hidden": 4})
-    with pytest.raises(StudentError, match=r"body\.1.*Recurrent.*no integers are defined"):
-        lower(model, spec.shape, codes=CODES)
-
-
 def test_the_student_is_not_changed() -> None:
     model, spec = made("eegnet", "w4a4")
     before = {name: value.clone() for name, value in model.state_dict().items()}

@@ -16,6 +16,7 @@ from students.deploy.graph import (
     Node,
     Product,
     Range,
+    Recurrent,
     Requantise,
     Steps,
     Table,
@@ -97,6 +98,7 @@ def plan_of(graph: DeployedGraph, entry: Entry) -> Plan:
     StudentError
         A step of a network that does not run step by step.
     """
+    _check_kinds(graph)
     nodes = graph.nodes
     source = graph.input
     if entry == "step":
@@ -113,6 +115,16 @@ def plan_of(graph: DeployedGraph, entry: Entry) -> Plan:
 
 def _one_step(found: Range) -> Range:
     return replace(found, shape=(found.shape[0], 1))
+
+
+def _check_kinds(graph: DeployedGraph) -> None:
+    """Raise where C code of a node is not defined."""
+    for node in graph.nodes:
+        if isinstance(node, Recurrent):
+            raise StudentError(
+                f"{node.name!r} ({type(node).__name__}) has no C code", where="C code",
+                remedy="Export a network without recurrent layers",
+            )
 
 
 def _check_steps(graph: DeployedGraph) -> None:

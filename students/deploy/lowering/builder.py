@@ -167,8 +167,8 @@ def refused(what: str, why: str) -> StudentError:
     """Return the refusal of an operation that has no place in a deployed graph."""
     return StudentError(
         f"{what} has no deployed form: {why}", where="lower",
-        remedy="What can be lowered: products, batch norms, activation functions, pools, means, sums of two "
-        "signals and changes of shape, of a quantised network",
+        remedy="What can be lowered: products, recurrent layers, batch norms, activation functions, pools, means, sums "
+        "of two signals and changes of shape, of a quantised network",
     )
 
 

@@ -14,15 +14,18 @@ from students.deploy.lowering.functions import lower_function
 from students.deploy.lowering.moves import lower_move
 from students.deploy.lowering.pools import MAXIMA, lower_pool
 from students.deploy.lowering.products import lower_product
+from students.deploy.lowering.recurrent import lower_recurrent
+from students.families.readout import LastStep
 from students.layers.modules import AveragePool1d, OutputScale
 from students.quantize import INTEGER_PRODUCTS, IntegerAveragePool, IntegerReLU, Requantise, output_grid_of
 from students.quantize.adopt.parts import Sum
 from students.quantize.modules import IntegerActivation
+from students.quantize.recurrent import IntegerRecurrent
 
 NOTHING = (nn.Identity, nn.Dropout, nn.Dropout1d, nn.Dropout2d)
 """What does nothing in a deployed network; layers derived from these, such as our own dropouts, too."""
 
-MOVES = (nn.Flatten, nn.Unflatten, nn.ZeroPad1d, nn.ZeroPad2d)
+MOVES = (nn.Flatten, nn.Unflatten, nn.ZeroPad1d, nn.ZeroPad2d, LastStep)
 AVERAGES = (nn.AvgPool1d, nn.AvgPool2d, nn.AdaptiveAvgPool1d, nn.AdaptiveAvgPool2d, AveragePool1d)
 LAST = (nn.Softmax, nn.LogSoftmax)
 
@@ -46,6 +49,8 @@ def lower_module(builder: Builder, path: str, module: Any, signal: Signal) -> Si
             return builder.requantise(signal, grid, path)
     if kind is IntegerActivation:
         return lower_function(builder, path, module, signal)
+    if isinstance(module, IntegerRecurrent):
+        return lower_recurrent(builder, path, module, signal)
     if kind is IntegerAveragePool:
         return lower_module(builder, f"{path}.grid", module.grid, lower_pool(builder, path, module, signal))
     if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):

@@ -21,12 +21,11 @@ def lower_product(builder: Builder, path: str, module: Any, signal: Signal) -> S
     StudentError
         A layer that runs on signals of different grids, or a signal on none.
     """
-    layer = quantisation_of(module)
-    scale = signal.grid_scale(path)
-    if layer is None or layer.input_grid.scale != scale:
-        raise refused(path, "it runs more than once, on signals of different grids")
+    scale, layer = grid_scale_of(path, module, signal), quantisation_of(module)
+    if layer is None:
+        raise refused(path, "it has no integers")
     weights, bias = layer.weights.numpy(), None if layer.bias is None else layer.bias.numpy()
-    lowest, highest = _ends(weights, bias, signal.range)
+    lowest, highest = ends(weights, bias, signal.range)
     name = builder.name(path)
     scales = layer.weight_scale.numpy().astype(np.float64).reshape(-1) * scale
     if isinstance(module, nn.Linear):
@@ -49,7 +48,21 @@ def lower_product(builder: Builder, path: str, module: Any, signal: Signal) -> S
     return Signal(name, found, scales.reshape(() if scales.size == 1 else (-1, *[1] * axes)), scalar(0.0))
 
 
-def _ends(weights: Integers, bias: Integers | None, source: Range) -> tuple[int, int]:
+def grid_scale_of(path: str, module: Any, signal: Signal) -> float:
+    """Return the scale of the signal that a product takes.
+
+    Raises
+    ------
+    StudentError
+        A layer that runs on signals of different grids, or a signal on none.
+    """
+    layer, scale = quantisation_of(module), signal.grid_scale(path)
+    if layer is None or layer.input_grid.scale != scale:
+        raise refused(path, "it runs more than once, on signals of different grids")
+    return scale
+
+
+def ends(weights: Integers, bias: Integers | None, source: Range) -> tuple[int, int]:
     """Return ends that no accumulator passes that starts from the bias, whatever the input and the order of its sum."""
     rows = weights.reshape(len(weights), -1)
     above, below = np.maximum(rows, 0).sum(axis=1), np.minimum(rows, 0).sum(axis=1)

@@ -1,0 +1,141 @@
+"""Nodes that keep a state from step to step: gated recurrent layers.
+
+All steps inside are powers of two and fixed (``docs/concepts/quantised_recurrent.md``): pre-activations and the cell of
+an LSTM count 2^-12, gates 2^-8, states and candidates 2^-7. What a network decides is how wide its weights are, how
+wide the state is as the recurrent product reads it, and the multipliers from that product to pre-activations.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from students.deploy.fixed_point import FixedPoint, shifted
+from students.deploy.ranges import Integers, Range
+
+FINE_BITS, GATE_BITS, STATE_BITS, CELL_BITS = 12, 8, 8, 16
+"""Fractional bits of a pre-activation and a cell, and of a gate; widths of a state and of a cell [bits]."""
+
+PREACTIVATION_HIGHEST = 2**15 - 1
+"""Largest pre-activation and cell; the least is its negative."""
+
+SIGMOID_SHIFT, TANH_SHIFT = 7, 6
+"""Bits that a pre-activation is rounded by on its way to a table's address."""
+
+ENTRIES = 512
+"""Of a table: at the addresses -256 to 255, which are read beyond their ends too."""
+
+State = tuple[Integers, ...]
+"""What a node keeps between steps, each of shape (examples, units): of a GRU its state, of an LSTM state and cell."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recurrent:
+    """The steps of a GRU or an LSTM: from the input's pre-activations (rows, steps) to states (units, steps).
+
+    Rows are those of torch: reset, update and candidate of a GRU; input, forget, candidate and output gate of an LSTM.
+
+    Parameters
+    ----------
+    name, source : str
+        The source is the input product on the grid of pre-activations, 16 bits in steps of 2^-12.
+    result : Range
+        States of 8 bits in steps of 2^-7.
+    kind : {'gru', 'lstm'}
+    weights : ndarray of int64, shape (rows, units)
+        Of the recurrent product.
+    weight_bits : int
+    bias : ndarray of int64, shape (rows,)
+    operand_bits : int
+        Width of the state as the recurrent product reads it: rounded by ``8 - operand_bits`` bits, symmetric.
+    sums : Range
+        Of the recurrent product's accumulators.
+    constants : FixedPoint, one a row or one for all
+        From an accumulator to a pre-activation.
+    sigmoid, tanh : ndarray of int64, shape (512,)
+    """
+
+    name: str
+    source: str
+    result: Range
+    kind: Literal["gru", "lstm"]
+    weights: Integers
+    weight_bits: int
+    bias: Integers
+    operand_bits: int
+    sums: Range
+    constants: FixedPoint
+    sigmoid: Integers
+    tanh: Integers
+
+    @property
+    def units(self) -> int:
+        """Numbers of one state."""
+        return self.weights.shape[1]
+
+    @property
+    def state_bits(self) -> tuple[int, ...]:
+        """Width of each number that a unit keeps [bits]."""
+        return (STATE_BITS,) if self.kind == "gru" else (STATE_BITS, CELL_BITS)
+
+    def first_state(self, examples: int) -> State:
+        """Return the state before the first step: zeros."""
+        return tuple(np.zeros((examples, self.units), dtype=np.int64) for _ in self.state_bits)
+
+
+def run_recurrent(node: Recurrent, drive: Integers, state: State) -> tuple[Integers, State]:
+    """Return the states of all steps, and what is kept after the last one.
+
+    Parameters
+    ----------
+    node : Recurrent
+    drive : ndarray of int64, shape (examples, rows, steps)
+    state : tuple of ndarray, shape (examples, units)
+    """
+    step = _gru_step if node.kind == "gru" else _lstm_step
+    states = np.empty((len(drive), node.units, drive.shape[2]), dtype=np.int64)
+    for place in range(drive.shape[2]):
+        state = step(node, drive[:, :, place], state)
+        states[:, :, place] = state[0]
+    return states, state
+
+
+def accumulators(node: Recurrent, state: Integers) -> Integers:
+    """Return the sums of the recurrent product, shape (examples, rows), of states (examples, units)."""
+    highest = 2 ** (node.operand_bits - 1) - 1
+    operand = np.clip(shifted(state, STATE_BITS - node.operand_bits), -highest, highest)
+    return operand @ node.weights.T + node.bias
+
+
+def _hidden(node: Recurrent, state: Integers) -> Integers:
+    """Return the recurrent part of the pre-activations."""
+    return _saturated(node.constants.apply(accumulators(node, state)))
+
+
+def _saturated(values: Integers) -> Integers:
+    return np.clip(values, -PREACTIVATION_HIGHEST, PREACTIVATION_HIGHEST)
+
+
+def _look_up(table: Integers, values: Integers, shift: int) -> Integers:
+    return table[np.clip(shifted(values, shift), -ENTRIES // 2, ENTRIES // 2 - 1) + ENTRIES // 2]
+
+
+def _gru_step(node: Recurrent, drive: Integers, state: State) -> State:
+    before, hidden, units = state[0], _hidden(node, state[0]), node.units
+    gates = _look_up(node.sigmoid, drive[:, : 2 * units] + hidden[:, : 2 * units], SIGMOID_SHIFT)
+    reset, update = gates[:, :units], gates[:, units:]
+    kept = shifted(reset * hidden[:, 2 * units :], GATE_BITS)
+    candidate = _look_up(node.tanh, drive[:, 2 * units :] + kept, TANH_SHIFT)
+    return (candidate + shifted(update * (before - candidate), GATE_BITS),)
+
+
+def _lstm_step(node: Recurrent, drive: Integers, state: State) -> State:
+    before, cell = state
+    enter, forget, candidate, leave = np.split(drive + _hidden(node, before), 4, axis=1)
+    enter, forget, leave = (_look_up(node.sigmoid, one, SIGMOID_SHIFT) for one in (enter, forget, leave))
+    new = enter * _look_up(node.tanh, candidate, TANH_SHIFT)  # steps of 2^-15
+    finer = FINE_BITS + GATE_BITS - (GATE_BITS + STATE_BITS - 1)
+    cell = _saturated(shifted(forget * cell + (new << finer), GATE_BITS))
+    return shifted(leave * _look_up(node.tanh, cell, TANH_SHIFT), GATE_BITS), cell
