@@ -173,12 +173,15 @@ def _seen(model: nn.Module, inputs: torch.Tensor) -> tuple[Any, dict[str, tuple[
         values, found = value_of(output).double(), _scale_of(module)
         if found is None:
             return
-        if id(module) in drives:  # of a product whose rows come last where those of the graph come first
-            seen[_free(seen, f"{name}.quantise")] = "grid", _integers(
-                values.mT, torch.tensor(FINE, dtype=torch.float64), PREACTIVATION_HIGHEST
-            )
-            values, found = values.mT, (found[0], found[1].reshape(-1, 1))
-        seen[_free(seen, name)] = found[0], _integers(values, found[1])
+        kind, scale = found
+        if id(module) in drives:  # its rows come last where those of the graph come first
+            values, scale = values.mT, scale.reshape(-1, 1)
+            drive = (values / FINE).round().clamp(-PREACTIVATION_HIGHEST, PREACTIVATION_HIGHEST)
+            keep_as("grid", f"{name}.quantise", drive)
+        keep_as(kind, name, values / scale)
+
+    def keep_as(kind: Kind, name: str, integers: torch.Tensor) -> None:
+        seen[_free(seen, name)] = kind, integers.round().to(torch.int64).numpy()
 
     for name, module in model.named_modules():
         if isinstance(module, (*INTEGER_PRODUCTS, *SIGNAL_GRIDS, IntegerRecurrent)):
@@ -207,10 +210,6 @@ def _scale_of(module: nn.Module) -> tuple[Kind, torch.Tensor] | None:
         return "accumulator", along
     grid = output_grid_of(module)
     return None if grid is None else ("grid", torch.tensor(grid.scale, dtype=torch.float64))
-
-
-def _integers(values: torch.Tensor, scale: torch.Tensor, highest: int = 2**62) -> Integers:
-    return (values / scale).round().clamp(-highest, highest).to(torch.int64).numpy()
 
 
 def _free(seen: Mapping[str, Any], name: str) -> str:
