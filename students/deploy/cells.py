@@ -1,8 +1,9 @@
-"""Nodes that keep a state from step to step: gated recurrent layers.
+"""Nodes that keep a state from step to step: gated recurrent layers, and leaky neurons.
 
-All steps inside are powers of two and fixed (``docs/concepts/quantised_recurrent.md``): pre-activations and the cell of
-an LSTM count 2^-12, gates 2^-8, states and candidates 2^-7. What a network decides is how wide its weights are, how
-wide the state is as the recurrent product reads it, and the multipliers from that product to pre-activations.
+All steps inside a gated layer are powers of two and fixed (``docs/concepts/quantised_recurrent.md``): pre-activations
+and the cell of an LSTM count 2^-12, gates 2^-8, states and candidates 2^-7. What a network decides is how wide its
+weights are, how wide the state is as the recurrent product reads it, and the multipliers from that product to
+pre-activations. A leaky neuron is on the grid of what drives it (``docs/concepts/quantised_spiking.md``).
 """
 
 from __future__ import annotations
@@ -27,8 +28,12 @@ SIGMOID_SHIFT, TANH_SHIFT = 7, 6
 ENTRIES = 512
 """Of a table: at the addresses -256 to 255, which are read beyond their ends too."""
 
+MEMBRANE_DECAY_BITS = 8
+"""Fractional bits of a membrane's decay."""
+
 State = tuple[Integers, ...]
-"""What a node keeps between steps, each of shape (examples, units): of a GRU its state, of an LSTM state and cell."""
+"""What a node keeps between steps, each of shape (examples, units): a GRU its state, an LSTM state and cell, neurons
+their membranes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,15 +90,80 @@ class Recurrent:
         return tuple(np.zeros((examples, self.units), dtype=np.int64) for _ in self.state_bits)
 
 
-def run_recurrent(node: Recurrent, drive: Integers, state: State) -> tuple[Integers, State]:
-    """Return the states of all steps, and what is kept after the last one.
+@dataclass(frozen=True, slots=True)
+class Neurons:
+    """Leaky neurons: currents on the membrane's grid (units, steps) to spikes 0 or 1, or to membranes, as many.
+
+    ``C = membrane``, 0 after a spike where the reset is ``zero``; then
+    ``membrane = clip(trunc(C * decay / 2^8) + current - reset, lowest, highest)`` with a reset of `threshold` in the
+    step after a spike where it is ``subtract``; a spike where ``membrane > threshold``. `trunc` cuts towards zero.
 
     Parameters
     ----------
-    node : Recurrent
+    name, source : str
+    result : Range
+    membrane : Range
+        Of the membranes, shape (units,).
+    decay : int
+        In 256ths, 0 to 256.
+    threshold : int or None
+        None: the neurons never fire, and their membranes are put out.
+    reset : {'subtract', 'zero', 'none'}
+    """
+
+    name: str
+    source: str
+    result: Range
+    membrane: Range
+    decay: int
+    threshold: int | None
+    reset: Literal["subtract", "zero", "none"]
+
+    @property
+    def units(self) -> int:
+        """Number of neurons."""
+        return self.membrane.shape[0]
+
+    @property
+    def state_bits(self) -> tuple[int, ...]:
+        """Width of a membrane [bits]."""
+        return (self.membrane.signed_bits,)
+
+    def first_state(self, examples: int) -> State:
+        """Return the membranes before the first step: zeros."""
+        return (np.zeros((examples, self.units), dtype=np.int64),)
+
+
+Cell = Recurrent | Neurons
+
+
+def run_cell(node: Cell, drive: Integers, state: State) -> tuple[Integers, State]:
+    """Return what a cell puts out in all steps, and what it keeps after the last one.
+
+    Parameters
+    ----------
+    node : Recurrent or Neurons
     drive : ndarray of int64, shape (examples, rows, steps)
     state : tuple of ndarray, shape (examples, units)
     """
+    return run_recurrent(node, drive, state) if isinstance(node, Recurrent) else run_neurons(node, drive, state)
+
+
+def run_neurons(node: Neurons, drive: Integers, state: State) -> tuple[Integers, State]:
+    """Return spikes or membranes of all steps, and the membranes after the last one, as `run_cell`."""
+    (before,), found = state, np.empty_like(drive)
+    for place in range(drive.shape[2]):
+        fired = np.zeros_like(before) if node.threshold is None else (before > node.threshold).astype(np.int64)
+        kept = before * (1 - fired) if node.reset == "zero" else before
+        leaked = np.sign(kept) * (np.abs(kept) * node.decay >> MEMBRANE_DECAY_BITS)
+        taken = fired * (node.threshold or 0) if node.reset == "subtract" else 0
+        before = np.clip(leaked + drive[:, :, place] - taken, node.membrane.lowest, node.membrane.highest)
+        found[:, :, place] = before if node.threshold is None else before > node.threshold
+    return found, (before,)
+
+
+def run_recurrent(node: Recurrent, drive: Integers, state: State) -> tuple[Integers, State]:
+    """Return the states of all steps, and those after the last one, as `run_cell`."""
     step = _gru_step if node.kind == "gru" else _lstm_step
     states = np.empty((len(drive), node.units, drive.shape[2]), dtype=np.int64)
     for place in range(drive.shape[2]):

@@ -15,7 +15,9 @@ from students.deploy.cells import PREACTIVATION_HIGHEST
 from students.deploy.graph import INPUT, DeployedGraph, Integers
 from students.deploy.reference import checked_codes, execute, run_node
 from students.kernels.recurrent_grid import FINE, STATE_STEP
+from students.neurons.integer import IntegerLIF
 from students.quantize import INTEGER_PRODUCTS, SIGNAL_GRIDS, output_grid_of, quantisation_of, value_of
+from students.quantize.neurons import IntegerNeurons
 from students.quantize.recurrent import IntegerRecurrent
 
 Kind = Literal["grid", "accumulator"]
@@ -174,6 +176,7 @@ def _seen(model: nn.Module, inputs: torch.Tensor) -> tuple[Any, dict[str, tuple[
         if found is None:
             return
         kind, scale = found
+        name = f"{name}.neurons" if isinstance(module, IntegerNeurons) else name
         if id(module) in drives:  # its rows come last where those of the graph come first
             values, scale = values.mT, scale.reshape(-1, 1)
             drive = (values / FINE).round().clamp(-PREACTIVATION_HIGHEST, PREACTIVATION_HIGHEST)
@@ -184,7 +187,7 @@ def _seen(model: nn.Module, inputs: torch.Tensor) -> tuple[Any, dict[str, tuple[
         seen[_free(seen, name)] = kind, integers.round().to(torch.int64).numpy()
 
     for name, module in model.named_modules():
-        if isinstance(module, (*INTEGER_PRODUCTS, *SIGNAL_GRIDS, IntegerRecurrent)):
+        if isinstance(module, (*INTEGER_PRODUCTS, *SIGNAL_GRIDS, IntegerRecurrent, IntegerNeurons)):
             handles.append(
                 module.register_forward_hook(lambda one, _inputs, output, name=name: keep(name, one, output))
             )
@@ -208,7 +211,9 @@ def _scale_of(module: nn.Module) -> tuple[Kind, torch.Tensor] | None:
         factor = layer.weight_scale.flatten().double() * layer.input_grid.scale
         along = factor if isinstance(module, nn.Linear) else factor.reshape(-1, *[1] * (layer.weights.ndim - 2))
         return "accumulator", along
-    grid = output_grid_of(module)
+    if isinstance(module, IntegerNeurons) and isinstance(module.neurons, IntegerLIF):
+        return "grid", torch.tensor(1.0, dtype=torch.float64)
+    grid = output_grid_of(module.grid if isinstance(module, IntegerNeurons) else module)
     return None if grid is None else ("grid", torch.tensor(grid.scale, dtype=torch.float64))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from students.deploy.cells import Recurrent
+from students.deploy.cells import Neurons, Recurrent
 from students.deploy.graph import INPUT, DeployedGraph, Linear, Product, Range
 
 
@@ -73,11 +73,14 @@ def state_counts(graph: DeployedGraph) -> tuple[StateCount, ...]:
     ----------
     graph : DeployedGraph
     """
-    return tuple(
-        StateCount(f"{node.name}.{name}", node.units, bits)
-        for node in graph.nodes if isinstance(node, Recurrent)
-        for name, bits in zip(("hidden_state", "cell_state"), node.state_bits, strict=False)
-    )  # fmt: skip
+    found: list[StateCount] = []
+    for node in graph.nodes:
+        if isinstance(node, Neurons):
+            found.append(StateCount(node.name, node.units, *node.state_bits))
+        elif isinstance(node, Recurrent):
+            names = zip(("hidden_state", "cell_state"), node.state_bits, strict=False)
+            found += [StateCount(f"{node.name}.{name}", node.units, bits) for name, bits in names]
+    return tuple(found)
 
 
 def _hidden(graph: DeployedGraph, node: Recurrent) -> LayerCount:

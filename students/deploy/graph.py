@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from energy_models.errors import DataError
-from students.deploy.cells import Recurrent
+from students.deploy.cells import Neurons, Recurrent
 from students.deploy.fixed_point import FixedPoint
 from students.deploy.ranges import Floats, Integers, Range
 from students.spec import Task
@@ -253,7 +253,7 @@ class Join:
     axis: int
 
 
-Node = Product | Linear | Requantise | Table | Steps | Pool | Move | Add | Join | Recurrent
+Node = Product | Linear | Requantise | Table | Steps | Pool | Move | Add | Join | Recurrent | Neurons
 
 
 def sources_of(node: Node) -> tuple[str, ...]:
@@ -311,4 +311,4 @@ def _along_steps(node: Node) -> bool:
         return node.constants.multiplier.ndim < 2 or node.constants.multiplier.shape[-1] == 1
     if isinstance(node, Table | Steps):
         return node.rows.ndim < 2 or node.rows.shape[-1] == 1
-    return isinstance(node, Add | Recurrent) or (isinstance(node, Join) and node.axis == 0)
+    return isinstance(node, Add | Recurrent | Neurons) or (isinstance(node, Join) and node.axis == 0)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from energy_models.errors import DataError, StudentError
-from students.deploy.cells import Recurrent, accumulators, run_recurrent
+from students.deploy.cells import Neurons, Recurrent, accumulators, run_cell
 from students.deploy.graph import (
     INPUT,
     Add,
@@ -129,10 +129,11 @@ def _run(node: Node, signals: Mapping[str, Integers]) -> Integers:
         return signal + signals[node.other]
     if isinstance(node, Join):
         return np.concatenate([signals[name] for name in sources_of(node)], axis=node.axis + 1)
-    if isinstance(node, Recurrent):
-        states = run_recurrent(node, signal, node.first_state(len(signal)))[0]
-        _within(accumulators(node, states[..., :-1].swapaxes(1, 2)), node.sums, node.name)
-        return states
+    if isinstance(node, Recurrent | Neurons):
+        found = run_cell(node, signal, node.first_state(len(signal)))[0]
+        if isinstance(node, Recurrent):
+            _within(accumulators(node, found[..., :-1].swapaxes(1, 2)), node.sums, node.name)
+        return found
     flat = signal.reshape(len(signal), -1)
     return _pool(node, flat) if isinstance(node, Pool) else _move(node, flat)
 

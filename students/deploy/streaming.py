@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from energy_models.errors import StudentError
-from students.deploy.cells import Recurrent, State, run_recurrent
+from students.deploy.cells import Neurons, Recurrent, State, run_cell
 from students.deploy.graph import INPUT, DeployedGraph, Integers, Product
 from students.deploy.reference import checked_codes, run_node
 
@@ -38,7 +38,7 @@ def first_past(graph: DeployedGraph, examples: int) -> dict[str, State]:
     past: dict[str, State] = {}
     inputs = {INPUT: graph.input.shape[0], **{node.name: node.result.shape[0] for node in graph.nodes}}
     for node in graph.nodes:
-        if isinstance(node, Recurrent):
+        if isinstance(node, Recurrent | Neurons):
             past[node.name] = node.first_state(examples)
         elif isinstance(node, Product) and (steps := past_steps(node)):
             past[node.name] = (np.zeros((examples, inputs[node.source], steps), dtype=np.int64),)
@@ -83,8 +83,8 @@ def advance(graph: DeployedGraph, codes: Integers, past: Past) -> tuple[Integers
     kept: dict[str, State] = {}
     for node in graph.nodes:
         signal = signals[node.source]
-        if isinstance(node, Recurrent):
-            signals[node.name], kept[node.name] = run_recurrent(node, signal, past[node.name])
+        if isinstance(node, Recurrent | Neurons):
+            signals[node.name], kept[node.name] = run_cell(node, signal, past[node.name])
         elif isinstance(node, Product) and node.name in past:
             joined = np.concatenate((past[node.name][0], signal), axis=-1)
             kept[node.name] = (joined[..., joined.shape[-1] - past_steps(node) :],)

@@ -78,6 +78,11 @@ def check_form(family: Family[Any], form: Form) -> None:
         Why, and which forms or families there are instead.
     """
     check_trainable(form)
+    if isinstance(form, Quantised) and form.state_bits is not None and not family.spiking:
+        raise StudentError(
+            f"{family.title} has no neurons whose states could have {form.state_bits} bits ({form})", where="form",
+            remedy="Leave the state bits out, or choose a spiking family",
+        )
     if type(form) not in family.forms:
         able = ", ".join(name for name in family_names() if type(form) in load_family(name).forms)
         raise StudentError(

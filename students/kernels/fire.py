@@ -102,10 +102,28 @@ class _Fire(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(context: Any, grad_spikes: Tensor, grad_last: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
-        run = _numba_backward if context.how.path == "numba" else torch_backward
         learns = any(context.needs_input_grad[2:4])
-        total, sums = run(grad_spikes.contiguous(), grad_last, context.saved_tensors, context.how, learns)
+        total, sums = fire_gradients(grad_spikes, grad_last, context.saved_tensors, context.how, learns)
         return total, sums.state, sums.beta, sums.threshold, None
+
+
+def fire_gradients(
+    grad_spikes: Tensor, grad_last: Tensor, saved: tuple[Tensor, ...], how: Firing, learns: bool
+) -> tuple[Tensor, FireGradients]:
+    """Return dL/dI, shape (steps, batch, channels), and the other gradients.
+
+    Parameters
+    ----------
+    grad_spikes, grad_last : Tensor
+        Of the spikes, and of the last membranes.
+    saved : tuple of Tensor
+        Membranes of all steps, those before the first, beta, threshold.
+    how : Firing
+    learns : bool
+        Where beta or threshold does, both have their gradients.
+    """
+    run = _numba_backward if how.path == "numba" else torch_backward
+    return run(grad_spikes.contiguous(), grad_last, saved, how, learns)
 
 
 def torch_forward(  # noqa: PLR0917  the same order as the compiled one

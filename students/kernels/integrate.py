@@ -43,8 +43,24 @@ class _Integrate(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(context: Any, grad_membranes: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
-        run = _numba_backward if context.path == "numba" else torch_backward
-        return (*run(grad_membranes.contiguous(), *context.saved_tensors), None)
+        return (*integrate_gradients(grad_membranes, context.saved_tensors, context.path), None)
+
+
+def integrate_gradients(
+    gradient: Tensor, saved: tuple[Tensor, ...], path: KernelPath
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Return gradients of current, state and beta.
+
+    Parameters
+    ----------
+    gradient : Tensor, shape (steps, batch, channels)
+        Of the membranes.
+    saved : tuple of Tensor
+        Membranes of all steps, those before the first, beta.
+    path : {'numba', 'torch'}
+    """
+    run = _numba_backward if path == "numba" else torch_backward
+    return run(gradient.contiguous(), *saved)
 
 
 def torch_forward(current: Tensor, state: Tensor, beta: Tensor, membranes: Tensor) -> None:

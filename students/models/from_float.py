@@ -15,6 +15,7 @@ from students.quantize import (
     load_float_weights,
     signal_samples,
 )
+from students.quantize.neurons import IntegerNeurons
 from students.spec import Quantised, StudentSpec
 
 
@@ -58,6 +59,8 @@ def quantised_from_float(spec: StudentSpec, float_model: nn.Module, calibration:
     for name, module in grids.items():
         calibrate(module.act_quant, samples[listened[name]])
     for module in model.modules():
+        if isinstance(module, IntegerNeurons):
+            module.start_from_threshold()
         if isinstance(module, INTEGER_PRODUCTS):
             calibrate(module.weight_quant, module.weight.detach().flatten(1))
     return model

@@ -61,6 +61,8 @@ class Dynamics:
         Stored constants besides decays, threshold, gain and spike factor.
     product : str
         Submodule whose product is part of the update: recurrent weights, or a gated cell.
+    state_bits : int
+        Width of each state variable where it is an integer [bits]; 0: as wide as the numbers of the input.
     """
 
     decays: tuple[Tensor, ...]
@@ -87,6 +89,7 @@ class Dynamics:
     winner: Literal["all", "strongest"] = "all"
     constants: tuple[Tensor, ...] = ()
     product: str = ""
+    state_bits: int = 0
 
     @property
     def fires_bits(self) -> bool:

@@ -40,6 +40,7 @@ from students.quantize.modules import (
     IntegerReLU,
     Requantise,
 )
+from students.quantize.neurons import integer_neurons
 from students.quantize.recurrent import IntegerRecurrent
 from students.spec import Quantised, Shape
 
@@ -130,7 +131,7 @@ class QuantLayers:
         )
 
     def neurons(self, channels: int, model: NeuronModel) -> nn.Module:
-        """Return neurons with states in float32: the currents are accumulators, the spikes need no grid.
+        """Return neurons; without state bits in the form with states in float32, where currents are accumulators.
 
         Raises
         ------
@@ -142,7 +143,8 @@ class QuantLayers:
                 "the weights of recurrent neurons have no integer form", where="neurons",
                 remedy="Use the form float32, or neurons without recurrence",
             )
-        return float_neurons(channels, model)
+        bits = self.form.state_bits
+        return float_neurons(channels, model) if bits is None else integer_neurons(channels, model, bits)
 
     def output_scale(self, outputs: int) -> nn.Module:
         """Return an `OutputScale`; deployed, it is part of the last accumulator's dequantisation."""

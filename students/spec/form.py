@@ -60,7 +60,7 @@ class LayerBits(Frozen):
         Width of a uniform grid [bits], or the quantiser of coarse weights.
     activation_bits : int
     state_bits : int or None
-        Of neurons and recurrent cells; None: the state stays in float.
+        Of the membranes of spiking neurons; None: they stay in float. Recurrent cells have fixed ones.
     """
 
     weight: Weight

@@ -14,10 +14,8 @@ from hypothesis import strategies as st
 from torch import nn
 
 from energy_models.errors import DataError, StudentError
-from students.counting import observe
-from students.deploy import InputCodes, agreement, decide, execute, lower, static_counts
+from students.deploy import InputCodes, agreement, decide, execute, lower
 from students.deploy.graph import Linear, Product, Requantise
-from students.models.build import mode
 from students.spec import Shape, StudentSpec
 
 WINDOWS = Shape(task="classification", channels=4, steps=96, outputs=3, step_rate_hz=64.0)
@@ -93,25 +91,6 @@ def test_any_shape_width_and_seed(
     assert found.differing == 0, found
 
 
-@pytest.mark.parametrize("form", FORMS)
-@pytest.mark.parametrize("name", OPTIONS)
-def test_static_counts_are_the_dense_conventions_of_observe(name: str, form: str) -> None:
-    model, spec = made(name, form)
-    work = observe(
-        model, signals(spec.shape, 4), name=name, mode=mode(spec), step_rate_hz=64.0, input_bits=CODES.bits
-    )
-    layers = {layer.name: layer for layer in work.layers if layer.products is not None}
-    counted = static_counts(lower(model, spec.shape, codes=CODES))
-    assert [one.name for one in counted] == list(layers)
-    for one in counted:
-        layer = layers[one.name]
-        assert layer.products is not None
-        assert (one.dense_full, one.dense_valid) == (layer.products.dense_full.mean, layer.products.dense_valid.mean)
-        assert (one.weights, one.weight_bits) == (layer.weights, layer.weight_bits)
-        assert (one.activation_bits, one.accumulator_bits) == (layer.activation_bits, layer.accumulator_bits)
-        assert one.state_elements == layer.state_elements
-
-
 def test_hand_worked() -> None:
     """Two channels times (1, -1) times a half, on grids of step 1: codes 6 and 1 give an accumulator of 5 halves, which
     half to even makes 2; 8 and 1 give 7 halves, 4; ten less is below zero, 0."""
@@ -178,12 +157,6 @@ def test_a_number_wider_than_its_signal_is_an_error() -> None:
     damaged = replace(graph, nodes=(*graph.nodes[:place], wrong, *graph.nodes[place + 1 :]))
     with pytest.raises(StudentError, match=node.name):
         execute(damaged, CODES.codes_of(signals(spec.shape, 8).numpy()))
-
-
-def test_spiking_students_are_refused_by_the_layer() -> None:
-    model, spec = quantised("spiking_mlp", "w4a4", STEPS, {"hidden_1": 4, "hidden_2": 4})
-    with pytest.raises(StudentError, match=r"body\.\d.*state is kept in float"):
-        lower(model, spec.shape, codes=CODES)
 
 
 def test_the_student_is_not_changed() -> None:

@@ -16,7 +16,6 @@ from integer_recurrent import table
 from scipy.io import loadmat
 
 from energy_models.errors import StudentError
-from students.counting import observe
 from students.deploy import (
     InputCodes,
     advance,
@@ -25,13 +24,11 @@ from students.deploy import (
     execute,
     first_past,
     lower,
-    state_counts,
-    static_counts,
 )
 from students.deploy.cells import Recurrent
 from students.deploy.graph import DeployedGraph
 from students.kernels.recurrent_grid import sigmoid_table
-from students.models.build import build, mode
+from students.models.build import build
 from students.models.from_float import quantised_from_float
 from students.spec import Shape, StudentSpec, Training, parse_form
 from students.training.examples import Examples
@@ -105,26 +102,6 @@ def test_a_window_has_no_stream() -> None:
     _, _, graph = made("gru", "window")
     with pytest.raises(StudentError, match="no state between steps"):
         first_past(graph, 1)
-
-
-@pytest.mark.parametrize("form", ["w8a8", "w3a5 edge=4 in=6"])
-@pytest.mark.parametrize("task", SHAPES)
-@pytest.mark.parametrize("kind", ["gru", "lstm"])
-def test_static_counts_are_those_of_observe(kind: str, task: str, form: str) -> None:
-    model, spec, graph = made(kind, task, form)
-    work = observe(model, signals(spec.shape, 3), name=kind, mode=mode(spec), step_rate_hz=64.0, input_bits=12)
-    layers = {layer.name: layer for layer in work.layers}
-    counted = static_counts(graph)
-    assert [one.name for one in counted] == [one.name for one in work.layers if one.products is not None]
-    for one in counted:
-        layer = layers[one.name]
-        assert layer.products is not None
-        assert (one.dense_full, one.dense_valid) == (layer.products.dense_full.mean, layer.products.dense_valid.mean)
-        assert (one.weights, one.weight_bits) == (layer.weights, layer.weight_bits)
-        assert (one.activation_bits, one.accumulator_bits) == (layer.activation_bits, layer.accumulator_bits)
-        assert one.state_elements == layer.state_elements
-    states = {one.name: (one.elements, one.bits) for one in state_counts(graph)}
-    assert states == {one.name: (one.state_elements, one.state_bits) for one in work.layers if one.state_elements}
 
 
 def test_the_tables_are_those_of_the_reference() -> None:

@@ -120,7 +120,7 @@ def test_what_can_be_trained(text: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["w9a8", "w8a1", "w8a8 edge=9", "w8a8 in=12", "ternary", "binary", "w8a8s8", "w8a8 conv=w4a4", "ptq w8a8",
+    ["w9a8", "w8a1", "w8a8 edge=9", "w8a8 in=12", "ternary", "binary", "w8a8s3", "w8a8 conv=w4a4", "ptq w8a8",
      "w8a8 scale=power_of_two", "spikes4"],
 )  # fmt: skip
 def test_what_cannot_be_trained_is_refused_with_what_can(text: str) -> None:

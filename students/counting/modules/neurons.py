@@ -27,9 +27,14 @@ from students.counting.rules import element_bits
 from students.layers.grid import SPIKES
 from students.neurons.dynamics import Dynamics, is_one, is_shift, scales
 from students.neurons.euler import StepNeuron
+from students.neurons.integer import IntegerIntegrator, IntegerLIF
 from students.neurons.libraries import library_dynamics
 from students.neurons.lif import LIF, LeakyIntegrator
+from students.neurons.membrane import DECAY_BITS
 from students.neurons.recurrent import RecurrentLIF
+
+OURS = (LIF, LeakyIntegrator, RecurrentLIF, StepNeuron, IntegerLIF, IntegerIntegrator)
+"""Neurons that say themselves what they do in a step."""
 
 ModuleCounter = Callable[[Tracer, Any, Tensor, Any], None]
 """Counts a module whole: called with the tracer, the module, its first input and its output."""
@@ -43,7 +48,7 @@ def spiking_module() -> Any | None:
 
 def neuron_dynamics(module: nn.Module) -> Dynamics | None:
     """Return what a neuron does in a step; None for other modules, and for neurons without a description."""
-    if isinstance(module, LIF | LeakyIntegrator | RecurrentLIF | StepNeuron):
+    if isinstance(module, OURS):
         return module.dynamics()
     found = library_dynamics(module)
     spiking = spiking_module() if found is None else None
@@ -252,7 +257,7 @@ def _reset(dynamics: Dynamics, neurons: _Neurons, spikes: Tensor) -> Tensor:
 
 
 def _work(tracer: Tracer, dynamics: Dynamics, neurons: _Neurons, current: Tensor, counts: Any) -> Work:
-    info, shape, bits = neurons.into.info, neurons.shape, element_bits(current)
+    info, shape, bits = neurons.into.info, neurons.shape, dynamics.state_bits or element_bits(current)
     outputs = _shape(neurons.signal, _units(neurons.fired, dynamics.steps_axis), dynamics.steps_axis)
     words = math.prod(shape) * len(dynamics.states)
     return Work(
@@ -270,24 +275,27 @@ def _work(tracer: Tracer, dynamics: Dynamics, neurons: _Neurons, current: Tensor
         state_reads=words * neurons.steps,
         state_writes=words * neurons.steps,
         constants=dynamics.stored,
-        constant_bits=bits if dynamics.stored else 0,
+        constant_bits=max(bits, DECAY_BITS if dynamics.state_bits else 0) if dynamics.stored else 0,
     )
 
 
 def _know(tracer: Tracer, dynamics: Dynamics, neurons: _Neurons, units: Axes | None, output: Any) -> None:
     """Set the info of spikes and states.
 
-    Fed by integers, a membrane is a fixed-point number as wide as the float it stands for. An integrator is linear:
-    a scale and offset after it still fold into the product before it.
+    Fed by integers, a membrane is a fixed-point number as wide as the float it stands for, or on the grid of its
+    currents where it has a width of its own. An integrator is linear: a scale and offset after it still fold into the
+    product before it.
     """
     info = neurons.into.info
-    word = element_bits(neurons.into.like) if info.arithmetic == "integer" else 0
+    word = dynamics.state_bits or (element_bits(neurons.into.like) if info.arithmetic == "integer" else 0)
     names = {"mem", "syn", "syn_exc", "syn_inh", "v_seq", *dynamics.states}
     kept = [getattr(neurons.module, name, None) for name in sorted(names)]
     for state in (*tensors_of(output)[1:], *tensors_of(kept)):
         axes = info.axes if state.dim() == neurons.into.like.dim() else units
         tracer.set_info(state, Info(axes, word=word))
-    if dynamics.threshold is None:
+    if dynamics.threshold is None and dynamics.state_bits:
+        tracer.set_info(neurons.signal, Info(info.axes, info.codes))
+    elif dynamics.threshold is None:
         tracer.set_info(neurons.signal, Info(info.axes, producer=info.producer, word=word))
     else:
         grid = SPIKES if dynamics.fires_bits else None

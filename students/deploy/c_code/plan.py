@@ -13,6 +13,7 @@ from students.deploy.graph import (
     DeployedGraph,
     Join,
     Move,
+    Neurons,
     Node,
     Product,
     Range,
@@ -120,10 +121,10 @@ def _one_step(found: Range) -> Range:
 def _check_kinds(graph: DeployedGraph) -> None:
     """Raise where C code of a node is not defined."""
     for node in graph.nodes:
-        if isinstance(node, Recurrent):
+        if isinstance(node, Recurrent | Neurons):
             raise StudentError(
                 f"{node.name!r} ({type(node).__name__}) has no C code", where="C code",
-                remedy="Export a network without recurrent layers",
+                remedy="Export a network without recurrent layers and neurons",
             )
 
 

@@ -12,14 +12,18 @@ from students.deploy.graph import Add, Range
 from students.deploy.lowering.builder import Builder, Signal, refused
 from students.deploy.lowering.functions import lower_function
 from students.deploy.lowering.moves import lower_move
-from students.deploy.lowering.pools import MAXIMA, lower_pool
+from students.deploy.lowering.neurons import lower_any_spike, lower_neurons
+from students.deploy.lowering.pools import MAXIMA, lower_pool, lower_reduction
 from students.deploy.lowering.products import lower_product
 from students.deploy.lowering.recurrent import lower_recurrent
-from students.families.readout import LastStep
+from students.families.readout import LastStep, MeanOverSteps
 from students.layers.modules import AveragePool1d, OutputScale
+from students.neurons.encoders import AnySpike
+from students.neurons.lif import ZeroInitialState
 from students.quantize import INTEGER_PRODUCTS, IntegerAveragePool, IntegerReLU, Requantise, output_grid_of
 from students.quantize.adopt.parts import Sum
 from students.quantize.modules import IntegerActivation
+from students.quantize.neurons import IntegerNeurons
 from students.quantize.recurrent import IntegerRecurrent
 
 NOTHING = (nn.Identity, nn.Dropout, nn.Dropout1d, nn.Dropout2d)
@@ -51,6 +55,12 @@ def lower_module(builder: Builder, path: str, module: Any, signal: Signal) -> Si
         return lower_function(builder, path, module, signal)
     if isinstance(module, IntegerRecurrent):
         return lower_recurrent(builder, path, module, signal)
+    if isinstance(module, IntegerNeurons):
+        return lower_neurons(builder, path, module, signal)
+    if kind is AnySpike:
+        return lower_any_spike(builder, path, signal)
+    if kind is MeanOverSteps:
+        return lower_reduction(builder, path, signal, axes=[1], shape=signal.shape[:1], what="mean")
     if kind is IntegerAveragePool:
         return lower_module(builder, f"{path}.grid", module.grid, lower_pool(builder, path, module, signal))
     if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
@@ -115,7 +125,9 @@ def _softmax(path: str, module: Any, signal: Signal) -> Signal:
 
 
 def _reason(module: nn.Module) -> str:
-    spiking = any(name.endswith(("threshold", "beta")) for name, _ in module.named_parameters()) or any(
-        name.endswith(("threshold", "beta")) for name, _ in module.named_buffers()
+    spiking = isinstance(module, ZeroInitialState) or any(
+        name.endswith(("threshold", "beta")) for name in module.state_dict()
     )
-    return "its state is kept in float" if spiking else "no integers are defined for it"
+    if spiking:
+        return "its state is kept in float; train it in a form with state bits, such as w8a8s8"
+    return "no integers are defined for it"
