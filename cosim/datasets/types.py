@@ -130,7 +130,8 @@ class Dataset:
     def digest(self) -> str:
         """Content hash of the recordings, index, targets, masks, groups and pipeline.
 
-        It reads every recording whose own hash is not known; those of a stored dataset are.
+        It does not depend on the order of a step's parameters, which a stored dataset does not keep. It reads every
+        recording whose own hash is not known; those of a stored dataset are.
         """
         hasher = hashlib.blake2b(digest_size=16)
         for one in self.windows.recordings:
@@ -140,5 +141,6 @@ class Dataset:
             hasher.update(repr(array.shape).encode() + np.ascontiguousarray(array).tobytes())
         for name in sorted(self.groups):
             hasher.update("\0".join([name, *map(str, self.groups[name])]).encode())
-        hasher.update(repr((self.windows.steps, self.pipeline)).encode())
+        pipeline = [(step.name, sorted(step.parameters.items()), step.causal) for step in self.pipeline]
+        hasher.update(repr((self.windows.steps, pipeline)).encode())
         return hasher.hexdigest()

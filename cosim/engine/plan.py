@@ -15,7 +15,7 @@ from cosim.engine.stages.distilled import DISTILLED, WEIGHTS
 from cosim.engine.stages.gate import GATE, STUDENT
 from cosim.engine.stages.quantised import QUANTISED
 from cosim.engine.stages.result import RESULT
-from cosim.engine.stages.teacher import TEACHER
+from cosim.engine.stages.teacher import ASKED, TEACHER
 from cosim.engine.stages.teacher_result import TEACHER_RESULT
 from cosim.engine.stages.undistilled import UNDISTILLED
 from cosim.study.choices import method_text, option_choices, searched_options, with_method
@@ -24,7 +24,7 @@ from cosim.teachers.registry import parse_teacher
 from students.families import load_family
 from students.models.tensor_files import content_of
 from students.spec import Converted, Float32, Form, Scalar, Shape, StudentSpec
-from students.training import complete_method, needs_teacher
+from students.training import asks_teacher, complete_method, needs_teacher
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,6 +235,8 @@ def teacher_stage(study: Study, fold: FoldStage, shape: Shape) -> Stage:
         "training": cast(dict[str, Json], training.model_dump(mode="json")),
         "learns_from": study.teacher.learns_from,
     }
+    if any(asks_teacher(spec) for plan in study.students for spec in plan.searched_methods if spec is not None):
+        config[ASKED] = True
     if study.teacher.out_of_fold is not None:
         config["out_of_fold"] = cast(dict[str, Json], study.teacher.out_of_fold.model_dump(mode="json"))
     return make_stage(TEACHER, config, fold=fold.stage)

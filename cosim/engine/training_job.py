@@ -23,7 +23,7 @@ from students.models.store import save_student
 from students.models.weights import load_weights
 from students.neurons.encoders import ENCODERS
 from students.spec import StudentSpec
-from students.training import METHODS, FitResult, fit
+from students.training import METHODS, Ask, FitResult, fit
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +40,8 @@ class TrainingJob:
         taken.
     source : str
         Whose targets they are.
+    ask : callable or None
+        The teacher as a function of the student's inputs (`students.training.fit`).
     """
 
     model: nn.Module
@@ -47,6 +49,7 @@ class TrainingJob:
     teacher: Mapping[str, Tensor] = field(default_factory=dict[str, Tensor])
     unlabelled: Mapping[str, Tensor] = field(default_factory=dict[str, Tensor])
     source: str = ""
+    ask: Ask | None = None
 
 
 def spec_of(stage: Stage) -> StudentSpec:
@@ -128,8 +131,8 @@ def fitted(workspace: Workspace, job: TrainingJob, checkpoint: Path) -> Fitted:
         examples = data.part("train", job.teacher) if job.teacher else data.repeated_train()
         unlabelled = data.unlabelled(job.unlabelled) if job.teacher else None
         with kernels_taken() as taken:
-            history = fit(model, examples, data.part("validation"), spec, unlabelled=unlabelled, checkpoint=checkpoint,
-                          device=workspace.device)  # fmt: skip
+            history = fit(model, examples, data.part("validation"), spec, unlabelled=unlabelled, ask=job.ask,
+                          checkpoint=checkpoint, device=workspace.device)  # fmt: skip
         known = {"best_epoch": str(history.best_epoch), "stopped": history.stopped}
         known |= {"epochs": str(len(history.train_losses)), "kernels": taken.summary()}
         known |= {f"method_{name}": repr(value) for name, value in history.figures.items()}

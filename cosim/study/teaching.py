@@ -8,7 +8,7 @@ from cosim.study.schema import GatePlan, StudentPlan, Study, TeacherPlan
 from cosim.teachers.registry import parse_teacher
 from cosim.teachers.teacher import Origin
 from students.spec import Float32, MethodSpec
-from students.training import METHODS, needs_teacher
+from students.training import METHODS, asks_teacher, needs_teacher
 
 
 def teaching_problems(study: Study) -> Iterator[str]:
@@ -76,10 +76,19 @@ def _teacher_problems(study: Study, plan: TeacherPlan, origin: Origin) -> Iterat
         yield f"teacher.{asked[0]}: {plan.name!r} is not fitted here, so this changes nothing; leave it out"
     elif plan.out_of_fold is not None and plan.learns_from == "left_out":
         yield "teacher.out_of_fold: who learns from what is left out has not seen the training part; leave it out"
+    if plan.out_of_fold is not None and (spec := _asking(study)) is not None:
+        yield (f"teacher.out_of_fold: {spec.name!r} changes the inputs, and the teacher that is asked about them has "
+               "seen the whole training part; leave this out, or give the method no noise, mixup or unit_drop")
     if origin != "trained" and study.training.teacher is not None:
         yield f"training.teacher: {plan.name!r} trains no network here, so this changes nothing; leave it out"
     if origin == "trained" and (study.training.teacher or study.training.student).epochs == 0:
         yield "training.teacher.epochs: 0, a teacher has to learn; give [training] teacher epochs of its own"
+
+
+def _asking(study: Study) -> MethodSpec | None:
+    """Return the first method that asks the teacher about changed inputs."""
+    every = [spec for student in study.students for spec in taught_by(student)]
+    return next((spec for spec in every if asks_teacher(spec)), None)
 
 
 def _pool_problems(study: Study, origin: Origin | None) -> Iterator[str]:

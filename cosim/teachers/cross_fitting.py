@@ -23,6 +23,7 @@ from energy_models.errors import SplitError
 from students.training import OUTPUTS
 
 Indices = NDArray[np.int64]
+WHOLE = "whole"  # name of the fit on all that a teacher learns from, and of its folder of checkpoints
 
 @dataclass(frozen=True, slots=True)
 class CrossFitted:
@@ -60,17 +61,8 @@ def fitted_targets(
         As the teacher's `fit`.
     """
     dataset, fold = setting.dataset, setting.fold
-    none = fold.train[:0]
-    others = none if learns_from == "training" else left_out(dataset, fold)
-    learned = others if learns_from == "left_out" else fold.train
-
-    def fitted(own: Indices, name: str) -> Answers:
-        train = np.sort(np.concatenate([own, others])) if learns_from == "both" else own
-        unlabelled = fold.unlabelled if learns_from == "training" else none  # else there are labels enough
-        part = dataclasses.replace(fold, name=f"{fold.name}, {name}", train=train, unlabelled=unlabelled)
-        return teacher.fit(options, dataclasses.replace(setting, fold=part, checkpoints=setting.checkpoints / name))
-
-    targets = targets_of(fitted(learned, "whole"), dataset, fold)
+    others = _others(setting, learns_from)
+    targets = targets_of(whole_answers(teacher, options, setting, learns_from=learns_from), dataset, fold)
     if plan is None:
         return CrossFitted(targets, "")
     held = [fold.train[number] for number in inner_parts(dataset, fold.train, plan)]
@@ -79,10 +71,44 @@ def fitted_targets(
         return CrossFitted(targets, f"Its training targets are in sample: {why}.")
     outputs = torch.full_like(targets.train[OUTPUTS], float("nan"))
     for number, (mine, rest) in enumerate(zip(held, seen, strict=True)):
-        answers = fitted(rest, f"inner{number + 1}")
+        answers = _fitted(teacher, options, setting, learns_from, own=rest, name=f"inner{number + 1}")
         outputs[torch.as_tensor(np.isin(fold.train, mine))] = answers(dataset, mine)[OUTPUTS]
     said = f"Its training targets are out of fold, {len(held)} inner folds by {plan.blocks}."
     return CrossFitted(dataclasses.replace(targets, train={**targets.train, OUTPUTS: outputs}), said)
+
+
+def whole_answers(
+    teacher: Teacher[OptionsT], options: OptionsT, setting: TeacherSetting, *, learns_from: LearnsFrom
+) -> Answers:
+    """Return the teacher fitted on all that it learns from; a network with a complete checkpoint is not trained again.
+
+    Raises
+    ------
+    CosimError
+        As `fitted_targets`.
+    """
+    own = setting.fold.train
+    if learns_from == "left_out":
+        own = _others(setting, learns_from)
+    return _fitted(teacher, options, setting, learns_from, own=own, name=WHOLE)
+
+
+def _others(setting: TeacherSetting, learns_from: LearnsFrom) -> Indices:
+    fold = setting.fold
+    return fold.train[:0] if learns_from == "training" else left_out(setting.dataset, fold)
+
+
+def _fitted(
+    teacher: Teacher[OptionsT], options: OptionsT, setting: TeacherSetting, learns_from: LearnsFrom, *, own: Indices,
+    name: str,
+) -> Answers:  # fmt: skip
+    fold, train, unlabelled = setting.fold, own, setting.fold.unlabelled
+    if learns_from == "both":
+        train = np.sort(np.concatenate([own, _others(setting, learns_from)]))
+    if learns_from != "training":
+        unlabelled = fold.train[:0]  # there are labels enough
+    part = dataclasses.replace(fold, name=f"{fold.name}, {name}", train=train, unlabelled=unlabelled)
+    return teacher.fit(options, dataclasses.replace(setting, fold=part, checkpoints=setting.checkpoints / name))
 
 
 def left_out(dataset: Dataset, fold: Fold) -> Indices:

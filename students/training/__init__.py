@@ -3,14 +3,15 @@
 from students.training.checkpoint import CheckpointError
 from students.training.distillation.float_targets import float_targets
 from students.training.distillation.method import LossInputs, LossSetting, Method, MethodOptions, Needs
-from students.training.distillation.registry import METHODS, complete_method, needs_teacher, parse_method
-from students.training.examples import OUTPUTS, Examples, Unlabelled
+from students.training.distillation.registry import METHODS, asks_teacher, complete_method, needs_teacher, parse_method
+from students.training.examples import OUTPUTS, Ask, Examples, Unlabelled
 from students.training.fit import FitResult, fit
 from students.training.predict import predict
 
 __all__ = [
     "METHODS",
     "OUTPUTS",
+    "Ask",
     "CheckpointError",
     "Examples",
     "FitResult",
@@ -20,6 +21,7 @@ __all__ = [
     "MethodOptions",
     "Needs",
     "Unlabelled",
+    "asks_teacher",
     "complete_method",
     "fit",
     "float_targets",

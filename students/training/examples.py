@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import torch
@@ -13,6 +13,13 @@ from students.spec import Shape, StudentSpec
 
 OUTPUTS = "outputs"
 _CHECKED_AT_ONCE = 4096  # rows, so that a mapped file is never in memory whole
+
+
+Ask = Callable[[Tensor], Mapping[str, Tensor]]
+"""A teacher asked on the fly: from a student's inputs ``(batch, channels, steps)`` to its named targets, on any device.
+
+It draws no chance and is differentiated by nobody.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +176,24 @@ def check_unlabelled(unlabelled: Unlabelled, spec: StudentSpec) -> None:
         )
     _check_tensor(part, "inputs", unlabelled.inputs, (count, shape.channels, shape.steps), torch.float32)
     _check_teacher(part, unlabelled.teacher, shape, count)
+
+
+def check_asked(ask: Ask, examples: TrainingSet, spec: StudentSpec) -> None:
+    """Refuse a teacher whose answers about two examples are not of the names and shapes of its stored targets.
+
+    Raises
+    ------
+    StudentError
+        As `check_examples`, or saying which target it does not give.
+    """
+    inputs = examples.labelled.inputs[:2]
+    given = ask(inputs)
+    for name in examples.teacher_names:
+        if name not in given:
+            raise StudentError(f"a teacher that is asked gives no {name!r}", where="ask",
+                               remedy=f"It gives: {', '.join(sorted(given)) or 'nothing'}")  # fmt: skip
+        _check_tensor("ask", f"teacher's {name}", given[name].cpu(),
+                      (len(inputs), *examples.labelled.teacher[name].shape[1:]), torch.float32)  # fmt: skip
 
 
 def _output_shape(shape: Shape, count: int) -> tuple[int, ...]:

@@ -19,7 +19,16 @@ from students.spec import StudentSpec, Training
 from students.training.checkpoint import Progress, Trainer, load_checkpoint, save_checkpoint, snapshot
 from students.training.distillation.method import LossInputs
 from students.training.distillation.prepare import Distillation, needs_of, prepare_distillation
-from students.training.examples import Examples, TrainingSet, Unlabelled, check_examples, check_unlabelled
+from students.training.examples import (
+    Ask,
+    Batch,
+    Examples,
+    TrainingSet,
+    Unlabelled,
+    check_asked,
+    check_examples,
+    check_unlabelled,
+)
 from students.training.objective import Objective, prepare
 from students.training.optimiser import optimiser_over, set_rate
 from students.training.predict import forward_with, predict
@@ -64,6 +73,7 @@ def fit(
     spec: StudentSpec,
     *,
     unlabelled: Unlabelled | None = None,
+    ask: Ask | None = None,
     checkpoint: Path | None = None,
     checkpoint_every_s: float = CHECKPOINT_SECONDS,
     clock: Callable[[], float] = time.monotonic,
@@ -86,6 +96,9 @@ def fit(
         Its method decides which of the teacher's targets are read.
     unlabelled : Unlabelled or None
         Further training examples, without labels, mixed into the batches.
+    ask : callable or None
+        The teacher as a function of a student's inputs: where a method's view changes the inputs, its targets are asked
+        for what the student sees. None: those of the inputs as they are, mixed as the view mixes examples.
     checkpoint : Path or None
         File to resume from where it exists, and to write while training goes on and at its end.
     checkpoint_every_s : float
@@ -113,12 +126,15 @@ def fit(
     if unlabelled is not None:
         check_unlabelled(unlabelled, spec)
     examples = TrainingSet(train, unlabelled, tuple(needs.teacher))
+    asked = ask if needs.view is not None and needs.teacher else None
+    if asked is not None:
+        check_asked(asked, examples, spec)
     _check_batch_norm(model, len(examples), spec.training)
     objective = prepare(model, train, spec)
     distillation = prepare_distillation(model, examples, spec, objective, needs)
     trainer = _trainer(model, distillation.loss, spec, torch.device(device))
-    run = _Run(examples, validation, objective, distillation)
-    progress = Progress(_digest(examples, validation, spec))
+    run = _Run(examples, validation, objective, distillation, asked)
+    progress = Progress(_digest(examples, validation, spec, "" if asked is None else "asked"))
     keep_freed_memory()
     with torch.random.fork_rng(devices=_cuda_devices(trainer.device)):
         torch.manual_seed(spec.seed)
@@ -148,6 +164,7 @@ class _Run:
     validation: Examples
     objective: Objective
     distillation: Distillation
+    ask: Ask | None
 
 
 def _epoch(trainer: Trainer, progress: Progress, run: _Run) -> None:
@@ -183,7 +200,7 @@ def _loss(trainer: Trainer, run: _Run, indices: Tensor, epoch: int) -> Tensor:
     seen = Viewed(batch.inputs) if needs.view is None else needs.view(batch.inputs, labelled)
     outputs, tensors = forward_with(trainer.model, seen.inputs, needs.student)
     task = _task(run.objective, seen, outputs[:labelled], batch.targets)
-    teacher = {name: seen.mixed(rows) for name, rows in batch.teacher.items()}
+    teacher = _targets(run, seen, batch)
     loss = trainer.method(LossInputs(epoch, task, outputs, tensors, teacher, batch.targets, batch.rows))
     if loss.ndim:
         raise StudentError(
@@ -191,6 +208,14 @@ def _loss(trainer: Trainer, run: _Run, indices: Tensor, epoch: int) -> Tensor:
             remedy="Return a scalar from its loss module, such as the mean over the batch",
         )
     return loss
+
+
+def _targets(run: _Run, seen: Viewed, batch: Batch) -> dict[str, Tensor]:
+    """Return the teacher's targets of a batch, of what the student sees where the teacher can be asked."""
+    if run.ask is None:
+        return {name: seen.mixed(rows) for name, rows in batch.teacher.items()}
+    given = run.ask(seen.inputs)
+    return {name: given[name].to(rows.device) for name, rows in batch.teacher.items()}
 
 
 def _task(objective: Objective, seen: Viewed, outputs: Tensor, targets: Tensor) -> Tensor:
@@ -250,9 +275,9 @@ def _finite(loss: float, part: str, epoch: int) -> float:
     return loss
 
 
-def _digest(examples: TrainingSet, validation: Examples, spec: StudentSpec) -> str:
-    """Return a hash of everything a training run starts from but the initial weights."""
-    hasher = hashlib.blake2b(spec.digest.encode(), digest_size=16)
+def _digest(examples: TrainingSet, validation: Examples, spec: StudentSpec, targets: str) -> str:
+    """Return a hash of everything a training run starts from but the initial weights; `targets` says whose they are."""
+    hasher = hashlib.blake2b((spec.digest + targets).encode(), digest_size=16)
     tensors = [validation.inputs, validation.targets]
     for part in examples.parts:
         labels = [part.targets] if isinstance(part, Examples) else []

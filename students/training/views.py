@@ -55,6 +55,18 @@ class Noise:
 
 
 @dataclass(frozen=True, slots=True)
+class UnitDrop:
+    """Each channel of each example is silent, 0 in every step, with a probability: an electrode or a unit is lost."""
+
+    share: float
+
+    def __call__(self, inputs: Tensor, labelled: int) -> Viewed:
+        """Return the inputs with silent channels."""
+        kept = torch.rand(inputs.shape[:2]) >= self.share
+        return Viewed(inputs * kept.to(inputs.device)[:, :, None])
+
+
+@dataclass(frozen=True, slots=True)
 class Mixup:
     """Convex mixtures of two examples, one share a batch, drawn from Beta(alpha, alpha).
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
@@ -113,3 +115,14 @@ def test_spikes_more_units_and_deeper_tuning_raise_the_ceiling() -> None:
     few, many, deep = (synthetic_spikes.achievable_r2(synthetic_spikes.Options(units=units, depth=depth))
                        for units, depth in ((4, 0.3), (24, 0.3), (24, 0.6)))  # fmt: skip
     assert few + 0.05 < many < deep < 1
+
+
+def test_the_order_of_a_steps_parameters_is_no_content() -> None:
+    """A stored dataset has them in the order of their names."""
+    dataset = load("synthetic_eeg", data_dir=None, options={"trials": 12})
+    sort = [dict(sorted(step.parameters.items())) for step in dataset.pipeline]
+    steps = tuple(map(lambda step, own: dataclasses.replace(step, parameters=own), dataset.pipeline, sort))
+    assert [list(step.parameters) for step in steps] != [list(step.parameters) for step in dataset.pipeline]
+    assert dataclasses.replace(dataset, pipeline=steps).digest == dataset.digest
+    other = dataclasses.replace(steps[1], parameters={**steps[1].parameters, "order": 3})
+    assert dataclasses.replace(dataset, pipeline=(steps[0], other, *steps[2:])).digest != dataset.digest

@@ -10,11 +10,12 @@ from typing import cast
 from cosim.engine.prediction_file import CURVE, PREDICTIONS, read_curve
 from cosim.engine.stage import StageKind, Workspace
 from cosim.engine.stages.gate import passed
-from cosim.engine.stages.teacher import targets_in
+from cosim.engine.stages.teacher import asked_teacher, targets_in
 from cosim.engine.stored_data import PIPELINE
 from cosim.engine.training_job import Fitted, TrainingJob, fitted, keep, plugins_of, spec_of, train, untrained
 from students.models.store import load_extra, load_student, save_student
 from students.spec import StudentSpec
+from students.training import Ask, asks_teacher
 
 WEIGHTS = "method_weights"  # of the stage's configuration
 TRIED = "weights_tried"  # beside a student: the validation score of every weight, as JSON
@@ -32,21 +33,26 @@ def work(workspace: Workspace) -> None:
     elif weights:
         _keep_best(workspace, spec, [weight for weight in weights if weight > 0])
     else:
-        train(workspace, _job(workspace, spec))
+        train(workspace, _job(workspace, spec, _ask(workspace, spec)))
 
 
-def _job(workspace: Workspace, spec: StudentSpec) -> TrainingJob:
+def _ask(workspace: Workspace, spec: StudentSpec) -> Ask | None:
+    return asked_teacher(workspace) if spec.method is not None and asks_teacher(spec.method) else None
+
+
+def _job(workspace: Workspace, spec: StudentSpec, ask: Ask | None) -> TrainingJob:
     targets = targets_in(workspace.parent("teacher"))
-    return TrainingJob(untrained(workspace, spec), spec, targets.train, targets.unlabelled, "teacher")
+    return TrainingJob(untrained(workspace, spec), spec, targets.train, targets.unlabelled, "teacher", ask)
 
 
 def _keep_best(workspace: Workspace, spec: StudentSpec, weights: list[float]) -> None:
     """Keep the weight with the best validation score, of equal ones the lowest loss, of equal ones the smallest."""
     source, checkpoints = workspace.parent("undistilled"), workspace.store.checkpoint(workspace.stage.key)
-    best, rank = None, _rank_of_folder(source)
+    ask, best, rank = _ask(workspace, spec), None, _rank_of_folder(source)
     tried = {"0": rank[0]}
     for weight in sorted(weights):
-        student = fitted(workspace, _job(workspace, _weighted(spec, weight)), checkpoints / f"{weight:g}.safetensors")
+        job = _job(workspace, _weighted(spec, weight), ask)
+        student = fitted(workspace, job, checkpoints / f"{weight:g}.safetensors")
         tried[f"{weight:g}"] = student.score
         if _rank(student) > rank:
             best, rank = student, _rank(student)

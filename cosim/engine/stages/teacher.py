@@ -10,14 +10,19 @@ from typing import Any, cast
 from cosim.engine.files import Json, read_json, to_json
 from cosim.engine.fold_data import fold_of
 from cosim.engine.stage import StageKind, Workspace
-from cosim.teachers.cross_fitting import fitted_targets
+from cosim.teachers.asking import asked
+from cosim.teachers.cross_fitting import WHOLE, fitted_targets, whole_answers
 from cosim.teachers.learning import CrossFitting, LearnsFrom
 from cosim.teachers.registry import TEACHERS, parse_teacher
 from cosim.teachers.targets import TeacherTargets, read_targets, write_targets
 from cosim.teachers.teacher import TeacherSetting
 from students.spec import Shape, Training
+from students.training import Ask
 
 TARGETS, FACTS = "targets.safetensors", "teacher.json"
+FITTED = "fitted"  # folder of the finished checkpoints of a teacher that is asked
+ASKED = "asked"  # of the stage's configuration: whether a student's method changes the inputs
+NOT_ASKED = "It cannot be asked about changed inputs: its targets there are those of the unchanged ones, mixed alike."
 
 
 def plugins(config: Mapping[str, Json]) -> Iterable[str]:
@@ -28,22 +33,47 @@ def plugins(config: Mapping[str, Json]) -> Iterable[str]:
 
 
 def work(workspace: Workspace) -> None:
-    """Fit or load the teacher and keep its targets on every part."""
+    """Fit or load the teacher and keep its targets on every part; and itself, where it will be asked about others."""
     config = workspace.stage.config
     teacher, options = parse_teacher(str(config["teacher"]), cast(Mapping[str, Any], config["options"]))
-    standardised, raw = fold_of(workspace), fold_of(workspace, "raw")
     kept = workspace.store.checkpoint(workspace.stage.key)
-    setting = TeacherSetting(
-        dataset=raw.dataset, standardised=standardised.dataset, fold=raw.fold,
-        shape=Shape.model_validate(config["shape"]), training=Training.model_validate(config["training"]),
-        checkpoints=kept, device=workspace.device,
-    )  # fmt: skip
+    setting = _setting(workspace, config, kept)
     plan, source = config.get("out_of_fold"), cast(LearnsFrom, config["learns_from"])
     inner = None if plan is None else CrossFitting.model_validate(plan)
     found = fitted_targets(teacher, options, setting, inner, learns_from=source)
     write_targets(workspace.folder / TARGETS, found.targets)
-    (workspace.folder / FACTS).write_text(to_json({"message": found.message}), encoding="utf-8")
+    message = found.message
+    if config.get(ASKED) and teacher.origin(options) == "stored":
+        message = f"{message} {NOT_ASKED}".strip()
+    (workspace.folder / FACTS).write_text(to_json({"message": message}), encoding="utf-8")
+    if config.get(ASKED) and (kept / WHOLE).is_dir():
+        shutil.copytree(kept / WHOLE, workspace.folder / FITTED / WHOLE)
     shutil.rmtree(kept, ignore_errors=True)
+
+
+def _setting(workspace: Workspace, config: Mapping[str, Json], checkpoints: Path) -> TeacherSetting:
+    standardised, raw = fold_of(workspace, "standardised"), fold_of(workspace, "raw")
+    return TeacherSetting(
+        dataset=raw.dataset, standardised=standardised.dataset, fold=raw.fold,
+        shape=Shape.model_validate(config["shape"]), training=Training.model_validate(config["training"]),
+        checkpoints=checkpoints, device=workspace.device,
+    )  # fmt: skip
+
+
+def asked_teacher(workspace: Workspace) -> Ask | None:
+    """Return the teacher of a training stage as a function of the inputs that its student sees.
+
+    A network is read as it was kept, another teacher is fitted once more; None where it cannot be asked, or nothing in
+    the study asks.
+    """
+    config = workspace.stage.parents["teacher"].config
+    teacher, options = parse_teacher(str(config["teacher"]), cast(Mapping[str, Any], config["options"]))
+    if not config.get(ASKED) or teacher.origin(options) == "stored":
+        return None
+    setting = _setting(workspace, config, workspace.parent("teacher") / FITTED)
+    source = cast(LearnsFrom, config["learns_from"])
+    answers = whole_answers(teacher, options, setting, learns_from=source)
+    return asked(answers, setting.dataset, fold_of(workspace).dataset)
 
 
 def targets_in(folder: Path) -> TeacherTargets:

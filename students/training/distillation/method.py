@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Generic, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from torch import Tensor, nn
 
 from students.spec import Shape
 from students.training.examples import OUTPUTS
-from students.training.views import View
+from students.training.views import Mixup, Noise, UnitDrop, View
 
 
 class MethodOptions(BaseModel):
@@ -24,6 +24,40 @@ class WeightedOptions(MethodOptions):
     """Options of a method whose loss is ``(1 - weight) task + weight distance``; weight 0 is training from labels."""
 
     weight: float = Field(default=0.5, ge=0, le=1)
+
+
+class TaughtOptions(WeightedOptions):
+    """Options of a method that learns from a teacher: what the student sees, which the teacher is asked about.
+
+    Parameters
+    ----------
+    weight : float
+    noise : float
+        White noise on the inputs, relative to each channel's deviation in the batch; 0: none.
+    mixup : float
+        Mixtures of two examples with a share from Beta(mixup, mixup); 0: none.
+    unit_drop : float
+        Probability that a channel of an example is silent; 0: none. One of the three may be given.
+    """
+
+    noise: float = Field(default=0.0, ge=0)
+    mixup: float = Field(default=0.0, ge=0)
+    unit_drop: float = Field(default=0.0, ge=0, lt=1)
+
+    @model_validator(mode="after")
+    def _one_view(self) -> Self:
+        if sum(value > 0 for value in (self.noise, self.mixup, self.unit_drop)) > 1:
+            raise ValueError("give one of 'noise', 'mixup' and 'unit_drop'")
+        return self
+
+    @property
+    def view(self) -> View | None:
+        """What each batch's inputs are replaced by; None where they stay as they are."""
+        if self.noise:
+            return Noise(self.noise)
+        if self.mixup:
+            return Mixup(self.mixup)
+        return UnitDrop(self.unit_drop) if self.unit_drop else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,6 +53,19 @@ def needs_teacher(spec: MethodSpec) -> bool:
     return bool(method.needs(options).teacher)
 
 
+def asks_teacher(spec: MethodSpec) -> bool:
+    """Return whether a method changes the inputs, so that a teacher has to be asked about what the student sees.
+
+    Raises
+    ------
+    StudentError
+        As `parse_method`.
+    """
+    method, options = parse_method(spec)
+    needs = method.needs(options)
+    return needs.view is not None and bool(needs.teacher)
+
+
 def complete_method(spec: MethodSpec) -> MethodSpec:
     """Return the description with the method's defaults written out, so that a digest names them.
 

@@ -12,12 +12,12 @@ from torch.nn import functional
 from energy_models.errors import StudentError
 from students.training.distillation.feature_rows import feature_rows, row_width
 from students.training.distillation.losses import blend
-from students.training.distillation.method import LossInputs, LossSetting, Needs, WeightedOptions
+from students.training.distillation.method import LossInputs, LossSetting, Needs, TaughtOptions
 from students.training.distillation.projections import Moments, Projection, moments, task_relevance
 from students.training.examples import OUTPUTS
 
 
-class AlignedOptions(WeightedOptions):
+class AlignedOptions(TaughtOptions):
     """Which module of the student is aligned with which of the teacher's tensors, and how.
 
     Parameters
@@ -111,7 +111,7 @@ def steps_of(setting: LossSetting) -> int | None:
 
 def aligned_needs(options: AlignedOptions) -> Needs:
     """Return that the named tensors are read, and the teacher's outputs, by which a projection is fitted or judged."""
-    return Needs({options.teacher: options.student, OUTPUTS: OUTPUTS}, (options.student,))
+    return Needs({options.teacher: options.student, OUTPUTS: OUTPUTS}, (options.student,), view=options.view)
 
 
 def moments_of(options: AlignedOptions, setting: LossSetting) -> Moments:

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Self
 
 import torch
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import Tensor, nn
 from torch.nn import functional
 
 from energy_models.errors import StudentError
 from students.training.distillation.losses import blend, outputs_distance, scaled_mse
-from students.training.distillation.method import LossInputs, LossSetting, Method, Needs, WeightedOptions
+from students.training.distillation.method import LossInputs, LossSetting, Method, Needs, TaughtOptions
 from students.training.distillation.router import Router, RouterKind, entropy_shortfall
 from students.training.distillation.spectra import magnitude_distance, phase_distance
 from students.training.distillation.token_rows import Channels, token_shape, tokens
 from students.training.examples import OUTPUTS
 
 
-class DLinkOptions(WeightedOptions):
+class DLinkOptions(TaughtOptions):
     """Which layers are routed to which module, and what each part of the loss weighs.
 
     Parameters
@@ -60,6 +60,13 @@ class DLinkOptions(WeightedOptions):
     router_hidden: int = Field(default=16, ge=1, le=4096)
     router_temperature: float = Field(default=1.0, gt=0)
     entropy_floor: float = Field(default=0.5, ge=0, le=1)
+
+    @model_validator(mode="after")
+    def _probes_whole_examples(self) -> Self:
+        if self.mixup:
+            raise ValueError("the router's probe learns the label of each example, and a mixture has none; leave "
+                             "'mixup' out")  # fmt: skip
+        return self
 
 
 class DLinkLoss(nn.Module):
@@ -129,7 +136,7 @@ class DLinkLoss(nn.Module):
 
 def _needs(options: DLinkOptions) -> Needs:
     layers = dict.fromkeys(options.layers, options.student)
-    return Needs({**layers, OUTPUTS: OUTPUTS}, (options.student,), options.first_epochs)
+    return Needs({**layers, OUTPUTS: OUTPUTS}, (options.student,), options.first_epochs, options.view)
 
 
 def _make(options: DLinkOptions, setting: LossSetting) -> nn.Module:

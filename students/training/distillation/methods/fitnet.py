@@ -9,10 +9,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from students.training.distillation.losses import blend
-from students.training.distillation.method import LossInputs, LossSetting, Method, Needs, WeightedOptions, stand_in
+from students.training.distillation.method import LossInputs, LossSetting, Method, Needs, TaughtOptions, stand_in
 
 
-class FitNetOptions(WeightedOptions):
+class FitNetOptions(TaughtOptions):
     """Which module of the student predicts which of the teacher's tensors.
 
     Parameters
@@ -62,7 +62,7 @@ class FitNetLoss(nn.Module):
 
 def _needs(options: FitNetOptions) -> Needs:
     given = {options.teacher: stand_in(options.teacher, options.student)}
-    return Needs(given, (options.student,), options.first_epochs)
+    return Needs(given, (options.student,), options.first_epochs, options.view)
 
 
 def _make(options: FitNetOptions, setting: LossSetting) -> nn.Module:

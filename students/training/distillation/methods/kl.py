@@ -2,29 +2,35 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from energy_models.errors import StudentError
 from students.training.distillation.losses import blend, contrastive, outputs_distance
-from students.training.distillation.method import LossInputs, LossSetting, Method, Needs, WeightedOptions
+from students.training.distillation.method import LossInputs, LossSetting, Method, Needs, TaughtOptions
 from students.training.examples import OUTPUTS
 
 
-class KLOptions(WeightedOptions):
+class KLOptions(TaughtOptions):
     """``(1 - weight)`` of the labels' loss and ``weight`` of the teacher's; the temperature is for classes only.
 
     Parameters
     ----------
-    weight, temperature : float
+    weight, temperature, noise, mixup, unit_drop : float
     labels : {'classes', 'pairs'}
         The labels' loss: the task's own, or the symmetric loss over pairs of a batch (DistilCLIP; classification).
     """
 
     temperature: float = Field(default=2.0, gt=0)
     labels: Literal["classes", "pairs"] = "classes"
+
+    @model_validator(mode="after")
+    def _pairs_of_whole_examples(self) -> Self:
+        if self.labels == "pairs" and self.mixup:
+            raise ValueError("a mixture of two examples pairs with no class; leave 'mixup' out")
+        return self
 
 
 class KLLoss(nn.Module):
@@ -50,7 +56,7 @@ class KLLoss(nn.Module):
 
 
 def _needs(options: KLOptions) -> Needs:
-    return Needs(teacher={OUTPUTS: OUTPUTS})
+    return Needs(teacher={OUTPUTS: OUTPUTS}, view=options.view)
 
 
 def _make(options: KLOptions, setting: LossSetting) -> nn.Module:

@@ -9,7 +9,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from students.training.distillation.losses import blend
-from students.training.distillation.method import LossInputs, LossSetting, Method, Needs, WeightedOptions, stand_in
+from students.training.distillation.method import LossInputs, LossSetting, Method, Needs, TaughtOptions, stand_in
 from students.training.distillation.relations import angle_relation, distance_relation, similarity_relation
 from students.training.examples import OUTPUTS
 
@@ -20,7 +20,7 @@ RELATIONS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
 }
 
 
-class RelationalOptions(WeightedOptions):
+class RelationalOptions(TaughtOptions):
     """Which relation of which tensors.
 
     Parameters
@@ -69,7 +69,7 @@ class RelationalLoss(nn.Module):
 
 def _needs(options: RelationalOptions) -> Needs:
     given = {options.teacher: stand_in(options.teacher, options.student)}
-    return Needs(given, () if options.student == OUTPUTS else (options.student,))
+    return Needs(given, () if options.student == OUTPUTS else (options.student,), view=options.view)
 
 
 METHOD = Method(
