@@ -14,7 +14,7 @@ from cosim.api.study_changes import changes_in_folder, effect_text
 from cosim.datasets.array_store import default_store
 from cosim.datasets.registry import load
 from cosim.datasets.types import Dataset
-from cosim.engine.executors.fork_server import IN_WORKERS
+from cosim.engine.executors.fork_server import PRELOAD
 from cosim.engine.executors.local import LocalExecutor
 from cosim.engine.executors.worker import run_stage, start_worker
 from cosim.engine.files import Json
@@ -119,7 +119,7 @@ def run_study(
         if changed:
             tell(effect_text(changed, study, folds, shape_of(dataset), store))
         run = partial(run_stage, store, device)
-        with database_errors(root), LocalExecutor(workers, run, start_worker, IN_WORKERS) as executor:
+        with database_errors(root), LocalExecutor(workers, run, start_worker, PRELOAD) as executor:
             search = Search(study, dataset.digest, root) if study.students else None
             scheduler = Scheduler(store, executor)
             sweep = Sweep(study, folds, shape_of(dataset), search, store=store, scheduler=scheduler,

@@ -104,8 +104,7 @@ def resume(
 
 def _run(study: Study, root: Path, *, data_dir: Path | None, workers: int, command: str, form: Form) -> None:
     from cosim.engine.executors.fork_server import (
-        IN_WORKERS,
-        WORKER,
+        PRELOAD,
         TerminatedError,
         interrupts_held,
         start_fork_server,
@@ -113,7 +112,7 @@ def _run(study: Study, root: Path, *, data_dir: Path | None, workers: int, comma
     )
 
     with interrupts_held():
-        start_fork_server(WORKER, *IN_WORKERS)  # it imports what a worker needs while this process does
+        start_fork_server(PRELOAD)  # it imports what a worker needs while this process does
         from cosim.cli.run import run_with_progress
 
     try:

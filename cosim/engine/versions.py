@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 
 PACKAGES = (
@@ -15,7 +16,9 @@ def versions() -> dict[str, str]:
     return {"python": platform.python_version(), **{name: _version(name) for name in PACKAGES}}
 
 
+@cache
 def _version(name: str) -> str:
+    """Return a package's version; reading its metadata takes milliseconds, and every result asks for all of them."""
     try:
         return version(name)
     except PackageNotFoundError:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Literal
 
@@ -11,6 +14,23 @@ from energy_models.workload import WeightForm
 
 LEARNED_THRESHOLD = "scaling_impl.value"
 """How the names of learned clipping thresholds, kept as base-two logarithms, end in a quantised student."""
+
+_direct: ContextVar[bool] = ContextVar("direct", default=False)
+
+
+@contextmanager
+def direct_evaluation() -> Iterator[None]:
+    """Let quantised students be evaluated as they are trained, past the quantisation library: the same bits, sooner."""
+    token = _direct.set(True)
+    try:
+        yield
+    finally:
+        _direct.reset(token)
+
+
+def evaluates_directly() -> bool:
+    """Return whether this runs inside `direct_evaluation`."""
+    return _direct.get()
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,8 @@
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from students.quantize.without_compiler import import_brevitas
+
 if TYPE_CHECKING:
     from students.quantize.adopt import float_twin
     from students.quantize.calibration import (
@@ -70,4 +72,5 @@ def __getattr__(name: str) -> object:
     """Return what the door exports; Brevitas takes seconds to import, so only then."""
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    import_brevitas()
     return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

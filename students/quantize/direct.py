@@ -1,8 +1,9 @@
 """What integer modules compute in training: the numbers of Brevitas's quantisers, without the proxies around them.
 
-A quantiser's scale is its learned threshold over its highest level, and its numbers are those of
-`students.kernels.fake_quantise`. In evaluation, in export, where a quantiser is switched off or observes only, and
-where somebody listens to its parts, Brevitas's own modules run; tests hold the two equal.
+A quantiser's scale is its learned threshold over its highest level (as `_rounded` gives it); its numbers are those of
+`students.kernels.fake_quantise`. In evaluation (but for the validation between epochs), in export, where a quantiser is
+switched off or observes only, and where somebody listens to its parts, Brevitas's own modules run; tests hold the two
+equal.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from torch import Tensor, nn
 
 from students.kernels.fake_quantise import fake_quantise
 from students.layers.fused import hooks_of
+from students.layers.grid import evaluates_directly
 from students.quantize.signals import check_calibrated
 
 BIAS_LEVELS = 2**31
@@ -36,6 +38,7 @@ class DirectGrid:
         self.bits, self.signed = bits, sign == "signed"
         self.highest = float(2 ** (bits - 1) - 1 if self.signed else 2**bits - 1)
         self.lowest = -self.highest if self.signed else 0.0
+        self._divisor = _rounded(self.highest)
         self._quantiser: nn.Module | None = None
         self._hooks: tuple[Mapping[int, Any], ...] = ()
 
@@ -50,14 +53,15 @@ class DirectGrid:
         holder : nn.Module
             Holds the quantiser as `tensor_quant`.
         """
-        if not layer.training or layer.export_mode or not proxy.is_quant_enabled:
+        runs = layer.training or evaluates_directly()
+        if not runs or layer.export_mode or not proxy.is_quant_enabled:
             return None
         quantiser = holder.tensor_quant
         if self._quantiser is not quantiser:
             self._quantiser, self._hooks = quantiser, hooks_of(*proxy.modules())
         if quantiser.observer_only or any(self._hooks):
             return None
-        return torch.pow(2.0, quantiser.scaling_impl.value) / self.highest
+        return torch.pow(2.0, quantiser.scaling_impl.value) / self._divisor
 
     def signal_scale(self, layer: Any) -> Tensor | None:
         """Return `scale` of a layer that puts signals on a grid."""
@@ -95,7 +99,14 @@ class DirectGrid:
 
 
 @cache
+def _rounded(level: float) -> float:
+    """Return a level as Brevitas divides by it: through its logarithm in float32, which moves 255 to 254.99997."""
+    return float(torch.pow(2.0, torch.log2(torch.tensor(level))))
+
+
+@cache
 def _described(bits: int, signed: bool, device: torch.device) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Return zero point, width, sign and mode as a `QuantTensor` carries them, made once."""
-    width = torch.tensor(float(bits), device=device)
-    return torch.zeros_like(width), width, torch.tensor(signed, device=device), torch.tensor(True, device=device)
+    with torch.inference_mode(False):  # they outlive it
+        width = torch.tensor(float(bits), device=device)
+        return torch.zeros_like(width), width, torch.tensor(signed, device=device), torch.tensor(True, device=device)

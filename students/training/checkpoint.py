@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from energy_models.errors import StudentError
 from students.models.tensor_files import HASH, read_tensors, write_tensors
+from students.training.optimiser import AdamW
 
 SCHEMA = "cosim.checkpoint/3"
 
@@ -46,7 +47,7 @@ class Trainer:
         The student.
     method : nn.Module
         The loss module of the distillation method; its parameters never belong to the student.
-    optimiser : torch.optim.Optimizer
+    optimiser : AdamW
         Over the parameters of both.
     generator : torch.Generator
         On the CPU.
@@ -55,7 +56,7 @@ class Trainer:
 
     model: nn.Module
     method: nn.Module
-    optimiser: torch.optim.Optimizer
+    optimiser: AdamW
     generator: torch.Generator
     device: torch.device
 
@@ -70,8 +71,7 @@ def save_checkpoint(path: Path, trainer: Trainer, progress: Progress) -> None:
     tensors = {f"model/{name}": tensor for name, tensor in snapshot(trainer.model).items()}
     tensors |= {f"method/{name}": tensor for name, tensor in snapshot(trainer.method).items()}
     tensors |= {f"best/{name}": tensor for name, tensor in progress.best.items()}
-    for index, moments in trainer.optimiser.state_dict()["state"].items():
-        tensors |= {f"optimiser/{index}/{name}": torch.as_tensor(moment).cpu() for name, moment in moments.items()}
+    tensors |= {f"optimiser/{name}": moment.cpu() for name, moment in trainer.optimiser.moments().items()}
     tensors["random/order"] = trainer.generator.get_state()
     tensors["random/global"] = torch.get_rng_state()
     if trainer.device.type == "cuda":
@@ -107,12 +107,7 @@ def load_checkpoint(path: Path, trainer: Trainer, digest: str) -> Progress:
     trainer.model.load_state_dict(_under(tensors, "model/"))
     trainer.method.load_state_dict(_under(tensors, "method/"))
     progress.best = _under(tensors, "best/")
-    state: dict[int, dict[str, Tensor]] = {}
-    for name, tensor in _under(tensors, "optimiser/").items():
-        index, moment = name.split("/")
-        state.setdefault(int(index), {})[moment] = tensor
-    groups = trainer.optimiser.state_dict()["param_groups"]
-    trainer.optimiser.load_state_dict({"state": state, "param_groups": groups})
+    trainer.optimiser.load_moments(_under(tensors, "optimiser/"))
     trainer.generator.set_state(tensors["random/order"])
     torch.set_rng_state(tensors["random/global"])
     if trainer.device.type == "cuda" and "random/cuda" in tensors:

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from energy_models.errors import StudentError
 from students.kernels.memory import keep_freed_memory
+from students.layers.grid import direct_evaluation
 from students.spec import StudentSpec, Training
 from students.training.checkpoint import Progress, Trainer, load_checkpoint, save_checkpoint, snapshot
 from students.training.distillation.method import LossInputs
@@ -179,12 +180,13 @@ def _epoch(trainer: Trainer, progress: Progress, run: _Run) -> None:
         set_rate(trainer.optimiser, settings, progress.epoch + index / len(batches))
         loss = _loss(trainer, run, batch, progress.epoch)
         value = _finite(loss.item(), "training", progress.epoch)
-        trainer.optimiser.zero_grad()
+        trainer.optimiser.clear_gradients()
         loss.backward()
         nn.utils.clip_grad_norm_(parameters, settings.gradient_clip)
         trainer.optimiser.step()
         total += value * len(batch)
-    outputs = predict(trainer.model, run.validation.inputs, EVALUATION_BATCH, device=trainer.device)
+    with direct_evaluation():
+        outputs = predict(trainer.model, run.validation.inputs, EVALUATION_BATCH, device=trainer.device)
     loss = _finite(run.objective.task(outputs, run.validation.targets).item(), "validation", progress.epoch)
     is_best = progress.best_epoch < 0 or loss < progress.validation_losses[progress.best_epoch]
     if is_best and progress.epoch >= run.distillation.needs.first_epochs:

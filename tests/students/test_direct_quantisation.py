@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Literal
 
 import pytest
 import torch
@@ -12,7 +13,7 @@ from brevitas.nn.mixin.base import QuantLayerMixin
 from torch import Tensor, nn
 
 from students.kernels import kernels_taken
-from students.layers.grid import LEARNED_THRESHOLD
+from students.layers.grid import LEARNED_THRESHOLD, direct_evaluation
 from students.models.build import build
 from students.models.from_float import quantised_from_float
 from students.quantize import IntegerConv1d, IntegerLinear, IntegerReLU, Requantise, calibrate, grid_of, value_of
@@ -91,6 +92,19 @@ def test_signals_have_the_bits_grids_and_gradients_of_brevitas(case: str) -> Non
     torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("sign", ["signed", "unsigned"])
+def test_grids_of_every_width_are_those_of_brevitas(sign: Literal["signed", "unsigned"]) -> None:
+    """By way of a logarithm Brevitas divides by 254.99997 for 255; at 127 and 15 the two are equal."""
+    for bits in range(2, 17):
+        module = Requantise(bits, sign).train()
+        calibrate(module.act_quant, drawn(1, 300).abs())
+        found = module(drawn(50))
+        with by_brevitas(module):
+            expected = module(drawn(50))
+        assert torch.equal(found.scale, expected.scale), bits
+        assert torch.equal(found.value, expected.value), bits
+
+
 PRODUCTS = {
     "conv": (lambda: IntegerConv1d(
         4, 6, 5, pads=(2, 2), stride=1, groups=1, bias="learned", bits=4, edge="inner"), (3, 4, 20)),
@@ -137,6 +151,22 @@ def test_a_training_step_of_a_family_is_brevitas_s(family: str, form: str) -> No
     for name, value in found.items():
         relative = float((value - expected[name]).norm() / expected[name].norm().clamp_min(1e-3))
         assert relative < 0.05, name
+
+
+@pytest.mark.parametrize("family", ["eegnet", "shallow", "mlp", "spiking_conv", "gru"])
+@pytest.mark.parametrize("form", ["w4a4", "w2a4 edge=6 in=7"])
+def test_validation_between_epochs_has_the_bits_of_the_deployed_student(family: str, form: str) -> None:
+    task, options = ("regression", {}) if family == "gru" else ("classification", {})
+    spec = StudentSpec(family=family, options=options, shape=SHAPE.model_copy(update={"task": task}), seed=1)
+    quantised = spec.model_copy(update={"form": parse_form(form)})
+    model = quantised_from_float(quantised, build(spec), drawn(16, 5, 128)).eval()
+    with kernels_taken() as taken, torch.inference_mode():
+        deployed = model(drawn(8, 5, 128, seed=2))
+        assert DIRECT not in taken.paths
+        with direct_evaluation():
+            validated = model(drawn(8, 5, 128, seed=2))
+    assert DIRECT in taken.paths
+    assert torch.equal(validated, deployed)
 
 
 def test_a_pool_that_runs_fused_is_the_pool_of_the_modules() -> None:

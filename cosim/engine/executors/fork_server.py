@@ -10,17 +10,16 @@ from contextlib import contextmanager
 from multiprocessing import forkserver, resource_tracker
 from types import FrameType
 
-WORKER = "cosim.engine.executors.worker"
-IN_WORKERS = ("students.models.from_float", "students.kernels.norm_pool_numba", "students.kernels.fire_numba")
-"""What takes seconds to import, is needed in workers only, and imported once for all of them: Brevitas and Numba."""
+PRELOAD = "cosim.engine.executors.preload"
+"""The module whose import prepares the process that workers are forked from."""
 
 
-def start_fork_server(*modules: str) -> None:
-    """Start the process that pool processes are forked from, unless it runs; it imports `modules` in the meantime.
+def start_fork_server(module: str) -> None:
+    """Start the process that pool processes are forked from, unless it runs; it imports `module` in the meantime.
 
     A terminal sends Ctrl-C to every process of a run. This one and its children inherit that they do not hear it.
     """
-    forkserver.set_forkserver_preload(list(modules))
+    forkserver.set_forkserver_preload([module])
     resource_tracker.ensure_running()  # it would unblock the signal again
     heard = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:

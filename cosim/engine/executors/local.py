@@ -28,16 +28,16 @@ class LocalExecutor:
     run : callable
         ``run(stage)`` computes and keeps one stage and returns its time; it can be pickled.
     start : callable
-        A top-level function that prepares each process; what its module imports is imported once for all of them.
-    preload : tuple of str
-        Further modules that are imported once for all.
+        A top-level function that prepares each process.
+    preload : str
+        The module that is imported once for all of them; empty: that of `start`.
     """
 
     def __init__(
-        self, workers: int, run: Callable[[Stage], StageTime], start: Callable[[], None], preload: tuple[str, ...] = ()
+        self, workers: int, run: Callable[[Stage], StageTime], start: Callable[[], None], preload: str = ""
     ) -> None:
         self._workers, self._run = workers, run
-        start_fork_server(start.__module__, *preload)
+        start_fork_server(preload or start.__module__)
         context = multiprocessing.get_context("forkserver")
         self._pool = ProcessPoolExecutor(workers, mp_context=context, initializer=start)
         self._before = {child.pid for child in multiprocessing.active_children()}
