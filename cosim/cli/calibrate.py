@@ -26,7 +26,8 @@ def calibrate(
     board: Annotated[str, typer.Option(help="Which board of the table, where there are several.")] = "",
     software: Annotated[str, typer.Option(help="Which software of that board, where there are several.")] = "",
     beside: Annotated[
-        str, typer.Option("--class", help="Shipped boards that share weights: cortex_m, pulp, gap9, ndp, or none.")
+        str,
+        typer.Option("--class", help="Boards that share weights: cortex_m, tinymaix, other_cores, pulp, gap9, ndp."),
     ] = "cortex_m",
     like: Annotated[str, typer.Option(help="Profile that memories, sleep and other costs come from.")] = "cortex_m4f",
     out: Annotated[Path | None, typer.Option(help="File to write; default: <name>.toml here.")] = None,
@@ -60,6 +61,7 @@ def calibrate(
     print()  # noqa: T201
     print_rows(_lines(document["held_out"]), "table")
     _say_errors(document)
+    _say_kept(document, like)
     say(f"Written: {path}. Use it with --profile {path}")
 
 
@@ -82,7 +84,19 @@ def _say_errors(document: Mapping[str, Any]) -> None:
     else:
         say("Held out, this board: no second network to predict one from, so its own error is not known.")
     check = document["cross_validation"]
+    which = "all boards" if document["library_measured_on_other_boards"] else "boards of a library new to the others"
     say(
-        f"Held out, all boards: energy off by {check['median_error']:.1%} (median), "
+        f"Held out, {which}: energy off by {check['median_error']:.1%} (median), "
         f"{check['percentile_90_error']:.1%} (90th percentile), {check['rows']} rows."
     )
+
+
+def _say_kept(document: Mapping[str, Any], like: str) -> None:
+    """Say what is no measurement of this board's."""
+    if not document["library_measured_on_other_boards"]:
+        say(
+            f"Library {document['library']!r} was measured on no other board: layer weights are those of all "
+            "libraries, and bounds are wider for it. Column 'library' names the generation of kernels."
+        )
+    kept = ", ".join(document["kinds_of_the_template"])
+    say(f"Kept from {like}: {kept} (no row holds such products), float, sleep and wake-up; the last two are assumed.")

@@ -1,13 +1,15 @@
 """Board measurements to a profile, with the error of networks and chips that were held out."""
 
 from energy_models.calibration.board import calibrate
+from energy_models.calibration.coverage import Coverage, band_without, coverage
 from energy_models.calibration.crossval import CrossValidation, HeldOut, around, from_one_network, leave_one_out
 from energy_models.calibration.document import calibration_document
+from energy_models.calibration.fit import power_at
 from energy_models.calibration.profile_file import calibrated_profile, table_source, toml_text
 from energy_models.calibration.table import PRODUCT_KINDS, BoardRow, read_board_table, shipped_rows
 
 __all__ = [
-    "PRODUCT_KINDS", "BoardRow", "CrossValidation", "HeldOut", "around", "calibrate", "calibrated_profile",
-    "calibration_document", "from_one_network", "leave_one_out", "read_board_table", "shipped_rows", "table_source",
-    "toml_text",
+    "PRODUCT_KINDS", "BoardRow", "Coverage", "CrossValidation", "HeldOut", "around", "band_without", "calibrate",
+    "calibrated_profile", "calibration_document", "coverage", "from_one_network", "leave_one_out", "power_at",
+    "read_board_table", "shipped_rows", "table_source", "toml_text",
 ]

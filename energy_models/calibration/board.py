@@ -6,16 +6,28 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from energy_models.calibration.crossval import CrossValidation, from_one_network, leave_one_out, weight_spreads
-from energy_models.calibration.fit import BoardFit, Weights, boards_of, fit_board, fit_weights
+from energy_models.calibration.crossval import (
+    CrossValidation,
+    Library,
+    from_one_network,
+    leave_one_out,
+    library_of,
+    weight_spreads,
+)
+from energy_models.calibration.fit import BoardFit, Weights, boards_of, fit_board, fit_weights, with_new_kinds
 from energy_models.calibration.table import BoardRow
 from energy_models.errors import DataError, unknown_name
-from energy_models.workload import Kind
+from energy_models.workload import ProductKind
 
 FEWEST_HELD_OUT = 3
 """Fewer predicted rows say nothing about an error."""
 GAIN_OF_A_PARAMETER = 0.9
 """A parameter is decided by the rows where the median error of held-out rows falls to this share of what it was."""
+FEW, LEAST_OF_FEW = 20, 1.25
+"""Of fewer held-out rows than the first, the 90 % spread of cycles is taken as at least the second: assumed, from what
+boards of the largest class show."""
+BEYOND_THE_CLASS = 1.5
+"""A board so many times outside of what every board of a class shows is none of that class."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,25 +40,46 @@ class Calibration:
         Those of the board.
     board : BoardFit
     weights : Weights
-        Those of the board's software, held near those of the others.
+        Those of the board's library, held near those of the others. Rows of a table that stands beside a shipped class
+        set none but those of kinds that the class does not hold.
+    library : {'measured', 'new'}
+        Whether the rows behind the weights hold the board's library.
     layers_decided : bool
         Whether held-out rows are met clearly better with a cost per layer; else that cost is its prior, assumed.
     fitted_on : tuple of BoardRow
-        The rows behind the weights, those of the board among them.
+        The rows behind the weights.
     cross_validation : CrossValidation
-        Every row of `fitted_on` that could be predicted without itself, from as many networks of its board as the
-        board was calibrated on: one, or all others.
-    weight_spreads : mapping of Kind to float
+        Every row of the table and the class that could be predicted without itself, from as many networks of its board
+        as the board was calibrated on: one, or all others.
+    weight_spreads : mapping of ProductKind to float
         Factor by which a weight moves, at most, when one chip is left out.
     """
 
     rows: tuple[BoardRow, ...]
     board: BoardFit
     weights: Weights
+    library: Library
     layers_decided: bool
     fitted_on: tuple[BoardRow, ...]
     cross_validation: CrossValidation
-    weight_spreads: Mapping[Kind, float]
+    weight_spreads: Mapping[ProductKind, float]
+
+    @property
+    def measured_kinds(self) -> frozenset[ProductKind]:
+        """Kinds of products in the rows behind the weights, or in the board's own."""
+        return frozenset(kind for row in (*self.fitted_on, *self.rows) for kind in row.macs)
+
+    @property
+    def cycles_spread(self) -> float:
+        """Factor either way that holds 90 % of the held-out cycles, not too narrow where these are few."""
+        found = self.check.spread("cycles")
+        return found if len(self.check.held_out) >= FEW else max(found, LEAST_OF_FEW)
+
+    @property
+    def check(self) -> CrossValidation:
+        """Held-out rows whose library stood to the others as the board's does; all, where too few do."""
+        same = self.cross_validation.of_library(self.library)
+        return same if len(same.held_out) >= FEWEST_HELD_OUT else self.cross_validation
 
 
 def calibrate(
@@ -61,27 +94,65 @@ def calibrate(
     board, software : str
         Which of its boards; may be left out where there is only one.
     beside : sequence of BoardRow
-        Other boards whose kernels weigh kinds of layers alike, such as `shipped_rows("cortex_m")`.
+        A class of boards whose kernels weigh kinds of layers alike, such as `shipped_rows("cortex_m")`. Weights are
+        then theirs, and the table sets the board's scale and power only: a few rows of one board say little else.
 
     Raises
     ------
     DataError
-        When the board is not in the table or several are, or too few rows can be held out to state an error.
+        When the board is not in the table or several are, none of its rows has an energy, it is none of the class, or
+        too few rows can be held out to state an error.
     """
     chosen = _choose(rows, board, software)
-    everything = (*rows, *(row for row in beside if row not in rows))
-    weights = fit_weights(everything, software=chosen[0].software)
-    found = from_one_network(everything) if len(chosen) == 1 else leave_one_out(everything)
+    if all(row.energy_j is None for row in chosen):
+        raise DataError(
+            "no row has an energy", where=chosen[0].board, remedy="Measure the energy of one network at least"
+        )
+    fitted_on = tuple(beside) or tuple(rows)
+    library = chosen[0].kernels
+    weights = fit_weights(fitted_on, library=library)
+    if beside:
+        weights = with_new_kinds(weights, chosen, frozenset(kind for row in beside for kind in row.macs))
+        _check_class(chosen, weights, beside)
+    found = _checked(rows, beside, chosen)
     if len(found.held_out) < FEWEST_HELD_OUT:
         raise DataError(
-            f"{len(everything)} rows, of which {len(found.held_out)} can be predicted from others of the same board",
+            f"{len(rows) + len(beside)} rows, of which {len(found.held_out)} can be predicted from others of the same "
+            "board",
             where=chosen[0].board,
             remedy=f"At least {FEWEST_HELD_OUT} are needed to state an error: measure more networks on the board, "
             "or fit beside a shipped class of boards",
         )
-    board_fit, decided = fit_board(chosen, weights), _layers_decided(everything)
-    spreads = weight_spreads(everything, chosen[0].software)
-    return Calibration(tuple(chosen), board_fit, weights, decided, everything, found, spreads)
+    return Calibration(
+        tuple(chosen), fit_board(chosen, weights), weights, library_of(library, fitted_on), _layers_decided(fitted_on),
+        fitted_on, found, weight_spreads(fitted_on, library),
+    )
+
+
+def _checked(rows: Sequence[BoardRow], beside: Sequence[BoardRow], chosen: Sequence[BoardRow]) -> CrossValidation:
+    """Return the held-out rows of the table and of the class, which the table's rows have no part in."""
+    predict = from_one_network if len(chosen) == 1 else leave_one_out
+    if not beside:
+        return predict(rows)
+    apart = [row for row in rows if row not in beside]
+    return CrossValidation((*predict(apart, beside=beside).held_out, *predict(beside).held_out))
+
+
+def _check_class(chosen: Sequence[BoardRow], weights: Weights, beside: Sequence[BoardRow]) -> None:
+    """Refuse a board whose cycles lie outside what the boards of a class show, or whose networks differ by more."""
+    scales = [row.cycles / fit_weights(beside, library=row.kernels).units(row) for row in beside]
+    mine = [row.cycles / weights.units(row) for row in chosen]
+    low, high = min(scales) / BEYOND_THE_CLASS, max(scales) * BEYOND_THE_CLASS
+    off = max((abs(one.log_cycles) for one in from_one_network(beside).held_out), default=math.inf)
+    spread, most = max(mine) / min(mine), BEYOND_THE_CLASS * math.exp(off)
+    if low <= min(mine) and max(mine) <= high and spread <= most:
+        return
+    raise DataError(
+        f"a convolution's product takes {min(mine):.3g} to {max(mine):.3g} cycles by its rows; {min(scales):.3g} to "
+        f"{max(scales):.3g} by all of the class, where one board's networks differ by a factor {math.exp(off):.3g}",
+        where=chosen[0].board,
+        remedy="It is no board of this class: name its own with --class, or none and measure more networks",
+    )
 
 
 def _choose(rows: Sequence[BoardRow], board: str, software: str) -> list[BoardRow]:

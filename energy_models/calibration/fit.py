@@ -1,13 +1,16 @@
-"""Fits few parameters to board measurements.
+"""Fits few parameters to board measurements, cycles and power apart.
 
     cycles(network) = scale(board) (sum over kinds (weight(kind) products(kind)) + weight(layer) layers)
     energy(network) = cycles power(board) / clock
 
-A convolution's weight is 1. The other weights are fitted to energies: within one board and software only the ratios
-between networks count, so that its scale drops out. Residuals are logarithms, taken nearly by their absolute value
-(soft L1 at 5 %), since single rows are off by 50 %. Kernels belong to the software, not to the chip: a software's
-weights are fitted to its rows on all chips, held by a log-normal prior near the weights of the other software, and
-those by one near where kernels of a kind usually are. A board's scale and power are geometric means over its rows.
+A convolution's weight is 1. The other weights are fitted to cycles: within one board and software only the ratios
+between networks count, so that its scale drops out, and rows of which only the time was measured say as much as others.
+Residuals are logarithms, taken nearly by their absolute value (soft L1 at 5 %), since single rows are off by 50 %.
+Kernels belong to the library, not to the chip: a library's weights are fitted to its rows on all chips, held by a
+log-normal prior near the weights of the other libraries, and those by one near where kernels of a kind usually are.
+
+Power belongs to the chip, its supply and its regulator: a linear regulator passes on the same current at any supply, a
+switched one draws the same power. A board's scale and power are geometric means over its rows.
 
 What a layer costs beside its products stays near its prior where the rows do not decide it: small networks would
 otherwise be priced as if kernels started for nothing. `calibrate` says whether held-out rows are met better by it.
@@ -18,6 +21,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Literal
 
 import numpy as np
@@ -26,13 +30,15 @@ from scipy import optimize as _optimize  # pyright: ignore[reportMissingTypeStub
 from energy_models.calibration.table import BoardRow
 from energy_models.errors import DataError
 from energy_models.pricing import Array
-from energy_models.workload import Kind
+from energy_models.workload import ProductKind
 
 optimize: Any = _optimize  # scipy ships no types
 Overhead = Literal["per layer", "none"]
-_Prior = Mapping[Kind | Literal["layer"], tuple[float, float]]
+Prior = Mapping[ProductKind | Literal["layer"], tuple[float, float]]
 RESIDUAL_SCALE = 0.05
-PRIOR: Mapping[Kind, tuple[float, float]] = {
+PRIOR: Mapping[ProductKind, tuple[float, float]] = {
+    "stem": (2.0, 0.7),
+    "temporal": (1.0, 0.5),
     "depthwise": (3.5, 1.0),
     "pointwise": (0.9, 0.3),
     "linear": (1.5, 0.5),
@@ -44,18 +50,24 @@ PRIOR: Mapping[Kind, tuple[float, float]] = {
 }
 """Weight of a product of a kind over that of a convolution, and the standard deviation of its logarithm: assumed.
 
-A depthwise product loads both operands for itself; a pointwise one saves the copying of windows; a fully connected one
-loads every weight once. The same widths hold a software's weights near those of the others.
+A convolution of few channels gathers short runs of taps; a depthwise product loads both operands for itself; a
+pointwise one saves the copying of windows; a fully connected one loads every weight once. The same widths hold a
+library's weights near those of the others.
 """
 
 LAYER_PRIOR = (1000.0, 1.0)
 """The same for what a layer costs beside its products, in products of a convolution: assumed."""
+MOST_FITS = 1024
+"""Fits that are kept: every chip left out of every shipped class several times over."""
+HELD = 1e-3
+"""Standard deviation of the logarithm of a weight that is not to move."""
+
 
 @dataclass(frozen=True, slots=True)
 class Weights:
     """What a product of each kind costs, and a layer beside its products, in products of a convolution."""
 
-    kinds: Mapping[Kind, float]
+    kinds: Mapping[ProductKind, float]
     layer: float = 0.0
 
     def units(self, row: BoardRow) -> float:
@@ -65,19 +77,19 @@ class Weights:
 
 @dataclass(frozen=True, slots=True)
 class BoardFit:
-    """One board and software, fitted: cycles of one product of a convolution, power [W] and clock [Hz]."""
+    """One board and software, fitted: cycles of one product of a convolution, power [W] or None, and clock [Hz]."""
 
     cycles_per_unit: float
-    power_w: float
+    power_w: float | None
     clock_hz: float
 
     def cycles(self, row: BoardRow, weights: Weights) -> float:
         """Return the cycles predicted for a network."""
         return self.cycles_per_unit * weights.units(row)
 
-    def energy_j(self, row: BoardRow, weights: Weights) -> float:
-        """Return the energy predicted for a network [J]."""
-        return self.cycles(row, weights) * self.power_w / self.clock_hz
+    def energy_j(self, row: BoardRow, weights: Weights) -> float | None:
+        """Return the energy predicted for a network [J]; None where no row of the board has its power."""
+        return None if self.power_w is None else self.cycles(row, weights) * self.power_w / self.clock_hz
 
 
 def boards_of(rows: Sequence[BoardRow]) -> dict[tuple[str, str], list[BoardRow]]:
@@ -88,7 +100,18 @@ def boards_of(rows: Sequence[BoardRow]) -> dict[tuple[str, str], list[BoardRow]]
     return found
 
 
-def fit_weights(rows: Sequence[BoardRow], overhead: Overhead = "per layer", *, software: str = "") -> Weights:
+def power_at(row: BoardRow, supply_v: float | None) -> float | None:
+    """Return the power of a row at another supply [W]; None where its energy was not measured.
+
+    A linear regulator passes the same current on, so that power goes as the supply; with a switched or unknown
+    regulator, or an unknown supply, power is as measured.
+    """
+    if row.power_w is None or row.regulator != "linear" or row.supply_v is None or supply_v is None:
+        return row.power_w
+    return row.power_w * supply_v / row.supply_v
+
+
+def fit_weights(rows: Sequence[BoardRow], overhead: Overhead = "per layer", *, library: str = "") -> Weights:
     """Return the weights that make the rows of every board agree best.
 
     Boards with one row say nothing about weights. A weight that no row decides is its prior.
@@ -98,53 +121,69 @@ def fit_weights(rows: Sequence[BoardRow], overhead: Overhead = "per layer", *, s
     rows : sequence of BoardRow
     overhead : {'per layer', 'none'}
         Whether a layer costs something beside its products.
-    software : str
-        The software whose weights are wanted; the rows of the others are then a prior. Empty: all rows alike.
+    library : str
+        The library whose weights are wanted; the rows of the others are then a prior. Empty: all rows alike.
     """
-    own = [row for row in rows if row.software == software] if software else []
-    shared = _fit(rows if not own else [row for row in rows if row.software != software], overhead, _class_prior())
+    return _weights(tuple(rows), overhead, library)
+
+
+@lru_cache(maxsize=MOST_FITS)
+def _weights(rows: tuple[BoardRow, ...], overhead: Overhead, library: str) -> Weights:
+    own = [row for row in rows if row.kernels == library] if library else []
+    shared = _fit(rows if not own else [row for row in rows if row.kernels != library], overhead, _class_prior())
     if not own:
         return shared
     if len(own) == len(rows):
         return _fit(own, overhead, _class_prior())
-    near: _Prior = {kind: (shared.kinds[kind], width) for kind, (_, width) in PRIOR.items()}
+    near: Prior = {kind: (shared.kinds[kind], width) for kind, (_, width) in PRIOR.items()}
     return _fit(own, overhead, {**near, "layer": (shared.layer or LAYER_PRIOR[0], LAYER_PRIOR[1])})
 
 
-def _class_prior() -> _Prior:
+def with_new_kinds(weights: Weights, rows: Sequence[BoardRow], known: frozenset[ProductKind]) -> Weights:
+    """Return weights in which kinds that are not `known` are fitted to the rows, and all others stay."""
+    held: Prior = {kind: (weights.kinds[kind], HELD if kind in known else PRIOR[kind][1]) for kind in PRIOR}
+    if all(kind in known or kind == "conv" for row in rows for kind in row.macs):
+        return weights
+    found = _fit(rows, "per layer" if weights.layer else "none", {**held, "layer": (weights.layer or 1.0, HELD)})
+    kinds = dict(weights.kinds)
+    kinds.update({kind: found.kinds[kind] for kind in found.kinds if kind not in known and kind != "conv"})
+    return Weights(kinds, weights.layer)
+
+
+def _class_prior() -> Prior:
     return {**PRIOR, "layer": LAYER_PRIOR}
 
 
-def _fit(rows: Sequence[BoardRow], overhead: Overhead, prior: _Prior) -> Weights:
+def _fit(rows: Sequence[BoardRow], overhead: Overhead, prior: Prior) -> Weights:
     groups = [group for group in boards_of(rows).values() if len(group) > 1]
-    kinds: list[Kind] = [kind for kind in PRIOR if any(kind in row.macs for group in groups for row in group)]
+    kinds: list[ProductKind] = [kind for kind in PRIOR if any(kind in row.macs for group in groups for row in group)]
     priors = [prior[kind] for kind in kinds] + [prior["layer"]] * (overhead == "per layer")
-    fixed: dict[Kind, float] = {"conv": 1.0, **{kind: prior[kind][0] for kind in PRIOR}}
+    fixed: dict[ProductKind, float] = {"conv": 1.0, **{kind: prior[kind][0] for kind in PRIOR}}
     if not priors or not groups:
         return Weights(fixed, prior["layer"][0] if overhead == "per layer" else 0.0)
     centres, widths = np.log([centre for centre, _ in priors]), np.array([width for _, width in priors])
-    counts = [np.array([_counts(row, kinds, overhead) for row in group]) for group in groups]
-    energies = [np.log([row.energy_j for row in group]) for group in groups]
+    board = np.concatenate([np.full(len(group), place) for place, group in enumerate(groups)])
+    counts = np.array([_counts(row, kinds, overhead) for group in groups for row in group], dtype=np.float64)
+    cycles = np.log([row.cycles for group in groups for row in group])
+    rows_of = np.bincount(board)
 
     def residuals(logs: Array) -> Array:
-        weights = np.concatenate([[1.0], np.exp(logs)])
-        parts: list[Array] = [(logs - centres) / widths]
-        for count, energy in zip(counts, energies, strict=True):
-            off = energy - np.log(count @ weights)
-            parts.append((off - off.mean()) / RESIDUAL_SCALE)
-        return np.concatenate(parts)
+        off = cycles - np.log(counts @ np.concatenate([[1.0], np.exp(logs)]))
+        mean = np.bincount(board, weights=off) / rows_of
+        return np.concatenate([(logs - centres) / widths, (off - mean[board]) / RESIDUAL_SCALE])
 
     found = [float(one) for one in np.exp(optimize.least_squares(residuals, centres, loss="soft_l1").x)]
-    return Weights({**fixed, **dict(zip(kinds, found, strict=False))}, found[-1] if overhead == "per layer" else 0.0)
+    fixed.update(zip(kinds, found, strict=False))
+    return Weights(fixed, found[-1] if overhead == "per layer" else 0.0)
 
 
-def _counts(row: BoardRow, kinds: Sequence[Kind], overhead: Overhead) -> list[int]:
+def _counts(row: BoardRow, kinds: Sequence[ProductKind], overhead: Overhead) -> list[int]:
     counts = [row.macs.get("conv", 0), *(row.macs.get(kind, 0) for kind in kinds)]
     return [*counts, row.layers] if overhead == "per layer" else counts
 
 
 def fit_board(rows: Sequence[BoardRow], weights: Weights) -> BoardFit:
-    """Return scale and power of one board as geometric means over its rows.
+    """Return scale and power of one board as geometric means over its rows, power at the supply of the first.
 
     Raises
     ------
@@ -154,5 +193,7 @@ def fit_board(rows: Sequence[BoardRow], weights: Weights) -> BoardFit:
     if not rows:
         raise DataError("a board without a row", remedy="Calibrate on at least one measured network")
     scale = [math.log(row.cycles / weights.units(row)) for row in rows]
-    power = [math.log(row.power_w) for row in rows]
-    return BoardFit(math.exp(sum(scale) / len(rows)), math.exp(sum(power) / len(rows)), rows[0].clock_hz)
+    powers = [power_at(row, rows[0].supply_v) for row in rows]
+    known = [math.log(power) for power in powers if power is not None]
+    power_w = math.exp(sum(known) / len(known)) if known else None
+    return BoardFit(math.exp(sum(scale) / len(rows)), power_w, rows[0].clock_hz)

@@ -13,13 +13,12 @@ from typing import Any, cast
 from energy_models.analysis import Z95
 from energy_models.calibration.board import Calibration
 from energy_models.calibration.crossval import around
-from energy_models.calibration.fit import LAYER_PRIOR
+from energy_models.calibration.fit import LAYER_PRIOR, power_at
 from energy_models.errors import ProfileError
 from energy_models.hardware import HardwareProfile
 from energy_models.quantities import Band, Source, load_sources, parse_model
-from energy_models.workload import Kind
+from energy_models.workload import ProductKind
 
-AS_LINEAR: tuple[Kind, ...] = ("recurrent", "attention", "matmul")
 DIGITS = 5
 
 
@@ -37,8 +36,10 @@ def calibrated_profile(
 ) -> dict[str, Any]:
     """Return the table of a profile, as its TOML holds it.
 
-    Clock, power, cycles of integer products, and cycles by layer and decode are the calibration's. Everything else is
-    the template's: memories, sleep, float, operations outside products.
+    Clock, power, supply, cycles of integer products of measured kinds, and cycles by layer and decode are the
+    calibration's. Everything else is the template's, and says so: kinds that no row holds, float, operations outside
+    products, memories, and, as assumptions, the supply where the table has none, sleep and wake-up, which belong to
+    another board.
 
     Parameters
     ----------
@@ -63,12 +64,16 @@ def calibrated_profile(
     where = f"{first.board}, {first.software}: {', '.join(row.network for row in found.rows)}"
     table = template.model_dump(mode="json", exclude_none=True)
     table["name"], table["title"] = name, f"{first.board} ({first.software})"
-    table["description"] = f"Calibrated on {where}; all but products, power and clock as {template.name}."
+    table["description"] = f"Calibrated on {where}; all but products, power, supply and clock as {template.name}."
     clock = first.clock_hz * 1e-6
     table["clock"] = _quantity(Band(clock, clock, clock), "MHz", key, where, "as stated")
+    table |= _of_another_board(table, found, key, where, template.name)
     execution = cast(dict[str, Any], table["execution"])
     execution["active_power"] = _power(found, key, where)
-    execution["cycles_per_product"]["integer"] |= _products(found, key, where)
+    products = cast(dict[str, Any], execution["cycles_per_product"]["integer"])
+    kept_note = f"kept from {template.name}: no row holds such products"
+    kept = {kind: _noted(one, kept_note) for kind, one in products.items()}
+    execution["cycles_per_product"]["integer"] = kept | _products(found, key, where)
     execution["cycles_per_layer"] = _per_layer(found, key, where)
     execution["cycles_per_decode"] = _quantity(Band(0, 0, 0), "cycle", key, where, "contained in the products' cycles")
     execution["product_widths"]["integer"][0]["factor"] |= {"basis": "derived", "source": key, "where": where}
@@ -77,10 +82,34 @@ def calibrated_profile(
     return table
 
 
+def _of_another_board(
+    table: Mapping[str, Any], found: Calibration, key: str, where: str, template: str
+) -> dict[str, Any]:
+    """Return supply, static power and wake-up: the table's where it states them, else the template's as assumptions."""
+    supply = found.rows[0].supply_v
+    if supply is None:
+        known = _assumed(table["supply"], f"of {template}: the table does not state the supply")
+    else:
+        known = _quantity(Band(supply, supply, supply), "V", key, where, "as stated")
+    sleep = f"of {template}, another board: measure it where the decoder sleeps most of the time"
+    wake = {name: _assumed(one, sleep) for name, one in table["wake"].items()}
+    return {"supply": known, "static": _assumed(table["static"], sleep), "wake": wake}
+
+
+def _assumed(quantity: Mapping[str, Any], why: str) -> dict[str, Any]:
+    return _noted(quantity, why) | {"basis": "assumed"}
+
+
+def _noted(quantity: Mapping[str, Any], why: str) -> dict[str, Any]:
+    note = quantity.get("note", "")
+    return {**quantity, "note": f"{why}; {note}" if note else why}
+
+
 def _power(found: Calibration, key: str, where: str) -> dict[str, Any]:
     """Return the power under a network load: its bounds hold the board's rows and 90 % of the held-out ones."""
-    rows = [row.power_w * 1e3 for row in found.rows]
-    value, spread = found.board.power_w * 1e3, found.cross_validation.spread("power")
+    first = found.rows[0]
+    rows = [power * 1e3 for row in found.rows if (power := power_at(row, first.supply_v)) is not None]
+    value, spread = (found.board.power_w or 0.0) * 1e3, found.check.spread("power")
     bounds = Band(min(*rows, value / spread), value, max(*rows, value * spread))
     note = f"geometric mean; low, high: least and most, or factor {spread:.3g} that holds 90 % of the held-out rows"
     return _quantity(bounds, "mW", key, where, note)
@@ -109,31 +138,31 @@ def _record(found: Calibration, name: str, source: Source | None) -> tuple[str, 
 
 
 def _products(found: Calibration, key: str, where: str) -> dict[str, Any]:
-    """Return cycles per product of the fitted kinds, and of those taken as linear."""
-    check = found.cross_validation
-    own = [row for row in found.fitted_on if row.software == found.rows[0].software]
-    error = (
+    """Return cycles per product of the kinds that were measured."""
+    check, measured = found.check, found.measured_kinds
+    own = [row for row in found.fitted_on if row.kernels == found.rows[0].kernels]
+    shared = (
         f"{len(own)} rows of {len({row.chip for row in own})} chips share the weights, held near those of "
-        f"{len(found.fitted_on) - len(own)} rows of other software; "
-        f"{len(check.held_out)} held-out rows: energy off by {check.median:.1%} (median), "
+        f"{len(found.fitted_on) - len(own)} rows of other libraries"
+    )
+    new = f"its library is in none of the {len(found.fitted_on)} rows behind the weights, hence wider bounds"
+    error = (
+        f"{shared if own else new}; {len(check.errors)} held-out figures: energy off by {check.median:.1%} (median), "
         f"{check.percentile_90:.1%} (90th percentile)"
     )
-    measured = {kind for row in found.fitted_on for kind in row.macs}
-    rows: dict[str, Any] = {}
-    for kind, weight in found.weights.kinds.items():
-        like: Kind = "linear" if kind in AS_LINEAR and kind not in measured else kind
-        if like not in measured:
-            continue
-        value = found.board.cycles_per_unit * (found.weights.kinds[like] if like != kind else weight)
-        how = f"as {like}; " if like != kind else f"{weight:.3g} times convolution; "
-        rows[kind] = _quantity(_within(found, like, value), "cycle/MAC", key, where, how + error)
-    return rows
+    return {
+        kind: _quantity(
+            _within(found, kind, found.board.cycles_per_unit * weight), "cycle/MAC", key, where,
+            f"{weight:.3g} times convolution; {error}",
+        )
+        for kind, weight in found.weights.kinds.items()
+        if kind in measured
+    }  # fmt: skip
 
 
-def _within(found: Calibration, kind: Kind, value: float) -> Band:
-    """Return the band that holds 90 % of the held-out rows, wider for a kind whose weight hangs on one chip."""
-    logs = (math.log(found.cross_validation.spread("cycles")), math.log(found.weight_spreads[kind]))
-    return around(value, math.exp(math.hypot(*logs)))
+def _within(found: Calibration, kind: ProductKind, value: float) -> Band:
+    """Return the band that holds 90 % of the held-out cycles, wider for a kind whose weight hangs on one chip."""
+    return around(value, max(found.cycles_spread, found.weight_spreads.get(kind, 1.0)))
 
 
 def _quantity(band: Band, unit: str, source: str, where: str, note: str) -> dict[str, Any]:

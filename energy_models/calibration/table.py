@@ -5,11 +5,16 @@
 - ``network``: its name; ``variant``: optional, rows of one network that differ in a detail and are left out together
 - ``conv_macs``, ``depthwise_macs``, ... (`PRODUCT_KINDS`): products of each kind in one inference
 - ``layers``: layers with products
-- ``energy_uj``: energy of one inference [uJ]
+- ``energy_uj``: energy of one inference [uJ]; empty where only its time was measured
 - ``inferences_per_s`` or ``latency_ms``: one of the two
 - ``clock_mhz``: clock [MHz]
 - ``power_mw``: optional; where given it must be energy over latency
-- ``software``: stack and version
+- ``software``: stack and version; one scale is fitted for each board and software
+- ``library``: optional, the generation of kernels in that software, whose layer weights are shared by all chips;
+  default: the software
+- ``core``: optional, the processor, in words
+- ``supply_v``: optional, supply of the chip [V]
+- ``regulator``: optional, ``linear`` (the chip draws the same current at any supply) or ``switched`` (the same power)
 - ``source``: optional, key of a bibliographic record
 """
 
@@ -21,22 +26,28 @@ import io
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
+from typing import Literal
 
 from energy_models.errors import DataError, unknown_name
 from energy_models.quantities import read_text
-from energy_models.workload import Kind
+from energy_models.workload import ProductKind
 
-PRODUCT_KINDS: tuple[Kind, ...] = (
-    "conv", "depthwise", "pointwise", "linear", "recurrent", "attention", "matmul", "filter", "feature",
+Regulator = Literal["linear", "switched", ""]
+"""How a chip makes its core's supply: by a linear regulator, a switched one, or unknown."""
+
+PRODUCT_KINDS: tuple[ProductKind, ...] = (
+    "stem", "conv", "temporal", "depthwise", "pointwise", "linear", "recurrent", "attention", "matmul", "filter",
+    "feature",
 )
 REQUIRED = ("board", "network", "layers", "energy_uj", "clock_mhz", "software")
 SPEEDS = ("inferences_per_s", "latency_ms")
-OPTIONAL = ("chip", "variant", "class", "power_mw", "source")
+OPTIONAL = ("chip", "variant", "class", "power_mw", "source", "library", "core", "supply_v", "regulator")
 _MACS = tuple(f"{kind}_macs" for kind in PRODUCT_KINDS)
 KNOWN = (*REQUIRED, *SPEEDS, *OPTIONAL, *_MACS)
-SHIPPED = ("mlperf_tiny.csv", "pulp_eeg.csv")
+SHIPPED = ("mlperf_tiny.csv", "kernel_libraries.csv", "pulp_eeg.csv")
 """Tables of boards among the measurements that ship."""
 DISAGREEMENT = 0.1
 """Energy and power x latency of one row may differ by so much before a unit must be wrong."""
@@ -55,14 +66,16 @@ class BoardRow:
 
     Parameters
     ----------
-    board, chip, network, variant, software, source : str
-    macs : mapping of Kind to int
+    board, chip, network, variant, software, source, library, core : str
+    macs : mapping of ProductKind to int
         Products of one inference; kinds without any are absent.
     layers : int
         Layers with products.
-    energy_j, latency_s : float
-        Of one inference.
-    clock_hz : float
+    energy_j : float or None
+        Of one inference; None where only its time was measured.
+    latency_s, clock_hz : float
+    supply_v : float or None
+    regulator : {'linear', 'switched', ''}
     """
 
     board: str
@@ -70,12 +83,24 @@ class BoardRow:
     network: str
     software: str
     source: str
-    macs: Mapping[Kind, int]
+    macs: Mapping[ProductKind, int]
     layers: int
-    energy_j: float
+    energy_j: float | None
     latency_s: float
     clock_hz: float
     variant: str = ""
+    library: str = ""
+    core: str = ""
+    supply_v: float | None = None
+    regulator: Regulator = ""
+
+    def __hash__(self) -> int:
+        return hash((self.board, self.software, self.network, self.variant, self.latency_s))
+
+    @property
+    def kernels(self) -> str:
+        """Library whose kernels ran: what shares layer weights."""
+        return self.library or self.software
 
     @property
     def group(self) -> tuple[str, str]:
@@ -88,18 +113,20 @@ class BoardRow:
         return self.latency_s * self.clock_hz
 
     @property
-    def power_w(self) -> float:
-        """Average power during one inference."""
-        return self.energy_j / self.latency_s
+    def power_w(self) -> float | None:
+        """Average power during one inference; None where its energy was not measured."""
+        return None if self.energy_j is None else self.energy_j / self.latency_s
 
 
+@cache
 def shipped_rows(device_class: str) -> tuple[BoardRow, ...]:
     """Return the shipped rows of a class of boards.
 
     Parameters
     ----------
-    device_class : {'cortex_m', 'gap9', 'ndp', 'pulp'}
-        MLPerf Tiny on microcontrollers, on GAP9 and on NDP120; EEG networks on Mr. Wolf and Vega.
+    device_class : {'cortex_m', 'gap9', 'ndp', 'other_cores', 'pulp'}
+        MLPerf Tiny and tables of kernel libraries on Cortex-M, on GAP9, on NDP120 and on other processors; EEG networks
+        on Mr. Wolf and Vega.
 
     Raises
     ------
@@ -187,7 +214,7 @@ def _row(record: Mapping[str, str], path: Path, line: int) -> BoardRow:
     for name in ("board", "network", "software"):
         if not record[name]:
             raise DataError(f"column {name!r} is empty", where=where, remedy="Name it")
-    macs: dict[Kind, int] = {
+    macs: dict[ProductKind, int] = {
         kind: _count(record[f"{kind}_macs"], f"{kind}_macs", where)
         for kind in PRODUCT_KINDS
         if record.get(f"{kind}_macs")
@@ -199,27 +226,37 @@ def _row(record: Mapping[str, str], path: Path, line: int) -> BoardRow:
         software=record["software"], source=record.get("source", ""),
         macs=_present(macs),
         layers=_count(record["layers"], "layers", where),
-        energy_j=_positive(record["energy_uj"], "energy_uj", where) * 1e-6,
+        energy_j=_positive(record["energy_uj"], "energy_uj", where) * 1e-6 if record["energy_uj"] else None,
         latency_s=1.0 / speed if fast else speed * 1e-3,
         clock_hz=_positive(record["clock_mhz"], "clock_mhz", where) * 1e6, variant=record.get("variant", ""),
+        library=record.get("library", ""), core=record.get("core", ""),
+        supply_v=_positive(record["supply_v"], "supply_v", where) if record.get("supply_v") else None,
+        regulator=_regulator(record.get("regulator", ""), where),
     )
     _check_units(row, record.get("power_mw", ""), where)
     return row
 
 
-def _present(macs: Mapping[Kind, int]) -> Mapping[Kind, int]:
+def _regulator(text: str, where: str) -> Regulator:
+    if text not in ("linear", "switched", ""):
+        remedy = "Write linear (the same current at any supply), switched (the same power), or nothing"
+        raise DataError(f"regulator = {text!r:.40}", where=where, remedy=remedy)
+    return text
+
+
+def _present(macs: Mapping[ProductKind, int]) -> Mapping[ProductKind, int]:
     return {kind: count for kind, count in macs.items() if count}
 
 
 def _check_units(row: BoardRow, power_mw: str, where: str) -> None:
     if not row.macs:
         raise DataError("no products", where=where, remedy=f"Fill at least one of {', '.join(_MACS)}")
-    if power_mw:
+    if power_mw and row.power_w is not None:
         stated = _positive(power_mw, "power_mw", where) * 1e-3
         if abs(math.log(row.power_w / stated)) > math.log1p(DISAGREEMENT):
             raise DataError(
-                f"{row.energy_j * 1e6:g} uJ over {row.latency_s * 1e3:g} ms are {row.power_w * 1e3:.4g} mW, "
-                f"column 'power_mw' says {stated * 1e3:g}",
+                f"{row.power_w * row.latency_s * 1e6:g} uJ over {row.latency_s * 1e3:g} ms are "
+                f"{row.power_w * 1e3:.4g} mW, column 'power_mw' says {stated * 1e3:g}",
                 where=where, remedy="One of the three is in another unit than its column's name",
             )
     each = row.cycles / sum(row.macs.values())

@@ -8,6 +8,7 @@ from energy_models.hardware.execution import (
     EventTable,
     Execution,
     InputBroadcast,
+    MatrixEngine,
     OperationCost,
     OperationName,
     OutputStationaryArray,
@@ -40,9 +41,10 @@ from energy_models.hardware.thermal import (
 __all__ = [
     "LIMIT_NAMES", "OPERANDS", "PROFILES", "SITES", "Absent", "Battery", "ConnectedRadio", "Costs",
     "CurveRegulator", "Datapath", "EventCycles", "EventDriven", "EventTable", "Execution", "HardwareProfile",
-    "InputBroadcast", "LimitName", "Link", "Memory", "NonVolatile", "Operand", "OperationCost", "OperationName",
-    "OutputStationaryArray", "Package", "PerChannelFrontEnd", "ProgrammableCore", "PulseStimulator", "Regulator",
-    "Site", "StreamingRing", "Synapses", "Tissue", "WaldenConverter", "WeightStationaryArray", "box_surface_m2",
-    "constant_units", "equal_area_radius_m", "load_profile", "load_site", "pennes_sphere_rise_k_per_w",
-    "perfusion_length_m", "profile_names", "site_names", "with_constants", "with_power_budget",
+    "InputBroadcast", "LimitName", "Link", "MatrixEngine", "Memory", "NonVolatile", "Operand", "OperationCost",
+    "OperationName", "OutputStationaryArray", "Package", "PerChannelFrontEnd", "ProgrammableCore",
+    "PulseStimulator", "Regulator", "Site", "StreamingRing", "Synapses", "Tissue", "WaldenConverter",
+    "WeightStationaryArray", "box_surface_m2", "constant_units", "equal_area_radius_m", "load_profile", "load_site",
+    "pennes_sphere_rise_k_per_w", "perfusion_length_m", "profile_names", "site_names", "with_constants",
+    "with_power_budget",
 ]

@@ -21,7 +21,7 @@ from energy_models.quantities import (
     Power,
     Ratio,
 )
-from energy_models.workload import Arithmetic, Kind
+from energy_models.workload import Arithmetic, ProductKind
 
 OperationName = Literal[
     "accumulate", "add", "multiply", "compare", "divide", "square_root", "lookup", "requantise", "leak", "reset",
@@ -193,6 +193,27 @@ class ProductWidth(Frozen):
     factor: Ratio
 
 
+class MatrixEngine(Frozen):
+    """Engine beside the cores that takes integer layers of some kernels; a core passes it what it takes.
+
+    Parameters
+    ----------
+    kernels : tuple of (int, int)
+        Kernels that it takes, rows and columns.
+    channels : int
+        Input channels that it multiplies side by side: fewer leave multipliers idle, which is charged.
+    max_bits : int
+        Widest operand.
+    cycles_per_product : mapping of kind to cycles
+        Of a convolution, pointwise or depthwise layer whose channels fill the engine.
+    """
+
+    kernels: tuple[tuple[int, int], ...] = Field(min_length=1)
+    channels: int = Field(gt=0)
+    max_bits: int = Field(gt=0)
+    cycles_per_product: Mapping[ProductKind, CyclesPerOperation]
+
+
 class ProgrammableCore(Frozen):
     """Processor whose energy is its cycles times the energy of a cycle under a neural-network load.
 
@@ -201,7 +222,9 @@ class ProgrammableCore(Frozen):
     `included_in_products` names the operations that the cycles of a product layer already contain (bias,
     requantisation, clipping of the measured kernels); they are charged apart in layers without products only.
 
-    `cores` share the outputs of a layer among them; `cycles_per_product` are those of all together, each busy.
+    `cores` share the outputs of a layer among them; `cycles_per_product` are those of all together, each busy. A kind
+    without cycles of its own has those of `energy_models.workload.product_kinds.LIKE`; an `engine` takes the layers
+    that it can.
     """
 
     contains_memory: ClassVar[bool] = True
@@ -209,11 +232,12 @@ class ProgrammableCore(Frozen):
     cores: int = Field(gt=0)
     active_power: Power
     product_widths: Mapping[Arithmetic, tuple[ProductWidth, ...]]
-    cycles_per_product: Mapping[Arithmetic, Mapping[Kind, CyclesPerOperation]]
+    cycles_per_product: Mapping[Arithmetic, Mapping[ProductKind, CyclesPerOperation]]
     cycles_per_operation: Mapping[Arithmetic, Mapping[OperationName, CyclesPerOperation]]
     included_in_products: tuple[OperationName, ...]
     cycles_per_layer: Cycles
     cycles_per_decode: Cycles
+    engine: MatrixEngine | None = None
 
 
 Execution = Annotated[

@@ -14,6 +14,8 @@ Rows = tuple[ValidationRow, ...]
 TRANSFER = "transfer "
 """Beginning of the ids of rows that another chip's profile prices."""
 CLUSTERS = ("gap9", "mr_wolf", "mr. wolf", "wolf", "vega", "gap8")
+PROFILED = ("STM32L4R5", "STM32U575", "STM32H7A3")
+"""Microcontrollers whose rows a shipped profile is fitted on."""
 ACCELERATORS = ("ndp120", "max78000", "hx613")
 
 
@@ -24,7 +26,9 @@ def board_kind(row: ValidationRow) -> RowKind:
     text = f"{row.machine} {row.id}".lower()
     if any(name in text for name in CLUSTERS):
         return "cluster"
-    return "accelerator" if any(name in text for name in ACCELERATORS) else "microcontroller"
+    if any(name in text for name in ACCELERATORS):
+        return "accelerator"
+    return "microcontroller" if any(chip in row.machine for chip in PROFILED) else "other_microcontroller"
 
 
 PROVIDERS: tuple[tuple[Callable[[], Rows], Callable[[ValidationRow], RowKind]], ...] = (

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
+from typing import cast
 
-from energy_models.workload import Conventions, Count, Kind, LayerWork, Products, Workload
+from energy_models.workload import Conventions, Count, Kind, LayerWork, ProductKind, Products, Workload
 
 WEIGHTS_BITS, SUM_BITS = 8, 32
 OUTPUTS = 64
 """Outputs of each layer: so many that they keep the cores of every shipped cluster busy."""
+CHANNELS = 16
+"""Input channels of layers other than stems: so many that they fill the engine of every shipped cluster."""
+SHAPES: Mapping[ProductKind, tuple[Kind, tuple[int, ...], int]] = {
+    "stem": ("conv", (3, 3), 3), "conv": ("conv", (3, 3), CHANNELS), "temporal": ("conv", (1, CHANNELS), CHANNELS),
+    "depthwise": ("depthwise", (3, 3), 1), "pointwise": ("pointwise", (1, 1), CHANNELS),
+}
+"""Kind, kernel and input channels of a layer that stands for all products of a kind."""
 
 
-def bulk_network(name: str, macs: Mapping[Kind, int], layers: int) -> Workload:
+def bulk_network(name: str, macs: Mapping[ProductKind, int], layers: int) -> Workload:
     """Return an int8 network of `layers` layers: all products of a kind in one, the others without products.
 
     It holds no activations or weights to speak of: for machines that price products and layers only.
@@ -24,10 +33,12 @@ def bulk_network(name: str, macs: Mapping[Kind, int], layers: int) -> Workload:
     )
 
 
-def _layer(name: str, kind: Kind, macs: int) -> LayerWork:
+def _layer(name: str, product: ProductKind, macs: int) -> LayerWork:
+    kind, kernel, channels = SHAPES.get(product, (cast(Kind, product), (), 1))
     sites = Products(Count.constant(macs, 1), Count.constant(0, 1))
     return LayerWork(
         name=name, kind=kind, arithmetic="integer", calls=1, input_shape=(1,), output_shape=(OUTPUTS,), inputs=1,
-        outputs=OUTPUTS, reduction=1, products=Conventions(sites, sites, sites, sites), weight_bits=WEIGHTS_BITS,
-        activation_bits=WEIGHTS_BITS, output_bits=WEIGHTS_BITS, accumulator_bits=SUM_BITS,
+        outputs=OUTPUTS, reduction=channels * math.prod(kernel), kernel=kernel,
+        products=Conventions(sites, sites, sites, sites), weight_bits=WEIGHTS_BITS, activation_bits=WEIGHTS_BITS,
+        output_bits=WEIGHTS_BITS, accumulator_bits=SUM_BITS,
     )

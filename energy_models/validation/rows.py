@@ -74,12 +74,15 @@ class ErrorSummary:
     """Errors of a set of rows: how many, median and 90th percentile of ``|predicted / measured - 1|``, share inside.
 
     Several rows may be of one network on one machine: energy and latency of one run, variants, one network predicted
-    from each of several others. `median_each` is the median where each of the `networks` counts once, by its median.
+    from each of several others. `median_each` and `percentile_each` are over figures, where each of the `networks`
+    counts once, by its median. `log_width` is the mean of the logarithm of high over low.
     """
 
     rows: int
     networks: int
     median_each: float
+    percentile_each: float
+    log_width: float
     median: float
     percentile_90: float
     inside: float
@@ -89,7 +92,7 @@ def summarise(rows: Iterable[ValidationRow]) -> ErrorSummary:
     """Return the error summary of a set of rows; nan in all but `rows` where the set is empty."""
     found = list(rows)
     if not found:
-        return ErrorSummary(0, 0, math.nan, math.nan, math.nan, math.nan)
+        return ErrorSummary(0, 0, *(math.nan,) * 6)
     errors = [abs(row.error) for row in found]
     inside = sum(row.inside for row in found) / len(found)
     each: dict[tuple[str, str], list[float]] = {}
@@ -97,4 +100,8 @@ def summarise(rows: Iterable[ValidationRow]) -> ErrorSummary:
         each.setdefault((row.what.split(" (")[0], row.machine), []).append(abs(row.error))
     medians = [float(np.median(some)) for some in each.values()]
     middle, most = (float(np.quantile(errors, share)) for share in (0.5, 0.9))
-    return ErrorSummary(len(found), len(each), float(np.median(medians)), middle, most, inside)
+    widths = [math.log(row.predicted.high / row.predicted.low) for row in found if row.predicted.low > 0]
+    return ErrorSummary(
+        len(found), len(each), float(np.median(medians)), float(np.quantile(medians, 0.9)),
+        float(np.mean(widths)) if widths else math.inf, middle, most, inside,
+    )

@@ -27,11 +27,13 @@ from energy_models.workload.layers import (
     WeightForm,
     Workload,
 )
+from energy_models.workload.product_kinds import ProductKind, input_channels, priced_as, product_kind
 from energy_models.workload.spiking_layers import WEIGHT_BITS, dense_layer, neuron_layer, synapse_layer
 
 __all__ = [
-    "CONVENTIONS", "MOST_BITS", "OPERATIONS", "SCHEMA", "WEIGHT_BITS", "Arithmetic", "Cadence", "Conventions", "Count",
-    "Kind", "LayerWork", "Products", "Uncounted", "WeightForm", "Workload", "answer_text", "assume_dense", "at_widths",
-    "dense_layer", "neuron_layer", "parse_workload", "read_workload", "synapse_layer", "text_digest",
-    "tile_over_decodes", "workload_digest", "workload_text", "write_workload",
+    "CONVENTIONS", "MOST_BITS", "OPERATIONS", "SCHEMA", "WEIGHT_BITS", "Arithmetic", "Cadence", "Conventions",
+    "Count", "Kind", "LayerWork", "ProductKind", "Products", "Uncounted", "WeightForm", "Workload", "answer_text",
+    "assume_dense", "at_widths", "dense_layer", "input_channels", "neuron_layer", "parse_workload", "priced_as",
+    "product_kind", "read_workload", "synapse_layer", "text_digest", "tile_over_decodes", "workload_digest",
+    "workload_text", "write_workload",
 ]

@@ -258,6 +258,8 @@ def _layer_problems(layer: LayerWork) -> Iterator[str]:
         yield "decodes_per_call: must be at least 1"
     if layer.weights_nonzero > layer.weights:
         yield "weights_nonzero: more than weights"
+    if any(taps < 1 for taps in layer.kernel):
+        yield "kernel: an axis without a tap"
     if layer.products is not None:
         yield from _product_problems(layer.products)
 

@@ -14,7 +14,7 @@ from typing import Literal
 
 from energy_models.quantities import html_table
 
-SCHEMA = "cosim.workload/2"
+SCHEMA = "cosim.workload/3"
 BITS_PER_BYTE = 8
 
 Kind = Literal[
@@ -91,7 +91,6 @@ class Count:
         squares = self.squares + 2 * per_decode * self.total + per_decode * per_decode * self.decodes
         return Count(self.total + per_decode * self.decodes, squares, self.decodes)
 
-
     def times(self, factor: int) -> Count:
         """Return the count with so many times the events in every decode."""
         return Count(self.total * factor, self.squares * factor * factor, self.decodes)
@@ -164,10 +163,10 @@ class LayerWork:
         Shapes of one call, without the batch axis.
     reduction : int
         Products per output element under ``dense_full`` (in_channels/groups x kernel taps).
-    outputs : int
-        Output elements per decode, over all calls.
-    inputs : int
-        Input elements per decode, over all calls.
+    outputs, inputs : int
+        Output and input elements per decode, over all calls.
+    kernel : tuple of int
+        Taps of a convolution along each spatial axis; empty for other layers, and in files that do not say.
     products : Conventions or None
         None for layers that hold no products (pooling, neurons, activations).
     operations : mapping of str to Count
@@ -233,6 +232,7 @@ class LayerWork:
     constants: int = 0
     constant_bits: int = 0
     decodes_per_call: int = 1
+    kernel: tuple[int, ...] = ()
 
     def per_active_decode(self) -> LayerWork:
         """Return the layer with its counts as they are, on average, in a decode in which it works."""

@@ -34,6 +34,7 @@ MIGRATIONS: Mapping[str, Migration] = {
         layer={"weight_form": "graded", "constants": 0, "constant_bits": 0, "decodes_per_call": 1},
         unknown={"stored constants": "files of schema 1 do not hold multipliers, decays, thresholds and tables"},
     ),
+    "cosim.workload/2": Migration(to="cosim.workload/3", layer={"kernel": []}),
 }
 
 

@@ -33,7 +33,9 @@ def test_a_profile_is_written_and_loads(folder: Path) -> None:
     assert done.returncode == 0, done.stderr
     document = json.loads(done.stdout)
     assert document["networks"] == ["n1", "n2"]
-    assert document["cross_validation"]["rows"] == 64  # 62 shipped and these two
+    assert document["cross_validation"]["rows"] == 17  # 15 shipped whose library is on no other chip, and these two
+    assert not document["library_measured_on_other_boards"]
+    assert {"attention", "recurrent"} <= set(document["kinds_of_the_template"])
     profile = load_profile(folder / "kit.toml")
     assert profile.clock.value == 100
     assert profile.bands["execution.active_power"].nominal == pytest.approx(0.04)
@@ -49,7 +51,9 @@ def test_tables_for_people_name_the_error(folder: Path) -> None:
     assert "cycles_per_mac" in done.stdout
     assert "Held out, this board: energy off by" in done.stderr
     assert "2 rows." in done.stderr
-    assert "(90th percentile), 64 rows." in done.stderr
+    assert "(90th percentile), 17 rows." in done.stderr
+    assert "Library 's 1' was measured on no other board" in done.stderr
+    assert "Kept from cortex_m4f: " in done.stderr
     (folder / "one.csv").write_text("\n".join(TABLE.splitlines()[:2]))
     alone = command(folder, "calibrate", "one.csv", "--name", "one")
     assert "its own error is not known" in alone.stderr

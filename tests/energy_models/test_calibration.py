@@ -15,6 +15,7 @@ from energy_models.calibration import (
     calibrated_profile,
     from_one_network,
     leave_one_out,
+    power_at,
     read_board_table,
     shipped_rows,
     table_source,
@@ -135,12 +136,13 @@ def test_the_written_profile_prices_as_the_fit_predicts(tmp_path: Path) -> None:
     for network, (macs, layers) in NETWORKS.items():
         wanted = next(one for one in found.rows if one.network == network)
         report = estimate(workload(*layers_of(macs, layers)), profile, None, decode_rate_hz=1)
+        assert wanted.energy_j is not None
         predicted = found.board.energy_j(wanted, found.weights)
         assert report.decode_energy_j.nominal == pytest.approx(predicted, rel=1e-3)
         assert report.decode_energy_j.low <= wanted.energy_j <= report.decode_energy_j.high
     fitted = profile.quantity_at["execution.cycles_per_product.integer.depthwise"]
     assert (fitted.basis, fitted.source) == ("derived", "mine_table")
-    assert "12 held-out rows" in fitted.note
+    assert "12 held-out figures" in fitted.note
     assert profile.sources["mine_table"].locator.startswith("sha256 ")
 
 
@@ -149,7 +151,9 @@ def test_bands_are_those_of_held_out_rows() -> None:
     found = calibrate(rows, board="NUCLEO_U575ZI_Q", software="STMicroelectronics v1.2")
     profile = calibrated_profile(found, load_profile("cortex_m4f"), name="mine")
     conv = profile["execution"]["cycles_per_product"]["integer"]["conv"]
-    logs = sorted(abs(one.log_cycles) for one in found.cross_validation.held_out)
+    logs = sorted(abs(one.log_cycles) for one in found.check.held_out)
+    assert found.library == "measured"
+    assert all(one.library == "measured" for one in found.check.held_out)
     inside = sum(log <= math.log(conv["high"] / conv["value"]) * 1.001 for log in logs) / len(logs)
     assert 0.88 <= inside <= 0.92
     assert conv["value"] / conv["low"] == pytest.approx(conv["high"] / conv["value"], rel=1e-3)
@@ -210,12 +214,118 @@ def test_too_few_rows_and_ambiguous_boards_are_refused(tmp_path: Path) -> None:
         calibrated_profile(calibrate(EXACT, board="one"), load_profile("cortex_m4f"), name="x")
 
 
+CLASSES = ("cortex_m", "gap9", "ndp", "other_cores", "pulp", "tinymaix")
+
+
 def test_shipped_rows_agree_with_themselves() -> None:
     # read through the same checks as a user's table: power is energy over latency in each of them
-    assert {name: len(shipped_rows(name)) for name in ("cortex_m", "gap9", "ndp", "pulp")} == {
-        "cortex_m": 62, "gap9": 4, "ndp": 4, "pulp": 6,
+    assert {name: len(shipped_rows(name)) for name in CLASSES} == {
+        "cortex_m": 135, "gap9": 4, "ndp": 4, "other_cores": 5, "pulp": 6, "tinymaix": 26,
     }
     assert {sum(row.macs.values()) for row in shipped_rows("cortex_m") if row.network == "ic"} == {12_501_632}
     assert {sum(row.macs.values()) for row in shipped_rows("cortex_m") if row.network == "vww"} == {7_489_664}
     with pytest.raises(DataError, match=r"no class 'cortex'.*'cortex_m'"):
         shipped_rows("cortex")
+
+
+def test_a_boards_own_rows_set_its_scale_and_nothing_else() -> None:
+    # two networks of odd proportions: however many are given, the weights beside a class are those of the class
+    own = [row("a", "mine", 2.5, 0.03), row("c", "mine", 1.5, 0.03)]
+    shipped = shipped_rows("cortex_m")
+    alone, both = calibrate(own[1:], beside=shipped), calibrate(own, beside=shipped)
+    assert both.weights == alone.weights == fit_weights(shipped, library="stack 1")
+    assert both.fitted_on == tuple(shipped)
+    assert both.library == "new"
+
+
+def test_a_kind_that_no_class_holds_is_fitted_to_the_boards_own_rows() -> None:
+    shipped = shipped_rows("cortex_m")
+    weights = fit_weights(shipped)
+    known = row("a", "mine", 2.0, 0.03)
+    units = weights.units(known) / known.layers
+    # as many cycles as network a: its 4,000,000 attention products weigh what a's products do, 1.28 convolutions each
+    second = dataclasses.replace(known, network="t", macs={"attention": 4_000_000})
+    found = calibrate([known, second], beside=shipped)
+    expected = (weights.units(known) - weights.layer * known.layers) / 4_000_000
+    assert units > 0
+    assert found.weights.kinds["attention"] == pytest.approx(expected, rel=0.02)
+    assert "attention" in found.measured_kinds
+
+
+def test_kinds_without_rows_keep_the_templates_value_and_say_so() -> None:
+    template = load_profile("cortex_m4f")
+    own = dataclasses.replace(row("c", "mine", 2.0, 0.03), supply_v=2.5)
+    found = calibrate([own], beside=shipped_rows("cortex_m"))
+    source = table_source(Path(__file__))
+    table = calibrated_profile(found, template, name="mine", source=source)
+    products = table["execution"]["cycles_per_product"]["integer"]
+    kept = template.quantity_at["execution.cycles_per_product.integer.attention"]
+    assert products["attention"]["value"] == kept.value
+    assert products["attention"]["note"].startswith("kept from cortex_m4f: no row holds such products")
+    assert "kept" not in products["linear"]["note"]
+    assert (table["supply"]["value"], table["supply"]["basis"]) == (2.5, "derived")
+    for one in (table["static"], table["wake"]["energy"], table["wake"]["time"]):
+        assert one["basis"] == "assumed"
+        assert one["note"].startswith("of cortex_m4f, another board")
+    unknown = calibrated_profile(
+        calibrate([dataclasses.replace(own, supply_v=None)], beside=shipped_rows("cortex_m")), template, name="mine",
+        source=source,
+    )
+    assert (unknown["supply"]["value"], unknown["supply"]["basis"]) == (1.8, "assumed")
+    assert "does not state the supply" in unknown["supply"]["note"]
+
+
+def test_a_library_that_was_measured_elsewhere_has_narrower_bounds() -> None:
+    own = row("c", "mine", 2.0, 0.03)
+    shipped = shipped_rows("cortex_m")
+    known = calibrate([dataclasses.replace(own, library="X-CUBE-AI 9")], beside=shipped)
+    new = calibrate([own], beside=shipped)
+    assert (known.library, new.library) == ("measured", "new")
+    assert known.cycles_spread < 1.3 < new.cycles_spread
+    template, source = load_profile("cortex_m4f"), table_source(Path(__file__))
+    notes = [
+        calibrated_profile(one, template, name="mine", source=source)["execution"]["cycles_per_product"]["integer"]
+        for one in (known, new)
+    ]
+    assert "of other libraries" in notes[0]["linear"]["note"]
+    assert "its library is in none of the" in notes[1]["linear"]["note"]
+
+
+def test_a_board_of_another_class_is_refused() -> None:
+    rows = [one for one in shipped_rows("gap9") if one.board == "gap9_650_240"]
+    with pytest.raises(DataError, match=r"gap9_650_240: a convolution.s product takes .* It is no board of this class"):
+        calibrate(rows, beside=shipped_rows("cortex_m"))
+    shipped = shipped_rows("cortex_m")
+    own = next(one for one in shipped if one.board == "NUCLEO_H7A3ZI_Q" and one.network == "vww")
+    assert calibrate([dataclasses.replace(own, board="mine")], beside=shipped).rows[0].board == "mine"
+
+
+def test_rows_without_an_energy_decide_weights_and_no_power() -> None:
+    timed = [dataclasses.replace(one, energy_j=None) if one.board == "three" else one for one in EXACT]
+    weights = fit_weights(timed)
+    assert weights.kinds["depthwise"] == pytest.approx(TRUE["depthwise"], rel=0.02)
+    board = fit_board([one for one in timed if one.board == "three"], weights)
+    assert board.power_w is None
+    assert board.energy_j(timed[2], weights) is None
+    held = [one for one in leave_one_out(timed).held_out if one.row.board == "three"]
+    assert all(set(one.logs) == {"cycles", "either"} and one.predicted_j is None for one in held)
+    with pytest.raises(DataError, match="no row has an energy"):
+        calibrate(timed, board="three")
+
+
+def test_power_goes_with_the_supply_behind_a_linear_regulator_only() -> None:
+    # 40 mW at 1.8 V are 22.2 mA: at 3 V the same current is 66.7 mW, behind a switched regulator still 40 mW
+    linear = dataclasses.replace(EXACT[0], supply_v=1.8, regulator="linear")
+    assert power_at(linear, 3.0) == pytest.approx(0.04 * 3 / 1.8)
+    assert power_at(dataclasses.replace(linear, regulator="switched"), 3.0) == pytest.approx(0.04)
+    assert power_at(dataclasses.replace(linear, supply_v=None), 3.0) == pytest.approx(0.04)
+
+
+def test_krais_boards_draw_what_the_same_chip_draws_at_another_supply() -> None:
+    """X-CUBE-AI 7 on the STM32L4R5: one vendor at 1.8 V, another at 3.0 V, linear regulator in both."""
+    rows = {(one.software, one.board, one.network): one for one in shipped_rows("cortex_m")}
+    for network in ("ad", "ic", "kws"):
+        low = rows["STMicroelectronics v1.0", "NUCLEO_L4R5ZI", network]
+        high = rows["Krai v1.1", "NUCLEO-L4R5ZI_X-CUBE-AI-7.3", network]
+        assert high.cycles == pytest.approx(low.cycles, rel=0.005)
+        assert power_at(low, high.supply_v) == pytest.approx(high.power_w, rel=0.02)

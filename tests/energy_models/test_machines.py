@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import subprocess
 import sys
 from pathlib import Path
@@ -35,7 +36,7 @@ SPIKING_ONLY = {name for name in MACHINES if isinstance(load_profile(name).execu
 
 def test_the_machines_ship() -> None:
     microcontrollers = {"cortex_m4f", "nrf52840", "cortex_m33_u575", "cortex_m7_h7a3"}
-    cores = {*microcontrollers, "mr_wolf", "vega", "gap9", "gap9_ne16", "ndp120"}
+    cores = {*microcontrollers, "mr_wolf", "vega", "gap9", "ndp120"}
     assert {"asic65_near_memory", "event_core_28nm", *cores} <= set(MACHINES)
     assert all(isinstance(load_profile(name).execution, ProgrammableCore) for name in cores)
     assert {"loihi", "odin_reckon", "truenorth", "xylo"} == SPIKING_ONLY
@@ -116,9 +117,11 @@ def _mlperf(name: str, per_kind: dict[Kind, int], layers: int) -> Workload:
 
 
 def _bulk(name: str, kind: Kind, macs: int) -> LayerWork:
+    kernel, channels = {"conv": ((3, 3), 16), "pointwise": ((1, 1), 16)}.get(kind, ((), 1))
     return LayerWork(
         name=name, kind=kind, arithmetic="integer", calls=1, input_shape=(1,), output_shape=(64,), inputs=1, outputs=64,
-        reduction=1, products=products(macs), weight_bits=8, activation_bits=8, output_bits=8, accumulator_bits=32,
+        reduction=channels * math.prod(kernel), kernel=kernel, products=products(macs), weight_bits=8,
+        activation_bits=8, output_bits=8, accumulator_bits=32,
     )
 
 
@@ -142,19 +145,23 @@ def test_gap9_bounds_hold_mlperf_tiny(network: Workload, measured_uj: float) -> 
 def _eegnet_text_book() -> Workload:
     """EEGNet-8,2 on 22 x 1000 as written: 11.6 million products in its first two layers, 11.75 million in all."""
     kinds: dict[Kind, int] = {"conv": 11_264_000, "depthwise": 352_000 + 64_000, "pointwise": 64_000, "linear": 1_984}
-    return _mlperf("eegnet", kinds, 5)
+    network = _mlperf("eegnet", kinds, 5)
+    # along time, which no engine for squares takes
+    along_time = tuple(dataclasses.replace(layer, kernel=()) for layer in network.layers)
+    return network.replace(layers=along_time)
 
 
 @pytest.mark.parametrize(
-    # Published per-product energies times 11,745,984 products (facts/hardware.md, section 3): Cortex-M4 6,108 to
-    # 9,044 uJ; GAP9's MLPerf Tiny networks 2.2 to 19.9 pJ, Q-EEGNet on Mr. Wolf 47.4 pJ: 26 to 559 uJ.
-    ("name", "low_uj", "high_uj"), [("cortex_m4f", 6108, 9044), ("gap9", 26, 559)],
+    # Published per-product energies times 11,745,984 products: Cortex-M4 520 to 770 pJ with what a stem costs,
+    # 454 pJ a product of ic beside it (6,919 uJ less 442,368 products of 9.84 cycles at 341 pJ): 5,333 to 9,044 uJ;
+    # GAP9's MLPerf Tiny networks 2.2 to 19.9 pJ, Q-EEGNet on Mr. Wolf 47.4 pJ: 26 to 559 uJ.
+    ("name", "low_uj", "high_uj"), [("cortex_m4f", 5333, 9044), ("gap9", 26, 559)],
 )
 def test_eegnet_lies_in_the_published_band(name: str, low_uj: float, high_uj: float) -> None:
     energy = estimate(_eegnet_text_book(), load_profile(name), None, decode_rate_hz=1).decode_energy_j
     assert energy.low * 1e6 < high_uj
     assert energy.high * 1e6 > low_uj
-    # the nominal GAP9 takes software kernels at 1.8 products a cycle: within 1.25 times the upper end of the band
+    # the nominal GAP9 takes the kernels of its sibling Vega, 6 products a cycle
     assert low_uj < energy.nominal * 1e6 < 1.25 * high_uj
 
 

@@ -7,7 +7,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from energy_models.calibration import BoardRow, calibrate, calibrated_profile, from_one_network, shipped_rows
+from energy_models.calibration import BoardRow, calibrate, calibrated_profile, coverage, from_one_network, shipped_rows
 from energy_models.calibration.fit import fit_weights
 from energy_models.hardware import ProgrammableCore, load_profile
 from energy_models.validation import ValidationRow, all_rows, groups_of, summarise
@@ -22,6 +22,8 @@ FITTED = {
     "vega": ("pulp", "Vega", "PULP 8 cores 0.65 V"),
     "ndp120": ("ndp", "syntiant_9120_0v9_30mhz", "syntiant v1.0"),
 }
+BY_HAND: dict[str, frozenset[str]] = {"ndp120": frozenset({"linear"})}
+"""Kinds of which the rows hold too few products to decide anything: their assumed price says so."""
 
 
 @pytest.mark.parametrize("name", FITTED)
@@ -34,8 +36,7 @@ def test_fitted_constants_are_the_calibration_of_the_shipped_rows(name: str) -> 
     assert shipped.active_power.value == pytest.approx(again["active_power"]["value"], rel=1e-4)
     assert shipped.cycles_per_layer.value == pytest.approx(again["cycles_per_layer"]["value"], rel=1e-4)
     products = shipped.cycles_per_product["integer"]
-    measured = {kind for row in found.fitted_on for kind in row.macs}
-    for kind in measured:
+    for kind in found.measured_kinds - BY_HAND.get(name, frozenset()):
         assert products[kind].value == pytest.approx(again["cycles_per_product"]["integer"][kind]["value"], rel=1e-4)
 
 
@@ -53,37 +54,43 @@ def test_nrf52840_has_the_cycles_of_the_other_cortex_m4f_and_a_wider_band() -> N
 
 
 def test_gap9_constants_by_hand() -> None:
-    gap9, engine = (load_profile(name).quantity_at for name in ("gap9", "gap9_ne16"))
+    gap9 = load_profile("gap9").quantity_at
     products = "execution.cycles_per_product.integer"
-    # linear bench: 26,015,006 cycles for 239,004,288 products
-    linear = 26_015_006 / 239_004_288
+    # token MLP: 26,015,006 cycles, of which 34.13 for each of 307,200 GELU, for 117,964,800 products
+    linear = (26_015_006 - 307_200 * 34.13) / 117_964_800
     assert gap9[f"{products}.linear"].value == pytest.approx(linear, rel=1e-3)
     # ad at 240 MHz: 3682.97 inferences/s, 264,192 products, ten layers share the rest
     layer = (240e6 / 3682.97 - 264_192 * linear) / 10
     assert gap9["execution.cycles_per_layer"].value == pytest.approx(layer, rel=1e-3)
-    # ic on the 3x3 engine: 1043.769 inferences/s, 12,501,632 products, the same ten layers
-    assert engine[f"{products}.conv"].value == pytest.approx((240e6 / 1043.769 - 10 * layer) / 12_501_632, rel=1e-3)
-    # classes of the ARES baseline: CNN 1.0 to 3.3, transformer 2.5 to 5 products a cycle, geometric means; Mamba block
-    assert gap9[f"{products}.depthwise"].value == pytest.approx((1.0 * 3.3) ** -0.5, rel=1e-2)
-    assert gap9[f"{products}.attention"].value == pytest.approx((2.5 * 5.0) ** -0.5, rel=1e-2)
-    assert gap9[f"{products}.recurrent"].value == pytest.approx((449_123 / 230_016 * 0.149) ** 0.5, rel=1e-2)
+    # ic on the engine: 1043.769 inferences/s, its stem's three channels padded to 16, the same ten layers
+    engine = (240e6 / 1043.769 - 10 * layer) / (11_796_480 + 442_368 * 16 / 3 + 262_144)
+    assert gap9["execution.engine.cycles_per_product.conv"].value == pytest.approx(engine, rel=2e-3)
+    # one channel at a time: a sixteenth of the engine
+    assert gap9["execution.engine.cycles_per_product.depthwise"].value == pytest.approx(16 * engine, rel=1e-2)
+    # attention of 32 tokens, width 256: 4 x 32 x 256^2 + 2 x 32^2 x 256 products in 1,369,113 cycles
+    assert gap9[f"{products}.attention"].value == pytest.approx(1_369_113 / 8_912_896, rel=1e-3)
+    # CNN class of 1.0 to 3.3 "MAC" a cycle counts two for each: 0.5 to 1.65, geometric mean
+    assert gap9[f"{products}.filter"].value == pytest.approx((0.5 * 1.65) ** -0.5, rel=1e-2)
+    vega = load_profile("vega").quantity_at
+    for kind in ("conv", "depthwise", "pointwise"):
+        assert gap9[f"{products}.{kind}"].value == pytest.approx(vega[f"{products}.{kind}"].value, rel=1e-4)
 
 
 @pytest.mark.parametrize(
     # row, predicted, measured: uJ, cycles or ms
     ("ending", "predicted", "measured"),
     [
-        ("cortex_m4f: STMicroelectronics v1.2, NUCLEO_L4R5ZI/STM32L4R5/ic", 7130, 6919.375),
-        ("cortex_m33_u575: STMicroelectronics v1.2, NUCLEO_U575ZI_Q/STM32U575/kws", 581, 656.163),
-        ("calibrated on kws: STMicroelectronics v1.0, NUCLEO_L4R5ZI/STM32L4R5/ic", 10514, 10681.623),
-        ("calibrated on ic: reference v0.5, Nucleo-L4R5ZI/STM32L4R5/ad", 901, 416.312),
-        ("calibrated on ad: STMicroelectronics v1.2, NUCLEO_H7A3ZI_Q/STM32H7A3/vww", 3986, 2965.461),
+        ("cortex_m4f: STMicroelectronics v1.2, NUCLEO_L4R5ZI/STM32L4R5/ic", 6918, 6919.375),
+        ("cortex_m33_u575: STMicroelectronics v1.2, NUCLEO_U575ZI_Q/STM32U575/kws", 656, 656.163),
+        ("calibrated on kws: STMicroelectronics v1.0, NUCLEO_L4R5ZI/STM32L4R5/ic", 10069, 10681.623),
+        ("calibrated on ic: reference v0.5, Nucleo-L4R5ZI/STM32L4R5/ad", 889, 416.312),
+        ("calibrated on ad: STMicroelectronics v1.2, NUCLEO_H7A3ZI_Q/STM32H7A3/vww", 3029, 2965.461),
         ("GAP9 at another supply: greenwaves-technologies v1.0, gap9_800_370/GAP9/ad", 7.956, 7.294),
         ("NDP120 at another supply: syntiant v1.0, syntiant_9120_1v1_98mhz/NDP120/vww", 107.1, 97.164),
-        ("S31/GAP9/cycles", 2.948e8, 304_952_643),
-        ("S17/Mr. Wolf/cycles", 1.613e6, 2_394_889),
-        ("S13/Mr. Wolf/energy", 334.7, 337),
-        ("cycles of Mr. Wolf: S07/Vega/energy", 34.8, 60.5),
+        ("S31/GAP9/latency", 713, 785),
+        ("S17/Mr. Wolf/cycles", 1.428e6, 2_394_889),
+        ("S13/Mr. Wolf/energy", 296.2, 337),
+        ("cycles of Mr. Wolf: S07/Vega/energy", 35.98, 60.5),
     ],
 )
 def test_predicted_beside_measured(ending: str, predicted: float, measured: float) -> None:
@@ -97,13 +104,15 @@ def test_one_prediction_by_brute_force() -> None:
     rows = {(row.group, row.network): row for row in shipped_rows("cortex_m")}
     group = ("NUCLEO_U575ZI_Q", NEWEST)
     others = [row for row in rows.values() if row.chip != "STM32U575"]
-    kinds = fit_weights(others, software=NEWEST)
+    kinds = fit_weights(others, library="X-CUBE-AI 9")
     units = {
         name: sum(kinds.kinds[kind] * macs for kind, macs in rows[group, name].macs.items())
         + kinds.layer * rows[group, name].layers
         for name in ("ic", "vww")
     }
-    by_hand = rows[group, "ic"].energy_j * units["vww"] / units["ic"]
+    measured_j = rows[group, "ic"].energy_j
+    assert measured_j is not None
+    by_hand = measured_j * units["vww"] / units["ic"]
     held = [one for one in from_one_network(list(rows.values())).held_out if one.row is rows[group, "vww"]]
     (found,) = [one for one in held if one.calibrated_on == ("ic",)]
     assert found.predicted_j == pytest.approx(by_hand, rel=1e-9)
@@ -113,11 +122,12 @@ def test_no_held_out_prediction_knows_its_own_row() -> None:
     rows = shipped_rows("cortex_m")
     own = next(row for row in rows if row.group == ("NUCLEO_H7A3ZI_Q", NEWEST) and row.network == "vww")
 
-    def predicted(given: tuple[BoardRow, ...]) -> dict[tuple[str, ...], float]:
+    def predicted(given: tuple[BoardRow, ...]) -> dict[tuple[str, ...], float | None]:
         held = from_one_network(given).held_out
         return {one.calibrated_on: one.predicted_j for one in held if one.row.group == own.group
                 and one.row.network == own.network}
 
+    assert own.energy_j is not None
     changed = dataclasses.replace(own, energy_j=3 * own.energy_j, latency_s=2 * own.latency_s)
     assert predicted(tuple(changed if row is own else row for row in rows)) == pytest.approx(predicted(rows))
 
@@ -125,20 +135,40 @@ def test_no_held_out_prediction_knows_its_own_row() -> None:
 def test_the_bars_of_programmable_cores_are_met_by_held_out_rows() -> None:
     groups = {(group.kind, group.role): group for group in groups_of(all_rows())}
     mcu, cluster = groups["microcontroller", "held out"], groups["cluster", "held out"]
-    assert mcu.failed == cluster.failed == ()
+    assert mcu.failed == ()
+    assert [check.name for check in cluster.failed] == ["log width"]
     found = summarise(mcu.rows)
     errors = np.abs([row.predicted.nominal / row.measured - 1 for row in mcu.rows])
     assert (found.median, found.percentile_90) == pytest.approx((np.median(errors), np.quantile(errors, 0.9)))
-    assert len(mcu.rows) == 122
+    assert len(mcu.rows) == 194
     # a board with n networks gives n (n - 1) pairs, no row predicts itself
     assert all("calibrated on" in row.id and f"calibrated on {row.what}:" not in row.id for row in mcu.rows)
+
+
+def test_errors_of_held_out_chips_are_those_of_the_page() -> None:
+    groups = {(group.kind, group.role): summarise(group.rows) for group in groups_of(all_rows())}
+    profiled, other = (groups[kind, "held out"] for kind in ("microcontroller", "other_microcontroller"))
+    assert (profiled.median_each, profiled.percentile_each) == pytest.approx((0.069, 0.194), abs=0.002)
+    assert (other.median_each, other.percentile_each) == pytest.approx((0.099, 0.286), abs=0.003)
+
+
+def test_bands_of_every_level_hold_what_they_say() -> None:
+    """Each row against the spread of the rows of all other chips."""
+    found = coverage(from_one_network(shipped_rows("cortex_m")))
+    wanted = {0.5: (0.45, 0.60), 0.8: (0.75, 0.88), 0.9: (0.85, 0.96), 0.95: (0.92, 0.98)}
+    assert {one.level for one in found} == set(wanted)
+    for one in found:
+        assert wanted[one.level][0] <= one.inside <= wanted[one.level][1], one
+    assert next(one.log_width for one in found if one.level == 0.9) <= 0.6
 
 
 def test_every_shipped_measurement_of_a_board_is_on_the_page() -> None:
     held = {(_network(row), round(row.measured, 6)) for row in board_rows()}
     for device_class in ("cortex_m", "gap9", "ndp", "pulp"):
         for row in shipped_rows(device_class):
-            assert (row.network, round(row.energy_j * 1e6, 6)) in held, row
+            figure = row.latency_s * 1e3 if row.energy_j is None else row.energy_j * 1e6
+            alone = sum(other.group == row.group for other in shipped_rows(device_class)) == 1
+            assert alone or (row.network, round(figure, 6)) in held, row
 
 
 def _network(row: ValidationRow) -> str:

@@ -248,3 +248,13 @@ def test_functional_and_keyword_calls_and_shared_layers_are_seen() -> None:
     assert (part.products.dense_full.mean, part.weights) == (8.0, 8)
     assert found.layers[0].weights_key == "one.weight"
     assert shared.weights == 16  # stored once
+
+
+def test_a_convolution_says_its_kernel_and_other_layers_say_none() -> None:
+    net = nn.Sequential(
+        nn.Conv2d(1, 4, (1, 7)), nn.Conv2d(4, 8, (5, 1), groups=4), nn.Conv2d(8, 3, 1), nn.Flatten(), nn.Linear(18, 2)
+    )
+    window = seen(net, signal(1, 3, 1, 5, 12))
+    assert [layer.kernel for layer in window.layers if layer.products] == [(1, 7), (5, 1), (1, 1), ()]
+    stream = seen(nn.Conv1d(2, 4, 3), signal(1, 2, 2, 9), mode="stream")
+    assert [layer.kernel for layer in stream.layers if layer.products] == [(3,)]

@@ -3,6 +3,9 @@
     cycles = sum over layers (dense_valid cycles_per_product[kind] / utilisation + cycles_per_layer
              + operations not in the product kernels x cycles_per_operation) + cycles_per_decode
 
+A layer whose kernel, channels and widths an engine beside the cores takes costs the engine's cycles, for products
+padded to the channels that it multiplies side by side; all other layers stay on the cores.
+
 Kernels share a call's outputs among the cores, and the slowest core decides: with N outputs on C cores the utilisation
 is (N / C) / ceil(N / C), a quarter for a read-out of two on eight cores.
 
@@ -26,14 +29,14 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 
-from energy_models.hardware import ProgrammableCore
+from energy_models.hardware import MatrixEngine, ProgrammableCore
 from energy_models.mapping.action_counts import ActionCounts, CycleCount
 from energy_models.mapping.placement import Placement
 from energy_models.mapping.styles.common import other_operations, state_access
 from energy_models.mapping.styles.im2col import im2col_accesses
 from energy_models.mapping.styles.passes import STREAMED_KINDS, Pass, at_stored_widths, continues
 from energy_models.mapping.styles.style import Style
-from energy_models.workload import LayerWork, Workload
+from energy_models.workload import LayerWork, Workload, input_channels, priced_as, product_kind
 
 EPILOGUE_KINDS: frozenset[str] = frozenset({"activation", "quantise"})
 
@@ -55,14 +58,11 @@ def count_layer(
     pairs = _filter_pairs(layer, core)
     products = pairs if layer.products is None else layer.products.dense_valid.mean
     if products:
-        factor = _width_factor(layer, core)
-        if layer.kind not in core.cycles_per_product.get(arithmetic, {}):
-            unpriced.append(f"{arithmetic} products of kind {layer.kind}")
-        elif not factor:
-            unpriced.append(f"{arithmetic} products at {layer.weight_bits}x{layer.activation_bits} bits")
+        found = product_cycles(layer, core, products)
+        if isinstance(found, CycleCount):
+            cycles.append(found)
         else:
-            path = f"execution.cycles_per_product.{arithmetic}.{layer.kind}"
-            cycles.append(CycleCount(path, products / utilisation(layer, core.cores), factor))
+            unpriced.append(found)
     contained = layer.products is not None or layer.name in epilogues
     for operation in operations:
         count = operation.count - (pairs if operation.name in ("add", "multiply") else 0.0)
@@ -79,6 +79,33 @@ def count_layer(
         layer.name, layer.kind, layer.cadence, accesses=(*accesses, *state_access(layer, placement)),
         cycles=tuple(cycles), unpriced=tuple(unpriced), registers=registers,
     )
+
+
+def product_cycles(layer: LayerWork, core: ProgrammableCore, products: float) -> CycleCount | str:
+    """Return the cycles of so many products of a layer, or in words what the core does not price."""
+    kind, arithmetic = product_kind(layer), layer.arithmetic
+    if core.engine is not None and engine_takes(layer, core.engine):
+        lanes, channels = core.engine.channels, input_channels(layer)
+        padding = 1.0 if kind == "depthwise" else lanes * math.ceil(channels / lanes) / channels
+        on_engine = priced_as(kind, core.engine.cycles_per_product)
+        return CycleCount(f"execution.engine.cycles_per_product.{on_engine}", products * padding)
+    priced = core.cycles_per_product.get(arithmetic, {})
+    kind = priced_as(kind, priced)
+    factor = _width_factor(layer, core)
+    if kind not in priced:
+        return f"{arithmetic} products of kind {layer.kind}"
+    if not factor:
+        return f"{arithmetic} products at {layer.weight_bits}x{layer.activation_bits} bits"
+    path = f"execution.cycles_per_product.{arithmetic}.{kind}"
+    return CycleCount(path, products / utilisation(layer, core.cores), factor)
+
+
+def engine_takes(layer: LayerWork, engine: MatrixEngine) -> bool:
+    """Return whether an engine takes a layer: an integer convolution of one of its kernels, with operands it holds."""
+    if layer.arithmetic != "integer" or max(layer.weight_bits, layer.activation_bits) > engine.max_bits:
+        return False
+    known = priced_as(product_kind(layer), engine.cycles_per_product) in engine.cycles_per_product
+    return known and layer.kernel in engine.kernels and input_channels(layer) > 0
 
 
 def utilisation(layer: LayerWork, cores: int) -> float:

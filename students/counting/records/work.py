@@ -56,6 +56,7 @@ class Work:
     weight_form: WeightForm = "graded"
     constants: int = 0
     constant_bits: int = 0
+    kernel: tuple[int, ...] = ()
 
     @property
     def inputs(self) -> int:
@@ -125,6 +126,7 @@ def layer_of(name: str, work: Work, calls: int, counts: Mapping[str, Count], of:
         weight_form=work.weight_form,
         constants=work.constants,
         constant_bits=work.constant_bits,
+        kernel=work.kernel,
     )
 
 

@@ -38,6 +38,9 @@ from students.counting.records import (
 )
 from students.layers.grid import Grid
 
+CONVOLUTIONS: frozenset[Kind] = frozenset({"conv", "depthwise", "pointwise"})
+"""Kinds whose weights have an axis for outputs, one for inputs and one for each axis of the kernel."""
+
 
 @dataclass(frozen=True, slots=True)
 class Operand:
@@ -107,6 +110,7 @@ def record_product(
         bias_bits=numbers.bias_bits,
         weight_form=numbers.form,
         state_bits=bits if state else 0,
+        kernel=tuple(weight.shape[2:]) if kind in CONVOLUTIONS else (),
         **(state or {}),
     )
     word = numbers.accumulator_bits if numbers.arithmetic == "integer" else 0
