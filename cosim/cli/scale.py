@@ -26,6 +26,9 @@ def scale(
         float | None, typer.Option(help="Supply in V; a new node keeps its share of the nominal one if not given.")
     ] = None,
     temperature: Annotated[float | None, typer.Option(help="Temperature of the silicon in K, 300 to 400.")] = None,
+    clock: Annotated[
+        bool, typer.Option("--clock", help="Move a chosen clock too, as what the circuit reaches; else it stays.")
+    ] = False,
     out: Annotated[Path | None, typer.Option(help="File to write; its stem is the new machine's name.")] = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -38,7 +41,10 @@ def scale(
     from energy_models.technology.scaling import scaled_profile
 
     shipped = load_profile(profile)
-    moved = scaled_profile(shipped, node_nm=node, supply_v=supply, temperature_k=temperature)
+    moved = scaled_profile(
+        shipped, node_nm=node, supply_v=supply, temperature_k=temperature,
+        clock="reached" if clock else "kept",
+    )
     if moved is shipped:
         remedy = "Give --node, --supply or --temperature other than its own"
         raise ProfileError("nothing moves", where=shipped.name, remedy=remedy)

@@ -35,6 +35,15 @@ def test_a_machine_is_written_and_loads(tmp_path: Path) -> None:
     assert "is there already" in again.stderr
 
 
+def test_a_chosen_clock_moves_on_request_only(tmp_path: Path) -> None:
+    clock = load_profile("asic45_reference").clock.value
+    for name, flags in (("kept", ()), ("moved", ("--clock",))):
+        done = command(tmp_path, "scale", "asic45_reference", "--supply", "0.6", "--out", f"{name}.toml", *flags)
+        assert done.returncode == 0, done.stderr
+    assert load_profile(tmp_path / "kept.toml").clock.value == clock
+    assert load_profile(tmp_path / "moved.toml").clock.value < clock
+
+
 def test_the_name_says_where(tmp_path: Path) -> None:
     done = command(tmp_path, "scale", "gap9", "--temperature", "310")
     assert done.returncode == 0, done.stderr

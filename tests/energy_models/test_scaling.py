@@ -244,7 +244,7 @@ def test_one_machine_by_hand() -> None:
     # at 45 nm from 0.9 to 0.6 V, 33 K warmer
     profile = load_profile("asic45_reference")
     start = profile.temperature.band.nominal
-    moved = scaled_profile(profile, supply_v=0.6, temperature_k=start + 33)
+    moved = scaled_profile(profile, supply_v=0.6, temperature_k=start + 33, clock="reached")
     ratio = {path: moved.bands[path].nominal / band.nominal for path, band in profile.bands.items() if band.nominal}
     assert ratio["memories[0].read"] == pytest.approx(4 / 9)
     assert ratio["execution.operations.integer.add.per_bit"] == pytest.approx(4 / 9)
@@ -253,6 +253,22 @@ def test_one_machine_by_hand() -> None:
     assert ratio["clock"] == pytest.approx(frequency_factor(0.9, 0.6).nominal)
     assert ratio["wake.time"] == 1
     assert moved.supply.value == 0.6
+
+
+def test_a_chosen_clock_stays_unless_it_is_asked_to_move() -> None:
+    work, chosen = workload(dense_layer(64, 64)), load_profile("asic45_reference")
+    kept, reached = scaled_profile(chosen, supply_v=0.6), scaled_profile(chosen, supply_v=0.6, clock="reached")
+    assert kept.clock == chosen.clock
+    assert reached.clock.value == pytest.approx(chosen.clock.value * frequency_factor(0.9, 0.6).nominal)
+    before, same, slower = (estimate(work, one, None, decode_rate_hz=10).latency_s.nominal - one.wake.time.band.nominal
+                            for one in (chosen, kept, reached))
+    assert same == pytest.approx(before)  # latency and deadline are those of the clock that the designer chose
+    assert slower == pytest.approx(before / frequency_factor(0.9, 0.6).nominal)
+    for path in ("memories[0].read", "static", "execution.operations.integer.add.per_bit"):
+        assert kept.bands[path] == reached.bands[path]
+    # a measured chip's power holds at the clock it was measured at: both move
+    chip = scaled_profile(load_profile("gap9"), supply_v=0.8)
+    assert chip.clock.value == pytest.approx(240 * frequency_factor(0.65, 0.8).nominal)
 
 
 def test_a_memory_of_registers_goes_with_logic() -> None:
@@ -315,7 +331,7 @@ def test_outside_the_range_is_refused(name: str, changes: dict[str, float], mess
 def test_less_supply_always_saves_at_a_fixed_rate_until_the_deadline() -> None:
     # what leaks between decisions does so whatever the clock is: no minimum, but a latency that grows
     work, profile = workload(dense_layer(64, 64)), load_profile("asic45_reference")
-    reports = [estimate(work, scaled_profile(profile, supply_v=volts), None, decode_rate_hz=10)
+    reports = [estimate(work, scaled_profile(profile, supply_v=volts, clock="reached"), None, decode_rate_hz=10)
                for volts in (0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)]
     for lower, higher in pairwise(reports):
         assert lower.total_power_w.nominal < higher.total_power_w.nominal

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
+from typing import Literal
 
 from energy_models.errors import ProfileError
 from energy_models.hardware import HardwareProfile
@@ -14,6 +15,7 @@ from energy_models.technology.scaling.rules import Law, OperatingPoint, factor_o
 from energy_models.technology.scaling.supply import check_supply, nominal_supply_v
 from energy_models.technology.scaling.technology import Technology, load_technology
 
+ChosenClock = Literal["kept", "reached"]
 _SUFFIX = re.compile(r"_scaled_\d+p?\d*nm_\d+mv_\d+p?\d*k$")
 _TITLE = re.compile(r", scaled to .*$")
 _RULES: Mapping[Law, str] = {
@@ -38,6 +40,7 @@ def scaled_profile(
     node_nm: float | None = None,
     supply_v: float | None = None,
     temperature_k: float | None = None,
+    clock: ChosenClock = "kept",
 ) -> HardwareProfile:
     """Return the machine at another node, supply or silicon temperature.
 
@@ -52,6 +55,10 @@ def scaled_profile(
         nominal supply at a new node, else unchanged.
     temperature_k : float, optional
         Silicon temperature [K], 300 to 400; moves leakage alone; unchanged if not given.
+    clock : {'kept', 'reached'}
+        What becomes of a clock that was chosen (an assumed one): a designer's choice stays, or it goes as what the
+        circuit reaches. The clock of a measured chip, whose power was measured at it, goes as what it reaches in either
+        case.
 
     Returns
     -------
@@ -73,7 +80,7 @@ def scaled_profile(
 
     def moved(path: str, quantity: Quantity) -> Quantity:
         law = law_of(path, quantity)
-        if law == "fixed":
+        if law == "fixed" or (law == "clock" and clock == "kept" and quantity.basis == "assumed"):
             return quantity
         factor = factor_of(law, size_of(path, profile), start, end, technology)
         return _moved(quantity, factor, f"from {start.text()} to {end.text()}: {_RULES[law]}")
