@@ -42,6 +42,8 @@ class Node:
         The graph's stored constants by name.
     used : frozenset of str
         Outputs that something reads.
+    layer : str
+        The layer it is a turn of, where it is part of a loop; else empty.
     """
 
     name: str
@@ -53,6 +55,7 @@ class Node:
     attributes: Mapping[str, Any] = field(default_factory=dict[str, Any])
     constants: Mapping[str, Tensor] = field(default_factory=dict[str, Tensor])
     used: frozenset[str] = frozenset()
+    layer: str = ""
 
     def attribute(self, name: str, default: Any) -> Any:
         """Return an attribute, or `default` where the file leaves it out."""

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from energy_models.errors import StudentError
+from students.interchange.control_flow import LAYER, has_control_flow, written_out
 from students.interchange.extras import optional_package
 from students.interchange.graph import DEFAULT_DOMAINS, Graph, Node, Port
 from students.interchange.shape_only import made_up
@@ -60,6 +61,8 @@ def read_graph(path: Path) -> Graph:
     versions = _versions(model, path)
     if model.functions:
         model = _inlined(model, path)
+    if has_control_flow(model):
+        model = written_out(onnx, model)
     constants = {one.name: _tensor(onnx, one, path) for one in model.graph.initializer}
     if model.graph.sparse_initializer:
         raise _damaged(path, "it stores weights in a sparse form", "Export dense weights")
@@ -248,7 +251,8 @@ def _nodes(
         domain = proto.domain
         version = versions.get(domain, versions.get("", VERSIONS[0]))
         ends = tuple(proto.input), tuple(proto.output)
-        nodes.append(Node(name, proto.op_type, domain, version, *ends, attributes, constants, used))
+        layer = proto.doc_string.removeprefix(LAYER) if proto.doc_string.startswith(LAYER) else ""
+        nodes.append(Node(name, proto.op_type, domain, version, *ends, attributes, constants, used, layer))
     return tuple(nodes)
 
 

@@ -69,8 +69,13 @@ class OnnxGraph(nn.Module):
         self._axes = (first, *(axis_of(port, group) for port in graph.inputs[1:]))
         self._result_axes = tuple(axis_of(port, group) for port in graph.results)
         self._modules_of: dict[str, nn.Module] = {}
+        attached: set[int] = set()
         self._stored: dict[str, tuple[nn.Module, str]] = {}
-        self._modules_of = {name: _attached(self, name, module) for name, module in modules.items()}
+        for node in graph.nodes:
+            if id(modules[node.name]) not in attached:
+                _attach(self, node.layer or node.name, modules[node.name])
+            attached.add(id(modules[node.name]))
+        self._modules_of = modules
         wanted = {name for node in self.graph.nodes for name in node.inputs} | set(graph.outputs)
         self._stored = {
             name: _stored(self, name, tensor) for name, tensor in graph.constants.items() if name in wanted
@@ -207,21 +212,32 @@ def _cannot(graph: Graph, nodes: list[tuple[Node, str]]) -> StudentError:
 
 
 def _built(graph: Graph) -> dict[str, nn.Module]:
-    """Return a module for every node, or raise with all that have none."""
+    """Return a module for every node, or raise with all that have none; turns of one layer share theirs."""
     modules: dict[str, nn.Module] = {}
+    shared: dict[tuple[str, ...], nn.Module] = {}
     problems: list[tuple[Node, str]] = []
     for node in graph.nodes:
-        builder = builder_of(node)
+        builder, turn = builder_of(node), _turn(node)
+        if node.layer and turn in shared:
+            modules[node.name] = shared[turn]
+            continue
         try:
             if builder is None:
                 raise UnsupportedVariant("not implemented")
             run = builder(node)
-            modules[node.name] = run if isinstance(run, nn.Module) else OnnxNode(run)
+            modules[node.name] = shared[turn] = run if isinstance(run, nn.Module) else OnnxNode(run)
         except UnsupportedVariant as why:
             problems.append((node, str(why)))
     if problems:
         raise _cannot(graph, problems)
     return modules
+
+
+def _turn(node: Node) -> tuple[str, ...]:
+    """Return what a node's module is made of: layer, operator, attributes, and the names of what it stores."""
+    kept = {name: value for name, value in node.attributes.items() if not isinstance(value, Tensor)}
+    stored = [name if name in node.constants else "" for name in node.inputs]
+    return (node.layer, node.domain, node.operator, repr(sorted(kept.items(), key=str)), *stored)
 
 
 def _first(output: Tensor, axis: int) -> Tensor:
@@ -256,10 +272,9 @@ def _free(owner: nn.Module, name: str) -> str:
     return name
 
 
-def _attached(root: nn.Module, name: str, module: nn.Module) -> nn.Module:
+def _attach(root: nn.Module, name: str, module: nn.Module) -> None:
     owner, last = _place(root, name)
     owner.add_module(last, module)
-    return module
 
 
 def _stored(root: nn.Module, name: str, tensor: Tensor) -> tuple[nn.Module, str]:
