@@ -12,6 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from students.interchange.extras import optional_package
+
 FLOW = frozenset(("If", "Loop", "Scan"))
 LAYER = "layer of a body: "
 """Begins the note of a node that was written once for each turn; the name of the layer in the body follows."""
@@ -53,8 +55,7 @@ def written_out(onnx: Any, model: Any) -> Any:
 
 def _sizes(onnx: Any, model: Any) -> Mapping[str, tuple[int | None, ...]]:
     """Return the axes of the graph's tensors, as far as they are known."""
-    from onnx import shape_inference
-
+    shape_inference = optional_package("onnx.shape_inference", "reading an ONNX file")
     try:
         graph = shape_inference.infer_shapes(model).graph
     except (shape_inference.InferenceError, ValueError):  # what the file itself says is left

@@ -127,8 +127,9 @@ def followed(series: Series, home: Path, whole: dict[str, bytes], seconds: float
             when = _ended_once(line, home, way, dice, seconds, folder)
             told.done.append((series.command.name, way.name, when))
             seen = _nothing_lost(folder, seen)
-        code, said = ended(started(series.command.again(folder), home))
-        if code and not (series.command.name == "calibrate" and "is there already" in said):
+        last = series.command.again(folder)
+        code, said = ended(started(last, home))
+        if code and not _finished_before(last, said):
             raise LostError(f"it cannot go on: exit code {code}: {said}")
         _nothing_lost(folder, seen)
         found = dict(series.command.results(folder))
@@ -157,7 +158,7 @@ def _ended_once(line: Sequence[str], home: Path, way: Way, dice: Random, at_most
     ours = said.rstrip().rpartition("\n")[2].startswith(OURS)  # what Python prints of our errors, in a script
     if "Traceback" in said and not ours and (RUN_FOLDER in said or way.name == "disk full"):
         raise LostError(f"{way.name} ended in a traceback: {said}")
-    if code not in way.codes:
+    if code not in way.codes and not _finished_before(line, said):
         raise LostError(f"{way.name} ended with exit code {code}: {said}")
     return (
         "after its end"
@@ -166,6 +167,11 @@ def _ended_once(line: Sequence[str], home: Path, way: Way, dice: Random, at_most
         if len(stages(folder))
         else "before any stage"
     )
+
+
+def _finished_before(line: Sequence[str], said: str) -> bool:
+    """True where a command says that an earlier start of it had ended: a profile is never written over."""
+    return "calibrate" in line and "is there already" in said
 
 
 def _nothing_lost(folder: Path, seen: dict[str, int]) -> dict[str, int]:
