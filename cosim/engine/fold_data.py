@@ -30,6 +30,7 @@ from students.spec import Form, Quantised
 from students.training import Examples, Unlabelled, predict
 
 Inputs = Literal["standardised", "raw"]
+Part = Literal["train", "validation", "test"]
 FLOAT_BITS = 32
 
 
@@ -41,7 +42,7 @@ class FoldData:
     fold: Fold
 
     def part(
-        self, name: Literal["train", "validation", "test"], teacher: Mapping[str, Tensor] | None = None
+        self, name: Part, teacher: Mapping[str, Tensor] | None = None
     ) -> Examples:
         """Return the examples of one part, with a teacher's targets for them where there are any."""
         return examples(self.dataset, getattr(self.fold, name), teacher)
@@ -98,17 +99,22 @@ def standardising_work(dataset: Dataset) -> LayerWork:
 
 
 def outputs_of(
-    model: nn.Module, data: FoldData, part: Literal["train", "validation", "test"], device: str
+    model: nn.Module, data: FoldData, part: Part, device: str
 ) -> NDArray[Any]:
     """Return logits, or the estimates of each example decoded as one stream per contiguous segment.
 
     A stream decoder keeps its state between examples that follow each other, as it would in use.
     """
+    return outputs_of_rows(model, data, getattr(data.fold, part), device)
+
+
+def outputs_of_rows(model: nn.Module, data: FoldData, rows: NDArray[np.int64], device: str) -> NDArray[Any]:
+    """Return what `outputs_of` does, of any examples, which are in time order in a regression."""
     if data.dataset.task == "classification":
-        return predict(model, data.part(part).inputs, device=device).numpy()
-    runs = contiguous_segments(data.dataset, getattr(data.fold, part))
+        return predict(model, torch.as_tensor(data.dataset.windows.inputs(rows)), device=device).numpy()
+    runs = contiguous_segments(data.dataset, rows)
     decoded = [predict(model, stream_of(data.dataset, run), device=device)[0].numpy() for run in runs]
-    return in_test_order(data.dataset, getattr(data.fold, part), runs, decoded)
+    return in_test_order(data.dataset, rows, runs, decoded)
 
 
 def stream_of(dataset: Dataset, run: NDArray[np.int64]) -> Tensor:
@@ -116,7 +122,7 @@ def stream_of(dataset: Dataset, run: NDArray[np.int64]) -> Tensor:
     return torch.as_tensor(np.ascontiguousarray(joined_inputs(dataset, run).T[None], dtype=np.float32))
 
 
-def part_score(data: FoldData, part: Literal["train", "validation", "test"], outputs: NDArray[Any]) -> float:
+def part_score(data: FoldData, part: Part, outputs: NDArray[Any]) -> float:
     """Return the task's primary metric of these outputs on one part."""
     return primary_score(data.dataset.task, data.dataset.masked_targets[getattr(data.fold, part)], outputs)
 

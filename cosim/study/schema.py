@@ -90,8 +90,13 @@ class TeacherPlan(_Frozen):
 
 
 class GatePlan(_Frozen):
-    """What a teacher has to show on validation data before it teaches; see `cosim.teachers.gate.GateRule`."""
+    """What a teacher has to show before it teaches; see `cosim.teachers.gate.GateRule`.
 
+    `on`: validation examples; or labelled training examples, about which teacher and student answer out of fold (where
+    inner folds are too small for that: validation examples, and the gate's record says so).
+    """
+
+    on: Literal["validation", "out_of_fold"] = "validation"
     margin: float = Field(default=0.0, allow_inf_nan=False)
     decided_by: Literal["mean", "interval"] = "mean"
 

@@ -79,6 +79,8 @@ def _teacher_problems(study: Study, plan: TeacherPlan, origin: Origin) -> Iterat
     if plan.out_of_fold is not None and (spec := _asking(study)) is not None:
         yield (f"teacher.out_of_fold: {spec.name!r} changes the inputs, and the teacher that is asked about them has "
                "seen the whole training part; leave this out, or give the method no noise, mixup or unit_drop")
+    if study.gate.on == "out_of_fold" and plan.out_of_fold is None:
+        yield "gate.on: the teacher has no outputs out of fold; give teacher.out_of_fold, or leave this out"
     if origin != "trained" and study.training.teacher is not None:
         yield f"training.teacher: {plan.name!r} trains no network here, so this changes nothing; leave it out"
     if origin == "trained" and (study.training.teacher or study.training.student).epochs == 0:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import torch
@@ -27,10 +28,11 @@ WHOLE = "whole"  # name of the fit on all that a teacher learns from, and of its
 
 @dataclass(frozen=True, slots=True)
 class CrossFitted:
-    """Targets, and one sentence that says which they are."""
+    """Targets, a sentence that says which they are, and whether those of labelled training examples are out of fold."""
 
     targets: TeacherTargets
     message: str
+    training: Literal["in_sample", "out_of_fold"] = "in_sample"
 
 
 def fitted_targets(
@@ -65,16 +67,15 @@ def fitted_targets(
     targets = targets_of(whole_answers(teacher, options, setting, learns_from=learns_from), dataset, fold)
     if plan is None:
         return CrossFitted(targets, "")
-    held = [fold.train[number] for number in inner_parts(dataset, fold.train, plan)]
-    seen = [outside_purge_gap(dataset, np.setdiff1d(fold.train, one), one, 1) for one in held]
-    if why := too_small(dataset, [np.concatenate([one, others]) for one in seen], plan):
+    inner = inner_folds(dataset, fold, plan)
+    if why := too_small(dataset, [np.concatenate([rest, others]) for _, rest in inner], plan):
         return CrossFitted(targets, f"Its training targets are in sample: {why}.")
     outputs = torch.full_like(targets.train[OUTPUTS], float("nan"))
-    for number, (mine, rest) in enumerate(zip(held, seen, strict=True)):
+    for number, (mine, rest) in enumerate(inner):
         answers = _fitted(teacher, options, setting, learns_from, own=rest, name=f"inner{number + 1}")
         outputs[torch.as_tensor(np.isin(fold.train, mine))] = answers(dataset, mine)[OUTPUTS]
-    said = f"Its training targets are out of fold, {len(held)} inner folds by {plan.blocks}."
-    return CrossFitted(dataclasses.replace(targets, train={**targets.train, OUTPUTS: outputs}), said)
+    said = f"Its training targets are out of fold, {len(inner)} inner folds by {plan.blocks}."
+    return CrossFitted(dataclasses.replace(targets, train={**targets.train, OUTPUTS: outputs}), said, "out_of_fold")
 
 
 def whole_answers(
@@ -130,6 +131,12 @@ def left_out(dataset: Dataset, fold: Fold) -> Indices:
                          where="teacher.learns_from",
                          remedy='Write "training", or a split that stays within one group, such as within = "subject".')
     return found
+
+
+def inner_folds(dataset: Dataset, fold: Fold, plan: CrossFitting) -> list[tuple[Indices, Indices]]:
+    """Return for each inner fold the training examples that it holds out, and those that its fit learns from."""
+    held = [fold.train[number] for number in inner_parts(dataset, fold.train, plan)]
+    return [(one, outside_purge_gap(dataset, np.setdiff1d(fold.train, one), one, 1)) for one in held]
 
 
 def inner_parts(dataset: Dataset, train: Indices, plan: CrossFitting) -> list[Indices]:

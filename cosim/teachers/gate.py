@@ -1,4 +1,4 @@
-"""The gate: a teacher that does not beat the student trained without it, on validation examples, does not teach."""
+"""The gate: a teacher that does not beat the student trained without it, on held-out examples, does not teach."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class GateResult:
     source : {'teacher', 'float student'}
         Whose outputs the quantised or spiking student learns from.
     teacher_score, student_score : float
-        Means over the pairs of validation scores.
+        Means over the pairs of scores.
     message : str
         One sentence for the report.
     """
@@ -40,7 +40,7 @@ class GateRule:
     Parameters
     ----------
     margin : float
-        By how much its validation score is to be above the student's, in the metric's units.
+        By how much its score is to be above the student's, in the metric's units.
     decided_by : {'mean', 'interval'}
         Whether the difference itself, or the lower end of its interval over held-out examples, is above the margin.
     """
@@ -58,22 +58,25 @@ def gate(
     *,
     metric: str,
     over: Literal["fold", "seed"],
+    on: str = "validation",
     rule: GateRule = PLAIN_RULE,
     difference: Interval | None = None,
 ) -> GateResult:
-    """Return who teaches: the teacher if its validation score is above the undistilled student's as the rule has it.
+    """Return who teaches: the teacher if its score is above the undistilled student's as the rule has it.
 
     Parameters
     ----------
     teacher_scores, student_scores : sequence of float
-        Validation scores, one per fold or seed, in the same order; larger is better.
+        One per fold or seed, in the same order; larger is better.
     metric : str
         Name for the message.
     over : {'fold', 'seed'}
         What the scores range over, for the message.
+    on : str
+        What examples they are of, for the message.
     rule : GateRule
     difference : Interval or None
-        Teacher less student, paired by validation example; None: not known, which no rule by interval passes.
+        Teacher less student, paired by example; None: not known, which no rule by interval passes.
 
     Raises
     ------
@@ -88,7 +91,7 @@ def gate(
     teacher, student = (sum(scores) / len(scores) for scores in (teacher_scores, student_scores))
     count, known = len(teacher_scores), difference is not None and difference.method != "none"
     numbers = (
-        f"validation {metric}, {f'mean of {count} {over}s' if count > 1 else f'one {over}'}: "
+        f"{on} {metric}, {f'mean of {count} {over}s' if count > 1 else f'one {over}'}: "
         f"teacher {teacher:.3f}, student without distillation {student:.3f}"
     )
     if known and difference is not None:

@@ -47,6 +47,7 @@ def student(**changes: Any) -> list[dict[str, Any]]:
         (tiny(teacher=CLASSICAL, training={"teacher": {"epochs": 1}}), "'classical' trains no network here"),
         (tiny(teacher=WEIGHTS, training={"teacher": {"epochs": 1}}), "'network' trains no network here"),
         (tiny(teacher={**WEIGHTS, "out_of_fold": {}}), "teacher.out_of_fold: 'network' is not fitted here"),
+        (tiny(gate={"on": "out_of_fold"}), "gate.on: the teacher has no outputs out of fold"),
         (tiny(teacher={**FILE, "learns_from": "both"}), "teacher.learns_from: 'file' is not fitted here"),
         (tiny(training={"student": {"epochs": 1}, "teacher": {"epochs": 0}}), "training.teacher.epochs: 0"),
         (tiny(teacher=None, students=student(method=None), unlabelled={"stride_s": 1.0}),

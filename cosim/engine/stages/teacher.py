@@ -45,7 +45,7 @@ def work(workspace: Workspace) -> None:
     message = found.message
     if config.get(ASKED) and teacher.origin(options) == "stored":
         message = f"{message} {NOT_ASKED}".strip()
-    (workspace.folder / FACTS).write_text(to_json({"message": message}), encoding="utf-8")
+    (workspace.folder / FACTS).write_text(to_json({"message": message, "training": found.training}), encoding="utf-8")
     if config.get(ASKED) and (kept / WHOLE).is_dir():
         shutil.copytree(kept / WHOLE, workspace.folder / FITTED / WHOLE)
     shutil.rmtree(kept, ignore_errors=True)
@@ -79,6 +79,11 @@ def asked_teacher(workspace: Workspace) -> Ask | None:
 def targets_in(folder: Path) -> TeacherTargets:
     """Return the targets that a finished teacher's folder holds."""
     return read_targets(folder / TARGETS)
+
+
+def is_out_of_fold(folder: Path) -> bool:
+    """Return whether a finished teacher answers about labelled training examples from fits that have not seen them."""
+    return read_json(folder / FACTS)["training"] == "out_of_fold"
 
 
 def said_of(folder: Path) -> str:
