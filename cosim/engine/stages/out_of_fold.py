@@ -20,7 +20,8 @@ from students.training import fit
 def out_of_fold_outputs(workspace: Workspace, role: str, plan: CrossFitting) -> NDArray[Any]:
     """Return what an undistilled student says of the labelled training examples, from fits that have not seen them.
 
-    Checkpoints of these fits stay in the stage's checkpoint folder, which the stage deletes. Inner folds, and what each fit learns from, are those of the teacher (`cosim.teachers.cross_fitting`).
+    Checkpoints of these fits stay in the stage's checkpoint folder, which the stage deletes. Inner folds, and what each
+    fit learns from, are those of the teacher (`cosim.teachers.cross_fitting`).
 
     Parameters
     ----------
