@@ -1,5 +1,6 @@
 """Preprocessing that is part of the deployed decoder: pure functions, recorded steps, exact work."""
 
+from cosim.preprocessing.integers import ChainAgreement, chain_agreement, integer_chain
 from cosim.preprocessing.operations import (
     Band,
     CommonAverageReference,
@@ -16,6 +17,7 @@ from cosim.preprocessing.scaling import Scaler, fit_scaler
 
 __all__ = [
     "Band",
+    "ChainAgreement",
     "CommonAverageReference",
     "Decimate",
     "Operation",
@@ -25,8 +27,10 @@ __all__ = [
     "SquareRoot",
     "Step",
     "Widths",
+    "chain_agreement",
     "eeg_operations",
     "fit_scaler",
+    "integer_chain",
     "pipeline_work",
     "process",
     "recorded_steps",

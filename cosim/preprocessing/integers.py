@@ -1,0 +1,181 @@
+"""The recorded pipeline as integer stages of the widths that it is counted at."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cosim.preprocessing.operations import (
+    Band,
+    CommonAverageReference,
+    Decimate,
+    Operation,
+    Resample,
+    SquareRoot,
+    Widths,
+)
+from cosim.preprocessing.pipeline import check_aliasing, process, rate_after
+from cosim.preprocessing.signals import factors, resampling_taps, sections
+from energy_models.errors import DataError
+from students.deploy.input_chain import InputChain, Keep, Polyphase, Reference, Root, Sections, Stage
+
+FRACTION_BITS = 12
+"""Fractional bits of a sample inside the chain, of converters up to 16 bits."""
+
+HEAD_BITS = 4
+"""Bits of a state above the converter's, for what filters add."""
+
+OUTPUT_BITS = 16
+"""Width of the codes that the chain puts out."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChainAgreement:
+    """Integer stages against the same operations in float64, on the same samples.
+
+    Parameters
+    ----------
+    codes : int
+        Compared.
+    largest, deviation : float
+        Greatest difference, and root of the mean square of differences [steps of the codes].
+    converter_step : float
+        One step of the converter [steps of the codes].
+    """
+
+    codes: int
+    largest: float
+    deviation: float
+    converter_step: float
+
+
+def integer_chain(
+    operations: Sequence[Operation], *, rate_hz: float, channels: int, signed: bool, step: float, widths: Widths
+) -> InputChain:
+    """Return a pipeline in integers.
+
+    Parameters
+    ----------
+    operations : sequence of Operation
+    rate_hz : float
+        Of the recording [Hz].
+    channels : int
+    signed : bool
+        Whether a converter's sample has a sign.
+    step : float
+        What one step of the converter is worth, in units of the recording.
+    widths : Widths
+        Of samples, coefficients and state.
+
+    Raises
+    ------
+    DataError
+        An operation that looks ahead, coefficients that their width does not hold, or a root of other than counts.
+    """
+    check_aliasing(operations, rate_hz)
+    fraction = min(FRACTION_BITS, widths.state_bits - HEAD_BITS - widths.sample_bits)
+    shift = fraction - min(fraction, max(OUTPUT_BITS - widths.sample_bits - 1, 0))
+    if fraction < 0:
+        raise DataError(
+            f"a state of {widths.state_bits} bits for samples of {widths.sample_bits}", where="integer_chain",
+            remedy=f"Give the state at least {HEAD_BITS} bits more",
+        )
+    stages: list[Stage] = []
+    for operation in operations:
+        stages.append(_stage(operation, rate_hz, channels, step, (widths.coefficient_bits, fraction)))
+        rate_hz = rate_after(operation, rate_hz)
+    return InputChain(
+        widths.sample_bits, signed, channels, fraction, tuple(stages), widths.state_bits, OUTPUT_BITS,
+        step * 2.0 ** (shift - fraction), shift,
+    )  # fmt: skip
+
+
+def chain_agreement(
+    chain: InputChain, operations: Sequence[Operation], samples: NDArray[np.int64], *, rate_hz: float, step: float
+) -> ChainAgreement:
+    """Run a chain and its operations in float64 on the same samples and compare.
+
+    Parameters
+    ----------
+    chain : InputChain
+        Of `integer_chain`, made of the other arguments.
+    operations : sequence of Operation
+    samples : ndarray of int64, shape (channels, samples)
+    rate_hz, step : float
+
+    Raises
+    ------
+    CosimError
+        As `students.deploy.input_chain.InputChain.run`.
+    """
+    wanted = process(operations, samples.astype(np.float64) * step, rate_hz).samples / chain.output_unit
+    apart = chain.run(samples) - wanted
+    spread = float(np.sqrt(np.square(apart).mean()))
+    return ChainAgreement(apart.size, float(np.abs(apart).max()), spread, step / chain.output_unit)
+
+
+def _stage(operation: Operation, rate_hz: float, channels: int, step: float, widths: tuple[int, int]) -> Stage:
+    bits, fraction = widths
+    match operation:
+        case CommonAverageReference():
+            shift = bits - 2 + math.frexp(channels)[1]
+            return Reference(round(2**shift / channels), shift)
+        case Band():
+            if operation.direction == "acausal":
+                raise DataError(
+                    "an acausal filter runs backward in time, which no device can do", where="integer_chain",
+                    remedy="Choose direction 'causal'",
+                )
+            levels, point = _fixed(np.delete(sections(operation, rate_hz), 3, axis=1), bits)
+            _check_stable(levels, point, bits)
+            return Sections(levels, point)
+        case Resample():
+            up, down = factors(operation, rate_hz)
+            taps = resampling_taps(operation, rate_hz)
+            padded = np.pad(taps, (0, -len(taps) % up)).reshape(-1, up).T
+            levels, point = _fixed(padded, bits)
+            return Polyphase(levels, down, point)
+        case Decimate():
+            return Keep(operation.factor)
+        case SquareRoot():
+            if step != 1.0:
+                raise DataError(
+                    f"the square root of samples whose step is {step:g}", where="integer_chain",
+                    remedy="Use it on spike counts, whose step is 1",
+                )
+            return Root(fraction)
+
+
+def _check_stable(levels: NDArray[np.int64], point: int, bits: int) -> None:
+    """Raise where rounding moved a pole onto the unit circle or outside: |a2| < 1 and |a1| < 1 + a2 hold inside."""
+    one, a1, a2 = 1 << point, levels[:, 3], levels[:, 4]
+    if bool(((np.abs(a2) >= one) | (np.abs(a1) >= one + a2)).any()):
+        raise DataError(
+            f"a filter that {bits}-bit coefficients make unstable: its edges are too low for its rate",
+            where="integer_chain", remedy="Give coefficients more bits, or filter at a lower rate",
+        )
+
+
+def _fixed(numbers: NDArray[np.float64], bits: int) -> tuple[NDArray[np.int64], int]:
+    """Return coefficients as integers of a width, sign included, and their fractional bits.
+
+    Raises
+    ------
+    DataError
+        Coefficients of which none is left.
+    """
+    point = bits - 1 - math.frexp(float(np.abs(numbers).max()))[1]
+    levels = np.rint(numbers * 2.0**point).astype(np.int64)
+    if int(np.abs(levels).max()) >= 2 ** (bits - 1):
+        point -= 1
+        levels = np.rint(numbers * 2.0**point).astype(np.int64)
+    if point < 1 or not levels.any():
+        raise DataError(
+            f"coefficients up to {np.abs(numbers).max():g} in {bits} bits", where="integer_chain",
+            remedy="Give coefficients more bits",
+        )
+    return levels, point
