@@ -196,7 +196,8 @@ def _student(
     """Return an EEGNet of 8 bits, trained on the windows a little."""
     shape = Shape(task="classification", channels=seen.shape[1], steps=seen.shape[2], outputs=3, step_rate_hz=256.0)
     inputs = torch.from_numpy((seen - mean[:, None]) / deviation[:, None]).float()
-    spec = StudentSpec(family="eegnet", shape=shape, training=Training(epochs=20, batch_size=8, learning_rate=5e-3), seed=1)
+    training = Training(epochs=20, batch_size=8, learning_rate=5e-3)
+    spec = StudentSpec(family="eegnet", shape=shape, training=training, seed=1)
     model = build(spec)
     examples = Examples(inputs, torch.from_numpy(np.asarray(targets)))
     fit(model, examples, examples, spec)
