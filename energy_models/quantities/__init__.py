@@ -11,6 +11,7 @@ from energy_models.quantities.quantity import (
     Conductivity,
     Current,
     Cycles,
+    CyclesPerInstruction,
     CyclesPerOperation,
     Energy,
     EnergyPerBit,
@@ -19,6 +20,7 @@ from energy_models.quantities.quantity import (
     Frequency,
     Information,
     InformationRate,
+    InstructionsPerOperation,
     Length,
     Power,
     PowerDensity,
@@ -43,12 +45,13 @@ from energy_models.quantities.toml_file import Frozen, content_digest, parse_mod
 from energy_models.quantities.units import DAY_S, HOUR_S, YEAR_S, find_unit, si_unit, to_si
 
 __all__ = [
-    "DAY_S", "HOUR_S", "TEMPORARY", "TOML_BITS", "YEAR_S", "ZERO", "AboveZero", "Area", "Band", "Channels", "Charge",
-    "Conductivity", "Current", "Cycles", "CyclesPerOperation", "Energy", "EnergyPerBit", "EnergyPerSquareBit",
-    "EnergyPerStep", "Frequency", "Frozen", "Information", "InformationRate", "Length", "Power", "PowerDensity",
-    "PowerPerBit", "PowerPerChannel", "Quantity", "Ratio", "RatioPerTime", "RisePerPower", "Source", "Temperature",
-    "TemperatureRise", "Time", "Voltage", "VolumetricHeat", "amount_si", "check_document", "content_digest",
-    "find_unit", "html_table", "load_sources", "no_room", "parse_json", "parse_model", "parse_toml", "prefixed",
-    "prefixed_band", "quantities", "read_model", "read_text", "read_toml", "require_source", "si_unit", "to_si",
-    "total", "with_quantities", "write_failure", "write_whole",
+    "DAY_S", "HOUR_S", "TEMPORARY", "TOML_BITS", "YEAR_S", "ZERO", "AboveZero", "Area", "Band", "Channels",
+    "Charge", "Conductivity", "Current", "Cycles", "CyclesPerInstruction", "CyclesPerOperation", "Energy",
+    "EnergyPerBit", "EnergyPerSquareBit", "EnergyPerStep", "Frequency", "Frozen", "Information", "InformationRate",
+    "InstructionsPerOperation", "Length", "Power", "PowerDensity", "PowerPerBit", "PowerPerChannel", "Quantity",
+    "Ratio", "RatioPerTime", "RisePerPower", "Source", "Temperature", "TemperatureRise", "Time", "Voltage",
+    "VolumetricHeat", "amount_si", "check_document", "content_digest", "find_unit", "html_table", "load_sources",
+    "no_room", "parse_json", "parse_model", "parse_toml", "prefixed", "prefixed_band", "quantities", "read_model",
+    "read_text", "read_toml", "require_source", "si_unit", "to_si", "total", "with_quantities", "write_failure",
+    "write_whole",
 ]

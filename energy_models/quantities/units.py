@@ -61,6 +61,8 @@ _BY_DIMENSION: dict[str, dict[str, float]] = {
     "mass": {"kg": 1.0, "g": 1e-3},
     "cycles": {"cycle": 1.0, "kcycle": 1e3},
     "cycles_per_operation": {"cycle/MAC": 1.0, "cycle/op": 1.0},
+    "instructions_per_operation": {"instruction/MAC": 1.0, "instruction/op": 1.0},
+    "cycles_per_instruction": {"cycle/instruction": 1.0},
     "cycles_per_step": {"cycle/step": 1.0},
     "channels": {"channel": 1.0},
     "ratio": {"1": 1.0, "%": 1e-2},

@@ -24,7 +24,7 @@ from students.deploy.graph import Product
 from students.spec import Shape
 
 GCC = shutil.which("gcc")
-FLAGS = ["-std=c99", "-O1", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-fsanitize=undefined",
+FLAGS = ["-std=c99", "-O1", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-fsanitize=address,undefined",
          "-fno-sanitize-recover=all"]  # fmt: skip
 compiled = pytest.mark.skipif(GCC is None, reason="gcc is not installed")
 
@@ -116,6 +116,29 @@ class Alike(nn.Module):
 
     def forward(self, signal: Tensor) -> Tensor:
         return self.readout(torch.relu(self.body_a(torch.relu(self.body["a"](signal)))).mean(-1))
+
+
+class Outside(nn.Module):
+    """Windows that lie outside of the signal, on either side, in one and in two dimensions."""
+
+    def __init__(self, channels: int, steps: int, outputs: int) -> None:
+        super().__init__()
+        self.first = nn.Conv1d(channels, 4, 3, dilation=3, padding=13)
+        self.second = nn.Conv1d(4, 4, 4, stride=3, padding=7)
+        self.flat = nn.Conv2d(1, 2, (3, 2), dilation=(4, 1), padding=(9, 3))
+        self.readout = nn.Linear(2 * 14 * 19, outputs)
+
+    def forward(self, signal: Tensor) -> Tensor:
+        signal = torch.relu(self.second(torch.relu(self.first(signal[..., :9]))))
+        return self.readout(torch.relu(self.flat(signal.unsqueeze(1))).flatten(1))
+
+
+@compiled
+def test_windows_in_the_padding(tmp_path: Path, nets: ModuleType) -> None:
+    vars(nets)["Outside"] = Outside
+    model, _ = quantised("deployed_nets:Outside", "w4a4", WINDOWS)
+    graph = lower(model, WINDOWS, codes=CODES)
+    check(export_c(graph, tmp_path, vectors=vectors(graph, WINDOWS)), "decoder")
 
 
 @compiled

@@ -153,19 +153,18 @@ class Writer:
         if self.plan.entry == "step" and (past := (taps[-1] - 1) * node.dilation[-1]):
             signal, lengths, pads = self._history(node, past + 1), [past + 1], ((0, 0),)
         self._open(loop.result.shape)
-        start = self._bias(node)
         group = f"(i0 / {outputs // node.groups}) * {inputs}" if node.groups > 1 else "0"
-        body = [f"{kind} sum = {start};", f"for (int in = 0; in < {inputs}; in++) {{"]
-        at = f"({group} + in)"
-        weight_at, depth = f"(i0 * {inputs} + in)", 1
+        body = [f"{kind} sum = {self._bias(node)};"]
+        for axis in range(len(taps)):
+            body += _taps_inside(node, axis, lengths[axis], pads[axis])
+        body.append(f"for (int in = 0; in < {inputs}; in++) {{")
+        at, weight_at, depth = f"({group} + in)", f"(i0 * {inputs} + in)", 1
         for axis, tap in enumerate(taps):
-            place = f"i{axis + 1} * {node.stride[axis]} + t{axis} * {node.dilation[axis]} - {pads[axis][0]}"
-            body.append(INDENT * depth + f"for (int t{axis} = 0; t{axis} < {tap}; t{axis}++) {{")
+            ends = (f"first{axis}", f"after{axis}") if any(pads[axis]) else ("0", str(tap))
+            body.append(INDENT * depth + f"for (int t{axis} = {ends[0]}; t{axis} < {ends[1]}; t{axis}++) {{")
             depth += 1
-            body.append(INDENT * depth + f"const int p{axis} = {place};")
-            if any(pads[axis]):
-                body.append(INDENT * depth + f"if (p{axis} < 0 || p{axis} >= {lengths[axis]}) continue;")
-            at, weight_at = f"({at} * {lengths[axis]} + p{axis})", f"({weight_at} * {tap} + t{axis})"
+            at = f"({at} * {lengths[axis]} + from{axis} + t{axis} * {node.dilation[axis]})"
+            weight_at = f"({weight_at} * {tap} + t{axis})"
         body.append(INDENT * depth + f"sum += ({kind}){weights}[{weight_at}] * {signal}[{at}];")
         body += [INDENT * one + "}" for one in range(depth - 1, -1, -1)]
         self._close(loop, body, "sum")
@@ -314,6 +313,20 @@ class Writer:
         if full.shape[1:] == (1,) * (len(shape) - 1):
             return f"{self.constants.add(name, full)}[i0]"
         return f"{self.constants.add(name, np.broadcast_to(full, shape))}[place]"
+
+
+def _taps_inside(node: Product, axis: int, length: int, pads: tuple[int, int]) -> list[str]:
+    """Return where a window begins along an axis, and which of its taps lie on the signal, where padding is around."""
+    taps, stride, dilation = node.weights.shape[axis + 2], node.stride[axis], node.dilation[axis]
+    start = f"const int from{axis} = i{axis + 1} * {stride} - {pads[0]};"
+    if not any(pads):
+        return [start]
+    reach = f"({length - 1 + dilation} - from{axis}) / {dilation}"
+    return [
+        start,
+        f"const int first{axis} = from{axis} < 0 ? (-from{axis} + {dilation - 1}) / {dilation} : 0;",
+        f"const int after{axis} = from{axis} + {(taps - 1) * dilation} < {length} ? {taps} : {reach};",
+    ]
 
 
 def _kind(node: object) -> str:

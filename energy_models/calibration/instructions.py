@@ -1,0 +1,108 @@
+"""Instructions of plain C99 by kind of layer: counted on an emulator for one network, predicted for others.
+
+    instructions(layer) = products instructions_per_product(kind)                      additions of its biases are in it
+                        + sum over operations outside products of count instructions_per_operation(operation)
+
+Instructions are not cycles; `cycles_per_instruction` brackets what a core without caches takes for loops like these.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field
+
+from energy_models.hardware.execution import OperationName
+from energy_models.quantities import CyclesPerInstruction, Frozen, InstructionsPerOperation, read_model
+from energy_models.workload import Kind, LayerWork, Workload
+
+IN_PRODUCTS = frozenset(("add", "compare"))
+"""Operations of a layer with products that its loop contains: a sum begins with the bias, a ReLU is a limit."""
+
+
+class InstructionTable(Frozen):
+    """What a compiler makes of plain C.
+
+    Parameters
+    ----------
+    name, title : str
+    core, compiler, flags : str
+        For which, with which and how it was built.
+    network : str
+        On which the numbers were fitted.
+    per_product, per_operation : mapping of kind, or operation, to Quantity
+    cycles_per_instruction : Quantity
+    """
+
+    name: str
+    title: str
+    core: str
+    compiler: str
+    flags: str
+    network: str
+    per_product: Annotated[Mapping[Kind, InstructionsPerOperation], Field(min_length=1)]
+    per_operation: Mapping[OperationName, InstructionsPerOperation]
+    cycles_per_instruction: CyclesPerInstruction
+
+
+@dataclass(frozen=True, slots=True)
+class Instructions:
+    """Predicted instructions of one decode.
+
+    Parameters
+    ----------
+    layers : mapping of str to float
+        Layers whose work the table has, by name.
+    unknown : tuple of str
+        Work that it has not: the sum of `layers` is without it.
+    """
+
+    layers: Mapping[str, float]
+    unknown: tuple[str, ...]
+
+    @property
+    def total(self) -> float:
+        """Of all layers."""
+        return sum(self.layers.values())
+
+
+@cache
+def plain_c99() -> InstructionTable:
+    """Return the shipped table: C as `cosim export` writes it, on a Cortex-M4."""
+    return read_model(Path(str(files("energy_models.data") / "instructions" / "plain_c99.toml")), InstructionTable)
+
+
+def instruction_terms(layer: LayerWork) -> dict[str, float]:
+    """Return the counts of one decode that instructions are multiplied with: by kind of product, and by operation."""
+    products = layer.products
+    found: dict[str, float] = {} if products is None else {layer.kind: products.dense_valid.mean}
+    for name, count in layer.operations.items():
+        if count.mean and not (products is not None and name in IN_PRODUCTS):
+            found[name] = count.mean
+    return found
+
+
+def predicted_instructions(workload: Workload, table: InstructionTable) -> Instructions:
+    """Return the instructions that a workload's integer layers take in one decode.
+
+    Parameters
+    ----------
+    workload : Workload
+    table : InstructionTable
+    """
+    known = {**table.per_product, **table.per_operation}
+    layers: dict[str, float] = {}
+    unknown: list[str] = []
+    for layer in workload.layers:
+        terms = instruction_terms(layer)
+        missing = [name for name in terms if layer.arithmetic != "integer" or name not in known]
+        unknown += [f"{layer.name}: {layer.arithmetic} {name}" for name in missing]
+        layers[layer.name] = sum(
+            count * known[name].band.nominal for name, count in terms.items() if name not in missing
+        )
+    return Instructions(layers, tuple(unknown))

@@ -1,0 +1,51 @@
+"""Instructions of plain C99, predicted from a workload."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+
+from energy_models.calibration import instruction_terms, plain_c99, predicted_instructions
+from energy_models.workload import read_workload
+
+TABLE = plain_c99()
+
+
+def test_the_shipped_table_says_what_it_is() -> None:
+    assert (TABLE.core, TABLE.network) == ("cortex-m4", "every kind")
+    assert "gcc" in TABLE.compiler
+    numbers = {**TABLE.per_product, **TABLE.per_operation}
+    assert {"conv", "depthwise", "pointwise", "linear", "requantise", "lookup", "add", "compare"} <= set(numbers)
+    for name, one in numbers.items():
+        assert (one.basis, one.source) == ("simulated", "plain_c99_emulated"), name
+        assert 1 <= one.low <= one.value <= one.high, name
+    assert TABLE.cycles_per_instruction.band.low >= 1
+
+
+def test_hand_worked() -> None:
+    """Products at the price of their kind, biases in them; operations of other layers at theirs."""
+    workload = read_workload(Path(str(files("energy_models.data") / "workloads" / "eegnet_8_2.json")))
+    layers = [replace(one, arithmetic="integer") for one in workload.layers]
+    found = predicted_instructions(replace(workload, layers=tuple(layers)), TABLE)
+    conv = next(one for one in layers if one.products is not None)
+    assert conv.products is not None
+    assert found.layers[conv.name] == pytest.approx(
+        conv.products.dense_valid.mean * TABLE.per_product[conv.kind].value, rel=1e-9
+    )
+    pool = next(one for one in layers if one.kind == "pool")
+    assert instruction_terms(pool) == {name: count.mean for name, count in pool.operations.items()}
+    known = sum(count * TABLE.per_operation[name].value for name, count in instruction_terms(pool).items()
+                if name in TABLE.per_operation)  # fmt: skip
+    assert found.layers[pool.name] == pytest.approx(known)
+    assert found.total == pytest.approx(sum(found.layers.values()))
+
+
+def test_work_that_the_table_has_not_is_said() -> None:
+    workload = read_workload(Path(str(files("energy_models.data") / "workloads" / "eegnet_8_2.json")))
+    layers = tuple(replace(one, arithmetic="float") for one in workload.layers)
+    found = predicted_instructions(replace(workload, layers=layers), TABLE)
+    assert found.total == 0
+    assert any(" float " in one for one in found.unknown)

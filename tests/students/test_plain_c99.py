@@ -1,0 +1,38 @@
+"""Instructions predicted from workloads against those that exported C executes: networks that were not fitted."""
+
+from __future__ import annotations
+
+import statistics
+
+import pytest
+
+from benchmarks import plain_c99 as bench
+from energy_models.calibration import plain_c99
+from students.deploy.emulator import absent_tools
+
+ABSENT = absent_tools()
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(bool(ABSENT), reason=f"not installed: {', '.join(ABSENT)}")
+def test_networks_that_were_not_fitted_are_predicted_within_a_quarter() -> None:
+    table = plain_c99()
+    shipped = {name: one.value for group in (table.per_product, table.per_operation) for name, one in group.items()}
+    found: list[float] = []
+    for network in bench.OTHERS:
+        counted = bench.counted(*network)
+        errors = {kind: abs(one / two - 1) for kind, (one, two) in bench.errors(counted, shipped).items()}
+        assert errors["(whole)"] < 0.35, network[0]
+        found += [error for kind, error in errors.items() if kind != "(whole)"]
+    assert statistics.median(found) < bench.BAR
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(bool(ABSENT), reason=f"not installed: {', '.join(ABSENT)}")
+def test_the_shipped_table_is_the_fit_of_one_network() -> None:
+    first = bench.counted(*bench.FITTED)
+    if first.emulated.compiler != plain_c99().compiler:
+        pytest.skip(f"another compiler: {first.emulated.compiler}")
+    shipped = {**plain_c99().per_product, **plain_c99().per_operation}
+    for name, value in bench.fitted(first).items():
+        assert shipped[name].value == pytest.approx(value, rel=1e-3), name
