@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from students.kernels.neurons.spike_product import spike_product
 from students.kernels.reorder import steps_first
-from students.kernels.spike_product import spike_product
 from students.layers.fast_convolution import pointwise_conv1d
 
 CHANNELS_LAST = ((2, 0, 1), (0, 2, 1))

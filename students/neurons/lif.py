@@ -1,4 +1,4 @@
-"""Leaky neurons over the signal's own time, with the state handed in and out (`students.kernels.fire`).
+"""Leaky neurons over the signal's own time, with the state handed in and out (`students.kernels.neurons.fire`).
 
 The recurrence is the one of ``snntorch.Leaky`` with delayed, detached subtraction of the threshold:
 
@@ -20,9 +20,9 @@ import torch
 from torch import Tensor, nn
 
 from energy_models.errors import StudentError
-from students.kernels.fire import Reset, fire
-from students.kernels.integrate import integrate
-from students.kernels.norm_fire import norm_fire
+from students.kernels.neurons.fire import Reset, fire
+from students.kernels.neurons.integrate import integrate
+from students.kernels.neurons.norm_fire import norm_fire
 from students.kernels.reorder import steps_first
 from students.neurons.dynamics import Dynamics
 

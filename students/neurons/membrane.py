@@ -1,8 +1,8 @@
 """The steps of leaky neurons in integers; ``docs/concepts/quantised_spiking.md`` has the equations and widths.
 
 Levels are integers held in floats: a membrane of 16 bits times a decay of 9 bits fits into the 24 bits of a float32, so
-that every number is exact. Gradients are those of the float recurrence (`students.kernels.fire`,
-`students.kernels.integrate`) at the levels, straight through the rounding and the saturation.
+that every number is exact. Gradients are those of the float recurrence (`students.kernels.neurons.fire`,
+`students.kernels.neurons.integrate`) at the levels, straight through the rounding and the saturation.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from students.kernels.choice import KernelPath, choose
-from students.kernels.fire import Firing, Reset, fire_gradients
-from students.kernels.integrate import integrate_gradients
+from students.kernels.neurons.fire import Firing, Reset, fire_gradients
+from students.kernels.neurons.integrate import integrate_gradients
 
 DECAY_BITS = 8
 """Fractional bits of a decay: it is a whole number of 256ths, from 0 to 256."""

@@ -1,6 +1,6 @@
 """Leaky integrate-and-fire neurons that hear the spikes of their own layer one step later.
 
-The recurrence is that of ``snntorch.RLeaky`` (`students.kernels.recurrent_fire`):
+The recurrence is that of ``snntorch.RLeaky`` (`students.kernels.neurons.recurrent_fire`):
 
     B[t] = beta U[t-1] + I[t] + W S[t-1] + b,   S[t] = (U[t] > threshold),   R[t] = (U[t-1] > threshold)
 
@@ -16,8 +16,8 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from students.kernels.fire import Reset
-from students.kernels.recurrent_fire import fire_recurrently
+from students.kernels.neurons.fire import Reset
+from students.kernels.neurons.recurrent_fire import fire_recurrently
 from students.neurons.dynamics import Dynamics
 from students.neurons.lif import (
     LEAST_THRESHOLD,

@@ -9,7 +9,7 @@ from brevitas.quant_tensor import IntQuantTensor, QuantTensor
 from torch import Tensor
 
 from energy_models.errors import StudentError
-from students.kernels.spike_product import are_spikes
+from students.kernels.neurons.spike_product import are_spikes
 from students.layers.grid import SPIKES, Grid
 
 

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from students.kernels import using_kernels
-from students.kernels.fire import Reset, fire
-from students.kernels.integrate import integrate
+from students.kernels.neurons.fire import Reset, fire
+from students.kernels.neurons.integrate import integrate
 from students.neurons.lif import LIF
 from students.neurons.snntorch_adapter import leaky_reference
 

@@ -10,8 +10,8 @@ from test_kernel_neurons import RESETS
 from torch import Tensor, nn
 
 from students.kernels import kernels_taken, using_kernels
-from students.kernels.fire import Reset, fire
-from students.kernels.norm_fire import norm_fire
+from students.kernels.neurons.fire import Reset, fire
+from students.kernels.neurons.norm_fire import norm_fire
 from students.layers import BatchNorm1d, Dropout, TimeFirst
 from students.layers.layout import channels_last, time_first
 from students.neurons import LIF, ZeroInitialState

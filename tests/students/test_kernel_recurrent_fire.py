@@ -11,8 +11,8 @@ from test_kernel_neurons import RESETS, SHAPES, inputs, weighted
 from torch import Tensor, nn
 
 from students.kernels import using_kernels
-from students.kernels.fire import Reset
-from students.kernels.recurrent_fire import fire_recurrently
+from students.kernels.neurons.fire import Reset
+from students.kernels.neurons.recurrent_fire import fire_recurrently
 
 WIRINGS = ("matrix", "matrix and bias", "vector", "vector and bias", "scalar")
 

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from students.kernels import using_kernels
-from students.kernels.spike_product import are_spikes, pack_spikes, spike_product, unpack_spikes
+from students.kernels.neurons.spike_product import are_spikes, pack_spikes, spike_product, unpack_spikes
 
 
 def random_spikes(*shape: int) -> Tensor:

@@ -8,7 +8,7 @@ from importlib import import_module
 from students.kernels.choice import numba_missing
 
 WORK = ("cosim.engine.executors.worker", "students.models.from_float")
-COMPILED = ("students.kernels.fire_numba", "students.kernels.norm_pool_numba")
+COMPILED = ("students.kernels.neurons.fire_numba", "students.kernels.norm_pool_numba")
 
 # Modules are no garbage: looking for some among them takes a quarter of the time of importing them.
 gc.disable()

@@ -1,4 +1,4 @@
-"""The compiled form of `students.kernels.integrate`."""
+"""The compiled form of `students.kernels.neurons.integrate`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The compiled form of `students.kernels.norm_fire`; a neuron is a place in (batch, channels)."""
+"""The compiled form of `students.kernels.neurons.norm_fire`; a neuron is a place in (batch, channels)."""
 
 from __future__ import annotations
 

@@ -86,13 +86,13 @@ def torch_backward(gradient: Tensor, membranes: Tensor, state: Tensor, beta: Ten
 
 
 def _numba_forward(current: Tensor, state: Tensor, beta: Tensor, membranes: Tensor) -> None:
-    from students.kernels.integrate_numba import integrate_forward
+    from students.kernels.neurons.integrate_numba import integrate_forward
 
     integrate_forward(array_of(current, 1), array_of(state, 0), row_of(beta, state), array_of(membranes, 1))
 
 
 def _numba_backward(gradient: Tensor, membranes: Tensor, state: Tensor, beta: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    from students.kernels.integrate_numba import integrate_backward
+    from students.kernels.neurons.integrate_numba import integrate_backward
 
     total, running = torch.empty_like(gradient), torch.zeros_like(state)
     sums = torch.zeros_like(state, dtype=torch.float64)

@@ -188,7 +188,7 @@ def _reduced(gradient: Tensor, like: Tensor) -> Tensor:
 def _numba_forward(  # noqa: PLR0917  the same order as the reference
     current: Tensor, state: Tensor, beta: Tensor, threshold: Tensor, reset: Reset, membranes: Tensor, spikes: Tensor
 ) -> None:
-    from students.kernels.fire_numba import RESETS, fire_forward
+    from students.kernels.neurons.fire_numba import RESETS, fire_forward
 
     fire_forward(
         array_of(current, 1), array_of(state, 0), row_of(beta, state), row_of(threshold, state), RESETS[reset],
@@ -199,7 +199,7 @@ def _numba_forward(  # noqa: PLR0917  the same order as the reference
 def _numba_backward(
     grad_spikes: Tensor, grad_last: Tensor, saved: tuple[Tensor, ...], how: Firing, learns: bool
 ) -> tuple[Tensor, FireGradients]:
-    from students.kernels.fire_numba import RESETS, fire_backward
+    from students.kernels.neurons.fire_numba import RESETS, fire_backward
 
     membranes, state, beta, threshold = saved
     total, running = torch.empty_like(grad_spikes), grad_last.clone(memory_format=torch.contiguous_format)

@@ -23,7 +23,7 @@ from torch.autograd.function import once_differentiable
 
 from students.kernels.arrays import array_of, row_of, sum_over_batch
 from students.kernels.choice import KernelPath, choose
-from students.kernels.fire import Firing, Reset, surrogate_slope
+from students.kernels.neurons.fire import Firing, Reset, surrogate_slope
 
 
 def fire_recurrently(
@@ -175,7 +175,7 @@ def _backward_step(
 
 
 def _numba_forward_step(given: tuple[Tensor, ...], reset: Reset, written: tuple[Tensor, ...]) -> Callable[[int], None]:
-    from students.kernels.fire_numba import RESETS, recurrent_forward
+    from students.kernels.neurons.fire_numba import RESETS, recurrent_forward
 
     (current, state, beta, threshold), (heard, membranes, spikes) = given, written
     arrays = (
@@ -188,7 +188,7 @@ def _numba_forward_step(given: tuple[Tensor, ...], reset: Reset, written: tuple[
 def _numba_backward_step(
     given: tuple[Tensor, ...], how: tuple[float, Reset], written: tuple[Tensor, ...]
 ) -> Callable[[int], None]:
-    from students.kernels.fire_numba import RESETS, recurrent_backward
+    from students.kernels.neurons.fire_numba import RESETS, recurrent_backward
 
     (grad_spikes, membranes, state, beta, threshold), (returned, running, total, sums) = given, written
     arrays = (

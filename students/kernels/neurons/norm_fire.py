@@ -1,6 +1,6 @@
 """A batch norm in training with the leaky neurons behind it, over all steps of a window.
 
-The neurons are those of `students.kernels.fire`, with the currents
+The neurons are those of `students.kernels.neurons.fire`, with the currents
 
     I[t] = factor X[t] + offset,   factor = weight / sqrt(variance + eps),   offset = bias - mean factor
 
@@ -20,7 +20,7 @@ from torch.autograd.function import once_differentiable
 
 from students.kernels.arrays import array_of, row_of, sum_over_batch
 from students.kernels.choice import choose
-from students.kernels.fire import Firing, Reset, torch_backward, torch_forward
+from students.kernels.neurons.fire import Firing, Reset, torch_backward, torch_forward
 from students.kernels.norm_pool import move_running_statistics
 
 
@@ -122,8 +122,8 @@ def _torch_backward(
 def _numba_forward(
     rows: Tensor, given: tuple[Tensor, ...], how: tuple[float, Reset], written: tuple[Tensor, Tensor]
 ) -> tuple[Tensor, Tensor]:
-    from students.kernels.fire_numba import RESETS
-    from students.kernels.norm_fire_numba import norm_fire_forward
+    from students.kernels.neurons.fire_numba import RESETS
+    from students.kernels.neurons.norm_fire_numba import norm_fire_forward
 
     (weight, bias, beta, threshold), (eps, reset) = given, how
     statistics, line = rows.new_empty(3, len(weight), dtype=torch.float64), rows.new_empty(3, len(weight))
@@ -138,8 +138,8 @@ def _numba_forward(
 def _numba_backward(
     arriving: Tensor, saved: tuple[Tensor, ...], how: Firing, learns: bool
 ) -> tuple[Tensor, Tensor, Tensor | None, Tensor | None]:
-    from students.kernels.fire_numba import RESETS
-    from students.kernels.norm_fire_numba import norm_fire_backward
+    from students.kernels.neurons.fire_numba import RESETS
+    from students.kernels.neurons.norm_fire_numba import norm_fire_backward
 
     rows, membranes, beta, threshold, statistics, line = saved
     total, sums = torch.empty_like(rows), torch.zeros(4, *rows.shape[1:], dtype=torch.float64)

@@ -1,4 +1,4 @@
-"""The compiled forms of `students.kernels.fire` and `recurrent_fire`.
+"""The compiled forms of `students.kernels.neurons.fire` and `recurrent_fire`.
 
 Steps outside, neurons inside, so that rows stay in the cache.
 """

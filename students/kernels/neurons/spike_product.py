@@ -62,7 +62,7 @@ def are_spikes(signal: Tensor) -> bool:
 
 def pack_spikes(signal: Tensor) -> Tensor | None:
     """Return a float32 signal's spikes as bits, shape (elements / 8 rounded up,) of uint8; None where it has others."""
-    from students.kernels.spike_bits_numba import pack
+    from students.kernels.neurons.spike_bits_numba import pack
 
     bits = torch.empty(-(-signal.numel() // PLANES), dtype=torch.uint8)
     return bits if pack(array_of(signal, 0), bits.numpy()) else None
@@ -70,7 +70,7 @@ def pack_spikes(signal: Tensor) -> Tensor | None:
 
 def unpack_spikes(bits: Tensor, shape: torch.Size) -> Tensor:
     """Return spikes of `pack_spikes` in float32."""
-    from students.kernels.spike_bits_numba import unpack
+    from students.kernels.neurons.spike_bits_numba import unpack
 
     signal = torch.empty(shape)
     unpack(bits.numpy(), array_of(signal, 0))
