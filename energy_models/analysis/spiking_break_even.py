@@ -80,7 +80,7 @@ def break_even(
 
 
 def spike_rate(workload: Workload) -> float:
-    """Return the spikes per input and time step over all layers of synapses with binary events.
+    """Return the spikes per input and time step over all layers of synapses that take spikes; a value k counts k.
 
     Raises
     ------
@@ -89,7 +89,8 @@ def spike_rate(workload: Workload) -> float:
     """
     layers = [layer for layer in workload.layers if _takes_spikes(layer)]
     inputs = sum(layer.inputs for layer in layers)
-    events = sum(layer.input_events.mean for layer in layers if layer.input_events is not None)
+    counted = ((layer.input_units or layer.input_events) for layer in layers)
+    events = sum(count.mean for count in counted if count is not None)
     if not events:
         raise WorkloadError(
             "no spike was counted", where=workload.name,
@@ -106,20 +107,23 @@ def silent(workload: Workload) -> Workload:
 def _takes_spikes(layer: LayerWork) -> bool:
     if layer.products is None or layer.input_events is None:
         return False
-    return layer.activation_bits == 1 and layer.products.effective_input.multiply_accumulate.total == 0
+    binary = layer.activation_bits == 1 and layer.products.effective_input.multiply_accumulate.total == 0
+    return binary or layer.input_units is not None
 
 
 def _silent_layer(layer: LayerWork) -> LayerWork:
     if layer.kind == "neuron" and layer.output_events is not None:
-        none = Count.constant(0, layer.output_events.decodes)
-        operations = {name: none if name == "reset" else count for name, count in layer.operations.items()}
-        return dataclasses.replace(layer, operations=operations, output_events=none)
+        none, once = (Count.constant(number, layer.output_events.decodes) for number in (0, layer.outputs))
+        units = layer.output_units and none
+        changed = {"reset": none} if units is None else {"reset": none, "compare": once}
+        operations = {name: changed.get(name, count) for name, count in layer.operations.items()}
+        return dataclasses.replace(layer, operations=operations, output_events=none, output_units=units)
     if layer.products is None or layer.input_events is None or not _takes_spikes(layer):
         return layer
     none = Count.constant(0, layer.input_events.decodes)
     nothing, sites = Products(none, none), layer.products
     products = Conventions(sites.dense_full, sites.dense_valid, nothing, nothing)
-    return dataclasses.replace(layer, products=products, input_events=none)
+    return dataclasses.replace(layer, products=products, input_events=none, input_units=layer.input_units and none)
 
 
 def _nominal(design: Design, basis: Basis) -> float:

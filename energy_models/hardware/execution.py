@@ -122,9 +122,14 @@ class TimeStep(Frozen):
 
 
 class EventDriven(Datapath):
-    """Event-driven core, built up: each input event fetches its row of synapses and updates the targets' state."""
+    """Event-driven core, built up: each input event fetches its row of synapses and updates the targets' state.
+
+    Events of several bits are sent as one message with a ``payload``, which takes a multiplier, or ``repeated`` as so
+    many single spikes, which takes none.
+    """
 
     style: Literal["event_driven"]
+    graded_events: Literal["payload", "repeated"] = "payload"
     control_per_event: Energy
     control_per_active_update: Energy
     control_per_idle_update: Energy
@@ -150,7 +155,7 @@ class EventTable(Frozen):
     """Event-driven core whose energies are published per event, memories and datapath inside them.
 
     Every neuron is accessed in every step; those with input current are updated too. Spikes are binary: graded
-    events and work outside synapses and neurons are not priced.
+    events, delays and work outside synapses and neurons are not priced.
     """
 
     contains_memory: ClassVar[bool] = True
@@ -170,7 +175,7 @@ class EventCycles(Frozen):
     """Clocked spiking core: cycles per event and neuron, times what activity adds to the idle power.
 
     The first layer with products is the input's, the last one the read-out's, those between are recurrent. Spikes are
-    binary: graded events and work outside synapses and neurons are not priced.
+    binary: graded events, delays and work outside synapses and neurons are not priced.
     """
 
     contains_memory: ClassVar[bool] = True

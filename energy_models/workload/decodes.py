@@ -34,7 +34,7 @@ def tile_over_decodes(row: LayerWork, decodes: int) -> LayerWork:
     ))  # fmt: skip
     optional = {
         name: again(count)
-        for name in ("input_events", "output_events", "updates_active", "updates_idle")
+        for name in ("input_events", "output_events", "input_units", "output_units", "updates_active", "updates_idle")
         if (count := getattr(row, name)) is not None
     }
     operations = {kind: again(count) for kind, count in row.operations.items()}

@@ -14,7 +14,7 @@ from typing import Literal
 
 from energy_models.quantities import html_table
 
-SCHEMA = "cosim.workload/3"
+SCHEMA = "cosim.workload/4"
 BITS_PER_BYTE = 8
 
 Kind = Literal[
@@ -183,6 +183,9 @@ class LayerWork:
         Other stored constants (requantisation multipliers, decays, thresholds, tables) and their width [bits].
     input_events, output_events : Count
         Non-zero input and output elements per decode (for a spiking layer: spikes).
+    input_units, output_units : Count or None
+        The same events by value, where a value says how often a neuron fired in a step: an event of value k counts k.
+        None where values are numbers, or events single spikes.
     state_elements : int
         State words kept from one call, or one decode, to the next (membranes, hidden state, ring buffers).
     state_reads, state_writes : int
@@ -222,6 +225,8 @@ class LayerWork:
     state_bits: int = 0
     input_events: Count | None = None
     output_events: Count | None = None
+    input_units: Count | None = None
+    output_units: Count | None = None
     state_elements: int = 0
     state_reads: int = 0
     state_writes: int = 0
@@ -246,6 +251,8 @@ class LayerWork:
             operations={name: count.times(times) for name, count in self.operations.items()},
             input_events=self.input_events and self.input_events.times(times),
             output_events=self.output_events and self.output_events.times(times),
+            input_units=self.input_units and self.input_units.times(times),
+            output_units=self.output_units and self.output_units.times(times),
             updates_active=self.updates_active and self.updates_active.times(times),
             updates_idle=self.updates_idle and self.updates_idle.times(times),
         )

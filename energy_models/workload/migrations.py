@@ -35,6 +35,8 @@ MIGRATIONS: Mapping[str, Migration] = {
         unknown={"stored constants": "files of schema 1 do not hold multipliers, decays, thresholds and tables"},
     ),
     "cosim.workload/2": Migration(to="cosim.workload/3", layer={"kernel": []}),
+    # Events were single spikes or numbers: neurons that fire several times in a step came with schema 4.
+    "cosim.workload/3": Migration(to="cosim.workload/4", layer={"input_units": None, "output_units": None}),
 }
 
 

@@ -20,7 +20,8 @@ from students.neurons import LeakyIntegratorModel, LIFModel, load_encoder
 from students.spec import Float32, Quantised, Shape
 
 
-def _known_code(name: str) -> str:
+def known_code(name: str) -> str:
+    """Return the name of an encoder; one that is not there is a ValueError."""
     try:
         load_encoder(name)
     except StudentError as error:
@@ -57,7 +58,7 @@ class Options(FamilyOptions):
     beta_readout: float = Field(default=0.7, ge=0, le=1)
     threshold: float = Field(default=0.5, gt=0)
     surrogate_alpha: float = Field(default=5.0, gt=0)
-    code: Annotated[str, AfterValidator(_known_code)] = "counts"
+    code: Annotated[str, AfterValidator(known_code)] = "counts"
     dropout: float = Field(default=0.0, ge=0, lt=1)
     warmup_steps: int = Field(default=5, ge=0)
 

@@ -48,6 +48,8 @@ class Grid:
         The code that stands for zero.
     span : {'narrow', 'full'}
         ``narrow``: signed codes are symmetric, -(2^(b-1) - 1) .. 2^(b-1) - 1; ``full``: every code occurs.
+    meaning : {'numbers', 'events'}
+        ``events``: a code says how often a neuron fired in a step, so that it may be sent as so many spikes.
     """
 
     bits: int
@@ -55,6 +57,7 @@ class Grid:
     signed: bool
     zero_point: int = 0
     span: Literal["narrow", "full"] = "narrow"
+    meaning: Literal["numbers", "events"] = "numbers"
 
     @property
     def lowest(self) -> int:
@@ -90,6 +93,11 @@ def signed_bits(lowest: int, highest: int) -> int:
 
 SPIKES = Grid(bits=1, scale=1.0, signed=False)
 """The grid of a signal of zeros and ones."""
+
+
+def event_grid(most: int) -> Grid:
+    """Return the grid of neurons that fire up to `most` times in a step."""
+    return SPIKES if most == 1 else Grid(most.bit_length(), 1.0, signed=False, meaning="events")
 
 
 @dataclass(frozen=True, slots=True)

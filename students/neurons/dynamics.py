@@ -53,6 +53,9 @@ class Dynamics:
         Height of a spike; one multiplication a spike where it is not 1.
     heights : {'one', 'counts'}
         ``counts``: a neuron may fire several times in a step, and its output is how often.
+    most : int
+        Most events of a neuron in a step; above 1 its output is how many there were, and each is compared and reset
+        on its own.
     unfolds : tuple of str
         Attributes that hold the numbers of examples and steps that the first axis of the input is made of.
     winner : {'all', 'strongest'}
@@ -85,6 +88,7 @@ class Dynamics:
     gain: Tensor | None = None
     spike_factor: Tensor | None = None
     heights: Heights = "one"
+    most: int = 1
     unfolds: tuple[str, ...] = ()
     winner: Literal["all", "strongest"] = "all"
     constants: tuple[Tensor, ...] = ()
@@ -94,7 +98,7 @@ class Dynamics:
     @property
     def fires_bits(self) -> bool:
         """True where the output is spikes of height one."""
-        return self.threshold is not None and self.heights == "one" and is_one(self.spike_factor)
+        return self.threshold is not None and self.heights == "one" and self.most == 1 and is_one(self.spike_factor)
 
     @property
     def stored(self) -> int:

@@ -12,9 +12,10 @@ import torch
 from torch import Tensor, nn
 
 from students.neurons.dynamics import Dynamics
-from students.neurons.lif import STEPS_AXIS, by_steps, checked_decay, checked_threshold
+from students.neurons.lif import STEPS_AXIS, by_steps
 from students.neurons.membrane import DECAY_BITS, Membrane, decay_levels, fire_in_levels, integrate_in_levels
 from students.neurons.models import LeakyIntegratorModel, LIFModel
+from students.neurons.parameters import checked_decay, checked_threshold
 
 READOUT_BITS = 16
 """Width of a membrane that is read out as a number, whatever a form says of those that fire [bits]."""

@@ -25,11 +25,16 @@ from students.kernels.neurons.integrate import integrate
 from students.kernels.neurons.norm_fire import norm_fire
 from students.kernels.reorder import steps_first
 from students.neurons.dynamics import Dynamics
+from students.neurons.parameters import (
+    Learnable,
+    Parameters,
+    decay_parameter,
+    in_use,
+    learned,
+    limit_in_use,
+    threshold_parameter,
+)
 
-LEAST_THRESHOLD = torch.finfo(torch.float32).eps
-"""A learned threshold stays above zero: below it a neuron whose membrane is zero fires in every step."""
-
-Learnable = Literal["nothing", "beta", "threshold", "both"]
 STEPS_AXIS = 2
 
 
@@ -43,26 +48,8 @@ def by_steps(current: Tensor, channels: int) -> Tensor:
     return steps_first(current)
 
 
-def checked_decay(beta: float) -> float:
-    """Return beta, or raise where it is no decay."""
-    if not 0.0 <= beta <= 1.0:
-        raise StudentError(f"the decay per step must lie in 0..1, found {beta}", remedy="Use for example 0.9")
-    return beta
-
-
-def checked_threshold(threshold: float) -> float:
-    """Return a threshold, or raise where it is not positive."""
-    if threshold <= 0.0:
-        raise StudentError(f"a spike threshold must be positive, found {threshold}", remedy="Use for example 1.0")
-    return threshold
-
-
-def _scalar(value: float, learned: bool) -> nn.Parameter:  # private: a flag is clear enough here
-    return nn.Parameter(torch.tensor(value, dtype=torch.float32), requires_grad=learned)
-
-
 class LIF(nn.Module):
-    """Leaky integrate-and-fire neurons; one decay and one threshold for the layer.
+    """Leaky integrate-and-fire neurons.
 
     Parameters
     ----------
@@ -72,6 +59,8 @@ class LIF(nn.Module):
         Decay of the membrane per step, clamped to 0..1 in use.
     threshold : float
         Membrane above which a neuron fires; the amount subtracted by the reset. Positive, and kept so in use.
+    parameters : {'of the layer', 'of each neuron'}
+        One decay and one threshold for all, or for each.
     learnable : {'nothing', 'beta', 'threshold', 'both'}
     reset : {'subtract', 'zero', 'none'}
         ``zero``: the membrane is cleared before it leaks. ``none``: a neuron fires in every step in which its membrane
@@ -91,6 +80,7 @@ class LIF(nn.Module):
         beta: float,
         threshold: float,
         *,
+        parameters: Parameters = "of the layer",
         learnable: Learnable = "nothing",
         reset: Reset = "subtract",
         surrogate_alpha: float = 2.0,
@@ -98,8 +88,8 @@ class LIF(nn.Module):
         super().__init__()
         self.channels, self.surrogate_alpha = channels, surrogate_alpha
         self.reset: Reset = reset
-        self.beta = _scalar(checked_decay(beta), learnable in {"beta", "both"})
-        self.threshold = _scalar(checked_threshold(threshold), learnable in {"threshold", "both"})
+        self.beta = decay_parameter(beta, channels, parameters, learned(learnable, "beta"))
+        self.threshold = threshold_parameter(threshold, channels, parameters, learned(learnable, "threshold"))
 
     def forward(self, current: Tensor, state: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Return spikes in {0, 1}, shape (batch, channels, steps), and the membrane, shape (batch, channels).
@@ -134,7 +124,7 @@ class LIF(nn.Module):
 
     def _in_use(self) -> tuple[Tensor, Tensor]:
         """Return decay and threshold within their bounds."""
-        return self.beta.clamp(0.0, 1.0), self.threshold.clamp(min=LEAST_THRESHOLD)
+        return in_use(self.beta), limit_in_use(self.threshold)
 
     def extra_repr(self) -> str:
         """Return what `print` shows."""
@@ -157,7 +147,7 @@ class LeakyIntegrator(nn.Module):
     def __init__(self, channels: int, beta: float, learnable: Literal["nothing", "beta"] = "nothing") -> None:
         super().__init__()
         self.channels = channels
-        self.beta = _scalar(checked_decay(beta), learnable == "beta")
+        self.beta = decay_parameter(beta, channels, "of the layer", learned(learnable, "beta"))
 
     def forward(self, current: Tensor, state: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Return membranes, shape (batch, channels, steps), and the last of them, shape (batch, channels).
@@ -170,12 +160,12 @@ class LeakyIntegrator(nn.Module):
         """
         drive = by_steps(current, self.channels)
         membrane = torch.zeros_like(drive[0]) if state is None else state
-        membranes = integrate(drive, membrane, self.beta.clamp(0.0, 1.0))
+        membranes = integrate(drive, membrane, in_use(self.beta))
         return membranes.permute(1, 2, 0), membranes[-1]
 
     def dynamics(self) -> Dynamics:
         """Return what these neurons do in a step."""
-        return Dynamics((self.beta.clamp(0.0, 1.0),), None, steps_axis=STEPS_AXIS)
+        return Dynamics((in_use(self.beta),), None, steps_axis=STEPS_AXIS)
 
     def extra_repr(self) -> str:
         """Return what `print` shows."""

@@ -7,8 +7,15 @@ from typing import Literal
 
 from torch import nn
 
-from students.neurons.lif import LIF, LeakyIntegrator, Learnable, Reset, ZeroInitialState
-from students.neurons.recurrent import Parameters, RecurrentLIF, Wiring
+from students.kernels.neurons.fire import Reset
+from students.kernels.neurons.surrogates import ARCTANGENT, Surrogate
+from students.neurons.adaptive import AdaptiveLIF
+from students.neurons.lif import LIF, LeakyIntegrator, ZeroInitialState
+from students.neurons.multi_spike import MultiSpikeLIF
+from students.neurons.parameters import Learnable, Parameters
+from students.neurons.parametric import ParametricLIF
+from students.neurons.recurrent import RecurrentLIF, Wiring
+from students.neurons.synaptic import SynapticLIF
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,9 +24,91 @@ class LIFModel:
 
     beta: float
     threshold: float
+    parameters: Parameters = "of the layer"
     learnable: Learnable = "nothing"
     reset: Reset = "subtract"
     surrogate_alpha: float = 2.0
+
+    def make(self, channels: int) -> nn.Module:
+        """Return so many of these neurons with states in float32."""
+        return LIF(
+            channels, self.beta, self.threshold, parameters=self.parameters, learnable=self.learnable,
+            reset=self.reset, surrogate_alpha=self.surrogate_alpha,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class MultiSpikeModel:
+    """Neurons with several events a step; the parameters are those of `students.neurons.multi_spike.MultiSpikeLIF`."""
+
+    beta: float
+    threshold: float
+    most: int
+    parameters: Parameters = "of the layer"
+    learnable: Learnable = "nothing"
+    reset: Reset = "subtract"
+    surrogate: Surrogate = ARCTANGENT
+    start: float = 0.0
+
+    def make(self, channels: int) -> nn.Module:
+        """Return so many of these neurons with states in float32."""
+        return MultiSpikeLIF(
+            channels, self.beta, self.threshold, self.most, parameters=self.parameters, learnable=self.learnable,
+            reset=self.reset, surrogate=self.surrogate, start=self.start,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class SynapticModel:
+    """Neurons with a synaptic current; the parameters are those of `students.neurons.synaptic.SynapticLIF`."""
+
+    alpha: float
+    beta: float
+    threshold: float
+    parameters: Parameters = "of the layer"
+    learnable: Learnable = "nothing"
+    reset: Reset = "subtract"
+    surrogate: Surrogate = ARCTANGENT
+
+    def make(self, channels: int) -> nn.Module:
+        """Return so many of these neurons with states in float32."""
+        return SynapticLIF(
+            channels, self.alpha, self.beta, self.threshold, parameters=self.parameters, learnable=self.learnable,
+            reset=self.reset, surrogate=self.surrogate,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class AdaptiveModel:
+    """Neurons with a threshold that adapts; the parameters are those of `students.neurons.adaptive.AdaptiveLIF`."""
+
+    beta: float
+    rho: float
+    threshold: float
+    strength: float
+    parameters: Parameters = "of the layer"
+    learnable: Learnable = "nothing"
+    surrogate: Surrogate = ARCTANGENT
+
+    def make(self, channels: int) -> nn.Module:
+        """Return so many of these neurons with states in float32."""
+        return AdaptiveLIF(
+            channels, self.beta, self.rho, self.threshold, self.strength, parameters=self.parameters,
+            learnable=self.learnable, surrogate=self.surrogate,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class ParametricModel:
+    """Neurons with a learned time constant; the parameters are those of `students.neurons.parametric.ParametricLIF`."""
+
+    tau: float
+    threshold: float = 1.0
+    surrogate: Surrogate = ARCTANGENT
+
+    def make(self, channels: int) -> nn.Module:
+        """Return so many of these neurons with states in float32."""
+        return ParametricLIF(channels, self.tau, self.threshold, self.surrogate)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +117,10 @@ class LeakyIntegratorModel:
 
     beta: float
     learnable: Literal["nothing", "beta"] = "nothing"
+
+    def make(self, channels: int) -> nn.Module:
+        """Return so many of these neurons with states in float32."""
+        return LeakyIntegrator(channels, self.beta, self.learnable)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +136,22 @@ class RecurrentLIFModel:
     reset: Reset = "subtract"
     surrogate_alpha: float = 2.0
 
+    def make(self, channels: int) -> nn.Module:
+        """Return so many of these neurons with states in float32."""
+        return RecurrentLIF(
+            channels, self.beta, self.threshold, wiring=self.wiring, bias=self.bias, parameters=self.parameters,
+            learnable=self.learnable, reset=self.reset, surrogate_alpha=self.surrogate_alpha,
+        )  # fmt: skip
 
-NeuronModel = LIFModel | RecurrentLIFModel | LeakyIntegratorModel
+
+NeuronModel = (
+    LIFModel | MultiSpikeModel | SynapticModel | AdaptiveModel | ParametricModel | RecurrentLIFModel
+    | LeakyIntegratorModel
+)  # fmt: skip
 
 
 def float_neurons(channels: int, model: NeuronModel) -> nn.Module:
-    """Return neurons with states in float32, which start at zero in each call.
+    """Return neurons with states in float32, which start anew in each call.
 
     Parameters
     ----------
@@ -61,19 +164,4 @@ def float_neurons(channels: int, model: NeuronModel) -> nn.Module:
     nn.Module
         Maps currents ``(batch, channels, steps)`` to spikes or membranes of the same shape.
     """
-    if isinstance(model, LeakyIntegratorModel):
-        return ZeroInitialState(LeakyIntegrator(channels, model.beta, model.learnable))
-    if isinstance(model, RecurrentLIFModel):
-        return ZeroInitialState(
-            RecurrentLIF(
-                channels, model.beta, model.threshold, wiring=model.wiring, bias=model.bias,
-                parameters=model.parameters, learnable=model.learnable, reset=model.reset,
-                surrogate_alpha=model.surrogate_alpha,
-            )
-        )  # fmt: skip
-    return ZeroInitialState(
-        LIF(
-            channels, model.beta, model.threshold, learnable=model.learnable, reset=model.reset,
-            surrogate_alpha=model.surrogate_alpha,
-        )
-    )  # fmt: skip
+    return ZeroInitialState(model.make(channels))

@@ -19,17 +19,19 @@ from torch import Tensor, nn
 from students.kernels.neurons.fire import Reset
 from students.kernels.neurons.recurrent_fire import fire_recurrently
 from students.neurons.dynamics import Dynamics
-from students.neurons.lif import (
-    LEAST_THRESHOLD,
-    STEPS_AXIS,
+from students.neurons.lif import STEPS_AXIS, by_steps
+from students.neurons.parameters import (
     Learnable,
-    by_steps,
-    checked_decay,
-    checked_threshold,
+    Parameters,
+    decay_parameter,
+    in_use,
+    learned,
+    limit_in_use,
+    threshold_parameter,
 )
 
 Wiring = Literal["all to all", "one to one"]
-Parameters = Literal["of the layer", "of each neuron"]
+
 
 
 class OneToOne(nn.Module):
@@ -99,10 +101,8 @@ class RecurrentLIF(nn.Module):
         super().__init__()
         self.channels, self.surrogate_alpha = channels, surrogate_alpha
         self.reset: Reset = reset
-        size = () if parameters == "of the layer" else (channels,)
-        decay, limit = checked_decay(beta), checked_threshold(threshold)
-        self.beta = nn.Parameter(torch.full(size, decay), requires_grad=learnable in {"beta", "both"})
-        self.threshold = nn.Parameter(torch.full(size, limit), requires_grad=learnable in {"threshold", "both"})
+        self.beta = decay_parameter(beta, channels, parameters, learned(learnable, "beta"))
+        self.threshold = threshold_parameter(threshold, channels, parameters, learned(learnable, "threshold"))
         dense = wiring == "all to all"
         self.recurrent = nn.Linear(channels, channels, bias == "learned") if dense else OneToOne(channels, bias)
 
@@ -145,7 +145,7 @@ class RecurrentLIF(nn.Module):
 
     def _in_use(self) -> tuple[Tensor, Tensor]:
         """Return decay and threshold within their bounds."""
-        return self.beta.clamp(0.0, 1.0), self.threshold.clamp(min=LEAST_THRESHOLD)
+        return in_use(self.beta), limit_in_use(self.threshold)
 
     def extra_repr(self) -> str:
         """Return what `print` shows."""

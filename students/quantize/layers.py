@@ -30,9 +30,10 @@ from energy_models.errors import StudentError
 from students.layers.layout import BatchNorm1d
 from students.layers.modules import OutputScale
 from students.layers.protocol import Bias, Edge, Padding, RecurrentKind, resolve_padding
-from students.neurons.models import NeuronModel, RecurrentLIFModel, float_neurons
+from students.neurons.models import MultiSpikeModel, NeuronModel, RecurrentLIFModel, float_neurons
 from students.quantize.adopt import adopted
 from students.quantize.modules import (
+    EventNeurons,
     IntegerAveragePool,
     IntegerConv1d,
     IntegerDropout,
@@ -144,7 +145,11 @@ class QuantLayers:
                 remedy="Use the form float32, or neurons without recurrence",
             )
         bits = self.form.state_bits
-        return float_neurons(channels, model) if bits is None else integer_neurons(channels, model, bits)
+        if bits is not None:
+            return integer_neurons(channels, model, bits)
+        if isinstance(model, MultiSpikeModel) and model.most > 1:
+            return EventNeurons(model.make(channels), model.most)
+        return float_neurons(channels, model)
 
     def output_scale(self, outputs: int) -> nn.Module:
         """Return an `OutputScale`; deployed, it is part of the last accumulator's dequantisation."""

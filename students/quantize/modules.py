@@ -20,12 +20,13 @@ from torch.nn import functional
 from energy_models.errors import StudentError
 from students.kernels.norm_pool import LevelGrid, Pool, average_pool, norm_relu_pool
 from students.layers.fast_convolution import depthwise_conv1d, pad_steps
-from students.layers.grid import Grid
+from students.layers.grid import Grid, event_grid
 from students.layers.layout import pointwise
 from students.layers.modules import Dropout
 from students.layers.protocol import Bias, Edge
+from students.neurons import ZeroInitialState
 from students.quantize.direct import DirectGrid
-from students.quantize.signals import check_calibrated, grid_of, on_grid, on_grid_of, value_of
+from students.quantize.signals import check_calibrated, grid_of, on_grid, on_grid_of, value_of, with_grid
 
 
 class _LearnedScale(ExtendedInjector):
@@ -262,6 +263,24 @@ class IntegerAveragePool(nn.AvgPool1d):
         if scale is None:
             return None
         return self.grid(norm_relu_pool(signal, norm, self.pool, LevelGrid(scale, relu.direct.highest)))
+
+
+class EventNeurons(ZeroInitialState):
+    """Neurons that fire up to `most` times in a step; how often is a number on a grid of step one.
+
+    Parameters
+    ----------
+    neurons : nn.Module
+    most : int
+    """
+
+    def __init__(self, neurons: nn.Module, most: int) -> None:
+        super().__init__(neurons)
+        self.grid = event_grid(most)
+
+    def forward(self, current: Tensor) -> Any:
+        """Map currents ``(batch, channels, steps)`` to events on their grid, same shape."""
+        return with_grid(super().forward(current), self.grid)
 
 
 class IntegerDropout(Dropout):

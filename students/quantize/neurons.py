@@ -63,9 +63,9 @@ def integer_neurons(channels: int, model: NeuronModel, bits: int) -> nn.Module:
     """
     if isinstance(model, LeakyIntegratorModel):
         return IntegerNeurons(IntegerIntegrator(channels, model))
-    if isinstance(model, LIFModel):
+    if isinstance(model, LIFModel) and model.parameters == "of the layer":
         return IntegerNeurons(IntegerLIF(channels, model, bits))
     raise StudentError(
         f"{type(model).__name__} has no integer membrane", where="neurons",
-        remedy="Use a form without state bits, or leaky neurons of one variable",
+        remedy="Use a form without state bits, or leaky neurons of one variable, decay and threshold",
     )

@@ -40,8 +40,13 @@ def on_grid(signal: Tensor | QuantTensor, where: str) -> IntQuantTensor:
             "an integer product was given numbers that are on no grid", where=where,
             remedy="Put quantise_input(), relu() or requantise() of the same Layers in front of it",
         )
-    scale, bits = (plain.new_tensor(float(number)) for number in (SPIKES.scale, SPIKES.bits))
-    return IntQuantTensor(plain, scale, torch.zeros_like(scale), bits, SPIKES.signed, False)
+    return with_grid(plain, SPIKES)
+
+
+def with_grid(plain: Tensor, grid: Grid) -> IntQuantTensor:
+    """Return numbers that lie on a grid without an offset with that grid."""
+    scale, bits = (plain.new_tensor(float(number)) for number in (grid.scale, grid.bits))
+    return IntQuantTensor(plain, scale, torch.zeros_like(scale), bits, grid.signed, False)
 
 
 def on_grid_of(plain: Tensor, like: Tensor | QuantTensor) -> Tensor | QuantTensor:

@@ -192,7 +192,7 @@ def test_the_command_writes_the_file_and_prints_the_table(student: Path, tmp_pat
     counted = read_workload(out)
     assert counted.products is not None
     piped = subprocess.run([*command, "--json", "-"], capture_output=True, text=True, check=False)
-    assert json.loads(piped.stdout)["schema"] == "cosim.workload/2"
+    assert json.loads(piped.stdout)["schema"] == "cosim.workload/4"
     wrong = subprocess.run([*command, "--input-shape", "3xx"], capture_output=True, text=True, check=False)
     assert wrong.returncode == 2
     assert "is no shape" in wrong.stderr

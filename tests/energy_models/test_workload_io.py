@@ -204,11 +204,11 @@ def test_totals_that_contradict_the_layers_are_refused(tmp_path: Path) -> None:
 
 
 FIELDS = {
-    "cosim.workload/3": (
+    "cosim.workload/4": (
         "name kind arithmetic calls input_shape output_shape inputs outputs reduction products operations weights "
         "weights_nonzero biases weights_key weight_bits activation_bits output_bits accumulator_bits bias_bits "
-        "state_bits input_events output_events state_elements state_reads state_writes updates_active updates_idle "
-        "cadence weight_form constants constant_bits decodes_per_call kernel",
+        "state_bits input_events output_events input_units output_units state_elements state_reads state_writes "
+        "updates_active updates_idle cadence weight_form constants constant_bits decodes_per_call kernel",
         "name mode decodes steps_per_decode channels step_rate_hz input_bits layers uncounted provenance products "
         "warm_up_steps warm_up",
     ),

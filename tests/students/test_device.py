@@ -44,7 +44,7 @@ CASES = {
 
 
 FAMILIES = {
-    "lstm": SEGMENTS, "mlp": SEGMENTS, "spiking_mlp": SEGMENTS,
+    "lstm": SEGMENTS, "mlp": SEGMENTS, "spiking_mlp": SEGMENTS, "spiking_delay": SEGMENTS,
     "eegnet": WINDOWS, "shallow": WINDOWS, "conformer": WINDOWS, "spiking_conv": WINDOWS,
 }  # fmt: skip
 

@@ -17,15 +17,15 @@ from students.quantize import quantisation_of, value_of
 from students.quantize.recurrent import IntegerRecurrent
 from students.spec import Float32, Form, Quantised, Shape, StudentSpec
 
-FAMILIES = ("eegnet", "shallow", "mlp", "gru", "lstm", "conformer", "spiking_mlp", "spiking_conv")
+FAMILIES = ("eegnet", "shallow", "mlp", "gru", "lstm", "conformer", "spiking_mlp", "spiking_conv", "spiking_delay")
 
 FLOAT = [
     *((family, "classification") for family in FAMILIES),
-    *((family, "regression") for family in ("mlp", "gru", "lstm", "spiking_mlp")),
+    *((family, "regression") for family in ("mlp", "gru", "lstm", "spiking_mlp", "spiking_delay")),
 ]
 INTEGER = [
     *((family, "classification") for family in FAMILIES if family != "conformer"),
-    *((family, "regression") for family in ("mlp", "gru", "lstm", "spiking_mlp")),
+    *((family, "regression") for family in ("mlp", "gru", "lstm", "spiking_mlp", "spiking_delay")),
 ]
 
 

@@ -8,6 +8,9 @@ Per decode, with `events` non-zero inputs, ``fanout = effective_input / events``
     neurons        = active and idle updates apart, each with its control; their state words read and written
     messages       = events: each is carried to the layer once
 
+Where graded events are ``repeated``, an event of value k is k single spikes: events and products are those of all of
+them (products times ``units / events``), and none needs a multiplier. Events that are no counts are refused.
+
 ``effective_input`` and `events` are counts: they contain the spike rate, and nothing here multiplies by a rate. A layer
 whose events were not counted is taken as dense: every input element is an event.
 """
@@ -27,6 +30,7 @@ from energy_models.mapping.styles.events import (
     neuron_updates,
     per_time_step,
     sums_of_every_output,
+    times_repeated,
 )
 from energy_models.mapping.styles.style import Style, datapath_costs, each_layer
 from energy_models.workload import LayerWork, Products
@@ -48,41 +52,51 @@ def count_layer(layer: LayerWork, execution: EventDriven, placement: Placement) 
     accesses = list(state_access(layer, placement))
     control: list[tuple[str, float]] = []
     cycles = [CycleCount(_OPERATION_CYCLES, sum(operation.count for operation in operations))]
+    unpriced: tuple[str, ...] = ()
+    times = times_repeated(layer) if execution.graded_events == "repeated" else 1.0
     if layer.products is None:
         accesses += streamed_access(layer, placement)
+    elif times is None:
+        unpriced = (f"{layer.arithmetic} products of graded events that are no counts of spikes",)
     else:
         products = layer.products.effective_input
-        operations += _product_operations(layer, products)
-        accesses += _product_access(layer, products, placement)
-        arrived = events_in(layer) if products.total else 0.0
-        control.append(("event", products.mean))
+        sites = products.mean * times
+        operations += _product_operations(layer, products, execution, times)
+        accesses += _product_access(layer, times, placement)
+        arrived = events_in(layer) * times if products.total else 0.0
+        control.append(("event", sites))
         control.append(("message", arrived))
-        cycles += [CycleCount(_EVENT_CYCLES, products.mean), CycleCount(MESSAGE_CYCLES, arrived)]
+        cycles += [CycleCount(_EVENT_CYCLES, sites), CycleCount(MESSAGE_CYCLES, arrived)]
     for act, count in neuron_updates(layer):
         control.append((act, count))
         cycles.append(CycleCount(_UPDATE_CYCLES, count))
     return ActionCounts(
-        layer.name, layer.kind, layer.cadence, tuple(operations), tuple(accesses), tuple(control), tuple(cycles)
+        layer.name, layer.kind, layer.cadence, tuple(operations), tuple(accesses), tuple(control), tuple(cycles),
+        unpriced,
     )
 
 
-def _product_operations(layer: LayerWork, products: Products) -> list[Operations]:
-    width = layer.accumulator_bits
-    found = [Operations("accumulate", layer.arithmetic, (width, width), products.mean)] if products.total else []
+def _product_operations(
+    layer: LayerWork, products: Products, execution: EventDriven, times: float
+) -> list[Operations]:
+    width, sites = layer.accumulator_bits, products.mean * times
+    found = [Operations("accumulate", layer.arithmetic, (width, width), sites)] if products.total else []
     graded = products.multiply_accumulate
-    if graded.total:
+    if graded.total and execution.graded_events == "payload":
         widths = (layer.weight_bits or layer.activation_bits, layer.activation_bits)
         found.append(Operations("multiply", layer.arithmetic, widths, graded.mean))
     return found
 
 
-def _product_access(layer: LayerWork, products: Products, placement: Placement) -> list[Access]:
-    if products.total == 0:
+def _product_access(layer: LayerWork, times: float, placement: Placement) -> list[Access]:
+    products = layer.products and layer.products.effective_input
+    if products is None or products.total == 0:
         return []
-    events = events_in(layer)
-    state_words = products.mean * ceil(layer.accumulator_bits / placement.word_bits("state"))
+    events = events_in(layer) * times
+    sites = products.mean * times
+    state_words = sites * ceil(layer.accumulator_bits / placement.word_bits("state"))
     row: Operand = "weights" if layer.weights else "activations"
-    row_bits = products.mean / events * (layer.weight_bits if layer.weights else layer.activation_bits)
+    row_bits = sites / events * (layer.weight_bits if layer.weights else layer.activation_bits)
     rows = events * ceil(row_bits / placement.word_bits(row) - 1e-9)
     return [Access(row, rows, 0.0), Access("state", state_words, state_words)]
 

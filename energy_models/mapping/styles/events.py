@@ -7,7 +7,7 @@ on them as they are finished: what a layer hands on is as wide as the last of th
 from __future__ import annotations
 
 from collections.abc import Mapping
-from math import prod
+from math import ceil, prod
 
 from energy_models.errors import WorkloadError
 from energy_models.mapping.action_counts import ActionCounts, CycleCount
@@ -28,6 +28,7 @@ MESSAGE_AND_STEP: Mapping[str, ActPrices] = {
 _IN_UPDATE = frozenset({"leak", "leak_shift", "reset", "compare", "add", "multiply"})
 _IN_SYNAPSES = frozenset({"add"})
 _SPIKE_BITS = 2
+_RECURRENT = "recurrent"
 
 
 def events_in(layer: LayerWork) -> float:
@@ -45,6 +46,27 @@ def events_in(layer: LayerWork) -> float:
             remedy="Count input_events and effective_input on the same decodes",
         )
     return events
+
+
+def times_repeated(layer: LayerWork) -> float | None:
+    """Return how many single spikes stand for one event of a layer's inputs, on average; 1 where each is one.
+
+    None where events are numbers, which are no counts of spikes.
+    """
+    graded = layer.products is not None and layer.products.effective_input.multiply_accumulate.total > 0
+    if layer.input_units is None:
+        return None if graded else 1.0
+    return layer.input_units.mean / events_in(layer) if layer.input_units.total else 1.0
+
+
+def delay_steps(layer: LayerWork) -> int:
+    """Return the steps over which a layer's inputs reach its synapses with a delay; 0 where none has any.
+
+    A product over the last steps of a stream has one synapse for each delay of an input: it reads its ring buffer.
+    """
+    if layer.products is None or layer.kind == _RECURRENT or not layer.state_reads:
+        return 0
+    return ceil(layer.state_reads / max(prod(layer.input_shape), 1))
 
 
 def neuron_updates(layer: LayerWork) -> tuple[tuple[str, float], ...]:
@@ -67,7 +89,7 @@ def time_steps(workload: Workload) -> float:
 
 
 def outside_spiking(layer: LayerWork) -> tuple[str, ...]:
-    """Return what a layer needs beyond binary spikes, synapses and neurons: one line each.
+    """Return what a layer needs beyond binary spikes, synapses without delays and neurons: one line each.
 
     Raises
     ------
@@ -79,8 +101,12 @@ def outside_spiking(layer: LayerWork) -> tuple[str, ...]:
         signs = layer.weight_form != "graded" and layer.activation_bits > _SPIKE_BITS
         if layer.products.effective_input.multiply_accumulate.total or signs:
             found.append(f"{layer.arithmetic} products of graded events")
+        if delay_steps(layer):
+            found.append(f"{layer.arithmetic} products with delays of up to {delay_steps(layer)} steps")
         if not layer.weights:
             found.append(f"{layer.arithmetic} products of kind {layer.kind} without stored weights")
+    if layer.output_units is not None:
+        found.append(f"{layer.arithmetic} neurons with several events a step: {layer.output_bits} bits an event")
     inside = _IN_UPDATE if layer.kind == "neuron" else _IN_SYNAPSES if layer.products is not None else frozenset[str]()
     found += [f"{layer.arithmetic} {one.name}" for one in other_operations(layer) if one.name not in inside]
     return tuple(found)

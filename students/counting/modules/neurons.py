@@ -24,17 +24,11 @@ from students.counting.dispatch import Info, Tracer
 from students.counting.modules.neuron_products import Driven, driven, inside
 from students.counting.records import Measure, Work, nonzero_sums
 from students.counting.rules import element_bits
-from students.layers.grid import SPIKES
+from students.layers.grid import Grid, event_grid
+from students.neurons import OWN_NEURONS
 from students.neurons.dynamics import Dynamics, is_one, is_shift, scales
-from students.neurons.euler import StepNeuron
-from students.neurons.integer import IntegerIntegrator, IntegerLIF
 from students.neurons.libraries import library_dynamics
-from students.neurons.lif import LIF, LeakyIntegrator
 from students.neurons.membrane import DECAY_BITS
-from students.neurons.recurrent import RecurrentLIF
-
-OURS = (LIF, LeakyIntegrator, RecurrentLIF, StepNeuron, IntegerLIF, IntegerIntegrator)
-"""Neurons that say themselves what they do in a step."""
 
 ModuleCounter = Callable[[Tracer, Any, Tensor, Any], None]
 """Counts a module whole: called with the tracer, the module, its first input and its output."""
@@ -48,7 +42,7 @@ def spiking_module() -> Any | None:
 
 def neuron_dynamics(module: nn.Module) -> Dynamics | None:
     """Return what a neuron does in a step; None for other modules, and for neurons without a description."""
-    if isinstance(module, OURS):
+    if isinstance(module, OWN_NEURONS):
         return module.dynamics()
     found = library_dynamics(module)
     spiking = spiking_module() if found is None else None
@@ -187,7 +181,7 @@ def _measurable(dynamics: Dynamics, neurons: _Neurons) -> bool:
     """True where the counts that depend on signals follow from one current and the spikes, without the state."""
     plain = not dynamics.relay and dynamics.winner != "strongest" and dynamics.reset_time != "same step"
     ones = is_one(dynamics.gain) and is_one(dynamics.spike_factor)
-    plain = plain and not (dynamics.spike_adds or dynamics.spike_multiplies)
+    plain = plain and not (dynamics.spike_adds or dynamics.spike_multiplies or dynamics.most > 1)
     return plain and ones and len(neurons.into.currents) == 1 and neurons.into.pooled is None
 
 
@@ -196,7 +190,7 @@ def _measure(tracer: Tracer, dynamics: Dynamics, neurons: _Neurons) -> Measure:
     axes, fired, decodes, updates = neurons.into.info.axes, neurons.fired, tracer.batch, neurons.updates
     given, adds, fires = dynamics.current == "given", dynamics.current_adds, dynamics.threshold is not None
     resets = dynamics.resets if dynamics.reset == "subtract" else 0
-    grid = SPIKES if dynamics.heights == "one" else None
+    grid = event_grid(1) if dynamics.heights == "one" else None
 
     def count(tensors: Sequence[Tensor], lead: Axis) -> dict[str, Tensor]:
         driven = nonzero_sums(tensors[0], None, None if axes is None else (lead, *axes), decodes)
@@ -236,10 +230,24 @@ def _events(tracer: Tracer, dynamics: Dynamics, neurons: _Neurons) -> Counts:
         multiplies = multiplies + fired * dynamics.spike_multiplies
         if dynamics.reset == "subtract":
             counts["op:reset"] = dynamics.resets * tracer.sums(_reset(dynamics, neurons, spikes), axes)
+        if dynamics.most > 1:
+            counts |= _several(tracer, dynamics, neurons, counts)
         if not is_one(dynamics.spike_factor):
             multiplies = multiplies + tracer.sums(spikes & (dynamics.spike_factor != 1), neurons.fired)
     counts["op:multiply"] = multiplies
     return counts
+
+
+def _several(tracer: Tracer, dynamics: Dynamics, neurons: _Neurons, counts: Counts) -> Counts:
+    """Return the counts of neurons that fire several times: each event but the last possible costs a comparison more.
+
+    Each is reset on its own. A state machine does so event by event; one that divides would cost a division instead.
+    """
+    values = neurons.signal.round().to(torch.int64)
+    units = tracer.sums(values, neurons.fired)
+    further = tracer.sums(values.clamp(max=dynamics.most - 1), neurons.fired)
+    resets = {"op:reset": dynamics.resets * units} if dynamics.reset == "subtract" else {}
+    return {"output_units": units, "op:compare": further, **resets}
 
 
 def _reset(dynamics: Dynamics, neurons: _Neurons, spikes: Tensor) -> Tensor:
@@ -257,7 +265,8 @@ def _reset(dynamics: Dynamics, neurons: _Neurons, spikes: Tensor) -> Tensor:
 
 
 def _work(tracer: Tracer, dynamics: Dynamics, neurons: _Neurons, current: Tensor, counts: Any) -> Work:
-    info, shape, bits = neurons.into.info, neurons.shape, dynamics.state_bits or element_bits(current)
+    info, shape, grid = neurons.into.info, neurons.shape, _grid(dynamics)
+    bits = dynamics.state_bits or element_bits(current)
     outputs = _shape(neurons.signal, _units(neurons.fired, dynamics.steps_axis), dynamics.steps_axis)
     words = math.prod(shape) * len(dynamics.states)
     return Work(
@@ -269,7 +278,7 @@ def _work(tracer: Tracer, dynamics: Dynamics, neurons: _Neurons, current: Tensor
         calls=neurons.steps,
         when=tracer.when(info),
         activation_bits=info.bits(neurons.into.like),
-        output_bits=1 if dynamics.fires_bits else bits,
+        output_bits=bits if grid is None else grid.bits,
         state_bits=bits if words else 0,
         state_elements=words,
         state_reads=words * neurons.steps,
@@ -298,5 +307,12 @@ def _know(tracer: Tracer, dynamics: Dynamics, neurons: _Neurons, units: Axes | N
     elif dynamics.threshold is None:
         tracer.set_info(neurons.signal, Info(info.axes, producer=info.producer, word=word))
     else:
-        grid = SPIKES if dynamics.fires_bits else None
-        tracer.set_info(neurons.signal, Info(neurons.fired, grid))
+        tracer.set_info(neurons.signal, Info(neurons.fired, _grid(dynamics)))
+
+
+def _grid(dynamics: Dynamics) -> Grid | None:
+    """Return the grid of what neurons send; None for numbers of any size, and for membranes."""
+    if dynamics.fires_bits:
+        return event_grid(1)
+    several = dynamics.most > 1 and is_one(dynamics.spike_factor)
+    return event_grid(dynamics.most) if several else None

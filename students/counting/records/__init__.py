@@ -14,7 +14,7 @@ from students.counting.records.integers import (
     signal_accumulator_bits,
     table_codes,
 )
-from students.counting.records.measure import Fan, Measure, fanned_out, nonzero_sums
+from students.counting.records.measure import Fan, Measure, event_units, fanned_out, nonzero_sums
 from students.counting.records.parameter_names import ParameterNames, same_numbers
 from students.counting.records.recorded_call import CallRecorder, Key, RecordedCall
 from students.counting.records.stored import ReadContext, Stored
@@ -46,6 +46,7 @@ __all__ = [
     "called_from",
     "carried_states",
     "codes_of_average",
+    "event_units",
     "fanned_out",
     "made_from",
     "nonzero_sums",

@@ -204,6 +204,21 @@ def fanned_out(
     return per_decode(sites.unflatten(0, values.shape[:axes]), rows, decodes, kept=1).unbind(-1)
 
 
+def event_units(values: Tensor, codes: Grid | None, rows: Axes | None, decodes: int) -> dict[str, Tensor]:
+    """Return the events of inputs by value, int64 per decode, as ``input_units``; nothing where values are no counts.
+
+    Parameters
+    ----------
+    values, codes, rows, decodes
+        As in `fanned_out`.
+    """
+    if codes is None or codes.meaning != "events":
+        return {}
+    axes = 2 if rows is None else len(rows)
+    units = (values / codes.scale).round().flatten(axes).sum(-1).to(torch.int64)
+    return {"input_units": per_decode(units, rows, decodes)}
+
+
 def nonzero_sums(values: Tensor, codes: Grid | None, axes: Axes | None, decodes: int) -> Tensor:
     """Return non-zero elements per decode, int64."""
     if values.dtype == torch.bool:

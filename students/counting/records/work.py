@@ -27,7 +27,8 @@ class Work:
 
     `counts` holds, by name, an int where every decode does the same, or an int64 tensor of shape (decodes,) or
     (decodes, steps); either holds in the decodes of `when`, the others have none. Names: ``dense_full.mac``,
-    ``dense_full.ac`` and so on; ``op:`` and an operation; ``input_events``, ``output_events``, ``active``, ``idle``.
+    ``dense_full.ac`` and so on; ``op:`` and an operation; ``input_events``, ``output_events``, ``input_units``,
+    ``output_units``, ``active``, ``idle``.
     A `Measure`, under any name, stands for the counts it will give: it lets later calls of the same layer be counted in
     bulk, which a tensor does not.
     """
@@ -117,6 +118,8 @@ def layer_of(name: str, work: Work, calls: int, counts: Mapping[str, Count], of:
         state_bits=work.state_bits,
         input_events=full.get("input_events"),
         output_events=full.get("output_events"),
+        input_units=full.get("input_units"),
+        output_units=full.get("output_units"),
         state_elements=work.state_elements,
         state_reads=work.state_reads,
         state_writes=work.state_writes,

@@ -26,7 +26,7 @@ from students.counting.axes import (
 )
 from students.counting.calls import Call
 from students.counting.dispatch import Info, Tracer, unpadded
-from students.counting.records import Fan, Measure, fanned_out
+from students.counting.records import Fan, Measure, event_units, fanned_out
 from students.counting.rules.products import Operand, decodes_in, record_product, remembered
 from students.counting.rules.streams import stream_convolution
 
@@ -124,7 +124,7 @@ def _window_counts(tracer: Tracer, operand: Operand, geometry: Geometry) -> dict
         fed, _, *weighted = fanned_out(values, codes, rows, decodes, fans)
         calls = plain_size(lead)
         counts = conventions(full * calls, valid * calls, (weighted[0], weighted[1]), (weighted[-2], weighted[-1]))
-        return {**counts, "input_events": fed}
+        return {**counts, "input_events": fed, **event_units(values, codes, rows, decodes)}
 
     return {"sites": Measure((between,), count)}
 

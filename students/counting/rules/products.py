@@ -30,6 +30,7 @@ from students.counting.records import (
     Measure,
     When,
     Work,
+    event_units,
     fanned_out,
     nonzero_sums,
     product_format,
@@ -175,7 +176,8 @@ def linear_counts(tracer: Tracer, operand: Operand, axes: Axes | None) -> dict[s
         dense = fed * outputs, hard * outputs
         sites = full * plain_size(lead)
         sparse = (weighted[0], weighted[1]) if weighted else dense
-        return {**conventions(sites, sites, dense, sparse), "input_events": fed}
+        units = event_units(values, codes, rows, decodes)
+        return {**conventions(sites, sites, dense, sparse), "input_events": fed, **units}
 
     return {"sites": Measure((signal,), count)}
 

@@ -192,6 +192,9 @@ def stream_convolution(
     )
     if done.producer is not None:
         tracer.recorder.count(done.producer[0], "input_events", events)
+        if info.codes is not None and info.codes.meaning == "events":
+            units = (fresh / info.codes.scale).round().to(torch.int64)
+            tracer.recorder.count(done.producer[0], "input_units", per_decode(units, inside, tracer.batch))
         add_ring_buffer(tracer, done.producer[0], (signal, info), math.prod(read), sliding)
     spatial = [plain(size) for size in out.shape[2:]]
     spatial[axis] = ((out.shape[axis + 2], after),)
