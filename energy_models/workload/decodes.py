@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 from energy_models.errors import WorkloadError
-from energy_models.workload.layers import CONVENTIONS, Conventions, Count, LayerWork, Products
+from energy_models.workload.layers import CONVENTIONS, EVENT_COUNTS, Conventions, Count, LayerWork, Products
 
 
 def tile_over_decodes(row: LayerWork, decodes: int) -> LayerWork:
@@ -32,10 +32,6 @@ def tile_over_decodes(row: LayerWork, decodes: int) -> LayerWork:
         Products(again(kept.multiply_accumulate), again(kept.accumulate))
         for kept in (getattr(row.products, name) for name in CONVENTIONS)
     ))  # fmt: skip
-    optional = {
-        name: again(count)
-        for name in ("input_events", "output_events", "input_units", "output_units", "updates_active", "updates_idle")
-        if (count := getattr(row, name)) is not None
-    }
+    optional = {name: again(count) for name in EVENT_COUNTS if (count := getattr(row, name)) is not None}
     operations = {kind: again(count) for kind, count in row.operations.items()}
     return dataclasses.replace(row, products=products, operations=operations, **optional)

@@ -145,6 +145,9 @@ class Conventions:
         return Conventions(*(one.times(factor) for one in four))
 
 
+EVENT_COUNTS = ("input_events", "output_events", "input_units", "output_units", "updates_active", "updates_idle")
+
+
 @dataclass(frozen=True, slots=True)
 class LayerWork:
     """One layer's work, summed over the observed decodes.
@@ -184,8 +187,7 @@ class LayerWork:
     input_events, output_events : Count
         Non-zero input and output elements per decode (for a spiking layer: spikes).
     input_units, output_units : Count or None
-        The same events by value, where a value says how often a neuron fired in a step: an event of value k counts k.
-        None where values are numbers, or events single spikes.
+        The same where a value says how often a neuron fired in a step, by value: k counts k. Else None.
     state_elements : int
         State words kept from one call, or one decode, to the next (membranes, hidden state, ring buffers).
     state_reads, state_writes : int
@@ -249,12 +251,7 @@ class LayerWork:
             decodes_per_call=1,
             products=self.products and self.products.times(times),
             operations={name: count.times(times) for name, count in self.operations.items()},
-            input_events=self.input_events and self.input_events.times(times),
-            output_events=self.output_events and self.output_events.times(times),
-            input_units=self.input_units and self.input_units.times(times),
-            output_units=self.output_units and self.output_units.times(times),
-            updates_active=self.updates_active and self.updates_active.times(times),
-            updates_idle=self.updates_idle and self.updates_idle.times(times),
+            **{name: count.times(times) for name in EVENT_COUNTS if (count := getattr(self, name)) is not None},
         )
 
 
