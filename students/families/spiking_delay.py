@@ -87,7 +87,7 @@ def build(options: Options, shape: Shape, layers: Layers) -> nn.Module:
 def _neurons(options: Options, beta: float) -> MultiSpikeModel:
     """Return the model of one spiking layer."""
     return MultiSpikeModel(
-        beta, options.threshold, options.most, parameters="of each neuron", learnable="both",
+        beta, options.threshold, options.most, parameters="of each neuron", learnable="both", reset="residue",
         surrogate=Surrogate("arctangent", options.surrogate_alpha),
     )  # fmt: skip
 

@@ -7,6 +7,7 @@ from typing import Literal
 
 from torch import nn
 
+from students.kernels.neurons.events import EventReset
 from students.kernels.neurons.fire import Reset
 from students.kernels.neurons.surrogates import ARCTANGENT, Surrogate
 from students.neurons.adaptive import AdaptiveLIF
@@ -46,7 +47,7 @@ class MultiSpikeModel:
     most: int
     parameters: Parameters = "of the layer"
     learnable: Learnable = "nothing"
-    reset: Reset = "subtract"
+    reset: EventReset = "subtract"
     surrogate: Surrogate = ARCTANGENT
     start: float = 0.0
 

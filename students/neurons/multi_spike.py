@@ -17,8 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from energy_models.errors import StudentError
-from students.kernels.neurons.events import fire_events
-from students.kernels.neurons.fire import Reset
+from students.kernels.neurons.events import EventReset, fire_events
 from students.kernels.neurons.surrogates import ARCTANGENT, Surrogate
 from students.neurons.dynamics import Dynamics
 from students.neurons.lif import STEPS_AXIS, by_steps
@@ -50,7 +49,9 @@ class MultiSpikeLIF(nn.Module):
     parameters : {'of the layer', 'of each neuron'}
         One decay and one threshold for all, or for each.
     learnable : {'nothing', 'beta', 'threshold', 'both'}
-    reset : {'subtract', 'zero', 'none'}
+    reset : {'subtract', 'residue', 'zero', 'none'}
+        ``subtract``: a threshold for each event of the step before, after the leak, as in the equation. ``residue``:
+        before the leak, so that what was left over leaks on. ``zero``: a neuron that has fired starts anew.
     surrogate : Surrogate
     start : float
         Membrane before the first step, in thresholds; at most 1, so that nobody has just fired.
@@ -64,7 +65,7 @@ class MultiSpikeLIF(nn.Module):
 
     def __init__(
         self, channels: int, beta: float, threshold: float, most: int, *, parameters: Parameters = "of the layer",
-        learnable: Learnable = "nothing", reset: Reset = "subtract", surrogate: Surrogate = ARCTANGENT,
+        learnable: Learnable = "nothing", reset: EventReset = "subtract", surrogate: Surrogate = ARCTANGENT,
         start: float = 0.0,
     ) -> None:
         super().__init__()
@@ -73,7 +74,7 @@ class MultiSpikeLIF(nn.Module):
                 f"a membrane starts between 0 and one threshold, found {start}", where="start", remedy="Use 0 or 0.5"
             )
         self.channels, self.most, self.surrogate, self.start = channels, checked_most(most), surrogate, start
-        self.reset: Reset = reset
+        self.reset: EventReset = reset
         self.beta = decay_parameter(beta, channels, parameters, learned(learnable, "beta"))
         self.threshold = threshold_parameter(threshold, channels, parameters, learned(learnable, "threshold"))
 
@@ -99,8 +100,9 @@ class MultiSpikeLIF(nn.Module):
         """Return what these neurons do in a step."""
         limit = limit_in_use(self.threshold)
         start = (self.start * limit,) if self.start else ()
+        reset = "subtract" if self.reset == "residue" else self.reset
         return Dynamics(
-            (in_use(self.beta),), limit, reset=self.reset, steps_axis=STEPS_AXIS, most=self.most, constants=start
+            (in_use(self.beta),), limit, reset=reset, steps_axis=STEPS_AXIS, most=self.most, constants=start
         )
 
     def extra_repr(self) -> str:

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from energy_models.errors import StudentError
 from students.kernels import using_kernels
-from students.kernels.neurons.events import events_of, fire_events
+from students.kernels.neurons.events import EventReset, events_of, fire_events
 from students.kernels.neurons.fire import Reset, fire
 from students.kernels.neurons.surrogates import Surrogate, spike
 
@@ -25,7 +25,7 @@ def inputs(shape: tuple[int, int, int], dtype: torch.dtype = torch.float32) -> l
     return [one.to(dtype) for one in (current, state, beta, threshold)]
 
 
-def run(path: str, given: list[Tensor], most: int, reset: Reset, surrogate: Surrogate = SURROGATES[0]):
+def run(path: str, given: list[Tensor], most: int, reset: EventReset, surrogate: Surrogate = SURROGATES[0]):
     """Return events, last membranes and the gradients of all four inputs."""
     leaves = [one.clone().requires_grad_() for one in given]
     with using_kernels(path):
@@ -36,9 +36,11 @@ def run(path: str, given: list[Tensor], most: int, reset: Reset, surrogate: Surr
 
 
 @pytest.mark.parametrize("surrogate", SURROGATES, ids=lambda one: one.kind)
-@pytest.mark.parametrize("reset", RESETS)
+@pytest.mark.parametrize("reset", [*RESETS, "residue"])
 @pytest.mark.parametrize("most", [1, 3, 15])
-def test_both_forms_agree_and_gradients_are_those_of_float64(most: int, reset: Reset, surrogate: Surrogate) -> None:
+def test_both_forms_agree_and_gradients_are_those_of_float64(
+    most: int, reset: EventReset, surrogate: Surrogate
+) -> None:
     given = inputs((40, 4, 6))
     (outputs, grads), (expected, wanted) = (run(path, given, most, reset, surrogate) for path in ("numba", "torch"))
     assert all(map(torch.equal, outputs, expected))
@@ -72,6 +74,16 @@ def test_at_most_one_event_is_the_plain_neuron_bit_for_bit(reset: Reset) -> None
     assert all(torch.equal(mine, leaf.grad) for mine, leaf in zip(grads[:2], leaves[:2], strict=True))
     for mine, leaf in zip(grads[2:], leaves[2:], strict=True):
         torch.testing.assert_close(mine, leaf.grad, rtol=1e-5, atol=1e-5)
+
+
+def test_what_is_left_over_leaks_on_where_the_reset_is_residue() -> None:
+    """beta .5, threshold 1: U = 3.5 (3), .5 * (3.5 - 3) + 1 = 1.25 (1), .5 * .25 + .5 = .625 (none)."""
+    current = torch.tensor([3.5, 1.0, 0.5]).view(3, 1, 1)
+    events, last = fire_events(
+        current, torch.zeros(1, 1), torch.tensor(0.5), torch.tensor(1.0), most=7, reset="residue"
+    )
+    assert events.flatten().tolist() == [3, 1, 0]
+    assert last.item() == 0.625
 
 
 def test_events_count_the_thresholds_that_a_membrane_exceeds() -> None:

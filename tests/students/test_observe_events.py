@@ -80,13 +80,13 @@ def test_batch_size_changes_nothing(mode: str) -> None:
 def test_state_words_of_the_other_kinds() -> None:
     """Synaptic: two leaks and states. Adaptive: three states, a multiplication and two more additions a step."""
     signal = torch.rand(1, 2, 10) + 0.5
-    synaptic = layers_of(seen(nn.Sequential(weighted(2, 2), ZeroInitialState(SynapticLIF(2, 0.5, 0.5, 9.0))), signal))
+    synaptic = layers_of(seen(nn.Sequential(weighted(2, 2), ZeroInitialState(SynapticLIF(2, 0.5, 0.5, 99.0))), signal))
     assert synaptic["1.neurons"].state_elements == 4
     assert {name: one.mean for name, one in synaptic["1.neurons"].operations.items()} == {
         "leak": 4, "add": 4, "compare": 2,
     }  # fmt: skip
     adaptive = layers_of(
-        seen(nn.Sequential(weighted(2, 2), ZeroInitialState(AdaptiveLIF(2, 0.5, 0.9, 9.0, 0.1))), signal)
+        seen(nn.Sequential(weighted(2, 2), ZeroInitialState(AdaptiveLIF(2, 0.5, 0.9, 99.0, 0.1))), signal)
     )
     assert adaptive["1.neurons"].state_elements == 6
     assert {name: one.mean for name, one in adaptive["1.neurons"].operations.items()} == {

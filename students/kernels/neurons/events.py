@@ -1,18 +1,22 @@
 """Leaky neurons that may fire several times in a step, over all steps at once, with backpropagation in closed form.
 
-    N[t] = #{j in 1..most : U[t] > j threshold}               events of one step
-    C[t] = U[t-1], or 0 where N[t-1] > 0 with reset ``zero``
-    U[t] = beta C[t] + I[t] - N[t-1] threshold                 the last term with ``subtract`` only
+    N[t] = #{j in 1..most : U[t] > j threshold}  events of one step
+    C[t] = U[t-1]                                ``subtract``, ``none``
+    C[t] = U[t-1] - N[t-1] threshold             ``residue``: what was left over leaks on
+    C[t] = U[t-1], or 0 where N[t-1] > 0         ``zero``
+    U[t] = beta C[t] + I[t] - N[t-1] threshold   the last term with ``subtract`` only
 
-With ``most = 1`` this is `students.kernels.neurons.fire`, bit for bit. The reset is detached. The gradient of N is the
-sum of the surrogate's slopes at all thresholds, ``dN/dU = sum_j slope(U - j threshold)``. Kept for the backward pass
-are the membranes, from which the events follow.
+``subtract`` takes whole thresholds from a membrane that has leaked, as snnTorch does: with a short memory a burst then
+inhibits its neuron in the next step, which ``residue`` does not. With ``most = 1`` and without ``residue`` this is
+`students.kernels.neurons.fire`, bit for bit. The reset is detached. The gradient of N is the sum of the surrogate's
+slopes at all thresholds, ``dN/dU = sum_j slope(U - j threshold)``. Kept for the backward pass are the membranes, from
+which the events follow.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -20,8 +24,12 @@ from torch.autograd.function import once_differentiable
 
 from students.kernels.arrays import array_of, row_of, sum_over_batch
 from students.kernels.choice import KernelPath, choose
-from students.kernels.neurons.fire import FireGradients, Reset
+from students.kernels.neurons.fire import FireGradients
 from students.kernels.neurons.surrogates import ARCTANGENT, Surrogate
+
+EventReset = Literal["subtract", "residue", "zero", "none"]
+CODES: dict[EventReset, int] = {"none": 0, "subtract": 1, "zero": 2, "residue": 3}
+"""Resets as compiled loops know them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,19 +41,19 @@ class EventFiring:
     most : int
         Most events of one neuron in one step.
     surrogate : Surrogate
-    reset : {'subtract', 'zero', 'none'}
+    reset : {'subtract', 'residue', 'zero', 'none'}
     path : {'numba', 'torch'}
     """
 
     most: int
     surrogate: Surrogate
-    reset: Reset
+    reset: EventReset
     path: KernelPath
 
 
 def fire_events(
     current: Tensor, state: Tensor, beta: Tensor, threshold: Tensor, *, most: int,
-    surrogate: Surrogate = ARCTANGENT, reset: Reset = "subtract",
+    surrogate: Surrogate = ARCTANGENT, reset: EventReset = "subtract",
 ) -> tuple[Tensor, Tensor]:
     """Return events in 0..most, shape of `current`, and the membranes after the last step, shape of `state`.
 
@@ -60,7 +68,7 @@ def fire_events(
     most : int
         At least 1.
     surrogate : Surrogate
-    reset : {'subtract', 'zero', 'none'}
+    reset : {'subtract', 'residue', 'zero', 'none'}
     """
     inputs = (current, state, beta, threshold)
     how = EventFiring(most, surrogate, reset, choose("events", *inputs))
@@ -102,13 +110,20 @@ def _torch_forward(
     membranes, events = torch.empty_like(current), torch.empty_like(current)
     before, fired = state, events_of(state, threshold, how.most)
     for step, drive in enumerate(current.unbind(0)):
-        carried = before.masked_fill(fired > 0, 0.0) if how.reset == "zero" else before
+        carried = _carried(before, fired, threshold, how.reset)
         now = carried * beta + drive
         if how.reset == "subtract":
             now = now - fired * threshold
         before, fired = now, events_of(now, threshold, how.most)
         membranes[step], events[step] = now, fired
     return membranes, events
+
+
+def _carried(before: Tensor, fired: Tensor, threshold: Tensor, reset: EventReset) -> Tensor:
+    """Return what of the membranes leaks on."""
+    if reset == "residue":
+        return before - fired * threshold
+    return before.masked_fill(fired > 0, 0.0) if reset == "zero" else before
 
 
 def _torch_backward(
@@ -135,7 +150,9 @@ def _torch_backward(
     of_threshold = -_reduced(weighted * arriving, threshold)
     if how.reset == "subtract":
         of_threshold = of_threshold - _reduced(total * fired, threshold)
-    carried = previous.masked_fill(fired > 0, 0.0) if how.reset == "zero" else previous
+    if how.reset == "residue":
+        of_threshold = of_threshold - _reduced(total * beta * fired, threshold)
+    carried = _carried(previous, fired, threshold, how.reset)
     return total, FireGradients(running, _reduced(total * carried, beta), of_threshold)
 
 
@@ -148,13 +165,12 @@ def _numba_forward(
     current: Tensor, state: Tensor, beta: Tensor, threshold: Tensor, how: EventFiring
 ) -> tuple[Tensor, Tensor]:
     from students.kernels.neurons.events_numba import events_forward
-    from students.kernels.neurons.fire_numba import RESETS
 
     membranes, events = torch.empty_like(current), torch.empty_like(current)
     before = events_of(state.detach(), threshold.detach(), how.most)
     events_forward(
         array_of(current, 1), array_of(state, 0), array_of(before, 0), row_of(beta, state), row_of(threshold, state),
-        (RESETS[how.reset], how.most), array_of(membranes, 1), array_of(events, 1),
+        (CODES[how.reset], how.most), array_of(membranes, 1), array_of(events, 1),
     )  # fmt: skip
     return membranes, events
 
@@ -163,14 +179,13 @@ def _numba_backward(
     arriving: Tensor, last: Tensor, saved: tuple[Tensor, ...], how: EventFiring, learns: bool
 ) -> tuple[Tensor, FireGradients]:
     from students.kernels.neurons.events_numba import events_backward
-    from students.kernels.neurons.fire_numba import RESETS
 
     membranes, state, beta, threshold = saved
     total, running = torch.empty_like(arriving), last.clone(memory_format=torch.contiguous_format)
     sums = torch.zeros(2, *state.shape, dtype=torch.float64)
     events_backward(
         array_of(membranes, 1), array_of(state, 0), array_of(arriving, 1), row_of(beta, state),
-        row_of(threshold, state), how.surrogate.constants, (RESETS[how.reset], how.most), learns,
+        row_of(threshold, state), how.surrogate.constants, (CODES[how.reset], how.most), learns,
         array_of(running, 0), array_of(total, 1), array_of(sums, 1),
     )  # fmt: skip
     if not learns:

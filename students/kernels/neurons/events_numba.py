@@ -25,7 +25,7 @@ def events_forward(  # noqa: PLR0917  compiled functions take arguments by posit
     fired : ndarray, shape (neurons,)
         Events of the step before the first.
     how : tuple of int
-        Reset (0 none, 1 subtract, 2 zero) and most events of a step.
+        Reset (0 none, 1 subtract, 2 zero, 3 residue) and most events of a step.
     """
     steps, neurons = current.shape
     reset, most = how
@@ -38,6 +38,9 @@ def events_forward(  # noqa: PLR0917  compiled functions take arguments by posit
         elif reset == 2:
             for j in range(neurons):
                 now[j] = (ZERO if earlier[j] > ZERO else before[j]) * beta[j] + drive[j]
+        elif reset == 3:
+            for j in range(neurons):
+                now[j] = (before[j] - earlier[j] * threshold[j]) * beta[j] + drive[j]
         else:
             for j in range(neurons):
                 now[j] = before[j] * beta[j] + drive[j]
@@ -110,5 +113,9 @@ def events_backward(  # noqa: PLR0917  compiled functions take arguments by posi
             if reset == 1:
                 for j in range(neurons):
                     sums[1, j] -= out[j] * fired[j]
+            elif reset == 3:
+                for j in range(neurons):
+                    sums[1, j] -= out[j] * beta[j] * fired[j]
+                    sums[0, j] -= out[j] * fired[j] * threshold[j]
             for j in range(neurons):
                 sums[0, j] += ZERO if reset == 2 and fired[j] > ZERO else out[j] * before[j]
