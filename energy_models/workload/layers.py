@@ -185,13 +185,11 @@ class LayerWork:
     constants, constant_bits : int
         Other stored constants (requantisation multipliers, decays, thresholds, tables) and their width [bits].
     input_events, output_events : Count
-        Non-zero input and output elements per decode (for a spiking layer: spikes).
+        Non-zero input and output elements per decode; spikes of a spiking layer.
     input_units, output_units : Count or None
         The same where a value says how often a neuron fired in a step, by value: k counts k. Else None.
-    state_elements : int
-        State words kept from one call, or one decode, to the next (membranes, hidden state, ring buffers).
-    state_reads, state_writes : int
-        State elements read and written per decode.
+    state_elements, state_reads, state_writes : int
+        State words kept from one call, or decode, to the next (membranes, ring buffers); read and written per decode.
     updates_active, updates_idle : Count or None
         Neuron updates with and without input current in that step. None for non-neurons.
     decodes_per_call : int
