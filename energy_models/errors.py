@@ -108,12 +108,18 @@ def errors_placed(where: str) -> Generator[None]:
         raise type(error)(error.what, where=place, remedy=error.remedy) from error
 
 
+MOST_NAMES = 60
+"""Listed in the message of an unknown name."""
+
+
 def unknown_name(kind: str, name: str, available: Iterable[str]) -> str:
-    """Return the remedy text for a name that does not exist: the nearest names, then all of them."""
+    """Return the remedy text for a name that does not exist: the nearest names, then all, or the first of very many."""
     names = sorted(available)
     near = difflib.get_close_matches(name, names, n=3, cutoff=0.4)
     hint = f"Did you mean {' or '.join(repr(n) for n in near)}? " if near else ""
-    return f"{hint}Available {kind}: {', '.join(names) if names else 'none'}"
+    listed, more = names[:MOST_NAMES], len(names) - MOST_NAMES
+    rest = f" and {more} more" if more > 0 else ""
+    return f"{hint}Available {kind}: {', '.join(listed) if names else 'none'}{rest}"
 
 
 def raised_where(error: BaseException, folder: Path | None = None) -> str:

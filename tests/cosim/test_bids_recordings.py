@@ -70,6 +70,14 @@ def test_a_unit_the_file_leaves_out_is_that_of_the_table(tmp_path: Path) -> None
     check(bids(tmp_path), [0, 1, 2])
 
 
+@pytest.mark.parametrize(("unit", "told"), [("mV", True), ("uV", False), ("µV", False), ("n/a", False)])
+def test_a_unit_that_contradicts_the_file_is_told(tmp_path: Path, unit: str, told: bool) -> None:
+    folder(tmp_path, channels=CHANNELS.replace("bad", "good").replace("EOG", "EEG").replace("uV", unit))
+    dataset = bids(tmp_path)
+    check(dataset, [0, 1, 2])  # the file's own unit is taken
+    assert any("another unit" in note and "C3, Cz, C4" in note for note in dataset.notes) is told
+
+
 def test_a_table_in_a_folder_above_is_found(tmp_path: Path) -> None:
     folder(tmp_path, task_hand_channels__tsv=CHANNELS, task_other_channels__tsv="name\tstatus\nC3\tbad\n")
     check(bids(tmp_path), [0])

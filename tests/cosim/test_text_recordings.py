@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from recording_files import NAMES, RATE_HZ, noise, own
 
+from cosim.datasets.recording_files.text_table import read_table
 from cosim.datasets.recording_files.timeline import timeline
 from cosim.datasets.types import Dataset
 from energy_models.errors import DataError
@@ -85,6 +86,12 @@ def plain(path: Path, *, factor: float = 1.0, unit: str = " (uV)", time: str = "
     return path
 
 
+def with_commas(path: Path) -> Path:
+    """Write decimal commas, as a spreadsheet of another country does."""
+    path.write_text(path.read_text(encoding="utf-8").replace(".", ","), encoding="utf-8")
+    return path
+
+
 def check_impulses(dataset: Dataset, *, offset: float = 0.0) -> None:
     """Check that every window begins with its impulse of 1 mV, and is what was written."""
     inputs = dataset.windows.inputs()[:, :3]
@@ -102,6 +109,8 @@ def check_impulses(dataset: Dataset, *, offset: float = 0.0) -> None:
         (muselsl, "1,2", {}),
         (plain, "L,R", {}),
         (lambda path: plain(path, separator=";"), "L,R", {}),
+        (lambda path: with_commas(plain(path, separator=";")), "L,R", {}),
+        (lambda path: with_commas(plain(path, separator="\t", unit=" [V]", factor=1e-6)), "L,R", {}),
         (lambda path: plain(path, separator="\t", unit=" [mV]", factor=1e-3), "L,R", {}),
         (lambda path: plain(path, unit=""), "L,R", {"unit": "uV"}),
         (lambda path: plain(path, unit="", factor=1e-6), "L,R", {"unit": "V"}),
@@ -271,3 +280,21 @@ def test_a_table_that_loses_every_50th_row_is_read_at_its_rate(tmp_path: Path) -
     assert found.windows.inputs().shape[-1] == 40
     np.testing.assert_allclose(found.windows.inputs()[0], SAMPLES[:, 200:240], atol=1e-3)
     assert any("samples are lost in 39 gap(s)" in note for note in found.notes)
+
+
+@pytest.mark.parametrize(
+    ("fields", "read"),
+    [
+        (("1,250", "0,5"), ("1.250", "0.5")),
+        (("1,250", "2,000"), ("1,250", "2,000")),  # thousands, or numbers of three decimals
+        (("1,25", "2.5"), ("1,25", "2.5")),
+        (("-,5", "7"), ("-.5", "7")),
+        (("a,5", "7,5"), ("a,5", "7,5")),
+    ],
+)
+def test_a_comma_is_a_decimal_point_where_it_can_be_nothing_else(
+    fields: tuple[str, str], read: tuple[str, str], tmp_path: Path
+) -> None:
+    path = tmp_path / "one.csv"
+    path.write_text("a;b\n" + "".join(f"{one};1\n" for one in fields), encoding="utf-8")
+    assert tuple(read_table(path).columns["a"]) == read

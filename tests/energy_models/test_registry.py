@@ -8,7 +8,7 @@ from importlib.metadata import EntryPoint
 import pytest
 
 from energy_models import registry as module
-from energy_models.errors import CosimError, DataError
+from energy_models.errors import CosimError, DataError, unknown_name
 from energy_models.registry import Registry
 
 
@@ -69,3 +69,12 @@ def test_a_stale_installation_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     install(monkeypatch)
     with pytest.raises(DataError, match=r"unknown number 'pi'.*No numbers are registered.*install the package again"):
         NUMBERS.load("pi")
+
+
+def test_of_very_many_names_the_nearest_and_the_first_are_told() -> None:
+    names = [f"channel_{number:04d}" for number in range(500)]
+    said = unknown_name("channels", "channel_0333x", names)
+    assert "'channel_0333'" in said
+    assert said.endswith("channel_0059 and 440 more")
+    assert len(said) < 1100
+    assert unknown_name("channels", "x", names[:60]).endswith("channel_0059")

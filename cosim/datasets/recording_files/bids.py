@@ -109,9 +109,13 @@ def _with_channels(path: Path, read: Continuous, table: TextTable, options: Opti
     rows = {name: number for number, name in enumerate(_column(table, "name"))}
     kinds, units, status = (_column(table, name) for name in ("type", "units", "status"))
     bad = [name for name, row in rows.items() if status[row].lower() == "bad"]
-    unstated = set[str]()
+    stated = dict[str, str]()
     if options.unit == "file" and path.suffix.lower() in {".edf", ".bdf"}:
-        unstated = {name for name, unit in dimensions(path) if not unit}
+        stated = {name: unit_of(unit) for name, unit in dimensions(path)}
+    unstated = {name for name, unit in stated.items() if not unit}
+    others = [name for name, row in rows.items()
+              if _factor(stated.get(name, "")) and _factor(units[row])
+              and _factor(stated[name]) != _factor(units[row])]
     kept: list[int] = []
     factors: list[float] = []
     channels = list(read.channels)
@@ -131,8 +135,15 @@ def _with_channels(path: Path, read: Continuous, table: TextTable, options: Opti
     def chosen(start: int, stop: int) -> NDArray[np.float64]:
         return read.read(start, stop)[kept] * scale
 
+    told = f"{table.path.name}: another unit than in {path.name}, whose own is taken: {', '.join(others)}"
     return dataclasses.replace(read, read=chosen, channels=tuple(channels[number] for number in kept),
-                               bad_channels=tuple(dict.fromkeys((*read.bad_channels, *bad))))
+                               bad_channels=tuple(dict.fromkeys((*read.bad_channels, *bad))),
+                               notes=(*read.notes, *([told] if others else [])))
+
+
+def _factor(unit: str) -> float | None:
+    """Return the microvolts of a unit of volts; None for any other."""
+    return MICROVOLTS.get(unit_of(unit))
 
 
 def _events(table: TextTable, rate_hz: float, options: Options) -> tuple[list[Annotation], list[str]]:

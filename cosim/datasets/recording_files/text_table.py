@@ -21,8 +21,11 @@ _pandas: Any = pandas  # its stubs are too partial for strict checking
 DELIMITERS = ",;\t"
 FIRST_CLOCK = 1e9  # seconds since 1970: before that, no such file was written
 SAID = "it cannot be read as a table of text"
-REMEDY = "Every row needs as many fields as the header, and numbers need a decimal point."
+REMEDY = ("Every row needs as many fields as the header, and numbers need a decimal point, or a comma where other "
+          "signs part the fields.")  # fmt: skip
 COMMENT = ("%", "#")
+DECIMAL_COMMA = re.compile(r"[+-]?\d*,?\d+(?:[eE][+-]?\d+)?")
+THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}")
 OPENBCI_RATE = re.compile(r"%\s*Sample Rate\s*=\s*([\d.]+)\s*(?:Hz)?", re.IGNORECASE)
 OPENBCI_CHANNELS = re.compile(r"%\s*Number of channels\s*=\s*(\d+)", re.IGNORECASE)
 
@@ -130,7 +133,22 @@ def _columns(
     for number, name in enumerate(names):
         own = frame[number].fillna("") if frame.shape[0] else frame[number]
         found.setdefault(name, np.char.strip(np.asarray(own, dtype=np.str_)))
-    return found
+    return found if delimiter == "," else _with_points(found)
+
+
+def _with_points(columns: dict[str, NDArray[np.str_]]) -> dict[str, NDArray[np.str_]]:
+    """Return columns whose numbers have a decimal point where the file has a comma; not where it may part thousands.
+
+    A column counts where each of its fields is a number with a comma or a whole one.
+    """
+    commas = {
+        name: own for name, own in columns.items()
+        if any("," in text for text in own) and all(DECIMAL_COMMA.fullmatch(text) or not text for text in own)
+    }  # fmt: skip
+    fields = [text for own in commas.values() for text in own if "," in text]
+    if all(THOUSANDS.fullmatch(text) for text in fields):
+        return columns
+    return {name: np.char.replace(own, ",", ".") if name in commas else own for name, own in columns.items()}
 
 
 def openbci_rate(table: TextTable) -> float | None:
