@@ -9,7 +9,6 @@ from cosim.study.schema import StudentPlan, Study
 from energy_models.errors import StudentError
 from students.models.build import build
 from students.spec import Quantised, Shape, StudentSpec
-from students.spec.form import EDGE_BITS
 
 Layout = tuple[object, ...]
 
@@ -28,7 +27,7 @@ def same_forms(study: Study, shape: Shape) -> tuple[str, ...]:
     """
     return tuple(
         f"students.{i} ({plan.label}): {', '.join(texts[:-1])} and {texts[-1]} give the same network: they differ in "
-        f"no layer's widths (first and last products keep {EDGE_BITS}-bit weights unless a form says edge=...)"
+        "no layer's widths"
         for i, plan in enumerate(study.students)
         for texts in _sets(plan, shape)
     )
@@ -50,7 +49,7 @@ def _layout(plan: StudentPlan, form: Quantised, shape: Shape) -> Layout:
     # Deferred: Brevitas takes seconds to import, and float students do not need it.
     from students.quantize import grid_layout
 
-    layouts: list[object] = [form.training, form.scale]
+    layouts: list[object] = [form.training, form.scale, form.per]
     for options in option_ends(plan):
         spec = StudentSpec(family=plan.family, options=options, shape=shape, form=form, seed=0)
         try:

@@ -96,7 +96,7 @@ def check_widths(work: Workload, form: Quantised) -> None:
     StudentError
         Naming every such product.
     """
-    weights, inputs = {form.weight_bits, form.edge_bits}, {form.activation_bits, form.input_bits}
+    weights, inputs = form.all_widths
     wrong = [
         f"{layer.name} ({layer.arithmetic}, {layer.weight_bits}-bit weights, {layer.activation_bits}-bit inputs)"
         for layer in work.layers

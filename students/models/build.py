@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import nn
 
 from energy_models.errors import StudentError
-from students.families import Mode, check_form, deployment_mode, load_family, parse_options
+from students.families import Family, FamilyOptions, Mode, check_form, deployment_mode, load_family, parse_options
 from students.layers import FloatLayers, Layers
-from students.spec import Form, Quantised, StudentSpec
+from students.spec import Quantised, StudentSpec
 
 
 def build(spec: StudentSpec, *, device: torch.device | str = "cpu") -> nn.Module:
@@ -30,9 +32,7 @@ def build(spec: StudentSpec, *, device: torch.device | str = "cpu") -> nn.Module
     deployment_mode(family, spec.shape)
     check_form(family, spec.form)
     options = parse_options(spec.family, family, spec.options)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(spec.seed)
-        network = family.build(options, spec.shape, _layers(spec.form))
+    network = _built(family, options, spec)
     if not isinstance(network, nn.Module):
         raise StudentError(
             f"the family built a {type(network).__name__}", where=f"family {spec.family!r}",
@@ -57,10 +57,21 @@ def parameter_count(model: nn.Module) -> int:
     return sum(parameter.numel() for parameter in model.parameters())
 
 
-def _layers(form: Form) -> Layers:
-    if not isinstance(form, Quantised):
-        return FloatLayers()
+def _built(family: Family[Any], options: FamilyOptions, spec: StudentSpec) -> nn.Module:
+    """Return the family's network; built twice where a form has widths for layers by name."""
+    if not isinstance(spec.form, Quantised):
+        return _seeded(family, options, spec, FloatLayers())
     # Deferred: Brevitas takes seconds to import, and float students do not need it.
     from students.quantize import QuantLayers
 
-    return QuantLayers(form)
+    layers = QuantLayers(spec.form)
+    network = _seeded(family, options, spec, layers)
+    if not spec.form.overrides or not layers.plan.made:  # an adopted network knows the names of its layers
+        return network
+    return _seeded(family, options, spec, QuantLayers(spec.form, layers.plan.named(network)))
+
+
+def _seeded(family: Family[Any], options: FamilyOptions, spec: StudentSpec, layers: Layers) -> nn.Module:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(spec.seed)
+        return family.build(options, spec.shape, layers)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
@@ -14,9 +15,13 @@ from energy_models.quantities import parse_json, read_text
 from students.models.build import build
 from students.models.tensor_files import read_tensors, write_bytes, write_tensors
 from students.models.weights import check_finite, check_real
-from students.spec import StudentSpec
+from students.spec import StudentSpec, digest_of
+from students.spec.migration import former_form
 
-SCHEMA = "cosim.student/2"
+SCHEMA = "cosim.student/3"
+FORMER = "cosim.student/2"
+"""Its forms are texts of before first and last weights followed the form (`students.spec.migration`)."""
+
 WEIGHTS, SPEC = "weights.safetensors", "spec.json"
 
 
@@ -57,9 +62,10 @@ def load_student(folder: Path, *, device: torch.device | str = "cpu") -> tuple[n
     StudentError
         A missing or damaged file, weights of another spec, or weights that do not fit the network the spec builds.
     """
-    spec = StudentSpec.model_validate(_description(folder)["spec"])
+    description = _description(folder)
+    spec = _spec(description)
     tensors, metadata = read_tensors(folder / WEIGHTS)
-    if metadata.get("spec_digest") != spec.digest:
+    if metadata.get("spec_digest") != digest_of(description["spec"]):
         raise StudentError(
             f"{WEIGHTS} belongs to another {SPEC}", where=str(folder), remedy="Train this student again"
         )
@@ -86,20 +92,28 @@ def load_extra(folder: Path) -> dict[str, str]:
     return _description(folder)["extra"]
 
 
-def _description(folder: Path) -> dict[str, dict[str, str]]:
+def _spec(description: Mapping[str, Any]) -> StudentSpec:
+    """Return a student's spec, its form in today's words."""
+    written = dict(description["spec"])
+    if description["schema"] == FORMER:
+        written["form"] = former_form(str(written.get("form", "float32")))
+    return StudentSpec.model_validate(written)
+
+
+def _description(folder: Path) -> dict[str, Any]:
     path, remedy = folder / SPEC, "Train this student again"
     text = read_text(path, error=StudentError, remedy=remedy)
     description = parse_json(text, where=str(path), error=StudentError, remedy=remedy)
     try:
         schema = description["schema"]
-        if schema == SCHEMA:
-            StudentSpec.model_validate(description["spec"])
+        if schema in (SCHEMA, FORMER):
+            _spec(description)
             dict(description["extra"])
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, StudentError) as error:
         raise StudentError(
             f"cannot read a student's description ({type(error).__name__}: {error})", where=str(path), remedy=remedy
         ) from error
-    if schema != SCHEMA:
+    if schema not in (SCHEMA, FORMER):
         raise StudentError(
             f"schema {schema!r} where {SCHEMA!r} is read", where=str(path), remedy=remedy
         )

@@ -8,6 +8,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import torch
+from brevitas.core.quant import BinaryQuant, TernaryQuant
+from brevitas.core.restrict_val import PowerOfTwoRestrictValue
 from torch import Tensor, nn
 
 from energy_models.errors import StudentError
@@ -16,6 +18,9 @@ from students.quantize.signals import bits_of
 
 CANDIDATES = 64
 """Clipping thresholds tried, evenly spaced up to the largest magnitude."""
+
+POWERS = 10
+"""Powers of two tried, from the one above the largest magnitude downwards."""
 
 SAMPLES = 65_536
 """Values kept of a signal; the optimum of a sum over so many does not move with more."""
@@ -39,6 +44,32 @@ def least_squares_threshold(values: Tensor, levels: int) -> Tensor:
     for step in range(CANDIDATES, 0, -1):
         threshold = largest * (step / CANDIDATES)
         scale = (threshold / levels).unsqueeze(1)
+        error = (values - (values / scale).round().clamp(-levels, levels) * scale).square().sum(dim=1)
+        best, least = torch.where(error < least, threshold, best), torch.minimum(error, least)
+    return best
+
+
+def binary_threshold(values: Tensor) -> Tensor:
+    """Return, per row, the scale s that minimises ``sum (x - s sign(x))^2``: the mean magnitude, shape (rows,)."""
+    found = values.abs().mean(dim=1)
+    return torch.where(found > 0, found, torch.ones_like(found))
+
+
+def power_of_two_threshold(values: Tensor, levels: int) -> Tensor:
+    """Return, per row, the power of two t that minimises the error on a grid of step ``t / (levels + 1)``.
+
+    Parameters
+    ----------
+    values : Tensor, shape (rows, samples)
+    levels : int
+        Largest integer of the grid, so that its number of steps is a power of two.
+    """
+    largest = values.abs().amax(dim=1)
+    exponent = torch.where(largest > 0, largest, torch.ones_like(largest)).log2().ceil()
+    best, least = exponent.exp2(), torch.full_like(exponent, torch.inf)
+    for smaller in range(POWERS):
+        threshold = (exponent + 1 - smaller).exp2()
+        scale = (threshold / (levels + 1)).unsqueeze(1)
         error = (values - (values / scale).round().clamp(-levels, levels) * scale).square().sum(dim=1)
         best, least = torch.where(error < least, threshold, best), torch.minimum(error, least)
     return best
@@ -121,7 +152,19 @@ def calibrate(quantiser: Any, values: Tensor) -> None:
     """Set a quantiser's thresholds to the least-squares optimum for values of shape (channels, samples)."""
     parameter = next(value for name, value in quantiser.named_parameters() if name.endswith(LEARNED_THRESHOLD))
     rows = values if parameter.ndim else values.reshape(1, -1)
+    with torch.no_grad():
+        parameter.copy_(_threshold(quantiser, rows).log2().reshape(parameter.shape))
+
+
+def _threshold(quantiser: Any, rows: Tensor) -> Tensor:
+    parts = list(quantiser.modules())
+    is_power = any(isinstance(part, PowerOfTwoRestrictValue) for part in parts)
+    if any(isinstance(part, BinaryQuant) for part in parts):
+        found = binary_threshold(rows)
+        return found.log2().round().exp2() if is_power else found
     bits = bits_of(quantiser.bit_width())
     largest = 2 ** (bits - 1) - 1 if quantiser.is_signed else 2**bits - 1
-    with torch.no_grad():
-        parameter.copy_(least_squares_threshold(rows, largest).log2().reshape(parameter.shape))
+    if is_power and any(isinstance(part, TernaryQuant) for part in parts):
+        found = least_squares_threshold(rows, largest)  # its one step is the threshold itself
+        return found.log2().round().exp2()
+    return power_of_two_threshold(rows, largest) if is_power else least_squares_threshold(rows, largest)

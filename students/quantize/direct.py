@@ -13,6 +13,7 @@ from functools import cache
 from typing import Any, Literal
 
 import torch
+from brevitas.function.ops_ste import round_ste
 from brevitas.quant_tensor import IntQuantTensor
 from torch import Tensor, nn
 
@@ -20,6 +21,7 @@ from students.kernels.fake_quantise import fake_quantise
 from students.layers.fused import hooks_of
 from students.layers.grid import evaluates_directly
 from students.quantize.signals import check_calibrated
+from students.quantize.weight_grid import ScaleKind, WeightGrid
 
 BIAS_LEVELS = 2**31
 """Largest level of a bias, which is stored in 32 bits."""
@@ -32,13 +34,17 @@ class DirectGrid:
     ----------
     bits : int
     sign : {'signed', 'unsigned'}
+    scale : {'float', 'power_of_two'}
+        Of which kind its scale is.
     """
 
-    def __init__(self, bits: int, sign: Literal["signed", "unsigned"]) -> None:
+    def __init__(self, bits: int, sign: Literal["signed", "unsigned"], scale: ScaleKind = "float") -> None:
         self.bits, self.signed = bits, sign == "signed"
+        self.scale_kind: ScaleKind = scale
         self.highest = float(2 ** (bits - 1) - 1 if self.signed else 2**bits - 1)
         self.lowest = -self.highest if self.signed else 0.0
-        self._divisor = _rounded(self.highest)
+        # By which a power of two stays one.
+        self._divisor = self.highest + 1 if scale == "power_of_two" else _rounded(self.highest)
         self._quantiser: nn.Module | None = None
         self._hooks: tuple[Mapping[int, Any], ...] = ()
 
@@ -61,7 +67,10 @@ class DirectGrid:
             self._quantiser, self._hooks = quantiser, hooks_of(*proxy.modules())
         if quantiser.observer_only or any(self._hooks):
             return None
-        return torch.pow(2.0, quantiser.scaling_impl.value) / self._divisor
+        threshold = quantiser.scaling_impl.value
+        if self.scale_kind == "power_of_two":
+            threshold = round_ste(threshold)
+        return torch.pow(2.0, threshold) / self._divisor
 
     def signal_scale(self, layer: Any) -> Tensor | None:
         """Return `scale` of a layer that puts signals on a grid."""
@@ -96,6 +105,20 @@ class DirectGrid:
             return weight, None, scale
         accumulator = (scale * signal.scale).view(-1)
         return weight, fake_quantise(layer.bias, accumulator, -BIAS_LEVELS, BIAS_LEVELS - 1), scale
+
+
+class BrevitasGrid(DirectGrid):
+    """A grid without a direct form: Brevitas's modules run always."""
+
+    def scale(self, layer: Any, proxy: Any, holder: Any) -> None:
+        """Return None."""
+        return None
+
+
+def direct_weights(weights: WeightGrid) -> DirectGrid:
+    """Return the direct form of a product's weights, where there is one."""
+    kind = BrevitasGrid if isinstance(weights.weight, str) else DirectGrid
+    return kind(max(weights.bits, 2), "signed", weights.scale)
 
 
 @cache

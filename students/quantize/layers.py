@@ -6,13 +6,17 @@ channel, activations on a calibration set) and is learned from the first step on
 training, so training and evaluation round alike from the start.
 
 Grids. Weights are symmetric, ``-(2^(b-1)-1) .. 2^(b-1)-1`` (two bits: -1, 0, 1); so are signed signals (the raw input,
-and what passes between two products). After a ReLU: ``0 .. 2^b-1``. The input and the weights of the first and last
-product have widths of their own (`Quantised.input_bits`, `edge_bits`). Biases are 32-bit integers on the
-accumulator's grid.
+and what passes between two products). After a ReLU: ``0 .. 2^b-1``. The input has a width of its own
+(`Quantised.input_bits`), and so have layers the form names, by `students.quantize.width_plan`. Biases are 32-bit
+integers on the accumulator's grid. A scale that is to be a power of two is one in every step: the exponent is rounded,
+its gradient passes. Ternary and binary weights: `students.quantize.weight_grid`.
 
-Weight scales are per output channel where a batch norm or a requantisation follows, which multiplies each channel by
-its own constant anyway (and depthwise filters differ widely in range). The last product has one scale, so that its raw
-accumulators can be compared, or sent, without a multiplication each.
+A signal is clipped where its learned threshold says, which is the parameter of PACT (Choi et al. 2018, arXiv
+1805.06085) with the scale's gradient inside the range as well (as in LSQ, Esser et al. 2020, arXiv 1902.08153).
+
+Weight scales are per output channel (`Quantised.per` says otherwise) where a batch norm or a requantisation follows,
+which multiplies each channel by its own constant anyway (and depthwise filters differ widely in range). The last
+product has one scale, so that its raw accumulators can be compared, or sent, without a multiplication each.
 
 A recurrent layer has fixed grids inside (`students.kernels.recurrent_grid`); the form says the widths of its input, of
 its weights, and of its state as the recurrent product reads it.
@@ -43,7 +47,9 @@ from students.quantize.modules import (
 )
 from students.quantize.neurons import integer_neurons
 from students.quantize.recurrent import IntegerRecurrent
-from students.spec import Quantised, Shape
+from students.quantize.weight_grid import WeightGrid
+from students.quantize.width_plan import WidthPlan, weight_grid
+from students.spec import LayerKind, Quantised, Shape
 
 
 class QuantLayers:
@@ -53,59 +59,64 @@ class QuantLayers:
     ----------
     form : Quantised
         One that can be trained (`students.spec.check_trainable`).
+    plan : WidthPlan or None
+        Widths by layers' names, from an earlier building; None: layers go by their kind.
     """
 
-    def __init__(self, form: Quantised) -> None:
-        self.form = form
+    def __init__(self, form: Quantised, plan: WidthPlan | None = None) -> None:
+        self.form, self.plan = form, WidthPlan(form) if plan is None else plan
         # By default Brevitas makes new parameters whenever a state dict is loaded, so that an optimiser made before
         # would go on training the discarded ones. Set here, so that reading somebody else's network changes nothing.
         brevitas_config.REINIT_ON_STATE_DICT_LOAD = False
 
-    def _weight_bits(self, edge: Edge) -> int:
-        return self.form.weight_bits if edge == "inner" else self.form.edge_bits
+    def _weights(self, kind: LayerKind, edge: Edge) -> WeightGrid:
+        return weight_grid(self.form, self.plan.product(kind, edge), edge)
 
     def quantise_input(self) -> nn.Module:
         """Return a signed grid of `input_bits`."""
-        return Requantise(self.form.input_bits, "signed")
+        return Requantise(self.form.input_bits, "signed", self.form.scale)
 
     def requantise(self) -> nn.Module:
-        """Return a signed grid of `activation_bits`."""
-        return Requantise(self.form.activation_bits, "signed")
+        """Return a signed grid as wide as the next product reads it."""
+        return self.plan.add(Requantise(self.plan.signal_bits(), "signed", self.form.scale), "signal")
 
     def conv1d(
         self, inputs: int, outputs: int, kernel: int, *, padding: Padding, stride: int = 1, bias: Bias = "learned",
         edge: Edge = "inner",
     ) -> nn.Module:
         """Return an `IntegerConv1d`."""
-        pads, bits = resolve_padding(padding, kernel), self._weight_bits(edge)
-        return IntegerConv1d(
-            inputs, outputs, kernel, pads=pads, stride=stride, groups=1, bias=bias, bits=bits, edge=edge
+        pads, weights = resolve_padding(padding, kernel), self._weights("conv", edge)
+        module = IntegerConv1d(
+            inputs, outputs, kernel, pads=pads, stride=stride, groups=1, bias=bias, weights=weights
         )
+        return self.plan.add(module, "conv", edge)
 
     def depthwise_conv1d(
         self, channels: int, kernel: int, *, padding: Padding, bias: Bias = "none", edge: Edge = "inner"
     ) -> nn.Module:
         """Return an `IntegerConv1d` with one filter per channel."""
-        pads, bits = resolve_padding(padding, kernel), self._weight_bits(edge)
-        return IntegerConv1d(
-            channels, channels, kernel, pads=pads, stride=1, groups=channels, bias=bias, bits=bits, edge=edge
+        pads, weights = resolve_padding(padding, kernel), self._weights("depthwise", edge)
+        module = IntegerConv1d(
+            channels, channels, kernel, pads=pads, stride=1, groups=channels, bias=bias, weights=weights
         )
+        return self.plan.add(module, "depthwise", edge)
 
     def linear(self, inputs: int, outputs: int, *, bias: Bias = "learned", edge: Edge = "inner") -> nn.Module:
         """Return an `IntegerLinear`."""
-        return IntegerLinear(inputs, outputs, bias=bias, bits=self._weight_bits(edge), edge=edge)
+        module = IntegerLinear(inputs, outputs, bias=bias, weights=self._weights("linear", edge))
+        return self.plan.add(module, "linear", edge)
 
     def batchnorm(self, channels: int) -> nn.Module:
         """Return a `BatchNorm1d`; deployed, it is part of the requantisation that follows."""
         return BatchNorm1d(channels)
 
     def relu(self) -> nn.Module:
-        """Return an `IntegerReLU` of `activation_bits`."""
-        return IntegerReLU(self.form.activation_bits)
+        """Return an `IntegerReLU` as wide as the next product reads it."""
+        return self.plan.add(IntegerReLU(self.plan.signal_bits(), self.form.scale), "signal")
 
     def average_pool(self, kernel: int, stride: int | None = None) -> nn.Module:
-        """Return an `IntegerAveragePool` of `activation_bits`."""
-        return IntegerAveragePool(kernel, stride, self.form.activation_bits)
+        """Return an `IntegerAveragePool` as wide as the next product reads it."""
+        return self.plan.add(IntegerAveragePool(kernel, stride, self.plan.signal_bits(), self.form.scale), "signal")
 
     def dropout(self, probability: float) -> nn.Module:
         """Return an `IntegerDropout`."""
@@ -124,12 +135,14 @@ class QuantLayers:
         raise _no_integer_form("a softmax")
 
     def recurrent(self, kind: RecurrentKind, inputs: int, hidden: int, *, edge: Edge = "inner") -> nn.Module:
-        """Return an `IntegerRecurrent`, whose recurrent product reads its state at `activation_bits`."""
-        form = self.form
-        return IntegerRecurrent(
-            kind, inputs, hidden, edge=edge, input_weight_bits=self._weight_bits(edge), weight_bits=form.weight_bits,
-            operand_bits=form.activation_bits,
+        """Return an `IntegerRecurrent`, whose recurrent product reads its state at the layer's activation width."""
+        bits = self.plan.product("recurrent", edge)
+        module = IntegerRecurrent(
+            kind, inputs, hidden, input_weights=weight_grid(self.form, bits, edge),
+            weights=weight_grid(self.form, self.plan.product("recurrent", "inner"), "inner"),
+            operand_bits=bits.activation_bits,
         )
+        return self.plan.add(module, "recurrent", edge)
 
     def neurons(self, channels: int, model: NeuronModel) -> nn.Module:
         """Return neurons; without state bits in the form with states in float32, where currents are accumulators.

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any, Literal
 
-from brevitas.inject import ExtendedInjector
-from brevitas.inject.enum import RestrictValueType, ScalingImplType, ScalingPerOutputType
+from brevitas.inject.enum import ScalingPerOutputType
 from brevitas.nn import QuantConv1d, QuantConv2d, QuantIdentity, QuantLinear, QuantReLU
 from brevitas.nn.quant_layer import QuantNonLinearActLayer as QuantNLAL
-from brevitas.quant import Int32Bias
 from brevitas.quant.base import NarrowIntQuant, UintQuant
 from brevitas.quant.solver.act import ActQuantSolver
-from brevitas.quant.solver.weight import WeightQuantSolver
 from brevitas.quant_tensor import QuantTensor
 from torch import Tensor, nn
 from torch.nn import functional
@@ -23,40 +19,27 @@ from students.layers.fast_convolution import depthwise_conv1d, pad_steps
 from students.layers.grid import Grid, event_grid
 from students.layers.layout import pointwise
 from students.layers.modules import Dropout
-from students.layers.protocol import Bias, Edge
+from students.layers.protocol import Bias
 from students.neurons import ZeroInitialState
-from students.quantize.direct import DirectGrid
+from students.quantize.direct import DirectGrid, direct_weights
 from students.quantize.signals import check_calibrated, grid_of, on_grid, on_grid_of, value_of, with_grid
+from students.quantize.weight_grid import RESTRICTIONS, LearnedScale, ScaleKind, WeightGrid
+
+Sign = Literal["signed", "unsigned"]
 
 
-class _LearnedScale(ExtendedInjector):
-    """What all grids share. The threshold is unknown (nan) until it is calibrated or loaded."""
-
-    scaling_impl_type = ScalingImplType.PARAMETER
-    restrict_scaling_type = RestrictValueType.LOG_FP
-    scaling_init = math.nan
-
-
-class _WeightPerChannel(_LearnedScale, NarrowIntQuant, WeightQuantSolver):
-    scaling_per_output_type = ScalingPerOutputType.CHANNEL
-
-
-class _WeightPerTensor(_LearnedScale, NarrowIntQuant, WeightQuantSolver):
+class _Unsigned(LearnedScale, UintQuant, ActQuantSolver):
     scaling_per_output_type = ScalingPerOutputType.TENSOR
 
 
-class _Unsigned(_LearnedScale, UintQuant, ActQuantSolver):
+class _Signed(LearnedScale, NarrowIntQuant, ActQuantSolver):
     scaling_per_output_type = ScalingPerOutputType.TENSOR
 
 
-class _Signed(_LearnedScale, NarrowIntQuant, ActQuantSolver):
-    scaling_per_output_type = ScalingPerOutputType.TENSOR
-
-
-def _product_settings(bits: int, edge: Edge) -> dict[str, Any]:
-    """Return the Brevitas arguments of a product."""
-    grid = _WeightPerTensor if edge == "last" else _WeightPerChannel
-    return {"weight_quant": grid, "weight_bit_width": bits, "bias_quant": Int32Bias}
+def _signal_settings(bits: int, sign: Sign, scale: ScaleKind) -> dict[str, Any]:
+    """Return the Brevitas arguments of a module that puts a signal on a grid."""
+    grid = _Signed if sign == "signed" else _Unsigned
+    return {"act_quant": grid, "bit_width": bits, "restrict_scaling_type": RESTRICTIONS[scale]}
 
 
 class IntegerConv1d(QuantConv1d):
@@ -64,14 +47,13 @@ class IntegerConv1d(QuantConv1d):
 
     def __init__(
         self, inputs: int, outputs: int, kernel: int, *, pads: tuple[int, int], stride: int, groups: int, bias: Bias,
-        bits: int, edge: Edge,
+        weights: WeightGrid,
     ) -> None:
-        settings = _product_settings(bits, edge)
         learned = bias == "learned"
-        super().__init__(inputs, outputs, kernel, stride=stride, groups=groups, bias=learned, **settings)
+        super().__init__(inputs, outputs, kernel, stride=stride, groups=groups, bias=learned, **weights.settings())
         self.pads = pads
         self.is_pointwise = kernel == stride == groups == 1 and pads == (0, 0)
-        self.direct = DirectGrid(bits, "signed")
+        self.direct = direct_weights(weights)
         self.input_grid: Grid | None = None
 
     def forward(self, input: Tensor | QuantTensor) -> Tensor:
@@ -101,10 +83,10 @@ class IntegerConv1d(QuantConv1d):
 class LayerConv1d(QuantConv1d):
     """Any ``nn.Conv1d`` padded with zeros, with integer weights."""
 
-    def __init__(self, layer: nn.Conv1d, *, bits: int, edge: Edge) -> None:
-        super().__init__(*_conv_arguments(layer), **_conv_settings(layer, bits, edge))
+    def __init__(self, layer: nn.Conv1d, weights: WeightGrid) -> None:
+        super().__init__(*_conv_arguments(layer), **_conv_settings(layer, weights))
         self.padding = layer.padding
-        self.direct = DirectGrid(bits, "signed")
+        self.direct = direct_weights(weights)
         self.input_grid: Grid | None = None
 
     def forward(self, input: Tensor | QuantTensor) -> Tensor:
@@ -128,10 +110,10 @@ class LayerConv1d(QuantConv1d):
 class LayerConv2d(QuantConv2d):
     """Any ``nn.Conv2d`` padded with zeros, with integer weights."""
 
-    def __init__(self, layer: nn.Conv2d, *, bits: int, edge: Edge) -> None:
-        super().__init__(*_conv_arguments(layer), **_conv_settings(layer, bits, edge))
+    def __init__(self, layer: nn.Conv2d, weights: WeightGrid) -> None:
+        super().__init__(*_conv_arguments(layer), **_conv_settings(layer, weights))
         self.padding = layer.padding
-        self.direct = DirectGrid(bits, "signed")
+        self.direct = direct_weights(weights)
         self.input_grid: Grid | None = None
 
     def forward(self, input: Tensor | QuantTensor) -> Tensor:
@@ -156,18 +138,18 @@ def _conv_arguments(layer: nn.Conv1d | nn.Conv2d) -> tuple[Any, ...]:
     return layer.in_channels, layer.out_channels, layer.kernel_size
 
 
-def _conv_settings(layer: nn.Conv1d | nn.Conv2d, bits: int, edge: Edge) -> dict[str, Any]:
+def _conv_settings(layer: nn.Conv1d | nn.Conv2d, weights: WeightGrid) -> dict[str, Any]:
     """Return the arguments of a convolution behind its sizes; its padding is done by torch, in whatever form it is."""
     same = {"stride": layer.stride, "dilation": layer.dilation, "groups": layer.groups, "bias": layer.bias is not None}
-    return {**same, **_product_settings(bits, edge)}
+    return {**same, **weights.settings()}
 
 
 class IntegerLinear(QuantLinear):
     """A product over the last axis with integer weights."""
 
-    def __init__(self, inputs: int, outputs: int, *, bias: Bias, bits: int, edge: Edge) -> None:
-        super().__init__(inputs, outputs, bias == "learned", **_product_settings(bits, edge))
-        self.direct = DirectGrid(bits, "signed")
+    def __init__(self, inputs: int, outputs: int, *, bias: Bias, weights: WeightGrid) -> None:
+        super().__init__(inputs, outputs, bias == "learned", **weights.settings())
+        self.direct = direct_weights(weights)
         self.input_grid: Grid | None = None
 
     def forward(self, input: Tensor | QuantTensor) -> Tensor:
@@ -191,9 +173,9 @@ class IntegerLinear(QuantLinear):
 class IntegerReLU(QuantReLU):
     """A ReLU whose output is on an unsigned grid."""
 
-    def __init__(self, bits: int) -> None:
-        super().__init__(act_quant=_Unsigned, bit_width=bits, return_quant_tensor=True)
-        self.direct = DirectGrid(bits, "unsigned")
+    def __init__(self, bits: int, scale: ScaleKind = "float") -> None:
+        super().__init__(return_quant_tensor=True, **_signal_settings(bits, "unsigned", scale))
+        self.direct = DirectGrid(bits, "unsigned", scale)
 
     def forward(self, input: Tensor | QuantTensor) -> Any:
         """Return the signal on its grid."""
@@ -204,15 +186,14 @@ class IntegerReLU(QuantReLU):
 class IntegerActivation(QuantNLAL):
     """A function of one number whose output is on a grid; of a signal on a grid it is a table."""
 
-    def __init__(self, function: nn.Module, bits: int, sign: Literal["signed", "unsigned"]) -> None:
-        grid = _Signed if sign == "signed" else _Unsigned
+    def __init__(self, function: nn.Module, bits: int, sign: Sign, scale: ScaleKind = "float") -> None:
         super().__init__(
-            act_impl=nn.ReLU, passthrough_act=False, input_quant=None, act_quant=grid, bit_width=bits,
-            return_quant_tensor=True,
+            act_impl=nn.ReLU, passthrough_act=False, input_quant=None, return_quant_tensor=True,
+            **_signal_settings(bits, sign, scale),
         )  # fmt: skip
         quantiser: Any = self.act_quant
         quantiser.fused_activation_quant_proxy.activation_impl = function
-        self.direct = DirectGrid(bits, sign)
+        self.direct = DirectGrid(bits, sign, scale)
 
     def forward(self, input: Tensor | QuantTensor) -> Any:
         """Return the function of the signal on its grid."""
@@ -226,9 +207,9 @@ class IntegerActivation(QuantNLAL):
 class Requantise(QuantIdentity):
     """Puts a signal on a grid: signed and symmetric, or unsigned for one that is never negative."""
 
-    def __init__(self, bits: int, sign: Literal["signed", "unsigned"]) -> None:
-        super().__init__(act_quant=_Signed if sign == "signed" else _Unsigned, bit_width=bits, return_quant_tensor=True)
-        self.direct = DirectGrid(bits, sign)
+    def __init__(self, bits: int, sign: Sign, scale: ScaleKind = "float") -> None:
+        super().__init__(return_quant_tensor=True, **_signal_settings(bits, sign, scale))
+        self.direct = DirectGrid(bits, sign, scale)
 
     def forward(self, input: Tensor | QuantTensor) -> Any:
         """Return the signal on its grid."""
@@ -239,10 +220,10 @@ class Requantise(QuantIdentity):
 class IntegerAveragePool(nn.AvgPool1d):
     """A mean over steps of an unsigned signal, put on a finer grid of its own, as averages are smaller."""
 
-    def __init__(self, kernel: int, stride: int | None, bits: int) -> None:
+    def __init__(self, kernel: int, stride: int | None, bits: int, scale: ScaleKind = "float") -> None:
         super().__init__(kernel, kernel if stride is None else stride)
         self.pool = Pool(kernel, kernel if stride is None else stride)
-        self.grid = Requantise(bits, "unsigned")
+        self.grid = Requantise(bits, "unsigned", scale)
 
     def forward(self, input: Tensor | QuantTensor) -> Any:
         """Map ``(batch, channels, steps)`` to the means, on their grid."""

@@ -13,9 +13,10 @@ from students.kernels.gru import gru_steps
 from students.kernels.lstm import lstm_steps
 from students.kernels.recurrent_grid import STATE_BITS, STATE_STEP, RecurrentLevels, on_steps, recurrent_levels
 from students.layers.grid import Grid
-from students.layers.protocol import Edge, RecurrentKind
+from students.layers.protocol import RecurrentKind
 from students.quantize.modules import IntegerLinear
 from students.quantize.signals import check_calibrated, on_grid, on_grid_of
+from students.quantize.weight_grid import WeightGrid
 
 STATE_GRID = Grid(STATE_BITS, STATE_STEP, signed=True)
 """Of what the layer puts out."""
@@ -47,10 +48,8 @@ class IntegerRecurrent(nn.Module):
     ----------
     kind : {'gru', 'lstm'}
     inputs, hidden : int
-    edge : {'first', 'inner', 'last'}
-        Of the input product.
-    input_weight_bits, weight_bits : int
-        Of the weights of the input product and of the recurrent one.
+    input_weights, weights : WeightGrid
+        Of the input product and of the recurrent one.
     operand_bits : int
         Of the state as the recurrent product reads it; at most `STATE_BITS`.
     """
@@ -63,7 +62,7 @@ class IntegerRecurrent(nn.Module):
     }
 
     def __init__(
-        self, kind: RecurrentKind, inputs: int, hidden: int, *, edge: Edge, input_weight_bits: int, weight_bits: int,
+        self, kind: RecurrentKind, inputs: int, hidden: int, *, input_weights: WeightGrid, weights: WeightGrid,
         operand_bits: int,
     ) -> None:
         super().__init__()
@@ -71,8 +70,8 @@ class IntegerRecurrent(nn.Module):
         self.kind: RecurrentKind = kind
         self.units = hidden
         self.operand_grid = Grid(operand_bits, 2.0 ** (1 - operand_bits), signed=True)
-        self.input = IntegerLinear(inputs, rows, bias="learned", bits=input_weight_bits, edge=edge)
-        self.hidden = RecurrentProduct(hidden, rows, bias="learned", bits=weight_bits, edge="inner")
+        self.input = IntegerLinear(inputs, rows, bias="learned", weights=input_weights)
+        self.hidden = RecurrentProduct(hidden, rows, bias="learned", weights=weights)
         self.hidden.input_grid = self.operand_grid
 
     def forward(self, input: Tensor | QuantTensor) -> Tensor:

@@ -14,7 +14,7 @@ from students.spec.form import (
 from students.spec.frozen import Scalar, of_size
 from students.spec.method import MethodSpec
 from students.spec.shape import Shape, Task
-from students.spec.student import StudentSpec
+from students.spec.student import StudentSpec, digest_of
 from students.spec.trainable import check_trainable
 from students.spec.training import Training
 
@@ -34,6 +34,7 @@ __all__ = [
     "Training",
     "WrittenForm",
     "check_trainable",
+    "digest_of",
     "of_size",
     "parse_form",
 ]

@@ -5,14 +5,18 @@
     w2a8s6                      and 6-bit neuron states
     ternary, binary             weights in {-1, 0, 1} or {-1, 1} times a scale, 8-bit activations
     ternary-a4, binary-a4s6     with other activations and states
-    w2a4 edge=6 in=12           weights of the first and last product; the raw input (8 bits each where not said)
+    w2a4 edge=8                 weights of the first and last product (as the others where not said)
+    w4a4 in=12                  the raw input's grid, of which the widths say nothing (8 bits where not said)
     w8a8 conv=w4a4              other widths for a layer, or for every layer of a kind; goes before ``edge``
-    w8a8 scale=power_of_two     scales that are powers of two
-    ptq w4a4                    rounded after training, not trained again
+    w8a8 scale=power_of_two     scales that are powers of two, learned as such
+    w8a8 per=tensor             one scale for all weights of a product (one a channel where not said)
+    ptq w4a4                    rounded after training and its biases corrected, not trained again
+    gptq w4a4                   the same, each weight rounded with regard to those before it
     spikes15, spikes15 w8a8     a float or a quantised network run as spikes in 15 time steps
 
 ``str(form)`` prints, `parse_form` reads; two texts of one meaning give equal forms and print alike. ``w2`` is the
-uniform grid of two bits, ``ternary`` the quantiser with a dead zone: the integers are alike, what becomes which is not.
+uniform grid of two bits, ``ternary`` the quantiser with a dead zone: the integers are alike, the training is not.
+A layer's own activation width is that of the signal it reads; the raw input keeps ``in``.
 """
 
 from __future__ import annotations
@@ -29,17 +33,22 @@ Weight = int | Literal["ternary", "binary"]
 LayerKind = Literal["conv", "depthwise", "linear", "recurrent"]
 LAYER_KINDS: tuple[LayerKind, ...] = ("conv", "depthwise", "linear", "recurrent")
 
-EDGE_BITS = INPUT_BITS = COARSE_ACTIVATION_BITS = 8
-"""Widths where a text says nothing: first and last weights, the input, activations beside coarse weights [bits]."""
+INPUT_BITS = COARSE_ACTIVATION_BITS = 8
+"""Widths where a text says nothing: the input, activations beside coarse weights [bits]."""
+
+COARSE_BITS = {"ternary": 2, "binary": 1}
+"""Stored widths of coarse weights [bits]."""
 
 BITS = {"weight": (2, 16), "activation": (1, 16), "state": (2, 32), "edge": (2, 16), "input": (1, 32)}
 """Least and greatest width that can be written [bits]."""
 
 _WIDTHS = re.compile(r"(?:w(\d+)(?=a)|(ternary|binary)(?:-(?=[as]))?)(?:a(\d+))?(?:s(\d+))?")
+_BESIDE_COARSE = re.compile(r"(?:a\d+)(?:s\d+)?")
 _CONVERTED = re.compile(r"spikes(\d+)")
-_LAYER = re.compile(r"[A-Za-z_][\w.]*")
-_SETTINGS = {"edge": "edge_bits", "in": "input_bits", "scale": "scale"}
-_EXAMPLES = "write float32, w8a8, w4a4 edge=6 in=8, w8a8 conv=w4a4, ternary, ptq w4a4, spikes15 and the like"
+_LAYER = re.compile(r"\w[\w.]*")
+_SETTINGS = {"edge": "edge_bits", "in": "input_bits", "scale": "scale", "per": "per"}
+_AFTER_TRAINING = ("ptq", "gptq")
+_EXAMPLES = "write float32, w8a8, w4a4 edge=8 in=8, w8a8 conv=w4a4, ternary, ptq w4a4, spikes15 and the like"
 
 
 def _possible(value: Weight | None, info: ValidationInfo) -> Weight | None:
@@ -59,6 +68,7 @@ class LayerBits(Frozen):
     weight : int, 'ternary' or 'binary'
         Width of a uniform grid [bits], or the quantiser of coarse weights.
     activation_bits : int
+        Of the signal that the layer reads.
     state_bits : int or None
         Of the membranes of spiking neurons; None: they stay in float. Recurrent cells have fixed ones.
     """
@@ -68,6 +78,11 @@ class LayerBits(Frozen):
     state_bits: int | None = None
 
     _in_range = field_validator("weight", "activation_bits", "state_bits")(_possible)
+
+    @property
+    def weight_bits(self) -> int:
+        """Stored width of a weight [bits]."""
+        return bits_of_weight(self.weight)
 
     def __str__(self) -> str:
         return _widths(self.weight, self.activation_bits, self.state_bits)
@@ -91,29 +106,37 @@ class Quantised(Frozen):
         As in `LayerBits`, and so `activation_bits` and `state_bits`.
     activation_bits : int
     state_bits : int or None
-    edge_bits : int
-        Weights of the first and the last product.
+    edge_bits : int or None
+        Weights of the first and the last product; None: as those of all others.
     input_bits : int
-        The raw input's grid.
+        The raw input's grid, whatever the other widths are.
     overrides : tuple of (str, LayerBits)
         Widths of layers by their name or kind (`LAYER_KINDS`); a name goes before a kind, both before `edge_bits`.
         Kept sorted, without those that change nothing.
     scale : {'float', 'power_of_two'}
-    training : {'qat', 'ptq'}
-        Quantisation-aware training, or rounding after training alone.
+    per : {'channel', 'tensor'}
+        What has a weight scale of its own; the last product has one scale in any case.
+    training : {'qat', 'ptq', 'gptq'}
+        Quantisation-aware training, or rounding after training alone: to the nearest, or by GPTQ.
     """
 
     kind: Literal["quantised"] = "quantised"
     weight: Weight
     activation_bits: int
     state_bits: int | None = None
-    edge_bits: int = EDGE_BITS
+    edge_bits: int | None = None
     input_bits: int = INPUT_BITS
     overrides: tuple[tuple[str, LayerBits], ...] = ()
     scale: Literal["float", "power_of_two"] = "float"
-    training: Literal["qat", "ptq"] = "qat"
+    per: Literal["channel", "tensor"] = "channel"
+    training: Literal["qat", "ptq", "gptq"] = "qat"
 
     _in_range = field_validator("weight", "activation_bits", "state_bits", "edge_bits", "input_bits")(_possible)
+
+    @field_validator("edge_bits")
+    @classmethod
+    def _apart(cls, edge_bits: int | None, info: ValidationInfo) -> int | None:
+        return None if edge_bits == info.data.get("weight") else edge_bits
 
     @field_validator("overrides")
     @classmethod
@@ -126,21 +149,34 @@ class Quantised(Frozen):
         if len(dict(overrides)) < len(overrides):
             raise ValueError("a layer is given twice")
         base = {name: info.data.get(name) for name in LayerBits.model_fields}
-        if base["weight"] == info.data.get("edge_bits"):
+        if info.data.get("edge_bits") is None:
             overrides = _changing(LayerBits.model_construct(**base), overrides)
         return tuple(sorted(overrides, key=lambda override: override[0]))
 
     @property
     def weight_bits(self) -> int:
         """Stored width of an inner weight [bits]."""
-        return {"ternary": 2, "binary": 1}[self.weight] if isinstance(self.weight, str) else self.weight
+        return bits_of_weight(self.weight)
+
+    @property
+    def edge_weight(self) -> Weight:
+        """Weights of the first and the last product, where nothing is said of them by name or kind."""
+        return self.weight if self.edge_bits is None else self.edge_bits
+
+    @property
+    def all_widths(self) -> tuple[set[int], set[int]]:
+        """Widths that weights can have, and those that signals in front of products can have [bits]."""
+        layers = [bits for _, bits in self.overrides]
+        weights = {self.weight_bits, bits_of_weight(self.edge_weight), *(bits.weight_bits for bits in layers)}
+        return weights, {self.activation_bits, self.input_bits, *(bits.activation_bits for bits in layers)}
 
     def __str__(self) -> str:
-        words = ["ptq"] if self.training == "ptq" else []
+        words = [self.training] if self.training in _AFTER_TRAINING else []
         words.append(_widths(self.weight, self.activation_bits, self.state_bits))
-        words += [f"edge={self.edge_bits}"] if self.edge_bits != EDGE_BITS else []
+        words += [f"edge={self.edge_bits}"] if self.edge_bits is not None else []
         words += [f"in={self.input_bits}"] if self.input_bits != INPUT_BITS else []
         words += [f"scale={self.scale}"] if self.scale != "float" else []
+        words += [f"per={self.per}"] if self.per != "channel" else []
         return " ".join([*words, *(f"{layer}={bits}" for layer, bits in self.overrides)])
 
 
@@ -163,6 +199,11 @@ class Converted(Frozen):
 
 
 Form = Float32 | Quantised | Converted
+
+
+def bits_of_weight(weight: Weight) -> int:
+    """Return the stored width of a weight [bits]."""
+    return COARSE_BITS[weight] if isinstance(weight, str) else weight
 
 
 def parse_form(text: str) -> Form:
@@ -215,15 +256,19 @@ def _form(words: list[str]) -> Form:
         if isinstance(source, Converted):
             raise ValueError("spikes are made from a float or a quantised network")
         return Converted(source=source, timesteps=int(match[1]))
-    training = "ptq" if words[:1] == ["ptq"] else "qat"
-    widths, *settings = words[training == "ptq" :] or [""]
+    how = [word for word in words if word in _AFTER_TRAINING]
+    widths, *settings = [word for word in words if word not in how] or [""]
+    if len(how) > 1:
+        raise ValueError(f"{' and '.join(how)} exclude each other")
+    if settings and _BESIDE_COARSE.fullmatch(settings[0]):  # ternary a4
+        widths, *settings = f"{widths}-{settings[0]}", *settings[1:]
     bits = _layer_bits(widths)
     given = {name: value for name, _, value in (word.partition("=") for word in settings)}
     if len(given) < len(settings) or not all(given.values()):
         raise ValueError("after the widths come settings of the shape name=value, each once")
     layers = [(name, _layer_bits(value)) for name, value in given.items() if name not in _SETTINGS]
     values = {_SETTINGS[name]: value for name, value in given.items() if name in _SETTINGS}
-    return Quantised.model_validate({**dict(bits), "overrides": layers, "training": training, **values})
+    return Quantised.model_validate({**dict(bits), "overrides": layers, "training": how[0] if how else "qat", **values})
 
 
 def _layer_bits(text: str) -> LayerBits:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 
 from pydantic import Field
 
@@ -48,5 +49,10 @@ class StudentSpec(Frozen):
     @property
     def digest(self) -> str:
         """Content hash of the JSON; the order in which options were given does not count."""
-        text = json.dumps(self.model_dump(mode="json"), sort_keys=True)
-        return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+        return digest_of(self.model_dump(mode="json"))
+
+
+def digest_of(written: Mapping[str, object]) -> str:
+    """Return the content hash of a spec in JSON form."""
+    text = json.dumps(written, sort_keys=True)
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()

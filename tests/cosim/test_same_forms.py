@@ -44,7 +44,7 @@ validation = "fraction"
 [[students]]
 label = "Own"
 family = "two_layers:Two"
-forms = ["float32", "w4a4", "w2a4"]
+forms = ["float32", "w4a4 edge=8", "w2a4 edge=8"]
 
 [[students]]
 label = "Shallow"
@@ -85,15 +85,20 @@ def told(family: str, options: str, forms: str) -> list[str]:
 @pytest.mark.parametrize(
     ("family", "options", "forms", "expected"),
     [
-        ("two_layers:Two", "{}", '["w4a4", "w2a4", "w3a4"]', ["w4a4, w2a4 and w3a4"]),
+        ("two_layers:Two", "{}", '["w4a4", "w4a4 edge=8", "w2a4 edge=8", "w3a4 edge=8"]',
+         ["w4a4 edge=8, w2a4 edge=8 and w3a4 edge=8"]),
         ("two_layers:Two", "{ depth = 1 }", '["w4a4", "w2a4"]', []),
         ("two_layers:Two", "{ depth = [0, 1] }", '["w4a4", "w2a4"]', []),
-        ("two_layers:Two", "{}", '["w4a4", "w2a4 edge=4", "w2a8", "w4a4 in=6", "float32"]', []),
-        ("shallow", "{}", '["w8a8", "w4a8", "w4a4", "w2a4"]', ["w8a8 and w4a8", "w4a4 and w2a4"]),
+        ("two_layers:Two", "{}", '["w4a4", "w2a4 edge=8", "w2a8", "w4a4 in=6", "float32"]', []),
+        ("shallow", "{}", '["w8a8", "w4a8 edge=8", "w4a4 edge=8", "w2a4 edge=8", "w4a4", "w2a4"]',
+         ["w8a8 and w4a8 edge=8", "w4a4 edge=8 and w2a4 edge=8"]),
         ("eegnet", "{ temporal_filters = 1 }", '["w8a8", "w4a4", "w2a4"]', []),
-        ("mlp", "{ depth = 1 }", '["w4a4", "w2a4"]', ["w4a4 and w2a4"]),
+        ("mlp", "{ depth = 1 }", '["w4a4 edge=8", "w2a4 edge=8"]', ["w4a4 edge=8 and w2a4 edge=8"]),
+        ("mlp", "{ depth = 1 }", '["w4a4", "w4a4 per=tensor", "w2a4", "ternary-a4", "ptq w4a4"]', []),
+        ("mlp", "{}", '["w4a4 6=w2a4", "w4a4 linear=w2a4", "w4a4 2=w2a4 10=w2a4 6=w2a4"]',
+         ["w4a4 linear=w2a4 and w4a4 10=w2a4 2=w2a4 6=w2a4"]),
     ],
-)
+)  # fmt: skip
 def test_forms_are_the_same_where_no_width_differs(
     folder: Path, family: str, options: str, forms: str, expected: list[str]
 ) -> None:
@@ -104,7 +109,7 @@ def test_it_is_told_and_kept_and_tables_have_the_widths_of_products(folder: Path
     code, _, err = cosim("run", "study.toml", "--out", "run", "--workers", "1", "--set", "students.1.forms=['float32']")
     assert code == 0, err
     said = " ".join(err.split())
-    line = "students.0 (Own): w4a4 and w2a4 give the same network"
+    line = "students.0 (Own): w4a4 edge=8 and w2a4 edge=8 give the same network"
     assert said.index(f"Warning: {line}") < said.index("points finished")
     notes = json.loads((folder / "run" / "study.json").read_text())["notes"]
     assert [note.startswith(line) for note in notes] == [True]
@@ -112,6 +117,6 @@ def test_it_is_told_and_kept_and_tables_have_the_widths_of_products(folder: Path
     table = pd.read_csv(folder / "run" / "results.csv").set_index("decoder")
     widths = table[["weight_bits", "weight_bits_by_layer", "activation_bits_by_layer"]].drop_duplicates()
     found = {str(name): tuple(map(str, row)) for name, row in zip(widths.index, widths.to_numpy(), strict=True)}
-    assert found["Own w4a4"] == ("4", "8/8", "8/4")
-    assert found["Own w2a4"] == ("2", "8/8", "8/4")
+    assert found["Own w4a4 edge=8"] == ("4", "8/8", "8/4")
+    assert found["Own w2a4 edge=8"] == ("2", "8/8", "8/4")
     assert found["Own float32"] == ("32", "32/32", "32/32")

@@ -114,11 +114,10 @@ def test_a_list_of_options_is_a_search_dimension() -> None:
         ("w4", "unknown form 'w4'"),
         ("W4A4", "unknown form 'W4A4'"),
         ("w4a4 edge=9", "cannot be trained: 9 edge bits"),
-        ("ternary", "cannot be trained: ternary weights"),
         ("w2a8s3", "cannot be trained: 3 state bits"),
         ("w2a8s6", "EEGNet has no neurons whose states could have 6 bits"),
-        ("w8a8 conv=w4a4", "cannot be trained: widths of single layers"),
-        ("ptq w4a4", "cannot be trained: rounding without training"),
+        ("w8a8 conv=w4a9", "cannot be trained: 9 activation bits"),
+        ("gptq ternary", "cannot be trained: ternary or binary weights have no grid that GPTQ rounds to"),
         ("spikes15", "cannot be trained: no network is converted to spikes"),
         (4, "should be a text; write float32"),
     ],
@@ -144,7 +143,7 @@ def test_a_family_of_ones_own_is_named_by_module_and_object() -> None:
 
 
 def test_two_texts_of_one_form_are_one_form() -> None:
-    forms = ["w4a4", "w4a4 in=8 edge=8"]
+    forms = ["w4a4", "w4a4 in=8 edge=4"]
     assert "forms: given twice: w4a4" in message(broken(students=[{"label": "a", "family": "eegnet", "forms": forms}]))
 
 

@@ -18,6 +18,7 @@ from students.models.build import build
 from students.models.from_float import quantised_from_float
 from students.quantize import IntegerConv1d, IntegerLinear, IntegerReLU, Requantise, calibrate, grid_of, value_of
 from students.quantize.modules import IntegerActivation, IntegerAveragePool, LayerConv1d, LayerConv2d
+from students.quantize.weight_grid import WeightGrid
 from students.spec import Shape, StudentSpec, parse_form
 
 SHAPE = Shape(task="classification", channels=5, steps=128, outputs=3, step_rate_hz=64)
@@ -66,6 +67,8 @@ SIGNALS = {
     "unsigned": (lambda: Requantise(3, "unsigned"), "unsigned"),
     "relu": (lambda: IntegerReLU(4), "unsigned"),
     "tanh": (lambda: IntegerActivation(nn.Tanh(), 4, "signed"), "signed"),
+    "powers of two": (lambda: Requantise(4, "signed", "power_of_two"), "signed"),
+    "unsigned powers of two": (lambda: IntegerReLU(4, "power_of_two"), "unsigned"),
 }
 
 
@@ -107,15 +110,17 @@ def test_grids_of_every_width_are_those_of_brevitas(sign: Literal["signed", "uns
 
 PRODUCTS = {
     "conv": (lambda: IntegerConv1d(
-        4, 6, 5, pads=(2, 2), stride=1, groups=1, bias="learned", bits=4, edge="inner"), (3, 4, 20)),
+        4, 6, 5, pads=(2, 2), stride=1, groups=1, bias="learned", weights=WeightGrid(4)), (3, 4, 20)),
     "pointwise": (lambda: IntegerConv1d(
-        4, 6, 1, pads=(0, 0), stride=1, groups=1, bias="learned", bits=4, edge="last"), (3, 4, 20)),
+        4, 6, 1, pads=(0, 0), stride=1, groups=1, bias="learned", weights=WeightGrid(4, "tensor")), (3, 4, 20)),
     "depthwise": (lambda: IntegerConv1d(
-        4, 4, 5, pads=(4, 0), stride=1, groups=4, bias="none", bits=2, edge="inner"), (3, 4, 20)),
-    "linear": (lambda: IntegerLinear(8, 3, bias="learned", bits=8, edge="last"), (3, 8)),
-    "linear per channel": (lambda: IntegerLinear(8, 3, bias="none", bits=4, edge="inner"), (3, 8)),
-    "own conv1d": (lambda: LayerConv1d(nn.Conv1d(4, 6, 3, stride=2, dilation=2), bits=4, edge="inner"), (3, 4, 20)),
-    "own conv2d": (lambda: LayerConv2d(nn.Conv2d(4, 6, (3, 2), padding=1), bits=4, edge="first"), (3, 4, 7, 6)),
+        4, 4, 5, pads=(4, 0), stride=1, groups=4, bias="none", weights=WeightGrid(2)), (3, 4, 20)),
+    "linear": (lambda: IntegerLinear(8, 3, bias="learned", weights=WeightGrid(8, "tensor")), (3, 8)),
+    "linear per channel": (lambda: IntegerLinear(8, 3, bias="none", weights=WeightGrid(4)), (3, 8)),
+    "powers of two": (lambda: IntegerLinear(
+        8, 3, bias="learned", weights=WeightGrid(4, scale="power_of_two")), (3, 8)),
+    "own conv1d": (lambda: LayerConv1d(nn.Conv1d(4, 6, 3, stride=2, dilation=2), weights=WeightGrid(4)), (3, 4, 20)),
+    "own conv2d": (lambda: LayerConv2d(nn.Conv2d(4, 6, (3, 2), padding=1), weights=WeightGrid(4)), (3, 4, 7, 6)),
 }  # fmt: skip
 
 

@@ -68,7 +68,7 @@ def assert_all_is_counted(family: str, bits: tuple[int, int] | None, task: str) 
 def test_integer_widths_by_layer() -> None:
     found = seen(quantised("eegnet", 4, 4), torch.randn(2, 4, 64), input_bits=8)
     products = [layer for layer in found.layers if layer.products]
-    assert [layer.weight_bits for layer in products] == [8, 4, 4, 4, 8]
+    assert [layer.weight_bits for layer in products] == [4, 4, 4, 4, 4]
     assert [layer.activation_bits for layer in products] == [8, 4, 4, 4, 4]
     # What leaves a product is as wide as the grid it is put on next; the last one leaves its accumulator.
     assert [layer.output_bits for layer in products[:-1]] == [4, 4, 4, 4]

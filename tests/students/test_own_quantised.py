@@ -117,7 +117,7 @@ def quantised(name: str, form: str, shape: Shape = WINDOWS) -> tuple[nn.Module, 
 
 
 @pytest.mark.parametrize("name", ["Residual", "Planes", "Causal"])
-@pytest.mark.parametrize("form", ["w8a8", "w4a4", "w2a4 edge=4 in=6"])
+@pytest.mark.parametrize("form", ["w8a8", "w4a4", "w2a4 edge=4 in=6", "binary-a4 edge=8", "w8a4 per=tensor"])
 def test_every_product_has_the_widths_of_the_form(name: str, form: str) -> None:
     shape = STEPS if name == "Causal" else WINDOWS
     _, model, spec = quantised(name, form, shape)
@@ -128,7 +128,8 @@ def test_every_product_has_the_widths_of_the_form(name: str, form: str) -> None:
     check_widths(work, wanted)
     products = [layer for layer in work.layers if layer.products is not None]
     inner = [wanted.weight_bits] * (len(products) - 2)
-    assert [layer.weight_bits for layer in products] == [wanted.edge_bits, *inner, wanted.edge_bits]
+    edge = wanted.edge_bits or wanted.weight_bits
+    assert [layer.weight_bits for layer in products] == [edge, *inner, edge]
     floats = [layer.name for layer in work.layers if layer.arithmetic == "float"]
     assert floats == (["log_softmax"] if name == "Planes" else [])
 
@@ -167,7 +168,7 @@ def test_it_is_trained_in_integers_stored_and_loaded(tmp_path: Path) -> None:
 
 
 def test_a_residual_sum_adds_integers_on_one_grid() -> None:
-    _, model, _ = quantised("Residual", "w4a4")
+    _, model, _ = quantised("Residual", "w4a4 edge=8")
     work = observe(model, signals()[:4], name="sum", mode="window", step_rate_hz=32.0, input_bits=8)
     sums = [layer for layer in work.layers if layer.kind == "elementwise"]
     assert [(layer.arithmetic, layer.activation_bits, layer.output_bits) for layer in sums] == [("integer", 4, 5)]
@@ -233,10 +234,10 @@ def test_what_would_stay_in_float_is_refused_by_name(nets: ModuleType, expressio
 
 
 def test_products_of_other_widths_are_named() -> None:
-    _, model, _ = quantised("Residual", "w4a4")
+    _, model, _ = quantised("Residual", "w4a4 edge=8")
     work = observe(model, signals()[:2], name="x", mode="window", step_rate_hz=32.0, input_bits=8)
-    with pytest.raises(StudentError, match=r"not w2a4: second \(integer, 4-bit weights, 4-bit inputs\), dense"):
-        check_widths(work, parse_form("w2a4"))
+    with pytest.raises(StudentError, match=r"not w2a4 edge=8: second \(integer, 4-bit weights, 4-bit inputs\), dense"):
+        check_widths(work, parse_form("w2a4 edge=8"))
     floating = observe(build(spec_of("Perceptron")), signals()[:2], name="x", mode="window", step_rate_hz=32.0,
                        input_bits=8)  # fmt: skip
     with pytest.raises(StudentError, match=r"body.1 \(float, 32-bit weights"):

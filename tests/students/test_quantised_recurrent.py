@@ -88,7 +88,7 @@ def test_integers_give_the_same_bits(kind: str, form: str) -> None:
     found = quantisation_of(layer.input), quantisation_of(layer.hidden)
     assert found[0] is not None
     assert found[1] is not None
-    assert (found[0].weight_bits, found[0].input_grid.bits) == (8, 8)
+    assert (found[0].weight_bits, found[0].input_grid.bits) == (int(form[1]), 8)
     assert (found[1].weight_bits, found[1].input_grid.bits) == (int(form[1]), int(form[3]))
     states = run_integers(kind, codes.to(torch.int64).transpose(1, 2), (found[0], found[1]))
     assert torch.equal(states / 128, seen["out"].transpose(1, 2))
@@ -267,7 +267,7 @@ def test_counts_by_hand(kind: str) -> None:
     layers = {layer.name.removeprefix("body.1."): layer for layer in work.layers}
     rows = {"gru": 36, "lstm": 48}[kind]
     products = {name: layers[name] for name in ("input", "hidden")}
-    for name, columns, bits in (("input", 6, (8, 8)), ("hidden", 12, (4, 4))):
+    for name, columns, bits in (("input", 6, (4, 8)), ("hidden", 12, (4, 4))):
         layer = products[name]
         assert layer.products is not None
         full = layer.products.dense_full

@@ -19,6 +19,7 @@ from students.spec import (
     check_trainable,
     parse_form,
 )
+from students.spec.migration import former_form
 
 SHAPE = Shape(task="classification", channels=4, steps=64, outputs=2, step_rate_hz=64)
 
@@ -37,18 +38,19 @@ def test_digest_depends_on_everything_else() -> None:
 
 WEIGHTS = st.integers(2, 16) | st.sampled_from(["ternary", "binary"])
 STATES = st.none() | st.integers(2, 32)
-LAYERS = st.sampled_from([*LAYER_KINDS, "blocks.0.query", "body_1"])
+LAYERS = st.sampled_from([*LAYER_KINDS, "blocks.0.query", "body_1", "3", "0.weights"])
 BITS = st.builds(LayerBits, weight=WEIGHTS, activation_bits=st.integers(1, 16), state_bits=STATES)
 QUANTISED = st.builds(
     Quantised,
     weight=WEIGHTS,
     activation_bits=st.integers(1, 16),
     state_bits=STATES,
-    edge_bits=st.integers(2, 16),
+    edge_bits=st.none() | st.integers(2, 16),
     input_bits=st.integers(1, 32),
     overrides=st.dictionaries(LAYERS, BITS, max_size=3).map(lambda layers: tuple(layers.items())),
     scale=st.sampled_from(["float", "power_of_two"]),
-    training=st.sampled_from(["qat", "ptq"]),
+    per=st.sampled_from(["channel", "tensor"]),
+    training=st.sampled_from(["qat", "ptq", "gptq"]),
 )
 CONVERTED = st.builds(Converted, source=st.just(Float32()) | QUANTISED, timesteps=st.integers(1, 200))
 
@@ -74,7 +76,14 @@ def test_every_form_is_read_back_from_its_text(form: Float32 | Quantised | Conve
         ("ternary", Quantised(weight="ternary", activation_bits=8)),
         ("binary-a4s6", Quantised(weight="binary", activation_bits=4, state_bits=6)),
         ("w4a4 scale=power_of_two", Quantised(weight=4, activation_bits=4, scale="power_of_two")),
+        ("w4a4 edge=8", Quantised(weight=4, activation_bits=4, edge_bits=8)),
+        (
+            "w4a4 2=w2a2",
+            Quantised(weight=4, activation_bits=4, overrides=(("2", LayerBits(weight=2, activation_bits=2)),)),
+        ),
+        ("w4a4 per=tensor", Quantised(weight=4, activation_bits=4, per="tensor")),
         ("ptq w4a4", Quantised(weight=4, activation_bits=4, training="ptq")),
+        ("gptq w4a4", Quantised(weight=4, activation_bits=4, training="gptq")),
         ("spikes15", Converted(timesteps=15)),
         ("spikes15 w8a8", Converted(source=Quantised(weight=8, activation_bits=8), timesteps=15)),
     ],
@@ -87,13 +96,17 @@ def test_texts_by_hand(text: str, form: Float32 | Quantised | Converted) -> None
 @pytest.mark.parametrize(
     ("text", "short"),
     [
-        ("  w4a4   in=8 edge=8 ", "w4a4"),
+        ("  w4a4   in=8 edge=4 ", "w4a4"),
+        ("w8a8 edge=8", "w8a8"),
+        ("ternary a4 edge=8", "ternary-a4 edge=8"),
+        ("w4a4 ptq", "ptq w4a4"),
         ("w2a4 in=12 edge=6", "w2a4 edge=6 in=12"),
         ("w8a8 linear=w4a4 conv=w2a2", "w8a8 conv=w2a2 linear=w4a4"),
         ("w8a8 conv=w8a8", "w8a8"),
         ("w8a8 conv=w4a4 body=w8a8", "w8a8 body=w8a8 conv=w4a4"),  # a name undoes what its kind says
         ("w8a8 linear=w8a8 body=w8a8", "w8a8"),
-        ("w4a4 conv=w4a4", "w4a4 conv=w4a4"),  # takes the first convolution from 8 bits to 4
+        ("w4a4 edge=8 conv=w4a4", "w4a4 edge=8 conv=w4a4"),  # takes the first convolution from 8 bits to 4
+        ("w4a4 conv=w4a4", "w4a4"),
         ("ternary-a8", "ternary"),
         ("spikes15 float32", "spikes15"),
     ],
@@ -106,23 +119,37 @@ def test_what_means_the_same_prints_the_same(text: str, short: str) -> None:
 @pytest.mark.parametrize(
     "text",
     ["", "w4", "a4", "W4A4", "ptq", "ptq float32", "float32 edge=4", "w4a4 edge", "w4a4 edge=", "w4a4 edge=4 edge=5",
-     "ternary-", "spikes", "spikes0", "spikes3 spikes4", "w17a4", "w4a4 2=w2a2", "w4a4 conv=4", "w4a4 scale=2"],
+     "ternary-", "spikes", "spikes0", "spikes3 spikes4", "w17a4", "w4a4 conv=4", "w4a4 scale=2", "ptq gptq w4a4",
+     "w4a4 a4", "w4a4 per=layer", "w4a4 .2=w2a2"],
 )  # fmt: skip
 def test_what_names_no_form_is_refused_with_examples(text: str) -> None:
     with pytest.raises(StudentError, match=r"form.*write float32, w8a8"):
         parse_form(text)
 
 
-@pytest.mark.parametrize("text", ["float32", "w2a2", "w8a8", "w4a4 edge=2 in=2"])
+@pytest.mark.parametrize(
+    "text",
+    ["float32", "w2a2", "w8a8", "w4a4 edge=2 in=2", "ternary", "binary-a4 edge=8", "w8a8 conv=w4a4", "ptq w8a8",
+     "gptq w4a4", "w8a8 scale=power_of_two", "w4a4 per=tensor"],
+)  # fmt: skip
 def test_what_can_be_trained(text: str) -> None:
     check_trainable(parse_form(text))
 
 
 @pytest.mark.parametrize(
     "text",
-    ["w9a8", "w8a1", "w8a8 edge=9", "w8a8 in=12", "ternary", "binary", "w8a8s3", "w8a8 conv=w4a4", "ptq w8a8",
-     "w8a8 scale=power_of_two", "spikes4"],
+    ["w9a8", "w8a1", "w8a8 edge=9", "w8a8 in=12", "ternary-a9", "w8a8s3", "w4a4s6 scale=power_of_two", "w8a8 conv=w4a9", "w8a8 conv=w9a4",
+     "w8a8 recurrent=w8a8s6", "gptq ternary", "gptq w4a4 conv=binary", "spikes4"],
 )  # fmt: skip
 def test_what_cannot_be_trained_is_refused_with_what_can(text: str) -> None:
     with pytest.raises(StudentError, match=r"cannot be trained: .*What can be: float32, and w2a2 to w8a8"):
         check_trainable(parse_form(text))
+
+
+@pytest.mark.parametrize(
+    ("then", "now"),
+    [("w4a4", "w4a4 edge=8"), ("w8a8", "w8a8"), ("w2a4 edge=6 in=7", "w2a4 edge=6 in=7"), ("float32", "float32"),
+     ("w2a4 edge=2", "w2a4"), ("spikes4 w4a4", "spikes4 w4a4 edge=8")],
+)  # fmt: skip
+def test_a_text_of_before_means_eight_bits_at_the_edges(then: str, now: str) -> None:
+    assert str(former_form(then)) == now

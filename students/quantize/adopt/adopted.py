@@ -9,7 +9,6 @@ have the form's edge widths. What has no integer form is refused by its name: no
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal, cast
 
@@ -18,12 +17,13 @@ from torch import fx, nn
 
 from energy_models.errors import StudentError
 from students.layers.modules import OutputScale
-from students.layers.protocol import Edge
 from students.quantize.adopt import operations as known
-from students.quantize.adopt.parts import FloatParts, IntegerParts, Parts, Sum, values
+from students.quantize.adopt.parts import FloatParts, IntegerParts, Parts, Reader, Sum, values
+from students.quantize.adopt.readers import readers_behind, readers_of
 from students.quantize.adopt.traced import place_of, traced
 from students.quantize.functions import Square
 from students.quantize.signals import on_grid_of
+from students.quantize.width_plan import check_names
 from students.spec import Quantised, Shape
 
 SQUARED = 2
@@ -45,7 +45,9 @@ def adopted(network: nn.Module, form: Quantised, shape: Shape) -> nn.Module:
     StudentError
         Naming the operation that has no integer form.
     """
-    return _Adoption(network, shape, IntegerParts(form)).result()
+    adoption = _Adoption(network, shape, IntegerParts(form))
+    check_names(form, {one.name: one.kind for one in adoption.products.values()})
+    return adoption.result()
 
 
 def float_twin(network: nn.Module, shape: Shape) -> nn.Module:
@@ -87,13 +89,14 @@ class _Adoption:
         self.signals: dict[fx.Node, _Signal] = {}
         self.quantised: dict[fx.Node, fx.Node] = {}
         self.replaced: set[str] = set()
+        found = [node for node in self.graph.nodes if self._is_product(node)]
+        self.products, self.activations = readers_of(found, self.layers), set[str]()
+        if not found:
+            raise _refused("it has no Linear, Conv1d or Conv2d", "a network without products has nothing to quantise")
 
     def result(self) -> nn.Module:
         """Return the rewritten network."""
         nodes = list(self.graph.nodes)
-        self.edges = dict(_edges(self.module, [node for node in nodes if self._is_product(node)]))
-        if not self.edges:
-            raise _refused("it has no Linear, Conv1d or Conv2d", "a network without products has nothing to quantise")
         for node in nodes:
             self._rewrite(node)
         self.graph.eliminate_dead_code()
@@ -105,6 +108,16 @@ class _Adoption:
 
     def _is_product(self, node: fx.Node) -> bool:
         return node.op == "call_module" and type(self.layers[str(node.target)]) in known.PRODUCTS
+
+    def _readers(self, node: fx.Node) -> tuple[Reader, ...]:
+        return readers_behind(node, self.products, self._is_activation)
+
+    def _is_activation(self, node: fx.Node) -> bool:
+        if node.op == "call_module":
+            name = str(node.target)
+            return name in self.activations or type(self.layers.get(name)) in known.ACTIVATIONS
+        target = cast(Any, node.target)
+        return node.op != "output" and (_is_square(node) or known.makes_activation(target) is not None)
 
     def _rewrite(self, node: fx.Node) -> None:
         if node.op == "placeholder":
@@ -186,7 +199,7 @@ class _Adoption:
         name = str(node.target)
         if name not in self.replaced:
             self.replaced.add(name)
-            _set_module(self.module, name, self.parts.product(layer, self.edges[name]))
+            _set_module(self.module, name, self.parts.product(layer, self.products[name]))
         self.signals[node] = _Signal("sum")
 
     def _activation(self, node: fx.Node, function: nn.Module) -> None:
@@ -194,7 +207,9 @@ class _Adoption:
         base = str(node.target) if node.op == "call_module" else str(node.name)
         source = node.all_input_nodes[0]
         own = base if node.op == "call_module" else ""
-        call = self._insert(node, self._new(base, self.parts.activation(function), own), source)
+        name = self._new(base, self.parts.activation(function, self._readers(node)), own)
+        self.activations.add(name)
+        call = self._insert(node, name, source)
         node.replace_all_uses_with(call)
         self.graph.erase_node(node)
         self.signals[call] = _Signal("grid", known.ACTIVATIONS[type(function)])
@@ -235,7 +250,8 @@ class _Adoption:
         both = [one for one in node.args if isinstance(one, fx.Node)]
         positive = all(self.signals[one].positive for one in both)
         sign: Literal["signed", "unsigned"] = "unsigned" if positive else "signed"
-        call = self._insert(node, self._new(str(node.name), Sum(self.parts.grid("activation", sign))), *both)
+        shared = self.parts.grid("activation", sign, self._readers(node))
+        call = self._insert(node, self._new(str(node.name), Sum(shared)), *both)
         node.replace_all_uses_with(call)
         self.graph.erase_node(node)
         self.signals[call] = _Signal("sum", positive)
@@ -251,8 +267,9 @@ class _Adoption:
             role = "input" if signal.kind == "raw" else "activation"
             sign: Literal["signed", "unsigned"] = "unsigned" if signal.positive else "signed"
             name = "quantise_input" if role == "input" else f"requantise_{node.name}"
+            grid = self.parts.grid(role, sign, self._readers(node))
             with self.graph.inserting_after(node):
-                call = self.graph.call_module(self._new(name, self.parts.grid(role, sign)), (node,))
+                call = self.graph.call_module(self._new(name, grid), (node,))
             self.signals[call] = _Signal("grid", signal.positive)
             self.quantised[node] = call
         return self.quantised[node]
@@ -279,30 +296,6 @@ class _Adoption:
     def _insert(self, node: fx.Node, name: str, *arguments: fx.Node) -> fx.Node:
         with self.graph.inserting_before(node):
             return self.graph.call_module(name, arguments)
-
-
-def _edges(module: nn.Module, products: list[fx.Node]) -> Iterator[tuple[str, Edge]]:
-    """Yield which products have none before or behind them; one that runs several times is inner where any run is."""
-    behind = {node: _reached(node, lambda one: one.users) for node in products}
-    before = {node: _reached(node, lambda one: one.all_input_nodes) for node in products}
-    found: dict[str, set[Edge]] = {}
-    for node in products:
-        last = not any(one in behind[node] for one in products)
-        first = not any(one in before[node] for one in products)
-        found.setdefault(str(node.target), set()).add("last" if last else "first" if first else "inner")
-    for name, edges in found.items():
-        yield name, next(iter(edges)) if len(edges) == 1 else "inner"
-
-
-def _reached(node: fx.Node, step: Callable[[fx.Node], Any]) -> set[fx.Node]:
-    found: set[fx.Node] = set()
-    waiting = list(step(node))
-    while waiting:
-        one = waiting.pop()
-        if one not in found:
-            found.add(one)
-            waiting += step(one)
-    return found
 
 
 def _settings(node: fx.Node, function: type[nn.Module]) -> dict[str, Any]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 from brevitas.quant_tensor import QuantTensor
@@ -18,9 +20,19 @@ from students.quantize.modules import (
     Requantise,
 )
 from students.quantize.signals import value_of
-from students.spec import Quantised
+from students.quantize.width_plan import common_bits, layer_bits, weight_grid
+from students.spec import LayerBits, LayerKind, Quantised
 
 Sign = Literal["signed", "unsigned"]
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """A product that reads a signal: its path, kind and place in the network."""
+
+    name: str
+    kind: LayerKind
+    edge: Edge
 
 
 def values(signal: Tensor | QuantTensor) -> Tensor:
@@ -43,31 +55,31 @@ class Sum(nn.Module):
 class Parts(Protocol):
     """Makes what takes the place of a network's layers."""
 
-    def grid(self, role: Literal["input", "activation"], sign: Sign) -> nn.Module:
-        """Return what puts a signal on a grid."""
+    def grid(self, role: Literal["input", "activation"], sign: Sign, readers: Sequence[Reader]) -> nn.Module:
+        """Return what puts a signal on a grid that some products read."""
         ...
 
-    def product(self, layer: Any, edge: Edge) -> nn.Module:
+    def product(self, layer: Any, reader: Reader) -> nn.Module:
         """Return the product in place of a layer."""
         ...
 
-    def activation(self, function: nn.Module) -> nn.Module:
-        """Return an activation function whose output is on a grid."""
+    def activation(self, function: nn.Module, readers: Sequence[Reader]) -> nn.Module:
+        """Return an activation function whose output is on a grid that some products read."""
         ...
 
 
 class FloatParts:
     """Leaves layers as they are, with an identity where integers would be put on a grid."""
 
-    def grid(self, role: Literal["input", "activation"], sign: Sign) -> nn.Module:
+    def grid(self, role: Literal["input", "activation"], sign: Sign, readers: Sequence[Reader]) -> nn.Module:
         """Return an identity."""
         return nn.Identity()
 
-    def product(self, layer: Any, edge: Edge) -> nn.Module:
+    def product(self, layer: Any, reader: Reader) -> nn.Module:
         """Return the layer."""
         return layer
 
-    def activation(self, function: nn.Module) -> nn.Module:
+    def activation(self, function: nn.Module, readers: Sequence[Reader]) -> nn.Module:
         """Return the function."""
         return function
 
@@ -78,23 +90,31 @@ class IntegerParts:
     def __init__(self, form: Quantised) -> None:
         self.form = form
 
-    def grid(self, role: Literal["input", "activation"], sign: Sign) -> nn.Module:
+    def grid(self, role: Literal["input", "activation"], sign: Sign, readers: Sequence[Reader]) -> nn.Module:
         """Return a quantiser."""
-        return Requantise(self.form.input_bits if role == "input" else self.form.activation_bits, sign)
+        bits = self.form.input_bits if role == "input" else self._bits(readers)
+        return Requantise(bits, sign, self.form.scale)
 
-    def product(self, layer: Any, edge: Edge) -> nn.Module:
+    def product(self, layer: Any, reader: Reader) -> nn.Module:
         """Return a product with integer weights."""
-        bits = self.form.weight_bits if edge == "inner" else self.form.edge_bits
+        weights = weight_grid(self.form, self._layer_bits(reader), reader.edge)
         if isinstance(layer, nn.Linear):
             bias = "none" if layer.bias is None else "learned"
-            return IntegerLinear(layer.in_features, layer.out_features, bias=bias, bits=bits, edge=edge)
+            return IntegerLinear(layer.in_features, layer.out_features, bias=bias, weights=weights)
         if isinstance(layer, nn.Conv1d):
-            return LayerConv1d(layer, bits=bits, edge=edge)
-        return LayerConv2d(layer, bits=bits, edge=edge)
+            return LayerConv1d(layer, weights=weights)
+        return LayerConv2d(layer, weights=weights)
 
-    def activation(self, function: nn.Module) -> nn.Module:
+    def activation(self, function: nn.Module, readers: Sequence[Reader]) -> nn.Module:
         """Return the function with a quantiser behind it."""
-        bits = self.form.activation_bits
+        bits = self._bits(readers)
         if isinstance(function, nn.ReLU):
-            return IntegerReLU(bits)
-        return IntegerActivation(function, bits, "unsigned" if ACTIVATIONS[type(function)] else "signed")
+            return IntegerReLU(bits, self.form.scale)
+        sign: Sign = "unsigned" if ACTIVATIONS[type(function)] else "signed"
+        return IntegerActivation(function, bits, sign, self.form.scale)
+
+    def _bits(self, readers: Sequence[Reader]) -> int:
+        return common_bits(self.form, ((reader.name, self._layer_bits(reader)) for reader in readers))
+
+    def _layer_bits(self, reader: Reader) -> LayerBits:
+        return layer_bits(self.form, reader.name, reader.kind, reader.edge)

@@ -1,0 +1,146 @@
+"""Which widths each layer of a network gets from its form: by its name, by its kind, as an edge, or as all others.
+
+A layer's name is known once the network that holds it is built. Where a form names layers, the network is therefore
+built twice: the first time to see which module is made when and under which name, the second time with the widths.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from torch import nn
+
+from energy_models.errors import StudentError, unknown_name
+from students.layers.protocol import Edge
+from students.quantize.weight_grid import WeightGrid
+from students.spec import LAYER_KINDS, LayerBits, LayerKind, Quantised
+
+Kind = LayerKind | Literal["signal"]
+
+
+def layer_bits(form: Quantised, name: str, kind: LayerKind, edge: Edge) -> LayerBits:
+    """Return the widths of a layer.
+
+    Parameters
+    ----------
+    form : Quantised
+    name : str
+        Path in the network; empty where it is unknown.
+    kind : {'conv', 'depthwise', 'linear', 'recurrent'}
+    edge : {'first', 'inner', 'last'}
+    """
+    given = dict(form.overrides)
+    if (found := given.get(name) or given.get(kind)) is not None:
+        return found
+    weight = form.weight if edge == "inner" else form.edge_weight
+    return LayerBits(weight=weight, activation_bits=form.activation_bits, state_bits=form.state_bits)
+
+
+def weight_grid(form: Quantised, bits: LayerBits, edge: Edge) -> WeightGrid:
+    """Return the grid of a layer's weights; the last product's have one scale, so that its sums can be compared."""
+    return WeightGrid(bits.weight, "tensor" if edge == "last" else form.per, form.scale)
+
+
+def check_names(form: Quantised, layers: Mapping[str, LayerKind]) -> None:
+    """Refuse widths for a layer that a network does not have.
+
+    Parameters
+    ----------
+    form : Quantised
+    layers : mapping of str to str
+        Kinds of its products, by path.
+
+    Raises
+    ------
+    StudentError
+        Naming the products that it has.
+    """
+    known = {*layers, *layers.values()}
+    for name, _ in form.overrides:
+        if name not in known:
+            what = "kind of layer" if name in LAYER_KINDS else "layer"
+            raise StudentError(
+                f"form '{form}' has widths for the {what} '{name}', which the network lacks", where="form",
+                remedy=unknown_name("its products", name, sorted(known)),
+            )
+
+
+def common_bits(form: Quantised, readers: Iterable[tuple[str, LayerBits]]) -> int:
+    """Return the width of a signal, given the layers that read it [bits]; that of the form where none does.
+
+    Raises
+    ------
+    StudentError
+        Layers that read it at different widths.
+    """
+    wanted = {name: bits.activation_bits for name, bits in readers}
+    if len(set(wanted.values())) > 1:
+        told = ", ".join(f"'{name}' with {bits} bits" for name, bits in sorted(wanted.items()))
+        raise StudentError(
+            f"form '{form}' is impossible here: one signal is read by {told}", where="form",
+            remedy="Give layers that read one signal one activation width",
+        )
+    return next(iter(wanted.values()), form.activation_bits)
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """One module that was made: a product of some kind, or what puts a signal on a grid."""
+
+    module: nn.Module
+    kind: Kind
+    edge: Edge = "inner"
+
+
+@dataclass(slots=True)
+class WidthPlan:
+    """The widths of modules in the order in which they are made.
+
+    Parameters
+    ----------
+    form : Quantised
+    names : tuple of str or None
+        Paths of all modules made, in that order; None where they are not known yet: then a layer goes by its kind, and
+        a signal by the form.
+    earlier : tuple of Made
+        Those modules, of a first building.
+    """
+
+    form: Quantised
+    names: tuple[str, ...] | None = None
+    earlier: tuple[Made, ...] = ()
+    made: list[Made] = field(default_factory=list[Made])
+
+    def named(self, network: nn.Module) -> WidthPlan:
+        """Return the plan for building a network again, now that its modules have names.
+
+        Raises
+        ------
+        StudentError
+            Widths for a layer that it does not have.
+        """
+        paths = {id(module): path for path, module in network.named_modules()}
+        names = tuple(paths.get(id(one.module), "") for one in self.made)
+        pairs = zip(names, self.made, strict=True)
+        check_names(self.form, {name: one.kind for name, one in pairs if one.kind != "signal"})
+        return WidthPlan(self.form, names, tuple(self.made))
+
+    def product(self, kind: LayerKind, edge: Edge) -> LayerBits:
+        """Return the widths of the product that is made next."""
+        return layer_bits(self.form, "" if self.names is None else self.names[len(self.made)], kind, edge)
+
+    def signal_bits(self) -> int:
+        """Return the width of the signal whose quantiser is made next: as the next product reads it [bits]."""
+        if self.names is None:
+            return self.form.activation_bits
+        for name, one in zip(self.names[len(self.made) :], self.earlier[len(self.made) :], strict=True):
+            if one.kind != "signal":
+                return layer_bits(self.form, name, one.kind, one.edge).activation_bits
+        return self.form.activation_bits
+
+    def add(self, module: nn.Module, kind: Kind, edge: Edge = "inner") -> nn.Module:
+        """Note a module that was made and return it."""
+        self.made.append(Made(module, kind, edge))
+        return module
