@@ -30,7 +30,8 @@ from cosim.study.messages import validation_lines
 from cosim.study.schema import HardwarePlan
 from energy_models.errors import StudentError, unknown_name
 from students.families import check_form, deployment_mode, load_family, parse_options
-from students.spec import Float32, Quantised, Scalar, StudentSpec, Training, parse_form
+from students.spec import UNTRAINED, Float32, MethodSpec, Quantised, Scalar, StudentSpec, Training, parse_form
+from students.training import complete_method
 
 OBSERVED = cast(int, HardwarePlan.model_fields["observed_examples"].default)
 GATE_PARENTS = ("teacher", "gate")
@@ -102,32 +103,39 @@ def quantize(
     form: str,
     *,
     training: Mapping[str, Any] | Training | None = None,
+    method: str | MethodSpec | None = None,
     device: str = "cpu",
 ) -> Student:
-    """Return a student with integer weights and activations, made from a float one and trained on.
+    """Return a student with integer weights and activations, made from a float one.
+
+    Its grids are calibrated on training examples. It is then trained on with the rounding in the loop; in a form that
+    begins with ``ptq`` or ``gptq`` only its biases are corrected.
 
     Parameters
     ----------
     student : Student
         Of `cosim.train`, of a run, or its stage of a run by `cosim.load_student`.
     form : str
-        Such as ``w8a8``, ``w4a4``, ``w2a4 edge=6 in=8``.
+        Such as ``w8a8``, ``w4a4``, ``w2a4 edge=8``, ``w8a8 conv=w4a4``, ``ternary``, ``ptq w4a4``.
     training : mapping or Training, optional
         Of the training that goes on with the rounding in the loop; default: that of the float student.
+    method : str or MethodSpec, optional
+        Distillation method, such as ``kl``: the teacher of the run teaches if it passed its gate, otherwise the float
+        student. Default: the float student's own; without one, labels alone.
     device : str
 
     Raises
     ------
     CosimError
-        A form that does not exist or that the family lacks, or a student that is quantised or was copied.
+        A form that does not exist or that the family lacks, a student that is quantised or was copied, or training
+        settings or a method for a form that is not trained.
     """
     home = _home(student)
     wanted = parse_form(form) if isinstance(cast("object", form), str) else None
     if not isinstance(wanted, Quantised):
         raise StudentError(f"{form!r:.40} is no quantised form", where="cosim.quantize", remedy="Give w8a8, w4a4, ...")
     check_form(load_family(student.spec.family), wanted)
-    changes = {"form": wanted, "training": _training(training, student.spec.training)}
-    spec = student.spec.model_copy(update=changes)
+    spec = student.spec.model_copy(update={"form": wanted, **_learning(wanted, student.spec, training, method)})
     inputs = str(home.stage.config["inputs"])
     parents = {role: stage for role, stage in home.stage.parents.items() if role in ("fold", *GATE_PARENTS)}
     with locked(home.root) as store:
@@ -138,6 +146,22 @@ def quantize(
     return student_of_stages(
         home.root, stage, result, protocol=student.facts.get("protocol", ""), keeper=home.keeper
     )
+
+
+def _learning(form: Quantised, spec: StudentSpec, training: object, method: object) -> dict[str, object]:
+    """Return how a quantised student learns: settings and method."""
+    if form.training != "qat":
+        if training is not None or method is not None:
+            raise StudentError(
+                f"{form} is rounded after training, and not trained", where="cosim.quantize",
+                remedy="Leave out training and method, or ask for the form without ptq or gptq",
+            )
+        return {"training": UNTRAINED, "method": None}
+    chosen = MethodSpec(name=method) if isinstance(method, str) else method
+    if chosen is not None and not isinstance(chosen, MethodSpec):
+        raise StudentError(f"method {method!r:.60}", where="cosim.quantize", remedy="Give a name such as kl")
+    completed = spec.method if chosen is None else complete_method(chosen)
+    return {"training": _training(training, spec.training), "method": completed}
 
 
 def _home(student: object) -> Home:

@@ -22,6 +22,7 @@ from cosim.cli.estimate import add_estimate_command
 from cosim.cli.export import add_export_command
 from cosim.cli.new import add_new_command
 from cosim.cli.output import Form, JsonOption, form_of, print_json, say, speak_in_any_encoding, tell
+from cosim.cli.quantize import add_quantize_command
 from cosim.cli.results import add_result_commands
 from cosim.cli.scale import add_scale_command
 from cosim.cli.workload import add_workload_command
@@ -166,6 +167,7 @@ add_result_commands(app)
 add_estimate_command(app)
 add_compare_command(app)
 add_workload_command(app)
+add_quantize_command(app)
 add_export_command(app)
 add_calibrate_command(app)
 add_scale_command(app)

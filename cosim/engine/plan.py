@@ -23,8 +23,13 @@ from cosim.study.schema import StudentPlan, Study
 from cosim.teachers.registry import parse_teacher
 from students.families import load_family
 from students.models.tensor_files import content_of
+<<<<<<< HEAD
 from students.spec import Converted, Float32, Form, Scalar, Shape, StudentSpec
 from students.training import asks_teacher, complete_method, needs_teacher
+=======
+from students.spec import UNTRAINED, Converted, Float32, Form, Quantised, Scalar, Shape, StudentSpec
+from students.training import complete_method, needs_teacher
+>>>>>>> e8b4ad6 (Rounding after training (ptq, gptq) with bias correction; cosim quantize; students of before keep 8-bit edges)
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +176,9 @@ def _student_stage(study: Study, choice: Configuration, fold: FoldStage, shape: 
     if isinstance(choice.form, Float32):
         return floating
     spec = _spec(study, choice, shape, seed)
+    if not learns_integers(choice.form):
+        rounded = _trained(choice, spec.model_copy(update={"form": choice.form, "training": UNTRAINED}))
+        return make_stage(QUANTISED, rounded, fold=fold.stage, float_student=floating)
     changes: dict[str, object] = {
         "form": choice.form,
         "training": plan.quantised_training or study.training.quantised or spec.training,
@@ -178,6 +186,11 @@ def _student_stage(study: Study, choice: Configuration, fold: FoldStage, shape: 
     }
     quantised = {**_trained(choice, spec.model_copy(update=changes)), **_weights(plan)}
     return make_stage(QUANTISED, quantised, fold=fold.stage, float_student=floating, **gate)
+
+
+def learns_integers(form: Form) -> bool:
+    """Return whether a student in this form is trained with the rounding in the loop."""
+    return isinstance(form, Quantised) and form.training == "qat"
 
 
 def _weights(plan: StudentPlan) -> dict[str, Json]:

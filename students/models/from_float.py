@@ -13,6 +13,7 @@ from students.quantize import (
     calibrate,
     float_twin,
     load_float_weights,
+    round_after_training,
     signal_samples,
 )
 from students.quantize.neurons import IntegerNeurons
@@ -21,6 +22,8 @@ from students.spec import Quantised, StudentSpec
 
 def quantised_from_float(spec: StudentSpec, float_model: nn.Module, calibration: Tensor) -> nn.Module:
     """Return the quantised student with a float student's weights and calibrated grids, ready to be fitted.
+
+    In a form that is rounded after training (``ptq``, ``gptq``) it is finished.
 
     Parameters
     ----------
@@ -63,4 +66,6 @@ def quantised_from_float(spec: StudentSpec, float_model: nn.Module, calibration:
             module.start_from_threshold()
         if isinstance(module, INTEGER_PRODUCTS):
             calibrate(module.weight_quant, module.weight.detach().flatten(1))
+    if spec.form.training != "qat":
+        round_after_training(model, float_model, calibration.to(device), spec.form.training)
     return model

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         Requantise,
     )
     from students.quantize.onnx_export import DIALECTS, Dialect, onnx_of
+    from students.quantize.post_training import round_after_training
     from students.quantize.signals import grid_of, value_of
     from students.quantize.widths import grid_layout
 
@@ -38,6 +39,7 @@ _FILES = {
         "Requantise",
     ),
     "onnx_export": ("DIALECTS", "Dialect", "onnx_of"),
+    "post_training": ("round_after_training",),
     "signals": ("grid_of", "value_of"),
     "widths": ("grid_layout",),
 }
@@ -63,6 +65,7 @@ __all__ = [
     "onnx_of",
     "output_grid_of",
     "quantisation_of",
+    "round_after_training",
     "signal_samples",
     "value_of",
 ]

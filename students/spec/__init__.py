@@ -16,10 +16,11 @@ from students.spec.method import MethodSpec
 from students.spec.shape import Shape, Task
 from students.spec.student import StudentSpec, digest_of
 from students.spec.trainable import check_trainable
-from students.spec.training import Training
+from students.spec.training import UNTRAINED, Training
 
 __all__ = [
     "LAYER_KINDS",
+    "UNTRAINED",
     "Converted",
     "Float32",
     "Form",

@@ -19,3 +19,7 @@ class Training(Frozen):
     weight_decay: float = Field(default=1e-2, ge=0)
     patience: int = Field(default=15, ge=1, le=LARGEST_OPTION)
     gradient_clip: float = Field(default=1.0, gt=0)
+
+
+UNTRAINED = Training(epochs=0)
+"""Of a network that is taken as it is."""

@@ -14,7 +14,9 @@ from tiny_study import TINY
 from tiny_study import cosim as command
 
 import cosim
+from energy_models.errors import CosimError
 from energy_models.workload import Workload
+from students.models import load_extra
 
 ROOT = Path(__file__).resolve().parents[2]
 OPTIONS: dict[str, Any] = {"channels": 4, "sessions": 2, "runs": 1, "trials": 12, "rate_hz": 64.0, "trial_s": 1.0}
@@ -134,7 +136,8 @@ def test_quantising_goes_on_from_a_student_and_keeps_its_fold(data: Any, tmp_pat
     assert str(small.spec.form) == "w4a4"
     assert small.facts["fold"] == student.facts["fold"]
     assert small.workload().weight_bits_total < student.workload().weight_bits_total
-    assert {layer.weight_bits for layer in small.workload().layers if layer.weights} >= {4, 8}
+    stored = [layer for layer in small.workload().layers if layer.weights and not layer.name.startswith("pipeline.")]
+    assert {layer.weight_bits for layer in stored} == {4}
     assert cosim.estimate(small, "gap9", "headset_commodity", decode_rate_hz=1).verdict == "fits"
     assert cosim.count(small) == small.workload()
     place = small.save(tmp_path / "copy")
@@ -144,6 +147,20 @@ def test_quantising_goes_on_from_a_student_and_keeps_its_fold(data: Any, tmp_pat
     kept = tmp_path / "kept" / "stages" / "quantised"
     (stage,) = kept.iterdir()
     assert cosim.load_student(stage).workload() == small.workload()
+
+
+def test_rounded_after_training_or_taught_by_the_float_student(data: Any, tmp_path: Path) -> None:
+    student = cosim.train("eegnet", data, options={"temporal_filters": 1}, training=QUICK, out=tmp_path / "kept")
+    rounded = cosim.quantize(student, "ptq w4a4")
+    assert (rounded.spec.training.epochs, rounded.spec.method) == (0, None)
+    taught = cosim.quantize(student, "w4a4", method="kl")
+    assert taught.spec.method is not None
+    assert taught.spec.method.options["weight"] > 0
+    assert taught.home is not None
+    assert load_extra(tmp_path / "kept" / "stages" / taught.home.stage.key)["distilled_from"] == "float student"
+    for given in ({"training": QUICK}, {"method": "kl"}):
+        with pytest.raises(CosimError, match="ptq w4a4 is rounded after training, and not trained"):
+            cosim.quantize(student, "ptq w4a4", **given)  # type: ignore[arg-type]
 
 
 def test_a_saved_student_is_counted_with_its_preprocessing(finished: cosim.Run) -> None:

@@ -138,8 +138,8 @@ def test_what_can_be_trained(text: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["w9a8", "w8a1", "w8a8 edge=9", "w8a8 in=12", "ternary-a9", "w8a8s3", "w4a4s6 scale=power_of_two", "w8a8 conv=w4a9", "w8a8 conv=w9a4",
-     "w8a8 recurrent=w8a8s6", "gptq ternary", "gptq w4a4 conv=binary", "spikes4"],
+    ["w9a8", "w8a1", "w8a8 edge=9", "w8a8 in=12", "ternary-a9", "w8a8s3", "w4a4s6 scale=power_of_two", "w8a8 conv=w4a9",
+     "w8a8 conv=w9a4", "w8a8 recurrent=w8a8s6", "gptq ternary", "gptq w4a4 conv=binary", "spikes4"],
 )  # fmt: skip
 def test_what_cannot_be_trained_is_refused_with_what_can(text: str) -> None:
     with pytest.raises(StudentError, match=r"cannot be trained: .*What can be: float32, and w2a2 to w8a8"):

@@ -10,9 +10,12 @@ import pytest
 import torch
 
 from energy_models.errors import StudentError
+from students.layers.grid import SPIKES, LayerQuantisation
 from students.models.build import build
+from students.models.from_float import quantised_from_float
 from students.models.store import load_extra, load_student, save_student
-from students.spec import Shape, StudentSpec
+from students.quantize import INTEGER_PRODUCTS, quantisation_of
+from students.spec import Shape, StudentSpec, parse_form
 
 torch.set_num_threads(1)
 
@@ -90,8 +93,30 @@ def test_a_description_of_an_older_schema_is_refused_as_that(folder: Path):
     description = json.loads((folder / "spec.json").read_text())
     description |= {"schema": "cosim.student/1", "spec": {"family": "eegnet", "precision": None}}
     (folder / "spec.json").write_text(json.dumps(description))
-    with pytest.raises(StudentError, match=r"schema .cosim\.student/1. where .cosim\.student/2. is read"):
+    with pytest.raises(StudentError, match=r"schema .cosim\.student/1. where .cosim\.student/3. is read"):
         load_student(folder)
+
+
+def test_a_student_of_before_keeps_the_widths_of_its_edges(tmp_path: Path):
+    """It was written as w4a4 when first and last weights had 8 bits: today's words for it are w4a4 edge=8."""
+    meant = spec().model_copy(update={"form": parse_form("w4a4 edge=8")})
+    floating = build(spec()).eval()
+    model = quantised_from_float(meant, floating, torch.randn(8, 4, 64))
+    written = spec().model_copy(update={"form": parse_form("w4a4")})
+    save_student(tmp_path, model, written, {})
+    description = json.loads((tmp_path / "spec.json").read_text())
+    (tmp_path / "spec.json").write_text(json.dumps(description | {"schema": "cosim.student/2"}))
+    loaded, found = load_student(tmp_path)
+    assert str(found.form) == "w4a4 edge=8"
+    widths = [one.weight_bits for module in loaded.modules() if (one := quantisation_of_weights(module))]
+    assert widths == [8, 4, 4, 4, 8]
+
+
+def quantisation_of_weights(module: torch.nn.Module) -> LayerQuantisation | None:
+    """Return a product's integers on an input grid that does not matter here."""
+    if isinstance(module, INTEGER_PRODUCTS):
+        module.input_grid = SPIKES
+    return quantisation_of(module)
 
 
 @pytest.mark.parametrize("family", ["eegnet", "spiking_mlp", "gru"])

@@ -1,0 +1,55 @@
+"""The command that makes an integer student of a float one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cosim.cli.output import JsonOption, print_json, print_rows, say
+
+
+def add_quantize_command(app: typer.Typer) -> None:
+    """Add the command of this file to the command line."""
+    app.command()(quantize)
+
+
+def quantize(
+    student: Annotated[str, typer.Argument(metavar="RUN:DECODER", help="A float decoder of a finished run.")],
+    form: Annotated[
+        str,
+        typer.Argument(
+            metavar="FORM", help="w8a8, w4a4, 'w2a4 edge=8', 'w8a8 conv=w4a4', ternary, 'ptq w4a4' (not trained), ..."
+        ),
+    ],
+    *,
+    out: Annotated[Path, typer.Option(help="Folder to write the student into.")] = Path("quantised"),
+    epochs: Annotated[
+        int | None, typer.Option(min=0, help="Of the training with the rounding in the loop; default: as it was.")
+    ] = None,
+    method: Annotated[
+        str | None, typer.Option(help="Distillation method, such as kl; default: that of the float student.")
+    ] = None,
+    device: Annotated[str, typer.Option(help="Where to train.")] = "cpu",
+    as_json: JsonOption = False,
+) -> None:
+    """Quantise a float student on the fold it was trained on, and write it as a folder."""
+    # Deferred: --help must answer at once.
+    from cosim.api.export import student_named
+    from cosim.api.train import quantize as made
+
+    found = made(
+        student_named(student), form, training=None if epochs is None else {"epochs": epochs}, method=method,
+        device=device,
+    )
+    folder = found.save(out)
+    row = {
+        "student": found.spec.label, "metric": found.metric, "validation": found.validation_score,
+        "test": found.test_score, "weight_bytes": found.workload().packed_bytes, "folder": str(folder),
+    }
+    if as_json:
+        print_json(row)
+    else:
+        print_rows([row], "table")
+    say(f"Written: {folder}. As code: cosim export {folder}")
