@@ -23,13 +23,8 @@ from cosim.study.schema import StudentPlan, Study
 from cosim.teachers.registry import parse_teacher
 from students.families import load_family
 from students.models.tensor_files import content_of
-<<<<<<< HEAD
-from students.spec import Converted, Float32, Form, Scalar, Shape, StudentSpec
-from students.training import asks_teacher, complete_method, needs_teacher
-=======
 from students.spec import UNTRAINED, Converted, Float32, Form, Quantised, Scalar, Shape, StudentSpec
-from students.training import complete_method, needs_teacher
->>>>>>> e8b4ad6 (Rounding after training (ptq, gptq) with bias correction; cosim quantize; students of before keep 8-bit edges)
+from students.training import asks_teacher, complete_method, needs_teacher
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import Any, cast
@@ -23,11 +23,13 @@ from cosim.report.headline import (
     headline,
     power_of,
 )
-from cosim.report.inputs import Row, Run, machine_title, read_run, site_title
+from cosim.report.inputs import Row, Run, decoder_widths, machine_title, read_run, site_title
 from cosim.report.page import repetitions
 from cosim.report.sections import MOST_LINES, assumption_rows, incomplete_rows, infeasibility_rows
 from cosim.report.selection import foremost, selection_text, table_rows_each
 from cosim.tables.archive import portable
+from students.spec import Quantised, parse_form
+from students.spec.migration import former_form
 
 MICROWATT_W = 1e-6
 NONE = "–"
@@ -139,21 +141,22 @@ def _compared(run: Run) -> str:
 
 def _scores(run: Run) -> str:
     head = ["no.", "decoder", f"{_metric(run)} [95 %]", "p of chance", "validation", "parameters",
-            "bits, weight × activation", "distilled from, in runs"]  # fmt: skip
+            "bits, weights × inputs of products", "distilled from, in runs"]  # fmt: skip
     tasks = any(score_row(row)["task"] for row in run.decoders)
     if tasks:
         head.insert(4, "task")
     taught = run.scores.groupby("decoder_id", sort=False)["distilled_from"].agg(list).to_dict()
+    widths = decoder_widths(run)
     rows: list[list[str]] = []
     for row in run.decoders:
-        cells = _score_cells(row, taught[row["decoder_id"]])
+        cells = _score_cells(row, taught[row["decoder_id"]], widths)
         if tasks:
             cells.insert(4, score_row(row)["task"] or NONE)
         rows.append(cells)
     return table(head, rows)
 
 
-def _score_cells(row: Row, taught: Sequence[str]) -> list[str]:
+def _score_cells(row: Row, taught: Sequence[str], widths: Mapping[str, tuple[str, str]]) -> list[str]:
     shown = score_row(row)
     teacher = row["role"] == "teacher"
     kind = {"teacher": " (teacher, not deployed)", "baseline": " (classical)"}.get(str(row["role"]), "")
@@ -164,9 +167,28 @@ def _score_cells(row: Row, taught: Sequence[str]) -> list[str]:
         shown["p"],
         shown["validation"],
         NONE if teacher else f"{int(row['parameters']):,}",
-        NONE if row["role"] != "student" else f"{row['weight_bits']} × {row['activation_bits']}",
+        NONE if row["role"] != "student" else " × ".join(map(_shortened, widths[row["decoder_id"]])),
         _taught(taught) if row["role"] == "student" else NONE,
     ]
+
+
+def _shortened(widths: str) -> str:
+    """Return widths by layer, as one where all are alike."""
+    found = set(widths.split("/"))
+    return found.pop() if len(found) == 1 else widths
+
+
+def _former_forms(run: Run) -> str:
+    """Return what forms of a run mean that was trained when first and last weights kept 8 bits; empty of others."""
+    widths = decoder_widths(run)
+    former: dict[str, str] = {}
+    for row in run.decoders:
+        form = parse_form(row["form"]) if row["role"] == "student" else None
+        first = widths[row["decoder_id"]][0].partition("/")[0]
+        if isinstance(form, Quantised) and first not in {str(bits) for bits in form.all_widths[0]}:
+            former[str(form)] = str(former_form(str(form)))
+    told = " and ".join(f"`{then}` is `{now}` of today" for then, now in sorted(former.items(), reverse=True))
+    return f" Forms are named as when they were trained, with 8-bit weights at the edges: {told}." if told else ""
 
 
 def _scores_note(run: Run) -> str:
@@ -176,7 +198,7 @@ def _scores_note(run: Run) -> str:
     chance = "" if run.study["chance"] is None else f" Chance is {float(run.study['chance']):.3f};"
     return (
         f"Predictions of all folds are pooled and scored once a seed; mean over seeds, interval {ranges}.{chance} p: "
-        "share of permutations within runs that reach the score."
+        "share of permutations within runs that reach the score." + _former_forms(run)
     )
 
 

@@ -14,11 +14,14 @@ from typing import Any, cast
 from cosim.engine.files import read_json
 from cosim.tables.decoders import DECODERS, DecoderScore
 from cosim.tables.differences import DIFFERENCES, Difference, read_differences
+from cosim.tables.flat import first_workloads
 from cosim.tables.outcomes import OUTCOMES, read_outcomes
 from cosim.tables.prices import PRICED
 from cosim.tables.results import PriceKey, Score, read_detail, read_parquet, read_prices
 from cosim.tables.scores import GATES, SCORES, STUDY
 from cosim.tables.summary import merged_causes, score_table, summarise
+from cosim.tables.widths import widths_by_layer
+from cosim.tables.workloads import read_workloads
 from energy_models.errors import CosimError
 from energy_models.hardware import load_profile, load_site, profile_names, site_names
 
@@ -144,6 +147,13 @@ def read_run(folder: Path) -> Run:
     gaps = tuple(read_differences(folder / DIFFERENCES))
     outcomes = read_outcomes(folder / OUTCOMES)
     return Run(study, tuple(rows), tuple(decoders), tuple(gates), scores, gaps, outcomes, folder)
+
+
+def decoder_widths(run: Run) -> Mapping[str, tuple[str, str]]:
+    """Return the widths of the products of each decoder, as `widths_by_layer`; empty of teachers."""
+    first = first_workloads(run.scores)
+    found = read_workloads(run.folder, [digest for digest in first.values() if digest])
+    return {name: widths_by_layer(found[digest]) if digest else ("", "") for name, digest in first.items()}
 
 
 def machine_title(name: str) -> str:
