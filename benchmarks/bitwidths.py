@@ -1,10 +1,10 @@
 """Scores of shipped decoders in every form, on real recordings: ``python benchmarks/bitwidths.py [--part NAME]``.
 
-Each part is a shipped study cut down to one decoder, in all forms of `FORMS`, trained three ways: rounded after training,
-trained with the rounding in the loop from labels, and from labels and the float student's outputs. A part that was
-interrupted goes on where it stopped. When it is finished its scores and workloads are archived in
-``docs/results/bitwidths`` and the page ``docs/bitwidths.md`` is made again; ``--reprice`` makes the page alone. Recordings
-are read from the folder that ``COSIM_DATA`` names.
+Each part is a shipped study cut down to one decoder, in every form, made three ways: rounded after training, trained
+with the rounding in the loop from labels, and from labels and the float student's outputs. A part that was interrupted
+goes on where it stopped. When it is finished its scores and workloads are archived in ``docs/results/bitwidths`` and
+the page ``docs/bitwidths.md`` is made again; ``--reprice`` makes the page alone. Recordings are read from the folder
+that ``COSIM_DATA`` names.
 """
 
 from __future__ import annotations
@@ -23,8 +23,10 @@ from cosim.tables.archive import write_archive
 ROOT = Path(__file__).resolve().parents[1]
 ARCHIVES = ROOT / "docs" / "results" / "bitwidths"
 
-TRAINED = ("w8a8", "w6a6", "w5a5", "w4a4", "w4a4 edge=8", "w3a3", "w2a4", "w2a4 edge=8", "w2a2", "ternary-a4", "binary-a4")
-AFTER_TRAINING = tuple(f"ptq {form}" for form in TRAINED) + ("gptq w4a4", "gptq w3a3", "gptq w2a4")
+TRAINED = (
+    "w8a8", "w6a6", "w5a5", "w4a4", "w4a4 edge=8", "w3a3", "w2a4", "w2a4 edge=8", "w2a2", "ternary-a4", "binary-a4",
+)  # fmt: skip
+AFTER_TRAINING = (*(f"ptq {form}" for form in TRAINED), "gptq w4a4", "gptq w3a3", "gptq w2a4")
 TAUGHT = "taught by its float form"
 MACHINES = ["asic65_near_memory", "gap9", "cortex_m4f"]
 

@@ -1,1 +1,149 @@
-def write_page(): pass
+"""``docs/bitwidths.md`` from the archived runs of ``benchmarks/bitwidths.py``, at today's prices."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from bitwidths_rows import AFTER, BARS, MACHINES, Form, Loss, PartTable, read_part
+from bitwidths_text import HEAD, NOT_RUN, TAIL, WHY_ALIKE
+from markdown_tables import number, row
+from matplotlib import pyplot
+
+from energy_models.hardware import ProgrammableCore, load_profile
+
+DOCS = Path(__file__).resolve().parents[1]
+ARCHIVES = DOCS / "results" / "bitwidths"
+TITLES = {
+    "motor_imagery": "Motor imagery, EEGNet-4",
+    "velocity_42_units": "Intracortical velocity, 42 units, MLP",
+    "velocity_95_channels": "Intracortical velocity, 95 channels, MLP",
+    "seizure": "Seizure segments, EEGNet-4",
+    "ssvep": "SSVEP, EEGNet-8",
+}
+NONE = "–"
+COLOURS = {"labels": "#0072b2", "taught": "#00805e", "ptq": "#d55e00", "gptq": "#7d4a9e"}
+LEGEND = {"labels": "trained, labels", "taught": "trained, float form too", "ptq": "rounded", "gptq": "rounded by GPTQ"}
+
+
+def write_page(folder: Path = DOCS) -> None:
+    """Write the page and one picture a part into a folder."""
+    parts = [read_part(ARCHIVES / name, name) for name in TITLES if (ARCHIVES / name).is_dir()]
+    lacking = [TITLES[name] for name in TITLES if not (ARCHIVES / name).is_dir()]
+    text = HEAD + "".join(_part(part) for part in parts) + _bars(parts)
+    text += NOT_RUN.format(parts="; ".join(lacking)) if lacking else ""
+    (folder / "bitwidths.md").write_text(text + WHY_ALIKE.format(widths=_product_widths()) + TAIL, encoding="utf-8")
+    for part in parts:
+        _picture(part, folder / f"bitwidths_{part.name}.svg")
+
+
+def _part(part: PartTable) -> str:
+    """Return the table of one set of recordings."""
+    head = ["form", "weights × inputs of products [bits]", "stored [bytes]", f"{part.metric}, {LEGEND['labels']}"]
+    head += [f"less float: {LEGEND[how]}" for how in ("labels", "taught", *AFTER)]
+    head += [f"{machine} [µW]" for machine in MACHINES]
+    words = len(head) - 3 - len(MACHINES)
+    lines = [row(head), row(["---", "---", "---:", *["---"] * words, *["---:"] * len(MACHINES)])]
+    lines += [row(_cells(form)) for form in part.forms]
+    note = (
+        f"\n{part.seeds} seeds, {part.folds}; 95 % intervals {part.over}. Differences are form less float, paired by "
+        f"held-out example and seed. Power: the decoder with its preprocessing, nominal, {part.rate_hz:.3g} decodes a "
+        f"second, site `{part.site}`.\n"
+    )
+    return f"\n## {TITLES[part.name]}\n\n![score against bits](bitwidths_{part.name}.svg)\n\n{''.join(lines)}{note}"
+
+
+def _cells(form: Form) -> list[str]:
+    losses = [_difference(form.losses.get(how)) for how in ("labels", "taught", *AFTER)]
+    powers = [NONE if power is None else number(power * 1e6) for power in form.power_w]
+    score = NONE if form.score is None else "{:.3f} [{:.3f}, {:.3f}]".format(*form.score)
+    return [f"`{form.text}`", form.widths, f"{form.stored_bytes:,}", score, *losses, *powers]
+
+
+def _difference(loss: Loss | None) -> str:
+    if loss is None:
+        return NONE
+    ends = "no interval" if loss.low is None or loss.high is None else f"{-loss.high:+.3f}, {-loss.low:+.3f}"
+    return f"{-loss.mean:+.3f} [{ends}]".replace("-", "−")
+
+
+def _bars(parts: Sequence[PartTable]) -> str:
+    """Return which of the bars are met, by the upper end of the loss's interval."""
+    lines = [row(["recordings", "form", "training", "bar", "loss [95 %]", "verdict"]), row(["---"] * 6)]
+    for part in parts:
+        for which, forms, bar in _questions(part):
+            for how in ("labels", "taught"):
+                loss = _chosen(part, forms, how)
+                if loss is not None:
+                    form, found = loss
+                    text = f"`{form}`" + (" (best on validation)" if len(forms) > 1 else "")
+                    lines.append(row([TITLES[part.name], f"{which}: {text}", LEGEND[how], f"{bar:g}", _loss(found),
+                                      _verdict(found, bar)]))  # fmt: skip
+    return (
+        "\n## Bars\n\nLoss is float less form, paired. A bar is met where the interval's upper end is below it, "
+        "undecided where half the interval is wider than the bar, missed otherwise.\n\n" + "".join(lines)
+    )
+
+
+def _questions(part: PartTable) -> Iterator[tuple[str, tuple[str, ...], float]]:
+    w8, w4, mixed = BARS["r2" if part.metric.startswith("R") else "share"]
+    yield "8 bits", ("w8a8",), w8
+    yield "4 bits", ("w4a4",), w4
+    yield "mixed, 2 to 4 bits", ("w3a3", "w2a4", "w2a2", "ternary-a4"), mixed
+
+
+def _chosen(part: PartTable, forms: Sequence[str], how: str) -> tuple[str, Loss] | None:
+    """Return the form, of some, that is best on validation, and its loss."""
+    known = [form for form in part.forms if form.text in forms and how in form.losses]
+    if not known:
+        return None
+    best = max(known, key=lambda form: form.validation[how])
+    return best.text, best.losses[how]
+
+
+def _loss(loss: Loss) -> str:
+    ends = "no interval" if loss.low is None or loss.high is None else f"{loss.low:+.3f}, {loss.high:+.3f}"
+    return f"{loss.mean:+.3f} [{ends}]".replace("-", "−")
+
+
+def _verdict(loss: Loss, bar: float) -> str:
+    if loss.low is None or loss.high is None:
+        return "undecided: no interval"
+    if loss.high < bar:
+        return "met"
+    return "undecided" if (loss.high - loss.low) / 2 > bar else "missed"
+
+
+def _product_widths() -> str:
+    """Return the operand widths of the machines that have some given ones."""
+    told: list[str] = []
+    for machine in MACHINES:
+        style = load_profile(machine).execution
+        if isinstance(style, ProgrammableCore):
+            widths = " and ".join(str(one.bits) for one in style.product_widths["integer"])
+            told.append(f"`{machine}` multiplies integers of {widths} bits")
+    return "; ".join(told)
+
+
+def _picture(part: PartTable, path: Path) -> None:
+    """Write scores against the forms, a line a way of training."""
+    names = [form.text for form in part.forms if form.text != "float32"]
+    figure, axes = pyplot.subplots(figsize=(8.5, 3.4), layout="constrained")
+    for how, colour in COLOURS.items():
+        known = [(names.index(form.text), form.losses[how]) for form in part.forms if how in form.losses]
+        offset = (list(COLOURS).index(how) - 1.5) * 0.16
+        xs, means = [x + offset for x, _ in known], [-loss.mean for _, loss in known]
+        below = [0.0 if loss.high is None else loss.high - loss.mean for _, loss in known]
+        above = [0.0 if loss.low is None else loss.mean - loss.low for _, loss in known]
+        axes.errorbar(xs, means, yerr=[below, above], fmt="o", capsize=2, markersize=4, color=colour, label=LEGEND[how])
+    axes.axhline(0.0, color="#6e7781", linewidth=0.8)
+    axes.set_xticks(range(len(names)), names, rotation=30, ha="right")
+    axes.set_ylabel(f"{part.metric}, form less float")
+    axes.legend(fontsize=8, frameon=False, ncols=2)
+    with pyplot.rc_context({"svg.hashsalt": "cosim", "svg.fonttype": "none"}):
+        figure.savefig(path, metadata={"Date": None, "Creator": None})
+    pyplot.close(figure)
+
+
+if __name__ == "__main__":
+    write_page()

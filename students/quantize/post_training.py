@@ -13,7 +13,6 @@ from collections.abc import Callable
 from typing import Any, Literal
 
 import torch
-from brevitas.graph.gptq import gptq_mode
 from torch import Tensor, nn
 
 from students.layers.layout import BatchNorm1d
@@ -52,6 +51,9 @@ def round_after_training(
 
 def _gptq(model: nn.Module, calibration: Tensor) -> None:
     """Round the weights of the products that are called; those read inside a recurrent layer keep the nearest."""
+    # Deferred: Brevitas's graph tools take a second to import, and warn.
+    from brevitas.graph.gptq import gptq_mode
+
     called = _in_order(model, calibration, lambda module: isinstance(module, INTEGER_PRODUCTS))
     with gptq_mode(model, create_weight_orig=False) as mode:
         for _ in called:

@@ -14,6 +14,7 @@ from tiny_study import TINY
 from tiny_study import cosim as command
 
 import cosim
+from cosim.engine.local_store import LocalStore
 from energy_models.errors import CosimError
 from energy_models.workload import Workload
 from students.models import load_extra
@@ -157,7 +158,7 @@ def test_rounded_after_training_or_taught_by_the_float_student(data: Any, tmp_pa
     assert taught.spec.method is not None
     assert taught.spec.method.options["weight"] > 0
     assert taught.home is not None
-    assert load_extra(tmp_path / "kept" / "stages" / taught.home.stage.key)["distilled_from"] == "float student"
+    assert load_extra(LocalStore(tmp_path / "kept").folder(taught.home.stage.key))["distilled_from"] == "float student"
     for given in ({"training": QUICK}, {"method": "kl"}):
         with pytest.raises(CosimError, match="ptq w4a4 is rounded after training, and not trained"):
             cosim.quantize(student, "ptq w4a4", **given)  # type: ignore[arg-type]

@@ -1,0 +1,44 @@
+"""The words of ``docs/bitwidths.md``; its numbers come from `bitwidths_rows`."""
+
+HEAD = """# Score against bits
+
+Which form do shipped decoders need on real recordings, and how should it be made? Each decoder of a shipped
+study, trained in float from labels, is put into every form three ways: *rounded* after training (`ptq`:
+least-squares clipping on 256 training examples, biases corrected; `gptq`: the same with GPTQ), *trained* on
+with the rounding in the loop from labels, and trained on from labels and the outputs of its own float form
+(method `kl`). All of it is one command, which goes on where it was stopped:
+
+    COSIM_DATA=... python benchmarks/bitwidths.py               # every part, cheapest first, then this page
+    COSIM_DATA=... python benchmarks/bitwidths.py --part motor_imagery --seeds 5
+    python benchmarks/bitwidths.py --reprice                    # this page again, nothing trained
+
+Settings of training are those of the shipped study. In each row the weights of the first and last product
+follow the form unless it says `edge=8`; the raw input has 8 bits in all of them: the column of widths shows
+every product in the order of computation. `ternary-a4` and `binary-a4` are coarse weights with 4-bit
+activations.
+"""
+
+NOT_RUN = """
+## Not run
+
+{parts}: the command has these parts, but they were not run for this version.
+"""
+
+WHY_ALIKE = """
+## Why w8a8, w4a4 and w2a4 cost the same on some machines
+
+{widths}. An operand of 2, 4 or 6 bits is widened to the next of these widths before it is multiplied, by a
+kernel that exists for that width only; the cycles of a product are those of 8 bits, and cycles times active
+power are what such a machine charges. Nothing in its profile makes narrower weights cheaper, and nothing should
+until a kernel for them is measured on it. What narrow forms do save there is memory: stored bytes are packed,
+so a network that did not fit may fit. On `asic65_near_memory` a multiplier's energy goes with the product of
+its widths and a memory word holds more narrow weights, but at these decode rates what is charged all the time,
+leakage and retention, and the preprocessing, which no form touches, outweigh both.
+"""
+
+TAIL = """
+## Limits
+
+Few seeds and few recordings: intervals range over what is held out and say nothing of other subjects. Forms were
+not tuned one by one. Where an interval is wider than a bar, "undecided" is all that can be said.
+"""

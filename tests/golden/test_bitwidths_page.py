@@ -1,0 +1,37 @@
+"""``docs/bitwidths.md`` is what its archived runs give at today's prices, and its command's studies are studies."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+from bitwidths_page import ARCHIVES, DOCS, TITLES, write_page
+
+from cosim.study.check import check_study
+
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
+STALE = "{} is not what its archived runs give today: python benchmarks/bitwidths.py --reprice writes it again"
+
+
+def test_the_page_is_what_repricing_gives(tmp_path: Path) -> None:
+    write_page(tmp_path)
+    names = {path.name for path in tmp_path.iterdir()}
+    assert names == {"bitwidths.md", *(f"bitwidths_{path.name}.svg" for path in ARCHIVES.iterdir() if path.is_dir())}
+    for name in names:
+        assert (tmp_path / name).read_bytes() == (DOCS / name).read_bytes(), STALE.format(name)
+
+
+def test_every_part_is_a_study_of_every_form_with_a_float_twin(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    import bitwidths
+
+    assert set(bitwidths.PARTS) == set(TITLES)
+    for name in bitwidths.PARTS:
+        study = check_study(bitwidths.study_of(name, [0, 1]), where=name)
+        assert study.study.seeds == (0, 1)
+        forms = [[str(form) for form in student.forms] for student in study.students]
+        assert all(one[0] == "float32" for one in forms)
+        assert set(forms[1]) < set(forms[0])
+        assert {form for form in forms[0] if form.startswith("ptq")} == {f"ptq {form}" for form in bitwidths.TRAINED}
+    sys.modules.pop("bitwidths")
