@@ -63,8 +63,14 @@ def _cells(form: Form) -> list[str]:
 def _difference(loss: Loss | None) -> str:
     if loss is None:
         return NONE
-    ends = "no interval" if loss.low is None or loss.high is None else f"{-loss.high:+.3f}, {-loss.low:+.3f}"
-    return f"{-loss.mean:+.3f} [{ends}]".replace("-", "−")
+    ends = None if loss.low is None or loss.high is None else (-loss.high, -loss.low)
+    return _with_ends(-loss.mean, ends)
+
+
+def _with_ends(mean: float, ends: tuple[float, float] | None) -> str:
+    """Return a signed number with its interval; nothing is below zero by a rounding."""
+    shown = "no interval" if ends is None else f"{ends[0] + 0.0:+.3f}, {ends[1] + 0.0:+.3f}"
+    return f"{mean + 0.0:+.3f} [{shown}]".replace("-0.000", "+0.000").replace("-", "−")
 
 
 def _bars(parts: Sequence[PartTable]) -> str:
@@ -102,8 +108,7 @@ def _chosen(part: PartTable, forms: Sequence[str], how: str) -> tuple[str, Loss]
 
 
 def _loss(loss: Loss) -> str:
-    ends = "no interval" if loss.low is None or loss.high is None else f"{loss.low:+.3f}, {loss.high:+.3f}"
-    return f"{loss.mean:+.3f} [{ends}]".replace("-", "−")
+    return _with_ends(loss.mean, None if loss.low is None or loss.high is None else (loss.low, loss.high))
 
 
 def _verdict(loss: Loss, bar: float) -> str:

@@ -40,5 +40,6 @@ TAIL = """
 ## Limits
 
 Few seeds and few recordings: intervals range over what is held out and say nothing of other subjects. Forms were
-not tuned one by one. Where an interval is wider than a bar, "undecided" is all that can be said.
+not tuned one by one. An interval of no width says that no decision of any held-out example differs, not that none would
+on other recordings. Where an interval is wider than a bar, "undecided" is all that can be said.
 """

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import sys
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
-import pytest
 from bitwidths_page import ARCHIVES, DOCS, TITLES, write_page
 
 from cosim.study.check import check_study
 
-BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
+COMMAND = Path(__file__).parents[2] / "benchmarks" / "bitwidths.py"
 STALE = "{} is not what its archived runs give today: python benchmarks/bitwidths.py --reprice writes it again"
 
 
@@ -22,10 +22,12 @@ def test_the_page_is_what_repricing_gives(tmp_path: Path) -> None:
         assert (tmp_path / name).read_bytes() == (DOCS / name).read_bytes(), STALE.format(name)
 
 
-def test_every_part_is_a_study_of_every_form_with_a_float_twin(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.syspath_prepend(BENCHMARKS)
-    import bitwidths
-
+def test_every_part_is_a_study_of_every_form_with_a_float_twin() -> None:
+    found = spec_from_file_location("bitwidths", COMMAND)
+    assert found is not None
+    assert found.loader is not None
+    sys.modules[found.name] = bitwidths = module_from_spec(found)
+    found.loader.exec_module(bitwidths)
     assert set(bitwidths.PARTS) == set(TITLES)
     for name in bitwidths.PARTS:
         study = check_study(bitwidths.study_of(name, [0, 1]), where=name)
@@ -34,4 +36,4 @@ def test_every_part_is_a_study_of_every_form_with_a_float_twin(monkeypatch: pyte
         assert all(one[0] == "float32" for one in forms)
         assert set(forms[1]) < set(forms[0])
         assert {form for form in forms[0] if form.startswith("ptq")} == {f"ptq {form}" for form in bitwidths.TRAINED}
-    sys.modules.pop("bitwidths")
+    del sys.modules[found.name]
