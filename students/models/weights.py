@@ -16,7 +16,7 @@ NAMED = 5
 """Names that are listed of many."""
 
 
-def load_weights(model: nn.Module, path: Path) -> None:
+def load_weights(model: nn.Module, path: Path, *, new: str = "") -> None:
     """Put the tensors of a file into a network, in place.
 
     Parameters
@@ -24,6 +24,9 @@ def load_weights(model: nn.Module, path: Path) -> None:
     model : nn.Module
     path : Path
         A safetensors file, as ``safetensors.torch.save_file(model.state_dict(), path)`` writes it.
+    new : str
+        Beginning of the names of tensors that stay as they are in the network where the file has none of their shape,
+        such as those of a classifier for other classes; empty: none.
 
     Raises
     ------
@@ -38,9 +41,20 @@ def load_weights(model: nn.Module, path: Path) -> None:
         )
     tensors, _ = read_tensors(path)
     check_real(tensors, path)
+    if new:
+        tensors = _with_own(model.state_dict(), tensors, new)
     _check_names(model.state_dict(), tensors, path)
     model.load_state_dict(tensors)
     check_finite(model.state_dict(), path)
+
+
+def _with_own(own: Mapping[str, Tensor], found: Mapping[str, Tensor], new: str) -> dict[str, Tensor]:
+    """Return the tensors of a file, those of a new part replaced by the network's own where they do not fit."""
+    kept = {name: value for name, value in found.items() if not name.startswith(new) or name in own}
+    return kept | {
+        name: value for name, value in own.items()
+        if name.startswith(new) and (name not in found or found[name].shape != value.shape)
+    }  # fmt: skip
 
 
 def check_real(tensors: Mapping[str, Tensor], path: Path) -> None:
