@@ -1,4 +1,4 @@
-"""Instructions of plain C99 by kind of layer: counted on an emulator for one network, predicted for others.
+"""Instructions of plain C99 by kind of layer: counted on an emulator for few networks, predicted for others.
 
     instructions(layer) = products instructions_per_product(kind)                      additions of its biases are in it
                         + sum over operations outside products of count instructions_per_operation(operation)
@@ -34,7 +34,7 @@ class InstructionTable(Frozen):
     core, compiler, flags : str
         For which, with which and how it was built.
     network : str
-        On which the numbers were fitted.
+        On which numbers were fitted; each number's `where` says on which it was.
     per_product, per_operation : mapping of kind, or operation, to Quantity
     cycles_per_instruction : Quantity
     """

@@ -21,7 +21,7 @@ def test_the_shipped_table_says_what_it_is() -> None:
     assert {"conv", "depthwise", "pointwise", "linear", "requantise", "lookup", "add", "compare"} <= set(numbers)
     for name, one in numbers.items():
         assert (one.basis, one.source) == ("simulated", "plain_c99_emulated"), name
-        assert 1 <= one.low <= one.value <= one.high, name
+        assert one.value >= 1 or "not told apart" in one.note, name
     assert TABLE.cycles_per_instruction.band.low >= 1
 
 

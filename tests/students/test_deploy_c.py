@@ -20,7 +20,9 @@ from torch import Tensor, nn
 from energy_models.errors import StudentError
 from students.deploy import DeployedGraph, InputCodes, lower
 from students.deploy.c_code import MEMORY_FILE, CExport, export_c
-from students.deploy.graph import Product
+from students.deploy.cells import Neurons
+from students.deploy.graph import Join, Product
+from students.deploy.ranges import Range
 from students.spec import Shape
 
 GCC = shutil.which("gcc")
@@ -77,6 +79,45 @@ def test_own_networks_are_bit_exact(tmp_path: Path, family: str, shape: Shape) -
     model, _ = quantised(family, "w8a8" if family.endswith("Net") else "w3a4", shape)
     graph = lower(model, shape, codes=CODES)
     check(export_c(graph, tmp_path, name="net", vectors=vectors(graph, shape, 4)), "net")
+
+
+CELLS = [
+    ("gru", "w8a8", WINDOWS, {"hidden": 6}), ("gru", "w4a4", STEPS, {"hidden": 6}),
+    ("lstm", "w4a4 edge=8", WINDOWS, {"hidden": 5}), ("lstm", "w2a3", STEPS, {"hidden": 5}),
+    ("spiking_mlp", "w4a4s6", STEPS, {"hidden_1": 8, "hidden_2": 6}),
+    ("spiking_mlp", "w8a8s16", WINDOWS, {"hidden_1": 8, "hidden_2": 6, "code": "binary"}),
+    ("spiking_conv", "w4a4s8", WINDOWS, {"mixtures": 6, "hidden": 5}),
+]  # fmt: skip
+
+
+@compiled
+@pytest.mark.parametrize(("family", "form", "shape", "options"), CELLS)
+def test_states_from_step_to_step_are_bit_exact(
+    tmp_path: Path, family: str, form: str, shape: Shape, options: dict[str, Any]
+) -> None:
+    model, _ = quantised(family, form, shape, options)
+    graph = lower(model, shape, codes=CODES)
+    export = export_c(graph, tmp_path, vectors=vectors(graph, shape))
+    assert export.entry == ("step" if shape is STEPS else "window")
+    assert export.state_bytes > 0
+    check(export, "decoder")
+
+
+@compiled
+def test_neurons_of_every_reset_leak_cut_and_fire_as_the_reference(tmp_path: Path) -> None:
+    drive, codes = Range((3, 40), -128, 127), InputCodes(8, signed=True, scale=np.array(1.0), offset=np.array(0.0))
+    kinds = [(low, decay, threshold, reset) for low, decay in ((-300, 250), (-128, 17), (-(2**24), 256))
+             for threshold, reset in ((60, "subtract"), (60, "zero"), (0, "none"), (-5, "subtract"), (None, "none"))]
+    cells = [
+        Neurons(f"cell_{place}", "input", Range((3, 40), *((low, -low - 1) if threshold is None else (0, 1))),
+                Range((3,), low, -low - 1), decay, threshold, reset)
+        for place, (low, decay, threshold, reset) in enumerate(kinds)
+    ]  # fmt: skip
+    joined = Join("all", cells[0].name, tuple(one.name for one in cells[1:]),
+                  Range((3 * len(cells), 40), -(2**24), 2**24), 0)  # fmt: skip
+    graph = DeployedGraph("regression", codes, drive, (*cells, joined), 1.0, 0.0, "", 32)
+    signal = np.random.default_rng(0).integers(-128, 128, (4, 3, 40)).cumsum(axis=-1).clip(-128, 127)
+    check(export_c(graph, tmp_path, vectors=signal), "decoder")
 
 
 @compiled

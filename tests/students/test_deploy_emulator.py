@@ -26,6 +26,7 @@ STEPS = Shape(task="regression", channels=5, steps=60, outputs=2, step_rate_hz=2
 FAMILIES: list[tuple[str, Shape, dict[str, Any]]] = [
     ("eegnet", WINDOWS, {"temporal_filters": 3, "kernel_s": 0.25, "separable_taps": 4}),
     ("shallow", WINDOWS, {"filters": 6}), ("mlp", WINDOWS, {"hidden": 8}), ("mlp", STEPS, {"hidden": 8, "lags": 4}),
+    ("gru", STEPS, {"hidden": 6}), ("lstm", WINDOWS, {"hidden": 5}),
 ]  # fmt: skip
 nets = own.nets
 
@@ -52,6 +53,13 @@ def test_families_are_bit_exact(
     layers = json.loads((tmp_path / LAYERS_FILE).read_text())["layers"]
     assert [one.function for one in found.layers] == list(layers)
     assert all(one.instructions > 0 for one in found.layers)
+
+
+@emulated
+@pytest.mark.slow
+@pytest.mark.parametrize(("family", "shape"), [("spiking_mlp", STEPS), ("spiking_conv", WINDOWS)])
+def test_spiking_families_are_bit_exact(tmp_path: Path, family: str, shape: Shape) -> None:
+    assert emulate(exported(tmp_path, family, "w4a4s8", shape)).outputs > 0
 
 
 @emulated

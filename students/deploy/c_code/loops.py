@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from students.deploy.c_code.cells import write_neurons, write_recurrent
 from students.deploy.c_code.plan import Loop, Plan
 from students.deploy.c_code.text import array, identifier, sum_type, type_for
 from students.deploy.graph import (
@@ -16,8 +17,10 @@ from students.deploy.graph import (
     Join,
     Linear,
     Move,
+    Neurons,
     Pool,
     Product,
+    Recurrent,
     Requantise,
     Steps,
     Table,
@@ -58,7 +61,7 @@ class Constants:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """Past inputs of a causal product, of which the newest is the last in each channel.
+    """Numbers that stay from step to step: past inputs of a causal product, the newest last in each channel, or states.
 
     Parameters
     ----------
@@ -137,8 +140,21 @@ class Writer:
             self._move(loop, head)
         elif isinstance(head, Join):
             self._join(loop, head)
+        elif isinstance(head, Recurrent):
+            write_recurrent(self, loop, head)
+        elif isinstance(head, Neurons):
+            write_neurons(self, loop, head)
         else:
             self._elementwise(loop)
+
+    def constant(self, name: str, numbers: Integers, kind: str = "") -> str:
+        """Keep numbers, in the narrowest format or a given one, and return the name of their array."""
+        return self.constants.add(name, numbers, kind)
+
+    def keep(self, name: str, kind: str, size: int) -> str:
+        """Return the name of numbers that stay until they are forgotten."""
+        self.histories.append(History(f"{name}_{len(self.histories)}", kind, size, 1))
+        return self.histories[-1].name
 
     def signal(self, name: str) -> str:
         """Return the C name of a signal."""
@@ -279,22 +295,24 @@ class Writer:
 
     def _close(self, loop: Loop, body: list[str], value: str) -> None:
         """Add the body, the functions of the number, and where it goes."""
+        self.lines += [INDENT * 2 + line for line in (*body, *self.stored(loop, value), "place++;")]
+        self.lines += [f"{INDENT}}}", f"{INDENT}}}"]
+
+    def stored(self, loop: Loop, value: str) -> list[str]:
+        """Return the lines that put a number through what follows it and into its place."""
         for node in loop.tail:
             value = self._function(node, value)
-        target = self.signal(loop.name)
         kind = type_for(loop.result.lowest, loop.result.highest)
-        self.lines += [INDENT * 2 + line for line in body]
-        self.lines += [f"{INDENT * 2}{target}[place] = ({kind}){value};", f"{INDENT * 2}place++;"]
-        self.lines += [f"{INDENT}}}", f"{INDENT}}}"]
+        return [f"{self.signal(loop.name)}[place] = ({kind}){value};"]
 
     def _function(self, node: Requantise | Table | Steps, value: str) -> str:
         name, shape = identifier(node.name), self.plan.ranges[node.name].shape
         if isinstance(node, Requantise):
             found = node.constants
             names = {"m": found.multiplier, "o": found.offset, "s": found.shift, "g": found.guard}
-            given = [self._constant(f"{name}_{one}", numbers, shape) for one, numbers in names.items()]
+            given = [self.place_constant(f"{name}_{one}", numbers, shape) for one, numbers in names.items()]
             return f"{self.prefix}_requantise({value}, {', '.join(given)}, {node.result.lowest}, {node.result.highest})"
-        row = self._constant(f"{name}_row", node.rows, shape)
+        row = self.place_constant(f"{name}_row", node.rows, shape)
         if isinstance(node, Table):
             entries = self.constants.add(f"{name}_entry", node.entries)
             return f"{entries}[{row} * {node.entries.shape[1]} + {value} - ({node.first})]"
@@ -304,7 +322,7 @@ class Writer:
         first = self.constants.add(f"{name}_first", starts, "int32_t")
         return f"{self.prefix}_step_of({value}, {edges}, {codes}, {first}, {row})"
 
-    def _constant(self, name: str, numbers: Integers, shape: tuple[int, ...]) -> str:
+    def place_constant(self, name: str, numbers: Integers, shape: tuple[int, ...]) -> str:
         """Return a constant of a place: written out, one for each entry of the first axis, or one for each place."""
         if numbers.size == 1:
             number = int(numbers.item())

@@ -13,11 +13,9 @@ from students.deploy.graph import (
     DeployedGraph,
     Join,
     Move,
-    Neurons,
     Node,
     Product,
     Range,
-    Recurrent,
     Requantise,
     Steps,
     Table,
@@ -99,7 +97,6 @@ def plan_of(graph: DeployedGraph, entry: Entry) -> Plan:
     StudentError
         A step of a network that does not run step by step.
     """
-    _check_kinds(graph)
     nodes = graph.nodes
     source = graph.input
     if entry == "step":
@@ -116,16 +113,6 @@ def plan_of(graph: DeployedGraph, entry: Entry) -> Plan:
 
 def _one_step(found: Range) -> Range:
     return replace(found, shape=(found.shape[0], 1))
-
-
-def _check_kinds(graph: DeployedGraph) -> None:
-    """Raise where C code of a node is not defined."""
-    for node in graph.nodes:
-        if isinstance(node, Recurrent | Neurons):
-            raise StudentError(
-                f"{node.name!r} ({type(node).__name__}) has no C code", where="C code",
-                remedy="Export a network without recurrent layers and neurons",
-            )
 
 
 def _check_steps(graph: DeployedGraph) -> None:

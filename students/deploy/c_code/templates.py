@@ -45,6 +45,18 @@ static inline int64_t {name}_down(int64_t x, int bits)
     return x >= 0 ? x >> bits : ~(~x >> bits);
 }}
 
+/* Returns x / 2^bits, rounded half to even. */
+static inline int32_t {name}_shifted(int32_t x, int bits)
+{{
+    return bits > 0 ? (int32_t){name}_down(x + (INT64_C(1) << (bits - 1)) - 1 + ({name}_down(x, bits) & 1), bits) : x;
+}}
+
+/* Returns x within limits. */
+static inline int32_t {name}_within(int32_t x, int32_t lowest, int32_t highest)
+{{
+    return x < lowest ? lowest : x > highest ? highest : x;
+}}
+
 /* Returns x * multiplier + offset over 2^shift, rounded half to even, within limits; `guard` bits are rounded first. */
 static inline int32_t {name}_requantise(
     int64_t x, int32_t multiplier, int64_t offset, int shift, int guard, int32_t lowest, int32_t highest)

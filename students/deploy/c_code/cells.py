@@ -1,0 +1,184 @@
+"""C text of nodes that keep a state from step to step: gated recurrent layers, and leaky neurons."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+import numpy as np
+
+from students.deploy.c_code.plan import Loop, Plan
+from students.deploy.c_code.text import identifier, sum_type, type_for
+from students.deploy.cells import (
+    CELL_BITS,
+    ENTRIES,
+    FINE_BITS,
+    GATE_BITS,
+    MEMBRANE_DECAY_BITS,
+    PREACTIVATION_HIGHEST,
+    SIGMOID_SHIFT,
+    STATE_BITS,
+    TANH_SHIFT,
+    Neurons,
+    Recurrent,
+)
+from students.deploy.graph import Integers
+
+FINER = FINE_BITS - STATE_BITS + 1
+"""Bits from the steps of a gate times a candidate to those of a forget gate times a cell."""
+
+
+class Text(Protocol):
+    """What the writer of a loop offers."""
+
+    plan: Plan
+    prefix: str
+    lines: list[str]
+
+    def signal(self, name: str) -> str:
+        """Return the C name of a signal."""
+        ...
+
+    def constant(self, name: str, numbers: Integers, kind: str = "") -> str:
+        """Keep numbers and return the name of their array."""
+        ...
+
+    def keep(self, name: str, kind: str, size: int) -> str:
+        """Return the name of numbers that stay until they are forgotten."""
+        ...
+
+    def stored(self, loop: Loop, value: str) -> list[str]:
+        """Return the lines that put a number through what follows it and into its place."""
+        ...
+
+    def place_constant(self, name: str, numbers: Integers, shape: tuple[int, ...]) -> str:
+        """Return a constant of a place."""
+        ...
+
+
+def write_neurons(text: Text, loop: Loop, node: Neurons) -> None:
+    """Add the loop of a layer of neurons: unit by unit, each through all steps."""
+    steps = loop.result.shape[1]
+    low, high = node.membrane.lowest, node.membrane.highest
+    drive = text.plan.ranges[node.source]
+    largest = (max(-low, high) + abs(node.threshold or 0) + max(-drive.lowest, drive.highest)) << MEMBRANE_DECAY_BITS
+    kind = "int32_t" if largest < 2**31 else "int64_t"
+    kept = text.keep(f"membrane_{identifier(node.name)}", type_for(low, high), node.units)
+    start = kept + "[i0]" if text.plan.entry == "step" else "0"
+    before = "m" if node.reset != "zero" or node.threshold is None else "(fired ? 0 : m)"
+    taken = f" - (fired ? {node.threshold} : 0)" if node.reset == "subtract" and node.threshold is not None else ""
+    fires = [] if node.threshold is None else [f"const int fired = m > {node.threshold};"]
+    used = fires if "fired" in before + taken else []
+    body = [
+        *used,
+        f"const {kind} kept = {before};",
+        f"m = kept * {node.decay} / {2**MEMBRANE_DECAY_BITS} + {text.signal(node.source)}[place]{taken};",
+        f"m = m < {low} ? {low} : m > {high} ? {high} : m;",
+        *text.stored(loop, "m" if node.threshold is None else f"(m > {node.threshold})"),
+    ]
+    after = f"{kept}[i0] = ({type_for(low, high)})m;"
+    text.lines += _lines([
+        "{", "int place = 0;", f"for (int i0 = 0; i0 < {node.units}; i0++) {{", f"{kind} m = {start};",
+        f"for (int i1 = 0; i1 < {steps}; i1++) {{", *body, "place++;", "}", after, "}", "}",
+    ])  # fmt: skip
+
+
+def write_recurrent(text: Text, loop: Loop, node: Recurrent) -> None:
+    """Add the loop of a gated layer: step by step, the recurrent product of all rows, then unit by unit."""
+    name, units, rows, steps = identifier(node.name), node.units, len(node.weights), loop.result.shape[1]
+    state = text.keep(f"state_{name}", "int8_t", units)
+    cell = text.keep(f"cell_{name}", f"int{CELL_BITS}_t", units) if node.kind == "lstm" else ""
+    operand = text.keep(f"operand_{name}", "int8_t", units)
+    hidden = text.keep(f"hidden_{name}", "int16_t", rows)
+    fresh = [] if text.plan.entry == "step" else _for("i0", units, [f"{one}[i0] = 0;" for one in (state, cell) if one])
+    highest = 2 ** (node.operand_bits - 1) - 1
+    read = f"{text.prefix}_shifted({state}[i0], {STATE_BITS - node.operand_bits})"
+    kind = sum_type(node.sums, int(np.abs(node.weights).max(initial=0)) * highest)
+    weights, bias = text.constant(f"{name}_w", node.weights), text.constant(f"{name}_b", node.bias)
+    found = node.constants
+    factors = {"m": found.multiplier, "o": found.offset, "s": found.shift, "g": found.guard}
+    given = ", ".join(text.place_constant(f"{name}_{one}", numbers, (rows,)) for one, numbers in factors.items())
+    product = [
+        f"{kind} sum = {bias}[i0];",
+        f"for (int u = 0; u < {units}; u++) sum += ({kind}){weights}[i0 * {units} + u] * {operand}[u];",
+        f"{hidden}[i0] = (int16_t){text.prefix}_requantise(sum, {given}, -{PREACTIVATION_HIGHEST}, "
+        f"{PREACTIVATION_HIGHEST});",
+    ]
+    unit = _gru(text, node, state, hidden, steps) if cell == "" else _lstm(text, node, (state, cell), hidden, steps)
+    text.lines += _lines([
+        "{", *fresh, f"for (int i1 = 0; i1 < {steps}; i1++) {{",
+        *_for("i0", units, [f"{operand}[i0] = (int8_t){text.prefix}_within({read}, -{highest}, {highest});"]),
+        *_for("i0", rows, product),
+        *_for("i0", units, [*unit, f"const int place = i0 * {steps} + i1;", *text.stored(loop, f"{state}[i0]")]),
+        "}", "}",
+    ])  # fmt: skip
+
+
+def _gru(text: Text, node: Recurrent, state: str, hidden: str, steps: int) -> list[str]:
+    look_up, drive, recurrent = _tables(text, node), _drive(text, node, steps), _row(node, hidden)
+    return [
+        f"const int32_t reset = {look_up('sigmoid', f'{drive(0)} + {recurrent(0)}')};",
+        f"const int32_t update = {look_up('sigmoid', f'{drive(1)} + {recurrent(1)}')};",
+        f"const int32_t past = {text.prefix}_shifted(reset * {recurrent(2)}, {GATE_BITS});",
+        f"const int32_t candidate = {look_up('tanh', f'{drive(2)} + past')};",
+        f"{state}[i0] = (int8_t)(candidate + {text.prefix}_shifted(update * ({state}[i0] - candidate), {GATE_BITS}));",
+    ]
+
+
+def _lstm(text: Text, node: Recurrent, kept: tuple[str, str], hidden: str, steps: int) -> list[str]:
+    look_up, drive, recurrent = _tables(text, node), _drive(text, node, steps), _row(node, hidden)
+    state, cell = kept
+    gates = [
+        f"const int32_t {gate} = {look_up(table, f'{drive(row)} + {recurrent(row)}')};"
+        for row, (gate, table) in enumerate(
+            (("enter", "sigmoid"), ("forget", "sigmoid"), ("candidate", "tanh"), ("leave", "sigmoid"))
+        )
+    ]
+    most = PREACTIVATION_HIGHEST
+    return [
+        *gates,
+        f"{cell}[i0] = (int16_t){text.prefix}_within({text.prefix}_shifted(forget * {cell}[i0] + enter * candidate * "
+        f"{2**FINER}, {GATE_BITS}), -{most}, {most});",
+        f"{state}[i0] = (int8_t){text.prefix}_shifted(leave * {look_up('tanh', f'{cell}[i0]')}, {GATE_BITS});",
+    ]
+
+
+def _tables(text: Text, node: Recurrent) -> Callable[[str, str], str]:
+    """Return what reads one of the two tables at the address of a pre-activation."""
+    half = ENTRIES // 2
+    entries = {
+        "sigmoid": (text.constant("sigmoid", node.sigmoid), SIGMOID_SHIFT),
+        "tanh": (text.constant("tanh", node.tanh), TANH_SHIFT),
+    }
+
+    def look_up(table: str, value: str) -> str:
+        array, shift = entries[table]
+        address = f"{text.prefix}_within({text.prefix}_shifted({value}, {shift}), -{half}, {half - 1}) + {half}"
+        return f"{array}[{address}]"
+
+    return look_up
+
+
+def _drive(text: Text, node: Recurrent, steps: int) -> Callable[[int], str]:
+    """Return what names the input's pre-activation of a gate, for the unit and the step at hand."""
+    signal = text.signal(node.source)
+    return lambda gate: f"{signal}[({gate * node.units} + i0) * {steps} + i1]"
+
+
+def _row(node: Recurrent, hidden: str) -> Callable[[int], str]:
+    """Return what names the recurrent pre-activation of a gate, for the unit at hand."""
+    return lambda gate: f"{hidden}[{gate * node.units} + i0]"
+
+
+def _for(index: str, count: int, body: list[str]) -> list[str]:
+    return [f"for (int {index} = 0; {index} < {count}; {index}++) {{", *body, "}"]
+
+
+def _lines(lines: list[str]) -> list[str]:
+    """Return lines indented by the braces that are open."""
+    depth, found = 1, []
+    for line in lines:
+        depth -= line == "}"
+        found.append("    " * depth + line)
+        depth += line.endswith("{")
+    return found
