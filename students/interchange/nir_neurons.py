@@ -47,6 +47,7 @@ def infer_shapes(graph: Any) -> None:
     ValueError
         Shapes that do not fit.
     """
+    _correct_convolutions(graph)
     while True:
         try:
             graph.infer_types()
@@ -54,6 +55,21 @@ def infer_shapes(graph: Any) -> None:
         except ValueError:
             if not any([_spread(graph, name, node) for graph, name, node in _single_neurons(graph)]):
                 raise
+
+
+def _correct_convolutions(graph: Any) -> None:
+    """Set the shapes of convolutions: nir leaves out their groups, and takes every kernel for a square."""
+    for node in graph.nodes.values():
+        kind = type(node).__name__
+        if kind == GRAPH:
+            _correct_convolutions(node)
+        elif kind in {"Conv1d", "Conv2d"} and node.input_shape is not None:
+            sizes, kernel = np.atleast_1d(node.input_shape), np.asarray(node.weight.shape[2:])
+            node.input_type = {"input": np.array([node.weight.shape[1] * int(node.groups), *sizes])}
+            if not isinstance(node.padding, str | bytes):
+                covered = np.asarray(node.dilation) * (kernel - 1) + 1
+                after = (sizes + 2 * np.asarray(node.padding) - covered) // np.asarray(node.stride) + 1
+                node.output_type = {"output": np.array([node.weight.shape[0], *after])}
 
 
 def _single_neurons(graph: Any) -> Iterator[tuple[Any, str, Any]]:
