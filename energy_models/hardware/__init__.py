@@ -22,6 +22,7 @@ from energy_models.hardware.memory import OPERANDS, Memory, NonVolatile, Operand
 from energy_models.hardware.overrides import constant_units, with_constants, with_power_budget
 from energy_models.hardware.periphery import (
     Absent,
+    AcquisitionController,
     ConnectedRadio,
     CurveRegulator,
     PerChannelFrontEnd,
@@ -39,10 +40,10 @@ from energy_models.hardware.thermal import (
 )
 
 __all__ = [
-    "LIMIT_NAMES", "OPERANDS", "PROFILES", "SITES", "Absent", "Battery", "ConnectedRadio", "Costs",
-    "CurveRegulator", "Datapath", "EventCycles", "EventDriven", "EventTable", "Execution", "HardwareProfile",
-    "InputBroadcast", "LimitName", "Link", "MatrixEngine", "Memory", "NonVolatile", "Operand", "OperationCost",
-    "OperationName", "OutputStationaryArray", "Package", "PerChannelFrontEnd", "ProgrammableCore",
+    "LIMIT_NAMES", "OPERANDS", "PROFILES", "SITES", "Absent", "AcquisitionController", "Battery", "ConnectedRadio",
+    "Costs", "CurveRegulator", "Datapath", "EventCycles", "EventDriven", "EventTable", "Execution",
+    "HardwareProfile", "InputBroadcast", "LimitName", "Link", "MatrixEngine", "Memory", "NonVolatile", "Operand",
+    "OperationCost", "OperationName", "OutputStationaryArray", "Package", "PerChannelFrontEnd", "ProgrammableCore",
     "PulseStimulator", "Regulator", "Site", "StreamingRing", "Synapses", "Tissue", "WaldenConverter",
     "WeightStationaryArray", "box_surface_m2", "constant_units", "equal_area_radius_m", "load_profile", "load_site",
     "pennes_sphere_rise_k_per_w", "perfusion_length_m", "profile_names", "site_names", "with_constants",

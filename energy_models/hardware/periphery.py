@@ -43,6 +43,28 @@ class PerChannelFrontEnd(Frozen):
     power: PowerPerChannel
 
 
+class AcquisitionController(Frozen):
+    """Processor that gathers samples and serves the link beside the machine that decodes: ``share active + asleep``.
+
+    Parameters
+    ----------
+    active, asleep : Quantity
+        Power while it runs, and drawn all the time besides.
+    share : Quantity
+        Share of the time in which it runs.
+    """
+
+    active: Power
+    asleep: Power
+    share: Ratio
+
+    @model_validator(mode="after")
+    def _a_share(self) -> Self:
+        if self.share.band.high > 1:
+            raise ValueError("share is a part of the time: it cannot exceed 1")
+        return self
+
+
 class WaldenConverter(Frozen):
     """Converter after Walden: ``P = figure_of_merit 2^bits rate`` per channel.
 

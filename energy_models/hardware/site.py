@@ -8,7 +8,15 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from energy_models.hardware.described import Described
-from energy_models.hardware.periphery import Absent, Converter, FrontEnd, Radio, Regulator, Stimulation
+from energy_models.hardware.periphery import (
+    Absent,
+    AcquisitionController,
+    Converter,
+    FrontEnd,
+    Radio,
+    Regulator,
+    Stimulation,
+)
 from energy_models.hardware.thermal import box_surface_m2
 from energy_models.quantities import (
     AboveZero,
@@ -131,6 +139,8 @@ class Site(Described):
     sampling : Sampling
     front_end, converter, radio, regulator
         What every machine here shares, each its own model, or `Absent`. A radio needs a link.
+    controller : AcquisitionController or None
+        What gathers samples beside the decoder; left out where the machine that decodes does it too.
     stimulation
         Left out where the device does not stimulate; `Absent` where it does but is not charged for it.
     package : Package or None
@@ -149,6 +159,7 @@ class Site(Described):
     converter: Converter
     radio: Radio
     regulator: Regulator
+    controller: AcquisitionController | None = None
     stimulation: Stimulation | None = None
     package: Package | None = None
     power_budget: Power | None = None

@@ -11,14 +11,16 @@ from energy_models.quantities import Band, html_table, prefixed_band, total
 
 Cause = Literal[
     "compute", "memory", "state", "control", "static", "retention", "wake",
-    "front_end", "converter", "features", "radio", "stimulation", "regulator",
+    "front_end", "converter", "controller", "features", "radio", "stimulation", "regulator",
 ]
 CAUSES: tuple[Cause, ...] = (
     "compute", "memory", "state", "control", "static", "retention", "wake",
-    "front_end", "converter", "features", "radio", "stimulation", "regulator",
+    "front_end", "converter", "controller", "features", "radio", "stimulation", "regulator",
 )
 
-OUTSIDE_DECODER: frozenset[Cause] = frozenset({"front_end", "converter", "radio", "stimulation", "regulator"})
+OUTSIDE_DECODER: frozenset[Cause] = frozenset(
+    {"front_end", "converter", "controller", "radio", "stimulation", "regulator"}
+)
 """What the device draws besides its decoder."""
 UNREGULATED: frozenset[Cause] = frozenset({"stimulation", "regulator"})
 """What no regulator feeds: a stimulator makes its compliance voltage from the supply, at an efficiency of its own."""

@@ -1,8 +1,8 @@
-"""What surrounds the decoder: front end, converter, radio, stimulator, retention and the duty cycle.
+"""What surrounds the decoder: front end, converter, controller, radio, stimulator, retention and the duty cycle.
 
 The whole device draws ``P_static + P_retention(f) + f (E_wake + E_decode) + P_features + P_front_end + P_converter +
-P_radio + P_stimulation``, and what the regulator loses at that load. The first four are the machine's, the others the
-site's; a stimulator makes its own voltage from the supply and is behind no regulator.
+P_controller + P_radio + P_stimulation``, and what the regulator loses at that load. The first four are the machine's,
+the others the site's; a stimulator makes its own voltage from the supply and is behind no regulator.
 """
 
 from __future__ import annotations
@@ -92,7 +92,8 @@ def kept_bits(used_bits: float, memory: Memory) -> float:
 def site_terms(site: Site, channels: int, payload: Payload) -> dict[Cause, Terms]:
     """Return the average power of what every machine at a site shares [W], without the regulator.
 
-    Front end: per channel. Converter: ``figure_of_merit 2^bits rate`` per channel (Walden). Radio: energy per bit of
+    Front end: per channel. Converter: ``figure_of_merit 2^bits rate`` per channel (Walden). Controller:
+    ``share active + asleep``. Radio: energy per bit of
     what is sent, and where it keeps a connection its upkeep and a start-up for each message; none where the site has no
     link. Stimulation: the mean over its bursts, whatever is decided.
     """
@@ -102,6 +103,9 @@ def site_terms(site: Site, channels: int, payload: Payload) -> dict[Cause, Terms
     if isinstance(site.converter, WaldenConverter):
         constants = (f"{SITE}converter.figure_of_merit", CONVERTER_LEVELS, f"{SITE}sampling.rate")
         found["converter"] = (Term(channels, constants),)
+    if site.controller is not None:
+        running = Term(1.0, (f"{SITE}controller.active", f"{SITE}controller.share"))
+        found["controller"] = (running, Term(1.0, (f"{SITE}controller.asleep",)))
     if site.link is not None and not isinstance(site.radio, Absent):
         found["radio"] = _radio_terms(site, channels, payload)
     if isinstance(site.stimulation, PulseStimulator):

@@ -30,10 +30,9 @@ MISSED: Mapping[str, str] = {
         "network on the chip itself mends it: calibrate it."
     ),
     "system": (
-        "The totals of BioGAP and of both GAPses are two to three times the sum: by its own abstract 98 % of the first "
-        "GAPses is not classification, and no source read says what these boards draw between inferences. The other "
-        "three are met by front ends of other designs, hence their wide bands. Currents by part, idle and active, "
-        "would mend both."
+        "The first version of GAPses states 12.4 mW, its second 16.3 mW for the same glasses: a controller that is "
+        "always on meets the second within 2 % and the first at 1.28, and nothing read says what differed. MiBMI is "
+        "met by a front end of another design, hence its wide band. Currents by part, idle and active, would mend both."
     ),
 }
 

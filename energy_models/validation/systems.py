@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -11,6 +12,7 @@ import numpy as np
 from pydantic import Field
 
 from energy_models.analysis import quantity_draws, spread
+from energy_models.errors import ProfileError
 from energy_models.hardware import Absent, Site, load_site
 from energy_models.pricing import (
     SITE,
@@ -25,7 +27,7 @@ from energy_models.pricing import (
 )
 from energy_models.quantities import Band, Channels, Frequency, Frozen, Power, Quantity, find_unit, read_model
 from energy_models.validation.groups import RowKind
-from energy_models.validation.rows import ValidationRow
+from energy_models.validation.rows import Role, ValidationRow
 
 DRAWS = 4096
 
@@ -45,6 +47,11 @@ class System(Frozen):
         How many are recorded, and how often is decided.
     decoder : Quantity or None
         Average power of the decoder, where a source gives it.
+    role : {'fitted', 'held out'}
+        ``fitted``: a part of the sum is of the same source as the total.
+    built : mapping of str to Quantity
+        Constants of this device that stand in place of the site's, by dotted path: its front end as built, the share of
+        the time in which its controller runs.
     measured : Quantity
         The published total.
     unknown : str
@@ -59,6 +66,8 @@ class System(Frozen):
     channels: Channels
     decisions: Frequency
     decoder: Power | None = None
+    role: Role = "held out"
+    built: Mapping[str, Quantity] = Field(default_factory=dict[str, Quantity])
     measured: Power
     unknown: str = Field(min_length=1)
 
@@ -88,7 +97,7 @@ def system_rows() -> tuple[ValidationRow, ...]:
         ValidationRow(
             id=system.id, what=system.what, machine=system.machine, quantity="power", unit=system.measured.unit,
             predicted=predicted_w(system).times(1.0 / find_unit(system.measured.unit).factor),
-            measured=system.measured.value, role="held out", source=system.measured.source,
+            measured=system.measured.value, role=system.role, source=system.measured.source,
             note=f"Not in the sum: {system.unknown}",
         )
         for system in load_systems()
@@ -104,6 +113,11 @@ def predicted_w(system: System) -> Band:
     """Return the sum of a system's known parts at nominal constants, with its central 90 % [W]."""
     site = load_site(system.site)
     given = {f"{SITE}{path}": quantity for path, quantity in site.quantity_at.items()}
+    unknown = sorted(set(system.built) - set(site.quantity_at))
+    if unknown:
+        remedy = f"Its constants are: {', '.join(site.quantity_at)}"
+        raise ProfileError(f"site {site.name} has no {', '.join(unknown)}", where=system.id, remedy=remedy)
+    given |= {f"{SITE}{path}": quantity for path, quantity in system.built.items()}
     own = {"channels": system.channels, "decisions": system.decisions}
     if system.decoder is not None:
         own["decoder"] = system.decoder
@@ -128,6 +142,8 @@ def _sum_w(system: System, site: Site, values: dict[str, Array]) -> Array:
     power = zeros + values.get("decoder", zeros)
     if "front_end" in system.causes:
         power = power + values["channels"] * evaluate(per_channel["front_end"], constants, zeros)
+    if "controller" in system.causes:
+        power = power + evaluate(per_channel["controller"], constants, zeros)
     if "radio" in system.causes:
         upkeep = evaluate(per_channel["radio"], constants, zeros)
         power = power + upkeep + values["decisions"] * (evaluate(per_decision["radio"], constants, zeros) - upkeep)

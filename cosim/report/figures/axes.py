@@ -16,8 +16,8 @@ SYMBOLS = ("circle", "square", "triangle-up", "diamond", "triangle-down", "hexag
 # Paul Tol's muted scheme and two greys; neighbours in CAUSES order differ in lightness too.
 CAUSE_COLOURS: Mapping[str, str] = {
     "compute": "#332288", "memory": "#88ccee", "state": "#117733", "control": "#ddcc77", "static": "#882255",
-    "retention": "#cc6677", "wake": "#999933", "front_end": "#44aa99", "converter": "#0d4f8b", "features": "#e8a33d",
-    "radio": "#aa4499", "stimulation": "#f2c1a0", "regulator": "#8c939b",
+    "retention": "#cc6677", "wake": "#999933", "front_end": "#44aa99", "converter": "#0d4f8b", "controller": "#b7a99a",
+    "features": "#e8a33d", "radio": "#aa4499", "stimulation": "#f2c1a0", "regulator": "#8c939b",
 }  # fmt: skip
 MARGIN = {"l": 62, "r": 16, "t": 30, "b": 54}
 ROW_PX, LEGEND_PX = 26, 60
