@@ -88,14 +88,16 @@ the machine never sleeps and waking costs it nothing (`event_core_28nm`), and wh
 SRAM = """## SRAM
 
 By node and cell flavour, least squares in the logarithm over a shipped sweep of CACTI 7 at 300 K
-(`data/measurements/cacti_sweep.csv`), size S of a macro or bank, word of W bits:
+(`data/measurements/cacti_sweep.csv`), size S of a macro or bank, word of W bits, x = ln(S / 8 KiB), y = ln(W / 32):
 
-    read, write   E = E0 (S / 8 KiB)^s (W / 32)^w                a word
-    access time   t = t0 (S / 8 KiB)^s (W / 32)^w
+    read, write   E = E0 exp(s x + w y + a x² + b y² + c x y)    a word
+    access time   t = t0 exp(s x + w y + a x² + b y² + c x y)
     leakage       L = L0 (S / 8 KiB)^s exp(k (T - 300 K))        a bit, k where other temperatures were run
 
+The curvatures a, b, c of a figure are those of all nodes and flavours together.
+
 Error is `max(run / law, law / run) - 1` over the runs of a law: median / 90th percentile / largest. A cost taken from
-a law has the largest as its bounds. CACTI rounds sub-arrays to powers of two, so that energy grows in steps a power
+a law has the largest as its bounds. CACTI rounds sub-arrays to powers of two, so that energy grows in steps a smooth
 law cannot follow; reads suffer most. The flavour matters more than the node: at 45 nm a bit in a low-operating-power
 cell of 64 KiB leaks eight hundred times what one in a low-standby-power cell leaks. What was not swept is refused.
 

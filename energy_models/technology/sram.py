@@ -1,10 +1,14 @@
 """Laws of SRAM energy, leakage and access time by node, cell flavour, size and width, fitted to a sweep of CACTI 7.
 
-For each node and ITRS cell flavour, least squares in the logarithm at 300 K (size in bytes S, width in bits W):
+For each node and ITRS cell flavour, least squares in the logarithm at 300 K; x = ln(S / 8 KiB) of the size S in bytes,
+y = ln(W / 32) of the width W in bits:
 
-    read, write   E = E0 (S / 8 KiB)^s (W / 32)^w        [J] a word
-    access        t = t0 (S / 8 KiB)^s (W / 32)^w        [s]
-    leakage       L = L0 (S / 8 KiB)^s exp(k (T - 300))  [W] a bit, k from the same memory at other temperatures
+    read, write   ln E = ln E0 + s x + w y + a x^2 + b y^2 + c x y    [J] a word
+    access        ln t = ln t0 + s x + w y + a x^2 + b y^2 + c x y    [s]
+    leakage       L = L0 (S / 8 KiB)^s exp(k (T - 300))               [W] a bit, k from the same memory at other temperatures
+
+The three curvatures a, b, c of a figure are those of all nodes and flavours together: a small macro is more than its
+cells, and a wide word shares its decoder. Without them a memory of 1 KiB read a fifth too dear.
 
 `fit_errors` says how far the sweep lies from its law. What was not swept is refused: no law is trusted beyond its data.
 Small memories are registers, not SRAM: see `energy_models.technology.register_file`.
@@ -13,6 +17,7 @@ Small memories are registers, not SRAM: see `energy_models.technology.register_f
 from __future__ import annotations
 
 import csv
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -63,18 +68,24 @@ class FitError:
 
 @dataclass(frozen=True, slots=True)
 class PowerLaw:
-    """``reference (S / 8 KiB)^size (W / 32)^width exp(warmth (T - 300))``, in the unit of its column, and its error."""
+    """``reference exp(size x + width y + curvature . (x^2, y^2, x y) + warmth (T - 300))``, and its error.
+
+    In the unit of its column; x and y are the logarithms of size and width over those of the reference.
+    """
 
     reference: float
     size: float
     width: float
+    curvature: tuple[float, float, float]
     warmth: float
     error: FitError
 
     def at(self, size_bytes: float, width_bits: float, temperature_k: float) -> float:
         """Return the law's value."""
-        shape = (size_bytes / REFERENCE_BYTES) ** self.size * (width_bits / REFERENCE_BITS) ** self.width
-        return float(self.reference * shape * np.exp(self.warmth * (temperature_k - REFERENCE_K)))
+        x, y = math.log(size_bytes / REFERENCE_BYTES), math.log(width_bits / REFERENCE_BITS)
+        bent = sum(one * term for one, term in zip(self.curvature, (x * x, y * y, x * y), strict=True))
+        power = self.size * x + self.width * y + bent + self.warmth * (temperature_k - REFERENCE_K)
+        return self.reference * math.exp(power)
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,15 +214,31 @@ def _fitted(cold: list[SweptMemory], every: list[SweptMemory], law: Law) -> Powe
     """Return the least-squares law of one figure; leakage does not depend on width, only leakage on temperature."""
     size, width, figure = _logs(cold, law)
     terms = [np.ones_like(size), size] + ([] if law == "leakage" else [width])
+    bent = (0.0, 0.0, 0.0) if law == "leakage" else _curvature(law)
+    figure = figure - bent[0] * size**2 - bent[1] * width**2 - bent[2] * size * width
     solved, *_ = np.linalg.lstsq(np.stack(terms, axis=1), figure, rcond=None)
     factors = [float(one) for one in solved] + [0.0] * (3 - len(terms))
     warmth = _warmth(cold, every) if law == "leakage" else 0.0
     runs = every if law == "leakage" else cold
-    bare = PowerLaw(float(np.exp(factors[0])), factors[1], factors[2], warmth, FitError(0, 0.0, 0.0, 0.0))
+    bare = PowerLaw(float(np.exp(factors[0])), factors[1], factors[2], bent, warmth, FitError(0, 0.0, 0.0, 0.0))
     ratios = [run.figures[law] / bare.at(run.size_bytes, run.width_bits, run.temperature_k) for run in runs]
     off = np.maximum(ratios, np.reciprocal(ratios)) - 1.0
     error = FitError(len(runs), float(np.median(off)), float(np.quantile(off, 0.9)), float(off.max()))
-    return PowerLaw(bare.reference, bare.size, bare.width, warmth, error)
+    return PowerLaw(bare.reference, bare.size, bare.width, bent, warmth, error)
+
+
+@cache
+def _curvature(law: Law) -> tuple[float, float, float]:
+    """Return the curvatures of a figure in size, in width and in both, of all nodes and flavours together."""
+    runs = [run for run in sweep() if run.temperature_k == REFERENCE_K]
+    kinds = sorted({(run.node_nm, run.flavour) for run in runs})
+    place = np.array([kinds.index((run.node_nm, run.flavour)) for run in runs])
+    size, width, figure = _logs(runs, law)
+    own = np.eye(len(kinds))[place]
+    parts = [own, own * size[:, None], own * width[:, None], np.stack([size**2, width**2, size * width], axis=1)]
+    solved, *_ = np.linalg.lstsq(np.concatenate(parts, axis=1), figure, rcond=None)
+    first, second, both = (float(one) for one in solved[-3:])
+    return first, second, both
 
 
 def _logs(runs: list[SweptMemory], law: Law) -> tuple[NDArray[np.float64], ...]:
