@@ -5,7 +5,7 @@ y = ln(W / 32) of the width W in bits:
 
     read, write   ln E = ln E0 + s x + w y + a x^2 + b y^2 + c x y    [J] a word
     access        ln t = ln t0 + s x + w y + a x^2 + b y^2 + c x y    [s]
-    leakage       L = L0 (S / 8 KiB)^s exp(k (T - 300))               [W] a bit, k from the same memory at other temperatures
+    leakage       L = L0 (S / 8 KiB)^s exp(k (T - 300))               [W] a bit, k from the same at other temperatures
 
 The three curvatures a, b, c of a figure are those of all nodes and flavours together: a small macro is more than its
 cells, and a wide word shares its decoder. Without them a memory of 1 KiB read a fifth too dear.
