@@ -4,9 +4,9 @@
 
 One step is forward, loss, backward and an AdamW update, on one thread; times are of the process, medians of steps that
 take turns. `peers`: 16 inputs, two layers of 64 leaky neurons, 4 leaky integrators whose mean membrane is the logit;
-and the bytes kept for the backward pass. `families`: the shipped families beside commit 14d5cc8, checked out into
-a temporary work tree and run in processes that take turns with ours. Exits with 1 where a ratio is below its bar.
-SpikingJelly is compared with where it is installed.
+and the bytes kept for the backward pass. `families`: the shipped families with the optimiser of `fit`, beside commit
+14d5cc8, checked out into a temporary work tree and run in processes that take turns with ours. Exits with 1 where a
+ratio is below its bar. SpikingJelly is compared with where it is installed.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -43,6 +43,10 @@ FAMILIES: Mapping[str, tuple[dict[str, Any], float]] = {
     ),
 }  # fmt: skip
 BATCH, STEPS_A_PROCESS, WARM_UP = 64, 16, 4
+
+
+class Optimiser(Protocol):
+    def step(self) -> object: ...
 
 
 def ours() -> nn.Module:
@@ -105,15 +109,33 @@ def spikingjelly_net() -> nn.Module:
     return Net()
 
 
-def training_step(net: nn.Module, inputs: Tensor, loss: Callable[[Tensor], Tensor]) -> Callable[[], None]:
-    optimiser = torch.optim.AdamW(net.train().parameters(), lr=1e-3)
+def training_step(
+    net: nn.Module, inputs: Tensor, loss: Callable[[Tensor], Tensor], optimiser: Optimiser | None = None
+) -> Callable[[], None]:
+    update = optimiser or torch.optim.AdamW(net.train().parameters(), lr=1e-3)
 
     def step() -> None:
-        optimiser.zero_grad()
+        for parameter in net.parameters():
+            parameter.grad = None
         loss(net(inputs)).backward()
-        optimiser.step()
+        update.step()
 
     return step
+
+
+def has_kernels() -> bool:
+    """Return whether these sources have kernels; an editable installation elsewhere does not count."""
+    folders = importlib.import_module("students").__path__
+    return (Path(next(iter(folders))) / "kernels").is_dir()
+
+
+def optimiser_of_fit(net: nn.Module) -> Optimiser | None:
+    """Return the optimiser that `students.training.fit` of these sources has; None: torch's AdamW, as the earlier."""
+    if not has_kernels():
+        return None
+    settings = importlib.import_module("students.spec").Training(learning_rate=1e-3)
+    ours = importlib.import_module("students.training.optimiser")
+    return ours.optimiser_over(net.named_parameters(), settings, torch.device("cpu"))
 
 
 def kept_bytes(net: nn.Module, inputs: Tensor) -> int:
@@ -172,11 +194,11 @@ def family_times(name: str) -> list[float]:
     family = getattr(module, "FAMILY", module)
     layers = importlib.import_module("students.layers").FloatLayers()
     shape = importlib.import_module("students.spec").Shape(**described)
-    if importlib.util.find_spec("students.kernels") is not None:  # as `fit` does
+    if has_kernels():  # as `fit` does
         importlib.import_module("students.kernels.memory").keep_freed_memory()
     torch.manual_seed(0)
     net, inputs = family.build(family.Options(), shape, layers), torch.randn(BATCH, shape.channels, shape.steps)
-    step = training_step(net, inputs, lambda outputs: outputs.square().mean())
+    step = training_step(net.train(), inputs, lambda outputs: outputs.square().mean(), optimiser_of_fit(net))
     times = []
     for _ in range(STEPS_A_PROCESS):
         start = time.process_time()
@@ -219,7 +241,7 @@ def main() -> int:
     if given.worker:
         print(json.dumps(family_times(given.worker)))
         return 0
-    if importlib.util.find_spec("students.kernels") is not None:
+    if has_kernels():
         importlib.import_module("students.kernels.memory").keep_freed_memory()
     parts = {"peers": compare_peers, "families": compare_families}
     return 0 if all([run(given.rounds) for name, run in parts.items() if given.part in {None, name}]) else 1
