@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from tiny_study import command
 
 from energy_models.hardware import load_profile
 
@@ -15,11 +14,6 @@ TABLE = (
     "board,network,conv_macs,linear_macs,layers,energy_uj,latency_ms,clock_mhz,software\n"
     "kit,n1,1000000,0,5,800,20,100,s 1\nkit,n2,0,100000,5,120,3,100,s 1\n"
 )
-
-
-def command(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    code = f"import sys; sys.argv = ['cosim', *{list(arguments)!r}]; from cosim.cli.app import main; main()"
-    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=folder, check=False)
 
 
 @pytest.fixture

@@ -5,10 +5,10 @@ from __future__ import annotations
 import dataclasses
 import json
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+import tiny_study
 
 import cosim
 from energy_models.workload import Conventions, Count, LayerWork, Products, Workload, write_workload
@@ -35,9 +35,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def command(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    code = "from cosim.cli.app import main; main()"
-    call = [sys.executable, "-c", code, "compare", *arguments]
-    return subprocess.run(call, cwd=folder, capture_output=True, text=True, check=False)
+    return tiny_study.command(folder, "compare", *arguments)
 
 
 def test_what_designs_share_is_drawn_once(folder: Path) -> None:

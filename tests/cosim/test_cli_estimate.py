@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import tiny_study
 
 from cosim.report.estimate_tables import estimate_tables
 from energy_models.hardware import load_profile, load_site
@@ -35,9 +36,7 @@ def stored(tmp_path: Path) -> Path:
 
 
 def command(*arguments: object) -> subprocess.CompletedProcess[str]:
-    code = "import sys; from cosim.cli.app import main; main()"
-    options = [str(argument) for argument in arguments]
-    return subprocess.run([sys.executable, "-c", code, *options], capture_output=True, text=True, check=False)
+    return tiny_study.command(Path.cwd(), *arguments)
 
 
 def test_json_holds_the_estimate(stored: Path) -> None:

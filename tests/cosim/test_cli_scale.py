@@ -3,19 +3,13 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from tiny_study import command
 
 from energy_models.hardware import load_profile
 from energy_models.technology.scaling import scaled_profile
-
-
-def command(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    code = f"import sys; sys.argv = ['cosim', *{list(arguments)!r}]; from cosim.cli.app import main; main()"
-    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=folder, check=False)
 
 
 def test_a_machine_is_written_and_loads(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from tiny_study import cosim
+from tiny_study import command, cosim
 from torch import nn
 
 from cosim.workloads.network_workload import Observation, network_workload
@@ -184,16 +184,14 @@ def test_tokens_and_several_signals_come_from_files(tmp_path: Path) -> None:
 
 def test_the_command_writes_the_file_and_prints_the_table(student: Path, tmp_path: Path) -> None:
     out = tmp_path / "w.json"
-    code = "from cosim.cli.app import main; main()"
-    command = [sys.executable, "-c", code, "workload", str(student)]
-    done = subprocess.run([*command, "--json", str(out)], capture_output=True, text=True, check=False)
+    done = command(tmp_path, "workload", student, "--json", out)
     assert done.returncode == 0, done.stderr
     assert "per decode" in done.stdout
     counted = read_workload(out)
     assert counted.products is not None
-    piped = subprocess.run([*command, "--json", "-"], capture_output=True, text=True, check=False)
+    piped = command(tmp_path, "workload", student, "--json", "-")
     assert json.loads(piped.stdout)["schema"] == "cosim.workload/4"
-    wrong = subprocess.run([*command, "--input-shape", "3xx"], capture_output=True, text=True, check=False)
+    wrong = command(tmp_path, "workload", student, "--input-shape", "3xx")
     assert wrong.returncode == 2
     assert "is no shape" in wrong.stderr
 
@@ -222,12 +220,12 @@ def test_products_flops_and_bops_stand_beside_one_another(tmp_path: Path) -> Non
 def test_assumed_widths_are_said_and_stored(tmp_path: Path) -> None:
     out = tmp_path / "w.json"
     start = "from cosim.cli.app import main; main()"
-    command = [sys.executable, "-c", start, "workload", "eegnet_8_2", "--json", str(out)]
-    done = subprocess.run([*command, "--weight-bits", "8"], capture_output=True, text=True, check=False)
+    program = [sys.executable, "-c", start, "workload", "eegnet_8_2", "--json", str(out)]
+    done = subprocess.run([*program, "--weight-bits", "8"], capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert "one width without the other" in done.stderr
     both = ("--weight-bits", "8", "--activation-bits", "4")
-    done = subprocess.run([*command, *both], capture_output=True, text=True, check=False)
+    done = subprocess.run([*program, *both], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "widths: assumed W8A4: not quantised, not trained" in done.stderr
     assert "UserWarning" not in done.stderr
@@ -251,9 +249,7 @@ def test_a_folder_without_a_student_and_a_counted_workload_are_told_apart(tmp_pa
 
 @pytest.mark.parametrize("rate", ["-250", "0", "nan", "inf"])
 def test_a_rate_that_is_none(rate: str) -> None:
-    code = "from cosim.cli.app import main; main()"
-    arguments = ["workload", "m:f", "--rate", rate, "--input-shape", "2x9"]
-    done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=False)
+    done = command(Path.cwd(), "workload", "m:f", "--rate", rate, "--input-shape", "2x9")
     assert done.returncode == 2
     assert "--sample-rate:" in done.stderr
     assert "above 0 Hz" in done.stderr

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -60,6 +61,13 @@ observed_examples = 4
 
 # Two folds: two seeds of four decoders (one undistilled), one baseline, one teacher each.
 TINY_POINTS = 2 * (2 * 4 + 1 + 1)
+
+
+def command(folder: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
+    """Return what the command line does in a folder, as `subprocess.run` would, run in this process."""
+    texts = [str(argument) for argument in arguments]
+    with contextlib.chdir(folder), mock.patch.object(sys, "path", [*sys.path]):  # it adds the current folder
+        return subprocess.CompletedProcess(texts, *cosim(*texts))
 
 
 def cosim(*arguments: str) -> tuple[int, str, str]:
