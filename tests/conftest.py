@@ -17,7 +17,7 @@ settings.register_profile(
     derandomize=True,  # the same tree gives the same verdict; other inputs are tried by `make fuzz` and by hand
 )
 settings.load_profile("cosim")
-gc.set_threshold(50_000)  # as the command line does: modules and cases are no garbage, and looking among them takes long
+gc.set_threshold(50_000)  # as the command line does: modules and cases are no garbage, and looking for some takes long
 
 _approx = pytest.approx
 
