@@ -19,6 +19,10 @@ from energy_models.errors import StudentError
 SUM_BITS = 63
 """Width that holds input times multiplier plus offset and rounding, without the sign [bits]."""
 
+MULTIPLIER_BITS, SHIFT_BITS = 26, 6
+"""Widths of a multiplier, sign included, and of a shift, where nothing else is asked for: together a word of 32 bits,
+which is what `students.counting` charges a requantisation's constants with [bits]."""
+
 LEAST_MULTIPLIER_BITS, MOST_MULTIPLIER_BITS = 8, 32
 
 

@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 Integers = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
+TABLE_BITS = 12
+"""Widest signal of which a function is a table with an entry for every code; of a wider one it is steps [bits]."""
+
 
 @dataclass(frozen=True, slots=True)
 class Range:

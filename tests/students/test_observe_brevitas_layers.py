@@ -68,9 +68,9 @@ def test_a_table_holds_every_code_of_an_integer_function() -> None:
     work = complete(settled(model, torch.randn(8, 4)), torch.randn(2, 4))
     assert (work["1"].constants, work["1"].constant_bits) == (2**5, 6)
     assert {name: count.mean for name, count in work["1"].operations.items()} == {"lookup": 4.0}
-    # An accumulator is first put on the table's address grid.
-    assert {name: count.mean for name, count in work["3.address"].operations.items()} == {"requantise": 4.0}
-    assert (work["3"].constants, work["3"].constant_bits) == (2**8, 8)
+    # An accumulator of 6 x 8 bits is compared with the 255 numbers at which its 8-bit tanh changes: 8 times each.
+    assert {name: count.mean for name, count in work["3"].operations.items()} == {"compare": 4 * 8.0}
+    assert (work["3"].constants, work["3"].constant_bits) == (2**8 - 1, work["2"].accumulator_bits)
 
 
 @pytest.mark.parametrize("kind", [qnn.QuantRNN, qnn.QuantLSTM])

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.multiprocessing.reductions import StorageWeakRef
 
 from energy_models.workload import Arithmetic, WeightForm
+from students.deploy import fixed_point
 from students.layers.grid import SPIKES, Constant, Grid, signed_bits
 
 BIAS_BITS = 32
@@ -21,8 +22,8 @@ BIAS_BITS = 32
 
 FLOAT_ACCUMULATOR_BITS = 32
 
-MULTIPLIER_BITS = 32
-"""One requantisation constant: a multiplier of 16 bits, its shift and the rounding, in one word [bits]."""
+MULTIPLIER_BITS = fixed_point.MULTIPLIER_BITS + fixed_point.SHIFT_BITS
+"""One requantisation constant: a multiplier and its shift in one word [bits]."""
 
 
 def reader(model: nn.Module) -> Any | None:

@@ -22,6 +22,7 @@ from students.counting.records import MULTIPLIER_BITS, Work
 from students.counting.rules.charges import Signal, charged_work
 from students.counting.rules.pointwise import LOOKUPS
 from students.counting.rules.products import decodes_in
+from students.deploy.ranges import TABLE_BITS
 from students.layers.grid import Grid
 
 BITS = {torch.quint8: 8, torch.qint8: 8, torch.qint32: 32, torch.quint4x2: 4}
@@ -64,23 +65,26 @@ def put_on_grid(tracer: Tracer, label: tuple[str, Kind], signal: tuple[Tensor, G
 def _record_signal(
     tracer: Tracer, name: str, signal: tuple[Tensor, Info, Grid], function: str, *, named: Any
 ) -> None:
-    """Record a requantisation, a table, or both: a table's address is on a grid.
+    """Record a requantisation, or a function of each number.
 
-    A signal on a grid of b bits addresses a table of 2^b entries. An accumulator is first requantised to as many bits
-    as come out; a float function is computed, and its result requantised.
+    Integers of b bits address a table of 2^b entries, for each of their scales. Wider ones are compared with the
+    numbers at which the result changes, by bisection, as a deployed graph does it. A float function is computed, and
+    its result requantised.
     """
     values, info, codes = signal
     shape, each = tracer.shape(values, info), values.numel() // decodes_in(tracer, info)
     bits = info.bits(values)
 
-    def write(label: str, kind: Any, operation: str, widths: tuple[int, int], stored: tuple[int, int]) -> None:
+    def write(  # noqa: PLR0917
+        label: str, kind: Any, operation: str, widths: tuple[int, int], stored: tuple[int, int], times: int = 1
+    ) -> None:
         work = Work(
             kind=kind,
             arithmetic="integer",
             input_shape=shape,
             output_shape=shape,
             when=tracer.when(info),
-            counts={f"op:{operation}": each},
+            counts={f"op:{operation}": each * times},
             activation_bits=widths[0],
             output_bits=widths[1],
             constants=stored[0],
@@ -88,14 +92,12 @@ def _record_signal(
         )
         tracer.record(label, work)
 
-    multipliers = (info.scales, MULTIPLIER_BITS)
     if function == "clip":
-        write(name, named, "requantise", (bits, codes.bits), multipliers)
-    elif info.codes is not None:
-        write(name, "activation", "lookup", (bits, codes.bits), (2**bits, codes.bits))
-    elif info.word:
-        write(f"{name}.address", "quantise", "requantise", (bits, codes.bits), multipliers)
-        write(name, "activation", "lookup", (codes.bits, codes.bits), (2**codes.bits, codes.bits))
+        write(name, named, "requantise", (bits, codes.bits), (info.scales, MULTIPLIER_BITS))
+    elif info.arithmetic == "integer" and bits <= TABLE_BITS:
+        write(name, "activation", "lookup", (bits, codes.bits), (info.scales * 2**bits, codes.bits))
+    elif info.arithmetic == "integer":
+        write(name, "activation", "compare", (bits, codes.bits), (info.scales * (2**codes.bits - 1), bits), codes.bits)
     else:
         write(f"{name}.function", "activation", "lookup", (bits, bits), (0, 0))
         write(name, "quantise", "requantise", (bits, codes.bits), (1, MULTIPLIER_BITS))

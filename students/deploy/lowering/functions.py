@@ -9,11 +9,9 @@ import torch
 
 from students.deploy.graph import Floats, Integers, Range, Steps, Table
 from students.deploy.lowering.builder import Builder, Signal, refused, scalar
+from students.deploy.ranges import TABLE_BITS
 from students.layers.grid import Grid
 from students.quantize import output_grid_of, value_of
-
-TABLE_ENTRIES = 2**12
-"""Inputs for which a table is stored; a wider signal has steps."""
 
 MOST_EVALUATIONS = 2**27
 """Inputs, over all rows, at which a function is evaluated to find its steps."""
@@ -39,7 +37,7 @@ def lower_function(builder: Builder, path: str, module: Any, signal: Signal) -> 
     codes = [_codes(module, np.clip(inputs * scale + offset, *signal.limits), grid) for scale, offset in pairs]
     if any(not grid.lowest <= one.min() <= one.max() <= grid.highest for one in codes):
         raise refused(path, "it gives no number for some of its inputs")
-    if count <= TABLE_ENTRIES:
+    if signal.range.bits <= TABLE_BITS:
         builder.add(Table(name, signal.node, found, signal.range.lowest, np.stack(codes), rows))
     else:
         steps = [np.flatnonzero(np.diff(one)) for one in codes]

@@ -11,6 +11,7 @@ import torch
 from torch import fx, nn
 
 from energy_models.errors import StudentError
+from students.deploy.fixed_point import MULTIPLIER_BITS
 from students.deploy.graph import INPUT, DeployedGraph, InputCodes, Node, Range, sources_of
 from students.deploy.lowering.builder import Builder, Signal, refused
 from students.deploy.lowering.calls import lower_call
@@ -25,9 +26,6 @@ from students.spec import Shape
 CHAINS = (nn.Sequential, FusedSequential, TimeFirst)
 OUTPUT, OUTPUT_BITS = "output", 32
 """Name and width [bits] of the requantisation that puts outputs into one fixed point."""
-
-MULTIPLIER_BITS = 32
-
 
 def lower(
     model: nn.Module, shape: Shape, *, codes: InputCodes, multiplier_bits: int = MULTIPLIER_BITS
@@ -47,7 +45,8 @@ def lower(
     codes : InputCodes
         Of the converter.
     multiplier_bits : int
-        Width of the multipliers, sign included: with 32 a rounding differs from Brevitas's only where a float does.
+        Width of the multipliers, sign included: from about 25 on a rounding differs from Brevitas's only where a
+        float does, whose scales have as many.
 
     Raises
     ------
@@ -153,4 +152,6 @@ def _output(builder: Builder, signal: Signal, shape: Shape) -> Signal:
         return signal
     most = float((np.abs(signal.scale) * signal.largest + np.abs(signal.offset)).max())
     scale = 2.0 ** (math.frexp(max(most, np.finfo(np.float64).tiny))[1] - OUTPUT_BITS + 1)
+    finest = float(np.abs(signal.scale).max()) * 2.0 ** (2 - builder.multiplier_bits)  # what a multiplier can hold
+    scale = max(scale, 2.0 ** math.frexp(finest)[1] if finest else 0.0)
     return builder.requantise(signal, Grid(OUTPUT_BITS, scale, signed=True), OUTPUT)
