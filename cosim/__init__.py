@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from cosim.api.student import Student, load_student
     from cosim.api.study import run
     from cosim.api.sweep import SweepTable, sweep
-    from cosim.api.train import quantize, train
+    from cosim.api.train import learn_bits, quantize, train
     from energy_models.errors import CosimError
     from energy_models.hardware import load_profile, load_site
     from energy_models.workload import Workload, read_workload, write_workload
@@ -30,9 +30,9 @@ __version__ = "0.1.0"
 
 __all__ = [
     "ComparedDesigns", "CosimError", "Estimate", "Exported", "Run", "Student", "SweepTable", "Workload", "__version__",
-    "architectures", "compare", "corpora", "count", "estimate", "export", "families", "load_dataset", "load_profile",
-    "load_run", "load_site", "load_student", "machines", "quantize", "read_workload", "run", "sites", "studies",
-    "sweep", "train", "write_workload",
+    "architectures", "compare", "corpora", "count", "estimate", "export", "families", "learn_bits", "load_dataset",
+    "load_profile", "load_run", "load_site", "load_student", "machines", "quantize", "read_workload", "run", "sites",
+    "studies", "sweep", "train", "write_workload",
 ]
 
 _HOMES = {
@@ -46,7 +46,7 @@ _HOMES = {
     "cosim.api.student": ("Student", "load_student"),
     "cosim.api.study": ("run",),
     "cosim.api.sweep": ("SweepTable", "sweep"),
-    "cosim.api.train": ("quantize", "train"),
+    "cosim.api.train": ("learn_bits", "quantize", "train"),
     "energy_models.errors": ("CosimError",),
     "energy_models.hardware": ("load_profile", "load_site"),
     "energy_models.workload": ("Workload", "read_workload", "write_workload"),

@@ -1,4 +1,4 @@
-"""Trains a student on one fold, and quantises it, by the same stages as a study does."""
+"""Trains a student on one fold, and quantises it, by the same stages as a study does; learns widths for it."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ from cosim.api.student import Home, Student, student_of_stages
 from cosim.datasets.array_store import default_store
 from cosim.engine.executors.worker import run_stage
 from cosim.engine.files import Json
+from cosim.engine.fold_data import Inputs, load_fold
+from cosim.engine.local_store import LocalStore
 from cosim.engine.run_folder import locked
 from cosim.engine.stage import Stage, make_stage, with_ancestors
 from cosim.engine.stages.quantised import QUANTISED
@@ -32,6 +34,7 @@ from energy_models.errors import StudentError, unknown_name
 from students.families import check_form, deployment_mode, load_family, parse_options
 from students.spec import UNTRAINED, Float32, MethodSpec, Quantised, Scalar, StudentSpec, Training, parse_form
 from students.training import complete_method
+from students.training import learn_bits as find_bits
 
 OBSERVED = cast(int, HardwarePlan.model_fields["observed_examples"].default)
 GATE_PARENTS = ("teacher", "gate")
@@ -146,6 +149,46 @@ def quantize(
     return student_of_stages(
         home.root, stage, result, protocol=student.facts.get("protocol", ""), keeper=home.keeper
     )
+
+
+def learn_bits(
+    student: Student,
+    form: str = "w8a8",
+    *,
+    penalty: float,
+    costs: Mapping[str, float] | None = None,
+    training: Mapping[str, Any] | Training | None = None,
+) -> str:
+    """Return a form with a width for each layer's weights, learned under a price on every bit; see `quantize`.
+
+    Parameters
+    ----------
+    student : Student
+        As for `quantize`.
+    form : str
+        Where it begins: the greatest widths, the activations', the input's.
+    penalty : float
+        Price of all bits of `form`, beside the loss [nat, or share of the targets' variance].
+    costs : mapping of str to float, optional
+        Of one bit of each layer, by its name in the network, such as the energy [J] that it takes on a machine; only
+        proportions matter. Default: the layer's number of weights, which makes it a price on size.
+    training : mapping or Training, optional
+        Epochs, batch size and learning rate; default: those of the float student.
+
+    Raises
+    ------
+    CosimError
+        As `quantize`; costs of layers that the network does not have.
+    """
+    home, wanted = _home(student), parse_form(form)
+    check_form(load_family(student.spec.family), wanted)
+    changes = {"form": wanted, "training": _training(training, student.spec.training)}
+    fold, store = home.stage.parents["fold"], LocalStore(home.root)
+    inputs = cast("Inputs", home.stage.config["inputs"])
+    data = load_fold(store.folder(fold.parents["data"].key), store.folder(fold.key), inputs)
+    spec = student.spec.model_copy(update=changes)
+    with _one_thread():
+        return str(find_bits(spec, student.model, data.part("train"), penalty=penalty, costs=costs).form)
 
 
 def _learning(form: Quantised, spec: StudentSpec, training: object, method: object) -> dict[str, object]:

@@ -31,18 +31,24 @@ def quantize(
     method: Annotated[
         str | None, typer.Option(help="Distillation method, such as kl; default: that of the float student.")
     ] = None,
+    bit_penalty: Annotated[
+        float | None,
+        typer.Option(min=0, help="Learn each layer's weight bits first, from FORM down, at this price of all bits."),
+    ] = None,
     device: Annotated[str, typer.Option(help="Where to train.")] = "cpu",
     as_json: JsonOption = False,
 ) -> None:
     """Quantise a float student on the fold it was trained on, and write it as a folder."""
     # Deferred: --help must answer at once.
     from cosim.api.export import student_named
+    from cosim.api.train import learn_bits
     from cosim.api.train import quantize as made
 
-    found = made(
-        student_named(student), form, training=None if epochs is None else {"epochs": epochs}, method=method,
-        device=device,
-    )
+    floating, training = student_named(student), None if epochs is None else {"epochs": epochs}
+    if bit_penalty is not None:
+        form = learn_bits(floating, form, penalty=bit_penalty, training=training)
+        say(f"Learned widths: {form}")
+    found = made(floating, form, training=training, method=method, device=device)
     folder = found.save(out)
     row = {
         "student": found.spec.label, "metric": found.metric, "validation": found.validation_score,

@@ -6,10 +6,13 @@ every problem of the file is reported at once, by dotted path.
 
 from __future__ import annotations
 
+import itertools
+import math
+import re
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, TypeAlias, get_args
+from typing import Annotated, Any, Literal, TypeAlias, cast, get_args
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from cosim.splits.few_labels import FewLabels
 from cosim.splits.schemes import BlockedInTime, GivenParts, LeaveOneGroupOut, SplitSpec, StratifiedFolds
@@ -45,10 +48,27 @@ def _distinct(values: tuple[Any, ...]) -> tuple[Any, ...]:
     return values
 
 
+def _expanded(forms: object) -> object:
+    """Return forms with every choice in braces made: ``w8a8 conv={w4a4,w2a4}`` is two forms."""
+    if not isinstance(forms, list | tuple):
+        return forms
+    given = cast("list[object]", forms)
+    return [one for form in given for one in (_choices(form) if isinstance(form, str) else [form])]
+
+
+def _choices(form: str) -> list[str]:
+    parts = re.split(r"\{([^{}]*)\}", form)
+    options = [part.split(",") if place % 2 else [part] for place, part in enumerate(parts)]
+    if math.prod(len(some) for some in options) > MAX_ENTRIES:
+        raise ValueError(f"{form!r} is more than {MAX_ENTRIES} forms")
+    return ["".join(words) for words in itertools.product(*options)]
+
+
 TrainedForm = Annotated[WrittenForm, AfterValidator(_trainable)]
 Slug = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$", max_length=80)]
 Choices = Annotated[tuple[Scalar, ...], Field(min_length=1, max_length=MAX_ENTRIES)]
-Forms = Annotated[tuple[TrainedForm, ...], Field(min_length=1, max_length=MAX_ENTRIES), AfterValidator(_distinct)]
+Forms = Annotated[tuple[TrainedForm, ...], BeforeValidator(_expanded), Field(min_length=1, max_length=MAX_ENTRIES),
+                  AfterValidator(_distinct)]
 Option: TypeAlias = Scalar | Choices | OptionRange
 
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     )
     from students.quantize.integers import output_grid_of, quantisation_of
     from students.quantize.layers import QuantLayers
+    from students.quantize.learned_widths import free_widths, keep_in_range, width_of, width_parameters
     from students.quantize.modules import (
         INTEGER_PRODUCTS,
         SIGNAL_GRIDS,
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 _FILES = {
     "adopt": ("float_twin",),
     "calibration": ("calibrate", "least_squares_threshold", "load_float_weights", "signal_samples"),
+    "learned_widths": ("free_widths", "keep_in_range", "width_of", "width_parameters"),
     "integers": ("output_grid_of", "quantisation_of"),
     "layers": ("QuantLayers",),
     "modules": (
@@ -58,8 +60,10 @@ __all__ = [
     "Requantise",
     "calibrate",
     "float_twin",
+    "free_widths",
     "grid_layout",
     "grid_of",
+    "keep_in_range",
     "least_squares_threshold",
     "load_float_weights",
     "onnx_of",
@@ -68,6 +72,8 @@ __all__ = [
     "round_after_training",
     "signal_samples",
     "value_of",
+    "width_of",
+    "width_parameters",
 ]
 
 

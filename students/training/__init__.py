@@ -6,6 +6,7 @@ from students.training.distillation.method import LossInputs, LossSetting, Metho
 from students.training.distillation.registry import METHODS, asks_teacher, complete_method, needs_teacher, parse_method
 from students.training.examples import OUTPUTS, Ask, Examples, Unlabelled
 from students.training.fit import FitResult, fit
+from students.training.learned_bits import LearnedBits, learn_bits
 from students.training.predict import predict
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "CheckpointError",
     "Examples",
     "FitResult",
+    "LearnedBits",
     "LossInputs",
     "LossSetting",
     "Method",
@@ -25,6 +27,7 @@ __all__ = [
     "complete_method",
     "fit",
     "float_targets",
+    "learn_bits",
     "needs_teacher",
     "parse_method",
     "predict",

@@ -164,6 +164,13 @@ def test_rounded_after_training_or_taught_by_the_float_student(data: Any, tmp_pa
             cosim.quantize(student, "ptq w4a4", **given)  # type: ignore[arg-type]
 
 
+def test_widths_are_learned_from_a_student_s_own_recordings(data: Any, tmp_path: Path) -> None:
+    student = cosim.train("eegnet", data, options={"temporal_filters": 1}, training=QUICK, out=tmp_path / "kept")
+    assert cosim.learn_bits(student, "w4a8", penalty=1e3, training={"epochs": 40}) == "w2a8"
+    with pytest.raises(CosimError, match="costs do not fit"):
+        cosim.learn_bits(student, penalty=1.0, costs={"x": 1.0})
+
+
 def test_a_saved_student_is_counted_with_its_preprocessing(finished: cosim.Run) -> None:
     student = finished.decoder("EEGNet-1 w4a4").student()
     assert student.home is not None

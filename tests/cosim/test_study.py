@@ -147,6 +147,17 @@ def test_two_texts_of_one_form_are_one_form() -> None:
     assert "forms: given twice: w4a4" in message(broken(students=[{"label": "a", "family": "eegnet", "forms": forms}]))
 
 
+def test_choices_in_braces_are_forms_each() -> None:
+    forms = ["float32", "w8a8 conv={w4a4,w2a4} linear={w8a8,w3a3}"]
+    (student,) = check_study(broken(students=[{"label": "a", "family": "eegnet", "forms": forms}]), where="x").students
+    assert [str(form) for form in student.forms] == [
+        "float32", "w8a8 conv=w4a4", "w8a8 conv=w4a4 linear=w3a3", "w8a8 conv=w2a4", "w8a8 conv=w2a4 linear=w3a3",
+    ]  # fmt: skip
+    many = "w8a8 " + " ".join(f"l{place}={{{','.join(f'w{bits}a8' for bits in range(2, 9))}}}" for place in range(4))
+    assert "is more than 1000 forms" in message(broken(students=[{"label": "a", "family": "eegnet", "forms": [many]}]))
+    assert "unknown form" in message(broken(students=[{"label": "a", "family": "eegnet", "forms": ["w{8a8"]}]))
+
+
 def test_a_setting_that_does_not_exist_is_told_with_the_nearest() -> None:
     text = message(broken(training={"student": {"epohs": 3}}, split={"metod": 1, **TINY["split"]}))
     assert "training.student.epohs: there is no such setting; did you mean 'epochs'" in text

@@ -1,0 +1,100 @@
+"""Widths of layers learned under a price on their bits."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from energy_models.errors import StudentError
+from students.models.build import build
+from students.models.from_float import quantised_from_float
+from students.quantize import INTEGER_PRODUCTS, free_widths, width_of
+from students.spec import Scalar, Shape, StudentSpec, Training, parse_form
+from students.training import Examples, learn_bits
+
+torch.set_num_threads(1)
+WINDOWS = Shape(task="classification", channels=3, steps=16, outputs=2, step_rate_hz=16)
+STEPS = Shape(task="regression", channels=3, steps=8, outputs=2, step_rate_hz=8)
+OPTIONS: dict[str, dict[str, Scalar]] = {"mlp": {"hidden": 4, "depth": 1}, "gru": {"hidden": 3}}
+LAYERS = {"mlp": ("2", "6"), "gru": ("body.1", "body.4")}
+
+
+def spec_of(family: str, form: str = "w8a8", epochs: int = 30) -> StudentSpec:
+    training = Training(epochs=epochs, batch_size=16, learning_rate=1e-3)
+    shape = STEPS if family == "gru" else WINDOWS
+    return StudentSpec(
+        family=family, options=OPTIONS[family], shape=shape, form=parse_form(form), training=training, seed=0
+    )
+
+
+def floating(family: str) -> nn.Module:
+    return build(spec_of(family, "float32"))
+
+
+def examples(family: str) -> Examples:
+    shape = spec_of(family).shape
+    inputs = torch.randn((48, shape.channels, shape.steps), generator=torch.Generator().manual_seed(0))
+    if family == "gru":
+        return Examples(inputs, inputs[:, :2].transpose(1, 2).contiguous())
+    return Examples(inputs, (inputs[:, 0].mean(dim=1) > 0).long())
+
+
+@pytest.mark.parametrize("family", OPTIONS)
+def test_a_higher_price_leaves_fewer_bits_and_the_form_says_them(family: str) -> None:
+    found = [learn_bits(spec_of(family), floating(family), examples(family), penalty=price) for price in (1e-3, 30.0)]
+    assert found[0].share > found[1].share
+    assert found[1].bits == dict.fromkeys(LAYERS[family], 2)
+    assert str(found[1].form) == "w2a8"
+    assert found[1].share == pytest.approx(0.25)
+    for one in found:
+        model = build(spec_of(family, str(one.form)))
+        products = [module for module in model.modules() if isinstance(module, INTEGER_PRODUCTS)]
+        assert {one.bits[name] for name in LAYERS[family]} == {module.direct.bits for module in products}
+
+
+def test_a_layer_whose_bits_cost_nothing_to_speak_of_keeps_more() -> None:
+    dear = {"2": 1.0, "6": 1e-6}
+    found = learn_bits(spec_of("mlp", epochs=60), floating("mlp"), examples("mlp"), penalty=3.0, costs=dear)
+    assert found.bits["2"] == 2
+    assert found.bits["6"] > 2
+
+
+def test_the_price_s_gradient_is_the_cost_and_a_bit_less_doubles_the_step() -> None:
+    spec = spec_of("mlp")
+    model = quantised_from_float(spec, floating("mlp"), examples("mlp").inputs)
+    before = [scale_of(module) for module in products_of(model)]
+    layers = free_widths(model)
+    assert tuple(layers) == LAYERS["mlp"]
+    for module, then in zip(products_of(model), before, strict=True):
+        torch.testing.assert_close(scale_of(module), then)
+        width = width_of(module)
+        (offset,) = (one for name, one in module.named_parameters() if "offset" in name)
+        (gradient,) = torch.autograd.grad(width * 5.0, offset)
+        assert gradient.item() == 5.0
+        with torch.no_grad():
+            offset.sub_(1.0)
+        torch.testing.assert_close(scale_of(module), then * (127 / 63))
+
+
+def products_of(model: nn.Module) -> list[nn.Module]:
+    return [module for module in model.modules() if isinstance(module, INTEGER_PRODUCTS)]
+
+
+def scale_of(module: nn.Module) -> Tensor:
+    return module.quant_weight().scale.detach()  # type: ignore[operator]
+
+
+@pytest.mark.parametrize(
+    ("form", "given", "says"),
+    [
+        ("ternary", {"penalty": 1.0}, "no width to learn"),
+        ("float32", {"penalty": 1.0}, "Begin with a form such as w8a8"),
+        ("w8a8", {"penalty": 0.0}, "a penalty above zero"),
+        ("w8a8", {"penalty": 1.0, "costs": {"2": 1.0}}, "do not fit the network's layers: 6"),
+        ("w8a8", {"penalty": 1.0, "costs": {"2": 1.0, "6": 0.0}}, "not above zero"),
+    ],
+)
+def test_what_cannot_be_learned_is_refused(form: str, given: dict[str, object], says: str) -> None:
+    with pytest.raises(StudentError, match=says):
+        learn_bits(spec_of("mlp", form, epochs=1), floating("mlp"), examples("mlp"), **given)  # type: ignore[arg-type]
