@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from cosim.api.catalogue import architectures, corpora, families, machines, sites, studies
     from cosim.api.compare import ComparedDesigns, compare
+    from cosim.api.convert import ConvertedStudent, convert
     from cosim.api.count import count
     from cosim.api.estimate import Estimate, estimate
     from cosim.api.export import Exported, export
@@ -29,15 +30,16 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
-    "ComparedDesigns", "CosimError", "Estimate", "Exported", "Run", "Student", "SweepTable", "Workload", "__version__",
-    "architectures", "compare", "corpora", "count", "estimate", "export", "families", "learn_bits", "load_dataset",
-    "load_profile", "load_run", "load_site", "load_student", "machines", "quantize", "read_workload", "run", "sites",
-    "studies", "sweep", "train", "write_workload",
+    "ComparedDesigns", "ConvertedStudent", "CosimError", "Estimate", "Exported", "Run", "Student", "SweepTable",
+    "Workload", "__version__", "architectures", "compare", "convert", "corpora", "count", "estimate", "export",
+    "families", "learn_bits", "load_dataset", "load_profile", "load_run", "load_site", "load_student", "machines",
+    "quantize", "read_workload", "run", "sites", "studies", "sweep", "train", "write_workload",
 ]
 
 _HOMES = {
     "cosim.api.catalogue": ("architectures", "corpora", "families", "machines", "sites", "studies"),
     "cosim.api.compare": ("ComparedDesigns", "compare"),
+    "cosim.api.convert": ("ConvertedStudent", "convert"),
     "cosim.api.count": ("count",),
     "cosim.api.estimate": ("Estimate", "estimate"),
     "cosim.api.export": ("Exported", "export"),

@@ -18,6 +18,7 @@ import typer
 from cosim.cli.calibrate import add_calibrate_command
 from cosim.cli.catalogue import add_catalogue_commands
 from cosim.cli.compare import add_compare_command
+from cosim.cli.convert import add_convert_command
 from cosim.cli.estimate import add_estimate_command
 from cosim.cli.export import add_export_command
 from cosim.cli.new import add_new_command
@@ -169,6 +170,7 @@ add_compare_command(app)
 add_workload_command(app)
 add_quantize_command(app)
 add_export_command(app)
+add_convert_command(app)
 add_calibrate_command(app)
 add_scale_command(app)
 add_catalogue_commands(app)

@@ -23,7 +23,7 @@ kit,n2,6000000,20000,9,2800,70,40,100,lib
 PLACE = ("--profile", "gap9", "--site", "headset_pulp")
 COMMANDS: dict[str, tuple[str, ...]] = {
     "quantize": ("RUN:EEGNet-1 float32", "ptq w8a8 conv=w4a4", "--out", "small"),
-    "export": ("RUN:EEGNet-1 w4a4", "--out", "code"),
+    "export": ("RUN:EEGNet-1 w4a4", "--out", "code"), "convert": ("RUN:EEGNet-1 w4a4",),
     "resume": ("RUN",), "pareto": ("RUN",), "feasibility": ("RUN",), "report": ("RUN", "--out", "page.html"),
     "workload": ("eegnet_8_2", "--weight-bits", "8", "--activation-bits", "8"),
     "estimate": ("w.json", *PLACE, "--decode-rate", "4"),

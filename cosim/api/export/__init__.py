@@ -1,5 +1,5 @@
 """Writes a quantised student for other tools: C99 in integers, or ONNX."""
 
-from cosim.api.export.write import FORMATS, Exported, export, student_named
+from cosim.api.export.write import FORMATS, Exported, check_quantised, codes_for_tests, export, student_named
 
-__all__ = ["FORMATS", "Exported", "export", "student_named"]
+__all__ = ["FORMATS", "Exported", "check_quantised", "codes_for_tests", "export", "student_named"]

@@ -152,12 +152,8 @@ def export(
     """
     _check(format, name, examples, board)
     found = student if isinstance(student, Student) else student_named(str(student))
-    if not isinstance(found.spec.form, Quantised):
-        raise StudentError(
-            f"its form is {found.spec.form}, which has no integers", where=found.spec.label,
-            remedy="Quantise it: cosim.quantize(student, 'w8a8')",
-        )
-    codes, given, source = _recorded(found, examples) if found.home is not None else _made_up(found)
+    check_quantised(found)
+    codes, given, source = codes_for_tests(found, examples)
     place = Path(folder)
     if format != "c":
         files, read_back = write_onnx(found, place, name, format, (codes, given))
@@ -167,6 +163,20 @@ def export(
     written = export_c(graph, place, name=name, vectors=given)
     run = emulate(place, name=name, board=board) if board else None
     return Exported(format, place, written.files, source, codes, graph, written, compared, emulated=run)
+
+
+def check_quantised(student: Student) -> None:
+    """Raise for a student that has no integers."""
+    if not isinstance(student.spec.form, Quantised):
+        raise StudentError(
+            f"its form is {student.spec.form}, which has no integers", where=student.spec.label,
+            remedy="Quantise it: cosim.quantize(student, 'w8a8')",
+        )
+
+
+def codes_for_tests(student: Student, examples: int) -> tuple[InputCodes, NDArray[np.int64], str]:
+    """Return a converter's codes, those of held-out examples (of noise for a copied student), and which those are."""
+    return _recorded(student, examples) if student.home is not None else _made_up(student)
 
 
 def _check(format: str, name: str, examples: int, board: str) -> None:

@@ -1,0 +1,108 @@
+"""Runs a quantised student with spikes: integrate-and-fire neurons in place of its activations, exactly equal."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from cosim.api.export import check_quantised, codes_for_tests, student_named
+from cosim.api.student import Student
+from energy_models.errors import StudentError
+from energy_models.workload import Workload
+from students.deploy import execute, lower
+from students.deploy.conversion import SpikingNetwork, simulate, spiking_workload
+from students.deploy.conversion import convert as converted
+from students.deploy.conversion.simulate import check_equal, spikes_of
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class ConvertedStudent:
+    """A quantised student as a spiking network.
+
+    Parameters
+    ----------
+    network : SpikingNetwork
+    workload : Workload
+        Its work on the examples.
+    compared : int
+        Outputs that were compared with those of the integers, and are equal.
+    vectors : str
+        Where the examples are from.
+    spikes : mapping of str to int
+        Of each layer of neurons, over all examples.
+    """
+
+    network: SpikingNetwork
+    workload: Workload
+    compared: int
+    vectors: str
+    spikes: dict[str, int]
+
+    @property
+    def synaptic_operations(self) -> float:
+        """Products of spikes with weights that are not zero, per decode."""
+        layers = (layer.products for layer in self.workload.layers if layer.products is not None)
+        return sum(products.effective.accumulate.mean for products in layers)
+
+    def rows(self) -> list[dict[str, object]]:
+        """Return what it is, as a table."""
+        said: dict[str, object] = {
+            "examples": self.vectors,
+            "outputs that differ from the integers": f"0 of {self.compared:,}",
+            "time steps a decode": self.network.latency_steps,
+            "synaptic operations a decode": f"{self.synaptic_operations:,.0f}",
+        }
+        updates = {layer.name: layer.updates_active for layer in self.workload.layers if layer.kind == "neuron"}
+        for name, spikes in self.spikes.items():
+            count = updates[name]
+            share = 0.0 if count is None or not count.total else spikes / count.total
+            said[f"  {name}"] = f"{self.network.steps[name]} steps, {share:.3f} spikes a neuron and step"
+        return [{"what": what, "value": value} for what, value in said.items()]
+
+    def to_dict(self) -> dict[str, object]:
+        """Return the same as plain numbers."""
+        return {
+            "examples": self.vectors, "outputs_compared": self.compared, "outputs_differing": 0,
+            "time_steps": self.network.latency_steps, "time_steps_by_layer": dict(self.network.steps),
+            "spikes_by_layer": dict(self.spikes), "synaptic_operations": self.synaptic_operations,
+        }  # fmt: skip
+
+    def __repr__(self) -> str:
+        return (
+            f"<ConvertedStudent: {self.network.latency_steps} time steps a decode, "
+            f"{self.synaptic_operations:,.0f} synaptic operations, equal to its integers>"
+        )
+
+
+def convert(student: Student | str | Path, *, examples: int = 16) -> ConvertedStudent:
+    """Return a quantised student as a spiking network that decides exactly as its integers do.
+
+    An activation of b bits becomes integrate-and-fire neurons that fire in ``2^b - 1`` time steps; fewer time steps are
+    those of a student with narrower activations. Nothing is trained.
+
+    Parameters
+    ----------
+    student : Student, str or Path
+        A quantised student, the folder of one, or ``RUN:DECODER``.
+    examples : int
+        Held-out examples on which it is run, compared and counted.
+
+    Raises
+    ------
+    CosimError
+        A student that is not quantised, or a layer other than convolutions, linear layers, ReLU and pools, by name.
+    """
+    if examples < 1:
+        raise StudentError(f"{examples} examples", where="cosim.convert", remedy="Ask for at least one")
+    found = student if isinstance(student, Student) else student_named(str(student))
+    check_quantised(found)
+    codes, given, source = codes_for_tests(found, examples)
+    shape = found.spec.shape
+    network = converted(lower(found.model, shape, codes=codes))
+    simulated = simulate(network, given)
+    expected = execute(network.graph, given)[network.graph.nodes[-1].name]
+    check_equal(network.graph, simulated.outputs, expected)
+    work = spiking_workload(network, simulated, name=f"{found.spec.label} (spikes)", step_rate_hz=shape.step_rate_hz)
+    return ConvertedStudent(network, work, int(np.size(expected)), source, spikes_of(network, simulated))

@@ -1,0 +1,47 @@
+"""Quantised students of a run as spiking networks: from the front door and on the command line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from tiny_study import cosim as command
+
+import cosim
+from energy_models.errors import CosimError
+from energy_models.workload import read_workload
+
+
+def test_a_student_of_a_run_becomes_a_spiking_network_that_decides_as_its_integers_do(finished: Path) -> None:
+    student = cosim.load_run(finished).decoder("EEGNet-1 w4a4").student()
+    found = cosim.convert(student, examples=4)
+    assert found.vectors == "4 held-out examples"
+    assert found.compared == 8
+    assert found.network.latency_steps == sum(found.network.steps.values())
+    assert found.workload.decodes == 4
+    assert found.synaptic_operations > 0
+    assert "equal to its integers" in repr(found)
+
+
+def test_the_command_writes_a_workload_that_can_be_priced(finished: Path, tmp_path: Path) -> None:
+    path = tmp_path / "w.json"
+    code, out, said = command("convert", f"{finished}:EEGNet-1 w4a4", "--out", str(path), "--json")
+    assert code == 0, said
+    told = json.loads(out)
+    assert (told["outputs_differing"], told["outputs_compared"]) == (0, 24)
+    assert told["time_steps"] == sum(told["time_steps_by_layer"].values())
+    work = read_workload(path)
+    spikes = {layer.name: layer.output_events.total for layer in work.layers if layer.kind == "neuron"}
+    assert spikes == told["spikes_by_layer"]
+    report = cosim.estimate(work, "event_core_28nm", "implant_utah96", decode_rate_hz=1.0)
+    assert not [line for line in report.report.unaccounted if "products" in line]
+
+
+def test_what_cannot_be_converted_says_why(finished: Path) -> None:
+    with pytest.raises(CosimError, match=r"no integers.*quantize"):
+        cosim.convert(f"{finished}:EEGNet-1 float32")
+    with pytest.raises(CosimError, match="at least one"):
+        cosim.convert(f"{finished}:EEGNet-1 w4a4", examples=0)
+    code, _, said = command("convert", f"{finished}:nobody")
+    assert (code, "no decoder 'nobody'" in said) == (2, True)

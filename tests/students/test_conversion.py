@@ -1,0 +1,139 @@
+"""Quantised students run with spikes: equal to the deployed graph, counted, and what has no spiking form."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from energy_models.errors import StudentError
+from energy_models.workload import parse_workload, workload_text
+from students.deploy import DeployedGraph, execute, lower
+from students.deploy.conversion import convert, simulate, spiking_workload
+from students.deploy.conversion.simulate import Train, spikes_of
+from students.deploy.fixed_point import FixedPoint
+from students.deploy.graph import INPUT, InputCodes, Linear, Move, Pool, Requantise
+from students.deploy.ranges import Range
+from students.spec import Shape
+from tests.students.deployed_networks import CODES, quantised, signals
+
+WINDOW = Shape(task="classification", channels=3, steps=64, outputs=2, step_rate_hz=64.0)
+STREAM = Shape(task="regression", channels=4, steps=20, outputs=2, step_rate_hz=20.0)
+SMALL = {"temporal_filters": 2, "depth": 2}
+
+
+def lowered(family: str, form: str, shape: Shape, options: dict[str, object]) -> DeployedGraph:
+    model, spec = quantised(family, form, shape, options)
+    return lower(model, spec.shape, codes=CODES)
+
+
+def codes_for(graph: DeployedGraph, shape: Shape, count: int = 6) -> np.ndarray:
+    return graph.codes.codes_of(signals(shape, count, 9).numpy())
+
+
+CASES = [
+    ("mlp", "w4a4", WINDOW, {"hidden": 8}), ("mlp", "w4a4", STREAM, {"hidden": 8, "lags": 4}),
+    ("eegnet", "w4a4", WINDOW, SMALL), ("eegnet", "w2a2", WINDOW, SMALL), ("mlp", "w8a3", STREAM, {"hidden": 6}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("family", "form", "shape", "options"), CASES)
+def test_a_converted_student_is_its_deployed_graph_exactly(
+    family: str, form: str, shape: Shape, options: dict[str, object]
+) -> None:
+    graph = lowered(family, form, shape, options)
+    codes = codes_for(graph, shape)
+    network, expected = convert(graph), execute(graph, codes)
+    found = simulate(network, codes)
+    assert np.array_equal(found.outputs, expected[graph.nodes[-1].name])
+    for name, steps in network.steps.items():
+        train = found.signals[name]
+        assert isinstance(train, Train)
+        assert np.array_equal(train.total, expected[name])  # the number of spikes is the activation
+        assert set(np.unique(train.steps)) <= ({-1, 0, 1} if name in network.pairs else {0, 1})
+        assert len(train.steps) == steps
+    assert sum(spikes_of(network, found).values()) > 0
+
+
+def test_time_steps_follow_the_width_of_activations() -> None:
+    graphs = {form: lowered("mlp", form, WINDOW, {"hidden": 8}) for form in ("w4a4", "w4a2")}
+    steps = {form: set(convert(graph).steps.values()) for form, graph in graphs.items()}
+    assert steps == {"w4a4": {15}, "w4a2": {3}}
+
+
+def node_graph(requantise: Requantise, size: int, *more: object) -> DeployedGraph:
+    codes = InputCodes(8, signed=True, scale=np.array(1.0), offset=np.array(0.0))
+    given = Range((size, 1), -128, 127)
+    nodes = (requantise, *more)
+    return DeployedGraph("classification", codes, given, nodes, 1.0, 0.0, "", 16)  # type: ignore[arg-type]
+
+
+def constant(number: int) -> np.ndarray:
+    return np.array([number], dtype=np.int64)
+
+
+@pytest.mark.parametrize(("shift", "guard", "multiplier", "offset"), [
+    (1, 0, 1, 0), (2, 0, 1, 3), (3, 0, 5, -2), (5, 2, 7, 9), (0, 0, 1, 0), (4, 0, -3, 40),
+])  # fmt: skip
+def test_ties_go_to_even_as_in_the_graph(shift: int, guard: int, multiplier: int, offset: int) -> None:
+    """Every input of 8 bits: halves fall as the integer reference rounds them."""
+    constants = FixedPoint(constant(multiplier), constant(offset), constant(shift), constant(guard))
+    graph = node_graph(Requantise("relu", INPUT, Range((256, 1), 0, 7), constants), 256)
+    codes = np.arange(-128, 128, dtype=np.int64).reshape(1, 256, 1)
+    assert np.array_equal(simulate(convert(graph), codes).outputs, execute(graph, codes)["relu"])
+
+
+def test_a_maximum_of_spikes_is_the_maximum_of_activations() -> None:
+    constants = FixedPoint(constant(1), constant(0), constant(2), constant(0))
+    relu = Requantise("relu", INPUT, Range((8, 1), 0, 7), constants)
+    pool = Pool("pool", "relu", Range((4, 1), 0, 7), "max", np.arange(8).reshape(4, 2))
+    flat = Move("flat", "pool", Range((4,), 0, 7), np.arange(4))
+    weights = np.array([[1, -2, 3, 0], [0, 5, -1, 2]])
+    last = Linear("last", "flat", Range((2,), -1000, 1000), weights, 4, np.array([7, -90]))
+    graph = node_graph(relu, 8, pool, flat, last)
+    codes = np.random.default_rng(1).integers(-20, 40, (5, 8, 1))
+    assert np.array_equal(simulate(convert(graph), codes).outputs, execute(graph, codes)["last"])
+
+
+def test_the_workload_by_hand() -> None:
+    """Codes 4, 8 and -3 at a shift of 2 make 1, 2 and 0 spikes; each reaches two outputs, one by a weight of zero."""
+    constants = FixedPoint(constant(1), constant(0), constant(2), constant(0))
+    relu = Requantise("relu", INPUT, Range((3, 1), 0, 3), constants)
+    flat = Move("flat", "relu", Range((3,), 0, 3), np.arange(3))
+    last = Linear("last", "flat", Range((2,), -100, 100), np.array([[1, 1, 1], [0, 2, 2]]), 4, None)
+    graph = node_graph(relu, 3, flat, last)
+    network = convert(graph)
+    work = spiking_workload(
+        network, simulate(network, np.array([[[4], [8], [-3]]])), name="n", step_rate_hz=10.0
+    )
+    neurons, product = work.layers
+    assert {name: one.total for name, one in neurons.operations.items()} == {"compare": 9, "reset": 3}
+    assert (neurons.output_events.total, neurons.calls, neurons.state_elements) == (3, 3, 3)
+    assert product.products.dense_full.accumulate.total == 3 * 2 * 3
+    assert (product.products.effective_input.accumulate.total, product.products.effective.accumulate.total) == (6, 5)
+    assert product.products.dense_full.multiply_accumulate.total == 0
+    assert parse_workload(workload_text(work), where="w") == work
+
+
+@pytest.mark.parametrize(("family", "form", "shape", "options"), CASES[:3])
+def test_the_workload_of_a_student_is_whole_and_has_a_decode_for_each_example_or_step(
+    family: str, form: str, shape: Shape, options: dict[str, object]
+) -> None:
+    graph = lowered(family, form, shape, options)
+    network = convert(graph)
+    work = spiking_workload(network, simulate(network, codes_for(graph, shape, 3)), name="n", step_rate_hz=10.0)
+    assert work.decodes == (3 if shape is WINDOW else 3 * shape.steps)
+    assert parse_workload(workload_text(work), where="w") == work
+    spiking = [layer for layer in work.layers if layer.products and layer.products.dense_full.accumulate.total]
+    assert spiking
+    assert all(layer.products.effective_input.total <= layer.products.dense_valid.total for layer in spiking)
+
+
+def test_what_has_no_spiking_form_is_refused_by_its_layers_name() -> None:
+    with pytest.raises(StudentError, match=r"has no spiking form") as caught:
+        convert(lowered("gru", "w8a8", STREAM, {"hidden": 4}))
+    assert "layer '" in str(caught.value)
+    graph = lowered("mlp", "w4a4", WINDOW, {"hidden": 8})
+    with pytest.raises(StudentError, match="no activation"):
+        convert(dataclasses.replace(graph, nodes=graph.nodes[:1]))
