@@ -167,9 +167,14 @@ def _score_cells(row: Row, taught: Sequence[str], widths: Mapping[str, tuple[str
         shown["p"],
         shown["validation"],
         NONE if teacher else f"{int(row['parameters']):,}",
-        NONE if row["role"] != "student" else " × ".join(map(_shortened, widths[row["decoder_id"]])),
+        NONE if row["role"] != "student" else " × ".join(map(_shortened, widths.get(row["decoder_id"], _said(row)))),
         _taught(taught) if row["role"] == "student" else NONE,
     ]
+
+
+def _said(row: Row) -> tuple[str, str]:
+    """Return the widths that a decoder's form says of inner products."""
+    return str(row["weight_bits"]), str(row["activation_bits"])
 
 
 def _shortened(widths: str) -> str:
@@ -182,7 +187,7 @@ def _former_forms(run: Run) -> str:
     """Return what forms of a run mean that was trained when first and last weights kept 8 bits; empty of others."""
     widths = decoder_widths(run)
     former: dict[str, str] = {}
-    for row in run.decoders:
+    for row in run.decoders if widths else ():
         form = parse_form(row["form"]) if row["role"] == "student" else None
         first = widths[row["decoder_id"]][0].partition("/")[0]
         if isinstance(form, Quantised) and first not in {str(bits) for bits in form.all_widths[0]}:

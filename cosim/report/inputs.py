@@ -21,7 +21,7 @@ from cosim.tables.results import PriceKey, Score, read_detail, read_parquet, rea
 from cosim.tables.scores import GATES, SCORES, STUDY
 from cosim.tables.summary import merged_causes, score_table, summarise
 from cosim.tables.widths import widths_by_layer
-from cosim.tables.workloads import read_workloads
+from cosim.tables.workloads import WORKLOADS, read_workloads
 from energy_models.errors import CosimError
 from energy_models.hardware import load_profile, load_site, profile_names, site_names
 
@@ -150,7 +150,12 @@ def read_run(folder: Path) -> Run:
 
 
 def decoder_widths(run: Run) -> Mapping[str, tuple[str, str]]:
-    """Return the widths of the products of each decoder, as `widths_by_layer`; empty of teachers."""
+    """Return the widths of the products of each decoder, as `widths_by_layer`; empty of teachers.
+
+    Of a run whose workloads were not kept there are none.
+    """
+    if not (run.folder / WORKLOADS).is_file():
+        return {}
     first = first_workloads(run.scores)
     found = read_workloads(run.folder, [digest for digest in first.values() if digest])
     return {name: widths_by_layer(found[digest]) if digest else ("", "") for name, digest in first.items()}
