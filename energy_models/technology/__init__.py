@@ -1,6 +1,7 @@
 """Laws from node, supply and size to the constants of memories and of arithmetic."""
 
 from energy_models.technology.non_volatile import non_volatile_memories, non_volatile_memory
+from energy_models.technology.old_nodes import OLD_NODES, PRODUCT_PJ, macro_law, old_memory_costs
 from energy_models.technology.operation_energy import multiplier_law, operation_laws, table_pj
 from energy_models.technology.register_file import memory_costs, register_file_costs
 from energy_models.technology.sram import (
@@ -16,7 +17,7 @@ from energy_models.technology.sram import (
 )
 
 __all__ = [
-    "FLAVOURS", "SWEEP", "Flavour", "Law", "MemoryFit", "fit_errors", "memory_costs", "memory_fit",
-    "multiplier_law", "non_volatile_memories", "non_volatile_memory", "operation_laws", "register_file_costs",
-    "sram_costs", "sweep", "table_pj",
+    "FLAVOURS", "OLD_NODES", "PRODUCT_PJ", "SWEEP", "Flavour", "Law", "MemoryFit", "fit_errors", "macro_law",
+    "memory_costs", "memory_fit", "multiplier_law", "non_volatile_memories", "non_volatile_memory", "old_memory_costs",
+    "operation_laws", "register_file_costs", "sram_costs", "sweep", "table_pj",
 ]
