@@ -225,7 +225,8 @@ def test_memory_use_is_what_the_workload_stores(name: str) -> None:
     # 64 x 32 + 32 x 2 weights of 4 bit; 64 + 32 activations of 8 bit; 16 channels x 8 bit of input. Unfinished sums of
     # 32 bit stand in memory for one tile of 8 columns on the array (64 products take 4 tiles of 16 rows), for all 32
     # outputs on event cores, and in registers of the others. A copy to reload the weights from holds them once more.
-    sums = 8 if name in ("asic65_near_memory", "asic130_open") else 32 if name == "event_core_28nm" or name in SPIKING_ONLY else 0
+    stationary, events = name in ("asic65_near_memory", "asic130_open"), name == "event_core_28nm"
+    sums = 8 if stationary else 32 if events or name in SPIKING_ONLY else 0
     copy = 8448 if name == "asic22_fdx" else 0
     assert sum(use.used_bits for use in uses) == 8448 + copy + 768 + 128 + sums * (32 - 8)
 
