@@ -14,7 +14,8 @@ import numpy as np
 from energy_models.errors import StudentError
 from energy_models.quantities import write_failure, write_whole
 from students.deploy.c_code.loops import Constants, Stage, Writer
-from students.deploy.c_code.plan import Entry, Plan, plan_of
+from students.deploy.c_code.plan import Buffer, Entry, Plan, plan_of
+from students.deploy.c_code.stream import stream_files
 from students.deploy.c_code.templates import CHECK, HEADER, SOURCE
 from students.deploy.c_code.text import BYTES, array, type_for
 from students.deploy.graph import DeployedGraph, Integers
@@ -37,7 +38,9 @@ class CExport:
     constant_bytes : int
         Weights, biases, multipliers and tables, as C stores them; code is not in it.
     buffer_bytes, state_bytes : int
-        Signals between loops; past inputs that are kept from step to step.
+        Signals between loops; past inputs and states that are kept from step to step.
+    stream_bytes : int
+        What the other entry point keeps, where it is linked: the window, or a sample.
     """
 
     folder: Path
@@ -46,13 +49,15 @@ class CExport:
     constant_bytes: int
     buffer_bytes: int
     state_bytes: int
+    stream_bytes: int
 
 
 def export_c(graph: DeployedGraph, folder: Path, *, name: str = "decoder", vectors: Integers) -> CExport:
     """Write a deployed graph as C99 and return what was written.
 
     A network that gives an estimate for every step is entered step by step, any other by the window.
-    ``NAME_check.c`` runs the test vectors and returns 0 where every output is that of the integer reference.
+    ``NAME_stream.c`` is the other way to call it: sample by sample, or with a whole recording. ``NAME_check.c`` and
+    ``NAME_stream_check.c`` run the test vectors and return 0 where every output is that of the integer reference.
 
     Parameters
     ----------
@@ -77,30 +82,52 @@ def export_c(graph: DeployedGraph, folder: Path, *, name: str = "decoder", vecto
     for loop in plan.loops:
         writer.write(loop)
     words = _words(graph, plan, name)
-    state = [(one.name, one.kind, one.channels * one.length) for one in writer.histories]
-    buffers = [(one.name, one.kind, one.elements) for one in plan.buffers]
-    memory = "\n".join(f"static {kind} {label}[{size}];" for label, kind, size in (*buffers, *state))
-    reset = "\n".join(
-        f"    for (int i = 0; i < {size}; i++) {label}[i] = 0;" for label, _, size in state
-    )
+    state = {one.name: (one.kind, one.channels * one.length) for one in writer.histories}
+    statics = [f"static {kind} {label}[{size}];" for label, (kind, size) in state.items()]
+    reset = [f"    for (int i = 0; i < {size}; i++) {label}[i] = 0;" for label, (_, size) in state.items()]
+    held = {"memory": "\n".join((_shared(plan.buffers), *statics)), "reset": "\n".join(reset)}
     texts = {
         f"{name}.h": HEADER.format(**words),
-        f"{name}.c": SOURCE.format(**words, memory=memory, reset=reset, **_layers(writer.stages, name)),
+        f"{name}.c": SOURCE.format(**words, **held, **_layers(writer.stages, name)),
         f"{name}_weights.h": f"/* Constants of {name}. */\n#include <stdint.h>\n\n{constants.text()}",
         f"{name}_vectors.h": _vectors(graph, name, vectors, words),
         f"{name}_check.c": CHECK.format(**words),
+        **stream_files({**words, "results": _results(plan, words, vectors)}, entry),
     }
-    stored = {label: BYTES[kind] * len(values) for label, (kind, values) in constants.arrays.items()}
-    held = {label: BYTES[kind] * size for label, kind, size in buffers}
-    kept = {label: BYTES[kind] * size for label, kind, size in state}
-    totals = {"constants": stored, "buffers": held, "state": kept}
-    texts[MEMORY_FILE] = json.dumps({**totals, "bytes": {one: sum(p.values()) for one, p in totals.items()}}, indent=1)
+    kept = {label: BYTES[kind] * size for label, (kind, size) in state.items()}
+    memory = _memory(constants, plan, kept, words["bytes"])
+    texts[MEMORY_FILE] = json.dumps(memory, indent=1)
     texts[LAYERS_FILE] = json.dumps({
         "entry": words["entry"], "layers": {one.function: one.nodes for one in writer.stages},
     }, indent=1)  # fmt: skip
     for file, text in texts.items():
         _write(folder / file, text)
-    return CExport(folder, tuple(texts), entry, sum(stored.values()), sum(held.values()), sum(kept.values()))
+    return CExport(folder, tuple(texts), entry, *memory["bytes"].values())
+
+
+def _memory(constants: Constants, plan: Plan, state: dict[str, int], stream: int) -> dict[str, Any]:
+    """Return the memory map: bytes of every constant and state, and where every signal lies among the shared ones."""
+    stored = {label: BYTES[kind] * len(values) for label, (kind, values) in constants.arrays.items()}
+    totals = {
+        "constants": sum(stored.values()), "buffers": max(one.after for one in plan.buffers),
+        "state": sum(state.values()), "stream": stream,
+    }  # fmt: skip
+    signals = {one.node: (one.first, one.after) for one in plan.buffers}
+    return {"constants": stored, "buffers": signals, "state": state, "bytes": totals}
+
+
+def _results(plan: Plan, words: dict[str, Any], vectors: Integers) -> int:
+    """Return how many outputs the check of the other entry point holds at once."""
+    return words["outputs"] * (vectors.shape[2] if plan.entry == "step" else 1)
+
+
+def _shared(buffers: Sequence[Buffer]) -> str:
+    """Return the memory that signals share, each a structure that begins with what lies before it."""
+    members: list[str] = []
+    for one in buffers:
+        before = f"uint8_t before[{one.first}]; " if one.first else ""
+        members.append(f"    struct {{ {before}{one.kind} x[{one.elements}]; }} {one.name};")
+    return "\n".join(("static union {", *members, "} memory;"))
 
 
 def _layers(stages: Sequence[Stage], name: str) -> dict[str, str]:
@@ -121,10 +148,15 @@ def _words(graph: DeployedGraph, plan: Plan, name: str) -> dict[str, Any]:
     last = plan.ranges[graph.nodes[-1].name]
     inputs, outputs = (int(np.prod(shape)) for shape in (plan.ranges["input"].shape, last.shape))
     classes = graph.task == "classification"
+    input_type = type_for(graph.input.lowest, graph.input.highest)
+    channels = graph.input.shape[0]
     return {
         "name": name,
         "NAME": name.upper(),
-        "input_type": type_for(graph.input.lowest, graph.input.highest),
+        "input_type": input_type,
+        "channels": channels,
+        "steps": inputs // channels,
+        "bytes": BYTES[input_type] * inputs,
         "output_type": type_for(last.lowest, last.highest),
         "inputs": inputs,
         "outputs": outputs,

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
 from energy_models.errors import StudentError
-from students.deploy.c_code.text import type_for
+from students.deploy.c_code.text import BYTES, type_for
 from students.deploy.graph import (
     INPUT,
     DeployedGraph,
@@ -52,19 +52,31 @@ class Loop:
 
 @dataclass(frozen=True, slots=True)
 class Buffer:
-    """Static memory that signals of one format share, none of which is needed while another is.
+    """Where a signal lies in the memory that signals share; none lies where another is still needed.
 
     Parameters
     ----------
     name : str
+        Of the union's member.
+    node : str
+        Whose signal it is.
     kind : str
         Format of C.
     elements : int
+    first : int
+        Offset [bytes].
     """
 
     name: str
+    node: str
     kind: str
     elements: int
+    first: int
+
+    @property
+    def after(self) -> int:
+        """Offset behind the last element [bytes]."""
+        return self.first + BYTES[self.kind] * self.elements
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,32 +168,31 @@ def _aliases(loops: tuple[Loop, ...]) -> dict[str, str]:
 def _buffers(
     loops: tuple[Loop, ...], aliases: Mapping[str, str], output: str
 ) -> tuple[dict[str, str], tuple[Buffer, ...]]:
-    """Return the buffer of every signal; one is used again when the last loop that reads it has run."""
+    """Return the place of every signal, from when it is written to the last loop that reads it.
+
+    The largest signal comes first, each as far down as no other is in its way while it is needed.
+    """
     last = {aliases.get(name, name): number for number, loop in enumerate(loops) for name in sources_of(loop.head)}
     last[aliases.get(output, output)] = len(loops)
-    place: dict[str, str] = {}
-    kinds: list[str] = []
-    sizes: list[int] = []
-    free_from: list[int] = []
-    for number, loop in enumerate(loops):
-        kind = type_for(loop.result.lowest, loop.result.highest)
-        elements = _elements(loop.result)
-        fitting = [one for one, held in enumerate(kinds) if held == kind and free_from[one] < number]
-        if fitting:
-            chosen = max(fitting, key=lambda one: (sizes[one] >= elements, -abs(sizes[one] - elements)))
-        else:
-            chosen = len(kinds)
-            kinds.append(kind)
-            sizes.append(0)
-            free_from.append(-1)
-        sizes[chosen] = max(sizes[chosen], elements)
-        free_from[chosen] = last.get(loop.name, number)
-        place[loop.name] = f"buffer_{chosen}"
+    spans = {loop.name: (number, last.get(loop.name, number)) for number, loop in enumerate(loops)}
+    kinds = {loop.name: type_for(loop.result.lowest, loop.result.highest) for loop in loops}
+    sizes = {loop.name: _elements(loop.result) for loop in loops}
+    placed: list[Buffer] = []
+    for node in sorted(spans, key=lambda one: -sizes[one] * BYTES[kinds[one]]):
+        begin, end = spans[node]
+        others = [one for one in placed if spans[one.node][0] <= end and begin <= spans[one.node][1]]
+        placed.append(_lowest(Buffer(f"s{begin}", node, kinds[node], sizes[node], 0), others))
+    place = {one.node: f"memory.{one.name}.x" for one in placed}
     place |= {name: place[source] for name, source in aliases.items()}
-    buffers = tuple(
-        Buffer(f"buffer_{one}", kind, size) for one, (kind, size) in enumerate(zip(kinds, sizes, strict=True))
-    )
-    return place, buffers
+    return place, tuple(sorted(placed, key=lambda one: spans[one.node]))
+
+
+def _lowest(buffer: Buffer, others: Sequence[Buffer]) -> Buffer:
+    """Return a buffer at the lowest offset, a multiple of its elements' size, at which it meets none of the others."""
+    size = BYTES[buffer.kind]
+    offsets = sorted(-(-one // size) * size for one in (0, *(one.after for one in others)))
+    moved = (replace(buffer, first=first) for first in offsets)  # the last one is behind all others
+    return next(one for one in moved if all(one.after <= other.first or other.after <= one.first for other in others))
 
 
 def _elements(found: Range) -> int:
