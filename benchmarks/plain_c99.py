@@ -41,7 +41,7 @@ PRODUCTS = ("conv", "depthwise", "pointwise", "linear", "recurrent", "attention"
 
 
 class EveryKind(nn.Module):
-    """Four kinds of products, pools of sums and of maxima, an ELU, a residual sum."""
+    """Four kinds of products, pools of sums and of maxima, an ELU as a table and one as steps, a residual sum."""
 
     def __init__(self, channels: int, steps: int, outputs: int) -> None:
         super().__init__()
@@ -53,7 +53,7 @@ class EveryKind(nn.Module):
     def forward(self, signal: Tensor) -> Tensor:
         signal = functional.avg_pool1d(torch.relu(self.norm(self.first(signal))), 4)
         signal = torch.relu(self.wide(signal))
-        signal = torch.relu(self.mixed(signal) + signal)
+        signal = functional.elu(self.mixed(signal) + signal)
         signal = functional.max_pool1d(functional.elu(self.narrow(signal)), 2)
         return self.readout(torch.relu(self.hidden(signal.flatten(1))))
 
@@ -105,17 +105,19 @@ def counted(name: str, family: str, form: str, shape: Shape, options: dict[str, 
 
 def _layers(work: Workload, run: Emulated) -> list[tuple[str, float, Mapping[str, float]]]:
     """Return kind, instructions and counts of every layer of the C code; what is folded away is in none."""
-    owner = {node: place for place, layer in enumerate(run.layers) for node, _ in layer.nodes}
+    owners: dict[str, list[int]] = {}
+    for place, layer in enumerate(run.layers):
+        for node, _ in layer.nodes:
+            owners.setdefault(node.partition("#")[0], []).append(place)  # x and x#2 are two calls of one layer
     kinds: list[str] = [""] * len(run.layers)
     terms: list[dict[str, float]] = [{} for _ in run.layers]
     for layer in work.layers:
-        named = [node for node in owner if layer.name == node or layer.name.startswith(f"{node}.")]
-        if not named:
-            continue
-        place = owner[max(named, key=len)]
-        kinds[place] = kinds[place] if kinds[place] in PRODUCTS else layer.kind
-        for term, count in instruction_terms(layer).items():
-            terms[place][term] = terms[place].get(term, 0.0) + count
+        named = [node for node in owners if layer.name == node or layer.name.startswith(f"{node}.")]
+        places = owners[max(named, key=len)] if named else []
+        for place in places:
+            kinds[place] = kinds[place] if kinds[place] in PRODUCTS else layer.kind
+            for term, count in instruction_terms(layer).items():
+                terms[place][term] = terms[place].get(term, 0.0) + count / len(places)
     return [(kind or "move", layer.instructions, term)
             for kind, layer, term in zip(kinds, run.layers, terms, strict=True)]  # fmt: skip
 

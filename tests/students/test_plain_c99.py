@@ -37,4 +37,4 @@ def test_the_shipped_table_is_the_fit_of_its_networks() -> None:
     shipped = {**plain_c99().per_product, **plain_c99().per_operation}
     for name, (value, where) in bench.fitted(networks).items():
         assert shipped[name].where == where
-        assert shipped[name].value == pytest.approx(value, rel=1e-3), name
+        assert shipped[name].value == pytest.approx(value, rel=0.02), name
