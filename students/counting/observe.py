@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from energy_models.errors import CosimError, StudentError, unknown_name
 from energy_models.workload import LayerWork, Uncounted, Workload, tile_over_decodes
+from students.counting.activity import activity_remark
 from students.counting.axes import AHEAD, overruns
 from students.counting.carried_state import StateSearch
 from students.counting.deployed import check_model, deployed
@@ -108,6 +109,7 @@ def observe(
     layers, uncounted = _merged(before, recorder.layers(), recorder)
     steps = 1 if mode == "stream" or first.dim() == 2 else first.shape[-1]
     halo = {"halo_steps": str(recorder.halo_steps)} if mode == "stream" else {}
+    remarks = {**activity_remark(layers), **({"products": unknown} if unknown else {})}
     folded = ", ".join(f"{norm} into {product}" for norm, product in sorted(recorder.folded.items()))
     return Workload(
         name=name,
@@ -119,7 +121,7 @@ def observe(
         input_bits=input_bits,
         layers=layers,
         uncounted=uncounted,
-        provenance={"torch": torch.__version__, "folded": folded, **halo, **({"products": unknown} if unknown else {})},
+        provenance={"torch": torch.__version__, "folded": folded, **halo, **remarks},
         products=products,
         warm_up_steps=warm_up_steps,
         warm_up=() if recorder.warm_up is None else recorder.warm_up.layers(),

@@ -102,7 +102,10 @@ def test_silent_and_exploding_networks_are_counted_right() -> None:
             weighted(2, 4), ZeroInitialState(MultiSpikeLIF(4, 0.0, threshold, 7, reset="none")), weighted(4, 3),
             ZeroInitialState(LeakyIntegrator(3, 0.5)),
         )  # fmt: skip
-        found = layers_of(seen(net, signal))
+        work = seen(net, signal)
+        found = layers_of(work)
+        assert ("no neuron of 1.neurons fired" in work.provenance["spikes"]) == (each == 0)
+        assert ("1.neurons (100%) fired in every step" in work.provenance["spikes"]) == (each == 7)
         assert found["1.neurons"].output_units.mean == found["2"].input_units.mean == 4 * each
         assert found["2"].products.effective.total == (4 * 3 * 18 if each else 0)
 

@@ -17,7 +17,9 @@ from students.quantize import quantisation_of, value_of
 from students.quantize.recurrent import IntegerRecurrent
 from students.spec import Float32, Form, Quantised, Shape, StudentSpec
 
-FAMILIES = ("eegnet", "shallow", "mlp", "gru", "lstm", "conformer", "spiking_mlp", "spiking_conv", "spiking_delay")
+FAMILIES = (
+    "eegnet", "shallow", "mlp", "gru", "lstm", "conformer", "spiking_mlp", "spiking_conv", "spiking_delay", "plif_conv",
+)  # fmt: skip
 
 FLOAT = [
     *((family, "classification") for family in FAMILIES),

@@ -1,0 +1,55 @@
+"""Published spiking networks: their numbers of parameters, one gradient step, and their counts."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from students.counting import observe
+from students.families import load_family
+from students.models import parameter_count
+from students.models.build import build
+from students.spec import Quantised, Shape, StudentSpec
+
+STREAM = Shape(task="regression", channels=96, steps=30, outputs=2, step_rate_hz=250.0)
+EEG = Shape(task="classification", channels=22, steps=1000, outputs=4, step_rate_hz=250.0)
+
+
+def spec(family: str, shape: Shape, **options: object) -> StudentSpec:
+    return StudentSpec(family=family, shape=shape, options=options, seed=0)  # type: ignore[arg-type]
+
+
+def test_the_streaming_decoder_has_the_published_number_of_weights() -> None:
+    """96 x 32 + 32 + 32 x 48 + 48 + 48 x 2 + 2 = 4,786, two thresholds and three decays; 192 channels: 7,858."""
+    assert parameter_count(build(spec("snn_streaming", STREAM))) == 4786 + 5
+    assert parameter_count(build(spec("snn_streaming", STREAM.model_copy(update={"channels": 192})))) == 7858 + 5
+
+
+def test_the_eeg_network_has_the_published_number_of_parameters() -> None:
+    """22 x 44 + 44 x 31 + 2 x 44 + 1 + 44 x 4 + 4 = 2,601 (its threshold is no parameter of the published one)."""
+    learned = sum(one.numel() for one in build(spec("plif_conv", EEG)).parameters() if one.requires_grad)
+    assert learned == 2601
+
+
+SMALL = Shape(task="classification", channels=3, steps=64, outputs=2, step_rate_hz=64.0)
+STEPS = Shape(task="regression", channels=3, steps=20, outputs=2, step_rate_hz=20.0)
+
+
+@pytest.mark.parametrize(
+    ("family", "shape"),
+    [("plif_conv", SMALL), ("snn_streaming", STEPS), ("spiking_recurrent", STEPS), ("spiking_delay", STEPS)],
+)
+def test_gradients_reach_every_parameter_and_the_work_is_counted_whole(family: str, shape: Shape) -> None:
+    network = build(spec(family, shape))
+    signal = torch.randint(0, 4, (5, shape.channels, shape.steps), generator=torch.Generator().manual_seed(0)).float()
+    network.train()
+    network(signal).square().sum().backward()
+    assert all(one.grad is not None for one in network.parameters() if one.requires_grad)
+    mode = load_family(family).tasks[shape.task]
+    work = observe(network.eval(), signal, name=family, mode=mode, step_rate_hz=20.0, input_bits=8)
+    assert work.complete
+    assert any(layer.output_events is not None for layer in work.layers)
+
+
+def test_recurrent_neurons_have_no_integer_form() -> None:
+    assert Quantised not in load_family("spiking_recurrent").forms
