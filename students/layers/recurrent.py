@@ -82,6 +82,14 @@ class Recurrent(nn.Module):
         super().__init__()
         self.cell = (GRU if kind == "gru" else LSTM)(inputs, hidden)
 
+    @classmethod
+    def around(cls, cell: nn.GRU | nn.LSTM) -> Recurrent:
+        """Return the layer over steps of a torch layer, which keeps its weights."""
+        layer = cls.__new__(cls)
+        nn.Module.__init__(layer)
+        layer.cell = cell  # type: ignore[assignment]
+        return layer
+
     def forward(self, signal: Tensor) -> Tensor:
         """Map ``(batch, inputs, steps)`` to ``(batch, hidden, steps)``."""
         states, _ = self.cell(signal.transpose(1, 2))

@@ -17,9 +17,11 @@ from torch import fx, nn
 
 from energy_models.errors import StudentError
 from students.layers.modules import OutputScale
+from students.layers.recurrent import Recurrent
 from students.quantize.adopt import operations as known
 from students.quantize.adopt.parts import FloatParts, IntegerParts, Parts, Reader, Sum, values
 from students.quantize.adopt.readers import readers_behind, readers_of
+from students.quantize.adopt.recurrent import put_over_steps
 from students.quantize.adopt.traced import place_of, traced
 from students.quantize.functions import Square
 from students.quantize.signals import on_grid_of
@@ -82,6 +84,7 @@ class _Adoption:
 
     def __init__(self, network: nn.Module, shape: Shape, parts: Parts) -> None:
         self.module = traced(network, shape)
+        put_over_steps(self.module)
         self.graph, self.parts = self.module.graph, parts
         self.warmup_steps = getattr(network, "warmup_steps", 0)
         modules = [str(node.target) for node in self.graph.nodes if node.op == "call_module"]
@@ -92,7 +95,8 @@ class _Adoption:
         found = [node for node in self.graph.nodes if self._is_product(node)]
         self.products, self.activations = readers_of(found, self.layers), set[str]()
         if not found:
-            raise _refused("it has no Linear, Conv1d or Conv2d", "a network without products has nothing to quantise")
+            what = "it has no Linear, Conv1d, Conv2d, GRU or LSTM"
+            raise _refused(what, "a network without products has nothing to quantise")
 
     def result(self) -> nn.Module:
         """Return the rewritten network."""
@@ -107,7 +111,7 @@ class _Adoption:
         return self.module
 
     def _is_product(self, node: fx.Node) -> bool:
-        return node.op == "call_module" and type(self.layers[str(node.target)]) in known.PRODUCTS
+        return node.op == "call_module" and type(self.layers[str(node.target)]) in (*known.PRODUCTS, Recurrent)
 
     def _readers(self, node: fx.Node) -> tuple[Reader, ...]:
         return readers_behind(node, self.products, self._is_activation)
@@ -336,7 +340,7 @@ def _set_module(module: nn.Module, name: str, new: nn.Module) -> None:
 
 def _reason(layer: nn.Module) -> str:
     if isinstance(layer, known.RECURRENT):
-        return "a recurrent layer has an integer form in the families gru and lstm only"
+        return "of recurrent layers GRU and LSTM have an integer form"
     if isinstance(layer, known.OWN_NORMS):
         return "it divides by a deviation that is computed anew from each example; a BatchNorm is folded into integers"
     if isinstance(layer, known.ATTENTION):
@@ -346,7 +350,7 @@ def _reason(layer: nn.Module) -> str:
 
 
 def _refused(what: str, why: str) -> StudentError:
-    layers = ", ".join(kind.__name__ for kind in known.PRODUCTS)
+    layers = ", ".join([*(kind.__name__ for kind in known.PRODUCTS), "GRU, LSTM"])
     return StudentError(
         f"{what} would stay in float: {why}", where="form",
         remedy=f"Make products of the layers {layers}, with activation functions, norms, pools and sums between them, "

@@ -10,6 +10,7 @@ from brevitas.quant_tensor import QuantTensor
 from torch import Tensor, nn
 
 from students.layers.protocol import Edge
+from students.layers.recurrent import Recurrent
 from students.quantize.adopt.operations import ACTIVATIONS
 from students.quantize.modules import (
     IntegerActivation,
@@ -19,6 +20,7 @@ from students.quantize.modules import (
     LayerConv2d,
     Requantise,
 )
+from students.quantize.recurrent import IntegerRecurrent
 from students.quantize.signals import value_of
 from students.quantize.width_plan import common_bits, layer_bits, weight_grid
 from students.spec import LayerBits, LayerKind, Quantised
@@ -97,7 +99,15 @@ class IntegerParts:
 
     def product(self, layer: Any, reader: Reader) -> nn.Module:
         """Return a product with integer weights."""
-        weights = weight_grid(self.form, self._layer_bits(reader), reader.edge)
+        bits = self._layer_bits(reader)
+        weights = weight_grid(self.form, bits, reader.edge)
+        if isinstance(layer, Recurrent):
+            inner = layer_bits(self.form, reader.name, reader.kind, "inner")
+            return IntegerRecurrent(
+                "gru" if isinstance(layer.cell, nn.GRU) else "lstm", layer.cell.input_size, layer.cell.hidden_size,
+                input_weights=weights, weights=weight_grid(self.form, inner, "inner"),
+                operand_bits=bits.activation_bits,
+            )  # fmt: skip
         if isinstance(layer, nn.Linear):
             bias = "none" if layer.bias is None else "learned"
             return IntegerLinear(layer.in_features, layer.out_features, bias=bias, weights=weights)

@@ -8,6 +8,7 @@ from typing import Any
 from torch import fx, nn
 
 from students.layers.protocol import Edge
+from students.layers.recurrent import Recurrent
 from students.quantize.adopt.parts import Reader
 from students.spec import LayerKind
 
@@ -47,6 +48,8 @@ def readers_behind(
 def _kind(layer: Any) -> LayerKind:
     if isinstance(layer, nn.Linear):
         return "linear"
+    if isinstance(layer, Recurrent):
+        return "recurrent"
     return "depthwise" if layer.groups > 1 else "conv"
 
 

@@ -51,6 +51,8 @@ class ShapedProxy(fx.Proxy):
         self.results = results
 
     def __getattr__(self, k: str) -> Any:
+        if k == "mT":
+            return self.transpose(-2, -1)
         found = self._signals() if k in KNOWN or k in PLACES else None
         if found is None:
             return super().__getattr__(k)
