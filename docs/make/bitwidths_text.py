@@ -31,9 +31,11 @@ WHY_ALIKE = """
 kernel that exists for that width only; the cycles of a product are those of 8 bits, and cycles times active
 power are what such a machine charges. Nothing in its profile makes narrower weights cheaper, and nothing should
 until a kernel for them is measured on it. What narrow forms do save there is memory: stored bytes are packed,
-so a network that did not fit may fit. On `asic65_near_memory` a multiplier's energy goes with the product of
-its widths and a memory word holds more narrow weights, but at these decode rates what is charged all the time,
-leakage and retention, and the preprocessing, which no form touches, outweigh both.
+so a network that did not fit may fit. On
+`asic65_near_memory` a multiplier's energy goes with the product of its widths, and words of memory and retention
+with the bits stored, so narrow forms cost less there: little where leakage and the preprocessing, which no form
+touches, are most of the power, as for the EEGNets; more where a first layer holds most of the weights, as in the
+perceptrons, and then only if that layer is narrow too (compare `edge=8`).
 """
 
 TAIL = """
