@@ -18,6 +18,7 @@ STEPS = 4
 WITHOUT_COMPILER = """
 import sys
 import torch
+from students.counting import observe
 from students.models.build import build
 from students.models.from_float import quantised_from_float
 from students.spec import Shape, StudentSpec, Training, parse_form
@@ -26,7 +27,9 @@ shape = Shape(task="classification", channels=2, steps=64, outputs=2, step_rate_
 spec = StudentSpec(family="mlp", shape=shape, form=parse_form("w4a4"), seed=0, training=Training(epochs=1))
 examples = Examples(torch.randn(8, 2, 64), torch.arange(8) % 2)
 float_student = build(spec.model_copy(update={"form": parse_form("float32")}))
-fit(quantised_from_float(spec, float_student, examples.inputs), examples, examples, spec)
+student = quantised_from_float(spec, float_student, examples.inputs)
+fit(student, examples, examples, spec)
+observe(student, examples.inputs, name="one", mode="window", step_rate_hz=64, input_bits=8)
 assert "brevitas" in sys.modules
 assert "torch._dynamo" not in sys.modules, "the compiler was imported"
 import brevitas, torch._dynamo
@@ -98,6 +101,6 @@ def test_cleared_gradients_are_none() -> None:
     assert all(parameter.grad is None for parameter in named.values())
 
 
-def test_quantised_students_train_without_importing_torchs_compiler() -> None:
+def test_quantised_students_are_trained_and_counted_without_importing_torchs_compiler() -> None:
     done = subprocess.run([sys.executable, "-c", WITHOUT_COMPILER], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

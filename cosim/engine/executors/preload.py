@@ -16,5 +16,4 @@ try:
     for name in (*WORK, *(() if numba_missing() else COMPILED)):
         import_module(name)
 finally:
-    gc.freeze()  # nor do workers look among them, which also leaves their memory shared
     gc.enable()

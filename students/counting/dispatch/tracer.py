@@ -8,11 +8,14 @@ followed again: its `RecordedCall` is replayed.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 from torch.multiprocessing.reductions import StorageWeakRef
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -91,6 +94,8 @@ class Tracer(TorchDispatchMode):
 
     def __init__(self, model: nn.Module, recorder: WorkRecorder, rules: dict[str, Rule]) -> None:
         super().__init__()
+        if "torch._dynamo" in sys.modules:  # compiled models have imported it
+            _keep_from_compiler()
         self.recorder, self.rules = recorder, rules
         self.contexts: list[ModuleContext] = [ModuleContext("", model)]
         self.batch_axis_lost = False
@@ -115,6 +120,10 @@ class Tracer(TorchDispatchMode):
         self.starts = Starts()
         self.trace: Trace | None = None  # of the first forward call
         self.rings: dict[int, tuple[Key, int]] = {}  # by origin: the layer that holds its past steps, and how many
+
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        return False  # it would import torch's compiler, for a second; see `_keep_from_compiler`
 
     def start(self, inputs: Iterable[tuple[Tensor, Axes]], batch: int, input_bits: int) -> None:
         """Mark the inputs of a forward call; below their own width they are integers as the converter gave them."""
@@ -381,3 +390,9 @@ class Tracer(TorchDispatchMode):
         """Note that the batch axis is lost in this call; with a batch of one it is not needed."""
         self.batch_axis_lost = True
         self.mark_uncounted(operation, reason or LOST)
+
+
+@cache
+def _keep_from_compiler() -> None:
+    """Let torch's compiler leave the tracer alone, which runs while it follows a compiled model."""
+    Tracer.__torch_dispatch__ = torch.compiler.disable(Tracer.__torch_dispatch__)  # type: ignore[method-assign]
