@@ -73,7 +73,7 @@ def run(
     as_json: JsonOption = False,
 ) -> None:
     """Run a study: every point that is not finished, then tables, verdicts and the page."""
-    from cosim.engine.executors.fork_server import interrupts_held
+    from cosim.engine.executors.interrupts import interrupts_held
 
     with interrupts_held():  # libraries swallow Ctrl-C while they are imported, and the run would go on
         from cosim.study.check import read_study
@@ -91,7 +91,7 @@ def resume(
     as_json: JsonOption = False,
 ) -> None:
     """Go on with a run that was stopped or killed; nothing finished is computed again."""
-    from cosim.engine.executors.fork_server import interrupts_held
+    from cosim.engine.executors.interrupts import interrupts_held
 
     with interrupts_held():
         from cosim.engine.run_folder import load_plan
@@ -105,13 +105,8 @@ def resume(
 
 
 def _run(study: Study, root: Path, *, data_dir: Path | None, workers: int, command: str, form: Form) -> None:
-    from cosim.engine.executors.fork_server import (
-        PRELOAD,
-        TerminatedError,
-        interrupts_held,
-        start_fork_server,
-        termination_heeded,
-    )
+    from cosim.engine.executors.fork_server import PRELOAD, start_fork_server
+    from cosim.engine.executors.interrupts import TerminatedError, interrupts_held, termination_heeded
 
     with interrupts_held():
         start_fork_server(PRELOAD)  # it imports what a worker needs while this process does

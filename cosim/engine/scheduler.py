@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from cosim.engine.executors.executor import Completion, Executor
+from cosim.engine.executors.interrupts import end_if_asked
 from cosim.engine.record import StageTime
 from cosim.engine.stage import Stage, with_ancestors
 from cosim.engine.store import StageLostError, Store
@@ -96,7 +97,10 @@ class Scheduler:
         CosimError
             Any that concerns the whole run, such as a full disk; a decoder that cannot be fitted or
             scored fails alone and is told in `failures`.
+        KeyboardInterrupt
+            If a signal asked the run to end and its exception was dropped.
         """
+        end_if_asked()
         self._begin()
         if self._running:
             for completion in self._executor.poll():

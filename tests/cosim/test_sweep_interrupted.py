@@ -8,14 +8,19 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Generator
+from functools import partial
 from pathlib import Path
 
 import optuna
 import pandas as pd
 import pytest
 from tiny_study import scores, stage_times, write_tiny
+from toy_stages import TOP, MemoryStore, SerialExecutor, compute
 
-from cosim.engine.executors.fork_server import TerminatedError, interrupts_held, termination_heeded
+from cosim.engine.executors.interrupts import TerminatedError, end_if_asked, interrupts_held, termination_heeded
+from cosim.engine.scheduler import Scheduler
+from cosim.engine.stage import make_stage
 
 # A shell that starts the tests in the background ignores Ctrl-C for all of them; a run at a terminal does not.
 HEEDING = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
@@ -114,7 +119,83 @@ def test_a_signal_waits_until_a_process_is_started_whole(number: int, raised: ty
             signal.raise_signal(number)
             done.append("whole")
 
-    with termination_heeded(), pytest.raises(raised) as caught:
+    with pytest.raises(raised) as caught, termination_heeded():
         started()
     assert done == ["whole"]
     assert caught.type is raised
+
+
+class Finalised:
+    """Python drops what is raised while it clears up an object: the run would go on."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+    def __del__(self) -> None:
+        signal.raise_signal(self.number)
+
+
+SIGNALS = pytest.mark.parametrize(
+    ("number", "raised"), [(signal.SIGTERM, TerminatedError), (signal.SIGINT, KeyboardInterrupt)]
+)
+
+
+@pytest.fixture
+def heard() -> Generator[None]:
+    """Tests that a shell starts in the background ignore Ctrl-C."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@SIGNALS
+@pytest.mark.usefixtures("heard")
+def test_a_signal_whose_exception_python_drops_ends_the_run_all_the_same(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], number: int, raised: type[BaseException]
+) -> None:
+    store = MemoryStore(tmp_path)
+    scheduler = Scheduler(store, SerialExecutor(partial(compute, store)))
+    scheduler.add(make_stage(TOP, {"name": "a"}))
+    with pytest.raises(raised) as caught, termination_heeded():  # noqa: PT012
+        Finalised(number)
+        scheduler.step()
+    assert caught.type is raised
+    assert not store.kept
+    assert "Traceback" not in capfd.readouterr().err
+    end_if_asked()  # the next run is asked nothing
+
+
+@SIGNALS
+@pytest.mark.usefixtures("heard")
+def test_a_signal_dropped_in_the_last_moment_is_told(number: int, raised: type[BaseException]) -> None:
+    with pytest.raises(raised), termination_heeded():
+        Finalised(number)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.usefixtures("heard")
+def test_other_errors_of_finalisers_are_told_as_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Broken:
+        def __del__(self) -> None:
+            raise ValueError("ours")
+
+    told: list[object] = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda what: told.append(what.exc_type))
+    with termination_heeded():
+        Broken()
+    assert told == [ValueError]
+
+
+@pytest.mark.usefixtures("heard")
+def test_handlers_are_put_back_and_a_callers_own_stays() -> None:
+    def own(number: int, frame: object) -> None: ...
+
+    signal.signal(signal.SIGINT, own)
+    with termination_heeded():
+        assert signal.getsignal(signal.SIGINT) is own
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    before = signal.getsignal(signal.SIGTERM), sys.unraisablehook
+    with termination_heeded():
+        assert signal.getsignal(signal.SIGINT) is not signal.default_int_handler
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert (signal.getsignal(signal.SIGTERM), sys.unraisablehook) == before

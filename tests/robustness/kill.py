@@ -35,11 +35,6 @@ OF_TRACKER = re.compile(
     r"Traceback \(most recent call last\):\n  File \S+resource_tracker\.py\S* .*\n.*\nKeyError: .*\n"
 )
 """What Python's process that counts shared memory prints where another one of them was killed."""
-IN_A_FINALISER = re.compile(
-    r"Exception ignored in: .*\nTraceback \(most recent call last\):\n"
-    r"(?: .*\n|\n)*\S*(?:KeyboardInterrupt|TerminatedError).*\n"
-)
-"""What Python prints where a signal comes while it clears up an object: it goes on as if there were none."""
 RUN_FOLDER, OURS = "Run folder", "energy_models.errors."
 
 
@@ -159,7 +154,7 @@ def _ended_once(line: Sequence[str], home: Path, way: Way, dice: Random, at_most
     if not over:
         way.strike(process, dice)
     code, said = ended(process)
-    said = IN_A_FINALISER.sub("", OF_TRACKER.sub("", said))
+    said = OF_TRACKER.sub("", said)
     ours = said.rstrip().rpartition("\n")[2].startswith(OURS)  # what Python prints of our errors, in a script
     if "Traceback" in said and not ours and (RUN_FOLDER in said or way.name == "disk full"):
         raise LostError(f"{way.name} ended in a traceback: {said}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.robustness.kill import IN_A_FINALISER, OF_TRACKER, _finished_before, planned, run_all, table
+from tests.robustness.kill import OF_TRACKER, _finished_before, planned, run_all, table
 
 COUNT, SEED = 10, 0
 
@@ -32,15 +32,6 @@ def test_a_traceback_of_the_process_that_counts_shared_memory_is_no_fault_of_a_c
     assert OF_TRACKER.sub("", f"a\n{one}{one}b") == "a\nb"
     other = one.replace("resource_tracker.py", "ours.py")
     assert OF_TRACKER.sub("", other) == other
-
-
-@pytest.mark.parametrize("error", ["KeyboardInterrupt: ", "cosim.engine.executors.fork_server.TerminatedError: "])
-def test_a_signal_that_python_drops_in_a_finaliser_is_no_fault_of_a_command(error: str) -> None:
-    one = "Exception ignored in: <bound method X._remove of <X object at 0x7f>>\nTraceback (most recent call last):\n"
-    one += f'  File "/x/orm/clsregistry.py", line 233, in _remove_item\n    def _remove_item(self):\n\n{error}\n'
-    assert IN_A_FINALISER.sub("", f"a\n{one}b\n") == "a\nb\n"
-    for other in (one.replace(error, "ValueError: x"), one.partition("\n")[2]):
-        assert IN_A_FINALISER.sub("", other) == other
 
 
 def test_a_calibration_that_an_earlier_start_finished_is_no_fault() -> None:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import signal
 import sys
-import threading
 from collections.abc import Generator
 from contextlib import contextmanager
 from multiprocessing import forkserver, resource_tracker
-from types import FrameType
 
 PRELOAD = "cosim.engine.executors.preload"
 """The module whose import prepares the process that workers are forked from."""
@@ -28,33 +26,6 @@ def start_fork_server(module: str) -> None:
         signal.pthread_sigmask(signal.SIG_SETMASK, heard)
 
 
-class TerminatedError(KeyboardInterrupt):
-    """The run was asked to end by SIGTERM, as batch systems do before they kill."""
-
-
-@contextmanager
-def termination_heeded() -> Generator[None]:
-    """Let SIGTERM end the block as Ctrl-C does, so that processes are ended and locks and partial stages cleared.
-
-    Raises
-    ------
-    TerminatedError
-        When the signal comes.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def end(number: int, _frame: FrameType | None) -> None:
-        raise TerminatedError
-
-    before = signal.signal(signal.SIGTERM, end)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
 @contextmanager
 def main_unnamed() -> Generator[None]:
     """Let processes that are started inside not import the caller's script: work is found by the modules it names.
@@ -70,35 +41,3 @@ def main_unnamed() -> Generator[None]:
     finally:
         for name, value in known.items():
             setattr(main, name, value)
-
-
-@contextmanager
-def interrupts_held() -> Generator[None]:
-    """Let Ctrl-C and SIGTERM wait until the block ends, so that no process is half started; then heed them.
-
-    A process that is half started is known to nobody, and would look for locks that are gone.
-
-    Raises
-    ------
-    KeyboardInterrupt
-        At the end, where Ctrl-C was pressed meanwhile; `TerminatedError` for SIGTERM where `termination_heeded`.
-    """
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    heeded = {number: handler for number, handler in handlers.items() if callable(handler)}
-    if threading.current_thread() is not threading.main_thread() or not heeded:
-        yield
-        return
-    noted: list[int] = []
-
-    def note(number: int, _frame: FrameType | None) -> None:
-        noted.append(number)
-
-    for number in heeded:
-        signal.signal(number, note)
-    try:
-        yield
-    finally:
-        for number, handler in heeded.items():
-            signal.signal(number, handler)
-    for number in noted[:1]:
-        signal.raise_signal(number)

@@ -9,7 +9,8 @@ from concurrent.futures.process import BrokenProcessPool
 from types import TracebackType
 
 from cosim.engine.executors.executor import Completion
-from cosim.engine.executors.fork_server import interrupts_held, main_unnamed, start_fork_server
+from cosim.engine.executors.fork_server import main_unnamed, start_fork_server
+from cosim.engine.executors.interrupts import interrupts_held
 from cosim.engine.record import StageTime
 from cosim.engine.stage import Stage
 from energy_models.errors import CosimError

@@ -1,0 +1,106 @@
+"""Ctrl-C and SIGTERM: they end a run, wait while a process is started, and are remembered where Python drops them.
+
+An exception that a signal handler raises inside a finaliser or the callback of a weak reference is dropped: Python
+tells it to `sys.unraisablehook` and goes on. A signal is therefore noted as well as raised; a dropped one is raised
+where the run looks (`end_if_asked`), and at the end of the block at the latest.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from types import FrameType
+
+
+class TerminatedError(KeyboardInterrupt):
+    """The run was asked to end by SIGTERM, as batch systems do before they kill."""
+
+
+_RAISED: Mapping[int, type[KeyboardInterrupt]] = {signal.SIGINT: KeyboardInterrupt, signal.SIGTERM: TerminatedError}
+_noted: list[int] = []  # signals that came in the block that heeds them; handlers belong to the process as well
+
+
+def end_if_asked() -> None:
+    """Raise what a signal asked for whose exception was dropped.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        Where Ctrl-C was pressed; `TerminatedError` for SIGTERM.
+    """
+    if _noted:
+        raise _RAISED[_noted[0]]
+
+
+def _end(number: int, _frame: FrameType | None) -> None:
+    _noted.append(number)
+    raise _RAISED[number]
+
+
+@contextmanager
+def termination_heeded() -> Generator[None]:
+    """Let SIGTERM end the block as Ctrl-C does, so that processes are ended and locks and partial stages cleared.
+
+    Ctrl-C is heeded where it raises `KeyboardInterrupt`; a caller that ignores it, or has a handler, keeps that.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        When Ctrl-C is pressed; `TerminatedError` for SIGTERM. At the end of the block where it was dropped.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {signal.SIGTERM: signal.signal(signal.SIGTERM, _end)}
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        before[signal.SIGINT] = signal.signal(signal.SIGINT, _end)
+    told = sys.unraisablehook
+
+    def dropped(what: sys.UnraisableHookArgs) -> None:
+        if not (_noted and issubclass(what.exc_type, KeyboardInterrupt)):
+            told(what)
+
+    sys.unraisablehook = dropped
+    try:
+        yield
+        end_if_asked()
+    finally:
+        sys.unraisablehook = told
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        _noted.clear()
+
+
+@contextmanager
+def interrupts_held() -> Generator[None]:
+    """Let Ctrl-C and SIGTERM wait until the block ends, so that no process is half started; then heed them.
+
+    A process that is half started is known to nobody, and would look for locks that are gone.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        At the end, where Ctrl-C was pressed meanwhile; `TerminatedError` for SIGTERM where `termination_heeded`.
+    """
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    heeded = {number: handler for number, handler in handlers.items() if callable(handler)}
+    if threading.current_thread() is not threading.main_thread() or not heeded:
+        yield
+        return
+    waiting: list[int] = []
+
+    def note(number: int, _frame: FrameType | None) -> None:
+        waiting.append(number)
+
+    for number in heeded:
+        signal.signal(number, note)
+    try:
+        yield
+    finally:
+        for number, handler in heeded.items():
+            signal.signal(number, handler)
+    for number in waiting[:1]:
+        signal.raise_signal(number)
