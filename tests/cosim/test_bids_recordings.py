@@ -6,7 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from recording_files import noise, own, write_edf, write_fif
+from eeglab_file import write_eeglab
+from recording_files import noise, own, write_brainvision, write_edf, write_fif
 
 from cosim.datasets.types import Dataset
 from energy_models.errors import DataError
@@ -74,6 +75,25 @@ def test_a_unit_the_file_leaves_out_is_that_of_the_table(tmp_path: Path) -> None
 def test_a_unit_that_contradicts_the_file_is_told(tmp_path: Path, unit: str, told: bool) -> None:
     folder(tmp_path, channels=CHANNELS.replace("bad", "good").replace("EOG", "EEG").replace("uV", unit))
     dataset = bids(tmp_path)
+    check(dataset, [0, 1, 2])  # the file's own unit is taken
+    assert any("another unit" in note and "C3, Cz, C4" in note for note in dataset.notes) is told
+
+
+@pytest.mark.parametrize(
+    ("ending", "unit", "told"),
+    [("vhdr", "mV", True), ("vhdr", "µV", False), ("vhdr", "n/a", False), ("set", "mV", True), ("set", "uV", False),
+     ("fif", "uV", True), ("fif", "V", False)],
+)  # fmt: skip
+def test_a_unit_that_contradicts_other_formats_is_told(tmp_path: Path, ending: str, unit: str, told: bool) -> None:
+    folder(tmp_path, channels=CHANNELS.replace("bad", "good").replace("EOG", "EEG").replace("uV", unit))
+    path = tmp_path / "sub-01" / "eeg" / f"{STEM}_eeg.{ending}"
+    if ending == "vhdr":
+        write_brainvision(path, SAMPLES, [])
+    elif ending == "set":
+        write_eeglab(path, SAMPLES, [(1.0, "x")])
+    else:
+        write_fif(path, SAMPLES)
+    dataset = own(tmp_path, f"sub-01/eeg/*.{ending}", "L,R", events="bids")
     check(dataset, [0, 1, 2])  # the file's own unit is taken
     assert any("another unit" in note and "C3, Cz, C4" in note for note in dataset.notes) is told
 

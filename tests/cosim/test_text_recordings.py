@@ -185,7 +185,7 @@ def test_a_channel_that_stays_at_its_limit_is_told(tmp_path: Path) -> None:
         parts = lines[row].split(",")
         lines[row] = ",".join([*parts[:2], "2000.0", *parts[3:]])
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    assert any("saturated or off: channel Cz (5% of its samples are 2000 µV)" in note
+    assert any("saturated or off: channel Cz (5% of its samples are 2000 µV, 100 in a row)" in note
                for note in own(tmp_path, "one.csv", "L,R").notes)  # fmt: skip
 
 

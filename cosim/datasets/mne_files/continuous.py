@@ -7,7 +7,7 @@ import math
 import os
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import redirect_stdout
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from cosim.datasets.files import reading
 from cosim.datasets.mne_files import stimulus
 from cosim.datasets.mne_files.annotations import Annotation, read_annotations
+from cosim.datasets.mne_files.edf_header import dimensions
 from cosim.datasets.mne_files.lengths import check_fif, check_promised
 from cosim.datasets.mne_files.record_times import Stretch, in_stretches, stretches
 from cosim.datasets.recordings import Channel, Read, Recording
@@ -27,6 +28,7 @@ _mne: Any = mne  # its annotations are too partial for strict checking
 MICROVOLTS_PER_VOLT = 1e6
 ELECTRODES = ("eeg", "ecog", "seeg", "dbs")
 FOLDERS = frozenset({".mff", ".ds", ".mefd"})  # formats whose recordings are folders
+OF_FORMAT = {".set": "µV", ".fif": "V"}  # EEGLAB and FIFF state the unit of voltages, their files do not
 DAMAGED = "It may be damaged, cut short, or of a format MNE does not know."
 ReadRuns = Callable[[str, int | None], tuple[tuple[stimulus.Run, ...], ...]]
 
@@ -59,6 +61,8 @@ class Continuous:
     cue_steps : int or None
         Where every stretch is a trial that was cut before: samples from its first one to its cue, which need not lie
         inside; its annotations begin at its first sample. None: annotations are cues themselves.
+    units : mapping of str to str
+        The unit that the file, or its format, states of channels by name; none of those it says nothing about.
     """
 
     read: Read
@@ -72,6 +76,7 @@ class Continuous:
     stretches: tuple[Stretch, ...]
     notes: tuple[str, ...] = ()
     cue_steps: int | None = None
+    units: Mapping[str, str] = field(default_factory=dict[str, str])
 
     def recording(self, name: str, groups: Mapping[str, str]) -> Recording:
         """Return all of it as one recording under a name, in groups.
@@ -138,8 +143,20 @@ def read_continuous(path: Path, *, kinds: Sequence[str] = ELECTRODES, names: Seq
         return Continuous(
             _reader(path, raw, picks, factors), steps, rate_hz, channels,
             found if whole else in_stretches(found, own), _read_runs(path, raw), int(raw.first_samp),
-            tuple(map(str, raw.info["bads"])), own, notes,
+            tuple(map(str, raw.info["bads"])), own, notes, units=_units(path, raw),
         )  # fmt: skip
+
+
+def _units(path: Path, raw: Any) -> dict[str, str]:
+    """Return the units that a file states by channel: its header's, else that in which its format holds voltages."""
+    ending = path.suffix.lower()
+    if ending in {".edf", ".bdf"}:
+        return {name: unit for name, unit in dimensions(path) if unit}
+    if ending in OF_FORMAT:
+        kinds: list[str] = raw.get_channel_types()
+        return {str(name): OF_FORMAT[ending] for name, kind in zip(raw.ch_names, kinds, strict=True)
+                if kind in ELECTRODES}  # fmt: skip
+    return {str(name): str(unit) for name, unit in raw._orig_units.items() if unit != "n/a"}
 
 
 def picks_of(raw: Any, path: Path, kinds: Sequence[str], names: Sequence[str]) -> list[int]:

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from cosim.datasets.array_files import check_mat
+from cosim.datasets.array_files.extras import reader_package
+from cosim.datasets.array_files.hdf5 import check_hdf5, is_hdf5
 from cosim.datasets.mne_files import edf_header
 from energy_models.errors import DataError
 
@@ -35,11 +37,21 @@ def check_promised(path: Path) -> None:
         case ".lay":
             _check_persyst(path)
         case ".set":
-            check_mat(path)
+            _check_eeglab(path)
         case ".fif" | ".gz":
             check_fif(path)
         case _:
             pass
+
+
+def _check_eeglab(path: Path) -> None:
+    """Check what an EEGLAB file claims to hold: MATLAB's version 5, or 7.3, which needs packages of its own."""
+    if not is_hdf5(path):
+        check_mat(path)
+        return
+    reader_package("pymatreader", path)
+    with reader_package("h5py", path).File(path, "r") as file:
+        check_hdf5(file, path)
 
 
 def check_fif(path: Path) -> None:

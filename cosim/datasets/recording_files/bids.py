@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 
 from cosim.datasets.files import reading
 from cosim.datasets.mne_files import Annotation, Continuous
-from cosim.datasets.mne_files.edf_header import dimensions
 from cosim.datasets.mne_files.options import Options
 from cosim.datasets.mne_files.record_times import in_stretches
 from cosim.datasets.plausible import MICROVOLTS
@@ -109,10 +108,11 @@ def _with_channels(path: Path, read: Continuous, table: TextTable, options: Opti
     rows = {name: number for number, name in enumerate(_column(table, "name"))}
     kinds, units, status = (_column(table, name) for name in ("type", "units", "status"))
     bad = [name for name, row in rows.items() if status[row].lower() == "bad"]
-    stated = dict[str, str]()
-    if options.unit == "file" and path.suffix.lower() in {".edf", ".bdf"}:
-        stated = {name: unit_of(unit) for name, unit in dimensions(path)}
-    unstated = {name for name, unit in stated.items() if not unit}
+    stated, unstated = dict[str, str](), set[str]()
+    if options.unit == "file":
+        stated = read.units
+        if path.suffix.lower() in {".edf", ".bdf"}:
+            unstated = {one.name for one in read.channels if one.name not in stated}
     others = [name for name, row in rows.items()
               if _factor(stated.get(name, "")) and _factor(units[row])
               and _factor(stated[name]) != _factor(units[row])]

@@ -23,8 +23,6 @@ UNITS = {"microvolt": "µV", "microvolts": "µV", "uv": "µV", "µv": "µV", "μ
          "millivolts": "mV", "mv": "mV", "volt": "V", "volts": "V", "v": "V", "nanovolt": "nV", "nanovolts": "nV",
          "nv": "nV"}  # fmt: skip
 STATE_UNIT = "State it (option unit), or set unit = 'as stored' where the samples are in no unit of volts."
-MOST_AT_LIMIT = 0.01  # of the samples of a channel; an amplifier in range reaches its limits less often
-FEWEST_AT_LIMIT = 5  # samples in a row at one value
 
 
 def unit_of(text: str) -> str:
@@ -114,11 +112,10 @@ def in_memory(
     if steps < 1 or not channels:
         raise DataError(f"it holds {len(channels)} channels of {steps} samples", where=str(path),
                         remedy="It may be cut short: copy it again.")
-    said = [*notes, *_saturated(samples, channels, path.name)]
     return Continuous(
         lambda start, stop: np.asarray(samples[:, start:stop], dtype=np.float64), steps, rate_hz, tuple(channels),
         tuple(sorted(annotations, key=lambda one: one.start)), _runs(codes or {}), 0, tuple(bad_channels),
-        tuple(stretches) or (Stretch(0, steps, 0),), tuple(said),
+        tuple(stretches) or (Stretch(0, steps, 0),), tuple(notes),
     )  # fmt: skip
 
 
@@ -150,18 +147,3 @@ def held_texts(texts: Sequence[str]) -> list[Annotation]:
 def whole_number(text: str) -> str:
     """Return a number that is whole without its decimals, any other text as it is: ``2.0`` is the code 2."""
     return re.sub(r"^([+-]?\d+)\.0*$", r"\1", text.strip())
-
-
-def _saturated(samples: NDArray[Any], channels: Sequence[Channel], name: str) -> list[str]:
-    """Return a note on the channels that stay at their highest or lowest value."""
-    found: list[str] = []
-    for own, channel in zip(samples, channels, strict=True):
-        for limit in (own.max(), own.min()):
-            there = own == limit
-            share = float(there.mean())
-            if share < MOST_AT_LIMIT or share == 1:
-                continue
-            longest = max(sum(1 for _ in run) for at, run in itertools.groupby(there.tolist()) if at)
-            if longest >= FEWEST_AT_LIMIT:
-                found.append(f"{channel.name} ({share:.0%} of its samples are {limit:.6g} {channel.unit})")
-    return [f"{name}: saturated or off: channel {', '.join(found)}"] if found else []

@@ -14,6 +14,7 @@ from cosim.datasets.mne_files.options import Options
 from cosim.datasets.plausible import MICROVOLTS
 from cosim.datasets.recording_files.bids import with_bids
 from cosim.datasets.recording_files.nwb import read_nwb
+from cosim.datasets.recording_files.saturation import with_saturation
 from cosim.datasets.recording_files.text_file import read_text
 from cosim.datasets.recording_files.xdf import read_xdf
 from energy_models.errors import DataError
@@ -33,7 +34,7 @@ def read_recording(path: Path, options: Options) -> Continuous:
     reader = READERS.get(path.suffix.lower(), _through_mne)
     if reader is not _through_mne and not path.is_file():
         raise DataError("the file does not exist", where=str(path), remedy="Check the folder and the name.")
-    return with_bids(path, reader(path, options), options)
+    return with_saturation(path, with_bids(path, reader(path, options), options))
 
 
 def _through_mne(path: Path, options: Options) -> Continuous:
