@@ -40,7 +40,8 @@ CLASSES = {"vhdr": "Stimulus/L,Stimulus/R"}
 def test_every_reader_tells_a_channel_at_its_limit(tmp_path: Path, ending: str) -> None:
     name = "one_raw" if ending == "fif" else "one"
     WRITERS[ending](tmp_path / f"{name}.{ending}", held(noise(20.0), 1000, 1030))
-    notes = [note for note in own(tmp_path, f"{name}.{ending}", CLASSES.get(ending, "L,R")).notes if "saturated or off" in note]
+    dataset = own(tmp_path, f"{name}.{ending}", CLASSES.get(ending, "L,R"))
+    notes = [note for note in dataset.notes if "saturated or off" in note]
     assert len(notes) == 1
     assert "channel cz (1.5% of its samples are 20" in notes[0].lower()
     assert "30 in a row" in notes[0]
