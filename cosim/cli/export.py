@@ -31,13 +31,16 @@ def export(
         Literal["", "cortex-m3", "cortex-m4", "cortex-m33"],
         typer.Option(help="Run the test vectors on this emulated board and count instructions by layer."),
     ] = "",
+    weights: Annotated[
+        Literal["bytes", "packed"], typer.Option(help="Of C: a byte each, or several of at most 4 bits in one.")
+    ] = "bytes",
     as_json: JsonOption = False,
 ) -> None:
     """Write a quantised student as code that runs in integers, or as ONNX, with test vectors."""
     # Deferred: --help must answer at once.
     from cosim.api.export import export as write
 
-    written = write(student, out, format=format, name=name, examples=examples, board=board)
+    written = write(student, out, format=format, name=name, examples=examples, board=board, weights=weights)
     rows = written.rows()
     if as_json:
         print_json(written.to_dict())

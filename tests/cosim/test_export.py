@@ -123,6 +123,35 @@ def test_what_cannot_be_written_is_said(finished: Path, tmp_path: Path, label: s
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("format", ["c", "qcdq"])
+def test_where_it_cannot_be_written_is_said(finished: Path, tmp_path: Path, format: str) -> None:
+    student = cosim.load_run(finished).decoder("EEGNet-1 w4a4").student()
+    taken = tmp_path / "taken"
+    taken.write_text("a file")
+    for folder in (taken, taken / "below"):
+        with pytest.raises(CosimError, match="cannot write"):
+            cosim.export(student, folder, format=format)
+    assert taken.read_text() == "a file"
+
+
+def test_an_export_replaces_an_older_one(finished: Path, tmp_path: Path) -> None:
+    student = cosim.load_run(finished).decoder("EEGNet-1 w4a4").student()
+    cosim.export(student, tmp_path, examples=2)
+    written = cosim.export(student, tmp_path, weights="packed")
+    assert {path.name for path in tmp_path.iterdir()} == set(written.files)
+    assert runs(tmp_path, "decoder") == "0 of 24 outputs differ\n"
+
+
+def test_a_student_without_recordings_whose_input_grid_is_damaged(finished: Path, tmp_path: Path) -> None:
+    saved = cosim.load_run(finished).decoder("EEGNet-1 w4a4").student().save(tmp_path / "saved")
+    weights = next(path for path in Path(saved).iterdir() if path.suffix == ".safetensors")
+    weights.write_bytes(weights.read_bytes()[:100])
+    code, _, said = command("export", str(saved), "--out", str(tmp_path / "code"))
+    assert code == 2
+    assert "Traceback" not in said
+    assert not (tmp_path / "code").exists()
+
+
 def test_mistakes_of_a_call(finished: Path, tmp_path: Path) -> None:
     student = cosim.load_run(finished).decoder("EEGNet-1 w4a4").student()
     with pytest.raises(CosimError, match="unknown format"):
@@ -131,6 +160,8 @@ def test_mistakes_of_a_call(finished: Path, tmp_path: Path) -> None:
         cosim.export(student, tmp_path, name="../net")
     with pytest.raises(CosimError, match="runs on no board"):
         cosim.export(student, tmp_path, format="qonnx", board="cortex-m4")
+    with pytest.raises(CosimError, match="unknown way to store weights 'zip'"):
+        cosim.export(student, tmp_path, weights="zip")
     with pytest.raises(CosimError, match="0 test vectors"):
         cosim.export(student, tmp_path, examples=0)
     with pytest.raises(CosimError, match="no run"):

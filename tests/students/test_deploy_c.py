@@ -20,8 +20,8 @@ from torch import Tensor, nn
 from energy_models.errors import StudentError
 from students.deploy import DeployedGraph, InputCodes, lower
 from students.deploy.c_code import MEMORY_FILE, CExport, export_c
-from students.deploy.cells import Neurons
-from students.deploy.graph import Join, Product
+from students.deploy.cells import Neurons, Recurrent
+from students.deploy.graph import Join, Linear, Product
 from students.deploy.ranges import Range
 from students.spec import Shape
 
@@ -123,6 +123,25 @@ def test_neurons_of_every_reset_leak_cut_and_fire_as_the_reference(tmp_path: Pat
     graph = DeployedGraph("regression", codes, drive, (*cells, joined), 1.0, 0.0, "", 32)
     signal = np.random.default_rng(0).integers(-128, 128, (4, 3, 40)).cumsum(axis=-1).clip(-128, 127)
     check(export_c(graph, tmp_path, vectors=signal), "decoder")
+
+
+@compiled
+@pytest.mark.parametrize(
+    ("family", "form", "shape", "bits"),
+    [("eegnet", "w4a4", WINDOWS, 4), ("mlp", "w2a4", STEPS, 2), ("gru", "w3a4", STEPS, 4), ("mlp", "w8a8", WINDOWS, 8)],
+)
+def test_packed_weights_are_bit_exact_and_take_their_bits(
+    tmp_path: Path, family: str, form: str, shape: Shape, bits: int
+) -> None:
+    model, _ = quantised(family, form, shape, {"hidden": 7} if family != "eegnet" else OPTIONS["eegnet"])
+    graph = lower(model, shape, codes=CODES)
+    export = export_c(graph, tmp_path, weights="packed", vectors=vectors(graph, shape))
+    check(export, "decoder")
+    stored = json.loads((tmp_path / MEMORY_FILE).read_text())["constants"]
+    sizes = [node.weights.size for node in graph.nodes if isinstance(node, Product | Linear | Recurrent)]
+    assert sorted(size for name, size in stored.items() if name.endswith("_w")) == sorted(
+        -(-size * bits // 8) for size in sizes
+    )
 
 
 @compiled

@@ -15,7 +15,7 @@ from energy_models.mapping.live import live_passes
 from energy_models.mapping.placing import required_bits
 from students.counting import observe
 from students.deploy import InputCodes, lower, static_counts
-from students.deploy.c_code import MEMORY_FILE, CExport, export_c
+from students.deploy.c_code import MEMORY_FILE, CExport, Weights, export_c
 from students.models.build import mode
 from students.spec import Shape
 
@@ -35,13 +35,15 @@ OTHERS: list[Case] = [
 ]  # fmt: skip
 
 
-def both(case: Case, form: str, folder: Path) -> tuple[Any, Any, CExport, dict[str, Any]]:
+def both(
+    case: Case, form: str, folder: Path, weights: Weights = "bytes"
+) -> tuple[Any, Any, CExport, dict[str, Any]]:
     """Return graph, workload, export and memory map of a network with untrained weights."""
     family, shape, options = case
     model, spec = quantised(family, form, shape, options)
     graph = lower(model, shape, codes=CODES)
     work = observe(model, signals(shape, 2), name=family, mode=mode(spec), step_rate_hz=64.0, input_bits=CODES.bits)
-    export = export_c(graph, folder, vectors=CODES.codes_of(signals(shape, 2).numpy()))
+    export = export_c(graph, folder, weights=weights, vectors=CODES.codes_of(signals(shape, 2).numpy()))
     return graph, work, export, json.loads((folder / MEMORY_FILE).read_text())
 
 
@@ -55,7 +57,9 @@ def form_of(family: str, bits: int) -> str:
 
 @pytest.mark.parametrize("case", [*FEED_FORWARD, *OTHERS])
 def test_flash_and_state(tmp_path: Path, case: Case) -> None:
-    """Weights of 8 bits take what the placement says, narrower ones a byte each. The window, or a sample, is the same.
+    """Weights of 8 bits take what the placement says, narrower ones a byte each, or their bits where packed.
+
+    The window, or a sample, is the same.
 
     A causal product keeps its newest input beside its past ones, a cell the numbers of the step it is in."""
     graph, work, export, memory = both(case, form_of(case[0], 8), tmp_path)
@@ -71,6 +75,10 @@ def test_flash_and_state(tmp_path: Path, case: Case) -> None:
     _, narrow, _, fourth = both(case, form_of(case[0], 4), tmp_path)
     assert stored_weights(fourth) == stored_weights(memory)
     assert narrow.weight_bits_total < work.weight_bits_total
+    graph, _, _, fourth = both(case, form_of(case[0], 4), tmp_path, "packed")
+    counts = static_counts(graph)
+    assert {one.weight_bits for one in counts} <= {4, 8}
+    assert stored_weights(fourth) == sum(-(-one.weights * one.weight_bits // 8) for one in counts)
 
 
 @pytest.mark.parametrize("case", FEED_FORWARD)

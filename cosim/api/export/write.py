@@ -17,13 +17,14 @@ from cosim.engine.fold_data import FoldData, load_fold
 from cosim.engine.local_store import LocalStore
 from energy_models.errors import StudentError, StudyError, unknown_name
 from students.deploy import Agreement, DeployedGraph, InputCodes, agreement, lower
-from students.deploy.c_code import CExport, export_c
+from students.deploy.c_code import CExport, Weights, export_c
 from students.deploy.emulator import Emulated, check_board, emulate
 from students.quantize import output_grid_of
 from students.spec import Quantised
 
 Format = Literal["c", "qonnx", "qcdq"]
 FORMATS: tuple[Format, ...] = get_args(Format)
+WEIGHTS: tuple[Weights, ...] = get_args(Weights)
 MADE_UP = 16
 """Test vectors of noise, for a student whose recordings are not known."""
 
@@ -121,6 +122,7 @@ def export(
     name: str = "decoder",
     examples: int = 16,
     board: str = "",
+    weights: Weights = "bytes",
 ) -> Exported:
     """Write a quantised student as code that runs in integers, or as ONNX, with test vectors.
 
@@ -143,6 +145,8 @@ def export(
         Held-out examples that become test vectors.
     board : {'', 'cortex-m3', 'cortex-m4', 'cortex-m33'}
         An emulated board to run the test vectors on, whose instructions are counted by layer.
+    weights : {'bytes', 'packed'}
+        Of C: a byte each, or several of at most 4 bits in one.
 
     Raises
     ------
@@ -151,6 +155,11 @@ def export(
         written.
     """
     _check(format, name, examples, board)
+    if weights not in WEIGHTS:
+        raise StudentError(
+            f"unknown way to store weights {weights!r:.40}", where="cosim.export",
+            remedy=unknown_name("ways", weights, WEIGHTS),
+        )
     found = student if isinstance(student, Student) else student_named(str(student))
     check_quantised(found)
     codes, given, source = codes_for_tests(found, examples)
@@ -160,7 +169,7 @@ def export(
         return Exported(format, place, files, source, codes, read_back=read_back)
     graph = lower(found.model, found.spec.shape, codes=codes)
     compared = agreement(found.model, graph, given)
-    written = export_c(graph, place, name=name, vectors=given)
+    written = export_c(graph, place, name=name, weights=weights, vectors=given)
     run = emulate(place, name=name, board=board) if board else None
     return Exported(format, place, written.files, source, codes, graph, written, compared, emulated=run)
 

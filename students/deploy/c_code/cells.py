@@ -43,6 +43,10 @@ class Text(Protocol):
         """Keep numbers and return the name of their array."""
         ...
 
+    def weight_of(self, name: str, numbers: Integers, bits: int) -> Callable[[str], str]:
+        """Keep the weights of a node and return what reads the one at a place."""
+        ...
+
     def keep(self, name: str, kind: str, size: int) -> str:
         """Return the name of numbers that stay until they are forgotten."""
         ...
@@ -94,13 +98,13 @@ def write_recurrent(text: Text, loop: Loop, node: Recurrent) -> None:
     highest = 2 ** (node.operand_bits - 1) - 1
     read = f"{text.prefix}_shifted({state}[i0], {STATE_BITS - node.operand_bits})"
     kind = sum_type(node.sums, int(np.abs(node.weights).max(initial=0)) * highest)
-    weights, bias = text.constant(f"{name}_w", node.weights), text.constant(f"{name}_b", node.bias)
+    weight, bias = text.weight_of(name, node.weights, node.weight_bits), text.constant(f"{name}_b", node.bias)
     found = node.constants
     factors = {"m": found.multiplier, "o": found.offset, "s": found.shift, "g": found.guard}
     given = ", ".join(text.place_constant(f"{name}_{one}", numbers, (rows,)) for one, numbers in factors.items())
     product = [
         f"{kind} sum = {bias}[i0];",
-        f"for (int u = 0; u < {units}; u++) sum += ({kind}){weights}[i0 * {units} + u] * {operand}[u];",
+        f"for (int u = 0; u < {units}; u++) sum += ({kind}){weight(f'i0 * {units} + u')} * {operand}[u];",
         f"{hidden}[i0] = (int16_t){text.prefix}_requantise(sum, {given}, -{PREACTIVATION_HIGHEST}, "
         f"{PREACTIVATION_HIGHEST});",
     ]

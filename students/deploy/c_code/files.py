@@ -17,7 +17,7 @@ from students.deploy.c_code.loops import Constants, Stage, Writer
 from students.deploy.c_code.plan import Buffer, Entry, Plan, plan_of
 from students.deploy.c_code.stream import stream_files
 from students.deploy.c_code.templates import CHECK, HEADER, SOURCE
-from students.deploy.c_code.text import BYTES, array, type_for
+from students.deploy.c_code.text import BYTES, Weights, array, type_for
 from students.deploy.graph import DeployedGraph, Integers
 from students.deploy.reference import execute
 
@@ -52,7 +52,9 @@ class CExport:
     stream_bytes: int
 
 
-def export_c(graph: DeployedGraph, folder: Path, *, name: str = "decoder", vectors: Integers) -> CExport:
+def export_c(
+    graph: DeployedGraph, folder: Path, *, name: str = "decoder", weights: Weights = "bytes", vectors: Integers
+) -> CExport:
     """Write a deployed graph as C99 and return what was written.
 
     A network that gives an estimate for every step is entered step by step, any other by the window.
@@ -66,6 +68,9 @@ def export_c(graph: DeployedGraph, folder: Path, *, name: str = "decoder", vecto
         Made where absent.
     name : str
         Begins every file's and every function's name.
+    weights : {'bytes', 'packed'}
+        A byte each, or those of at most 2 bits four to a byte and those of 3 and 4 bits two, which takes less flash and
+        more instructions.
     vectors : ndarray of integers, shape (examples, channels, steps)
         Converter codes to test with.
 
@@ -78,7 +83,7 @@ def export_c(graph: DeployedGraph, folder: Path, *, name: str = "decoder", vecto
         raise StudentError(f"{name!r} is no name for C code", where="export_c", remedy="Use small letters and digits")
     entry: Entry = "step" if graph.takes_any_length else "window"
     plan, constants = plan_of(graph, entry), Constants()
-    writer = Writer(plan, name, constants)
+    writer = Writer(plan, name, constants, weights)
     for loop in plan.loops:
         writer.write(loop)
     words = _words(graph, plan, name)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from students.deploy.c_code.cells import write_neurons, write_recurrent
 from students.deploy.c_code.plan import Loop, Plan
-from students.deploy.c_code.text import array, identifier, sum_type, type_for
+from students.deploy.c_code.text import PACKED, Weights, array, identifier, packed, sum_type, type_for
 from students.deploy.graph import (
     INPUT,
     Add,
@@ -107,6 +108,8 @@ class Writer:
     prefix : str
         Of every name that the C code shares with others.
     constants : Constants
+    weights : {'bytes', 'packed'}
+        How weights of at most 4 bits are stored.
     histories : list of History
     stages : list of Stage
     lines : list of str
@@ -116,6 +119,7 @@ class Writer:
     plan: Plan
     prefix: str
     constants: Constants
+    weights: Weights
     histories: list[History] = field(default_factory=list[History])
     stages: list[Stage] = field(default_factory=list[Stage])
     lines: list[str] = field(default_factory=list[str])
@@ -151,6 +155,15 @@ class Writer:
         """Keep numbers, in the narrowest format or a given one, and return the name of their array."""
         return self.constants.add(name, numbers, kind)
 
+    def weight_of(self, name: str, numbers: Integers, bits: int) -> Callable[[str], str]:
+        """Keep the weights of a node and return what reads the one at a place."""
+        width = next((one for one in PACKED if bits <= one), 8)
+        if self.weights == "bytes" or width == 8:
+            stored = self.constants.add(f"{name}_w", numbers)
+            return lambda place: f"{stored}[{place}]"
+        array_name = self.constants.add(f"{name}_w", packed(numbers, width), "uint8_t")
+        return lambda place: f"{self.prefix}_packed({array_name}, {place}, {width})"
+
     def keep(self, name: str, kind: str, size: int) -> str:
         """Return the name of numbers that stay until they are forgotten."""
         self.histories.append(History(f"{name}_{len(self.histories)}", kind, size, 1))
@@ -164,7 +177,8 @@ class Writer:
         outputs, inputs, *taps = node.weights.shape
         source = self.plan.ranges[node.source]
         largest = int(np.abs(node.weights).max()) * max(abs(source.lowest), abs(source.highest))
-        kind, weights = sum_type(node.result, largest), self.constants.add(f"{identifier(node.name)}_w", node.weights)
+        weight = self.weight_of(identifier(node.name), node.weights, node.weight_bits)
+        kind = sum_type(node.result, largest)
         signal, lengths, pads = self.signal(node.source), list(source.shape[1:]), node.pads
         if self.plan.entry == "step" and (past := (taps[-1] - 1) * node.dilation[-1]):
             signal, lengths, pads = self._history(node, past + 1), [past + 1], ((0, 0),)
@@ -181,7 +195,7 @@ class Writer:
             depth += 1
             at = f"({at} * {lengths[axis]} + from{axis} + t{axis} * {node.dilation[axis]})"
             weight_at = f"({weight_at} * {tap} + t{axis})"
-        body.append(INDENT * depth + f"sum += ({kind}){weights}[{weight_at}] * {signal}[{at}];")
+        body.append(INDENT * depth + f"sum += ({kind}){weight(weight_at)} * {signal}[{at}];")
         body += [INDENT * one + "}" for one in range(depth - 1, -1, -1)]
         self._close(loop, body, "sum")
 
@@ -210,7 +224,8 @@ class Writer:
         _, inputs = node.weights.shape
         source = self.plan.ranges[node.source]
         largest = int(np.abs(node.weights).max()) * max(abs(source.lowest), abs(source.highest))
-        kind, weights = sum_type(node.result, largest), self.constants.add(f"{identifier(node.name)}_w", node.weights)
+        weight = self.weight_of(identifier(node.name), node.weights, node.weight_bits)
+        kind = sum_type(node.result, largest)
         axes = len(node.result.shape)
         row = "0"
         for axis, length in enumerate(node.result.shape[:-1]):
@@ -219,7 +234,7 @@ class Writer:
         body = [
             f"{kind} sum = {self._bias(node)};",
             f"for (int in = 0; in < {inputs}; in++)",
-            f"{INDENT}sum += ({kind}){weights}[i{axes - 1} * {inputs} + in] * "
+            f"{INDENT}sum += ({kind}){weight(f'i{axes - 1} * {inputs} + in')} * "
             f"{self.signal(node.source)}[{row} * {inputs} + in];",
         ]
         self._close(loop, body, "sum")

@@ -45,6 +45,13 @@ static inline int64_t {name}_down(int64_t x, int bits)
     return x >= 0 ? x >> bits : ~(~x >> bits);
 }}
 
+/* Returns number i of those of 2 or 4 bits in two's complement, the first in a byte's lowest bits. */
+static inline int32_t {name}_packed(const uint8_t *numbers, int i, int bits)
+{{
+    const int per_byte = 8 / bits, sign = 1 << (bits - 1);
+    return ((numbers[i / per_byte] >> i % per_byte * bits & (2 * sign - 1)) ^ sign) - sign;
+}}
+
 /* Returns x / 2^bits, rounded half to even. */
 static inline int32_t {name}_shifted(int32_t x, int bits)
 {{

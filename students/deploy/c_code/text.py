@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from typing import Literal
 
 import numpy as np
 
@@ -12,6 +13,10 @@ from students.deploy.graph import Integers, Range
 TYPES = (("int8_t", -(2**7), 2**7 - 1), ("uint8_t", 0, 2**8 - 1), ("int16_t", -(2**15), 2**15 - 1),
          ("uint16_t", 0, 2**16 - 1), ("int32_t", -(2**31), 2**31 - 1), ("int64_t", -(2**63), 2**63 - 1))  # fmt: skip
 """Formats and their ends, the first that fits is taken."""
+
+Weights = Literal["bytes", "packed"]
+PACKED = (2, 4)
+"""Widths that a byte holds several of, in two's complement [bits]."""
 
 BYTES = {"int8_t": 1, "uint8_t": 1, "int16_t": 2, "uint16_t": 2, "int32_t": 4, "int64_t": 8}
 PER_LINE = 16
@@ -26,6 +31,14 @@ def sum_type(found: Range, largest_product: int) -> str:
     """Return the format of an accumulator: 32 bits where its sums, and each of its products, fit."""
     fits = found.signed_bits <= 32 and largest_product < 2**31
     return "int32_t" if fits else "int64_t"
+
+
+def packed(numbers: Integers, width: int) -> Integers:
+    """Return bytes that hold numbers of 2 or 4 bits, the first in the lowest bits; the last one ends in zeros."""
+    per_byte = 8 // width
+    values = np.asarray(numbers).ravel() & (2**width - 1)
+    rows = np.pad(values, (0, -len(values) % per_byte)).reshape(-1, per_byte)
+    return (rows << np.arange(per_byte) * width).sum(axis=1)
 
 
 def identifier(name: str) -> str:
