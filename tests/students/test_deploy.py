@@ -147,6 +147,15 @@ def test_what_is_no_code_is_an_error(bad: str) -> None:
         CODES.codes_of(np.full((1, 4, 96), np.nan))
 
 
+def test_weights_and_statistics_that_are_no_numbers_are_an_error() -> None:
+    for name, where in (("weight", "not finite"), ("running_var", "not finite")):
+        model, spec = made("eegnet", "w4a4")
+        found = next(one for path, one in model.state_dict().items() if path.endswith(name) and one.ndim)
+        found.view(-1)[0] = torch.nan
+        with pytest.raises(StudentError, match=where):
+            lower(model, spec.shape, codes=CODES)
+
+
 def test_a_number_wider_than_its_signal_is_an_error() -> None:
     model, spec = made("mlp", "w4a4")
     graph = lower(model, spec.shape, codes=CODES)

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from deployed_networks import CODES, quantised, signals
 
+from energy_models.errors import StudentError
 from students.counting import observe
 from students.deploy import lower, state_counts, static_counts
 from students.families import family_names, load_family
@@ -21,13 +22,15 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "gru": {"hidden": 8}, "lstm": {"hidden": 8}, "spiking_mlp": {"hidden_1": 8, "hidden_2": 6},
     "spiking_conv": {"mixtures": 6, "hidden": 5},
 }  # fmt: skip
-FORMS = ("w8a8", "w4a4", "w2a4 edge=4 in=6", "w3a5 edge=7 in=8")
+FORMS = ("w8a8", "w4a4", "w2a4 edge=4 in=6", "ternary-a5")
 STATES = {
-    "w8a8": "w8a8s8", "w4a4": "w4a4s4", "w2a4 edge=4 in=6": "w2a4s6 edge=4 in=6", "w3a5 edge=7 in=8": "w3a5s16 edge=7",
+    "w8a8": "w8a8s8", "w4a4": "w4a4s4", "w2a4 edge=4 in=6": "w2a4s6 edge=4 in=6", "ternary-a5": "ternary-a5s16",
 }  # fmt: skip
+FLOAT_MEMBRANES = ("plif_conv", "spiking_delay")
+"""Families whose neurons have no integer membrane: they are quantised, and not deployed."""
 FAMILIES = [
-    (family, task) for family in family_names() if Quantised in load_family(family).forms
-    for task in load_family(family).tasks
+    (family, task) for family in family_names()
+    if Quantised in load_family(family).forms and family not in FLOAT_MEMBRANES for task in load_family(family).tasks
 ]  # fmt: skip
 
 
@@ -59,3 +62,13 @@ def test_static_counts_are_the_dense_conventions_of_observe(family: str, task: s
     states = {one.name: (one.elements, one.bits) for one in state_counts(graph)}
     kept = {one.name: (one.state_elements, one.state_bits) for one in work.layers if one.state_elements}
     assert states == {name: what for name, what in kept.items() if layers[name].products is None}
+
+
+@pytest.mark.parametrize("family", FLOAT_MEMBRANES)
+def test_neurons_without_an_integer_membrane_say_so(family: str) -> None:
+    task = next(iter(load_family(family).tasks))
+    with pytest.raises(StudentError, match="has no integer membrane"):
+        quantised(family, "w8a8s8", SHAPES[task])
+    model, spec = quantised(family, "w8a8", SHAPES[task])
+    with pytest.raises(StudentError, match="its state is kept in float"):
+        lower(model, spec.shape, codes=CODES)

@@ -67,6 +67,7 @@ def lower(
         with torch.inference_mode():
             device = next((one.device for one in model.parameters()), torch.device("cpu"))
             model(torch.zeros(1, shape.channels, shape.steps, device=device))  # every product learns its input's grid
+        _check_finite(model)
         signal = _lower(builder, "", model, Signal(INPUT, source, scale, offset))
     finally:
         model.train(was_training)
@@ -75,6 +76,16 @@ def lower(
         shape.task, codes, source, _needed(builder.nodes, signal.node), float(signal.scale.ravel()[0]),
         float(signal.offset.ravel()[0]), signal.ending, multiplier_bits,
     )  # fmt: skip
+
+
+def _check_finite(model: nn.Module) -> None:
+    """Raise where a weight, a statistic or a scale is no number."""
+    for name, values in model.state_dict().items():
+        if values.is_floating_point() and not bool(values.isfinite().all()):
+            raise StudentError(
+                f"{int((~values.isfinite()).sum())} of the {values.numel()} values of {name} are not finite",
+                where="lower", remedy="Train this student again, or load one that is finite",
+            )
 
 
 def _needed(nodes: Sequence[Node], last: str) -> tuple[Node, ...]:
