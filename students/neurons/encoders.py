@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from energy_models.errors import StudentError
 from energy_models.registry import Registry
@@ -36,6 +38,45 @@ class AnySpike(nn.Module):
         return (counts > 0).to(counts.dtype)
 
 
+class LevelCrossings(nn.Module):
+    """Levels that a signal has crossed since the step before: up counts as positive, down as negative.
+
+    ``clip(floor(x[t] / step) - floor(x[t-1] / step), -most, most)``; before the first step the signal is 0. Of signals
+    that stay between two levels nothing is sent. A level-crossing converter gives these numbers without a clock.
+
+    Parameters
+    ----------
+    step : float
+        Distance of two levels, in the input's units.
+    most : int
+        Most events of a channel in a step.
+    """
+
+    taps: Tensor
+
+    def __init__(self, step: float, most: int) -> None:
+        super().__init__()
+        if not step > 0.0 or most < 1:
+            raise StudentError(
+                f"levels {step} apart and at most {most} events", where="LevelCrossings",
+                remedy="Use a positive distance and at least one event",
+            )
+        self.step, self.most = step, most
+        self.register_buffer("taps", torch.tensor([-1.0, 1.0]), persistent=False)
+
+    def forward(self, signal: Tensor) -> Tensor:
+        """Map a signal ``(batch, channels, steps)`` to whole numbers of the same shape."""
+        levels = torch.floor(signal * (1.0 / self.step))
+        channels = signal.shape[1]
+        taps = self.taps.to(levels.dtype).expand(channels, 1, 2)
+        crossed = functional.conv1d(functional.pad(levels, (1, 0)), taps, groups=channels)
+        return crossed.clamp(-self.most, self.most)
+
+    def extra_repr(self) -> str:
+        """Return what `print` shows."""
+        return f"step={self.step}, most={self.most}"
+
+
 def _counts(quantise_input: Callable[[], nn.Module]) -> nn.Module:
     return quantise_input()
 
@@ -44,8 +85,18 @@ def _any_spike(_quantise_input: Callable[[], nn.Module]) -> nn.Module:
     return AnySpike()
 
 
+def _delta(quantise_input: Callable[[], nn.Module]) -> nn.Module:
+    return nn.Sequential(LevelCrossings(0.5, 1), quantise_input())
+
+
+def _level_crossing(quantise_input: Callable[[], nn.Module]) -> nn.Module:
+    return nn.Sequential(LevelCrossings(0.25, 7), quantise_input())
+
+
 COUNTS = Encoder("numbers as they are, on the input's grid", _counts)
 BINARY = Encoder("1 where a bin holds a spike at all, which needs no multiplier", _any_spike)
+DELTA = Encoder("1 or -1 where a standardised signal rose or fell past a level, half a deviation apart", _delta)
+LEVEL_CROSSING = Encoder("how many levels, a quarter of a deviation apart, were crossed, up to 7", _level_crossing)
 
 
 def _checked(name: str, found: object) -> Encoder:
