@@ -23,6 +23,8 @@ from energy_models.workload import WEIGHT_BITS, Workload, neuron_layer, synapse_
 DRAWS = 1024
 SEED = 0
 _ONE_PER_SECOND = 1.0
+OF_A_RATE = ("power", "energy per operation, all power in it")
+"""Quantities with static power and idle clock in them: they depend on how many operations a second share these."""
 
 
 class Network(Frozen):
@@ -33,8 +35,9 @@ class Network(Frozen):
     id, what, machine, role, note
         As in `ValidationRow`.
     profile : str
-    quantity : {'power', 'energy', 'energy per operation'}
-        Of the whole chip [W]; of one decode without static power [J]; the same over its synaptic operations [J].
+    quantity : {'power', 'energy', 'energy per operation', 'energy per operation, all power in it'}
+        Of the whole chip [W]; of one decode without static power [J]; the same over its synaptic operations [J]; the
+        power of the whole chip over its operations a second [J], which is a figure of that rate only.
     inputs, neurons : int
         One full layer.
     spikes : int
@@ -47,7 +50,7 @@ class Network(Frozen):
     clock : Quantity or None
         Where the figure was not taken at the profile's.
     rate : Quantity or None
-        Decodes per second; needed for a power.
+        Decodes per second; needed for a power, also for one that is divided by operations.
     measured : Quantity
     """
 
@@ -56,7 +59,7 @@ class Network(Frozen):
     machine: str
     profile: str
     role: Role
-    quantity: Literal["power", "energy", "energy per operation"]
+    quantity: Literal["power", "energy", "energy per operation", "energy per operation, all power in it"]
     inputs: int = Field(gt=0)
     neurons: int = Field(gt=0)
     spikes: int = Field(ge=0)
@@ -70,8 +73,8 @@ class Network(Frozen):
 
     @model_validator(mode="after")
     def _power_has_a_rate(self) -> Self:
-        if (self.quantity == "power") != (self.rate is not None):
-            raise ValueError("give a rate where the quantity is a power, and only there")
+        if (self.quantity in OF_A_RATE) != (self.rate is not None):
+            raise ValueError("give a rate where all power is in the quantity, and only there")
         if (self.quantity == "power") != (find_unit(self.measured.unit).dimension == "power"):
             raise ValueError(f"quantity {self.quantity} measured in {self.measured.unit}")
         return self
@@ -144,16 +147,19 @@ def network_workload(network: Network) -> Workload:
 def network_band(network: Network) -> Band:
     """Return what is predicted for a network's figure at nominal constants, with its central 90 % [SI].
 
-    Power is of the whole chip [W]; energy of one decode without static power [J], or that over its operations [J].
+    Power is of the whole chip [W], or over its operations a second [J]; energy of one decode without static power [J],
+    or over its operations [J].
     """
     profile = _at_clock(load_profile(network.profile), network.clock)
     rate_hz = _ONE_PER_SECOND if network.rate is None else network.rate.band.nominal
     work = network_workload(network)
     report = estimate(work, profile, None, decode_rate_hz=rate_hz)
     (points,) = sample_designs([Design(work, profile, None, rate_hz)], draws=DRAWS, seed=SEED)
-    if network.quantity == "power":
-        return _band(report.total_power_w.nominal, points.total_power_w)
-    each = 1.0 if network.quantity == "energy" else 1.0 / (network.spikes * network.neurons)
+    operations = network.spikes * network.neurons
+    if network.quantity in OF_A_RATE:
+        each = 1.0 if network.quantity == "power" else 1.0 / (rate_hz * operations)
+        return _band(report.total_power_w.nominal, points.total_power_w).times(each)
+    each = 1.0 if network.quantity == "energy" else 1.0 / operations
     return _band(report.decode_energy_j.nominal, points.decode_energy_j).times(each)
 
 

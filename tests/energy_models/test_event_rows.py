@@ -6,12 +6,13 @@ import pytest
 from pydantic import ValidationError
 
 from energy_models.errors import ProfileError
-from energy_models.validation.events import Network, event_rows, kind_of_event, load_events, share_band
+from energy_models.validation.events import Network, event_rows, kind_of_event, load_events, network_band, share_band
 
 ROWS = {row.id: row for row in event_rows()}
 FITTED = {
     "event/odin/accelerated", "event/odin/biological", "event/28nm/odin", "event/28nm/reckon",
-    "event/truenorth/11hz", "event/truenorth/96hz",
+    "event/truenorth/11hz", "event/truenorth/96hz", "event/odin/all_power", "event/odin/events",
+    "event/truenorth/akopyan",
 }
 
 
@@ -20,6 +21,22 @@ def test_odin_at_its_two_operating_points_by_hand() -> None:
     fast, slow = (ROWS[f"event/odin/{name}"].predicted.nominal for name in ("accelerated", "biological"))
     assert fast == pytest.approx(27.3 + 1.78 * 75 + 8.43 * 37.5, rel=1e-4)
     assert slow == pytest.approx(27.3 + 1.78 * 1.3 + 8.43 * 0.65536, rel=1e-4)
+
+
+def test_energy_per_operation_with_all_power_in_it_is_a_figure_of_its_rate() -> None:
+    # TrueNorth: 64.43 mW and 2.297 pJ an operation; 1,048,576 neurons of 128 synapses at 20 Hz
+    rate = 1_048_576 * 128 * 20.0
+    merolla = ROWS["event/truenorth/merolla"].predicted.nominal
+    assert merolla == pytest.approx(64.43e9 / rate + 2.297, rel=1e-3)
+    # ODIN at 75 MHz, an operation every two cycles: leakage and idle clock over them, and the event
+    assert ROWS["event/odin/all_power"].predicted.nominal == pytest.approx((27.3 + 1.78 * 75) / 37.5 + 8.43, rel=1e-4)
+    assert ROWS["event/odin/events"].predicted.nominal == pytest.approx(8.43)
+    slow = next(one for one in load_events().networks if one.id == "event/truenorth/merolla")
+    assert slow.rate is not None
+    halved = slow.model_copy(update={"rate": slow.rate.model_copy(update={"value": 10.0, "low": 10.0, "high": 10.0})})
+    assert network_band(halved).nominal * 1e12 == pytest.approx(2 * 64.43e9 / rate + 2.297, rel=1e-3)
+    with pytest.raises(ValidationError, match="give a rate where all power is in the quantity"):
+        Network.model_validate({**slow.model_dump(), "rate": None})
 
 
 def test_the_nearest_neighbour_search_by_hand() -> None:
