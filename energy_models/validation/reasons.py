@@ -7,8 +7,8 @@ from collections.abc import Mapping
 MISSED: Mapping[str, str] = {
     "other_microcontroller": (
         "A fifth of the rows are one library's table by its users (TinyMaix): the same kernels on chips with and "
-        "without caches, from flash of different speeds, so that their bands are 1.9 wide in the logarithm. The others' "
-        "are 0.51 wide and hold 82 % of their rows: cores without the kernels' packed products (Cortex-M0+, a "
+        "without caches, from flash of different speeds, so that their bands are 1.9 wide in the logarithm. The "
+        "others' are 0.51 wide and hold 82 % of their rows: cores without the kernels' packed products (Cortex-M0+, a "
         "co-processor) weigh layers otherwise. Cycles by layer on such cores would mend both."
     ),
     "cluster": (
