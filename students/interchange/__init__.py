@@ -8,12 +8,14 @@ from students.interchange.files import (
     examples_at_once,
     read_network,
 )
-from students.interchange.operators import Quantiser
+from students.interchange.operators import OnGrid, Quantiser, Saturated
 from students.interchange.states import as_stream
 
 __all__ = [
     "SUFFIXES",
+    "OnGrid",
     "Quantiser",
+    "Saturated",
     "absent_weights",
     "arena_of",
     "as_stream",

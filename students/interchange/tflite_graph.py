@@ -7,6 +7,7 @@ quantised as they come.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,9 +19,10 @@ from torch import Tensor
 from energy_models.errors import StudentError
 from students.interchange.graph import Graph, Node, Port, UnsupportedVariant
 from students.interchange.onnx_graph import OnnxGraph, network_of
+from students.interchange.operators.quantised import OWN_DOMAIN
 from students.interchange.tflite_arena import arena_bytes, lifetimes
 from students.interchange.tflite_file import DAMAGED, FlatGraph, FlatOperator, FlatTensor, read_flat
-from students.interchange.tflite_operators import ACTIVATIONS, OPERATORS
+from students.interchange.tflite_operators import CLIPS, OPERATORS, TANH
 
 VERSION = 13
 """Of the ONNX operator set whose nodes are written."""
@@ -175,19 +177,33 @@ class Writer:
     def write(self, operator: FlatOperator, made: str, place: int = 0, *, moved_from: int | None = None) -> None:
         """Say under which name an operator's output is found; put it on its grid unless it was moved from there."""
         at = operator.outputs[place]
-        made = self._activated(operator, made, at)
-        tensor = self.tensor(at)
-        self._made[at] = made
-        if tensor.scale is None or tensor.dtype.kind not in "iu":
+        tensor, function = self.tensor(at), operator.options.get("FusedActivationFunction", 0)
+        whole = tensor.scale is not None and tensor.dtype.kind in "iu"
+        moved = moved_from is not None and _alike(tensor, self.tensor(moved_from))
+        if whole and not moved and function in CLIPS:
+            self._clipped(made, tensor, at, CLIPS[function])
             return
-        if moved_from is not None and _alike(tensor, self.tensor(moved_from)):
-            return
-        self._on_grid(made, tensor, at)
+        self._made[at] = made = self._activated(function, made)
+        if whole and not moved:
+            self._on_grid(made, tensor, at)
 
     def on_grid(self, made: str, at: int) -> str:
         """Return the name of numbers put on the grid of a tensor of the file."""
         self._on_grid(made, self.tensor(at), at)
         return self._made[at]
+
+    def known_on_grid(self, made: str, at: int) -> str:
+        """Return the name of numbers that are on the grid of a tensor of the file already."""
+        tensor = self.tensor(at)
+        whole = np.iinfo(tensor.dtype)
+        ends = {"low": int(whole.min), "high": int(whole.max)}
+        return self._own("OnGrid", [made, *self._steps(made, tensor)], tensor, **ends)
+
+    def _own(self, operator: str, inputs: list[str], tensor: FlatTensor, **attributes: Any) -> str:
+        """Add a quantiser of our own, as wide as a tensor's integers."""
+        whole = np.iinfo(tensor.dtype)
+        sign = {"bits": int(whole.bits), "signed": int(whole.min < 0)}
+        return self.node(operator, inputs, OWN_DOMAIN, **sign, **attributes)
 
     def further_input(self, at: int, axes: tuple[int | None, ...]) -> str:
         """Return the name of an input of the network that stands for a tensor kept from call to call."""
@@ -198,29 +214,38 @@ class Writer:
         """Give numbers as a further output of the network."""
         self._more_results.append(Port(made, axes, torch.float32))
 
-    def _activated(self, operator: FlatOperator, made: str, at: int) -> str:
-        function = operator.options.get("FusedActivationFunction", 0)
+    def _activated(self, function: int, made: str) -> str:
         if not function:
             return made
-        if function not in ACTIVATIONS:
+        if function == TANH:
+            return self.node("Tanh", [made])
+        if function not in CLIPS:
             raise UnsupportedVariant(f"fused activation {function}")
-        name, top = ACTIVATIONS[function]
-        tensor = self.tensor(at)
-        if name == "Clip" and top is not None and tensor.scale is not None and tensor.zero is not None:
-            whole = np.iinfo(tensor.dtype)
-            if float((whole.max - tensor.zero) * tensor.scale) <= top + float(tensor.scale):
-                return self.node("Relu", [made])  # the grid ends where the function does
-        return self.node(name, [made], **({"min": 0.0, "max": top} if name == "Clip" else {}))
+        low, high = CLIPS[function]
+        return self.node("Relu", [made]) if math.isinf(high) else self.node("Clip", [made], min=low, max=high)
+
+    def _clipped(self, made: str, tensor: FlatTensor, at: int, between: tuple[float, float]) -> None:
+        """Put numbers on the part of a grid that a fused function leaves: both are ends of one requantisation."""
+        scale, zero = self._steps(made, tensor)
+        whole, step, offset = np.iinfo(tensor.dtype), float(self.constants[scale]), float(self.constants[zero])
+        low, high = (min(max(one / step, whole.min - offset), whole.max - offset) for one in between)
+        ends = {"low": round(low + offset), "high": round(high + offset), "rounds_first": 1}
+        before = {"before": "Relu"} if between[0] == 0 else {}
+        self._made[at] = self._own("QuantisedPair", [made, scale, zero], tensor, **ends, **before)
 
     def _on_grid(self, made: str, tensor: FlatTensor, at: int) -> None:
+        scale, zeros = self._steps(made, tensor)
+        codes = self.node("QuantizeLinear", [made, scale, zeros])
+        self._made[at] = self.node("DequantizeLinear", [codes, scale, zeros])
+
+    def _steps(self, made: str, tensor: FlatTensor) -> tuple[str, str]:
+        """Return the names of a signal's scale and zero point."""
         if tensor.scale is None or tensor.zero is None or tensor.scale.numel() != 1:
             raise UnsupportedVariant("a signal with one scale for each channel")
         whole = np.iinfo(tensor.dtype)
         kind = torch.from_numpy(np.zeros(1, dtype=tensor.dtype)).dtype
         zero = torch.clamp(tensor.zero, whole.min, whole.max).to(kind)
-        scale, zeros = self.store(f"{made}/scale", tensor.scale), self.store(f"{made}/zero", zero)
-        codes = self.node("QuantizeLinear", [made, scale, zeros])
-        self._made[at] = self.node("DequantizeLinear", [codes, scale, zeros])
+        return self.store(f"{made}/scale", tensor.scale), self.store(f"{made}/zero", zero)
 
     def _port(self, place: int) -> Port:
         tensor = self.tensor(place)

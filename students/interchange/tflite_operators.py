@@ -13,8 +13,10 @@ from students.interchange.operators.channels_last import DOMAIN
 from students.interchange.tflite_file import FlatOperator
 from students.interchange.tflite_recurrent import lstm, svdf
 
-ACTIVATIONS: Mapping[int, tuple[str, float | None]] = {1: ("Relu", None), 3: ("Clip", 6.0), 4: ("Tanh", None)}
-"""Functions fused into an operator, by the schema's number: ReLU, ReLU6, tanh."""
+CLIPS: Mapping[int, tuple[float, float]] = {1: (0.0, math.inf), 2: (-1.0, 1.0), 3: (0.0, 6.0)}
+"""Least and greatest number that functions fused into an operator leave, by the schema's number: ReLU, ReLU1, ReLU6."""
+TANH = 4
+"""The one that is no clip."""
 PADDINGS = {0: "SAME_UPPER", 1: "VALID"}
 Write = Callable[[Any, FlatOperator], None]
 

@@ -111,10 +111,10 @@ def svdf(writer: Any, operator: FlatOperator) -> None:
     now = writer.node("Reshape", [now, writer.store(f"{now}/shape", torch.tensor([-1, count, 1]))])
     axes = None if signal.any_number == "examples" else state.shape[0], count, steps
     before = writer.further_input(at, axes)
+    if signal.dtype.kind != "f":
+        now, before = writer.on_grid(now, at), writer.known_on_grid(before, at)
     kept = writer.node("Slice", [before], starts=[1], ends=[steps], axes=[2])
     after = writer.node("Concat", [kept, now], axis=2)
-    if signal.dtype.kind != "f":  # of the whole state, so that every step is like the first, whose state is zero
-        after = writer.on_grid(after, at)
     writer.further_output(after, axes)
     shaped = writer.stored(operator.inputs[2], _by_unit(filters, rank), axis=0)
     bias = [writer.read(operator.inputs[3])] if operator.inputs[3] >= 0 else []

@@ -120,6 +120,13 @@ def test_products_and_state_of_an_svdf(tmp_path, kind, widths):
     assert work.products.dense_full.mean == 8 * 3 + 8 * 5
     assert {(one.weight_bits, one.activation_bits) for one in work.layers if one.products} == widths
     assert sum(layer.state_elements for layer in work.layers) == 8 * 5
+    # The 3 inputs, the 8 new features and the 4 outputs are put on a grid; the rest of the state is on its own.
+    assert requantised(work) == ([3, 8, 4] if kind == "integer" else [])
+
+
+def requantised(work: Workload) -> list[float]:
+    """Return the requantisations of each layer that has some."""
+    return [layer.operations["requantise"].mean for layer in work.layers if "requantise" in layer.operations]
 
 
 def test_an_lstm_in_integers(tmp_path):
@@ -149,6 +156,15 @@ def test_an_lstm_in_integers(tmp_path):
     assert {layer.state_bits: layer.state_elements for layer in work.layers if layer.state_elements} == {
         8: units, 16: units,
     }  # fmt: skip
+    # A step: the 4 x 4 accumulators of each product to gates of 16 bits, the cell, the hidden state. Inputs: all steps.
+    assert sorted(requantised(work)) == sorted([steps * inputs, *[steps * 4 * units] * 2, *[steps * units] * 2])
+    counts: dict[str, float] = {}
+    for layer in work.layers:
+        for name, count in layer.operations.items():
+            counts[name] = counts.get(name, 0) + count.mean
+    # Biases of 4 x 4 gates, sums of both products, and of the two parts of the cell.
+    assert counts["add"] == steps * units * (4 + 4 + 1)
+    assert (counts["multiply"], counts["lookup"]) == (steps * units * 3, steps * units * 5)
     float_weights = [one * scale for one, scale in zip(values, scales, strict=True)]
     lstm = torch.nn.LSTM(inputs, units, batch_first=True)
     lstm.weight_ih_l0.data = torch.from_numpy(np.concatenate(float_weights[:4])).float()

@@ -25,14 +25,16 @@ class Flat:
     tensors: list[dict[str, Any]] = field(default_factory=list)
     operators: list[tuple[str, list[int], list[int], str, dict[str, Any]]] = field(default_factory=list)
 
-    def tensor(self, shape=(), dtype=np.float32, *, values=None, steps=None, axis=0, variable=False) -> int:
-        """Add a tensor: a constant where it has values; `steps` are (scales, zero points)."""
+    def tensor(
+        self, shape=(), dtype=np.float32, *, values=None, steps=None, axis=0, variable=False, open_axis=-1
+    ) -> int:
+        """Add a tensor: a constant where it has values; `steps` are (scales, zero points), `open_axis` of any size."""
         if values is not None:
             values = np.asarray(values)
             shape, dtype = values.shape, values.dtype
         self.tensors.append(
             {"shape": tuple(shape), "dtype": np.dtype(dtype), "values": values, "steps": steps, "axis": axis,
-             "variable": variable}
+             "variable": variable, "open": open_axis}
         )  # fmt: skip
         return len(self.tensors) - 1
 
@@ -86,6 +88,10 @@ class Flat:
     def _tensor(b, place, one):
         name = b.CreateString(f"t{place}")
         shape = b.CreateNumpyVector(np.array(one["shape"], np.int32))
+        signature = None
+        if one["open"] >= 0:
+            sizes = [-1 if axis == one["open"] else size for axis, size in enumerate(one["shape"])]
+            signature = b.CreateNumpyVector(np.array(sizes, np.int32))
         quantisation = None
         if one["steps"] is not None:
             scales, zeros = (np.atleast_1d(part) for part in one["steps"])
@@ -102,6 +108,8 @@ class Flat:
         tflite.TensorAddBuffer(b, place + 1 if one["values"] is not None else 0)
         tflite.TensorAddName(b, name)
         tflite.TensorAddIsVariable(b, one["variable"])
+        if signature is not None:
+            tflite.TensorAddShapeSignature(b, signature)
         if quantisation is not None:
             tflite.TensorAddQuantization(b, quantisation)
         return tflite.TensorEnd(b)

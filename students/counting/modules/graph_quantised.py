@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from torch import Tensor, nn
@@ -9,7 +10,7 @@ from torch import Tensor, nn
 from students.counting.calls import tensors_of
 from students.counting.dispatch import Info, Tracer
 from students.counting.rules import put_on_grid
-from students.interchange import Quantiser
+from students.interchange import OnGrid, Quantiser, Saturated
 
 
 def count_quantiser(tracer: Tracer, module: Quantiser, signal: Tensor, output: Any) -> None:
@@ -18,6 +19,12 @@ def count_quantiser(tracer: Tracer, module: Quantiser, signal: Tensor, output: A
     if isinstance(codes, str):
         tracer.mark_uncounted("quantise", codes)
         tracer.set_info(tensors_of(output)[0], Info(tracer.info(signal).axes))
+        return
+    if isinstance(module, OnGrid):
+        tracer.set_info(tensors_of(output)[0], replace(tracer.info(signal), codes=codes))
+        return
+    if isinstance(module, Saturated):
+        tracer.set_info(tensors_of(output)[0], Info(tracer.info(signal).axes, word=module.bits))
         return
     function = "table" if module.before not in {"", "Relu"} else "clip"
     named = "activation" if module.before == "Relu" else "quantise"

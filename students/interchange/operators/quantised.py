@@ -136,6 +136,22 @@ class Truncation(Quantiser):
         return (self.codes(values) - self.zero_point / self.shift) * self.scale
 
 
+class OnGrid(Quantiser):
+    """A signal that is on its grid already, as a state that starts from zero and is put there by each step."""
+
+    def forward(self, values: Tensor, *_: Tensor | None) -> Tensor:
+        """Return the values as they are."""
+        return values
+
+
+class Saturated(Quantiser):
+    """A sum of numbers on its grid that saturates at its ends; no function of it is a table of all its values."""
+
+    def forward(self, values: Tensor, *_: Tensor | None) -> Tensor:
+        """Return the values between the ends."""
+        return torch.clamp(values, self.low * float(self.scale), self.high * float(self.scale))
+
+
 class DynamicCodes(Quantiser):
     """Codes of a signal less their zero point, by a scale and a zero point found from it: a grid of step 1."""
 
@@ -230,12 +246,13 @@ def _paired(kind: type[Quantiser]) -> Builder:
 
 
 def builders() -> dict[str, Builder]:
-    """Return the builders by operator of the QONNX domain; the last two are written by `rewrite` only."""
+    """Return the builders by operator of the QONNX domain; the last three are written by `rewrite` and readers only."""
     return {
         "Quant": _quant,
         "IntQuant": _quant,
         "BipolarQuant": Bipolar,
         "Trunc": Truncation,
         "QuantisedPair": _paired(Quantiser),
+        "OnGrid": _paired(OnGrid),
         "DequantisedWeights": _paired(Dequantiser),
     }

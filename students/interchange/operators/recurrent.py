@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from students.interchange.graph import Builder, Node, UnsupportedVariant
-from students.interchange.operators.quantised import Quantiser
+from students.interchange.operators.quantised import OnGrid, Quantiser, Saturated
 
 ORDER: Mapping[str, tuple[int, ...]] = {"LSTM": (0, 2, 3, 1), "GRU": (1, 0, 2), "RNN": (0,)}
 """Where torch's gates stand among those of ONNX."""
@@ -27,6 +27,8 @@ DEFAULTS: Mapping[str, tuple[str, ...]] = {
 FUSED: Mapping[str, Any] = {"LSTM": torch.lstm, "GRU": torch.gru, "Tanh": torch.rnn_tanh, "Relu": torch.rnn_relu}
 
 DIRECTIONS = ("forward", "reverse", "bidirectional")
+GATE_BITS, GATE_STEP = 16, 2.0**-12
+"""Of an integer LSTM's gates before their functions, in TensorFlow Lite."""
 WEIGHTS = frozenset((1, 2, 3))
 """Inputs that the node stores itself."""
 
@@ -144,6 +146,9 @@ class ResetFirstGru(nn.Module):
 class SteppedLstm(nn.Module):
     """One LSTM layer in integers, step by step from zeros: weights given on their grid, states put on theirs.
 
+    As TensorFlow Lite runs it: the accumulators of both products are each put on the gates' grid, 16 bits in steps of
+    2^-12, and added there with saturation.
+
     Parameters
     ----------
     node : Node
@@ -157,27 +162,42 @@ class SteppedLstm(nn.Module):
         super().__init__()
         bits = list(node.attribute("bits", (8, 16)))
         self.hidden, self.cell = (
-            _state_quantiser(node, 4 + 2 * place, width) for place, width in enumerate(bits)
+            _state_quantiser(node, 4 + 2 * place, width, Quantiser) for place, width in enumerate(bits)
         )
+        self.started = _state_quantiser(node, 4, bits[0], OnGrid)
+        self.entered, self.fed_back = (_gates(node, Quantiser) for _ in range(2))
+        self.gates = _gates(node, Saturated)
 
     def forward(self, signal: Tensor, inputs: Tensor, hidden: Tensor, bias: Tensor, *_: Tensor | None) -> Tensor:
         """Return outputs ``(steps, batch, units)``."""
         cell = at_rest(signal[0], hidden.shape[1])
-        state = self.hidden(cell)  # one requantisation a unit more than steps, so that the first product is like others
+        state = self.started(cell)
         outputs: list[Tensor] = []
-        for now in functional.linear(signal, inputs, bias).unbind(0):
-            enter, forget, candidate, leave = (now + functional.linear(state, hidden)).chunk(4, -1)
+        for now in self.entered(functional.linear(signal, inputs, bias)).unbind(0):
+            gates = self.gates(now + self.fed_back(functional.linear(state, hidden)))
+            enter, forget, candidate, leave = gates.chunk(4, -1)
             cell = self.cell(torch.sigmoid(forget) * cell + torch.sigmoid(enter) * torch.tanh(candidate))
             state = self.hidden(torch.sigmoid(leave) * torch.tanh(cell))
             outputs.append(state)
         return torch.stack(outputs)
 
 
-def _state_quantiser(node: Node, place: int, bits: int) -> Quantiser:
+def _state_quantiser(node: Node, place: int, bits: int, kind: type[Quantiser]) -> Quantiser:
     names = node.inputs[place : place + 2]
     stored = {name: node.constants[name].reshape(()) for name in names}
+    return _signed(node, names, stored, bits, kind)
+
+
+def _gates(node: Node, kind: type[Quantiser]) -> Quantiser:
+    stored = {"scale": torch.tensor(GATE_STEP), "zero": torch.zeros(())}
+    return _signed(node, tuple(stored), stored, GATE_BITS, kind)
+
+
+def _signed(
+    node: Node, names: tuple[str, ...], stored: dict[str, Tensor], bits: int, kind: type[Quantiser]
+) -> Quantiser:
     alone = replace(node, inputs=("", *names), constants=stored, attributes={"rounds_first": 1})
-    return Quantiser(alone, bits, (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1), "signed")
+    return kind(alone, bits, (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1), "signed")
 
 
 def _linear(weight: Tensor, bias: Tensor | None) -> nn.Linear:
