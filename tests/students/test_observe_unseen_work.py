@@ -154,6 +154,43 @@ def test_constants_on_the_left_of_a_product_count_with_decodes_on_the_last_axis(
     assert dense(covariance, torch.randn(2, 4, 20)) == 4 * 4 * 20
 
 
+class Parallel(nn.Module):
+    """A parallel spiking neuron as SpikingJelly writes it: ``S = (W X + b >= 0)`` over steps, which stand first.
+
+    Fang et al. 2023, arXiv 2304.12760. Masked: no weight reads a later step.
+    """
+
+    def __init__(self, steps: int, outputs: int, *, masked: bool) -> None:
+        super().__init__()
+        self.weight, self.bias = nn.Parameter(torch.randn(steps, steps)), nn.Parameter(torch.zeros(steps, 1))
+        self.register_buffer("mask", torch.ones(steps, steps).tril() if masked else torch.ones(steps, steps))
+        self.following = nn.Linear(outputs, 2, bias=False)
+
+    def forward(self, signal):
+        first = signal.transpose(0, 1)
+        currents = torch.addmm(self.bias, self.weight * self.mask, first.flatten(1))
+        spikes = (currents >= 0).to(first).view(first.shape)
+        return self.following(spikes.transpose(0, 1).flatten(2))
+
+
+@pytest.mark.parametrize("shape", [(4,), (2, 3)])
+@pytest.mark.parametrize(("masked", "taps"), [(False, 25), (True, 15)])
+def test_a_parallel_spiking_neuron(shape, masked, taps):
+    """5 x 5 weights of the steps for each of 4 or 6 neurons, a threshold; what follows adds where there are spikes."""
+    torch.manual_seed(0)
+    neurons = int(np.prod(shape))
+    found = counted(Parallel(5, neurons, masked=masked), torch.randn(3, 5, *shape))
+    assert found.complete, found.uncounted
+    neuron, following = (layer for layer in found.layers if layer.products is not None)
+    assert neuron.products.dense_full.mean == 25 * neurons
+    assert neuron.products.effective.multiply_accumulate.mean == taps * neurons
+    assert (neuron.weights, sum(layer.weights for layer in found.layers)) == (25, 25 + 2 * neurons)
+    assert sum(layer.state_elements for layer in found.layers) == 0  # all steps are there at once
+    assert following.products.dense_full.mean == 5 * 2 * neurons
+    assert following.products.effective.multiply_accumulate.mean == 0
+    assert 0 < following.products.effective.accumulate.mean < 5 * 2 * neurons
+
+
 @pytest.mark.parametrize(
     ("function", "operations"),
     [
