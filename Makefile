@@ -45,7 +45,7 @@ fuzz: $(STAMP)
 slow: golden test-slow docs fuzz
 
 emulator: $(STAMP)
-	$(BIN)/python -m pytest -q tests/students/test_deploy_emulator.py
+	$(BIN)/python -m pytest -q tests/students/test_deploy_emulator.py tests/students/test_plain_c99.py
 
 check: $(STAMP)
 	$(BIN)/ruff check .

@@ -142,6 +142,21 @@ def test_an_export_replaces_an_older_one(finished: Path, tmp_path: Path) -> None
     assert runs(tmp_path, "decoder") == "0 of 24 outputs differ\n"
 
 
+def test_the_code_of_the_guide_compiles_and_decides(finished: Path, tmp_path: Path) -> None:
+    if GCC is None:
+        pytest.skip("gcc is not installed")
+    cosim.export(cosim.load_run(finished).decoder("EEGNet-1 w4a4").student(), tmp_path)
+    guide = (Path(__file__).parents[2] / "docs" / "howto" / "export.md").read_text()
+    include, _, body = guide.partition("```c\n")[2].partition("```")[0].partition("\n")
+    body = body.replace("decoder_push(sample);", "for (int t = 0; t < DECODER_STEPS; t++) decoder_push(sample);")
+    body = body.replace("decoder_code_t sample", "static decoder_code_t sample")
+    body = body.replace("decoder_class(logits);", "decoder_class(logits); return intent >= DECODER_OUTPUTS;")
+    (tmp_path / "main.c").write_text(f"{include}\nint main(void)\n{{\n{body}\nreturn 2;\n}}\n")
+    sources = [str(tmp_path / file) for file in ("main.c", "decoder.c", "decoder_stream.c")]
+    subprocess.run([GCC, "-std=c99", "-Wall", "-Werror", *sources, "-o", str(tmp_path / "main")], check=True)
+    subprocess.run([str(tmp_path / "main")], check=True)
+
+
 def test_a_student_without_recordings_whose_input_grid_is_damaged(finished: Path, tmp_path: Path) -> None:
     saved = cosim.load_run(finished).decoder("EEGNet-1 w4a4").student().save(tmp_path / "saved")
     weights = next(path for path in Path(saved).iterdir() if path.suffix == ".safetensors")
