@@ -1,5 +1,6 @@
 """State and first steps of recurrences written by hand, against the same networks of torch's and snnTorch's layers."""
 
+import dataclasses
 from collections import deque
 
 import pytest
@@ -7,6 +8,8 @@ import snntorch
 import torch
 from torch import nn
 
+from energy_models.hardware import load_profile, load_site
+from energy_models.pricing import estimate
 from energy_models.workload import Workload
 from students.counting import observe
 from students.layers.step_loop import StepLoop
@@ -204,6 +207,36 @@ class Spiking(nn.Module):
 def test_loops_that_cut_no_signal_keep_state(hoisted):
     """5 membranes and 2 sums."""
     assert state_words(counted(Spiking(hoisted=hoisted), torch.rand(3, CHANNELS))) == HIDDEN + 2
+
+
+class Tabled(nn.Module):
+    """Reads 3 of 12 stored words through a view: a layer of stored words alone."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.f = nn.Linear(CHANNELS, HIDDEN)
+        self.register_buffer("kept", torch.randn(4, 3))
+
+    def forward(self, x):
+        return torch.cat([self.f(x[..., 0]), self.kept[1].expand(len(x), -1)], -1)
+
+
+@pytest.mark.parametrize("profile", ["cortex_m4f", "asic65_near_memory"])
+@pytest.mark.parametrize(
+    "net", [Elman(), Gated(WAYS["select"]), HandNeuron("handed"), HandNeuron("buffer"), Tabled()],
+    ids=["elman", "lstm", "neuron", "buffer", "table"],
+)  # fmt: skip
+def test_what_is_carried_on_is_priced(net, profile):
+    work = counted(net, torch.randn(3, CHANNELS, 8))
+    report = estimate(work, load_profile(profile), load_site("headset_commodity"), decode_rate_hz=1.0)
+    assert report.decoder_power_w.nominal > 0
+    states = [layer for layer in work.layers if layer.state_elements]
+    if states:
+        fewer = dataclasses.replace(work, layers=tuple(layer for layer in work.layers if layer not in states))
+        without = estimate(fewer, load_profile(profile), load_site("headset_commodity"), decode_rate_hz=1.0)
+        # A microcontroller's cycles a product hold the accesses to its RAM; a state is in memory all the same.
+        assert report.decoder_power_w.nominal > without.decoder_power_w.nominal or profile == "cortex_m4f"
+        assert sum(use.used_bits for use in report.memories) > sum(use.used_bits for use in without.memories)
 
 
 class Delayed(nn.Module):

@@ -143,7 +143,7 @@ def with_words(work: Work, words: Mapping[int, int]) -> tuple[Work, Mapping[int,
 
 
 def stored_layer(name: str, words: int, bits: int) -> LayerWork:
-    """Return a layer that computes nothing and holds constants."""
+    """Return a layer that computes nothing and holds constants; its signals are empty, as wide as these."""
     return LayerWork(
         name=name,
         kind="elementwise",
@@ -153,15 +153,17 @@ def stored_layer(name: str, words: int, bits: int) -> LayerWork:
         output_shape=(0,),
         inputs=0,
         outputs=0,
+        activation_bits=bits,
+        output_bits=bits,
         constants=words,
-        constant_bits=bits,
+        constant_bits=bits if words else 0,
     )
 
 
 def state_layer(name: str, words: int, bits: int, accesses: int) -> LayerWork:
     """Return a layer that computes nothing and carries state, each word read and written `accesses` times in all."""
     return replace(
-        stored_layer(name, 0, 0),
+        stored_layer(name, 0, bits),
         state_elements=words,
         state_bits=bits,
         state_reads=accesses,
