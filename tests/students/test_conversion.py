@@ -11,7 +11,7 @@ from energy_models.errors import StudentError
 from energy_models.workload import parse_workload, workload_text
 from students.deploy import DeployedGraph, execute, lower
 from students.deploy.conversion import convert, simulate, spiking_workload
-from students.deploy.conversion.simulate import Train, spikes_of
+from students.deploy.conversion.simulate import Train, membrane_bits, spikes_of
 from students.deploy.fixed_point import FixedPoint
 from students.deploy.graph import INPUT, InputCodes, Linear, Move, Pool, Requantise
 from students.deploy.ranges import Range
@@ -128,6 +128,37 @@ def test_the_workload_of_a_student_is_whole_and_has_a_decode_for_each_example_or
     spiking = [layer for layer in work.layers if layer.products and layer.products.dense_full.accumulate.total]
     assert spiking
     assert all(layer.products.effective_input.total <= layer.products.dense_valid.total for layer in spiking)
+
+
+@pytest.mark.parametrize(("family", "form", "shape", "options"), CASES[1:3])
+def test_a_membranes_word_holds_what_its_neurons_fire_from(
+    family: str, form: str, shape: Shape, options: dict[str, object]
+) -> None:
+    graph = lowered(family, form, shape, options)
+    codes = codes_for(graph, shape)
+    network, signals_of = convert(graph), execute(graph, codes)
+    work = spiking_workload(network, simulate(network, codes), name="n", step_rate_hz=10.0)
+    widths = {layer.name: layer.state_bits for layer in work.layers if layer.kind == "neuron"}
+    for node in graph.nodes:
+        if isinstance(node, Requantise) and node.name in network.steps:
+            constants, threshold = node.constants, node.constants.shift - node.constants.guard
+            sums = signals_of[node.source] * constants.multiplier + constants.offset >> constants.guard
+            most = abs(sums + (1 << threshold >> 1)).max()
+            assert 2 ** (widths[node.name] - 1) > most
+            assert widths[node.name] > threshold.max()
+
+
+def test_the_width_of_a_membrane_by_hand() -> None:
+    """Sums from -128 to 127, times 5, less 2, and half of a threshold of 8: -638 to 637, and 646 for a pair."""
+    constants = FixedPoint(constant(5), constant(-2), constant(3), constant(0))
+    given = Range((4, 1), -128, 127)
+    assert membrane_bits(Requantise("n", INPUT, Range((4, 1), 0, 7), constants), given) == 11
+    assert membrane_bits(Requantise("n", INPUT, Range((4, 1), -7, 7), constants), given) == 11
+    wide = FixedPoint(constant(5), constant(0), constant(12), constant(0))
+    assert membrane_bits(Requantise("n", INPUT, Range((4, 1), 0, 7), wide), given) == 13  # 635 + 2048
+    assert membrane_bits(Requantise("n", INPUT, Range((4, 1), 0, 7), wide), Range((4, 1), -(2**20), 5)) == 24
+    alone = FixedPoint(constant(1), constant(0), constant(0), constant(0))
+    assert membrane_bits(Requantise("n", INPUT, Range((4, 1), 0, 7), alone), given) == 8
 
 
 def test_what_has_no_spiking_form_is_refused_by_its_layers_name() -> None:

@@ -89,12 +89,36 @@ def spikes_of(network: SpikingNetwork, simulation: Simulation) -> dict[str, int]
     return {name: int(abs(train.steps).sum()) for name, train in trains if isinstance(train, Train)}
 
 
+def membrane_bits(node: Requantise, given: Range) -> int:
+    """Return the width that holds a neuron's state in every step: its sum, and what it fires from [bits].
+
+    Parameters
+    ----------
+    node : Requantise
+        One whose results are spikes.
+    given : Range
+        Of the sums that it takes in.
+    """
+    bits = node.constants.shift - node.constants.guard
+    ends = [_scaled(np.int64(end), node) for end in (given.lowest, given.highest)]
+    if node.result.lowest < 0:  # the second of a pair fires from the opposite number
+        ends += [-end for end in ends]
+    held = [end + _half(bits) for end in ends]
+    lowest, highest = (int(find([find(one) for one in held])) for find in (np.min, np.max))
+    return max(Range(given.shape, lowest, highest).signed_bits, given.signed_bits)
+
+
+def _scaled(total: Integers | np.int64, node: Requantise) -> Integers:
+    """Return sums in the unit that membranes have: thresholds are powers of two of it."""
+    constants = node.constants
+    membrane = total * constants.multiplier + constants.offset
+    return np.where(constants.guard > 0, (membrane + _power(constants.guard - 1)) >> constants.guard, membrane)
+
+
 def _fired(total: Integers, node: Requantise) -> Train:
     """Return the spikes of neurons that have taken in `total`; those of the second of a pair are negative."""
-    constants, steps = node.constants, max(node.result.highest, -node.result.lowest)
-    guard, bits = constants.guard, constants.shift - constants.guard
-    membrane = total * constants.multiplier + constants.offset
-    membrane = np.where(guard > 0, (membrane + _power(guard - 1)) >> guard, membrane)
+    steps, bits = max(node.result.highest, -node.result.lowest), node.constants.shift - node.constants.guard
+    membrane = _scaled(total, node)
     spikes = _spikes(membrane, bits, node.result.highest, steps)
     if node.result.lowest < 0:
         spikes -= _spikes(-membrane, bits, -node.result.lowest, steps)
@@ -107,7 +131,7 @@ def _spikes(membrane: Integers, bits: Integers, most: int, steps: int) -> Intege
     A membrane that meets the threshold exactly fires where the number of its spikes so far is odd: ties go to even.
     """
     threshold = _power(bits)
-    membrane = membrane + np.where(bits > 0, _power(bits - 1), 0)
+    membrane = membrane + _half(bits)
     spikes = np.zeros((steps, *membrane.shape), dtype=np.int64)
     count = np.zeros_like(membrane)
     for step in range(most):
@@ -120,6 +144,11 @@ def _spikes(membrane: Integers, bits: Integers, most: int, steps: int) -> Intege
 
 def _power(bits: Integers) -> Integers:
     return np.left_shift(np.int64(1), np.maximum(bits, 0))
+
+
+def _half(bits: Integers) -> Integers:
+    """Return half of a threshold; none of a threshold of 1."""
+    return np.where(bits > 0, _power(bits - 1), 0)
 
 
 def _through(node: Node, source: Train) -> Train:

@@ -2,8 +2,8 @@
 
 A product in front of the first neurons takes numbers, once a decode; one behind takes spikes, each of which reaches the
 weights applied to it. A neuron scales its sum once (a `requantise`), is compared in every step in which it may fire,
-and reset after each spike; its membrane is a word of the accumulator. The neurons of a pair share sum and scaling, and
-each has its own row of synapses.
+and reset after each spike; its membrane is as wide as the scaled sum at full precision. The neurons of a pair share sum
+and scaling, and each has its own row of synapses.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 
 from energy_models.workload import Conventions, Count, LayerWork, Products, Workload
 from students.deploy.conversion.network import SpikingNetwork
-from students.deploy.conversion.simulate import Simulation, Train, run_once
+from students.deploy.conversion.simulate import Simulation, Train, membrane_bits, run_once
 from students.deploy.counts import LayerCount, static_counts
 from students.deploy.graph import INPUT, DeployedGraph, Linear, Product, Requantise
 from students.deploy.ranges import Integers, Range
@@ -119,7 +119,7 @@ def _neurons(network: SpikingNetwork, node: Requantise, train: Train, given: Ran
     return LayerWork(
         node.name, "neuron", "integer", steps, plain, plain, size * steps, size * each * steps,
         operations={**scaled, "compare": updates, "reset": fired}, activation_bits=given.signed_bits, output_bits=1,
-        state_bits=given.signed_bits, state_elements=size * each,
+        state_bits=membrane_bits(node, given), state_elements=size * each,
         state_reads=size * each * steps, state_writes=size * each * steps,
         output_events=fired, updates_active=updates, updates_idle=Count.constant(0, fired.decodes),
         constants=0 if node.constants.shifts_only else node.constants.multiplier.size, constant_bits=32,
