@@ -28,13 +28,13 @@ from energy_models.validation import (
 HEADER = """# Validation: predicted against measured
 
 Every published figure that the energy models are held against. *Fitted*: a constant of the prediction came from this
-very row, so that it proves the fit and no more. *Held out*: none did. The two are never mixed. Error is
-`|predicted / measured - 1|`; *one a network* is its median where several rows of one network on one machine (energy and
-latency of one run, variants, one network predicted from each of several others) count once; *in band* is the share of
-measured figures inside the band of the prediction, its central 90 %; *log width* is the mean of ln(high / low). Bars of
-median and 90th percentile are on figures, one a network. Bands hold 90 % where the share inside lies between 85 and
-96 %, in groups below 40 rows where a two-sided binomial test at 5 % does not reject it. The bars were set before the
-rows were computed.
+very row or was chosen after it, so that it proves the fit and no more. *Held out*: none did. The two are never mixed.
+Error is `|predicted / measured - 1|`; *one a network* is its median where several rows of one network on one machine
+(energy and latency of one run, variants, one network predicted from each of several others) count once; *in band* is
+the share of measured figures inside the band of the prediction, its central 90 %; *log width* is the mean of ln(high /
+low). Bars of median and 90th percentile are on figures, one a network. Bands hold 90 % where the share inside lies
+between 85 and 96 %, in groups below 40 rows where a two-sided binomial test at 5 % does not reject it. The bars were
+set before the rows were computed.
 
 Made by `python docs/make/validation_page.py > docs/validation.md`; a test keeps it current.
 

@@ -12,7 +12,7 @@ import numpy as np
 from energy_models.quantities import Band
 
 Role = Literal["fitted", "held out"]
-"""``fitted``: a constant of the prediction came from this row. ``held out``: none did."""
+"""``fitted``: a constant of the prediction came from this row, or was chosen after it. ``held out``: none was."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,7 +48,7 @@ class System(Frozen):
     decoder : Quantity or None
         Average power of the decoder, where a source gives it.
     role : {'fitted', 'held out'}
-        ``fitted``: a part of the sum is of the same source as the total.
+        ``fitted``: a part of the sum is of the same source as the total, or was chosen after it.
     built : mapping of str to Quantity
         Constants of this device that stand in place of the site's, by dotted path: its front end as built, the share of
         the time in which its controller runs.

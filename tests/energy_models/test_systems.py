@@ -39,6 +39,17 @@ def test_the_sum_of_a_chip_is_its_front_end() -> None:
     assert (neurad.role, neurad.measured) == ("fitted", 12.588)
 
 
+def test_a_share_that_the_total_decides_makes_a_row_fitted() -> None:
+    # with the controller always on, as in its class, BioWolf's sum is 2.5 times its total: the 2 % come from the total
+    (biowolf,) = (system for system in load_systems() if system.id == "system/biowolf/ssvep")
+    always = predicted_w(biowolf.model_copy(update={"built": {}})).nominal * 1e3
+    assert always / ROWS[biowolf.id].measured == pytest.approx(2.51, abs=0.01)
+    shared = [system for system in load_systems() if "controller.share" in system.built]
+    assert [(system.id, ROWS[system.id].role) for system in shared] == [("system/biowolf/ssvep", "fitted")]
+    assert all("knowing the totals" in system.unknown for system in load_systems()
+               if "controller" in system.causes and system not in shared)
+
+
 def test_totals_are_met_within_a_quarter_but_for_a_version_that_a_later_one_corrects() -> None:
     off = {name for name, row in ROWS.items() if abs(row.error) > 0.25}
     assert off == {"system/gapses/eog"}
