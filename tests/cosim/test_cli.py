@@ -130,7 +130,7 @@ def test_a_run_folder_that_cannot_be_made(tmp_path: Path, below: str) -> None:
 
 def test_a_stream_is_priced_at_its_own_rate_only(tmp_path: Path) -> None:
     settings = ('dataset={name="synthetic_spikes"}', 'split={method="blocked_in_time"}', "hardware.decode_rate_hz=10",
-                'baselines=[{name="kalman"}]', 'students=[{label="M", family="mlp"}]')  # fmt: skip
+                'baselines=[{name="kalman"}]', 'students=[{label="M", family="mlp", method={name="kl"}}]')  # fmt: skip
     pairs = [part for setting in settings for part in ("--set", setting)]
     code, out, err = cosim("run", "demo", "--out", str(tmp_path / "run"), *pairs)
     assert (code, out) == (2, "")
