@@ -9,6 +9,7 @@ import numpy as np
 
 from cosim.api.export import check_quantised, codes_for_tests, student_named
 from cosim.api.student import Student
+from cosim.tables.widths import PIPELINE
 from energy_models.errors import StudentError
 from energy_models.workload import Workload
 from students.deploy import execute, lower
@@ -25,7 +26,7 @@ class ConvertedStudent:
     ----------
     network : SpikingNetwork
     workload : Workload
-        Its work on the examples.
+        Its work on the examples, preprocessing included.
     compared : int
         Outputs that were compared with those of the integers, and are equal.
     vectors : str
@@ -104,5 +105,9 @@ def convert(student: Student | str | Path, *, examples: int = 16) -> ConvertedSt
     simulated = simulate(network, given)
     expected = execute(network.graph, given)[network.graph.nodes[-1].name]
     check_equal(network.graph, simulated.outputs, expected)
-    work = spiking_workload(network, simulated, name=f"{found.spec.label} (spikes)", step_rate_hz=shape.step_rate_hz)
+    counted = found.counted
+    before = None if counted is None else [row for row in counted.layers if row.name.startswith(PIPELINE)]
+    work = spiking_workload(
+        network, simulated, name=f"{found.spec.label} (spikes)", step_rate_hz=shape.step_rate_hz, preprocessing=before
+    )
     return ConvertedStudent(network, work, int(np.size(expected)), source, spikes_of(network, simulated))

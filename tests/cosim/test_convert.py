@@ -22,6 +22,10 @@ def test_a_student_of_a_run_becomes_a_spiking_network_that_decides_as_its_intege
     assert found.workload.decodes == 4
     assert found.synaptic_operations > 0
     assert "equal to its integers" in repr(found)
+    before = [row.name for row in student.workload().layers if row.name.startswith("pipeline.")]
+    assert before
+    assert [row.name for row in found.workload.layers][: len(before)] == before
+    assert found.workload.complete
 
 
 def test_the_command_writes_a_workload_that_can_be_priced(finished: Path, tmp_path: Path) -> None:

@@ -7,8 +7,8 @@ import dataclasses
 import numpy as np
 import pytest
 
-from energy_models.errors import StudentError
-from energy_models.workload import parse_workload, workload_text
+from energy_models.errors import StudentError, WorkloadError
+from energy_models.workload import Count, LayerWork, parse_workload, workload_text
 from students.deploy import DeployedGraph, execute, lower
 from students.deploy.conversion import convert, simulate, spiking_workload
 from students.deploy.conversion.simulate import Train, membrane_bits, spikes_of
@@ -105,7 +105,7 @@ def test_the_workload_by_hand() -> None:
     graph = node_graph(relu, 3, flat, last)
     network = convert(graph)
     work = spiking_workload(
-        network, simulate(network, np.array([[[4], [8], [-3]]])), name="n", step_rate_hz=10.0
+        network, simulate(network, np.array([[[4], [8], [-3]]])), name="n", step_rate_hz=10.0, preprocessing=()
     )
     neurons, product = work.layers
     assert {name: one.total for name, one in neurons.operations.items()} == {"compare": 9, "reset": 3}
@@ -122,7 +122,8 @@ def test_the_workload_of_a_student_is_whole_and_has_a_decode_for_each_example_or
 ) -> None:
     graph = lowered(family, form, shape, options)
     network = convert(graph)
-    work = spiking_workload(network, simulate(network, codes_for(graph, shape, 3)), name="n", step_rate_hz=10.0)
+    ran = simulate(network, codes_for(graph, shape, 3))
+    work = spiking_workload(network, ran, name="n", step_rate_hz=10.0, preprocessing=())
     assert work.decodes == (3 if shape is WINDOW else 3 * shape.steps)
     assert parse_workload(workload_text(work), where="w") == work
     spiking = [layer for layer in work.layers if layer.products and layer.products.dense_full.accumulate.total]
@@ -137,7 +138,7 @@ def test_a_membranes_word_holds_what_its_neurons_fire_from(
     graph = lowered(family, form, shape, options)
     codes = codes_for(graph, shape)
     network, signals_of = convert(graph), execute(graph, codes)
-    work = spiking_workload(network, simulate(network, codes), name="n", step_rate_hz=10.0)
+    work = spiking_workload(network, simulate(network, codes), name="n", step_rate_hz=10.0, preprocessing=())
     widths = {layer.name: layer.state_bits for layer in work.layers if layer.kind == "neuron"}
     for node in graph.nodes:
         if isinstance(node, Requantise) and node.name in network.steps:
@@ -159,6 +160,42 @@ def test_the_width_of_a_membrane_by_hand() -> None:
     assert membrane_bits(Requantise("n", INPUT, Range((4, 1), 0, 7), wide), Range((4, 1), -(2**20), 5)) == 24
     alone = FixedPoint(constant(1), constant(0), constant(0), constant(0))
     assert membrane_bits(Requantise("n", INPUT, Range((4, 1), 0, 7), alone), given) == 8
+
+
+@pytest.mark.parametrize(("kind", "operation", "expected"), [("sum", "add", 4), ("max", "compare", 7 * 3)])
+def test_a_pool_is_counted_by_hand(kind: str, operation: str, expected: int) -> None:
+    """Codes 4, 8, 0 and 0 make 1, 2, 0 and 0 spikes; windows of 2, 2, 2 and 1 places, two of which hold the second.
+
+    Each of its 2 spikes is added twice, the first place's is in no window; 3 windows compare once in each of 7 steps.
+    """
+    constants = FixedPoint(constant(1), constant(0), constant(2), constant(0))
+    relu = Requantise("relu", INPUT, Range((4, 1), 0, 7), constants)
+    windows = np.array([[1, 2, -1], [1, 3, -1], [2, 3, -1], [3, -1, -1]])
+    pool = Pool("pool", "relu", Range((4, 1), 0, 21), kind, windows)  # type: ignore[arg-type]
+    network = convert(node_graph(relu, 4, pool))
+    ran = simulate(network, np.array([[[4], [8], [0], [0]]]))
+    row = spiking_workload(network, ran, name="n", step_rate_hz=10.0, preprocessing=()).layers[1]
+    assert (row.name, row.kind, row.calls) == ("pool", "pool", 7)
+    assert {name: count.total for name, count in row.operations.items()} == {operation: expected}
+
+
+def test_every_node_that_computes_has_a_layer() -> None:
+    graph = lowered("eegnet", "w4a4", WINDOW, SMALL)
+    network = convert(graph)
+    ran = simulate(network, codes_for(graph, WINDOW, 3))
+    row = LayerWork("pipeline.band", "filter", "integer", 64, (3,), (3,), 192, 192,
+                    operations={"multiply": Count.constant(480, 5)}, cadence="sample")  # fmt: skip
+    work = spiking_workload(network, ran, name="n", step_rate_hz=10.0, preprocessing=[row])
+    computing = [node.name for node in graph.nodes if not isinstance(node, Move)]
+    assert [layer.name for layer in work.layers] == ["pipeline.band", *computing]
+    assert work.layers[0].operations["multiply"] == Count.constant(480, 3)
+    assert work.complete
+    assert parse_workload(workload_text(work), where="w") == work
+    unknown = spiking_workload(network, ran, name="n", step_rate_hz=10.0, preprocessing=None)
+    assert [one.operation for one in unknown.uncounted] == ["preprocessing"]
+    uneven = dataclasses.replace(row, operations={"multiply": Count.of([1, 2])})
+    with pytest.raises(WorkloadError, match="differs between decodes"):
+        spiking_workload(network, ran, name="n", step_rate_hz=10.0, preprocessing=[uneven])
 
 
 def test_what_has_no_spiking_form_is_refused_by_its_layers_name() -> None:

@@ -3,8 +3,10 @@
 A product in front of the first neurons takes numbers, once a decode; one behind takes spikes, each of which reaches the
 weights applied to it. A neuron scales its sum once (a `requantise`), is compared in every step in which it may fire,
 and reset after each spike; its membrane is as wide as the scaled sum at full precision. The neurons of a pair share sum
-and scaling, and each has its own row of synapses.
+and scaling, and each has its own row of synapses. A pool of sums adds each spike to every window that it lies in; a
+maximum compares the numbers of a window in every step. What only moves signals does no work.
 """
+
 
 from __future__ import annotations
 
@@ -13,17 +15,27 @@ from dataclasses import replace
 
 import numpy as np
 
-from energy_models.workload import Conventions, Count, LayerWork, Products, Workload
+from energy_models.workload import (
+    Conventions,
+    Count,
+    LayerWork,
+    Products,
+    Uncounted,
+    Workload,
+    over_one_decode,
+    tile_over_decodes,
+)  # fmt: skip
 from students.deploy.conversion.network import SpikingNetwork
 from students.deploy.conversion.simulate import Simulation, Train, membrane_bits, run_once
 from students.deploy.counts import LayerCount, static_counts
-from students.deploy.graph import INPUT, DeployedGraph, Linear, Product, Requantise
+from students.deploy.graph import INPUT, DeployedGraph, Linear, Pool, Product, Requantise
 from students.deploy.ranges import Integers, Range
 
 
 def spiking_workload(
-    network: SpikingNetwork, simulation: Simulation, *, name: str, step_rate_hz: float
-) -> Workload:
+    network: SpikingNetwork, simulation: Simulation, *, name: str, step_rate_hz: float,
+    preprocessing: Sequence[LayerWork] | None,
+) -> Workload:  # fmt: skip
     """Return the work of a simulated network, summed over its decodes: windows, or steps of a stream.
 
     Parameters
@@ -34,12 +46,20 @@ def spiking_workload(
     name : str
     step_rate_hz : float
         Of the input's samples or bins [Hz].
+    preprocessing : sequence of LayerWork, or None
+        Rows of the steps in front of the network, the same in every decode; None: unknown, and said to be.
+
+    Raises
+    ------
+    WorkloadError
+        Preprocessing that differs between decodes.
     """
     graph = network.graph
     known = {INPUT: graph.input, **{node.name: node.result for node in graph.nodes}}
     static = {one.name: one for one in static_counts(graph)}
-    layers: list[LayerWork] = []
     decodes = _per_decode(graph, np.ones_like(simulation.outputs[:, :1])).shape[0]
+    layers = [tile_over_decodes(over_one_decode(row), decodes) for row in preprocessing or ()]
+    unknown = Uncounted("pipeline", "preprocessing", "the student's own workload, which has it, was not kept")
     for node in graph.nodes:
         source = simulation.signals[node.source]
         if isinstance(node, Product | Linear):
@@ -48,10 +68,13 @@ def spiking_workload(
             found = simulation.signals[node.name]
             layers.append(_neurons(network, node, found, known[node.source]) if isinstance(found, Train)
                           else _numbers(graph, node, known[node.source], decodes))  # fmt: skip
+        elif isinstance(node, Pool):
+            layers.append(_pool(graph, node, source, known[node.source], decodes))
     stream = graph.task == "regression"
     return Workload(
         name, "stream" if stream else "window", decodes, 1 if stream else graph.input.shape[-1], graph.input.shape[0],
-        step_rate_hz, graph.codes.bits, tuple(layers), provenance={"spikes": f"{network.latency_steps} time steps"},
+        step_rate_hz, graph.codes.bits, tuple(layers), (unknown,) if preprocessing is None else (),
+        provenance={"spikes": f"{network.latency_steps} time steps"},
     )  # fmt: skip
 
 
@@ -134,4 +157,24 @@ def _numbers(graph: DeployedGraph, node: Requantise, given: Range, decodes: int)
         node.name, "quantise", "integer", 1, plain, plain, size, size,
         operations={"requantise": Count.constant(size, decodes)}, activation_bits=given.signed_bits,
         output_bits=node.result.bits, constants=node.constants.multiplier.size, constant_bits=32,
+    )  # fmt: skip
+
+
+def _pool(graph: DeployedGraph, node: Pool, source: Integers | Train, given: Range, decodes: int) -> LayerWork:
+    """Return the work of sums or maxima over windows, of spikes in each step, or of numbers once."""
+    shape, result = tuple(given.shape), tuple(node.result.shape)
+    steps = len(source.steps) if isinstance(source, Train) else 1
+    taken = (node.windows >= 0).sum(axis=1)  # numbers of each window
+    further = np.maximum(taken - 1, 0).reshape(result)
+    if node.kind == "max" or not isinstance(source, Train):
+        kind, per_step = "add" if node.kind == "sum" else "compare", int(further.sum())
+        work = Count.constant(per_step * steps // (result[-1] if graph.task == "regression" else 1), decodes)
+    else:
+        arrived = (source.steps != 0).sum(axis=0)
+        kind, work = "add", _count(graph, run_once(node, arrived))
+    plain, after = ((one[:1] if graph.task == "regression" else one) for one in (shape, result))
+    return LayerWork(
+        node.name, "pool", "integer", steps, plain, after, _size(graph, shape) * steps, _size(graph, result) * steps,
+        operations={kind: work}, activation_bits=1 if isinstance(source, Train) else given.bits,
+        output_bits=node.result.bits,
     )  # fmt: skip
