@@ -7,7 +7,6 @@ and scaling, and each has its own row of synapses. A pool of sums adds each spik
 maximum compares the numbers of a window in every step. What only moves signals does no work.
 """
 
-
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -24,7 +23,7 @@ from energy_models.workload import (
     Workload,
     over_one_decode,
     tile_over_decodes,
-)  # fmt: skip
+)
 from students.deploy.conversion.network import SpikingNetwork
 from students.deploy.conversion.simulate import Simulation, Train, membrane_bits, run_once
 from students.deploy.counts import LayerCount, static_counts
