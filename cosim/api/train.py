@@ -18,11 +18,11 @@ from cosim.api.student import Home, Student, student_of_stages
 from cosim.datasets.array_store import default_store
 from cosim.engine.executors.worker import run_stage
 from cosim.engine.files import Json
-from cosim.engine.fold_data import Inputs, load_fold
+from cosim.engine.fold_data import Inputs, load_fold, spread
 from cosim.engine.local_store import LocalStore
 from cosim.engine.run_folder import locked
 from cosim.engine.stage import Stage, make_stage, with_ancestors
-from cosim.engine.stages.quantised import QUANTISED
+from cosim.engine.stages.quantised import CALIBRATION_EXAMPLES, QUANTISED
 from cosim.engine.stages.result import RESULT
 from cosim.engine.stages.undistilled import UNDISTILLED
 from cosim.engine.store import Store
@@ -187,8 +187,11 @@ def learn_bits(
     inputs = cast("Inputs", home.stage.config["inputs"])
     data = load_fold(store.folder(fold.parents["data"].key), store.folder(fold.key), inputs)
     spec = student.spec.model_copy(update=changes)
+    examples = data.part("train")
+    calibration = examples.inputs[spread(len(examples), CALIBRATION_EXAMPLES)]
     with _one_thread():
-        return str(find_bits(spec, student.model, data.part("train"), penalty=penalty, costs=costs).form)
+        found = find_bits(spec, student.model, examples, calibration=calibration, penalty=penalty, costs=costs)
+    return str(found.form)
 
 
 def _learning(form: Quantised, spec: StudentSpec, training: object, method: object) -> dict[str, object]:

@@ -10,7 +10,7 @@ from torch import nn
 from energy_models.errors import StudentError
 from students.families import Family, FamilyOptions, Mode, check_form, deployment_mode, load_family, parse_options
 from students.layers import FloatLayers, Layers
-from students.spec import Quantised, StudentSpec
+from students.spec import LayerKind, Quantised, StudentSpec
 
 
 def build(spec: StudentSpec, *, device: torch.device | str = "cpu") -> nn.Module:
@@ -55,6 +55,30 @@ def mode(spec: StudentSpec) -> Mode:
 def parameter_count(model: nn.Module) -> int:
     """Return the number of learned scalars."""
     return sum(parameter.numel() for parameter in model.parameters())
+
+
+def product_kinds(spec: StudentSpec) -> dict[str, LayerKind]:
+    """Return the kinds of a quantised student's products, by their paths in it.
+
+    Parameters
+    ----------
+    spec : StudentSpec
+        With a quantised form.
+
+    Raises
+    ------
+    CosimError
+        As `build`.
+    """
+    # Deferred: Brevitas takes seconds to import.
+    from students.quantize import QuantLayers, kinds_of
+
+    family, form = load_family(spec.family), spec.form
+    if not isinstance(form, Quantised):
+        raise StudentError(f"the form {form}", where="product_kinds", remedy="Give a form such as w8a8")
+    layers = QuantLayers(form.model_copy(update={"overrides": ()}))
+    network = _seeded(family, parse_options(spec.family, family, spec.options), spec, layers)
+    return layers.plan.kinds(network) if layers.plan.made else kinds_of(network)
 
 
 def _built(family: Family[Any], options: FamilyOptions, spec: StudentSpec) -> nn.Module:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     )
     from students.quantize.integers import output_grid_of, quantisation_of
     from students.quantize.layers import QuantLayers
-    from students.quantize.learned_widths import free_widths, keep_in_range, width_of, width_parameters
+    from students.quantize.learned_widths import free_widths, keep_in_range, kinds_of, width_of, width_parameters
     from students.quantize.modules import (
         INTEGER_PRODUCTS,
         SIGNAL_GRIDS,
@@ -28,12 +28,13 @@ if TYPE_CHECKING:
     from students.quantize.onnx_export import DIALECTS, Dialect, onnx_of
     from students.quantize.post_training import round_after_training
     from students.quantize.signals import grid_of, value_of
+    from students.quantize.width_plan import layer_bits
     from students.quantize.widths import grid_layout
 
 _FILES = {
     "adopt": ("float_twin",),
     "calibration": ("calibrate", "least_squares_threshold", "load_float_weights", "signal_samples"),
-    "learned_widths": ("free_widths", "keep_in_range", "width_of", "width_parameters"),
+    "learned_widths": ("free_widths", "keep_in_range", "kinds_of", "width_of", "width_parameters"),
     "integers": ("output_grid_of", "quantisation_of"),
     "layers": ("QuantLayers",),
     "modules": (
@@ -43,6 +44,7 @@ _FILES = {
     "onnx_export": ("DIALECTS", "Dialect", "onnx_of"),
     "post_training": ("round_after_training",),
     "signals": ("grid_of", "value_of"),
+    "width_plan": ("layer_bits",),
     "widths": ("grid_layout",),
 }
 _HOMES = {name: file for file, names in _FILES.items() for name in names}
@@ -64,6 +66,8 @@ __all__ = [
     "grid_layout",
     "grid_of",
     "keep_in_range",
+    "kinds_of",
+    "layer_bits",
     "least_squares_threshold",
     "load_float_weights",
     "onnx_of",

@@ -16,8 +16,9 @@ from torch import Tensor, nn
 from energy_models.errors import StudentError
 from students.quantize.calibration import calibrate
 from students.quantize.direct import BrevitasGrid
-from students.quantize.modules import INTEGER_PRODUCTS
+from students.quantize.modules import INTEGER_PRODUCTS, IntegerLinear
 from students.quantize.recurrent import IntegerRecurrent
+from students.spec import LayerKind
 
 LEAST = 2
 
@@ -40,6 +41,17 @@ def free_widths(model: nn.Module) -> dict[str, list[nn.Module]]:
             _free(module, name)
             found.setdefault(layer, []).append(module)
     return found
+
+
+def kinds_of(model: nn.Module) -> dict[str, LayerKind]:
+    """Return the kinds of the products of an integer student that was made from an own network, by path."""
+    cells = {name for name, module in model.named_modules() if isinstance(module, IntegerRecurrent)}
+    kinds: dict[str, LayerKind] = dict.fromkeys(cells, "recurrent")
+    for name, module in model.named_modules():
+        if isinstance(module, INTEGER_PRODUCTS) and not any(name.startswith(f"{cell}.") for cell in cells):
+            groups = 0 if isinstance(module, IntegerLinear) else module.groups
+            kinds[name] = "linear" if groups == 0 else "depthwise" if groups > 1 else "conv"
+    return kinds
 
 
 def _free(module: Any, name: str) -> None:

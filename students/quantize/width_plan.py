@@ -121,11 +121,17 @@ class WidthPlan:
         StudentError
             Widths for a layer that it does not have.
         """
+        check_names(self.form, self.kinds(network))
+        return WidthPlan(self.form, self._paths(network), tuple(self.made))
+
+    def kinds(self, network: nn.Module) -> dict[str, LayerKind]:
+        """Return the kinds of the products that were made, by their paths in the network."""
+        pairs = zip(self._paths(network), self.made, strict=True)
+        return {name: one.kind for name, one in pairs if one.kind != "signal"}
+
+    def _paths(self, network: nn.Module) -> tuple[str, ...]:
         paths = {id(module): path for path, module in network.named_modules()}
-        names = tuple(paths.get(id(one.module), "") for one in self.made)
-        pairs = zip(names, self.made, strict=True)
-        check_names(self.form, {name: one.kind for name, one in pairs if one.kind != "signal"})
-        return WidthPlan(self.form, names, tuple(self.made))
+        return tuple(paths.get(id(one.module), "") for one in self.made)
 
     def product(self, kind: LayerKind, edge: Edge) -> LayerBits:
         """Return the widths of the product that is made next."""

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from energy_models.errors import StudentError, unknown_name
-from students.spec import LayerBits, Quantised, StudentSpec
+from students.spec import LayerBits, LayerKind, Quantised, StudentSpec
 from students.training.examples import Examples
 from students.training.objective import prepare
 
@@ -45,7 +45,7 @@ class LearnedBits:
 
 
 def learn_bits(
-    spec: StudentSpec, float_model: nn.Module, examples: Examples, *, penalty: float,
+    spec: StudentSpec, float_model: nn.Module, examples: Examples, *, calibration: Tensor, penalty: float,
     costs: Mapping[str, float] | None = None,
 ) -> LearnedBits:
     """Return the widths at which a student's loss and the price of its bits balance.
@@ -57,7 +57,9 @@ def learn_bits(
     float_model : nn.Module
         Trained; not changed.
     examples : Examples
-        Training examples; the first 256 calibrate the grids.
+        Training examples.
+    calibration : Tensor, shape (examples, channels, steps)
+        Inputs of training examples from all over the recordings, on which the ranges of signals are read.
     penalty : float
         Above zero.
     costs : mapping of str to float, or None
@@ -69,6 +71,7 @@ def learn_bits(
         A form with coarse weights, costs of other layers than the network's, or a penalty that is not above zero.
     """
     # Deferred: Brevitas takes seconds to import.
+    from students.models.build import product_kinds
     from students.models.from_float import quantised_from_float
     from students.quantize import free_widths, keep_in_range, width_of, width_parameters
 
@@ -78,7 +81,7 @@ def learn_bits(
             f"a form {form} and a penalty of {penalty:g}", where="learn_bits",
             remedy="Begin with a form such as w8a8, and a penalty above zero",
         )
-    model = quantised_from_float(spec, float_model, examples.inputs[:256]).train()
+    model = quantised_from_float(spec, float_model, calibration).train()
     layers = free_widths(model)
     modules = [module for some in layers.values() for module in some]
     prices = _prices(layers, costs)
@@ -103,7 +106,7 @@ def learn_bits(
     learned = {id(module): round(width_of(module).item()) for module in modules}
     bits = {name: max(learned[id(module)] for module in some) for name, some in layers.items()}
     share = sum(price * learned[id(module)] for module, price in prices) / whole
-    return LearnedBits(_with_bits(form, bits), bits, share)
+    return LearnedBits(_with_bits(form, bits, product_kinds(spec)), bits, share)
 
 
 def _prices(
@@ -134,14 +137,17 @@ def _batches(count: int, spec: StudentSpec) -> Iterator[Tensor]:
         yield from (order[start : start + size] for start in range(0, count - size + 1, size))
 
 
-def _with_bits(form: Quantised, bits: Mapping[str, int]) -> Quantised:
-    """Return a form whose common width is the most frequent, with the other layers by name."""
+def _with_bits(form: Quantised, bits: Mapping[str, int], kinds: Mapping[str, LayerKind]) -> Quantised:
+    """Return a form whose common width is the most frequent, with the other layers by name.
+
+    Each layer reads its signal at the width that the form begun with gives it, by its name, its kind or as all others.
+    """
+    # Deferred: Brevitas takes seconds to import.
+    from students.quantize import layer_bits
+
     common = Counter(bits.values()).most_common(1)[0][0]
-    kept = dict(form.overrides)
     own = tuple(
-        (name, LayerBits(weight=width, activation_bits=kept[name].activation_bits if name in kept else
-                         form.activation_bits))
+        (name, LayerBits(weight=width, activation_bits=layer_bits(form, name, kinds[name], "inner").activation_bits))
         for name, width in bits.items()
-        if width != common or name in kept
-    )  # fmt: skip
+    )
     return Quantised.model_validate({**dict(form), "weight": common, "edge_bits": None, "overrides": own})

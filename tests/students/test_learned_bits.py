@@ -7,11 +7,13 @@ import torch
 from torch import Tensor, nn
 
 from energy_models.errors import StudentError
-from students.models.build import build
+from students.models.build import build, product_kinds
 from students.models.from_float import quantised_from_float
-from students.quantize import INTEGER_PRODUCTS, free_widths, width_of
+from students.quantize import INTEGER_PRODUCTS, free_widths, kinds_of, width_of
+from students.quantize.weight_grid import WeightGrid
 from students.spec import Scalar, Shape, StudentSpec, Training, parse_form
 from students.training import Examples, learn_bits
+from students.training.learned_bits import LearnedBits
 
 torch.set_num_threads(1)
 WINDOWS = Shape(task="classification", channels=3, steps=16, outputs=2, step_rate_hz=16)
@@ -40,9 +42,16 @@ def examples(family: str) -> Examples:
     return Examples(inputs, (inputs[:, 0].mean(dim=1) > 0).long())
 
 
+def learned(
+    family: str, form: str = "w8a8", *, epochs: int = 30, penalty: float, costs: dict[str, float] | None = None
+) -> LearnedBits:
+    spec, given = spec_of(family, form, epochs), examples(family)
+    return learn_bits(spec, floating(family), given, calibration=given.inputs, penalty=penalty, costs=costs)
+
+
 @pytest.mark.parametrize("family", OPTIONS)
 def test_a_higher_price_leaves_fewer_bits_and_the_form_says_them(family: str) -> None:
-    found = [learn_bits(spec_of(family), floating(family), examples(family), penalty=price) for price in (1e-3, 30.0)]
+    found = [learned(family, penalty=price) for price in (1e-3, 30.0)]
     assert found[0].share > found[1].share
     assert found[1].bits == dict.fromkeys(LAYERS[family], 2)
     assert str(found[1].form) == "w2a8"
@@ -55,7 +64,7 @@ def test_a_higher_price_leaves_fewer_bits_and_the_form_says_them(family: str) ->
 
 def test_a_layer_whose_bits_cost_nothing_to_speak_of_keeps_more() -> None:
     dear = {"2": 1.0, "6": 1e-6}
-    found = learn_bits(spec_of("mlp", epochs=60), floating("mlp"), examples("mlp"), penalty=3.0, costs=dear)
+    found = learned("mlp", epochs=60, penalty=3.0, costs=dear)
     assert found.bits["2"] == 2
     assert found.bits["6"] > 2
 
@@ -97,4 +106,29 @@ def scale_of(module: nn.Module) -> Tensor:
 )
 def test_what_cannot_be_learned_is_refused(form: str, given: dict[str, object], says: str) -> None:
     with pytest.raises(StudentError, match=says):
-        learn_bits(spec_of("mlp", form, epochs=1), floating("mlp"), examples("mlp"), **given)  # type: ignore[arg-type]
+        learned("mlp", form, epochs=1, **given)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("family", "form", "expected"), [
+    ("mlp", "w8a8 linear=w8a4", {"2": 4, "6": 4}), ("mlp", "w8a8 linear=w8a4 6=w8a6", {"2": 4, "6": 6}),
+    ("gru", "w8a8 recurrent=w8a5 edge=4", {"body.1": 5, "body.4": 8}), ("mlp", "w8a3 2=w4a5", {"2": 5, "6": 3}),
+])  # fmt: skip
+def test_signals_keep_the_widths_that_the_form_gives_them(family: str, form: str, expected: dict[str, int]) -> None:
+    """By a layer's name, its kind, or as all others; its weights' width is what was learned."""
+    found = learned(family, form, epochs=4, penalty=3.0)
+    given = dict(found.form.overrides)
+    assert {name: given[name].activation_bits if name in given else found.form.activation_bits
+            for name in expected} == expected  # fmt: skip
+    assert {name: given[name].weight if name in given else found.form.weight for name in expected} == found.bits
+    assert not {"linear", "recurrent"} & given.keys()
+    build(spec_of(family, str(found.form)))
+
+
+def test_kinds_of_products_are_known_in_families_and_in_own_networks() -> None:
+    shape = Shape(task="classification", channels=3, steps=64, outputs=2, step_rate_hz=64)
+    spec = StudentSpec(family="eegnet", options={"temporal_filters": 2, "depth": 2}, shape=shape,
+                       form=parse_form("w8a8 depthwise=w8a4"), seed=0)  # fmt: skip
+    assert sorted(product_kinds(spec).values()) == ["conv", "conv", "depthwise", "depthwise", "linear"]
+    own = nn.ModuleDict({"a": INTEGER_PRODUCTS[0](4, 4, 3, pads=(1, 1), stride=1, groups=4, bias="none",
+                                                  weights=WeightGrid(4, "tensor", "float"))})  # fmt: skip
+    assert kinds_of(own) == {"a": "depthwise"}
