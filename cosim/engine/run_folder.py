@@ -14,11 +14,14 @@ from cosim.engine.files import disk_errors, read_json, to_json, write_atomically
 from cosim.engine.local_store import LocalStore
 from cosim.study.document import Document
 from cosim.study.schema import Study
-from energy_models.errors import CosimError, StudyError
+from energy_models.errors import CosimError, StudentError, StudyError
+from students.spec.migration import former_form
 
 PLAN = "plan.json"      # what was asked for, from which a run is resumed
 POINTS = "points.json"  # every finished point and the stage that holds its result
 FAILURES = "failures.json"
+SCHEMA = "cosim.plan/2"
+"""Plans without a schema are of before: where their forms say nothing of first and last weights, these have 8 bits."""
 
 
 @contextmanager
@@ -65,6 +68,7 @@ def save_plan(root: Path, study: Study, data_dir: Path | None, command: str) -> 
     """
     _refuse_another(root, study.study.name)
     plan: dict[str, object] = {
+        "schema": SCHEMA,
         "study": study.model_dump(mode="json", exclude_none=True),
         "data_dir": None if data_dir is None else str(data_dir.absolute()),
         "command": command,
@@ -88,10 +92,12 @@ def _refuse_another(root: Path, name: str) -> None:
 def load_plan(root: Path) -> tuple[Document, Path | None, str]:
     """Return the study document, the data folder and the command a run folder was begun with.
 
+    The forms of an earlier plan are in today's words.
+
     Raises
     ------
     StudyError
-        If the folder holds no run.
+        If the folder holds no run, or one of a later version.
     """
     if not os.path.isfile(root / PLAN):
         raise StudyError(
@@ -104,4 +110,40 @@ def load_plan(root: Path) -> tuple[Document, Path | None, str]:
     if not isinstance(study, dict) or not isinstance(command, str):
         raise StudyError("it does not say which study is run here", where=str(root / PLAN),
                          remedy="Give the `cosim run` command again; finished points are kept.")  # fmt: skip
+    if plan.get("schema", SCHEMA) != SCHEMA:
+        raise StudyError(
+            f"a plan of the schema {plan['schema']!r:.40}", where=str(root / PLAN),
+            remedy=f"Go on with the version of cosim that began this run; this one reads {SCHEMA}",
+        )
+    if "schema" not in plan:
+        study = _in_todays_words(cast(Document, study), root)
     return cast(Document, study), Path(folder) if isinstance(folder, str) else None, command
+
+
+def _in_todays_words(study: Document, root: Path) -> Document:
+    """Return the study of a plan without a schema, its students' forms with the widths that they had then.
+
+    Raises
+    ------
+    StudyError
+        A form that never was one.
+    """
+    students = study.get("students")
+    if not isinstance(students, list):
+        return study
+    return study | {"students": [_with_forms(one, root) for one in cast(list[object], students)]}
+
+
+def _with_forms(student: object, root: Path) -> object:
+    if not isinstance(student, dict):
+        return student
+    described = cast(Document, student)
+    forms = described.get("forms")
+    if not isinstance(forms, list):
+        return described
+    try:
+        now = [str(former_form(form)) if isinstance(form, str) else form for form in cast(list[object], forms)]
+    except StudentError as error:
+        remedy = "Give the `cosim run` command again"
+        raise StudyError(f"it asks for {error}", where=str(root / PLAN), remedy=remedy) from error
+    return described | {"forms": now}

@@ -39,6 +39,10 @@ HOW_TUNED = (
     "whether the teacher may teach, what a search tries next, and what a classical decoder chooses; that one is then "
     "fitted on both parts. The test part is scored only."
 )
+EDGES_UNKNOWN = (
+    " Workloads were not kept: how wide first and last weights are where a form says nothing of them is not known; in "
+    "earlier versions they had 8 bits, today they are as wide as all others."
+)
 HOW_TO_READ = (
     "Same axes for every machine. Numbers: the decoders of the table below. Bars, cut at the frame: 95 % interval of "
     "the score, low to high bound of the power. Line, large markers and bold labels: the front at nominal values."
@@ -167,14 +171,14 @@ def _score_cells(row: Row, taught: Sequence[str], widths: Mapping[str, tuple[str
         shown["p"],
         shown["validation"],
         NONE if teacher else f"{int(row['parameters']):,}",
-        NONE if row["role"] != "student" else " × ".join(map(_shortened, widths.get(row["decoder_id"], _said(row)))),
+        NONE if row["role"] != "student" else _widths(widths.get(row["decoder_id"])),
         _taught(taught) if row["role"] == "student" else NONE,
     ]
 
 
-def _said(row: Row) -> tuple[str, str]:
-    """Return the widths that a decoder's form says of inner products."""
-    return str(row["weight_bits"]), str(row["activation_bits"])
+def _widths(found: tuple[str, str] | None) -> str:
+    """Return the widths of products, as one where all are alike; a dash where no workload says them."""
+    return NONE if found is None else " × ".join(map(_shortened, found))
 
 
 def _shortened(widths: str) -> str:
@@ -187,10 +191,14 @@ def _former_forms(run: Run) -> str:
     """Return what forms of a run mean that was trained when first and last weights kept 8 bits; empty of others."""
     widths = decoder_widths(run)
     former: dict[str, str] = {}
-    for row in run.decoders if widths else ():
+    for row in run.decoders:
         form = parse_form(row["form"]) if row["role"] == "student" else None
+        if not isinstance(form, Quantised):
+            continue
+        if row["decoder_id"] not in widths:
+            return EDGES_UNKNOWN
         first = widths[row["decoder_id"]][0].partition("/")[0]
-        if isinstance(form, Quantised) and first not in {str(bits) for bits in form.all_widths[0]}:
+        if first not in {str(bits) for bits in form.all_widths[0]}:
             former[str(form)] = str(former_form(str(form)))
     told = " and ".join(f"`{then}` is `{now}` of today" for then, now in sorted(former.items(), reverse=True))
     return f" Forms are named as when they were trained, with 8-bit weights at the edges: {told}." if told else ""

@@ -77,6 +77,11 @@ def test_every_decoder_has_a_score_and_every_one_on_every_machine_a_price(run: R
     assert {row[1] for row in marked} == {"MLP-64 w8a8"}  # its soft maximum was not counted
 
 
+def test_a_run_without_workloads_says_that_the_edges_widths_are_not_known(text: str) -> None:
+    assert {row[7] for row in cells(text, "Scores")} == {"–"}  # a form's text meant other edges in earlier versions
+    assert "Workloads were not kept: how wide first and last weights are" in text
+
+
 def test_a_price_is_in_microwatts_with_its_bounds(run: Run, text: str) -> None:
     wanted = next(r for r in run.at("gap9", run.sites[0]) if r["decoder"] == "CSP+LDA")
     shown = next(row for row in cells(text, "Prices") if row[:2] == ["gap9", "**CSP+LDA (classical)**"])

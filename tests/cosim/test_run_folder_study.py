@@ -37,6 +37,45 @@ def test_a_plan_that_says_nothing_is_written_anew(tmp_path: Path) -> None:
     assert load_plan(tmp_path)[0]["study"]["name"] == "first"
 
 
+def test_forms_of_a_plan_without_a_schema_keep_the_edges_that_they_had(tmp_path: Path) -> None:
+    """Then, first and last weights had 8 bits where nothing was said."""
+    save_plan(tmp_path, tiny("first"), None, "cosim run")
+    plan = json.loads((tmp_path / PLAN).read_text())
+    plan["study"]["students"][0]["forms"] = ["float32", "w4a4", "w8a8", "w4a4 edge=4"]
+    (tmp_path / PLAN).write_text(json.dumps(plan))
+    assert load_plan(tmp_path)[0]["students"][0]["forms"] == ["float32", "w4a4", "w8a8", "w4a4 edge=4"]
+    del plan["schema"]
+    (tmp_path / PLAN).write_text(json.dumps(plan))
+    document, _, _ = load_plan(tmp_path)
+    assert document["students"][0]["forms"] == ["float32", "w4a4 edge=8", "w8a8", "w4a4"]
+    assert [str(form) for form in check_study(document, where="plan").students[0].forms] == [
+        "float32", "w4a4 edge=8", "w8a8", "w4a4"]  # fmt: skip
+
+
+@pytest.mark.parametrize(("change", "expected"), [
+    ({"schema": "cosim.plan/3"}, "a plan of the schema 'cosim.plan/3'"), ({"forms": ["w99a4"]}, "it asks for .*w99a4"),
+])  # fmt: skip
+def test_a_plan_that_cannot_be_meant_is_refused(tmp_path: Path, change: dict[str, object], expected: str) -> None:
+    save_plan(tmp_path, tiny("first"), None, "cosim run")
+    plan = json.loads((tmp_path / PLAN).read_text())
+    if "schema" in change:
+        plan |= change
+    else:
+        del plan["schema"]
+        plan["study"]["students"][0] |= change
+    (tmp_path / PLAN).write_text(json.dumps(plan))
+    with pytest.raises(StudyError, match=expected):
+        load_plan(tmp_path)
+
+
+@pytest.mark.parametrize("students", [3, [4], [{"forms": 5}], [{"forms": [6]}]])
+def test_a_plan_without_a_schema_that_is_no_study_is_left_to_the_study_s_own_check(
+    tmp_path: Path, students: object
+) -> None:
+    (tmp_path / PLAN).write_text(json.dumps({"study": {"students": students}, "command": "cosim run"}))
+    assert load_plan(tmp_path)[0] == {"students": students}
+
+
 def test_what_changed_is_told_by_path_with_defaults_filled_in() -> None:
     before = tiny("first").model_dump(mode="json", exclude_none=True)
     del before["compute"]  # as a plan of a version without it
