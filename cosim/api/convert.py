@@ -81,7 +81,8 @@ def convert(student: Student | str | Path, *, examples: int = 16) -> ConvertedSt
     """Return a quantised student as a spiking network that decides exactly as its integers do.
 
     An activation of b bits becomes integrate-and-fire neurons that fire in ``2^b - 1`` time steps; fewer time steps are
-    those of a student with narrower activations. Nothing is trained.
+    those of a student with narrower activations. A layer fires once all of its input has come, so that a decode takes
+    the time steps of all layers together. Nothing is trained.
 
     Parameters
     ----------

@@ -26,7 +26,11 @@ def convert(
     examples: Annotated[int, typer.Option(min=1, help="Held-out examples on which it is run and counted.")] = 16,
     as_json: JsonOption = False,
 ) -> None:
-    """Run a quantised student with spikes: integrate-and-fire neurons that decide exactly as its integers do."""
+    """Run a quantised student with spikes: integrate-and-fire neurons that decide exactly as its integers do.
+
+    A layer fires once all of its input has come, in 2^b - 1 time steps for activations of b bits: a decode takes the
+    time steps of all layers together.
+    """
     # Deferred: --help must answer at once.
     from cosim.api.convert import convert as run
     from energy_models.workload import write_workload

@@ -14,6 +14,8 @@
     gptq w4a4                   the same, each weight rounded with regard to those before it
     spikes15, spikes15 w8a8     a float or a quantised network run as spikes in 15 time steps
 
+``ternary a4`` is read as ``ternary-a4``, and ``w4a4 ptq`` as ``ptq w4a4``.
+
 ``str(form)`` prints, `parse_form` reads; two texts of one meaning give equal forms and print alike. ``w2`` is the
 uniform grid of two bits, ``ternary`` the quantiser with a dead zone: the integers are alike, the training is not.
 A layer's own activation width is that of the signal it reads; the raw input keeps ``in``.

@@ -36,7 +36,7 @@ def _reasons(form: Form) -> list[str]:
     if isinstance(form, Float32):
         return []
     if isinstance(form, Converted):
-        return ["no network is converted to spikes"]
+        return ["spikes are not trained: train a quantised student, then convert it (cosim convert, cosim.convert)"]
     widths = {"input": form.input_bits} | ({} if form.edge_bits is None else {"edge": form.edge_bits})
     reasons = [_range(bits, kind) for kind, bits in widths.items()]
     if form.state_bits is not None and not LEAST_STATE_BITS <= form.state_bits <= MOST_STATE_BITS:

@@ -118,7 +118,7 @@ def test_a_list_of_options_is_a_search_dimension() -> None:
         ("w2a8s6", "EEGNet has no neurons whose states could have 6 bits"),
         ("w8a8 conv=w4a9", "cannot be trained: 9 activation bits"),
         ("gptq ternary", "cannot be trained: ternary or binary weights have no grid that GPTQ rounds to"),
-        ("spikes15", "cannot be trained: no network is converted to spikes"),
+        ("spikes15", "cannot be trained: spikes are not trained: train a quantised student, then convert it"),
         (4, "should be a text; write float32"),
     ],
 )

@@ -100,6 +100,7 @@ def test_texts_by_hand(text: str, form: Float32 | Quantised | Converted) -> None
         ("w8a8 edge=8", "w8a8"),
         ("ternary a4 edge=8", "ternary-a4 edge=8"),
         ("w4a4 ptq", "ptq w4a4"),
+        ("ternary a4", "ternary-a4"),
         ("w2a4 in=12 edge=6", "w2a4 edge=6 in=12"),
         ("w8a8 linear=w4a4 conv=w2a2", "w8a8 conv=w2a2 linear=w4a4"),
         ("w8a8 conv=w8a8", "w8a8"),
