@@ -27,6 +27,12 @@ def rounded(values: Integers, bits: int) -> Integers:
     return (values + (1 << bits >> 1)) >> bits
 
 
+def _quotient(values: Integers, factor: int, divisor: int) -> Integers:
+    """Return ``values * factor / divisor`` rounded, ties up: a division of integers of any size."""
+    whole = [(2 * value * factor + divisor) // (2 * divisor) for value in values.tolist()]
+    return np.array(whole, dtype=np.int64)
+
+
 @dataclass(frozen=True, slots=True)
 class Reference:
     """Subtract the mean over channels: their sum times `multiplier` over ``2^shift``."""
@@ -63,7 +69,7 @@ class Sections:
         """Return the states at rest, each of shape (sections, channels), for a lasting sample (channels,)."""
         one, first, second = 1 << self.point, list[Integers](), list[Integers]()
         for b0, b1, b2, a1, a2 in self.coefficients:
-            output = np.rint(sample * ((b0 + b1 + b2) / (one + a1 + a2))).astype(np.int64)
+            output = _quotient(sample, int(b0 + b1 + b2), int(one + a1 + a2))
             second.append(rounded(b2 * sample - a2 * output, self.point))
             first.append(rounded(b1 * sample - a1 * output + (second[-1] << self.point), self.point))
             sample = output

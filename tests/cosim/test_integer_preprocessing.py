@@ -105,6 +105,9 @@ def test_stages_by_hand() -> None:
     assert found.ravel().tolist() == [32, 16, 8, 4]
     assert (first.item(), second.item()) == (2, 0)
     assert [one.tolist() for one in halves.first(np.array([64]))] == [[[32]], [[0]]]  # at rest y = 64
+    assert halves.first(np.array([2**55 + 1]))[0].item() == 2**54 + 1  # (2^55 + 1) / 2, ties up; no float holds it
+    tied = Sections(np.array([[4, 0, 0, -8, 0]]), 4).first(np.array([1, 3, -1, -3]))[0]  # at rest y = x / 2, ties up
+    assert tied.tolist() == [[1, 1, 0, 0]]  # s1 = y / 2: of 1, 2, 0 and -1
     thirds = Keep(3)
     found, kept = thirds.run(np.arange(4)[None], thirds.first(np.zeros(1)))
     assert (found.tolist(), thirds.run(np.arange(4, 9)[None], kept)[0].tolist()) == ([[0, 3]], [[6]])
