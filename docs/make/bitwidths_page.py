@@ -6,11 +6,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from bitwidths_rows import AFTER, BARS, MACHINES, Form, Loss, PartTable, read_part
-from bitwidths_text import HEAD, NOT_RUN, TAIL, WHY_ALIKE
+from bitwidths_text import HEAD, NOT_RUN, NOT_RUN_PARTS, TAIL, WHY_ALIKE
 from markdown_tables import number, row
 from matplotlib import pyplot
 
 from energy_models.hardware import ProgrammableCore, load_profile
+from students.spec import Quantised, parse_form
 
 DOCS = Path(__file__).resolve().parents[1]
 ARCHIVES = DOCS / "results" / "bitwidths"
@@ -22,6 +23,11 @@ TITLES = {
     "ssvep": "SSVEP, EEGNet-8",
 }
 NONE = "–"
+UNIFORM = ("w3a3", "w2a4", "w2a2", "ternary-a4")
+SEEDS = 5
+"""Seeds that were meant to be run."""
+NO_SPREAD = 1e-9
+"""Width below which an interval is that of equal differences."""
 COLOURS = {"labels": "#0072b2", "taught": "#00805e", "ptq": "#d55e00", "gptq": "#7d4a9e"}
 LEGEND = {"labels": "trained, labels", "taught": "trained, float form too", "ptq": "rounded", "gptq": "rounded by GPTQ"}
 
@@ -31,7 +37,7 @@ def write_page(folder: Path = DOCS) -> None:
     parts = [read_part(ARCHIVES / name, name) for name in TITLES if (ARCHIVES / name).is_dir()]
     lacking = [TITLES[name] for name in TITLES if not (ARCHIVES / name).is_dir()]
     text = HEAD + "".join(_part(part) for part in parts) + _bars(parts)
-    text += NOT_RUN.format(parts="; ".join(lacking)) if lacking else ""
+    text += _not_run(parts, lacking)
     (folder / "bitwidths.md").write_text(text + WHY_ALIKE.format(widths=_product_widths()) + TAIL, encoding="utf-8")
     for part in parts:
         _picture(part, folder / f"bitwidths_{part.name}.svg")
@@ -84,10 +90,11 @@ def _bars(parts: Sequence[PartTable]) -> str:
                     form, found = loss
                     text = f"`{form}`" + (" (best on validation)" if len(forms) > 1 else "")
                     lines.append(row([TITLES[part.name], f"{which}: {text}", LEGEND[how], f"{bar:g}", _loss(found),
-                                      _verdict(found, bar)]))  # fmt: skip
+                                      verdict_of(found, bar, part)]))  # fmt: skip
     return (
-        "\n## Bars\n\nLoss is float less form, paired. A bar is met where the interval's upper end is below it, "
-        "undecided where half the interval is wider than the bar, missed otherwise.\n\n" + "".join(lines)
+        "\n## Bars\n\nLoss is float less form, paired. A bar is met where the interval's upper end is below it, undecided "
+        "where half the interval is wider than the bar or nothing differs between what it ranges over, missed "
+        "otherwise.\n\n" + "".join(lines)
     )
 
 
@@ -95,7 +102,18 @@ def _questions(part: PartTable) -> Iterator[tuple[str, tuple[str, ...], float]]:
     w8, w4, mixed = BARS["r2" if part.metric.startswith("R") else "share"]
     yield "8 bits", ("w8a8",), w8
     yield "4 bits", ("w4a4",), w4
-    yield "mixed, 2 to 4 bits", ("w3a3", "w2a4", "w2a2", "ternary-a4"), mixed
+    several = tuple(form.text for form in part.forms if is_mixed(form.text))
+    if several:
+        yield "mixed, weights of 2 to 4 bits", several, mixed
+    else:
+        yield "uniform, weights of 2 to 3 bits; no mixed form run", UNIFORM, mixed
+
+
+def is_mixed(text: str) -> bool:
+    """Return whether a form's weights have several widths, all of 2 to 4 bits."""
+    form = parse_form(text)
+    widths = form.all_widths[0] if isinstance(form, Quantised) else set[int]()
+    return len(widths) > 1 and widths <= {2, 3, 4}
 
 
 def _chosen(part: PartTable, forms: Sequence[str], how: str) -> tuple[str, Loss] | None:
@@ -111,12 +129,35 @@ def _loss(loss: Loss) -> str:
     return _with_ends(loss.mean, None if loss.low is None or loss.high is None else (loss.low, loss.high))
 
 
-def _verdict(loss: Loss, bar: float) -> str:
+def verdict_of(loss: Loss, bar: float, part: PartTable) -> str:
+    """Return whether a loss meets a bar; an interval without width says nothing of what else could be held out."""
     if loss.low is None or loss.high is None:
         return "undecided: no interval"
+    if loss.high - loss.low < NO_SPREAD:
+        return f"undecided: no spread {part.over}"
     if loss.high < bar:
         return "met"
     return "undecided" if (loss.high - loss.low) / 2 > bar else "missed"
+
+
+def _not_run(parts: Sequence[PartTable], lacking: Sequence[str]) -> str:
+    """Return the parts, and within the others the ways and seeds, that were not run; empty where there are none."""
+    lines = [NOT_RUN_PARTS.format(parts="; ".join(lacking))] if lacking else []
+    for part in parts:
+        for how, called in LEGEND.items():
+            forms = [form.text for form in part.forms if how not in form.validation and _can_be(form.text, how)]
+            if forms:
+                told = ", ".join(f"`{form}`" for form in forms)
+                lines.append(f"- {TITLES[part.name]}, {called}: {told}.\n")
+        if part.seeds < SEEDS:
+            lines.append(f"- {TITLES[part.name]}: {SEEDS - part.seeds} of {SEEDS} seeds.\n")
+    return NOT_RUN + "".join(lines) if lines else ""
+
+
+def _can_be(text: str, how: str) -> bool:
+    """Return whether a form can be made in a way: float is not rounded, and coarse weights are not by GPTQ."""
+    form = parse_form(text)
+    return isinstance(form, Quantised) and not (how == "gptq" and isinstance(form.weight, str))
 
 
 def _product_widths() -> str:

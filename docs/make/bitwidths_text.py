@@ -21,8 +21,9 @@ activations.
 NOT_RUN = """
 ## Not run
 
-{parts}: the command has these parts, but they were not run for this version.
 """
+
+NOT_RUN_PARTS = "- {parts}: the command has these parts, but they were not run for this version.\n"
 
 WHY_ALIKE = """
 ## Why w8a8, w4a4 and w2a4 cost the same on some machines

@@ -6,7 +6,9 @@ import sys
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
-from bitwidths_page import ARCHIVES, DOCS, TITLES, write_page
+import pytest
+from bitwidths_page import ARCHIVES, DOCS, TITLES, is_mixed, verdict_of, write_page
+from bitwidths_rows import Loss, PartTable
 
 from cosim.study.check import check_study
 
@@ -20,6 +22,23 @@ def test_the_page_is_what_repricing_gives(tmp_path: Path) -> None:
     assert names == {"bitwidths.md", *(f"bitwidths_{path.name}.svg" for path in ARCHIVES.iterdir() if path.is_dir())}
     for name in names:
         assert (tmp_path / name).read_bytes() == (DOCS / name).read_bytes(), STALE.format(name)
+
+
+PART = PartTable("p", "accuracy", "over 3 runs", 2, "1 fold", "site", 1.0, ())
+
+
+@pytest.mark.parametrize(("loss", "said"), [
+    (Loss(0.0, 0.0, 0.0), "undecided: no spread over 3 runs"), (Loss(0.0, -0.001, 0.001), "met"),
+    (Loss(0.1, 0.1, 0.1), "undecided: no spread over 3 runs"), (Loss(0.0, None, None), "undecided: no interval"),
+    (Loss(0.03, 0.02, 0.04), "missed"), (Loss(0.0, -0.1, 0.1), "undecided"),
+])  # fmt: skip
+def test_a_bar_is_met_by_an_interval_that_has_a_width(loss: Loss, said: str) -> None:
+    assert verdict_of(loss, 0.02, PART) == said
+
+
+def test_a_mixed_form_has_weights_of_several_widths_of_2_to_4_bits() -> None:
+    forms = ("w3a3", "ternary-a4", "w2a4 edge=8", "w2a4 edge=4", "w4a4 conv=w2a4", "float32")
+    assert [form for form in forms if is_mixed(form)] == ["w2a4 edge=4", "w4a4 conv=w2a4"]
 
 
 def test_every_part_is_a_study_of_every_form_with_a_float_twin() -> None:
