@@ -92,9 +92,9 @@ def _bars(parts: Sequence[PartTable]) -> str:
                     lines.append(row([TITLES[part.name], f"{which}: {text}", LEGEND[how], f"{bar:g}", _loss(found),
                                       verdict_of(found, bar, part)]))  # fmt: skip
     return (
-        "\n## Bars\n\nLoss is float less form, paired. A bar is met where the interval's upper end is below it, undecided "
-        "where half the interval is wider than the bar or nothing differs between what it ranges over, missed "
-        "otherwise.\n\n" + "".join(lines)
+        "\n## Bars\n\nLoss is float less form, paired. A bar is met where the interval's upper end is below it, "
+        "undecided where half the interval is wider than the bar or nothing differs between what it ranges over, "
+        "missed otherwise.\n\n" + "".join(lines)
     )
 
 
