@@ -269,7 +269,8 @@ def _gain(factor: Any) -> Tensor:
 
 def _rate(tau: Any, step_s: float) -> Any:
     """Return ``dt / tau``, which forward Euler needs in 0..1."""
-    rate = step_s / np.asarray(tau, dtype=np.float64)
+    with np.errstate(divide="ignore"):  # 0 is refused below
+        rate = step_s / np.asarray(tau, dtype=np.float64)
     if not ((rate > 0) & (rate <= 1)).all():
         raise _Unsupported(f"a step of {step_s} s for time constants down to {float(np.min(tau))} s")
     return rate

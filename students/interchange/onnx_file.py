@@ -82,7 +82,11 @@ def _check_sizes(nodes: tuple[Node, ...], constants: Mapping[str, Tensor], path:
         stored = {name: constants[name] for name in node.inputs if name in constants and node.operator in SHAPED}
         sizes |= {name: one for name, one in stored.items() if node.operator in SCALED or not one.is_floating_point()}
         for name, value in sizes.items():
-            found = torch.as_tensor(value).double().abs()
+            try:
+                found = torch.as_tensor(value).double().abs()
+            except (TypeError, ValueError, RuntimeError) as error:  # text, or of a kind that ONNX does not know
+                said = f"{node.name} ({node.operator}): {name} is no number"
+                raise _damaged(path, said, "Export the network again") from error
             if found.numel() and (largest := float(found.max())) > LARGEST_SIZE:
                 said = f"{node.name} ({node.operator}): {name} is {largest:.4g}, {LARGEST_SIZE:,} at most"
                 raise _damaged(path, said, "Export the network again")

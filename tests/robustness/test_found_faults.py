@@ -28,6 +28,7 @@ from energy_models.analysis.uncertainty import quantity_draws
 from energy_models.calibration import read_board_table
 from energy_models.errors import CosimError, DataError, StudentError, StudyError, errors_placed
 from energy_models.quantities import Quantity
+from students.interchange import read_network
 from students.models.build import build
 from students.models.store import WEIGHTS, load_student, save_student
 from students.models.tensor_files import write_tensors
@@ -301,3 +302,31 @@ def test_draws_of_a_constant_do_not_overflow() -> None:
     for low, value in ((1e-30, 1.0), (5e-324, 1.0), (5e-324, 5e-324), (0.0, 1.0)):
         widest = Quantity.model_validate({"value": value, "low": low, "high": 1e30, **known})
         assert np.isfinite(quantity_draws(widest, np.array([-8.2, 0.0, 8.2]))).all()
+
+
+@pytest.mark.parametrize("kind", ["graph", "text", "unknown"])
+def test_a_size_that_is_no_number_in_a_network_file_is_told(tmp_path: Path, kind: str) -> None:
+    onnx = pytest.importorskip("onnx", reason="the extra 'export' is not installed")
+    helper, path = onnx.helper, tmp_path / "one.onnx"
+    node = helper.make_node("Conv", ["x", "k"], ["y"], kernel_shape=[3])
+    size = node.attribute[0]
+    size.ClearField("ints")
+    size.type = {"graph": size.GRAPH, "text": size.STRING, "unknown": size.UNDEFINED}[kind]
+    size.s = b"three" if kind == "text" else b""
+    ends = [helper.make_tensor_value_info(*one) for one in (("x", 1, [1, 1, 8]), ("y", 1, [1, 1, 6]))]
+    weight = onnx.numpy_helper.from_array(np.ones((1, 1, 3), np.float32), "k")
+    graph = helper.make_graph([node], "net", ends[:1], ends[1:], [weight])
+    path.write_bytes(helper.make_model(graph).SerializeToString())
+    with pytest.raises(StudentError, match=r"one.onnx: .*(kernel_shape is no number|Conv)"):
+        read_network(path)
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_time_constant_of_zero_in_a_network_file_is_told(tmp_path: Path) -> None:
+    nir = pytest.importorskip("nir", reason="the extra 'export' is not installed")
+    ones, path = np.ones(2, np.float32), tmp_path / "one.nir"
+    neuron = nir.LIF(tau=np.zeros(2, np.float32), r=ones, v_leak=0 * ones, v_threshold=ones, v_reset=0 * ones)
+    ends = {"input": nir.Input(np.array([2])), "l": neuron, "output": nir.Output(np.array([2]))}
+    nir.write(path, nir.NIRGraph(ends, [("input", "l"), ("l", "output")], type_check=False))
+    with pytest.raises(StudentError, match=r"a step of 0.01 s for time constants down to 0.0 s"):
+        read_network(path, 0.01)
