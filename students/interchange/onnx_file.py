@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,8 @@ UNREAD = ("INT4", "UINT4", "INT2", "UINT2", "FLOAT8", "FLOAT4", "COMPLEX", "STRI
 """Begins of the names of element types that are not read."""
 UNREAD_REMEDY = ("Export integers of 8 bits, whose width is that of a Clip before DequantizeLinear (-8 to 7: 4 "
                  "bits), or QONNX, or floats")  # fmt: skip
+FREE_TEXTS = frozenset(("doc_string", "metadata_props"))
+"""Fields that name nothing."""
 LARGEST_SIZE = 1 << 24
 """Of a padding, a kernel, an axis or a factor."""
 SIZE_ATTRIBUTES = frozenset((
@@ -147,7 +149,22 @@ def _load(onnx: Any, path: Path) -> Any:
         raise _damaged(path, f"it is damaged, or no ONNX file ({error})", "Export the network again") from error
     if not model.ir_version or not model.opset_import or not model.graph.node:
         raise _damaged(path, "it is cut short, or no ONNX file: it holds no graph", "Export the network again")
+    if not _has_names(model):
+        raise _damaged(path, "it is damaged: a name in it is no text", "Export the network again")
     return model
+
+
+def _has_names(message: Any) -> bool:
+    """True where every name in a message is text; bytes that are none come as bytes, and raise where they are used."""
+    for field, value in message.ListFields():
+        if field.name in FREE_TEXTS:
+            continue
+        several = value if isinstance(value, Iterable) and not isinstance(value, str | bytes) else (value,)
+        if field.type == field.TYPE_STRING and not all(isinstance(one, str) for one in several):
+            return False
+        if field.type == field.TYPE_MESSAGE and not all(map(_has_names, several)):
+            return False
+    return True
 
 
 def _versions(model: Any, path: Path) -> Mapping[str, int]:

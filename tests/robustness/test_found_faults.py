@@ -321,6 +321,21 @@ def test_a_size_that_is_no_number_in_a_network_file_is_told(tmp_path: Path, kind
         read_network(path)
 
 
+@pytest.mark.parametrize("name", [b"own.domain", b"matmul_1", b"MatMul", b"weight_1", b"signal_1"])
+def test_a_name_that_is_no_text_in_a_network_file_is_told(tmp_path: Path, name: bytes) -> None:
+    onnx = pytest.importorskip("onnx", reason="the extra 'export' is not installed")
+    helper, path = onnx.helper, tmp_path / "one.onnx"
+    ends = [helper.make_tensor_value_info(*one) for one in (("signal_1", 1, [1, 4]), ("y", 1, [1, 3]))]
+    nodes = [helper.make_node("MatMul", ["signal_1", "weight_1"], ["a"], "matmul_1"),
+             helper.make_node("Own", ["a"], ["y"], domain="own.domain")]  # fmt: skip
+    weight = onnx.numpy_helper.from_array(np.ones((4, 3), np.float32), "weight_1")
+    graph = helper.make_graph(nodes, "net", ends[:1], ends[1:], [weight])
+    whole = helper.make_model(graph).SerializeToString()
+    path.write_bytes(whole.replace(name, b"\xff" + name[1:]))
+    with pytest.raises(StudentError, match=r"one.onnx: it is damaged"):
+        read_network(path)
+
+
 @pytest.mark.filterwarnings("error")
 def test_a_time_constant_of_zero_in_a_network_file_is_told(tmp_path: Path) -> None:
     nir = pytest.importorskip("nir", reason="the extra 'export' is not installed")
