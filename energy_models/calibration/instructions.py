@@ -3,6 +3,9 @@
     instructions(layer) = products instructions_per_product(kind)                      additions of its biases are in it
                         + sum over operations outside products of count instructions_per_operation(operation)
 
+Some operations were counted only beside others and cannot be told apart from them: `BESIDE` names what contains them.
+Anywhere else they are unknown.
+
 Instructions are not cycles; `cycles_per_instruction` brackets what a core without caches takes for loops like these.
 """
 
@@ -23,6 +26,9 @@ from energy_models.workload import Kind, LayerWork, Workload
 
 IN_PRODUCTS = frozenset(("add", "compare"))
 """Operations of a layer with products that its loop contains: a sum begins with the bias, a ReLU is a limit."""
+
+BESIDE: Mapping[str, str] = {"multiply": "recurrent", "reset": "leak"}
+"""Operations whose instructions are in the number of a term that stands beside them in every layer that was counted."""
 
 
 class InstructionTable(Frozen):
@@ -99,7 +105,8 @@ def predicted_instructions(workload: Workload, table: InstructionTable) -> Instr
     layers: dict[str, float] = {}
     unknown: list[str] = []
     for layer in workload.layers:
-        terms = instruction_terms(layer)
+        counted = instruction_terms(layer)
+        terms = {name: count for name, count in counted.items() if name in known or BESIDE.get(name) not in counted}
         missing = [name for name in terms if layer.arithmetic != "integer" or name not in known]
         unknown += [f"{layer.name}: {layer.arithmetic} {name}" for name in missing]
         layers[layer.name] = sum(
