@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,8 +55,9 @@ class ChainAgreement:
 
 
 def integer_chain(
-    operations: Sequence[Operation], *, rate_hz: float, channels: int, signed: bool, step: float, widths: Widths
-) -> InputChain:
+    operations: Sequence[Operation], *, rate_hz: float, channels: int, converter: Literal["signed", "unsigned"],
+    step: float, widths: Widths,
+) -> InputChain:  # fmt: skip
     """Return a pipeline in integers.
 
     Parameters
@@ -64,8 +66,8 @@ def integer_chain(
     rate_hz : float
         Of the recording [Hz].
     channels : int
-    signed : bool
-        Whether a converter's sample has a sign.
+    converter : {'signed', 'unsigned'}
+        What its samples are.
     step : float
         What one step of the converter is worth, in units of the recording.
     widths : Widths
@@ -89,7 +91,7 @@ def integer_chain(
         stages.append(_stage(operation, rate_hz, channels, step, (widths.coefficient_bits, fraction)))
         rate_hz = rate_after(operation, rate_hz)
     return InputChain(
-        widths.sample_bits, signed, channels, fraction, tuple(stages), widths.state_bits, OUTPUT_BITS,
+        widths.sample_bits, converter == "signed", channels, fraction, tuple(stages), widths.state_bits, OUTPUT_BITS,
         step * 2.0 ** (shift - fraction), shift,
     )  # fmt: skip
 

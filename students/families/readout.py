@@ -8,7 +8,8 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from students.families.family import FamilyOptions
-from students.layers import Layers, RecurrentKind
+from students.layers import Layers, RecurrentKind, TimeFirst
+from students.neurons import LeakyIntegratorModel
 from students.spec import Shape
 
 
@@ -73,6 +74,34 @@ def per_step(
     """Return the modules with a pointwise read-out in physical units after them."""
     readout = layers.conv1d(features, shape.outputs, 1, padding=0, edge="last")
     body = nn.Sequential(*modules, readout, layers.output_scale(shape.outputs))
+    return StepDecoder(body, warmup_steps=min(warmup_steps, shape.steps - 1))
+
+
+def membrane_readout(
+    modules: Sequence[nn.Module], features: int, shape: Shape, layers: Layers, *, beta: float, warmup_steps: int
+) -> nn.Module:
+    """Return spiking modules with a pointwise product and one leaky integrator an output after them.
+
+    For regression its membranes in physical units are the estimate of each step, for classification their mean over the
+    window is what is compared.
+
+    Parameters
+    ----------
+    modules : sequence of nn.Module
+        ``(batch, channels, steps)`` to ``(batch, features, steps)``.
+    features : int
+    shape : Shape
+    layers : Layers
+    beta : float
+        Decay of the membranes per step, where learning starts.
+    warmup_steps : int
+        As in `StepDecoder`; at least one step of a segment is kept.
+    """
+    readout = layers.conv1d(features, shape.outputs, 1, padding=0, edge="last")
+    membranes = layers.neurons(shape.outputs, LeakyIntegratorModel(beta, learnable="beta"))
+    if shape.task == "classification":
+        return TimeFirst(*modules, readout, membranes, MeanOverSteps())
+    body = TimeFirst(*modules, readout, membranes, layers.output_scale(shape.outputs))
     return StepDecoder(body, warmup_steps=min(warmup_steps, shape.steps - 1))
 
 

@@ -14,10 +14,10 @@ from pydantic import AfterValidator, Field
 from torch import nn
 
 from students.families.family import WINDOWS_AND_STEPS, Family, FamilyOptions
-from students.families.readout import MeanOverSteps, StepDecoder
+from students.families.readout import membrane_readout
 from students.families.spiking_mlp import known_code
-from students.layers import Layers, TimeFirst
-from students.neurons import LeakyIntegratorModel, LIFModel, load_encoder
+from students.layers import Layers
+from students.neurons import LIFModel, load_encoder
 from students.spec import Float32, Quantised, Shape
 
 SURROGATE_ALPHA = 2.0
@@ -64,14 +64,9 @@ def build(options: Options, shape: Shape, layers: Layers) -> nn.Module:
             layers.dropout(options.dropout),
             layers.neurons(widths[place + 1], model),
         ]
-    modules += [
-        layers.conv1d(options.hidden_2, shape.outputs, 1, padding=0, edge="last"),
-        layers.neurons(shape.outputs, LeakyIntegratorModel(BETA_READOUT, learnable="beta")),
-    ]
-    if shape.task == "classification":
-        return TimeFirst(*modules, MeanOverSteps())
-    body = TimeFirst(*modules, layers.output_scale(shape.outputs))
-    return StepDecoder(body, warmup_steps=min(options.warmup_steps, shape.steps - 1))
+    return membrane_readout(
+        modules, options.hidden_2, shape, layers, beta=BETA_READOUT, warmup_steps=options.warmup_steps
+    )
 
 
 FAMILY = Family(

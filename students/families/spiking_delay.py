@@ -13,10 +13,10 @@ from pydantic import AfterValidator, Field
 from torch import nn
 
 from students.families.family import WINDOWS_AND_STEPS, Family, FamilyOptions
-from students.families.readout import MeanOverSteps, StepDecoder
+from students.families.readout import membrane_readout
 from students.families.spiking_mlp import known_code
-from students.layers import Layers, TimeFirst
-from students.neurons import LeakyIntegratorModel, MultiSpikeModel, Surrogate, load_encoder
+from students.layers import Layers
+from students.neurons import MultiSpikeModel, Surrogate, load_encoder
 from students.spec import Float32, Quantised, Shape
 
 
@@ -74,14 +74,9 @@ def build(options: Options, shape: Shape, layers: Layers) -> nn.Module:
             layers.neurons(neurons, _neurons(options, beta)),
         ]
         width, lags = neurons, options.lags_hidden
-    modules += [
-        layers.conv1d(width, shape.outputs, 1, padding=0, edge="last"),
-        layers.neurons(shape.outputs, LeakyIntegratorModel(options.beta_readout, learnable="beta")),
-    ]
-    if shape.task == "classification":
-        return TimeFirst(*modules, MeanOverSteps())
-    body = TimeFirst(*modules, layers.output_scale(shape.outputs))
-    return StepDecoder(body, warmup_steps=min(options.lags + options.lags_hidden - 2, shape.steps - 1))
+    return membrane_readout(
+        modules, width, shape, layers, beta=options.beta_readout, warmup_steps=options.lags + options.lags_hidden - 2
+    )
 
 
 def _neurons(options: Options, beta: float) -> MultiSpikeModel:

@@ -14,9 +14,9 @@ from torch import nn
 
 from energy_models.errors import StudentError
 from students.families.family import WINDOWS_AND_STEPS, Family, FamilyOptions
-from students.families.readout import MeanOverSteps, StepDecoder
-from students.layers import Layers, TimeFirst
-from students.neurons import LeakyIntegratorModel, LIFModel, load_encoder
+from students.families.readout import membrane_readout
+from students.layers import Layers
+from students.neurons import LIFModel, load_encoder
 from students.spec import Float32, Quantised, Shape
 
 
@@ -80,14 +80,9 @@ def build(options: Options, shape: Shape, layers: Layers) -> nn.Module:
             layers.dropout(options.dropout),
             layers.neurons(width, model),
         ]
-    modules += [
-        layers.conv1d(options.hidden_2, shape.outputs, 1, padding=0, edge="last"),
-        layers.neurons(shape.outputs, LeakyIntegratorModel(options.beta_readout, learnable="beta")),
-    ]
-    if shape.task == "classification":
-        return TimeFirst(*modules, MeanOverSteps())
-    body = TimeFirst(*modules, layers.output_scale(shape.outputs))
-    return StepDecoder(body, warmup_steps=min(options.warmup_steps, shape.steps - 1))
+    return membrane_readout(
+        modules, options.hidden_2, shape, layers, beta=options.beta_readout, warmup_steps=options.warmup_steps
+    )
 
 
 FAMILY = Family(

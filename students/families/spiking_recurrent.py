@@ -12,10 +12,10 @@ from pydantic import AfterValidator, Field
 from torch import nn
 
 from students.families.family import WINDOWS_AND_STEPS, Family, FamilyOptions
-from students.families.readout import MeanOverSteps, StepDecoder
+from students.families.readout import membrane_readout
 from students.families.spiking_mlp import known_code
-from students.layers import Layers, TimeFirst
-from students.neurons import LeakyIntegratorModel, RecurrentLIFModel, load_encoder
+from students.layers import Layers
+from students.neurons import RecurrentLIFModel, load_encoder
 from students.spec import Float32, Shape
 
 
@@ -65,13 +65,10 @@ def build(options: Options, shape: Shape, layers: Layers) -> nn.Module:
         layers.batchnorm(options.hidden),
         layers.dropout(options.dropout),
         layers.neurons(options.hidden, model),
-        layers.conv1d(options.hidden, shape.outputs, 1, padding=0, edge="last"),
-        layers.neurons(shape.outputs, LeakyIntegratorModel(options.beta_readout, learnable="beta")),
     ]
-    if shape.task == "classification":
-        return TimeFirst(*modules, MeanOverSteps())
-    body = TimeFirst(*modules, layers.output_scale(shape.outputs))
-    return StepDecoder(body, warmup_steps=min(options.warmup_steps, shape.steps - 1))
+    return membrane_readout(
+        modules, options.hidden, shape, layers, beta=options.beta_readout, warmup_steps=options.warmup_steps
+    )
 
 
 FAMILY = Family(

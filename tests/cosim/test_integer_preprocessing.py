@@ -54,7 +54,7 @@ def samples(channels: int = 4, many: int = 700, seed: int = 0) -> np.ndarray:
 
 def made(name: str, channels: int = 4, coefficients: int = 16) -> InputChain:
     widths = Widths(12, coefficient_bits=coefficients)
-    return integer_chain(CHAINS[name], rate_hz=RATE_HZ, channels=channels, signed=True, step=0.1, widths=widths)
+    return integer_chain(CHAINS[name], rate_hz=RATE_HZ, channels=channels, converter="signed", step=0.1, widths=widths)
 
 
 @pytest.mark.parametrize("name", CHAINS)
@@ -117,12 +117,12 @@ def test_stages_by_hand() -> None:
 
 
 def test_roots_of_counts() -> None:
-    chain = integer_chain((SquareRoot(),), rate_hz=20.0, channels=1, signed=False, step=1.0, widths=Widths(8))
+    chain = integer_chain((SquareRoot(),), rate_hz=20.0, channels=1, converter="unsigned", step=1.0, widths=Widths(8))
     counts = np.arange(200)[None]
     found = chain_agreement(chain, (SquareRoot(),), counts, rate_hz=20.0, step=1.0)
     assert found.largest <= 1.0
     with pytest.raises(DataError, match=r"root of samples whose step is 0\.5"):
-        integer_chain((SquareRoot(),), rate_hz=20.0, channels=1, signed=False, step=0.5, widths=Widths(8))
+        integer_chain((SquareRoot(),), rate_hz=20.0, channels=1, converter="unsigned", step=0.5, widths=Widths(8))
 
 
 @pytest.mark.parametrize(("operations", "why"), [
@@ -132,12 +132,12 @@ def test_roots_of_counts() -> None:
 ])  # fmt: skip
 def test_what_no_device_can_do_is_refused(operations: tuple[Operation, ...], why: str) -> None:
     with pytest.raises(DataError, match=why):
-        integer_chain(operations, rate_hz=512.0, channels=2, signed=True, step=1.0, widths=Widths(12))
+        integer_chain(operations, rate_hz=512.0, channels=2, converter="signed", step=1.0, widths=Widths(12))
 
 
 def test_low_edges_are_held_by_wider_coefficients() -> None:
     operations, widths = (Band(0.5, 40.0, 2, "causal"),), Widths(12, coefficient_bits=24)
-    chain = integer_chain(operations, rate_hz=512.0, channels=4, signed=True, step=1.0, widths=widths)
+    chain = integer_chain(operations, rate_hz=512.0, channels=4, converter="signed", step=1.0, widths=widths)
     found = chain_agreement(chain, operations, samples(), rate_hz=512.0, step=1.0)
     assert found.largest < found.converter_step
 
@@ -167,7 +167,7 @@ def test_samples_of_eeg_become_decisions_in_integers(recordings: Path) -> None:
     step = float(np.abs(signal).max()) / 2**15
     converted = np.clip(np.rint(signal / step), -(2**15), 2**15 - 1).astype(np.int64)
     chain = integer_chain(
-        EEG, rate_hz=read.rate_hz, channels=len(signal), signed=True, step=step, widths=Widths(16)
+        EEG, rate_hz=read.rate_hz, channels=len(signal), converter="signed", step=step, widths=Widths(16)
     )
     found = chain_agreement(chain, EEG, converted, rate_hz=read.rate_hz, step=step)
     assert found.codes == signal.size

@@ -113,8 +113,10 @@ def _static(tracer: Tracer, module: Any, signal: Tensor, output: Tensor) -> None
     put_on_grid(tracer, (f"{tracer.path}.{kind}".lstrip("."), kind), (made, codes, output), function)
 
 
-def found_range(tracer: Tracer, name: str, signal: Tensor, *, reduced: bool) -> Tensor:
+def found_range(tracer: Tracer, name: str, signal: Tensor, *, bits: int) -> Tensor:
     """Count the search for a signal's least and greatest number and its quantisation; return the numbers on that grid.
+
+    The grid is one of 8 bits, of which 7 or 8 are used.
 
     Raises
     ------
@@ -125,7 +127,7 @@ def found_range(tracer: Tracer, name: str, signal: Tensor, *, reduced: bool) -> 
         tracer.branched = True
         raise BatchAxisError("the scale of its input is found from all decodes of a batch")
     info = tracer.info(signal)
-    quantised = torch.quantize_per_tensor_dynamic(signal, torch.quint8, reduced)
+    quantised = torch.quantize_per_tensor_dynamic(signal, torch.quint8, bits == 7)
     codes = grid_of(quantised)
     if codes is None:
         raise NotImplementedError("an input with several scales")
@@ -142,8 +144,8 @@ def found_range(tracer: Tracer, name: str, signal: Tensor, *, reduced: bool) -> 
 
 def _dynamic(tracer: Tracer, module: Any, signal: Tensor, output: Tensor) -> None:
     """Count a layer that finds its input's scale while it runs."""
-    reduced = module.version is None or module.version >= 4
-    numbers = found_range(tracer, f"{tracer.path}.input", signal, reduced=reduced)
+    bits = 7 if module.version is None or module.version >= 4 else 8
+    numbers = found_range(tracer, f"{tracer.path}.input", signal, bits=bits)
     made = _multiplied(tracer, module, numbers)
     record_dequantised(tracer, f"{tracer.path}.dequantise".lstrip("."), made, output)
     if PRODUCTS[type(module).__name__][1] == _CLIPPED:

@@ -129,7 +129,7 @@ _PARTS = "input", "hidden"
 def _layer(tracer: Tracer, weights: _Weights, signal: Tensor, states: list[Tensor]) -> Tensor:
     """Count one layer in one direction; return its outputs, shape (steps, 1, units)."""
     tracer.set_info(signal, tracer.info(signal) if tracer.is_dynamic(signal) else Info(None))
-    numbers = found_range(tracer, f"{weights.name}.input", signal, reduced=weights.reduced)
+    numbers = found_range(tracer, f"{weights.name}.input", signal, bits=7 if weights.reduced else 8)
     zeros = signal.new_zeros(signal.shape[1], weights.units)
     state = [one.detach() for one in states] or [zeros] * STATES[weights.kind]
     outputs = list[Tensor]()
@@ -137,7 +137,7 @@ def _layer(tracer: Tracer, weights: _Weights, signal: Tensor, states: list[Tenso
         tracer.set_info(step, tracer.info(numbers))
         hidden = state[0].clone()
         tracer.set_info(hidden, Info(None))
-        heard = found_range(tracer, f"{weights.name}.hidden", hidden, reduced=weights.reduced)
+        heard = found_range(tracer, f"{weights.name}.hidden", hidden, bits=7 if weights.reduced else 8)
         sums = [_product(tracer, weights, place, one) for place, one in enumerate((step, heard))]
         state = _gates(weights.kind, sums, state)
         _record_gates(tracer, weights)
