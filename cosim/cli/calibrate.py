@@ -78,17 +78,26 @@ def _lines(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, object]]:
 
 def _say_errors(document: Mapping[str, Any]) -> None:
     """Say how far off the board's own rows are when held out, before all rows of its class."""
-    own = [abs(row["error"]) for row in document["held_out"]]
-    if own:
-        say(f"Held out, this board: energy off by {median(own):.1%} (median), {max(own):.1%} at most, {len(own)} rows.")
-    else:
-        say("Held out, this board: no second network to predict one from, so its own error is not known.")
-    check = document["cross_validation"]
     which = "all boards" if document["library_measured_on_other_boards"] else "boards of a library new to the others"
-    say(
-        f"Held out, {which}: energy off by {check['median_error']:.1%} (median), "
-        f"{check['percentile_90_error']:.1%} (90th percentile), {check['rows']} rows."
-    )
+    for measure, check in document["cross_validation"].items():
+        own = [abs(row[f"{measure}_error"]) for row in document["held_out"] if row[f"{measure}_error"] is not None]
+        if own:
+            say(
+                f"Held out, this board: {measure} off by {median(own):.1%} (median), {max(own):.1%} at most, "
+                f"{len(own)} rows."
+            )
+        else:
+            say(
+                f"Held out, this board: no second network to predict {measure} from or to compare with, so its own "
+                "error is not known."
+            )
+        if check["rows"]:
+            say(
+                f"Held out, {which}: {measure} off by {check['median_error']:.1%} (median), "
+                f"{check['percentile_90_error']:.1%} (90th percentile), {check['rows']} rows."
+            )
+        else:
+            say(f"Held out, {which}: no {measure} was measured, so that none is tested.")
 
 
 def _say_kept(document: Mapping[str, Any], like: str) -> None:

@@ -51,11 +51,6 @@ class HeldOut:
         return self.log_cycles if self.log_energy is None else self.log_energy
 
     @property
-    def error(self) -> float:
-        """Relative error of the energy, or of the cycles where none was measured, with its sign."""
-        return math.expm1(self.log)
-
-    @property
     def figure(self) -> tuple[str, ...]:
         """Board, software and network: what is predicted from each of several other networks is one figure."""
         return (*self.row.group, self.row.network, self.row.variant)
@@ -67,16 +62,23 @@ class CrossValidation:
 
     `median` and `percentile_90` are of the relative error's size, a figure for each board, software and network: the
     median over the networks that it was predicted from.
+
+    Parameters
+    ----------
+    held_out : tuple of HeldOut
+    measure : {'either', 'energy', 'cycles', 'power'}
+        What errors are of. ``either`` mixes energies with cycles and is no error of energy: see `of_measure`.
     """
 
     held_out: tuple[HeldOut, ...]
+    measure: Measure = "either"
 
     @property
     def errors(self) -> Mapping[tuple[str, ...], float]:
         """Size of the relative error of every figure."""
         each: dict[tuple[str, ...], list[float]] = {}
         for one in self.held_out:
-            each.setdefault(one.figure, []).append(abs(one.error))
+            each.setdefault(one.figure, []).append(abs(math.expm1(one.logs[self.measure])))
         return {figure: float(np.median(errors)) for figure, errors in each.items()}
 
     @property
@@ -95,7 +97,11 @@ class CrossValidation:
 
     def of_library(self, library: Library) -> CrossValidation:
         """Return the rows whose library was measured on another chip, or those of which it was not."""
-        return CrossValidation(tuple(one for one in self.held_out if one.library == library))
+        return CrossValidation(tuple(one for one in self.held_out if one.library == library), self.measure)
+
+    def of_measure(self, measure: Measure) -> CrossValidation:
+        """Return the rows of which a measure is known; their errors are of it."""
+        return CrossValidation(tuple(one for one in self.held_out if measure in one.logs), measure)
 
     def spread(self, which: Measure, covered: float = COVERED) -> float:
         """Return the factor either way that holds a share of the rows; nan where none is known.

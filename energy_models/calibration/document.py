@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from energy_models.calibration.board import Calibration
+from energy_models.calibration.crossval import CrossValidation, HeldOut, Measure
 from energy_models.calibration.table import PRODUCT_KINDS
+
+MEASURES: tuple[Measure, ...] = ("energy", "cycles")
 
 
 def calibration_document(found: Calibration) -> dict[str, Any]:
@@ -33,14 +37,7 @@ def calibration_document(found: Calibration) -> dict[str, Any]:
             }
             for kind, weight in weights.items()
         ],
-        "cross_validation": {
-            "rows": len(check.held_out),
-            "figures": len(check.errors),
-            "median_error": check.median,
-            "percentile_90_error": check.percentile_90,
-            "factor_either_way_energy": check.spread("energy"),
-            "factor_either_way_cycles": check.spread("cycles"),
-        },
+        "cross_validation": {which: _errors(check.of_measure(which), which) for which in MEASURES},
         "held_out": [
             {
                 "board": one.row.board,
@@ -49,9 +46,24 @@ def calibration_document(found: Calibration) -> dict[str, Any]:
                 "calibrated_on": list(one.calibrated_on),
                 "predicted_j": one.predicted_j,
                 "measured_j": one.row.energy_j,
-                "error": one.error,
+                **{f"{which}_error": _error(one, which) for which in MEASURES},
             }
             for one in found.cross_validation.held_out
             if one.row.group == found.rows[0].group
         ],
     }
+
+
+def _errors(check: CrossValidation, which: Measure) -> dict[str, Any]:
+    """Return how far off one measure is on held-out rows; figures are None where it is known of none."""
+    figures = {
+        "median_error": check.median, "percentile_90_error": check.percentile_90,
+        "factor_either_way": check.spread(which),
+    }  # fmt: skip
+    known = {name: None if math.isnan(value) else value for name, value in figures.items()}
+    return {"rows": len(check.held_out), "figures": len(check.errors), **known}
+
+
+def _error(one: HeldOut, which: Measure) -> float | None:
+    """Return a row's relative error with its sign; None where the measure is not known."""
+    return math.expm1(one.logs[which]) if which in one.logs else None

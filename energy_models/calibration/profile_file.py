@@ -12,7 +12,7 @@ from typing import Any, cast
 
 from energy_models.analysis import Z95
 from energy_models.calibration.board import Calibration
-from energy_models.calibration.crossval import around
+from energy_models.calibration.crossval import CrossValidation, Measure, around
 from energy_models.calibration.fit import LAYER_PRIOR, power_at
 from energy_models.errors import ProfileError
 from energy_models.hardware import HardwareProfile
@@ -139,17 +139,14 @@ def _record(found: Calibration, name: str, source: Source | None) -> tuple[str, 
 
 def _products(found: Calibration, key: str, where: str) -> dict[str, Any]:
     """Return cycles per product of the kinds that were measured."""
-    check, measured = found.check, found.measured_kinds
+    measured = found.measured_kinds
     own = [row for row in found.fitted_on if row.kernels == found.rows[0].kernels]
     shared = (
         f"{len(own)} rows of {len({row.chip for row in own})} chips share the weights, held near those of "
         f"{len(found.fitted_on) - len(own)} rows of other libraries"
     )
     new = f"its library is in none of the {len(found.fitted_on)} rows behind the weights, hence wider bounds"
-    error = (
-        f"{shared if own else new}; {len(check.errors)} held-out figures: energy off by {check.median:.1%} (median), "
-        f"{check.percentile_90:.1%} (90th percentile)"
-    )
+    error = f"{shared if own else new}; {held_out_text(found.check)}"
     return {
         kind: _quantity(
             _within(found, kind, found.board.cycles_per_unit * weight), "cycle/MAC", key, where,
@@ -158,6 +155,17 @@ def _products(found: Calibration, key: str, where: str) -> dict[str, Any]:
         for kind, weight in found.weights.kinds.items()
         if kind in measured
     }  # fmt: skip
+
+
+def held_out_text(check: CrossValidation) -> str:
+    """Return how far off held-out energies are, and cycles, in words; without an energy that none is tested."""
+    measures: tuple[Measure, ...] = ("energy", "cycles")
+    found = [(name, check.of_measure(name)) for name in measures]
+    return ", ".join(
+        f"{name} off by {one.median:.1%} (median) and {one.percentile_90:.1%} (90th percentile), "
+        f"{len(one.errors)} held-out figures" if one.held_out else f"{name} not tested"
+        for name, one in found
+    )  # fmt: skip
 
 
 def _within(found: Calibration, kind: ProductKind, value: float) -> Band:

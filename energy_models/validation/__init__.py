@@ -1,11 +1,20 @@
 """Published figures of silicon beside what is predicted for them."""
 
 from energy_models.validation.collect import all_rows
-from energy_models.validation.groups import ROW_KINDS, Check, Disagreement, Group, RowKind, disagreements, groups_of
+from energy_models.validation.groups import (
+    BARS,
+    ROW_KINDS,
+    Check,
+    Disagreement,
+    Group,
+    RowKind,
+    disagreements,
+    groups_of,
+)
 from energy_models.validation.reasons import REMARKS
 from energy_models.validation.rows import ValidationRow, summarise
 
 __all__ = [
-    "REMARKS", "ROW_KINDS", "Check", "Disagreement", "Group", "RowKind", "ValidationRow", "all_rows",
+    "BARS", "REMARKS", "ROW_KINDS", "Check", "Disagreement", "Group", "RowKind", "ValidationRow", "all_rows",
     "disagreements", "groups_of", "summarise",
 ]

@@ -24,6 +24,8 @@ ROW_KINDS: Mapping[RowKind, str] = {
     "event": "Event-driven chips",
     "system": "Whole systems",
 }
+TIMES = frozenset(("latency", "cycles"))
+"""Quantities that say nothing about power: bars of errors are on the others."""
 LEVEL, COVERAGE, MANY = 0.9, (0.85, 0.96), 40
 """Bands of so much hold a share between the two of the rows of a group of so many or more."""
 SIGNIFICANCE = 0.05
@@ -41,6 +43,8 @@ def coverage_bounds(rows: int) -> tuple[float, float]:
 @dataclass(frozen=True, slots=True)
 class Bar:
     """What a group of held-out rows is to reach, beside bands that hold what they say; None where nothing was asked.
+
+    Errors are those of energies and powers: rows of latencies and cycles count for bands alone.
 
     Parameters
     ----------
@@ -106,14 +110,37 @@ class Group:
         if self.role == "fitted":
             return ()
         bar, found = BARS[self.kind], summarise(self.rows)
-        worst = max(abs(row.error) for row in self.rows)
         least, most = coverage_bounds(found.rows)
         asked = (
-            ("median", found.median_each, bar.median), ("90th percentile", found.percentile_each, bar.percentile_90),
-            ("worst", worst, bar.every), ("log width", found.log_width, bar.log_width),
+            *(self._errors() if self.energies else ()), ("log width", found.log_width, bar.log_width),
             ("coverage", found.inside, least), ("most coverage", found.inside, most),
         )
         return tuple(Check(name, value, limit) for name, value, limit in asked if limit is not None)
+
+    def _errors(self) -> tuple[tuple[str, float, float | None], ...]:
+        bar, found = BARS[self.kind], summarise(self.energies)
+        worst = max(abs(row.error) for row in self.energies)
+        return (
+            ("median", found.median_each, bar.median), ("90th percentile", found.percentile_each, bar.percentile_90),
+            ("worst", worst, bar.every),
+        )
+
+    @property
+    def energies(self) -> tuple[ValidationRow, ...]:
+        """The rows of energies and powers."""
+        return tuple(row for row in self.rows if row.quantity not in TIMES)
+
+    @property
+    def times(self) -> tuple[ValidationRow, ...]:
+        """The rows of latencies and cycles."""
+        return tuple(row for row in self.rows if row.quantity in TIMES)
+
+    @property
+    def untested(self) -> bool:
+        """Whether a bar of errors was set and no held-out row is an energy or a power."""
+        bar = BARS[self.kind]
+        asked = any(limit is not None for limit in (bar.median, bar.percentile_90, bar.every))
+        return self.role == "held out" and asked and not self.energies
 
     @property
     def failed(self) -> tuple[Check, ...]:

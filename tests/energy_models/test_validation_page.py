@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -87,7 +88,7 @@ def test_disagreements_are_of_the_same_network_on_the_same_board() -> None:
 def test_the_page_says_how_far_a_bar_is_missed_and_why() -> None:
     page = validation_page({"system": [row("s/1", 130, 100)]})
     assert "worst 30 %, the bar is 25 % (5.0 points over)" in page
-    assert "| [Whole systems](#whole-systems-held-out) | held out | 1 | 1 | 30 % | 30 % | 30 % | 30 % |" in page
+    assert "(#whole-systems-held-out) | held out | energy | 1 | 1 | 30 % | 30 % | 30 % | 30 % |" in page
     assert "## Whole systems, held out" in page
 
 
@@ -103,6 +104,32 @@ def test_coverage_bounds_by_hand() -> None:
     assert coverage_bounds(10) == (0.7, 1.0)
     assert coverage_bounds(2) == (0.5, 1.0)
     assert coverage_bounds(40) == (0.85, 0.96)
+
+
+def latency(identity: str, nominal: float, measured: float) -> ValidationRow:
+    return replace(row(identity, nominal, measured, what=identity), quantity="latency", unit="ms")
+
+
+def test_bars_of_errors_are_on_energies_and_latencies_neither_help_nor_hurt() -> None:
+    energies = tuple(row(f"e/{i}", 109, 100, what=f"net {i}") for i in range(3))
+    exact = tuple(latency(f"l/{i}", 100, 100) for i in range(9))
+    assert [check.name for check in Group("microcontroller", "held out", energies + exact).failed] == ["median"]
+    off = tuple(latency(f"l/{i}", 119, 100) for i in range(9))
+    met = tuple(row(f"e/{i}", 104, 100, what=f"net {i}") for i in range(3))
+    assert Group("microcontroller", "held out", met + off).failed == ()
+
+
+def test_a_group_without_an_energy_is_not_tested_on_energy() -> None:
+    rows = [latency(f"l/{i}", 105, 100) for i in range(3)]
+    (group,) = groups_of({"other_microcontroller": rows})
+    assert group.untested
+    assert {check.name for check in group.checks} == {"log width", "coverage", "most coverage"}
+    page = validation_page({"other_microcontroller": rows})
+    assert "| held out | time | 3 | 3 |" in page
+    assert "of energy, not tested: median 11 %, 90th percentile 30 % | yes; **not tested on energy** |" in page
+    both = validation_page({"other_microcontroller": [*rows, row("e/1", 105, 100)]})
+    assert "not tested" not in both
+    assert all(f"| held out | {of} | {n} |" in both for of, n in (("all", 4), ("energy", 1), ("time", 3)))
 
 
 def test_a_band_wider_than_asked_misses_its_bar() -> None:
