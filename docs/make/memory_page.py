@@ -109,9 +109,9 @@ CACTI does not reach them. At 130 nm ten macros of an open process (IHP SG13G2, 
     read, write   E = c + W (a + b N)        N words of W bits
 
 within 12 % (reads) and 5 % (writes): 1024 words of 16 bit read 25.6 and write 32.3 pJ, their files say 26.5 and 32.9.
-Leakage is 12.1 pW a bit, the cells alone. At 180 nm no macro is open: energies go as a product of 8 bit in both
-processes' standard cells, 2.6 times (2.25 to 3.12). See `energy_models.technology.old_memory_costs` and the machine
-`asic130_open`.
+Bounds are a factor 2, since files are good to that against silicon. Leakage is 12.1 pW a bit, the cells alone. At 180
+nm no macro is open: energies go as a product of 8 bit in both processes' standard cells, 2.6 times (2.25 to 3.12). See
+`energy_models.technology.old_memory_costs` and the machine `asic130_open`.
 
 """
 REGISTERS = """## Below SRAM
