@@ -17,7 +17,7 @@ from cosim.report.estimate_tables import EstimateTables, estimate_tables
 from energy_models.errors import PriceError, StudyError
 from energy_models.hardware import HardwareProfile, Site
 from energy_models.pricing import EnergyReport
-from energy_models.quantities import html_table, load_sources, prefixed_band
+from energy_models.quantities import Band, html_table, load_sources, prefixed_band, prefixed_floor
 from energy_models.workload import Workload
 
 if TYPE_CHECKING:
@@ -66,15 +66,18 @@ class Estimate:
 
     @cached_property
     def _power(self) -> str:
-        least = "at least " if self.report.unaccounted else ""
-        decoder, device = (prefixed_band(one, "W") for one in (self.report.decoder_power_w, self.report.total_power_w))
-        return f"decoder {least}{decoder}, device {least}{device}"
+        decoder, device = (self._band(one, "W") for one in (self.report.decoder_power_w, self.report.total_power_w))
+        return f"decoder {decoder}, device {device}"
+
+    def _band(self, band: Band, unit: str) -> str:
+        """Return a sum with its bounds: a lower bound, its high unknown, where some work is in no figure."""
+        return (prefixed_floor if self.report.unaccounted else prefixed_band)(band, unit)
 
     def summary(self) -> str:
         """Return the answer, power, energy, latency and memory, with what is left out and what decides, as text."""
         report = self.report
         lines = [self.tables.title, *self.tables.answer, f"power: {self._power}",
-                 f"one decode: {prefixed_band(report.decode_energy_j, 'J')} in {prefixed_band(report.latency_s, 's')}"]
+                 f"one decode: {self._band(report.decode_energy_j, 'J')} in {self._band(report.latency_s, 's')}"]
         lines += [f"memory {use.memory}: {use.used_bits:,.0f} of {use.capacity_bits:,.0f} bit"
                   for use in report.memories]  # fmt: skip
         lines += [f"does not fit: {line}" for line in self.tables.unfit]

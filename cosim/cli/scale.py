@@ -59,6 +59,8 @@ def scale(
         print_json({"machine": name, "file": str(path), "constants": moves})
     else:
         print_rows(moves, "table")
+    if clock and moved == scaled_profile(shipped, node_nm=node, supply_v=supply, temperature_k=temperature):
+        say(f"--clock changes nothing here: {shipped.name} has no chosen clock that it would move")
     say(f"Written: {path}. Use it with --profile {path}")
 
 

@@ -133,11 +133,12 @@ class EstimateTables:
 
     @property
     def swings(self) -> tuple[str, ...]:
-        """One line for each constant that moves the device's power, the strongest first."""
+        """One line for each constant that moves the device's power by a shown digit, the strongest first."""
+        ends = [(one, quantity_text(one.low_w, "W"), quantity_text(one.high_w, "W")) for one in self.tornado]
         return tuple(
-            f"{one.path} moves the device from {quantity_text(one.low_w, 'W')} to {quantity_text(one.high_w, 'W')} "
-            f"({one.basis}, {one.source})"
-            for one in self.tornado
+            f"{one.path} moves the device from {low} to {high} ({one.basis}, {one.source})"
+            for one, low, high in ends
+            if low != high
         )
 
     def layer_rows(self) -> list[dict[str, object]]:

@@ -15,7 +15,7 @@ from energy_models.calibration.crossval import (
     weight_spreads,
 )
 from energy_models.calibration.fit import BoardFit, Weights, boards_of, fit_board, fit_weights, with_new_kinds
-from energy_models.calibration.table import BoardRow
+from energy_models.calibration.table import BoardRow, shipped_boards
 from energy_models.errors import DataError, unknown_name
 from energy_models.workload import ProductKind
 
@@ -28,6 +28,12 @@ FEW, LEAST_OF_FEW = 20, 1.25
 boards of the largest class show."""
 BEYOND_THE_CLASS = 1.5
 """A board so many times outside of what every board of a class shows is none of that class."""
+
+POWER_OF_A_CLASS = (0.1, 3.0)
+"""Power per clock may lie so far below and above what a class shows. Assumed: cores near the threshold of their
+transistors draw about a tenth of it, boards that are measured whole about three times as much."""
+POWER_OF_ANY = (1 / 30, 30.0)
+"""The same of a core of no class with energies, against every shipped board; assumed. A wrong prefix is beyond it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +106,8 @@ def calibrate(
     Raises
     ------
     DataError
-        When the board is not in the table or several are, none of its rows has an energy, it is none of the class, or
-        too few rows can be held out to state an error.
+        When the board is not in the table or several are, none of its rows has an energy, it is none of the class, its
+        power per clock is that of no such core, or too few rows can be held out to state an error.
     """
     chosen = _choose(rows, board, software)
     if all(row.energy_j is None for row in chosen):
@@ -114,6 +120,7 @@ def calibrate(
     if beside:
         weights = with_new_kinds(weights, chosen, frozenset(kind for row in beside for kind in row.macs))
         _check_class(chosen, weights, beside)
+    _check_power(chosen if beside else rows, beside)
     found = _checked(rows, beside, chosen)
     if len(found.held_out) < FEWEST_HELD_OUT:
         raise DataError(
@@ -151,8 +158,33 @@ def _check_class(chosen: Sequence[BoardRow], weights: Weights, beside: Sequence[
         f"a convolution's product takes {min(mine):.3g} to {max(mine):.3g} cycles by its rows; {min(scales):.3g} to "
         f"{max(scales):.3g} by all of the class, where one board's networks differ by a factor {math.exp(off):.3g}",
         where=chosen[0].board,
-        remedy="It is no board of this class: name its own with --class, or none and measure more networks",
+        remedy="It is no board of this class: name its own with --class, or none and measure more networks; "
+        "or a unit is wrong: check clock_mhz, the latency and the products",
     )
+
+
+def _check_power(rows: Sequence[BoardRow], beside: Sequence[BoardRow]) -> None:
+    """Refuse rows whose power per clock lies far outside what the boards of a class, or else all that ship, show."""
+    known = _powers_per_mhz(beside)
+    which = "the class shows" if known else "all shipped boards show"
+    below, above = POWER_OF_A_CLASS if known else POWER_OF_ANY
+    known = known or _powers_per_mhz(shipped_boards())
+    low, high = min(known), max(known)
+    for row in rows:
+        for power in _powers_per_mhz([row]):
+            if not low * below <= power <= high * above:
+                raise DataError(
+                    f"{row.network}: energy_uj {(row.energy_j or 0.0) * 1e6:.4g} over {row.latency_s * 1e3:.4g} ms at "
+                    f"clock_mhz {row.clock_hz / 1e6:g} is {power:.3g} mW per MHz; {which} {low:.3g} to {high:.3g}",
+                    where=row.board,
+                    remedy="Check the unit of energy_uj, of clock_mhz and of the latency; or name its own --class, "
+                    "or none and measure more networks",
+                )
+
+
+def _powers_per_mhz(rows: Sequence[BoardRow]) -> list[float]:
+    """Return the power per clock of the rows that have an energy [mW/MHz]."""
+    return [row.power_w / row.clock_hz * 1e9 for row in rows if row.power_w is not None]
 
 
 def _choose(rows: Sequence[BoardRow], board: str, software: str) -> list[BoardRow]:

@@ -53,6 +53,8 @@ DISAGREEMENT = 0.1
 """Energy and power x latency of one row may differ by so much before a unit must be wrong."""
 CYCLES_PER_MAC = (1e-3, 1e3)
 """Outside of this no programmable core has been measured: a unit must be wrong."""
+SUPPLY_V = (0.3, 6.0)
+"""Assumed: from cores near the threshold of their transistors to boards at 5 V; outside of it a unit must be wrong."""
 MEASURED = (1e-12, 1e12)
 """Outside of this nothing has been measured in the unit of a column; products of two such numbers stay finite."""
 SHOWN_PROBLEMS = 12
@@ -133,13 +135,23 @@ def shipped_rows(device_class: str) -> tuple[BoardRow, ...]:
     DataError
         When there is no such class.
     """
-    folder = Path(str(files("energy_models.data") / "measurements"))
-    tables = [folder / name for name in SHIPPED]
-    found = [(record, path, line) for path in tables for line, record in enumerate(_records(path), 2)]
+    found = _shipped_records()
     classes = sorted({record["class"] for record, _, _ in found})
     if device_class not in classes:
         raise DataError(f"no class {device_class!r}", remedy=unknown_name("classes", device_class, classes))
     return tuple(_row(*one) for one in found if one[0]["class"] == device_class)
+
+
+@cache
+def shipped_boards() -> tuple[BoardRow, ...]:
+    """Return the shipped rows of all classes."""
+    return tuple(_row(*one) for one in _shipped_records())
+
+
+def _shipped_records() -> list[tuple[dict[str, str], Path, int]]:
+    folder = Path(str(files("energy_models.data") / "measurements"))
+    tables = [folder / name for name in SHIPPED]
+    return [(record, path, line) for path in tables for line, record in enumerate(_records(path), 2)]
 
 
 def read_board_table(path: Path) -> tuple[BoardRow, ...]:
@@ -230,11 +242,21 @@ def _row(record: Mapping[str, str], path: Path, line: int) -> BoardRow:
         latency_s=1.0 / speed if fast else speed * 1e-3,
         clock_hz=_positive(record["clock_mhz"], "clock_mhz", where) * 1e6, variant=record.get("variant", ""),
         library=record.get("library", ""), core=record.get("core", ""),
-        supply_v=_positive(record["supply_v"], "supply_v", where) if record.get("supply_v") else None,
+        supply_v=_supply(record.get("supply_v", ""), where),
         regulator=_regulator(record.get("regulator", ""), where),
     )
     _check_units(row, record.get("power_mw", ""), where)
     return row
+
+
+def _supply(text: str, where: str) -> float | None:
+    if not text:
+        return None
+    value = _positive(text, "supply_v", where)
+    if not SUPPLY_V[0] <= value <= SUPPLY_V[1]:
+        remedy = f"Supplies of {SUPPLY_V[0]:g} to {SUPPLY_V[1]:g} V are read: check the unit of supply_v"
+        raise DataError(f"supply_v = {text!r:.40}", where=where, remedy=remedy)
+    return value
 
 
 def _regulator(text: str, where: str) -> Regulator:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from energy_models.mapping import MemoryUse
-from energy_models.quantities import Band, html_table, prefixed_band, total
+from energy_models.quantities import Band, html_table, prefixed_band, prefixed_floor, total
 
 Cause = Literal[
     "compute", "memory", "state", "control", "static", "retention", "wake",
@@ -113,11 +113,11 @@ class EnergyReport:
     reload: Reload | None = None
 
     def __repr__(self) -> str:
-        least = "at least " if self.unaccounted else ""
+        shown = prefixed_floor if self.unaccounted else prefixed_band
         return (
             f"<EnergyReport: {self.workload} on {self.profile}, {self.decode_rate_hz:g} decisions a second: "
-            f"decoder {least}{prefixed_band(self.decoder_power_w, 'W')}, "
-            f"device {least}{prefixed_band(self.total_power_w, 'W')}>"
+            f"decoder {shown(self.decoder_power_w, 'W')}, "
+            f"device {shown(self.total_power_w, 'W')}>"
         )
 
     def _repr_html_(self) -> str:

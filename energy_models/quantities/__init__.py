@@ -38,7 +38,7 @@ from energy_models.quantities.quantity import (
     quantities,
     with_quantities,
 )
-from energy_models.quantities.shown import html_table, prefixed, prefixed_band
+from energy_models.quantities.shown import html_table, prefixed, prefixed_band, prefixed_floor
 from energy_models.quantities.sources import Source, load_sources, require_source
 from energy_models.quantities.text_file import TOML_BITS, check_document, parse_json, parse_toml, read_text, read_toml
 from energy_models.quantities.toml_file import Frozen, content_digest, parse_model, read_model
@@ -51,7 +51,8 @@ __all__ = [
     "InstructionsPerOperation", "Length", "Power", "PowerDensity", "PowerPerBit", "PowerPerChannel", "Quantity",
     "Ratio", "RatioPerTime", "RisePerPower", "Source", "Temperature", "TemperatureRise", "Time", "Voltage",
     "VolumetricHeat", "amount_si", "check_document", "content_digest", "find_unit", "html_table", "load_sources",
-    "no_room", "parse_json", "parse_model", "parse_toml", "prefixed", "prefixed_band", "quantities", "read_model",
+    "no_room", "parse_json", "parse_model", "parse_toml", "prefixed", "prefixed_band", "prefixed_floor",
+    "quantities", "read_model",
     "read_text", "read_toml", "require_source", "si_unit", "to_si", "total", "with_quantities", "write_failure",
     "write_whole",
 ]

@@ -33,6 +33,11 @@ def prefixed_band(band: Band, unit: str) -> str:
     return f"{prefixed(band.nominal, unit)} [{prefixed(band.low, unit)}, {prefixed(band.high, unit)}]"
 
 
+def prefixed_floor(band: Band, unit: str) -> str:
+    """Return a value of which only a part is known, with its bounds: ``at least 42 µW [at least 20 µW, unknown]``."""
+    return f"at least {prefixed(band.nominal, unit)} [at least {prefixed(band.low, unit)}, unknown]"
+
+
 def html_table(caption: str, rows: Sequence[Mapping[str, object]], *, most: int = 60) -> str:
     """Return rows as one HTML table, every text escaped; rows after the first `most` are counted, not shown."""
     names = list(rows[0]) if rows else []

@@ -74,3 +74,34 @@ def test_a_mistake_is_one_paragraph(folder: Path, arguments: tuple[str, ...], me
     assert message in done.stderr
     assert "Traceback" not in done.stderr
     assert not list(folder.glob("*.toml"))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "beside", "column"),
+    [
+        ("800,", "0.8,", "cortex_m", "energy_uj 0.8"),  # in mJ
+        ("800,", "800000,", "cortex_m", "energy_uj 8e+05"),  # in nJ
+        ("800,", "0.8,", "other_cores", ""),  # a class without an energy: all shipped boards are the measure
+        ("20,100,", "20,10,", "cortex_m", "clock_mhz"),
+        ("20,100,", "0.02,100,", "cortex_m", "latency"),  # in s
+    ],
+)
+def test_a_wrong_unit_in_one_column_is_refused_and_named(
+    folder: Path, old: str, new: str, beside: str, column: str
+) -> None:
+    first = TABLE.splitlines()[:2]
+    (folder / "one.csv").write_text("\n".join([first[0], first[1].replace(old, new)]))
+    done = command(folder, "calibrate", "one.csv", "--name", "one", "--class", beside)
+    assert done.returncode == 2, done.stderr
+    assert column in done.stderr
+    assert not list(folder.glob("*.toml"))
+
+
+@pytest.mark.parametrize("volts", ["1800", "0.0018", "18"])
+def test_a_supply_that_no_chip_has_is_refused(folder: Path, volts: str) -> None:
+    lines = TABLE.splitlines()
+    text = "\n".join([f"{lines[0]},supply_v", *(f"{line},{volts}" for line in lines[1:])])
+    (folder / "v.csv").write_text(text)
+    done = command(folder, "calibrate", "v.csv", "--name", "v")
+    assert done.returncode == 2
+    assert "check the unit of supply_v" in done.stderr

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import tiny_study
 
+from cosim import estimate as price
 from cosim.report.estimate_tables import estimate_tables
 from energy_models.hardware import load_profile, load_site
 from energy_models.pricing import estimate
@@ -111,6 +112,22 @@ def test_work_without_a_price_leaves_no_complete_figure(tmp_path: Path) -> None:
     found = json.loads(command("estimate", *options, "--json").stdout)
     assert found["verdict"] == "does not fit the machine"
     assert found["unaccounted"] == ["unpriced: profile 'gap9' prices no float products of kind linear (needed by fc)"]
+
+
+def test_of_unpriced_work_python_says_at_least_too() -> None:
+    layer = dataclasses.replace(network().layers[0], arithmetic="float", weight_bits=32, activation_bits=32)
+    found = price(network().replace(layers=(layer,)), "gap9", decode_rate_hz=4)
+    lines = {line.split(":")[0]: line for line in found.summary().splitlines()}
+    for name in ("power", "one decode"):
+        assert lines[name].count("at least") == 4, lines[name]
+        assert lines[name].count("unknown]") == 2
+    assert repr(found.report).count("unknown]") == 2
+
+
+def test_what_decides_moves_a_shown_digit() -> None:
+    for line in price(network(), "gap9", decode_rate_hz=4).tables.swings:
+        low, high = line.split(" from ")[1].split(" (")[0].split(" to ")
+        assert low != high
 
 
 @pytest.mark.parametrize(

@@ -126,9 +126,10 @@ def _check(profile: HardwareProfile, start: OperatingPoint, end: OperatingPoint,
         what = "its figures are totals of one chip, logic and memory together, which no law moves to another node"
         raise ProfileError(what, where=profile.name, remedy=remedy)
     if (start.node_nm, start.supply_v) != (end.node_nm, end.supply_v):
-        for point in (start, end):
-            check_node(point.node_nm, technology, where=profile.name)
-            check_supply(point.supply_v, point.node_nm, technology, where=profile.name)
+        for point, which in ((start, "its own point"), (end, "the point asked for")):
+            where = f"{profile.name}, {which}"
+            check_node(point.node_nm, technology, where=where)
+            check_supply(point.supply_v, point.node_nm, technology, where=where)
 
 
 def _moved(quantity: Quantity, factor: Band, rule: str) -> Quantity:
