@@ -7,17 +7,20 @@ from energy_models.technology.register_file import memory_costs, register_file_c
 from energy_models.technology.sram import (
     FLAVOURS,
     SWEEP,
+    BentLaw,
     Flavour,
     Law,
     MemoryFit,
     fit_errors,
+    held_out_errors,
     memory_fit,
     sram_costs,
     sweep,
 )
 
 __all__ = [
-    "FLAVOURS", "OLD_NODES", "PRODUCT_PJ", "SWEEP", "Flavour", "Law", "MemoryFit", "fit_errors", "macro_law",
-    "memory_costs", "memory_fit", "multiplier_law", "non_volatile_memories", "non_volatile_memory", "old_memory_costs",
-    "operation_laws", "register_file_costs", "sram_costs", "sweep", "table_pj",
+    "FLAVOURS", "OLD_NODES", "PRODUCT_PJ", "SWEEP", "BentLaw", "Flavour", "Law", "MemoryFit", "fit_errors",
+    "held_out_errors", "macro_law", "memory_costs", "memory_fit", "multiplier_law", "non_volatile_memories",
+    "non_volatile_memory", "old_memory_costs", "operation_laws", "register_file_costs", "sram_costs", "sweep",
+    "table_pj",
 ]

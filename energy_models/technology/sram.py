@@ -18,11 +18,11 @@ from __future__ import annotations
 
 import csv
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
-from typing import Literal
+from typing import Literal, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +32,8 @@ from energy_models.quantities import Quantity
 
 Flavour = Literal["itrs-lstp", "itrs-lop", "itrs-hp"]
 Law = Literal["read", "write", "access", "leakage"]
+BentLaw = Literal["read", "write", "access"]
+Curvature = tuple[float, float, float]
 FLAVOURS: tuple[Flavour, ...] = ("itrs-lstp", "itrs-lop", "itrs-hp")
 
 SWEEP = "measurements/cacti_sweep.csv"
@@ -49,7 +51,7 @@ class SweptMemory:
     """One run of CACTI: the memory that was requested, and the four figures in the units of the file."""
 
     node_nm: int
-    flavour: str
+    flavour: Flavour
     temperature_k: float
     size_bytes: int
     width_bits: int
@@ -114,7 +116,8 @@ def sweep() -> tuple[SweptMemory, ...]:
     text = (files("energy_models.data") / SWEEP).read_text(encoding="utf-8")
     return tuple(
         SweptMemory(
-            int(row["node_nm"]), row["cell"], float(row["temp_K"]), int(row["size_bytes"]), int(row["width_bits"]),
+            int(row["node_nm"]), cast(Flavour, row["cell"]), float(row["temp_K"]), int(row["size_bytes"]),
+            int(row["width_bits"]),
             {law: float(row[column]) for law, (column, _) in _COLUMNS.items()},
         )
         for row in csv.DictReader(text.splitlines())
@@ -212,25 +215,50 @@ def _quantity(one: PowerLaw, value: float, law: Law, point: str) -> Quantity:
 
 def _fitted(cold: list[SweptMemory], every: list[SweptMemory], law: Law) -> PowerLaw:
     """Return the least-squares law of one figure; leakage does not depend on width, only leakage on temperature."""
+    bent = (0.0, 0.0, 0.0) if law == "leakage" else _curvature(law)
+    warmth = _warmth(cold, every) if law == "leakage" else 0.0
+    runs = every if law == "leakage" else cold
+    bare = _solved(cold, law, bent, warmth)
+    ratios = [run.figures[law] / bare.at(run.size_bytes, run.width_bits, run.temperature_k) for run in runs]
+    return replace(bare, error=_error(ratios))
+
+
+def _error(ratios: Sequence[float]) -> FitError:
+    off = np.maximum(ratios, np.reciprocal(ratios)) - 1.0
+    return FitError(len(ratios), float(np.median(off)), float(np.quantile(off, 0.9)), float(off.max()))
+
+
+def _solved(cold: Sequence[SweptMemory], law: Law, bent: Curvature, warmth: float) -> PowerLaw:
+    """Return the least-squares law of runs at 300 K for given curvatures, without an error."""
     size, width, figure = _logs(cold, law)
     terms = [np.ones_like(size), size] + ([] if law == "leakage" else [width])
-    bent = (0.0, 0.0, 0.0) if law == "leakage" else _curvature(law)
     figure = figure - bent[0] * size**2 - bent[1] * width**2 - bent[2] * size * width
     solved, *_ = np.linalg.lstsq(np.stack(terms, axis=1), figure, rcond=None)
     factors = [float(one) for one in solved] + [0.0] * (3 - len(terms))
-    warmth = _warmth(cold, every) if law == "leakage" else 0.0
-    runs = every if law == "leakage" else cold
-    bare = PowerLaw(float(np.exp(factors[0])), factors[1], factors[2], bent, warmth, FitError(0, 0.0, 0.0, 0.0))
-    ratios = [run.figures[law] / bare.at(run.size_bytes, run.width_bits, run.temperature_k) for run in runs]
-    off = np.maximum(ratios, np.reciprocal(ratios)) - 1.0
-    error = FitError(len(runs), float(np.median(off)), float(np.quantile(off, 0.9)), float(off.max()))
-    return PowerLaw(bare.reference, bare.size, bare.width, bent, warmth, error)
+    return PowerLaw(float(np.exp(factors[0])), factors[1], factors[2], bent, warmth, FitError(0, 0.0, 0.0, 0.0))
 
 
 @cache
-def _curvature(law: Law) -> tuple[float, float, float]:
-    """Return the curvatures of a figure in size, in width and in both, of all nodes and flavours together."""
+def held_out_errors(law: BentLaw) -> dict[tuple[int, Flavour], FitError]:
+    """Return how far each run at 300 K lies from the law fitted without it, curvatures and all, by node and flavour."""
     runs = [run for run in sweep() if run.temperature_k == REFERENCE_K]
+    ratios: dict[tuple[int, Flavour], list[float]] = {}
+    for out in runs:
+        rest = [run for run in runs if run is not out]
+        kind = (out.node_nm, out.flavour)
+        alike = [run for run in rest if (run.node_nm, run.flavour) == kind]
+        one = _solved(alike, law, _curvature_of(rest, law), 0.0)
+        ratios.setdefault(kind, []).append(out.figures[law] / one.at(out.size_bytes, out.width_bits, REFERENCE_K))
+    return {kind: _error(found) for kind, found in ratios.items()}
+
+
+@cache
+def _curvature(law: Law) -> Curvature:
+    return _curvature_of([run for run in sweep() if run.temperature_k == REFERENCE_K], law)
+
+
+def _curvature_of(runs: Sequence[SweptMemory], law: Law) -> Curvature:
+    """Return the curvatures of a figure in size, in width and in both, of all nodes and flavours together."""
     kinds = sorted({(run.node_nm, run.flavour) for run in runs})
     place = np.array([kinds.index((run.node_nm, run.flavour)) for run in runs])
     size, width, figure = _logs(runs, law)
@@ -241,7 +269,7 @@ def _curvature(law: Law) -> tuple[float, float, float]:
     return first, second, both
 
 
-def _logs(runs: list[SweptMemory], law: Law) -> tuple[NDArray[np.float64], ...]:
+def _logs(runs: Sequence[SweptMemory], law: Law) -> tuple[NDArray[np.float64], ...]:
     size = np.log([run.size_bytes / REFERENCE_BYTES for run in runs])
     width = np.log([run.width_bits / REFERENCE_BITS for run in runs])
     return size, width, np.log([run.figures[law] for run in runs])

@@ -13,7 +13,9 @@ from energy_models.hardware import HardwareProfile, load_profile
 from energy_models.technology import (
     FLAVOURS,
     SWEEP,
+    BentLaw,
     fit_errors,
+    held_out_errors,
     memory_costs,
     memory_fit,
     register_file_costs,
@@ -60,6 +62,35 @@ def test_every_run_of_the_sweep_lies_inside_the_stated_error(node: int, flavour:
         assert one.error.largest == pytest.approx(max(off))
         assert one.error.p90 == pytest.approx(np.quantile(off, 0.9))
         assert one.error.median == pytest.approx(np.median(off))
+
+
+def test_a_run_that_was_left_out_by_hand() -> None:
+    # 22 nm itrs-hp has 11 runs: the curvatures of all other runs, then the plane through the other ten
+    cold = [row for row in rows() if row["temp_K"] == "300"]
+    kinds = sorted({(row["node_nm"], row["cell"]) for row in cold})
+    x = np.log([float(row["size_bytes"]) / 8192 for row in cold])
+    y = np.log([float(row["width_bits"]) / 32 for row in cold])
+    own = np.array([[(row["node_nm"], row["cell"]) == kind for kind in kinds] for row in cold], dtype=float)
+    bent = np.stack([x * x, y * y, x * y], axis=1)
+    terms = np.concatenate([own, own * x[:, None], own * y[:, None], bent], axis=1)
+    figure = np.log([float(row["read_pJ"]) for row in cold])
+    off: list[float] = []
+    for out, row in enumerate(cold):
+        if (row["node_nm"], row["cell"]) == ("22", "itrs-hp"):
+            kept = np.arange(len(cold)) != out
+            solved = np.linalg.lstsq(terms[kept], figure[kept], rcond=None)[0]  # the plane is in it
+            off.append(float(np.expm1(abs(figure[out] - terms[out] @ solved))))
+    found = held_out_errors("read")[22, "itrs-hp"]
+    assert found.runs == len(off)
+    assert (found.largest, found.median) == pytest.approx((max(off), np.median(off)))
+
+
+def test_runs_that_were_left_out_are_met_nearly_as_well_as_fitted_ones() -> None:
+    laws: tuple[BentLaw, ...] = ("read", "write", "access")
+    medians = {law: np.median([one.median for one in held_out_errors(law).values()]) for law in laws}
+    assert medians == {"read": pytest.approx(0.090, abs=0.003), "write": pytest.approx(0.039, abs=0.003),
+                       "access": pytest.approx(0.060, abs=0.003)}
+    assert max(one.largest for one in held_out_errors("read").values()) == pytest.approx(1.22, abs=0.02)
 
 
 def test_stated_errors_do_not_drift() -> None:
