@@ -10,6 +10,7 @@ from importlib.resources import files
 from markdown_tables import number, percent
 from markdown_tables import row as table_row
 
+from energy_models.calibration import coverage
 from energy_models.quantities import load_sources
 from energy_models.validation import (
     BARS,
@@ -23,6 +24,7 @@ from energy_models.validation import (
     all_rows,
     disagreements,
     groups_of,
+    microcontroller_check,
     summarise,
 )
 
@@ -39,6 +41,13 @@ hold 90 % where the share inside lies between 85 and 96 %, in groups below 40 ro
 % does not reject it. The bars were set before the rows were computed.
 
 Made by `python docs/make/validation_page.py > docs/validation.md`; a test keeps it current.
+
+"""
+BANDS = """## Bands of other levels
+
+Microcontrollers, a row for each network from which one is predicted, energies and latencies: bands made from the rows
+of all other chips, the level they are to hold, the share of rows that they do hold, and their mean width ln(high /
+low).
 
 """
 DISAGREE = """## Where rows disagree with each other
@@ -61,6 +70,7 @@ def validation_page(rows: Mapping[RowKind, Iterable[ValidationRow]]) -> str:
     if not groups:
         return HEADER + "No rows yet.\n"
     parts = [HEADER, _summary(groups), *(_group(group) for group in groups)]
+    parts.append(BANDS + _coverage())
     found = disagreements(row for group in groups for row in group.rows)
     parts.append(DISAGREE + (_disagreements(found) if found else "None.\n") + "\n")
     parts.append(UNPREDICTED + _unpredicted() + "\n")
@@ -164,6 +174,13 @@ def _cells(row: ValidationRow, notes: dict[str, int]) -> tuple[str, ...]:
         f"{number(row.predicted.low)} to {number(row.predicted.high)}", f"{number(row.measured)} {row.unit}",
         f"{row.ratio:.2f}", "yes" if row.inside else "**no**", row.source,
     )
+
+
+def _coverage() -> str:
+    lines = [table_row(("level", "rows", "inside", "log width")), "|---:|---:|---:|---:|\n"]
+    for one in coverage(microcontroller_check()):
+        lines.append(table_row((percent(one.level), str(one.rows), percent(one.inside), f"{one.log_width:.2f}")))
+    return "".join((*lines, "\n"))
 
 
 def _disagreements(found: Iterable[Disagreement]) -> str:

@@ -24,10 +24,10 @@ FEWEST_HELD_OUT = 3
 GAIN_OF_A_PARAMETER = 0.9
 """A parameter is decided by the rows where the median error of held-out rows falls to this share of what it was."""
 FEW, LEAST_OF_FEW = 20, 1.25
-"""Of fewer held-out rows than the first, the 90 % spread of cycles is taken as at least the second: assumed, from what
-boards of the largest class show."""
+"""Of fewer held-out rows than the first, the 90 % spread of cycles is taken as at least the second. Both are assumed:
+no data set them. A profile whose bounds are so widened says so."""
 BEYOND_THE_CLASS = 1.5
-"""A board so many times outside of what every board of a class shows is none of that class."""
+"""A board so many times outside of what every board of a class shows is none of that class: assumed."""
 
 POWER_OF_A_CLASS = (0.1, 3.0)
 """Power per clock may lie so far below and above what a class shows. Assumed: cores near the threshold of their
@@ -79,7 +79,25 @@ class Calibration:
     def cycles_spread(self) -> float:
         """Factor either way that holds 90 % of the held-out cycles, not too narrow where these are few."""
         found = self.check.spread("cycles")
-        return found if len(self.check.held_out) >= FEW else max(found, LEAST_OF_FEW)
+        return LEAST_OF_FEW if self.widened else found
+
+    @property
+    def widened(self) -> bool:
+        """Whether few held-out rows show less spread than is assumed of few, which then stands in its place."""
+        return len(self.check.held_out) < FEW and self.check.spread("cycles") < LEAST_OF_FEW
+
+    @property
+    def power_w(self) -> float:
+        """Power of the board [W].
+
+        Raises
+        ------
+        DataError
+            When no row has an energy.
+        """
+        if self.board.power_w is None:
+            raise _no_energy(self.rows[0].board)
+        return self.board.power_w
 
     @property
     def check(self) -> CrossValidation:
@@ -111,9 +129,7 @@ def calibrate(
     """
     chosen = _choose(rows, board, software)
     if all(row.energy_j is None for row in chosen):
-        raise DataError(
-            "no row has an energy", where=chosen[0].board, remedy="Measure the energy of one network at least"
-        )
+        raise _no_energy(chosen[0].board)
     fitted_on = tuple(beside) or tuple(rows)
     library = chosen[0].kernels
     weights = fit_weights(fitted_on, library=library)
@@ -136,6 +152,10 @@ def calibrate(
     )
 
 
+def _no_energy(board: str) -> DataError:
+    return DataError("no row has an energy", where=board, remedy="Measure the energy of one network at least")
+
+
 def _checked(rows: Sequence[BoardRow], beside: Sequence[BoardRow], chosen: Sequence[BoardRow]) -> CrossValidation:
     """Return the held-out rows of the table and of the class, which the table's rows have no part in."""
     predict = from_one_network if len(chosen) == 1 else leave_one_out
@@ -156,7 +176,8 @@ def _check_class(chosen: Sequence[BoardRow], weights: Weights, beside: Sequence[
         return
     raise DataError(
         f"a convolution's product takes {min(mine):.3g} to {max(mine):.3g} cycles by its rows; {min(scales):.3g} to "
-        f"{max(scales):.3g} by all of the class, where one board's networks differ by a factor {math.exp(off):.3g}",
+        f"{max(scales):.3g} by all of the class, where one board's networks differ by a factor {math.exp(off):.3g}; "
+        f"{BEYOND_THE_CLASS:g} times beyond is let pass, an assumption",
         where=chosen[0].board,
         remedy="It is no board of this class: name its own with --class, or none and measure more networks; "
         "or a unit is wrong: check clock_mhz, the latency and the products",

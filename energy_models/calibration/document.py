@@ -15,7 +15,6 @@ MEASURES: tuple[Measure, ...] = ("energy", "cycles")
 def calibration_document(found: Calibration) -> dict[str, Any]:
     """Return the fit: what it was made on, its parameters, and the held-out rows of the board."""
     board, check = found.board, found.check
-    power_w = board.power_w or 0.0  # a calibrated board has one
     weights = {kind: weight for kind, weight in found.weights.kinds.items() if kind in found.measured_kinds}
     return {
         "board": found.rows[0].board,
@@ -26,14 +25,14 @@ def calibration_document(found: Calibration) -> dict[str, Any]:
         "networks": [row.network for row in found.rows],
         "rows_behind_the_weights": len(found.fitted_on),
         "clock_hz": board.clock_hz,
-        "active_power_w": power_w,
+        "active_power_w": found.power_w,
         "cycles_per_layer": board.cycles_per_unit * found.weights.layer,
         "cycles_per_product": [
             {
                 "kind": kind,
                 "cycles_per_mac": board.cycles_per_unit * weight,
                 "times_convolution": weight,
-                "energy_per_mac_j": board.cycles_per_unit * weight * power_w / board.clock_hz,
+                "energy_per_mac_j": board.cycles_per_unit * weight * found.power_w / board.clock_hz,
             }
             for kind, weight in weights.items()
         ],

@@ -104,11 +104,25 @@ def power_at(row: BoardRow, supply_v: float | None) -> float | None:
     """Return the power of a row at another supply [W]; None where its energy was not measured.
 
     A linear regulator passes the same current on, so that power goes as the supply; with a switched or unknown
-    regulator, or an unknown supply, power is as measured.
+    regulator, or an unknown supply, power is as measured: `supply_doubt` is how far off that may be.
     """
     if row.power_w is None or row.regulator != "linear" or row.supply_v is None or supply_v is None:
         return row.power_w
     return row.power_w * supply_v / row.supply_v
+
+
+def supply_doubt(rows: Sequence[BoardRow]) -> float:
+    """Return the factor by which power may be off where rows of unknown regulators have another supply than the first.
+
+    It is the ratio of their supplies, by which power differs behind a linear regulator and not behind a switched one;
+    1 where no row is so. Rows whose supply is unknown have no ratio.
+    """
+    first = rows[0].supply_v
+    ratios = [
+        max(row.supply_v / first, first / row.supply_v) for row in rows
+        if first is not None and row.supply_v is not None and row.regulator == "" and row.power_w is not None
+    ]
+    return max(ratios, default=1.0)
 
 
 def fit_weights(rows: Sequence[BoardRow], overhead: Overhead = "per layer", *, library: str = "") -> Weights:

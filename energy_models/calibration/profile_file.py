@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any, cast
 
 from energy_models.analysis import Z95
-from energy_models.calibration.board import Calibration
+from energy_models.calibration.board import LEAST_OF_FEW, Calibration
 from energy_models.calibration.crossval import CrossValidation, Measure, around
-from energy_models.calibration.fit import LAYER_PRIOR, power_at
+from energy_models.calibration.fit import LAYER_PRIOR, power_at, supply_doubt
 from energy_models.errors import ProfileError
 from energy_models.hardware import HardwareProfile
 from energy_models.quantities import Band, Source, load_sources, parse_model
@@ -109,9 +109,14 @@ def _power(found: Calibration, key: str, where: str) -> dict[str, Any]:
     """Return the power under a network load: its bounds hold the board's rows and 90 % of the held-out ones."""
     first = found.rows[0]
     rows = [power * 1e3 for row in found.rows if (power := power_at(row, first.supply_v)) is not None]
-    value, spread = (found.board.power_w or 0.0) * 1e3, found.check.spread("power")
-    bounds = Band(min(*rows, value / spread), value, max(*rows, value * spread))
+    value, spread, doubt = found.power_w * 1e3, found.check.spread("power"), supply_doubt(found.rows)
+    bounds = Band(min(*rows, value / spread) / doubt, value, max(*rows, value * spread) * doubt)
     note = f"geometric mean; low, high: least and most, or factor {spread:.3g} that holds 90 % of the held-out rows"
+    if doubt > 1.0:
+        note += f", wider by {doubt:.3g}: supplies differ by it and the regulator is unknown"
+    blind = sum(row.supply_v is None and row.regulator != "switched" and row.power_w is not None for row in found.rows)
+    if 0 < blind < len(rows):
+        note += f"; supply of {blind} rows unknown: their power is taken as it was measured"
     return _quantity(bounds, "mW", key, where, note)
 
 
@@ -146,7 +151,8 @@ def _products(found: Calibration, key: str, where: str) -> dict[str, Any]:
         f"{len(found.fitted_on) - len(own)} rows of other libraries"
     )
     new = f"its library is in none of the {len(found.fitted_on)} rows behind the weights, hence wider bounds"
-    error = f"{shared if own else new}; {held_out_text(found.check)}"
+    few = f"; few held-out rows: factor {LEAST_OF_FEW:g} at least, assumed" if found.widened else ""
+    error = f"{shared if own else new}; {held_out_text(found.check)}{few}"
     return {
         kind: _quantity(
             _within(found, kind, found.board.cycles_per_unit * weight), "cycle/MAC", key, where,

@@ -1,5 +1,6 @@
 """Published figures of silicon beside what is predicted for them."""
 
+from energy_models.validation.boards import microcontroller_check
 from energy_models.validation.collect import all_rows
 from energy_models.validation.groups import (
     BARS,
@@ -16,5 +17,5 @@ from energy_models.validation.rows import ValidationRow, summarise
 
 __all__ = [
     "BARS", "REMARKS", "ROW_KINDS", "Check", "Disagreement", "Group", "RowKind", "ValidationRow", "all_rows",
-    "disagreements", "groups_of", "summarise",
+    "disagreements", "groups_of", "microcontroller_check", "summarise",
 ]

@@ -101,12 +101,14 @@ def _other_supply(device_class: str, low: str, high: str) -> Iterable[Validation
     rows = {(row.board, row.network): row for row in shipped_rows(device_class)}
     for (board, network), row in rows.items():
         below = rows.get((low, network))
-        if board != high or below is None or None in (row.energy_j, below.energy_j, row.supply_v, below.supply_v):
+        if board != high or below is None:
             continue
-        square = ((row.supply_v or 0.0) / (below.supply_v or 1.0)) ** 2
-        predicted = around((below.energy_j or 0.0) * 1e6 * square, SUPPLY_SPREAD)
-        note = f"energy on {low} times ({row.supply_v} V / {below.supply_v} V)^2"
-        measured = (row.energy_j or 0.0) * 1e6
+        above_j, below_j, above_v, below_v = row.energy_j, below.energy_j, row.supply_v, below.supply_v
+        if above_j is None or below_j is None or above_v is None or below_v is None:
+            continue
+        predicted = around(below_j * 1e6 * (above_v / below_v) ** 2, SUPPLY_SPREAD)
+        note = f"energy on {low} times ({above_v} V / {below_v} V)^2"
+        measured = above_j * 1e6
         yield _row(row, ("energy", "uJ", predicted, measured), "held out", f"{row.chip} at another supply", note)
 
 

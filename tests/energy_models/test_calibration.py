@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from pathlib import Path
+from typing import Any
 
 import pytest
 from energy_workloads import products, workload
@@ -21,7 +22,9 @@ from energy_models.calibration import (
     table_source,
     toml_text,
 )
+from energy_models.calibration.board import FEW, LEAST_OF_FEW
 from energy_models.calibration.fit import PRIOR, fit_board, fit_weights
+from energy_models.calibration.table import Regulator
 from energy_models.errors import DataError, ProfileError
 from energy_models.hardware import load_profile
 from energy_models.pricing import estimate
@@ -329,3 +332,36 @@ def test_krais_boards_draw_what_the_same_chip_draws_at_another_supply() -> None:
         high = rows["Krai v1.1", "NUCLEO-L4R5ZI_X-CUBE-AI-7.3", network]
         assert high.cycles == pytest.approx(low.cycles, rel=0.005)
         assert power_at(low, high.supply_v) == pytest.approx(high.power_w, rel=0.02)
+
+
+def test_an_unknown_regulator_at_two_supplies_widens_the_band_of_power_by_their_ratio() -> None:
+    def rows(regulator: Regulator, other_v: float | None) -> tuple[BoardRow, ...]:
+        mine = [dataclasses.replace(row, supply_v=3.0, regulator=regulator) for row in EXACT if row.board == "one"]
+        mine[-1] = dataclasses.replace(mine[-1], supply_v=other_v)
+        return (*mine, *(row for row in EXACT if row.board != "one"))
+
+    def power(table: tuple[BoardRow, ...]) -> dict[str, Any]:
+        found = calibrate(table, board="one")
+        profile = calibrated_profile(found, load_profile("cortex_m4f"), name="x", source=table_source(Path(__file__)))
+        return profile["execution"]["active_power"]
+
+    same, apart = power(rows("", 3.0)), power(rows("", 1.8))
+    ratio = 3.0 / 1.8
+    assert apart["value"] == same["value"]
+    assert apart["high"] / same["high"] == pytest.approx(ratio, rel=1e-3)
+    assert same["low"] / apart["low"] == pytest.approx(ratio, rel=1e-3)
+    assert "regulator is unknown" in apart["note"]
+    assert "regulator is unknown" not in same["note"]
+    switched = power(rows("switched", 1.8))
+    assert (switched["low"], switched["high"]) == (same["low"], same["high"])
+    assert "supply of 1 rows unknown" in power(rows("", None))["note"]
+
+
+def test_a_band_that_is_assumed_since_few_rows_were_held_out_says_so() -> None:
+    found = calibrate(EXACT, board="one")
+    assert len(found.check.held_out) < FEW
+    assert (found.widened, found.cycles_spread) == (True, LEAST_OF_FEW)
+    profile = calibrated_profile(found, load_profile("cortex_m4f"), name="x", source=table_source(Path(__file__)))
+    assert "few held-out rows: factor 1.25 at least, assumed" in (
+        profile["execution"]["cycles_per_product"]["integer"]["conv"]["note"]
+    )
