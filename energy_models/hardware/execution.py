@@ -125,7 +125,8 @@ class EventDriven(Datapath):
     """Event-driven core, built up: each input event fetches its row of synapses and updates the targets' state.
 
     Events of several bits are sent as one message with a ``payload``, which takes a multiplier, or ``repeated`` as so
-    many single spikes, which takes none.
+    many single spikes, which takes none. A message costs the same whatever the bits of its payload: no source that was
+    read has its energy by bits.
     """
 
     style: Literal["event_driven"]
