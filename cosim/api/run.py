@@ -25,7 +25,7 @@ from cosim.engine.scheduler import Scheduler
 from cosim.engine.search import Search, database_errors
 from cosim.engine.sources import installed_sources
 from cosim.engine.stored_data import keep_dataset, keep_folds
-from cosim.engine.student_check import check_own_students
+from cosim.engine.student_check import check_students
 from cosim.engine.sweep import Sweep
 from cosim.evaluation.stream_rate import check_stream_rate
 from cosim.study.folds import folds_of
@@ -107,7 +107,7 @@ def run_study(
             check_stream_rate(rate_hz, dataset.step_rate_hz, where="hardware.decode_rate_hz")
         question(study, dataset)  # a class that is not there is told now, not after the training
         dataset.refuse_masks(where="study")
-        check_own_students(study, shape_of(dataset))
+        check_students(study, shape_of(dataset))
         notes = same_forms(study, shape_of(dataset))
         for note in notes:
             tell(note)

@@ -22,10 +22,11 @@ EXAMPLES = 4
 """Made-up examples on which an untrained network is quantised and counted."""
 
 
-def check_own_students(study: Study, shape: Shape) -> None:
-    """Refuse a study with a network class, or weights, of one's own that do not go with its recordings.
+def check_students(study: Study, shape: Shape) -> None:
+    """Refuse a study with a network class, or weights, of one's own that do not go with its recordings, or bad forms.
 
-    Of options that are searched over, the first combination is built; another one that fails is a failed point.
+    Of a class's options that are searched over, the first combination is built; another one that fails is a failed
+    point. A form of a family's network is refused where no combination has it, such as widths for layers it lacks.
 
     Parameters
     ----------
@@ -39,8 +40,11 @@ def check_own_students(study: Study, shape: Shape) -> None:
         Every problem found, by dotted path.
     """
     own = [plan.weights is not None or is_own_class(load_family(plan.family)) for plan in study.students]
-    plans = [(i, plan) for i, plan in enumerate(study.students) if own[i]]
-    problems = [f"students.{i}{problem}" for i, plan in plans for problem in _problems(plan, shape)]
+    problems = [
+        f"students.{i}{problem}"
+        for i, plan in enumerate(study.students)
+        for problem in (_problems if own[i] else _form_problems)(plan, shape)
+    ]
     if problems:
         count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
         told = "\n  ".join(problems)
@@ -66,6 +70,29 @@ def _problems(plan: StudentPlan, shape: Shape) -> Iterator[str]:
             if str(error) not in told:
                 yield f".forms.{j}: {error}"
             told.add(str(error))
+
+
+def _form_problems(plan: StudentPlan, shape: Shape) -> Iterator[str]:
+    """Yield the forms that no network of a family has; options that build no float network are failed points."""
+    specs = [StudentSpec(family=plan.family, options=one, shape=shape, seed=0) for one in option_ends(plan)]
+    for j, form in enumerate(plan.forms):
+        if not isinstance(form, Quantised):
+            continue
+        asked = [spec.model_copy(update={"form": form}) for spec in specs]
+        if any(_refusal(one) is None for one in asked):  # mostly the first
+            continue
+        able = [one for one, floating in zip(asked, specs, strict=True) if _refusal(floating) is None]
+        if able:
+            yield f".forms.{j}: {_refusal(able[0])}"
+
+
+def _refusal(spec: StudentSpec) -> StudentError | None:
+    """Return why a network cannot be built."""
+    try:
+        build(spec)
+    except StudentError as error:
+        return error
+    return None
 
 
 def _check_quantised(spec: StudentSpec, form: Quantised, floating: nn.Module) -> None:

@@ -15,11 +15,14 @@ import torch
 from torch import nn
 
 from energy_models.errors import StudentError
+from students.neurons import OWN_NEURONS
+from students.quantize.recurrent import IntegerRecurrent
 
 Dialect = Literal["qonnx", "qcdq"]
 DIALECTS: tuple[Dialect, ...] = ("qonnx", "qcdq")
 OPSET = 17
 """Operator set of ONNX."""
+RECURRENT = (IntegerRecurrent, nn.RNNBase, nn.RNNCellBase)
 
 
 def onnx_of(model: nn.Module, example: torch.Tensor, *, dialect: Dialect, properties: Mapping[str, object]) -> bytes:
@@ -38,8 +41,10 @@ def onnx_of(model: nn.Module, example: torch.Tensor, *, dialect: Dialect, proper
     Raises
     ------
     StudentError
-        The extra `export` is not installed, or a layer has no form in ONNX.
+        The extra `export` is not installed, or a layer has no form in ONNX, as spiking neurons and recurrent cells.
     """
+    name = str(properties.get("student", type(model).__name__))
+    _check_stateless(model, f"{name} as {dialect}")
     try:
         onnx = import_module("onnx")
         import_module("onnxoptimizer")  # Brevitas's exporter needs it
@@ -58,15 +63,30 @@ def onnx_of(model: nn.Module, example: torch.Tensor, *, dialect: Dialect, proper
                 output_names=["output"], keep_initializers_as_inputs=False,
             )  # fmt: skip
             found = onnx.load_model(path)
-        except (RuntimeError, ValueError, TypeError, NotImplementedError, KeyError) as error:
+        except (RuntimeError, ValueError, TypeError, LookupError, AttributeError) as error:
             raise StudentError(
-                f"it has no form in ONNX ({_first_line(error)})", where=f"{type(model).__name__} as {dialect}",
-                remedy="Write C instead (format c); recurrent cells and layers in loops have no grids in ONNX",
+                f"it has no form in ONNX ({_first_line(error)})", where=f"{name} as {dialect}",
+                remedy="Write C instead (format c); layers in loops have no grids in ONNX",
             ) from error
     for key, value in properties.items():
         entry = found.metadata_props.add()
         entry.key, entry.value = key, json.dumps(value)
     return found.SerializeToString()
+
+
+def _check_stateless(model: nn.Module, where: str) -> None:
+    """Refuse layers whose state goes from step to step, of which the exporter would leave the work out."""
+    for path, module in model.named_modules():
+        if isinstance(module, OWN_NEURONS):
+            raise StudentError(
+                f"spiking neurons have no form in ONNX ('{path}', {type(module).__name__})", where=where,
+                remedy="Write C instead (format c), of a form with state bits such as w8a8s8",
+            )
+        if isinstance(module, RECURRENT):
+            raise StudentError(
+                f"recurrent cells have no form in ONNX ('{path}', {type(module).__name__})", where=where,
+                remedy="Write C instead (format c)",
+            )
 
 
 def _first_line(error: Exception) -> str:

@@ -44,13 +44,16 @@ COARSE_BITS = {"ternary": 2, "binary": 1}
 BITS = {"weight": (2, 16), "activation": (1, 16), "state": (2, 32), "edge": (2, 16), "input": (1, 32)}
 """Least and greatest width that can be written [bits]."""
 
-_WIDTHS = re.compile(r"(?:w(\d+)(?=a)|(ternary|binary)(?:-(?=[as]))?)(?:a(\d+))?(?:s(\d+))?")
-_BESIDE_COARSE = re.compile(r"(?:a\d+)(?:s\d+)?")
-_CONVERTED = re.compile(r"spikes(\d+)")
+_WIDTHS = re.compile(r"(?:w([0-9]+)(?=a)|(ternary|binary)(?:-(?=[as]))?)(?:a([0-9]+))?(?:s([0-9]+))?")
+_BESIDE_COARSE = re.compile(r"(?:a[0-9]+)(?:s[0-9]+)?")
+_CONVERTED = re.compile(r"spikes([0-9]+)")
 _LAYER = re.compile(r"\w[\w.]*")
 _SETTINGS = {"edge": "edge_bits", "in": "input_bits", "scale": "scale", "per": "per"}
 _AFTER_TRAINING = ("ptq", "gptq")
-_EXAMPLES = "write float32, w8a8, w4a4 edge=8 in=8, w8a8 conv=w4a4, ternary, ptq w4a4, spikes15 and the like"
+_EXAMPLES = (
+    "write float32, w8a8, w4a4 edge=8 in=8, w8a8 conv=w4a4, ternary, ptq w4a4 "
+    "and the like; spikes are made by cosim convert"
+)
 
 
 def _possible(value: Weight | None, info: ValidationInfo) -> Weight | None:
@@ -264,6 +267,8 @@ def _form(words: list[str]) -> Form:
         raise ValueError(f"{' and '.join(how)} exclude each other")
     if settings and _BESIDE_COARSE.fullmatch(settings[0]):  # ternary a4
         widths, *settings = f"{widths}-{settings[0]}", *settings[1:]
+    if "=" in widths:
+        raise ValueError(f"'{widths}' names no widths: write the widths first, then the settings, blanks between")
     bits = _layer_bits(widths)
     given = {name: value for name, _, value in (word.partition("=") for word in settings)}
     if len(given) < len(settings) or not all(given.values()):
@@ -276,10 +281,23 @@ def _form(words: list[str]) -> Form:
 def _layer_bits(text: str) -> LayerBits:
     match = _WIDTHS.fullmatch(text)
     if match is None:
-        raise ValueError(f"'{text}' names no widths")
+        raise ValueError(f"'{text}' names no widths{_hint(text)}")
     bits, coarse, activation, state = match.groups()
     values = {"weight": coarse or int(bits), "activation_bits": activation or COARSE_ACTIVATION_BITS}
     return LayerBits.model_validate(values if state is None else {**values, "state_bits": state})
+
+
+def _hint(text: str) -> str:
+    """Return what is wrong with the spelling of widths, where a small change makes them right."""
+    if not text.isascii():
+        return ": widths are of the letters and digits of ASCII"
+    small = text.lower()
+    plain = re.sub(r"[-_/,;:]", "", small)
+    swapped = re.sub(r"^(a[0-9]+)(w[0-9]+)", r"\2\1", plain)
+    for found, why in ((small, "in small letters"), (plain, "without separators"), (swapped, "weights first")):
+        if found != text and _WIDTHS.fullmatch(found):
+            return f": write them {why}, '{found}'"
+    return ""
 
 
 def _widths(weight: Weight, activation_bits: int, state_bits: int | None) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from tiny_study import cosim as command
 
 import cosim
@@ -109,6 +110,22 @@ def test_a_decoder_as_onnx_decides_as_the_student_and_says_what_codes_stand_for(
         np.testing.assert_allclose(found, vectors["outputs"], atol=1e-6)
 
 
+def test_an_onnx_file_that_computes_something_else_is_not_written(
+    finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("onnxoptimizer", reason="the extra 'export' is not installed")
+    monkeypatch.setattr("cosim.api.export.onnx.read_network", lambda _: lambda given: torch.zeros(len(given), 2))
+    with pytest.raises(CosimError, match=r"eegnet w4a4: .*computes something else: outputs differ.*Write C instead"):
+        cosim.export(f"{finished}:EEGNet-1 w4a4", tmp_path / "net", format="qcdq")
+    assert not (tmp_path / "net").exists()
+
+
+def test_fewer_test_vectors_than_asked_for_are_told(finished: Path, tmp_path: Path) -> None:
+    written = cosim.export(f"{finished}:EEGNet-1 w4a4", tmp_path, examples=100_000)
+    assert {"what": "test vectors", "value": "12 held-out examples, 99,988 fewer than asked for"} in written.rows()
+    assert written.to_dict()["test_vectors_absent"] == 99_988
+
+
 NO_INTEGERS = "float32, which has no integers"
 
 
@@ -128,8 +145,8 @@ def test_where_it_cannot_be_written_is_said(finished: Path, tmp_path: Path, form
     student = cosim.load_run(finished).decoder("EEGNet-1 w4a4").student()
     taken = tmp_path / "taken"
     taken.write_text("a file")
-    for folder in (taken, taken / "below"):
-        with pytest.raises(CosimError, match="cannot write"):
+    for folder, why in ((taken, "it is a file"), (taken / "below", "")):
+        with pytest.raises(CosimError, match=f"cannot write.*{why}"):
             cosim.export(student, folder, format=format)
     assert taken.read_text() == "a file"
 

@@ -102,7 +102,15 @@ def test_a_network_is_not_changed_by_being_written() -> None:
     assert onnx_of(model, torch.zeros(1, 4, 96), dialect="qonnx", properties={}) == first
 
 
-def test_recurrent_cells_are_refused_with_the_way_out() -> None:
-    model, _ = quantised("gru", "w8a8", STEPS, {"hidden": 4})
-    with pytest.raises(StudentError, match=r"no form in ONNX .*Write C instead"):
-        onnx_of(model, torch.zeros(1, 5, 60), dialect="qonnx", properties={})
+@pytest.mark.parametrize("family", ["gru", "lstm"])
+def test_recurrent_cells_are_refused_with_the_way_out(family: str) -> None:
+    model, spec = quantised(family, "w8a8", STEPS, {"hidden": 4})
+    with pytest.raises(StudentError, match=rf"{family} w8a8 as qonnx: .*no form in ONNX .*Write C instead"):
+        onnx_of(model, torch.zeros(1, 5, 60), dialect="qonnx", properties={"student": spec.label})
+
+
+@pytest.mark.parametrize("form", ["w8a8", "w8a8s8"])
+def test_spiking_neurons_are_refused_by_name(form: str) -> None:
+    model, spec = quantised("spiking_mlp", form, STEPS, {"hidden_1": 4, "hidden_2": 4})
+    with pytest.raises(StudentError, match=rf"spiking_mlp {form} as qcdq: spiking neurons .*\('.+'.*Write C instead"):
+        onnx_of(model, torch.zeros(1, 5, 60), dialect="qcdq", properties={"student": spec.label})

@@ -121,10 +121,21 @@ def test_what_means_the_same_prints_the_same(text: str, short: str) -> None:
     "text",
     ["", "w4", "a4", "W4A4", "ptq", "ptq float32", "float32 edge=4", "w4a4 edge", "w4a4 edge=", "w4a4 edge=4 edge=5",
      "ternary-", "spikes", "spikes0", "spikes3 spikes4", "w17a4", "w4a4 conv=4", "w4a4 scale=2", "ptq gptq w4a4",
-     "w4a4 a4", "w4a4 per=layer", "w4a4 .2=w2a2"],
+     "w4a4 a4", "w4a4 per=layer", "w4a4 .2=w2a2", "w\u0664a4", "ternary-a\u0664"],
 )  # fmt: skip
 def test_what_names_no_form_is_refused_with_examples(text: str) -> None:
     with pytest.raises(StudentError, match=r"form.*write float32, w8a8"):
+        parse_form(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [("W4A4", "in small letters, 'w4a4'"), ("a4w4", "weights first, 'w4a4'"), ("w4-a4", "without separators, 'w4a4'"),
+     ("edge=8 w4a4", "the widths first, then the settings"), ("w4a4,edge=8", "blanks between"),
+     ("w\u0664a4", "letters and digits of ASCII")],
+)  # fmt: skip
+def test_a_form_spelt_otherwise_is_refused_with_what_to_change(text: str, hint: str) -> None:
+    with pytest.raises(StudentError, match=hint):
         parse_form(text)
 
 

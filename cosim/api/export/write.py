@@ -48,6 +48,8 @@ class Exported:
         Of ONNX: the file, run on the test vectors.
     emulated : Emulated or None
         What the C code executes on an emulated board, where one was asked for.
+    absent : int
+        Test vectors that were asked for and are not there.
     """
 
     format: Format
@@ -60,22 +62,23 @@ class Exported:
     agreement: Agreement | None = None
     read_back: ReadBack | None = None
     emulated: Emulated | None = None
+    absent: int = 0
 
     def rows(self) -> list[dict[str, object]]:
         """Return what was written and how it agrees, as a table."""
         codes, code, found, run, read = self.codes, self.code, self.agreement, self.emulated, self.read_back
         said: dict[str, object] = {"input": f"{'signed' if codes.signed else 'unsigned'} codes of {codes.bits} bits"}
-        said["test vectors"] = self.vectors
+        said["test vectors"] = self.vectors + (f", {self.absent:,} fewer than asked for" if self.absent else "")
         if code is not None:
             said["called with"] = f"one {code.entry}"
             sizes = {"constants": code.constant_bytes, "buffers": code.buffer_bytes, "state": code.state_bytes}
             said |= {name: f"{size:,} bytes" for name, size in sizes.items()}
         if found is not None:
             said["integers that differ from Brevitas"] = f"{found.differing} of {found.elements:,}"
-            said["decisions changed"] = f"{found.changed} of {found.decisions}"
+            said |= _decisions(found)
         if read is not None:
             said["outputs differ by at most"] = f"{read.largest:.2g}"
-            said["decisions changed"] = f"{read.changed} of {read.decisions}"
+            said |= _decisions(read)
         if run is not None:
             said[f"instructions on {run.board} (not cycles)"] = f"{run.instructions:,.0f}"
             for one in run.layers:
@@ -89,6 +92,7 @@ class Exported:
         said: dict[str, object] = {
             "format": self.format, "folder": str(self.folder), "files": list(self.files),
             "input_bits": codes.bits, "input_signed": codes.signed, "test_vectors": self.vectors,
+            "test_vectors_absent": self.absent,
         }  # fmt: skip
         if code is not None:
             said |= {
@@ -163,15 +167,20 @@ def export(
     found = student if isinstance(student, Student) else student_named(str(student))
     check_quantised(found)
     codes, given, source = codes_for_tests(found, examples)
-    place = Path(folder)
+    place, absent = Path(folder), max(0, examples - len(given))
     if format != "c":
         files, read_back = write_onnx(found, place, name, format, (codes, given))
-        return Exported(format, place, files, source, codes, read_back=read_back)
+        return Exported(format, place, files, source, codes, read_back=read_back, absent=absent)
     graph = lower(found.model, found.spec.shape, codes=codes)
     compared = agreement(found.model, graph, given)
     written = export_c(graph, place, name=name, weights=weights, vectors=given)
     run = emulate(place, name=name, board=board) if board else None
-    return Exported(format, place, written.files, source, codes, graph, written, compared, emulated=run)
+    return Exported(format, place, written.files, source, codes, graph, written, compared, emulated=run, absent=absent)
+
+
+def _decisions(found: Agreement | ReadBack) -> dict[str, object]:
+    """Return the line of changed decisions; a regression has none."""
+    return {"decisions changed": f"{found.changed} of {found.decisions}"} if found.decisions else {}
 
 
 def check_quantised(student: Student) -> None:

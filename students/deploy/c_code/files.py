@@ -199,6 +199,8 @@ def _vectors(graph: DeployedGraph, name: str, codes: Integers, words: dict[str, 
 
 
 def _write(path: Path, text: str) -> None:
+    if path.parent.is_file():
+        raise StudentError("cannot write: it is a file", where=str(path.parent), remedy="Name a folder")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_whole(path, text.encode())
