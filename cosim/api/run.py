@@ -28,6 +28,7 @@ from cosim.engine.stored_data import keep_dataset, keep_folds
 from cosim.engine.student_check import check_students
 from cosim.engine.sweep import Sweep
 from cosim.evaluation.stream_rate import check_stream_rate
+from cosim.splits.fold import Fold
 from cosim.study.folds import folds_of
 from cosim.study.schema import Study
 from cosim.tables.archive import refuse_archive
@@ -35,7 +36,7 @@ from cosim.tables.flat import write_flat
 from cosim.tables.prices import searched_power_w, write_prices
 from cosim.tables.scores import question, save_failures, write_tables
 from cosim.tables.times import KindTime, write_times
-from energy_models.errors import StudyError
+from energy_models.errors import CosimError, StudyError
 from students.spec import Shape
 
 
@@ -102,11 +103,7 @@ def run_study(
         earlier = store.set_aside()
         if dataset is None:
             dataset = load(study.dataset.name, data_dir=data_dir, options=study.dataset.options)
-        if dataset.task == "regression":
-            rate_hz = study.hardware.decode_rate_hz
-            check_stream_rate(rate_hz, dataset.step_rate_hz, where="hardware.decode_rate_hz")
-        question(study, dataset)  # a class that is not there is told now, not after the training
-        dataset.refuse_masks(where="study")
+        planned = _checked_folds(study, dataset)
         check_students(study, shape_of(dataset))
         notes = same_forms(study, shape_of(dataset))
         for note in notes:
@@ -115,7 +112,7 @@ def run_study(
         changed = changes_in_folder(root, study)
         save_plan(root, study, data_dir, command)
         data, dataset = keep_dataset(store, dataset, study.dataset.name, default_store())
-        folds = keep_folds(store, data, folds_of(study, dataset))
+        folds = keep_folds(store, data, planned)
         if changed:
             tell(effect_text(changed, study, folds, shape_of(dataset), store))
         run = partial(run_stage, store, device)
@@ -187,3 +184,29 @@ def shape_of(dataset: Dataset) -> Shape:
         outputs=len(dataset.output_names),
         step_rate_hz=dataset.step_rate_hz,
     )
+
+
+def _checked_folds(study: Study, dataset: Dataset) -> tuple[Fold, ...]:
+    """Return the folds of a study, all that its recordings contradict in it told at once and before the training."""
+    folds, problems = list[Fold](), list[CosimError]()
+
+    def rate() -> None:
+        if dataset.task == "regression":
+            rate_hz = study.hardware.decode_rate_hz
+            check_stream_rate(rate_hz, dataset.step_rate_hz, where="hardware.decode_rate_hz")
+
+    checks: tuple[Callable[[], object], ...] = (
+        rate, lambda: question(study, dataset), lambda: dataset.refuse_masks(where="study"),
+        lambda: folds.extend(folds_of(study, dataset)),
+    )
+    for check in checks:
+        try:
+            check()
+        except CosimError as error:
+            problems.append(error)
+    if len(problems) == 1:
+        raise problems[0]
+    if problems:
+        listed = "".join(f"\n  {problem}" for problem in problems)
+        raise StudyError(f"{len(problems)} problems; nothing was computed:{listed}".rstrip("."), where=study.study.name)
+    return tuple(folds)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import cast
 
@@ -20,7 +21,8 @@ def workload_of(work: Work, *, where: str) -> Workload:
     Parameters
     ----------
     work : Workload, Counted, StudentSpec, str or Path
-        A path ending in ``.json`` is a workload file; another text is what `cosim.count` takes without inputs.
+        A path ending in ``.json`` is a workload file; ``RUN:DECODER`` is a decoder of a finished run, by the run's
+        folder; another text is what `cosim.count` takes without inputs.
     where : str
         Call and argument, for messages.
 
@@ -31,6 +33,11 @@ def workload_of(work: Work, *, where: str) -> Workload:
     """
     if isinstance(work, Workload):
         return work
+    if isinstance(work, str) and os.path.isdir(work.rpartition(":")[0]):
+        from cosim.api.finished_run import load_run
+
+        folder, _, label = work.rpartition(":")
+        return load_run(folder).decoder(label).workload()
     if isinstance(work, str | Path):
         if str(work).endswith(WORKLOAD_SUFFIX):
             return read_workload(work)

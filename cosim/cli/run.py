@@ -18,6 +18,7 @@ from cosim.engine.progress import Status, Watch
 from cosim.report import answer_line, write_report
 from cosim.study.schema import Study
 from cosim.tables.times import KindTime
+from energy_models.errors import CosimError
 
 
 def run_with_progress(
@@ -25,10 +26,15 @@ def run_with_progress(
 ) -> tuple[Outcome, Path, str]:
     """Run a study, show where it stands, write its page, and return what it came to, the page's path and its answer."""
     say(f"{study.study.title}\nRun folder: {root}")
-    with _watching() as watch:
-        outcome = run_study(
-            study, root=root, data_dir=data_dir, workers=workers, command=command, watch=watch, tell=_warn
-        )
+    try:
+        with _watching() as watch:
+            outcome = run_study(
+                study, root=root, data_dir=data_dir, workers=workers, command=command, watch=watch, tell=_warn
+            )
+    except CosimError:
+        if not any((root / "stages").glob("*/*")):
+            say("Nothing was computed.")
+        raise
     page = write_report(root)
     answer = answer_line(root)
     say(answer)

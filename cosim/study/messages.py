@@ -9,6 +9,8 @@ from typing import Any, cast
 
 from pydantic import ValidationError
 
+from energy_models.errors import unknown_name
+
 WORDS = {
     "missing": "is missing",
     "tuple_type": "should be a list",
@@ -19,6 +21,7 @@ WORDS = {
     "model_type": "should be a table",
     "model_attributes_type": "should be a table",
 }
+UNION_TAGS = ("union_tag_invalid", "union_tag_not_found")
 SCALARS = ("bool", "int", "float", "str")
 ANY_SCALAR = (
     "should be a number, a text, true or false, or where choices are searched a list of these or a range "
@@ -51,6 +54,9 @@ def validation_lines(
         follows = problem["type"] == "too_short" and any(
             other["loc"][: len(location)] == location and len(other["loc"]) > len(location) for other in problems
         )
+        if problem["type"] in UNION_TAGS:  # pydantic names the table, not the setting that chooses among its kinds
+            chosen_by = str(cast(Mapping[str, Any], problem)["ctx"]["discriminator"])
+            location = (*location, chosen_by.strip("'"))
         kind = str(location[-1]) if location else ""
         if _in_range(location) != ranges.get(_option(location), False):
             continue  # a complaint about the kind of option that it was not meant to be
@@ -96,6 +102,11 @@ def _words(problem: Mapping[str, Any], names: Sequence[str], homes: Mapping[str,
             return "there is no such setting here" + (f"; did you mean {home!r}?" if home else "")
         near = difflib.get_close_matches(str(problem["loc"][-1]), names, n=2, cutoff=0.6)
         return "there is no such setting" + (f"; did you mean {' or '.join(map(repr, near))}?" if near else "")
+    if problem["type"] == "union_tag_not_found":
+        return "is missing"
+    if problem["type"] == "union_tag_invalid":
+        choices = [choice.strip().strip("'") for choice in problem["ctx"]["expected_tags"].split(",")]
+        return f"there is no '{problem['ctx']['tag']}'. {unknown_name('choices', problem['ctx']['tag'], choices)}"
     if problem["type"] == "too_short":
         return f"needs at least {problem['ctx']['min_length']}"
     if problem["type"] == "too_long":

@@ -25,6 +25,7 @@ from students.spec import Float32, Form, MethodSpec, Scalar, Training, WrittenFo
 
 MAX_ENTRIES = 1_000  # of a list
 MAX_TRIALS = 100_000
+MOST_APART = 2.0  # two scores: a correlation goes from -1 to 1
 Objective = Literal["score", "total_power"]
 Sampler = Literal["grid", "nsga2", "tpe", "random"]
 Document: TypeAlias = dict[str, Any]
@@ -113,11 +114,12 @@ class GatePlan(_Frozen):
     """What a teacher has to show before it teaches; see `cosim.teachers.gate.GateRule`.
 
     `on`: validation examples; or labelled training examples, about which teacher and student answer out of fold (where
-    inner folds are too small for that: validation examples, and the gate's record says so).
+    inner folds are too small for that: validation examples, and the gate's record says so). `margin`: below 0, a
+    teacher may be worse than the student by so much.
     """
 
     on: Literal["validation", "out_of_fold"] = "validation"
-    margin: float = Field(default=0.0, allow_inf_nan=False)
+    margin: float = Field(default=0.0, ge=-MOST_APART, le=MOST_APART)
     decided_by: Literal["mean", "interval"] = "mean"
 
 

@@ -137,7 +137,34 @@ def test_a_stream_is_priced_at_its_own_rate_only(tmp_path: Path) -> None:
     assert "10 decisions a second" in err
     assert "20 steps a second" in err
     assert "decode_rate_hz = 20.0" in err
+    assert "Nothing was computed." in err
     assert not (tmp_path / "run" / "stages").exists()  # told before anything is computed
+
+
+def test_what_recordings_contradict_is_told_together(tmp_path: Path) -> None:
+    settings = ('dataset={name="synthetic_spikes"}', 'split={method="leave_one_group_out", group="nobody"}',
+                "hardware.decode_rate_hz=10", 'baselines=[{name="kalman"}]',
+                'students=[{label="M", family="mlp", method={name="kl"}}]')  # fmt: skip
+    pairs = [part for setting in settings for part in ("--set", setting)]
+    code, out, err = cosim("run", "demo", "--out", str(tmp_path / "run"), *pairs)
+    assert (code, out) == (2, "")
+    for said in ("2 problems; nothing was computed", "10 decisions a second", "nobody"):
+        assert said in err
+
+
+@pytest.mark.parametrize(
+    ("setting", "said"),
+    [
+        ('split={method="contiguous"}', "split.method: there is no 'contiguous'. Available"),
+        ("split={}", "split.method: is missing"),
+        ("gate.margin=-3", "gate.margin: "),
+    ],
+)
+def test_a_choice_that_is_not_there_is_told_in_words(tmp_path: Path, setting: str, said: str) -> None:
+    code, out, err = cosim("run", "demo", "--out", str(tmp_path / "run"), "--set", setting)
+    assert (code, out) == (2, "")
+    assert said in err
+    assert "tag" not in err
 
 
 @pytest.mark.parametrize(("plan", "said"), [("{}", "which study"), ("[]", "not a JSON object"), ("{", "not JSON")])

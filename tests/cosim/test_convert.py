@@ -42,6 +42,18 @@ def test_the_command_writes_a_workload_that_can_be_priced(finished: Path, tmp_pa
     assert not [line for line in report.report.unaccounted if "products" in line]
 
 
+def test_a_decoder_of_a_run_is_priced_by_its_name(finished: Path) -> None:
+    options = ("--profile", "cortex_m4f", "--decode-rate", "4", "--json")
+    code, out, said = command("estimate", f"{finished}:EEGNet-1 w4a4", *options)
+    assert code == 0, said
+    work = cosim.load_run(finished).decoder("EEGNet-1 w4a4").workload()
+    priced = cosim.estimate(work, "cortex_m4f", decode_rate_hz=4)
+    assert json.loads(out)["decode_energy_j"]["nominal"] == priced.report.decode_energy_j.nominal
+    code, _, said = command("estimate", f"{finished}:nobody", *options)
+    assert code == 2
+    assert "nobody" in said
+
+
 def test_what_cannot_be_converted_says_why(finished: Path) -> None:
     with pytest.raises(CosimError, match=r"no integers.*quantize"):
         cosim.convert(f"{finished}:EEGNet-1 float32")
