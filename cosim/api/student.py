@@ -226,6 +226,31 @@ def load_student(folder: str | Path) -> Student:
     )
 
 
+def check_replaceable(folder: Path, spec: StudentSpec, facts: Mapping[str, str]) -> None:
+    """Refuse a folder that holds another saved student than the one to be written.
+
+    Parameters
+    ----------
+    folder : Path
+    spec : StudentSpec
+    facts : mapping of str to str
+        Its fold and protocol, of which an equal student may have others.
+
+    Raises
+    ------
+    StudentError
+    """
+    if not os.path.isfile(folder / SPEC):
+        return
+    found = load_student(folder)
+    same = all(found.facts.get(name, "") == facts.get(name, "") for name in ("fold", "protocol"))
+    if found.spec != spec or not same:
+        raise StudentError(
+            f"it holds another student already ({found.spec.label})", where=str(folder),
+            remedy="Choose another --out, or remove what is there",
+        )
+
+
 def _protocol(root: Path) -> str:
     """Return how a run held recordings out, in words."""
     return str(read_json(root / STUDY)["protocol"]) if (root / STUDY).is_file() else ""

@@ -133,12 +133,7 @@ def quantize(
         A form that does not exist or that the family lacks, a student that is quantised or was copied, or training
         settings or a method for a form that is not trained.
     """
-    home = _home(student)
-    wanted = parse_form(form) if isinstance(cast("object", form), str) else None
-    if not isinstance(wanted, Quantised):
-        raise StudentError(f"{form!r:.40} is no quantised form", where="cosim.quantize", remedy="Give w8a8, w4a4, ...")
-    check_form(load_family(student.spec.family), wanted)
-    spec = student.spec.model_copy(update={"form": wanted, **_learning(wanted, student.spec, training, method)})
+    home, spec = _home(student), quantised_spec(student, form, training=training, method=method)
     inputs = str(home.stage.config["inputs"])
     parents = {role: stage for role, stage in home.stage.parents.items() if role in ("fold", *GATE_PARENTS)}
     with locked(home.root) as store:
@@ -149,6 +144,15 @@ def quantize(
     return student_of_stages(
         home.root, stage, result, protocol=student.facts.get("protocol", ""), keeper=home.keeper
     )
+
+
+def quantised_spec(student: Student, form: str, *, training: object = None, method: object = None) -> StudentSpec:
+    """Return the description of the student that `quantize` makes; its parameters and errors are the same."""
+    wanted = parse_form(form) if isinstance(cast("object", form), str) else None
+    if not isinstance(wanted, Quantised):
+        raise StudentError(f"{form!r:.40} is no quantised form", where="cosim.quantize", remedy="Give w8a8, w4a4, ...")
+    check_form(load_family(student.spec.family), wanted)
+    return student.spec.model_copy(update={"form": wanted, **_learning(wanted, student.spec, training, method)})
 
 
 def learn_bits(

@@ -41,13 +41,15 @@ def quantize(
     """Quantise a float student on the fold it was trained on, and write it as a folder."""
     # Deferred: --help must answer at once.
     from cosim.api.export import student_named
-    from cosim.api.train import learn_bits
+    from cosim.api.student import check_replaceable
+    from cosim.api.train import learn_bits, quantised_spec
     from cosim.api.train import quantize as made
 
     floating, training = student_named(student), None if epochs is None else {"epochs": epochs}
     if bit_penalty is not None:
         form = learn_bits(floating, form, penalty=bit_penalty, training=training)
         say(f"Learned widths: {form}")
+    check_replaceable(out, quantised_spec(floating, form, training=training, method=method), floating.facts)
     found = made(floating, form, training=training, method=method, device=device)
     folder = found.save(out)
     row = {

@@ -13,6 +13,7 @@ import torch
 from tiny_study import cosim as command
 
 import cosim
+from cosim.api.student import check_replaceable
 from energy_models.errors import CosimError
 from students.deploy.emulator import absent_tools
 
@@ -95,7 +96,7 @@ def test_a_decoder_as_onnx_decides_as_the_student_and_says_what_codes_stand_for(
     )
     assert code == 0, said
     told = json.loads(out)
-    assert told["files"] == ["decoder.onnx", "decoder_vectors.npz"]
+    assert told["files"] == ["decoder.onnx", "decoder_vectors.npz", "decoder_student.json"]
     assert (told["decisions_compared"], told["decisions_changed"]) == (12, 0)
     assert told["largest_difference"] < 1e-6
     properties = {one.key: json.loads(one.value) for one in onnx.load(str(tmp_path / "decoder.onnx")).metadata_props}
@@ -157,6 +158,27 @@ def test_an_export_replaces_an_older_one(finished: Path, tmp_path: Path) -> None
     written = cosim.export(student, tmp_path, weights="packed")
     assert {path.name for path in tmp_path.iterdir()} == set(written.files)
     assert runs(tmp_path, "decoder") == "0 of 24 outputs differ\n"
+
+
+def test_an_export_of_another_student_is_not_replaced(finished: Path, tmp_path: Path) -> None:
+    student = cosim.load_run(finished).decoder("EEGNet-1 w4a4").student()
+    cosim.export(student, tmp_path, examples=2)
+    kept = (tmp_path / "decoder_weights.h").read_bytes()
+    with torch.no_grad():
+        next(student.model.parameters()).mul_(-1.0)
+    with pytest.raises(CosimError, match=r"it holds 'decoder' of another student already.*--name"):
+        cosim.export(student, tmp_path, examples=2)
+    assert (tmp_path / "decoder_weights.h").read_bytes() == kept
+
+
+def test_a_saved_student_is_replaced_by_itself_only(finished: Path, tmp_path: Path) -> None:
+    student = cosim.load_run(finished).decoder("EEGNet-1 w4a4").student()
+    student.save(tmp_path)
+    check_replaceable(tmp_path, student.spec, student.facts)
+    quantised = ("quantize", f"{finished}:EEGNet-1 float32", "ptq w8a8", "--out", str(tmp_path))
+    code, _, said = command(*quantised)
+    assert (code, "it holds another student already (eegnet w4a4)" in said) == (2, True), said
+    assert cosim.load_student(tmp_path).spec == student.spec
 
 
 def test_the_code_of_the_guide_compiles_and_decides(finished: Path, tmp_path: Path) -> None:

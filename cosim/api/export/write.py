@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cosim.api.export.onnx import ReadBack, write_onnx
+from cosim.api.export.owner import check_owner, write_owner
 from cosim.api.student import Student, load_student
 from cosim.engine.fold_data import FoldData, load_fold
 from cosim.engine.local_store import LocalStore
@@ -156,7 +157,7 @@ def export(
     ------
     CosimError
         A student that is not quantised, a layer that has no deployed form (by name), or a folder that cannot be
-        written.
+        written or holds the export of another student.
     """
     _check(format, name, examples, board)
     if weights not in WEIGHTS:
@@ -166,16 +167,19 @@ def export(
         )
     found = student if isinstance(student, Student) else student_named(str(student))
     check_quantised(found)
+    check_owner(found, Path(folder), name)
     codes, given, source = codes_for_tests(found, examples)
     place, absent = Path(folder), max(0, examples - len(given))
     if format != "c":
         files, read_back = write_onnx(found, place, name, format, (codes, given))
+        files = (*files, write_owner(found, place, name))
         return Exported(format, place, files, source, codes, read_back=read_back, absent=absent)
     graph = lower(found.model, found.spec.shape, codes=codes)
     compared = agreement(found.model, graph, given)
     written = export_c(graph, place, name=name, weights=weights, vectors=given)
     run = emulate(place, name=name, board=board) if board else None
-    return Exported(format, place, written.files, source, codes, graph, written, compared, emulated=run, absent=absent)
+    files = (*written.files, write_owner(found, place, name))
+    return Exported(format, place, files, source, codes, graph, written, compared, emulated=run, absent=absent)
 
 
 def _decisions(found: Agreement | ReadBack) -> dict[str, object]:
