@@ -121,8 +121,11 @@ class EnergyReport:
         )
 
     def _repr_html_(self) -> str:
-        bands = [*self.power_w.items(), ("decoder", self.decoder_power_w), ("device", self.total_power_w)]
-        rows = [{"power": str(cause), "nominal and bounds": prefixed_band(band, "W")} for cause, band in bands]
+        shown = prefixed_floor if self.unaccounted else prefixed_band
+        sums = (("decoder", self.decoder_power_w), ("device", self.total_power_w))
+        told = [(str(cause), prefixed_band(band, "W")) for cause, band in self.power_w.items()]
+        told += [(name, shown(band, "W")) for name, band in sums]
+        rows = [{"power": name, "nominal and bounds": text} for name, text in told]
         return html_table(f"{self.workload} on {self.profile}", rows)
 
     @property

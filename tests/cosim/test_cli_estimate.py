@@ -122,6 +122,7 @@ def test_of_unpriced_work_python_says_at_least_too() -> None:
         assert lines[name].count("at least") == 4, lines[name]
         assert lines[name].count("unknown]") == 2
     assert repr(found.report).count("unknown]") == 2
+    assert found.report._repr_html_().count("unknown]") == 2
 
 
 def test_what_decides_moves_a_shown_digit() -> None:
