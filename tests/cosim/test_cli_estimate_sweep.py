@@ -21,7 +21,10 @@ from students.architectures import architecture_names, load_architecture, with_c
 from students.models import build, save_student
 from students.spec import Shape, StudentSpec
 
-FIXED = ("femba_tiny", "lumamba_tiny", "luna_base", "ndt2_m1", "ssvep_dnn_64", "ssvep_dnn_9")
+FIXED = (
+    "femba_tiny", "lumamba_tiny", "luna_base", "mlperf_tiny_ic", "mlperf_tiny_vww", "ndt2_m1", "ssvep_dnn_64",
+    "ssvep_dnn_9",
+)  # fmt: skip
 PLACE = ("--profile", "gap9", "--site", "headset_pulp")
 RATE = ("--decode-rate", "4")
 

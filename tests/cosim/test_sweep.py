@@ -204,7 +204,8 @@ def test_two_processes_do_not_share_a_run(finished: Path) -> None:
 def test_a_sampler_weighs_score_against_power(tmp_path: Path) -> None:
     run = tmp_path / "run"
     settings = {
-        "students": "[{label='E', family='eegnet', options={temporal_filters=[1, 2], depth=[1, 2]}}]",
+        "students": "[{label='E', family='eegnet', method={name='kl'},"
+        " options={temporal_filters=[1, 2], depth=[1, 2]}}]",
         "search": "{sampler='nsga2', trials=5, population=2, profile='cortex_m4f', site='headset_commodity'}",
         "study.seeds": "[0]",
         "baselines": "[]",

@@ -19,14 +19,18 @@ from students.spec import Float32, Form, Quantised, Shape, StudentSpec
 
 FAMILIES = (
     "eegnet", "shallow", "mlp", "gru", "lstm", "conformer", "spiking_mlp", "spiking_conv", "spiking_delay", "plif_conv",
+    "snn_streaming", "spiking_recurrent",
 )  # fmt: skip
+
+PARTLY_FLOAT = ("conformer", "spiking_recurrent", "snn_streaming")
+"""The first two have float forms only; the last one's code compares its input before anything is quantised."""
 
 FLOAT = [
     *((family, "classification") for family in FAMILIES),
     *((family, "regression") for family in ("mlp", "gru", "lstm", "spiking_mlp", "spiking_delay")),
 ]
 INTEGER = [
-    *((family, "classification") for family in FAMILIES if family != "conformer"),
+    *((family, "classification") for family in FAMILIES if family not in PARTLY_FLOAT),
     *((family, "regression") for family in ("mlp", "gru", "lstm", "spiking_mlp", "spiking_delay")),
 ]
 

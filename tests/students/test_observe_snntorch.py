@@ -67,9 +67,9 @@ def counts(*shape: int, seed: int = 1) -> Tensor:
 
 
 def figures(layer: LayerWork) -> dict[str, object]:
-    """All of a layer but its name and the kind of its product."""
+    """All of a layer but its name and the kind of its product, of which its kernel is a part."""
     values = {field.name: getattr(layer, field.name) for field in dataclasses.fields(layer)}
-    for name in ("name", "kind", "weights_key", "input_shape", "output_shape"):
+    for name in ("name", "kind", "kernel", "weights_key", "input_shape", "output_shape"):
         values.pop(name)
     return values
 
