@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -32,7 +33,8 @@ def run_with_progress(
                 study, root=root, data_dir=data_dir, workers=workers, command=command, watch=watch, tell=_warn
             )
     except CosimError:
-        if not any((root / "stages").glob("*/*")):
+        stages = root / "stages"
+        if not os.path.isdir(stages) or not any(stages.glob("*/*")):  # a name too long is no folder, and no error here
             say("Nothing was computed.")
         raise
     page = write_report(root)
