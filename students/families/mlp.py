@@ -1,4 +1,10 @@
-"""A multilayer perceptron: on the flattened window, or sliding over the last few bins as a causal convolution."""
+"""A multilayer perceptron: on the flattened window, or sliding over the last few bins as a causal convolution.
+
+The perceptrons of the NeuroBench primate reaching track (Zhou, Sun and Basu 2023, arXiv 2312.15889, and their public
+scripts) are ``hidden = 32, hidden_2 = 48, dropout = 0.5`` with ``bins = 50, lags = 1`` (ANN: 4,704 weights at 96
+channels) and with ``bins = 7, lags = 7`` (ANN_3D). Departures: ReLU after the norm, where theirs is before it, so that
+the norm folds; and the newest 49 bins of ANN_3D, whose published window of 50 leaves the newest one out.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +13,7 @@ from torch import nn
 
 from students.families.family import WINDOWS_AND_STEPS, Family, FamilyOptions
 from students.families.readout import per_step
-from students.layers import Layers
+from students.layers import Layers, PastSums
 from students.spec import Float32, Quantised, Shape
 
 
@@ -17,17 +23,23 @@ class Options(FamilyOptions):
     Parameters
     ----------
     hidden : int
-        Units of each hidden layer.
+        Units of the first hidden layer.
+    hidden_2 : int
+        Units of the hidden layers behind it; 0: as many.
     depth : int
         Hidden layers.
     lags : int
-        Regression only: bins seen by one estimate, the current one included.
+        Regression only: bins, or sums of bins, seen by one estimate, the current one included.
+    bins : int
+        Regression only: bins that are summed before they are seen.
     dropout : float
     """
 
     hidden: int = Field(default=32, ge=1)
+    hidden_2: int = Field(default=0, ge=0)
     depth: int = Field(default=2, ge=1)
     lags: int = Field(default=10, ge=1)
+    bins: int = Field(default=1, ge=1)
     dropout: float = Field(default=0.2, ge=0, lt=1)
 
 
@@ -40,29 +52,38 @@ def _classifier(options: Options, shape: Shape, layers: Layers) -> nn.Module:
     modules: list[nn.Module] = [layers.quantise_input(), nn.Flatten()]
     inputs = shape.channels * shape.steps
     for depth in range(options.depth):
+        width = _width(options, depth)
         modules += [
-            layers.linear(inputs, options.hidden, bias="none", edge="inner" if depth else "first"),
-            layers.batchnorm(options.hidden),
+            layers.linear(inputs, width, bias="none", edge="inner" if depth else "first"),
+            layers.batchnorm(width),
             layers.relu(),
             layers.dropout(options.dropout),
         ]
-        inputs = options.hidden
+        inputs = width
     return nn.Sequential(*modules, layers.linear(inputs, shape.outputs, edge="last"))
 
 
 def _decoder(options: Options, shape: Shape, layers: Layers) -> nn.Module:
     modules: list[nn.Module] = [layers.quantise_input()]
     inputs, taps = shape.channels, options.lags
+    if options.bins > 1:
+        modules = [PastSums(options.bins, options.lags), nn.Flatten(1, 2), layers.quantise_input()]
+        inputs, taps = shape.channels * options.lags, 1
     for depth in range(options.depth):
-        edge = "inner" if depth else "first"
+        edge, width = "inner" if depth else "first", _width(options, depth)
         modules += [
-            layers.conv1d(inputs, options.hidden, taps, padding="causal", bias="none", edge=edge),
-            layers.batchnorm(options.hidden),
+            layers.conv1d(inputs, width, taps, padding="causal", bias="none", edge=edge),
+            layers.batchnorm(width),
             layers.relu(),
             layers.dropout(options.dropout),
         ]
-        inputs, taps = options.hidden, 1
-    return per_step(modules, options.hidden, shape, layers, warmup_steps=options.lags - 1)
+        inputs, taps = width, 1
+    return per_step(modules, inputs, shape, layers, warmup_steps=options.bins * options.lags - 1)
+
+
+def _width(options: Options, depth: int) -> int:
+    """Return the units of a hidden layer."""
+    return options.hidden_2 or options.hidden if depth else options.hidden
 
 
 FAMILY = Family(

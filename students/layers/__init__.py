@@ -1,5 +1,6 @@
 """The layers that families are built from, integer grids, and networks run step by step."""
 
+from students.layers.delay_lines import PastSums
 from students.layers.float_layers import FloatLayers
 from students.layers.fused import FusedSequential, TimeFirst
 from students.layers.grid import Constant, Grid, LayerQuantisation
@@ -34,6 +35,7 @@ __all__ = [
     "MatMul",
     "OutputScale",
     "Padding",
+    "PastSums",
     "Recurrent",
     "RecurrentKind",
     "TimeFirst",

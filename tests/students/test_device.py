@@ -45,7 +45,7 @@ CASES = {
 
 FAMILIES = {
     "lstm": SEGMENTS, "mlp": SEGMENTS, "spiking_mlp": SEGMENTS, "spiking_delay": SEGMENTS,
-    "snn_streaming": SEGMENTS, "spiking_recurrent": SEGMENTS, "plif_conv": WINDOWS,
+    "snn_streaming": SEGMENTS, "spiking_recurrent": SEGMENTS, "plif_conv": WINDOWS, "snn_3d": SEGMENTS,
     "eegnet": WINDOWS, "shallow": WINDOWS, "conformer": WINDOWS, "spiking_conv": WINDOWS,
 }  # fmt: skip
 

@@ -19,15 +19,17 @@ from students.spec import Float32, Form, Quantised, Shape, StudentSpec
 
 FAMILIES = (
     "eegnet", "shallow", "mlp", "gru", "lstm", "conformer", "spiking_mlp", "spiking_conv", "spiking_delay", "plif_conv",
-    "snn_streaming", "spiking_recurrent",
+    "snn_streaming", "spiking_recurrent", "snn_3d",
 )  # fmt: skip
 
-PARTLY_FLOAT = ("conformer", "spiking_recurrent", "snn_streaming")
-"""The first two have float forms only; the last one's code compares its input before anything is quantised."""
+PARTLY_FLOAT = ("conformer", "spiking_recurrent", "snn_3d", "snn_streaming")
+"""The first three have float forms only; the last one's code compares its input before anything is quantised."""
+
+STREAMS_ONLY = ("snn_3d",)
 
 FLOAT = [
-    *((family, "classification") for family in FAMILIES),
-    *((family, "regression") for family in ("mlp", "gru", "lstm", "spiking_mlp", "spiking_delay")),
+    *((family, "classification") for family in FAMILIES if family not in STREAMS_ONLY),
+    *((family, "regression") for family in ("snn_3d", "mlp", "gru", "lstm", "spiking_mlp", "spiking_delay")),
 ]
 INTEGER = [
     *((family, "classification") for family in FAMILIES if family not in PARTLY_FLOAT),

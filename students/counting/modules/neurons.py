@@ -18,7 +18,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from students.counting.axes import Axes, Axis, plain_shape, plain_size, step_axis
+from students.counting.axes import Axes, Axis, plain_shape, plain_size, step_axis, steps_of
 from students.counting.calls import tensors_of
 from students.counting.dispatch import Info, Tracer
 from students.counting.modules.neuron_products import Driven, driven, inside
@@ -95,7 +95,7 @@ def _count(dynamics: Dynamics, tracer: Tracer, module: Any, current: Tensor, out
     folded = tensors_of(output)[0]
     signal = folded.reshape(into.like.shape) if dynamics.unfolds else folded
     fired = tracer.info(into.pooled).axes if into.pooled is not None else axes
-    steps = 1 if axis is None or tracer.recorder.steps else into.like.shape[axis]
+    steps = 1 if axis is None or _streamed(axes, axis) else into.like.shape[axis]
     neurons = _Neurons(module, into, signal, fired, _shape(into.like, units, axis), steps)
     counts = _fixed(tracer, dynamics, neurons)
     if _measurable(dynamics, neurons):
@@ -108,6 +108,11 @@ def _count(dynamics: Dynamics, tracer: Tracer, module: Any, current: Tensor, out
     if dynamics.unfolds:
         with inside(tracer, "steps", module):
             tracer.set_info(folded, tracer.info(signal.flatten(0, 1)))
+
+
+def _streamed(axes: Axes | None, axis: int) -> bool:
+    """True where the steps of a call are those of the stream, not steps that each of its decodes makes anew."""
+    return axes is not None and steps_of(axes[axis % len(axes)]) is not None
 
 
 def _unfolded(tracer: Tracer, module: Any, current: Tensor, dynamics: Dynamics) -> Tensor:

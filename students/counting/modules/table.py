@@ -8,6 +8,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from students.counting.dispatch import ModuleContext, Tracer
+from students.counting.modules.delay_lines import count_past_sums
 from students.counting.modules.graph_quantised import attach_graph_quantised, count_quantiser
 from students.counting.modules.integer_recurrent import recurrent_counter
 from students.counting.modules.neuron_products import watch
@@ -19,6 +20,7 @@ from students.counting.modules.torch_int8_recurrent import count_recurrent, is_r
 from students.counting.records import reader
 from students.counting.rules import fold_affine
 from students.interchange import Quantiser
+from students.layers.delay_lines import PastSums
 from students.layers.modules import OutputScale
 from students.layers.state_space import DiagonalStateSpace, SelectiveScan
 
@@ -42,6 +44,8 @@ def _counter(module: nn.Module, reading: Any | None) -> ModuleCounter | None:
         return _output_scale
     if isinstance(module, SelectiveScan | DiagonalStateSpace):
         return count_scan
+    if isinstance(module, PastSums):
+        return count_past_sums
     if isinstance(module, Quantiser):
         return count_quantiser
     if reading is not None and reading.is_integer_recurrent(module):

@@ -1,0 +1,48 @@
+"""Delay lines counted whole: additions of running sums, and the words that wait, are read and are written."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import Tensor
+
+from students.counting.axes import Axis, plain, steps_of
+from students.counting.calls import tensors_of
+from students.counting.dispatch import Info, Tracer
+from students.counting.records import Work
+from students.counting.rules.streams import Sliding, slid_axis
+from students.layers.delay_lines import PastSums
+
+
+def count_past_sums(tracer: Tracer, module: PastSums, signal: Tensor, output: Any) -> None:
+    """Count sums of past bins: one new sum a channel and step, the older ones read from where they wait."""
+    info, channels, sums = tracer.read(signal), signal.shape[1], tensors_of(output)[0]
+    axes, calls = _delayed(tracer, info, module.span, signal.shape[2])
+    bits = info.bits(signal) + (module.width - 1).bit_length()
+    work = Work(
+        kind="elementwise",
+        arithmetic=info.arithmetic,
+        input_shape=(channels,),
+        output_shape=(channels, module.blocks),
+        counts={"op:add": module.additions * channels * calls, "input_events": tracer.sums(signal != 0, info.axes)},
+        calls=calls,
+        when=tracer.when(info),
+        activation_bits=info.bits(signal),
+        output_bits=bits,
+        state_bits=bits if module.words else 0,
+        state_elements=module.words * channels,
+        state_reads=module.reads * channels * calls,
+        state_writes=module.writes * channels * calls,
+    )
+    tracer.record(tracer.path, work)
+    known = Info(axes and (*axes[:2], plain(module.blocks), axes[2]), word=bits if info.arithmetic == "integer" else 0)
+    tracer.set_info(sums, known)
+
+
+def _delayed(tracer: Tracer, info: Info, span: int, steps: int) -> tuple[tuple[Axis, ...] | None, int]:
+    """Return the axes of a signal that looks back over `span` steps, and the steps of a call in one decode."""
+    if info.axes is None or steps_of(info.axes[2]) is None:
+        return info.axes, steps
+    after = slid_axis(info.axes[2], Sliding(span + 1), (span, 0))
+    tracer.recorder.saw_halo(after.halo)
+    return (*info.axes[:2], ((info.axes[2][0][0], after),)), 1
