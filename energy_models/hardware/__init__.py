@@ -30,7 +30,7 @@ from energy_models.hardware.periphery import (
     Regulator,
     WaldenConverter,
 )
-from energy_models.hardware.profile import HardwareProfile
+from energy_models.hardware.profile import HardwareProfile, MemoryRail
 from energy_models.hardware.site import LIMIT_NAMES, Battery, LimitName, Link, Package, Site, Tissue
 from energy_models.hardware.thermal import (
     box_surface_m2,
@@ -41,8 +41,8 @@ from energy_models.hardware.thermal import (
 
 __all__ = [
     "LIMIT_NAMES", "OPERANDS", "PROFILES", "SITES", "Absent", "AcquisitionController", "Battery", "ConnectedRadio",
-    "Costs", "CurveRegulator", "Datapath", "EventCycles", "EventDriven", "EventTable", "Execution",
-    "HardwareProfile", "InputBroadcast", "LimitName", "Link", "MatrixEngine", "Memory", "NonVolatile", "Operand",
+    "Costs", "CurveRegulator", "Datapath", "EventCycles", "EventDriven", "EventTable", "Execution", "HardwareProfile",
+    "InputBroadcast", "LimitName", "Link", "MatrixEngine", "Memory", "MemoryRail", "NonVolatile", "Operand",
     "OperationCost", "OperationName", "OutputStationaryArray", "Package", "PerChannelFrontEnd", "ProgrammableCore",
     "PulseStimulator", "Regulator", "Site", "StreamingRing", "Synapses", "Tissue", "WaldenConverter",
     "WeightStationaryArray", "box_surface_m2", "constant_units", "equal_area_radius_m", "load_profile", "load_site",

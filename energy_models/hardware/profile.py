@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -17,6 +17,7 @@ from energy_models.quantities import (
     Frozen,
     Length,
     Power,
+    Ratio,
     Source,
     Temperature,
     Time,
@@ -31,6 +32,30 @@ class Wake(Frozen):
     time: Time
 
 
+class MemoryRail(Frozen):
+    """Supply of the memories alone, made from the machine's own.
+
+    Parameters
+    ----------
+    supply : Quantity
+        While the machine is awake; reads and writes of all memories hold at it.
+    asleep : Quantity or None
+        While it sleeps, where retention is kept at another one.
+    efficiency : Quantity
+        Share that what makes the rail delivers: accesses and retention are divided by it.
+    """
+
+    supply: Voltage
+    asleep: Voltage | None = None
+    efficiency: Ratio
+
+    @model_validator(mode="after")
+    def _an_efficiency(self) -> Self:
+        if not 0 < self.efficiency.band.low <= self.efficiency.band.high <= 1:
+            raise ValueError("efficiency must lie above 0 and at most at 1")
+        return self
+
+
 class HardwareProfile(Described):
     """A machine, complete; what all machines at a site share (front end, radio, supply) is the site's.
 
@@ -43,9 +68,17 @@ class HardwareProfile(Described):
     memories : tuple of Memory
         In order of preference.
     static : Quantity
-        Power drawn the whole time, awake or asleep, besides retention.
-    idle_cycle : Quantity or None
-        Energy of a clock cycle in which nothing is done, charged at `clock` all the time; None where `static` has it.
+        Leakage and whatever else is drawn the whole time besides retention; while asleep `gated_residual` of it.
+    gated_residual : Quantity or None
+        Share of `static` that stays while the machine sleeps; None: all of it, no gating of it is known.
+    always_on_power : Quantity or None
+        Of what no sleep switches off (oscillator, timer, supervisor); None where `static` has it.
+    energy_per_clock_cycle : Quantity or None
+        Of the clock tree in every cycle, whatever is done in it; None where other constants have it.
+    clock_runs : {'always', 'awake'} or None
+        When `energy_per_clock_cycle` is charged, at `clock`; given beside it and only there.
+    memory_rail : MemoryRail or None
+        None where the memories have the machine's supply.
     wake : Wake
     sources : mapping of str to Source
         Bibliographic records of the file's own.
@@ -58,7 +91,11 @@ class HardwareProfile(Described):
     execution: Execution
     memories: tuple[Memory, ...] = Field(min_length=1)
     static: Power
-    idle_cycle: Energy | None = None
+    gated_residual: Ratio | None = None
+    always_on_power: Power | None = None
+    energy_per_clock_cycle: Energy | None = None
+    clock_runs: Literal["always", "awake"] | None = None
+    memory_rail: MemoryRail | None = None
     wake: Wake
     sources: Mapping[str, Source] = Field(default_factory=dict[str, Source])
 
@@ -71,6 +108,10 @@ class HardwareProfile(Described):
                 for memory in self.memories
                 if not memory.priced
             ]
+        if (self.energy_per_clock_cycle is None) != (self.clock_runs is None):
+            problems.append("give clock_runs, 'always' or 'awake', beside energy_per_clock_cycle and only there")
+        if self.gated_residual is not None and self.gated_residual.band.high > 1:
+            problems.append("gated_residual is a share of static: it cannot exceed 1")
         if problems:
             raise ValueError("; ".join(problems))
         return self

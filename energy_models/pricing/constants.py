@@ -18,12 +18,16 @@ SITE = "site."
 CONTROL_FACTOR = "execution.control_factor"
 CONTROL_OVERHEAD = "execution.control_factor - 1"
 """What control adds to each joule of the datapath."""
+GATED_RESIDUAL, GATED = "gated_residual", "1 - gated_residual"
+"""Share of static power that stays while the machine sleeps, and the share that is switched off."""
+RAIL_EFFICIENCY = "memory_rail.efficiency"
 CONVERTER_WORD, EFFECTIVE_BITS = f"{SITE}sampling.converter", f"{SITE}converter.effective_bits"
 CONVERTER_LEVELS = f"{SITE}converter levels"
 """Levels a converter resolves: two to the smaller of its word and its effective bits."""
 
 _BASE: Mapping[str, tuple[str, ...]] = {
     CONTROL_OVERHEAD: (CONTROL_FACTOR,),
+    GATED: (GATED_RESIDUAL,),
     CONVERTER_LEVELS: (CONVERTER_WORD, EFFECTIVE_BITS),
 }
 
@@ -38,6 +42,8 @@ def with_made(values: Mapping[str, Value]) -> dict[str, Value]:
     found = dict(values)
     if CONTROL_FACTOR in found:
         found[CONTROL_OVERHEAD] = cast(Value, np.maximum(found[CONTROL_FACTOR] - 1.0, 0.0))
+    if GATED_RESIDUAL in found:
+        found[GATED] = cast(Value, np.maximum(1.0 - found[GATED_RESIDUAL], 0.0))
     if CONVERTER_WORD in found and EFFECTIVE_BITS in found:
         found[CONVERTER_LEVELS] = cast(Value, np.exp2(np.minimum(found[CONVERTER_WORD], found[EFFECTIVE_BITS])))
     return found
@@ -66,8 +72,9 @@ def _with_made_bands(found: Mapping[str, Band]) -> dict[str, Band]:
     needed = {path: found[path] for base in _BASE.values() for path in base if path in found}
     lows, nominals, highs = (
         with_made({path: getattr(band, end) for path, band in needed.items()}) for end in ("low", "nominal", "high")
-    )  # what is made grows with what it is made from
-    made = {
-        path: Band(float(lows[path]), float(nominals[path]), float(highs[path])) for path in _BASE if path in nominals
-    }
+    )
+    made: dict[str, Band] = {}
+    for path in (path for path in _BASE if path in nominals):
+        ends = (float(lows[path]), float(highs[path]))  # what is made falls or grows with what it is made from
+        made[path] = Band(min(ends), float(nominals[path]), max(ends))
     return {**found, **made}

@@ -21,7 +21,7 @@ from energy_models.mapping import (
 )
 from energy_models.pricing.layer import PricedLayer, price_layer
 from energy_models.pricing.report import CAUSES, Cause
-from energy_models.pricing.system import Decisions, retention_terms, site_terms, woken_memories
+from energy_models.pricing.system import Decisions, retention_terms, site_terms, static_terms, woken_memories
 from energy_models.pricing.terms import Term, Terms, merged, scaled
 from energy_models.pricing.weight_reload import ReloadPlan, reload_plan
 from energy_models.workload import Workload
@@ -97,8 +97,10 @@ def cost_terms_of(
     if plan is not None and plan.summary.choice == "reloaded":
         wake_j, latency = (*wake_j, *plan.energy_j), (*latency, *plan.time_s)
         reloaded = plan.memory
-    kept = retention_terms(profile, placement, busy=scaled(latency, decode_rate_hz), reloaded=reloaded)
-    power = _machine_power(layers, _always(profile, kept), wake_j, decode_rate_hz)
+    busy = scaled(latency, decode_rate_hz)
+    kept = retention_terms(profile, placement, busy=busy, reloaded=reloaded)
+    always: dict[Cause, Terms] = {"static": static_terms(profile, busy=busy), "retention": kept}
+    power = _machine_power(layers, always, wake_j, decode_rate_hz)
     if site is not None:
         power |= site_terms(site, workload.channels, Decisions(decode_rate_hz))
     charged: dict[Cause, Terms] = {cause: power[cause] for cause in CAUSES if cause in power}
@@ -115,12 +117,6 @@ def _new_samples(workload: Workload, profile: HardwareProfile, placement: Placem
     word_bits = placement.memory_of["buffers"].word_bits
     written = workload.steps_per_decode * words(workload.channels, workload.input_bits, word_bits)
     return (ActionCounts("(new samples)", "overhead", "sample", accesses=(Access("buffers", 0.0, written),)),)
-
-
-def _always(profile: HardwareProfile, kept: Terms) -> dict[Cause, Terms]:
-    """Return what is drawn beside work [W]: static power, the clock's where given apart, and what is `kept`."""
-    clock = () if profile.idle_cycle is None else (Term(1.0, ("idle_cycle", "clock")),)
-    return {"static": (Term(1.0, ("static",)), *clock), "retention": kept}
 
 
 def _machine_power(

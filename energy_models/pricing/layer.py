@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from energy_models.errors import PriceError
 from energy_models.hardware import Costs, HardwareProfile, Memory, OperationCost
 from energy_models.mapping import Access, ActionCounts, Operations, Placement, RegisterPrices, style_of
-from energy_models.pricing.constants import CONTROL_OVERHEAD
+from energy_models.pricing.constants import CONTROL_OVERHEAD, RAIL_EFFICIENCY
 from energy_models.pricing.report import Cause
 from energy_models.pricing.terms import Term, Terms
 
@@ -87,13 +87,15 @@ def _operations(
 
 def _accesses(counts: ActionCounts, placement: Placement, profile: HardwareProfile) -> list[tuple[Cause, Terms]]:
     found: list[tuple[Cause, Terms]] = []
+    rail = () if profile.memory_rail is None else (RAIL_EFFICIENCY,)
     index = {memory.name: place for place, memory in enumerate(profile.memories)}
     for access in counts.accesses:
         memory = placement.memory_of[access.operand]
         if not memory.priced:
             continue
         cause: Cause = "state" if access.operand == "state" else "memory"
-        found.append((cause, _words(memory, f"memories[{index[memory.name]}]", access)))
+        words = _words(memory, f"memories[{index[memory.name]}]", access)
+        found.append((cause, tuple(term.priced(under=rail) for term in words)))
     return found
 
 

@@ -21,7 +21,14 @@ from energy_models.hardware import (
     WaldenConverter,
 )
 from energy_models.mapping import Placement
-from energy_models.pricing.constants import CONVERTER_LEVELS, CONVERTER_WORD, SITE
+from energy_models.pricing.constants import (
+    CONVERTER_LEVELS,
+    CONVERTER_WORD,
+    GATED,
+    GATED_RESIDUAL,
+    RAIL_EFFICIENCY,
+    SITE,
+)
 from energy_models.pricing.report import Cause
 from energy_models.pricing.terms import Term, Terms
 
@@ -45,6 +52,29 @@ class RawSamples:
 Payload = Decisions | RawSamples
 
 
+def static_terms(profile: HardwareProfile, *, busy: Terms) -> Terms:
+    """Return what is drawn beside work and retention [W].
+
+    ``always_on_power + static (residual + (1 - residual) busy) + energy_per_clock_cycle clock``, the last term times
+    `busy` where the clock stops in sleep.
+
+    Parameters
+    ----------
+    profile : HardwareProfile
+    busy : terms
+        Share of the time in which a decode runs [1]; above 1 it counts as 1.
+    """
+    terms = [] if profile.always_on_power is None else [Term(1.0, ("always_on_power",))]
+    if profile.gated_residual is None:
+        terms.append(Term(1.0, ("static",)))
+    else:
+        terms += [Term(1.0, ("static", GATED_RESIDUAL)), Term(1.0, ("static", GATED), share=busy)]
+    if profile.energy_per_clock_cycle is not None:
+        share = () if profile.clock_runs == "always" else busy
+        terms.append(Term(1.0, ("energy_per_clock_cycle", "clock"), share=share))
+    return tuple(terms)
+
+
 def retention_terms(profile: HardwareProfile, placement: Placement, *, busy: Terms, reloaded: str | None) -> Terms:
     """Return the power that keeps the used banks of every volatile memory: ``ceil(used/bank) bank retention`` [W].
 
@@ -61,6 +91,7 @@ def retention_terms(profile: HardwareProfile, placement: Placement, *, busy: Ter
         The memory that is off between decodes, its content read back for each.
     """
     terms: list[Term] = []
+    rail = () if profile.memory_rail is None else (RAIL_EFFICIENCY,)
     for index, memory in enumerate(profile.memories):
         if memory.retention is None:
             continue
@@ -68,8 +99,8 @@ def retention_terms(profile: HardwareProfile, placement: Placement, *, busy: Ter
         used = kept_bits(placement.uses[index].used_bits, memory)
         lasting = kept_bits(placement.lasting_bits[index], memory) if memory.idle_banks == "off" else used
         share = busy if memory.name == reloaded else ()
-        terms += [Term(lasting, path, share=share)] if lasting else []
-        terms += [Term(used - lasting, path, share=busy)] if used > lasting else []
+        terms += [Term(lasting, path, rail, share)] if lasting else []
+        terms += [Term(used - lasting, path, rail, busy)] if used > lasting else []
     return tuple(terms)
 
 

@@ -31,9 +31,9 @@ def spiking(inputs: int, outputs: int, events: int, *, active: int, spikes: int)
 
 def always_drawn_w(machine: HardwareProfile) -> Band:
     """Static power, and the idle clock's where the machine gives it apart."""
-    if machine.idle_cycle is None:
+    if machine.energy_per_clock_cycle is None:
         return machine.static.band
-    cycle, clock = machine.idle_cycle.band, machine.clock.band
+    cycle, clock = machine.energy_per_clock_cycle.band, machine.clock.band
     drawn = Band(cycle.low * clock.low, cycle.nominal * clock.nominal, cycle.high * clock.high)
     return machine.static.band + drawn
 

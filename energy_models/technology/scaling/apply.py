@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Literal
 
 from energy_models.errors import ProfileError
@@ -82,7 +83,11 @@ def scaled_profile(
         law = law_of(path, quantity)
         if law == "fixed" or (law == "clock" and clock == "kept" and quantity.basis == "assumed"):
             return quantity
-        factor = factor_of(law, size_of(path, profile), start, end, technology)
+        points = (start, end)
+        if profile.memory_rail is not None and path.startswith("memories"):
+            rail_v = profile.memory_rail.supply.band.nominal
+            points = (replace(start, supply_v=rail_v), replace(end, supply_v=rail_v))
+        factor = factor_of(law, size_of(path, profile), *points, technology)
         return _moved(quantity, factor, f"from {start.text()} to {end.text()}: {_RULES[law]}")
 
     changes = with_quantities(profile, moved)
