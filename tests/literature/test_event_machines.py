@@ -126,7 +126,8 @@ def test_odin_power_law() -> None:
 def test_odin_charges_what_its_title_divides() -> None:
     # all power over 37.5 MSOP/s at 75 MHz: (27.3 + 1.78 x 75) / 37.5 + 8.43 = 12.7 pJ
     odin = load_profile("odin_reckon").quantity_at
-    leak, cycle, synapse = (odin[name].value for name in ("static", "energy_per_clock_cycle", "execution.synapse.dense"))
+    constants = ("static", "energy_per_clock_cycle", "execution.synapse.dense")
+    leak, cycle, synapse = (odin[name].value for name in constants)
     assert (leak + cycle * 75) / 37.5 + synapse == pytest.approx(12.7, rel=0.002)
 
 
