@@ -11,14 +11,13 @@ import torch
 from scipy import special
 from torch import nn
 
-from students.deploy.cells import PREACTIVATION_HIGHEST
 from students.deploy.graph import INPUT, DeployedGraph, Integers
 from students.deploy.reference import checked_codes, execute, run_node
-from students.kernels.recurrent_grid import FINE, STATE_STEP
+from students.kernels.recurrent_grid import CELL_LIMIT, FINE, STATE_STEP
 from students.neurons.integer import IntegerLIF
 from students.quantize import INTEGER_PRODUCTS, SIGNAL_GRIDS, output_grid_of, quantisation_of, value_of
 from students.quantize.neurons import IntegerNeurons
-from students.quantize.recurrent import IntegerRecurrent
+from students.quantize.recurrent import IntegerRecurrent, Preactivations
 
 Kind = Literal["grid", "accumulator"]
 
@@ -169,7 +168,8 @@ def _seen(model: nn.Module, inputs: torch.Tensor) -> tuple[Any, dict[str, tuple[
     """Return the outputs of a network, and the integers of its grids and accumulators by name of node and kind."""
     seen: dict[str, tuple[Kind, Integers]] = {}
     handles = []
-    drives = {id(one.input) for one in model.modules() if isinstance(one, IntegerRecurrent)}
+    recurrent = [one for one in model.modules() if isinstance(one, IntegerRecurrent)]
+    products = {id(one.input) for one in recurrent}
 
     def keep(name: str, module: nn.Module, output: Any) -> None:
         values, found = value_of(output).double(), _scale_of(module)
@@ -177,17 +177,18 @@ def _seen(model: nn.Module, inputs: torch.Tensor) -> tuple[Any, dict[str, tuple[
             return
         kind, scale = found
         name = f"{name}.neurons" if isinstance(module, IntegerNeurons) else name
-        if id(module) in drives:  # its rows come last where those of the graph come first
-            values, scale = values.mT, scale.reshape(-1, 1)
-            drive = (values / FINE).round().clamp(-PREACTIVATION_HIGHEST, PREACTIVATION_HIGHEST)
-            keep_as("grid", f"{name}.quantise", drive)
+        if isinstance(module, Preactivations):
+            name = f"{name.removesuffix('drive')}input.quantise"
+            values = values.clamp(-CELL_LIMIT, CELL_LIMIT)
+        if id(module) in products or isinstance(module, Preactivations):
+            values, scale = values.mT, scale.reshape(-1, 1)  # its rows come last where those of the graph come first
         keep_as(kind, name, values / scale)
 
     def keep_as(kind: Kind, name: str, integers: torch.Tensor) -> None:
         seen[_free(seen, name)] = kind, integers.round().to(torch.int64).numpy()
 
     for name, module in model.named_modules():
-        if isinstance(module, (*INTEGER_PRODUCTS, *SIGNAL_GRIDS, IntegerRecurrent, IntegerNeurons)):
+        if isinstance(module, (*INTEGER_PRODUCTS, *SIGNAL_GRIDS, IntegerRecurrent, Preactivations, IntegerNeurons)):
             handles.append(
                 module.register_forward_hook(lambda one, _inputs, output, name=name: keep(name, one, output))
             )
@@ -204,6 +205,8 @@ def _scale_of(module: nn.Module) -> tuple[Kind, torch.Tensor] | None:
     """Return the kind and the steps of what a module puts out; None where it is on no grid."""
     if isinstance(module, IntegerRecurrent):
         return "grid", torch.tensor(STATE_STEP, dtype=torch.float64)
+    if isinstance(module, Preactivations):
+        return "grid", torch.tensor(FINE, dtype=torch.float64)
     if isinstance(module, INTEGER_PRODUCTS):
         layer = quantisation_of(module)
         if layer is None:

@@ -4,7 +4,8 @@ Pre-activations are 16-bit fixed point with 12 bits behind the point, gates have
 7 and a sign, an LSTM's cell the grid of the pre-activations. Sigmoid and tanh are tables of 512 numbers; the address
 is the pre-activation, rounded to a coarser step. All rounding is half to even. ``docs/concepts/quantised_recurrent.md``
 has the equations. What is computed here on floats are these integers times their steps: every product and sum of a step
-fits into the 24 bits of a float32 (up to 1,000 units), so that no order of additions changes it.
+fits into the 24 bits of a float32 (up to 1,000 units), so that no order of additions changes it. A multiplier is a
+float32, and its product with a sum of that width is taken in float64, which holds it: pre-activations are exact too.
 """
 
 from __future__ import annotations
@@ -81,7 +82,20 @@ class RecurrentLevels:
     def product(self, state: Tensor) -> Tensor:
         """Return the pre-activations' recurrent part, shape (batch, rows), of states of shape (batch, units)."""
         sums = self.operand(state) @ self.levels.t() + self.offset
-        return (sums * self.multiplier).round().clamp(-HIGHEST, HIGHEST) * FINE
+        return preactivations(sums, self.multiplier).clamp(-CELL_LIMIT, CELL_LIMIT)
+
+
+def preactivations(sums: Tensor, multiplier: Tensor) -> Tensor:
+    """Return sums times multipliers rounded to multiples of `FINE`, before any limit, in the format of the sums.
+
+    Parameters
+    ----------
+    sums : Tensor, shape (..., rows)
+        Integers times a power of two, of up to 24 bits.
+    multiplier : Tensor, shape (rows,)
+        Steps of a pre-activation in one of the sums, in float32.
+    """
+    return ((sums.double() * multiplier.double()).round() * FINE).to(sums.dtype)
 
 
 def recurrent_levels(weight: Tensor, scale: Tensor, bias: Tensor, operand_bits: int) -> RecurrentLevels:

@@ -246,7 +246,7 @@ def integer_product(  # noqa: PLR0917  compiled functions take arguments by posi
     round_to(state, ONE / grid[0], grid[0], grid[1], operand)
     product(operand, levels, offset, sums)
     for j in range(sums.shape[0]):
-        level = np.rint(sums[j] * multiplier[j])
+        level = np.float32(np.rint(np.float64(sums[j]) * np.float64(multiplier[j])))  # exact before it is rounded
         level = MOST if level > MOST else level
         level = -MOST if level < -MOST else level
         sums[j] = level * STEP

@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 import torch
 from brevitas.quant_tensor import IntQuantTensor, QuantTensor
 from torch import Tensor, nn
+from torch.nn import functional
 
 from students.kernels.gru import gru_steps
 from students.kernels.lstm import lstm_steps
-from students.kernels.recurrent_grid import STATE_BITS, STATE_STEP, RecurrentLevels, on_steps, recurrent_levels
+from students.kernels.recurrent_grid import (
+    FINE,
+    STATE_BITS,
+    STATE_STEP,
+    RecurrentLevels,
+    on_steps,
+    preactivations,
+    recurrent_levels,
+)
 from students.layers.grid import Grid
 from students.layers.protocol import RecurrentKind
 from students.quantize.modules import IntegerLinear
@@ -24,11 +33,11 @@ ROWS: Mapping[RecurrentKind, int] = {"gru": 3, "lstm": 4}
 """Rows of the weights a unit."""
 
 
-class RecurrentProduct(IntegerLinear):
-    """The recurrent product of a layer, whose integers the steps read."""
+class IntegerRows(IntegerLinear):
+    """A product of a recurrent layer, whose integers the layer reads."""
 
     def constants(self, operand: IntQuantTensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Return weights and bias on their grids, and the weights' scale."""
+        """Return weights and bias on their grids, and the weights' scale, for a signal on the grid of `operand`."""
         found = self.direct.scaled_constants(self, operand, "recurrent")
         if found is not None and found[1] is not None:
             return found[0], found[1], found[2]
@@ -37,6 +46,35 @@ class RecurrentProduct(IntegerLinear):
         check_calibrated(weight.scale, "recurrent")
         bias = brevitas.bias_quant(self.bias, operand, weight)
         return weight.value, bias.value, weight.scale
+
+
+class Preactivations(nn.Module):
+    """The input's part of the pre-activations: sums of integers, multiplied and rounded once, without a float's error.
+
+    The gradient goes straight through, to the accumulators that come in.
+    """
+
+    def forward(
+        self, accumulators: Tensor, signal: IntQuantTensor, constants: tuple[Tensor, Tensor, Tensor]
+    ) -> Tensor:
+        """Return multiples of 2^-12, shape ``(batch, steps, rows)``, before they saturate.
+
+        Parameters
+        ----------
+        accumulators : Tensor, shape (batch, steps, rows)
+            The product in floats.
+        signal : IntQuantTensor, shape (batch, steps, inputs)
+        constants : (Tensor, Tensor, Tensor)
+            Of the product, as `IntegerRows.constants`.
+        """
+        with torch.no_grad():
+            weight, bias, scale = constants
+            rows = scale.reshape(-1).expand(len(weight))
+            step = rows * signal.scale
+            levels = (weight / rows.unsqueeze(1)).round()
+            sums = functional.linear((signal.value / signal.scale).round(), levels, (bias / step).round())
+            exact = preactivations(sums, step / FINE)
+        return accumulators + (exact - accumulators).detach()  # within a thousandth of a step, and rounded again
 
 
 class IntegerRecurrent(nn.Module):
@@ -70,14 +108,16 @@ class IntegerRecurrent(nn.Module):
         self.kind: RecurrentKind = kind
         self.units = hidden
         self.operand_grid = Grid(operand_bits, 2.0 ** (1 - operand_bits), signed=True)
-        self.input = IntegerLinear(inputs, rows, bias="learned", weights=input_weights)
-        self.hidden = RecurrentProduct(hidden, rows, bias="learned", weights=weights)
+        self.input = IntegerRows(inputs, rows, bias="learned", weights=input_weights)
+        self.hidden = IntegerRows(hidden, rows, bias="learned", weights=weights)
         self.hidden.input_grid = self.operand_grid
+        self.drive = Preactivations()
 
     def forward(self, input: Tensor | QuantTensor) -> Tensor:
         """Map ``(batch, inputs, steps)`` on a grid to states, multiples of 2^-7."""
         signal = on_grid(input, "recurrent")
-        driven = self.input(on_grid_of(signal.value.transpose(1, 2), signal))
+        turned = cast(IntQuantTensor, on_grid_of(signal.value.transpose(1, 2), signal))
+        driven = self.drive(self.input(turned), turned, self.input.constants(turned))
         weight, bias, levels = self._constants(driven)
         zero = driven.new_zeros(len(driven), self.units)
         if self.kind == "gru":

@@ -70,7 +70,8 @@ def _input_product(builder: Builder, path: str, module: IntegerRecurrent, signal
     builder.add(
         Product(name, signal.node, found, weights[:, :, None], layer.weight_bits, bias, (1,), (1,), ((0, 0),), 1)
     )
-    scales = layer.weight_scale.numpy().astype(np.float64).reshape(-1) * scale
+    factors = layer.weight_scale.numpy().reshape(-1)
+    scales = (factors * factors.dtype.type(scale)).astype(np.float64)  # the reference's multiplier, to the last bit
     return Signal(name, found, scales.reshape(()) if scales.size == 1 else scales.reshape(-1, 1), scalar(0.0))
 
 
