@@ -52,9 +52,10 @@ def access_counts(workload: Workload, profile: HardwareProfile) -> tuple[AccessC
     for counts in count_actions(workload, profile, placement):
         for one in counts.accesses:
             memory = placement.memory_of[one.operand]
-            found.append(AccessCount(counts.layer, one.operand, memory.name, one.reads, one.writes, memory.word_bits))
+            reads, writes = float(one.reads), float(one.writes)
+            found.append(AccessCount(counts.layer, one.operand, memory.name, reads, writes, memory.word_bits))
         found += [
-            AccessCount(counts.layer, one.operand, REGISTERS, one.bits_read, one.bits_written, 1)
+            AccessCount(counts.layer, one.operand, REGISTERS, float(one.bits_read), float(one.bits_written), 1)
             for one in counts.registers
         ]
     return tuple(found)

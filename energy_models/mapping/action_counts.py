@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from math import ceil
 from typing import Literal
 
 from energy_models.errors import WorkloadError
 from energy_models.hardware import Operand, OperationName
+from energy_models.quantities import Number, ceiling
 from energy_models.workload import Arithmetic, Cadence, LayerWork, Workload
 
 
@@ -18,7 +18,7 @@ class Operations:
     name: OperationName
     arithmetic: Arithmetic
     widths: tuple[int, int]
-    count: float
+    count: Number
     cause: Literal["compute", "state"] = "compute"
 
 
@@ -27,8 +27,8 @@ class Access:
     """Words read from and written to the memory that holds an operand, per decode."""
 
     operand: Operand
-    reads: float
-    writes: float
+    reads: Number
+    writes: Number
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +39,8 @@ class RegisterAccess:
     """
 
     operand: Literal["weights", "activations", "sums", "outputs"]
-    bits_read: float
-    bits_written: float
+    bits_read: Number
+    bits_written: Number
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class CycleCount:
     """
 
     cost: str
-    count: float
+    count: Number
     factor: str = ""
 
 
@@ -68,7 +68,7 @@ class ActionCounts:
     cadence: Cadence
     operations: tuple[Operations, ...] = ()
     accesses: tuple[Access, ...] = ()
-    control: tuple[tuple[str, float], ...] = ()
+    control: tuple[tuple[str, Number], ...] = ()
     cycles: tuple[CycleCount, ...] = ()
     unpriced: tuple[str, ...] = ()
     registers: tuple[RegisterAccess, ...] = ()
@@ -91,10 +91,10 @@ def amortised(counts: ActionCounts, decodes: int) -> ActionCounts:
     )
 
 
-def words(elements: float, bits: int, word_bits: int) -> float:
+def words(elements: Number, bits: int, word_bits: Number) -> Number:
     """Return the words that hold `elements` packed elements of `bits` bits: ``ceil(elements bits / word)``."""
     # Means over decodes are binary fractions: shave the rounding error before the ceiling.
-    return float(ceil(elements * bits / word_bits - 1e-9))
+    return ceiling(elements * bits / word_bits - 1e-9)
 
 
 def check_widths(workload: Workload) -> None:

@@ -21,10 +21,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
 
-from energy_models.hardware import Execution
-from energy_models.mapping.styles import style_of
+from energy_models.mapping.styles import Executes, style_of
 from energy_models.mapping.styles.matrix_product import matrix_product
 from energy_models.mapping.styles.passes import Pass
+from energy_models.quantities import Number
 from energy_models.workload import Cadence, LayerWork, Workload
 
 _KEEPING_KINDS = frozenset({"filter", "feature"})
@@ -38,10 +38,10 @@ class LivePass:
 
     layer: str
     cadence: Cadence
-    bits: int
+    bits: Number
 
 
-def live_passes(workload: Workload, execution: Execution) -> tuple[LivePass, ...]:
+def live_passes(workload: Workload, execution: Executes) -> tuple[LivePass, ...]:
     """Return what every pass needs, those on each new sample first.
 
     Raises
@@ -134,5 +134,5 @@ def _outputs(one: Pass, after: Pass | None) -> int:
     return last.outputs if at_once and last.cadence == "decode" else prod(last.output_shape)
 
 
-def _sums(head: LayerWork, execution: Execution) -> int:
-    return 0 if head.products is None else style_of(execution).sums_in_memory(head, execution)
+def _sums(head: LayerWork, execution: Executes) -> Number:
+    return 0.0 if head.products is None else style_of(execution).sums_in_memory(head, execution)

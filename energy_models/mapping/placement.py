@@ -4,8 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 from energy_models.hardware import Memory, Operand
+from energy_models.quantities import Number
+
+
+class WordWidths(Protocol):
+    """What the counts of a style ask of a placement."""
+
+    def word_bits(self, operand: Operand) -> Number:
+        """Return the word width of the memory that holds an operand [bits]."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from math import ceil
 
-from energy_models.hardware import OPERANDS, Execution, HardwareProfile, Memory, Operand
+from energy_models.hardware import OPERANDS, HardwareProfile, Memory, Operand
 from energy_models.mapping.live import holds_window, live_passes
 from energy_models.mapping.placement import MemoryUse, Placement
-from energy_models.mapping.styles import style_of
+from energy_models.mapping.styles import Executes, style_of
+from energy_models.quantities import Number, largest
 from energy_models.workload import Workload
 
 
-def required_bits(workload: Workload, execution: Execution) -> Mapping[Operand, int]:
+def required_bits(workload: Workload, execution: Executes) -> Mapping[Operand, Number]:
     """Return the bits each operand needs at once.
 
     Activations are those of the pass that needs most (`energy_models.mapping.live`). Buffers hold the input window that
@@ -23,23 +24,23 @@ def required_bits(workload: Workload, execution: Execution) -> Mapping[Operand, 
     steps = workload.steps_per_decode if holds_window(workload) else 1
     return {
         "weights": workload.weight_bits_total,
-        "activations": max((one.bits for one in live), default=0),
+        "activations": largest(one.bits for one in live),
         "state": workload.state_bits_total,
         "buffers": workload.channels * workload.input_bits * steps,
     }
 
 
-def passing_bits(workload: Workload, execution: Execution) -> int:
+def passing_bits(workload: Workload, execution: Executes) -> Number:
     """Return the bits of `required_bits` that live only while a decode runs.
 
     They are activations and unfinished sums of windows, beyond what work on every sample needs. Weights, state and the
     window of samples last; so does everything of a stream, whose decode is its work on a sample.
     """
     if workload.mode == "stream":
-        return 0
+        return 0.0
     live = live_passes(workload, execution)
-    each_sample = max((one.bits for one in live if one.cadence == "sample"), default=0)
-    return max((one.bits for one in live), default=0) - each_sample
+    each_sample = largest(one.bits for one in live if one.cadence == "sample")
+    return largest(one.bits for one in live) - each_sample
 
 
 def place(workload: Workload, profile: HardwareProfile) -> Placement:
@@ -51,7 +52,8 @@ def place(workload: Workload, profile: HardwareProfile) -> Placement:
     free = {memory.name: memory.capacity.band.nominal for memory in profile.memories}
     memory_of: dict[Operand, Memory] = {}
     infeasibilities: list[str] = []
-    needs = required_bits(workload, profile.execution)
+    required = required_bits(workload, profile.execution)
+    needs: dict[Operand, float] = {operand: float(required[operand]) for operand in OPERANDS}
     for operand in OPERANDS:
         allowed = [memory for memory in profile.memories if operand in memory.holds]
         need = needs[operand]
@@ -67,17 +69,17 @@ def place(workload: Workload, profile: HardwareProfile) -> Placement:
     infeasibilities += [f"profile {profile.name!r} {line}" for line in style_of(profile.execution).refuses(workload)]
     uses = tuple(_use(memory, memory_of, needs) for memory in profile.memories)
     held: tuple[Operand, ...] = tuple(one for one in OPERANDS if needs[one] > 0)
-    passing = {memory_of["activations"].name: passing_bits(workload, profile.execution)}
+    passing = {memory_of["activations"].name: float(passing_bits(workload, profile.execution))}
     lasting = tuple(use.used_bits - passing.get(use.memory, 0) for use in uses)
     return Placement(memory_of, held, uses, lasting, tuple(infeasibilities))
 
 
-def _infeasibility(what: str, need: int, memory: str, free: float, machine: str) -> str:
+def _infeasibility(what: str, need: float, memory: str, free: float, machine: str) -> str:
     missing = ceil(need - free)
-    return f"{what} need {need} bits; memory {memory} of {machine} has {int(free)} free and misses {missing} bits"
+    return f"{what} need {need:.0f} bits; memory {memory} of {machine} has {int(free)} free and misses {missing} bits"
 
 
-def _use(memory: Memory, memory_of: Mapping[Operand, Memory], needs: Mapping[Operand, int]) -> MemoryUse:
+def _use(memory: Memory, memory_of: Mapping[Operand, Memory], needs: Mapping[Operand, float]) -> MemoryUse:
     held = [str(one) for one in OPERANDS if memory_of[one].name == memory.name and needs[one] > 0]
     used = float(sum(needs[one] for one in OPERANDS if memory_of[one].name == memory.name))
     if memory_of["weights"].reload_from == memory.name:

@@ -11,6 +11,7 @@ from energy_models.mapping import Access, ActionCounts, Operations, Placement, R
 from energy_models.pricing.constants import CONTROL_OVERHEAD, RAIL_EFFICIENCY
 from energy_models.pricing.report import Cause
 from energy_models.pricing.terms import Term, Terms
+from energy_models.quantities import is_zero
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,7 @@ def price_layer(counts: ActionCounts, profile: HardwareProfile, placement: Place
     energy["control"] = [term.priced(CONTROL_OVERHEAD) for terms in energy.values() for term in terms]
     for act, count in counts.control:
         for cause, constants in style.act_prices[act]:
-            energy.setdefault(cause, []).extend([Term(count, constants)] if count else [])
+            energy.setdefault(cause, []).extend([] if is_zero(count) else [Term(count, constants)])
     for cause, terms in (*_accesses(counts, placement, profile), *_registers(counts, style.registers)):
         energy.setdefault(cause, []).extend(terms)
     return PricedLayer({cause: tuple(terms) for cause, terms in energy.items()}, cycles, unpriced)

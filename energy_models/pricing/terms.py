@@ -13,7 +13,7 @@ from typing import TypeVar, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from energy_models.quantities import Band
+from energy_models.quantities import Band, Number
 
 Array = NDArray[np.float64]
 Value = TypeVar("Value", float, Array)
@@ -23,15 +23,16 @@ Value = TypeVar("Value", float, Array)
 class Term:
     """``count`` times the constants at the paths `over`, divided by those at the paths `under`.
 
-    Where a sum `share` is given, times that share of the time [1], never more than all of it.
+    The count is one machine's, or an array of very many. Where a sum `share` is given, times that share of the time
+    [1], never more than all of it.
     """
 
-    count: float
+    count: Number
     over: tuple[str, ...] = ()
     under: tuple[str, ...] = ()
     share: tuple[Term, ...] = ()
 
-    def times(self, factor: float) -> Term:
+    def times(self, factor: Number) -> Term:
         """Return the term with its count multiplied."""
         return Term(self.count * factor, self.over, self.under, self.share)
 
@@ -43,18 +44,20 @@ class Term:
 Terms = tuple[Term, ...]
 
 
-def scaled(terms: Iterable[Term], factor: float) -> Terms:
+def scaled(terms: Iterable[Term], factor: Number) -> Terms:
     """Return every term multiplied by an exact factor."""
     return tuple(term.times(factor) for term in terms)
 
 
 def merged(terms: Iterable[Term]) -> Terms:
-    """Return the same sum with terms of the same constants added up."""
-    counts: dict[tuple[tuple[str, ...], tuple[str, ...], Terms], float] = {}
+    """Return the same sum with terms of the same constants, and of the same share, added up."""
+    found: dict[tuple[tuple[str, ...], tuple[str, ...], int], Term] = {}
     for term in terms:
-        key = tuple(sorted(term.over)), tuple(sorted(term.under)), term.share
-        counts[key] = counts.get(key, 0.0) + term.count
-    return tuple(Term(count, *key) for key, count in counts.items())
+        over, under = tuple(sorted(term.over)), tuple(sorted(term.under))
+        key = over, under, id(term.share)
+        before = found[key].count if key in found else 0.0
+        found[key] = Term(before + term.count, over, under, term.share)
+    return tuple(found.values())
 
 
 def paths(terms: Iterable[Term]) -> frozenset[str]:
@@ -66,7 +69,7 @@ def band(terms: Iterable[Term], bands: Mapping[str, Band]) -> Band:
     """Return the value of a sum with guaranteed bounds: every constant at the end that makes it least, or most."""
     low = nominal = high = 0.0
     for term in terms:
-        least = most = middle = term.count
+        least = most = middle = float(term.count)
         for path in term.over:
             one = bands[path]
             least, middle, most = least * one.low, middle * one.nominal, most * one.high
@@ -92,7 +95,7 @@ def evaluate(terms: Iterable[Term], values: Mapping[str, Value], start: Value) -
     """
     whole = start
     for term in terms:
-        one: Value = start + term.count
+        one = cast(Value, start + term.count)
         for path in term.over:
             one = one * values[path]
         for path in term.under:

@@ -7,7 +7,7 @@ from typing import cast
 
 from energy_models.hardware import OperationName
 from energy_models.mapping.action_counts import Access, Operations, operand_widths, words
-from energy_models.mapping.placement import Placement
+from energy_models.mapping.placement import WordWidths
 from energy_models.mapping.styles.passes import STREAMED_KINDS
 from energy_models.workload import LayerWork
 
@@ -36,7 +36,7 @@ def other_operations(layer: LayerWork) -> tuple[Operations, ...]:
     return tuple(found)
 
 
-def state_access(layer: LayerWork, placement: Placement) -> tuple[Access, ...]:
+def state_access(layer: LayerWork, placement: WordWidths) -> tuple[Access, ...]:
     """Return the words of kept state read and written per decode."""
     if layer.state_reads == 0 and layer.state_writes == 0:
         return ()
@@ -45,7 +45,7 @@ def state_access(layer: LayerWork, placement: Placement) -> tuple[Access, ...]:
     return (Access("state", words(layer.state_reads, bits, word), words(layer.state_writes, bits, word)),)
 
 
-def streamed_access(layer: LayerWork, placement: Placement) -> tuple[Access, ...]:
+def streamed_access(layer: LayerWork, placement: WordWidths) -> tuple[Access, ...]:
     """Return the words that a layer without products reads and writes: constants each call, inputs and outputs once.
 
     None is fetched or stored for the inputs and outputs of a layer that works on another one's stream.

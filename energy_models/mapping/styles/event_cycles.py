@@ -18,7 +18,7 @@ from typing import Literal
 
 from energy_models.hardware import EventCycles
 from energy_models.mapping.action_counts import ActionCounts, CycleCount
-from energy_models.mapping.placement import Placement
+from energy_models.mapping.placement import WordWidths
 from energy_models.mapping.styles.events import events_in, neuron_updates, outside_spiking, sums_of_every_output
 from energy_models.mapping.styles.style import Style
 from energy_models.workload import LayerWork
@@ -68,7 +68,7 @@ def count_layer(layer: LayerWork, position: Position) -> ActionCounts:
 
 
 def count_layers(
-    layers: Sequence[LayerWork], execution: EventCycles, placement: Placement
+    layers: Sequence[LayerWork], execution: EventCycles, placement: WordWidths
 ) -> tuple[ActionCounts, ...]:
     """Return the cycles of every layer in one decode, by its position.
 

@@ -17,11 +17,9 @@ whose events were not counted is taken as dense: every input element is an event
 
 from __future__ import annotations
 
-from math import ceil
-
 from energy_models.hardware import EventDriven, Operand
 from energy_models.mapping.action_counts import Access, ActionCounts, CycleCount, Operations
-from energy_models.mapping.placement import Placement
+from energy_models.mapping.placement import WordWidths
 from energy_models.mapping.styles.common import other_operations, state_access, streamed_access
 from energy_models.mapping.styles.events import (
     MESSAGE_AND_STEP,
@@ -33,6 +31,7 @@ from energy_models.mapping.styles.events import (
     times_repeated,
 )
 from energy_models.mapping.styles.style import Style, datapath_costs, each_layer
+from energy_models.quantities import Number, ceiling
 from energy_models.workload import LayerWork, Products
 
 _EVENT_CYCLES = "execution.cycles_per_event"
@@ -40,7 +39,7 @@ _UPDATE_CYCLES = "execution.cycles_per_update"
 _OPERATION_CYCLES = "execution.cycles_per_operation"
 
 
-def count_layer(layer: LayerWork, execution: EventDriven, placement: Placement) -> ActionCounts:
+def count_layer(layer: LayerWork, execution: EventDriven, placement: WordWidths) -> ActionCounts:
     """Return what an event-driven core does for one layer in one decode.
 
     Raises
@@ -50,7 +49,7 @@ def count_layer(layer: LayerWork, execution: EventDriven, placement: Placement) 
     """
     operations = list(other_operations(layer))
     accesses = list(state_access(layer, placement))
-    control: list[tuple[str, float]] = []
+    control: list[tuple[str, Number]] = []
     cycles = [CycleCount(_OPERATION_CYCLES, sum(operation.count for operation in operations))]
     unpriced: tuple[str, ...] = ()
     times = times_repeated(layer) if execution.graded_events == "repeated" else 1.0
@@ -88,16 +87,16 @@ def _product_operations(
     return found
 
 
-def _product_access(layer: LayerWork, times: float, placement: Placement) -> list[Access]:
+def _product_access(layer: LayerWork, times: float, placement: WordWidths) -> list[Access]:
     products = layer.products and layer.products.effective_input
     if products is None or products.total == 0:
         return []
     events = events_in(layer) * times
     sites = products.mean * times
-    state_words = sites * ceil(layer.accumulator_bits / placement.word_bits("state"))
+    state_words = sites * ceiling(layer.accumulator_bits / placement.word_bits("state"))
     row: Operand = "weights" if layer.weights else "activations"
     row_bits = sites / events * (layer.weight_bits if layer.weights else layer.activation_bits)
-    rows = events * ceil(row_bits / placement.word_bits(row) - 1e-9)
+    rows = events * ceiling(row_bits / placement.word_bits(row) - 1e-9)
     return [Access(row, rows, 0.0), Access("state", state_words, state_words)]
 
 

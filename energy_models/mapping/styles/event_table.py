@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from energy_models.hardware import EventTable, Synapses
 from energy_models.mapping.action_counts import ActionCounts, CycleCount
-from energy_models.mapping.placement import Placement
+from energy_models.mapping.placement import WordWidths
 from energy_models.mapping.styles.events import (
     MESSAGE_AND_STEP,
     MESSAGE_CYCLES,
@@ -44,7 +44,7 @@ def connections(layer: LayerWork, synapse: Synapses) -> str:
     return "sparse_synapse" if lists else "dense_synapse"
 
 
-def count_layer(layer: LayerWork, execution: EventTable, placement: Placement) -> ActionCounts:
+def count_layer(layer: LayerWork, execution: EventTable, placement: WordWidths) -> ActionCounts:
     """Return the events of one layer in one decode.
 
     Raises

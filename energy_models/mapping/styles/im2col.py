@@ -21,7 +21,7 @@ from __future__ import annotations
 from math import ceil
 
 from energy_models.mapping.action_counts import Access, RegisterAccess, words
-from energy_models.mapping.placement import Placement
+from energy_models.mapping.placement import WordWidths
 from energy_models.mapping.styles.matrix_product import held_bits, matrix_product
 from energy_models.workload import LayerWork
 
@@ -32,7 +32,7 @@ COLUMN_BITS = 16
 
 
 def im2col_accesses(
-    layer: LayerWork, placement: Placement
+    layer: LayerWork, placement: WordWidths
 ) -> tuple[tuple[Access, ...], tuple[RegisterAccess, ...]]:
     """Return the words and the register bits that the kernel of a layer with products moves in one decode.
 

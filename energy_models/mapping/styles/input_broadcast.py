@@ -23,23 +23,37 @@ The rest follows from the loop order, which a test runs.
 
 from __future__ import annotations
 
-from math import ceil
+from typing import Protocol
 
-from energy_models.hardware import InputBroadcast
 from energy_models.mapping.action_counts import Access, ActionCounts, CycleCount, RegisterAccess, words
-from energy_models.mapping.placement import Placement
+from energy_models.mapping.placement import WordWidths
 from energy_models.mapping.styles.common import other_operations, state_access, streamed_access
 from energy_models.mapping.styles.matrix_product import MatrixProduct, held_bits, matrix_product, product_operations
 from energy_models.mapping.styles.style import RegisterPrices, Style, datapath_costs, each_layer
+from energy_models.quantities import Number, ceiling, smaller
 from energy_models.workload import LayerWork
 
 
-def input_broadcast_cycles(product: MatrixProduct, uses: float, lanes: int) -> float:
+class Lanes(Protocol):
+    """Lanes that take the same activation: of a profile, or very many of them at once."""
+
+    @property
+    def lanes(self) -> Number:
+        """Lanes that a broadcast reaches."""
+        ...
+
+    @property
+    def sums_per_lane(self) -> Number:
+        """Unfinished sums that a lane holds."""
+        ...
+
+
+def input_broadcast_cycles(product: MatrixProduct, uses: float, lanes: Number) -> Number:
     """Return the cycles in which `uses` broadcasts and the writing of all sums of one call are done."""
-    return (uses + product.groups * product.positions) * ceil(product.filters / lanes)
+    return (uses + product.groups * product.positions) * ceiling(product.filters / lanes)
 
 
-def count_layer(layer: LayerWork, unit: InputBroadcast, placement: Placement) -> ActionCounts:
+def count_layer(layer: LayerWork, unit: Lanes, placement: WordWidths) -> ActionCounts:
     """Return what the unit does for one layer in one decode.
 
     Raises
@@ -48,7 +62,7 @@ def count_layer(layer: LayerWork, unit: InputBroadcast, placement: Placement) ->
         When an operation of the layer has no operand width, or its products have no reduction.
     """
     operations = list(other_operations(layer))
-    cycles = float(sum(ceil(operation.count / unit.lanes) for operation in operations))
+    cycles = sum((ceiling(operation.count / unit.lanes) for operation in operations), 0.0)
     accesses = list(state_access(layer, placement))
     registers: tuple[RegisterAccess, ...] = ()
     if layer.products is None:
@@ -67,12 +81,12 @@ def count_layer(layer: LayerWork, unit: InputBroadcast, placement: Placement) ->
     )
 
 
-def _passes(product: MatrixProduct, unit: InputBroadcast) -> int:
-    return ceil(product.filters / (unit.lanes * unit.sums_per_lane))
+def _passes(product: MatrixProduct, unit: Lanes) -> Number:
+    return ceiling(product.filters / (unit.lanes * unit.sums_per_lane))
 
 
 def _memory(
-    layer: LayerWork, product: MatrixProduct, uses: float, unit: InputBroadcast, placement: Placement
+    layer: LayerWork, product: MatrixProduct, uses: float, unit: Lanes, placement: WordWidths
 ) -> tuple[Access, ...]:
     word = placement.word_bits("activations")
     store = placement.word_bits("weights") if product.stored else word
@@ -84,11 +98,11 @@ def _memory(
 
 
 def _registers(
-    layer: LayerWork, product: MatrixProduct, sites: float, unit: InputBroadcast
+    layer: LayerWork, product: MatrixProduct, sites: float, unit: Lanes
 ) -> tuple[RegisterAccess, ...]:
     uses, width = sites / product.filters, layer.accumulator_bits
-    read = uses * ceil(product.filters / unit.lanes) * layer.activation_bits
-    first = min(sites, float(layer.outputs))
+    read = uses * ceiling(product.filters / unit.lanes) * layer.activation_bits
+    first = smaller(sites, float(layer.outputs))
     return (
         RegisterAccess("activations", read, uses * _passes(product, unit) * layer.activation_bits),
         RegisterAccess("sums", (sites - first) * width, sites * width),

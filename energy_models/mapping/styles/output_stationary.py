@@ -25,24 +25,23 @@ of an output reads no sum.
 
 from __future__ import annotations
 
-from math import ceil
-
-from energy_models.hardware import OutputStationaryArray
 from energy_models.mapping.action_counts import Access, ActionCounts, CycleCount, RegisterAccess, words
-from energy_models.mapping.placement import Placement
+from energy_models.mapping.placement import WordWidths
 from energy_models.mapping.styles.common import other_operations, state_access, streamed_access
 from energy_models.mapping.styles.matrix_product import MatrixProduct, held_bits, matrix_product, product_operations
 from energy_models.mapping.styles.style import RegisterPrices, Style, datapath_costs, each_layer
+from energy_models.mapping.styles.weight_stationary import CellArray
+from energy_models.quantities import Number, ceiling, smaller
 from energy_models.workload import LayerWork
 
 
-def output_stationary_cycles(product: MatrixProduct, rows: int, columns: int) -> float:
+def output_stationary_cycles(product: MatrixProduct, rows: Number, columns: Number) -> Number:
     """Return the cycles of one call on an array of `rows` x `columns` cells."""
-    tiles = ceil(product.positions / rows) * ceil(product.filters / columns)
+    tiles = ceiling(product.positions / rows) * ceiling(product.filters / columns)
     return product.groups * tiles * (product.reduction + rows + columns - 2)
 
 
-def count_layer(layer: LayerWork, array: OutputStationaryArray, placement: Placement) -> ActionCounts:
+def count_layer(layer: LayerWork, array: CellArray, placement: WordWidths) -> ActionCounts:
     """Return what the array does for one layer in one decode.
 
     Raises
@@ -51,7 +50,7 @@ def count_layer(layer: LayerWork, array: OutputStationaryArray, placement: Place
         When an operation of the layer has no operand width, or its products have no reduction.
     """
     operations = list(other_operations(layer))
-    cycles = float(sum(ceil(operation.count / array.columns) for operation in operations))
+    cycles = sum((ceiling(operation.count / array.columns) for operation in operations), 0.0)
     accesses = list(state_access(layer, placement))
     if layer.products is None:
         accesses += streamed_access(layer, placement)
@@ -68,16 +67,16 @@ def count_layer(layer: LayerWork, array: OutputStationaryArray, placement: Place
     )
 
 
-def _cycles(count: float) -> tuple[CycleCount, ...]:
+def _cycles(count: Number) -> tuple[CycleCount, ...]:
     return (CycleCount("", count),)
 
 
 def _memory(
-    layer: LayerWork, product: MatrixProduct, array: OutputStationaryArray, placement: Placement
+    layer: LayerWork, product: MatrixProduct, array: CellArray, placement: WordWidths
 ) -> tuple[Access, ...]:
     word = placement.word_bits("activations")
-    row_tiles = ceil(product.positions / array.rows)
-    column_tiles = ceil(product.filters / array.columns)
+    row_tiles = ceiling(product.positions / array.rows)
+    column_tiles = ceiling(product.filters / array.columns)
     inputs = words(layer.calls * product.inputs * column_tiles, layer.activation_bits, word)
     outputs = words(layer.outputs, layer.output_bits or layer.accumulator_bits, word)
     streams = Access("activations", inputs, outputs)
@@ -92,7 +91,7 @@ def _memory(
 def _registers(layer: LayerWork, product: MatrixProduct, sites: float) -> tuple[RegisterAccess, ...]:
     passed, held = sites * layer.activation_bits, sites * held_bits(layer, product)
     width = layer.accumulator_bits
-    first = min(sites, float(layer.outputs))
+    first = smaller(sites, float(layer.outputs))
     return (
         RegisterAccess("activations", passed, passed),
         RegisterAccess("weights", held, held),

@@ -31,7 +31,7 @@ from dataclasses import replace
 
 from energy_models.hardware import MatrixEngine, ProgrammableCore
 from energy_models.mapping.action_counts import ActionCounts, CycleCount
-from energy_models.mapping.placement import Placement
+from energy_models.mapping.placement import WordWidths
 from energy_models.mapping.styles.common import other_operations, state_access
 from energy_models.mapping.styles.im2col import im2col_accesses
 from energy_models.mapping.styles.passes import STREAMED_KINDS, Pass, at_stored_widths, continues
@@ -42,7 +42,7 @@ EPILOGUE_KINDS: frozenset[str] = frozenset({"activation", "quantise"})
 
 
 def count_layer(
-    layer: LayerWork, core: ProgrammableCore, placement: Placement, *, epilogues: frozenset[str]
+    layer: LayerWork, core: ProgrammableCore, placement: WordWidths, *, epilogues: frozenset[str]
 ) -> ActionCounts:
     """Return what a programmable core does for one layer in one decode; `epilogues` are the names of fused layers.
 
@@ -171,7 +171,7 @@ def _width_factor(layer: LayerWork, core: ProgrammableCore) -> str:
 
 
 def count_layers(
-    layers: Sequence[LayerWork], core: ProgrammableCore, placement: Placement
+    layers: Sequence[LayerWork], core: ProgrammableCore, placement: WordWidths
 ) -> tuple[ActionCounts, ...]:
     """Return what the core does for every layer in one decode; epilogues of products are in their kernels.
 

@@ -22,23 +22,32 @@ ch. 6); line buffers keep every element until its last use, as in the fully cach
 
 from __future__ import annotations
 
-from math import ceil
+from typing import Protocol
 
-from energy_models.hardware import StreamingRing
 from energy_models.mapping.action_counts import Access, ActionCounts, CycleCount, RegisterAccess, words
-from energy_models.mapping.placement import Placement
+from energy_models.mapping.placement import WordWidths
 from energy_models.mapping.styles.common import other_operations, state_access, streamed_access
 from energy_models.mapping.styles.matrix_product import MatrixProduct, matrix_product, product_operations
 from energy_models.mapping.styles.style import RegisterPrices, Style, datapath_costs, each_layer
+from energy_models.quantities import Number, ceiling, logarithm2
 from energy_models.workload import LayerWork, Workload
 
 
-def streaming_ring_cycles(reduction: int, made: float, calls: int, multipliers: int) -> float:
+class Multipliers(Protocol):
+    """Multipliers over one adder tree: of a profile, or very many of them at once."""
+
+    @property
+    def multipliers(self) -> Number:
+        """Products made side by side."""
+        ...
+
+
+def streaming_ring_cycles(reduction: int, made: float, calls: int, multipliers: Number) -> Number:
     """Return the cycles of one step that makes `made` outputs of `reduction` products each."""
-    return made * ceil(reduction / multipliers) + calls * (multipliers - 1).bit_length()
+    return made * ceiling(reduction / multipliers) + calls * ceiling(logarithm2(multipliers))
 
 
-def count_layer(layer: LayerWork, unit: StreamingRing, placement: Placement) -> ActionCounts:
+def count_layer(layer: LayerWork, unit: Multipliers, placement: WordWidths) -> ActionCounts:
     """Return what the unit does for one layer in one step.
 
     Raises
@@ -47,7 +56,7 @@ def count_layer(layer: LayerWork, unit: StreamingRing, placement: Placement) -> 
         When an operation of the layer has no operand width, or its products have no reduction.
     """
     operations = list(other_operations(layer))
-    cycles = float(sum(ceil(operation.count / unit.multipliers) for operation in operations))
+    cycles = sum((ceiling(operation.count / unit.multipliers) for operation in operations), 0.0)
     accesses = list(state_access(layer, placement))
     registers: tuple[RegisterAccess, ...] = ()
     if layer.products is None:
@@ -71,7 +80,7 @@ def _positions(product: MatrixProduct, made: float) -> float:
     return made / (product.groups * product.filters)
 
 
-def _memory(layer: LayerWork, product: MatrixProduct, made: float, placement: Placement) -> tuple[Access, ...]:
+def _memory(layer: LayerWork, product: MatrixProduct, made: float, placement: WordWidths) -> tuple[Access, ...]:
     word = placement.word_bits("activations")
     reads = words(layer.inputs, layer.activation_bits, word)
     writes = words(layer.outputs, layer.output_bits or layer.accumulator_bits, word)
@@ -85,10 +94,10 @@ def _memory(layer: LayerWork, product: MatrixProduct, made: float, placement: Pl
 
 
 def _registers(
-    layer: LayerWork, product: MatrixProduct, made: float, sites: float, unit: StreamingRing
+    layer: LayerWork, product: MatrixProduct, made: float, sites: float, unit: Multipliers
 ) -> tuple[RegisterAccess, ...]:
     window = _positions(product, made) * product.groups * product.reduction * layer.activation_bits
-    turns, width = ceil(product.reduction / unit.multipliers), layer.accumulator_bits
+    turns, width = ceiling(product.reduction / unit.multipliers), layer.accumulator_bits
     return (
         RegisterAccess("activations", sites * layer.activation_bits, window),
         RegisterAccess("sums", made * (turns - 1) * width, made * turns * width),

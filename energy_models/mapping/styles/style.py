@@ -4,22 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Generic, Literal, TypeVar
+from typing import Any, Generic, Literal, Protocol, TypeVar
 
 from energy_models.hardware import Costs, Datapath
 from energy_models.mapping.action_counts import ActionCounts
-from energy_models.mapping.placement import Placement
+from energy_models.mapping.placement import WordWidths
 from energy_models.mapping.styles.passes import Passes, at_stored_widths, streamed_passes
+from energy_models.quantities import Number
 from energy_models.workload import LayerWork, Workload
 
 E = TypeVar("E")
 """The model of a style's constants in `energy_models.hardware.execution`."""
 
+class Executes(Protocol):
+    """What executes: the model of a profile, or the free choices of very many machines of one style."""
+
+    @property
+    def style(self) -> str:
+        """Name of the style."""
+        ...
+
+
 ActPrices = tuple[tuple[Literal["compute", "state", "control"], tuple[str, ...]], ...]
 """Causes of an act's energy, each with the paths of the constants that are multiplied."""
 
 
-def no_sums_in_memory(layer: LayerWork, execution: object) -> int:
+def no_sums_in_memory(layer: LayerWork, execution: object) -> Number:
     """Return 0: unfinished sums stay in registers."""
     return 0
 
@@ -71,7 +81,7 @@ class Style(Generic[E]):
     per_decode : callable
         From a workload to the action counts of work that belongs to no layer, once a decode.
     operation_costs : callable
-        From the constants to the costs of operations.
+        From the constants of a profile to the costs of operations.
     act_prices : mapping of act to ActPrices
         What each act of `ActionCounts.control` costs.
     registers : RegisterPrices or None
@@ -81,23 +91,23 @@ class Style(Generic[E]):
     """
 
     name: str
-    count: Callable[[Sequence[LayerWork], E, Placement], tuple[ActionCounts, ...]]
+    count: Callable[[Sequence[LayerWork], E, WordWidths], tuple[ActionCounts, ...]]
     passes: Passes = streamed_passes
-    sums_in_memory: Callable[[LayerWork, E], int] = no_sums_in_memory
+    sums_in_memory: Callable[[LayerWork, E], Number] = no_sums_in_memory
     refuses: Callable[[Workload], tuple[str, ...]] = refuses_nothing
     per_decode: Callable[[Workload], tuple[ActionCounts, ...]] = nothing_per_decode
-    operation_costs: Callable[[E], Costs] = no_operation_costs
+    operation_costs: Callable[[Any], Costs] = no_operation_costs
     act_prices: Mapping[str, ActPrices] = field(default_factory=dict[str, ActPrices])
     registers: RegisterPrices | None = None
     cycle_power: str = ""
 
 
 def each_layer(
-    count_layer: Callable[[LayerWork, E, Placement], ActionCounts],
-) -> Callable[[Sequence[LayerWork], E, Placement], tuple[ActionCounts, ...]]:
+    count_layer: Callable[[LayerWork, E, WordWidths], ActionCounts],
+) -> Callable[[Sequence[LayerWork], E, WordWidths], tuple[ActionCounts, ...]]:
     """Return the count of all layers where each is counted alone, its outputs as wide as its stream stores them."""
 
-    def count(layers: Sequence[LayerWork], execution: E, placement: Placement) -> tuple[ActionCounts, ...]:
+    def count(layers: Sequence[LayerWork], execution: E, placement: WordWidths) -> tuple[ActionCounts, ...]:
         stored = at_stored_widths(layers, streamed_passes)
         return tuple(count_layer(layer, execution, placement) for layer in stored)
 

@@ -24,15 +24,30 @@ the energy of the cells' registers is in the control factor.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import ceil, prod
+from math import prod
+from typing import Protocol
 
-from energy_models.hardware import WeightStationaryArray
 from energy_models.mapping.action_counts import Access, ActionCounts, CycleCount, RegisterAccess, words
-from energy_models.mapping.placement import Placement
+from energy_models.mapping.placement import WordWidths
 from energy_models.mapping.styles.common import other_operations, state_access, streamed_access
 from energy_models.mapping.styles.matrix_product import matrix_product, product_operations
 from energy_models.mapping.styles.style import Style, datapath_costs, each_layer
+from energy_models.quantities import Number, ceiling, smaller, where_at_most
 from energy_models.workload import LayerWork
+
+
+class CellArray(Protocol):
+    """An array of cells: of a profile, or very many of them at once."""
+
+    @property
+    def rows(self) -> Number:
+        """Cells along the products of an output."""
+        ...
+
+    @property
+    def columns(self) -> Number:
+        """Cells along the filters."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,19 +57,19 @@ class Tiling:
     groups: int
     positions: float
     reduction: int
-    row_tiles: int
-    column_tiles: int
+    row_tiles: Number
+    column_tiles: Number
     stationary: int
 
 
-def tiling(layer: LayerWork, rows: int, columns: int) -> Tiling:
+def tiling(layer: LayerWork, rows: Number, columns: Number) -> Tiling:
     """Return how a layer with products divides into tiles of `rows` x `columns` weights."""
     one = matrix_product(layer)
-    row_tiles, column_tiles = ceil(one.reduction / rows), ceil(one.filters / columns)
+    row_tiles, column_tiles = ceiling(one.reduction / rows), ceiling(one.filters / columns)
     return Tiling(one.groups, one.positions, one.reduction, row_tiles, column_tiles, one.held)
 
 
-def count_layer(layer: LayerWork, array: WeightStationaryArray, placement: Placement) -> ActionCounts:
+def count_layer(layer: LayerWork, array: CellArray, placement: WordWidths) -> ActionCounts:
     """Return what the array does for one layer in one decode.
 
     Raises
@@ -63,7 +78,7 @@ def count_layer(layer: LayerWork, array: WeightStationaryArray, placement: Place
         When an operation of the layer has no operand width.
     """
     operations = list(other_operations(layer))
-    vector_cycles = sum(ceil(operation.count / array.columns) for operation in operations)
+    vector_cycles = sum((ceiling(operation.count / array.columns) for operation in operations), 0.0)
     if layer.products is None:
         accesses = (*streamed_access(layer, placement), *state_access(layer, placement))
         cycles = (CycleCount("", vector_cycles),)
@@ -86,7 +101,7 @@ def count_layer(layer: LayerWork, array: WeightStationaryArray, placement: Place
 def _registers(layer: LayerWork, tiles: Tiling, sites: float) -> tuple[RegisterAccess, ...]:
     moved, width = sites * layer.activation_bits, layer.accumulator_bits
     held_bits = layer.weight_bits if layer.weights >= layer.reduction else layer.activation_bits
-    leaving = min(sites, float(layer.outputs * tiles.row_tiles))
+    leaving = smaller(sites, layer.outputs * tiles.row_tiles)
     return (
         RegisterAccess("activations", moved, moved),
         RegisterAccess("weights", sites * held_bits, layer.calls * tiles.stationary * held_bits),
@@ -95,7 +110,7 @@ def _registers(layer: LayerWork, tiles: Tiling, sites: float) -> tuple[RegisterA
     )
 
 
-def _product_access(layer: LayerWork, tiles: Tiling, placement: Placement) -> tuple[Access, ...]:
+def _product_access(layer: LayerWork, tiles: Tiling, placement: WordWidths) -> tuple[Access, ...]:
     """Return the words a layer with products reads and writes in one decode."""
     weight_word, word = placement.word_bits("weights"), placement.word_bits("activations")
     inputs = tiles.groups * tiles.positions * layer.calls * tiles.reduction * tiles.column_tiles
@@ -114,17 +129,16 @@ def _product_access(layer: LayerWork, tiles: Tiling, placement: Placement) -> tu
     return (held, streams)
 
 
-def _sums_in_memory(layer: LayerWork, array: WeightStationaryArray) -> int:
+def _sums_in_memory(layer: LayerWork, array: CellArray) -> Number:
     """Return the unfinished sums of one call that are in memory at once.
 
     The array finishes one tile of columns before the next, over all positions, and keeps sums only where the products
     of an output need several tiles of rows.
     """
-    if layer.reduction <= array.rows:
-        return 0
     filters = layer.weights // layer.reduction or layer.output_shape[-1]
     groups = layer.input_shape[0] if layer.kind == "depthwise" else 1
-    return ceil(prod(layer.output_shape) * min(1.0, array.columns / filters, 1.0 / groups))
+    kept = ceiling(prod(layer.output_shape) * smaller(smaller(1.0, array.columns / filters), 1.0 / groups))
+    return where_at_most(layer.reduction, array.rows, 0.0, kept)
 
 
 WEIGHT_STATIONARY = Style(
