@@ -14,7 +14,7 @@ from cosim.baselines.registry import baseline_names, load_baseline
 from cosim.datasets.registry import dataset_names, load_corpus
 from cosim.study.choices import MAX_POINTS, choice_counts, option_ends, with_method
 from cosim.study.document import Document, override, read_document
-from cosim.study.epochs import epoch_problems, method_epoch_problems
+from cosim.study.epochs import epoch_problems, method_epoch_problems, spike_problems
 from cosim.study.messages import infinite_lines, repeated_items, validation_lines
 from cosim.study.ranges import OptionRange
 from cosim.study.schema import MAX_ENTRIES, StudentPlan, Study, structural_problems
@@ -180,6 +180,7 @@ def _option_problems(study: Study) -> list[str]:
         for j, form in enumerate(student.forms):
             lines += _problem_of(f"students.{i}.forms.{j}", check_form, family, form)
         lines += [f"students.{i}.{problem}" for problem in epoch_problems(study, student)]
+        lines += [f"students.{i}.{problem}" for problem in spike_problems(study, student)]
     lines += _taught_problems(study) or list(teaching_problems(study))
     for i, baseline in enumerate(study.baselines):
         lines += _options(load_baseline(baseline.name).Options, baseline.options, f"baselines.{i}.options")

@@ -16,7 +16,7 @@ from students.spec.method import MethodSpec
 from students.spec.shape import Shape, Task
 from students.spec.student import StudentSpec, digest_of
 from students.spec.trainable import check_trainable
-from students.spec.training import UNTRAINED, Training
+from students.spec.training import UNTRAINED, SpikePrice, Training
 
 __all__ = [
     "LAYER_KINDS",
@@ -30,6 +30,7 @@ __all__ = [
     "Quantised",
     "Scalar",
     "Shape",
+    "SpikePrice",
     "StudentSpec",
     "Task",
     "Training",

@@ -6,6 +6,7 @@ import hashlib
 import math
 import time
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -33,6 +34,7 @@ from students.training.examples import (
 from students.training.objective import Objective, prepare
 from students.training.optimiser import optimiser_over, set_rate
 from students.training.predict import forward_with, predict
+from students.training.spike_price import EventMeter, Reading
 from students.training.views import Viewed
 
 EVALUATION_BATCH = 256
@@ -47,7 +49,8 @@ class FitResult:
     Parameters
     ----------
     train_losses, validation_losses : tuple of float
-        One per epoch; validation is the task's loss alone, without the teacher's part.
+        One per epoch; validation is the task's loss, with the price of events (`Training.spikes`) and without the
+        teacher's part.
     best_epoch : int
         Epoch of the lowest validation loss, from 0.
     stopped : {'patience', 'epochs'}
@@ -134,7 +137,7 @@ def fit(
     objective = prepare(model, train, spec)
     distillation = prepare_distillation(model, examples, spec, objective, needs)
     trainer = _trainer(model, distillation.loss, spec, torch.device(device))
-    run = _Run(examples, validation, objective, distillation, asked)
+    run = _Run(examples, validation, objective, distillation, asked, _meter(model, train, spec.training))
     progress = Progress(_digest(examples, validation, spec, "" if asked is None else "asked"))
     keep_freed_memory()
     with torch.random.fork_rng(devices=_cuda_devices(trainer.device)):
@@ -166,6 +169,7 @@ class _Run:
     objective: Objective
     distillation: Distillation
     ask: Ask | None
+    meter: EventMeter | None
 
 
 def _epoch(trainer: Trainer, progress: Progress, run: _Run) -> None:
@@ -185,9 +189,7 @@ def _epoch(trainer: Trainer, progress: Progress, run: _Run) -> None:
         nn.utils.clip_grad_norm_(parameters, settings.gradient_clip)
         trainer.optimiser.step()
         total += value * len(batch)
-    with direct_evaluation():
-        outputs = predict(trainer.model, run.validation.inputs, EVALUATION_BATCH, device=trainer.device)
-    loss = _finite(run.objective.task(outputs, run.validation.targets).item(), "validation", progress.epoch)
+    loss = _finite(_validation_loss(trainer, run), "validation", progress.epoch)
     is_best = progress.best_epoch < 0 or loss < progress.validation_losses[progress.best_epoch]
     if is_best and progress.epoch >= run.distillation.needs.first_epochs:
         progress.best_epoch, progress.best = progress.epoch, snapshot(trainer.model)
@@ -195,12 +197,31 @@ def _epoch(trainer: Trainer, progress: Progress, run: _Run) -> None:
     progress.validation_losses.append(loss)
 
 
+def _validation_loss(trainer: Trainer, run: _Run) -> float:
+    """Return the task's loss on the validation part, with the price of events where they have one."""
+    with direct_evaluation(), _reading(run) as events:
+        outputs = predict(trainer.model, run.validation.inputs, EVALUATION_BATCH, device=trainer.device)
+    loss = run.objective.task(outputs, run.validation.targets).item()
+    return loss if run.meter is None or events is None else loss + run.meter.penalty(events).item()
+
+
+def _meter(model: nn.Module, train: Examples, settings: Training) -> EventMeter | None:
+    """Return what listens to the student's events; None where they have no price."""
+    price = settings.spikes
+    return None if price is None or not price.weight else EventMeter(model, train.inputs[:2], price)
+
+
+def _reading(run: _Run) -> AbstractContextManager[Reading | None]:
+    return nullcontext() if run.meter is None else run.meter.reading()
+
+
 def _loss(trainer: Trainer, run: _Run, indices: Tensor, epoch: int) -> Tensor:
     """Return the loss of one batch, shape ()."""
     batch, needs = run.examples.batch(indices, trainer.device), run.distillation.needs
     labelled = len(batch.targets)
     seen = Viewed(batch.inputs) if needs.view is None else needs.view(batch.inputs, labelled)
-    outputs, tensors = forward_with(trainer.model, seen.inputs, needs.student)
+    with _reading(run) as events:
+        outputs, tensors = forward_with(trainer.model, seen.inputs, needs.student)
     task = _task(run.objective, seen, outputs[:labelled], batch.targets)
     teacher = _targets(run, seen, batch)
     loss = trainer.method(LossInputs(epoch, task, outputs, tensors, teacher, batch.targets, batch.rows))
@@ -209,7 +230,7 @@ def _loss(trainer: Trainer, run: _Run, indices: Tensor, epoch: int) -> Tensor:
             f"the method's loss of a batch has shape {tuple(loss.shape)}", where="fit",
             remedy="Return a scalar from its loss module, such as the mean over the batch",
         )
-    return loss
+    return loss if run.meter is None or events is None else loss + run.meter.penalty(events)
 
 
 def _targets(run: _Run, seen: Viewed, batch: Batch) -> dict[str, Tensor]:

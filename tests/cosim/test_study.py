@@ -388,6 +388,19 @@ def test_a_method_trains_for_one_epoch_or_more() -> None:
     assert check_study(broken(students=student("kl")), where="tiny.toml").students[0].method is not None
 
 
+def test_a_price_of_spikes_is_for_students_that_have_some() -> None:
+    priced = {"student": {"epochs": 1, "spikes": {"weight": 0.5, "event": 1.0}}}
+    spiking = {"label": "LIF", "family": "spiking_conv"}
+    assert "students.0.training.spikes: eegnet has no spikes" in message(broken(training=priced))
+    own = {"training": priced["student"], **spiking}
+    study = check_study(broken(students=[*TINY["students"], own]), where="tiny.toml")
+    assert study.students[-1].training.spikes.event == 1.0
+    wrong = {**own, "training": {"spikes": {"weight": 1, "synaptic_operation": 0}}}
+    assert "students.0.training.spikes: no cost is above zero" in message(broken(students=[wrong]))
+    wrong = {**own, "training": {"spikes": {"wieght": 1}}}
+    assert "spikes.wieght: there is no such setting" in message(broken(students=[wrong]))
+
+
 def test_a_study_names_several_layers_of_a_teacher() -> None:
     layers = {"name": "dlink", "options": {"student": "12", "layers": ["early", "late"]}}
     study = check_study(broken(students=[{**TINY["students"][0], "method": layers}]), where="tiny.toml")

@@ -7,9 +7,7 @@ variable read and written once. A delayed reset is charged with its spike.
 
 from __future__ import annotations
 
-import importlib
 import math
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -25,28 +23,13 @@ from students.counting.modules.neuron_products import Driven, driven, inside
 from students.counting.records import Measure, Work, nonzero_sums
 from students.counting.rules import element_bits
 from students.layers.grid import Grid, event_grid
-from students.neurons import OWN_NEURONS
+from students.neurons.described import neuron_dynamics, spiking_module
 from students.neurons.dynamics import Dynamics, is_one, is_shift, scales
-from students.neurons.libraries import library_dynamics
 from students.neurons.membrane import DECAY_BITS
 
 ModuleCounter = Callable[[Tracer, Any, Tensor, Any], None]
 """Counts a module whole: called with the tracer, the module, its first input and its output."""
 Counts = dict[str, int | Tensor]
-
-
-def spiking_module() -> Any | None:
-    """Return the snnTorch adapter where a model can hold neurons of snnTorch, which is if that was imported."""
-    return importlib.import_module("students.neurons.snntorch_adapter") if "snntorch" in sys.modules else None
-
-
-def neuron_dynamics(module: nn.Module) -> Dynamics | None:
-    """Return what a neuron does in a step; None for other modules, and for neurons without a description."""
-    if isinstance(module, OWN_NEURONS):
-        return module.dynamics()
-    found = library_dynamics(module)
-    spiking = spiking_module() if found is None else None
-    return found if spiking is None else spiking.dynamics_of(module)
 
 
 def neuron_counter(module: nn.Module) -> ModuleCounter | None:

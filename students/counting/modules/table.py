@@ -12,7 +12,7 @@ from students.counting.modules.delay_lines import count_past_sums
 from students.counting.modules.graph_quantised import attach_graph_quantised, count_quantiser
 from students.counting.modules.integer_recurrent import recurrent_counter
 from students.counting.modules.neuron_products import watch
-from students.counting.modules.neurons import ModuleCounter, neuron_counter, neuron_dynamics
+from students.counting.modules.neurons import ModuleCounter, neuron_counter
 from students.counting.modules.quantised import attach_quantised, followed, signal_counter
 from students.counting.modules.state_space import count_scan
 from students.counting.modules.torch_int8 import int8_counter
@@ -23,6 +23,7 @@ from students.interchange import Quantiser
 from students.layers.delay_lines import PastSums
 from students.layers.modules import OutputScale
 from students.layers.state_space import DiagonalStateSpace, SelectiveScan
+from students.neurons.described import neuron_dynamics
 
 
 def _output_scale(tracer: Tracer, module: Any, signal: Tensor, output: Any) -> None:
