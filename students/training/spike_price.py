@@ -178,7 +178,8 @@ def _reaches(start: Any, fired: set[Any], stopped: set[Any]) -> bool:
 
 def _signal(given: Any) -> Tensor:
     """Return the first tensor of a module's inputs or outputs, of one on a grid its values."""
-    first = given[0] if isinstance(given, tuple) and not hasattr(given, "value") else given
+    plain: Any = given  # a signal on a grid is a named tuple too
+    first = plain[0] if isinstance(given, tuple) and not hasattr(plain, "value") else plain
     return first if isinstance(first, Tensor) else first.value
 
 
@@ -191,7 +192,7 @@ def _heard(product: Product, events: Tensor) -> Tensor:
     weight = _present(product.weight)
     if isinstance(product, nn.Linear):
         return functional.linear(events, weight)
-    settings = (product.stride, product.padding, product.dilation, product.groups)
+    settings: Any = (product.stride, product.padding, product.dilation, product.groups)
     if isinstance(product, nn.Conv2d):
         return functional.conv2d(events, weight, None, *settings)
     padded = pad_steps(events, cast("tuple[int, int]", getattr(product, "pads", (0, 0))))
