@@ -1,10 +1,11 @@
 """Scores of shipped decoders in every form, on real recordings: ``python benchmarks/bitwidths.py [--part NAME]``.
 
-Each part is a shipped study cut down to one decoder, in every form, made three ways: rounded after training, trained
-with the rounding in the loop from labels, and from labels and the float student's outputs. A part that was interrupted
-goes on where it stopped. When it is finished its scores and workloads are archived in ``docs/results/bitwidths`` and
-the page ``docs/bitwidths.md`` is made again; ``--reprice`` makes the page alone. Recordings are read from the folder
-that ``COSIM_DATA`` names.
+Each part is a shipped study cut down to one decoder. Its forms are made in three sets, each a run of its own: uniform
+widths and mixed ones, rounded after training, trained with the rounding in the loop from labels, and from labels and
+the float student's outputs; and some of both taught by a teacher. A set that was interrupted goes on where it stopped.
+When it is finished its scores and workloads are archived in ``docs/results/bitwidths`` and the page
+``docs/bitwidths.md`` is made again; ``--reprice`` makes the page alone. Recordings are read from the folder that
+``COSIM_DATA`` names.
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ from __future__ import annotations
 import argparse
 import sys
 import tomllib
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -23,11 +25,17 @@ from cosim.tables.archive import write_archive
 ROOT = Path(__file__).resolve().parents[1]
 ARCHIVES = ROOT / "docs" / "results" / "bitwidths"
 
-TRAINED = (
+UNIFORM = (
     "w8a8", "w6a6", "w5a5", "w4a4", "w4a4 edge=8", "w3a3", "w2a4", "w2a4 edge=8", "w2a2", "ternary-a4", "binary-a4",
 )  # fmt: skip
-AFTER_TRAINING = (*(f"ptq {form}" for form in TRAINED), "gptq w4a4", "gptq w3a3", "gptq w2a4")
-TAUGHT = "taught by its float form"
+MIXED = ("w8a8 conv=w4a4", "w4a4 conv=w3a4", "w4a4 conv=w2a4", "w4a4 linear=w2a4", "w2a4 edge=4")
+BY_GPTQ = ("gptq w4a4", "gptq w3a3", "gptq w2a4")
+TAUGHT = ("w8a8", "w4a4", "w3a3", "w2a4", *MIXED)
+"""Forms that a teacher teaches."""
+
+SETS = {"uniform": UNIFORM, "mixed": MIXED, "teacher": TAUGHT}
+BY_FLOAT = "taught by its float form"
+BY_TEACHER = "taught by a teacher"
 MACHINES = ["asic65_near_memory", "gap9", "cortex_m4f"]
 
 
@@ -38,55 +46,70 @@ class Part:
     Parameters
     ----------
     study : str
-        A shipped study, whose recordings, split, options and training settings are taken.
+        A shipped study, whose recordings, split, options, training settings and teacher are taken.
     student : str
         Label of its decoder.
+    teacher : mapping
+        Another teacher than the study's; empty: the study's.
     """
 
     study: str
     student: str
+    teacher: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
 
+CORRELATIONS = {"name": "classical", "options": {"baseline": "cca_logistic", "options": {"inverse_penalty": 1.0}}}
 PARTS = {
     "motor_imagery": Part("motor_imagery", "EEGNet-4"),
     "velocity_42_units": Part("intracortical_brown42", "MLP"),
     "velocity_95_channels": Part("intracortical", "MLP"),
     "seizure": Part("seizure", "EEGNet-4"),
-    "ssvep": Part("ssvep_headset", "EEGNet-8"),
+    "ssvep": Part("ssvep_headset", "EEGNet-8", CORRELATIONS),
 }
 """Cheapest first."""
 
 
-def study_of(name: str, seeds: list[int]) -> dict[str, Any]:
-    """Return the tables of a part's study."""
+def study_of(name: str, forms: str, seeds: Sequence[int]) -> dict[str, Any]:
+    """Return the tables of the study of one set of forms of a part."""
     part = PARTS[name]
     shipped = files("cosim.study") / "shipped" / f"{part.study}.toml"
     tables = tomllib.loads(shipped.read_text(encoding="utf-8"))
     (student,) = (one for one in tables["students"] if one["label"] == part.student)
     plain = {key: value for key, value in student.items() if key != "method"}
-    return {
-        "study": {**tables["study"], "name": f"bitwidths_{name}", "seeds": seeds},
+    study = {
+        "study": {**tables["study"], "name": f"bitwidths_{name}_{forms}", "seeds": list(seeds)},
         "dataset": tables["dataset"],
         "split": tables["split"],
-        "students": [
-            {**plain, "forms": ["float32", *TRAINED, *AFTER_TRAINING]},
-            {**plain, "label": f"{part.student} {TAUGHT}", "forms": ["float32", *TRAINED], "method": {"name": "kl"}},
-        ],
-        "training": {key: value for key, value in tables["training"].items() if key != "teacher"},
+        "students": _students(plain, forms),
+        "training": tables["training"],
         "hardware": {**tables["hardware"], "profiles": MACHINES},
     }
+    return study | {"teacher": part.teacher or tables["teacher"]} if forms == "teacher" else study
 
 
-def run_part(name: str, seeds: list[int], folder: Path, workers: int) -> None:
-    """Train what is not finished of a part and archive it."""
-    run = cosim.run(study_of(name, seeds), out=folder / name, workers=workers)
-    write_archive(run.folder, ARCHIVES / name)
+def _students(plain: Mapping[str, Any], forms: str) -> list[dict[str, Any]]:
+    """Return the entries of a student: by itself and taught by its float form, or taught by the study's teacher."""
+    trained, label, method = SETS[forms], plain["label"], {"name": "kl"}
+    if forms == "teacher":
+        return [{**plain, "label": f"{label} {BY_TEACHER}", "forms": ["float32", *trained], "method": method}]
+    rounded = [f"ptq {form}" for form in trained] + list(BY_GPTQ if forms == "uniform" else ())
+    return [
+        {**plain, "forms": ["float32", *trained, *rounded]},
+        {**plain, "label": f"{label} {BY_FLOAT}", "forms": ["float32", *trained], "method": method},
+    ]
+
+
+def run_set(name: str, forms: str, seeds: Sequence[int], folder: Path, workers: int) -> None:
+    """Train what is not finished of a set of forms of a part and archive it."""
+    run = cosim.run(study_of(name, forms, seeds), out=folder / name / forms, workers=workers)
+    write_archive(run.folder, ARCHIVES / name / forms)
 
 
 def main() -> None:
     """Run parts and make the page."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--part", choices=PARTS, action="append", help="one of them; default: all, cheapest first")
+    parser.add_argument("--forms", choices=SETS, action="append", help="one of the sets; default: all of them")
     parser.add_argument("--seeds", type=int, default=2, help="how many seeds (2)")
     parser.add_argument("--workers", type=int, default=2, help="processes (2)")
     parser.add_argument("--runs", type=Path, default=Path("runs/bitwidths"), help="folder of the unfinished runs")
@@ -96,8 +119,9 @@ def main() -> None:
     from bitwidths_page import write_page
 
     for name in [] if given.reprice else given.part or PARTS:
-        run_part(name, list(range(given.seeds)), given.runs, given.workers)
-        write_page()
+        for forms in given.forms or SETS:
+            run_set(name, forms, range(given.seeds), given.runs, given.workers)
+            write_page()
     write_page()
 
 

@@ -22,14 +22,17 @@ TITLES = {
     "seizure": "Seizure segments, EEGNet-4",
     "ssvep": "SSVEP, EEGNet-8",
 }
+CALLED = {"uniform": "uniform forms", "mixed": "mixed forms", "teacher": "forms that a teacher taught"}
 NONE = "–"
 UNIFORM = ("w3a3", "w2a4", "w2a2", "ternary-a4")
 SEEDS = 5
 """Seeds that were meant to be run."""
 NO_SPREAD = 1e-9
 """Width below which an interval is that of equal differences."""
-COLOURS = {"labels": "#0072b2", "taught": "#00805e", "ptq": "#d55e00", "gptq": "#7d4a9e"}
-LEGEND = {"labels": "trained, labels", "taught": "trained, float form too", "ptq": "rounded", "gptq": "rounded by GPTQ"}
+COLOURS = {"labels": "#0072b2", "taught": "#00805e", "teacher": "#b8860b", "ptq": "#d55e00", "gptq": "#7d4a9e"}
+LEGEND = {"labels": "trained, labels", "taught": "trained, float form too", "teacher": "trained, a teacher too",
+          "ptq": "rounded", "gptq": "rounded by GPTQ"}  # fmt: skip
+TRAINED = ("labels", "taught", "teacher")
 
 
 def write_page(folder: Path = DOCS) -> None:
@@ -46,21 +49,29 @@ def write_page(folder: Path = DOCS) -> None:
 def _part(part: PartTable) -> str:
     """Return the table of one set of recordings."""
     head = ["form", "weights × inputs of products [bits]", "stored [bytes]", f"{part.metric}, {LEGEND['labels']}"]
-    head += [f"less float: {LEGEND[how]}" for how in ("labels", "taught", *AFTER)]
+    head += [f"less float: {LEGEND[how]}" for how in (*TRAINED, *AFTER)]
     head += [f"{machine} [µW]" for machine in MACHINES]
     words = len(head) - 3 - len(MACHINES)
     lines = [row(head), row(["---", "---", "---:", *["---"] * words, *["---:"] * len(MACHINES)])]
     lines += [row(_cells(form)) for form in part.forms]
     note = (
-        f"\n{part.seeds} seeds, {part.folds}; 95 % intervals {part.over}. Differences are form less float, paired by "
+        f"\n{_seeds(part)}, {part.folds}; 95 % intervals {part.over}. Differences are form less float, paired by "
         f"held-out example and seed. Power: the decoder with its preprocessing, nominal, {part.rate_hz:.3g} decodes a "
-        f"second, site `{part.site}`.\n"
+        f"second, site `{part.site}`.{f' The teacher: {part.teaching}.' if part.teaching else ''}\n"
     )
     return f"\n## {TITLES[part.name]}\n\n![score against bits](bitwidths_{part.name}.svg)\n\n{''.join(lines)}{note}"
 
 
+def _seeds(part: PartTable) -> str:
+    """Return how many seeds were run, by set of forms where they differ."""
+    counts = set(part.seeds.values())
+    if len(counts) == 1:
+        return f"{counts.pop()} seeds"
+    return "Seeds: " + ", ".join(f"{count} of {CALLED[forms]}" for forms, count in part.seeds.items())
+
+
 def _cells(form: Form) -> list[str]:
-    losses = [_difference(form.losses.get(how)) for how in ("labels", "taught", *AFTER)]
+    losses = [_difference(form.losses.get(how)) for how in (*TRAINED, *AFTER)]
     powers = [NONE if power is None else number(power * 1e6) for power in form.power_w]
     score = NONE if form.score is None else "{:.3f} [{:.3f}, {:.3f}]".format(*form.score)
     return [f"`{form.text}`", form.widths, f"{form.stored_bytes:,}", score, *losses, *powers]
@@ -84,7 +95,7 @@ def _bars(parts: Sequence[PartTable]) -> str:
     lines = [row(["recordings", "form", "training", "bar", "loss [95 %]", "verdict"]), row(["---"] * 6)]
     for part in parts:
         for which, forms, bar in _questions(part):
-            for how in ("labels", "taught"):
+            for how in TRAINED:
                 loss = _chosen(part, forms, how)
                 if loss is not None:
                     form, found = loss
@@ -149,8 +160,9 @@ def _not_run(parts: Sequence[PartTable], lacking: Sequence[str]) -> str:
             if forms:
                 told = ", ".join(f"`{form}`" for form in forms)
                 lines.append(f"- {TITLES[part.name]}, {called}: {told}.\n")
-        if part.seeds < SEEDS:
-            lines.append(f"- {TITLES[part.name]}: {SEEDS - part.seeds} of {SEEDS} seeds.\n")
+        lines += [f"- {TITLES[part.name]}: {called}.\n" for forms, called in CALLED.items() if forms not in part.seeds]
+        lines += [f"- {TITLES[part.name]}, {CALLED[forms]}: {SEEDS - count} of {SEEDS} seeds.\n"
+                  for forms, count in part.seeds.items() if count < SEEDS]  # fmt: skip
     return NOT_RUN + "".join(lines) if lines else ""
 
 
@@ -177,7 +189,7 @@ def _picture(part: PartTable, path: Path) -> None:
     figure, axes = pyplot.subplots(figsize=(8.5, 3.4), layout="constrained")
     for how, colour in COLOURS.items():
         known = [(names.index(form.text), form.losses[how]) for form in part.forms if how in form.losses]
-        offset = (list(COLOURS).index(how) - 1.5) * 0.16
+        offset = (list(COLOURS).index(how) - 2) * 0.15
         xs, means = [x + offset for x, _ in known], [-loss.mean for _, loss in known]
         below = [0.0 if loss.high is None else loss.high - loss.mean for _, loss in known]
         above = [0.0 if loss.low is None else loss.mean - loss.low for _, loss in known]

@@ -1,4 +1,4 @@
-"""The rows of ``docs/bitwidths.md``: scores, paired losses, memory and power of one archived run of every form."""
+"""The rows of ``docs/bitwidths.md``: scores, paired losses, memory and power of the archived runs of every form."""
 
 from __future__ import annotations
 
@@ -23,6 +23,8 @@ from students.spec import Quantised, parse_form
 
 MACHINES = ("asic65_near_memory", "gap9", "cortex_m4f")
 AFTER = ("ptq", "gptq")
+SETS = ("uniform", "mixed", "teacher")
+"""Sets of forms, each a run of its own."""
 BARS = {"share": (0.005, 0.02, 0.03), "r2": (0.005, 0.02, 0.04)}
 """Bars of the loss at 8 bits, at 4, and of the best mixed form of 2 to 4: of a share of decisions, and of R²."""
 
@@ -52,7 +54,7 @@ class Form:
     validation : mapping of str to float
         Mean score on validation, by how it was made.
     losses : mapping of str to Loss
-        By how it was made: ``labels``, ``taught``, ``ptq``, ``gptq``.
+        By how it was made: ``labels``, ``taught``, ``teacher``, ``ptq``, ``gptq``.
     power_w : tuple of float or None
         Decoder power on each of `MACHINES` [W]; None where it cannot run.
     """
@@ -68,30 +70,72 @@ class Form:
 
 @dataclass(frozen=True, slots=True)
 class PartTable:
-    """All forms on one set of recordings; `over` says what its intervals range over."""
+    """All forms on one set of recordings.
+
+    Parameters
+    ----------
+    name, metric, folds, site : str
+    over : str
+        What intervals range over.
+    seeds : mapping of str to int
+        By set of forms, of those that were run.
+    rate_hz : float
+    forms : tuple of Form
+    teaching : str
+        Who the teacher is and in how many runs it taught; empty where none was run.
+    """
 
     name: str
     metric: str
     over: str
-    seeds: int
+    seeds: Mapping[str, int]
     folds: str
     site: str
     rate_hz: float
     forms: tuple[Form, ...]
+    teaching: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class _Tables:
-    """What a run's folder holds: pooled scores and losses by decoder, workloads by digest, the study's hardware."""
+class _Run:
+    """What the archived run of a set of forms holds: rows of scores, and what is joined to them."""
 
+    scores: Any
     pooled: Any
     losses: Mapping[str, Loss]
     workloads: Mapping[str, Workload]
     hardware: Any
 
 
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """A decoder of a run: its rows of scores."""
+
+    run: _Run
+    decoder: str
+    rows: Any
+
+
 def read_part(folder: Path, name: str) -> PartTable:
-    """Return the table of one archived run."""
+    """Return the table of the archived runs of one part."""
+    runs = {forms: _read_run(folder / forms) for forms in SETS if (folder / forms).is_dir()}
+    groups: dict[str, dict[str, _Made]] = {}
+    for forms, run in runs.items():
+        for decoder, rows in run.scores[run.scores["role"] == "student"].groupby("decoder_id", sort=False):
+            how, text = _way(rows.iloc[0], forms)
+            groups.setdefault(text, {}).setdefault(how, _Made(run, str(decoder), rows))
+    first = next(iter(runs.values()))
+    any_score: Any = first.pooled.iloc[0]
+    return PartTable(
+        name, _metric(str(any_score["metric"])), over_text(int(any_score["score_count"]), str(any_score["score_over"])),
+        {forms: int(run.pooled["seeds"].max()) for forms, run in runs.items()}, _folds(int(any_score["folds"])),
+        first.hardware.sites[0], float(first.hardware.decode_rate_hz),
+        tuple(_form(text, groups[text]) for text in sorted(groups, key=_order)),
+        _teaching(runs["teacher"].scores) if "teacher" in runs else "",
+    )  # fmt: skip
+
+
+def _read_run(folder: Path) -> _Run:
     scores: Any = read_parquet(folder / SCORES, Score)
     pooled: Any = read_parquet(folder / DECODERS, DecoderScore).set_index("decoder_id")
     losses = {
@@ -99,20 +143,20 @@ def read_part(folder: Path, name: str) -> PartTable:
         for one in read_differences(folder / DIFFERENCES)
         if one.kind == "form"
     }
-    hardware = planned_hardware(folder)
-    groups: dict[str, dict[str, Any]] = {}
-    for decoder, rows in scores.groupby("decoder_id", sort=False):
-        first = rows.iloc[0]
-        how, text = _made(first)
-        groups.setdefault(text, {})[how] = (str(decoder), rows)
-    wanted = {rows.iloc[0]["workload_digest"] for ways in groups.values() for _, rows in ways.values()}
-    tables = _Tables(pooled, losses, read_workloads(folder, wanted), hardware)
-    any_score: Any = pooled.iloc[0]
-    return PartTable(
-        name, _metric(str(any_score["metric"])), over_text(int(any_score["score_count"]), str(any_score["score_over"])),
-        int(any_score["seeds"]), _folds(int(any_score["folds"])), hardware.sites[0], float(hardware.decode_rate_hz),
-        tuple(_form(text, groups[text], tables) for text in sorted(groups, key=_order)),
-    )  # fmt: skip
+    wanted = set(scores["workload_digest"]) - {""}
+    return _Run(scores, pooled, losses, read_workloads(folder, wanted), planned_hardware(folder))
+
+
+def _teaching(scores: Any) -> str:
+    """Return who taught, and in how many of the runs the gate let it; elsewhere the float student taught."""
+    (teacher,) = scores[scores["role"] == "teacher"]["decoder"].unique()
+    quantised = scores[(scores["role"] == "student") & (scores["method"] != "") & (scores["form"] != "float32")]
+    (passed, of) = (len(rows.drop_duplicates(["fold", "seed"])) for rows in
+                    (quantised[quantised["distilled_from"] == "teacher"], quantised))  # fmt: skip
+    return (
+        f"{teacher}, which taught in {passed} of {of} folds and seeds; where it is not better than the student on "
+        "validation the float form teaches"
+    )
 
 
 def _order(text: str) -> tuple[object, ...]:
@@ -120,28 +164,31 @@ def _order(text: str) -> tuple[object, ...]:
     form = parse_form(text)
     if not isinstance(form, Quantised):
         return (0,)
-    return 1, -form.weight_bits, -form.activation_bits, isinstance(form.weight, str), form.edge_bits is not None
+    return (1, -form.weight_bits, -form.activation_bits, isinstance(form.weight, str), form.edge_bits is not None,
+            len(form.overrides), text)  # fmt: skip
 
 
-def _made(row: Any) -> tuple[str, str]:
+def _way(row: Any, forms: str) -> tuple[str, str]:
     """Return how a form was made, and the form without that."""
     first, _, rest = str(row["form"]).partition(" ")
     if first in AFTER:
         return first, rest
-    return ("taught" if row["method"] else "labels"), str(row["form"])
+    if not row["method"]:
+        return "labels", str(row["form"])
+    return ("teacher" if forms == "teacher" else "taught"), str(row["form"])
 
 
-def _form(text: str, ways: Mapping[str, Any], tables: _Tables) -> Form:
-    decoder, rows = ways.get("labels") or next(iter(ways.values()))
-    work = tables.workloads[rows.iloc[0]["workload_digest"]]
-    score = tables.pooled.loc[decoder] if "labels" in ways else None
+def _form(text: str, ways: Mapping[str, _Made]) -> Form:
+    made = ways.get("labels") or next(iter(ways.values()))
+    work = made.run.workloads[made.rows.iloc[0]["workload_digest"]]
+    score = made.run.pooled.loc[made.decoder] if "labels" in ways else None
     weights, inputs = (_shortened(one) for one in widths_by_layer(work))
     return Form(
         text, f"{weights} × {inputs}", work.packed_bytes,
         None if score is None else (score["score_mean"], score["score_low"], score["score_high"]),
-        {how: float(found["validation_score"].mean()) for how, (_, found) in ways.items()},
-        {how: tables.losses[one] for how, (one, _) in ways.items() if one in tables.losses},
-        tuple(_power(work, machine, tables.hardware) for machine in MACHINES),
+        {how: float(one.rows["validation_score"].mean()) for how, one in ways.items()},
+        {how: one.run.losses[one.decoder] for how, one in ways.items() if one.decoder in one.run.losses},
+        tuple(_power(work, machine, made.run.hardware) for machine in MACHINES),
     )  # fmt: skip
 
 

@@ -3,13 +3,17 @@
 HEAD = """# Score against bits
 
 Which form do shipped decoders need on real recordings, and how should it be made? Each decoder of a shipped
-study, trained in float from labels, is put into every form three ways: *rounded* after training (`ptq`:
+study, trained in float from labels, is put into every form four ways: *rounded* after training (`ptq`:
 least-squares clipping on 256 training examples, biases corrected; `gptq`: the same with GPTQ), *trained* on
-with the rounding in the loop from labels, and trained on from labels and the outputs of its own float form
-(method `kl`). All of it is one command, which goes on where it was stopped:
+with the rounding in the loop from labels, trained on from labels and the outputs of its own float form
+(method `kl`), and some forms trained on from labels and a teacher's outputs, after a float form that the same
+teacher taught: their float form is that one. The teacher is that of the shipped study; for SSVEP it is canonical
+correlation with logistic regression. Forms come in three sets, each a run of its own: `uniform`, `mixed` (layers
+of several widths; `conv`, `depthwise` and `linear` are kinds of layers) and `teacher`. All of it is one command,
+which goes on where it was stopped:
 
     COSIM_DATA=... python benchmarks/bitwidths.py               # every part, cheapest first, then this page
-    COSIM_DATA=... python benchmarks/bitwidths.py --part motor_imagery --seeds 5
+    COSIM_DATA=... python benchmarks/bitwidths.py --part motor_imagery --forms uniform --seeds 5
     python benchmarks/bitwidths.py --reprice                    # this page again, nothing trained
 
 Settings of training are those of the shipped study. In each row the weights of the first and last product

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from bitwidths_page import ARCHIVES, DOCS, TITLES, is_mixed, verdict_of, write_page
-from bitwidths_rows import Loss, PartTable
+from bitwidths_rows import SETS, Loss, PartTable
 
 from cosim.study.check import check_study
 
@@ -24,7 +24,7 @@ def test_the_page_is_what_repricing_gives(tmp_path: Path) -> None:
         assert (tmp_path / name).read_bytes() == (DOCS / name).read_bytes(), STALE.format(name)
 
 
-PART = PartTable("p", "accuracy", "over 3 runs", 2, "1 fold", "site", 1.0, ())
+PART = PartTable("p", "accuracy", "over 3 runs", {"uniform": 2}, "1 fold", "site", 1.0, ())
 
 
 @pytest.mark.parametrize(("loss", "said"), [
@@ -48,11 +48,17 @@ def test_every_part_is_a_study_of_every_form_with_a_float_twin() -> None:
     sys.modules[found.name] = bitwidths = module_from_spec(found)
     found.loader.exec_module(bitwidths)
     assert set(bitwidths.PARTS) == set(TITLES)
+    assert tuple(bitwidths.SETS) == SETS
     for name in bitwidths.PARTS:
-        study = check_study(bitwidths.study_of(name, [0, 1]), where=name)
-        assert study.study.seeds == (0, 1)
-        forms = [[str(form) for form in student.forms] for student in study.students]
-        assert all(one[0] == "float32" for one in forms)
-        assert set(forms[1]) < set(forms[0])
-        assert {form for form in forms[0] if form.startswith("ptq")} == {f"ptq {form}" for form in bitwidths.TRAINED}
+        for forms in ("uniform", "mixed"):
+            study = check_study(bitwidths.study_of(name, forms, [0, 1]), where=name)
+            assert study.study.seeds == (0, 1)
+            alone, taught = ([str(form) for form in student.forms] for student in study.students)
+            assert alone[0] == taught[0] == "float32"
+            assert set(taught) < set(alone)
+            rounded = {form for form in alone if form.startswith("ptq")}
+            assert rounded == {f"ptq {form}" for form in bitwidths.SETS[forms]}
+        study = check_study(bitwidths.study_of(name, "teacher", [0, 1]), where=name)
+        assert study.teacher is not None
+        assert [str(form) for form in study.students[0].forms] == ["float32", *bitwidths.TAUGHT]
     del sys.modules[found.name]
