@@ -1,10 +1,10 @@
-"""Instructions of plain C99 by kind of layer: counted on an emulator for few networks, predicted for others.
+"""Instructions of plain C99 by kind of layer: counted on an emulator for one network, predicted for others.
 
     instructions(layer) = products instructions_per_product(kind)                      additions of its biases are in it
                         + sum over operations outside products of count instructions_per_operation(operation)
 
 Some operations were counted only beside others and cannot be told apart from them: `BESIDE` names what contains them.
-Anywhere else they are unknown.
+Anywhere else they are unknown, and so is what that network has not: the leaks and resets of spiking neurons.
 
 Instructions are not cycles; `cycles_per_instruction` brackets what a core without caches takes for loops like these.
 """
@@ -27,8 +27,9 @@ from energy_models.workload import Kind, LayerWork, Workload
 IN_PRODUCTS = frozenset(("add", "compare"))
 """Operations of a layer with products that its loop contains: a sum begins with the bias, a ReLU is a limit."""
 
-BESIDE: Mapping[str, str] = {"multiply": "recurrent", "reset": "leak"}
-"""Operations whose instructions are in the number of a term that stands beside them in every layer that was counted."""
+BESIDE: Mapping[str, Kind] = {"multiply": "recurrent"}
+"""Operations whose instructions are in the number of the products of a kind: those of layers of that kind, whose gates
+stand beside them in every layer that was counted."""
 
 
 class InstructionTable(Frozen):
@@ -40,7 +41,7 @@ class InstructionTable(Frozen):
     core, compiler, flags : str
         For which, with which and how it was built.
     network : str
-        On which numbers were fitted; each number's `where` says on which it was.
+        On which its numbers were fitted; what it has not is in none of them.
     per_product, per_operation : mapping of kind, or operation, to Quantity
     cycles_per_instruction : Quantity
     """
@@ -106,7 +107,7 @@ def predicted_instructions(workload: Workload, table: InstructionTable) -> Instr
     unknown: list[str] = []
     for layer in workload.layers:
         counted = instruction_terms(layer)
-        terms = {name: count for name, count in counted.items() if name in known or BESIDE.get(name) not in counted}
+        terms = {name: count for name, count in counted.items() if name in known or BESIDE.get(name) != layer.kind}
         missing = [name for name in terms if layer.arithmetic != "integer" or name not in known]
         unknown += [f"{layer.name}: {layer.arithmetic} {name}" for name in missing]
         layers[layer.name] = sum(
