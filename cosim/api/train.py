@@ -33,7 +33,7 @@ from cosim.study.schema import HardwarePlan
 from energy_models.errors import StudentError, unknown_name
 from students.families import check_form, deployment_mode, load_family, parse_options
 from students.spec import UNTRAINED, Float32, MethodSpec, Quantised, Scalar, StudentSpec, Training, parse_form
-from students.training import complete_method
+from students.training import Learned, complete_method
 from students.training import learn_bits as find_bits
 
 OBSERVED = cast(int, HardwarePlan.model_fields["observed_examples"].default)
@@ -160,29 +160,35 @@ def learn_bits(
     form: str = "w8a8",
     *,
     penalty: float,
+    learned: Learned = "weights",
     costs: Mapping[str, float] | None = None,
+    activation_costs: Mapping[str, float] | None = None,
     training: Mapping[str, Any] | Training | None = None,
 ) -> str:
-    """Return a form with a width for each layer's weights, learned under a price on every bit; see `quantize`.
+    """Return a form with widths for each layer, learned under a price on every bit; see `quantize`.
 
     Parameters
     ----------
     student : Student
         As for `quantize`.
     form : str
-        Where it begins: the greatest widths, the activations', the input's.
+        Where it begins: the greatest widths, and those of what is not learned.
     penalty : float
-        Price of all bits of `form`, beside the loss [nat, or share of the targets' variance].
-    costs : mapping of str to float, optional
-        Of one bit of each layer, by its name in the network, such as the energy [J] that it takes on a machine; only
-        proportions matter. Default: the layer's number of weights, which makes it a price on size.
+        Price of all bits of `form` that are learned, beside the loss [nat, or share of the targets' variance].
+    learned : {'weights', 'activations', 'both'}
+        Whose widths; of an activation it is that of the signal a layer reads (the raw input and what a GRU or LSTM
+        reads keep theirs).
+    costs, activation_costs : mapping of str to float, optional
+        Of one bit of each layer, of its weights or of the signal it reads, by its name in the network, such as the
+        energy [J] that it takes on a machine; only proportions matter. Default: the layer's number of weights, and
+        the signal's of values in one decode, which makes it a price on memory.
     training : mapping or Training, optional
         Epochs, batch size and learning rate; default: those of the float student.
 
     Raises
     ------
     CosimError
-        As `quantize`; costs of layers that the network does not have.
+        As `quantize`; costs of layers that the network does not have, or that learn no width.
     """
     home, wanted = _home(student), parse_form(form)
     check_form(load_family(student.spec.family), wanted)
@@ -194,7 +200,10 @@ def learn_bits(
     examples = data.part("train")
     calibration = examples.inputs[spread(len(examples), CALIBRATION_EXAMPLES)]
     with _one_thread():
-        found = find_bits(spec, student.model, examples, calibration=calibration, penalty=penalty, costs=costs)
+        found = find_bits(
+            spec, student.model, examples, calibration=calibration, penalty=penalty, learned=learned, costs=costs,
+            activation_costs=activation_costs,
+        )
     return str(found.form)
 
 

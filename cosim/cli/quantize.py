@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from cosim.cli.output import JsonOption, print_json, print_rows, say
+from energy_models.errors import StudentError
 
 
 def add_quantize_command(app: typer.Typer) -> None:
@@ -33,7 +34,11 @@ def quantize(
     ] = None,
     bit_penalty: Annotated[
         float | None,
-        typer.Option(min=0, help="Learn each layer's weight bits first, from FORM down, at this price of all bits."),
+        typer.Option(min=0, help="Learn each layer's bits first, from FORM down, at this price of all of them."),
+    ] = None,
+    learned: Annotated[
+        Literal["weights", "activations", "both"] | None,
+        typer.Option(help="Whose bits --bit-penalty learns: of weights (default), of signals that layers read."),
     ] = None,
     device: Annotated[str, typer.Option(help="Where to train.")] = "cpu",
     as_json: JsonOption = False,
@@ -46,8 +51,11 @@ def quantize(
     from cosim.api.train import quantize as made
 
     floating, training = student_named(student), None if epochs is None else {"epochs": epochs}
+    if learned is not None and bit_penalty is None:
+        raise StudentError("--learned says whose bits are learned, and none are", where="cosim quantize",
+                           remedy="Give --bit-penalty too, or leave --learned out")  # fmt: skip
     if bit_penalty is not None:
-        form = learn_bits(floating, form, penalty=bit_penalty, training=training)
+        form = learn_bits(floating, form, penalty=bit_penalty, learned=learned or "weights", training=training)
         say(f"Learned widths: {form}")
     check_replaceable(out, quantised_spec(floating, form, training=training, method=method), floating.facts)
     found = made(floating, form, training=training, method=method, device=device)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
@@ -10,7 +10,11 @@ from torch import nn
 from energy_models.errors import StudentError
 from students.families import Family, FamilyOptions, Mode, check_form, deployment_mode, load_family, parse_options
 from students.layers import FloatLayers, Layers
-from students.spec import LayerKind, Quantised, StudentSpec
+from students.spec import Quantised, StudentSpec
+
+if TYPE_CHECKING:
+    from students.quantize import QuantLayers
+    from students.quantize.width_plan import Product
 
 
 def build(spec: StudentSpec, *, device: torch.device | str = "cpu") -> nn.Module:
@@ -57,8 +61,8 @@ def parameter_count(model: nn.Module) -> int:
     return sum(parameter.numel() for parameter in model.parameters())
 
 
-def product_kinds(spec: StudentSpec) -> dict[str, LayerKind]:
-    """Return the kinds of a quantised student's products, by their paths in it.
+def products_of(spec: StudentSpec) -> tuple[Product, ...]:
+    """Return a quantised student's products: paths in it, kinds, places.
 
     Parameters
     ----------
@@ -70,15 +74,37 @@ def product_kinds(spec: StudentSpec) -> dict[str, LayerKind]:
     CosimError
         As `build`.
     """
+    layers, network = _plain_build(spec)
+    return layers.plan.products(network)
+
+
+def signal_readers(spec: StudentSpec) -> dict[str, tuple[str, ...]]:
+    """Return the products whose activation width a quantised student's signals have, by the signals' paths in it.
+
+    Parameters
+    ----------
+    spec : StudentSpec
+        With a quantised form.
+
+    Raises
+    ------
+    CosimError
+        As `build`.
+    """
+    layers, network = _plain_build(spec)
+    return layers.plan.readers(network)
+
+
+def _plain_build(spec: StudentSpec) -> tuple[QuantLayers, nn.Module]:
+    """Return a quantised student without widths of single layers, and what made it."""
     # Deferred: Brevitas takes seconds to import.
-    from students.quantize import QuantLayers, kinds_of
+    from students.quantize import QuantLayers
 
     family, form = load_family(spec.family), spec.form
     if not isinstance(form, Quantised):
-        raise StudentError(f"the form {form}", where="product_kinds", remedy="Give a form such as w8a8")
+        raise StudentError(f"the form {form}", where="widths of layers", remedy="Give a form such as w8a8")
     layers = QuantLayers(form.model_copy(update={"overrides": ()}))
-    network = _seeded(family, parse_options(spec.family, family, spec.options), spec, layers)
-    return layers.plan.kinds(network) if layers.plan.made else kinds_of(network)
+    return layers, _seeded(family, parse_options(spec.family, family, spec.options), spec, layers)
 
 
 def _built(family: Family[Any], options: FamilyOptions, spec: StudentSpec) -> nn.Module:

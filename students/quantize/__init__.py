@@ -15,7 +15,13 @@ if TYPE_CHECKING:
     )
     from students.quantize.integers import output_grid_of, quantisation_of
     from students.quantize.layers import QuantLayers
-    from students.quantize.learned_widths import free_widths, keep_in_range, kinds_of, width_of, width_parameters
+    from students.quantize.learned_widths import (
+        free_signal_widths,
+        free_widths,
+        keep_in_range,
+        width_of,
+        width_parameters,
+    )
     from students.quantize.modules import (
         INTEGER_PRODUCTS,
         SIGNAL_GRIDS,
@@ -34,7 +40,9 @@ if TYPE_CHECKING:
 _FILES = {
     "adopt": ("float_twin",),
     "calibration": ("calibrate", "least_squares_threshold", "load_float_weights", "signal_samples"),
-    "learned_widths": ("free_widths", "keep_in_range", "kinds_of", "width_of", "width_parameters"),
+    "learned_widths": (
+        "free_signal_widths", "free_widths", "keep_in_range", "width_of", "width_parameters",
+    ),
     "integers": ("output_grid_of", "quantisation_of"),
     "layers": ("QuantLayers",),
     "modules": (
@@ -62,11 +70,11 @@ __all__ = [
     "Requantise",
     "calibrate",
     "float_twin",
+    "free_signal_widths",
     "free_widths",
     "grid_layout",
     "grid_of",
     "keep_in_range",
-    "kinds_of",
     "layer_bits",
     "least_squares_threshold",
     "load_float_weights",

@@ -35,7 +35,7 @@ from students.layers.layout import BatchNorm1d
 from students.layers.modules import OutputScale
 from students.layers.protocol import Bias, Edge, Padding, RecurrentKind, resolve_padding
 from students.neurons.models import MultiSpikeModel, NeuronModel, RecurrentLIFModel, float_neurons
-from students.quantize.adopt import adopted
+from students.quantize.adopt import IntegerParts, adopted
 from students.quantize.modules import (
     EventNeurons,
     IntegerAveragePool,
@@ -170,7 +170,10 @@ class QuantLayers:
 
     def adopt(self, network: nn.Module, shape: Shape) -> nn.Module:
         """Return the network with its layers replaced by integer ones; see `students.quantize.adopt`."""
-        return adopted(network, self.form, shape)
+        parts = IntegerParts(self.form)
+        found = adopted(network, parts, shape)
+        self.plan.adopted, self.plan.signals = tuple(parts.products), tuple(parts.signals)
+        return found
 
 
 def _no_integer_form(what: str) -> StudentError:

@@ -1,4 +1,4 @@
-"""Weight widths that are learned: each product's width becomes a number that its loss and its cost pull at.
+"""Widths that are learned, of weights and of signals: each becomes a number that its loss and its cost pull at.
 
 A width is rounded in the forward pass, its gradient passes (Brevitas's ``BitWidthParameter``). The clipping threshold
 stays where it is, so that one bit less doubles the step.
@@ -6,6 +6,7 @@ stays where it is, so that one bit less doubles the step.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -16,9 +17,8 @@ from torch import Tensor, nn
 from energy_models.errors import StudentError
 from students.quantize.calibration import calibrate
 from students.quantize.direct import BrevitasGrid
-from students.quantize.modules import INTEGER_PRODUCTS, IntegerLinear
+from students.quantize.modules import INTEGER_PRODUCTS, IntegerAveragePool
 from students.quantize.recurrent import IntegerRecurrent
-from students.spec import LayerKind
 
 LEAST = 2
 
@@ -43,15 +43,48 @@ def free_widths(model: nn.Module) -> dict[str, list[nn.Module]]:
     return found
 
 
-def kinds_of(model: nn.Module) -> dict[str, LayerKind]:
-    """Return the kinds of the products of an integer student that was made from an own network, by path."""
-    cells = {name for name, module in model.named_modules() if isinstance(module, IntegerRecurrent)}
-    kinds: dict[str, LayerKind] = dict.fromkeys(cells, "recurrent")
-    for name, module in model.named_modules():
-        if isinstance(module, INTEGER_PRODUCTS) and not any(name.startswith(f"{cell}.") for cell in cells):
-            groups = 0 if isinstance(module, IntegerLinear) else module.groups
-            kinds[name] = "linear" if groups == 0 else "depthwise" if groups > 1 else "conv"
-    return kinds
+def free_signal_widths(
+    model: nn.Module, readers: Mapping[str, tuple[str, ...]]
+) -> dict[tuple[str, ...], nn.Module]:
+    """Make widths of an integer student's signals learnable, in place, and return them by the layers that have them.
+
+    Layers that read one signal share a width. A GRU or LSTM reads its state at its signal's width, which is kept.
+
+    Parameters
+    ----------
+    model : nn.Module
+    readers : mapping of str to tuple of str
+        Layers whose activation width each signal has, by the path of what puts it on its grid.
+    """
+    fixed = {name for name, module in model.named_modules() if isinstance(module, IntegerRecurrent)}
+    found: dict[tuple[str, ...], nn.Module] = {}
+    for layers, names in _groups(readers).items():
+        if fixed.isdisjoint(layers):
+            modules = [model.get_submodule(name) for name in names]
+            grids = [one.grid if isinstance(one, IntegerAveragePool) else one for one in modules]
+            found[layers] = _free_signals(grids)
+    return found
+
+
+def _groups(readers: Mapping[str, tuple[str, ...]]) -> dict[tuple[str, ...], tuple[str, ...]]:
+    """Return signals by all layers that share a width with those that read them; what none reads is left out."""
+    found: dict[tuple[str, ...], tuple[str, ...]] = {}
+    for signal, layers in readers.items():
+        shared = [group for group in found if set(group) & set(layers)]
+        merged = tuple(dict.fromkeys([*(name for group in shared for name in group), *layers]))
+        signals = tuple(name for group in shared for name in found.pop(group))
+        if merged:
+            found[merged] = (*signals, signal)
+    return found
+
+
+def _free_signals(modules: list[Any]) -> BitWidthParameter:
+    """Give signals one learnable width; it starts where it was."""
+    width = BitWidthParameter(modules[0].direct.bits)
+    for module in modules:
+        module.act_quant.fused_activation_quant_proxy.tensor_quant.msb_clamp_bit_width_impl = width
+        module.direct = BrevitasGrid(module.direct.bits, "signed")
+    return width
 
 
 def _free(module: Any, name: str) -> None:
@@ -67,7 +100,7 @@ def _free(module: Any, name: str) -> None:
 
 
 def width_of(module: Any) -> Tensor:
-    """Return the width of a freed product's weights, differentiable, shape () [bits]."""
+    """Return a freed width, of a product's weights or of signals, differentiable, shape () [bits]."""
     return _parameter(module)()
 
 
@@ -83,4 +116,6 @@ def keep_in_range(module: Any, most: int) -> None:
 
 
 def _parameter(module: Any) -> BitWidthParameter:
+    if isinstance(module, BitWidthParameter):
+        return module
     return next(part for part in module.weight_quant.modules() if isinstance(part, BitWidthParameter))

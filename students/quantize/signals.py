@@ -15,7 +15,7 @@ from students.layers.grid import SPIKES, Grid
 
 def bits_of(width: Any) -> int:
     """Return a width that Brevitas keeps in a tensor."""
-    return round(float(width))
+    return round(float(width.detach() if isinstance(width, Tensor) else width))
 
 
 def value_of(signal: Tensor | QuantTensor) -> Tensor:

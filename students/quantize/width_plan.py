@@ -94,6 +94,23 @@ class Made:
     edge: Edge = "inner"
 
 
+@dataclass(frozen=True, slots=True)
+class Product:
+    """A product of a network: its path, kind and place."""
+
+    name: str
+    kind: LayerKind
+    edge: Edge
+
+
+@dataclass(frozen=True, slots=True)
+class ReadSignal:
+    """What puts a signal of an adopted network on its grid, and the products that read it."""
+
+    module: nn.Module
+    readers: tuple[Product, ...]
+
+
 @dataclass(slots=True)
 class WidthPlan:
     """The widths of modules in the order in which they are made.
@@ -106,12 +123,20 @@ class WidthPlan:
         a signal by the form.
     earlier : tuple of Made
         Those modules, of a first building.
+    made : list of Made
+        Of this building.
+    adopted : tuple of Product
+        Products of an adopted network, of which none was made here.
+    signals : tuple of ReadSignal
+        What puts signals on grids in an adopted network.
     """
 
     form: Quantised
     names: tuple[str, ...] | None = None
     earlier: tuple[Made, ...] = ()
     made: list[Made] = field(default_factory=list[Made])
+    adopted: tuple[Product, ...] = ()
+    signals: tuple[ReadSignal, ...] = ()
 
     def named(self, network: nn.Module) -> WidthPlan:
         """Return the plan for building a network again, now that its modules have names.
@@ -121,13 +146,29 @@ class WidthPlan:
         StudentError
             Widths for a layer that it does not have.
         """
-        check_names(self.form, self.kinds(network))
+        check_names(self.form, {one.name: one.kind for one in self.products(network)})
         return WidthPlan(self.form, self._paths(network), tuple(self.made))
 
-    def kinds(self, network: nn.Module) -> dict[str, LayerKind]:
-        """Return the kinds of the products that were made, by their paths in the network."""
+    def products(self, network: nn.Module) -> tuple[Product, ...]:
+        """Return the products of the network that was made."""
         pairs = zip(self._paths(network), self.made, strict=True)
-        return {name: one.kind for name, one in pairs if one.kind != "signal"}
+        return (*self.adopted, *(Product(name, one.kind, one.edge) for name, one in pairs if one.kind != "signal"))
+
+    def readers(self, network: nn.Module) -> dict[str, tuple[str, ...]]:
+        """Return the products whose activation width each signal has, by the path of what puts it on its grid.
+
+        The raw input is none of them, and a signal that no product reads has no products.
+        """
+        paths = {id(module): path for path, module in network.named_modules()}
+        found = {paths[id(one.module)]: tuple(product.name for product in one.readers)
+                 for one in self.signals if id(one.module) in paths}  # fmt: skip
+        behind: tuple[str, ...] = ()
+        for one in reversed(self.made):
+            if one.kind != "signal":
+                behind = (paths[id(one.module)],)
+            else:
+                found[paths[id(one.module)]] = behind
+        return found
 
     def _paths(self, network: nn.Module) -> tuple[str, ...]:
         paths = {id(module): path for path, module in network.named_modules()}

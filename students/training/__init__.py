@@ -6,7 +6,7 @@ from students.training.distillation.method import LossInputs, LossSetting, Metho
 from students.training.distillation.registry import METHODS, asks_teacher, complete_method, needs_teacher, parse_method
 from students.training.examples import OUTPUTS, Ask, Examples, Unlabelled
 from students.training.fit import FitResult, fit
-from students.training.learned_bits import LearnedBits, learn_bits
+from students.training.learned_bits import Learned, LearnedBits, learn_bits
 from students.training.predict import predict
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "CheckpointError",
     "Examples",
     "FitResult",
+    "Learned",
     "LearnedBits",
     "LossInputs",
     "LossSetting",

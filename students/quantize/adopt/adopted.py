@@ -19,26 +19,27 @@ from energy_models.errors import StudentError
 from students.layers.modules import OutputScale
 from students.layers.recurrent import Recurrent
 from students.quantize.adopt import operations as known
-from students.quantize.adopt.parts import FloatParts, IntegerParts, Parts, Reader, Sum, values
+from students.quantize.adopt.parts import FloatParts, IntegerParts, Parts, Sum, values
 from students.quantize.adopt.readers import readers_behind, readers_of
 from students.quantize.adopt.recurrent import put_over_steps
 from students.quantize.adopt.traced import place_of, traced
 from students.quantize.functions import Square
 from students.quantize.signals import on_grid_of
-from students.quantize.width_plan import check_names
-from students.spec import Quantised, Shape
+from students.quantize.width_plan import Product, check_names
+from students.spec import Shape
 
 SQUARED = 2
 
 
-def adopted(network: nn.Module, form: Quantised, shape: Shape) -> nn.Module:
+def adopted(network: nn.Module, parts: IntegerParts, shape: Shape) -> nn.Module:
     """Return an untrained network in integers; its layers keep their names, quantisers between them get new ones.
 
     Parameters
     ----------
     network : nn.Module
         Of torch's layers, in float; not to be used any more.
-    form : Quantised
+    parts : IntegerParts
+        Of the form.
     shape : Shape
         What it takes.
 
@@ -47,8 +48,8 @@ def adopted(network: nn.Module, form: Quantised, shape: Shape) -> nn.Module:
     StudentError
         Naming the operation that has no integer form.
     """
-    adoption = _Adoption(network, shape, IntegerParts(form))
-    check_names(form, {one.name: one.kind for one in adoption.products.values()})
+    adoption = _Adoption(network, shape, parts)
+    check_names(parts.form, {one.name: one.kind for one in adoption.products.values()})
     return adoption.result()
 
 
@@ -113,7 +114,7 @@ class _Adoption:
     def _is_product(self, node: fx.Node) -> bool:
         return node.op == "call_module" and type(self.layers[str(node.target)]) in (*known.PRODUCTS, Recurrent)
 
-    def _readers(self, node: fx.Node) -> tuple[Reader, ...]:
+    def _readers(self, node: fx.Node) -> tuple[Product, ...]:
         return readers_behind(node, self.products, self._is_activation)
 
     def _is_activation(self, node: fx.Node) -> bool:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 from brevitas.quant_tensor import QuantTensor
 from torch import Tensor, nn
 
-from students.layers.protocol import Edge
 from students.layers.recurrent import Recurrent
 from students.quantize.adopt.operations import ACTIVATIONS
 from students.quantize.modules import (
@@ -22,19 +20,10 @@ from students.quantize.modules import (
 )
 from students.quantize.recurrent import IntegerRecurrent
 from students.quantize.signals import value_of
-from students.quantize.width_plan import common_bits, layer_bits, weight_grid
-from students.spec import LayerBits, LayerKind, Quantised
+from students.quantize.width_plan import Product, ReadSignal, common_bits, layer_bits, weight_grid
+from students.spec import LayerBits, Quantised
 
 Sign = Literal["signed", "unsigned"]
-
-
-@dataclass(frozen=True, slots=True)
-class Reader:
-    """A product that reads a signal: its path, kind and place in the network."""
-
-    name: str
-    kind: LayerKind
-    edge: Edge
 
 
 def values(signal: Tensor | QuantTensor) -> Tensor:
@@ -57,15 +46,15 @@ class Sum(nn.Module):
 class Parts(Protocol):
     """Makes what takes the place of a network's layers."""
 
-    def grid(self, role: Literal["input", "activation"], sign: Sign, readers: Sequence[Reader]) -> nn.Module:
+    def grid(self, role: Literal["input", "activation"], sign: Sign, readers: Sequence[Product]) -> nn.Module:
         """Return what puts a signal on a grid that some products read."""
         ...
 
-    def product(self, layer: Any, reader: Reader) -> nn.Module:
+    def product(self, layer: Any, reader: Product) -> nn.Module:
         """Return the product in place of a layer."""
         ...
 
-    def activation(self, function: nn.Module, readers: Sequence[Reader]) -> nn.Module:
+    def activation(self, function: nn.Module, readers: Sequence[Product]) -> nn.Module:
         """Return an activation function whose output is on a grid that some products read."""
         ...
 
@@ -73,32 +62,36 @@ class Parts(Protocol):
 class FloatParts:
     """Leaves layers as they are, with an identity where integers would be put on a grid."""
 
-    def grid(self, role: Literal["input", "activation"], sign: Sign, readers: Sequence[Reader]) -> nn.Module:
+    def grid(self, role: Literal["input", "activation"], sign: Sign, readers: Sequence[Product]) -> nn.Module:
         """Return an identity."""
         return nn.Identity()
 
-    def product(self, layer: Any, reader: Reader) -> nn.Module:
+    def product(self, layer: Any, reader: Product) -> nn.Module:
         """Return the layer."""
         return layer
 
-    def activation(self, function: nn.Module, readers: Sequence[Reader]) -> nn.Module:
+    def activation(self, function: nn.Module, readers: Sequence[Product]) -> nn.Module:
         """Return the function."""
         return function
 
 
 class IntegerParts:
-    """Makes integer modules with the widths of a form."""
+    """Makes integer modules with the widths of a form, and notes products, signals and who reads them."""
 
     def __init__(self, form: Quantised) -> None:
         self.form = form
+        self.signals: list[ReadSignal] = []
+        self.products: list[Product] = []
 
-    def grid(self, role: Literal["input", "activation"], sign: Sign, readers: Sequence[Reader]) -> nn.Module:
+    def grid(self, role: Literal["input", "activation"], sign: Sign, readers: Sequence[Product]) -> nn.Module:
         """Return a quantiser."""
-        bits = self.form.input_bits if role == "input" else self._bits(readers)
-        return Requantise(bits, sign, self.form.scale)
+        if role == "input":
+            return Requantise(self.form.input_bits, sign, self.form.scale)
+        return self._noted(Requantise(self._bits(readers), sign, self.form.scale), readers)
 
-    def product(self, layer: Any, reader: Reader) -> nn.Module:
+    def product(self, layer: Any, reader: Product) -> nn.Module:
         """Return a product with integer weights."""
+        self.products.append(reader)
         bits = self._layer_bits(reader)
         weights = weight_grid(self.form, bits, reader.edge)
         if isinstance(layer, Recurrent):
@@ -115,16 +108,20 @@ class IntegerParts:
             return LayerConv1d(layer, weights=weights)
         return LayerConv2d(layer, weights=weights)
 
-    def activation(self, function: nn.Module, readers: Sequence[Reader]) -> nn.Module:
+    def activation(self, function: nn.Module, readers: Sequence[Product]) -> nn.Module:
         """Return the function with a quantiser behind it."""
         bits = self._bits(readers)
         if isinstance(function, nn.ReLU):
-            return IntegerReLU(bits, self.form.scale)
+            return self._noted(IntegerReLU(bits, self.form.scale), readers)
         sign: Sign = "unsigned" if ACTIVATIONS[type(function)] else "signed"
-        return IntegerActivation(function, bits, sign, self.form.scale)
+        return self._noted(IntegerActivation(function, bits, sign, self.form.scale), readers)
 
-    def _bits(self, readers: Sequence[Reader]) -> int:
+    def _noted(self, module: nn.Module, readers: Sequence[Product]) -> nn.Module:
+        self.signals.append(ReadSignal(module, tuple(readers)))
+        return module
+
+    def _bits(self, readers: Sequence[Product]) -> int:
         return common_bits(self.form, ((reader.name, self._layer_bits(reader)) for reader in readers))
 
-    def _layer_bits(self, reader: Reader) -> LayerBits:
+    def _layer_bits(self, reader: Product) -> LayerBits:
         return layer_bits(self.form, reader.name, reader.kind, reader.edge)

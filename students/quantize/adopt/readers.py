@@ -9,11 +9,11 @@ from torch import fx, nn
 
 from students.layers.protocol import Edge
 from students.layers.recurrent import Recurrent
-from students.quantize.adopt.parts import Reader
+from students.quantize.width_plan import Product
 from students.spec import LayerKind
 
 
-def readers_of(products: list[fx.Node], layers: Mapping[str, nn.Module]) -> dict[str, Reader]:
+def readers_of(products: list[fx.Node], layers: Mapping[str, nn.Module]) -> dict[str, Product]:
     """Return the products of a network by path.
 
     Parameters
@@ -23,14 +23,14 @@ def readers_of(products: list[fx.Node], layers: Mapping[str, nn.Module]) -> dict
     layers : mapping of str to nn.Module
         By path.
     """
-    return {name: Reader(name, _kind(layers[name]), edge) for name, edge in _edges(products)}
+    return {name: Product(name, _kind(layers[name]), edge) for name, edge in _edges(products)}
 
 
 def readers_behind(
-    node: fx.Node, products: Mapping[str, Reader], is_activation: Callable[[fx.Node], bool]
-) -> tuple[Reader, ...]:
+    node: fx.Node, products: Mapping[str, Product], is_activation: Callable[[fx.Node], bool]
+) -> tuple[Product, ...]:
     """Return the products that read an operation's signal before an activation function gives it another grid."""
-    found: dict[str, Reader] = {}
+    found: dict[str, Product] = {}
     waiting, seen = list(node.users), set[fx.Node]()
     while waiting:
         one = waiting.pop()
