@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -74,12 +75,13 @@ def segmented(
     *,
     bin_s: float,
     segment_steps: int,
+    silent: Literal["refused", "kept"] = "refused",
 ) -> Dataset:
     """Return consecutive segments that share no bin.
 
     Left out and noted: bins after the last whole segment, recordings shorter than a segment, and segments in which no
     bin has a target. Bins without one are masked in the others. A channel or output that is flat in one trial of a
-    session, and not in all of it, stays and is noted.
+    session, and not in all of it, stays and is noted; so does a channel that is flat throughout where `silent` says so.
 
     Raises
     ------
@@ -89,7 +91,7 @@ def segmented(
     sources = [one.recording for one in binned]
     _check_sizes(binned, segment_steps)
     _check_targets(binned, origin)
-    resting = _resting(binned)
+    resting = _resting(binned, silent)
     channels, rate_hz = len(sources[0].channels), sources[0].rate_hz
     recordings = processed(sources, operations, resting)
     counts = [one.steps // segment_steps for one in sources]
@@ -156,17 +158,17 @@ def _check_targets(binned: Sequence[BinnedRecording], origin: Origin) -> None:
         as_float32(there.T, origin.output_names, where=where)
 
 
-def _resting(binned: Sequence[BinnedRecording]) -> list[frozenset[str]]:
-    """Return the channels that are flat in each recording, but not in all of its session."""
+def _resting(binned: Sequence[BinnedRecording], silent: Literal["refused", "kept"]) -> list[frozenset[str]]:
+    """Return the channels that are flat in each recording; where those are refused, not those of a whole session."""
     found = [frozenset[str]() for _ in binned]
     for numbers in _sessions(binned):
-        if len(numbers) == 1:
+        if len(numbers) == 1 and silent == "refused":
             continue  # it is read when its first sample is asked for
         ranges = [_range(binned[number].recording) for number in numbers]
         low, high = np.min([low for low, _ in ranges], axis=0), np.max([high for _, high in ranges], axis=0)
         for number, (least, most) in zip(numbers, ranges, strict=True):
             names = binned[number].recording.channel_names
-            flat = np.flatnonzero((least == most) & (low < high))
+            flat = np.flatnonzero((least == most) & ((low < high) | (silent == "kept")))
             found[number] = frozenset(names[index] for index in flat.tolist())
     return found
 

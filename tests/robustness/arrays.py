@@ -16,6 +16,7 @@ from scipy.io import loadmat, savemat
 from cosim.datasets.registry import load
 from tests.cosim.matlab_files import Cell
 from tests.cosim.matlab_files import write as write_mat
+from tests.cosim.reaching_session import made_session, write_session
 from tests.robustness.kind import Kind
 from tests.robustness.mild import factor
 from tests.robustness.networks import in_hdf5
@@ -200,9 +201,32 @@ def _read_own(path: Path) -> None:
     check_dataset(load("arrays", data_dir=None, options=options))
 
 
+def _session(folder: Path) -> Path:
+    (folder / "primate_reaching").mkdir()
+    write_session(folder / "primate_reaching" / "made.mat", made_session(600, reach=60))
+    return folder / "primate_reaching"
+
+
+def _read_session(path: Path) -> None:
+    check_dataset(load("primate_reaching", data_dir=path.parent, options={"session": "made", "segment_steps": 50}))
+
+
+def _slower(path: Path, dice: Random) -> str:
+    """Multiply the cursor's positions."""
+    by = factor(dice)
+    content = made_session(600, reach=60)
+    write_session(path / "made.mat", {**content, "cursor_pos": content["cursor_pos"] * by})
+    return f"cursor by {by:g}"
+
+
+def _in_session(path: Path, dice: Random) -> str:
+    return in_hdf5(path / "made.mat", dice)
+
+
 ARRAYS = (
     Kind("npz", _npz, _read_own, _louder, (_in_npz, _in_npz, _in_npz, _in_member, _in_member, _in_member, _bomb)),
     Kind("npy", _npy, _read_own, _louder, (_in_npy,)),
     Kind("mat", _mat("5"), _read_own, _louder, (_in_mat,)),
     Kind("mat73", _mat("7.3"), _read_own, _louder, (in_hdf5,)),
+    Kind("primate_reaching", _session, _read_session, _slower, (_in_session,)),
 )
