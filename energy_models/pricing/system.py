@@ -115,9 +115,14 @@ def woken_memories(profile: HardwareProfile, placement: Placement) -> tuple[Term
 
 
 def kept_bits(used_bits: float, memory: Memory) -> float:
-    """Return the bits of the banks that so many used bits take; never more than the memory has."""
-    bank = memory.bank.band.nominal
-    return min(ceil(used_bits / bank) * bank, memory.capacity.band.nominal)
+    """Return the bits of the banks that so many used bits take.
+
+    Never more than the memory has for what fits into it. What does not fit takes the whole banks of a memory that would
+    hold it: a machine that is too small never draws less than one that is large enough.
+    """
+    bank, capacity = memory.bank.band.nominal, memory.capacity.band.nominal
+    taken = ceil(used_bits / bank) * bank
+    return taken if used_bits > capacity else min(taken, capacity)
 
 
 def site_terms(site: Site, channels: int, payload: Payload) -> dict[Cause, Terms]:
