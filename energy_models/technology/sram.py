@@ -17,7 +17,6 @@ Small memories are registers, not SRAM: see `energy_models.technology.register_f
 from __future__ import annotations
 
 import csv
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
@@ -29,6 +28,7 @@ from numpy.typing import NDArray
 
 from energy_models.errors import PriceError
 from energy_models.quantities import Quantity
+from energy_models.quantities.number import Number
 
 Flavour = Literal["itrs-lstp", "itrs-lop", "itrs-hp"]
 Law = Literal["read", "write", "access", "leakage"]
@@ -84,10 +84,16 @@ class PowerLaw:
 
     def at(self, size_bytes: float, width_bits: float, temperature_k: float) -> float:
         """Return the law's value."""
-        x, y = math.log(size_bytes / REFERENCE_BYTES), math.log(width_bits / REFERENCE_BITS)
-        bent = sum(one * term for one, term in zip(self.curvature, (x * x, y * y, x * y), strict=True))
+        return float(self.at_points(size_bytes, width_bits, temperature_k))
+
+    def at_points(self, size_bytes: Number, width_bits: Number, temperature_k: float) -> Number:
+        """Return the law's value, or those of arrays of points, in the unit of its column."""
+        x: Number = np.log(size_bytes / REFERENCE_BYTES)
+        y: Number = np.log(width_bits / REFERENCE_BITS)
+        first, second, both = self.curvature
+        bent = first * x * x + second * y * y + both * x * y
         power = self.size * x + self.width * y + bent + self.warmth * (temperature_k - REFERENCE_K)
-        return self.reference * math.exp(power)
+        return cast(Number, self.reference * np.exp(power))
 
 
 @dataclass(frozen=True, slots=True)

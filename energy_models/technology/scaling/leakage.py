@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-import math
+from typing import cast
+
+import numpy as np
 
 from energy_models.quantities import Band
+from energy_models.quantities.number import Number
 from energy_models.technology.scaling.supply import thermal_slope_v
 from energy_models.technology.scaling.technology import Technology, load_technology
 
@@ -22,8 +25,13 @@ def supply_factor(from_v: float, to_v: float, technology: Technology | None = No
     """
     law = (technology or load_technology()).leakage.barrier_lowering.band
     slope = thermal_slope_v(technology)
-    at = [(to_v / from_v) * math.exp(b * (to_v - from_v) / slope) for b in (law.low, law.nominal, law.high)]
+    at = [float(barrier_factor(from_v, to_v, b, slope)) for b in (law.low, law.nominal, law.high)]
     return Band(min(at), at[1], max(at))
+
+
+def barrier_factor(from_v: Number, to_v: Number, barrier: float, slope_v: float) -> Number:
+    """Return ``(V2/V1) exp(b (V2 - V1) / (n kT/q))`` [1] of supplies [V], lowered barrier [1] and ``n kT/q`` [V]."""
+    return cast(Number, (to_v / from_v) * np.exp(barrier * (to_v - from_v) / slope_v))
 
 
 def temperature_factor(from_k: float, to_k: float, technology: Technology | None = None) -> Band:

@@ -6,10 +6,13 @@ exponential below the threshold and a power of the overdrive above it.
 
 from __future__ import annotations
 
+from typing import cast
+
 import numpy as np
 
 from energy_models.errors import ProfileError
 from energy_models.quantities import Band
+from energy_models.quantities.number import Number
 from energy_models.technology.scaling.node import interpolated
 from energy_models.technology.scaling.technology import Technology, load_technology
 
@@ -97,11 +100,11 @@ def frequency_factor(from_v: float, to_v: float, technology: Technology | None =
     law, slope = constants.supply, thermal_slope_v(constants)
     threshold, power = law.threshold.band, law.velocity_exponent.band
     corners = ((threshold.low, power.low), (threshold.nominal, power.nominal), (threshold.high, power.high))
-    at = [_speed(to_v, *corner, slope) / _speed(from_v, *corner, slope) for corner in corners]
+    at = [float(drive_speed(to_v, *corner, slope) / drive_speed(from_v, *corner, slope)) for corner in corners]
     return Band(min(at), at[1], max(at))
 
 
-def _speed(supply_v: float, threshold_v: float, power: float, slope_v: float) -> float:
-    """Return the reciprocal delay ``I(V)/V`` in arbitrary units."""
-    overdrive = float(np.logaddexp(0.0, (supply_v - threshold_v) / (power * slope_v)))
+def drive_speed(supply_v: Number, threshold_v: float, power: float, slope_v: float) -> Number:
+    """Return the reciprocal delay ``I(V)/V`` of a circuit in arbitrary units; only its ratios mean anything."""
+    overdrive = cast(Number, np.logaddexp(0.0, (supply_v - threshold_v) / (power * slope_v)))
     return overdrive**power / supply_v
