@@ -175,8 +175,8 @@ def test_bounds_are_ordered(cell: Cell, bits: float, word: float, supply: float,
     found = [
         (
             memory_area_m2(cell, node, end, banks=2.0, bank_bits=bits, word_bits=word),
-            multiplier_gates(8.0, 4.0, 20.0, end), controller_area_m2(node, end), core_area_m2(1e-6, 1e-7, end), bank_way_m(1e-6, 1e-7, end),
-            wire_energy_j(word, 1e-3, supply, end), retention_w(cell, bits, end),
+            multiplier_gates(8.0, 4.0, 20.0, end), controller_area_m2(node, end), core_area_m2(1e-6, 1e-7, end),
+            bank_way_m(1e-6, 1e-7, end), wire_energy_j(word, 1e-3, supply, end), retention_w(cell, bits, end),
             awake_leakage_w(cell, bits, supply, end), logic_leakage_w(bits, supply, end),
             reachable_clock_hz((1e-9,), end), memory_supply_v(cell, supply, end), rail_efficiency(cell, supply, end),
         )
