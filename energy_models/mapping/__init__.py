@@ -12,10 +12,10 @@ from energy_models.mapping.action_counts import (
 from energy_models.mapping.count import count_actions, count_per_decode
 from energy_models.mapping.placement import MemoryUse, Placement
 from energy_models.mapping.placing import holds_window, place
-from energy_models.mapping.styles import STYLES, RegisterPrices, Style, style_of
+from energy_models.mapping.styles import STYLES, Executes, RegisterPrices, Style, style_of
 
 __all__ = [
-    "STYLES", "Access", "AccessCount", "ActionCounts", "CycleCount", "MemoryUse", "Operations", "Placement",
+    "STYLES", "Access", "AccessCount", "ActionCounts", "CycleCount", "Executes", "MemoryUse", "Operations", "Placement",
     "RegisterPrices", "Style", "access_counts", "check_widths", "count_actions", "count_per_decode", "holds_window",
     "place", "style_of", "words",
 ]

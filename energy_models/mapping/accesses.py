@@ -49,7 +49,7 @@ def access_counts(workload: Workload, profile: HardwareProfile) -> tuple[AccessC
     check_widths(workload)
     placement = place(workload, profile)
     found: list[AccessCount] = []
-    for counts in count_actions(workload, profile, placement):
+    for counts in count_actions(workload, profile.execution, placement):
         for one in counts.accesses:
             memory = placement.memory_of[one.operand]
             reads, writes = float(one.reads), float(one.writes)

@@ -32,15 +32,29 @@ class MemoryUse:
 class Placement:
     """The memory of each operand, which operands take room at all, how full the memories are, and what does not fit.
 
-    `lasting_bits` are those of each memory whose content outlives a decode, in the order of `uses`.
+    Parameters
+    ----------
+    memory_of : mapping of operand to Memory
+    held : tuple of operand
+        Those that take room.
+    uses : tuple of MemoryUse
+        One a memory.
+    kept_bits, lasting_bits : tuple of float or array
+        In whole banks of each memory: what is used, and what outlives a decode [bits]. Arrays are of very many machines
+        that differ in their banks.
+    widths : mapping of operand to float or array
+        Word of the memory that holds each operand [bits].
+    infeasibilities : tuple of str
     """
 
     memory_of: Mapping[Operand, Memory]
     held: tuple[Operand, ...]
     uses: tuple[MemoryUse, ...]
-    lasting_bits: tuple[float, ...]
+    kept_bits: tuple[Number, ...]
+    lasting_bits: tuple[Number, ...]
+    widths: Mapping[Operand, Number]
     infeasibilities: tuple[str, ...]
 
-    def word_bits(self, operand: Operand) -> int:
+    def word_bits(self, operand: Operand) -> Number:
         """Return the word width of the memory that holds an operand [bits]."""
-        return self.memory_of[operand].word_bits
+        return self.widths[operand]

@@ -70,8 +70,26 @@ def place(workload: Workload, profile: HardwareProfile) -> Placement:
     uses = tuple(_use(memory, memory_of, needs) for memory in profile.memories)
     held: tuple[Operand, ...] = tuple(one for one in OPERANDS if needs[one] > 0)
     passing = {memory_of["activations"].name: float(passing_bits(workload, profile.execution))}
-    lasting = tuple(use.used_bits - passing.get(use.memory, 0) for use in uses)
-    return Placement(memory_of, held, uses, lasting, tuple(infeasibilities))
+    kept = tuple(
+        kept_bits(use.used_bits, memory) for use, memory in zip(uses, profile.memories, strict=True)
+    )
+    lasting = tuple(
+        kept_bits(use.used_bits - passing.get(use.memory, 0), memory)
+        for use, memory in zip(uses, profile.memories, strict=True)
+    )
+    widths: dict[Operand, Number] = {operand: float(memory.word_bits) for operand, memory in memory_of.items()}
+    return Placement(memory_of, held, uses, kept, lasting, widths, tuple(infeasibilities))
+
+
+def kept_bits(used_bits: float, memory: Memory) -> float:
+    """Return the bits of the banks that so many used bits take.
+
+    Never more than the memory has for what fits into it. What does not fit takes the whole banks of a memory that would
+    hold it: a machine that is too small never draws less than one that is large enough.
+    """
+    bank, capacity = memory.bank.band.nominal, memory.capacity.band.nominal
+    taken = ceil(used_bits / bank) * bank
+    return taken if used_bits > capacity else min(taken, capacity)
 
 
 def _infeasibility(what: str, need: float, memory: str, free: float, machine: str) -> str:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from energy_models.errors import WorkloadError
 from energy_models.hardware import HardwareProfile, Site
 from energy_models.mapping import (
     Access,
     ActionCounts,
+    Executes,
     Placement,
     check_widths,
     count_actions,
@@ -36,6 +38,13 @@ class ChargedLayer:
     counts: ActionCounts
     price: PricedLayer
     rate_hz: float
+
+
+class Structure(NamedTuple):
+    """What counts rest on beside a workload: geometry of the datapath, and the placement of operands."""
+
+    execution: Executes
+    placement: Placement
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +74,20 @@ class CostTerms:
 
 
 def cost_terms_of(
-    workload: Workload, profile: HardwareProfile, site: Site | None, *, decode_rate_hz: float
+    workload: Workload, profile: HardwareProfile, site: Site | None, *, decode_rate_hz: float,
+    structure: Structure | None = None,
 ) -> CostTerms:
     """Return the terms of what a workload costs on a machine at `decode_rate_hz` decisions per second.
+
+    Parameters
+    ----------
+    workload : Workload
+    profile : HardwareProfile
+    site : Site or None
+    decode_rate_hz : float
+        Decisions per second [Hz].
+    structure : Structure, optional
+        Those of very many machines with the constants' paths of `profile`; its own if not given.
 
     Raises
     ------
@@ -79,10 +99,10 @@ def cost_terms_of(
     if workload.decodes < 1:
         raise WorkloadError("no decode was observed", where=workload.name, remedy="Observe at least one decode")
     check_widths(workload)
-    placement = place(workload, profile)
+    execution, placement = structure or Structure(profile.execution, place(workload, profile))
     counted = (
-        *count_actions(workload, profile, placement), *_new_samples(workload, profile, placement),
-        *count_per_decode(workload, profile),
+        *count_actions(workload, execution, placement), *_new_samples(workload, profile, placement),
+        *count_per_decode(workload, execution),
     )
     window_hz = 1.0 / workload.window_s
     rates = {"decode": decode_rate_hz, "sample": window_hz}
@@ -114,8 +134,7 @@ def _new_samples(workload: Workload, profile: HardwareProfile, placement: Placem
     """
     if profile.execution.contains_memory or not holds_window(workload):
         return ()
-    word_bits = placement.memory_of["buffers"].word_bits
-    written = workload.steps_per_decode * words(workload.channels, workload.input_bits, word_bits)
+    written = workload.steps_per_decode * words(workload.channels, workload.input_bits, placement.word_bits("buffers"))
     return (ActionCounts("(new samples)", "overhead", "sample", accesses=(Access("buffers", 0.0, written),)),)
 
 

@@ -11,7 +11,7 @@ from energy_models.mapping import Access, ActionCounts, Operations, Placement, R
 from energy_models.pricing.constants import CONTROL_OVERHEAD, RAIL_EFFICIENCY
 from energy_models.pricing.report import Cause
 from energy_models.pricing.terms import Term, Terms
-from energy_models.quantities import is_zero
+from energy_models.quantities import Number, is_zero
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +95,7 @@ def _accesses(counts: ActionCounts, placement: Placement, profile: HardwareProfi
         if not memory.priced:
             continue
         cause: Cause = "state" if access.operand == "state" else "memory"
-        words = _words(memory, f"memories[{index[memory.name]}]", access)
+        words = _words(memory, placement.word_bits(access.operand), f"memories[{index[memory.name]}]", access)
         found.append((cause, tuple(term.priced(under=rail) for term in words)))
     return found
 
@@ -109,11 +109,11 @@ def _registers(counts: ActionCounts, prices: RegisterPrices | None) -> list[tupl
     ]
 
 
-def _words(memory: Memory, path: str, access: Access) -> Terms:
+def _words(memory: Memory, word_bits: Number, path: str, access: Access) -> Terms:
     """Return the energy of words read and written; a non-volatile memory moves every bit of a word."""
     if memory.non_volatile is None:
         return (Term(access.reads, (f"{path}.read",)), Term(access.writes, (f"{path}.write",)))
-    found = [Term(access.reads * memory.word_bits, (f"{path}.non_volatile.read",))]
-    if access.writes:
-        found.append(Term(access.writes * memory.word_bits, (f"{path}.non_volatile.write",)))
+    found = [Term(access.reads * word_bits, (f"{path}.non_volatile.read",))]
+    if not is_zero(access.writes):
+        found.append(Term(access.writes * word_bits, (f"{path}.non_volatile.write",)))
     return tuple(found)

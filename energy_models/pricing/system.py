@@ -8,13 +8,11 @@ the others the site's; a stimulator makes its own voltage from the supply and is
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import ceil
 
 from energy_models.hardware import (
     Absent,
     ConnectedRadio,
     HardwareProfile,
-    Memory,
     PerChannelFrontEnd,
     PulseStimulator,
     Site,
@@ -31,6 +29,7 @@ from energy_models.pricing.constants import (
 )
 from energy_models.pricing.report import Cause
 from energy_models.pricing.terms import Term, Terms
+from energy_models.quantities import is_zero
 
 _STIMULATION = tuple(
     f"{SITE}stimulation.{name}" for name in ("amplitude", "compliance", "pulse_width", "pulse_rate", "burst", "bursts")
@@ -96,11 +95,11 @@ def retention_terms(profile: HardwareProfile, placement: Placement, *, busy: Ter
         if memory.retention is None:
             continue
         path = (f"memories[{index}].retention",)
-        used = kept_bits(placement.uses[index].used_bits, memory)
-        lasting = kept_bits(placement.lasting_bits[index], memory) if memory.idle_banks == "off" else used
+        used = placement.kept_bits[index]
+        lasting = placement.lasting_bits[index] if memory.idle_banks == "off" else used
         share = busy if memory.name == reloaded else ()
-        terms += [Term(lasting, path, rail, share)] if lasting else []
-        terms += [Term(used - lasting, path, rail, busy)] if used > lasting else []
+        terms += [] if is_zero(lasting) else [Term(lasting, path, rail, share)]
+        terms += [] if is_zero(used - lasting) else [Term(used - lasting, path, rail, busy)]
     return tuple(terms)
 
 
@@ -112,17 +111,6 @@ def woken_memories(profile: HardwareProfile, placement: Placement) -> tuple[Term
         if memory.non_volatile is not None and any(placement.memory_of[one] is memory for one in placement.held)
     ]
     return tuple(Term(1.0, (f"{one}.wake",)) for one in used), tuple(Term(1.0, (f"{one}.wake_time",)) for one in used)
-
-
-def kept_bits(used_bits: float, memory: Memory) -> float:
-    """Return the bits of the banks that so many used bits take.
-
-    Never more than the memory has for what fits into it. What does not fit takes the whole banks of a memory that would
-    hold it: a machine that is too small never draws less than one that is large enough.
-    """
-    bank, capacity = memory.bank.band.nominal, memory.capacity.band.nominal
-    taken = ceil(used_bits / bank) * bank
-    return taken if used_bits > capacity else min(taken, capacity)
 
 
 def site_terms(site: Site, channels: int, payload: Payload) -> dict[Cause, Terms]:

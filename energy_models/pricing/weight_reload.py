@@ -17,7 +17,6 @@ from dataclasses import dataclass
 from energy_models.hardware import HardwareProfile
 from energy_models.mapping import Placement, words
 from energy_models.pricing.report import Reload
-from energy_models.pricing.system import kept_bits
 from energy_models.pricing.terms import Term, Terms, band
 from energy_models.workload import Workload
 
@@ -78,7 +77,7 @@ def reload_plan(
         Term(1.0, (f"{stored}.wake",)),
     )
     time = (Term(max(read, written), (), ("clock",)), Term(1.0, (f"{stored}.wake_time",)))
-    kept = kept_bits(placement.uses[index].used_bits, memory)
+    kept = placement.kept_bits[index]
     power = (Term(kept, (f"{path}.retention",)),)
     even_s = break_even_s(band(energy, profile.bands).nominal, band(power, profile.bands).nominal)
     off_s = max(0.0, 1.0 / decode_rate_hz - band((*awake_s, *time), profile.bands).nominal)

@@ -54,10 +54,10 @@ def test_an_event_core_multiplies_graded_events_only() -> None:
     layer = dataclasses.replace(dense_layer(16, 6), products=products(36, 60))
     work = workload(layer)
     machine = toy_event()
-    (found,) = count_actions(work, machine, place(work, machine))
+    (found,) = count_actions(work, machine.execution, place(work, machine))
     assert {one.name: one.count for one in found.operations} == {"multiply": 36, "accumulate": 96}
     signs = workload(dataclasses.replace(layer, weight_form="ternary", products=products(0, 96)))
-    (found,) = count_actions(signs, machine, place(signs, machine))
+    (found,) = count_actions(signs, machine.execution, place(signs, machine))
     assert {one.name: one.count for one in found.operations} == {"accumulate": 96}
 
 

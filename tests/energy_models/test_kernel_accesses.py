@@ -18,7 +18,7 @@ sizes = st.tuples(st.integers(1, 20), st.integers(1, 20), st.integers(1, 20))
 
 def counts(layer: LayerWork, profile: HardwareProfile) -> ActionCounts:
     work = workload(layer)
-    return count_actions(work, profile, place(work, profile))[0]
+    return count_actions(work, profile.execution, place(work, profile))[0]
 
 
 def registers(found: ActionCounts) -> dict[str, tuple[float, float]]:

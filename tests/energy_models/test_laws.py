@@ -212,7 +212,7 @@ def test_a_spike_rate_is_applied_once(
 ) -> None:
     events = data.draw(st.integers(1, inputs))
     some, all_ = (workload(spiking_layer(inputs, outputs, n)) for n in (events, inputs))
-    (counts,) = count_actions(some, machine, place(some, machine))
+    (counts,) = count_actions(some, machine.execution, place(some, machine))
     done = {operation.name: operation.count for operation in counts.operations}
     assert done["accumulate"] == events * outputs  # the observed sites themselves, no rate on top
     rate = events / inputs
@@ -229,7 +229,7 @@ def test_four_bit_weights_halve_the_words_and_cheapen_products_but_not_sums(
 ) -> None:
     # 16 x 32 blocks: rows of synapses and whole matrices fill words of up to 128 bits at either width
     wide, narrow = (workload(dense_layer(16 * rows, 32 * columns, weight_bits=bits)) for bits in (8, 4))
-    counted = [count_actions(w, machine, place(w, machine))[0] for w in (wide, narrow)]
+    counted = [count_actions(w, machine.execution, place(w, machine))[0] for w in (wide, narrow)]
     reads = [sum(one.reads for one in counts.accesses if one.operand == "weights") for counts in counted]
     if fills_words(machine):
         assert reads[0] == 2 * reads[1] > 0
@@ -297,8 +297,9 @@ def test_power_of_windows_before_the_regulator_is_affine_until_decodes_follow_ea
 def _banks_w(machine: HardwareProfile, memory: Memory, used_bits: float) -> float:
     if memory.retention is None:
         return 0.0
-    bank = memory.bank.band.nominal
-    return min(math.ceil(used_bits / bank) * bank, memory.capacity.band.nominal) * memory.retention.band.nominal
+    bank, capacity = memory.bank.band.nominal, memory.capacity.band.nominal
+    banks = math.ceil(used_bits / bank) * bank  # what does not fit takes whole banks beyond the capacity
+    return (min(banks, capacity) if used_bits <= capacity else banks) * memory.retention.band.nominal
 
 
 @settings(max_examples=40, deadline=None)

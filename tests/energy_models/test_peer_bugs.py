@@ -172,7 +172,7 @@ def test_an_access_is_charged_for_the_word_it_is_given_for() -> None:
     memory = machine.memories[0]
     assert memory.read is not None
     assert (memory.word_bits, memory.read.band.nominal) == (64, pytest.approx(10e-12))
-    (counts,) = count_actions(one := workload(dense_layer(64, 32)), machine, place(one, machine))
+    (counts,) = count_actions(one := workload(dense_layer(64, 32)), machine.execution, place(one, machine))
     weights = sum(access.reads for access in counts.accesses if access.operand == "weights")
     assert weights == 64 * 32 * 8 / 64
     tiny, full = (register_file_costs(45, size_bytes=size, width_bits=32).read.value for size in (4, 256))
@@ -184,7 +184,7 @@ def test_accumulation_is_charged_at_the_width_of_the_accumulator() -> None:
     machine = toy_array()
     for bits in (8, 16, 24, 32):
         one = workload(dense_layer(64, 32, accumulator_bits=bits))
-        (counts,) = count_actions(one, machine, place(one, machine))
+        (counts,) = count_actions(one, machine.execution, place(one, machine))
         assert [done.widths for done in counts.operations if done.name == "accumulate"] == [(bits, bits)]
     networks = (workload(dense_layer(64, 32, accumulator_bits=bits)) for bits in (8, 32))
     narrow, wide = (energy_j(one, machine, "compute") for one in networks)
@@ -255,7 +255,7 @@ def test_a_spike_rate_is_in_the_count_and_nowhere_else() -> None:
     step_j = machine.bands["execution.step.energy"].nominal
     rate = 1366 / 10_000
     sparse, dense = (workload(dense_layer(10_000, 10, activation_bits=1, events=n)) for n in (1366, 10_000))
-    (counts,) = count_actions(sparse, machine, place(sparse, machine))
+    (counts,) = count_actions(sparse, machine.execution, place(sparse, machine))
     assert sum(done.count for done in counts.operations if done.name == "accumulate") == 13_660
     found = (energy_j(sparse, machine) - step_j) / (energy_j(dense, machine) - step_j)
     assert found == pytest.approx(rate)  # rate squared would be 0.0187

@@ -83,7 +83,7 @@ def test_what_does_not_fit_says_where_and_by_how_much() -> None:
 def test_outputs_are_written_once() -> None:
     for machine in (toy_output_stationary(), load_profile("asic45_reference")):
         one = workload(dense_layer(64, 32, positions=16, activation_bits=8))
-        (counts,) = count_actions(one, machine, place(one, machine))
+        (counts,) = count_actions(one, machine.execution, place(one, machine))
         word = machine.memories[-1].word_bits
         written = sum(access.writes for access in counts.accesses if access.operand == "activations")
         assert written == 32 * 16 * 8 / word
