@@ -12,7 +12,7 @@ from pydantic import Field
 from torch import nn
 
 from students.families.family import WINDOWS_AND_STEPS, Family, FamilyOptions
-from students.families.readout import per_step
+from students.families.readout import Skip, linear_skip, per_step, per_window
 from students.layers import Layers, PastSums
 from students.spec import Float32, Quantised, Shape
 
@@ -33,6 +33,8 @@ class Options(FamilyOptions):
     bins : int
         Regression only: bins that are summed before they are seen.
     dropout : float
+    skip : {'none', 'linear'}
+        ``linear`` adds a linear product of the same inputs to the outputs.
     """
 
     hidden: int = Field(default=32, ge=1)
@@ -41,6 +43,7 @@ class Options(FamilyOptions):
     lags: int = Field(default=10, ge=1)
     bins: int = Field(default=1, ge=1)
     dropout: float = Field(default=0.2, ge=0, lt=1)
+    skip: Skip = "none"
 
 
 def build(options: Options, shape: Shape, layers: Layers) -> nn.Module:
@@ -60,7 +63,8 @@ def _classifier(options: Options, shape: Shape, layers: Layers) -> nn.Module:
             layers.dropout(options.dropout),
         ]
         inputs = width
-    return nn.Sequential(*modules, layers.linear(inputs, shape.outputs, edge="last"))
+    readout = layers.linear(inputs, shape.outputs, edge="last")
+    return per_window([*modules, readout], shape, layers, skip=options.skip)
 
 
 def _decoder(options: Options, shape: Shape, layers: Layers) -> nn.Module:
@@ -69,6 +73,7 @@ def _decoder(options: Options, shape: Shape, layers: Layers) -> nn.Module:
     if options.bins > 1:
         modules = [PastSums(options.bins, options.lags), nn.Flatten(1, 2), layers.quantise_input()]
         inputs, taps = shape.channels * options.lags, 1
+    shared, skip = len(modules), linear_skip(inputs, taps, shape, layers) if options.skip == "linear" else None
     for depth in range(options.depth):
         edge, width = "inner" if depth else "first", _width(options, depth)
         modules += [
@@ -78,7 +83,8 @@ def _decoder(options: Options, shape: Shape, layers: Layers) -> nn.Module:
             layers.dropout(options.dropout),
         ]
         inputs, taps = width, 1
-    return per_step(modules, inputs, shape, layers, warmup_steps=options.bins * options.lags - 1)
+    warmup = options.bins * options.lags - 1
+    return per_step(modules, inputs, shape, layers, warmup_steps=warmup, skip=skip, shared=shared)
 
 
 def _width(options: Options, depth: int) -> int:

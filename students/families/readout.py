@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 from pydantic import Field
 from torch import Tensor, nn
 
 from students.families.family import FamilyOptions
-from students.layers import Layers, RecurrentKind, TimeFirst
+from students.layers import Layers, RecurrentKind, Residual, TimeFirst
 from students.neurons import LeakyIntegratorModel
 from students.spec import Shape
+
+Skip = Literal["none", "linear"]
+"""Whether a linear product of the input is added to what a network puts out."""
 
 
 class RecurrentOptions(FamilyOptions):
@@ -24,11 +28,17 @@ class RecurrentOptions(FamilyOptions):
         On the states that are read out.
     warmup_steps : int
         Regression only: first steps of a training segment whose error is left out, while the state fills.
+    skip : {'none', 'linear'}
+        ``linear`` adds a linear product of the window, or of the last `skip_lags` steps, to the outputs.
+    skip_lags : int
+        Regression only: steps that the linear product sees, the current one included.
     """
 
     hidden: int = Field(default=32, ge=1)
     dropout: float = Field(default=0.2, ge=0, lt=1)
     warmup_steps: int = Field(default=5, ge=0)
+    skip: Skip = "none"
+    skip_lags: int = Field(default=10, ge=1)
 
 
 class StepDecoder(nn.Module):
@@ -68,13 +78,39 @@ class LastStep(nn.Module):
         return signal[..., -1]
 
 
+def linear_skip(inputs: int, taps: int, shape: Shape, layers: Layers) -> nn.Module:
+    """Return a causal linear product of so many steps, to be added to a read-out of each step."""
+    return layers.conv1d(inputs, shape.outputs, taps, padding="causal", bias="none", edge="last")
+
+
 def per_step(
-    modules: Sequence[nn.Module], features: int, shape: Shape, layers: Layers, *, warmup_steps: int
-) -> StepDecoder:
-    """Return the modules with a pointwise read-out in physical units after them."""
+    modules: Sequence[nn.Module], features: int, shape: Shape, layers: Layers, *, warmup_steps: int,
+    skip: nn.Module | None = None, shared: int = 1,
+) -> StepDecoder:  # fmt: skip
+    """Return the modules with a pointwise read-out in physical units after them.
+
+    A `skip` is added to the read-out; it takes what the first `shared` modules make of the input. What is linear in the
+    relation between input and output needs no hidden unit then.
+    """
     readout = layers.conv1d(features, shape.outputs, 1, padding=0, edge="last")
-    body = nn.Sequential(*modules, readout, layers.output_scale(shape.outputs))
+    found: list[nn.Module] = [*modules, readout]
+    if skip is not None:
+        branch = nn.Sequential(*modules[shared:], readout)
+        found = [*modules[:shared], Residual(branch, skip, layers.add(edge="last"))]
+    body = nn.Sequential(*found, layers.output_scale(shape.outputs))
     return StepDecoder(body, warmup_steps=min(warmup_steps, shape.steps - 1))
+
+
+def per_window(modules: Sequence[nn.Module], shape: Shape, layers: Layers, *, skip: Skip) -> nn.Module:
+    """Return the modules, which end in logits; where asked for, with a linear product of the whole window added.
+
+    The first module puts the input on its grid.
+    """
+    if skip == "none":
+        return nn.Sequential(*modules)
+    flat = layers.linear(shape.channels * shape.steps, shape.outputs, bias="none", edge="last")
+    product = nn.Sequential(nn.Flatten(), flat)
+    return nn.Sequential(modules[0], Residual(nn.Sequential(*modules[1:]), product, layers.add(edge="last")))
 
 
 def membrane_readout(
@@ -111,6 +147,11 @@ def recurrent_network(kind: RecurrentKind, options: RecurrentOptions, shape: Sha
     modules = [layers.quantise_input(), layers.recurrent(kind, shape.channels, hidden, edge="first")]
     if shape.task == "regression":
         modules += [layers.requantise(), layers.dropout(dropout)]
-        return per_step(modules, hidden, shape, layers, warmup_steps=options.warmup_steps)
+        warmup, skip = options.warmup_steps, None
+        if options.skip == "linear":
+            skip = linear_skip(shape.channels, options.skip_lags, shape, layers)
+            warmup = max(warmup, options.skip_lags - 1)
+        return per_step(modules, hidden, shape, layers, warmup_steps=warmup, skip=skip)
+    modules += [LastStep(), layers.requantise(), layers.dropout(dropout)]
     readout = layers.linear(hidden, shape.outputs, edge="last")
-    return nn.Sequential(*modules, LastStep(), layers.requantise(), layers.dropout(dropout), readout)
+    return per_window([*modules, readout], shape, layers, skip=options.skip)

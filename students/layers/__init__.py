@@ -8,11 +8,14 @@ from students.layers.layout import BatchNorm1d
 from students.layers.modules import (
     Add,
     AveragePool1d,
+    ByFilter,
     Conv1d,
     DepthwiseConv1d,
     Dropout,
+    FilterBank,
     MatMul,
     OutputScale,
+    Residual,
 )
 from students.layers.protocol import Bias, Edge, Layers, Padding, RecurrentKind, resolve_padding
 from students.layers.recurrent import Recurrent
@@ -22,11 +25,13 @@ __all__ = [
     "AveragePool1d",
     "BatchNorm1d",
     "Bias",
+    "ByFilter",
     "Constant",
     "Conv1d",
     "DepthwiseConv1d",
     "Dropout",
     "Edge",
+    "FilterBank",
     "FloatLayers",
     "FusedSequential",
     "Grid",
@@ -38,6 +43,7 @@ __all__ = [
     "PastSums",
     "Recurrent",
     "RecurrentKind",
+    "Residual",
     "TimeFirst",
     "resolve_padding",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from torch import nn
+from torch import Tensor, nn
 
 from students.layers.layout import BatchNorm1d
 from students.layers.modules import (
@@ -11,6 +11,7 @@ from students.layers.modules import (
     Conv1d,
     DepthwiseConv1d,
     Dropout,
+    FilterBank,
     MatMul,
     OutputScale,
 )
@@ -32,18 +33,22 @@ class FloatLayers:
         return nn.Identity()
 
     def conv1d(
-        self, inputs: int, outputs: int, kernel: int, *, padding: Padding, stride: int = 1, bias: Bias = "learned",
-        edge: Edge = "inner",
+        self, inputs: int, outputs: int, kernel: int, *, padding: Padding, stride: int = 1, dilation: int = 1,
+        bias: Bias = "learned", edge: Edge = "inner",
     ) -> nn.Module:
         """Return a `Conv1d`."""
-        pads = resolve_padding(padding, kernel)
-        return Conv1d(inputs, outputs, kernel, pads=pads, stride=stride, groups=1, bias=bias)
+        pads = resolve_padding(padding, dilation * (kernel - 1) + 1)
+        return Conv1d(inputs, outputs, kernel, pads=pads, stride=stride, groups=1, bias=bias, dilation=dilation)
 
     def depthwise_conv1d(
         self, channels: int, kernel: int, *, padding: Padding, bias: Bias = "none", edge: Edge = "inner"
     ) -> nn.Module:
         """Return a `DepthwiseConv1d`."""
         return DepthwiseConv1d(channels, kernel, pads=resolve_padding(padding, kernel), bias=bias)
+
+    def filter_bank(self, channels: int, taps: Tensor, *, padding: Padding, edge: Edge = "first") -> nn.Module:
+        """Return a `FilterBank`."""
+        return FilterBank(channels, taps, pads=resolve_padding(padding, taps.shape[1]))
 
     def linear(self, inputs: int, outputs: int, *, bias: Bias = "learned", edge: Edge = "inner") -> nn.Module:
         """Return an ``nn.Linear``."""
@@ -65,7 +70,7 @@ class FloatLayers:
         """Return a `Dropout`."""
         return Dropout(probability)
 
-    def add(self) -> nn.Module:
+    def add(self, *, edge: Edge = "inner") -> nn.Module:
         """Return an `Add`."""
         return Add()
 

@@ -19,9 +19,12 @@ class Conv1d(nn.Conv1d):
     """
 
     def __init__(
-        self, inputs: int, outputs: int, kernel: int, *, pads: tuple[int, int], stride: int, groups: int, bias: Bias
+        self, inputs: int, outputs: int, kernel: int, *, pads: tuple[int, int], stride: int, groups: int, bias: Bias,
+        dilation: int = 1,
     ) -> None:
-        super().__init__(inputs, outputs, kernel, stride=stride, groups=groups, bias=bias == "learned")
+        super().__init__(
+            inputs, outputs, kernel, stride=stride, groups=groups, bias=bias == "learned", dilation=dilation
+        )
         self.pads = pads
 
     @property
@@ -52,6 +55,29 @@ class DepthwiseConv1d(Conv1d):
             return super().forward(input)
         outputs = depthwise_conv1d(input, self.weight, self.pads)
         return outputs if self.bias is None else outputs + self.bias[:, None]
+
+
+class FilterBank(Conv1d):
+    """Every filter of a bank on every channel: the filters are given, and never learned.
+
+    Parameters
+    ----------
+    channels : int
+    taps : Tensor, shape (filters, length)
+    pads : tuple of int
+    """
+
+    def __init__(self, channels: int, taps: Tensor, *, pads: tuple[int, int]) -> None:
+        super().__init__(
+            channels, channels * len(taps), taps.shape[1], pads=pads, stride=1, groups=channels, bias="none"
+        )
+        hold_filters(self, taps)
+
+
+def hold_filters(convolution: nn.Conv1d, taps: Tensor) -> None:
+    """Give each channel of a grouped convolution the filters of a bank, shape (filters, length), for good."""
+    convolution.weight.data.copy_(taps.repeat(convolution.groups, 1)[:, None])
+    convolution.weight.requires_grad_(False)
 
 
 class AveragePool1d(nn.AvgPool1d):
@@ -90,11 +116,53 @@ class Dropout(nn.Dropout):
 
 
 class Add(nn.Module):
-    """Sum of two signals of one shape (a residual connection), as a module so that hooks see it."""
+    """Sum of two signals of one shape (a residual connection), as a module so that hooks see it.
+
+    `operand` does nothing; it stands where an integer form puts both signals on one grid.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.operand = nn.Identity()
 
     def forward(self, left: Tensor, right: Tensor) -> Tensor:
         """Return ``left + right``."""
-        return left + right
+        return self.operand(left) + self.operand(right)
+
+
+class Residual(nn.Module):
+    """Two branches of one signal, summed: a residual connection, or a linear product beside a network.
+
+    Parameters
+    ----------
+    branch, shortcut : nn.Module
+        Of one signal to one shape; ``nn.Identity()`` passes the signal on.
+    add : nn.Module
+        As `Layers.add` makes it.
+    """
+
+    def __init__(self, branch: nn.Module, shortcut: nn.Module, add: nn.Module) -> None:
+        super().__init__()
+        self.branch, self.shortcut, self.add = branch, shortcut, add
+
+    def forward(self, signal: Tensor) -> Tensor:
+        """Return the sum of what the branches make of the signal."""
+        return self.add(self.branch(signal), self.shortcut(signal))
+
+
+class ByFilter(nn.Module):
+    """What a bank of filters puts out, its filters on the last axis.
+
+    ``(batch, channels * filters, steps)`` becomes ``(batch, channels, steps, filters)``.
+    """
+
+    def __init__(self, filters: int) -> None:
+        super().__init__()
+        self.filters = filters
+
+    def forward(self, signal: Tensor) -> Tensor:
+        """Return the same numbers in that order."""
+        return signal.unflatten(1, (-1, self.filters)).transpose(2, 3)
 
 
 class MatMul(nn.Module):

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import Literal, Protocol
 
-from torch import nn
+from torch import Tensor, nn
 
 from energy_models.errors import StudentError
 from students.neurons.models import NeuronModel
@@ -65,8 +65,8 @@ class Layers(Protocol):
         ...
 
     def conv1d(
-        self, inputs: int, outputs: int, kernel: int, *, padding: Padding, stride: int = 1, bias: Bias = "learned",
-        edge: Edge = "inner",
+        self, inputs: int, outputs: int, kernel: int, *, padding: Padding, stride: int = 1, dilation: int = 1,
+        bias: Bias = "learned", edge: Edge = "inner",
     ) -> nn.Module:
         """Return a convolution ``(batch, inputs, steps)`` to ``(batch, outputs, steps)``; kernel 1 is pointwise."""
         ...
@@ -75,6 +75,13 @@ class Layers(Protocol):
         self, channels: int, kernel: int, *, padding: Padding, bias: Bias = "none", edge: Edge = "inner"
     ) -> nn.Module:
         """Return a convolution with one filter per channel, stride 1."""
+        ...
+
+    def filter_bank(self, channels: int, taps: Tensor, *, padding: Padding, edge: Edge = "first") -> nn.Module:
+        """Return given filters, shape (filters, length), on every channel: ``(batch, channels * filters, steps)``.
+
+        They are never learned. A channel's filters stand side by side.
+        """
         ...
 
     def linear(self, inputs: int, outputs: int, *, bias: Bias = "learned", edge: Edge = "inner") -> nn.Module:
@@ -97,8 +104,8 @@ class Layers(Protocol):
         """Return a dropout; nothing when deployed."""
         ...
 
-    def add(self) -> nn.Module:
-        """Return a module that sums two signals."""
+    def add(self, *, edge: Edge = "inner") -> nn.Module:
+        """Return a module that sums two signals; `edge` ``last``: what the network puts out, or is read as such."""
         ...
 
     def matmul(self) -> nn.Module:

@@ -58,7 +58,7 @@ def mode(spec: StudentSpec) -> Mode:
 
 def parameter_count(model: nn.Module) -> int:
     """Return the number of learned scalars."""
-    return sum(parameter.numel() for parameter in model.parameters())
+    return sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
 
 
 def products_of(spec: StudentSpec) -> tuple[Product, ...]:

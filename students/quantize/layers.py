@@ -28,14 +28,15 @@ into the multiplier and offset of the requantisation that follows, the integer w
 from __future__ import annotations
 
 from brevitas import config as brevitas_config
-from torch import nn
+from torch import Tensor, nn
 
 from energy_models.errors import StudentError
 from students.layers.layout import BatchNorm1d
-from students.layers.modules import OutputScale
+from students.layers.modules import OutputScale, hold_filters
 from students.layers.protocol import Bias, Edge, Padding, RecurrentKind, resolve_padding
 from students.neurons.models import MultiSpikeModel, NeuronModel, RecurrentLIFModel, float_neurons
 from students.quantize.adopt import IntegerParts, adopted
+from students.quantize.adopt.parts import Sum
 from students.quantize.modules import (
     EventNeurons,
     IntegerAveragePool,
@@ -50,6 +51,12 @@ from students.quantize.recurrent import IntegerRecurrent
 from students.quantize.weight_grid import WeightGrid
 from students.quantize.width_plan import WidthPlan, weight_grid
 from students.spec import LayerKind, Quantised, Shape
+
+SUM_BITS = 12
+"""Width of the operands of a sum that the network puts out: no form's activations are meant for its estimates.
+
+At 16 bits float32 itself rounds one of ten thousand the other way; a step of 12 bits is a 4000th of the range.
+"""
 
 
 class QuantLayers:
@@ -81,13 +88,13 @@ class QuantLayers:
         return self.plan.add(Requantise(self.plan.signal_bits(), "signed", self.form.scale), "signal")
 
     def conv1d(
-        self, inputs: int, outputs: int, kernel: int, *, padding: Padding, stride: int = 1, bias: Bias = "learned",
-        edge: Edge = "inner",
+        self, inputs: int, outputs: int, kernel: int, *, padding: Padding, stride: int = 1, dilation: int = 1,
+        bias: Bias = "learned", edge: Edge = "inner",
     ) -> nn.Module:
         """Return an `IntegerConv1d`."""
-        pads, weights = resolve_padding(padding, kernel), self._weights("conv", edge)
+        pads, weights = resolve_padding(padding, dilation * (kernel - 1) + 1), self._weights("conv", edge)
         module = IntegerConv1d(
-            inputs, outputs, kernel, pads=pads, stride=stride, groups=1, bias=bias, weights=weights
+            inputs, outputs, kernel, pads=pads, stride=stride, groups=1, bias=bias, weights=weights, dilation=dilation
         )
         return self.plan.add(module, "conv", edge)
 
@@ -99,6 +106,16 @@ class QuantLayers:
         module = IntegerConv1d(
             channels, channels, kernel, pads=pads, stride=1, groups=channels, bias=bias, weights=weights
         )
+        return self.plan.add(module, "depthwise", edge)
+
+    def filter_bank(self, channels: int, taps: Tensor, *, padding: Padding, edge: Edge = "first") -> nn.Module:
+        """Return an `IntegerConv1d` whose weights are given."""
+        filters, kernel = taps.shape
+        module = IntegerConv1d(
+            channels, channels * filters, kernel, pads=resolve_padding(padding, kernel), stride=1, groups=channels,
+            bias="none", weights=self._weights("depthwise", edge),
+        )
+        hold_filters(module, taps)
         return self.plan.add(module, "depthwise", edge)
 
     def linear(self, inputs: int, outputs: int, *, bias: Bias = "learned", edge: Edge = "inner") -> nn.Module:
@@ -122,9 +139,10 @@ class QuantLayers:
         """Return an `IntegerDropout`."""
         return IntegerDropout(probability)
 
-    def add(self) -> nn.Module:
-        """Refuse: two signals on different grids have no integer sum."""
-        raise _no_integer_form("a residual sum")
+    def add(self, *, edge: Edge = "inner") -> nn.Module:
+        """Return a `Sum` of two signals on one grid; of `SUM_BITS` where it is what the network puts out."""
+        bits = self.plan.signal_bits() if edge == "inner" else SUM_BITS
+        return Sum(self.plan.add(Requantise(bits, "signed", self.form.scale), "signal"))
 
     def matmul(self) -> nn.Module:
         """Refuse: the product of two signals has no integer form here."""

@@ -47,12 +47,13 @@ class IntegerConv1d(QuantConv1d):
 
     def __init__(
         self, inputs: int, outputs: int, kernel: int, *, pads: tuple[int, int], stride: int, groups: int, bias: Bias,
-        weights: WeightGrid,
+        weights: WeightGrid, dilation: int = 1,
     ) -> None:
-        learned = bias == "learned"
-        super().__init__(inputs, outputs, kernel, stride=stride, groups=groups, bias=learned, **weights.settings())
+        same = {"stride": stride, "groups": groups, "dilation": dilation, "bias": bias == "learned"}
+        super().__init__(inputs, outputs, kernel, **same, **weights.settings())
         self.pads = pads
         self.is_pointwise = kernel == stride == groups == 1 and pads == (0, 0)
+        self.is_depthwise = groups > 1 and inputs == outputs and stride == dilation == 1
         self.direct = direct_weights(weights)
         self.input_grid: Grid | None = None
 
@@ -72,8 +73,9 @@ class IntegerConv1d(QuantConv1d):
 
     def _product(self, signal: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         """Return the product, in training in the faster forms of one filter a channel and of one tap."""
-        if not self.training or not (self.groups > 1 or self.is_pointwise):
-            return functional.conv1d(pad_steps(signal, self.pads), weight, bias, self.stride, groups=self.groups)
+        if not self.training or not (self.is_depthwise or self.is_pointwise):
+            padded = pad_steps(signal, self.pads)
+            return functional.conv1d(padded, weight, bias, self.stride, 0, self.dilation, self.groups)
         if self.is_pointwise:
             return pointwise(signal, weight, bias)
         outputs = depthwise_conv1d(signal, weight, self.pads)

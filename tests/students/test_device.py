@@ -47,6 +47,8 @@ FAMILIES = {
     "lstm": SEGMENTS, "mlp": SEGMENTS, "spiking_mlp": SEGMENTS, "spiking_delay": SEGMENTS,
     "snn_streaming": SEGMENTS, "spiking_recurrent": SEGMENTS, "plif_conv": WINDOWS, "snn_3d": SEGMENTS,
     "eegnet": WINDOWS, "shallow": WINDOWS, "conformer": WINDOWS, "spiking_conv": WINDOWS,
+    "ssvep_dnn": WINDOWS.model_copy(update={"step_rate_hz": 64}), "mic": WINDOWS,
+    "eegtcnet": WINDOWS.model_copy(update={"steps": 64}),
 }  # fmt: skip
 
 
@@ -118,7 +120,7 @@ def test_a_gru_runs_on_a_device_without_numbers():
 def test_every_family_is_trained_on_a_device_as_on_the_cpu(family: str):
     """No tensor is made on the CPU inside, dropout included where the family has it (it draws on the device)."""
     known = FAMILY_REGISTRY.load(family).Options.model_fields
-    options = {"dropout": 0.0} if "dropout" in known else {}
+    options = {name: 0.0 for name in known if name.endswith("dropout")}
     training = Training(epochs=1, batch_size=8)
     spec = StudentSpec(family=family, options=options, shape=FAMILIES[family], seed=5, training=training)
     with using_kernels("torch"):

@@ -15,7 +15,7 @@ from students.training import Examples, fit, predict
 
 torch.set_num_threads(1)
 
-CLASSIFIERS = ("eegnet", "shallow", "mlp", "gru", "lstm", "conformer")
+CLASSIFIERS = ("eegnet", "shallow", "mlp", "gru", "lstm", "conformer", "mic", "eegtcnet")
 DECODERS = ("mlp", "gru", "lstm")
 WINDOWS = Shape(task="classification", channels=4, steps=64, outputs=2, step_rate_hz=64)
 SEGMENTS = Shape(task="regression", channels=12, steps=40, outputs=2, step_rate_hz=20)
@@ -171,7 +171,7 @@ def test_a_family_of_ones_own_is_named_by_module_and_object():
 
 def test_complete_writes_defaults_out():
     spec = complete(StudentSpec(family="mlp", options={"hidden": 8}, shape=WINDOWS, seed=0))
-    assert spec.options == {"hidden": 8, "depth": 2, "lags": 10, "dropout": 0.2}
+    assert spec.options == {"hidden": 8, "depth": 2, "lags": 10, "dropout": 0.2, "skip": "none"}
 
 
 @pytest.mark.parametrize(

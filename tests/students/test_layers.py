@@ -41,7 +41,7 @@ class OwnLayers(FloatLayers):
         self.asked.append(f"{type(model).__name__} {channels}")
         return OwnNeurons(model)
 
-    def add(self) -> nn.Module:
+    def add(self, **edge: str) -> nn.Module:  # type: ignore[override]
         self.asked.append("add")
         return super().add()
 

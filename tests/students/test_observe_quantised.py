@@ -19,7 +19,7 @@ from students.spec import Float32, Form, Quantised, Shape, StudentSpec
 
 FAMILIES = (
     "eegnet", "shallow", "mlp", "gru", "lstm", "conformer", "spiking_mlp", "spiking_conv", "spiking_delay", "plif_conv",
-    "snn_streaming", "spiking_recurrent", "snn_3d",
+    "snn_streaming", "spiking_recurrent", "snn_3d", "ssvep_dnn", "mic", "eegtcnet",
 )  # fmt: skip
 
 PARTLY_FLOAT = ("conformer", "spiking_recurrent", "snn_3d", "snn_streaming")
@@ -137,7 +137,7 @@ def test_every_product_of_an_integer_student_is_counted_on_its_codes(family: str
         if isinstance(module, nn.Linear):
             true = linear(codes, weights)
         else:
-            true = convolution(codes, weights, module.stride, (1,), (module.pads,), module.groups)
+            true = convolution(codes, weights, module.stride, module.dilation, (module.pads,), module.groups)
         assert sites(found[name]) == true.as_tuple(), name
         assert found[name].activation_bits == grid.bits
         top = 2 ** (grid.bits - grid.signed) - 1

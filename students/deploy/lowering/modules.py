@@ -17,7 +17,7 @@ from students.deploy.lowering.pools import MAXIMA, lower_pool, lower_reduction
 from students.deploy.lowering.products import lower_product
 from students.deploy.lowering.recurrent import lower_recurrent
 from students.families.readout import LastStep, MeanOverSteps
-from students.layers.modules import AveragePool1d, OutputScale
+from students.layers.modules import AveragePool1d, ByFilter, OutputScale
 from students.neurons.encoders import AnySpike
 from students.neurons.lif import ZeroInitialState
 from students.quantize import INTEGER_PRODUCTS, IntegerAveragePool, IntegerReLU, Requantise, output_grid_of
@@ -29,7 +29,7 @@ from students.quantize.recurrent import IntegerRecurrent
 NOTHING = (nn.Identity, nn.Dropout, nn.Dropout1d, nn.Dropout2d)
 """What does nothing in a deployed network; layers derived from these, such as our own dropouts, too."""
 
-MOVES = (nn.Flatten, nn.Unflatten, nn.ZeroPad1d, nn.ZeroPad2d, LastStep)
+MOVES = (nn.Flatten, nn.Unflatten, nn.ZeroPad1d, nn.ZeroPad2d, LastStep, ByFilter)
 AVERAGES = (nn.AvgPool1d, nn.AvgPool2d, nn.AdaptiveAvgPool1d, nn.AdaptiveAvgPool2d, AveragePool1d)
 LAST = (nn.Softmax, nn.LogSoftmax)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -18,7 +18,7 @@ from students.deploy.lowering.calls import lower_call
 from students.deploy.lowering.modules import lower_module, lower_sum
 from students.deploy.lowering.moves import lower_move
 from students.families.readout import StepDecoder
-from students.layers import FusedSequential, TimeFirst
+from students.layers import FusedSequential, Residual, TimeFirst
 from students.layers.grid import Grid
 from students.quantize.adopt.parts import Sum
 from students.spec import Shape
@@ -107,6 +107,10 @@ def _lower(builder: Builder, path: str, module: nn.Module, signal: Signal) -> Si
         for name, one in module.named_children():
             signal = _lower(builder, _inside(path, name), one, signal)
         return signal
+    if type(module) is Residual:
+        parts = (("branch", module.branch), ("shortcut", module.shortcut))
+        first, second = (_lower(builder, _inside(path, name), one, signal) for name, one in parts)
+        return lower_sum(builder, _inside(path, "add"), cast(Sum, module.add), (first, second))
     return lower_module(builder, path, module, signal)
 
 
