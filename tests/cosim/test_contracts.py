@@ -175,6 +175,7 @@ BOTH = [
 ]  # fmt: skip
 OF_LAYERS = [
     ("fitnet", {"first_epochs": 1}),
+    ("masked_features", {}),
     ("tskd", {"outputs": 0.5}),
     ("tskd", {"size": 3, "distance": "cosine"}),
     ("tskd", {"size": 4, "residual": 0.0}),
@@ -188,6 +189,8 @@ METHODS = [
     *((name, options, task) for name, options in BOTH for task in LAYERS),
     *((name, LAYERS[task] | options, task) for name, options in OF_LAYERS for task in LAYERS),
     ("kl", {"labels": "pairs", "weight": 0.3}, "classification"),
+    ("step_kl", {"student": "5"}, "classification"),
+    ("noise_smoothed_kl", {}, "classification"),
     ("dlink", {"student": "2", "layers": ["early", "late"], "spectral": 0.0}, "classification"),
     ("dlink", {**ROUTED, "first_epochs": 1}, "regression"),
     ("dlink", {**ROUTED, "router": "static", "teacher_channels": "last"}, "regression"),

@@ -264,3 +264,91 @@ def test_pairs_are_for_classes():
     trajectories = {"outputs": [drawn(0, 3, 4, 2)]}
     with pytest.raises(StudentError, match="pairs of examples and classes, in a regression"):
         made("kl", setting(2, trajectories, {}, scale=torch.ones(2)), labels="pairs")
+
+
+def test_every_step_learns_by_hand():
+    """Two steps of logits (ln 3, 0) and (0, 0), teacher (0, 0): KL of the first (1/2) ln(1/2 / 3/4) + (1/2) ln 2, of
+    the second nothing; their mean, times T^2 = 1. A teacher that says the same in each step is at no distance.
+    """
+    steps = torch.tensor([[[math.log(3), 0.0], [0.0, 0.0]]])  # (example, classes, steps)
+    even = torch.zeros(1, 2)
+    given = setting(2, {"outputs": [even], "each": [steps]}, {"s": (2, 2)})
+    loss = made("step_kl", given, student="s", weight=1.0, temperature=1.0)
+    first = 0.5 * math.log(0.5 / 0.75) + 0.5 * math.log(0.5 / 0.25)
+    assert loss(batch(even, {"s": steps}, {"outputs": even})).item() == pytest.approx(first / 2, rel=1e-6)
+    same = made("step_kl", given, student="s", teacher="each", weight=1.0)
+    assert same(batch(even, {"s": steps}, {"each": steps})).item() == pytest.approx(0.0, abs=1e-6)
+    turned = made("step_kl", setting(2, {"outputs": [even]}, {"s": (3, 2)}), student="s", weight=1.0, temperature=1.0)
+    rows = torch.stack([steps[0, :, 0], steps[0, :, 1], steps[0, :, 1]])[None]  # (example, steps, classes)
+    assert turned(batch(even, {"s": rows}, {"outputs": even})).item() == pytest.approx(first / 3, rel=1e-6)
+
+
+def test_a_mean_that_agrees_is_not_enough_for_every_step():
+    """Steps (a, -a) and (-a, a) have an even mean: kl is at no distance from an even teacher, every step is."""
+    steps = torch.tensor([[[4.0, -4.0], [-4.0, 4.0]]])
+    even = torch.zeros(1, 2)
+    given = setting(2, {"outputs": [even]}, {"s": (2, 2)})
+    rows = batch(steps.mean(-1), {"s": steps}, {"outputs": even})
+    assert made("kl", given, weight=1.0)(rows).item() == pytest.approx(0.0, abs=1e-6)
+    assert made("step_kl", given, student="s", weight=1.0)(rows).item() > 1
+
+
+def test_every_step_refuses_what_holds_no_logits_of_steps():
+    teacher = {"outputs": [drawn(0, 1, 2)], "five": [drawn(0, 1, 2, 5)]}
+    with pytest.raises(StudentError, match=r"'s' of shape \(3, 4\) holds no logits of 2 classes"):
+        made("step_kl", setting(2, teacher, {"s": (3, 4)}), student="s")
+    with pytest.raises(StudentError, match="4 steps of 's' and 5 of the teacher's 'five'"):
+        made("step_kl", setting(2, teacher, {"s": (2, 4)}), student="s", teacher="five")
+    trajectory = setting(2, {"outputs": [drawn(0, 1, 4, 2)]}, {"s": (2, 4)}, scale=torch.ones(2))
+    with pytest.raises(StudentError, match="classes of each step, in a regression"):
+        made("step_kl", trajectory, student="s")
+    with pytest.raises(StudentError, match="smoothed classes, in a regression"):
+        made("noise_smoothed_kl", trajectory)
+
+
+def test_noise_smoothed_classes_by_hand():
+    """Logits (2, 0): mean 1, variance 1, so n = 1 + noise = (1 + ln 3, 1) for noise (ln 3, 0); T = 1, own = 0.6.
+
+    q = 0.6 (e^2, 1) / (e^2 + 1) + 0.4 (3/4, 1/4); the teacher is (1/2, 1/2). In the next epoch the other row's noise.
+    """
+    teacher = torch.zeros(2, 2)
+    loss = made("noise_smoothed_kl", setting(2, {"outputs": [teacher]}, {}), weight=1.0, temperature=1.0, own=0.6)
+    loss.noise.copy_(torch.tensor([[math.log(3), 0.0], [0.0, 0.0]]))
+    outputs = torch.tensor([[2.0, 0.0]], requires_grad=True)
+    own = math.exp(2) / (math.exp(2) + 1)
+
+    def distance(first: float) -> float:
+        q = 0.6 * own + 0.4 * first
+        return 0.5 * math.log(0.5 / q) + 0.5 * math.log(0.5 / (1 - q))
+
+    for epoch, first in enumerate((0.75, 0.5)):
+        found = loss(batch(outputs, {}, {"outputs": teacher[:1]}, epoch=epoch))
+        assert found.item() == pytest.approx(distance(first), rel=1e-5)
+    plain = made("noise_smoothed_kl", setting(2, {"outputs": [teacher]}, {}), own=1.0)
+    rows = batch(outputs, {}, {"outputs": teacher[:1]})
+    assert torch.equal(plain(rows), made("kl", setting(2, {"outputs": [teacher]}, {}))(rows))
+
+
+def test_masked_features_by_hand():
+    """G the identity, mask (1, 0): of (3, 5) the student shows (3, 0); the teacher's (1, 2) is (4 + 4) / 2 away."""
+    z = torch.tensor([[1.0, 2.0]])
+    loss = made("masked_features", setting(2, {"t": [z]}, {"s": (2,)}), student="s", teacher="t", weight=1.0)
+    assert torch.equal(loss.masks.sum(1), torch.ones(64)), "half of two numbers are shown"
+    loss.masks[:] = torch.tensor([1.0, 0.0])
+    for linear in (loss.generator[0], loss.generator[2]):
+        identity_map(linear)
+    assert loss(batch(z, {"s": torch.tensor([[3.0, 5.0]])}, {"t": z})).item() == pytest.approx(4.0)
+
+
+def test_masks_are_of_examples_and_hide_the_same_of_all_their_steps():
+    teacher = drawn(0, 2, 3, 4)
+    given = setting(2, {"t": [teacher]}, {"s": (5, 4)}, scale=torch.ones(2), warmup_steps=1)
+    loss = made("masked_features", given, student="s", teacher="t", weight=1.0, masked=0.75)
+    hidden = loss.masks[1] == 0
+    student = drawn(1, 2, 5, 4)
+    other = student.clone()
+    other[1, hidden] += 1.0  # of example 1 in epoch 0, what mask 1 hides
+    other[:, :, 0] += 1.0  # the warm-up
+    found = [loss(batch(teacher, {"s": one}, {"t": teacher})).item() for one in (student, other)]
+    assert found[0] == found[1]
+    assert loss(batch(teacher, {"s": other}, {"t": teacher}, epoch=1)).item() != found[0]
