@@ -189,7 +189,7 @@ METHODS = [
     *((name, options, task) for name, options in BOTH for task in LAYERS),
     *((name, LAYERS[task] | options, task) for name, options in OF_LAYERS for task in LAYERS),
     ("kl", {"labels": "pairs", "weight": 0.3}, "classification"),
-    ("step_kl", {"student": "5"}, "classification"),
+    ("step_kl", {"student": "6"}, "classification"),
     ("noise_smoothed_kl", {}, "classification"),
     ("dlink", {"student": "2", "layers": ["early", "late"], "spectral": 0.0}, "classification"),
     ("dlink", {**ROUTED, "first_epochs": 1}, "regression"),

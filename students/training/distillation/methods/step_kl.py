@@ -1,4 +1,4 @@
-"""Distillation step by step: what a network says in each step of a window learns from the teacher, not the mean alone."""
+"""Distillation step by step: a network learns the teacher's classes in each step of a window, not in the mean alone."""
 
 from __future__ import annotations
 
