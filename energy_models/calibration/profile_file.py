@@ -13,13 +13,15 @@ from typing import Any, cast
 from energy_models.analysis import Z95
 from energy_models.calibration.board import LEAST_OF_FEW, Calibration
 from energy_models.calibration.crossval import CrossValidation, Measure, around
-from energy_models.calibration.fit import LAYER_PRIOR, power_at, supply_doubt
+from energy_models.calibration.fit import LAYER_PRIOR, PRIOR, power_at, supply_doubt
 from energy_models.errors import ProfileError
 from energy_models.hardware import HardwareProfile
 from energy_models.quantities import Band, Source, load_sources, parse_model
 from energy_models.workload import ProductKind
 
 DIGITS = 5
+DECIDES = 0.05
+"""A kind that takes less of every network's cycles is decided by none; assumed: as much as good rows are off."""
 
 
 def table_source(path: Path) -> Source:
@@ -153,14 +155,19 @@ def _products(found: Calibration, key: str, where: str) -> dict[str, Any]:
     new = f"its library is in none of the {len(found.fitted_on)} rows behind the weights, hence wider bounds"
     few = f"; few held-out rows: factor {LEAST_OF_FEW:g} at least, assumed" if found.widened else ""
     error = f"{shared if own else new}; {held_out_text(found.check)}{few}"
-    return {
-        kind: _quantity(
-            _within(found, kind, found.board.cycles_per_unit * weight), "cycle/MAC", key, where,
-            f"{weight:.3g} times convolution; {error}",
-        )
-        for kind, weight in found.weights.kinds.items()
-        if kind in measured
-    }  # fmt: skip
+    products: dict[str, Any] = {}
+    for kind, weight in found.weights.kinds.items():
+        if kind not in measured:
+            continue
+        value, note = found.board.cycles_per_unit * weight, f"{weight:.3g} times convolution"
+        most = max(found.weights.share(row, kind) for row in (*found.fitted_on, *found.rows))
+        if kind == "conv" or most >= DECIDES:
+            products[kind] = _quantity(_within(found, kind, value), "cycle/MAC", key, where, f"{note}; {error}")
+            continue
+        prior = around(value, found.cycles_spread * math.exp(Z95 * PRIOR[kind][1]))
+        few_products = f"{note}, near the prior of the fit: {most:.1%} of a network's cycles at most decide nothing"
+        products[kind] = _quantity(prior, "cycle/MAC", key, where, few_products) | {"basis": "assumed"}
+    return products
 
 
 def held_out_text(check: CrossValidation) -> str:

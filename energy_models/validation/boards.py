@@ -4,8 +4,8 @@ Held-out rows of microcontrollers are predicted from each one other network of t
 other boards from all; layer weights come from other chips. Where a row, or what it is predicted from, has no energy,
 its latency is predicted. Their band is the factor either way that holds 90 % of the held-out rows of the *other* chips
 whose library was measured, or not, as the row's. Where a class has one chip with several rows, that is too few: the
-band is that of its other networks, or of the microcontrollers if wider. Rows that a profile prices have the profile's
-own bounds.
+band is that of its other networks, or of the microcontrollers if wider. Rows that a profile prices have the bounds of
+its cycles and its power, which err apart.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from energy_models.calibration import (
     from_one_network,
     leave_one_out,
     shipped_rows,
+    used_beyond,
 )
 from energy_models.calibration.crossval import COVERED
 from energy_models.hardware import HardwareProfile, load_profile
@@ -34,7 +35,7 @@ from energy_models.pricing import estimate
 from energy_models.quantities import Band, find_unit, parse_model
 from energy_models.validation.networks import bulk_network
 from energy_models.validation.rows import Role, ValidationRow
-from energy_models.workload import ProductKind
+from energy_models.workload import ProductKind, Workload
 
 NEWEST = "STMicroelectronics v1.2"
 PROFILE_OF: Mapping[tuple[str, str], str] = {
@@ -47,6 +48,12 @@ PROFILE_OF: Mapping[tuple[str, str], str] = {
 """The board and software that each shipped profile was calibrated on."""
 SUPPLY_SPREAD = 1.25
 """Factor either way for energy taken to another supply by its square: leakage and the rails that do not move."""
+SUPPLIES_V = (1.8, 3.0)
+"""What microcontrollers of the tables are fed with, where a row does not say which."""
+DECODES_PER_S = 1e-6
+"""So slow that nothing but one decode counts."""
+BEYOND = "beyond "
+"""Beginning of the ids of rows that a profile prices beyond its chip, its library or its supply."""
 
 
 @cache
@@ -55,7 +62,7 @@ def board_rows() -> tuple[ValidationRow, ...]:
     return (
         *_calibrated("cortex_m"), *_calibrated("tinymaix"), *_calibrated("ndp"), *_calibrated("pulp"),
         *_fitted("cortex_m"), *_fitted("ndp"), *_fitted("gap9"), *_other_supply("gap9", "gap9_650_240", "gap9_800_370"),
-        *_other_supply("ndp", "syntiant_9120_0v9_30mhz", "syntiant_9120_1v1_98mhz"), *_chips(),
+        *_other_supply("ndp", "syntiant_9120_0v9_30mhz", "syntiant_9120_1v1_98mhz"), *_chips(), *_other_library(),
     )
 
 
@@ -88,12 +95,45 @@ def _fitted(device_class: str) -> Iterable[ValidationRow]:
         if row.group in PROFILE_OF and row.energy_j is not None:
             name = PROFILE_OF[row.group]
             note = f"profile {name}"
-            yield _row(row, ("energy", "uJ", _energy_uj(name, row), row.energy_j * 1e6), "fitted", name, note)
+            energy = _energy_uj(load_profile(name), row)
+            yield _row(row, ("energy", "uJ", energy, row.energy_j * 1e6), "fitted", name, note)
 
 
-def _energy_uj(name: str, row: BoardRow) -> Band:
-    report = estimate(bulk_network(row.network, row.macs, row.layers), load_profile(name), None, decode_rate_hz=1.0)
-    return report.decode_energy_j.times(1e6)
+def _other_library() -> Iterable[ValidationRow]:
+    """Return energies of chips with a profile, of other boards or libraries than it was calibrated on."""
+    profiles = {row.chip: PROFILE_OF[row.group] for row in shipped_rows("cortex_m") if row.group in PROFILE_OF}
+    for row in shipped_rows("cortex_m"):
+        if row.group in PROFILE_OF or row.chip not in profiles or row.energy_j is None:
+            continue
+        profile = load_profile(profiles[row.chip])
+        own = {one.kernels for one in shipped_rows("cortex_m") if PROFILE_OF.get(one.group) == profile.name}
+        used = used_beyond(
+            profile, library="profile" if row.kernels in own else "other",
+            supplies_v=SUPPLIES_V if row.supply_v is None else (row.supply_v,), regulator=row.regulator,
+            without_chip=row.chip,
+        )
+        predicted = _energy_uj(used, row)
+        supply = "an unknown supply" if row.supply_v is None else f"{row.supply_v:g} V"
+        note = f"profile {profile.name} with {row.kernels}, at {supply}"
+        figures = ("energy", "uJ", predicted, row.energy_j * 1e6)
+        yield _row(row, figures, "held out", f"{BEYOND}{profile.name}", note)
+
+
+def _energy_uj(profile: HardwareProfile, row: BoardRow) -> Band:
+    return _energy_j(bulk_network(row.network, row.macs, row.layers), profile, Band(1.0, 1.0, 1.0)).times(1e6)
+
+
+def _energy_j(work: Workload, profile: HardwareProfile, factor: Band) -> Band:
+    """Return the energy of one decode [J]: cycles, all kinds of which err together, times power, which errs apart.
+
+    Logarithms of the bounds of cycles, of their factor and of power add up as squares do.
+    """
+    report = estimate(work, profile, None, decode_rate_hz=DECODES_PER_S)
+    parts = (report.cycles, factor, profile.bands["execution.active_power"])
+    nominal = report.decode_energy_j.nominal * factor.nominal
+    down = math.hypot(*(math.log(part.nominal / part.low) for part in parts))
+    up = math.hypot(*(math.log(part.high / part.nominal) for part in parts))
+    return Band(nominal * math.exp(-down), nominal, nominal * math.exp(up))
 
 
 def _other_supply(device_class: str, low: str, high: str) -> Iterable[ValidationRow]:
@@ -109,7 +149,8 @@ def _other_supply(device_class: str, low: str, high: str) -> Iterable[Validation
         predicted = around(below_j * 1e6 * (above_v / below_v) ** 2, SUPPLY_SPREAD)
         note = f"energy on {low} times ({above_v} V / {below_v} V)^2"
         measured = above_j * 1e6
-        yield _row(row, ("energy", "uJ", predicted, measured), "held out", f"{row.chip} at another supply", note)
+        how = f"{BEYOND}{row.chip} at another supply"
+        yield _row(row, ("energy", "uJ", predicted, measured), "held out", how, note)
 
 
 def _held_out(one: HeldOut, spread: float, how: str, note: str) -> ValidationRow:
@@ -138,6 +179,8 @@ def _chips() -> Iterable[ValidationRow]:
     path = files("energy_models.data") / "validation" / "chips.csv"
     for record in csv.DictReader(path.read_text(encoding="utf-8").splitlines()):
         profile = _at_point(load_profile(record["machine"]), record)
+        if record["id"].startswith(BEYOND) and not record["cycle_factor"]:
+            profile = used_beyond(profile, library="other")
         yield ValidationRow(
             record["id"], record["what"], _machine(record), record["quantity"], record["unit"],
             _predict(profile, record), float(record["measured"]), cast(Role, record["role"]), record["source"],
@@ -157,13 +200,14 @@ def _predict(profile: HardwareProfile, record: Mapping[str, str]) -> Band:
     macs: dict[ProductKind, int] = {
         kind: int(record[f"{kind}_macs"]) for kind in PRODUCT_KINDS if record.get(f"{kind}_macs")
     }
-    report = estimate(bulk_network(record["what"], macs, int(record["layers"])), profile, None, decode_rate_hz=1e-6)
-    found = {
-        "energy": report.decode_energy_j, "cycles": report.cycles,
-        "latency": report.cycles.times(1.0 / profile.clock.band.nominal),
-    }[record["quantity"]].times(factor)
-    low, nominal, high = (float(record[f"cycle_factor{end}"] or 1.0) for end in ("_low", "", "_high"))
-    return Band(found.low * low, found.nominal * nominal, found.high * high)
+    work = bulk_network(record["what"], macs, int(record["layers"]))
+    ends = {end: float(record[f"cycle_factor{end}"] or 1.0) for end in ("_low", "", "_high")}
+    own = Band(ends["_low"], ends[""], ends["_high"])
+    if record["quantity"] == "energy":
+        return _energy_j(work, profile, own).times(factor)
+    cycles = estimate(work, profile, None, decode_rate_hz=DECODES_PER_S).cycles
+    found = cycles.times(factor if record["quantity"] == "cycles" else factor / profile.clock.band.nominal)
+    return Band(found.low * own.low, found.nominal * own.nominal, found.high * own.high)
 
 
 def _at_point(profile: HardwareProfile, record: Mapping[str, str]) -> HardwareProfile:

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from energy_models.validation.boards import board_rows
+from energy_models.validation.boards import BEYOND, board_rows
 from energy_models.validation.events import event_rows, kind_of_event
 from energy_models.validation.groups import ROW_KINDS, RowKind
 from energy_models.validation.rows import ValidationRow
 from energy_models.validation.systems import kind_of_system, system_rows
 
 Rows = tuple[ValidationRow, ...]
-TRANSFER = "transfer "
-"""Beginning of the ids of rows that another chip's profile prices."""
 CLUSTERS = ("gap9", "mr_wolf", "mr. wolf", "wolf", "vega", "gap8")
 PROFILED = ("STM32L4R5", "STM32U575", "STM32H7A3")
 """Microcontrollers whose rows a shipped profile is fitted on."""
@@ -21,8 +19,8 @@ ACCELERATORS = ("ndp120", "max78000", "hx613")
 
 def board_kind(row: ValidationRow) -> RowKind:
     """Return the kind of a board's row, by its machine and id."""
-    if row.id.startswith(TRANSFER):
-        return "transfer"
+    if row.id.startswith(BEYOND):
+        return "beyond"
     text = f"{row.machine} {row.id}".lower()
     if any(name in text for name in CLUSTERS):
         return "cluster"

@@ -13,14 +13,14 @@ from energy_models.validation.rows import Role, ValidationRow, summarise
 
 stats: Any = _stats  # scipy ships no types
 RowKind = Literal[
-    "microcontroller", "other_microcontroller", "cluster", "accelerator", "transfer", "event", "system",
+    "microcontroller", "other_microcontroller", "cluster", "accelerator", "beyond", "event", "system",
 ]
 ROW_KINDS: Mapping[RowKind, str] = {
     "microcontroller": "Microcontrollers with a profile",
     "other_microcontroller": "Microcontrollers without a profile",
     "cluster": "Parallel clusters: Mr. Wolf, Vega, GAP9",
     "accelerator": "Neural accelerators",
-    "transfer": "Chips priced by the profile of another chip",
+    "beyond": "Profiles used beyond their chip, library or supply",
     "event": "Event-driven chips",
     "system": "Whole systems",
 }
@@ -65,7 +65,7 @@ BARS: Mapping[RowKind, Bar] = {
     "other_microcontroller": Bar(median=0.11, percentile_90=0.30, log_width=0.6),
     "cluster": Bar(median=0.30, log_width=0.8),
     "accelerator": Bar(),
-    "transfer": Bar(),
+    "beyond": Bar(),
     "event": Bar(),
     "system": Bar(every=0.25),
 }
