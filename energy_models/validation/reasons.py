@@ -13,8 +13,8 @@ MISSED: Mapping[str, str] = {
         "co-processor) weigh layers otherwise. Cycles by layer on such cores would mend both."
     ),
     "cluster": (
-        "Three networks of Mr. Wolf and one of Vega are all that is measured with its products by kind. Cycles by layer "
-        "of one more network, or per kernel, would mend it."
+        "Three networks of Mr. Wolf and one of Vega are all that is measured with its products by kind. Cycles by "
+        "layer of one more network, or per kernel, would mend it."
     ),
     "event": (
         "With its own profile TrueNorth is met within 2 % at the same supply and 9 % at another, power and energy per "
@@ -24,10 +24,10 @@ MISSED: Mapping[str, str] = {
         "and spike counts beside each power would mend all three."
     ),
     "beyond": (
-        "Cycles belong to a library: the profiles have the newest, and older ones take up to three times as many. Power "
-        "under load belongs to a chip, not to a core: the Cortex-M7 that ran EEGNet in float32 drew three times what "
-        "the STM32H7A3 draws in int8, at a supply and clock that its abstract does not state. One measured network on "
-        "the board itself, with its library, mends both: calibrate it."
+        "Cycles belong to a library: the profiles have the newest, and older ones take up to three times as many. "
+        "Power under load belongs to a chip, not to a core: the Cortex-M7 that ran EEGNet in float32 drew three times "
+        "what the STM32H7A3 draws in int8, at a supply and clock that its abstract does not state. One measured "
+        "network on the board itself, with its library, mends both: calibrate it."
     ),
     "system": (
         "The first version of GAPses states 12.4 mW, its second 16.3 mW for the same glasses: a controller that is "
@@ -44,10 +44,10 @@ REMARKS: Mapping[str, str] = {
         "between 19 and 21 % ([calibration](calibration.md))."
     ),
     "cluster": (
-        "Where networks tell fewer ratios than there are kinds of layers, the fit stays near its prior: two networks of "
-        "Mr. Wolf would else be met exactly by weights that miss the third by a factor 2.3. Vega has one network with "
-        "its products, which sets its scale: of Vega only a power is held out, and what Mr. Wolf's cycles say of it "
-        "stands with the profiles used beyond their chip (36 to 40 % too low: its memories run at a third of the "
+        "Where networks tell fewer ratios than there are kinds of layers, the fit stays near its prior: two networks "
+        "of Mr. Wolf would else be met exactly by weights that miss the third by a factor 2.3. Vega has one network "
+        "with its products, which sets its scale: of Vega only a power is held out, and what Mr. Wolf's cycles say of "
+        "it stands with the profiles used beyond their chip (36 to 40 % too low: its memories run at a third of the "
         "cluster's clock)."
     ),
     "beyond": (
