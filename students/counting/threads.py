@@ -100,4 +100,11 @@ def chance_noted(tracer: Tracer) -> Iterator[None]:
 
 def _generators() -> tuple[object, ...]:
     """Return the states of the generators that Python and numpy share among all callers."""
-    return random.getstate(), repr(np.random.get_state(legacy=False))
+    return random.getstate(), _compared(np.random.get_state(legacy=False))
+
+
+def _compared(state: object) -> object:
+    """Return a generator's state as values that compare as wholes, arrays by their bytes."""
+    if isinstance(state, dict):
+        return tuple((name, _compared(value)) for name, value in state.items())
+    return state.tobytes() if isinstance(state, np.ndarray) else state

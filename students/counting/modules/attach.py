@@ -22,7 +22,7 @@ from students.counting.calls import MARK, tensors_of
 from students.counting.dispatch import Info, ModuleContext, Tracer, in_plain_memory, rule_failed, trace_call
 from students.counting.modules.neurons import ModuleCounter, reached
 from students.counting.modules.table import contexts
-from students.counting.records import called_from
+from students.counting.records import RecordedCall, called_from
 from students.layers import modules as layers
 from students.layers.layout import BatchNorm1d
 from students.layers.step_loop import StepLoop
@@ -171,21 +171,30 @@ def _replaying(
     parameters, recorded_calls, recorder = module._parameters, context.recorded_calls, tracer.recorder
     own = parameters.get("weight")
     home = 0 if own is None else own.data_ptr()
+    latest: RecordedCall | None = None  # replayed last, of a call on tensors by position
+    signed: tuple[Any, ...] = ()  # its weight, generation, and what is known of each tensor
 
     def forward(*args: Any, **kwargs: Any) -> Any:
+        nonlocal latest, signed
         if tracer.paused:
             return original(*args, **kwargs)
-        given = (*args, *kwargs.values()) if kwargs else args
         weight = parameters.get("weight")
-        key: list[Any] = [weight, tracer.generation, *kwargs]
         if weight is not None and weight.data_ptr() != home:  # `weight.data = ...` is noticed by nothing else
             return follow(*args, **kwargs)
-        if module.training or tracer.contexts[-1].silent or not _sign(tracer, given, key):
+        if module.training or tracer.contexts[-1].silent:
             return follow(*args, **kwargs)
-        signature = tuple(key)
-        recorded = recorded_calls.get(signature)
-        if recorded is None:
-            return follow_and_record(signature, args, kwargs)
+        recorded = latest
+        if recorded is None or kwargs or not _signed_alike(args, signed, weight, tracer.generation):
+            given = (*args, *kwargs.values()) if kwargs else args
+            key: list[Any] = [weight, tracer.generation, *kwargs]
+            if not _sign(tracer, given, key):
+                return follow(*args, **kwargs)
+            signature = tuple(key)
+            recorded = recorded_calls.get(signature)
+            if recorded is None:
+                return _follow_and_record(tracer, context, follow, signature, (args, kwargs))
+            if recorded.flat and not kwargs and all(getattr(one, MARK, None) is not None for one in given):
+                latest, signed = recorded, signature
         # As `paused`, written out: a time loop comes here in every layer and step.
         mode: Any = _pop_torch_dispatch_stack(None)
         tracer.paused = True
@@ -198,12 +207,13 @@ def _replaying(
                     if mark is not None:
                         setattr(tensor, MARK, mark)
                 if recorded.places:
-                    recorded.add_call((*given, *outputs), recorder)
+                    recorded.add_call((*args, *kwargs.values(), *outputs), recorder)
             else:
                 tracer.replayed(recorded, (args, kwargs), out)
             for name, mark in recorded.states:
                 setattr(getattr(module, name), MARK, mark)
-            _trace(tracer, context, given, out, sized=recorded.sized)
+            if tracer.trace is not None:
+                _trace(tracer, context, (*args, *kwargs.values()), out, sized=recorded.sized)
         except BaseException as error:
             tracer.contexts.append(context)
             tracer.failed(error)
@@ -214,20 +224,39 @@ def _replaying(
             _push_on_torch_dispatch_stack(mode)
         return out
 
-    def follow_and_record(signature: tuple[Any, ...], args: Any, kwargs: Any) -> Any:
-        if signature in recorded_calls:  # recorded before, and not repeatable
-            return follow(*args, **kwargs)
-        with tracer.recording() as call_recorder:
-            out = follow(*args, **kwargs)
-        _trace(tracer, context, (*args, *kwargs.values()), out, sized=call_recorder.sized)
-        recorded = tracer.remember(context, signature, call_recorder, (args, kwargs), out)
-        if recorded is not None:
-            recorded.states = _states(tracer, module, out)
-            outputs = out if type(out) is tuple else (out,)
-            recorded.flat = all(isinstance(one, Tensor) for one in (*args, *kwargs.values(), *outputs))
-        return out
-
     return forward
+
+
+def _follow_and_record(
+    tracer: Tracer, context: ModuleContext, follow: Callable[..., Any], signature: tuple[Any, ...], given: Any
+) -> Any:
+    """Follow a call, given by arguments and keywords, and keep what it recorded for later calls of its signature."""
+    args, kwargs = given
+    if signature in context.recorded_calls:  # recorded before, and not repeatable
+        return follow(*args, **kwargs)
+    with tracer.recording() as call_recorder:
+        out = follow(*args, **kwargs)
+    _trace(tracer, context, (*args, *kwargs.values()), out, sized=call_recorder.sized)
+    recorded = tracer.remember(context, signature, call_recorder, given, out)
+    if recorded is not None:
+        recorded.states = _states(tracer, context.module, out)
+        outputs = out if type(out) is tuple else (out,)
+        recorded.flat = all(isinstance(one, Tensor) for one in (*args, *kwargs.values(), *outputs))
+    return out
+
+
+def _signed_alike(args: tuple[Any, ...], signed: tuple[Any, ...], weight: Tensor | None, generation: int) -> bool:
+    """True where a call on tensors by position has this signature, which `_sign` made, for certain."""
+    if signed[0] is not weight or signed[1] != generation or len(signed) != 2 + 3 * len(args):
+        return False
+    place = 2
+    for one in args:
+        if getattr(one, MARK, None) is not signed[place] or one.is_nested or one.dtype is not signed[place + 2]:
+            return False
+        if one.shape != signed[place + 1]:
+            return False
+        place += 3
+    return True
 
 
 def _trace(tracer: Tracer, context: ModuleContext, given: tuple[Any, ...], out: Any, *, sized: bool) -> None:

@@ -156,19 +156,18 @@ def _lives(trace: Trace, readers: list[list[int]], clock: Sequence[int]) -> list
     Outputs kept until the loop has ended are no state, unless they are read inside it too.
     """
     lives: list[_Life] = []
+    first, end, turn = clock[0], clock[-1], clock[-2]
     for place, made in enumerate(trace.made):
-        if made.node < clock[0] or made.sized:
+        numbers = readers[place]
+        if made.node < first or made.node > end or made.sized or not numbers:
             continue
-        late = made.node >= clock[-2]
-        last = max(
-            (
-                number
-                for number in readers[place]
-                if number <= clock[-1] or (late and trace.nodes[number].name not in JOINS)
-            ),
-            default=-1,
-        )
-        if last > made.node and made.node <= clock[-1]:
+        last = numbers[-1]
+        if last > end:
+            late = made.node >= turn
+            last = max(
+                (one for one in numbers if one <= end or (late and trace.nodes[one].name not in JOINS)), default=-1
+            )
+        if last > made.node:
             lives.append((place, made.node, last))
     return lives
 
@@ -191,12 +190,11 @@ def _least(trace: Trace, near: list[_Life], step: tuple[int, int]) -> frozenset[
         bits = trace.made[place].words * trace.made[place].bits
         changes[max(made, first)] += bits
         changes[min(read, last)] -= bits
-    at, size, best = first, 0, (-1, first)
-    for moment in range(first, last):
+    at, size, least = first, 0, -1
+    for moment in sorted({first, *changes}):  # between two changes it stays
         size += changes.get(moment, 0)
-        if best[0] < 0 or size < best[0]:
-            best = size, moment
-    at = best[1]
+        if moment < last and (least < 0 or size < least):
+            least, at = size, moment
     return frozenset(place for place, made, read in near if made <= at < read)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import Any
 
 import torch
@@ -124,7 +125,8 @@ class RecordedCall:
         self.flat = False  # a module's, given and returning tensors one by one
         self.limit = max(1, min(CALLS_AT_ONCE, ELEMENTS_AT_ONCE // max(elements, 1)))
         self.looped = any(replayed.entry.work.when == "loop" for replayed in entries)
-        self.unmeasured: list[list[Tensor]] = []
+        self._picked = itemgetter(*places) if len(places) > 1 else lambda given: (given[places[0]],)
+        self.unmeasured: list[tuple[Tensor, ...]] = []
         self.order: list[int] = []
         self.calls = 0
         self.states: tuple[tuple[str, Any], ...] = ()  # tensors the module keeps, and what is known of them
@@ -132,7 +134,7 @@ class RecordedCall:
 
     def add_call(self, tensors: Sequence[Tensor], recorder: Any) -> None:
         """Hold what must be measured of one more call; record all held calls when there are enough."""
-        self.unmeasured.append([tensors[place] for place in self.places])
+        self.unmeasured.append(self._picked(tensors))
         if self.looped:
             self.order.append(next(recorder.order))
         if len(self.unmeasured) >= self.limit:
