@@ -21,6 +21,7 @@ from cosim.engine.stage import Workspace
 from cosim.engine.stored_data import read_dataset, read_fold
 from cosim.evaluation.scores import primary_score
 from cosim.preprocessing.operations import Widths
+from cosim.preprocessing.post_filter import BesselFilter
 from cosim.preprocessing.scaling import fit_scaler
 from cosim.splits.fold import Fold
 from cosim.splits.unlabelled_pool import with_pool
@@ -99,21 +100,28 @@ def standardising_work(dataset: Dataset) -> LayerWork:
 
 
 def outputs_of(
-    model: nn.Module, data: FoldData, part: Part, device: str
+    model: nn.Module, data: FoldData, part: Part, device: str, after: BesselFilter | None = None
 ) -> NDArray[Any]:
     """Return logits, or the estimates of each example decoded as one stream per contiguous segment.
 
-    A stream decoder keeps its state between examples that follow each other, as it would in use.
+    A stream decoder, and the filter after it, keeps its state between examples that follow each other, as in use.
     """
-    return outputs_of_rows(model, data, getattr(data.fold, part), device)
+    return outputs_of_rows(model, data, getattr(data.fold, part), device, after)
 
 
-def outputs_of_rows(model: nn.Module, data: FoldData, rows: NDArray[np.int64], device: str) -> NDArray[Any]:
+def outputs_of_rows(
+    model: nn.Module, data: FoldData, rows: NDArray[np.int64], device: str, after: BesselFilter | None = None
+) -> NDArray[Any]:
     """Return what `outputs_of` does, of any examples, which are in time order in a regression."""
     if data.dataset.task == "classification":
         return predict(model, torch.as_tensor(data.dataset.windows.inputs(rows)), device=device).numpy()
     runs = contiguous_segments(data.dataset, rows)
-    decoded = [predict(model, stream_of(data.dataset, run), device=device)[0].numpy() for run in runs]
+    decoded: list[NDArray[Any]] = [
+        predict(model, stream_of(data.dataset, run), device=device)[0].numpy() for run in runs
+    ]
+    if after is not None:
+        rate_hz = data.dataset.step_rate_hz
+        decoded = [after.apply(one.astype(np.float64), rate_hz).astype(np.float32) for one in decoded]
     return in_test_order(data.dataset, rows, runs, decoded)
 
 

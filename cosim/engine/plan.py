@@ -14,7 +14,7 @@ from cosim.engine.stages.baseline import BASELINE
 from cosim.engine.stages.distilled import DISTILLED, WEIGHTS
 from cosim.engine.stages.gate import GATE, STUDENT
 from cosim.engine.stages.quantised import QUANTISED
-from cosim.engine.stages.result import RESULT
+from cosim.engine.stages.result import AFTER, RESULT
 from cosim.engine.stages.teacher import ASKED, TEACHER
 from cosim.engine.stages.teacher_result import TEACHER_RESULT
 from cosim.engine.stages.undistilled import UNDISTILLED
@@ -144,6 +144,8 @@ def _student(study: Study, choice: Configuration) -> Decoder:
         settings["method"] = [method.model_dump(mode="json") for method in plan.method_choices]
     if plan.method_weights:
         settings["method_weights"] = list(plan.method_weights)
+    if plan.after is not None:
+        settings["after"] = plan.after.model_dump(mode="json")
     return Decoder(
         "student", plan.label, choice.student, choice.label, plan.family, choice.options, str(choice.form),
         choice.spiking, method, settings,
@@ -152,6 +154,8 @@ def _student(study: Study, choice: Configuration) -> Decoder:
 
 def _result_stage(study: Study, choice: Configuration, fold: FoldStage, student: Stage) -> Stage:
     config: dict[str, Json] = {"observed": study.hardware.observed_examples, "inputs": choice.plan.inputs}
+    if choice.plan.after is not None:
+        config[AFTER] = choice.plan.after.model_dump(mode="json")
     return make_stage(RESULT, config, fold=fold.stage, student=student)
 
 

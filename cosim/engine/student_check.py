@@ -10,7 +10,7 @@ from torch import nn
 
 from cosim.study.choices import option_ends
 from cosim.study.schema import StudentPlan, Study
-from energy_models.errors import StudentError, StudyError
+from energy_models.errors import DataError, StudentError, StudyError
 from energy_models.workload import Workload
 from students.counting import observe
 from students.families import is_own_class, load_family
@@ -43,12 +43,25 @@ def check_students(study: Study, shape: Shape) -> None:
     problems = [
         f"students.{i}{problem}"
         for i, plan in enumerate(study.students)
-        for problem in (_problems if own[i] else _form_problems)(plan, shape)
+        for problem in (*(_problems if own[i] else _form_problems)(plan, shape), *_after_problems(plan, shape))
     ]
     if problems:
         count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
         told = "\n  ".join(problems)
         raise StudyError(f"{count}; nothing was computed:\n  {told}".rstrip("."), where=study.study.name)
+
+
+def _after_problems(plan: StudentPlan, shape: Shape) -> Iterator[str]:
+    """Yield why a filter does not go with these recordings."""
+    if plan.after is None:
+        return
+    if shape.task != "regression":
+        yield ".after: a filter of estimates in time is for a regression, and these recordings are classified"
+        return
+    try:
+        plan.after.sections(shape.step_rate_hz)
+    except DataError as error:
+        yield f".after: {error}"
 
 
 def _problems(plan: StudentPlan, shape: Shape) -> Iterator[str]:

@@ -13,10 +13,12 @@ from cosim.preprocessing.operations import (
     eeg_operations,
 )
 from cosim.preprocessing.pipeline import Processed, pipeline_work, process, recorded_steps
+from cosim.preprocessing.post_filter import BesselFilter
 from cosim.preprocessing.scaling import Scaler, fit_scaler
 
 __all__ = [
     "Band",
+    "BesselFilter",
     "ChainAgreement",
     "CommonAverageReference",
     "Decimate",

@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal, TypeAlias, cast, get_args
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
+from cosim.preprocessing.post_filter import BesselFilter
 from cosim.splits.few_labels import FewLabels
 from cosim.splits.schemes import BlockedInTime, GivenParts, LeaveOneGroupOut, SplitSpec, StratifiedFolds
 from cosim.splits.unlabelled_pool import UnlabelledPool
@@ -131,6 +132,8 @@ class StudentPlan(_Frozen):
     every seed of the float student starts from; with ``training = { epochs = 0 }`` they are kept as they are.
     `method_choices`: distillation methods that are searched over, instead of `method`. `method_weights`: the
     teacher's weight is chosen from these on validation, and from 0, which is the student trained from labels alone.
+    `after`: a filter of its estimates (regression), part of the decoder: it is scored, counted and waited for with it.
+    Students that differ in this alone share what is trained.
     """
 
     label: str = Field(min_length=1)
@@ -145,6 +148,7 @@ class StudentPlan(_Frozen):
     weights: str | None = Field(default=None, min_length=1)
     training: Training | None = None
     quantised_training: Training | None = None
+    after: BesselFilter | None = None
 
     @model_validator(mode="after")
     def _choices_differ(self) -> StudentPlan:
@@ -261,7 +265,7 @@ class Study(_Frozen):
 _SECTIONS: tuple[type[BaseModel], ...] = (
     Study, StudyHead, DatasetPlan, FewLabels, UnlabelledPool, TeacherPlan, CrossFitting, GatePlan, StudentPlan,
     BaselinePlan, TrainingPlan, HardwarePlan, SearchPlan, BudgetPlan, ComputePlan, OptionRange, Training, MethodSpec,
-    LeaveOneGroupOut, BlockedInTime, GivenParts, StratifiedFolds,
+    LeaveOneGroupOut, BlockedInTime, GivenParts, StratifiedFolds, BesselFilter,
 )
 
 

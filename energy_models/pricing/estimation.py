@@ -122,7 +122,7 @@ def estimate_machine(workload: Workload, profile: HardwareProfile, *, decode_rat
         decode_rate_hz=decode_rate_hz,
         layers=tuple(_layer(layer, constants) for layer in costs.layers),
         power_w={cause: band(terms, constants) for cause, terms in costs.power_w.items()},
-        latency_s=band(costs.latency_s, constants),
+        latency_s=band(costs.latency_s, constants) + Band(*(workload.delay_s,) * 3),
         cycles=band(costs.cycles, constants),
         memories=costs.placement.uses,
         reload=None if costs.reload is None else costs.reload.summary,

@@ -78,7 +78,7 @@ class EnergyReport:
     power_w : mapping of Cause to Band
         Average power by cause [W], the whole device; their sum is `total_power_w` exactly.
     latency_s : Band
-        Time of one decode [s].
+        Time of one decode, and what the decoder waits for before it (`Workload.delay_s`) [s].
     cycles : Band
         Clock cycles of one decode.
     memories : tuple of MemoryUse

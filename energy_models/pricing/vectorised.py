@@ -86,7 +86,7 @@ def estimate_vectorised(
         load: Array = np.sum(regulated(power), axis=0)
         power["regulator"] = regulator_loss_w(site.regulator, load, values)
     energy, latency = (evaluate(terms, values, zeros) for terms in (_decode_terms(costs), costs.latency_s))
-    return VectorisedEstimate(power, energy, latency)
+    return VectorisedEstimate(power, energy, latency + workload.delay_s)
 
 
 def _decode_terms(costs: CostTerms) -> tuple[Term, ...]:

@@ -149,7 +149,11 @@ def _digest(document: Mapping[str, Any]) -> str:
 
 
 def _document(workload: Workload) -> dict[str, Any]:
-    return {"schema": SCHEMA, **{name: _plain(value) for name, value in _fields(workload)}}
+    """Return a workload as it is written; one that waits for nothing as before there was such a field."""
+    fields = {name: _plain(value) for name, value in _fields(workload)}
+    if not workload.delay_s:
+        del fields["delay_s"]
+    return {"schema": SCHEMA, **fields}
 
 
 def _fields(value: Any) -> Iterator[tuple[str, Any]]:
@@ -220,6 +224,8 @@ def _check(workload: Workload, where: str, found: list[str] | None = None) -> No
             problems.append(f"{name}: must be at least 1")
     if not (math.isfinite(workload.step_rate_hz) and workload.step_rate_hz > 0):
         problems.append("step_rate_hz: must be positive and finite")
+    if not (math.isfinite(workload.delay_s) and workload.delay_s >= 0):
+        problems.append("delay_s: must be finite and not below 0")
     names = [layer.name for layer in workload.layers]
     for index, layer in enumerate(workload.layers):
         place = f"layers.{index} ({layer.name})"

@@ -305,6 +305,9 @@ class Workload:
         Steps at the start of each streamed segment that `layers` leave out: buffers and states were still filling.
     warm_up : tuple of LayerWork
         The same layers over those steps only; empty where there were none.
+    delay_s : float
+        How long the decoder waits, whatever the machine, from a step to the estimate of that step: a filter of blocks
+        waits until its block is full [s].
     """
 
     name: str
@@ -320,6 +323,7 @@ class Workload:
     products: Conventions | None = None
     warm_up_steps: int = 0
     warm_up: tuple[LayerWork, ...] = ()
+    delay_s: float = 0.0
 
     def __repr__(self) -> str:
         products = "" if self.products is None else f"{self.products.dense_valid.mean:,.0f} products a decode, "

@@ -7,15 +7,28 @@ from typing import cast
 from torch import Tensor
 
 from cosim.datasets.contiguous_segments import contiguous_segments
-from cosim.engine.fold_data import FLOAT_BITS, FoldData, Inputs, fold_of, input_bits, outputs_of, spread, stream_of
+from cosim.engine.fold_data import (
+    FLOAT_BITS,
+    FoldData,
+    Inputs,
+    fold_of,
+    input_bits,
+    outputs_of,
+    part_score,
+    spread,
+    stream_of,
+)
 from cosim.engine.result_file import write_result
 from cosim.engine.stage import StageKind, Workspace
 from cosim.engine.versions import versions
+from cosim.preprocessing.post_filter import BesselFilter
 from energy_models.workload import Workload
 from students.counting import observe
 from students.models.build import mode
 from students.models.store import load_extra, load_student
-from students.spec import Quantised
+from students.spec import Quantised, StudentSpec
+
+AFTER = "after"  # of the stage's configuration: a filter of the estimates
 
 
 def work(workspace: Workspace) -> None:
@@ -35,17 +48,34 @@ def work(workspace: Workspace) -> None:
         pipeline_work=data.dataset.pipeline_work,
         device=workspace.device,
     )
+    after = None if AFTER not in config else BesselFilter.model_validate(config[AFTER])
     origin = {"spec": spec.digest, "dataset": data.dataset.digest, **versions()}
-    workload = counted.replace(provenance={**counted.provenance, **origin})
+    workload = _filtered(counted.replace(provenance={**counted.provenance, **origin}), after, spec)
+    validation = float(extra["validation_score"])
+    if after is not None:
+        validation = part_score(data, "validation", outputs_of(model, data, "validation", workspace.device, after))
     facts = {
-        "validation_score": float(extra["validation_score"]),
+        "validation_score": validation,
         "distilled_from": extra["distilled_from"],
         "spec_digest": spec.digest,
-        "parameters": stored_numbers(workload),
+        "parameters": stored_numbers(counted),
         "weight_bits": quantised.weight_bits if quantised else FLOAT_BITS,
         "activation_bits": quantised.activation_bits if quantised else FLOAT_BITS,
     }
-    write_result(workspace.folder, data, outputs_of(model, data, "test", workspace.device), workload, facts)
+    outputs = outputs_of(model, data, "test", workspace.device, after)
+    write_result(workspace.folder, data, outputs, workload, facts)
+
+
+def _filtered(workload: Workload, after: BesselFilter | None, spec: StudentSpec) -> Workload:
+    """Return the work of a student and the filter after it."""
+    if after is None:
+        return workload
+    arithmetic = "integer" if isinstance(spec.form, Quantised) else "float"
+    row = after.work(spec.shape.outputs, workload.decodes, arithmetic)
+    return workload.replace(
+        layers=(*workload.layers, row), delay_s=after.delay_s(workload.step_rate_hz),
+        provenance={**workload.provenance, "after": after.title},
+    )  # fmt: skip
 
 
 def stored_numbers(workload: Workload) -> int:
