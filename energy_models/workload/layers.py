@@ -173,7 +173,7 @@ class LayerWork:
     products : Conventions or None
         None for layers that hold no products (pooling, neurons, activations).
     operations : mapping of str to Count
-        Other operations, by a name in `OPERATIONS`.
+        Others, by a name in `OPERATIONS`.
     weights, weights_nonzero, biases : int
         Stored elements; non-zeros are counted after quantisation.
     weights_key : str
@@ -284,12 +284,10 @@ class Workload:
         What was observed.
     mode : {'window', 'stream'}
         Whether one decode processes a whole window or one new bin or sample with state kept between.
-    decodes : int
-        Observed decodes.
+    decodes, channels : int
+        Observed decodes; input channels.
     steps_per_decode : int
         Input samples (window) or bins (stream: 1) consumed by one decode, per channel.
-    channels : int
-        Input channels.
     step_rate_hz : float
         Rate of the input samples or bins [Hz].
     input_bits : int
@@ -306,8 +304,7 @@ class Workload:
     warm_up : tuple of LayerWork
         The same layers over those steps only; empty where there were none.
     delay_s : float
-        How long the decoder waits, whatever the machine, from a step to the estimate of that step: a filter of blocks
-        waits until its block is full [s].
+        Longest wait from a step to its estimate, whatever the machine (a filter's block has to fill) [s].
     """
 
     name: str
