@@ -38,6 +38,8 @@ def bounds_below(band: Band, unit: str) -> dict[str, object]:
 
 NO_PRICE = "no price"
 NO_FLOAT = " prices no float "
+SPIKING_STYLES = ("event_driven", "event_table", "event_cycles")
+"""Styles whose machines update neurons, and do no other work on single elements."""
 FLOAT_HINT = (
     "a network of floats on a machine for integers: count a quantised one, or assume widths with "
     "cosim workload --weight-bits 8 --activation-bits 8 ..., in Python with over={'weight_bits': [8]} of cosim.sweep"
@@ -311,17 +313,31 @@ def estimate_tables(
         tornado=tornado(design),
         accesses=access_counts(workload, machine),
         mac_only_j=_mac_only(workload),
-        notes=_notes(workload, place),
+        notes=_notes(workload, machine, place),
     )
 
 
-def _notes(workload: Workload, site: Site | None) -> tuple[str, ...]:
-    if site is None or site.channels == workload.channels:
-        return ()
-    return (
-        f"front end and converter are charged for the network's {workload.channels} channels, where {site.name} has "
-        f"{site.channels}",
-    )
+def _notes(workload: Workload, machine: HardwareProfile, site: Site | None) -> tuple[str, ...]:
+    found: list[str] = []
+    by_hand = _state_by_hand(workload) if machine.execution.style in SPIKING_STYLES else None
+    if by_hand:
+        found.append(
+            f"state carried by hand ({by_hand}): its element-wise work is counted as written, and {machine.name} "
+            "prices updates of neurons only; the same neurons written as layers (snntorch.Leaky, students.neurons) are priced"
+        )
+    if site is not None and site.channels != workload.channels:
+        found.append(
+            f"front end and converter are charged for the network's {workload.channels} channels, where {site.name} "
+            f"has {site.channels}"
+        )
+    return tuple(found)
+
+
+def _state_by_hand(workload: Workload) -> str:
+    """Return the layers that carry state beside comparisons, as neurons that are not written as such; empty: none."""
+    fires = any(layer.kind == "elementwise" and "compare" in layer.operations for layer in workload.layers)
+    carried = [layer.name for layer in workload.layers if layer.kind == "elementwise" and layer.state_elements]
+    return ", ".join(carried) if fires else ""
 
 
 def _mac_only(workload: Workload) -> Band | None:

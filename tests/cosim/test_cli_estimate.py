@@ -56,6 +56,27 @@ def test_json_holds_the_estimate(stored: Path) -> None:
     assert found["tornado"][0]["path"] == "site.front_end.power"
 
 
+def test_state_by_hand_is_said_where_a_machine_prices_neurons_only() -> None:
+    fired = LayerWork(
+        "gt", "elementwise", "integer", 1, (6,), (6,), 6, 6, 0, activation_bits=16, output_bits=1,
+        operations={"compare": Count.constant(6, 2)},
+    )
+    state = LayerWork(
+        "state", "elementwise", "integer", 1, (0,), (0,), 0, 0, 0,
+        activation_bits=16, output_bits=16, state_bits=16, state_elements=6, state_reads=6, state_writes=6,
+    )
+    by_hand = dataclasses.replace(network(), layers=(*network().layers, fired, state))
+    without = dataclasses.replace(network(), layers=(*network().layers, fired))
+    said = {
+        (name, workload is by_hand): estimate_tables(workload, name, None, decode_rate_hz=1, draws=64, seed=0).notes
+        for name in ("xylo", "gap9")
+        for workload in (by_hand, without)
+    }
+    assert [key for key, notes in said.items() if any("carried by hand (state)" in one for one in notes)] == [
+        ("xylo", True)
+    ]
+
+
 def test_weights_with_a_copy_are_said_to_be_kept_or_reloaded(stored: Path) -> None:
     # one bank of 4 KiB kept at 9.5 pW/bit is 311 nW; waking the copy alone takes 10 nJ: 32 ms and some more
     slow, fast = (
