@@ -323,7 +323,8 @@ def _notes(workload: Workload, machine: HardwareProfile, site: Site | None) -> t
     if by_hand:
         found.append(
             f"state carried by hand ({by_hand}): its element-wise work is counted as written, and {machine.name} "
-            "prices updates of neurons only; the same neurons written as layers (snntorch.Leaky, students.neurons) are priced"
+            "prices updates of neurons only; the same neurons written as layers (snntorch.Leaky, students.neurons) "
+            "are priced"
         )
     if site is not None and site.channels != workload.channels:
         found.append(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import random
 import signal
@@ -184,6 +185,29 @@ def test_other_errors_of_finalisers_are_told_as_ever(monkeypatch: pytest.MonkeyP
     with termination_heeded():
         Broken()
     assert told == [ValueError]
+
+
+@pytest.mark.usefixtures("heard")
+@pytest.mark.parametrize("way", ["no handler", "a handler of the caller"])
+def test_what_a_library_logs_of_a_signal_is_not_printed(
+    way: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(logging.getLogger(), "handlers", [] if way == "no handler" else [logging.StreamHandler()])
+    told = logging.getLogger("a library")
+    with pytest.raises(TerminatedError), termination_heeded():  # noqa: PT012
+        try:
+            raise ValueError("ours")
+        except ValueError:
+            told.exception("reset failed")
+        try:
+            signal.raise_signal(signal.SIGTERM)
+        except BaseException:
+            told.exception("during reset")
+            raise
+    told.error("afterwards")
+    printed = capsys.readouterr().err
+    assert "during reset" not in printed
+    assert all(said in printed for said in ("ValueError: ours", "afterwards"))
 
 
 @pytest.mark.usefixtures("heard")

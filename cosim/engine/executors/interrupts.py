@@ -2,11 +2,13 @@
 
 An exception that a signal handler raises inside a finaliser or the callback of a weak reference is dropped: Python
 tells it to `sys.unraisablehook` and goes on. A signal is therefore noted as well as raised; a dropped one is raised
-where the run looks (`end_if_asked`), and at the end of the block at the latest.
+where the run looks (`end_if_asked`), and at the end of the block at the latest. What a library logs of it on the way,
+as SQLAlchemy's finaliser does with its traceback, is not printed.
 """
 
 from __future__ import annotations
 
+import logging
 import signal
 import sys
 import threading
@@ -40,6 +42,12 @@ def _end(number: int, _frame: FrameType | None) -> None:
     raise _RAISED[number]
 
 
+def _tells_other(record: logging.LogRecord) -> bool:
+    """True for a record to print: of anything but the exception that a noted signal raised."""
+    kind = record.exc_info[0] if record.exc_info else None
+    return not (_noted and kind is not None and issubclass(kind, KeyboardInterrupt))
+
+
 @contextmanager
 def termination_heeded() -> Generator[None]:
     """Let SIGTERM end the block as Ctrl-C does, so that processes are ended and locks and partial stages cleared.
@@ -64,11 +72,16 @@ def termination_heeded() -> Generator[None]:
             told(what)
 
     sys.unraisablehook = dropped
+    printing = [one for one in (logging.lastResort, *logging.getLogger().handlers) if one is not None]
+    for one in printing:
+        one.addFilter(_tells_other)
     try:
         yield
         end_if_asked()
     finally:
         sys.unraisablehook = told
+        for one in printing:
+            one.removeFilter(_tells_other)
         for number, handler in before.items():
             signal.signal(number, handler)
         _noted.clear()
