@@ -1,0 +1,122 @@
+"""``docs/spiking.md`` from the archived runs of ``benchmarks/spiking.py``, at today's prices."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from markdown_tables import number, row
+from spiking_rows import MACHINES, PAIRS, PartTable, Row, break_evens, read_part
+from spiking_section import _cell
+from spiking_text import BARS, BREAK_EVEN, FINDINGS, HEAD, NOT_RUN, TAIL
+
+DOCS = Path(__file__).resolve().parents[1]
+ARCHIVES = DOCS / "results" / "spiking"
+TITLES = {
+    "velocity_42_units": "Velocity, 42 units",
+    "velocity_95_channels": "Velocity, 95 channels",
+    "seizure": "Seizure segments",
+    "ssvep": "SSVEP, other sessions",
+    "ssvep_few_labels": "SSVEP, two labelled trials a class",
+}
+NONE = "–"
+BAR = {"velocity_42_units": 0.03, "velocity_95_channels": 0.03, "seizure": 0.01, "ssvep": 0.05}
+"""Most that a spiking decoder may score below the network without spikes in float."""
+RATE = 0.8
+"""Most events per neuron and step of velocity."""
+SEEDS = 5
+"""Seeds that were meant to be run."""
+
+
+def write_page(folder: Path = DOCS) -> None:
+    """Write the page."""
+    parts = [read_part(ARCHIVES / name) for name in TITLES if (ARCHIVES / name).is_dir()]
+    text = HEAD + FINDINGS + _bars(parts) + "".join(map(_part, parts)) + BREAK_EVEN
+    text += "".join(map(_break_even, parts)) + TAIL + _not_run(parts)
+    (folder / "spiking.md").write_text(text, encoding="utf-8")
+
+
+def _part(part: PartTable) -> str:
+    """Return the table of one set of recordings."""
+    first = part.rows[0]
+    head = ["decoder", f"{part.metric} [95 %]", f"less {first.label} [95 %]", "events", "products", "on events",
+            "updates", "state [bytes]", *(f"{machine} [µW]" for machine in MACHINES)]  # fmt: skip
+    lines = [row(head), row(["---"] * 3 + ["---:"] * (len(head) - 3)), *(row(_cells(one)) for one in part.rows)]
+    note = (
+        f"\n{first.seeds} seeds, {part.folds} fold{'s' if part.folds > 1 else ''}; intervals {part.over}. Site "
+        f"`{part.site}`, {part.rate_hz:.3g} decodes a second.\n"
+    )
+    return f"\n## {TITLES[part.name]}\n\n{''.join(lines)}{note}"
+
+
+def _cells(one: Row) -> list[str]:
+    work = one.work
+    powers = [NONE if power is None else number(power * 1e6) for power in work.power_w]
+    events = NONE if work.rate is None else f"{work.rate:.3f}"
+    counts = [_count(value) for value in (work.products, work.on_events, work.updates, work.state_bytes)]
+    score = "{:.3f} [{:.3f}, {:.3f}]".format(*one.score)
+    return [one.label, score, _difference(one), events, *counts, *powers]
+
+
+def _count(value: float) -> str:
+    return f"{value:,.0f}" if value else NONE
+
+
+def _difference(one: Row) -> str:
+    mean, low, high = one.difference
+    ends = "no interval" if low is None or high is None else f"{low + 0.0:+.3f}, {high + 0.0:+.3f}"
+    return f"{mean + 0.0:+.3f} [{ends}]".replace("-", "−")
+
+
+def _bars(parts: Iterable[PartTable]) -> str:
+    """Return, for each bar, the spiking decoder that is best on validation, and whether its loss is within the bar."""
+    lines = [row(["recordings", "bar", "spiking decoder, best on validation", "difference [95 %]", "events", "verdict"]),
+             row(["---"] * 6)]  # fmt: skip
+    for part in parts:
+        bar = BAR.get(part.name)
+        able = [one for one in part.rows if one.is_spiking and (part.folds > 1 or (one.work.rate or 0.0) <= RATE)]
+        if bar is None or not able:
+            continue
+        best = max(able, key=lambda one: one.validation)
+        events = NONE if best.work.rate is None else f"{best.work.rate:.2f}"
+        lines.append(row([TITLES[part.name], f"{bar:g}", best.label, _difference(best), events, _verdict(best, bar)]))
+    return BARS + "".join(lines)
+
+
+def _verdict(one: Row, bar: float) -> str:
+    """Return whether the loss is within the bar: its interval's worse end, else its mean."""
+    mean, low, _ = one.difference
+    if low is not None and low >= -bar:
+        return "met"
+    if mean >= -bar:
+        return "met by the mean, not by the interval"
+    return "missed"
+
+
+def _break_even(part: PartTable) -> str:
+    """Return the break-even table of one set of recordings; empty where no spiking decoder has integers."""
+    rows = [one for one in part.rows if one.is_spiking and one.form not in ("float32", "")
+            and any(other.form == one.form and not other.is_spiking for other in part.rows)]  # fmt: skip
+    if not rows:
+        return ""
+    names = (f"`{mine}`" if mine == other else f"`{mine}` against `{other}`" for mine, other in PAIRS)
+    lines = [row(["spiking decoder", "counted", *names]), row(["---"] * (2 + len(PAIRS)))]
+    for one in rows:
+        found = break_evens(part, one)
+        counted = next((f"{each.counted:.3f}" for each in found.values() if each is not None), NONE)
+        cells = (NONE if each is None else f"{_cell(each)}; {each.probability_less:.0%}" for each in found.values())
+        lines.append(row([one.label, counted, *cells]))
+    return f"\n**{TITLES[part.name]}**\n\n{''.join(lines)}"
+
+
+def _not_run(parts: list[PartTable]) -> str:
+    """Return the parts and seeds that were not run."""
+    there = {part.name for part in parts}
+    lines = [f"- {TITLES[name]}: not run.\n" for name in TITLES if name not in there]
+    lines += [f"- {TITLES[part.name]}: {SEEDS - part.rows[0].seeds} of {SEEDS} seeds.\n" for part in parts
+              if part.rows[0].seeds < SEEDS]  # fmt: skip
+    return NOT_RUN + "".join(lines)
+
+
+if __name__ == "__main__":
+    write_page()
