@@ -1,4 +1,4 @@
-"""Spiking decoders beside quantised, sparse, recurrent and classical ones: ``python benchmarks/spiking.py [--part NAME]``.
+"""Spiking decoders beside quantised, sparse, recurrent and classical ones: ``benchmarks/spiking.py [--part NAME]``.
 
 Each part is one set of recordings with the split, sizes and rates of a shipped study and no teacher, but for the one of
 few labels. It trains every decoder with 2 seeds (``--seeds 5`` adds three), runs quantised perceptrons and EEGNets with
@@ -10,6 +10,7 @@ Recordings are read from the folder that ``COSIM_DATA`` names.
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -144,13 +145,13 @@ def run_part(name: str, seeds: Sequence[int], folder: Path, workers: int) -> Non
         write_workload(found.workload, place / CONVERTED / f"{decoder.decoder_id}.json")
 
 
-def against_first(folder: Path, study: Mapping[str, Any]) -> list[dict[str, Any]]:
+def against_first(folder: Path, study: dict[str, Any]) -> list[dict[str, Any]]:
     """Return the score of every decoder less that of the first, in float and undistilled, with the 95 % interval.
 
     Paired by held-out example and seed.
     """
     checked = check_study(study, where="benchmarks/spiking.py")
-    dataset = cosim.load_dataset(checked.dataset.name, **checked.dataset.options)
+    dataset = cosim.load_dataset(checked.dataset.name, **checked.dataset.options).dataset
     provenance, store = provenance_of(dataset, checked.split), LocalStore(folder)
     folds: dict[str, dict[int, list[Any]]] = {}
     for one in read_json(folder / POINTS)["points"]:  # type: ignore[union-attr]
@@ -173,12 +174,12 @@ PARTS_FIRST = {f"spiking_{name}": part.students[0]["label"] for name, part in PA
 
 
 def _number(value: float) -> float | None:
-    return None if value != value else value
+    return None if math.isnan(value) else value
 
 
 def main() -> None:
     """Run parts and make the page."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
     parser.add_argument("--part", choices=PARTS, action="append", help="one of them; default: all, cheapest first")
     parser.add_argument("--seeds", type=int, default=2, help="how many seeds (2)")
     parser.add_argument("--workers", type=int, default=2, help="processes (2)")

@@ -17,12 +17,15 @@ def add_export_command(app: typer.Typer) -> None:
 
 def export(
     student: Annotated[
-        str, typer.Argument(metavar="STUDENT", help="Folder of a quantised student, or RUN:DECODER of a finished run.")
+        str, typer.Argument(metavar="STUDENT", help="Folder of a student, or RUN:DECODER of a finished run.")
     ],
     *,
     format: Annotated[
-        Literal["c", "qonnx", "qcdq"],
-        typer.Option(help="c: C99 in integers only. qonnx, qcdq: ONNX with Quant nodes, or those of the standard."),
+        Literal["c", "qonnx", "qcdq", "nir"],
+        typer.Option(
+            help="c: C99 in integers only. qonnx, qcdq: ONNX with Quant nodes, or those of the standard. nir: a "
+            "spiking student in float, for spiking simulators."
+        ),
     ] = "c",
     out: Annotated[Path, typer.Option(help="Folder to write into.")] = Path("export"),
     name: Annotated[str, typer.Option(help="Begins the name of every file and function.")] = "decoder",
@@ -36,7 +39,7 @@ def export(
     ] = "bytes",
     as_json: JsonOption = False,
 ) -> None:
-    """Write a quantised student as code that runs in integers, or as ONNX, with test vectors."""
+    """Write a quantised student as integer code or as ONNX, a spiking one in float as NIR, with test vectors."""
     # Deferred: --help must answer at once.
     from cosim.api.export import export as write
 

@@ -79,7 +79,8 @@ def _bars(parts: Iterable[PartTable]) -> str:
             continue
         best = max(able, key=lambda one: one.validation)
         events = NONE if best.work.rate is None else f"{best.work.rate:.2f}"
-        lines.append(row([TITLES[part.name], f"{bar:g}", best.label, _difference(best), events, _verdict(best, bar)]))
+        told = [TITLES[part.name], f"{bar:g}", best.label, _difference(best), events, _verdict(best, bar)]
+        lines.append(row(told))
     return BARS + "".join(lines)
 
 

@@ -1,4 +1,4 @@
-"""Networks from files that other tools wrote, as modules that `students.counting.observe` counts."""
+"""Networks from files that other tools wrote, as modules that `students.counting.observe` counts; NIR files of ours."""
 
 from students.interchange.files import (
     SUFFIXES,
@@ -8,6 +8,7 @@ from students.interchange.files import (
     examples_at_once,
     read_network,
 )
+from students.interchange.nir_export import nir_of
 from students.interchange.operators import OnGrid, Quantiser, Saturated
 from students.interchange.states import as_stream
 
@@ -21,5 +22,6 @@ __all__ = [
     "as_stream",
     "example_shape",
     "examples_at_once",
+    "nir_of",
     "read_network",
 ]

@@ -22,6 +22,10 @@ class _Unsupported(Exception):  # noqa: N818  control flow inside the module: al
     """A node that cannot be run."""
 
 
+DELAY_ROUNDING = 1e-5
+"""Of a delay in steps, relative."""
+LONGEST_DELAY = 1 << 16
+"""Steps that a delay may keep."""
 UNBUILDABLE = (_Unsupported, ArithmeticError, AttributeError, IndexError, RuntimeError, TypeError, ValueError)
 """Of a node that is not run, and of one whose parameters do not fit it."""
 
@@ -52,6 +56,35 @@ class ThresholdNode(nn.Module):
     def forward(self, signal: Tensor) -> Tensor:
         """Return 0 or 1, shape of `signal`."""
         return (signal > self.threshold).to(signal.dtype)
+
+
+class DelayNode(nn.Module):
+    """A delay of whole steps, one for each value; before the first step all values were zero.
+
+    Parameters
+    ----------
+    steps : Tensor of int64, one value, or one each in the shape of one decode
+    """
+
+    def __init__(self, steps: Tensor) -> None:
+        super().__init__()
+        self.steps = [int(one) for one in steps.flatten()]
+        self.shape, self.kept = steps.shape, list[Tensor]()
+
+    @property
+    def longest(self) -> int:
+        """Steps for which values are kept."""
+        return max(self.steps)
+
+    def forward(self, signal: Tensor) -> Tensor:
+        """Return the values of so many steps before, shape of `signal`."""
+        kept = [*self.kept, signal] if self.kept else [*[torch.zeros_like(signal)] * self.longest, signal]
+        self.kept = kept[1:] if self.longest else []
+        if len(set(self.steps)) == 1:
+            return kept[-1 - self.steps[0]]
+        flat = [one.flatten(1) for one in kept]
+        columns = [flat[-1 - steps][:, place] for place, steps in enumerate(self.steps)]
+        return torch.stack(columns, dim=1).view(signal.shape)
 
 
 class SumPool(nn.Module):
@@ -107,17 +140,19 @@ class NirNetwork(nn.Module):
         self.input_axes: tuple[int | None, ...] = (*(int(size) for size in np.atleast_1d(shape)), None)
 
     def _feed_back(self) -> None:
-        """Set on each recurrent product the number of values that are kept for it from one step to the next."""
+        """Set on each recurrent or delayed product the number of values that are kept for it from step to step."""
         for name, entry in self.wiring.sources.items():
             waiting = [source for source, late in entry if late]
-            if waiting:
+            delays = [one for source, _ in entry if isinstance(one := self._modules_of[source], DelayNode)]
+            if waiting or delays:
                 elements = sum(math.prod(self._shape_of(source)) for source in waiting)
+                elements += sum(sum(one.steps) for one in delays)
                 self._modules_of[name].feedback_elements = elements  # type: ignore[assignment]
 
     def _fires(self, name: str) -> bool:
         """True where a node's values are spikes."""
         module = self._modules_of[name]
-        if isinstance(module, nn.Flatten | nn.Identity):
+        if isinstance(module, nn.Flatten | nn.Identity | DelayNode):
             return all(self._fires(source) for source, _ in self.wiring.sources[name]) and name != self.wiring.input
         return isinstance(module, ThresholdNode) or (isinstance(module, StepNeuron) and module.threshold is not None)
 
@@ -137,6 +172,8 @@ class NirNetwork(nn.Module):
         for module in self._modules_of.values():
             if isinstance(module, StepNeuron):
                 module.reset_mem()
+            if isinstance(module, DelayNode):
+                module.kept = []
         before: dict[str, Tensor] = self._initial_values(signal[..., 0]) if self._late else {}
         outputs: list[Tensor] = []
         for now in signal.unbind(-1):
@@ -231,9 +268,22 @@ def _pair(value: Any) -> tuple[int, int]:
     return (sizes[0], sizes[-1])
 
 
+def _delay(node: Any, step_s: float) -> nn.Module:
+    """Return a delay, which has to be whole steps up to the rounding of the file's numbers."""
+    steps = np.atleast_1d(np.asarray(node.delay, dtype=np.float64)) / step_s
+    whole = np.rint(steps)
+    if not (np.abs(steps - whole) < DELAY_ROUNDING * np.maximum(whole, 1)).all() or (whole < 0).any():
+        raise _Unsupported(f"delays of other than whole steps of {step_s} s")
+    if whole.max() > LONGEST_DELAY:
+        raise _Unsupported(f"a delay of {whole.max():.0f} steps, more than {LONGEST_DELAY}")
+    return DelayNode(torch.as_tensor(whole.astype(np.int64)))
+
+
 def _module(node: Any, step_s: float) -> nn.Module:
     """Return the module that runs a node once."""
     kind = type(node).__name__
+    if kind == "Delay":
+        return _delay(node, step_s)
     if kind in NEURONS:
         return StepNeuron(_membrane(node, kind, step_s))
     builder = _BUILDERS.get(kind)

@@ -16,6 +16,7 @@ import cosim
 from cosim.api.student import check_replaceable
 from energy_models.errors import CosimError
 from students.deploy.emulator import absent_tools
+from students.interchange import read_network
 
 GCC = shutil.which("gcc")
 
@@ -222,3 +223,22 @@ def test_mistakes_of_a_call(finished: Path, tmp_path: Path) -> None:
         cosim.export("nowhere:EEGNet", tmp_path)
     with pytest.raises(CosimError, match="no saved student"):
         cosim.export(tmp_path, tmp_path)
+
+
+def test_a_spiking_decoder_as_nir_computes_what_the_student_does(finished: Path, tmp_path: Path) -> None:
+    pytest.importorskip("nir", reason="the extra 'export' is not installed")
+    data = cosim.load_dataset("synthetic_spikes", units=6, steps=1000)
+    student = cosim.train(
+        "spiking_mlp", data, options={"hidden_1": 4, "hidden_2": 4}, training={"epochs": 1, "batch_size": 8},
+        inputs="raw", out=tmp_path / "kept",
+    )  # fmt: skip
+    written = cosim.export(student, tmp_path / "net", format="nir")
+    assert written.files == ("decoder.nir", "decoder_vectors.npz", "decoder_student.json")
+    vectors = np.load(tmp_path / "net" / "decoder_vectors.npz")
+    with torch.inference_mode():
+        outputs = read_network(tmp_path / "net" / "decoder.nir")(torch.from_numpy(vectors["inputs"]))
+    np.testing.assert_allclose(outputs.transpose(1, 2).numpy(), vectors["outputs"], atol=1e-5)
+    code, _, said = command("export", f"{finished}:EEGNet-1 w4a4", "--out", str(tmp_path / "no"), "--format", "nir")
+    assert code == 2
+    assert "its form is w4a4, and NIR has no integer grids" in said
+    assert not (tmp_path / "no").exists()

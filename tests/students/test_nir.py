@@ -251,10 +251,10 @@ def test_the_step_is_asked_for_where_the_file_does_not_say_it(tmp_path):
 
 
 def test_all_nodes_that_cannot_run_are_listed_at_once(tmp_path):
-    nodes = {"wait": nir.Delay(flat(2, 0.1)), "fast": lif(2, tau=0.2 * DT), "fine": lif(2)}
+    nodes = {"wait": nir.Delay(flat(2, 2.5 * DT)), "fast": lif(2, tau=0.2 * DT), "fine": lif(2)}
     text = refusal(chain(tmp_path / "net.nir", nodes, (2,), (2,)))
     assert "2 of 5 nodes" in text
-    assert "wait (Delay: not implemented)" in text
+    assert "wait (Delay: delays of other than whole steps of 0.001 s)" in text
     assert "fast (LIF: a step of 0.001 s" in text
 
 

@@ -68,7 +68,7 @@ def write_onnx(
     np.savez_compressed(kept, inputs=values.numpy(), codes=given, outputs=wanted.numpy())
     files = {f"{name}.onnx": network, f"{name}_vectors.npz": kept.getvalue()}
     for file, content in files.items():
-        _write(folder / file, content)
+        write_file(folder / file, content)
     return tuple(files), read_back
 
 
@@ -97,7 +97,14 @@ def _read_back(network: bytes, values: Tensor, wanted: Tensor, student: Student)
     return ReadBack(largest, decisions, changed)
 
 
-def _write(path: Path, content: bytes) -> None:
+def write_file(path: Path, content: bytes) -> None:
+    """Write a file of an export; its folder is made where absent.
+
+    Raises
+    ------
+    StudentError
+        A folder that cannot be written.
+    """
     if path.parent.is_file():
         raise StudentError("cannot write: it is a file", where=str(path.parent), remedy="Name a folder")
     try:

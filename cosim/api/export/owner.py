@@ -24,7 +24,7 @@ def check_owner(student: Student, folder: Path, name: str) -> None:
     StudentError
     """
     path = folder / owner_file(name)
-    there = any((folder / f"{name}{end}").exists() for end in (".c", ".onnx", "_student.json"))
+    there = any((folder / f"{name}{end}").exists() for end in (".c", ".onnx", ".nir", "_student.json"))
     if there and (not path.is_file() or path.read_bytes() != _text(student)):
         raise StudentError(
             f"it holds {name!r} of another student already", where=str(folder),

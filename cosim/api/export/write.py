@@ -11,6 +11,7 @@ from typing import Any, Literal, cast, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from cosim.api.export.nir import check_float, write_nir
 from cosim.api.export.onnx import ReadBack, write_onnx
 from cosim.api.export.owner import check_owner, write_owner
 from cosim.api.student import Student, load_student
@@ -23,7 +24,7 @@ from students.deploy.emulator import Emulated, check_board, emulate
 from students.quantize import output_grid_of
 from students.spec import Quantised
 
-Format = Literal["c", "qonnx", "qcdq"]
+Format = Literal["c", "qonnx", "qcdq", "nir"]
 FORMATS: tuple[Format, ...] = get_args(Format)
 WEIGHTS: tuple[Weights, ...] = get_args(Weights)
 MADE_UP = 16
@@ -36,7 +37,7 @@ class Exported:
 
     Parameters
     ----------
-    format : {'c', 'qonnx', 'qcdq'}
+    format : {'c', 'qonnx', 'qcdq', 'nir'}
     folder : Path
     files : tuple of str
     vectors : str
@@ -46,7 +47,7 @@ class Exported:
     graph, code, agreement : DeployedGraph, CExport and Agreement, or None
         Of C: the student as integers, what was written, and how they agree on the test vectors.
     read_back : ReadBack or None
-        Of ONNX: the file, run on the test vectors.
+        Of ONNX and NIR: the file, run on the test vectors.
     emulated : Emulated or None
         What the C code executes on an emulated board, where one was asked for.
     absent : int
@@ -129,7 +130,7 @@ def export(
     board: str = "",
     weights: Weights = "bytes",
 ) -> Exported:
-    """Write a quantised student as code that runs in integers, or as ONNX, with test vectors.
+    """Write a quantised student as integer code or as ONNX, a spiking one in float as NIR, with test vectors.
 
     The input is codes of the recordings' converter, after the study's filters: whole numbers as they are, others with a
     step that spans the training part; the standardisation is part of the code. Of a student that was copied the
@@ -138,12 +139,13 @@ def export(
     Parameters
     ----------
     student : Student, str or Path
-        A quantised student, the folder of one, or ``RUN:DECODER``.
+        A quantised student (of ``nir`` a spiking one in float), the folder of one, or ``RUN:DECODER``.
     folder : str or Path
         Made where absent.
-    format : {'c', 'qonnx', 'qcdq'}
+    format : {'c', 'qonnx', 'qcdq', 'nir'}
         ``c``: C99, called with a window or, for a decoder of every step, with a step. ``qonnx``, ``qcdq``: ONNX with
         ``Quant`` nodes, or with those of the standard; its input is what the codes stand for, its metadata say which.
+        ``nir``: a spiking student in float, step by step, for spiking simulators.
     name : str
         Begins every file's and function's name.
     examples : int
@@ -156,7 +158,7 @@ def export(
     Raises
     ------
     CosimError
-        A student that is not quantised, a layer that has no deployed form (by name), or a folder that cannot be
+        A student of another form, a layer that has no deployed form (by name), or a folder that cannot be
         written or holds the export of another student.
     """
     _check(format, name, examples, board)
@@ -166,12 +168,15 @@ def export(
             remedy=unknown_name("ways", weights, WEIGHTS),
         )
     found = student if isinstance(student, Student) else student_named(str(student))
-    check_quantised(found)
+    (check_float if format == "nir" else check_quantised)(found)
     check_owner(found, Path(folder), name)
     codes, given, source = codes_for_tests(found, examples)
     place, absent = Path(folder), max(0, examples - len(given))
     if format != "c":
-        files, read_back = write_onnx(found, place, name, format, (codes, given))
+        if format == "nir":
+            files, read_back = write_nir(found, place, name, (codes, given))
+        else:
+            files, read_back = write_onnx(found, place, name, format, (codes, given))
         files = (*files, write_owner(found, place, name))
         return Exported(format, place, files, source, codes, read_back=read_back, absent=absent)
     graph = lower(found.model, found.spec.shape, codes=codes)
