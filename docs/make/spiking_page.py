@@ -70,8 +70,8 @@ def _difference(one: Row) -> str:
 
 def _bars(parts: Iterable[PartTable]) -> str:
     """Return, for each bar, the spiking decoder that is best on validation, and whether its loss is within the bar."""
-    lines = [row(["recordings", "bar", "spiking decoder, best on validation", "difference [95 %]", "events", "verdict"]),
-             row(["---"] * 6)]  # fmt: skip
+    head = ["recordings", "bar", "spiking decoder, best on validation", "difference [95 %]", "events", "verdict"]
+    lines = [row(head), row(["---"] * len(head))]
     for part in parts:
         bar = BAR.get(part.name)
         able = [one for one in part.rows if one.is_spiking and (part.folds > 1 or (one.work.rate or 0.0) <= RATE)]
