@@ -137,7 +137,7 @@ def run_part(name: str, seeds: Sequence[int], folder: Path, workers: int) -> Non
     study, place = study_of(name, seeds), ARCHIVES / name
     run = cosim.run(study, out=folder / name, workers=workers)
     write_archive(run.folder, place)
-    write_atomically(place / AGAINST, to_json({"differences": against_first(run.folder, study)}))
+    write_atomically(place / AGAINST, to_json(against_first(run.folder, study)))
     for label in PARTS[name].converted:
         decoder = run.decoder(label)
         found = cosim.convert(decoder.student(), examples=EXAMPLES)
@@ -145,7 +145,7 @@ def run_part(name: str, seeds: Sequence[int], folder: Path, workers: int) -> Non
         write_workload(found.workload, place / CONVERTED / f"{decoder.decoder_id}.json")
 
 
-def against_first(folder: Path, study: dict[str, Any]) -> list[dict[str, Any]]:
+def against_first(folder: Path, study: dict[str, Any]) -> dict[str, Any]:
     """Return the score of every decoder less that of the first, in float and undistilled, with the 95 % interval.
 
     Paired by held-out example and seed.
@@ -162,15 +162,15 @@ def against_first(folder: Path, study: dict[str, Any]) -> list[dict[str, Any]]:
     tables: dict[str, SeedTable] = {
         name: {seed: pool(parts) for seed, parts in seeds.items()} for name, seeds in folds.items()
     }
-    first = cosim.load_run(folder).decoder(f"{PARTS_FIRST[study['study']['name']]} float32").decoder_id
-    gaps = {name: paired_difference(provenance, table, tables[first]) for name, table in tables.items()}
-    return [
+    against = cosim.load_run(folder).decoder(f"{study['students'][0]['label']} float32")
+    gaps = {
+        name: paired_difference(provenance, table, tables[against.decoder_id]) for name, table in tables.items()
+    }
+    found = [
         {"decoder_id": name, "mean": gap.mean, "low": _number(gap.low), "high": _number(gap.high), "over": gap.over}
         for name, gap in gaps.items()
     ]
-
-
-PARTS_FIRST = {f"spiking_{name}": part.students[0]["label"] for name, part in PARTS.items()}
+    return {"against": against.label, "differences": found}
 
 
 def _number(value: float) -> float | None:

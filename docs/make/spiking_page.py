@@ -7,8 +7,8 @@ from pathlib import Path
 
 from markdown_tables import number, row
 from spiking_rows import MACHINES, PAIRS, PartTable, Row, break_evens, read_part
-from spiking_section import _cell
-from spiking_text import BARS, BREAK_EVEN, FINDINGS, HEAD, NOT_RUN, TAIL
+from spiking_section import cell
+from spiking_text import BARS, BREAK_EVEN, FINDINGS, HEAD, NOT_RUN
 
 DOCS = Path(__file__).resolve().parents[1]
 ARCHIVES = DOCS / "results" / "spiking"
@@ -32,18 +32,17 @@ def write_page(folder: Path = DOCS) -> None:
     """Write the page."""
     parts = [read_part(ARCHIVES / name) for name in TITLES if (ARCHIVES / name).is_dir()]
     text = HEAD + FINDINGS + _bars(parts) + "".join(map(_part, parts)) + BREAK_EVEN
-    text += "".join(map(_break_even, parts)) + TAIL + _not_run(parts)
+    text += "".join(map(_break_even, parts)) + _not_run(parts)
     (folder / "spiking.md").write_text(text, encoding="utf-8")
 
 
 def _part(part: PartTable) -> str:
     """Return the table of one set of recordings."""
-    first = part.rows[0]
-    head = ["decoder", f"{part.metric} [95 %]", f"less {first.label} [95 %]", "events", "products", "on events",
+    head = ["decoder", f"{part.metric} [95 %]", f"less {part.against} [95 %]", "events", "products", "on events",
             "updates", "state [bytes]", *(f"{machine} [µW]" for machine in MACHINES)]  # fmt: skip
     lines = [row(head), row(["---"] * 3 + ["---:"] * (len(head) - 3)), *(row(_cells(one)) for one in part.rows)]
     note = (
-        f"\n{first.seeds} seeds, {part.folds} fold{'s' if part.folds > 1 else ''}; intervals {part.over}. Site "
+        f"\n{part.seeds} seeds, {part.folds} fold{'s' if part.folds > 1 else ''}; intervals {part.over}. Site "
         f"`{part.site}`, {part.rate_hz:.3g} decodes a second.\n"
     )
     return f"\n## {TITLES[part.name]}\n\n{''.join(lines)}{note}"
@@ -63,6 +62,8 @@ def _count(value: float) -> str:
 
 
 def _difference(one: Row) -> str:
+    if one.difference == (0.0, 0.0, 0.0):
+        return NONE
     mean, low, high = one.difference
     ends = "no interval" if low is None or high is None else f"{low + 0.0:+.3f}, {high + 0.0:+.3f}"
     return f"{mean + 0.0:+.3f} [{ends}]".replace("-", "−")
@@ -105,7 +106,7 @@ def _break_even(part: PartTable) -> str:
     for one in rows:
         found = break_evens(part, one)
         counted = next((f"{each.counted:.3f}" for each in found.values() if each is not None), NONE)
-        cells = (NONE if each is None else f"{_cell(each)}; {each.probability_less:.0%}" for each in found.values())
+        cells = (NONE if each is None else f"{cell(each)}; {each.probability_less:.0%}" for each in found.values())
         lines.append(row([one.label, counted, *cells]))
     return f"\n**{TITLES[part.name]}**\n\n{''.join(lines)}"
 
@@ -114,8 +115,8 @@ def _not_run(parts: list[PartTable]) -> str:
     """Return the parts and seeds that were not run."""
     there = {part.name for part in parts}
     lines = [f"- {TITLES[name]}: not run.\n" for name in TITLES if name not in there]
-    lines += [f"- {TITLES[part.name]}: {SEEDS - part.rows[0].seeds} of {SEEDS} seeds.\n" for part in parts
-              if part.rows[0].seeds < SEEDS]  # fmt: skip
+    lines += [f"- {TITLES[part.name]}: {SEEDS - part.seeds} of {SEEDS} seeds.\n" for part in parts
+              if part.seeds < SEEDS]  # fmt: skip
     return NOT_RUN + "".join(lines)
 
 

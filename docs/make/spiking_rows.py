@@ -87,12 +87,26 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class PartTable:
-    """All decoders on one set of recordings."""
+    """All decoders on one set of recordings.
+
+    Parameters
+    ----------
+    name, metric, over : str
+    against : str
+        The decoder without spikes in float that the others are compared with.
+    folds, seeds : int
+    site : str
+    rate_hz : float
+    rows : tuple of Row
+        Networks, then classical decoders.
+    """
 
     name: str
     metric: str
     over: str
+    against: str
     folds: int
+    seeds: int
     site: str
     rate_hz: float
     rows: tuple[Row, ...]
@@ -105,10 +119,11 @@ def read_part(folder: Path) -> PartTable:
     hardware = planned_hardware(folder)
     site, rate = hardware.sites[0], float(hardware.decode_rate_hz)
     works = read_workloads(folder, set(scores["workload_digest"]) - {""})
-    gaps = json.loads((folder / "against_float.json").read_text(encoding="utf-8"))["differences"]
-    differences = {one["decoder_id"]: (one["mean"], one["low"], one["high"]) for one in gaps}
+    gaps = json.loads((folder / "against_float.json").read_text(encoding="utf-8"))
+    differences = {one["decoder_id"]: (one["mean"], one["low"], one["high"]) for one in gaps["differences"]}
     rows: list[Row] = []
-    for decoder, found in scores[scores["role"] != "teacher"].groupby("decoder_id", sort=False):
+    shown = scores[scores["role"] != "teacher"].sort_values("role", key=lambda one: one == "baseline", kind="stable")
+    for decoder, found in shown.groupby("decoder_id", sort=False):
         first, known = found.iloc[0], pooled.loc[decoder]
         row = Row(
             str(first["decoder"]), (known["score_mean"], known["score_low"], known["score_high"]),
@@ -122,7 +137,8 @@ def read_part(folder: Path) -> PartTable:
     any_score: Any = pooled.iloc[0]
     over = over_text(int(any_score["score_count"]), str(any_score["score_over"]))
     metric = {"r2": "R²"}.get(str(any_score["metric"]), str(any_score["metric"]).replace("_", " "))
-    return PartTable(folder.name, metric, over, int(any_score["folds"]), site, rate, tuple(rows))
+    folds, seeds = int(any_score["folds"]), int(pooled["seeds"].max())
+    return PartTable(folder.name, metric, over, gaps["against"], folds, seeds, site, rate, tuple(rows))
 
 
 def _converted(row: Row, path: Path, site: str, rate: float) -> Row:

@@ -58,7 +58,7 @@ def spiking_section() -> str:
     rows = [row(head), "|---:|---|" + "---|" * len(DENSE) + "\n"]
     for steps in STEPS:
         for name in SPIKING:
-            cells = (_cell(_found(steps, name, other)) for other in DENSE)
+            cells = (cell(_found(steps, name, other)) for other in DENSE)
             rows.append(row((str(steps), f"`{name}`", *cells)))
     return "".join((INTRODUCTION, *rows, AFTER.format(source=SOURCE)))
 
@@ -68,7 +68,8 @@ def _found(steps: int, spiking: str, dense: str) -> BreakEven:
     return break_even(*(Design(work, load_profile(name), None, 1.0) for work, name in (first, second)))
 
 
-def _cell(found: BreakEven) -> str:
+def cell(found: BreakEven) -> str:
+    """Return a break-even rate with its bounds, in words where there is none."""
     if found.rate is None:
         return "as one"
     ends = " to ".join(percent(end) for end in (found.rate.low, found.rate.high))
