@@ -24,18 +24,22 @@ def convert(
         Path | None, typer.Option(help="File of the spiking network's workload, for cosim estimate and compare.")
     ] = None,
     examples: Annotated[int, typer.Option(min=1, help="Held-out examples on which it is run and counted.")] = 16,
+    timesteps: Annotated[
+        int | None,
+        typer.Option(help="Time steps of a layer: 3, 7 .. below its own, for which the student is trained on first."),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Run a quantised student with spikes: integrate-and-fire neurons that decide exactly as its integers do.
 
     A layer fires once all of its input has come, in 2^b - 1 time steps for activations of b bits: a decode takes the
-    time steps of all layers together.
+    time steps of all layers together. For fewer (--timesteps) the float student is trained on with fewer levels.
     """
     # Deferred: --help must answer at once.
     from cosim.api.convert import convert as run
     from energy_models.workload import write_workload
 
-    found = run(student, examples=examples)
+    found = run(student, examples=examples, timesteps=timesteps)
     if out is not None:
         write_workload(found.workload, out)
     if as_json:

@@ -28,6 +28,36 @@ def test_a_student_of_a_run_becomes_a_spiking_network_that_decides_as_its_intege
     assert found.workload.complete
 
 
+def test_fewer_time_steps_are_those_of_one_more_training(finished: Path) -> None:
+    student = cosim.load_run(finished).decoder("EEGNet-1 w4a4").student()
+    whole, found = cosim.convert(student, examples=4), cosim.convert(student, examples=4, timesteps=3)
+    assert str(found.student.spec.form) == "w4a2"
+    assert found.student.spec.training == student.spec.training
+    assert found.student.spec.method == student.spec.method
+    assert found.network.latency_steps < whole.network.latency_steps / 3
+    assert max(found.network.steps.values()) == 3
+    assert (found.compared, found.vectors) == (8, "4 held-out examples")
+    assert 0 <= found.student.test_score <= 1
+    again = cosim.convert(student, examples=4, timesteps=3)
+    assert again.spikes == found.spikes
+    assert cosim.convert(student, examples=4, timesteps=15).spikes == whole.spikes
+
+
+def test_time_steps_that_no_activation_has_are_refused(finished: Path, tmp_path: Path) -> None:
+    code, _, said = command("convert", f"{finished}:EEGNet-1 w4a4", "--timesteps", "5")
+    assert code == 2
+    assert "5 time steps of a student in w4a4" in said
+    assert "3, 7, 15" in said
+    student = cosim.load_run(finished).decoder("EEGNet-1 w4a4").student()
+    with pytest.raises(CosimError, match="31 time steps"):
+        cosim.convert(student, timesteps=31)
+    copied = cosim.load_student(student.save(tmp_path / "copied"))
+    with pytest.raises(CosimError, match="without the recordings"):
+        cosim.convert(copied, timesteps=3)
+    with pytest.raises(CosimError, match="Give timesteps too"):
+        cosim.convert(student, training={"epochs": 1})
+
+
 def test_the_command_writes_a_workload_that_can_be_priced(finished: Path, tmp_path: Path) -> None:
     path = tmp_path / "w.json"
     code, out, said = command("convert", f"{finished}:EEGNet-1 w4a4", "--out", str(path), "--json")
