@@ -11,11 +11,13 @@ from energy_models.mapping.action_counts import (
 )
 from energy_models.mapping.count import count_actions, count_per_decode
 from energy_models.mapping.placement import MemoryUse, Placement
-from energy_models.mapping.placing import holds_window, place
+from energy_models.mapping.placing import holds_window, passing_bits, place, required_bits
 from energy_models.mapping.styles import STYLES, Executes, RegisterPrices, Style, style_of
+from energy_models.mapping.styles.matrix_product import MatrixProduct, matrix_product
 
 __all__ = [
-    "STYLES", "Access", "AccessCount", "ActionCounts", "CycleCount", "Executes", "MemoryUse", "Operations", "Placement",
-    "RegisterPrices", "Style", "access_counts", "check_widths", "count_actions", "count_per_decode", "holds_window",
-    "place", "style_of", "words",
+    "STYLES", "Access", "AccessCount", "ActionCounts", "CycleCount", "Executes", "MatrixProduct", "MemoryUse",
+    "Operations", "Placement", "RegisterPrices", "Style", "access_counts", "check_widths", "count_actions",
+    "count_per_decode", "holds_window", "matrix_product", "passing_bits", "place", "required_bits", "style_of",
+    "words",
 ]

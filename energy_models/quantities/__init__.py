@@ -16,6 +16,7 @@ from energy_models.quantities.number import (
 from energy_models.quantities.quantity import (
     AboveZero,
     Area,
+    CapacitancePerArea,
     Channels,
     Charge,
     Conductivity,
@@ -64,6 +65,7 @@ __all__ = [
     "AboveZero",
     "Area",
     "Band",
+    "CapacitancePerArea",
     "Channels",
     "Charge",
     "Conductivity",

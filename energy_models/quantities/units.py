@@ -57,6 +57,7 @@ _BY_DIMENSION: dict[str, dict[str, float]] = {
     "charge": {"C": 1.0, "A/Hz": 1.0, "uA/MHz": 1e-12} | _scaled("Ah", "", "um.", HOUR_S),
     "length": {"m": 1.0, "cm": 1e-2, "mm": 1e-3, "um": 1e-6, "nm": 1e-9},
     "area": {"m2": 1.0, "cm2": 1e-4, "mm2": 1e-6, "um2": 1e-12},
+    "capacitance_per_area": {"nF/mm2": 1e-3, "fF/um2": 1e-3},
     "volume": {"m3": 1.0, "cm3": 1e-6, "mm3": 1e-9},
     "mass": {"kg": 1.0, "g": 1e-3},
     "cycles": {"cycle": 1.0, "kcycle": 1e3},

@@ -73,7 +73,7 @@ def count_layer(layer: LayerWork, unit: Lanes, placement: WordWidths) -> ActionC
         uses = sites / product.filters
         operations += product_operations(layer, sites)
         accesses += _memory(layer, product, uses, unit, placement)
-        cycles += layer.calls * input_broadcast_cycles(product, uses / layer.calls, unit.lanes)
+        cycles = cycles + layer.calls * input_broadcast_cycles(product, uses / layer.calls, unit.lanes)
         registers = _registers(layer, product, sites, unit)
     return ActionCounts(
         layer.name, layer.kind, layer.cadence, tuple(operations), tuple(accesses), (), (CycleCount("", cycles),),

@@ -60,7 +60,7 @@ def count_layer(layer: LayerWork, array: CellArray, placement: WordWidths) -> Ac
     sites = layer.products.dense_valid.mean
     operations += product_operations(layer, sites)
     accesses += _memory(layer, product, array, placement)
-    cycles += layer.calls * output_stationary_cycles(product, array.rows, array.columns)
+    cycles = cycles + layer.calls * output_stationary_cycles(product, array.rows, array.columns)
     return ActionCounts(
         layer.name, layer.kind, layer.cadence, tuple(operations), tuple(accesses), (), _cycles(cycles),
         registers=_registers(layer, product, sites),

@@ -67,7 +67,7 @@ def count_layer(layer: LayerWork, unit: Multipliers, placement: WordWidths) -> A
         sites = layer.products.dense_valid.mean
         operations += product_operations(layer, sites)
         accesses += _memory(layer, product, made, placement)
-        cycles += streaming_ring_cycles(product.reduction, made, layer.calls, unit.multipliers)
+        cycles = cycles + streaming_ring_cycles(product.reduction, made, layer.calls, unit.multipliers)
         registers = _registers(layer, product, made, sites, unit)
     return ActionCounts(
         layer.name, layer.kind, layer.cadence, tuple(operations), tuple(accesses), (), (CycleCount("", cycles),),

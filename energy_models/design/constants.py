@@ -1,0 +1,122 @@
+"""Every constant of a designed machine by its path in a profile [SI]: for one machine or for very many at once.
+
+The supply that leaks is that of the time awake: `static` holds the logic's leakage, and what memories that are on leak
+beyond their retention; asleep the share `gated_residual` of it stays. Retention is that of the rail asleep.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from energy_models.design.constants_file import design_laws
+from energy_models.design.laws import LOGIC_SPREAD, clock_cycle_j, gates, moved, wake_j
+from energy_models.design.machine import Machine
+from energy_models.design.memories import LOOKUP_BITS, LOOKUP_WORD, BuiltMemory
+from energy_models.design.widths import DatapathWidths
+from energy_models.quantities import Number
+from energy_models.technology import (
+    End,
+    awake_leakage_w,
+    logic_leakage_w,
+    machine_laws,
+    operation_laws,
+    rail_efficiency,
+    retention_w,
+    table_pj,
+)
+from energy_models.technology.machine_laws import at
+from energy_models.technology.scaling.technology import CircuitClass
+
+OPERATIONS = "execution.operations.integer"
+TABLE_NM, FEMTO, PICO = 45.0, 1e-15, 1e-12
+_CLASS: Mapping[str, CircuitClass] = {"multiply": "multiplier", "leak": "multiplier"}
+REGISTER_WRITE: Mapping[End, float] = {"low": 1 / 3, "nominal": 1.0, "high": 3.0}
+REGISTER_READ: Mapping[End, float] = {"low": 0.0, "nominal": 0.5, "high": 1.0}
+"""A register bit read and written, over the tables' one figure for both."""
+
+
+def machine_constants(
+    machine: Machine, memories: tuple[BuiltMemory, ...], widths: DatapathWidths, end: End = "nominal"
+) -> dict[str, Number]:
+    """Return the constants of a machine but its clock, in SI.
+
+    Parameters
+    ----------
+    machine : Machine
+    memories : tuple of BuiltMemory
+        Of weights and of data.
+    widths : DatapathWidths
+    end : {'low', 'nominal', 'high'}
+        'low' makes every cost least.
+    """
+    laws, design = machine_laws(), design_laws()
+    found: dict[str, Number] = {
+        "always_on_power": at(laws.always_on.power, end),
+        "energy_per_clock_cycle": clock_cycle_j(machine, widths, end),
+        "wake.energy": wake_j(machine, memories, widths, end),
+        "wake.time": at(design.wake.time, end),
+        "execution.control_factor": at(design.control.factor, end),
+        "memory_rail.efficiency": rail_share(machine, end),
+    }
+    found |= _static(machine, memories, widths, end)
+    found |= _operations(machine, memories, end)
+    for place, memory in enumerate(memories):
+        found |= {f"memories[{place}].{name}": value for name, value in _memory(memory, end).items()}
+    return found
+
+
+def rail_share(machine: Machine, end: End = "nominal") -> Number:
+    """Return what share the memories' rail delivers [1]; 1 where it is the logic's. A cost is least at its high end."""
+    other: Mapping[End, End] = {"low": "high", "nominal": "nominal", "high": "low"}
+    shares = [rail_efficiency(cell, machine.supply_v, other[end]) for cell in machine.cells]
+    return np.minimum(shares[0], shares[1])
+
+
+def _static(
+    machine: Machine, memories: tuple[BuiltMemory, ...], widths: DatapathWidths, end: End
+) -> dict[str, Number]:
+    logic = logic_leakage_w(gates(machine, widths, end), machine.supply_v, end)
+    on = sum((_awake_beyond_retention_w(memory, end) for memory in memories), 0.0)
+    if widths.looks_up:
+        on = on + awake_leakage_w("sram", LOOKUP_BITS, memories[0].rail_v, end)
+    residual = at(machine_laws().leakage.gated, end) if machine.gated else 1.0
+    return {"static": logic + on, "gated_residual": residual * logic / (logic + on)}
+
+
+def _awake_beyond_retention_w(memory: BuiltMemory, end: End) -> Number:
+    awake = awake_leakage_w(memory.cell, memory.capacity_bits, memory.rail_v, end)
+    return np.maximum(awake - retention_w(memory.cell, memory.capacity_bits, end), 0.0)
+
+
+def _operations(machine: Machine, memories: tuple[BuiltMemory, ...], end: End) -> dict[str, Number]:
+    found: dict[str, Number] = {}
+    for name, law in operation_laws(TABLE_NM).items():
+        factor = moved(_CLASS.get(name, "adder"), machine.node_nm, machine.supply_v) * LOGIC_SPREAD[end] * FEMTO
+        if law.per_bit:
+            found[f"{OPERATIONS}.{name}.per_bit"] = law.per_bit * factor
+        if law.per_square_bit:
+            found[f"{OPERATIONS}.{name}.per_square_bit"] = law.per_square_bit * factor
+    table = BuiltMemory("sram", machine.node_nm, 1.0, LOOKUP_BITS, LOOKUP_WORD, memories[0].rail_v)
+    found[f"{OPERATIONS}.lookup.fixed"] = table.access_j("read", end)
+    if machine.style != "weight_stationary_array":
+        bit = table_pj("register", 1, TABLE_NM) * PICO * moved("adder", machine.node_nm, machine.supply_v)
+        found["execution.register_write"] = bit * REGISTER_WRITE[end]
+        found["execution.register_read"] = bit * REGISTER_READ[end]
+    return found
+
+
+def _memory(memory: BuiltMemory, end: End) -> dict[str, Number]:
+    if memory.cell == "non_volatile":
+        costs = memory.technology
+        wires = memory.wires_j(end) / memory.word_bits
+        return {
+            "non_volatile.read": at(costs.read, end) + wires,
+            "non_volatile.wake": at(costs.wake, end),
+            "non_volatile.wake_time": at(costs.wake_time, end),
+        }
+    return {
+        "read": memory.access_j("read", end), "write": memory.access_j("write", end),
+        "retention": retention_w(memory.cell, 1.0, end),
+    }

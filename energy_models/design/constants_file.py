@@ -1,0 +1,71 @@
+"""Constants of designed machines besides those of `energy_models.technology.machine_laws`."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+
+from pydantic import Field
+
+from energy_models.quantities import (
+    CapacitancePerArea,
+    Energy,
+    EnergyPerBit,
+    Frozen,
+    Length,
+    Ratio,
+    Time,
+    Voltage,
+    read_model,
+)
+
+
+class ClockLaw(Frozen):
+    """Energy of one flip-flop's clock in a cycle at 45 nm, and the flip-flops of each gate of a controller."""
+
+    flip_flop: Energy
+    controller_share: Ratio
+
+
+class ControlLaw(Frozen):
+    """What operand registers and sequencing add to the operations of a datapath."""
+
+    factor: Ratio
+
+
+class WakeLaw(Frozen):
+    """Capacitance of the supplies that were off, and the time until work begins."""
+
+    capacitance: CapacitancePerArea
+    time: Time
+
+
+class StandardCellLaw(Frozen):
+    """Energy of a bit accessed in latches, at the node and supply of one chip."""
+
+    node: Length
+    supply: Voltage
+    access: EnergyPerBit
+
+
+class DesignLaws(Frozen):
+    """Every constant, one table each; `energy_models/data/technology/design.toml` says where from."""
+
+    name: str = Field(pattern="^[a-z][a-z0-9_]*$")
+    clock: ClockLaw
+    control: ControlLaw
+    wake: WakeLaw
+    standard_cell_memory: StandardCellLaw
+
+
+@cache
+def design_laws() -> DesignLaws:
+    """Return the shipped constants.
+
+    Raises
+    ------
+    ProfileError
+        When the file has problems; all of them are listed.
+    """
+    return read_model(Path(str(files("energy_models.data"))) / "technology" / "design.toml", DesignLaws)

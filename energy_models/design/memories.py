@@ -1,0 +1,148 @@
+"""The two memories of a designed machine, in whole banks: access, delay, area, leakage.
+
+SRAM             sweep by node, bank and word  x  (rail / nominal)^k  +  wires between banks
+standard cells   energy of a bit accessed in one chip, moved as logic  x  word  +  wires
+registers        energy of a bit of the register tables, moved as logic  x  word  +  wires
+non-volatile     energy of a bit of its technology  x  word  +  wires
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from energy_models.design.constants_file import design_laws
+from energy_models.design.machine import DATA, WEIGHTS, Machine
+from energy_models.errors import PriceError
+from energy_models.hardware import NonVolatile
+from energy_models.quantities import Number, larger
+from energy_models.technology import (
+    Cell,
+    End,
+    bank_way_m,
+    logic_delay_s,
+    machine_laws,
+    memory_area_m2,
+    memory_fit,
+    memory_supply_v,
+    non_volatile_memory,
+    supply_speed,
+    table_pj,
+    wire_energy_j,
+)
+from energy_models.technology.machine_laws import at
+from energy_models.technology.scaling import load_technology, node_factor, nominal_supply_v
+from energy_models.technology.sram import REFERENCE_K, Law
+
+FLAVOUR = "itrs-lstp"
+"""Cells of the sweep: low standby power."""
+NODES_NM = (22, 32, 45, 65, 90)
+"""Nodes at which memories were swept."""
+TABLE_NM = 45.0
+BYTE, PICO, NANO = 8, 1e-12, 1e-9
+LOOKUP_BITS, LOOKUP_WORD = 8192, 32
+"""A table of 256 entries of 32 bits."""
+FLASH_NM = 40
+"""The finest node at which embedded flash is taken; below it MRAM."""
+SRAM_SPREAD: Mapping[End, float] = {"low": 0.5, "nominal": 1.0, "high": 2.0}
+"""The sweep against silicon."""
+REGISTER_SPREAD: Mapping[End, float] = {"low": 1 / 3, "nominal": 1.0, "high": 3.0}
+
+
+def check_node(node_nm: float) -> int:
+    """Return a node for which every law holds [nm].
+
+    Raises
+    ------
+    PriceError
+        When memories were not swept at it.
+    """
+    if node_nm not in NODES_NM:
+        raise PriceError(
+            f"no machine is designed at {node_nm:g} nm", where="machine design",
+            remedy=f"Give one of {', '.join(map(str, NODES_NM))} nm, the nodes of the swept memories",
+        )
+    return int(node_nm)
+
+
+@dataclass(frozen=True, slots=True)
+class BuiltMemory:
+    """One memory: `banks` of `bank_bits` each with words of `word_bits`, on a rail [V]."""
+
+    cell: Cell
+    node_nm: float
+    banks: Number
+    bank_bits: Number
+    word_bits: Number
+    rail_v: Number
+
+    @property
+    def capacity_bits(self) -> Number:
+        """All banks [bits]."""
+        return self.banks * self.bank_bits
+
+    def area_m2(self, end: End = "nominal") -> Number:
+        """Return the area of all banks, without what the core around them takes [m^2]."""
+        return self.banks * self._bank_m2(end)
+
+    def _bank_m2(self, end: End) -> Number:
+        return memory_area_m2(
+            self.cell, self.node_nm, end, banks=1.0, bank_bits=self.bank_bits, word_bits=self.word_bits
+        )
+
+    def wires_j(self, end: End = "nominal") -> Number:
+        """Return the energy of a word over the wires between banks [J]."""
+        around = at(machine_laws().area.core_factor, "nominal")
+        bank = self._bank_m2("nominal")
+        way = bank_way_m(around * self.banks * bank, bank, end)
+        return wire_energy_j(self.word_bits, way, self.rail_v, end)
+
+    def access_j(self, act: Law, end: End = "nominal") -> Number:
+        """Return the energy of one word, ``read`` or ``write``, wires included [J]."""
+        if self.cell == "sram":
+            swept = memory_fit(int(self.node_nm), FLAVOUR).laws[act]
+            exponent = at(load_technology().supply.exponent, "nominal")
+            bank = swept.at_points(self.bank_bits / BYTE, self.word_bits, REFERENCE_K) * PICO
+            bank = bank * (self.rail_v / nominal_supply_v(self.node_nm)) ** exponent * SRAM_SPREAD[end]
+        else:
+            bank = self.word_bits * self._bit_j(end)
+        return bank + self.wires_j(end)
+
+    def _bit_j(self, end: End) -> Number:
+        """Return the energy of one bit read or written in standard cells or registers [J]."""
+        exponent = at(load_technology().supply.exponent, "nominal")
+        if self.cell == "standard_cell":
+            law = design_laws().standard_cell_memory
+            node, supply = at(law.node, "nominal") / NANO, at(law.supply, "nominal")
+            known = at(law.access, end)
+        else:
+            node, supply = TABLE_NM, nominal_supply_v(TABLE_NM)
+            known = table_pj("register", 1, TABLE_NM) * PICO * REGISTER_SPREAD[end]
+        nominal = known * (nominal_supply_v(node) / supply) ** exponent
+        factor = node_factor("adder", node, self.node_nm).nominal
+        return nominal * factor * (self.rail_v / nominal_supply_v(self.node_nm)) ** exponent
+
+    def delay_s(self) -> Number:
+        """Return the access time at the rail [s]; latches and registers are as fast as logic, others by their wake."""
+        nominal = nominal_supply_v(self.node_nm)
+        if self.cell != "sram":
+            return logic_delay_s(self.node_nm, self.rail_v, nominal)
+        swept = memory_fit(int(self.node_nm), FLAVOUR).laws["access"]
+        slower = supply_speed(nominal) / supply_speed(self.rail_v)
+        return swept.at_points(self.bank_bits / BYTE, self.word_bits, REFERENCE_K) * NANO * slower
+
+    @property
+    def technology(self) -> NonVolatile:
+        """Costs of what is non-volatile at the node: flash, or MRAM below 40 nm."""
+        return non_volatile_memory("flash" if self.node_nm >= FLASH_NM else "mram")
+
+
+def built(machine: Machine, banks: tuple[Number, Number]) -> tuple[BuiltMemory, BuiltMemory]:
+    """Return both memories of a machine with so many banks each, on one rail that is high enough for both."""
+    rail = larger(*(memory_supply_v(cell, machine.supply_v) for cell in machine.cells))
+    words = (machine.weight_word_bits, machine.data_word_bits)
+    first, second = (
+        BuiltMemory(machine.cells[place], machine.node_nm, banks[place], machine.bank_bits[place], words[place], rail)
+        for place in (WEIGHTS, DATA)
+    )
+    return first, second
