@@ -102,7 +102,7 @@ def _quantity(path: str, around: tuple[float, float, float], memories: tuple[Bui
         source, where = _ACCESS["sram"]
     unit = _UNITS[known if known in _UNITS else known.rpartition(".")[2]]
     factor = find_unit(unit).factor
-    low, value, high = (one / factor for one in (min(around), around[1], max(around)))  # a share may fall with its parts
+    low, value, high = (one / factor for one in (min(around), around[1], max(around)))
     return {
         "value": value, "low": low, "high": high, "unit": unit, "basis": "assumed", "source": source, "where": where,
         "note": "a designed machine, not built",
