@@ -28,6 +28,8 @@ Array = NDArray[np.float64]
 REGISTER_BITS = 2048
 FRONT_PER_GRID = 200
 """Machines of a grid that join the front of all grids, those of least power first."""
+ALIKE = 0.03
+"""Logarithm of costs within which two machines of a front are one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,12 +100,15 @@ class Design:
         Least power.
     front : tuple of Designed
         No other machine is better in power, area and latency together; least power first.
+    contenders : tuple of Designed
+        Of least power by node and style; least power first.
     considered, feasible : int
         Machines priced, and those that hold every limit.
     """
 
     best: Designed
     front: tuple[Designed, ...]
+    contenders: tuple[Designed, ...]
     considered: int
     feasible: int
 
@@ -148,9 +153,22 @@ def search(tasks: Sequence[Task], choices: Choices, *, keep: int = 24) -> Design
             remedy="Allow a finer node, a higher supply, more cells, a longer deadline or more area",
         )
     rows = np.array([one.costs for one in found])
-    order = [int(place) for place in front_indices(rows)][:keep]
-    front = tuple(_designed(found[place], tasks, widths, choices) for place in order)
-    return Design(front[0], front, considered, feasible)
+    front = [_designed(found[place], tasks, widths, choices) for place in _spread_out(rows)[:keep]]
+    least: dict[tuple[str, float], _Point] = {}
+    for one in sorted(found, key=lambda one: float(one.costs[0])):
+        least.setdefault((one.grid.style, one.grid.node_nm), one)
+    contenders = [front[0], *(_designed(one, tasks, widths, choices) for one in list(least.values())[1:])]
+    return Design(front[0], tuple(front), tuple(contenders), considered, feasible)
+
+
+def _spread_out(costs: Array) -> list[int]:
+    """Return the front of some machines, least power first, without those that hardly differ from one before."""
+    kept: list[int] = []
+    for place in front_indices(costs):
+        near = [np.all(np.abs(np.log(costs[place] / costs[other])) < ALIKE) for other in kept]
+        if not any(near):
+            kept.append(int(place))
+    return kept
 
 
 def _grid_costs(
