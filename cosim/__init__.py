@@ -15,13 +15,14 @@ if TYPE_CHECKING:
     from cosim.api.compare import ComparedDesigns, compare
     from cosim.api.convert import ConvertedStudent, convert
     from cosim.api.count import count
+    from cosim.api.design import DesignedMachine, design
     from cosim.api.estimate import Estimate, estimate
     from cosim.api.export import Exported, export
     from cosim.api.finished_run import Run, load_run
     from cosim.api.recordings import load_dataset
     from cosim.api.student import Student, load_student
     from cosim.api.study import run
-    from cosim.api.sweep import SweepTable, sweep
+    from cosim.api.sweeps.sweep import SweepTable, sweep
     from cosim.api.train import learn_bits, quantize, train
     from energy_models.errors import CosimError
     from energy_models.hardware import load_profile, load_site
@@ -30,10 +31,11 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
-    "ComparedDesigns", "ConvertedStudent", "CosimError", "Estimate", "Exported", "Run", "Student", "SweepTable",
-    "Workload", "__version__", "architectures", "compare", "convert", "corpora", "count", "estimate", "export",
-    "families", "learn_bits", "load_dataset", "load_profile", "load_run", "load_site", "load_student", "machines",
-    "quantize", "read_workload", "run", "sites", "studies", "sweep", "train", "write_workload",
+    "ComparedDesigns", "ConvertedStudent", "CosimError", "DesignedMachine", "Estimate", "Exported", "Run", "Student",
+    "SweepTable", "Workload", "__version__", "architectures", "compare", "convert", "corpora", "count", "design",
+    "estimate", "export", "families", "learn_bits", "load_dataset", "load_profile", "load_run", "load_site",
+    "load_student", "machines", "quantize", "read_workload", "run", "sites", "studies", "sweep", "train",
+    "write_workload",
 ]
 
 _HOMES = {
@@ -41,13 +43,14 @@ _HOMES = {
     "cosim.api.compare": ("ComparedDesigns", "compare"),
     "cosim.api.convert": ("ConvertedStudent", "convert"),
     "cosim.api.count": ("count",),
+    "cosim.api.design": ("DesignedMachine", "design"),
     "cosim.api.estimate": ("Estimate", "estimate"),
     "cosim.api.export": ("Exported", "export"),
     "cosim.api.finished_run": ("Run", "load_run"),
     "cosim.api.recordings": ("load_dataset",),
     "cosim.api.student": ("Student", "load_student"),
     "cosim.api.study": ("run",),
-    "cosim.api.sweep": ("SweepTable", "sweep"),
+    "cosim.api.sweeps.sweep": ("SweepTable", "sweep"),
     "cosim.api.train": ("learn_bits", "quantize", "train"),
     "energy_models.errors": ("CosimError",),
     "energy_models.hardware": ("load_profile", "load_site"),

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, cast
 import pandas as pd
 
 from cosim.api.decoder import Decoder
-from cosim.api.sweep_lines import point_lines
+from cosim.api.sweeps.sweep_lines import point_lines
 from cosim.engine.files import read_json, record_errors
 from cosim.engine.run_folder import FAILURES, PLAN
 from cosim.tables.decoders import DECODERS

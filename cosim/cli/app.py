@@ -15,17 +15,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cosim.cli.calibrate import add_calibrate_command
 from cosim.cli.catalogue import add_catalogue_commands
 from cosim.cli.compare import add_compare_command
 from cosim.cli.convert import add_convert_command
 from cosim.cli.estimate import add_estimate_command
 from cosim.cli.export import add_export_command
+from cosim.cli.machines.calibrate import add_calibrate_command
+from cosim.cli.machines.design import add_design_command
+from cosim.cli.machines.scale import add_scale_command
 from cosim.cli.new import add_new_command
 from cosim.cli.output import Form, JsonOption, form_of, print_json, say, speak_in_any_encoding, tell
 from cosim.cli.quantize import add_quantize_command
 from cosim.cli.results import add_result_commands
-from cosim.cli.scale import add_scale_command
 from cosim.cli.workload import add_workload_command
 from energy_models.errors import CosimError
 
@@ -162,6 +163,7 @@ def _command() -> str:
 add_result_commands(app)
 add_estimate_command(app)
 add_compare_command(app)
+add_design_command(app)
 add_workload_command(app)
 add_quantize_command(app)
 add_export_command(app)

@@ -67,7 +67,7 @@ def estimate(
     what = work_of(work, Asked(input_shape, sample_rate, outputs))
     changed = told(settings, machine, place)
     if axes:
-        from cosim.api.sweep import sweep
+        from cosim.api.sweeps.sweep import sweep
         from cosim.cli.sweep_rows import print_sweep
 
         with told_as_typed((), axes):

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Mapping
 from typing import Any, cast
 
-from cosim.api.sweep import SweepTable
+from cosim.api.sweeps.sweep import SweepTable
 from cosim.cli.output import print_json, print_rows, tell
 
 LEAST = ("latency", "binding limit")

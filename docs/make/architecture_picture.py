@@ -36,6 +36,7 @@ NOTES = {
     "neurons": "LIF and kin, encoders, snnTorch", "spec": "what rebuilds a student",
     "kernels": "inner loops of training (Numba)",
     "validation": "predicted against measured", "calibration": "boards fitted to tables",
+    "design": "machines sized to networks",
     "analysis": "uncertainty, break-even, published models", "feasibility": "limits of a site, battery",
     "pricing": "counts times constants", "mapping": "placement, action counts, styles",
     "technology": "laws of memory, logic, scaling", "hardware": "machines and sites", "workload": "what was counted",

@@ -16,12 +16,12 @@ import numpy as np
 import pandas as pd
 
 from cosim.api.arguments import listed, workers_of
-from cosim.api.grid import ACTIVATIONS, BITS, CHANNELS, RATE, WEIGHTS, GridPoint, grid_points
 from cosim.api.places import with_budget
 from cosim.api.progress import lines_on_stderr
 from cosim.api.protocol import split_of
 from cosim.api.recordings import LoadedDataset, dataset_of
 from cosim.api.run import run_study
+from cosim.api.sweeps.grid import ACTIVATIONS, BITS, CHANNELS, RATE, WEIGHTS, GridPoint, grid_points
 from cosim.datasets.types import Dataset
 from cosim.evaluation.feasibility import judge
 from cosim.evaluation.stream_rate import check_stream_rate

@@ -34,7 +34,7 @@ def scale(
 ) -> None:
     """Write the same machine at another node, supply or temperature, every moved constant marked and with its law."""
     # Deferred: --help must answer at once.
-    from cosim.cli.profile_out import check_new, write_profile
+    from cosim.cli.machines.profile_out import check_new, write_profile
     from energy_models.errors import ProfileError
     from energy_models.hardware import load_profile
     from energy_models.quantities import parse_model

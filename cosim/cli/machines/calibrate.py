@@ -35,7 +35,7 @@ def calibrate(
 ) -> None:
     """Fit a programmable core to board measurements and write its profile with its cross-validated error."""
     # Deferred: --help must answer at once.
-    from cosim.cli.profile_out import check_new, write_profile
+    from cosim.cli.machines.profile_out import check_new, write_profile
     from energy_models.calibration import calibrate as fit
     from energy_models.calibration import (
         calibrated_profile,

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from cosim.api.arguments import listed
-from cosim.api.grid import AS_COUNTED, BITS, CHANNELS, RATE, GridPoint, grid_points
 from cosim.api.places import with_budget
-from cosim.api.sweep_lines import answer_line, counted, notes, point_lines
+from cosim.api.sweeps.grid import AS_COUNTED, BITS, CHANNELS, RATE, GridPoint, grid_points
+from cosim.api.sweeps.sweep_lines import answer_line, counted, notes, point_lines
 from cosim.api.works import WORKLOAD_SUFFIX, Work, workload_of
 from cosim.evaluation.feasibility import judge
 from cosim.evaluation.stream_rate import check_stream_rate
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
     from cosim.api.recordings import LoadedDataset
-    from cosim.api.trained_sweep import TrainingPlan
+    from cosim.api.sweeps.trained_sweep import TrainingPlan
 
 
 
@@ -139,7 +139,7 @@ def sweep(
         With `data`: such as ``["float32", "w8a8", "w4a4"]``.
     **training
         With `data`: ``split``, ``seeds``, ``options``, ``training``, ``quantised_training``, ``inputs``, ``out``,
-        ``workers``, as `cosim.api.trained_sweep.TrainingPlan` has them.
+        ``workers``, as `cosim.api.sweeps.trained_sweep.TrainingPlan` has them.
 
     Raises
     ------
@@ -158,7 +158,7 @@ def sweep(
 
 
 def _training_plan(family: object, data: object, forms: object, training: Mapping[str, Any]) -> TrainingPlan:
-    from cosim.api.trained_sweep import TrainingPlan  # it imports torch
+    from cosim.api.sweeps.trained_sweep import TrainingPlan  # it imports torch
 
     known = [one.name for one in dataclasses.fields(TrainingPlan)][3:]
     if unknown := [name for name in training if name not in known]:
@@ -170,7 +170,7 @@ def _training_plan(family: object, data: object, forms: object, training: Mappin
 
 
 def _trained(plan: TrainingPlan, *, machines: object, sites: object, **how: Any) -> SweepTable:
-    from cosim.api.trained_sweep import trained_sweep
+    from cosim.api.sweeps.trained_sweep import trained_sweep
 
     frame = trained_sweep(plan, machines=machines, sites=sites, **how)
     axes = ["form", "decoder", "machine", "site", RATE, *(name for name in frame.columns if " [" in name)]

@@ -1,0 +1,1 @@
+"""Commands that make machines: from measurements, by scaling laws, sized to networks."""
