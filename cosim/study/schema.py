@@ -18,6 +18,7 @@ from cosim.preprocessing.post_filter import BesselFilter
 from cosim.splits.few_labels import FewLabels
 from cosim.splits.schemes import BlockedInTime, GivenParts, LeaveOneGroupOut, SplitSpec, StratifiedFolds
 from cosim.splits.unlabelled_pool import UnlabelledPool
+from cosim.study.machine_design import DesignPlan
 from cosim.study.messages import repeated_items, validation_lines
 from cosim.study.ranges import OptionRange
 from cosim.teachers.learning import CrossFitting, LearnsFrom
@@ -184,12 +185,16 @@ class TrainingPlan(_Frozen):
 
 
 class HardwarePlan(_Frozen):
-    """Machines and sites to price for, how often a decision is needed, and how many decodes are observed."""
+    """Machines and sites to price for, how often a decision is needed, and how many decodes are observed.
+
+    With `design`, machines sized to the decoders besides, under the name ``designed``.
+    """
 
     profiles: tuple[str, ...] = Field(min_length=1, max_length=MAX_ENTRIES)
     sites: tuple[str, ...] = Field(min_length=1, max_length=MAX_ENTRIES)
     decode_rate_hz: float = Field(gt=0)
     observed_examples: int = Field(default=32, ge=2, le=1_000_000)
+    design: DesignPlan | None = None
 
 
 class SearchPlan(_Frozen):

@@ -17,6 +17,7 @@ from cosim.evaluation.stream_rate import check_stream_rate
 from cosim.study.messages import validation_lines
 from cosim.study.schema import HardwarePlan
 from cosim.tables.archive import check_archive
+from cosim.tables.designed import designed_machines
 from cosim.tables.results import Priced, Score, layers_text, priced_row, read_parquet, write_parquet
 from cosim.tables.scores import SCORES
 from cosim.tables.workloads import read_workloads
@@ -51,10 +52,11 @@ def write_prices(root: Path, hardware: HardwarePlan) -> Path:
     sites = [load_site(name) for name in hardware.sites]
     places = [_Place(site, standard_of(site), {}) for site in sites]
     workloads = read_workloads(root, _scored(root))
+    own = designed_machines(root, hardware, workloads)
     rows = (
         row
         for digest, workload in workloads.items()
-        for machine in machines
+        for machine in (*machines, *([own[digest]] if digest in own else []))
         for row in _prices(workload, digest, machine, places, hardware.decode_rate_hz)
     )
     write_parquet(rows, root / PRICED)
@@ -137,11 +139,14 @@ def _stamps(root: Path) -> Stamps | None:
 
 def _current(root: Path, hardware: HardwarePlan) -> Stamps:
     """Return what should be priced; a kill between two tables may have left older prices than scores."""
+    digests = _scored(root)
+    own = {} if hardware.design is None else designed_machines(root, hardware, read_workloads(root, digests))
+    machines = {*(load_profile(profile).digest for profile in hardware.profiles), *(one.digest for one in own.values())}
     places = {
-        (model_digest(), load_profile(profile).digest, load_site(site).digest, hardware.decode_rate_hz)
-        for profile, site in itertools.product(hardware.profiles, hardware.sites)
+        (model_digest(), machine, load_site(site).digest, hardware.decode_rate_hz)
+        for machine, site in itertools.product(machines, hardware.sites)
     }
-    return set(_scored(root)), places
+    return set(digests), places
 
 
 def _scored(root: Path) -> list[str]:

@@ -1,0 +1,114 @@
+"""Machines designed for the decoders of a run: searched once, kept beside the prices, loaded where nothing changed."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, cast
+
+from cosim.engine.files import content_digest, read_json, to_json, write_atomically
+from cosim.study.machine_design import DesignPlan
+from cosim.study.schema import HardwarePlan
+from energy_models.design import KIB, Choices, Task, search
+from energy_models.errors import CosimError, WorkloadError
+from energy_models.hardware import HardwareProfile, load_site
+from energy_models.pricing import model_digest
+from energy_models.quantities import parse_model
+from energy_models.workload import Workload
+
+DESIGNED = "designed.json"
+MACHINE = "designed"
+"""Name of a designed machine in tables: each decoder's own, or that of the whole study."""
+
+
+def choices_of(plan: DesignPlan) -> Choices:
+    """Return what a search may choose.
+
+    Raises
+    ------
+    CosimError
+        Choices beyond the laws.
+    """
+    given: dict[str, Any] = {
+        "styles": plan.styles, "nodes_nm": plan.nodes_nm, "supplies_v": plan.supplies_v, "rows": plan.rows,
+        "columns": plan.columns, "weight_cells": plan.weight_cells, "data_cells": plan.data_cells,
+        "bank_bits": tuple(KIB * size for size in plan.banks_kib), "word_bits": plan.word_bits,
+        "most_area_m2": math.inf if plan.area_mm2 is None else plan.area_mm2 * 1e-6,
+    }
+    return Choices(**{name: value for name, value in given.items() if value != ()})
+
+
+def designed_machines(
+    root: Path, hardware: HardwarePlan, workloads: Mapping[str, Workload]
+) -> dict[str, HardwareProfile]:
+    """Return the machine designed for each workload of a run by the workload's digest; none of those in floating point.
+
+    Parameters
+    ----------
+    root : Path
+        Folder of the run: what was found is kept in `DESIGNED`.
+    hardware : HardwarePlan
+    workloads : mapping of digest to Workload
+
+    Raises
+    ------
+    CosimError
+        No machine holds the limits of a decoder.
+    """
+    plan = hardware.design
+    if plan is None:
+        return {}
+    taken = {digest: workload for digest, workload in workloads.items() if _in_integers(workload)}
+    asked = content_digest(
+        {"plan": hardware.model_dump(mode="json"), "model": model_digest(), "workloads": sorted(taken)}
+    )
+    known = _read(root / DESIGNED, asked)
+    if known is None:
+        known = _searched(plan, hardware, taken)
+        tables = {digest: one.model_dump(mode="json", exclude_none=True) for digest, one in known.items()}
+        write_atomically(root / DESIGNED, to_json({"asked": asked, "machines": tables}))
+    return known
+
+
+def _in_integers(workload: Workload) -> bool:
+    return all(layer.arithmetic == "integer" for layer in workload.layers)
+
+
+def _searched(
+    plan: DesignPlan, hardware: HardwarePlan, workloads: Mapping[str, Workload]
+) -> dict[str, HardwareProfile]:
+    choices, rate_hz = choices_of(plan), hardware.decode_rate_hz
+    deadline_s = min(
+        [1.0 / rate_hz, *(site.deadline.band.nominal for site in map(load_site, hardware.sites) if site.deadline)]
+    )
+    tasks = {digest: Task(workload, rate_hz, deadline_s) for digest, workload in workloads.items()}
+    if plan.one_machine == "per_study":
+        if not tasks:
+            return {}
+        shared = _named(search(list(tasks.values()), choices).best.profile)
+        return dict.fromkeys(tasks, shared)
+    found: dict[str, HardwareProfile] = {}
+    for digest, task in tasks.items():
+        try:
+            found[digest] = _named(search([task], choices).best.profile)
+        except WorkloadError as error:
+            where = f"hardware.design, {task.workload.name}"
+            raise WorkloadError(error.what, where=where, remedy=error.remedy) from error
+    return found
+
+
+def _named(profile: HardwareProfile) -> HardwareProfile:
+    return profile.model_copy(update={"name": MACHINE})
+
+
+def _read(path: Path, asked: str) -> dict[str, HardwareProfile] | None:
+    """Return the machines that were found for the same question; none if it was another one, or unreadable."""
+    try:
+        document = cast("Mapping[str, Any]", read_json(path))
+        if document["asked"] != asked:
+            return None
+        tables = cast("Mapping[str, Mapping[str, Any]]", document["machines"])
+        return {digest: parse_model(table, HardwareProfile, where=str(path)) for digest, table in tables.items()}
+    except (CosimError, OSError, KeyError, TypeError):  # of another version, or damaged: searched again
+        return None
