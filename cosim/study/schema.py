@@ -23,7 +23,7 @@ from cosim.study.messages import repeated_items, validation_lines
 from cosim.study.ranges import OptionRange
 from cosim.teachers.learning import CrossFitting, LearnsFrom
 from energy_models.errors import StudentError
-from students.spec import Float32, Form, MethodSpec, Scalar, Training, WrittenForm, check_trainable
+from students.spec import Float32, Form, MethodSpec, Pruning, Scalar, SpikePrice, Training, WrittenForm, check_trainable
 
 MAX_ENTRIES = 1_000  # of a list
 MAX_TRIALS = 100_000
@@ -270,7 +270,7 @@ class Study(_Frozen):
 _SECTIONS: tuple[type[BaseModel], ...] = (
     Study, StudyHead, DatasetPlan, FewLabels, UnlabelledPool, TeacherPlan, CrossFitting, GatePlan, StudentPlan,
     BaselinePlan, TrainingPlan, HardwarePlan, SearchPlan, BudgetPlan, ComputePlan, OptionRange, Training, MethodSpec,
-    LeaveOneGroupOut, BlockedInTime, GivenParts, StratifiedFolds, BesselFilter,
+    SpikePrice, Pruning, LeaveOneGroupOut, BlockedInTime, GivenParts, StratifiedFolds, BesselFilter,
 )
 
 

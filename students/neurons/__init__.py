@@ -15,23 +15,29 @@ from students.neurons.models import (
     NeuronModel,
     ParametricModel,
     RecurrentLIFModel,
+    RecurrentSynapticModel,
     SynapticModel,
     float_neurons,
 )
 from students.neurons.multi_spike import MultiSpikeLIF
 from students.neurons.parametric import ParametricLIF
 from students.neurons.recurrent import RecurrentLIF
+from students.neurons.recurrent_synaptic import RecurrentSynapticLIF
 from students.neurons.synaptic import SynapticLIF
 
 OWN_NEURONS = (
-    LIF, MultiSpikeLIF, SynapticLIF, AdaptiveLIF, ParametricLIF, RecurrentLIF, LeakyIntegrator, StepNeuron, IntegerLIF,
-    IntegerIntegrator,
+    LIF, MultiSpikeLIF, SynapticLIF, AdaptiveLIF, ParametricLIF, RecurrentLIF, RecurrentSynapticLIF, LeakyIntegrator,
+    StepNeuron, IntegerLIF, IntegerIntegrator,
 )  # fmt: skip
 """Neurons that say themselves what they do in a step."""
+
+RECURRENT_NEURONS = (RecurrentLIF, RecurrentSynapticLIF)
+"""Of these, those with weights on the spikes of their own layer."""
 
 __all__ = [
     "LIF",
     "OWN_NEURONS",
+    "RECURRENT_NEURONS",
     "AdaptiveLIF",
     "AdaptiveModel",
     "Dynamics",
@@ -46,6 +52,8 @@ __all__ = [
     "ParametricModel",
     "RecurrentLIF",
     "RecurrentLIFModel",
+    "RecurrentSynapticLIF",
+    "RecurrentSynapticModel",
     "Surrogate",
     "SynapticLIF",
     "SynapticModel",

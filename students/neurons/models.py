@@ -16,6 +16,7 @@ from students.neurons.multi_spike import MultiSpikeLIF
 from students.neurons.parameters import Learnable, Parameters
 from students.neurons.parametric import ParametricLIF
 from students.neurons.recurrent import RecurrentLIF, Wiring
+from students.neurons.recurrent_synaptic import RecurrentSynapticLIF
 from students.neurons.synaptic import SynapticLIF
 
 
@@ -145,9 +146,28 @@ class RecurrentLIFModel:
         )  # fmt: skip
 
 
+@dataclass(frozen=True, slots=True)
+class RecurrentSynapticModel:
+    """Recurrent neurons with a current; the parameters are those of `students.neurons.RecurrentSynapticLIF`."""
+
+    alpha: float
+    beta: float
+    threshold: float
+    parameters: Parameters = "of the layer"
+    learnable: Learnable = "nothing"
+    surrogate: Surrogate = ARCTANGENT
+
+    def make(self, channels: int) -> nn.Module:
+        """Return so many of these neurons with states in float32."""
+        return RecurrentSynapticLIF(
+            channels, self.alpha, self.beta, self.threshold, parameters=self.parameters, learnable=self.learnable,
+            surrogate=self.surrogate,
+        )  # fmt: skip
+
+
 NeuronModel = (
     LIFModel | MultiSpikeModel | SynapticModel | AdaptiveModel | ParametricModel | RecurrentLIFModel
-    | LeakyIntegratorModel
+    | RecurrentSynapticModel | LeakyIntegratorModel
 )  # fmt: skip
 
 

@@ -34,7 +34,13 @@ from energy_models.errors import StudentError
 from students.layers.layout import BatchNorm1d
 from students.layers.modules import OutputScale, hold_filters
 from students.layers.protocol import Bias, Edge, Padding, RecurrentKind, resolve_padding
-from students.neurons.models import MultiSpikeModel, NeuronModel, RecurrentLIFModel, float_neurons
+from students.neurons.models import (
+    MultiSpikeModel,
+    NeuronModel,
+    RecurrentLIFModel,
+    RecurrentSynapticModel,
+    float_neurons,
+)
 from students.quantize.adopt import IntegerParts, adopted
 from students.quantize.adopt.parts import Sum
 from students.quantize.modules import (
@@ -170,7 +176,7 @@ class QuantLayers:
         StudentError
             Neurons with recurrent weights, for which there is no grid.
         """
-        if isinstance(model, RecurrentLIFModel):
+        if isinstance(model, RecurrentLIFModel | RecurrentSynapticModel):
             raise StudentError(
                 "the weights of recurrent neurons have no integer form", where="neurons",
                 remedy="Use the form float32, or neurons without recurrence",

@@ -16,7 +16,7 @@ from students.spec.method import MethodSpec
 from students.spec.shape import Shape, Task
 from students.spec.student import StudentSpec, digest_of
 from students.spec.trainable import check_trainable
-from students.spec.training import UNTRAINED, SpikePrice, Training
+from students.spec.training import UNTRAINED, Pruning, SpikePrice, Training
 
 __all__ = [
     "LAYER_KINDS",
@@ -27,6 +27,7 @@ __all__ = [
     "LayerBits",
     "LayerKind",
     "MethodSpec",
+    "Pruning",
     "Quantised",
     "Scalar",
     "Shape",

@@ -45,11 +45,36 @@ class SpikePrice(Frozen):
         return self
 
 
+class Pruning(Frozen):
+    """How many weights of each product are set to zero by magnitude while it is trained.
+
+    Weights are kept from the epochs in which all is pruned. A quantised student starts from the float student's zeros,
+    and keeps as many of its own where its training prunes too (``start = 0, end = 0``: from the first epoch on).
+
+    Parameters
+    ----------
+    share : float
+        Of the weights of each product, at the end.
+    start, end : float
+        Parts of the epochs after which pruning begins and is complete.
+    """
+
+    share: float = Field(gt=0, lt=1)
+    start: float = Field(default=0.2, ge=0, le=1)
+    end: float = Field(default=0.7, ge=0, le=1)
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.end < self.start:
+            raise ValueError("pruning ends before it starts")
+        return self
+
+
 class Training(Frozen):
     """The one training loop's settings: AdamW with cosine decay, early stopping on validation loss only.
 
     No epochs leave a network as it is, which is for trained weights of one's own. `spikes` puts a price on the events
-    of a spiking student.
+    of a spiking student, `pruning` sets weights to zero.
     """
 
     epochs: int = Field(default=60, ge=0, le=LARGEST_OPTION)
@@ -59,12 +84,13 @@ class Training(Frozen):
     patience: int = Field(default=15, ge=1, le=LARGEST_OPTION)
     gradient_clip: float = Field(default=1.0, gt=0)
     spikes: SpikePrice | None = None
+    pruning: Pruning | None = None
 
     @model_serializer(mode="wrap")
-    def _without_no_price(self, written: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Return the settings; without a price they are written, and hashed, as before there was one."""
+    def _without_what_is_none(self, written: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Return the settings; without a price or pruning they are written, and hashed, as before there were these."""
         found: dict[str, Any] = written(self)
-        return {name: value for name, value in found.items() if name != "spikes" or value is not None}
+        return {name: value for name, value in found.items() if value is not None}
 
 
 UNTRAINED = Training(epochs=0)

@@ -34,6 +34,7 @@ from students.training.examples import (
 from students.training.objective import Objective, prepare
 from students.training.optimiser import optimiser_over, set_rate
 from students.training.predict import forward_with, predict
+from students.training.pruning import full_epoch, keep, prune, pruned_share
 from students.training.spike_price import EventMeter, Reading
 from students.training.views import Viewed
 
@@ -179,6 +180,7 @@ def _epoch(trainer: Trainer, progress: Progress, run: _Run) -> None:
     parameters = [*trainer.model.parameters(), *trainer.method.parameters()]
     trainer.model.train()
     trainer.method.train()
+    pruned, first = _pruned(trainer.model, settings, progress.epoch)
     total = 0.0
     for index, batch in enumerate(batches):
         set_rate(trainer.optimiser, settings, progress.epoch + index / len(batches))
@@ -188,13 +190,22 @@ def _epoch(trainer: Trainer, progress: Progress, run: _Run) -> None:
         loss.backward()
         nn.utils.clip_grad_norm_(parameters, settings.gradient_clip)
         trainer.optimiser.step()
+        keep(pruned)
         total += value * len(batch)
     loss = _finite(_validation_loss(trainer, run), "validation", progress.epoch)
     is_best = progress.best_epoch < 0 or loss < progress.validation_losses[progress.best_epoch]
-    if is_best and progress.epoch >= run.distillation.needs.first_epochs:
+    if is_best and progress.epoch >= max(run.distillation.needs.first_epochs, first):
         progress.best_epoch, progress.best = progress.epoch, snapshot(trainer.model)
     progress.train_losses.append(total / len(run.examples))
     progress.validation_losses.append(loss)
+
+
+def _pruned(model: nn.Module, settings: Training, epoch: int) -> tuple[dict[nn.Parameter, Tensor], int]:
+    """Return what keeps weights at zero in an epoch, and the first epoch that may be kept."""
+    plan = settings.pruning
+    if plan is None:
+        return {}, 0
+    return prune(model, pruned_share(plan, epoch, settings.epochs)), full_epoch(plan, settings.epochs)
 
 
 def _validation_loss(trainer: Trainer, run: _Run) -> float:

@@ -22,7 +22,7 @@ from torch.nn import functional
 
 from energy_models.errors import StudentError
 from students.layers.fast_convolution import pad_steps
-from students.neurons import RecurrentLIF
+from students.neurons import RECURRENT_NEURONS
 from students.neurons.described import neuron_dynamics
 from students.spec import SpikePrice
 
@@ -101,7 +101,7 @@ class EventMeter:
             events = _signal(output)
             if price.event:
                 self._add(found, (module, events), lambda signal: price.event * signal.sum())
-            if isinstance(module, RecurrentLIF):
+            if isinstance(module, RECURRENT_NEURONS):
                 own = module.recurrent.weight
                 state = inputs[1] if len(inputs) > 1 else None
                 heard = module.heard(events, state).movedim(1, -1)

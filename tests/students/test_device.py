@@ -46,6 +46,7 @@ CASES = {
 FAMILIES = {
     "lstm": SEGMENTS, "mlp": SEGMENTS, "spiking_mlp": SEGMENTS, "spiking_delay": SEGMENTS,
     "snn_streaming": SEGMENTS, "spiking_recurrent": SEGMENTS, "plif_conv": WINDOWS, "snn_3d": SEGMENTS,
+    "tinyrsnn": SEGMENTS, "spiking_eegnet": WINDOWS,
     "eegnet": WINDOWS, "shallow": WINDOWS, "conformer": WINDOWS, "spiking_conv": WINDOWS,
     "ssvep_dnn": WINDOWS.model_copy(update={"step_rate_hz": 64}), "mic": WINDOWS,
     "eegtcnet": WINDOWS.model_copy(update={"steps": 64}),

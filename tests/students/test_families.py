@@ -123,7 +123,8 @@ def test_every_family_has_a_title_options_and_a_mode():
 
 def test_which_families_spike():
     spiking = {
-        "plif_conv", "snn_3d", "snn_streaming", "spiking_conv", "spiking_delay", "spiking_mlp", "spiking_recurrent"
+        "plif_conv", "snn_3d", "snn_streaming", "spiking_eegnet", "tinyrsnn",
+        "spiking_conv", "spiking_delay", "spiking_mlp", "spiking_recurrent",
     }
     assert {name for name in family_names() if load_family(name).spiking} == spiking
 

@@ -19,11 +19,11 @@ from students.spec import Float32, Form, Quantised, Shape, StudentSpec
 
 FAMILIES = (
     "eegnet", "shallow", "mlp", "gru", "lstm", "conformer", "spiking_mlp", "spiking_conv", "spiking_delay", "plif_conv",
-    "snn_streaming", "spiking_recurrent", "snn_3d", "ssvep_dnn", "mic", "eegtcnet",
+    "snn_streaming", "spiking_recurrent", "snn_3d", "tinyrsnn", "spiking_eegnet", "ssvep_dnn", "mic", "eegtcnet",
 )  # fmt: skip
 
-PARTLY_FLOAT = ("conformer", "spiking_recurrent", "snn_3d", "snn_streaming")
-"""The first three have float forms only; the last one's code compares its input before anything is quantised."""
+PARTLY_FLOAT = ("conformer", "spiking_recurrent", "tinyrsnn", "snn_3d", "snn_streaming")
+"""The first four have float forms only; the last one's code compares its input before anything is quantised."""
 
 STREAMS_ONLY = ("snn_3d",)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from primate_reaching_nets import SNN3D
+from primate_reaching_nets import RSNN, SNN3D
 from torch import Tensor, nn
 
 from cosim.testing import check_family
@@ -67,7 +67,8 @@ def products(found: Workload) -> float:
     ("family", "options", "channels", "sites"),
     [
         ("mlp", ANN, 96, 4704), ("mlp", ANN, 192, 7776), ("snn_3d", {}, 96, 32_928), ("snn_3d", {}, 192, 54_432),
-        ("mlp", ANN_3D, 96, 96 * 7 * 32 + 32 * 48 + 48 * 2),
+        ("mlp", ANN_3D, 96, 96 * 7 * 32 + 32 * 48 + 48 * 2), ("tinyrsnn", {}, 96, 10_368),
+        ("tinyrsnn", {}, 192, 16_512),
     ],
 )  # fmt: skip
 def test_products_are_the_published_ones(family: str, options: dict[str, Scalar], channels: int, sites: int) -> None:
@@ -98,6 +99,40 @@ def test_the_windowed_spiking_decoder_is_the_published_function() -> None:
     torch.testing.assert_close(found[SPAN:-1], wanted[SPAN + 1 :], rtol=1e-5, atol=1e-6)
 
 
+def test_the_tiny_recurrent_decoder_is_the_published_function() -> None:
+    """Currents and membranes of time constants 10 and 20 ms, 4 ms bins; the read-out's are the layer's here."""
+    ours, theirs = build(StudentSpec(family="tinyrsnn", options={"hidden": 7}, shape=shape(5), seed=0)), RSNN(5, 7, 2)
+    body = ours.eval().get_submodule("body")
+    neurons, of_current, of_membrane = (body.get_submodule(f"{place}.neurons") for place in (3, 5, 6))
+    with torch.no_grad():
+        theirs.drive.weight.copy_(body.get_parameter("1.weight")[..., 0])
+        theirs.recurrent.weight.copy_(3 * neurons.get_parameter("recurrent.weight"))
+        neurons.get_parameter("recurrent.weight").mul_(3)
+        theirs.read.weight.copy_(body.get_parameter("4.weight")[..., 0])
+        for row, decays in enumerate((("alpha", of_current), ("beta", of_membrane))):
+            name, readout = decays
+            theirs.decays[row, :7], theirs.decays[row, 7:] = neurons.get_parameter(name), readout.beta
+        inputs = 3 * spikes(5, 1)
+        found, wanted = ours(inputs)[0], theirs(inputs[0].T.unsqueeze(1))
+        fired = neurons(body.get_submodule("1")(inputs))[0]
+    assert 0.02 < float(fired.mean()) < 0.9
+    torch.testing.assert_close(found, wanted, rtol=1e-4, atol=1e-5)
+
+
+def test_the_work_of_current_based_recurrent_neurons_by_hand() -> None:
+    """Two leaks a neuron and step, one addition onto the membrane, one for each current that is not zero, two words."""
+    network = build(StudentSpec(family="tinyrsnn", options={"hidden": 8}, shape=shape(4), seed=0))
+    layers = {layer.name: layer for layer in work(network, spikes(4)).layers}
+    neurons, recurrent = layers["body.3.neurons"], layers["body.3.neurons.recurrent"]
+    assert neurons.operations["leak"].mean == 16
+    assert (neurons.state_elements, neurons.state_reads) == (16, 16)
+    assert neurons.operations["add"].mean >= 8
+    assert recurrent.products is not None
+    assert recurrent.products.dense_full.mean == 64
+    assert recurrent.products.effective.multiply_accumulate.total == 0
+
+
 def test_the_families_keep_the_contract() -> None:
     check_family("snn_3d", {"hidden_1": 8, "hidden_2": 6, "bins": 2, "blocks": 3})
+    check_family("tinyrsnn", {"hidden": 8})
     check_family("mlp", {"hidden": 8, "hidden_2": 6, "bins": 2, "lags": 3})

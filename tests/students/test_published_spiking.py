@@ -37,8 +37,11 @@ STEPS = Shape(task="regression", channels=3, steps=20, outputs=2, step_rate_hz=2
 
 @pytest.mark.parametrize(
     ("family", "shape"),
-    [("plif_conv", SMALL), ("snn_streaming", STEPS), ("spiking_recurrent", STEPS), ("spiking_delay", STEPS)],
-)
+    [
+        ("plif_conv", SMALL), ("spiking_eegnet", SMALL), ("tinyrsnn", STEPS), ("snn_streaming", STEPS),
+        ("spiking_recurrent", STEPS), ("spiking_delay", STEPS),
+    ],
+)  # fmt: skip
 def test_gradients_reach_every_parameter_and_the_work_is_counted_whole(family: str, shape: Shape) -> None:
     network = build(spec(family, shape))
     signal = torch.randint(0, 4, (5, shape.channels, shape.steps), generator=torch.Generator().manual_seed(0)).float()
@@ -49,6 +52,23 @@ def test_gradients_reach_every_parameter_and_the_work_is_counted_whole(family: s
     work = observe(network.eval(), signal, name=family, mode=mode, step_rate_hz=20.0, input_bits=8)
     assert work.complete
     assert any(layer.output_events is not None for layer in work.layers)
+
+
+def test_the_products_behind_neurons_of_the_spiking_eegnet_read_spikes() -> None:
+    """22 x 1,000: 16 mixtures, 125 taps; behind the neurons 250 steps, then 31: two products without a multiplier."""
+    network = build(spec("spiking_eegnet", EEG)).train()
+    signal = torch.randn(2, 22, 1000, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        for _ in range(20):  # for the norms' means
+            network(signal)
+    network.eval()
+    found = observe(network, signal, name="net", mode="window", step_rate_hz=250.0, input_bits=16)
+    layers = [layer for layer in found.layers if layer.products is not None]
+    sites = [layer.products.dense_full.mean for layer in layers if layer.products is not None]
+    assert sites == [22 * 16 * 1000, 16 * 125 * 1000, 16 * 16 * 250, 16 * 16 * 250, 16 * 4 * 31]
+    spiking = [layers[place].products for place in (2, 4)]
+    assert all(one is not None and one.effective.multiply_accumulate.total == 0 for one in spiking)
+    assert all(one is not None and one.effective.accumulate.total > 0 for one in spiking)
 
 
 def test_recurrent_neurons_have_no_integer_form() -> None:

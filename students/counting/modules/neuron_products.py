@@ -19,8 +19,8 @@ from students.counting.axes import Axes, BatchAxisError, conventions, is_labelle
 from students.counting.dispatch import Info, ModuleContext, Tracer
 from students.counting.rules import Operand, decodes_in, events, linear_counts, record_product
 from students.layers.grid import SPIKES
+from students.neurons import RECURRENT_NEURONS, RecurrentLIF, RecurrentSynapticLIF
 from students.neurons.dynamics import Dynamics
-from students.neurons.recurrent import RecurrentLIF
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ def watch(tracer: Tracer, module: nn.Module, dynamics: Dynamics | None) -> list[
     def note_all(_: nn.Module, args: Any, named: Any) -> None:
         tracer.cache["product of", module] = (*args, *named.values())
 
-    if isinstance(module, RecurrentLIF):
+    if isinstance(module, RECURRENT_NEURONS):
         return [module.register_forward_pre_hook(note_all, with_kwargs=True)]
     return [module.get_submodule(dynamics.product).register_forward_pre_hook(note)]
 
@@ -68,7 +68,7 @@ def driven(tracer: Tracer, module: Any, current: Tensor, dynamics: Dynamics, out
         return Driven((current,), current, info)
     product = module.get_submodule(dynamics.product)
     args = tracer.cache.pop(("product of", module))
-    if isinstance(module, RecurrentLIF):
+    if isinstance(module, RECURRENT_NEURONS):
         state = next((one for one in args[1:] if one is not None), None)
         heard = module.heard(output[0].detach(), state)
         return Driven((current, _over_steps(tracer, module, heard, info)), current, info)
@@ -114,7 +114,9 @@ def _fed_back(tracer: Tracer, product: nn.Module, spikes: Tensor, info: Info) ->
     return None
 
 
-def _over_steps(tracer: Tracer, module: RecurrentLIF, heard: Tensor, info: Info) -> Tensor:
+def _over_steps(
+    tracer: Tracer, module: RecurrentLIF | RecurrentSynapticLIF, heard: Tensor, info: Info
+) -> Tensor:
     """Count recurrent weights on the spikes of all steps, shape (batch, channels, steps); return their current."""
     product, axes = module.recurrent, info.axes
     last = None if axes is None else (axes[0], axes[2], axes[1])
