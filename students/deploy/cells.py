@@ -92,11 +92,12 @@ class Recurrent:
 
 @dataclass(frozen=True, slots=True)
 class Neurons:
-    """Leaky neurons: currents on the membrane's grid (units, steps) to spikes 0 or 1, or to membranes, as many.
+    """Leaky neurons: currents on the membrane's grid (units, steps) to events 0..most, or to membranes, as many.
 
-    ``C = membrane``, 0 after a spike where the reset is ``zero``; then
-    ``membrane = clip(trunc(C * decay / 2^8) + current - reset, lowest, highest)`` with a reset of `threshold` in the
-    step after a spike where it is ``subtract``; a spike where ``membrane > threshold``. `trunc` cuts towards zero.
+    ``C = membrane``, 0 after an event where the reset is ``zero``, less a threshold for each where it is ``residue``;
+    then ``membrane = clip(trunc(C * decay / 2^8) + current - reset, lowest, highest)`` with a reset of `threshold` for
+    each event of the step before where it is ``subtract``; an event for each of ``threshold, 2 threshold ..`` that the
+    membrane is above, `most` at most. `trunc` cuts towards zero.
 
     Parameters
     ----------
@@ -104,20 +105,23 @@ class Neurons:
     result : Range
     membrane : Range
         Of the membranes, shape (units,).
-    decay : int
+    decay : int, or ndarray of int64, shape (units,)
         In 256ths, 0 to 256.
-    threshold : int or None
+    threshold : int, ndarray of int64, shape (units,), or None
         None: the neurons never fire, and their membranes are put out.
-    reset : {'subtract', 'zero', 'none'}
+    reset : {'subtract', 'residue', 'zero', 'none'}
+    most : int
+        Most events of a neuron in a step.
     """
 
     name: str
     source: str
     result: Range
     membrane: Range
-    decay: int
-    threshold: int | None
-    reset: Literal["subtract", "zero", "none"]
+    decay: int | Integers
+    threshold: int | Integers | None
+    reset: Literal["subtract", "residue", "zero", "none"]
+    most: int = 1
 
     @property
     def units(self) -> int:
@@ -153,13 +157,22 @@ def run_neurons(node: Neurons, drive: Integers, state: State) -> tuple[Integers,
     """Return spikes or membranes of all steps, and the membranes after the last one, as `run_cell`."""
     (before,), found = state, np.empty_like(drive)
     for place in range(drive.shape[2]):
-        fired = np.zeros_like(before) if node.threshold is None else (before > node.threshold).astype(np.int64)
-        kept = before * (1 - fired) if node.reset == "zero" else before
+        fired = _events(node, before)
+        taken = np.zeros_like(before) if node.threshold is None else fired * node.threshold
+        kept = before * (fired == 0) if node.reset == "zero" else before - taken * (node.reset == "residue")
         leaked = np.sign(kept) * (np.abs(kept) * node.decay >> MEMBRANE_DECAY_BITS)
-        taken = fired * (node.threshold or 0) if node.reset == "subtract" else 0
-        before = np.clip(leaked + drive[:, :, place] - taken, node.membrane.lowest, node.membrane.highest)
-        found[:, :, place] = before if node.threshold is None else before > node.threshold
+        drop = taken if node.reset == "subtract" else 0
+        before = np.clip(leaked + drive[:, :, place] - drop, node.membrane.lowest, node.membrane.highest)
+        found[:, :, place] = before if node.threshold is None else _events(node, before)
     return found, (before,)
+
+
+def _events(node: Neurons, membranes: Integers) -> Integers:
+    """Return how often neurons of these membranes fire, shape (examples, units)."""
+    fired = np.zeros_like(membranes)
+    for event in range(1, node.most + 1 if node.threshold is not None else 0):
+        fired += membranes > event * np.asarray(node.threshold)
+    return fired
 
 
 def run_recurrent(node: Recurrent, drive: Integers, state: State) -> tuple[Integers, State]:

@@ -6,15 +6,26 @@ the step of the membrane.
 
 from __future__ import annotations
 
+import math
 from typing import Protocol
 
 import torch
 from torch import Tensor, nn
 
+from students.kernels.neurons.events import EventReset
+from students.kernels.neurons.surrogates import Surrogate
 from students.neurons.dynamics import Dynamics
 from students.neurons.lif import STEPS_AXIS, by_steps
-from students.neurons.membrane import DECAY_BITS, Membrane, decay_levels, fire_in_levels, integrate_in_levels
-from students.neurons.models import LeakyIntegratorModel, LIFModel
+from students.neurons.membrane import (
+    DECAY_BITS,
+    EventMembrane,
+    Membrane,
+    decay_levels,
+    events_in_levels,
+    fire_in_levels,
+    integrate_in_levels,
+)
+from students.neurons.models import LeakyIntegratorModel, LIFModel, MultiSpikeModel, ParametricModel
 from students.neurons.parameters import checked_decay, checked_threshold
 
 READOUT_BITS = 16
@@ -35,12 +46,17 @@ class Drive(Protocol):
         ...
 
 
-def threshold_level(bits: int) -> int:
+FiringModel = LIFModel | MultiSpikeModel | ParametricModel
+
+
+def threshold_level(bits: int, most: int = 1) -> int:
     """Return the level of the spike threshold in a membrane of so many bits, at least four.
 
-    A quarter of the bits beyond four is room above it: 4 in -7 .. 7, 32 in -127 .. 127, 2048 in -32767 .. 32767.
+    A quarter of the bits beyond four is room above it: 4 in -7 .. 7, 32 in -127 .. 127, 2048 in -32767 .. 32767. Of
+    neurons with several events a step, at most as high that one more threshold than there are events fits above zero.
     """
-    return int(2 ** (bits - 2 - (bits - 4) // 4))
+    level = int(2 ** (bits - 2 - (bits - 4) // 4))
+    return level if most == 1 else max(1, min(level, (2 ** (bits - 1) - 1) // (most + 1)))
 
 
 def decay_of(beta: Tensor) -> Tensor:
@@ -55,39 +71,81 @@ class IntegerLIF(nn.Module):
     ----------
     channels : int
         Neurons.
-    model : LIFModel
-        Its threshold is where the grid starts; learned is the grid's step.
+    model : LIFModel, MultiSpikeModel or ParametricModel
+        Its threshold is where the grid starts; learned is the grid's step. Of thresholds of each neuron the highest
+        has the level, the others keep their proportions as far as levels do.
     bits : int
         Of the membrane.
     """
 
     threshold: Tensor
 
-    def __init__(self, channels: int, model: LIFModel, bits: int) -> None:
+    def __init__(self, channels: int, model: FiringModel, bits: int) -> None:
         super().__init__()
         self.channels, self.model, self.bits = channels, model, bits
-        learned = model.learnable in {"beta", "both"}
-        self.beta = nn.Parameter(torch.tensor(checked_decay(model.beta)), requires_grad=learned)
-        self.register_buffer("threshold", torch.tensor(checked_threshold(model.threshold)))
-        self.level, self.highest = threshold_level(bits), 2 ** (bits - 1) - 1
+        self.most = model.most if isinstance(model, MultiSpikeModel) else 1
+        self.reset: EventReset = "zero" if isinstance(model, ParametricModel) else model.reset
+        size: tuple[int, ...] = ()
+        if isinstance(model, ParametricModel):
+            self.w = nn.Parameter(torch.tensor(-math.log(model.tau - 1.0)))
+        else:
+            size = (channels,) if model.parameters == "of each neuron" else ()
+            learned = model.learnable in {"beta", "both"}
+            self.beta = nn.Parameter(torch.full(size, checked_decay(model.beta)), requires_grad=learned)
+        self.register_buffer("threshold", torch.full(size, checked_threshold(model.threshold)))
+        self.level, self.highest = threshold_level(bits, self.most), 2 ** (bits - 1) - 1
+
+    @property
+    def learns_threshold(self) -> bool:
+        """Whether the step of the grid, and with it the threshold, is learned."""
+        return isinstance(self.model, ParametricModel) or self.model.learnable in {"threshold", "both"}
+
+    def decay(self) -> Tensor:
+        """Return the decay a step, shape () or (channels,)."""
+        return 1.0 - torch.sigmoid(self.w) if isinstance(self.model, ParametricModel) else self.beta
+
+    def limit(self) -> Tensor:
+        """Return the threshold in the unit of the currents, shape () or (channels,).
+
+        A neuron with a learned time constant scales its current; here the threshold is divided by that instead.
+        """
+        return self.threshold / torch.sigmoid(self.w) if isinstance(self.model, ParametricModel) else self.threshold
+
+    def levels(self) -> Tensor:
+        """Return the threshold in levels, whole numbers, shape () or (channels,)."""
+        limit = self.limit().detach()
+        return (limit * (self.level / limit.max())).round().clamp(min=1.0)
+
+    def _gain(self) -> float:
+        """Return the membrane of the model over that in the unit of the currents."""
+        return float(torch.sigmoid(self.w.detach())) if isinstance(self.model, ParametricModel) else 1.0
 
     def forward(self, drive: Drive) -> Tensor:
-        """Return spikes in {0, 1}, shape (batch, channels, steps)."""
-        levels = by_steps(drive.value / drive.scale, self.channels)
-        alpha = self.model.surrogate_alpha * float(drive.scale.detach())
-        membrane = Membrane(self.highest, self.level, self.model.reset, alpha)
-        return fire_in_levels(levels, self.beta, membrane).permute(1, 2, 0)
+        """Return events in 0..most, shape (batch, channels, steps)."""
+        levels, scale = by_steps(drive.value / drive.scale, self.channels), float(drive.scale.detach())
+        decay, reset, model = self.decay(), self.reset, self.model
+        if isinstance(model, LIFModel):
+            surrogate = Surrogate("arctangent", model.surrogate_alpha * scale)
+        else:
+            unit = scale * self._gain()
+            surrogate = Surrogate(model.surrogate.kind, model.surrogate.steepness * unit)
+        if self.most == 1 and not decay.ndim and reset != "residue" and surrogate.kind == "arctangent":
+            single = Membrane(self.highest, self.level, reset, surrogate.steepness)
+            return fire_in_levels(levels, decay, single).permute(1, 2, 0)
+        membrane = EventMembrane(self.highest, self.most, reset, surrogate)
+        return events_in_levels(levels, decay, self.levels(), membrane).permute(1, 2, 0)
 
     def dynamics(self) -> Dynamics:
         """Return what these neurons do in a step."""
-        threshold = self.beta.new_tensor(float(self.level))
+        reset = "subtract" if self.reset == "residue" else self.reset
         return Dynamics(
-            (decay_of(self.beta),), threshold, reset=self.model.reset, steps_axis=STEPS_AXIS, state_bits=self.bits
-        )
+            (decay_of(self.decay()),), self.levels(), reset=reset, steps_axis=STEPS_AXIS, most=self.most,
+            state_bits=self.bits,
+        )  # fmt: skip
 
     def extra_repr(self) -> str:
         """Return what `print` shows."""
-        return f"{self.channels}, {self.bits} bits, reset={self.model.reset}"
+        return f"{self.channels}, {self.bits} bits, reset={self.reset}"
 
 
 class IntegerIntegrator(nn.Module):

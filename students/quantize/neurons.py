@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from brevitas.quant_tensor import QuantTensor
 from torch import Tensor, nn
 
 from energy_models.errors import StudentError
-from students.layers.grid import LEARNED_THRESHOLD
+from students.layers.grid import LEARNED_THRESHOLD, event_grid
 from students.neurons.integer import IntegerIntegrator, IntegerLIF
-from students.neurons.models import LeakyIntegratorModel, LIFModel, NeuronModel
+from students.neurons.models import LeakyIntegratorModel, LIFModel, MultiSpikeModel, NeuronModel, ParametricModel
 from students.quantize.modules import Requantise
-from students.quantize.signals import on_grid, value_of
+from students.quantize.signals import on_grid, value_of, with_grid
 
 
 class IntegerNeurons(nn.Module):
@@ -26,7 +28,7 @@ class IntegerNeurons(nn.Module):
         super().__init__()
         self.grid = Requantise(neurons.bits, "signed")
         self.neurons = neurons
-        if isinstance(neurons, IntegerLIF) and neurons.model.learnable not in {"threshold", "both"}:
+        if isinstance(neurons, IntegerLIF) and not neurons.learns_threshold:
             self.clipping.requires_grad_(False)
 
     @property
@@ -39,11 +41,13 @@ class IntegerNeurons(nn.Module):
         neurons = self.neurons
         if isinstance(neurons, IntegerLIF):
             with torch.no_grad():
-                self.clipping.copy_((neurons.threshold * (neurons.highest / neurons.level)).log2())
+                self.clipping.copy_((neurons.limit().max() * (neurons.highest / neurons.level)).log2())
 
-    def forward(self, current: Tensor | QuantTensor) -> Tensor:
-        """Map ``(batch, channels, steps)`` to spikes or membranes of the same shape."""
-        return self.neurons(on_grid(self.grid(value_of(current)), "neurons"))
+    def forward(self, current: Tensor | QuantTensor) -> Any:
+        """Map ``(batch, channels, steps)`` to events (several a step on their grid) or membranes of the same shape."""
+        signal = self.neurons(on_grid(self.grid(value_of(current)), "neurons"))
+        several = isinstance(self.neurons, IntegerLIF) and self.neurons.most > 1
+        return with_grid(signal, event_grid(self.neurons.most)) if several else signal
 
 
 def integer_neurons(channels: int, model: NeuronModel, bits: int) -> nn.Module:
@@ -52,20 +56,26 @@ def integer_neurons(channels: int, model: NeuronModel, bits: int) -> nn.Module:
     Parameters
     ----------
     channels : int
-    model : LIFModel or LeakyIntegratorModel
+    model : LIFModel, MultiSpikeModel, ParametricModel or LeakyIntegratorModel
     bits : int
         Of a membrane that fires; one that is read out has `students.neurons.integer.READOUT_BITS`.
 
     Raises
     ------
     StudentError
-        Another model of neurons.
+        Another model of neurons, a membrane that starts above zero, or a surrogate whose slope has no unit of its own.
     """
     if isinstance(model, LeakyIntegratorModel):
         return IntegerNeurons(IntegerIntegrator(channels, model))
-    if isinstance(model, LIFModel) and model.parameters == "of the layer":
+    plain = isinstance(model, LIFModel) or (isinstance(model, MultiSpikeModel) and not model.start)
+    if plain or isinstance(model, ParametricModel):
+        if not isinstance(model, LIFModel) and model.surrogate.kind == "fast sigmoid":
+            raise StudentError(
+                "a fast sigmoid as surrogate of an integer membrane", where="neurons",
+                remedy="Use an arctangent or a sigmoid",
+            )
         return IntegerNeurons(IntegerLIF(channels, model, bits))
     raise StudentError(
         f"{type(model).__name__} has no integer membrane", where="neurons",
-        remedy="Use a form without state bits, or leaky neurons of one variable, decay and threshold",
+        remedy="Use a form without state bits, or leaky neurons of one variable that start at zero",
     )

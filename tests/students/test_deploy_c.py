@@ -92,6 +92,9 @@ CELLS = [
     ("spiking_mlp", "w4a4s6", STEPS, {"hidden_1": 8, "hidden_2": 6}),
     ("spiking_mlp", "w8a8s16", WINDOWS, {"hidden_1": 8, "hidden_2": 6, "code": "binary"}),
     ("spiking_conv", "w4a4s8", WINDOWS, {"mixtures": 6, "hidden": 5}),
+    ("spiking_delay", "w4a4s8", STEPS, {"hidden_1": 8, "hidden_2": 6, "lags": 3, "lags_hidden": 2, "most": 5}),
+    ("spiking_delay", "w8a8s16", WINDOWS, {"hidden_1": 8, "hidden_2": 6, "lags": 3}),
+    ("plif_conv", "w4a4s6", WINDOWS, {}),
 ]  # fmt: skip
 
 

@@ -24,7 +24,11 @@ STUDENTS: dict[str, tuple[str, Shape, dict[str, Any]]] = {
     "binary": ("spiking_mlp", STREAM, {"hidden_1": 8, "hidden_2": 6, "code": "binary"}),
     "window": ("spiking_mlp", WINDOW, {"hidden_1": 8, "hidden_2": 6}),
     "conv": ("spiking_conv", WINDOW, {"mixtures": 6, "hidden": 5}),
+    "delays": ("spiking_delay", STREAM, {"hidden_1": 8, "hidden_2": 6, "lags": 4, "lags_hidden": 2, "most": 5}),
+    "learned": ("plif_conv", WINDOW, {}),
 }
+NEURONS = {"learned": 1}
+"""Layers of neurons, where there are other than three."""
 POWERS = InputCodes(12, signed=True, scale=np.array(2.0**-9), offset=np.array(0.25))
 ROUNDINGS = 2e-3
 """Share of currents that may be one step apart where scales are floats: those of 16 bits leave a float 8 bits behind
@@ -48,7 +52,7 @@ def test_every_integer_and_spike_is_that_of_the_reference(name: str, form: str) 
     norms_of_powers_of_two(model)
     found = agreement(model, lower(model, shape, codes=POWERS), POWERS.codes_of(signals(shape, 60, 9).numpy() * 2))
     assert (found.differing, found.changed) == (0, 0), found
-    assert sum("neurons" in one.name for one in found.nodes) == 3
+    assert sum("neurons" in one.name for one in found.nodes) == NEURONS.get(name, 3)
     assert found.output_error < 1e-5
 
 
@@ -71,7 +75,7 @@ def test_any_shape_width_and_seed(
     assert (found.differing, found.changed) == (0, 0), found
 
 
-@pytest.mark.parametrize("name", ["stream", "binary"])
+@pytest.mark.parametrize("name", ["stream", "binary", "delays"])
 def test_a_stream_in_pieces_is_the_whole(name: str) -> None:
     family, shape, options = STUDENTS[name]
     model, _ = quantised(family, "w4a4s6", shape, options)
@@ -92,6 +96,20 @@ def test_neurons_by_hand() -> None:
     assert spikes.ravel().tolist() == [0, 1, 0, 1, 1, 0, 0, 0, 0, 0]
     assert last.tolist() == [[-3]]
     assert fires.state_bits == (4,)
+
+
+def test_several_events_of_each_neuron_by_hand() -> None:
+    """As `test_quantised_spiking.test_several_events_by_hand`, and a second neuron with threshold 5 and no leak:
+
+    7 (one event; twice 5 is more), 2 + 4 = 6 (one), 1 + 14 held at 15 (two), 5, 5 less nothing.
+    """
+    drive = np.array([[7, 4, 15, 0, 0], [7, 4, 14, 0, 0]])[None]
+    fires = Neurons(
+        "n", "input", Range((2, 5), 0, 3), Range((2,), -15, 15), np.array([128, 256]), np.array([3, 5]), "residue", 3
+    )
+    events, (last,) = run_neurons(fires, drive, fires.first_state(1))
+    assert events[0].tolist() == [[2, 1, 3, 0, 0], [1, 1, 2, 0, 0]]
+    assert last.tolist() == [[1, 5]]
 
 
 def test_codes_that_stand_for_a_spike() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 
 import pytest
 import torch
@@ -14,7 +15,18 @@ from students.counting import observe
 from students.kernels import using_kernels
 from students.models.build import build, mode
 from students.models.store import load_student, save_student
-from students.neurons import LIF, LeakyIntegrator, LeakyIntegratorModel, LIFModel, RecurrentLIFModel
+from students.neurons import (
+    LIF,
+    AdaptiveModel,
+    LeakyIntegrator,
+    LeakyIntegratorModel,
+    LIFModel,
+    MultiSpikeModel,
+    ParametricModel,
+    RecurrentLIFModel,
+    Surrogate,
+    SynapticModel,
+)
 from students.neurons.integer import IntegerIntegrator, IntegerLIF, threshold_level
 from students.quantize.neurons import IntegerNeurons, integer_neurons
 from students.spec import Shape, StudentSpec, parse_form
@@ -195,5 +207,95 @@ def test_states_that_do_not_exist_are_refused(family: str, form: str, reason: st
 
 
 def test_neurons_without_an_integer_membrane_are_refused() -> None:
-    with pytest.raises(StudentError, match="RecurrentLIFModel has no integer membrane"):
-        integer_neurons(3, RecurrentLIFModel(0.9, 1.0), 8)
+    for model in (RecurrentLIFModel(0.9, 1.0), SynapticModel(0.5, 0.9, 1.0), AdaptiveModel(0.9, 0.9, 1.0, 0.1)):
+        with pytest.raises(StudentError, match=f"{type(model).__name__} has no integer membrane"):
+            integer_neurons(3, model, 8)
+    with pytest.raises(StudentError, match="MultiSpikeModel has no integer membrane"):
+        integer_neurons(3, MultiSpikeModel(0.9, 1.0, 3, start=0.5), 8)
+    with pytest.raises(StudentError, match="a fast sigmoid as surrogate"):
+        integer_neurons(3, MultiSpikeModel(0.9, 1.0, 3, surrogate=Surrogate("fast sigmoid", 25.0)), 8)
+
+
+def test_several_events_by_hand() -> None:
+    """Five bits, at most 3: thresholds 15 // 4 = 3, 6 and 9, membranes within 15, decay 1/2. Drives 7, 4, 15, 0, 0.
+
+    residue: 7 (two events), 7 - 6 = 1 leaks to 0, + 4 (one), 4 - 3 = 1 to 0, + 15 (three), 15 - 9 = 6 to 3, 3 to 1.
+    subtract: 7 (two), 3 + 4 - 6 = 1 (none), 0 + 15 (three), 7 - 9 = -2, -1.
+    zero: 7 (two), 0 + 4 (one), 0 + 15 (three), 0, 0. none: 7, 3 + 4 = 7, 3 + 15 held at 15, 7, 3: 2, 2, 3, 2, 0.
+    """
+    assert threshold_level(5, 3) == 3
+    expected = {"residue": [2, 1, 3, 0, 0], "subtract": [2, 0, 3, 0, 0], "zero": [2, 1, 3, 0, 0],
+                "none": [2, 2, 3, 2, 0]}  # fmt: skip
+    for reset, events in expected.items():
+        model = MultiSpikeModel(0.5, 1.0, 3, reset=reset)  # type: ignore[arg-type]
+        assert IntegerLIF(1, model, 5)(drive(7, 4, 15, 0, 0)).flatten().tolist() == events, reset
+
+
+def test_thresholds_and_decays_of_each_neuron() -> None:
+    """Thresholds 1 and 0.4 of a grid whose level for 1 is 32: 32 and 13. Decays 1/2 and 1: 33 to 16 and 8, 13 stays."""
+    neurons = IntegerLIF(2, LIFModel(0.5, 1.0, parameters="of each neuron", reset="none"), 8)
+    with torch.no_grad():
+        neurons.threshold[1] = 0.4
+        neurons.beta[1] = 1.0
+    assert neurons.levels().tolist() == [32, 13]
+    levels = torch.tensor([[[33.0, 0.0, 25.0], [13.0, 0.0, 1.0]]])
+    assert neurons(OnGrid(levels * 0.25, torch.tensor(0.25)))[0].tolist() == [[1, 0, 1], [0, 0, 1]]
+    found = neurons.dynamics()
+    assert found.threshold is not None
+    assert (found.threshold.tolist(), found.decays[0].tolist()) == ([32, 13], [0.5, 1.0])
+
+
+KINDS = {
+    "counts, residue": MultiSpikeModel(0.75, 1.0, 5, learnable="both", reset="residue"),
+    "counts, subtract": MultiSpikeModel(0.75, 1.0, 3, learnable="both", surrogate=Surrogate("sigmoid", 4.0)),
+    "counts, zero": MultiSpikeModel(0.75, 1.0, 3, parameters="of each neuron", learnable="both", reset="zero"),
+    "learned time constant": ParametricModel(4.0, 1.0, Surrogate("sigmoid", 4.0)),
+}
+
+
+@pytest.mark.parametrize("path", ["torch", "numba"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_fine_membranes_of_other_neurons_and_their_gradients_are_those_in_float(kind: str, path: str) -> None:
+    """16 bits, decays that are whole numbers of 256ths, drives on the grid: the same events, and gradients of drives.
+
+    A neuron with a learned time constant has another threshold in place of a gain: gradients of currents are alike.
+    """
+    model = KINDS[kind]
+    fine, plain = IntegerLIF(4, model, 16), model.make(4)
+    step = float(fine.limit().detach().max()) / fine.level
+    generator = torch.Generator().manual_seed(0)
+    current = (torch.randn(3, 4, 30, generator=generator) * 2.0 / step + 0.5 / step).round() * step
+    weights = torch.randn(3, 4, 30, generator=generator)
+    found = []
+    with using_kernels(path):  # type: ignore[arg-type]
+        for integer in (True, False):
+            given = current.clone().requires_grad_()
+            events = fine(OnGrid(given, torch.tensor(step))) if integer else plain(given)[0]
+            (events * weights).sum().backward()
+            found.append((events.detach(), given.grad))
+    (events, gradient), (expected, wanted) = found
+    differing = int((events != expected).sum())
+    assert differing <= 2, "rounding of a leak moves an event at the very threshold only"
+    assert expected.sum() > 30
+    assert gradient is not None
+    assert wanted is not None
+    scale = float(wanted.abs().max())
+    assert (gradient - wanted).abs().median() < 1e-3 * scale
+
+
+def test_a_delay_net_with_integer_membranes_trains_and_is_stored(tmp_path: Path) -> None:
+    model, spec = quantised("spiking_delay", "w8a8s8", STREAM, {"hidden_1": 6, "hidden_2": 4, "lags": 3})
+    examples = Examples(signals(STREAM, 8), torch.randn(8, 40, 2, generator=torch.Generator().manual_seed(1)))
+    before = {name: one.clone() for name, one in model.named_parameters()}
+    found = fit(model, examples, examples, spec)
+    assert found.validation_loss == found.validation_loss
+    changed = {name for name, one in model.named_parameters() if not torch.equal(one, before[name])}
+    assert {"body.4.neurons.beta", "body.8.neurons.beta"} <= changed
+    save_student(tmp_path / "student", model, spec, {})
+    again, _ = load_student(tmp_path / "student")
+    assert torch.equal(predict(again, examples.inputs), predict(model, examples.inputs))
+    work = observe(model, examples.inputs, name="n", mode="stream", step_rate_hz=20.0, input_bits=8)
+    neurons = [one for one in work.layers if one.kind == "neuron"]
+    assert [one.state_bits for one in neurons] == [8, 8, 16]
+    assert neurons[0].output_units is not None
+    assert neurons[0].output_units.total > neurons[0].output_events.total

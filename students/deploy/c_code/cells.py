@@ -65,20 +65,26 @@ def write_neurons(text: Text, loop: Loop, node: Neurons) -> None:
     steps = loop.result.shape[1]
     low, high = node.membrane.lowest, node.membrane.highest
     drive = text.plan.ranges[node.source]
-    largest = (max(-low, high) + abs(node.threshold or 0) + max(-drive.lowest, drive.highest)) << MEMBRANE_DECAY_BITS
+    most = 0 if node.threshold is None else node.most * int(np.max(node.threshold))
+    largest = (max(-low, high) + most + max(-drive.lowest, drive.highest)) << MEMBRANE_DECAY_BITS
     kind = "int32_t" if largest < 2**31 else "int64_t"
     kept = text.keep(f"membrane_{identifier(node.name)}", type_for(low, high), node.units)
     start = kept + "[i0]" if text.plan.entry == "step" else "0"
-    before = "m" if node.reset != "zero" or node.threshold is None else "(fired ? 0 : m)"
-    taken = f" - (fired ? {node.threshold} : 0)" if node.reset == "subtract" and node.threshold is not None else ""
-    fires = [] if node.threshold is None else [f"const int fired = m > {node.threshold};"]
-    used = fires if "fired" in before + taken else []
+    name = identifier(node.name)
+    decay = text.place_constant(f"{name}_decay", np.asarray(node.decay), (node.units,))
+    before, taken, events = "m", "", "m"
+    if node.threshold is not None:
+        threshold = text.place_constant(f"{name}_threshold", np.asarray(node.threshold), (node.units,))
+        each = [f"(m > {threshold})", *(f"(m > {event} * {threshold})" for event in range(2, node.most + 1))]
+        events, reset = " + ".join(each), f"fired * {threshold}" if node.most > 1 else f"(fired ? {threshold} : 0)"
+        before = {"zero": "(fired ? 0 : m)", "residue": f"m - {reset}"}.get(node.reset, "m")
+        taken = f" - {reset}" if node.reset == "subtract" else ""
     body = [
-        *used,
+        *([f"const int fired = {events};"] if "fired" in before + taken else []),
         f"const {kind} kept = {before};",
-        f"m = kept * {node.decay} / {2**MEMBRANE_DECAY_BITS} + {text.signal(node.source)}[place]{taken};",
+        f"m = kept * {decay} / {2**MEMBRANE_DECAY_BITS} + {text.signal(node.source)}[place]{taken};",
         f"m = m < {low} ? {low} : m > {high} ? {high} : m;",
-        *text.stored(loop, "m" if node.threshold is None else f"(m > {node.threshold})"),
+        *text.stored(loop, events if node.most == 1 else f"({events})"),
     ]
     after = f"{kept}[i0] = ({type_for(low, high)})m;"
     text.lines += _lines([

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
+from torch import Tensor
 
 from students.deploy.cells import MEMBRANE_DECAY_BITS, Neurons
 from students.deploy.fixed_point import FixedPoint
 from students.deploy.graph import Range, Requantise
 from students.deploy.lowering.builder import Builder, Signal, refused, scalar
+from students.deploy.ranges import Integers
 from students.neurons.integer import IntegerLIF
 from students.neurons.membrane import DECAY_BITS, decay_levels
 from students.quantize import output_grid_of
@@ -26,14 +28,22 @@ def lower_neurons(builder: Builder, path: str, module: IntegerNeurons, signal: S
     if grid is None or signal.shape[:-1] != (neurons.channels,):
         raise refused(path, f"{neurons.channels} neurons on a signal of shape {signal.shape}")
     drive = builder.requantise(signal, grid, f"{path}.grid")
-    fires = isinstance(neurons, IntegerLIF)
-    membrane = Range((neurons.channels,), -neurons.highest, neurons.highest)
-    found = Range(drive.shape, 0, 1) if fires else Range(drive.shape, membrane.lowest, membrane.highest)
-    decay = int(decay_levels(neurons.beta)) << (MEMBRANE_DECAY_BITS - DECAY_BITS)
-    threshold, reset = (neurons.level, neurons.model.reset) if fires else (None, "none")
-    name = builder.name(f"{path}.neurons")
-    builder.add(Neurons(name, drive.node, found, membrane, decay, threshold, reset))
-    return Signal(name, found, scalar(1.0 if fires else grid.scale), scalar(0.0))
+    membrane, name = Range((neurons.channels,), -neurons.highest, neurons.highest), builder.name(f"{path}.neurons")
+    if isinstance(neurons, IntegerLIF):
+        found, scale, most = Range(drive.shape, 0, neurons.most), 1.0, neurons.most
+        decay, threshold, reset = neurons.decay(), _whole(neurons.levels()), neurons.reset
+    else:
+        found, scale, most = Range(drive.shape, membrane.lowest, membrane.highest), grid.scale, 1
+        decay, threshold, reset = neurons.beta, None, "none"
+    levels = _whole(decay_levels(decay) * 2 ** (MEMBRANE_DECAY_BITS - DECAY_BITS))
+    builder.add(Neurons(name, drive.node, found, membrane, levels, threshold, reset, most))
+    return Signal(name, found, scalar(scale), scalar(0.0))
+
+
+def _whole(numbers: Tensor) -> int | Integers:
+    """Return whole numbers: one, or one for each neuron."""
+    found = numbers.detach().cpu().numpy().astype(np.int64)
+    return found if found.ndim else int(found)
 
 
 def lower_any_spike(builder: Builder, path: str, signal: Signal) -> Signal:

@@ -83,6 +83,27 @@ def events_of(membranes: Tensor, threshold: Tensor, most: int) -> Tensor:
     return events
 
 
+def events_gradients(
+    arriving: Tensor, last: Tensor, saved: tuple[Tensor, ...], how: EventFiring, learns: bool
+) -> tuple[Tensor, FireGradients]:
+    """Return dL/dI, shape (steps, batch, channels), and the gradients towards state, decay and threshold.
+
+    Parameters
+    ----------
+    arriving : Tensor, shape (steps, batch, channels)
+        dL/dN.
+    last : Tensor, shape (batch, channels)
+        dL/dU of the last step.
+    saved : tuple of Tensor
+        Membranes of all steps, those before the first, decay and threshold.
+    how : EventFiring
+    learns : bool
+        Whether decay or threshold are learned.
+    """
+    run = _numba_backward if how.path == "numba" else _torch_backward
+    return run(arriving.contiguous(), last, saved, how, learns)
+
+
 class _Events(torch.autograd.Function):
     @staticmethod
     def forward(  # noqa: PLR0917  autograd hands them over by position
@@ -97,9 +118,8 @@ class _Events(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(context: Any, grad_events: Tensor, grad_last: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
-        run = _numba_backward if context.how.path == "numba" else _torch_backward
         learns = any(context.needs_input_grad[2:4])
-        total, sums = run(grad_events.contiguous(), grad_last, context.saved_tensors, context.how, learns)
+        total, sums = events_gradients(grad_events, grad_last, context.saved_tensors, context.how, learns)
         return total, sums.state, sums.beta, sums.threshold, None
 
 
