@@ -67,8 +67,8 @@ def integer_neurons(channels: int, model: NeuronModel, bits: int) -> nn.Module:
     """
     if isinstance(model, LeakyIntegratorModel):
         return IntegerNeurons(IntegerIntegrator(channels, model))
-    plain = isinstance(model, LIFModel) or (isinstance(model, MultiSpikeModel) and not model.start)
-    if plain or isinstance(model, ParametricModel):
+    starts = isinstance(model, MultiSpikeModel) and model.start > 0
+    if isinstance(model, LIFModel | MultiSpikeModel | ParametricModel) and not starts:
         if not isinstance(model, LIFModel) and model.surrogate.kind == "fast sigmoid":
             raise StudentError(
                 "a fast sigmoid as surrogate of an integer membrane", where="neurons",
