@@ -45,9 +45,10 @@ class IntegerNeurons(nn.Module):
 
     def forward(self, current: Tensor | QuantTensor) -> Any:
         """Map ``(batch, channels, steps)`` to events (several a step on their grid) or membranes of the same shape."""
-        signal = self.neurons(on_grid(self.grid(value_of(current)), "neurons"))
-        several = isinstance(self.neurons, IntegerLIF) and self.neurons.most > 1
-        return with_grid(signal, event_grid(self.neurons.most)) if several else signal
+        neurons = self.neurons
+        signal = neurons(on_grid(self.grid(value_of(current)), "neurons"))
+        most = neurons.most if isinstance(neurons, IntegerLIF) else 1
+        return with_grid(signal, event_grid(most)) if most > 1 else signal
 
 
 def integer_neurons(channels: int, model: NeuronModel, bits: int) -> nn.Module:
