@@ -105,10 +105,14 @@ By node and cell flavour, least squares in the logarithm over a shipped sweep of
 
 The curvatures a, b, c of a figure are those of all nodes and flavours together.
 
+CACTI cuts a memory into sub-arrays by powers of two, so that energies and times go in steps a smooth law cannot follow,
+much the same ones at all nodes. A macro (`sram_costs`) costs its law times what the runs of its size and width, and of
+sizes and widths close by, are over theirs (kriging; five constants a figure, `energy_models.technology.sram_steps`),
+with bounds that hold 90 % of runs that were left out. At 45 nm 8 KiB read 64 bits for 6.24 pJ, CACTI says 6.14, the law
+alone 6.91. A machine that is being designed is sized by the smooth laws, which never make a larger memory cheaper.
+
 Error is `max(run / law, law / run) - 1` over the runs of a law: median / 90th percentile / largest; *left out*: each
-run against the law fitted without it, curvatures and all. A cost taken from a law has the largest as its bounds. CACTI
-rounds sub-arrays to powers of two, so that energy grows in steps a smooth law cannot follow; reads suffer most. The
-flavour matters more than the node: at 45 nm a bit in a low-operating-power cell of 64 KiB leaks eight hundred times
+run against its cost without it, laws, curvatures and steps. The flavour matters more than the node: at 45 nm a bit in a low-operating-power cell of 64 KiB leaks eight hundred times
 what one in a low-standby-power cell leaks. What was not swept is refused.
 
 """

@@ -37,11 +37,10 @@ from energy_models.technology.sram import (
     Law,
     MemoryFit,
     fit_errors,
-    held_out_errors,
     memory_fit,
-    sram_costs,
     sweep,
 )
+from energy_models.technology.sram_steps import held_out_errors, left_out, sram_costs
 from energy_models.technology.wires import bank_way_m, wire_energy_j
 
 __all__ = [
@@ -64,6 +63,7 @@ __all__ = [
     "fit_errors",
     "gates_area_m2",
     "held_out_errors",
+    "left_out",
     "logic_delay_s",
     "logic_leakage_w",
     "lowest_supply_v",

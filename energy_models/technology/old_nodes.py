@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from energy_models.errors import PriceError
 from energy_models.quantities import Band, Quantity
-from energy_models.technology.sram import MemoryCosts
+from energy_models.technology.sram_steps import MemoryCosts
 
 MACROS = "measurements/open_sram.csv"
 OldNode = Literal[130, 180]

@@ -10,10 +10,9 @@ from energy_models.technology.sram import (
     REFERENCE_K,
     REGISTER_BYTES,
     Flavour,
-    MemoryCosts,
     memory_fit,
-    sram_costs,
 )
+from energy_models.technology.sram_steps import MemoryCosts, sram_costs
 
 REGISTER_FACTOR = 3.0
 """Bound of the energy of a register bit, either way."""

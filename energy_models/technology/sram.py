@@ -10,7 +10,8 @@ y = ln(W / 32) of the width W in bits:
 The three curvatures a, b, c of a figure are those of all nodes and flavours together: a small macro is more than its
 cells, and a wide word shares its decoder. Without them a memory of 1 KiB read a fifth too dear.
 
-`fit_errors` says how far the sweep lies from its law. What was not swept is refused: no law is trusted beyond its data.
+`fit_errors` says how far the sweep lies from its law; `energy_models.technology.sram_steps` adds what no smooth law
+follows, and prices a macro. What was not swept is refused: no law is trusted beyond its data.
 Small memories are registers, not SRAM: see `energy_models.technology.register_file`.
 """
 
@@ -27,7 +28,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from energy_models.errors import PriceError
-from energy_models.quantities import Quantity
 from energy_models.quantities.number import Number
 
 Flavour = Literal["itrs-lstp", "itrs-lop", "itrs-hp"]
@@ -40,7 +40,7 @@ SWEEP = "measurements/cacti_sweep.csv"
 REFERENCE_BYTES, REFERENCE_BITS, REFERENCE_K = 8192, 32, 300.0
 REGISTER_BYTES = 256
 """Largest memory of registers: no SRAM macro is built so small."""
-_COLUMNS: Mapping[Law, tuple[str, str]] = {
+COLUMNS: Mapping[Law, tuple[str, str]] = {
     "read": ("read_pJ", "pJ"), "write": ("write_pJ", "pJ"), "access": ("access_ns", "ns"),
     "leakage": ("leak_pW_per_bit", "pW/bit"),
 }
@@ -106,16 +106,6 @@ class MemoryFit:
     temperatures_k: tuple[float, float]
 
 
-@dataclass(frozen=True, slots=True)
-class MemoryCosts:
-    """Energy of one word read and written, leakage of one kept bit, and access time, as a profile states them."""
-
-    read: Quantity
-    write: Quantity
-    retention: Quantity
-    access: Quantity
-
-
 @cache
 def sweep() -> tuple[SweptMemory, ...]:
     """Return the runs of the shipped sweep."""
@@ -124,7 +114,7 @@ def sweep() -> tuple[SweptMemory, ...]:
         SweptMemory(
             int(row["node_nm"]), cast(Flavour, row["cell"]), float(row["temp_K"]), int(row["size_bytes"]),
             int(row["width_bits"]),
-            {law: float(row[column]) for law, (column, _) in _COLUMNS.items()},
+            {law: float(row[column]) for law, (column, _) in COLUMNS.items()},
         )
         for row in csv.DictReader(text.splitlines())
     )
@@ -147,7 +137,7 @@ def memory_fit(node_nm: int, flavour: Flavour) -> MemoryFit:
             remedy=f"Swept nodes: {nodes} nm; flavours: {', '.join(FLAVOURS)}",
         )
     cold = [run for run in every if run.temperature_k == REFERENCE_K]
-    laws: dict[Law, PowerLaw] = {law: _fitted(cold, every, law) for law in _COLUMNS}
+    laws: dict[Law, PowerLaw] = {law: _fitted(cold, every, law) for law in COLUMNS}
     sizes, widths = [run.size_bytes for run in cold], [run.width_bits for run in cold]
     warm = [run.temperature_k for run in every]
     return MemoryFit(laws, (min(sizes), max(sizes)), (min(widths), max(widths)), (min(warm), max(warm)))
@@ -164,77 +154,23 @@ def fit_errors() -> dict[tuple[int, Flavour, Law], FitError]:
     }
 
 
-def sram_costs(
-    node_nm: int, flavour: Flavour, *, size_bytes: int, width_bits: int, temperature_k: float
-) -> MemoryCosts:
-    """Return what an SRAM macro costs, with bounds of the largest deviation of a run from its law.
-
-    The bounds are those of the fit, without the error of CACTI against silicon, by which a profile widens them.
-
-    Parameters
-    ----------
-    node_nm : int
-        Technology node [nm].
-    flavour : {'itrs-lstp', 'itrs-lop', 'itrs-hp'}
-        Transistors of the cells: low standby power, low operating power, high performance.
-    size_bytes, width_bits : int
-        Macro (or bank) and its word.
-    temperature_k : float
-        Silicon temperature [K].
-
-    Raises
-    ------
-    PriceError
-        When any of them lies outside the swept range, which is stated.
-    """
-    fit = memory_fit(node_nm, flavour)
-    ranges = (
-        ("bytes", size_bytes, fit.sizes_bytes), ("bit", width_bits, fit.widths_bits),
-        ("K", temperature_k, fit.temperatures_k),
-    )
-    outside = [
-        f"{value:g} {unit} (swept: {least:g} to {most:g})"
-        for unit, value, (least, most) in ranges
-        if not least <= value <= most
-    ]
-    if outside:
-        raise PriceError(
-            f"SRAM of {node_nm} nm {flavour} outside the sweep: {', '.join(outside)}", where=SWEEP,
-            remedy="Stay inside; compose large memories of banks, and below 256 bytes take register_file",
-        )
-    point = f"{node_nm} nm, {flavour}, {temperature_k:g} K, {size_bytes} bytes, {width_bits} bit"
-    priced = {
-        law: _quantity(one, one.at(size_bytes, width_bits, temperature_k), law, point) for law, one in fit.laws.items()
-    }
-    return MemoryCosts(priced["read"], priced["write"], priced["leakage"], priced["access"])
-
-
-def _quantity(one: PowerLaw, value: float, law: Law, point: str) -> Quantity:
-    factor = 1.0 + one.error.largest
-    unit = _COLUMNS[law][1]
-    return Quantity(
-        value=value, low=value / factor, high=value * factor, unit=unit, basis="derived", source="cacti7",
-        where=f"{law} law fitted to the shipped sweep at {point}",
-        note=f"bounds: largest deviation of {one.error.runs} runs from the law, {one.error.largest:.0%}",
-    )
-
-
 def _fitted(cold: list[SweptMemory], every: list[SweptMemory], law: Law) -> PowerLaw:
     """Return the least-squares law of one figure; leakage does not depend on width, only leakage on temperature."""
     bent = (0.0, 0.0, 0.0) if law == "leakage" else _curvature(law)
     warmth = _warmth(cold, every) if law == "leakage" else 0.0
     runs = every if law == "leakage" else cold
-    bare = _solved(cold, law, bent, warmth)
+    bare = solved_law(cold, law, bent, warmth)
     ratios = [run.figures[law] / bare.at(run.size_bytes, run.width_bits, run.temperature_k) for run in runs]
-    return replace(bare, error=_error(ratios))
+    return replace(bare, error=error_of(ratios))
 
 
-def _error(ratios: Sequence[float]) -> FitError:
+def error_of(ratios: Sequence[float]) -> FitError:
+    """Return the error of ratios of runs over what is said of them."""
     off = np.maximum(ratios, np.reciprocal(ratios)) - 1.0
     return FitError(len(ratios), float(np.median(off)), float(np.quantile(off, 0.9)), float(off.max()))
 
 
-def _solved(cold: Sequence[SweptMemory], law: Law, bent: Curvature, warmth: float) -> PowerLaw:
+def solved_law(cold: Sequence[SweptMemory], law: Law, bent: Curvature, warmth: float) -> PowerLaw:
     """Return the least-squares law of runs at 300 K for given curvatures, without an error."""
     size, width, figure = _logs(cold, law)
     terms = [np.ones_like(size), size] + ([] if law == "leakage" else [width])
@@ -245,25 +181,11 @@ def _solved(cold: Sequence[SweptMemory], law: Law, bent: Curvature, warmth: floa
 
 
 @cache
-def held_out_errors(law: BentLaw) -> dict[tuple[int, Flavour], FitError]:
-    """Return how far each run at 300 K lies from the law fitted without it, curvatures and all, by node and flavour."""
-    runs = [run for run in sweep() if run.temperature_k == REFERENCE_K]
-    ratios: dict[tuple[int, Flavour], list[float]] = {}
-    for out in runs:
-        rest = [run for run in runs if run is not out]
-        kind = (out.node_nm, out.flavour)
-        alike = [run for run in rest if (run.node_nm, run.flavour) == kind]
-        one = _solved(alike, law, _curvature_of(rest, law), 0.0)
-        ratios.setdefault(kind, []).append(out.figures[law] / one.at(out.size_bytes, out.width_bits, REFERENCE_K))
-    return {kind: _error(found) for kind, found in ratios.items()}
-
-
-@cache
 def _curvature(law: Law) -> Curvature:
-    return _curvature_of([run for run in sweep() if run.temperature_k == REFERENCE_K], law)
+    return curvature_of([run for run in sweep() if run.temperature_k == REFERENCE_K], law)
 
 
-def _curvature_of(runs: Sequence[SweptMemory], law: Law) -> Curvature:
+def curvature_of(runs: Sequence[SweptMemory], law: Law) -> Curvature:
     """Return the curvatures of a figure in size, in width and in both, of all nodes and flavours together."""
     kinds = sorted({(run.node_nm, run.flavour) for run in runs})
     place = np.array([kinds.index((run.node_nm, run.flavour)) for run in runs])
