@@ -112,8 +112,9 @@ with bounds that hold 90 % of runs that were left out. At 45 nm 8 KiB read 64 bi
 alone 6.91. A machine that is being designed is sized by the smooth laws, which never make a larger memory cheaper.
 
 Error is `max(run / law, law / run) - 1` over the runs of a law: median / 90th percentile / largest; *left out*: each
-run against its cost without it, laws, curvatures and steps. The flavour matters more than the node: at 45 nm a bit in a low-operating-power cell of 64 KiB leaks eight hundred times
-what one in a low-standby-power cell leaks. What was not swept is refused.
+run against its cost without it, laws, curvatures and steps. The flavour matters more than the node: at 45 nm a bit in a
+low-operating-power cell of 64 KiB leaks eight hundred times what one in a low-standby-power cell leaks. What was not
+swept is refused.
 
 """
 OLD = """## 130 and 180 nm
