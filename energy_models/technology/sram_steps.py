@@ -173,7 +173,7 @@ def covariance(these: Sequence[SweptMemory], those: Sequence[SweptMemory], steps
     same = np.array([[one.flavour == other.flavour for other in those] for one in these])
     octaves = (size / (steps.size * math.log(2))) ** 2 + (width / (steps.width * math.log(2))) ** 2
     near = np.exp(-((node / NODES_ALIKE) ** 2) / 2)
-    return cast(Array, (steps.shared**2 + steps.flavour**2 * same * near) * np.exp(-octaves / 2))
+    return (steps.shared**2 + steps.flavour**2 * same * near) * np.exp(-octaves / 2)
 
 
 @cache
