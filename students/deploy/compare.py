@@ -14,12 +14,19 @@ from torch import nn
 from students.deploy.graph import INPUT, DeployedGraph, Integers
 from students.deploy.reference import checked_codes, execute, run_node
 from students.kernels.recurrent_grid import CELL_LIMIT, FINE, STATE_STEP
+from students.kernels.row_grid import NORM_STEP
 from students.neurons.integer import IntegerLIF
 from students.quantize import INTEGER_PRODUCTS, SIGNAL_GRIDS, output_grid_of, quantisation_of, value_of
 from students.quantize.neurons import IntegerNeurons
 from students.quantize.recurrent import IntegerRecurrent, Preactivations
+from students.quantize.rows import IntegerMatMul, IntegerSoftmax, NormSteps
 
 Kind = Literal["grid", "accumulator"]
+COMPARED = (
+    *INTEGER_PRODUCTS, *SIGNAL_GRIDS, IntegerRecurrent, Preactivations, IntegerNeurons, IntegerMatMul, IntegerSoftmax,
+    NormSteps,
+)  # fmt: skip
+"""Modules whose output is integers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +195,7 @@ def _seen(model: nn.Module, inputs: torch.Tensor) -> tuple[Any, dict[str, tuple[
         seen[_free(seen, name)] = kind, integers.round().to(torch.int64).numpy()
 
     for name, module in model.named_modules():
-        if isinstance(module, (*INTEGER_PRODUCTS, *SIGNAL_GRIDS, IntegerRecurrent, Preactivations, IntegerNeurons)):
+        if isinstance(module, COMPARED):
             handles.append(
                 module.register_forward_hook(lambda one, _inputs, output, name=name: keep(name, one, output))
             )
@@ -207,6 +214,14 @@ def _scale_of(module: nn.Module) -> tuple[Kind, torch.Tensor] | None:
         return "grid", torch.tensor(STATE_STEP, dtype=torch.float64)
     if isinstance(module, Preactivations):
         return "grid", torch.tensor(FINE, dtype=torch.float64)
+    if isinstance(module, IntegerMatMul):
+        if module.grids is None:
+            return None
+        return "accumulator", module.grids[0].scale * torch.tensor(module.grids[1].scale, dtype=torch.float64)
+    if isinstance(module, IntegerSoftmax):
+        return "grid", torch.tensor(module.grid.scale, dtype=torch.float64)
+    if isinstance(module, NormSteps):
+        return "grid", torch.tensor(NORM_STEP, dtype=torch.float64)
     if isinstance(module, INTEGER_PRODUCTS):
         layer = quantisation_of(module)
         if layer is None:

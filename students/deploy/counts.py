@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from students.deploy.cells import Neurons, Recurrent
 from students.deploy.graph import INPUT, DeployedGraph, Linear, Product, Range
+from students.deploy.rows import MatMul
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,8 @@ def static_counts(graph: DeployedGraph) -> tuple[LayerCount, ...]:
     for node in graph.nodes:
         if isinstance(node, Product | Linear):
             found.append(_count(graph, node, ranges[node.source]))
+        elif isinstance(node, MatMul):
+            found.append(_of_signals(node, ranges[node.source]))
         elif isinstance(node, Recurrent):
             found.append(_hidden(graph, node))
     return tuple(found)
@@ -90,6 +93,12 @@ def _hidden(graph: DeployedGraph, node: Recurrent) -> LayerCount:
         f"{node.name}.hidden", products, products, node.weights.size, node.weight_bits, node.operand_bits,
         node.sums.signed_bits, 0,
     )  # fmt: skip
+
+
+def _of_signals(node: MatMul, source: Range) -> LayerCount:
+    """Return a product of two signals, which stores no weights."""
+    products = math.prod(node.result.shape) * node.inner
+    return LayerCount(node.name, products, products, 0, 0, source.bits, node.result.signed_bits, 0)
 
 
 def _count(graph: DeployedGraph, node: Product | Linear, source: Range) -> LayerCount:

@@ -17,6 +17,7 @@ from energy_models.errors import DataError
 from students.deploy.cells import Neurons, Recurrent
 from students.deploy.fixed_point import FixedPoint
 from students.deploy.ranges import Floats, Integers, Range
+from students.deploy.rows import MatMul, Norm, Softmax
 from students.spec import Task
 
 Ending = Literal["", "softmax", "log_softmax"]
@@ -253,12 +254,15 @@ class Join:
     axis: int
 
 
-Node = Product | Linear | Requantise | Table | Steps | Pool | Move | Add | Join | Recurrent | Neurons
+Node = (
+    Product | Linear | Requantise | Table | Steps | Pool | Move | Add | Join | Recurrent | Neurons | MatMul | Softmax
+    | Norm
+)  # fmt: skip
 
 
 def sources_of(node: Node) -> tuple[str, ...]:
     """Return the names of the signals that a node takes."""
-    if isinstance(node, Add):
+    if isinstance(node, Add | MatMul):
         return node.source, node.other
     return (node.source, *node.others) if isinstance(node, Join) else (node.source,)
 

@@ -25,6 +25,7 @@ from students.deploy.graph import (
     Table,
     sources_of,
 )
+from students.deploy.rows import MatMul, Norm, Softmax, run_matmul, run_norm, run_softmax
 
 
 def execute(graph: DeployedGraph, codes: Integers) -> dict[str, Integers]:
@@ -127,6 +128,12 @@ def _run(node: Node, signals: Mapping[str, Integers]) -> Integers:
         return _steps(node, signal)
     if isinstance(node, Add):
         return signal + signals[node.other]
+    if isinstance(node, MatMul):
+        return run_matmul(signal, signals[node.other])
+    if isinstance(node, Softmax):
+        return run_softmax(node, signal)
+    if isinstance(node, Norm):
+        return run_norm(node, signal)
     if isinstance(node, Join):
         return np.concatenate([signals[name] for name in sources_of(node)], axis=node.axis + 1)
     if isinstance(node, Recurrent | Neurons):

@@ -2,11 +2,12 @@
 
 Departures from the paper: the stem is spatial-first and depthwise, with ReLU; batch norm after each product instead of
 layer norm before it, so that every norm folds; the attention's 1/sqrt(head width) is folded into the query weights'
-initial values; no separate multilayer classifier. Float32 only: the softmax has no integer form here.
+initial values; no separate multilayer classifier.
 """
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from typing import Self
 
 from pydantic import Field, model_validator
@@ -15,7 +16,7 @@ from torch import Tensor, nn
 from energy_models.errors import StudentError
 from students.families.family import WINDOWS, Family, FamilyOptions
 from students.layers import Layers
-from students.spec import Float32, Shape
+from students.spec import Float32, Quantised, Shape
 
 
 class Options(FamilyOptions):
@@ -56,16 +57,19 @@ class Attention(nn.Module):
         self.heads = heads
         self.query, self.key, self.value = (layers.conv1d(width, width, 1, padding=0, bias="none") for _ in range(3))
         self.query.weight.data /= (width // heads) ** 0.5
+        self.query_grid, self.key_grid, self.value_grid = (layers.requantise() for _ in range(3))
         self.scores, self.softmax, self.mixture = layers.matmul(), layers.softmax(), layers.matmul()
+        self.out_grid = layers.requantise()
         self.out = layers.conv1d(width, width, 1, padding=0, bias="none")
 
     def forward(self, signal: Tensor) -> Tensor:
-        """Return each step's mixture of all steps: ``out(v softmax(q^T k)^T)``."""
+        """Return each step's mixture of all steps: ``out((softmax(q^T k) v^T)^T)``."""
         query, key, value = (
             product(signal).unflatten(1, (self.heads, -1)) for product in (self.query, self.key, self.value)
         )
-        weights = self.softmax(self.scores(query.transpose(-1, -2), key))
-        return self.out(self.mixture(value, weights.transpose(-1, -2)).flatten(1, 2))
+        scores = self.scores(self.query_grid(query.transpose(-1, -2)), self.key_grid(key))
+        mixed = self.mixture(self.softmax(scores), self.value_grid(value.transpose(-1, -2)))
+        return self.out(self.out_grid(mixed.transpose(-1, -2).flatten(1, 2)))
 
 
 class Block(nn.Module):
@@ -85,12 +89,13 @@ class Block(nn.Module):
             layers.batchnorm(width),
             layers.dropout(options.dropout),
         )
-        self.add_attention, self.add_pointwise = layers.add(), layers.add()
+        self.add_attention, self.grid_attention = layers.add(), layers.requantise()
+        self.add_pointwise, self.grid_pointwise = layers.add(), layers.requantise()
 
     def forward(self, signal: Tensor) -> Tensor:
         """Map ``(batch, width, tokens)`` to the same shape."""
-        signal = self.add_attention(signal, self.attention(signal))
-        return self.add_pointwise(signal, self.pointwise(signal))
+        signal = self.grid_attention(self.add_attention(signal, self.attention(signal)))
+        return self.grid_pointwise(self.add_pointwise(signal, self.pointwise(signal)))
 
 
 def build(options: Options, shape: Shape, layers: Layers) -> nn.Module:
@@ -109,24 +114,27 @@ def build(options: Options, shape: Shape, layers: Layers) -> nn.Module:
             remedy="Choose a smaller token_s or longer windows",
         )
     width = options.width
-    return nn.Sequential(
-        layers.conv1d(shape.channels, width, 1, padding=0, bias="none", edge="first"),
-        layers.depthwise_conv1d(width, min(taps, shape.steps), padding="same"),
-        layers.batchnorm(width),
-        layers.relu(),
-        layers.average_pool(token),
-        layers.dropout(options.dropout),
-        *(Block(options, layers) for _ in range(options.blocks)),
-        layers.average_pool(tokens),
-        nn.Flatten(),
-        layers.linear(width, shape.outputs, edge="last"),
+    named = (  # the grids have names of their own: layers keep the numbers by which stored students know them
+        ("input_grid", layers.quantise_input()),
+        ("0", layers.conv1d(shape.channels, width, 1, padding=0, bias="none", edge="first")),
+        ("stem_grid", layers.requantise()),
+        ("1", layers.depthwise_conv1d(width, min(taps, shape.steps), padding="same")),
+        ("2", layers.batchnorm(width)),
+        ("3", layers.relu()),
+        ("4", layers.average_pool(token)),
+        ("5", layers.dropout(options.dropout)),
+        *((str(6 + place), Block(options, layers)) for place in range(options.blocks)),
+        (str(6 + options.blocks), layers.average_pool(tokens, sign="signed")),
+        (str(7 + options.blocks), nn.Flatten()),
+        (str(8 + options.blocks), layers.linear(width, shape.outputs, edge="last")),
     )
+    return nn.Sequential(OrderedDict(named))
 
 
 FAMILY = Family(
     title="EEG Conformer",
     tasks=WINDOWS,
-    forms=(Float32,),
+    forms=(Float32, Quantised),
     spiking=False,
     Options=Options,
     build=build,

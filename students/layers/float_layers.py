@@ -15,7 +15,7 @@ from students.layers.modules import (
     MatMul,
     OutputScale,
 )
-from students.layers.protocol import Bias, Edge, Padding, RecurrentKind, resolve_padding
+from students.layers.protocol import Bias, Edge, Padding, RecurrentKind, Sign, resolve_padding
 from students.layers.recurrent import Recurrent
 from students.neurons.models import NeuronModel, float_neurons
 from students.spec import Shape
@@ -62,7 +62,7 @@ class FloatLayers:
         """Return an ``nn.ReLU``."""
         return nn.ReLU()
 
-    def average_pool(self, kernel: int, stride: int | None = None) -> nn.Module:
+    def average_pool(self, kernel: int, stride: int | None = None, *, sign: Sign = "unsigned") -> nn.Module:
         """Return an `AveragePool1d`."""
         return AveragePool1d(kernel, kernel if stride is None else stride)
 

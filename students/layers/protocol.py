@@ -20,6 +20,7 @@ from students.spec import Shape
 Edge = Literal["first", "inner", "last"]
 Bias = Literal["learned", "none"]
 Padding = Literal["same", "causal"] | int
+Sign = Literal["signed", "unsigned"]
 RecurrentKind = Literal["gru", "lstm"]
 
 
@@ -96,8 +97,11 @@ class Layers(Protocol):
         """Return a ReLU whose output is on the (unsigned) activation grid."""
         ...
 
-    def average_pool(self, kernel: int, stride: int | None = None) -> nn.Module:
-        """Return a mean over `kernel` steps every `stride` steps (default `kernel`); incomplete ends are dropped."""
+    def average_pool(self, kernel: int, stride: int | None = None, *, sign: Sign = "unsigned") -> nn.Module:
+        """Return a mean over `kernel` steps every `stride` steps (default `kernel`); incomplete ends are dropped.
+
+        `sign` is ``signed`` where the signal may be negative, as it never is behind a ReLU.
+        """
         ...
 
     def dropout(self, probability: float) -> nn.Module:
@@ -105,15 +109,18 @@ class Layers(Protocol):
         ...
 
     def add(self, *, edge: Edge = "inner") -> nn.Module:
-        """Return a module that sums two signals; `edge` ``last``: what the network puts out, or is read as such."""
+        """Return a module that sums two signals on a grid that both share.
+
+        `edge` ``last``: the sum is what the network puts out, or is read as such.
+        """
         ...
 
     def matmul(self) -> nn.Module:
-        """Return a module that multiplies two signals, ``left @ right`` (attention)."""
+        """Return a module that multiplies two signals on grids, ``left @ right`` (attention)."""
         ...
 
     def softmax(self) -> nn.Module:
-        """Return a softmax over the last axis."""
+        """Return a softmax over the last axis, whose output is on an unsigned grid."""
         ...
 
     def recurrent(self, kind: RecurrentKind, inputs: int, hidden: int, *, edge: Edge = "inner") -> nn.Module:

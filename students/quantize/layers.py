@@ -33,7 +33,7 @@ from torch import Tensor, nn
 from energy_models.errors import StudentError
 from students.layers.layout import BatchNorm1d
 from students.layers.modules import OutputScale, hold_filters
-from students.layers.protocol import Bias, Edge, Padding, RecurrentKind, resolve_padding
+from students.layers.protocol import Bias, Edge, Padding, RecurrentKind, Sign, resolve_padding
 from students.neurons.models import (
     MultiSpikeModel,
     NeuronModel,
@@ -54,6 +54,7 @@ from students.quantize.modules import (
 )
 from students.quantize.neurons import integer_neurons
 from students.quantize.recurrent import IntegerRecurrent
+from students.quantize.rows import IntegerMatMul, IntegerSoftmax
 from students.quantize.weight_grid import WeightGrid
 from students.quantize.width_plan import WidthPlan, weight_grid
 from students.spec import LayerKind, Quantised, Shape
@@ -137,9 +138,11 @@ class QuantLayers:
         """Return an `IntegerReLU` as wide as the next product reads it."""
         return self.plan.add(IntegerReLU(self.plan.signal_bits(), self.form.scale), "signal")
 
-    def average_pool(self, kernel: int, stride: int | None = None) -> nn.Module:
+    def average_pool(self, kernel: int, stride: int | None = None, *, sign: Sign = "unsigned") -> nn.Module:
         """Return an `IntegerAveragePool` as wide as the next product reads it."""
-        return self.plan.add(IntegerAveragePool(kernel, stride, self.plan.signal_bits(), self.form.scale), "signal")
+        module = IntegerAveragePool(kernel, stride, self.plan.signal_bits(), sign, self.form.scale)
+        return self.plan.add(module, "signal")
+        return self.plan.add(module, "signal")
 
     def dropout(self, probability: float) -> nn.Module:
         """Return an `IntegerDropout`."""
@@ -151,12 +154,12 @@ class QuantLayers:
         return Sum(self.plan.add(Requantise(bits, "signed", self.form.scale), "signal"))
 
     def matmul(self) -> nn.Module:
-        """Refuse: the product of two signals has no integer form here."""
-        raise _no_integer_form("a product of two signals (attention)")
+        """Return an `IntegerMatMul`."""
+        return IntegerMatMul()
 
     def softmax(self) -> nn.Module:
-        """Refuse: a softmax has no integer form here."""
-        raise _no_integer_form("a softmax")
+        """Return an `IntegerSoftmax` as wide as the next product reads it."""
+        return IntegerSoftmax(self.plan.signal_bits())
 
     def recurrent(self, kind: RecurrentKind, inputs: int, hidden: int, *, edge: Edge = "inner") -> nn.Module:
         """Return an `IntegerRecurrent`, whose recurrent product reads its state at the layer's activation width."""
@@ -198,11 +201,3 @@ class QuantLayers:
         found = adopted(network, parts, shape)
         self.plan.adopted, self.plan.signals = tuple(parts.products), tuple(parts.signals)
         return found
-
-
-def _no_integer_form(what: str) -> StudentError:
-    """Return the refusal of a layer that cannot be quantised."""
-    return StudentError(
-        f"{what} has no integer form", where="form",
-        remedy="Build this family in float32, or leave that layer out of what it builds in integers",
-    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
 from brevitas.inject.enum import ScalingPerOutputType
 from brevitas.nn import QuantConv1d, QuantConv2d, QuantIdentity, QuantLinear, QuantReLU
@@ -19,13 +19,11 @@ from students.layers.fast_convolution import depthwise_conv1d, pad_steps
 from students.layers.grid import Grid, event_grid
 from students.layers.layout import pointwise
 from students.layers.modules import Dropout
-from students.layers.protocol import Bias
+from students.layers.protocol import Bias, Sign
 from students.neurons import ZeroInitialState
 from students.quantize.direct import DirectGrid, direct_weights
 from students.quantize.signals import check_calibrated, grid_of, on_grid, on_grid_of, value_of, with_grid
 from students.quantize.weight_grid import RESTRICTIONS, LearnedScale, ScaleKind, WeightGrid
-
-Sign = Literal["signed", "unsigned"]
 
 
 class _Unsigned(LearnedScale, UintQuant, ActQuantSolver):
@@ -220,20 +218,24 @@ class Requantise(QuantIdentity):
 
 
 class IntegerAveragePool(nn.AvgPool1d):
-    """A mean over steps of an unsigned signal, put on a finer grid of its own, as averages are smaller."""
+    """A mean over steps of a signal on a grid, put on a finer grid of its own, as averages are smaller."""
 
-    def __init__(self, kernel: int, stride: int | None, bits: int, scale: ScaleKind = "float") -> None:
+    def __init__(
+        self, kernel: int, stride: int | None, bits: int, sign: Sign = "unsigned", scale: ScaleKind = "float"
+    ) -> None:
         super().__init__(kernel, kernel if stride is None else stride)
         self.pool = Pool(kernel, kernel if stride is None else stride)
-        self.grid = Requantise(bits, "unsigned", scale)
+        self.sign: Sign = sign
+        self.grid = Requantise(bits, sign, scale)
 
     def forward(self, input: Tensor | QuantTensor) -> Any:
         """Map ``(batch, channels, steps)`` to the means, on their grid."""
         grid = grid_of(input)
-        if grid is None or grid.signed:
+        if grid is None or (grid.signed and self.sign == "unsigned"):
             raise StudentError(
-                "an integer average pool needs an unsigned signal on a grid", where="average_pool",
-                remedy="Put relu() of the same Layers in front of it",
+                f"an integer average pool needs {'an unsigned signal' if grid else 'a signal'} on a grid",
+                where="average_pool",
+                remedy="Put relu() of the same Layers in front of it, or say that the signal is signed",
             )
         signal = value_of(input)
         return self.grid(average_pool(signal, self.pool) if self.training else super().forward(signal))

@@ -17,11 +17,13 @@ from torch import nn
 from energy_models.errors import StudentError
 from students.neurons import OWN_NEURONS
 from students.quantize.recurrent import IntegerRecurrent
+from students.quantize.rows import IntegerMatMul, IntegerNorm, IntegerSoftmax
 
 Dialect = Literal["qonnx", "qcdq"]
 DIALECTS: tuple[Dialect, ...] = ("qonnx", "qcdq")
 OPSET = 17
 """Operator set of ONNX."""
+ROWS = (IntegerMatMul, IntegerSoftmax, IntegerNorm)
 RECURRENT = (IntegerRecurrent, nn.RNNBase, nn.RNNCellBase)
 
 
@@ -81,6 +83,11 @@ def _check_stateless(model: nn.Module, where: str) -> None:
             raise StudentError(
                 f"spiking neurons have no form in ONNX ('{path}', {type(module).__name__})", where=where,
                 remedy="Write C instead (format c), of a form with state bits such as w8a8s8",
+            )
+        if isinstance(module, ROWS):
+            raise StudentError(
+                f"attention and norms of rows in integers have no form in ONNX ('{path}', {type(module).__name__})",
+                where=where, remedy="Write C instead (format c)",
             )
         if isinstance(module, RECURRENT):
             raise StudentError(

@@ -30,6 +30,7 @@ from students.quantize.functions import FUNCTIONS
 from students.quantize.integers import output_grid_of
 from students.quantize.modules import INTEGER_PRODUCTS
 from students.quantize.recurrent import STATE_GRID, IntegerRecurrent
+from students.quantize.rows import ExactSums, IntegerMatMul, IntegerNorm, IntegerSoftmax
 
 INSIDE = "_fast_cell"
 """A second cell that recurrent layers make of their first call's parts: its modules are known by their first names."""
@@ -48,13 +49,28 @@ def is_integer_product(module: nn.Module) -> bool:
 
 
 def is_layer(module: nn.Module) -> bool:
-    """True for a Brevitas layer, which takes and may return quantised tensors."""
-    return isinstance(module, QuantLayerMixin)
+    """True for a layer that takes and may return quantised tensors: Brevitas's, and products of two signals."""
+    return isinstance(module, QuantLayerMixin | IntegerMatMul)
 
 
 def is_integer_recurrent(module: nn.Module) -> bool:
     """True for a GRU or LSTM of `students.quantize.recurrent`."""
     return isinstance(module, IntegerRecurrent)
+
+
+def is_exact_sums(module: nn.Module) -> bool:
+    """True for what takes the errors of floats out of a product of two signals."""
+    return isinstance(module, ExactSums)
+
+
+def is_integer_softmax(module: nn.Module) -> bool:
+    """True for a softmax in integers."""
+    return isinstance(module, IntegerSoftmax)
+
+
+def is_integer_norm(module: nn.Module) -> bool:
+    """True for a norm of rows in integers."""
+    return isinstance(module, IntegerNorm)
 
 
 def is_recurrent(module: nn.Module) -> bool:

@@ -29,6 +29,7 @@ from cosim.testing import (
 from students.families import Family, family_names, load_family
 from students.families.family import FamilyOptions
 from students.neurons.encoders import Encoder, encoder_names
+from students.spec import Float32
 from students.training.distillation.registry import METHODS as REGISTERED
 
 
@@ -69,7 +70,7 @@ class Broken(nn.Module):
 
 def family(fault: str) -> Family[FamilyOptions]:
     return dataclasses.replace(
-        load_family("mlp"), tasks={"classification": "window"}, forms=load_family("conformer").forms,
+        load_family("mlp"), tasks={"classification": "window"}, forms=(Float32,),
         Options=FamilyOptions, build=lambda options, shape, layers: Broken(fault),
     )  # fmt: skip
 
@@ -83,7 +84,7 @@ FAULTS = {
 CHANCE, BATCH, UNCOUNTED, SHAPE = (family(fault) for fault in FAULTS)
 WHOLE = family("none")
 LOOKS_AHEAD = dataclasses.replace(
-    load_family("mlp"), forms=load_family("conformer").forms, Options=FamilyOptions, tasks={"regression": "stream"},
+    load_family("mlp"), forms=(Float32,), Options=FamilyOptions, tasks={"regression": "stream"},
     build=lambda options, shape, layers: LookAhead(),
 )  # fmt: skip
 ALSO_INTEGER = dataclasses.replace(WHOLE, forms=load_family("mlp").forms)

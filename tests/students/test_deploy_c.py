@@ -34,7 +34,7 @@ WINDOWS = Shape(task="classification", channels=4, steps=96, outputs=3, step_rat
 STEPS = Shape(task="regression", channels=5, steps=60, outputs=2, step_rate_hz=20.0)
 OPTIONS: dict[str, dict[str, Any]] = {
     "eegnet": {"temporal_filters": 3, "kernel_s": 0.25, "separable_taps": 4}, "shallow": {"filters": 6},
-    "mlp": {"hidden": 8},
+    "mlp": {"hidden": 8}, "conformer": {"width": 6, "blocks": 2},
 }  # fmt: skip
 nets = own.nets
 
@@ -65,7 +65,7 @@ def vectors(graph: DeployedGraph, shape: Shape, count: int = 8) -> np.ndarray[An
 
 @compiled
 @pytest.mark.parametrize("form", ["w8a8", "w2a4 edge=4 in=6"])
-@pytest.mark.parametrize("name", ["eegnet", "shallow", "mlp", "steps"])
+@pytest.mark.parametrize("name", ["eegnet", "shallow", "conformer", "mlp", "steps"])
 def test_families_are_bit_exact(tmp_path: Path, name: str, form: str) -> None:
     shape = STEPS if name == "steps" else WINDOWS
     options = OPTIONS.get(name, {"hidden": 8, "lags": 4})

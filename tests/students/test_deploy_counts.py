@@ -20,7 +20,7 @@ SHAPES = {"classification": WINDOWS, "regression": STEPS}
 OPTIONS: dict[str, dict[str, Any]] = {
     "eegnet": {"temporal_filters": 3, "kernel_s": 0.25, "separable_taps": 4}, "shallow": {"filters": 6},
     "gru": {"hidden": 8}, "lstm": {"hidden": 8}, "spiking_mlp": {"hidden_1": 8, "hidden_2": 6},
-    "spiking_conv": {"mixtures": 6, "hidden": 5}, "ssvep_dnn": {"filters": 8},
+    "conformer": {"width": 6, "blocks": 2}, "spiking_conv": {"mixtures": 6, "hidden": 5}, "ssvep_dnn": {"filters": 8},
 }  # fmt: skip
 FORMS = ("w8a8", "w4a4", "w2a4 edge=4 in=6", "ternary-a5")
 STATES = {

@@ -11,6 +11,7 @@ from students.counting.dispatch import ModuleContext, Tracer
 from students.counting.modules.delay_lines import count_past_sums
 from students.counting.modules.graph_quantised import attach_graph_quantised, count_quantiser
 from students.counting.modules.integer_recurrent import recurrent_counter
+from students.counting.modules.integer_rows import rows_counter
 from students.counting.modules.neuron_products import watch
 from students.counting.modules.neurons import ModuleCounter, neuron_counter
 from students.counting.modules.quantised import attach_quantised, followed, signal_counter
@@ -21,7 +22,7 @@ from students.counting.records import reader
 from students.counting.rules import fold_affine
 from students.interchange import Quantiser
 from students.layers.delay_lines import PastSums
-from students.layers.modules import OutputScale
+from students.layers.modules import Add, OutputScale
 from students.layers.state_space import DiagonalStateSpace, SelectiveScan
 from students.neurons.described import neuron_dynamics
 
@@ -51,6 +52,9 @@ def _counter(module: nn.Module, reading: Any | None) -> ModuleCounter | None:
         return count_quantiser
     if reading is not None and reading.is_integer_recurrent(module):
         return recurrent_counter(reading)
+    rows = rows_counter(reading, module)
+    if rows is not None:
+        return rows
     return signal_counter(reading, module)
 
 
@@ -76,7 +80,7 @@ def contexts(
             module,
             silent=counter is not None or integer,
             opaque=counter is not None,
-            whole=layer or next(module.children(), None) is None,
+            whole=layer or isinstance(module, Add) or next(module.children(), None) is None,
             average_bits=codes.bits if codes is not None and counter is None else 0,
             feedback=getattr(module, "feedback_elements", 0),
         )

@@ -8,7 +8,7 @@ from typing import Protocol
 import numpy as np
 
 from students.deploy.c_code.plan import Loop, Plan
-from students.deploy.c_code.text import identifier, sum_type, type_for
+from students.deploy.c_code.text import identifier, indented, sum_type, type_for
 from students.deploy.cells import (
     CELL_BITS,
     ENTRIES,
@@ -87,7 +87,7 @@ def write_neurons(text: Text, loop: Loop, node: Neurons) -> None:
         *text.stored(loop, events if node.most == 1 else f"({events})"),
     ]
     after = f"{kept}[i0] = ({type_for(low, high)})m;"
-    text.lines += _lines([
+    text.lines += indented([
         "{", "int place = 0;", f"for (int i0 = 0; i0 < {node.units}; i0++) {{", f"{kind} m = {start};",
         f"for (int i1 = 0; i1 < {steps}; i1++) {{", *body, "place++;", "}", after, "}", "}",
     ])  # fmt: skip
@@ -115,7 +115,7 @@ def write_recurrent(text: Text, loop: Loop, node: Recurrent) -> None:
         f"{PREACTIVATION_HIGHEST});",
     ]
     unit = _gru(text, node, state, hidden, steps) if cell == "" else _lstm(text, node, (state, cell), hidden, steps)
-    text.lines += _lines([
+    text.lines += indented([
         "{", *fresh, f"for (int i1 = 0; i1 < {steps}; i1++) {{",
         *_for("i0", units, [f"{operand}[i0] = (int8_t){text.prefix}_within({read}, -{highest}, {highest});"]),
         *_for("i0", rows, product),
@@ -182,13 +182,3 @@ def _row(node: Recurrent, hidden: str) -> Callable[[int], str]:
 
 def _for(index: str, count: int, body: list[str]) -> list[str]:
     return [f"for (int {index} = 0; {index} < {count}; {index}++) {{", *body, "}"]
-
-
-def _lines(lines: list[str]) -> list[str]:
-    """Return lines indented by the braces that are open."""
-    depth, found = 1, []
-    for line in lines:
-        depth -= line == "}"
-        found.append("    " * depth + line)
-        depth += line.endswith("{")
-    return found

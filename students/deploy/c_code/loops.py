@@ -10,6 +10,7 @@ import numpy as np
 
 from students.deploy.c_code.cells import write_neurons, write_recurrent
 from students.deploy.c_code.plan import Loop, Plan
+from students.deploy.c_code.rows import write_matmul, write_norm, write_softmax
 from students.deploy.c_code.text import PACKED, Weights, array, identifier, packed, sum_type, type_for
 from students.deploy.graph import (
     INPUT,
@@ -27,6 +28,7 @@ from students.deploy.graph import (
     Table,
     sources_of,
 )
+from students.deploy.rows import MatMul, Norm, Softmax
 
 INDENT = "    "
 
@@ -148,6 +150,12 @@ class Writer:
             write_recurrent(self, loop, head)
         elif isinstance(head, Neurons):
             write_neurons(self, loop, head)
+        elif isinstance(head, MatMul):
+            write_matmul(self, loop, head)
+        elif isinstance(head, Softmax):
+            write_softmax(self, loop, head)
+        elif isinstance(head, Norm):
+            write_norm(self, loop, head)
         else:
             self._elementwise(loop)
 

@@ -41,6 +41,16 @@ def packed(numbers: Integers, width: int) -> Integers:
     return (rows << np.arange(per_byte) * width).sum(axis=1)
 
 
+def indented(lines: list[str]) -> list[str]:
+    """Return lines indented by the braces that are open."""
+    depth, found = 1, list[str]()
+    for line in lines:
+        depth -= line == "}"
+        found.append("    " * depth + line)
+        depth += line.endswith("{")
+    return found
+
+
 def identifier(name: str) -> str:
     """Return a node's name as an identifier."""
     return "n_" + re.sub(r"\W", "_", name)

@@ -16,15 +16,24 @@ from students.deploy.lowering.neurons import lower_any_spike, lower_neurons
 from students.deploy.lowering.pools import MAXIMA, lower_pool, lower_reduction
 from students.deploy.lowering.products import lower_product
 from students.deploy.lowering.recurrent import lower_recurrent
+from students.deploy.lowering.rows import lower_norm, lower_softmax
 from students.families.readout import LastStep, MeanOverSteps
 from students.layers.modules import AveragePool1d, ByFilter, OutputScale
 from students.neurons.encoders import AnySpike
 from students.neurons.lif import ZeroInitialState
-from students.quantize import INTEGER_PRODUCTS, IntegerAveragePool, IntegerReLU, Requantise, output_grid_of
+from students.quantize import (
+    INTEGER_PRODUCTS,
+    SIGNAL_GRIDS,
+    IntegerAveragePool,
+    IntegerReLU,
+    Requantise,
+    output_grid_of,
+)
 from students.quantize.adopt.parts import Sum
 from students.quantize.modules import IntegerActivation
 from students.quantize.neurons import IntegerNeurons
 from students.quantize.recurrent import IntegerRecurrent
+from students.quantize.rows import IntegerMatMul, IntegerNorm, IntegerSoftmax
 
 NOTHING = (nn.Identity, nn.Dropout, nn.Dropout1d, nn.Dropout2d)
 """What does nothing in a deployed network; layers derived from these, such as our own dropouts, too."""
@@ -32,6 +41,11 @@ NOTHING = (nn.Identity, nn.Dropout, nn.Dropout1d, nn.Dropout2d)
 MOVES = (nn.Flatten, nn.Unflatten, nn.ZeroPad1d, nn.ZeroPad2d, LastStep, ByFilter)
 AVERAGES = (nn.AvgPool1d, nn.AvgPool2d, nn.AdaptiveAvgPool1d, nn.AdaptiveAvgPool2d, AveragePool1d)
 LAST = (nn.Softmax, nn.LogSoftmax)
+LOWERED_WHOLE = (
+    *INTEGER_PRODUCTS, *SIGNAL_GRIDS, IntegerAveragePool, IntegerRecurrent, IntegerNeurons, IntegerNorm, IntegerSoftmax,
+    IntegerMatMul, Sum,
+)  # fmt: skip
+"""Modules that hold others and are lowered as one."""
 
 
 def lower_module(builder: Builder, path: str, module: Any, signal: Signal) -> Signal:
@@ -57,6 +71,10 @@ def lower_module(builder: Builder, path: str, module: Any, signal: Signal) -> Si
         return lower_recurrent(builder, path, module, signal)
     if isinstance(module, IntegerNeurons):
         return lower_neurons(builder, path, module, signal)
+    if isinstance(module, IntegerSoftmax):
+        return lower_softmax(builder, path, module, signal)
+    if isinstance(module, IntegerNorm):
+        return lower_norm(builder, path, module, signal)
     if kind is AnySpike:
         return lower_any_spike(builder, path, signal)
     if kind is MeanOverSteps:

@@ -15,12 +15,15 @@ from students.deploy.fixed_point import MULTIPLIER_BITS
 from students.deploy.graph import INPUT, DeployedGraph, InputCodes, Node, Range, sources_of
 from students.deploy.lowering.builder import Builder, Signal, refused
 from students.deploy.lowering.calls import lower_call
-from students.deploy.lowering.modules import lower_module, lower_sum
+from students.deploy.lowering.modules import LOWERED_WHOLE, lower_module, lower_sum
 from students.deploy.lowering.moves import lower_move
+from students.deploy.lowering.rows import lower_matmul
 from students.families.readout import StepDecoder
 from students.layers import FusedSequential, Residual, TimeFirst
 from students.layers.grid import Grid
+from students.neurons.lif import ZeroInitialState
 from students.quantize.adopt.parts import Sum
+from students.quantize.rows import IntegerMatMul
 from students.spec import Shape
 
 CHAINS = (nn.Sequential, FusedSequential, TimeFirst)
@@ -111,7 +114,39 @@ def _lower(builder: Builder, path: str, module: nn.Module, signal: Signal) -> Si
         parts = (("branch", module.branch), ("shortcut", module.shortcut))
         first, second = (_lower(builder, _inside(path, name), one, signal) for name, one in parts)
         return lower_sum(builder, _inside(path, "add"), cast(Sum, module.add), (first, second))
+    if _is_own_container(module):
+        return _lower_graph(builder, path, _followed(path, module), signal)
     return lower_module(builder, path, module, signal)
+
+
+class _Whole(fx.Tracer):
+    """Follows a module's forward pass, but into none of the modules inside it."""
+
+    def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
+        """Return True."""
+        return True
+
+
+def _is_own_container(module: nn.Module) -> bool:
+    """Return whether a module is made of others by a forward pass of its own: a block of a family."""
+    return not isinstance(module, (*LOWERED_WHOLE, ZeroInitialState)) and bool(list(module.children())) and (
+        not type(module).__module__.startswith(("torch.", "brevitas."))
+    )
+
+
+def _followed(path: str, module: nn.Module) -> fx.GraphModule:
+    """Return a container's forward pass as a graph of its modules and calls.
+
+    Raises
+    ------
+    StudentError
+        One that depends on the numbers.
+    """
+    try:
+        return fx.GraphModule(module, _Whole().trace(module))
+    except Exception as error:  # tracing runs the module's own code on stand-ins, which may raise anything
+        why = f"its forward pass cannot be followed ({error})"
+        raise refused(f"{path!r} ({type(module).__name__})", why) from error
 
 
 def _inside(path: str, name: str) -> str:
@@ -145,6 +180,8 @@ def _lower_layer(
     given = [signals[one] for one in node.args if isinstance(one, fx.Node)]
     if isinstance(layer, Sum) and len(given) == 2:
         return lower_sum(builder, _inside(path, name), layer, (given[0], given[1]))
+    if isinstance(layer, IntegerMatMul) and len(given) == 2:
+        return lower_matmul(builder, _inside(path, name), layer, (given[0], given[1]))
     if len(given) != 1:
         raise refused(f"{name!r} ({type(layer).__name__})", "it takes several signals")
     return _lower(builder, _inside(path, name), layer, given[0])

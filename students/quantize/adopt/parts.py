@@ -8,6 +8,7 @@ from typing import Any, Literal, Protocol
 from brevitas.quant_tensor import QuantTensor
 from torch import Tensor, nn
 
+from students.layers.protocol import Sign
 from students.layers.recurrent import Recurrent
 from students.quantize.adopt.operations import ACTIVATIONS
 from students.quantize.modules import (
@@ -22,8 +23,6 @@ from students.quantize.recurrent import IntegerRecurrent
 from students.quantize.signals import value_of
 from students.quantize.width_plan import Product, ReadSignal, common_bits, layer_bits, weight_grid
 from students.spec import LayerBits, Quantised
-
-Sign = Literal["signed", "unsigned"]
 
 
 def values(signal: Tensor | QuantTensor) -> Tensor:
