@@ -15,7 +15,7 @@ from torch.nn import functional
 from students.deploy.graph import Floats, Join, Range
 from students.deploy.lowering.builder import Builder, Signal, refused, scalar
 from students.deploy.lowering.modules import lower_module
-from students.deploy.lowering.moves import lower_move, places_of
+from students.deploy.lowering.moves import MIXED, Turned, move_onwards, places_of
 from students.deploy.lowering.pools import What, lower_reduction
 from students.quantize.adopt import operations as known
 from students.quantize.adopt.parts import values
@@ -39,6 +39,13 @@ REDUCTIONS: Mapping[Any, What] = {
 }  # fmt: skip
 
 
+REDUCED = frozenset({
+    torch.amax, "amax", functional.max_pool1d, functional.max_pool2d, functional.adaptive_max_pool1d,
+    functional.adaptive_max_pool2d,
+})  # fmt: skip
+"""Of the calls whose outputs are some of their inputs, those that choose by the numbers."""
+
+
 def lower_call(builder: Builder, node: fx.Node, signals: Mapping[fx.Node, Any]) -> Any:
     """Return what a called operation makes of its signal, or the number that it reads of a signal's shape.
 
@@ -48,11 +55,13 @@ def lower_call(builder: Builder, node: fx.Node, signals: Mapping[fx.Node, Any]) 
         An operation that has no deployed form.
     """
     target = cast(Any, node.target)
-    given = [signals[one] for one in node.all_input_nodes if isinstance(signals[one], Signal)]
+    given = [signals[one] for one in node.all_input_nodes if isinstance(signals[one], Signal | Turned)]
     if not given:
         return _run(node, signals)
     if target in (values, on_grid_of):
         return given[0]
+    if any(isinstance(one, Turned) for one in given):
+        return _onwards(builder, node, signals)
     if target in known.JOINS:
         return _joined(builder, node, given)
     if len(given) > 1:
@@ -68,12 +77,22 @@ def lower_call(builder: Builder, node: fx.Node, signals: Mapping[fx.Node, Any]) 
         return _reduced(builder, node, signal, signals)
     if target in known.KEPT_CALLS or target in known.PADS:
         source = node.all_input_nodes[0]
-        return lower_move(builder, str(node.name), lambda places: _run(node, {**signals, source: places}), signal)
+        found = _run(node, {**signals, source: places_of(signal.shape)})
+        return move_onwards(builder, str(node.name), found, signal)
     if target in known.ADDITIONS | known.SCALINGS:
         return _scaled(node, signal)
     if target in known.LIMITS:
         return signal.clipped(*_limits(node))
     raise refused(place_of(node), "no integers are defined for it")
+
+
+def _onwards(builder: Builder, node: fx.Node, signals: Mapping[fx.Node, Any]) -> Any:
+    """Return a signal that is moved on from where its examples are not in the first axis."""
+    source = node.all_input_nodes[0]
+    turned = signals[source]
+    if len(node.all_input_nodes) > 1 or not isinstance(turned, Turned) or node.target not in known.KEPT_CALLS - REDUCED:
+        raise refused(place_of(node), MIXED)
+    return move_onwards(builder, str(node.name), _run(node, {**signals, source: turned.places}), turned.signal)
 
 
 def _run(node: fx.Node, signals: Mapping[fx.Node, Any]) -> Any:

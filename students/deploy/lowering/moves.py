@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,24 @@ from torch import Tensor
 
 from students.deploy.graph import Move, Range
 from students.deploy.lowering.builder import Builder, Signal, compressed, refused
+
+MIXED = "it does not keep examples apart"
+
+
+@dataclass(frozen=True, slots=True)
+class Turned:
+    """A signal on its way through moves that put another axis in front of the examples.
+
+    Parameters
+    ----------
+    signal : Signal
+        Before these moves.
+    places : Tensor
+        Of two examples' numbers, counted from 1, where they are now.
+    """
+
+    signal: Signal
+    places: Tensor
 
 
 def places_of(shape: tuple[int, ...]) -> Tensor:
@@ -35,13 +53,37 @@ def lower_move(builder: Builder, path: str, operation: Callable[[Tensor], Any], 
         An operation that moves numbers from one example to another.
     """
     moved = operation(places_of(signal.shape))
+    if not isinstance(moved, Tensor) or not keeps_examples(moved, signal.shape):
+        raise refused(path, MIXED)
+    return _moved(builder, path, moved, signal)
+
+
+def move_onwards(builder: Builder, path: str, places: Tensor, signal: Signal) -> Signal | Turned:
+    """Return the moved signal; where examples are not in the first axis, what waits for them to come back there.
+
+    Parameters
+    ----------
+    builder, path, signal
+    places : Tensor
+        Of two examples' numbers after all moves so far, counted from 1.
+    """
+    if keeps_examples(places, signal.shape):
+        return _moved(builder, path, places, signal)
+    return Turned(signal, places)
+
+
+def keeps_examples(places: Tensor, shape: tuple[int, ...]) -> bool:
+    """Return whether the first axis of moved places of two examples of that shape says which example it is."""
+    if places.ndim < 1 or len(places) != 2:
+        return False
+    size = int(np.prod(shape))
+    first, second = (one.reshape(-1).round().to(torch.int64).numpy() for one in places)
+    return np.array_equal(np.where(first > 0, first + size, 0), second) and first.max(initial=0) <= size
+
+
+def _moved(builder: Builder, path: str, moved: Tensor, signal: Signal) -> Signal:
     size = int(np.prod(signal.shape))
-    if not isinstance(moved, Tensor) or len(moved) != 2:
-        raise refused(path, "it does not keep examples apart")
-    first, second = (one.reshape(-1).round().to(torch.int64).numpy() for one in moved)
-    if not np.array_equal(np.where(first > 0, first + size, 0), second) or first.max(initial=0) > size:
-        raise refused(path, "it does not keep examples apart")
-    shape, places = tuple(moved.shape[1:]), first - 1
+    shape, places = tuple(moved.shape[1:]), moved[0].reshape(-1).round().to(torch.int64).numpy() - 1
     padded = bool((places < 0).any())
     if padded and bool(signal.offset.any()):
         raise refused(path, "zeros beside numbers whose zero is not the integer 0")

@@ -8,27 +8,28 @@ have the form's edge widths. What has no integer form is refused by its name: no
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Any, Literal, cast
 
-import torch
 from torch import fx, nn
 
 from energy_models.errors import StudentError
 from students.layers.modules import OutputScale
 from students.layers.recurrent import Recurrent
 from students.quantize.adopt import operations as known
+from students.quantize.adopt.attention import write_out_attention
+from students.quantize.adopt.called import by_numbers, is_square, least, settings
 from students.quantize.adopt.parts import FloatParts, IntegerParts, Parts, Sum, values
-from students.quantize.adopt.readers import readers_behind, readers_of
+from students.quantize.adopt.readers import reached, readers_behind, readers_of
 from students.quantize.adopt.recurrent import put_over_steps
-from students.quantize.adopt.traced import place_of, traced
+from students.quantize.adopt.traced import AXES, place_of, traced
 from students.quantize.functions import Square
+from students.quantize.rows import ROW_NORMS
 from students.quantize.signals import on_grid_of
 from students.quantize.width_plan import Product, check_names
 from students.spec import Shape
 
-SQUARED = 2
+PAIR = 2
 
 
 def adopted(network: nn.Module, parts: IntegerParts, shape: Shape) -> nn.Module:
@@ -87,6 +88,7 @@ class _Adoption:
         self.module = traced(network, shape)
         put_over_steps(self.module)
         self.graph, self.parts = self.module.graph, parts
+        write_out_attention(self.graph)
         self.warmup_steps = getattr(network, "warmup_steps", 0)
         modules = [str(node.target) for node in self.graph.nodes if node.op == "call_module"]
         self.layers = {name: self.module.get_submodule(name) for name in modules}  # as they were before
@@ -122,7 +124,7 @@ class _Adoption:
             name = str(node.target)
             return name in self.activations or type(self.layers.get(name)) in known.ACTIVATIONS
         target = cast(Any, node.target)
-        return node.op != "output" and (_is_square(node) or known.makes_activation(target) is not None)
+        return node.op != "output" and (is_square(node) or known.makes_activation(target) is not None)
 
     def _rewrite(self, node: fx.Node) -> None:
         if node.op == "placeholder":
@@ -148,6 +150,10 @@ class _Adoption:
         elif kind in known.AVERAGES:
             self._put_values(node)
             self.signals[node] = _Signal("sum", source.positive, source.final)
+        elif kind in ROW_NORMS and not getattr(layer, "track_running_stats", False):
+            self._row_norm(node, layer)
+        elif kind is nn.Softmax and self._feeds_a_product(node):
+            self._softmax(node, cast(Any, layer).dim)
         elif kind in known.LAST_ONLY:
             self._put_values(node)
             self.signals[node] = _Signal("sum", positive=True, final=True)
@@ -156,11 +162,11 @@ class _Adoption:
 
     def _rewrite_call(self, node: fx.Node) -> None:
         target, source = cast(Any, node.target), self._source(node)
-        function = Square if _is_square(node) else known.makes_activation(target)
+        function = Square if is_square(node) else known.makes_activation(target)
         if target in known.SIZES:
             self._put_values(node)
         elif function is not None:
-            self._activation(node, function(**_settings(node, function)))
+            self._activation(node, function(**settings(node, function)))
         elif target in known.DROPOUT_CALLS:
             self._dropout(node, known.DROPOUT_CALLS[target])
         elif target in known.KEPT_CALLS or (target in known.PADS and known.is_zero_padding(node.kwargs, node.args[2:])):
@@ -173,12 +179,16 @@ class _Adoption:
         elif target in known.JOINS:
             self._put_values(node)
             self.signals[node] = _Signal("sum", all(self.signals[one].positive for one in self._inputs(node)))
-        elif target in known.ADDITIONS | known.SCALINGS and _by_numbers(node):
+        elif target in known.ADDITIONS | known.SCALINGS and by_numbers(node):
             self._put_values(node)
             self.signals[node] = _Signal("raw" if source.kind == "raw" else "sum", final=source.final)
-        elif target in known.LIMITS and _by_numbers(node):
+        elif target in known.LIMITS and by_numbers(node):
             self._put_values(node)
-            self.signals[node] = _Signal("sum", source.positive or _least(node) >= 0, source.final)
+            self.signals[node] = _Signal("sum", source.positive or least(node) >= 0, source.final)
+        elif target in known.MATMULS and len(self._inputs(node)) == len(node.args) == PAIR:
+            self._matmul(node)
+        elif target in known.SOFTMAX_CALLS and self._feeds_a_product(node):
+            self._softmax(node, node.kwargs.get("dim", node.args[1] if len(node.args) > 1 else None))
         elif target in known.LAST_ONLY_CALLS:
             self._put_values(node)
             self.signals[node] = _Signal("sum", positive=True, final=True)
@@ -261,6 +271,58 @@ class _Adoption:
         self.graph.erase_node(node)
         self.signals[call] = _Signal("sum", positive)
 
+    def _row_norm(self, node: fx.Node, layer: nn.Module) -> None:
+        """Put what a norm takes on a grid, and the norm in integers in its place."""
+        source, name = self._inputs(node)[0], str(node.target)
+        node.replace_input_with(source, self._on_grid(source))
+        if name not in self.replaced:
+            self.replaced.add(name)
+            _set_module(self.module, name, self.parts.norm(layer))
+        self.signals[node] = _Signal("sum")
+
+    def _matmul(self, node: fx.Node) -> None:
+        """Put both signals of a product on grids, and make it a layer."""
+        both = [self._on_grid(one) for one in self._inputs(node)]
+        if len(node.all_input_nodes) < PAIR:
+            both = both * PAIR
+        elif node.all_input_nodes[0] is not node.args[0]:
+            both.reverse()
+        call = self._insert(node, self._new(str(node.name), self.parts.matmul()), *both)
+        node.replace_all_uses_with(call)
+        self.graph.erase_node(node)
+        self.signals[call] = _Signal("sum", all(self.signals[one].positive for one in both))
+
+    def _feeds_a_product(self, node: fx.Node) -> bool:
+        """Return whether a product of stored weights, or of two signals, comes after an operation."""
+        return any(
+            (one.op == "call_module" and str(one.target) in self.products) or one.target in known.MATMULS
+            for one in reached(node, lambda before: before.users)
+        )
+
+    def _softmax(self, node: fx.Node, axis: Any) -> None:
+        """Make a softmax a layer over the last axis, between two exchanges of axes where it is over another one."""
+        self._put_values(node)
+        source, base = node.all_input_nodes[0], str(node.target if node.op == "call_module" else node.name)
+        if not isinstance(axis, int):
+            raise _refused(place_of(node), "a softmax over an axis that it does not name")
+        axes = len(node.meta.get(AXES, ()))
+        last = axis in (-1, axes - 1)
+        if not last:
+            with self.graph.inserting_before(node):
+                source = self.graph.call_method("transpose", (source, axis, -1))
+            self.signals[source] = _Signal("sum")
+        module = self.parts.softmax(self._readers(node))
+        call = self._insert(node, self._new(base, module, base if node.op == "call_module" else ""), source)
+        self.signals[call] = _Signal("grid", positive=True)
+        if last:
+            node.replace_all_uses_with(call)
+        else:
+            with self.graph.inserting_before(node):
+                back = self.graph.call_method("transpose", (call, axis, -1))
+            node.replace_all_uses_with(back)
+            self._kept(back)
+        self.graph.erase_node(node)
+
     def _on_grid(self, node: fx.Node) -> fx.Node:
         """Return the signal on a grid, quantised once however many products take it."""
         signal = self.signals[node]
@@ -303,37 +365,6 @@ class _Adoption:
             return self.graph.call_module(name, arguments)
 
 
-def _settings(node: fx.Node, function: type[nn.Module]) -> dict[str, Any]:
-    """Return the settings of a called activation function, by the names its layer has for them."""
-    names = {nn.LeakyReLU: ("negative_slope",), nn.ELU: ("alpha",), nn.Hardtanh: ("min_val", "max_val"),
-             nn.Softplus: ("beta", "threshold")}.get(function, ())  # fmt: skip
-    given = {**dict(zip(names, node.args[1:], strict=False)), **node.kwargs}
-    accepted = (*names, "approximate") if function is nn.GELU else names
-    return {key: value for key, value in given.items() if key in accepted}
-
-
-def _by_numbers(node: fx.Node) -> bool:
-    """Return whether an operation takes one signal and else written numbers."""
-    given = [one for one in (*node.args, *node.kwargs.values()) if one is not None]
-    numbers = sum(isinstance(one, int | float) for one in given)
-    return sum(isinstance(one, fx.Node) for one in given) == 1 and numbers == len(given) - 1
-
-
-def _is_square(node: fx.Node) -> bool:
-    """Return whether a signal is multiplied by itself, or raised to the second power."""
-    if node.target in known.TIMES and len(node.args) == SQUARED and node.args[0] is node.args[1]:
-        return True
-    exponent = node.kwargs.get("exponent", node.args[1] if len(node.args) > 1 else None)
-    return node.target in known.POWERS and isinstance(exponent, int | float) and exponent == SQUARED
-
-
-def _least(node: fx.Node) -> float:
-    """Return the number below which nothing that a limit gives lies."""
-    low = node.kwargs.get("min", node.args[1] if len(node.args) > 1 else None)
-    bounded = node.target not in (torch.clamp_max, "clamp_max")
-    return float(low) if bounded and isinstance(low, int | float) else -math.inf
-
-
 def _set_module(module: nn.Module, name: str, new: nn.Module) -> None:
     above, _, last = name.rpartition(".")
     setattr(module.get_submodule(above), last, new)
@@ -342,10 +373,10 @@ def _set_module(module: nn.Module, name: str, new: nn.Module) -> None:
 def _reason(layer: nn.Module) -> str:
     if isinstance(layer, known.RECURRENT):
         return "of recurrent layers GRU and LSTM have an integer form"
-    if isinstance(layer, known.OWN_NORMS):
-        return "it divides by a deviation that is computed anew from each example; a BatchNorm is folded into integers"
+    if isinstance(layer, ROW_NORMS):
+        return "it keeps statistics beside those of each example; a BatchNorm is folded into integers"
     if isinstance(layer, known.ATTENTION):
-        return "attention multiplies two signals, which has no integer form here"
+        return "write it out as Linear layers, a product of two signals (@) and a softmax, which have integer forms"
     derived = next((kind.__name__ for kind in known.PRODUCTS if isinstance(layer, kind)), None)
     return f"what is derived from {derived} may do anything" if derived else "no integer form is known for it"
 

@@ -82,15 +82,19 @@ LIMITS = frozenset({
 """Comparisons of a signal with written numbers."""
 
 LAST_ONLY = (nn.Softmax, nn.LogSoftmax)
-LAST_ONLY_CALLS = frozenset({
-    torch.softmax, torch.log_softmax, functional.softmax, functional.log_softmax, "softmax", "log_softmax",
-})  # fmt: skip
+SOFTMAX_CALLS = frozenset({torch.softmax, functional.softmax, "softmax"})
+LAST_ONLY_CALLS = SOFTMAX_CALLS | frozenset({torch.log_softmax, functional.log_softmax, "log_softmax"})
 """What may only stand behind the last product: it changes no decision, and is counted as it is, in float."""
 
 SIZES = frozenset({"size", "numel"})
 """Calls that read a signal's lengths, where these may differ from call to call."""
 
 PADS = frozenset({functional.pad, torch.nn.functional.pad})
+
+MATMULS = frozenset({torch.matmul, operator.matmul, torch.bmm, "matmul", "bmm"})
+"""Products over the last two axes; of two signals they have an integer form."""
+
+SCALED_ATTENTION = frozenset({functional.scaled_dot_product_attention})
 
 BY_HAND = frozenset({
     torch.conv1d, torch.conv2d, functional.linear, torch.matmul, operator.matmul, torch.bmm, torch.einsum, torch.mm,
@@ -99,7 +103,6 @@ BY_HAND = frozenset({
 })  # fmt: skip
 """Products that are no layer."""
 
-OWN_NORMS = (nn.LayerNorm, nn.GroupNorm, nn.InstanceNorm1d, nn.InstanceNorm2d, nn.RMSNorm)
 RECURRENT = (nn.RNNBase, nn.RNNCellBase)
 ATTENTION = (
     nn.MultiheadAttention, nn.TransformerEncoderLayer, nn.TransformerDecoderLayer, nn.TransformerEncoder,

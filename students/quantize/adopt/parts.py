@@ -8,6 +8,7 @@ from typing import Any, Literal, Protocol
 from brevitas.quant_tensor import QuantTensor
 from torch import Tensor, nn
 
+from students.layers.modules import MatMul
 from students.layers.protocol import Sign
 from students.layers.recurrent import Recurrent
 from students.quantize.adopt.operations import ACTIVATIONS
@@ -20,6 +21,7 @@ from students.quantize.modules import (
     Requantise,
 )
 from students.quantize.recurrent import IntegerRecurrent
+from students.quantize.rows import IntegerMatMul, IntegerNorm, IntegerSoftmax
 from students.quantize.signals import value_of
 from students.quantize.width_plan import Product, ReadSignal, common_bits, layer_bits, weight_grid
 from students.spec import LayerBits, Quantised
@@ -57,6 +59,18 @@ class Parts(Protocol):
         """Return an activation function whose output is on a grid that some products read."""
         ...
 
+    def norm(self, layer: nn.Module) -> nn.Module:
+        """Return the norm in place of one that divides by each example's own deviation."""
+        ...
+
+    def matmul(self) -> nn.Module:
+        """Return the product of two signals."""
+        ...
+
+    def softmax(self, readers: Sequence[Product]) -> nn.Module:
+        """Return a softmax over the last axis whose output some products read."""
+        ...
+
 
 class FloatParts:
     """Leaves layers as they are, with an identity where integers would be put on a grid."""
@@ -72,6 +86,18 @@ class FloatParts:
     def activation(self, function: nn.Module, readers: Sequence[Product]) -> nn.Module:
         """Return the function."""
         return function
+
+    def norm(self, layer: nn.Module) -> nn.Module:
+        """Return the layer."""
+        return layer
+
+    def matmul(self) -> nn.Module:
+        """Return a `MatMul`."""
+        return MatMul()
+
+    def softmax(self, readers: Sequence[Product]) -> nn.Module:
+        """Return torch's."""
+        return nn.Softmax(dim=-1)
 
 
 class IntegerParts:
@@ -118,6 +144,18 @@ class IntegerParts:
     def _noted(self, module: nn.Module, readers: Sequence[Product]) -> nn.Module:
         self.signals.append(ReadSignal(module, tuple(readers)))
         return module
+
+    def norm(self, layer: nn.Module) -> nn.Module:
+        """Return an `IntegerNorm`."""
+        return IntegerNorm(layer)
+
+    def matmul(self) -> nn.Module:
+        """Return an `IntegerMatMul`."""
+        return IntegerMatMul()
+
+    def softmax(self, readers: Sequence[Product]) -> nn.Module:
+        """Return an `IntegerSoftmax`."""
+        return IntegerSoftmax(self._bits(readers))
 
     def _bits(self, readers: Sequence[Product]) -> int:
         return common_bits(self.form, ((reader.name, self._layer_bits(reader)) for reader in readers))

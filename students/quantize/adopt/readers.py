@@ -55,8 +55,8 @@ def _kind(layer: Any) -> LayerKind:
 
 def _edges(products: list[fx.Node]) -> Iterator[tuple[str, Edge]]:
     """Yield which products have none before or behind them; one that runs several times is inner where any run is."""
-    behind = {node: _reached(node, lambda one: one.users) for node in products}
-    before = {node: _reached(node, lambda one: one.all_input_nodes) for node in products}
+    behind = {node: reached(node, lambda one: one.users) for node in products}
+    before = {node: reached(node, lambda one: one.all_input_nodes) for node in products}
     found: dict[str, set[Edge]] = {}
     for node in products:
         last = not any(one in behind[node] for one in products)
@@ -66,7 +66,8 @@ def _edges(products: list[fx.Node]) -> Iterator[tuple[str, Edge]]:
         yield name, next(iter(edges)) if len(edges) == 1 else "inner"
 
 
-def _reached(node: fx.Node, step: Callable[[fx.Node], Any]) -> set[fx.Node]:
+def reached(node: fx.Node, step: Callable[[fx.Node], Any]) -> set[fx.Node]:
+    """Return the nodes that are reached from one by steps, such as to its users."""
     found: set[fx.Node] = set()
     waiting = list(step(node))
     while waiting:

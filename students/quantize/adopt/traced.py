@@ -15,6 +15,9 @@ from energy_models.errors import StudentError, raised_where
 from students.quantize.adopt.shaped import ShapedProxy, two_batches
 from students.spec import Shape
 
+AXES = "axes"
+"""Of a node's notes: the lengths of its signal's axes, as the first of the batches has them."""
+
 CONTAINERS = (nn.Sequential, nn.ModuleList, nn.ModuleDict)
 
 
@@ -46,6 +49,8 @@ class LayerTracer(fx.Tracer):
     def proxy(self, node: fx.Node) -> fx.Proxy:
         """Return what stands for an operation's result, after computing it on both batches."""
         self.values[node] = (self._value(node, 0), self._value(node, 1))
+        if isinstance(self.values[node][0], Tensor):
+            node.meta[AXES] = tuple(self.values[node][0].shape)
         return ShapedProxy(node, self, self.values[node])
 
     def getattr(self, attr: str, attr_val: Any, parameter_proxy_cache: dict[str, Any]) -> Any:
