@@ -23,7 +23,8 @@ def write_out_attention(graph: fx.Graph) -> None:
             continue
         given: dict[str, Any] = {**dict(zip(NAMES, node.args, strict=False)), **node.kwargs}
         masked = given.get("attn_mask") is not None or given.get("is_causal") or given.get("enable_gqa")
-        query, key, value = (given.get(name) for name in NAMES[:3])
+        query: Any = given.get("query")
+        key, value = given.get("key"), given.get("value")
         if masked or not all(isinstance(one, fx.Node) for one in (query, key, value)):
             continue
         scale = given.get("scale")
