@@ -19,12 +19,12 @@ from students.neurons.integer import IntegerLIF
 from students.quantize import INTEGER_PRODUCTS, SIGNAL_GRIDS, output_grid_of, quantisation_of, value_of
 from students.quantize.neurons import IntegerNeurons
 from students.quantize.recurrent import IntegerRecurrent, Preactivations
-from students.quantize.rows import IntegerMatMul, IntegerSoftmax, NormSteps
+from students.quantize.rows import SIGNAL_PRODUCTS, IntegerSoftmax, NormSteps
 
 Kind = Literal["grid", "accumulator"]
 COMPARED = (
-    *INTEGER_PRODUCTS, *SIGNAL_GRIDS, IntegerRecurrent, Preactivations, IntegerNeurons, IntegerMatMul, IntegerSoftmax,
-    NormSteps,
+    *INTEGER_PRODUCTS, *SIGNAL_GRIDS, IntegerRecurrent, Preactivations, IntegerNeurons, *SIGNAL_PRODUCTS,
+    IntegerSoftmax, NormSteps,
 )  # fmt: skip
 """Modules whose output is integers."""
 
@@ -214,7 +214,7 @@ def _scale_of(module: nn.Module) -> tuple[Kind, torch.Tensor] | None:
         return "grid", torch.tensor(STATE_STEP, dtype=torch.float64)
     if isinstance(module, Preactivations):
         return "grid", torch.tensor(FINE, dtype=torch.float64)
-    if isinstance(module, IntegerMatMul):
+    if isinstance(module, SIGNAL_PRODUCTS):
         if module.grids is None:
             return None
         return "accumulator", module.grids[0].scale * torch.tensor(module.grids[1].scale, dtype=torch.float64)

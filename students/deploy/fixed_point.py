@@ -23,6 +23,9 @@ MULTIPLIER_BITS, SHIFT_BITS = 26, 6
 """Widths of a multiplier, sign included, and of a shift, where nothing else is asked for: together a word of 32 bits,
 which is what `students.counting` charges a requantisation's constants with [bits]."""
 
+MOST_STEPS = 8
+"""By which a multiplier is moved, so that codes that are nearly half-way fall as a float lets them fall."""
+
 LEAST_MULTIPLIER_BITS, MOST_MULTIPLIER_BITS = 8, 32
 
 
@@ -101,6 +104,34 @@ def fixed_point(
     found = {pair: _constants(*pair, largest=largest, limit=limit, bits=bits, where=where) for pair in set(pairs)}
     columns = np.array([found[pair] for pair in pairs], dtype=np.int64).reshape(*ratios.shape, 4)
     return FixedPoint(*(columns[..., place].copy() for place in range(4)))
+
+
+def matched(
+    constants: FixedPoint, codes: NDArray[np.int64], wanted: NDArray[np.int64], limits: tuple[int, int]
+) -> FixedPoint:
+    """Return constants that give every wanted result of codes, where a multiplier a few steps away does; else the same.
+
+    Scales whose ratio is nearly a fraction put codes half-way, where the last bit of a float decides.
+
+    Parameters
+    ----------
+    constants : FixedPoint
+        One for all, without an offset.
+    codes, wanted : ndarray of int64, shape (codes,)
+    limits : (int, int)
+        Ends at which results are clipped.
+    """
+    if np.array_equal(np.clip(constants.apply(codes), *limits), wanted):
+        return constants
+    none = np.zeros_like(constants.guard)
+    width = int(np.abs(constants.multiplier).max()).bit_length()
+    for step in sorted(range(-MOST_STEPS, MOST_STEPS + 1), key=abs):
+        if int(np.abs(constants.multiplier + step).max()).bit_length() > width:
+            continue
+        found = FixedPoint(constants.multiplier + step, constants.offset, constants.shift, none)
+        if np.array_equal(np.clip(found.apply(codes), *limits), wanted):
+            return found
+    return constants
 
 
 def _constants(

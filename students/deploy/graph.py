@@ -235,6 +235,16 @@ class Add:
 
 
 @dataclass(frozen=True, slots=True)
+class Multiply:
+    """The product of two signals of one shape, number by number; `source` and `other` are their nodes."""
+
+    name: str
+    source: str
+    other: str
+    result: Range
+
+
+@dataclass(frozen=True, slots=True)
 class Join:
     """Signals one after the other along an axis; `source` is the first, `others` the rest.
 
@@ -255,14 +265,14 @@ class Join:
 
 
 Node = (
-    Product | Linear | Requantise | Table | Steps | Pool | Move | Add | Join | Recurrent | Neurons | MatMul | Softmax
-    | Norm
+    Product | Linear | Requantise | Table | Steps | Pool | Move | Add | Multiply | Join | Recurrent | Neurons | MatMul
+    | Softmax | Norm
 )  # fmt: skip
 
 
 def sources_of(node: Node) -> tuple[str, ...]:
     """Return the names of the signals that a node takes."""
-    if isinstance(node, Add | MatMul):
+    if isinstance(node, Add | Multiply | MatMul):
         return node.source, node.other
     return (node.source, *node.others) if isinstance(node, Join) else (node.source,)
 
@@ -315,4 +325,4 @@ def _along_steps(node: Node) -> bool:
         return node.constants.multiplier.ndim < 2 or node.constants.multiplier.shape[-1] == 1
     if isinstance(node, Table | Steps):
         return node.rows.ndim < 2 or node.rows.shape[-1] == 1
-    return isinstance(node, Add | Recurrent | Neurons) or (isinstance(node, Join) and node.axis == 0)
+    return isinstance(node, Add | Multiply | Recurrent | Neurons) or (isinstance(node, Join) and node.axis == 0)

@@ -16,6 +16,7 @@ from students.deploy.graph import (
     Join,
     Linear,
     Move,
+    Multiply,
     Node,
     Pool,
     Product,
@@ -128,6 +129,8 @@ def _run(node: Node, signals: Mapping[str, Integers]) -> Integers:
         return _steps(node, signal)
     if isinstance(node, Add):
         return signal + signals[node.other]
+    if isinstance(node, Multiply):
+        return signal * signals[node.other]
     if isinstance(node, MatMul):
         return run_matmul(signal, signals[node.other])
     if isinstance(node, Softmax):

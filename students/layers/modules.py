@@ -173,6 +173,14 @@ class MatMul(nn.Module):
         return left @ right
 
 
+class Multiply(nn.Module):
+    """Product of two signals, number by number (a gate), as a module so that hooks see it."""
+
+    def forward(self, left: Tensor, right: Tensor) -> Tensor:
+        """Return ``left * right``."""
+        return left * right
+
+
 class OutputScale(nn.Module):
     """Physical units of a regression: ``y = scale * x + offset`` per output, on ``(batch, outputs, steps)``.
 

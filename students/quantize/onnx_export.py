@@ -17,13 +17,13 @@ from torch import nn
 from energy_models.errors import StudentError
 from students.neurons import OWN_NEURONS
 from students.quantize.recurrent import IntegerRecurrent
-from students.quantize.rows import IntegerMatMul, IntegerNorm, IntegerSoftmax
+from students.quantize.rows import SIGNAL_PRODUCTS, IntegerNorm, IntegerSoftmax
 
 Dialect = Literal["qonnx", "qcdq"]
 DIALECTS: tuple[Dialect, ...] = ("qonnx", "qcdq")
 OPSET = 17
 """Operator set of ONNX."""
-ROWS = (IntegerMatMul, IntegerSoftmax, IntegerNorm)
+ROWS = (*SIGNAL_PRODUCTS, IntegerSoftmax, IntegerNorm)
 RECURRENT = (IntegerRecurrent, nn.RNNBase, nn.RNNCellBase)
 
 

@@ -30,7 +30,7 @@ from students.quantize.functions import FUNCTIONS
 from students.quantize.integers import output_grid_of
 from students.quantize.modules import INTEGER_PRODUCTS
 from students.quantize.recurrent import STATE_GRID, IntegerRecurrent
-from students.quantize.rows import ExactSums, IntegerMatMul, IntegerNorm, IntegerSoftmax
+from students.quantize.rows import SIGNAL_PRODUCTS, ExactSums, IntegerNorm, IntegerSoftmax
 
 INSIDE = "_fast_cell"
 """A second cell that recurrent layers make of their first call's parts: its modules are known by their first names."""
@@ -50,7 +50,7 @@ def is_integer_product(module: nn.Module) -> bool:
 
 def is_layer(module: nn.Module) -> bool:
     """True for a layer that takes and may return quantised tensors: Brevitas's, and products of two signals."""
-    return isinstance(module, QuantLayerMixin | IntegerMatMul)
+    return isinstance(module, (QuantLayerMixin, *SIGNAL_PRODUCTS))
 
 
 def is_integer_recurrent(module: nn.Module) -> bool:

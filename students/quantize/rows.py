@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -28,12 +28,22 @@ ROW_NORMS = (*CENTRED_NORMS, nn.RMSNorm)
 
 
 class ExactSums(nn.Module):
-    """The sums of a product of two signals without the errors of floats: integers, times one scale, rounded once."""
+    """A product of two signals without the errors of floats: integers, times one scale, rounded once.
+
+    Parameters
+    ----------
+    operation : callable
+        ``torch.matmul`` or ``torch.mul``.
+    """
+
+    def __init__(self, operation: Callable[[Tensor, Tensor], Tensor]) -> None:
+        super().__init__()
+        self.operation = operation
 
     def forward(self, product: Tensor, left: IntQuantTensor, right: IntQuantTensor) -> Tensor:
         """Return the product; its gradient goes straight through to the product of floats."""
         with torch.no_grad():
-            sums = (left.value / left.scale).round() @ (right.value / right.scale).round()
+            sums = self.operation((left.value / left.scale).round(), (right.value / right.scale).round())
             exact = sums * (left.scale * right.scale)
         return product + (exact - product).detach()
 
@@ -43,15 +53,37 @@ class IntegerMatMul(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.exact = ExactSums()
+        self.exact = ExactSums(torch.matmul)
         self.grids: tuple[Grid, Grid] | None = None
 
     def forward(self, left: Tensor | QuantTensor, right: Tensor | QuantTensor) -> Tensor:
         """Return ``(..., rows, columns)`` of ``(..., rows, inner)`` and ``(..., inner, columns)``."""
         first, second = on_grid(left, "matmul"), on_grid(right, "matmul")
-        found = grid_of(first), grid_of(second)
-        self.grids = None if found[0] is None or found[1] is None else (found[0], found[1])
+        self.grids = _both(first, second)
         return self.exact(first.value @ second.value, first, second)
+
+
+class IntegerMultiply(nn.Module):
+    """The product of two signals on grids, number by number: accumulators as floats."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.exact = ExactSums(torch.mul)
+        self.grids: tuple[Grid, Grid] | None = None
+
+    def forward(self, left: Tensor | QuantTensor, right: Tensor | QuantTensor) -> Tensor:
+        """Return ``left * right``."""
+        first, second = on_grid(left, "multiply"), on_grid(right, "multiply")
+        self.grids = _both(first, second)
+        return self.exact(first.value * second.value, first, second)
+
+
+def _both(left: IntQuantTensor, right: IntQuantTensor) -> tuple[Grid, Grid] | None:
+    first, second = grid_of(left), grid_of(right)
+    return None if first is None or second is None else (first, second)
+
+
+SIGNAL_PRODUCTS = (IntegerMatMul, IntegerMultiply)
 
 
 class IntegerSoftmax(nn.Module):

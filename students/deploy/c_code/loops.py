@@ -19,6 +19,7 @@ from students.deploy.graph import (
     Join,
     Linear,
     Move,
+    Multiply,
     Neurons,
     Pool,
     Product,
@@ -303,9 +304,9 @@ class Writer:
     def _elementwise(self, loop: Loop) -> None:
         head = loop.head
         self._open(loop.result.shape)
-        if isinstance(head, Add):
-            kind = "int64_t" if head.result.bits > 31 else "int32_t"
-            value = f"({kind}){self.signal(head.source)}[place] + {self.signal(head.other)}[place]"
+        if isinstance(head, Add | Multiply):
+            kind, sign = "int64_t" if head.result.bits > 31 else "int32_t", "+" if isinstance(head, Add) else "*"
+            value = f"({kind}){self.signal(head.source)}[place] {sign} {self.signal(head.other)}[place]"
             self._close(loop, [f"const {kind} sum = {value};"], "sum")
         elif isinstance(head, Requantise | Table | Steps):
             self._close(Loop(head, (head, *loop.tail)), [], f"{self.signal(head.source)}[place]")

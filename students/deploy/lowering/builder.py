@@ -9,8 +9,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from energy_models.errors import StudentError
-from students.deploy.fixed_point import fixed_point
+from students.deploy.fixed_point import FixedPoint, fixed_point, matched
 from students.deploy.graph import INPUT, Ending, Floats, Integers, Move, Node, Range, Requantise
+from students.deploy.ranges import TABLE_BITS
 from students.layers.grid import Grid
 
 UNLIMITED = (-math.inf, math.inf)
@@ -154,8 +155,20 @@ class Builder:
             for limit, end in zip(signal.limits, (grid.lowest, grid.highest), strict=True)
         )
         found = Range(signal.shape, lowest, highest)
-        self.add(Requantise(name, signal.node, found, constants))
+        self.add(Requantise(name, signal.node, found, _as_in_float32(signal, grid, constants)))
         return Signal(name, found, scalar(grid.scale), scalar(0.0), signal.ending)
+
+
+def _as_in_float32(signal: Signal, grid: Grid, constants: FixedPoint) -> FixedPoint:
+    """Return constants that round every code of a narrow signal on a grid as the student does in float32."""
+    scale, found = np.float32(signal.scale.ravel()[0]), signal.range
+    narrow = found.bits <= TABLE_BITS and signal.scale.size == 1 and not signal.offset.any()
+    if not narrow or float(scale) != float(signal.scale.ravel()[0]) or not constants.guard.any():
+        return constants
+    codes = np.arange(found.lowest, found.highest + 1)
+    values = codes.astype(np.float32) * scale
+    wanted = np.clip(np.rint(values / np.float32(grid.scale)), grid.lowest, grid.highest).astype(np.int64)
+    return matched(constants, codes, wanted, (grid.lowest, grid.highest))
 
 
 def scalar(number: float) -> Floats:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from students.deploy.graph import Add, Range
 from students.deploy.lowering.builder import Builder, Signal, refused
 from students.deploy.lowering.functions import lower_function
-from students.deploy.lowering.moves import lower_move
+from students.deploy.lowering.moves import lower_move, same_shape
 from students.deploy.lowering.neurons import lower_any_spike, lower_neurons
 from students.deploy.lowering.pools import MAXIMA, lower_pool, lower_reduction
 from students.deploy.lowering.products import lower_product
@@ -33,7 +33,7 @@ from students.quantize.adopt.parts import Sum
 from students.quantize.modules import IntegerActivation
 from students.quantize.neurons import IntegerNeurons
 from students.quantize.recurrent import IntegerRecurrent
-from students.quantize.rows import IntegerMatMul, IntegerNorm, IntegerSoftmax
+from students.quantize.rows import SIGNAL_PRODUCTS, IntegerNorm, IntegerSoftmax
 
 NOTHING = (nn.Identity, nn.Dropout, nn.Dropout1d, nn.Dropout2d)
 """What does nothing in a deployed network; layers derived from these, such as our own dropouts, too."""
@@ -43,7 +43,7 @@ AVERAGES = (nn.AvgPool1d, nn.AvgPool2d, nn.AdaptiveAvgPool1d, nn.AdaptiveAvgPool
 LAST = (nn.Softmax, nn.LogSoftmax)
 LOWERED_WHOLE = (
     *INTEGER_PRODUCTS, *SIGNAL_GRIDS, IntegerAveragePool, IntegerRecurrent, IntegerNeurons, IntegerNorm, IntegerSoftmax,
-    IntegerMatMul, Sum,
+    *SIGNAL_PRODUCTS, Sum,
 )  # fmt: skip
 """Modules that hold others and are lowered as one."""
 
@@ -105,8 +105,7 @@ def lower_sum(builder: Builder, path: str, module: Sum, signals: tuple[Signal, S
         As `lower_module`, and signals of two shapes.
     """
     first, second = (lower_module(builder, f"{path}.operand", module.operand, one) for one in signals)
-    if first.shape != second.shape:
-        raise refused(path, f"a sum of signals of shapes {first.shape} and {second.shape}")
+    first, second = same_shape(builder, path, (first, second))
     name = builder.name(path)
     found = Range(
         first.shape, first.range.lowest + second.range.lowest, first.range.highest + second.range.highest

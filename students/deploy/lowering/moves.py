@@ -97,3 +97,28 @@ def _moved(builder: Builder, path: str, moved: Tensor, signal: Signal) -> Signal
     name = builder.name(path)
     builder.add(Move(name, source, found, places))
     return replace(signal, node=name, range=found, scale=scale, offset=offset)
+
+
+def same_shape(builder: Builder, path: str, signals: tuple[Signal, Signal]) -> tuple[Signal, Signal]:
+    """Return two signals, each repeated along the axes in which it has one place and the other has more.
+
+    Raises
+    ------
+    StudentError
+        Shapes that do not fit.
+    """
+    first, second = signals
+    if first.shape == second.shape:
+        return signals
+    fits = len(first.shape) == len(second.shape) and all(
+        one == other or 1 in {one, other} for one, other in zip(first.shape, second.shape, strict=True)
+    )
+    if not fits:
+        raise refused(path, f"it takes signals of shapes {first.shape} and {second.shape}")
+    shape = np.broadcast_shapes(first.shape, second.shape)
+    left, right = (
+        lower_move(builder, f"{path}.operand", lambda places: places.expand(2, *shape).clone(), one)
+        if one.shape != shape else one
+        for one in signals
+    )  # fmt: skip
+    return left, right

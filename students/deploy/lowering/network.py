@@ -17,13 +17,13 @@ from students.deploy.lowering.builder import Builder, Signal, refused
 from students.deploy.lowering.calls import lower_call
 from students.deploy.lowering.modules import LOWERED_WHOLE, lower_module, lower_sum
 from students.deploy.lowering.moves import lower_move
-from students.deploy.lowering.rows import lower_matmul
+from students.deploy.lowering.rows import lower_matmul, lower_multiply
 from students.families.readout import StepDecoder
 from students.layers import FusedSequential, Residual, TimeFirst
 from students.layers.grid import Grid
 from students.neurons.lif import ZeroInitialState
 from students.quantize.adopt.parts import Sum
-from students.quantize.rows import IntegerMatMul
+from students.quantize.rows import IntegerMatMul, IntegerMultiply
 from students.spec import Shape
 
 CHAINS = (nn.Sequential, FusedSequential, TimeFirst)
@@ -182,6 +182,8 @@ def _lower_layer(
         return lower_sum(builder, _inside(path, name), layer, (given[0], given[1]))
     if isinstance(layer, IntegerMatMul) and len(given) == 2:
         return lower_matmul(builder, _inside(path, name), layer, (given[0], given[1]))
+    if isinstance(layer, IntegerMultiply) and len(given) == 2:
+        return lower_multiply(builder, _inside(path, name), layer, (given[0], given[1]))
     if len(given) != 1:
         raise refused(f"{name!r} ({type(layer).__name__})", "it takes several signals")
     return _lower(builder, _inside(path, name), layer, given[0])

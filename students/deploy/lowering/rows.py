@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from students.deploy.graph import Range
+from students.deploy.graph import Multiply, Range
 from students.deploy.lowering.builder import Builder, Signal, refused, scalar
+from students.deploy.lowering.moves import same_shape
 from students.deploy.rows import SPREAD_BITS, MatMul, Norm, Softmax
 from students.kernels.row_grid import (
     NORM_HIGHEST,
@@ -16,7 +17,7 @@ from students.kernels.row_grid import (
     smallest_spread,
 )
 from students.layers.grid import Grid
-from students.quantize.rows import IntegerMatMul, IntegerNorm, IntegerSoftmax
+from students.quantize.rows import IntegerMatMul, IntegerMultiply, IntegerNorm, IntegerSoftmax
 
 SCORES = Grid(SCORE_BITS, SCORE_STEP, signed=True)
 EXACT = 2**53
@@ -43,6 +44,24 @@ def lower_matmul(builder: Builder, path: str, module: IntegerMatMul, signals: tu
     name, found = builder.name(path), Range(shape, inner * min(products), inner * max(products))
     builder.add(MatMul(name, left.node, right.node, found, inner))
     return Signal(name, found, scalar(float(scales[0] * scales[1])), scalar(0.0))  # float32, as the student has it
+
+
+def lower_multiply(builder: Builder, path: str, module: IntegerMultiply, signals: tuple[Signal, Signal]) -> Signal:
+    """Return the products of two signals, number by number.
+
+    Raises
+    ------
+    StudentError
+        As `lower_matmul`.
+    """
+    scales = tuple(np.float32(one.grid_scale(path)) for one in signals)
+    if module.grids is None or [np.float32(one.scale) for one in module.grids] != list(scales):
+        raise refused(path, "it runs more than once, on signals of different grids")
+    left, right = same_shape(builder, path, signals)
+    products = [one * other for one in _ends(left) for other in _ends(right)]
+    name, found = builder.name(path), Range(left.shape, min(products), max(products))
+    builder.add(Multiply(name, left.node, right.node, found))
+    return Signal(name, found, scalar(float(scales[0] * scales[1])), scalar(0.0))
 
 
 def lower_softmax(builder: Builder, path: str, module: IntegerSoftmax, signal: Signal) -> Signal:

@@ -17,12 +17,12 @@ from energy_models.errors import StudentError
 from students.layers.modules import OutputScale
 from students.layers.recurrent import Recurrent
 from students.quantize.adopt import operations as known
-from students.quantize.adopt.attention import write_out_attention
 from students.quantize.adopt.called import by_numbers, is_square, least, settings
 from students.quantize.adopt.parts import FloatParts, IntegerParts, Parts, Sum, values
 from students.quantize.adopt.readers import reached, readers_behind, readers_of
 from students.quantize.adopt.recurrent import put_over_steps
 from students.quantize.adopt.traced import AXES, place_of, traced
+from students.quantize.adopt.written_out import write_out
 from students.quantize.functions import Square
 from students.quantize.rows import ROW_NORMS
 from students.quantize.signals import on_grid_of
@@ -88,7 +88,7 @@ class _Adoption:
         self.module = traced(network, shape)
         put_over_steps(self.module)
         self.graph, self.parts = self.module.graph, parts
-        write_out_attention(self.graph)
+        write_out(self.module)
         self.warmup_steps = getattr(network, "warmup_steps", 0)
         modules = [str(node.target) for node in self.graph.nodes if node.op == "call_module"]
         self.layers = {name: self.module.get_submodule(name) for name in modules}  # as they were before
@@ -169,7 +169,7 @@ class _Adoption:
             self._activation(node, function(**settings(node, function)))
         elif target in known.DROPOUT_CALLS:
             self._dropout(node, known.DROPOUT_CALLS[target])
-        elif target in known.KEPT_CALLS or (target in known.PADS and known.is_zero_padding(node.kwargs, node.args[2:])):
+        elif target in known.KEPT_CALLS or (target in known.PADS and known.pads_with_own(node.kwargs, node.args[2:])):
             self._kept(node)
         elif target in known.AVERAGE_CALLS:
             self._put_values(node)
@@ -186,7 +186,9 @@ class _Adoption:
             self._put_values(node)
             self.signals[node] = _Signal("sum", source.positive or least(node) >= 0, source.final)
         elif target in known.MATMULS and len(self._inputs(node)) == len(node.args) == PAIR:
-            self._matmul(node)
+            self._of_signals(node, self.parts.matmul())
+        elif target in known.TIMES and len(self._inputs(node)) == len(node.args) == PAIR:
+            self._of_signals(node, self.parts.multiply())
         elif target in known.SOFTMAX_CALLS and self._feeds_a_product(node):
             self._softmax(node, node.kwargs.get("dim", node.args[1] if len(node.args) > 1 else None))
         elif target in known.LAST_ONLY_CALLS:
@@ -280,14 +282,14 @@ class _Adoption:
             _set_module(self.module, name, self.parts.norm(layer))
         self.signals[node] = _Signal("sum")
 
-    def _matmul(self, node: fx.Node) -> None:
+    def _of_signals(self, node: fx.Node, module: nn.Module) -> None:
         """Put both signals of a product on grids, and make it a layer."""
         both = [self._on_grid(one) for one in self._inputs(node)]
         if len(node.all_input_nodes) < PAIR:
             both = both * PAIR
         elif node.all_input_nodes[0] is not node.args[0]:
             both.reverse()
-        call = self._insert(node, self._new(str(node.name), self.parts.matmul()), *both)
+        call = self._insert(node, self._new(str(node.name), module), *both)
         node.replace_all_uses_with(call)
         self.graph.erase_node(node)
         self.signals[call] = _Signal("sum", all(self.signals[one].positive for one in both))

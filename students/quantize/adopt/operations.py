@@ -57,7 +57,8 @@ KEPT_CALLS = frozenset({
     torch.swapaxes, torch.narrow, torch.unflatten, torch.amax, functional.max_pool1d, functional.max_pool2d,
     functional.adaptive_max_pool1d, functional.adaptive_max_pool2d, operator.getitem,
     "flatten", "reshape", "view", "squeeze", "unsqueeze", "transpose", "permute", "movedim", "swapaxes", "contiguous",
-    "narrow", "unflatten", "expand", "amax", "clone",
+    "narrow", "unflatten", "expand", "amax", "clone", torch.flip, "flip", torch.roll, "roll", torch.select, "select",
+    torch.repeat_interleave, "repeat_interleave",
 })  # fmt: skip
 
 AVERAGES = (nn.AvgPool1d, nn.AvgPool2d, nn.AdaptiveAvgPool1d, nn.AdaptiveAvgPool2d, layers.AveragePool1d)
@@ -115,8 +116,10 @@ def makes_activation(target: Callable[..., Any] | str) -> type[nn.Module] | None
     return ACTIVATION_CALLS.get(target)
 
 
-def is_zero_padding(kwargs: Mapping[str, object], args: tuple[object, ...]) -> bool:
-    """Return whether arguments behind signal and widths say zero padding: mode ``constant``, value 0 or None."""
+def pads_with_own(kwargs: Mapping[str, object], args: tuple[object, ...]) -> bool:
+    """Return whether arguments behind signal and widths say padding with zeros, or with numbers of the signal."""
     mode = kwargs.get("mode", args[0] if args else "constant")
     value = kwargs.get("value", args[1] if len(args) > 1 else None)
+    if mode in {"reflect", "replicate", "circular"}:
+        return True
     return mode == "constant" and (value is None or (isinstance(value, int | float) and math.isclose(value, 0)))

@@ -8,7 +8,7 @@ from typing import Any, Literal, Protocol
 from brevitas.quant_tensor import QuantTensor
 from torch import Tensor, nn
 
-from students.layers.modules import MatMul
+from students.layers.modules import MatMul, Multiply
 from students.layers.protocol import Sign
 from students.layers.recurrent import Recurrent
 from students.quantize.adopt.operations import ACTIVATIONS
@@ -21,7 +21,7 @@ from students.quantize.modules import (
     Requantise,
 )
 from students.quantize.recurrent import IntegerRecurrent
-from students.quantize.rows import IntegerMatMul, IntegerNorm, IntegerSoftmax
+from students.quantize.rows import IntegerMatMul, IntegerMultiply, IntegerNorm, IntegerSoftmax
 from students.quantize.signals import value_of
 from students.quantize.width_plan import Product, ReadSignal, common_bits, layer_bits, weight_grid
 from students.spec import LayerBits, Quantised
@@ -67,6 +67,10 @@ class Parts(Protocol):
         """Return the product of two signals."""
         ...
 
+    def multiply(self) -> nn.Module:
+        """Return the product of two signals, number by number."""
+        ...
+
     def softmax(self, readers: Sequence[Product]) -> nn.Module:
         """Return a softmax over the last axis whose output some products read."""
         ...
@@ -94,6 +98,10 @@ class FloatParts:
     def matmul(self) -> nn.Module:
         """Return a `MatMul`."""
         return MatMul()
+
+    def multiply(self) -> nn.Module:
+        """Return a `Multiply`."""
+        return Multiply()
 
     def softmax(self, readers: Sequence[Product]) -> nn.Module:
         """Return torch's."""
@@ -152,6 +160,10 @@ class IntegerParts:
     def matmul(self) -> nn.Module:
         """Return an `IntegerMatMul`."""
         return IntegerMatMul()
+
+    def multiply(self) -> nn.Module:
+        """Return an `IntegerMultiply`."""
+        return IntegerMultiply()
 
     def softmax(self, readers: Sequence[Product]) -> nn.Module:
         """Return an `IntegerSoftmax`."""

@@ -16,7 +16,7 @@ from students.quantize.adopt.shaped import ShapedProxy, two_batches
 from students.spec import Shape
 
 AXES = "axes"
-"""Of a node's notes: the lengths of its signal's axes, as the first of the batches has them."""
+"""Of a node's notes: the lengths of its signal's axes, None where it differs from call to call."""
 
 CONTAINERS = (nn.Sequential, nn.ModuleList, nn.ModuleDict)
 
@@ -49,8 +49,10 @@ class LayerTracer(fx.Tracer):
     def proxy(self, node: fx.Node) -> fx.Proxy:
         """Return what stands for an operation's result, after computing it on both batches."""
         self.values[node] = (self._value(node, 0), self._value(node, 1))
-        if isinstance(self.values[node][0], Tensor):
-            node.meta[AXES] = tuple(self.values[node][0].shape)
+        first, second = self.values[node]
+        if isinstance(first, Tensor) and isinstance(second, Tensor) and first.ndim == second.ndim:
+            both = zip(first.shape, second.shape, strict=True)
+            node.meta[AXES] = tuple(one if one == other else None for one, other in both)
         return ShapedProxy(node, self, self.values[node])
 
     def getattr(self, attr: str, attr_val: Any, parameter_proxy_cache: dict[str, Any]) -> Any:
