@@ -63,6 +63,29 @@ class SquareRoot:
 
 
 @dataclass(frozen=True, slots=True)
+class Square:
+    """Square of each sample: its power, in squared units."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rectify:
+    """Size of each sample, without its sign: smoothed, the envelope of a band."""
+
+
+@dataclass(frozen=True, slots=True)
+class Logarithm:
+    """Natural logarithm of each sample; smaller ones, and negative ones, count as `least`.
+
+    Parameters
+    ----------
+    least : float
+        Above zero, in the units of what comes in (squared behind a `Square`).
+    """
+
+    least: float
+
+
+@dataclass(frozen=True, slots=True)
 class Step:
     """The record of one preprocessing step: its name, its parameters, and whether it looks ahead in time."""
 
@@ -71,7 +94,7 @@ class Step:
     causal: bool
 
 
-Operation = CommonAverageReference | Band | Resample | Decimate | SquareRoot
+Operation = CommonAverageReference | Band | Resample | Decimate | SquareRoot | Square | Rectify | Logarithm
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,4 +131,42 @@ def eeg_operations(
         operations.append(Decimate(decimate))
     if resample_hz is not None:
         operations.append(Resample(resample_hz))
+    return tuple(operations)
+
+
+def band_power_operations(
+    *,
+    low_hz: float,
+    high_hz: float,
+    order: int,
+    smooth_hz: float,
+    decimate: int,
+    measure: Literal["power", "amplitude", "envelope", "log_power"],
+    least: float = 0.0,
+) -> tuple[Operation, ...]:
+    """Return the pipeline of a band's power or envelope, step by step as the signal arrives.
+
+    Parameters
+    ----------
+    low_hz, high_hz : float
+        Edges of the band [Hz].
+    order : int
+        Of its filter; the smoothing one has order 1, which never undershoots.
+    smooth_hz : float
+        Edge of the low-pass behind the square, or the size [Hz].
+    decimate : int
+        Every so many samples one is kept.
+    measure : {'power', 'amplitude', 'envelope', 'log_power'}
+        ``amplitude``: root of the smoothed square; ``envelope``: smoothed size; ``log_power``: natural logarithm.
+    least : float
+        Of ``log_power``, the smallest power that is told apart, in squared units.
+    """
+    rectified: Operation = Rectify() if measure == "envelope" else Square()
+    operations: list[Operation] = [
+        Band(low_hz, high_hz, order, "causal"), rectified, Band(None, smooth_hz, 1, "causal"), Decimate(decimate)
+    ]  # fmt: skip
+    if measure == "amplitude":
+        operations.append(SquareRoot())
+    if measure == "log_power":
+        operations.append(Logarithm(least))
     return tuple(operations)

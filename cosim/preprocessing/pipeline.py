@@ -6,13 +6,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
+
 from cosim.preprocessing import signals
 from cosim.preprocessing.operations import (
     Band,
     CommonAverageReference,
     Decimate,
+    Logarithm,
     Operation,
+    Rectify,
     Resample,
+    Square,
     SquareRoot,
     Step,
     Widths,
@@ -60,6 +65,10 @@ def check_aliasing(operations: Sequence[Operation], rate_hz: float) -> None:
         if isinstance(operation, Band) and operation.high_hz is not None:
             highest_hz = min(highest_hz, operation.high_hz)
         rate_hz = rate_after(operation, rate_hz)
+        if isinstance(operation, Square):
+            highest_hz = min(2 * highest_hz, rate_hz / 2)
+        if isinstance(operation, Rectify | Logarithm | SquareRoot):  # all harmonics
+            highest_hz = rate_hz / 2
         if isinstance(operation, Decimate) and highest_hz >= rate_hz / 2:
             raise DataError(f"keeping every {operation.factor}th sample leaves {rate_hz:g} Hz, but the signal reaches "
                             f"up to {highest_hz:g} Hz and would alias", where="decimate",
@@ -94,6 +103,12 @@ def process(operations: Sequence[Operation], samples: signals.Samples, rate_hz: 
                 samples, rate_hz = samples[:, :: operation.factor], rate_hz / operation.factor
             case SquareRoot():
                 samples = signals.square_root(samples)
+            case Square():
+                samples = np.square(samples)
+            case Rectify():
+                samples = np.abs(samples)
+            case Logarithm():
+                samples = signals.logarithm(samples, operation.least)
     return Processed(samples, rate_hz)
 
 
@@ -117,6 +132,12 @@ def record(operation: Operation, rate_hz: float) -> Step:
             return Step("decimate", {"factor": operation.factor, "rate_hz": rate_hz / operation.factor}, causal=True)
         case SquareRoot():
             return Step("square_root", {}, causal=True)
+        case Square():
+            return Step("square", {}, causal=True)
+        case Rectify():
+            return Step("rectify", {}, causal=True)
+        case Logarithm():
+            return Step("logarithm", {"least": operation.least}, causal=True)
 
 
 def recorded_steps(operations: Sequence[Operation], rate_hz: float) -> tuple[Step, ...]:

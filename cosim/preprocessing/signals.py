@@ -117,6 +117,20 @@ def resample_causally(samples: Samples, resample: Resample, rate_hz: float) -> S
     return moved[:, :wanted] + offset
 
 
+def logarithm(samples: Samples, least: float) -> Samples:
+    """Return the natural logarithm of samples, of which none counts as less than `least`.
+
+    Raises
+    ------
+    DataError
+        If `least` is not above zero.
+    """
+    if not least > 0:
+        raise DataError(f"the logarithm of values from {least:g} on was asked for", where="logarithm",
+                        remedy="Give the smallest value that is to be told apart, above zero.")
+    return np.log(np.maximum(samples, least))
+
+
 def square_root(samples: Samples) -> Samples:
     """Return the square root of non-negative counts.
 

@@ -15,13 +15,17 @@ from cosim.preprocessing.operations import (
     Band,
     CommonAverageReference,
     Decimate,
+    Logarithm,
     Operation,
+    Rectify,
     Resample,
+    Square,
     SquareRoot,
     Widths,
 )
 from cosim.preprocessing.signals import factors, resampling_taps, sections
 from energy_models.workload import Count, LayerWork
+from students.deploy.input_chain import LOGARITHM_ENTRIES
 
 MULTIPLIES_PER_SECTION = 5  # b0 b1 b2 a1 a2 of a direct form II transposed section
 ADDS_PER_SECTION = 4
@@ -106,6 +110,24 @@ def operation_work(operation: Operation, channels: int, samples: int, rate_hz: f
         case SquareRoot():
             work = _row("square_root", channels, (samples, samples), {"square_root": channels * samples}, widths)
             return dataclasses.replace(work, kind="feature")
+        case Square():
+            work = _row("square", channels, (samples, samples), {"multiply": channels * samples}, widths)
+            return dataclasses.replace(work, kind="feature")
+        case Rectify():
+            work = _row("rectify", channels, (samples, samples), {"compare": channels * samples}, widths)
+            return dataclasses.replace(work, kind="feature")
+        case Logarithm():
+            return _logarithm_work(channels, samples, widths)
+
+
+def _logarithm_work(channels: int, samples: int, widths: Widths) -> LayerWork:
+    """Return the work of a logarithm by table: a comparison, a look-up and an addition (of the leading bit's place)."""
+    each = channels * samples
+    operations = {"compare": each, "lookup": each, "add": each}
+    work = _row("logarithm", channels, (samples, samples), operations, widths)
+    return dataclasses.replace(
+        work, kind="feature", constants=LOGARITHM_ENTRIES, constant_bits=widths.coefficient_bits
+    )
 
 
 def window_work(channels: int, steps: int, widths: Widths) -> LayerWork:

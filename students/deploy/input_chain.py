@@ -18,6 +18,11 @@ from students.deploy.fixed_point import shifted
 from students.deploy.graph import InputCodes
 from students.deploy.ranges import Floats, Integers
 
+MANTISSA_BITS, LOGARITHM_BITS = 9, 10
+"""Bits behind the leading one by which a logarithm's table is addressed; fractional bits of a logarithm."""
+
+LOGARITHM_ENTRIES = 2**MANTISSA_BITS + 1
+
 Kept = tuple[Integers, ...]
 """What a stage keeps between samples."""
 
@@ -146,7 +151,13 @@ class Keep:
 
 @dataclass(frozen=True, slots=True)
 class Root:
-    """Integer square root of counts, rounded down, with as many fractional bits as came in."""
+    """Integer square root, rounded down: of counts, or of a power.
+
+    Parameters
+    ----------
+    fraction : int
+        By which a number is shifted up before: twice the root's fractional bits less those of what comes in.
+    """
 
     fraction: int
 
@@ -165,13 +176,82 @@ class Root:
         if samples.size and int(samples.min()) < 0:
             raise DataError(
                 "the square root of a negative value was asked for", where="input chain",
-                remedy="Use this step on spike counts only",
+                remedy="Use this step on spike counts, or behind a square",
             )
         roots = [math.isqrt(one << self.fraction) for one in samples.ravel().tolist()]
         return np.array(roots, dtype=np.int64).reshape(samples.shape), kept
 
 
-Stage = Reference | Sections | Polyphase | Keep | Root
+@dataclass(frozen=True, slots=True)
+class Square:
+    """The square of each sample, ``samples^2 / 2^shift`` rounded, ties up."""
+
+    shift: int
+
+    def first(self, _sample: Integers) -> Kept:
+        """Return nothing."""
+        return ()
+
+    def run(self, samples: Integers, kept: Kept) -> tuple[Integers, Kept]:
+        """Return the squares."""
+        return rounded(samples * samples, self.shift), kept
+
+
+@dataclass(frozen=True, slots=True)
+class Rectify:
+    """The size of each sample."""
+
+    def first(self, _sample: Integers) -> Kept:
+        """Return nothing."""
+        return ()
+
+    def run(self, samples: Integers, kept: Kept) -> tuple[Integers, Kept]:
+        """Return the sizes."""
+        return np.abs(samples), kept
+
+
+@dataclass(frozen=True, slots=True)
+class Logarithm:
+    """The logarithm to base two, in steps of 2^-10: the place of the leading bit, and a table of what follows it.
+
+    Of a number x with its leading bit at place e, ``m = round(x / 2^(e - 9)) - 2^9``, and the result is
+    ``2^10 e + entries[m]``. Numbers below `least` count as that.
+
+    Parameters
+    ----------
+    least : int
+    entries : ndarray of int64, shape (513,)
+        ``round(2^10 log2(1 + m / 2^9))``.
+    """
+
+    least: int
+    entries: Integers
+
+    def first(self, _sample: Integers) -> Kept:
+        """Return nothing."""
+        return ()
+
+    def run(self, samples: Integers, kept: Kept) -> tuple[Integers, Kept]:
+        """Return the logarithms."""
+        numbers = np.maximum(samples, self.least)
+        place = np.frexp(numbers.astype(np.float64))[1].astype(np.int64) - 1  # exact: a state has 32 bits
+        more = place - MANTISSA_BITS
+        kept_bits = np.where(more > 0, rounded_by(numbers, np.maximum(more, 0)), numbers << np.maximum(-more, 0))
+        return (place << LOGARITHM_BITS) + self.entries[kept_bits - (1 << MANTISSA_BITS)], kept
+
+
+def rounded_by(values: Integers, bits: Integers) -> Integers:
+    """Return ``values / 2^bits`` rounded, ties up, by as many bits as each has."""
+    return (values + (np.left_shift(np.int64(1), bits) >> 1)) >> bits
+
+
+def logarithm_entries() -> Integers:
+    """Return the table of `Logarithm`."""
+    steps = np.arange(LOGARITHM_ENTRIES) / 2.0**MANTISSA_BITS
+    return np.rint(2.0**LOGARITHM_BITS * np.log2(1 + steps)).astype(np.int64)
+
+
+Stage = Reference | Sections | Polyphase | Keep | Root | Square | Rectify | Logarithm
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,6 +275,8 @@ class InputChain:
         What one step of such a code is worth, in units of the recording.
     output_shift : int
         Fractional bits that are rounded away at the end, ties to even.
+    output_offset : float
+        What the code 0 stands for: of a logarithm, that of the units.
     """
 
     bits: int
@@ -206,6 +288,7 @@ class InputChain:
     output_bits: int
     output_unit: float
     output_shift: int
+    output_offset: float = 0.0
 
     def start(self, sample: Integers) -> tuple[Kept, ...]:
         """Return what the stages keep before the first sample of a recording, shape (channels,).
@@ -266,7 +349,7 @@ class InputChain:
         mean, deviation : ndarray, shape () or (channels,)
             In units of the recording.
         """
-        return InputCodes(self.output_bits, True, self.output_unit / deviation, -mean / deviation)
+        return InputCodes(self.output_bits, True, self.output_unit / deviation, (self.output_offset - mean) / deviation)
 
     def _checked(self, samples: Integers) -> Integers:
         lowest = -(2 ** (self.bits - 1)) if self.signed else 0
