@@ -37,13 +37,22 @@ def export(
     weights: Annotated[
         Literal["bytes", "packed"], typer.Option(help="Of C: a byte each, or several of at most 4 bits in one.")
     ] = "bytes",
+    sample_step: Annotated[
+        float | None,
+        typer.Option(
+            help="Of C: write the study's filters too, for a converter whose step is worth this, in units of the "
+            "recordings."
+        ),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Write a quantised student as integer code or as ONNX, a spiking one in float as NIR, with test vectors."""
     # Deferred: --help must answer at once.
     from cosim.api.export import export as write
 
-    written = write(student, out, format=format, name=name, examples=examples, board=board, weights=weights)
+    written = write(
+        student, out, format=format, name=name, examples=examples, board=board, weights=weights, sample_step=sample_step
+    )
     rows = written.rows()
     if as_json:
         print_json(written.to_dict())

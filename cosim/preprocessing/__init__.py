@@ -16,7 +16,7 @@ from cosim.preprocessing.operations import (
     band_power_operations,
     eeg_operations,
 )
-from cosim.preprocessing.pipeline import Processed, pipeline_work, process, recorded_steps
+from cosim.preprocessing.pipeline import Processed, operations_of, pipeline_work, process, recorded_steps
 from cosim.preprocessing.post_filter import BesselFilter
 from cosim.preprocessing.scaling import Scaler, fit_scaler
 
@@ -41,6 +41,7 @@ __all__ = [
     "eeg_operations",
     "fit_scaler",
     "integer_chain",
+    "operations_of",
     "pipeline_work",
     "process",
     "recorded_steps",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -147,6 +147,48 @@ def recorded_steps(operations: Sequence[Operation], rate_hz: float) -> tuple[Ste
         steps.append(record(operation, rate_hz))
         rate_hz = rate_after(operation, rate_hz)
     return tuple(steps)
+
+
+CUTS = frozenset({"epoch", "segment"})
+"""Recorded steps that only say which samples belong to an example."""
+
+
+def operations_of(steps: Sequence[Step]) -> tuple[Operation, ...]:
+    """Return the operations that a record was made of.
+
+    Raises
+    ------
+    DataError
+        A step that is no operation on a recording, such as the binning of spikes.
+    """
+    return tuple(_operation_of(step) for step in steps if step.name not in CUTS)
+
+
+def _operation_of(step: Step) -> Operation:
+    given: dict[str, Any] = dict(step.parameters)
+    match step.name:
+        case "common_average_reference":
+            return CommonAverageReference()
+        case "causal band" | "acausal band":
+            direction: Literal["causal", "acausal"] = "causal" if step.causal else "acausal"
+            return Band(given.get("low_hz"), given.get("high_hz"), given["order"], direction)
+        case "resample":
+            return Resample(given["rate_hz"])
+        case "decimate":
+            return Decimate(given["factor"])
+        case "square_root":
+            return SquareRoot()
+        case "square":
+            return Square()
+        case "rectify":
+            return Rectify()
+        case "logarithm":
+            return Logarithm(given["least"])
+        case _:
+            raise DataError(
+                f"the recorded step {step.name!r} is none of a recording sample by sample", where="pipeline",
+                remedy="Start from codes of what it gives",
+            )
 
 
 def pipeline_work(

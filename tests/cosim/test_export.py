@@ -53,6 +53,34 @@ def test_codes_are_those_of_the_converter_with_the_standardisation_in_the_graph(
     assert {"what": "test vectors", "value": "4 held-out examples"} in written.rows()
 
 
+def test_the_studys_filters_are_written_in_front(finished: Path, tmp_path: Path) -> None:
+    """An average reference and a band-pass: codes of 16 bits, all of them, and every decision on held-out examples."""
+    where = ("export", f"{finished}:EEGNet-1 w4a4", "--out", str(tmp_path), "--name", "net")
+    told = command(*where, "--sample-step", "0.01", "--json")
+    assert told[0] == 0, told[2]
+    said = json.loads(told[1])
+    assert (said["input_bits"], said["sample_signed"]) == (16, True)
+    assert said["decisions_changed"] == 0
+    assert {"net_chain.h", "net_chain.c", "net_chain_check.c"} <= set(said["files"])
+    assert runs(tmp_path, "net") == "0 of 24 outputs differ\n"
+    assert runs(tmp_path, "net_chain") == "0 of 2048 codes differ\n"
+    again = cosim.export(f"{finished}:EEGNet-1 w4a4", tmp_path / "two", sample_step=0.01)
+    assert again.chain is not None
+    assert {"what": "samples", "value": f"signed samples of {again.chain.bits} bits"} in again.rows()
+
+
+def test_filters_that_cannot_be_written_are_refused(finished: Path, tmp_path: Path) -> None:
+    student = cosim.load_run(finished).decoder("EEGNet-1 w4a4").student()
+    with pytest.raises(CosimError, match="samples in steps of 0"):
+        cosim.export(student, tmp_path / "a", sample_step=0.0)
+    with pytest.raises(CosimError, match="filters in qonnx"):
+        cosim.export(student, tmp_path / "a", format="qonnx", sample_step=0.1)
+    saved = student.save(tmp_path / "saved")
+    with pytest.raises(CosimError, match="its recordings are not known"):
+        cosim.export(str(saved), tmp_path / "a", sample_step=0.1)
+    assert not (tmp_path / "a").exists()
+
+
 def test_a_copied_student_takes_codes_of_its_own_grid(finished: Path, tmp_path: Path) -> None:
     student = cosim.load_run(finished).decoder("EEGNet-1 w4a4").student()
     saved = student.save(tmp_path / "saved")

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from cosim.api.export.nir import check_float, write_nir
 from cosim.api.export.onnx import ReadBack, write_onnx
 from cosim.api.export.owner import check_owner, write_owner
+from cosim.api.export.samples import chain_of, write_chain
 from cosim.api.student import Student, load_student
 from cosim.engine.fold_data import FoldData, load_fold
 from cosim.engine.local_store import LocalStore
@@ -21,6 +22,7 @@ from energy_models.errors import StudentError, StudyError, unknown_name
 from students.deploy import Agreement, DeployedGraph, InputCodes, agreement, lower
 from students.deploy.c_code import CExport, Weights, export_c
 from students.deploy.emulator import Emulated, check_board, emulate
+from students.deploy.input_chain import InputChain
 from students.quantize import output_grid_of
 from students.spec import Quantised
 
@@ -52,6 +54,8 @@ class Exported:
         What the C code executes on an emulated board, where one was asked for.
     absent : int
         Test vectors that were asked for and are not there.
+    chain : InputChain or None
+        The filters in front, where they were written too.
     """
 
     format: Format
@@ -65,11 +69,14 @@ class Exported:
     read_back: ReadBack | None = None
     emulated: Emulated | None = None
     absent: int = 0
+    chain: InputChain | None = None
 
     def rows(self) -> list[dict[str, object]]:
         """Return what was written and how it agrees, as a table."""
         codes, code, found, run, read = self.codes, self.code, self.agreement, self.emulated, self.read_back
         said: dict[str, object] = {"input": f"{'signed' if codes.signed else 'unsigned'} codes of {codes.bits} bits"}
+        if self.chain is not None:
+            said["samples"] = f"{'signed' if self.chain.signed else 'unsigned'} samples of {self.chain.bits} bits"
         said["test vectors"] = self.vectors + (f", {self.absent:,} fewer than asked for" if self.absent else "")
         if code is not None:
             said["called with"] = f"one {code.entry}"
@@ -96,6 +103,8 @@ class Exported:
             "input_bits": codes.bits, "input_signed": codes.signed, "test_vectors": self.vectors,
             "test_vectors_absent": self.absent,
         }  # fmt: skip
+        if self.chain is not None:
+            said |= {"sample_bits": self.chain.bits, "sample_signed": self.chain.signed}
         if code is not None:
             said |= {
                 "entry": code.entry, "constants_bytes": code.constant_bytes, "buffers_bytes": code.buffer_bytes,
@@ -129,6 +138,7 @@ def export(
     examples: int = 16,
     board: str = "",
     weights: Weights = "bytes",
+    sample_step: float | None = None,
 ) -> Exported:
     """Write a quantised student as integer code or as ONNX, a spiking one in float as NIR, with test vectors.
 
@@ -154,6 +164,9 @@ def export(
         An emulated board to run the test vectors on, whose instructions are counted by layer.
     weights : {'bytes', 'packed'}
         Of C: a byte each, or several of at most 4 bits in one.
+    sample_step : float or None
+        What one step of the converter is worth, in units of the recordings: the study's filters are written too, in
+        integers, and the decoder takes the codes that they give. None: it takes codes of the filtered signal.
 
     Raises
     ------
@@ -170,7 +183,7 @@ def export(
     found = student if isinstance(student, Student) else student_named(str(student))
     (check_float if format == "nir" else check_quantised)(found)
     check_owner(found, Path(folder), name)
-    codes, given, source = codes_for_tests(found, examples)
+    codes, given, source, chain = _given(found, examples, sample_step, format)
     place, absent = Path(folder), max(0, examples - len(given))
     if format != "c":
         if format == "nir":
@@ -183,8 +196,11 @@ def export(
     compared = agreement(found.model, graph, given)
     written = export_c(graph, place, name=name, weights=weights, vectors=given)
     run = emulate(place, name=name, board=board) if board else None
-    files = (*written.files, write_owner(found, place, name))
-    return Exported(format, place, files, source, codes, graph, written, compared, emulated=run, absent=absent)
+    front = () if chain is None else write_chain(chain, place, name)
+    files = (*written.files, *front, write_owner(found, place, name))
+    return Exported(
+        format, place, files, source, codes, graph, written, compared, emulated=run, absent=absent, chain=chain
+    )
 
 
 def _decisions(found: Agreement | ReadBack) -> dict[str, object]:
@@ -203,7 +219,18 @@ def check_quantised(student: Student) -> None:
 
 def codes_for_tests(student: Student, examples: int) -> tuple[InputCodes, NDArray[np.int64], str]:
     """Return a converter's codes, those of held-out examples (of noise for a copied student), and which those are."""
-    return _recorded(student, examples) if student.home is not None else _made_up(student)
+    return _recorded(student, examples)[:3] if student.home is not None else _made_up(student)
+
+
+def _given(
+    student: Student, examples: int, sample_step: float | None, format: Format
+) -> tuple[InputCodes, NDArray[np.int64], str, InputChain | None]:
+    """Return codes, test vectors and their source as `codes_for_tests`, and the filters in front."""
+    if sample_step is None:
+        return *codes_for_tests(student, examples), None
+    if format != "c":
+        raise StudentError(f"filters in {format}", where="cosim.export", remedy="Ask for the format c")
+    return _recorded(student, examples, sample_step)
 
 
 def _check(format: str, name: str, examples: int, board: str) -> None:
@@ -240,8 +267,10 @@ def student_named(text: str) -> Student:
     return load_run(folder).decoder(label).student()
 
 
-def _recorded(student: Student, examples: int) -> tuple[InputCodes, NDArray[np.int64], str]:
-    """Return the converter's codes of a student's recordings, and those of held-out examples."""
+def _recorded(
+    student: Student, examples: int, sample_step: float | None = None
+) -> tuple[InputCodes, NDArray[np.int64], str, InputChain | None]:
+    """Return the codes of a student's recordings, those of held-out examples, and the filters that give them."""
     home = student.home
     if home is None:
         raise StudentError("its recordings are not known", where=student.spec.label, remedy="Export it from its run")
@@ -250,15 +279,18 @@ def _recorded(student: Student, examples: int) -> tuple[InputCodes, NDArray[np.i
     raw = load_fold(*places, "raw")
     values = raw.dataset.windows.inputs(raw.fold.all_training)
     step, signed = _step(values, raw.dataset.source_bits)
-    scale, offset = np.array(step), np.array(0.0)
+    mean, deviation = np.array(0.0), np.array(1.0)
     if home.stage.config.get("inputs", "standardised") == "standardised":
         scaler = load_fold(*places, "standardised").dataset.windows.scaler
         if scaler is not None:
-            scale, offset = step / scaler.deviation, -scaler.mean / scaler.deviation
-    codes = InputCodes(raw.dataset.source_bits, signed, scale, offset)
+            mean, deviation = scaler.mean, scaler.deviation
+    codes = InputCodes(raw.dataset.source_bits, signed, np.asarray(step / deviation), np.asarray(-mean / deviation))
     plain = InputCodes(codes.bits, codes.signed, np.array(step), np.array(0.0))
+    chain = None if sample_step is None else chain_of(raw.dataset, sample_step)
+    if chain is not None:
+        codes, plain = chain.codes(mean, deviation), chain.codes(np.array(0.0), np.array(1.0))
     chosen = _held_out(raw, examples)
-    return codes, plain.codes_of(raw.dataset.windows.inputs(chosen)), f"{len(chosen)} held-out examples"
+    return codes, plain.codes_of(raw.dataset.windows.inputs(chosen)), f"{len(chosen)} held-out examples", chain
 
 
 def _step(values: NDArray[np.float32], bits: int) -> tuple[float, bool]:
