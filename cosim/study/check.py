@@ -6,23 +6,30 @@ import math
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, cast
-
-from pydantic import BaseModel, ValidationError
+from typing import cast
 
 from cosim.baselines.registry import baseline_names, load_baseline
 from cosim.datasets.registry import dataset_names, load_corpus
-from cosim.study.choices import MAX_POINTS, choice_counts, option_ends, with_method
+from cosim.study.choices import MAX_POINTS, choice_counts, with_method
 from cosim.study.document import Document, override, read_document
 from cosim.study.epochs import epoch_problems, method_epoch_problems, spike_problems
-from cosim.study.messages import infinite_lines, repeated_items, validation_lines
+from cosim.study.messages import infinite_lines, repeated_items
+from cosim.study.parts import (
+    entries,
+    option_lines,
+    part_problems,
+    problem_of,
+    student_forms,
+    student_options,
+    table,
+)
 from cosim.study.ranges import OptionRange
-from cosim.study.schema import MAX_ENTRIES, StudentPlan, Study, structural_problems
+from cosim.study.schema import StudentPlan, Study, structural_problems
 from cosim.study.teaching import teaching_problems
 from cosim.teachers.registry import TEACHERS
-from energy_models.errors import CosimError, StudyError, unknown_name
+from energy_models.errors import StudyError, unknown_name
 from energy_models.hardware import load_profile, load_site, profile_names, site_names
-from students.families import check_form, family_names, load_family
+from students.families import family_names, load_family
 from students.training import METHODS
 
 GRID_NEEDS_STEP = (
@@ -61,16 +68,16 @@ def _with_whole_paths(document: Document, beside: Path) -> Document:
         return value if found is None else str(found.absolute())
 
     sections: dict[str, object] = {
-        name: {key: whole(value) if key in keys else value for key, value in _table(document.get(name)).items()}
+        name: {key: whole(value) if key in keys else value for key, value in table(document.get(name)).items()}
         for name, keys in PATHS.items()
         if isinstance(document.get(name), Mapping)
     }
     students = document.get("students")
     if isinstance(students, list):
-        entries = cast(list[object], students)
+        listed = cast(list[object], students)
         sections["students"] = [
-            {**_table(entry), "weights": whole(_table(entry)["weights"])} if "weights" in _table(entry) else entry
-            for entry in entries
+            {**table(entry), "weights": whole(table(entry)["weights"])} if "weights" in table(entry) else entry
+            for entry in listed
         ]  # fmt: skip
     return {**document, **sections}
 
@@ -87,6 +94,8 @@ def check_study(document: Document, *, where: str) -> Study:
     problems += [*infinite_lines(document), *_name_problems(document)]
     if study is not None and not problems:
         problems += _size_problems(study) or _option_problems(study)
+    else:
+        problems += part_problems(document)
     if study is None or problems:
         unique = list(dict.fromkeys(problems))
         count = "1 problem" if len(unique) == 1 else f"{len(unique)} problems"
@@ -97,17 +106,17 @@ def check_study(document: Document, *, where: str) -> Study:
 
 def _name_problems(document: Mapping[str, object]) -> list[str]:
     """Return one line for every name that does not exist, wherever the document is sound enough to hold one."""
-    hardware = _table(document.get("hardware"))
-    search = _table(document.get("search"))
-    lines = _missing("datasets", dataset_names, [("dataset.name", _table(document.get("dataset")).get("name"))],
+    hardware = table(document.get("hardware"))
+    search = table(document.get("search"))
+    lines = _missing("datasets", dataset_names, [("dataset.name", table(document.get("dataset")).get("name"))],
                      load_corpus)  # fmt: skip
     lines += _missing("families", family_names, _each(document.get("students"), "students", "family"), load_family)
     methods: list[tuple[str, object]] = []
-    for i, student in enumerate(map(_table, _list(document.get("students")))):
-        methods.append((f"students.{i}.method.name", _table(student.get("method")).get("name")))
+    for i, student in enumerate(map(table, entries(document.get("students")))):
+        methods.append((f"students.{i}.method.name", table(student.get("method")).get("name")))
         methods += _each(student.get("method_choices"), f"students.{i}.method_choices", "name")
     lines += _missing("methods", METHODS.names, methods, METHODS.load)
-    teacher = [("teacher.name", _table(document.get("teacher")).get("name"))]
+    teacher = [("teacher.name", table(document.get("teacher")).get("name"))]
     lines += _missing("teachers", TEACHERS.names, teacher, TEACHERS.load)
     lines += _missing("baselines", baseline_names, _each(document.get("baselines"), "baselines", "name"),
                       load_baseline)  # fmt: skip
@@ -120,25 +129,16 @@ def _name_problems(document: Mapping[str, object]) -> list[str]:
 
 def _namesakes(hardware: Mapping[str, object], key: str) -> list[str]:
     """Return a line where two entries have one name, under which their prices would be mixed."""
-    again = repeated_items([Path(name).stem for name in _list(hardware.get(key)) if isinstance(name, str)])
+    again = repeated_items([Path(name).stem for name in entries(hardware.get(key)) if isinstance(name, str)])
     return [f"hardware.{key}: two are called {again}, so their prices could not be told apart"] if again else []
 
 
-def _table(value: object) -> Mapping[str, object]:
-    return cast(Mapping[str, object], value) if isinstance(value, Mapping) else {}
+def _each(given: object, path: str, key: str) -> list[tuple[str, object]]:
+    return [(f"{path}.{i}.{key}", table(entry).get(key)) for i, entry in enumerate(entries(given))]
 
 
-def _list(value: object) -> list[object]:
-    """Return a list as far as it may be long; that it is longer is a structural problem, told already."""
-    return cast(list[object], value)[:MAX_ENTRIES] if isinstance(value, list) else []
-
-
-def _each(entries: object, path: str, key: str) -> list[tuple[str, object]]:
-    return [(f"{path}.{i}.{key}", _table(entry).get(key)) for i, entry in enumerate(_list(entries))]
-
-
-def _listed(table: Mapping[str, object], path: str, key: str) -> list[tuple[str, object]]:
-    return [(f"{path}.{i}", name) for i, name in enumerate(_list(table.get(key)))]
+def _listed(section: Mapping[str, object], path: str, key: str) -> list[tuple[str, object]]:
+    return [(f"{path}.{i}", name) for i, name in enumerate(entries(section.get(key)))]
 
 
 def _missing(
@@ -155,35 +155,24 @@ def _missing(
             continue  # a missing or mistyped entry is a structural problem, told already
         elsewhere = ":" in name or name.endswith(".toml") or os.path.isfile(name)  # Path raises on a name too long
         if load is not None and (name in available or elsewhere):
-            lines += _problem_of(path, load, name)
+            lines += problem_of(path, load, name)
         elif name not in available:
             own = "" if load is None else ". One of your own is named module:object"
             lines.append(f"{path}: there is no '{name}'. {unknown_name(kind, name, available)}{own}")
     return lines
 
 
-def _problem_of(path: str, check: Callable[..., object], *arguments: object) -> list[str]:
-    try:
-        check(*arguments)
-    except CosimError as error:
-        return [f"{path}: {error}"]
-    return []
-
-
 def _option_problems(study: Study) -> list[str]:
-    lines = _options(load_corpus(study.dataset.name).Options, study.dataset.options, "dataset.options")
+    lines = option_lines(load_corpus(study.dataset.name).Options, study.dataset.options, "dataset.options")
     for i, student in enumerate(study.students):
-        family = load_family(student.family)
-        for options in option_ends(student):
-            lines += _options(family.Options, options, f"students.{i}.options")
+        lines += student_options(student, f"students.{i}")
         lines += [f"students.{i}.options.{key}: {GRID_NEEDS_STEP}" for key in _endless(study, student)]
-        for j, form in enumerate(student.forms):
-            lines += _problem_of(f"students.{i}.forms.{j}", check_form, family, form)
+        lines += student_forms(student, f"students.{i}")
         lines += [f"students.{i}.{problem}" for problem in epoch_problems(study, student)]
         lines += [f"students.{i}.{problem}" for problem in spike_problems(study, student)]
     lines += _taught_problems(study) or list(teaching_problems(study))
     for i, baseline in enumerate(study.baselines):
-        lines += _options(load_baseline(baseline.name).Options, baseline.options, f"baselines.{i}.options")
+        lines += option_lines(load_baseline(baseline.name).Options, baseline.options, f"baselines.{i}.options")
     return lines
 
 
@@ -192,7 +181,7 @@ def _taught_problems(study: Study) -> list[str]:
     lines = [line for i, student in enumerate(study.students)
              for line in _method_problems(study, student, f"students.{i}")]  # fmt: skip
     if study.teacher is not None:
-        lines += _options(TEACHERS.load(study.teacher.name).Options, study.teacher.options, "teacher.options")
+        lines += option_lines(TEACHERS.load(study.teacher.name).Options, study.teacher.options, "teacher.options")
     return lines
 
 
@@ -202,7 +191,7 @@ def _method_problems(study: Study, student: StudentPlan, path: str) -> list[str]
     for place, spec in enumerate(student.searched_methods):
         if spec is not None:
             where = f"{path}.method_choices.{place}" if student.method_choices else f"{path}.method"
-            lines += _options(METHODS.load(spec.name).options, spec.options, f"{where}.options")
+            lines += option_lines(METHODS.load(spec.name).options, spec.options, f"{where}.options")
     if lines:
         return lines
     chosen = [with_method(student, spec) for spec in student.searched_methods]
@@ -233,14 +222,3 @@ def _endless(study: Study, student: StudentPlan) -> list[str]:
     if study.search.sampler != "grid":
         return []
     return [key for key, value in student.options.items() if isinstance(value, OptionRange) and value.step is None]
-
-
-def _options(model: type[BaseModel], options: Mapping[str, Any], path: str) -> list[str]:
-    try:
-        model.model_validate(dict(options))
-    except ValidationError as error:
-        known = f" (known options: {', '.join(model.model_fields) or 'none'})"
-        lines = validation_lines(error, model.model_fields, path.split("."))
-        kinds = [problem["type"] for problem in error.errors()]
-        return [line + (known if "extra_forbidden" in kinds and "no such setting" in line else "") for line in lines]
-    return []

@@ -50,6 +50,14 @@ _CONVERTED = re.compile(r"spikes([0-9]+)")
 _LAYER = re.compile(r"\w[\w.]*")
 _SETTINGS = {"edge": "edge_bits", "in": "input_bits", "scale": "scale", "per": "per"}
 _AFTER_TRAINING = ("ptq", "gptq")
+_OTHERWISE = {"input": "in", "inputs": "in", "edges": "edge", "first": "edge", "last": "edge", "scales": "scale"}
+"""Names that people give settings."""
+
+_IN_WIDTHS = {"state": "s8", "states": "s8", "weight": "w4a8", "weights": "w4a8", "activation": "w8a4",
+              "activations": "w8a4", "bits": "w8a8"}  # fmt: skip
+"""Names that people give what the widths say, and how it is written there."""
+
+_SETTING_EXAMPLES = "edge=8, in=8, scale=power_of_two, per=tensor"
 _EXAMPLES = (
     "write float32, w8a8, w4a4 edge=8 in=8, w8a8 conv=w4a4, ternary, ptq w4a4 "
     "and the like; spikes are made by cosim convert"
@@ -247,10 +255,21 @@ def _parsed(text: str) -> Form:
     try:
         return _form(text.split())
     except ValidationError as error:
-        reasons = "; ".join(dict.fromkeys(str(one["msg"]).removeprefix("Value error, ") for one in error.errors()))
+        reasons = "; ".join(dict.fromkeys(_reason(one["loc"], str(one["msg"])) for one in error.errors()))
         raise ValueError(f"form '{text}' is impossible: {reasons}") from error
     except ValueError as error:
         raise ValueError(f"unknown form '{text}': {error}") from error
+
+
+def _reason(place: tuple[int | str, ...], message: str) -> str:
+    """Return a problem of a form in its own words; one of a setting's value names the setting as it is written."""
+    own = message.removeprefix("Value error, ")
+    if own != message:
+        return own
+    fields = {field: text for text, field in _SETTINGS.items()} | {"timesteps": "time steps"}
+    name = next((text for field, text in fields.items() if field in place), "")
+    told = own.removeprefix("Input ").removesuffix(", unable to parse string as an integer")
+    return f"{name} {told}" if name else own
 
 
 def _form(words: list[str]) -> Form:
@@ -264,18 +283,44 @@ def _form(words: list[str]) -> Form:
     how = [word for word in words if word in _AFTER_TRAINING]
     widths, *settings = [word for word in words if word not in how] or [""]
     if len(how) > 1:
-        raise ValueError(f"{' and '.join(how)} exclude each other")
-    if settings and _BESIDE_COARSE.fullmatch(settings[0]):  # ternary a4
+        raise ValueError("ptq and gptq exclude each other" if len(set(how)) > 1 else f"'{how[0]}' is given twice")
+    if settings and widths in COARSE_BITS and _BESIDE_COARSE.fullmatch(settings[0]):  # ternary a4
         widths, *settings = f"{widths}-{settings[0]}", *settings[1:]
     if "=" in widths:
         raise ValueError(f"'{widths}' names no widths: write the widths first, then the settings, blanks between")
+    if not widths:
+        raise ValueError(f"{how[0] if how else 'it'} says nothing of widths: write them, such as w4a4")
     bits = _layer_bits(widths)
-    given = {name: value for name, _, value in (word.partition("=") for word in settings)}
-    if len(given) < len(settings) or not all(given.values()):
-        raise ValueError("after the widths come settings of the shape name=value, each once")
-    layers = [(name, _layer_bits(value)) for name, value in given.items() if name not in _SETTINGS]
-    values = {_SETTINGS[name]: value for name, value in given.items() if name in _SETTINGS}
+    given = [word.partition("=") for word in settings]
+    for word, (name, equals, value) in zip(settings, given, strict=True):
+        if not (name and equals and value):
+            raise ValueError(f"'{word}' is no setting: after the widths come settings of the shape name=value"
+                             f"{_hint_of_word(word, widths)}")  # fmt: skip
+    if again := next((name for name, _, _ in given if sum(one[0] == name for one in given) > 1), ""):
+        raise ValueError(f"'{again}' is given twice")
+    layers = [(name, _bits_of_layer(name, value)) for name, _, value in given if name not in _SETTINGS]
+    values = {_SETTINGS[name]: value for name, _, value in given if name in _SETTINGS}
     return Quantised.model_validate({**dict(bits), "overrides": layers, "training": how[0] if how else "qat", **values})
+
+
+def _bits_of_layer(name: str, value: str) -> LayerBits:
+    """Return the widths given to a layer, or say what a name that is no layer's may stand for."""
+    if _WIDTHS.fullmatch(value):
+        return _layer_bits(value)
+    small = name.lower()
+    known = small if small in _SETTINGS else _OTHERWISE.get(small)
+    hint = f"; write {known}={value}" if known else ""
+    if small in _IN_WIDTHS:
+        hint = f"; the widths say it, such as {_IN_WIDTHS[small]}"
+    raise ValueError(f"'{name}={value}' is neither a setting ({_SETTING_EXAMPLES}) nor widths of a layer "
+                     f"({name}=w4a4){hint}{_hint(value)}")  # fmt: skip
+
+
+def _hint_of_word(word: str, widths: str) -> str:
+    """Return what a word without a value may stand for."""
+    if re.fullmatch(r"s[0-9]+", word):
+        return f"; bits of states belong to the widths, '{widths}{word}'"
+    return ""
 
 
 def _layer_bits(text: str) -> LayerBits:

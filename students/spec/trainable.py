@@ -39,6 +39,8 @@ def _reasons(form: Form) -> list[str]:
         return ["spikes are not trained: train a quantised student, then convert it (cosim convert, cosim.convert)"]
     widths = {"input": form.input_bits} | ({} if form.edge_bits is None else {"edge": form.edge_bits})
     reasons = [_range(bits, kind) for kind, bits in widths.items()]
+    if form.input_bits > MOST_BITS:
+        reasons[0] += " (their sums are not exact in float32; wider codes of a converter are put on this grid)"
     if form.state_bits is not None and not LEAST_STATE_BITS <= form.state_bits <= MOST_STATE_BITS:
         reasons.append(f"{form.state_bits} state bits")
     if any(bits.state_bits is not None for _, bits in form.overrides):

@@ -136,6 +136,23 @@ def test_a_form_that_the_family_does_not_declare_is_refused_with_those_that_do()
     assert "eegnet" in text
 
 
+def test_options_and_forms_are_told_beside_what_else_is_wrong() -> None:
+    """A misspelt setting, a missing name and a wrong list hide no other part's problems; a part that is wrong in its
+    structure is told once."""
+    students = [
+        {"label": "a", "family": "conformer", "forms": ["w4a4"], "optoins": {}},
+        {"label": "b", "family": "eegnet", "options": {"depht": 2}, "forms": ["w8a8 input=12"]},
+        {"label": "c", "family": "none_such", "forms": ["w8a8"], "method": {"name": "kl", "options": {"wight": 1}}},
+    ]
+    text = message(broken(students=students, baselines=[{"name": "cca", "options": {"hz": 1}}],
+                          hardware={**TINY["hardware"], "decode_rate_hz": -1}))  # fmt: skip
+    for said in ("students.0.optoins: there is no such setting", "students.0.forms.0: form: EEG Conformer has no",
+                 "students.1.options.depht: there is no such", "students.1.forms.0: unknown form 'w8a8 input=12'",
+                 "there is no 'none_such'", "students.2.method.options.wight", "baselines.0.options.hz",
+                 "hardware.decode_rate_hz"):  # fmt: skip
+        assert text.count(said) == 1, said
+
+
 def test_a_family_of_ones_own_is_named_by_module_and_object() -> None:
     students = [{"label": "a", "family": "students.families.mlp:FAMILY", "options": {"hidden": 4}}]
     assert check_study(broken(students=students), where="x").students[0].family == "students.families.mlp:FAMILY"

@@ -132,7 +132,14 @@ def test_what_names_no_form_is_refused_with_examples(text: str) -> None:
     ("text", "hint"),
     [("W4A4", "in small letters, 'w4a4'"), ("a4w4", "weights first, 'w4a4'"), ("w4-a4", "without separators, 'w4a4'"),
      ("edge=8 w4a4", "the widths first, then the settings"), ("w4a4,edge=8", "blanks between"),
-     ("w\u0664a4", "letters and digits of ASCII")],
+     ("w\u0664a4", "letters and digits of ASCII"), ("w8a8 input=12", "'input=12' is neither.*; write in=12"),
+     ("binary In=6", "; write in=6"), ("w4a4 first=8", "; write edge=8"),
+     ("w4a4 conv=4", "widths of a layer .conv=w4a4"),
+     ("w8a8 state=8", "the widths say it, such as s8"), ("w8a8 s8", "belong to the widths, 'w8a8s8'"),
+     ("w8a8 conv=W4A4", "in small letters, 'w4a4'"), ("w8a8 scale=pow2", "scale should be 'float' or 'power_of_two'"),
+     ("w8a8 in=x", "in should be a valid integer"), ("w8a8 in=8 in=4", "'in' is given twice"),
+     ("ptq ptq w4a4", "'ptq' is given twice"), ("gptq", "gptq says nothing of widths"),
+     ("w4a4 a4", "'a4' is no setting"), ("spikes0", "time steps should be greater")],
 )  # fmt: skip
 def test_a_form_spelt_otherwise_is_refused_with_what_to_change(text: str, hint: str) -> None:
     with pytest.raises(StudentError, match=hint):
@@ -165,3 +172,8 @@ def test_what_cannot_be_trained_is_refused_with_what_can(text: str) -> None:
 )  # fmt: skip
 def test_a_text_of_before_means_eight_bits_at_the_edges(then: str, now: str) -> None:
     assert str(former_form(then)) == now
+
+
+def test_an_input_of_more_bits_is_refused_with_the_reason() -> None:
+    with pytest.raises(StudentError, match=r"12 input bits \(their sums are not exact in float32"):
+        check_trainable(parse_form("w8a8 in=12"))
