@@ -99,9 +99,10 @@ def _students(plain: Mapping[str, Any], forms: str) -> list[dict[str, Any]]:
     ]
 
 
-def run_set(name: str, forms: str, seeds: Sequence[int], folder: Path, workers: int) -> None:
-    """Train what is not finished of a set of forms of a part and archive it."""
-    run = cosim.run(study_of(name, forms, seeds), out=folder / name / forms, workers=workers)
+def run_set(name: str, forms: str, seeds: Sequence[int], folder: Path, *, workers: int, minutes: float) -> None:
+    """Train what is not finished of a set of forms of a part and archive it; no form is begun after some minutes."""
+    study = study_of(name, forms, seeds) | {"budget": {"seconds": 60 * minutes}}
+    run = cosim.run(study, out=folder / name / forms, workers=workers)
     write_archive(run.folder, ARCHIVES / name / forms)
 
 
@@ -111,6 +112,7 @@ def main() -> None:
     parser.add_argument("--part", choices=PARTS, action="append", help="one of them; default: all, cheapest first")
     parser.add_argument("--forms", choices=SETS, action="append", help="one of the sets; default: all of them")
     parser.add_argument("--seeds", type=int, default=2, help="how many seeds (2)")
+    parser.add_argument("--minutes", type=float, default=90.0, help="of a set, after which no form is begun (90)")
     parser.add_argument("--workers", type=int, default=2, help="processes (2)")
     parser.add_argument("--runs", type=Path, default=Path("runs/bitwidths"), help="folder of the unfinished runs")
     parser.add_argument("--reprice", action="store_true", help="make the page from the archived runs; train nothing")
@@ -120,7 +122,7 @@ def main() -> None:
 
     for name in [] if given.reprice else given.part or PARTS:
         for forms in given.forms or SETS:
-            run_set(name, forms, range(given.seeds), given.runs, given.workers)
+            run_set(name, forms, range(given.seeds), given.runs, workers=given.workers, minutes=given.minutes)
             write_page()
     write_page()
 

@@ -156,6 +156,8 @@ def _not_run(parts: Sequence[PartTable], lacking: Sequence[str]) -> str:
     lines = [NOT_RUN_PARTS.format(parts="; ".join(lacking))] if lacking else []
     for part in parts:
         for how, called in LEGEND.items():
+            if how == "teacher" and how not in part.seeds:
+                continue
             forms = [form.text for form in part.forms if how not in form.validation and _can_be(form.text, how)]
             if forms:
                 told = ", ".join(f"`{form}`" for form in forms)

@@ -10,7 +10,7 @@ with the rounding in the loop from labels, trained on from labels and the output
 teacher taught: their float form is that one. The teacher is that of the shipped study; for SSVEP it is canonical
 correlation with logistic regression. Forms come in three sets, each a run of its own: `uniform`, `mixed` (layers
 of several widths; `conv`, `depthwise` and `linear` are kinds of layers) and `teacher`. All of it is one command,
-which goes on where it was stopped:
+which goes on where it was stopped and begins no form after 90 minutes of a set:
 
     COSIM_DATA=... python benchmarks/bitwidths.py               # every part, cheapest first, then this page
     COSIM_DATA=... python benchmarks/bitwidths.py --part motor_imagery --forms uniform --seeds 5
