@@ -48,6 +48,9 @@ assert kept["balanced accuracy"].min() > table.loc["float32", "balanced accuracy
 widths = ["w8a8", "w6a6", "w4a4", "w3a3"]
 assert table.loc[widths, "weights [kB]"].is_monotonic_decreasing, table
 assert table.loc[widths, "decoder [µW]"].is_monotonic_decreasing, table
+assert table.loc["ptq w2a4", "balanced accuracy"] < table.loc["w2a4", "balanced accuracy"], table
+assert set(learned.replace("=", " ").split()) & {"w2a2", "w2a3", "w3a2", "w3a3", "w3a4", "w4a2", "w4a3"}, learned
+assert exported.agreement.changed == 0, exported
 assert 1 < table.loc["w8a8", "decoder [µW]"] / table.loc["w2a2", "decoder [µW]"] < 1.5, table
 
 # A study on the same recordings finds the notebook's students finished, and its prices are the notebook's.
