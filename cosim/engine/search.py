@@ -17,10 +17,11 @@ from sqlalchemy.exc import SQLAlchemyError
 from cosim.engine.files import content_digest, disk_full
 from cosim.engine.plan import Configuration, configurations
 from cosim.study.choices import method_text, with_method
+from cosim.study.form_axes import FormGroup, chosen_form, form_groups, single_groups
 from cosim.study.ranges import OptionRange
 from cosim.study.schema import Option, SearchPlan, StudentPlan, Study
 from energy_models.errors import CosimError, errors_placed
-from students.spec import MethodSpec, Scalar, parse_form
+from students.spec import MethodSpec, Scalar
 
 DATABASE = "study.db"
 RETRIES = "retries"  # attribute of a trial that takes the place of one a kill interrupted
@@ -159,7 +160,7 @@ class Search:
     def _next(self) -> tuple[Trial, Configuration]:
         trial = self._optuna.ask()
         student = _student(self._study, trial.suggest_categorical("student", [s.label for s in self._study.students]))
-        trial.suggest_categorical(f"{student.label}.form", [str(form) for form in student.forms])
+        chosen_form(_form_groups(self._study, student), student.label, trial.suggest_categorical)
         if student.method_choices:
             trial.suggest_categorical(f"{student.label}.method", list(_methods(student)))
         for key, option in student.options.items():
@@ -190,7 +191,13 @@ def configuration_of(study: Study, choices: Mapping[str, Any]) -> Configuration:
     options = {key: cast(Scalar, choices[f"{student.label}.{key}"]) for key in student.options}
     if student.method_choices:
         student = with_method(student, _methods(student)[str(choices[f"{student.label}.method"])])
-    return Configuration(student, options, parse_form(str(choices[f"{student.label}.form"])))
+    form = chosen_form(_form_groups(study, student), student.label, lambda name, _values: str(choices[name]))
+    return Configuration(student, options, form)
+
+
+def _form_groups(study: Study, student: StudentPlan) -> list[FormGroup]:
+    """Return the forms as the search chooses them: on a grid one by one, for a sampler layer by layer."""
+    return single_groups(student.forms) if study.search.sampler == "grid" else form_groups(student.forms)
 
 
 def _student(study: Study, label: str) -> StudentPlan:
@@ -213,7 +220,9 @@ def _identity(study: Study, data_digest: str) -> Mapping[str, Any]:
     kept = study.model_dump(mode="json", include=asked)
     search = study.search.model_dump(mode="json", exclude={"trials"})
     rate = None if study.search.sampler == "grid" else study.hardware.decode_rate_hz
-    return {**kept, "seeds": list(study.study.seeds), "search": search, "rate": rate, "data": data_digest}
+    by_layer = any(group.widths for student in study.students for group in _form_groups(study, student))
+    choices = {"forms": "by layer"} if by_layer else {}
+    return {**kept, **choices, "seeds": list(study.study.seeds), "search": search, "rate": rate, "data": data_digest}
 
 
 def _sampler(plan: SearchPlan, already: int) -> BaseSampler:

@@ -12,7 +12,9 @@ from tiny_study import TINY
 
 from cosim.engine.plan import configurations
 from cosim.engine.search import DATABASE, Search, search_size
+from cosim.study.form_axes import form_groups
 from cosim.study.schema import Study
+from students.spec import parse_form
 
 CHOICES = [{"label": "E", "family": "eegnet", "options": {"depth": [1, 2], "temporal_filters": [1, 2, 4]}}]
 PRICED = {"trials": 6, "population": 2, "profile": "gap9", "site": "headset_commodity"}
@@ -110,6 +112,37 @@ def test_a_range_is_a_distribution_to_the_sampler(tmp_path: Path, sampler: str) 
     search.tell(trial, {"score": 0.5, "total_power": 1e-6})
     resumed = Search(study(students=students, search={"sampler": sampler, **PRICED}), "data", tmp_path)
     assert [c.options for c in resumed.completed()] == [configuration.options]
+
+
+@pytest.mark.parametrize("sampler", ["nsga2", "tpe", "random"])
+def test_widths_of_layers_are_a_choice_each_to_the_sampler(tmp_path: Path, sampler: str) -> None:
+    forms = ["float32", "w8a8 edge=4 conv={w4a4,w2a4} linear={w8a8,w3a3}", "w4a4 conv=w2a4", "w4a4 linear=w3a3", "w4a4"]
+    students = [{"label": "E", "family": "eegnet", "forms": forms}]
+    plan = study(students=students, search={"sampler": sampler, **PRICED, "trials": 12})
+    search, seen = Search(plan, "data", tmp_path), set[str]()
+    while search.remaining():
+        trial, configuration = search.ask()
+        seen.add(str(configuration.form))
+        named = {name.removeprefix("E.form w8a8 edge=4 ") for name in trial.params if name.startswith("E.form w8a8")}
+        assert named == ({"conv", "linear"} if "edge=4" in str(configuration.form) else set())
+        search.tell(trial, {"score": 0.5, "total_power": 1e-6})
+    assert seen <= {str(form) for form in plan.students[0].forms}
+    assert len(seen) > 2
+    assert {str(c.form) for c in Search(plan, "data", tmp_path).completed()} == seen
+
+
+def test_forms_that_are_not_all_combinations_stay_texts() -> None:
+    """Three of four combinations are three choices; four are two of two each; what no form changes is no choice."""
+    def groups(*texts: str) -> list[tuple[str, dict[str, tuple[str, ...]]]]:
+        return [(one.text, dict(one.widths)) for one in form_groups([parse_form(text) for text in texts])]
+
+    some = ("w8a8", "w8a8 conv=w4a4", "w8a8 linear=w4a4")
+    assert groups(*some) == [(text, {}) for text in some]
+    all_four = ("float32", *some, "ptq w4a4", "w8a8 conv=w4a4 linear=w4a4")
+    axes = {"conv": ("as the others", "w4a4"), "linear": ("as the others", "w4a4")}
+    assert groups(*all_four) == [("float32", {}), ("w8a8", axes), ("ptq w4a4", {})]
+    fixed = ("w8a8 conv=w4a4 linear=w2a4", "w8a8 conv=w4a4 linear=w3a4")
+    assert groups(*fixed) == [("w8a8 conv=w4a4", {"linear": ("w2a4", "w3a4")})]
 
 
 def test_a_grid_asks_for_every_step_of_a_range(tmp_path: Path) -> None:
