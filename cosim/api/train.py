@@ -10,7 +10,9 @@ from typing import Any, cast
 
 import torch
 from pydantic import ValidationError
+from torch import Tensor
 
+from cosim.api.places import Machine
 from cosim.api.protocol import split_of
 from cosim.api.recordings import dataset_of
 from cosim.api.run import shape_of
@@ -30,14 +32,21 @@ from cosim.engine.stored_data import keep_dataset, keep_folds
 from cosim.splits.fold import Fold
 from cosim.study.messages import validation_lines
 from cosim.study.schema import HardwarePlan
+from cosim.workloads.bit_costs import BitCosts, bit_costs
 from energy_models.errors import StudentError, unknown_name
+from energy_models.hardware import HardwareProfile, load_profile
+from students.counting import observe
 from students.families import check_form, deployment_mode, load_family, parse_options
+from students.models.build import mode, products_of, signal_readers
+from students.models.from_float import quantised_from_float
 from students.spec import UNTRAINED, Float32, MethodSpec, Quantised, Scalar, StudentSpec, Training, parse_form
 from students.training import Learned, complete_method
 from students.training import learn_bits as find_bits
 
 OBSERVED = cast(int, HardwarePlan.model_fields["observed_examples"].default)
 GATE_PARENTS = ("teacher", "gate")
+COSTED = 8
+"""Examples that a network is counted on to see what its bits cost."""
 
 
 def train(
@@ -163,6 +172,8 @@ def learn_bits(
     learned: Learned = "weights",
     costs: Mapping[str, float] | None = None,
     activation_costs: Mapping[str, float] | None = None,
+    machine: Machine | None = None,
+    decode_rate_hz: float | None = None,
     training: Mapping[str, Any] | Training | None = None,
 ) -> str:
     """Return a form with widths for each layer, learned under a price on every bit; see `quantize`.
@@ -182,13 +193,18 @@ def learn_bits(
         Of one bit of each layer, of its weights or of the signal it reads, by its name in the network, such as the
         energy [J] that it takes on a machine; only proportions matter. Default: the layer's number of weights, and
         the signal's of values in one decode, which makes it a price on memory.
+    machine : str, Path or HardwareProfile, optional
+        Instead of costs: what a bit of each layer draws on this machine, see `cosim.workloads.bit_costs`.
+    decode_rate_hz : float, optional
+        Decisions per second [Hz]; needed with a machine.
     training : mapping or Training, optional
         Epochs, batch size and learning rate; default: those of the float student.
 
     Raises
     ------
     CosimError
-        As `quantize`; costs of layers that the network does not have, or that learn no width.
+        As `quantize`; costs of layers that the network does not have, or that learn no width; a machine without a
+        price for some of its work, or to which some layer's width makes no difference.
     """
     home, wanted = _home(student), parse_form(form)
     check_form(load_family(student.spec.family), wanted)
@@ -200,11 +216,39 @@ def learn_bits(
     examples = data.part("train")
     calibration = examples.inputs[spread(len(examples), CALIBRATION_EXAMPLES)]
     with _one_thread():
+        if machine is not None:
+            if costs is not None or activation_costs is not None or decode_rate_hz is None:
+                raise StudentError("a machine needs decode_rate_hz, and gives the costs itself", where="learn_bits",
+                                   remedy="Give decode_rate_hz and no costs")  # fmt: skip
+            drawn = _bit_costs(
+                spec, student, calibration, profile=load_profile(machine), decode_rate_hz=decode_rate_hz,
+                learned=learned,
+            )
+            costs, activation_costs = drawn.weights, drawn.activations
         found = find_bits(
             spec, student.model, examples, calibration=calibration, penalty=penalty, learned=learned, costs=costs,
             activation_costs=activation_costs,
         )
     return str(found.form)
+
+
+def _bit_costs(
+    spec: StudentSpec, student: Student, examples: Tensor, *, profile: HardwareProfile, decode_rate_hz: float,
+    learned: Learned,
+) -> BitCosts:
+    """Return what a bit of each layer draws on a machine, where its width is learned."""
+    model = quantised_from_float(spec, student.model, examples).eval()
+    work = observe(
+        model, examples[:COSTED], name=spec.label, mode=mode(spec), step_rate_hz=spec.shape.step_rate_hz,
+        input_bits=student.workload().input_bits,
+    )
+    kinds = {one.name: one.kind for one in products_of(spec)}
+    signals = {name: readers for name, readers in signal_readers(spec).items()
+               if readers and all(kinds[reader] != "recurrent" for reader in readers)}  # fmt: skip
+    return bit_costs(
+        work, profile, decode_rate_hz=decode_rate_hz, layers=() if learned == "activations" else kinds,
+        signals={} if learned == "weights" else signals,
+    )
 
 
 def _learning(form: Quantised, spec: StudentSpec, training: object, method: object) -> dict[str, object]:

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from cosim.cli.options import SweptDecodeRate
 from cosim.cli.output import JsonOption, print_json, print_rows, say
 from energy_models.errors import StudentError
 
@@ -40,6 +41,11 @@ def quantize(
         Literal["weights", "activations", "both"] | None,
         typer.Option(help="Whose bits --bit-penalty learns: of weights (default), of signals that layers read."),
     ] = None,
+    machine: Annotated[
+        str | None,
+        typer.Option(help="Price bits by what they draw on this machine at --decode-rate; default: by memory."),
+    ] = None,
+    decode_rate_hz: SweptDecodeRate = None,
     device: Annotated[str, typer.Option(help="Where to train.")] = "cpu",
     as_json: JsonOption = False,
 ) -> None:
@@ -51,11 +57,14 @@ def quantize(
     from cosim.api.train import quantize as made
 
     floating, training = student_named(student), None if epochs is None else {"epochs": epochs}
-    if learned is not None and bit_penalty is None:
-        raise StudentError("--learned says whose bits are learned, and none are", where="cosim quantize",
-                           remedy="Give --bit-penalty too, or leave --learned out")  # fmt: skip
+    if bit_penalty is None and (learned is not None or machine is not None or decode_rate_hz is not None):
+        raise StudentError("--learned, --machine and --decode-rate are of widths that are learned, and none are",
+                           where="cosim quantize", remedy="Give --bit-penalty too, or leave them out")  # fmt: skip
     if bit_penalty is not None:
-        form = learn_bits(floating, form, penalty=bit_penalty, learned=learned or "weights", training=training)
+        form = learn_bits(
+            floating, form, penalty=bit_penalty, learned=learned or "weights", machine=machine,
+            decode_rate_hz=decode_rate_hz, training=training,
+        )
         say(f"Learned widths: {form}")
     check_replaceable(out, quantised_spec(floating, form, training=training, method=method), floating.facts)
     found = made(floating, form, training=training, method=method, device=device)

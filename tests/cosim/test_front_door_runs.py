@@ -169,6 +169,15 @@ def test_widths_are_learned_from_a_student_s_own_recordings(data: Any, tmp_path:
     assert cosim.learn_bits(student, "w4a8", penalty=1e3, training={"epochs": 40}) == "w2a8"
     with pytest.raises(CosimError, match="costs do not fit"):
         cosim.learn_bits(student, penalty=1.0, costs={"x": 1.0})
+    drawn = {"machine": "asic65_near_memory", "decode_rate_hz": 2.0}
+    given: dict[str, Any] = {"penalty": 1e3, "learned": "both", "training": {"epochs": 40}}
+    narrow = cosim.learn_bits(student, "w4a4", **given, **drawn)
+    assert narrow != "w4a4"
+    assert set(narrow.replace("=", " ").split()) & {"w2a2", "w2a4"}
+    with pytest.raises(CosimError, match="fewer bits save gap9 nothing"):
+        cosim.learn_bits(student, penalty=1.0, machine="gap9", decode_rate_hz=2.0)
+    with pytest.raises(CosimError, match="a machine needs decode_rate_hz"):
+        cosim.learn_bits(student, penalty=1.0, machine="gap9")
 
 
 def test_a_saved_student_is_counted_with_its_preprocessing(finished: cosim.Run) -> None:
