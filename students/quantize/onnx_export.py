@@ -81,7 +81,8 @@ def _check_stateless(model: nn.Module, where: str) -> None:
     for path, module in model.named_modules():
         if isinstance(module, OWN_NEURONS):
             raise StudentError(
-                f"spiking neurons have no form in ONNX ('{path}', {type(module).__name__})", where=where,
+                f"spiking neurons have no form in ONNX ('{path}', {type(module).__name__}): it has no operator with "
+                "their state", where=where,
                 remedy="Write C instead (format c), of a form with state bits such as w8a8s8",
             )
         if isinstance(module, ROWS):
@@ -91,7 +92,8 @@ def _check_stateless(model: nn.Module, where: str) -> None:
             )
         if isinstance(module, RECURRENT):
             raise StudentError(
-                f"recurrent cells have no form in ONNX ('{path}', {type(module).__name__})", where=where,
+                f"recurrent cells have no form in ONNX ('{path}', {type(module).__name__}): its own compute gates in "
+                "float, these look them up in integers", where=where,
                 remedy="Write C instead (format c)",
             )
 
