@@ -12,6 +12,7 @@ from students.counting.dispatch import Info, Tracer
 from students.counting.records import Work
 from students.counting.rules.streams import Sliding, slid_axis
 from students.layers.delay_lines import PastSums
+from students.neurons.encoders import LevelCrossings
 
 
 def count_past_sums(tracer: Tracer, module: PastSums, signal: Tensor, output: Any) -> None:
@@ -37,6 +38,33 @@ def count_past_sums(tracer: Tracer, module: PastSums, signal: Tensor, output: An
     tracer.record(tracer.path, work)
     known = Info(axes and (*axes[:2], plain(module.blocks), axes[2]), word=bits if info.arithmetic == "integer" else 0)
     tracer.set_info(sums, known)
+
+
+def count_level_crossings(tracer: Tracer, module: LevelCrossings, signal: Tensor, output: Any) -> None:
+    """Count levels crossed: of every new number its level, less the one before, which waits, within two limits."""
+    info, channels, crossed = tracer.read(signal), signal.shape[1], tensors_of(output)[0]
+    axes, calls = _delayed(tracer, info, 1, signal.shape[2])
+    bits = info.bits(signal)
+    work = Work(
+        kind="elementwise",
+        arithmetic=info.arithmetic,
+        input_shape=(channels,),
+        output_shape=(channels,),
+        counts={
+            "op:multiply": channels * calls, "op:add": 2 * channels * calls, "op:compare": 2 * channels * calls,
+            "input_events": tracer.sums(signal != 0, info.axes),
+        },
+        calls=calls,
+        when=tracer.when(info),
+        activation_bits=bits,
+        output_bits=bits,
+        state_bits=bits,
+        state_elements=channels,
+        state_reads=channels * calls,
+        state_writes=channels * calls,
+    )  # fmt: skip
+    tracer.record(tracer.path, work)
+    tracer.set_info(crossed, Info(axes, word=bits if info.arithmetic == "integer" else 0))
 
 
 def _delayed(tracer: Tracer, info: Info, span: int, steps: int) -> tuple[tuple[Axis, ...] | None, int]:

@@ -8,7 +8,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from students.counting.dispatch import ModuleContext, Tracer
-from students.counting.modules.delay_lines import count_past_sums
+from students.counting.modules.delay_lines import count_level_crossings, count_past_sums
 from students.counting.modules.graph_quantised import attach_graph_quantised, count_quantiser
 from students.counting.modules.integer_recurrent import recurrent_counter
 from students.counting.modules.integer_rows import rows_counter
@@ -25,6 +25,7 @@ from students.layers.delay_lines import PastSums
 from students.layers.modules import Add, OutputScale
 from students.layers.state_space import DiagonalStateSpace, SelectiveScan
 from students.neurons.described import neuron_dynamics
+from students.neurons.encoders import LevelCrossings
 
 
 def _output_scale(tracer: Tracer, module: Any, signal: Tensor, output: Any) -> None:
@@ -48,6 +49,8 @@ def _counter(module: nn.Module, reading: Any | None) -> ModuleCounter | None:
         return count_scan
     if isinstance(module, PastSums):
         return count_past_sums
+    if isinstance(module, LevelCrossings):
+        return count_level_crossings
     if isinstance(module, Quantiser):
         return count_quantiser
     if reading is not None and reading.is_integer_recurrent(module):
