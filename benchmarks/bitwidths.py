@@ -13,7 +13,7 @@ from __future__ import annotations
 import argparse
 import sys
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
@@ -69,8 +69,8 @@ PARTS = {
 """Cheapest first."""
 
 
-def study_of(name: str, forms: str, seeds: Sequence[int]) -> dict[str, Any]:
-    """Return the tables of the study of one set of forms of a part."""
+def study_of(name: str, forms: str, seeds: Sequence[int], only: Collection[str] = ()) -> dict[str, Any]:
+    """Return the tables of the study of one set of forms of a part, or of some of them."""
     part = PARTS[name]
     shipped = files("cosim.study") / "shipped" / f"{part.study}.toml"
     tables = tomllib.loads(shipped.read_text(encoding="utf-8"))
@@ -80,7 +80,7 @@ def study_of(name: str, forms: str, seeds: Sequence[int]) -> dict[str, Any]:
         "study": {**tables["study"], "name": f"bitwidths_{name}_{forms}", "seeds": list(seeds)},
         "dataset": tables["dataset"],
         "split": tables["split"],
-        "students": _students(plain, forms),
+        "students": [found for entry in _students(plain, forms) if (found := _some(entry, only))],
         "training": tables["training"],
         "hardware": {**tables["hardware"], "profiles": MACHINES},
     }
@@ -99,9 +99,14 @@ def _students(plain: Mapping[str, Any], forms: str) -> list[dict[str, Any]]:
     ]
 
 
-def run_set(name: str, forms: str, seeds: Sequence[int], folder: Path, *, workers: int, minutes: float) -> None:
-    """Train what is not finished of a set of forms of a part and archive it; no form is begun after some minutes."""
-    study = study_of(name, forms, seeds) | {"budget": {"seconds": 60 * minutes}}
+def _some(entry: dict[str, Any], only: Collection[str]) -> dict[str, Any]:
+    """Return a student with some of its forms, float first; empty where it has none of them."""
+    kept = [form for form in entry["forms"] if form in only]
+    return entry if not only else {**entry, "forms": ["float32", *kept]} if kept else {}
+
+
+def run_set(name: str, forms: str, study: dict[str, Any], folder: Path, workers: int) -> None:
+    """Train what is not finished of the study of a set of forms of a part and archive it."""
     run = cosim.run(study, out=folder / name / forms, workers=workers)
     write_archive(run.folder, ARCHIVES / name / forms)
 
@@ -111,6 +116,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--part", choices=PARTS, action="append", help="one of them; default: all, cheapest first")
     parser.add_argument("--forms", choices=SETS, action="append", help="one of the sets; default: all of them")
+    parser.add_argument("--only", action="append", help="one form beside float32, such as 'ptq w4a4'; default: all")
     parser.add_argument("--seeds", type=int, default=2, help="how many seeds (2)")
     parser.add_argument("--minutes", type=float, default=90.0, help="of a set, after which no form is begun (90)")
     parser.add_argument("--workers", type=int, default=2, help="processes (2)")
@@ -122,7 +128,8 @@ def main() -> None:
 
     for name in [] if given.reprice else given.part or PARTS:
         for forms in given.forms or SETS:
-            run_set(name, forms, range(given.seeds), given.runs, workers=given.workers, minutes=given.minutes)
+            study = study_of(name, forms, range(given.seeds), given.only or ())
+            run_set(name, forms, study | {"budget": {"seconds": 60 * given.minutes}}, given.runs, given.workers)
             write_page()
     write_page()
 

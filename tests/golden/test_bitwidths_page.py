@@ -61,4 +61,7 @@ def test_every_part_is_a_study_of_every_form_with_a_float_twin() -> None:
         study = check_study(bitwidths.study_of(name, "teacher", [0, 1]), where=name)
         assert study.teacher is not None
         assert [str(form) for form in study.students[0].forms] == ["float32", *bitwidths.TAUGHT]
+    some = bitwidths.study_of("ssvep", "uniform", [0], ["w4a4", "ptq w2a4"])
+    assert [entry["forms"] for entry in some["students"]] == [["float32", "w4a4", "ptq w2a4"], ["float32", "w4a4"]]
+    assert len(bitwidths.study_of("ssvep", "uniform", [0], ["ptq w2a4"])["students"]) == 1
     del sys.modules[found.name]
