@@ -27,6 +27,8 @@ NONE = "–"
 UNIFORM = ("w3a3", "w2a4", "w2a2", "ternary-a4")
 SEEDS = 5
 """Seeds that were meant to be run."""
+WIDE_EDGE = 8
+"""Weights of the first and last product, where a uniform form has others there [bits]."""
 NO_SPREAD = 1e-9
 """Width below which an interval is that of equal differences."""
 COLOURS = {"labels": "#0072b2", "taught": "#00805e", "teacher": "#b8860b", "ptq": "#d55e00", "gptq": "#7d4a9e"}
@@ -154,7 +156,12 @@ def verdict_of(loss: Loss, bar: float, part: PartTable) -> str:
 def _not_run(parts: Sequence[PartTable], lacking: Sequence[str]) -> str:
     """Return the parts, and within the others the ways and seeds, that were not run; empty where there are none."""
     lines = [NOT_RUN_PARTS.format(parts="; ".join(lacking))] if lacking else []
+    known = list(dict.fromkeys(form.text for part in parts for form in part.forms))
     for part in parts:
+        own = {form.text for form in part.forms}
+        absent = [text for text in known if text not in own and _set_of(text) in part.seeds]
+        if absent:
+            lines.append(f"- {TITLES[part.name]}, in no way: {', '.join(f'`{form}`' for form in absent)}.\n")
         for how, called in LEGEND.items():
             if how == "teacher" and how not in part.seeds:
                 continue
@@ -166,6 +173,13 @@ def _not_run(parts: Sequence[PartTable], lacking: Sequence[str]) -> str:
         lines += [f"- {TITLES[part.name]}, {CALLED[forms]}: {SEEDS - count} of {SEEDS} seeds.\n"
                   for forms, count in part.seeds.items() if count < SEEDS]  # fmt: skip
     return NOT_RUN + "".join(lines) if lines else ""
+
+
+def _set_of(text: str) -> str:
+    """Return the set of forms that one is of: uniform ones may have wide edges."""
+    form = parse_form(text)
+    widths = isinstance(form, Quantised) and (form.overrides or form.edge_bits not in (None, WIDE_EDGE))
+    return "mixed" if widths else "uniform"
 
 
 def _can_be(text: str, how: str) -> bool:
