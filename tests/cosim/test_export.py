@@ -270,3 +270,17 @@ def test_a_spiking_decoder_as_nir_computes_what_the_student_does(finished: Path,
     assert code == 2
     assert "its form is w4a4, and NIR has no integer grids" in said
     assert not (tmp_path / "no").exists()
+
+
+def test_widths_are_learned_on_the_command_line(finished: Path, tmp_path: Path) -> None:
+    """Whose widths, and for which machine, are asked of widths that are learned only."""
+    told = ("quantize", f"{finished}:EEGNet-1 float32", "w4a4", "--epochs", "2", "--out", str(tmp_path / "out"))
+    for alone in (("--learned", "both"), ("--machine", "gap9"), ("--decode-rate", "2")):
+        code, _, said = command(*told, *alone)
+        assert code != 0
+        assert "Give --bit-penalty too" in said
+    machine = ("--machine", "asic65_near_memory", "--decode-rate", "2Hz")
+    code, out, said = command(*told, "--bit-penalty", "1e3", "--learned", "both", *machine, "--json")
+    assert code == 0, said
+    form = said.partition("Learned widths: ")[2].splitlines()[0]
+    assert json.loads(out)["student"].endswith(form)
