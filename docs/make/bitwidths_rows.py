@@ -149,7 +149,7 @@ def _read_run(folder: Path) -> _Run:
 
 def _teaching(scores: Any) -> str:
     """Return who taught, and in how many of the runs the gate let it; elsewhere the float student taught."""
-    (teacher,) = scores[scores["role"] == "teacher"]["decoder"].unique()
+    (teacher,) = scores[scores["role"] == "teacher"]["family"].unique()
     quantised = scores[(scores["role"] == "student") & (scores["method"] != "") & (scores["form"] != "float32")]
     (passed, of) = (len(rows.drop_duplicates(["fold", "seed"])) for rows in
                     (quantised[quantised["distilled_from"] == "teacher"], quantised))  # fmt: skip
