@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, cast
+import math
+from typing import Annotated, Any, Literal, Self, cast
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from energy_models.design import DesignedStyle
+from energy_models.design import KIB, Choices, DesignedStyle
+from energy_models.errors import PriceError
 from energy_models.technology import Cell
+
+SQUARE_MILLIMETRE_M2 = 1e-6
 
 
 def _fitted(value: object) -> object:
@@ -71,3 +75,27 @@ class DesignPlan(BaseModel):
     area_mm2: float | None = Field(default=None, gt=0)
     one_machine: Literal["per_decoder", "per_study"] = "per_decoder"
     objective: Literal["decoder_power"] = "decoder_power"
+
+    @model_validator(mode="after")
+    def _inside_the_laws(self) -> Self:
+        try:
+            self.choices()
+        except PriceError as error:
+            raise ValueError(str(error)) from error
+        return self
+
+    def choices(self) -> Choices:
+        """Return what a search may choose.
+
+        Raises
+        ------
+        PriceError
+            Choices beyond the laws.
+        """
+        given: dict[str, Any] = {
+            "styles": self.styles, "nodes_nm": self.nodes_nm, "supplies_v": self.supplies_v, "rows": self.rows,
+            "columns": self.columns, "weight_cells": self.weight_cells, "data_cells": self.data_cells,
+            "bank_bits": tuple(KIB * size for size in self.banks_kib), "word_bits": self.word_bits,
+            "most_area_m2": math.inf if self.area_mm2 is None else self.area_mm2 * SQUARE_MILLIMETRE_M2,
+        }
+        return Choices(**{name: value for name, value in given.items() if value != ()})

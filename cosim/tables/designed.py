@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
@@ -10,7 +9,7 @@ from typing import Any, cast
 from cosim.engine.files import content_digest, read_json, to_json, write_atomically
 from cosim.study.machine_design import DesignPlan
 from cosim.study.schema import HardwarePlan
-from energy_models.design import KIB, Choices, Task, search
+from energy_models.design import Task, search
 from energy_models.errors import CosimError, WorkloadError
 from energy_models.hardware import HardwareProfile, load_site
 from energy_models.pricing import model_digest
@@ -20,23 +19,6 @@ from energy_models.workload import Workload
 DESIGNED = "designed.json"
 MACHINE = "designed"
 """Name of a designed machine in tables: each decoder's own, or that of the whole study."""
-
-
-def choices_of(plan: DesignPlan) -> Choices:
-    """Return what a search may choose.
-
-    Raises
-    ------
-    CosimError
-        Choices beyond the laws.
-    """
-    given: dict[str, Any] = {
-        "styles": plan.styles, "nodes_nm": plan.nodes_nm, "supplies_v": plan.supplies_v, "rows": plan.rows,
-        "columns": plan.columns, "weight_cells": plan.weight_cells, "data_cells": plan.data_cells,
-        "bank_bits": tuple(KIB * size for size in plan.banks_kib), "word_bits": plan.word_bits,
-        "most_area_m2": math.inf if plan.area_mm2 is None else plan.area_mm2 * 1e-6,
-    }
-    return Choices(**{name: value for name, value in given.items() if value != ()})
 
 
 def designed_machines(
@@ -78,7 +60,7 @@ def _in_integers(workload: Workload) -> bool:
 def _searched(
     plan: DesignPlan, hardware: HardwarePlan, workloads: Mapping[str, Workload]
 ) -> dict[str, HardwareProfile]:
-    choices, rate_hz = choices_of(plan), hardware.decode_rate_hz
+    choices, rate_hz = plan.choices(), hardware.decode_rate_hz
     deadline_s = min(
         [1.0 / rate_hz, *(site.deadline.band.nominal for site in map(load_site, hardware.sites) if site.deadline)]
     )
