@@ -19,12 +19,15 @@ from energy_models.workload import Workload
 DESIGNED = "designed.json"
 MACHINE = "designed"
 """Name of a designed machine in tables: each decoder's own, or that of the whole study."""
+Structure = tuple[object, ...]
 
 
 def designed_machines(
     root: Path, hardware: HardwarePlan, workloads: Mapping[str, Workload]
 ) -> dict[str, HardwareProfile]:
     """Return the machine designed for each workload of a run by the workload's digest; none of those in floating point.
+
+    Decoders that differ in weights and zeros alone (seeds, folds) have one machine.
 
     Parameters
     ----------
@@ -70,14 +73,28 @@ def _searched(
             return {}
         shared = _named(search(list(tasks.values()), choices).best.profile)
         return dict.fromkeys(tasks, shared)
-    found: dict[str, HardwareProfile] = {}
-    for digest, task in tasks.items():
-        try:
-            found[digest] = _named(search([task], choices).best.profile)
-        except WorkloadError as error:
-            where = f"hardware.design, {task.workload.name}"
-            raise WorkloadError(error.what, where=where, remedy=error.remedy) from error
-    return found
+    own: dict[Structure, HardwareProfile] = {}
+    for task in tasks.values():
+        structure = _structure(task.workload)
+        if structure not in own:
+            try:
+                own[structure] = _named(search([task], choices).best.profile)
+            except WorkloadError as error:
+                where = f"hardware.design, {task.workload.name}"
+                raise WorkloadError(error.what, where=where, remedy=error.remedy) from error
+    return {digest: own[_structure(task.workload)] for digest, task in tasks.items()}
+
+
+def _structure(workload: Workload) -> Structure:
+    """Return what a machine is sized to: the same for a decoder trained again, whatever its weights and zeros."""
+    layers = tuple(
+        (
+            layer.kind, layer.calls, layer.input_shape, layer.output_shape, layer.weights, layer.state_elements,
+            layer.weight_bits, layer.activation_bits, layer.accumulator_bits, layer.state_bits,
+        )
+        for layer in workload.layers
+    )
+    return workload.mode, workload.steps_per_decode, workload.input_bits, layers
 
 
 def _named(profile: HardwareProfile) -> HardwareProfile:
