@@ -9,12 +9,14 @@ from __future__ import annotations
 import multiprocessing.pool
 import random
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from types import FunctionType
 from typing import Any
 
 import numpy as np
+from torch import nn
 
 from students.counting.dispatch import Tracer
 
@@ -91,16 +93,43 @@ def _listed(original: Callable[..., Any]) -> Callable[..., Any]:
 
 @contextmanager
 def chance_noted(tracer: Tracer) -> Iterator[None]:
-    """List random numbers that Python's or numpy's shared generators give while the block runs."""
-    before = _generators()
+    """List random numbers drawn while the block runs: of generators that Python and numpy share, or a model holds."""
+    own = _held(tracer.contexts[0].module)
+    before = _states(own)
     yield
-    if before != _generators():
+    if before != _states(own):
         tracer.mark_uncounted("random", DRAWN)
 
 
-def _generators() -> tuple[object, ...]:
-    """Return the states of the generators that Python and numpy share among all callers."""
-    return random.getstate(), _compared(np.random.get_state(legacy=False))
+def _held(model: nn.Module) -> list[Any]:
+    """Return generators of random numbers among a model's attributes, and those its forwards name or close over.
+
+    A generator that is made anew in every call shows its numbers as constants.
+    """
+    values: list[object] = []
+    functions: set[FunctionType] = set()
+    for module in model.modules():
+        values += vars(module).values()
+        functions |= {one for one in (type(module).forward, *vars(module).values()) if isinstance(one, FunctionType)}
+    for function in functions:
+        values += (function.__globals__.get(name) for name in function.__code__.co_names)
+        for cell in function.__closure__ or ():
+            with suppress(ValueError):  # nothing is in it yet
+                values.append(cell.cell_contents)
+    kinds = random.Random | np.random.Generator | np.random.RandomState
+    return list({id(one): one for one in values if isinstance(one, kinds)}.values())
+
+
+def _states(own: Sequence[Any]) -> tuple[object, ...]:
+    """Return the states of the shared generators, and of a model's own."""
+    shared = random.getstate(), _compared(np.random.get_state(legacy=False))
+    return *shared, *map(_state, own)
+
+
+def _state(one: Any) -> object:
+    if isinstance(one, random.Random):
+        return None if isinstance(one, random.SystemRandom) else one.getstate()
+    return _compared(one.bit_generator.state if isinstance(one, np.random.Generator) else one.get_state(legacy=False))
 
 
 def _compared(state: object) -> object:

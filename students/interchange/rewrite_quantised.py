@@ -110,6 +110,7 @@ class _Rewriter:
             names.append(f"{node.name}.{place}")
             constants[names[-1]] = _along(node, source, node.constants[node.inputs[place]].to(torch.float32))
         attributes = {"low": low, "high": high, "bits": bits, "signed": signed, "rounds_first": 1}
+        attributes |= {name: value for name, value in node.attributes.items() if name == "block_size"}
         return replace(
             node, operator=operator, domain=DOMAIN, inputs=tuple(names), attributes=attributes, constants=constants
         )

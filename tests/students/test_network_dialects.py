@@ -292,3 +292,23 @@ def test_weights_of_bfloat16_keep_their_width(tmp_path: Path) -> None:
     found = count(tmp_path / "one.onnx")
     assert sites(found) == 12
     assert [layer.weight_bits for layer in found.layers if layer.products] == [16]
+
+
+def test_an_output_without_a_shape_is_what_the_graph_makes_of_it(tmp_path: Path) -> None:
+    node = helper.make_node("MatMul", ["x", "w"], ["y"])
+    path = save(tmp_path / "n.onnx", [node], {"w": noise(4, 3)}, ((1, 4), (1, 3)))
+    model = onnx.load(str(path))
+    model.graph.output[0].type.tensor_type.ClearField("shape")
+    onnx.save(model, str(path))
+    assert sites(count(path)) == 12
+    same_as_runtime(path, noise(1, 4))
+
+
+def test_weights_scaled_in_blocks_are_refused_by_name(tmp_path: Path) -> None:
+    weights = {"w": np.ones((4, 3), np.int8), "s": np.abs(noise(2, 3))}
+    nodes = [
+        helper.make_node("DequantizeLinear", ["w", "s"], ["f"], axis=0, block_size=2),
+        helper.make_node("MatMul", ["x", "f"], ["y"]),
+    ]
+    with pytest.raises(StudentError, match="block_size = 2"):
+        read_network(save(tmp_path / "n.onnx", nodes, weights, ((1, 4), (1, 3)), opset=21))

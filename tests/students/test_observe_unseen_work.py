@@ -73,6 +73,15 @@ def test_other_threads_are_listed(function):
     assert "thread" in {one.operation for one in found.uncounted}
 
 
+OWN, OLD = np.random.default_rng(3), np.random.RandomState(3)
+PYTHONS = random.Random(3)  # noqa: S311
+
+
+def closed_over():
+    drawn = np.random.Generator(np.random.MT19937(3))
+    return lambda net, x: net.first(x + float(drawn.random()))
+
+
 CHANCE = {
     "rand": lambda net, x: net.first((torch.rand(x.shape) < x).float()),
     "rand_like": lambda net, x: net.first(x + torch.rand_like(x)),
@@ -88,6 +97,10 @@ CHANCE = {
     "gumbel": lambda net, x: functional.gumbel_softmax(net.first(x)),
     "numpy": lambda net, x: net.first(x + torch.from_numpy(np.random.rand(6).astype("float32"))),
     "python": lambda net, x: net.first(x * random.random()),  # noqa: S311
+    "a generator of numpy": lambda net, x: net.first(x + float(OWN.standard_normal())),
+    "an old one of numpy": lambda net, x: net.first(x + float(OLD.rand())),
+    "a generator of Python": lambda net, x: net.first(x + PYTHONS.gauss()),
+    "one closed over": closed_over(),
 }
 
 
@@ -95,6 +108,14 @@ CHANCE = {
 def test_random_numbers_are_listed(function):
     found = counted(Applied(function), torch.full((2, 6), 0.5))
     assert any("random numbers" in one.reason for one in found.uncounted)
+
+
+def test_a_generator_that_a_module_holds_is_listed_where_it_is_drawn_from():
+    net = Applied(lambda net, x: net.first(x + float(net.drawn.random())))
+    net.drawn = np.random.default_rng(0)
+    assert not counted(net, torch.ones(2, 6)).complete
+    net.function = lambda net, x: net.first(x)
+    assert counted(net, torch.ones(2, 6)).complete
 
 
 def test_chance_that_plays_no_part_in_evaluation_is_not_listed():
@@ -261,3 +282,20 @@ def test_padding_is_padding_however_its_zeros_were_written(how):
     assert found.products.dense_full.mean == 12 * 6 * 4
     # Taps on the three zeros before: 3 + 2 + 1; on the two after: 2 + 1.
     assert found.products.dense_valid.mean == (12 * 4 - 6 - 3) * 6
+
+
+@pytest.mark.parametrize(
+    ("function", "products", "additions"),
+    [
+        (lambda net, x: torch.cat((net.second(x) @ net.first.weight.T[:, :0], x), 1), 36, 6),
+        (lambda net, x: x[:, :0] @ net.first.weight[:0] + x, 0, 6),
+        (lambda net, x: functional.linear(x[:, :0], net.first.weight[:, :0], net.first.bias) + x, 0, 12),
+    ],
+    ids=["no outputs", "nothing to add up", "a bias alone"],
+)
+def test_products_of_nothing_are_none(function, products, additions):
+    found = counted(Applied(function), torch.randn(3, 6))
+    assert found.complete, found.uncounted
+    assert found.products is not None
+    assert found.products.dense_full.mean == products
+    assert sum(layer.operations["add"].mean for layer in found.layers if "add" in layer.operations) == additions

@@ -165,8 +165,8 @@ class Stored:
         return tuple((one, _view(tensor, one)) for one, _ in made.parts) if made.own else made.parts
 
     def repeats(self, tensor: Tensor) -> int:
-        """Return how often a constant holds each of its words."""
-        return tensor.numel() // max(1, math.prod(without_repeats(tensor, self._repeats(tensor))))
+        """Return how often a constant holds each of its words; once where it has none."""
+        return max(1, tensor.numel() // max(1, math.prod(without_repeats(tensor, self._repeats(tensor)))))
 
     def derive(self, operation: Operation, args: Any, kwargs: Any, out: object) -> None:
         """Remember where the result of an operation on constants comes from."""

@@ -81,12 +81,13 @@ def record_product(
     weight, bias, info = operand.weight, operand.bias, operand.info
     numbers = product_format(tracer, weight, bias, info.codes, transposed_groups)
     operations = dict(extra or {})
+    outputs = full // reduction if reduction else math.prod(shapes[1]) * calls
     if numbers.form != "graded":
         counts = sign_adds(counts)
         if numbers.arithmetic == "float":  # the signs are added up first, then scaled
-            operations["op:multiply"] = operations.get("op:multiply", 0) + full // reduction
+            operations["op:multiply"] = operations.get("op:multiply", 0) + outputs
     if bias is not None:
-        operations["op:add"] = operations.get("op:add", 0) + full // reduction
+        operations["op:add"] = operations.get("op:add", 0) + outputs
     bits, again = info.bits(operand.signal), tracer.stored.repeats(weight)
     feedback = tracer.contexts[-1].feedback
     if feedback:

@@ -238,6 +238,7 @@ def _quant(node: Node) -> nn.Module:
 
 def _paired(kind: type[Quantiser]) -> Builder:
     def build(node: Node) -> nn.Module:
+        node.expect("block_size", 0)
         low, high = node.attributes["low"], node.attributes["high"]
         sign: Literal["signed", "unsigned"] = "signed" if low < 0 or node.attributes["signed"] else "unsigned"
         return kind(node, node.attributes["bits"], (low, high), sign)
