@@ -135,6 +135,9 @@ def _along(node: Node, source: str, values: Tensor) -> Tensor:
     weights = node.constants.get(source)
     if values.numel() == 1 or weights is None:
         return values.reshape(()) if values.numel() == 1 else values
+    axis = node.attribute("axis", 1)
+    if values.dim() > 1 or not -weights.dim() <= axis < weights.dim():
+        return values
     shape = [1] * weights.dim()
-    shape[node.attribute("axis", 1)] = values.numel()
+    shape[axis] = values.numel()
     return values.reshape(shape)

@@ -312,3 +312,14 @@ def test_weights_scaled_in_blocks_are_refused_by_name(tmp_path: Path) -> None:
     ]
     with pytest.raises(StudentError, match="block_size = 2"):
         read_network(save(tmp_path / "n.onnx", nodes, weights, ((1, 4), (1, 3)), opset=21))
+
+
+def test_scales_that_fit_no_axis_of_their_weights_are_refused_by_name(tmp_path: Path) -> None:
+    for axis, number in ((0, 9), (5, 3)):
+        nodes = [
+            helper.make_node("DequantizeLinear", ["w", "s"], ["f"], axis=axis),
+            helper.make_node("MatMul", ["x", "f"], ["y"]),
+        ]
+        weights = {"w": np.ones((4, 3), np.int8), "s": np.abs(noise(number))}
+        with pytest.raises(StudentError, match=rf"{number} scales for weights of shape \(4, 3\)"):
+            read_network(save(tmp_path / "n.onnx", nodes, weights, ((1, 4), (1, 3)), opset=13))

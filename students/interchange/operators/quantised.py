@@ -236,9 +236,23 @@ def _quant(node: Node) -> nn.Module:
     return Quantiser(node, bits, ends, sign)
 
 
+def _check_scales(node: Node) -> None:
+    """Refuse scales or zero points of stored weights that are neither one nor one for each index of an axis."""
+    weights = node.constant(0)
+    for place in (1, 2):
+        values = node.constant(place)
+        if weights is None or values is None or values.numel() == 1:
+            continue
+        pairs = zip(values.shape, weights.shape, strict=False)
+        if values.dim() != weights.dim() or any(one not in {1, size} for one, size in pairs):
+            what = "scales" if place == 1 else "zero points"
+            raise UnsupportedVariant(f"{values.numel()} {what} for weights of shape {tuple(weights.shape)}")
+
+
 def _paired(kind: type[Quantiser]) -> Builder:
     def build(node: Node) -> nn.Module:
         node.expect("block_size", 0)
+        _check_scales(node)
         low, high = node.attributes["low"], node.attributes["high"]
         sign: Literal["signed", "unsigned"] = "signed" if low < 0 or node.attributes["signed"] else "unsigned"
         return kind(node, node.attributes["bits"], (low, high), sign)
