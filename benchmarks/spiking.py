@@ -117,27 +117,30 @@ PARTS = {
 MACHINES = ["event_core_28nm", "asic65_near_memory", "cortex_m4f"]
 
 
-def study_of(name: str, seeds: Sequence[int]) -> dict[str, Any]:
-    """Return the tables of the study of a part."""
+def study_of(name: str, seeds: Sequence[int], decoders: Sequence[str] = ()) -> dict[str, Any]:
+    """Return the tables of the study of a part, of all its networks or of those of these labels."""
     part = PARTS[name]
+    students = [one for one in part.students if not decoders or one["label"] in decoders]
     shipped = files("cosim.study") / "shipped" / f"{part.study}.toml"
     tables = tomllib.loads(shipped.read_text(encoding="utf-8"))
     kept = ["dataset", "split", "baselines", "training", "labels", "unlabelled"]
-    kept += ["teacher"] if any("method" in one for one in part.students) else []
+    kept += ["teacher"] if any("method" in one for one in students) else []
     return {
         "study": {**tables["study"], "name": f"spiking_{name}", "seeds": list(seeds)},
         **{key: tables[key] for key in kept if key in tables},
-        "students": part.students,
+        "students": students,
         "hardware": {**tables["hardware"], "profiles": MACHINES},
     }
 
 
-def run_part(name: str, seeds: Sequence[int], folder: Path, workers: int) -> None:
+def run_part(name: str, seeds: Sequence[int], folder: Path, workers: int, decoders: Sequence[str] = ()) -> None:
     """Train what is not finished of a part, and archive it with its differences and the workloads of spikes."""
-    study, place = study_of(name, seeds), ARCHIVES / name
+    study, place = study_of(name, seeds, decoders), ARCHIVES / name
     run = cosim.run(study, out=folder / name, workers=workers)
     write_archive(run.folder, place)
-    write_atomically(place / AGAINST, to_json(against_first(run.folder, study)))
+    trained = [one["label"] for one in study["students"]]
+    left_out = [one["label"] for one in PARTS[name].students if one["label"] not in trained]
+    write_atomically(place / AGAINST, to_json(against_first(run.folder, study) | {"not_run": left_out}))
     for label in PARTS[name].converted:
         decoder = run.decoder(label)
         found = cosim.convert(decoder.student(), examples=EXAMPLES)
@@ -181,6 +184,7 @@ def main() -> None:
     """Run parts and make the page."""
     parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
     parser.add_argument("--part", choices=PARTS, action="append", help="one of them; default: all, cheapest first")
+    parser.add_argument("--decoder", action="append", help="label of a network, the first of its part among them")
     parser.add_argument("--seeds", type=int, default=2, help="how many seeds (2)")
     parser.add_argument("--workers", type=int, default=2, help="processes (2)")
     parser.add_argument("--runs", type=Path, default=Path("runs/spiking"), help="folder of the unfinished runs")
@@ -190,7 +194,7 @@ def main() -> None:
     from spiking_page import write_page
 
     for name in [] if given.reprice else given.part or PARTS:
-        run_part(name, range(given.seeds), given.runs, given.workers)
+        run_part(name, range(given.seeds), given.runs, given.workers, given.decoder or ())
         write_page()
     write_page()
 

@@ -117,6 +117,7 @@ def _not_run(parts: list[PartTable]) -> str:
     lines = [f"- {TITLES[name]}: not run.\n" for name in TITLES if name not in there]
     lines += [f"- {TITLES[part.name]}: {SEEDS - part.seeds} of {SEEDS} seeds.\n" for part in parts
               if part.seeds < SEEDS]  # fmt: skip
+    lines += [f"- {TITLES[part.name]}: {', '.join(part.not_run)}.\n" for part in parts if part.not_run]
     return NOT_RUN + "".join(lines)
 
 

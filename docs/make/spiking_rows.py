@@ -99,6 +99,8 @@ class PartTable:
     rate_hz : float
     rows : tuple of Row
         Networks, then classical decoders.
+    not_run : tuple of str
+        Labels of networks that were left out.
     """
 
     name: str
@@ -110,6 +112,7 @@ class PartTable:
     site: str
     rate_hz: float
     rows: tuple[Row, ...]
+    not_run: tuple[str, ...]
 
 
 def read_part(folder: Path) -> PartTable:
@@ -138,7 +141,8 @@ def read_part(folder: Path) -> PartTable:
     over = over_text(int(any_score["score_count"]), str(any_score["score_over"]))
     metric = {"r2": "R²"}.get(str(any_score["metric"]), str(any_score["metric"]).replace("_", " "))
     folds, seeds = int(any_score["folds"]), int(pooled["seeds"].max())
-    return PartTable(folder.name, metric, over, gaps["against"], folds, seeds, site, rate, tuple(rows))
+    left_out = tuple(gaps["not_run"])
+    return PartTable(folder.name, metric, over, gaps["against"], folds, seeds, site, rate, tuple(rows), left_out)
 
 
 def _converted(row: Row, path: Path, site: str, rate: float) -> Row:
