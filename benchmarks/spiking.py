@@ -123,8 +123,8 @@ def study_of(name: str, seeds: Sequence[int], decoders: Sequence[str] = ()) -> d
     students = [one for one in part.students if not decoders or one["label"] in decoders]
     shipped = files("cosim.study") / "shipped" / f"{part.study}.toml"
     tables = tomllib.loads(shipped.read_text(encoding="utf-8"))
-    kept = ["dataset", "split", "baselines", "training", "labels", "unlabelled"]
-    kept += ["teacher"] if any("method" in one for one in students) else []
+    kept = ["dataset", "split", "baselines", "training", "labels"]
+    kept += ["teacher", "unlabelled"] if any("method" in one for one in students) else []
     return {
         "study": {**tables["study"], "name": f"spiking_{name}", "seeds": list(seeds)},
         **{key: tables[key] for key in kept if key in tables},
