@@ -53,9 +53,17 @@ class FoldData:
         rows = self.fold.unlabelled
         return Unlabelled(torch.as_tensor(self.dataset.windows.inputs(rows)), teacher) if len(rows) else None
 
-    def repeated_train(self) -> Examples:
-        """Return the labelled training examples, as often as `Fold.repeated_train` has them."""
-        return examples(self.dataset, self.fold.repeated_train)
+    def repeated_train(self, teacher: Mapping[str, Tensor]) -> Examples:
+        """Return the labelled training examples, as often as `Fold.repeated_train` has them.
+
+        Parameters
+        ----------
+        teacher : mapping of str to Tensor
+            A teacher's targets for each labelled example; empty without one.
+        """
+        rows = self.fold.repeated_train
+        places = torch.arange(len(rows)) % max(len(self.fold.train), 1)
+        return examples(self.dataset, rows, {name: tensor[places] for name, tensor in teacher.items()})
 
 
 @lru_cache(maxsize=4)

@@ -23,7 +23,7 @@ from students.models.store import save_student
 from students.models.weights import load_weights
 from students.neurons.encoders import ENCODERS
 from students.spec import StudentSpec
-from students.training import METHODS, Ask, FitResult, fit
+from students.training import METHODS, Ask, FitResult, fit, leaves_unlabelled
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +36,8 @@ class TrainingJob:
     spec : StudentSpec
     teacher, unlabelled : mapping of str to Tensor
         The teacher's targets by name, of the labelled and of the unlabelled training examples. Where there is no
-        teacher, unlabelled examples teach nothing: the labelled ones are repeated, so that as many gradient steps are
-        taken.
+        teacher, or the method leaves unlabelled examples out, these teach nothing: the labelled ones are repeated, so
+        that as many gradient steps are taken.
     source : str
         Whose targets they are.
     ask : callable or None
@@ -128,8 +128,9 @@ def fitted(workspace: Workspace, job: TrainingJob, checkpoint: Path) -> Fitted:
     data, model, spec = fold_of(workspace), job.model, job.spec
     history, known = None, dict[str, str]()
     if spec.training.epochs:
-        examples = data.part("train", job.teacher) if job.teacher else data.repeated_train()
-        unlabelled = data.unlabelled(job.unlabelled) if job.teacher else None
+        both = job.teacher and not (spec.method is not None and leaves_unlabelled(spec.method))
+        examples = data.part("train", job.teacher) if both else data.repeated_train(job.teacher)
+        unlabelled = data.unlabelled(job.unlabelled) if both else None
         with kernels_taken() as taken:
             history = fit(model, examples, data.part("validation"), spec, unlabelled=unlabelled, ask=job.ask,
                           checkpoint=checkpoint, device=workspace.device)  # fmt: skip

@@ -20,6 +20,7 @@ KINDS = {
     "classical": "network against classical decoder, each the best on validation",
     "form": "against its float form",
     "distillation": "distilled against trained from labels alone",
+    "control": "distilled against the best way to train from labels alone, on validation",
 }
 
 

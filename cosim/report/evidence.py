@@ -26,9 +26,12 @@ from cosim.tables.differences import Difference, Kind
 MOST_SERIES, MOST_DIFFERENCES, MOST_CURVES = 24, 40, 6
 NOT_KEPT = "not kept: this run was made before cosim kept it. Run the study again to have it."
 MICROWATT_W = 1e-6
-PAIRS = {"classical": "network − classical", "form": "form − float", "distillation": "distilled − labels alone"}
+PAIRS = {
+    "classical": "network − classical", "form": "form − float", "distillation": "distilled − labels alone",
+    "control": "distilled − best control",
+}  # fmt: skip
 
-PAIRS_FIRST: tuple[Kind, ...] = ("classical", "distillation", "form")  # which are drawn where not all can be
+PAIRS_FIRST: tuple[Kind, ...] = ("classical", "control", "distillation", "form")  # which are drawn where not all can be
 
 
 class Exhibit(NamedTuple):

@@ -8,7 +8,7 @@ from cosim.study.schema import GatePlan, StudentPlan, Study, TeacherPlan
 from cosim.teachers.registry import parse_teacher
 from cosim.teachers.teacher import Origin
 from students.spec import Float32, MethodSpec
-from students.training import METHODS, asks_teacher, needs_teacher
+from students.training import METHODS, asks_teacher, leaves_unlabelled, needs_teacher
 
 
 def teaching_problems(study: Study) -> Iterator[str]:
@@ -50,6 +50,10 @@ def _student_problems(study: Study, student: StudentPlan) -> Iterator[str]:
         path = "method_choices" if student.method_choices else "method"
         yield (f"{path}: {taught[0].name!r} learns from a teacher and there is none, so that nothing is distilled; "
                "give [teacher], or a quantised form, which learns from the float student, or leave the method out")
+    unlabelled = study.labels is not None or study.unlabelled is not None
+    if not unlabelled and (alone := next(filter(leaves_unlabelled, taught), None)) is not None:
+        yield (f"method: {alone.name!r} leaves unlabelled examples out and there are none; leave 'unlabelled' out of "
+               "its options, or give [labels] or [unlabelled]")
     if student.method_weights:
         yield from (f"method_weights: {problem}" for problem in _weight_problems(study, student, taught))
 

@@ -25,7 +25,7 @@ from energy_models.errors import CosimError
 
 DIFFERENCES = "differences.json"
 FLOAT = "float32"
-Kind = Literal["form", "distillation", "classical"]
+Kind = Literal["form", "distillation", "control", "classical"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +34,10 @@ class Difference:
 
     Parameters
     ----------
-    kind : {'form', 'distillation', 'classical'}
-        A student's form less its float form; a distilled float student less the same trained from labels alone; the
-        best network less the best classical decoder, both chosen on validation.
+    kind : {'form', 'distillation', 'control', 'classical'}
+        A student's form less its float form; a distilled float student less the same trained from labels alone; one
+        taught by a teacher less the best without, where the study has methods that need none; the best network less
+        the best classical decoder. The best are chosen on validation.
     decoder_id, against_id : str
         Join `cosim.tables.results.Score`.
     decoder, against : str
@@ -104,11 +105,25 @@ def _pairs(scores: pd.DataFrame) -> list[tuple[Kind, Mapping[str, Any], Mapping[
                 pairs.append(("form", row, taught_alike))
         elif row["method"] and undistilled is not None:
             pairs.append(("distillation", row, undistilled))
+            if (control := _control(scores, row, floats)) is not None:
+                pairs.append(("control", row, control))
     network, classical = (best_on_validation(scores, role) for role in ("student", "baseline"))
     if network is not None and classical is not None:
         of_id = {row["decoder_id"]: row for row in rows}
         pairs.append(("classical", of_id[network], of_id[classical]))
-    return sorted(pairs, key=lambda pair: ("classical", "form", "distillation").index(pair[0]))
+    return sorted(pairs, key=lambda pair: ("classical", "form", "distillation", "control").index(pair[0]))
+
+
+def _control(
+    scores: pd.DataFrame, row: Mapping[str, Any], floats: Sequence[Mapping[str, Any]]
+) -> Mapping[str, Any] | None:
+    """Return the float student of labels alone that is best on validation; None without a method of that kind."""
+    taught = set(scores.loc[scores["distilled_from"] != "", "decoder_id"])
+    alone = {one["decoder_id"]: one for one in floats if one["decoder_id"] not in taught}
+    if row["decoder_id"] in alone or not any(one["method"] for one in alone.values()):
+        return None
+    best = best_on_validation(scores[scores["decoder_id"].isin(list(alone))], "student")
+    return None if best is None else alone[best]
 
 
 def _same_student(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:

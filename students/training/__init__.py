@@ -3,7 +3,14 @@
 from students.training.checkpoint import CheckpointError
 from students.training.distillation.float_targets import float_targets
 from students.training.distillation.method import LossInputs, LossSetting, Method, MethodOptions, Needs
-from students.training.distillation.registry import METHODS, asks_teacher, complete_method, needs_teacher, parse_method
+from students.training.distillation.registry import (
+    METHODS,
+    asks_teacher,
+    complete_method,
+    leaves_unlabelled,
+    needs_teacher,
+    parse_method,
+)
 from students.training.examples import OUTPUTS, Ask, Examples, Unlabelled
 from students.training.fit import FitResult, fit
 from students.training.learned_bits import Learned, LearnedBits, learn_bits
@@ -29,6 +36,7 @@ __all__ = [
     "fit",
     "float_targets",
     "learn_bits",
+    "leaves_unlabelled",
     "needs_teacher",
     "parse_method",
     "predict",

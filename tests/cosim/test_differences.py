@@ -65,6 +65,19 @@ def test_pairs_and_their_differences_by_hand() -> None:
     assert (form.over, form.count) == ("sessions", 3)
 
 
+def test_a_taught_student_is_held_against_the_best_control_on_validation() -> None:
+    """Of the plain student (.70) and two controls (.72, .71) the second is best on validation, not on test (.90)."""
+    rows, (where, predictions) = _rows(), _tables()
+    taught = next(row for row in rows if row.decoder_id == "taught")
+    rows[rows.index(taught)] = dataclasses.replace(taught, distilled_from="teacher")
+    for name, level, validation in (("smooth", 0.60, 0.72), ("noisy", 0.90, 0.71)):
+        again = {"decoder_id": name, "decoder": name, "method": name, "validation_score": validation}
+        rows.append(dataclasses.replace(rows[0], distilled_from="", **again))
+        predictions[name] = {0: session_answers((level, level, level))[1]}
+    found = [gap for gap in differences(to_frame(rows), where, predictions) if gap.kind == "control"]
+    assert [(gap.decoder_id, gap.against_id, round(gap.mean, 6)) for gap in found] == [("taught", "smooth", 0.15)]
+
+
 def test_a_form_is_held_against_the_undistilled_float_where_none_is_taught() -> None:
     where, predictions = _tables()
     rows = [row for row in _rows() if row.decoder_id in ("plain", "w4a4")]

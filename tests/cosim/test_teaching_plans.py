@@ -55,6 +55,8 @@ def student(**changes: Any) -> list[dict[str, Any]]:
         (tiny(teacher=None, students=student(method={"name": "self_kd"}), unlabelled={"stride_s": 1.0}),
          "unlabelled: no student learns from examples without labels"),
         (tiny(teacher=FILE, unlabelled={"stride_s": 1.0}), "unlabelled: the teacher's answers are those of a file"),
+        (tiny(students=student(method={**KL, "options": {"unlabelled": "left_out"}})),
+         "'kl' leaves unlabelled examples out and there are none"),
         (tiny(students=student(method_weights=[0.0])), "method_weights: 0 alone"),
         (tiny(students=student(method={**KL, "options": {"weight": 0.3}}, method_weights=[0.5])),
          "method_weights: the weight of 'kl' is chosen from these"),

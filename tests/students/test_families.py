@@ -172,7 +172,9 @@ def test_a_family_of_ones_own_is_named_by_module_and_object():
 
 def test_complete_writes_defaults_out():
     spec = complete(StudentSpec(family="mlp", options={"hidden": 8}, shape=WINDOWS, seed=0))
-    assert spec.options == {"hidden": 8, "depth": 2, "lags": 10, "dropout": 0.2, "skip": "none"}
+    assert spec.options == {
+        "hidden": 8, "hidden_2": 0, "depth": 2, "lags": 10, "bins": 1, "dropout": 0.2, "skip": "none"
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize(

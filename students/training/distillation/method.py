@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Generic, Self, TypeVar
+from typing import Generic, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from torch import Tensor, nn
@@ -38,11 +38,15 @@ class TaughtOptions(WeightedOptions):
         Mixtures of two examples with a share from Beta(mixup, mixup); 0: none.
     unit_drop : float
         Probability that a channel of an example is silent; 0: none. One of the three may be given.
+    unlabelled : {'taught', 'left_out'}
+        Whether the teacher's answers on unlabelled examples are learned from; ``left_out``: those on labelled ones
+        alone, which are repeated, so that as many gradient steps are taken.
     """
 
     noise: float = Field(default=0.0, ge=0)
     mixup: float = Field(default=0.0, ge=0)
     unit_drop: float = Field(default=0.0, ge=0, lt=1)
+    unlabelled: Literal["taught", "left_out"] = "taught"
 
     @model_validator(mode="after")
     def _one_view(self) -> Self:

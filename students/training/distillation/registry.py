@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from energy_models.errors import StudentError
 from energy_models.registry import Registry
 from students.spec import MethodSpec
-from students.training.distillation.method import Method, MethodOptions
+from students.training.distillation.method import Method, MethodOptions, TaughtOptions
 
 
 def _method(name: str, found: object) -> Method[Any]:
@@ -64,6 +64,18 @@ def asks_teacher(spec: MethodSpec) -> bool:
     method, options = parse_method(spec)
     needs = method.needs(options)
     return needs.view is not None and bool(needs.teacher)
+
+
+def leaves_unlabelled(spec: MethodSpec) -> bool:
+    """Return whether a method learns the teacher's answers on labelled examples alone.
+
+    Raises
+    ------
+    StudentError
+        As `parse_method`.
+    """
+    _, options = parse_method(spec)
+    return isinstance(options, TaughtOptions) and options.unlabelled == "left_out"
 
 
 def complete_method(spec: MethodSpec) -> MethodSpec:

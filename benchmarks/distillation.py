@@ -1,0 +1,240 @@
+"""Which distillation helps small decoders, on real recordings: ``benchmarks/distillation.py [--part NAME]``.
+
+A part is one set of recordings in a few cells: label budgets, or all labels with targets in and out of sample. In each
+cell every student is trained from labels alone, by controls that need no teacher, and by methods that learn from one.
+A part that was interrupted goes on where it stopped. Each finished cell is archived in ``docs/results/distillation``
+and the page ``docs/distillation.md`` is made again; ``--reprice`` makes the page alone. Recordings are read from the
+folder that ``COSIM_DATA`` names.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import json
+import sys
+import tomllib
+from dataclasses import dataclass, field
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import cosim
+from cosim.tables.archive import write_archive
+from students.models.store import load_extra, load_student
+
+ROOT = Path(__file__).resolve().parents[1]
+ARCHIVES = ROOT / "docs" / "results" / "distillation"
+RELEVANCE = "relevance.json"
+"""Beside an archived cell: task relevance (TSR) of every projection, and the validation score of who learned from it."""
+
+CONTROLS: list[dict[str, Any]] = [
+    {"name": "label_smoothing"}, {"name": "mixup"}, {"name": "noise"}, {"name": "self_kd"},
+]  # fmt: skip
+ON_BUDGETS: list[dict[str, Any]] = [
+    {"name": "kl", "options": {"weight": 0.8}},
+    {"name": "kl", "options": {"weight": 0.8, "unlabelled": "left_out"}},
+    *CONTROLS,
+]
+EEGNET = {
+    "label": "EEGNet-8", "family": "eegnet", "features": "15",
+    "options": {"temporal_filters": 8, "kernel_s": 1.0, "pool_2": 128, "separable_taps": 4, "dropout": 0.5},
+}  # fmt: skip
+EEGNET_4 = {
+    "label": "EEGNet-4", "family": "eegnet", "features": "15",
+    "options": {"temporal_filters": 4, "kernel_s": 0.25, "pool_2": 20, "dropout": 0.5},
+}  # fmt: skip
+MIC = {"label": "MiC", "family": "mic", "features": "mimic", "options": {"patch_s": 0.25}}
+MLP = {"label": "MLP", "family": "mlp", "features": "body.7"}
+GRU = {"label": "GRU-32", "family": "gru", "features": "body.3", "options": {"hidden": 32}}
+SKIP = {
+    "label": "MLP with a skip", "family": "mlp", "features": "body.1.branch.6", "options": {"skip": "linear"},
+}  # fmt: skip
+SPIKES = {
+    "label": "LIF conv", "family": "spiking_conv",
+    "training": {"epochs": 40, "batch_size": 32, "learning_rate": 1e-2, "patience": 12},
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One set of recordings.
+
+    Parameters
+    ----------
+    study : str
+        A shipped study, whose recordings, split and training settings are taken.
+    students : tuple of dict
+        As in a study; `features` names the module that methods compare with the teacher's.
+    teacher : dict
+    budgets : tuple of dict
+        Tables ``[labels]``; all labels are kept as well (the ceiling). Empty: full labels, in and out of sample.
+    changes : dict
+        Sections that are not the study's.
+    layer : str
+        Target of the teacher that methods compare features with; empty: outputs alone are compared.
+    """
+
+    study: str
+    students: tuple[dict[str, Any], ...]
+    teacher: dict[str, Any]
+    budgets: tuple[dict[str, Any], ...] = ()
+    changes: dict[str, Any] = field(default_factory=dict[str, Any])
+    layer: str = ""
+
+
+def _classical(baseline: str, **options: Any) -> dict[str, Any]:
+    return {"name": "classical", "options": {"baseline": baseline, "options": options}}
+
+
+def _network(family: str, layer: str, **options: Any) -> dict[str, Any]:
+    return {"name": "network", "options": {"family": family, "options": options, "layers": [layer]}}
+
+
+VELOCITY_SPLIT = {"split": {"method": "given_parts", "validation_fraction": 0.3, "gap_steps": 10}}
+LEAVE_OUT = {"method": "leave_one_group_out", "group": "subject"}
+SUBJECTS = {
+    "split": {**LEAVE_OUT, "validation": "fraction", "validation_fraction": 0.2},
+    "unlabelled": {"stride_s": 2.0},
+}  # fmt: skip
+PARTS = {
+    "labels_42_units": Part(
+        "intracortical_brown42", (MLP, SKIP, GRU), _classical("ridge_lags"),
+        ({"seconds": 30.0}, {"seconds": 60.0}), VELOCITY_SPLIT,
+    ),
+    "labels_motor_imagery": Part(
+        "motor_imagery", (EEGNET_4, MIC), _classical("csp_lda"), ({"per_class": 2}, {"per_class": 4}),
+    ),
+    "labels_ssvep": Part(
+        "ssvep_few_labels", (EEGNET, MIC), _classical("cca_logistic", inverse_penalty=1.0), ({"per_class": 2},),
+    ),
+    "labels_95_channels": Part(
+        "intracortical", (MLP, GRU), _classical("ridge_lags"),
+        ({"seconds": 30.0}, {"seconds": 60.0}, {"seconds": 180.0}),
+    ),
+    "full_42_units": Part(
+        "intracortical_brown42", (MLP, SKIP, GRU), _network("gru", "body.3", hidden=64), layer="body.3",
+    ),
+    "motor_imagery": Part(
+        "motor_imagery", (EEGNET_4, MIC), _network("eegnet", "15", temporal_filters=16, kernel_s=0.25, pool_2=20),
+        layer="15",
+    ),
+    "subjects_ssvep": Part(
+        "ssvep_headset", (EEGNET, MIC, SPIKES), _classical("cca_logistic", inverse_penalty=1.0), changes=SUBJECTS,
+    ),
+    "seizure": Part(
+        "seizure", ({**EEGNET_4, "options": {"temporal_filters": 4}}, MIC),
+        _network("eegnet", "15", temporal_filters=16), layer="15",
+    ),
+    "full_95_channels": Part(
+        "intracortical", (MLP, GRU), _network("gru", "body.3", hidden=64), layer="body.3",
+    ),
+}  # fmt: skip
+"""Cheapest first."""
+
+
+def cells_of(name: str, seeds: list[int]) -> dict[str, dict[str, Any]]:
+    """Return the studies of a part by the names of its cells."""
+    part = PARTS[name]
+    if part.budgets:
+        few = {_budget(one): _study(name, part, seeds, ON_BUDGETS) | {"labels": one} for one in part.budgets}
+        return few | {"all": _without_teacher(_study(name, part, seeds, CONTROLS))}
+    inside = _study(name, part, seeds, _methods(part))
+    outside = copy.deepcopy(inside)
+    outside["teacher"]["out_of_fold"] = {"folds": 5, "fewest_per_class": 2, "fewest_steps": 500}
+    return {"in_sample": inside, "out_of_fold": outside}
+
+
+def _budget(labels: dict[str, Any]) -> str:
+    seconds = labels.get("seconds")
+    return f"{labels['per_class']}_a_class" if seconds is None else f"{seconds:g}_s"
+
+
+def _methods(part: Part) -> list[dict[str, Any]]:
+    """Return every method; `student` is put in for each student apart."""
+    compared: list[dict[str, Any]] = []
+    if part.layer:
+        named = {"student": "", "teacher": part.layer}
+        compared = [
+            {"name": "tskd", "options": {**named, "outputs": 0.5}},
+            {"name": "pca", "options": {**named, "size": 4}},
+            {"name": "random_projection", "options": {**named, "size": 4}},
+            {"name": "fitnet", "options": named},
+            {"name": "dlink", "options": {"student": "", "layers": [part.layer], "router": "last"}},
+        ]  # fmt: skip
+    return [{"name": "kl"}, {"name": "relational"}, *compared, *CONTROLS]
+
+
+def _study(name: str, part: Part, seeds: list[int], methods: list[dict[str, Any]]) -> dict[str, Any]:
+    shipped = files("cosim.study") / "shipped" / f"{part.study}.toml"
+    tables = tomllib.loads(shipped.read_text(encoding="utf-8"))
+    kept = ("dataset", "split", "unlabelled", "training", "hardware", "baselines")
+    return {
+        "study": {**tables["study"], "name": f"distillation_{name}", "seeds": seeds},
+        **{key: tables[key] for key in kept if key in tables},
+        "teacher": copy.deepcopy(part.teacher),
+        "students": [_student(one, methods) for one in part.students],
+        **part.changes,
+    }  # fmt: skip
+
+
+def _student(given: dict[str, Any], methods: list[dict[str, Any]]) -> dict[str, Any]:
+    features = given.get("features")
+    chosen = copy.deepcopy([one for one in methods if features or "student" not in one.get("options", {})])
+    for one in chosen:
+        if "student" in one.get("options", {}):
+            one["options"]["student"] = features
+    return {**{key: value for key, value in given.items() if key != "features"}, "method_choices": chosen}
+
+
+def _without_teacher(study: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in study.items() if key not in ("teacher", "unlabelled")}
+
+
+def run_part(name: str, seeds: list[int], folder: Path, workers: int) -> None:
+    """Train what is not finished of a part, cell by cell, and archive each."""
+    for cell, study in cells_of(name, seeds).items():
+        run = cosim.run(study, out=folder / name / cell, workers=workers)
+        archive = write_archive(run.folder, ARCHIVES / name / cell)
+        found = relevance_of(run.folder)
+        if found:
+            (archive / RELEVANCE).write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+        _write_page()
+
+
+def relevance_of(run: Path) -> list[dict[str, Any]]:
+    """Return, of every student that learned from a projection of features, TSR and score on validation."""
+    rows: list[dict[str, Any]] = []
+    for path in sorted(run.glob("stages/distilled/*/spec.json")):
+        extra, (_, spec) = load_extra(path.parent), load_student(path.parent)
+        if "method_tsr" in extra and spec.method is not None:
+            rows.append({
+                "family": spec.family, "method": spec.method.name, "seed": spec.seed, "tsr": float(extra["method_tsr"]),
+                "validation_score": float(extra["validation_score"]),
+            })  # fmt: skip
+    return rows
+
+
+def _write_page() -> None:
+    sys.path.insert(0, str(ROOT / "docs" / "make"))
+    from distillation_page import write_page
+
+    write_page()
+
+
+def main() -> None:
+    """Run parts and make the page."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--part", choices=PARTS, action="append", help="one of them; default: all, cheapest first")
+    parser.add_argument("--seeds", type=int, default=2, help="how many seeds (2)")
+    parser.add_argument("--workers", type=int, default=2, help="processes (2)")
+    parser.add_argument("--runs", type=Path, default=Path("runs/distillation"), help="folder of the unfinished runs")
+    parser.add_argument("--reprice", action="store_true", help="make the page from the archived runs; train nothing")
+    given = parser.parse_args()
+    for name in [] if given.reprice else given.part or PARTS:
+        run_part(name, list(range(given.seeds)), given.runs, given.workers)
+    _write_page()
+
+
+if __name__ == "__main__":
+    main()

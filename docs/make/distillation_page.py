@@ -1,0 +1,181 @@
+"""``docs/distillation.md`` from the archived runs of ``benchmarks/distillation.py``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from distillation_rows import Banded, Cell, Line, correlation, read_cell
+from distillation_text import BARS, HEAD, NOT_RUN, TAIL
+from markdown_tables import row
+from matplotlib import pyplot
+
+DOCS = Path(__file__).resolve().parents[1]
+ARCHIVES = DOCS / "results" / "distillation"
+TITLES = {
+    "labels_42_units": "Few labels: intracortical velocity, 42 units",
+    "labels_motor_imagery": "Few labels: motor imagery",
+    "labels_ssvep": "Few labels: SSVEP",
+    "labels_95_channels": "Few labels: intracortical velocity, 95 channels",
+    "full_42_units": "All labels: intracortical velocity, 42 units",
+    "motor_imagery": "All labels: motor imagery",
+    "subjects_ssvep": "SSVEP, a subject left out",
+    "seizure": "All labels: seizure segments",
+    "full_95_channels": "All labels: intracortical velocity, 95 channels",
+}
+CELLS = ("2_a_class", "4_a_class", "30_s", "60_s", "180_s", "in_sample", "out_of_fold", "all")
+"""Names of cells in their order."""
+CELL_TITLES = {
+    "in_sample": "targets in sample", "out_of_fold": "targets out of fold", "all": "all labels, no teacher (ceiling)",
+}  # fmt: skip
+BUDGETS = CELLS[:5]
+UNLABELLED = "kl"
+BAR, SUBJECT_BAR = 0.02, 0.04
+NONE = "–"
+TAUGHT, ALONE = "#0072b2", "#d55e00"
+"""Colours of students with a teacher, and of those without."""
+
+
+def write_page(folder: Path = DOCS) -> None:
+    """Write the page and one picture a part into a folder."""
+    parts = {name: _cells(ARCHIVES / name) for name in TITLES if (ARCHIVES / name).is_dir()}
+    text = HEAD + "".join(_part(name, cells) for name, cells in parts.items()) + _relevance(parts) + _bars(parts)
+    lacking = [TITLES[name] for name in TITLES if name not in parts]
+    text += NOT_RUN + "".join(f"- {title}\n" for title in lacking) if lacking else ""
+    (folder / "distillation.md").write_text(text + TAIL, encoding="utf-8")
+    for name, cells in parts.items():
+        _picture(cells, folder / f"distillation_{name}.svg")
+
+
+def _cells(folder: Path) -> list[Cell]:
+    return [read_cell(folder / name) for name in CELLS if (folder / name).is_dir()]
+
+
+def _part(name: str, cells: Sequence[Cell]) -> str:
+    """Return the tables of one set of recordings."""
+    found = f"\n## {TITLES[name]}\n\n![differences](distillation_{name}.svg)\n"
+    return found + "".join(_cell(one) for one in cells)
+
+
+def title_of(cell: Cell) -> str:
+    """Return what a cell is called."""
+    return CELL_TITLES.get(cell.name, cell.name.replace("_", " "))
+
+
+def _cell(cell: Cell) -> str:
+    head = ["student", "taught by", f"{cell.metric} [95 %]", "less labels alone", "less best control", "teacher passed"]
+    lines = [row(head), row(["---"] * len(head))]
+    lines += [
+        row([one.student, f"`{one.method}`" if one.method else "labels alone", _score(one.score), _gap(one.gain),
+             _gap(one.control) + (f" ({one.against})" if one.against else ""), one.taught or NONE])
+        for one in cell.lines
+    ]  # fmt: skip
+    teacher = ""
+    if cell.teacher is not None:
+        room = ", ".join(
+            f"{student} {cell.teacher.mean - cell.plain(student).score.mean:+.3f}".replace("-", "−")
+            for student in dict.fromkeys(one.student for one in cell.lines)
+        )
+        teacher = f" Teacher {_score(cell.teacher)}; headroom: {room}."
+    return (
+        f"\n### {_opening(title_of(cell))}\n\n{''.join(lines)}\n{cell.seeds} seeds; 95 % intervals {cell.over}; "
+        f"{cell.protocol}.{teacher}\n"
+    )
+
+
+def _opening(text: str) -> str:
+    """Return a text with its first letter in upper case."""
+    return text[:1].upper() + text[1:]
+
+
+def _score(found: Banded) -> str:
+    ends = "no interval" if found.low is None else f"{found.low:.3f}, {found.high:.3f}"
+    return f"{found.mean:.3f} [{ends}]"
+
+
+def _gap(found: Banded | None) -> str:
+    if found is None:
+        return NONE
+    ends = "no interval" if found.low is None or found.high is None else f"{found.low:+.3f}, {found.high:+.3f}"
+    return f"{found.mean:+.3f} [{ends}]".replace("-0.000", "+0.000").replace("-", "−")
+
+
+def _relevance(parts: dict[str, list[Cell]]) -> str:
+    """Return what TSR says of scores, cell by cell; empty where no projection was run."""
+    lines = [
+        row([TITLES[name], title_of(cell), str(found[0]), _gap(found[1])])
+        for name, cells in parts.items()
+        for cell in cells
+        if (found := correlation(cell.relevance)) is not None
+    ]
+    if not lines:
+        return ""
+    head = row(["recordings", "cell", "projections", "correlation [95 %]"]) + row(["---"] * 4)
+    return (
+        "\n## Task relevance (TSR) against score\n\nTSR of the projection that a student learned from, and that "
+        "student's score on validation, over methods, students, folds and seeds.\n\n" + head + "".join(lines)
+    )
+
+
+def _bars(parts: dict[str, list[Cell]]) -> str:
+    lines = [row(["recordings", "student", "what", "bar", "difference [95 %]", "verdict"]), row(["---"] * 6)]
+    lines += [row(one) for one in _verdicts(parts)]
+    return BARS + "".join(lines)
+
+
+def _verdicts(parts: dict[str, list[Cell]]) -> Iterator[list[str]]:
+    for name, cells in parts.items():
+        few = next((cell for cell in cells if cell.name in BUDGETS), None)
+        if few is not None:
+            for one in _unlabelled(few):
+                yield [TITLES[name], one.student, f"`kl`, {title_of(few)}, less best control", f"{BAR:g}",
+                       _gap(one.control), verdict_of(one.control, BAR)]  # fmt: skip
+        if name == "subjects_ssvep":
+            for one in _unlabelled(cells[0]):
+                yield [TITLES[name], one.student, "`kl` less labels alone", f"{SUBJECT_BAR:g}", _gap(one.gain),
+                       verdict_of(one.gain, SUBJECT_BAR)]  # fmt: skip
+
+
+def _unlabelled(cell: Cell) -> list[Line]:
+    """Return the students that learned from the teacher's outputs on unlabelled examples too."""
+    return [one for one in cell.lines if one.method.split()[:1] == [UNLABELLED] and "left_out" not in one.method]
+
+
+def verdict_of(found: Banded | None, bar: float) -> str:
+    """Return whether a difference meets a bar: its mean reaches it and its interval is above zero."""
+    if found is None:
+        return "undecided: the teacher never passed its gate"
+    if found.low is None or found.high is None:
+        return "undecided: no interval"
+    if found.mean >= bar and found.low > 0:
+        return "met"
+    return "missed" if found.high < bar else "undecided"
+
+
+def _picture(cells: Sequence[Cell], path: Path) -> None:
+    """Draw differences from labels alone, a line a student and method, a panel a cell."""
+    shown = [cell for cell in cells if any(one.gain is not None for one in cell.lines)]
+    figure, panels = pyplot.subplots(
+        1, len(shown), figsize=(1.5 + 3.6 * len(shown), 5.2), layout="constrained", squeeze=False, sharex=True
+    )
+    for cell, axes in zip(shown, panels[0], strict=True):
+        lines = [one for one in cell.lines if one.gain is not None]
+        for place, one in enumerate(reversed(lines)):
+            gain, colour = one.gain or Banded(0.0, None, None), TAUGHT if one.taught else ALONE
+            axes.plot([_end(gain, gain.low), _end(gain, gain.high)], [place, place], color=colour, linewidth=1.4)
+            axes.plot(gain.mean, place, "o", color=colour, markersize=4)
+        axes.set_yticks(range(len(lines)), [f"{one.student}, {one.method}" for one in reversed(lines)], fontsize=7)
+        axes.axvline(0.0, color="#6e7781", linewidth=0.8)
+        axes.set_title(title_of(cell), fontsize=9)
+        axes.set_xlabel(f"{cell.metric}, less labels alone", fontsize=8)
+    with pyplot.rc_context({"svg.hashsalt": "cosim", "svg.fonttype": "none"}):
+        figure.savefig(path, metadata={"Date": None, "Creator": None})
+    pyplot.close(figure)
+
+
+def _end(gain: Banded, end: float | None) -> float:
+    return gain.mean if end is None else end
+
+
+if __name__ == "__main__":
+    write_page()
