@@ -26,7 +26,7 @@ from students.models.store import load_extra, load_student
 ROOT = Path(__file__).resolve().parents[1]
 ARCHIVES = ROOT / "docs" / "results" / "distillation"
 RELEVANCE = "relevance.json"
-"""Beside an archived cell: task relevance (TSR) of every projection, and the validation score of who learned from it."""
+"""Beside an archived cell: task relevance (TSR) of every projection, and the validation score of its student."""
 
 CONTROLS: list[dict[str, Any]] = [
     {"name": "label_smoothing"}, {"name": "mixup"}, {"name": "noise"}, {"name": "self_kd"},

@@ -4,25 +4,25 @@ HEAD = """# Which distillation helps a small decoder
 
 Does a small decoder learn more from a teacher than from its labels? Each table is a set of recordings; each student is
 trained from labels alone, by controls that need no teacher (label smoothing, mixup, noise, its own past), and by
-methods that learn from one, all in the same number of gradient steps. All of it is one command, which goes on where it
-was stopped:
+methods that learn from one, all in the same number of gradient steps. All of it is one command, which goes on where
+it was stopped:
 
     COSIM_DATA=... python benchmarks/distillation.py             # every part, cheapest first, then this page
     COSIM_DATA=... python benchmarks/distillation.py --part labels_42_units --seeds 5
     python benchmarks/distillation.py --reprice                  # this page again, nothing trained
 
-`kl` with `unlabelled=left_out` learns the teacher's answers on labelled examples alone; `kl` without, on unlabelled ones
-too. The best control is the one best on validation, labels alone included. A teacher teaches where it passed its gate
-(it beats the student of labels alone on validation); elsewhere a distilled student is that student, and its difference
-is zero there. Headroom is the teacher's score less that of labels alone: what could be learned at most.
+`kl` with `unlabelled=left_out` learns the teacher's answers on labelled examples alone; `kl` without, on unlabelled
+ones too. The best control is the one best on validation, labels alone included. A teacher teaches where it passed its
+gate (it beats the student of labels alone on validation); elsewhere a distilled student is that student, and its
+difference is zero there. Headroom is the teacher's score less that of labels alone: what could be learned at most.
 """
 
 BARS = """
 ## Bars
 
-Fixed beforehand: at the smallest label budget of each recording, `kl` with unlabelled examples is above the best control
-by 2 points (.02 R²) or more, its interval above zero, for the student whose labels-alone score on validation is best; and
-on SSVEP with a subject left out, the correlation teacher is 4 points above labels alone.
+Fixed beforehand: at the smallest label budget of each recording, `kl` with unlabelled examples is above the best
+control by 2 points (.02 R²) or more, its interval above zero; on SSVEP with a subject left out, the teacher of
+correlations brings 4 points over labels alone. Missed: the whole interval is below the bar.
 
 """
 

@@ -1,0 +1,68 @@
+"""``docs/distillation.md`` is what its archived runs give, and its command's studies are studies."""
+
+from __future__ import annotations
+
+import math
+import sys
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+
+import pytest
+from distillation_page import ARCHIVES, CELLS, DOCS, TITLES, verdict_of, write_page
+from distillation_rows import Banded, correlation
+
+from cosim.study.check import check_study
+
+COMMAND = Path(__file__).parents[2] / "benchmarks" / "distillation.py"
+STALE = "{} is not what its archived runs give today: python benchmarks/distillation.py --reprice writes it again"
+
+
+def test_the_page_is_what_its_archived_runs_give(tmp_path: Path) -> None:
+    write_page(tmp_path)
+    names = {path.name for path in tmp_path.iterdir()}
+    parts = [path.name for path in ARCHIVES.iterdir() if path.is_dir()] if ARCHIVES.is_dir() else []
+    assert names == {"distillation.md", *(f"distillation_{name}.svg" for name in parts)}
+    for name in names:
+        assert (tmp_path / name).read_bytes() == (DOCS / name).read_bytes(), STALE.format(name)
+
+
+@pytest.mark.parametrize(("found", "said"), [
+    (None, "undecided: the teacher never passed its gate"), (Banded(0.1, None, None), "undecided: no interval"),
+    (Banded(0.03, 0.001, 0.06), "met"), (Banded(0.03, -0.001, 0.06), "undecided"),
+    (Banded(0.01, 0.005, 0.015), "missed"), (Banded(-0.1, -0.3, 0.05), "undecided"),
+])  # fmt: skip
+def test_a_bar_is_met_by_a_mean_that_reaches_it_and_an_interval_above_zero(found: Banded | None, said: str) -> None:
+    assert verdict_of(found, 0.02) == said
+
+
+def test_the_correlation_of_task_relevance_and_score_by_hand() -> None:
+    """Scores that rise with TSR except one: r of (0, 1, 2, 3) and (0, 1, 3, 2) is 0.8."""
+    rows = tuple({"tsr": x, "validation_score": y} for x, y in ((0.0, 0.0), (0.1, 0.1), (0.2, 0.3), (0.3, 0.2)))
+    found = correlation(rows)
+    assert found is not None
+    assert (found[0], round(found[1].mean, 6)) == (4, 0.8)
+    assert found[1].low is not None
+    assert math.isfinite(found[1].low)
+    assert correlation(rows[:3]) is None
+    assert correlation(({"tsr": 1.0, "validation_score": 0.5},) * 5) is None
+
+
+def test_every_part_is_studies_with_controls_and_a_ceiling_or_targets_out_of_sample() -> None:
+    found = spec_from_file_location("distillation", COMMAND)
+    assert found is not None
+    assert found.loader is not None
+    sys.modules[found.name] = distillation = module_from_spec(found)
+    found.loader.exec_module(distillation)
+    assert list(distillation.PARTS) == list(TITLES)
+    for name in TITLES:
+        cells = distillation.cells_of(name, [0, 1])
+        assert set(cells) <= set(CELLS)
+        assert ("all" in cells) != ("out_of_fold" in cells)
+        for cell, tables in cells.items():
+            study = check_study(tables, where=f"{name}, {cell}")
+            assert (study.teacher is None) == (cell == "all")
+            for student in study.students:
+                methods = [method.name for method in student.method_choices]
+                assert {"label_smoothing", "mixup", "noise", "self_kd"} <= set(methods)
+                assert methods.count("kl") == (0 if cell == "all" else 2 if study.labels is not None else 1)
+    del sys.modules[found.name]
