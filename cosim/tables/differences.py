@@ -122,7 +122,8 @@ def _control(
     alone = {one["decoder_id"]: one for one in floats if one["decoder_id"] not in taught}
     if row["decoder_id"] in alone or not any(one["method"] for one in alone.values()):
         return None
-    best = best_on_validation(scores[scores["decoder_id"].isin(list(alone))], "student")
+    mine: Any = scores[scores["decoder_id"].isin(list(alone))]
+    best = best_on_validation(mine, "student")
     return None if best is None else alone[best]
 
 
