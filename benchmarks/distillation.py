@@ -103,7 +103,8 @@ PARTS = {
         ({"seconds": 30.0}, {"seconds": 60.0}), VELOCITY_SPLIT,
     ),
     "labels_motor_imagery": Part(
-        "motor_imagery", (EEGNET_4, MIC), _classical("csp_lda"), ({"per_class": 2}, {"per_class": 4}),
+        "motor_imagery", (EEGNET_4, MIC), _classical("csp_lda"),
+        ({"per_class": 2}, {"per_class": 4, "validation": "all"}),
     ),
     "labels_ssvep": Part(
         "ssvep_few_labels", (EEGNET, MIC), _classical("cca_logistic", inverse_penalty=1.0), ({"per_class": 2},),

@@ -124,8 +124,8 @@ def squared_correlations(loaded: Floats, projected: Floats, harmonics: int, swee
     sweeps : int
         Jacobi sweeps of the eigenvalue; one is exact for a single harmonic.
     """
-    lower, inverses = algebra.cholesky(_elements(loaded))
-    solved = algebra.forward_solve(lower, inverses, _elements(projected))
+    lower, inverses = algebra.cholesky(elements(loaded))
+    solved = algebra.forward_solve(lower, inverses, elements(projected))
     width = 2 * harmonics
     found: list[Any] = []
     for start in range(0, projected.shape[2], width):
@@ -135,8 +135,8 @@ def squared_correlations(loaded: Floats, projected: Floats, harmonics: int, swee
     return np.stack(found, axis=1)
 
 
-def _elements(matrices: Floats) -> algebra.Matrix:
-    """Return rows of elements, each an array over decodes."""
+def elements(matrices: Floats) -> algebra.Matrix:
+    """Return rows of elements, each an array over decodes, of matrices of shape (decodes, rows, columns)."""
     return [list(row) for row in matrices.transpose(1, 2, 0)]
 
 

@@ -21,7 +21,7 @@ from cosim.engine.stages.undistilled import UNDISTILLED
 from cosim.study.choices import method_text, option_choices, searched_options, with_method
 from cosim.study.schema import StudentPlan, Study
 from cosim.teachers.registry import parse_teacher
-from students.families import load_family
+from students.families import load_family, parse_options
 from students.models.tensor_files import content_of
 from students.spec import UNTRAINED, Converted, Float32, Form, Quantised, Scalar, Shape, StudentSpec
 from students.training import asks_teacher, complete_method, needs_teacher
@@ -219,7 +219,10 @@ def _gate_parents(study: Study, choice: Configuration, fold: FoldStage, shape: S
 
 
 def _trained(choice: Configuration, spec: StudentSpec) -> dict[str, Json]:
-    return {"inputs": choice.plan.inputs, "spec": _json(spec)}
+    """Return the configuration of a student; with the hashes of files that its options name."""
+    files = parse_options(spec.family, load_family(spec.family), spec.options).files
+    hashes: dict[str, Json] = {"files": {path: content_of(Path(path)) for path in files}} if files else {}
+    return {"inputs": choice.plan.inputs, "spec": _json(spec), **hashes}
 
 
 def _from_start(choice: Configuration, spec: StudentSpec) -> dict[str, Json]:

@@ -31,6 +31,11 @@ class FamilyOptions(BaseModel):
     def _sized(self) -> Self:
         return of_size(self)
 
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Files whose content decides what is built, besides the options; a study hashes them."""
+        return ()
+
 
 OptionsT = TypeVar("OptionsT", bound=FamilyOptions)
 

@@ -55,7 +55,7 @@ def wavelets(centres_hz: Sequence[float], cycles: float, taps: int, rate_hz: flo
     Parameters
     ----------
     centres_hz : sequence of float
-        f [Hz].
+        f [Hz]; 0 is the bell alone, a sixth of the taps wide: a low-pass, whose mean is kept.
     cycles : float
         Cycles in the bell, as `s` says.
     taps : int
@@ -65,18 +65,19 @@ def wavelets(centres_hz: Sequence[float], cycles: float, taps: int, rate_hz: flo
     Raises
     ------
     StudentError
-        A centre outside (0, rate / 2).
+        A centre outside [0, rate / 2).
     """
     time = (torch.arange(taps, dtype=torch.float64) - (taps - 1) / 2) / rate_hz
     found: list[Tensor] = []
     for centre_hz in centres_hz:
-        if not 0 < centre_hz < STEEPEST * rate_hz:
+        if not 0 <= centre_hz < STEEPEST * rate_hz:
             raise StudentError(
                 f"a wavelet of {centre_hz:g} Hz at {rate_hz:g} steps a second", where="filter bank",
                 remedy=f"Choose centres between 0 and {STEEPEST * rate_hz:g} Hz",
             )
-        width = min(cycles / (2 * math.pi * centre_hz), taps / rate_hz / 6)
+        longest = taps / rate_hz / 6
+        width = min(cycles / (2 * math.pi * centre_hz), longest) if centre_hz else longest
         shape = torch.exp(-(time**2) / (2 * width**2)) * torch.cos(2 * math.pi * centre_hz * time)
-        shape = shape - shape.mean() if taps > 1 else shape
+        shape = shape - shape.mean() if centre_hz and taps > 2 else shape
         found.append(shape / shape.norm())
     return torch.stack(found).to(torch.float32)

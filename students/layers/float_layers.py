@@ -5,6 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from students.layers.layout import BatchNorm1d
+from students.layers.linear_attention import LinearAttention
 from students.layers.modules import (
     Add,
     AveragePool1d,
@@ -77,6 +78,10 @@ class FloatLayers:
     def matmul(self) -> nn.Module:
         """Return a `MatMul`."""
         return MatMul()
+
+    def linear_attention(self, width: int) -> nn.Module:
+        """Return a `LinearAttention`."""
+        return LinearAttention(width)
 
     def softmax(self) -> nn.Module:
         """Return an ``nn.Softmax``."""

@@ -119,6 +119,13 @@ class Layers(Protocol):
         """Return a module that multiplies two signals on grids, ``left @ right`` (attention)."""
         ...
 
+    def linear_attention(self, width: int) -> nn.Module:
+        """Return causal attention with ReLU in place of the softmax, of queries, keys and values side by side.
+
+        ``(batch, 3 width, steps)`` becomes ``(batch, width, steps)``.
+        """
+        ...
+
     def softmax(self) -> nn.Module:
         """Return a softmax over the last axis, whose output is on an unsigned grid."""
         ...

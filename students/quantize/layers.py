@@ -157,6 +157,11 @@ class QuantLayers:
         """Return an `IntegerMatMul`."""
         return IntegerMatMul()
 
+    def linear_attention(self, width: int) -> nn.Module:
+        """Refuse: the divisor of every step is known only when its keys are."""
+        raise StudentError("linear attention has no integer form", where="form",
+                           remedy="Build this family in float32")
+
     def softmax(self) -> nn.Module:
         """Return an `IntegerSoftmax` as wide as the next product reads it."""
         return IntegerSoftmax(self.plan.signal_bits())

@@ -25,7 +25,9 @@ FIXED = {"ridge_lags": {"lags": 10, "penalty": 100.0}}  # what the tests against
 SERVES = {
     "regression": {"ridge_lags": {}, "kalman": {}, "majority": {}},
     "classification": {
-        "csp_lda": {"components": 2}, "cca": {"harmonics": 1}, "cca_logistic": {"harmonics": 1}, "tangent_space": {},
+        "csp_lda": {"components": 2}, "cca": {"harmonics": 1}, "cca_logistic": {"harmonics": 1},
+        "lock_in": {"harmonics": 1},
+        "tangent_space": {},
         "fbcsp": {"bands_hz": "4-8,8-12", "components": 2}, "filter_bank_svm": {"bands_hz": "4-8,8-12,12-20"},
         "shrinkage_lda": {"block_steps": 2}, "majority": {},
         "bandpower_svm": {"bands_hz": "4-8,8-12,12-20", "segment_steps": 32},

@@ -14,6 +14,7 @@ from cosim.baselines import kalman, ridge_lags, run_baseline
 from cosim.baselines.cca import covariances, references, squared_correlations
 from cosim.baselines.fitting import fitting_examples
 from cosim.baselines.kernel_machine import fit as fit_svm
+from cosim.baselines.lock_in import LockIn
 from cosim.baselines.numerics.riemann import riemannian_mean
 from cosim.datasets.contiguous_segments import contiguous_segments, joined_inputs
 
@@ -31,6 +32,20 @@ def test_regression_of_correlations_equals_scikit_learn() -> None:
     expected = LogisticRegression(C=1.0).fit(standard[chosen], data.targets[chosen]).decision_function(standard)
     margins = found.outputs_test[:, 1] - found.outputs_test[:, 0]
     assert margins == pytest.approx(expected[fold.test], abs=5e-3)
+
+
+def test_lock_in_energies_are_those_of_whitened_windows() -> None:
+    """``trace(Q^T X^T S^-1 X Q)`` of every pair, with the window's covariance S, loaded; none depends on a mixing."""
+    data, _ = make_trials()
+    windows = data.windows.inputs()
+    front = LockIn(references((6.0, 12.0), 1, 64, 64.0).reshape(-1, 64), 1e-6)
+    found = front.energies(windows)[0]
+    centred = windows.astype(float) - windows.mean(axis=2, keepdims=True)
+    pairs = front.table.reshape(2, 2, 64)
+    expected = [[np.trace(q @ x.T @ np.linalg.solve(x @ x.T, x @ q.T)) for q in pairs] for x in centred]
+    assert found == pytest.approx(np.array(expected), rel=1e-3)
+    mixing = np.random.default_rng(0).normal(size=(windows.shape[1],) * 2).astype(np.float32)
+    assert front.energies((mixing @ windows).astype(np.float32))[0] == pytest.approx(found, rel=2e-2)
 
 
 def test_ridge_equals_scikit_learn() -> None:

@@ -198,6 +198,19 @@ def test_cca_logistic_counts_by_hand() -> None:
     assert result.parameters == 8 * 32 + 4 + 1
 
 
+def test_lock_in_counts_by_hand() -> None:
+    # 3 channels, 32 steps, 2 classes x 2 harmonics: 8 references, whitened: 3 roots and 24 squares, 4 energies.
+    data, fold = _epochs(3, 32, 2)
+    result = run_baseline("lock_in", data, fold, {"harmonics": 2})
+    products = {row.name: row.products.dense_full.mean for row in result.layers if row.products}
+    assert products == {"lock_in.covariance": 6 * 32, "lock_in.references": 3 * 8 * 32, "lock_in.regression": 4}
+    energies = _layer(result, "energies")
+    assert (energies.operations["square_root"].mean, energies.outputs) == (3, 4)
+    whitening = run_baseline("cca_logistic", data, fold, {"harmonics": 2})
+    assert energies.operations["multiply"].mean < _layer(whitening, "correlation").operations["multiply"].mean
+    assert result.parameters == 8 * 32 + 4 + 1
+
+
 def test_tangent_space_counts_by_hand() -> None:
     # 3 channels, 32 steps: 6 sums of 32; S W of 3 x 3 x 3 products; of W (S W) six elements; 6 features.
     data, fold = _epochs(3, 32, 2)

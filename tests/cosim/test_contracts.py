@@ -39,7 +39,7 @@ def test_families(name: str) -> None:
 
 
 SMALL = {"bandpower_svm": {"segment_steps": 64}, "cca": {"frequencies_hz": "10,12"},
-         "cca_logistic": {"frequencies_hz": "10,12"}}  # fmt: skip
+         "cca_logistic": {"frequencies_hz": "10,12"}, "lock_in": {"frequencies_hz": "10,12"}}  # fmt: skip
 """Options that suit the generated corpora, which flicker at no frequency and have short windows."""
 
 

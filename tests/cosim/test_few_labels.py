@@ -98,7 +98,7 @@ def test_classical_decoders_learn_from_one_label_a_class_or_say_that_they_cannot
     few = withhold(dataset, fold, FewLabels(per_class=1), seed=0)
     said: dict[str, str] = {}
     for name in baseline_names():
-        options = {"frequencies_hz": "8,12", "harmonics": 1} if name.startswith("cca") else {}
+        options = {"frequencies_hz": "8,12", "harmonics": 1} if name.startswith(("cca", "lock_in")) else {}
         if "classification" in load_baseline(name).tasks:
             try:
                 assert np.isfinite(run_baseline(name, dataset, few, options).outputs_test).all()

@@ -49,6 +49,7 @@ FAMILIES = {
     "tinyrsnn": SEGMENTS, "spiking_eegnet": WINDOWS,
     "eegnet": WINDOWS, "shallow": WINDOWS, "conformer": WINDOWS, "spiking_conv": WINDOWS,
     "ssvep_dnn": WINDOWS.model_copy(update={"step_rate_hz": 64}), "mic": WINDOWS,
+    "ind": SEGMENTS, "clip_conformer": WINDOWS,
     "eegtcnet": WINDOWS.model_copy(update={"steps": 64}),
 }  # fmt: skip
 

@@ -15,7 +15,7 @@ from students.training import Examples, fit, predict
 
 torch.set_num_threads(1)
 
-CLASSIFIERS = ("eegnet", "shallow", "mlp", "gru", "lstm", "conformer", "mic", "eegtcnet")
+CLASSIFIERS = ("eegnet", "shallow", "mlp", "gru", "lstm", "conformer", "mic", "eegtcnet", "ind", "clip_conformer")
 DECODERS = ("mlp", "gru", "lstm")
 WINDOWS = Shape(task="classification", channels=4, steps=64, outputs=2, step_rate_hz=64)
 SEGMENTS = Shape(task="regression", channels=12, steps=40, outputs=2, step_rate_hz=20)

@@ -21,9 +21,11 @@ from students.spec import Float32, Form, Quantised, Shape, StudentSpec
 FAMILIES = (
     "eegnet", "shallow", "mlp", "gru", "lstm", "conformer", "spiking_mlp", "spiking_conv", "spiking_delay", "plif_conv",
     "snn_streaming", "spiking_recurrent", "snn_3d", "tinyrsnn", "spiking_eegnet", "ssvep_dnn", "mic", "eegtcnet",
+    "ind", "clip_conformer",
 )  # fmt: skip
 
-PARTLY_FLOAT = ("spiking_recurrent", "tinyrsnn", "snn_3d", "snn_streaming")
+PARTLY_FLOAT = ("ind", "clip_conformer", "conformer", "spiking_recurrent", "tinyrsnn", "snn_3d", "snn_streaming")
+"""All but the last have float forms only; the last one's code compares its input before anything is quantised."""
 """The first three have float forms only; the last one's code compares its input before anything is quantised."""
 
 STREAMS_ONLY = ("snn_3d",)

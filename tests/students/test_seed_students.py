@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,9 +12,12 @@ from deployed_networks import CODES, quantised, signals
 from energy_models.errors import StudentError
 from students.counting import observe
 from students.deploy import agreement, lower
+from students.families.ind import Options as IndOptions
+from students.families.ind import centres_hz
 from students.layers.filter_shapes import band_passes, wavelets
+from students.layers.linear_attention import CHUNK, LEAST, LinearAttention
 from students.models.build import build, mode, parameter_count
-from students.spec import Shape, StudentSpec
+from students.spec import Shape, StudentSpec, parse_form
 
 WINDOWS = Shape(task="classification", channels=4, steps=64, outputs=3, step_rate_hz=64)
 STEPS = Shape(task="regression", channels=5, steps=40, outputs=2, step_rate_hz=20)
@@ -69,6 +73,117 @@ def test_eegtcnet_by_hand_and_beside_the_paper() -> None:
     assert parameter_count(made("eegtcnet", paper)) == 4_288
     dilated = products("eegtcnet", WINDOWS.model_copy(update={"steps": 640}))
     assert dilated["17.branch.0"] == dilated["17.branch.4"] == 12 * 12 * 4 * 10
+
+
+def test_ind_has_about_thirty_thousand_weights_and_a_state_that_does_not_grow() -> None:
+    """64 channels, 5 wavelets, 4 classes: 10,240 + 64, twice 3,072 + 192 + 1,024 + 64 + 2,048 + 128 + 2,048 + 64,
+    and 132."""
+    shape = Shape(task="classification", channels=64, steps=100, outputs=4, step_rate_hz=100)
+    assert parameter_count(made("ind", shape)) == 27_716
+    found = products("ind", shape)
+    assert found["1"] == 64 * 5 * 50 * 100  # the bank: every wavelet of every channel, 50 taps, 100 steps
+    assert found["4"] == 320 * 32 * 20  # 20 tokens
+    assert found["6.branch.2"] == (2 * 32 * 32 + 32) * 20
+
+
+def test_ind_streams_one_step_at_a_time() -> None:
+    """One decode is one step: 5 channels x 5 filters x 10 taps, 25 x 32 products, and two states of 32 x 33 words."""
+    for steps in (40, 80):
+        shape = STEPS.model_copy(update={"steps": steps})
+        spec = StudentSpec(family="ind", shape=shape, seed=0)
+        work = observe(
+            build(spec).eval(), signals(shape, 2), name="ind", mode=mode(spec), step_rate_hz=20.0, input_bits=8
+        )
+        layers = {one.name: one for one in work.layers}
+        dense = {name: one.products.dense_full.mean for name, one in layers.items() if one.products is not None}
+        assert (dense["body.1"], dense["body.3"]) == (5 * 5 * 10, 25 * 32)
+        attention = [one for name, one in layers.items() if name.endswith("branch.2") and one.kind == "recurrent"]
+        assert [one.state_elements for one in attention] == [32 * 33] * 2
+        assert [dense[one.name] for one in attention] == [2 * 32 * 32 + 32] * 2
+
+
+def test_first_filter_of_a_regression_is_a_low_pass() -> None:
+    assert centres_hz(IndOptions(wavelets=4), STEPS) == pytest.approx([0.0, 0.4, (0.4 * 8) ** 0.5, 8.0])
+    assert centres_hz(IndOptions(wavelets=2, low_hz=3.0, high_hz=12.0), WINDOWS) == pytest.approx([3.0, 12.0])
+    assert wavelets([0.0], 3.0, 9, 20.0).sum() > 1.0
+    with pytest.raises(StudentError, match="a wavelet of 40 Hz"):
+        made("ind", WINDOWS, high_hz=40.0)
+
+
+def test_linear_attention_is_its_formula_across_chunks() -> None:
+    steps, width = CHUNK + 7, 3
+    signal = torch.randn(2, 3 * width, steps, generator=torch.Generator().manual_seed(0))
+    query, key, value = signal.split(width, dim=1)
+    pairs = torch.einsum("bdt,bds->bts", query.relu(), key.relu()).tril()
+    expected = torch.einsum("bts,bds->bdt", pairs, value) / (pairs.sum(dim=2)[:, None] + LEAST)
+    torch.testing.assert_close(LinearAttention(width)(signal), expected, rtol=1e-4, atol=1e-5)
+
+
+def test_linear_attention_counts_by_hand() -> None:
+    """Width 2, three steps, all values 1; queries (1, -1), (1, 1), (-1, -1), keys (1, 1), (-1, 1), (-1, -1).
+
+    Dense 3 (4 + 4 + 2) = 30. Of 1 + 2 + 0 queries three sites each, of 2 + 1 + 0 keys two each: 9 + 6.
+    """
+    signal = torch.ones(1, 6, 3)
+    signal[0, 1, 0] = signal[0, 0, 2] = signal[0, 1, 2] = signal[0, 2, 1] = signal[0, 2, 2] = signal[0, 3, 2] = -1.0
+    work = observe(
+        torch.nn.Sequential(LinearAttention(2)), signal, name="a", mode="window", step_rate_hz=1.0, input_bits=8
+    )
+    (layer,) = (one for one in work.layers if one.products is not None)
+    assert layer.products is not None
+    assert (layer.products.dense_full.total, layer.products.effective_input.total) == (30, 15)
+    assert layer.products.effective.total == 15  # every value is there
+    found = {name: count.total for name, count in layer.operations.items()}
+    assert found == {"compare": 12, "add": 9, "divide": 3, "multiply": 6}
+    assert (layer.state_elements, layer.state_reads, layer.state_writes) == (6, 18, 18)
+
+
+def test_classes_of_a_clip_student_cost_one_dot_product_each(tmp_path: Path) -> None:
+    table = tmp_path / "classes.txt"
+    table.write_text("1 0 0 0 0\n0 3 0 0 0\n0 0 1 0 1\n")
+    found = products("clip_conformer", WINDOWS, blocks=2, vectors=str(table))
+    head = {name: number for name, number in found.items() if name.startswith("10")}
+    assert (found["9"], list(head.values())) == (16 * 5, [3 * 5])
+    given, learned = (made("clip_conformer", WINDOWS, blocks=2, **one) for one in ({"vectors": str(table)}, {}))
+    assert "10.table" in dict(given.named_buffers())
+    assert "10.table" in dict(learned.named_parameters())
+    with torch.no_grad():
+        outputs = given.eval()(signals(WINDOWS, 4))
+        table.write_text("2 0 0 0 0\n0 1 0 0 0\n0 0 5 0 5\n")  # lengths do not matter
+        again = made("clip_conformer", WINDOWS, blocks=2, vectors=str(table)).eval()(signals(WINDOWS, 4))
+    torch.testing.assert_close(outputs, again)
+    assert outputs.abs().max() <= 1 / 0.07 + 1e-4
+
+
+def test_prompts_are_seen_and_not_handed_on() -> None:
+    model = made("clip_conformer", WINDOWS, blocks=1).eval()
+    prompted: Any = model[6]
+    tokens = torch.randn(2, 16, 8, generator=torch.Generator().manual_seed(1))
+    with torch.no_grad():
+        before = prompted(tokens)
+        prompted.prompts += 1.0
+        after = prompted(tokens)
+    assert before.shape == tokens.shape
+    assert not torch.allclose(before, after)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"), [("1 0\n0 1\n", "2 class vectors"), ("1\n0\n2\n", "3 class vectors"), ("a b\n", "cannot read")]
+)
+def test_tables_of_classes_that_do_not_fit_are_told(tmp_path: Path, text: str, said: str) -> None:
+    table = tmp_path / "classes.txt"
+    table.write_text(text)
+    with pytest.raises(StudentError, match=said):
+        made("clip_conformer", WINDOWS, vectors=str(table))
+    with pytest.raises(StudentError, match="cannot read"):
+        made("clip_conformer", WINDOWS, vectors=str(tmp_path / "absent.txt"))
+
+
+@pytest.mark.parametrize("family", ["ind", "clip_conformer"])
+def test_what_has_no_integer_form_says_so(family: str) -> None:
+    spec = StudentSpec(family=family, shape=WINDOWS, seed=0, form=parse_form("w4a4"))
+    with pytest.raises(StudentError, match="has no integer form"):
+        build(spec)
 
 
 @pytest.mark.parametrize(

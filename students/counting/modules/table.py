@@ -11,7 +11,11 @@ from students.counting.dispatch import ModuleContext, Tracer
 from students.counting.modules.delay_lines import count_level_crossings, count_past_sums
 from students.counting.modules.graph_quantised import attach_graph_quantised, count_quantiser
 from students.counting.modules.integer_recurrent import recurrent_counter
+<<<<<<< HEAD
 from students.counting.modules.integer_rows import rows_counter
+=======
+from students.counting.modules.linear_attention import count_linear_attention
+>>>>>>> 2d9fe5d (Families ind and clip_conformer, baseline lock_in: students of the seeds, counted, with an end-to-end study of each)
 from students.counting.modules.neuron_products import watch
 from students.counting.modules.neurons import ModuleCounter, neuron_counter
 from students.counting.modules.quantised import attach_quantised, followed, signal_counter
@@ -22,7 +26,12 @@ from students.counting.records import reader
 from students.counting.rules import fold_affine
 from students.interchange import Quantiser
 from students.layers.delay_lines import PastSums
+<<<<<<< HEAD
 from students.layers.modules import Add, OutputScale
+=======
+from students.layers.linear_attention import LinearAttention
+from students.layers.modules import OutputScale
+>>>>>>> 2d9fe5d (Families ind and clip_conformer, baseline lock_in: students of the seeds, counted, with an end-to-end study of each)
 from students.layers.state_space import DiagonalStateSpace, SelectiveScan
 from students.neurons.described import neuron_dynamics
 from students.neurons.encoders import LevelCrossings
@@ -45,6 +54,8 @@ def _counter(module: nn.Module, reading: Any | None) -> ModuleCounter | None:
         return int8
     if isinstance(module, OutputScale):
         return _output_scale
+    if isinstance(module, LinearAttention):
+        return count_linear_attention
     if isinstance(module, SelectiveScan | DiagonalStateSpace):
         return count_scan
     if isinstance(module, PastSums):

@@ -1,0 +1,54 @@
+"""Causal attention with ReLU in place of the softmax: the past is one matrix and one vector, however long it is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+LEAST = 1e-6
+"""Added to the divisor, which is zero where no key of the past answers to a query."""
+CHUNK = 64
+"""Steps that are computed at once, as a product over pairs; the state is carried from chunk to chunk."""
+
+
+class LinearAttention(nn.Module):
+    """``y[t] = S[t]^T q[t] / (z[t]^T q[t])`` with ``S[t] = S[t-1] + k[t] v[t]^T``, ``z[t] = z[t-1] + k[t]``.
+
+    q and k are the ReLU of queries and keys (Katharopoulos et al. 2020, arXiv 2006.16236, with ReLU for its feature
+    map). One step of width d: sites d^2 (k v^T) + d^2 (S^T q) + d (z^T q); compare 2 d (ReLU); add d (z) + 1; divide 1;
+    multiply d. The state is d^2 + d words, read and written each step.
+
+    Parameters
+    ----------
+    width : int
+        d: of queries, keys and values.
+    """
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.width = width
+        self.sites_per_step, self.state_words = 2 * width * width + width, width * width + width
+        self.operations_per_step: Mapping[str, int] = {
+            "compare": 2 * width, "add": width + 1, "divide": 1, "multiply": width,
+        }  # fmt: skip
+
+    def parts(self, signal: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return queries and keys behind their ReLU, and values, each of shape (batch, width, steps)."""
+        query, key, value = signal.split(self.width, dim=1)
+        return query.relu(), key.relu(), value
+
+    def forward(self, signal: Tensor) -> Tensor:
+        """Map queries, keys and values side by side, ``(batch, 3 width, steps)``, to ``(batch, width, steps)``."""
+        pasts = zip(*(part.split(CHUNK, dim=2) for part in self.parts(signal)), strict=True)
+        memory = signal.new_zeros(len(signal), self.width, self.width)
+        total = signal.new_zeros(len(signal), self.width, 1)
+        found: list[Tensor] = []
+        for query, key, value in pasts:
+            scores = torch.triu(key.transpose(1, 2) @ query)  # of a key with the queries from its step on
+            divisor = scores.sum(dim=1, keepdim=True) + total.transpose(1, 2) @ query
+            found.append((value @ scores + memory @ query) / (divisor + LEAST))
+            memory = memory + value @ key.transpose(1, 2)
+            total = total + key.sum(dim=2, keepdim=True)
+        return torch.cat(found, dim=2)
