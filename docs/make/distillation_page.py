@@ -73,7 +73,7 @@ def _cell(cell: Cell) -> str:
     teacher = ""
     if cell.teacher is not None:
         room = ", ".join(
-            f"{student} {cell.teacher.mean - cell.plain(student).score.mean:+.3f}".replace("-", "−")
+            f"{student} {_signed(cell.teacher.mean - cell.plain(student).score.mean)}"
             for student in dict.fromkeys(one.student for one in cell.lines)
         )
         teacher = f" Teacher {_score(cell.teacher)}; headroom: {room}."
@@ -88,6 +88,11 @@ def _opening(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
+def _signed(value: float) -> str:
+    """Return a number with its sign; nothing is below zero by a rounding."""
+    return f"{value:+.3f}".replace("-0.000", "+0.000").replace("-", "−")
+
+
 def _score(found: Banded) -> str:
     ends = "no interval" if found.low is None else f"{found.low:.3f}, {found.high:.3f}"
     return f"{found.mean:.3f} [{ends}]"
@@ -96,8 +101,8 @@ def _score(found: Banded) -> str:
 def _gap(found: Banded | None) -> str:
     if found is None:
         return NONE
-    ends = "no interval" if found.low is None or found.high is None else f"{found.low:+.3f}, {found.high:+.3f}"
-    return f"{found.mean:+.3f} [{ends}]".replace("-0.000", "+0.000").replace("-", "−")
+    ends = "no interval" if found.low is None or found.high is None else f"{_signed(found.low)}, {_signed(found.high)}"
+    return f"{_signed(found.mean)} [{ends}]"
 
 
 def _relevance(parts: dict[str, list[Cell]]) -> str:
@@ -164,13 +169,19 @@ def _picture(cells: Sequence[Cell], path: Path) -> None:
             gain, colour = one.gain or Banded(0.0, None, None), TAUGHT if one.taught else ALONE
             axes.plot([_end(gain, gain.low), _end(gain, gain.high)], [place, place], color=colour, linewidth=1.4)
             axes.plot(gain.mean, place, "o", color=colour, markersize=4)
-        axes.set_yticks(range(len(lines)), [f"{one.student}, {one.method}" for one in reversed(lines)], fontsize=7)
+        axes.set_yticks(range(len(lines)), [_name(one) for one in reversed(lines)], fontsize=7)
         axes.axvline(0.0, color="#6e7781", linewidth=0.8)
-        axes.set_title(title_of(cell), fontsize=9)
+        axes.set_title(title_of(cell).partition(",")[0], fontsize=9)
         axes.set_xlabel(f"{cell.metric}, less labels alone", fontsize=8)
     with pyplot.rc_context({"svg.hashsalt": "cosim", "svg.fonttype": "none"}):
         figure.savefig(path, metadata={"Date": None, "Creator": None})
     pyplot.close(figure)
+
+
+def _name(line: Line) -> str:
+    """Return a student and who taught it, without the weights of methods."""
+    words = [word for word in line.method.split() if not word.startswith("weight=")]
+    return f"{line.student}, {' '.join(words)}".replace("unlabelled=left_out", "in sample")
 
 
 def _end(gain: Banded, end: float | None) -> float:

@@ -104,7 +104,7 @@ def read_cell(folder: Path) -> Cell:
         folder.name, str(any_score["metric"]).replace("_", " ").replace("r2", "R²"),
         over_text(int(any_score["score_count"]), str(any_score["score_over"])),
         max(int(pooled.loc[one, "seeds"]) for one in pooled.index), str(scores.iloc[0]["protocol"]), teacher,
-        tuple(sorted(lines, key=lambda one: one.student)),
+        tuple(sorted(lines, key=lambda one: (one.student, bool(one.method), not one.taught))),
         tuple(json.loads(known.read_text(encoding="utf-8"))) if known.is_file() else (),
     )  # fmt: skip
 

@@ -37,5 +37,7 @@ TAIL = """
 ## Limits
 
 Few seeds and few recordings: intervals range over what is held out, seeds included, and say nothing of other subjects.
-Weights of methods were not tuned. A difference whose interval holds zero is no evidence of a gain, nor of its absence.
+Weights of methods were not tuned. A student that comes near its teacher is no reason to deploy it instead of the
+teacher, which is a classical decoder in the parts with few labels and often takes less power. A difference whose
+interval holds zero is no evidence of a gain, nor of its absence.
 """
