@@ -12,8 +12,8 @@ from deployed_networks import CODES, quantised, signals
 from energy_models.errors import StudentError
 from students.counting import observe
 from students.deploy import agreement, lower
-from students.families.ind import Options as IndOptions
-from students.families.ind import centres_hz
+from students.families.published.ind import Options as IndOptions
+from students.families.published.ind import centres_hz
 from students.layers.filter_shapes import band_passes, wavelets
 from students.layers.linear_attention import CHUNK, LEAST, LinearAttention
 from students.models.build import build, mode, parameter_count

@@ -11,11 +11,8 @@ from students.counting.dispatch import ModuleContext, Tracer
 from students.counting.modules.delay_lines import count_level_crossings, count_past_sums
 from students.counting.modules.graph_quantised import attach_graph_quantised, count_quantiser
 from students.counting.modules.integer_recurrent import recurrent_counter
-<<<<<<< HEAD
 from students.counting.modules.integer_rows import rows_counter
-=======
 from students.counting.modules.linear_attention import count_linear_attention
->>>>>>> 2d9fe5d (Families ind and clip_conformer, baseline lock_in: students of the seeds, counted, with an end-to-end study of each)
 from students.counting.modules.neuron_products import watch
 from students.counting.modules.neurons import ModuleCounter, neuron_counter
 from students.counting.modules.quantised import attach_quantised, followed, signal_counter
@@ -26,12 +23,8 @@ from students.counting.records import reader
 from students.counting.rules import fold_affine
 from students.interchange import Quantiser
 from students.layers.delay_lines import PastSums
-<<<<<<< HEAD
-from students.layers.modules import Add, OutputScale
-=======
 from students.layers.linear_attention import LinearAttention
-from students.layers.modules import OutputScale
->>>>>>> 2d9fe5d (Families ind and clip_conformer, baseline lock_in: students of the seeds, counted, with an end-to-end study of each)
+from students.layers.modules import Add, OutputScale
 from students.layers.state_space import DiagonalStateSpace, SelectiveScan
 from students.neurons.described import neuron_dynamics
 from students.neurons.encoders import LevelCrossings
