@@ -11,6 +11,7 @@ from markdown_tables import number, percent
 from markdown_tables import row as table_row
 
 from energy_models.calibration import coverage
+from energy_models.hardware import load_profile
 from energy_models.quantities import load_sources
 from energy_models.validation import (
     BARS,
@@ -18,14 +19,17 @@ from energy_models.validation import (
     ROW_KINDS,
     Check,
     Disagreement,
+    EventParts,
     Group,
     RowKind,
     ValidationRow,
     all_rows,
     disagreements,
+    event_parts,
     groups_of,
     microcontroller_check,
     summarise,
+    unvalidated,
 )
 
 HEADER = """# Validation: predicted against measured
@@ -50,6 +54,17 @@ of all other chips, the level they are to hold, the share of rows that they do h
 low).
 
 """
+EVENTS = """## Event-driven chips, part by part
+
+A figure "per synaptic operation with all power in it" is one of its rate: static power and idle clock over the
+operations a second, and the event. Idle clock is 0 where the profile has it in static power.
+
+"""
+UNVALIDATED = """## Machines that no row holds
+
+No figure of a chip stands against these: designs of published parts, or machines of assumed constants.
+
+"""
 DISAGREE = """## Where rows disagree with each other
 
 The same network on the same board, entered more than once: supply, compiler and library differ, and where they are not
@@ -71,6 +86,8 @@ def validation_page(rows: Mapping[RowKind, Iterable[ValidationRow]]) -> str:
         return HEADER + "No rows yet.\n"
     parts = [HEADER, _summary(groups), *(_group(group) for group in groups)]
     parts.append(BANDS + _coverage())
+    parts.append(EVENTS + _event_parts(event_parts()))
+    parts.append(UNVALIDATED + _unvalidated())
     found = disagreements(row for group in groups for row in group.rows)
     parts.append(DISAGREE + (_disagreements(found) if found else "None.\n") + "\n")
     parts.append(UNPREDICTED + _unpredicted() + "\n")
@@ -180,6 +197,27 @@ def _coverage() -> str:
     lines = [table_row(("level", "rows", "inside", "log width")), "|---:|---:|---:|---:|\n"]
     for one in coverage(microcontroller_check()):
         lines.append(table_row((percent(one.level), str(one.rows), percent(one.inside), f"{one.log_width:.2f}")))
+    return "".join((*lines, "\n"))
+
+
+def _event_parts(found: Iterable[EventParts]) -> str:
+    head = (
+        "figure", "machine", "profile", "static", "idle clock", "event", "operations a second", "all power: predicted",
+        "measured", "ratio",
+    )
+    lines = [table_row(head), "|---|---|---|---:|---:|---:|---:|---:|---:|---:|\n"]
+    for one in found:
+        lines.append(table_row((
+            one.what, one.machine, f"`{one.profile}`", f"{number(one.static_w.nominal * 1e6)} uW",
+            f"{number(one.clock_w.nominal * 1e6)} uW", f"{number(one.event_j.nominal * 1e12)} pJ", number(one.rate_hz),
+            f"{number(one.predicted_j * 1e12)} pJ", f"{number(one.measured_j * 1e12)} pJ",
+            f"{one.predicted_j / one.measured_j:.2f}",
+        )))
+    return "".join((*lines, "\n"))
+
+
+def _unvalidated() -> str:
+    lines = [f"- `{name}`: {load_profile(name).title}\n" for name in unvalidated()]
     return "".join((*lines, "\n"))
 
 

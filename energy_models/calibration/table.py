@@ -47,7 +47,7 @@ SPEEDS = ("inferences_per_s", "latency_ms")
 OPTIONAL = ("chip", "variant", "class", "power_mw", "source", "library", "core", "supply_v", "regulator")
 _MACS = tuple(f"{kind}_macs" for kind in PRODUCT_KINDS)
 KNOWN = (*REQUIRED, *SPEEDS, *OPTIONAL, *_MACS)
-SHIPPED = ("mlperf_tiny.csv", "kernel_libraries.csv", "pulp_eeg.csv")
+SHIPPED = ("mlperf_tiny.csv", "kernel_libraries.csv", "pulp_eeg.csv", "data_sheets.csv")
 """Tables of boards among the measurements that ship."""
 DISAGREEMENT = 0.1
 """Energy and power x latency of one row may differ by so much before a unit must be wrong."""
@@ -126,9 +126,9 @@ def shipped_rows(device_class: str) -> tuple[BoardRow, ...]:
 
     Parameters
     ----------
-    device_class : {'cortex_m', 'gap9', 'ndp', 'other_cores', 'pulp'}
-        MLPerf Tiny and tables of kernel libraries on Cortex-M, on GAP9, on NDP120 and on other processors; EEG networks
-        on Mr. Wolf and Vega.
+    device_class : {'axon', 'cortex_m', 'gap9', 'ndp', 'other_cores', 'pulp', 'tinymaix'}
+        MLPerf Tiny and tables of kernel libraries on Cortex-M, on GAP9, on NDP120, on Axon and on other
+        processors; EEG networks on Mr. Wolf and Vega.
 
     Raises
     ------

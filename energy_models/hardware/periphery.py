@@ -13,6 +13,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from energy_models.quantities import (
+    AboveZero,
     Band,
     Current,
     Energy,
@@ -91,14 +92,17 @@ class PerBitRadio(Frozen):
 
 
 class ConnectedRadio(Frozen):
-    """Radio that keeps a connection: `upkeep` always, `startup` for each message, `energy` per payload bit.
+    """Radio that keeps a connection: asleep, awake for a connection event, waking for a message, sending it.
 
-    The upkeep is that of connection events in which nothing is sent.
+    ``P = asleep + event / interval + startup messages + energy bits``: `asleep` is drawn always, an `event` in which
+    nothing is sent costs so much every `interval`, each message one `startup`, each payload bit `energy`.
     """
 
     model: Literal["connected"]
     energy: EnergyPerBit
-    upkeep: Power
+    asleep: Power
+    event: Energy
+    interval: Annotated[Time, AboveZero()]
     startup: Energy
 
 

@@ -117,9 +117,9 @@ def site_terms(site: Site, channels: int, payload: Payload) -> dict[Cause, Terms
     """Return the average power of what every machine at a site shares [W], without the regulator.
 
     Front end: per channel. Converter: ``figure_of_merit 2^bits rate`` per channel (Walden). Controller:
-    ``share active + asleep``. Radio: energy per bit of
-    what is sent, and where it keeps a connection its upkeep and a start-up for each message; none where the site has no
-    link. Stimulation: the mean over its bursts, whatever is decided.
+    ``share active + asleep``. Radio: energy per bit of what is sent, and where it keeps a connection its sleep, its
+    events and a start-up for each message; none where the site has no link. Stimulation: the mean over its bursts,
+    whatever is decided.
     """
     found: dict[Cause, Terms] = {}
     if isinstance(site.front_end, PerChannelFrontEnd):
@@ -147,7 +147,8 @@ def bit_rate_terms(channels: int, payload: Payload) -> Terms:
 def _radio_terms(site: Site, channels: int, payload: Payload) -> Terms:
     terms = [term.priced(f"{SITE}radio.energy") for term in bit_rate_terms(channels, payload)]
     if isinstance(site.radio, ConnectedRadio):
-        terms.append(Term(1.0, (f"{SITE}radio.upkeep",)))
+        terms.append(Term(1.0, (f"{SITE}radio.asleep",)))
+        terms.append(Term(1.0, (f"{SITE}radio.event",), (f"{SITE}radio.interval",)))
         if isinstance(payload, Decisions):
             terms.append(Term(payload.rate_hz, (f"{SITE}radio.startup",)))
     return tuple(terms)

@@ -12,10 +12,11 @@ from energy_models.validation.groups import (
     disagreements,
     groups_of,
 )
+from energy_models.validation.machines import EventParts, event_parts, unvalidated
 from energy_models.validation.reasons import REMARKS
 from energy_models.validation.rows import ValidationRow, summarise
 
 __all__ = [
-    "BARS", "REMARKS", "ROW_KINDS", "Check", "Disagreement", "Group", "RowKind", "ValidationRow", "all_rows",
-    "disagreements", "groups_of", "microcontroller_check", "summarise",
+    "BARS", "REMARKS", "ROW_KINDS", "Check", "Disagreement", "EventParts", "Group", "RowKind", "ValidationRow",
+    "all_rows", "disagreements", "event_parts", "groups_of", "microcontroller_check", "summarise", "unvalidated",
 ]

@@ -44,6 +44,7 @@ PROFILE_OF: Mapping[tuple[str, str], str] = {
     ("NUCLEO_H7A3ZI_Q", NEWEST): "cortex_m7_h7a3",
     ("syntiant_9120_0v9_30mhz", "syntiant v1.0"): "ndp120",
     ("gap9_650_240", "greenwaves-technologies v1.0"): "gap9",
+    ("nRF54LM20B", "Nordic data sheet"): "nrf54lm20b_axon",
 }
 """The board and software that each shipped profile was calibrated on."""
 SUPPLY_SPREAD = 1.25
@@ -60,8 +61,9 @@ BEYOND = "beyond "
 def board_rows() -> tuple[ValidationRow, ...]:
     """Return every measured row of boards and clusters with its prediction."""
     return (
-        *_calibrated("cortex_m"), *_calibrated("tinymaix"), *_calibrated("ndp"), *_calibrated("pulp"),
-        *_fitted("cortex_m"), *_fitted("ndp"), *_fitted("gap9"), *_other_supply("gap9", "gap9_650_240", "gap9_800_370"),
+        *(row for name in ("cortex_m", "tinymaix", "ndp", "axon", "pulp") for row in _calibrated(name)),
+        *(row for name in ("cortex_m", "ndp", "axon", "gap9") for row in _fitted(name)),
+        *_other_supply("gap9", "gap9_650_240", "gap9_800_370"),
         *_other_supply("ndp", "syntiant_9120_0v9_30mhz", "syntiant_9120_1v1_98mhz"), *_chips(), *_other_library(),
     )
 

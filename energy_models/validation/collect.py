@@ -14,7 +14,7 @@ Rows = tuple[ValidationRow, ...]
 CLUSTERS = ("gap9", "mr_wolf", "mr. wolf", "wolf", "vega", "gap8")
 PROFILED = ("STM32L4R5", "STM32U575", "STM32H7A3")
 """Microcontrollers whose rows a shipped profile is fitted on."""
-ACCELERATORS = ("ndp120", "max78000", "hx613")
+ACCELERATORS = ("ndp120", "nrf54lm20b", "max78000", "hx613")
 
 
 def board_kind(row: ValidationRow) -> RowKind:

@@ -150,7 +150,7 @@ def network_band(network: Network) -> Band:
     Power is of the whole chip [W], or over its operations a second [J]; energy of one decode without static power [J],
     or over its operations [J].
     """
-    profile = _at_clock(load_profile(network.profile), network.clock)
+    profile = at_clock(load_profile(network.profile), network.clock)
     rate_hz = _ONE_PER_SECOND if network.rate is None else network.rate.band.nominal
     work = network_workload(network)
     report = estimate(work, profile, None, decode_rate_hz=rate_hz)
@@ -179,7 +179,8 @@ def share_band(share: Share) -> Band:
     return _band(nominal, idle * static + np.minimum(busy, 1.0) * active)
 
 
-def _at_clock(profile: HardwareProfile, clock: Quantity | None) -> HardwareProfile:
+def at_clock(profile: HardwareProfile, clock: Quantity | None) -> HardwareProfile:
+    """Return a profile at the clock of a figure; at its own where the figure states none."""
     if clock is None:
         return profile
     return HardwareProfile.model_validate({**profile.model_dump(), "clock": clock.model_dump()})

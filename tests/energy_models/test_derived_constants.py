@@ -85,7 +85,7 @@ def test_retention_of_22_nm_cells_is_the_slope_of_vegas_two_figures() -> None:
         ("headset_pulp", "radio.energy", sqrt(20 * 50)),
         ("headset_commodity", "radio.energy", sqrt(20 * 50)),
         ("implant_endovascular16", "radio.energy", sqrt(20 * 50)),
-        ("headset_pulp", "radio.upkeep", 4.8e-3 * 3 * 590e-6 / 50e-3 * 1e6),  # uW
+        ("headset_pulp", "radio.event", 4.8e-3 * 3 * 590e-6 * 1e6),  # uJ
         ("headset_pulp", "radio.startup", 4.8e-3 * 3 * 140e-6 * 1e6),  # uJ
         ("implant_ecog64_wimagine", "radio.energy", 5e-3 * 3 / 800e3 * 1e9),  # nJ/bit
         ("implant_ecog64_wimagine", "temperature.slope", 1 / 75),

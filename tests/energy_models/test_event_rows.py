@@ -6,11 +6,12 @@ import pytest
 from pydantic import ValidationError
 
 from energy_models.errors import ProfileError
+from energy_models.validation import event_parts, unvalidated
 from energy_models.validation.events import Network, event_rows, kind_of_event, load_events, network_band, share_band
 
 ROWS = {row.id: row for row in event_rows()}
 FITTED = {
-    "event/odin/accelerated", "event/odin/biological", "event/28nm/odin", "event/28nm/reckon",
+    "event/odin/accelerated", "event/odin/biological", "event/28nm/odin", "event/28nm/odin_events", "event/28nm/reckon",
     "event/truenorth/11hz", "event/truenorth/96hz", "event/odin/all_power", "event/odin/events",
     "event/truenorth/akopyan",
 }
@@ -69,3 +70,18 @@ def test_a_share_needs_a_machine_of_cycles() -> None:
     odd = load_events().shares[0].model_copy(update={"profile": "loihi"})
     with pytest.raises(ProfileError, match="no power of busy cycles"):
         share_band(odd)
+
+
+def test_parts_of_a_figure_make_it_at_its_rate() -> None:
+    found = {(part.profile, part.what): part for part in event_parts()}
+    for part in found.values():
+        drawn = (part.static_w.nominal + part.clock_w.nominal) / part.rate_hz
+        assert part.predicted_j == pytest.approx(drawn + part.event_j.nominal, rel=1e-3)
+    odin = next(part for part in found.values() if part.profile == "odin_reckon" and "all power" in part.what)
+    assert (odin.static_w.nominal, odin.clock_w.nominal) == pytest.approx((27.3e-6, 1.78e-12 * 75e6))
+    assert odin.rate_hz == pytest.approx(37.5e6, rel=1e-4)
+
+
+def test_machines_without_a_figure_are_named() -> None:
+    assert {"apollo4_plus", "loihi2", "seneca", "spinnaker2", "asic130_open"} <= set(unvalidated())
+    assert not {"odin_reckon", "gap9", "cortex_m4f", "nrf54lm20b_axon", "mr_wolf"} & set(unvalidated())

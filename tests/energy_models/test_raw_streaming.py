@@ -16,7 +16,8 @@ from energy_models.quantities import Band, total
 WORK = workload(dense_layer(16, 6))
 PER_BIT = {"model": "per_bit", "energy": quantity(50, "pJ/bit", 20, 100)}
 CONNECTED = {
-    "model": "connected", "energy": quantity(30, "nJ/bit", 20, 50), "upkeep": quantity(100, "uW", 10, 200),
+    "model": "connected", "energy": quantity(30, "nJ/bit", 20, 50), "asleep": quantity(20, "uW", 2, 40),
+    "event": quantity(8, "uJ", 1.6, 8), "interval": quantity(100, "ms", 50, 200),
     "startup": quantity(2, "uJ", 1, 4),
 }  # fmt: skip
 PULSES = {
@@ -27,7 +28,8 @@ PULSES = {
 
 
 def test_a_connected_radio_by_hand() -> None:
-    # 10 decisions/s of 20 bit at 30 nJ = 6 uW, 10 starts of 2 uJ = 20 uW, upkeep 100 uW
+    # 10 decisions/s of 20 bit at 30 nJ = 6 uW, 10 starts of 2 uJ = 20 uW,
+    # 20 uW asleep, an event of 8 uJ every 100 ms = 80 uW
     report = estimate(WORK, toy_array(), toy_site(radio=CONNECTED), decode_rate_hz=10)
     assert report.power_w["radio"].nominal == pytest.approx(126e-6)
     assert report.power_w["radio"].low == pytest.approx((4 + 10 + 10) * 1e-6)

@@ -64,7 +64,7 @@ TISSUE = {
 
 
 SHIPPED = (
-    "headset_biogap", "headset_commodity", "headset_pulp", "implant_ecog64_wimagine", "implant_endovascular16",
+    "headset_commodity", "headset_pulp", "implant_ecog64_wimagine", "implant_endovascular16",
     "implant_epilepsy",
     "implant_n1_1024", "implant_uecog_bisc", "implant_utah96",
 )

@@ -58,12 +58,13 @@ def test_totals_are_met_within_a_quarter_but_for_a_version_that_a_later_one_corr
 
 
 def test_a_controller_is_charged_its_share_of_the_time_and_its_sleep() -> None:
-    work, place = workload(dense_layer(64, 64)), load_site("headset_biogap")
+    work, place = workload(dense_layer(64, 64)), load_site("headset_pulp")
     whole = estimate(work, load_profile("gap9"), place, decode_rate_hz=1)
     found = whole.power_w["controller"]
     assert found.nominal == pytest.approx(9.984e-3 + 4.5e-6)
     assert found.low == pytest.approx(0.5 * 7.8e-3 + 4.5e-6)
-    without = estimate(work, load_profile("gap9"), load_site("headset_pulp"), decode_rate_hz=1)
+    alone = place.model_copy(update={"controller": None})
+    without = estimate(work, load_profile("gap9"), alone, decode_rate_hz=1)
     assert without.power_w["controller"].high == 0.0
     assert whole.decoder_power_w == without.decoder_power_w
     _, half = with_constants(load_profile("gap9"), place, {"site.controller.share": 0.5})
@@ -73,16 +74,16 @@ def test_a_controller_is_charged_its_share_of_the_time_and_its_sleep() -> None:
 
 
 def test_a_share_above_one_and_a_constant_the_site_lacks_are_refused() -> None:
-    share = load_site("headset_biogap").quantity_at["controller.share"]
+    share = load_site("headset_pulp").quantity_at["controller.share"]
     many = share.model_copy(update={"high": 1.5})
     with pytest.raises(ValueError, match="share is a part of the time"):
         AcquisitionController.model_validate(
-            {"active": load_site("headset_biogap").quantity_at["controller.active"].model_dump(),
-             "asleep": load_site("headset_biogap").quantity_at["controller.asleep"].model_dump(),
+            {"active": load_site("headset_pulp").quantity_at["controller.active"].model_dump(),
+             "asleep": load_site("headset_pulp").quantity_at["controller.asleep"].model_dump(),
              "share": many.model_dump()}
         )
     first = load_systems()[0]
-    with pytest.raises(ProfileError, match=r"site headset_biogap has no controller.shares"):
+    with pytest.raises(ProfileError, match=r"site headset_pulp has no controller.shares"):
         predicted_w(first.model_copy(update={"built": {"controller.shares": share}}))
 
 

@@ -21,6 +21,7 @@ FITTED = {
     "mr_wolf": ("pulp", "Mr. Wolf", "PULP 8 cores 0.8 V"),
     "vega": ("pulp", "Vega", "PULP 8 cores 0.65 V"),
     "ndp120": ("ndp", "syntiant_9120_0v9_30mhz", "syntiant v1.0"),
+    "nrf54lm20b_axon": ("axon", "nRF54LM20B", "Nordic data sheet"),
 }
 
 
@@ -174,7 +175,7 @@ def test_bands_of_every_level_hold_what_they_say() -> None:
 
 def test_every_shipped_measurement_of_a_board_is_on_the_page() -> None:
     held = {(_network(row), round(row.measured, 6)) for row in board_rows()}
-    for device_class in ("cortex_m", "gap9", "ndp", "pulp"):
+    for device_class in ("cortex_m", "gap9", "ndp", "axon", "pulp"):
         for row in shipped_rows(device_class):
             figure = row.latency_s * 1e3 if row.energy_j is None else row.energy_j * 1e6
             alone = sum(other.group == row.group for other in shipped_rows(device_class)) == 1
