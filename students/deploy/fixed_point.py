@@ -116,7 +116,7 @@ def matched(
     Parameters
     ----------
     constants : FixedPoint
-        One for all, without an offset.
+        One for all.
     codes, wanted : ndarray of int64, shape (codes,)
     limits : (int, int)
         Ends at which results are clipped.
@@ -125,13 +125,38 @@ def matched(
         return constants
     none = np.zeros_like(constants.guard)
     width = int(np.abs(constants.multiplier).max()).bit_length()
-    for step in sorted(range(-MOST_STEPS, MOST_STEPS + 1), key=abs):
+    far = [2**bit for bit in range(int(constants.guard.max()) + 1)] if constants.offset.any() else []
+    tried = [(step, 0) for step in sorted(range(-MOST_STEPS, MOST_STEPS + 1), key=abs)]
+    tried += [(0, sign * one) for one in far for sign in (1, -1)]
+    for step, more in tried:
         if int(np.abs(constants.multiplier + step).max()).bit_length() > width:
             continue
-        found = FixedPoint(constants.multiplier + step, constants.offset, constants.shift, none)
+        found = FixedPoint(constants.multiplier + step, constants.offset + more, constants.shift, none)
         if np.array_equal(np.clip(found.apply(codes), *limits), wanted):
             return found
     return constants
+
+
+def rows_matched(
+    constants: FixedPoint, codes: NDArray[np.int64], wanted: NDArray[np.int64], limits: tuple[int, int]
+) -> FixedPoint:
+    """Return constants as `matched`, row by row.
+
+    Parameters
+    ----------
+    constants : FixedPoint, shape (rows, 1), or one for all
+    codes : ndarray of int64, shape (codes,)
+    wanted : ndarray of int64, shape (rows, codes)
+    limits : (int, int)
+    """
+    given = (constants.multiplier, constants.offset, constants.shift, constants.guard)
+    columns = [np.broadcast_to(one.reshape(-1), (len(wanted),)) for one in given]
+    found = [
+        matched(FixedPoint(*(one[row] for one in columns)), codes, wanted[row], limits) for row in range(len(wanted))
+    ]
+    rows = ([one.multiplier for one in found], [one.offset for one in found], [one.shift for one in found],
+            [one.guard for one in found])  # fmt: skip
+    return FixedPoint(*(np.array(one, dtype=np.int64).reshape(-1, 1) for one in rows))
 
 
 def _constants(

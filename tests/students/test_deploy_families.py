@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from deployed_networks import quantised, signals
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from test_deploy_counts import FAMILIES, SHAPES, options_of
 
@@ -19,7 +19,7 @@ EXTRAS = ["", " edge=8", " in=6", " edge=3 in=5", " scale=power_of_two", " per=t
 
 
 @pytest.mark.slow
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     which=st.sampled_from(FAMILIES), weight=st.sampled_from(WEIGHTS), activation=st.integers(2, 8),
     extra=st.sampled_from(EXTRAS), seed=st.integers(0, 10_000),
@@ -28,6 +28,7 @@ def test_any_family_form_and_seed(
     which: tuple[str, str], weight: str, activation: int, extra: str, seed: int
 ) -> None:
     (family, task), state = which, f"s{4 + seed % 5}"
+    assume(not (load_family(family).spiking and "power_of_two" in extra))  # a membrane's step is learned
     form = f"{weight}{activation}{state if load_family(family).spiking else ''}{extra}"
     shape = SHAPES[task]
     model, spec = quantised(family, form, shape, options_of(family, task), seed)

@@ -13,7 +13,7 @@ from energy_models.errors import StudentError
 from students.counting import observe
 from students.deploy import agreement, lower, static_counts
 from students.deploy.c_code import export_c
-from students.deploy.fixed_point import fixed_point, matched
+from students.deploy.fixed_point import fixed_point, matched, rows_matched
 from students.deploy.graph import Join, Move, Multiply
 from students.models.build import build
 from students.spec import StudentSpec, parse_form
@@ -69,3 +69,16 @@ def test_a_multiplier_is_moved_where_a_float_decides_a_tie() -> None:
         assert np.array_equal(np.clip(matched(constants, codes, exact, (-127, 127)).apply(codes), -127, 127), exact)
     impossible = np.full(256, 5)
     assert matched(constants, codes, impossible, (-127, 127)) is constants
+
+
+def test_codes_of_a_converter_that_lie_half_way_round_as_a_float_does() -> None:
+    """One row a channel: code 6 comes to 1.5 times 6 minus 0.5, that is 8.5, and 2^-20 more, or less."""
+    codes = np.arange(-32, 32)
+    scale, offset = np.array([[1.5], [1.5]]), np.array([[-0.5 + 2.0**-20], [-0.5 - 2.0**-20]])
+    constants = fixed_point(scale, offset, largest=32, limit=127, bits=26, where="x")
+    wanted = np.clip(np.rint((codes * scale + offset).astype(np.float32)), -127, 127).astype(np.int64)
+    assert wanted[:, 38].tolist() == [9, 8]
+    plain = np.clip(constants.apply(np.stack([codes, codes])), -127, 127)
+    assert not np.array_equal(plain, wanted)
+    found = rows_matched(constants, codes, wanted, (-127, 127))
+    assert np.array_equal(np.clip(found.apply(np.stack([codes, codes])), -127, 127), wanted)

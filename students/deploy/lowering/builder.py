@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from energy_models.errors import StudentError
-from students.deploy.fixed_point import FixedPoint, fixed_point, matched
+from students.deploy.fixed_point import FixedPoint, fixed_point, matched, rows_matched
 from students.deploy.graph import INPUT, Ending, Floats, Integers, Move, Node, Range, Requantise
 from students.deploy.ranges import TABLE_BITS
 from students.layers.grid import Grid
@@ -160,7 +160,9 @@ class Builder:
 
 
 def _as_in_float32(signal: Signal, grid: Grid, constants: FixedPoint) -> FixedPoint:
-    """Return constants that round every code of a narrow signal on a grid as the student does in float32."""
+    """Return constants that round every code of a narrow signal, or the converter's, as the student does in float32."""
+    if signal.node == INPUT:
+        return _as_given(signal, grid, constants)
     scale, found = np.float32(signal.scale.ravel()[0]), signal.range
     narrow = found.bits <= TABLE_BITS and signal.scale.size == 1 and not signal.offset.any()
     if not narrow or float(scale) != float(signal.scale.ravel()[0]) or not constants.guard.any():
@@ -169,6 +171,17 @@ def _as_in_float32(signal: Signal, grid: Grid, constants: FixedPoint) -> FixedPo
     values = codes.astype(np.float32) * scale
     wanted = np.clip(np.rint(values / np.float32(grid.scale)), grid.lowest, grid.highest).astype(np.int64)
     return matched(constants, codes, wanted, (grid.lowest, grid.highest))
+
+
+def _as_given(signal: Signal, grid: Grid, constants: FixedPoint) -> FixedPoint:
+    """Return constants that round what each of the converter's codes stands for as the student does."""
+    found, axes = signal.range, max(signal.scale.ndim, signal.offset.ndim)
+    if found.bits > TABLE_BITS or signal.limits != UNLIMITED or axes not in {0, 2} or not constants.guard.any():
+        return constants
+    codes = np.arange(found.lowest, found.highest + 1)
+    values = (codes * signal.scale.reshape(-1, 1) + signal.offset.reshape(-1, 1)).astype(np.float32)
+    wanted = np.clip(np.rint(values / np.float32(grid.scale)), grid.lowest, grid.highest).astype(np.int64)
+    return rows_matched(constants, codes, wanted, (grid.lowest, grid.highest))
 
 
 def scalar(number: float) -> Floats:
