@@ -72,9 +72,10 @@ def test_a_multiplier_is_moved_where_a_float_decides_a_tie() -> None:
 
 
 def test_codes_of_a_converter_that_lie_half_way_round_as_a_float_does() -> None:
-    """One row a channel: code 6 comes to 1.5 times 6 minus 0.5, that is 8.5, and 2^-20 more, or less."""
+    """One row a channel: code 6 comes to 8.5 and 2^-20 more, or less; no other code is near half-way."""
     codes = np.arange(-32, 32)
-    scale, offset = np.array([[1.5], [1.5]]), np.array([[-0.5 + 2.0**-20], [-0.5 - 2.0**-20]])
+    scale = np.full((2, 1), 1.2345)
+    offset = 8.5 - 6 * scale + np.array([[2.0**-20], [-(2.0**-20)]])
     constants = fixed_point(scale, offset, largest=32, limit=127, bits=26, where="x")
     wanted = np.clip(np.rint((codes * scale + offset).astype(np.float32)), -127, 127).astype(np.int64)
     assert wanted[:, 38].tolist() == [9, 8]
