@@ -1,0 +1,201 @@
+"""``docs/codesign.md`` and its pictures from the rows of ``benchmarks/codesign.py``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from codesign_text import BITS, BOUNDS, HEAD, NODES, NOT_MODELLED, RATES, STUDIES
+from markdown_tables import number, percent, row
+from matplotlib import pyplot
+
+DOCS = Path(__file__).resolve().parents[1]
+ROWS = DOCS / "results" / "codesign"
+CAUSES = ("compute", "memory", "state", "control", "static", "retention", "wake", "features")
+COLOURS = ("#0072b2", "#009e73", "#56b4e9", "#999999", "#d55e00", "#e69f00", "#cc79a7", "#f0e442")
+KIB, MICRO, MILLI = 8192, 1e6, 1e3
+Row = Mapping[str, Any]
+
+
+def write_page(folder: Path = DOCS) -> None:
+    """Write the page and its pictures into a folder; parts that were not run are said to be missing."""
+    parts = {path.stem: json.loads(path.read_text(encoding="utf-8"))["rows"] for path in sorted(ROWS.glob("*.json"))}
+    sections = {"bits": _bits, "studies": _studies, "rates": _rates, "nodes": _nodes, "bounds": _bounds}
+    text = HEAD + "".join(make(parts[name]) for name, make in sections.items() if name in parts)
+    missing = [name for name in (*sections, "array") if name not in parts]
+    text += f"\nNot run: {', '.join(missing)}.\n" if missing else ""
+    (folder / "codesign.md").write_text(text + NOT_MODELLED, encoding="utf-8")
+    pictures = {"bits": _causes_picture, "studies": _fronts_picture, "array": _array_picture}
+    for name, draw in pictures.items():
+        if name in parts:
+            draw(parts[name], folder / f"codesign_{name}.svg")
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [row(head), row(["---"] + ["---:"] * (len(head) - 1)), *(row(cells) for cells in rows)]
+    return "\n" + "".join(lines)
+
+
+def _machine(one: Row) -> list[str]:
+    memory = " / ".join(
+        f"{one[name + '_bank_bits'] / KIB:g} KiB {one[name + '_cell']}, {one[name + '_word_bits']:g} b"
+        for name in ("weight", "data")
+    )
+    array = f"{one['rows']:g} × {one['columns']:g}"
+    return [one["style"].replace("_", " "), array, f"{one['supply_v']:g}", memory.replace("_", " "), number(one["area_m2"] * MICRO)]
+
+
+MACHINE_HEAD = ("template", "cells", "supply [V]", "banks and words, weights / data", "area [mm²]")
+
+
+def _bits(rows: Sequence[Row]) -> str:
+    cells = [
+        [f"`{one['form']}`", number(one["fixed_w"] * MICRO), number(one["power_w"] * MICRO),
+         f"{one['fixed_w'] / one['power_w']:.1f}", *_machine(one)]
+        for one in rows
+    ]
+    head = ["form", "asic65_near_memory [µW]", "own machine [µW]", "times", *MACHINE_HEAD]
+    ratio = [rows[0][key] / rows[-2][key] for key in ("fixed_w", "power_w")]
+    return BITS.format(fixed=f"{ratio[0]:.2f}", own=f"{ratio[1]:.2f}") + _table(head, cells)
+
+
+def _studies(rows: Sequence[Row]) -> str:
+    cells: list[list[str]] = []
+    for one in rows:
+        fixed = {name: power for name, power in one["fixed_w"].items() if power is not None}
+        least = min(fixed, key=fixed.__getitem__) if fixed else None
+        cells.append([
+            f"{one['study']}: {one['decoder']}",
+            f"{one['score']:.3f} [{one['score_low']:.3f}, {one['score_high']:.3f}]",
+            "–" if least is None else f"{number(fixed[least] * MICRO)} ({least})", number(one["power_w"] * MICRO),
+            *_machine(one),
+        ])  # fmt: skip
+    head = ["decoder", "score", "best fixed machine [µW]", "own machine [µW]", *MACHINE_HEAD]
+    return STUDIES + _table(head, cells)
+
+
+def _rates(rows: Sequence[Row]) -> str:
+    cells = [
+        [f"{one['rate_hz']:g}", number(one["power_w"] * MICRO), _leading(one["causes_w"]),
+         number(one["latency_s"] * MILLI), *_machine(one)]
+        for one in rows
+    ]
+    return RATES + _table(["decodes a second", "own machine [µW]", "what leads", "latency [ms]", *MACHINE_HEAD], cells)
+
+
+def _leading(causes: Mapping[str, float]) -> str:
+    whole = sum(causes.values())
+    first = sorted(causes, key=causes.__getitem__, reverse=True)[:2]
+    return ", ".join(f"{name} {percent(causes[name] / whole)}" for name in first)
+
+
+def _nodes(rows: Sequence[Row]) -> str:
+    ordered = sorted(rows, key=lambda one: float(one["power_w"]))
+    cells = [
+        [f"{one['node_nm']:g} nm, {one['style'].replace('_', ' ')}", number(one["power_w"] * MICRO),
+         "{} / {} / {}".format(*(number(point * MICRO) for point in one["power_quantiles_w"])), percent(one["share"]),
+         *_machine(one)[1:]]
+        for one in ordered
+    ]
+    shares: dict[float, float] = {}
+    for one in rows:
+        shares[one["node_nm"]] = shares.get(one["node_nm"], 0.0) + one["share"]
+    best = max(shares, key=shares.__getitem__)
+    head = ["node and template", "nominal [µW]", "5 / 50 / 95 % [µW]", "least in", *MACHINE_HEAD[1:]]
+    return NODES.format(best=f"{best:g}", share=percent(shares[best])) + _table(head, cells)
+
+
+def _bounds(rows: Sequence[Row]) -> str:
+    least = rows[0]["power_w"]
+    cells = [
+        [one["bound"], number(one["power_w"] * MICRO), f"+{(one['power_w'] - least) * MICRO:.2f}", *_machine(one)]
+        for one in rows
+    ]
+    return BOUNDS + _table(["taken away", "own machine [µW]", "costs [µW]", *MACHINE_HEAD], cells)
+
+
+def _causes_picture(rows: Sequence[Row], path: Path) -> None:
+    """Draw power by cause, on the fixed machine and on its own, a pair of bars a form."""
+    figure, axes = pyplot.subplots(figsize=(7.5, 3.6))
+    for place, one in enumerate(rows):
+        for shift, key in ((-0.2, "fixed_causes_w"), (0.2, "causes_w")):
+            below = 0.0
+            for cause, colour in zip(CAUSES, COLOURS, strict=True):
+                value = one[key].get(cause, 0.0) * MICRO
+                label = cause if place == 0 and shift < 0 else None
+                axes.bar(place + shift, value, 0.36, below, color=colour, label=label)
+                below += value
+            axes.annotate(f"{below:.1f}", (place + shift, below), ha="center", va="bottom", fontsize=8)
+    axes.set_xticks(range(len(rows)), [f"{one['form']}\nfixed | own" for one in rows])
+    axes.set_ylabel("decoder power [µW]")
+    axes.legend(ncols=2, fontsize=8, frameon=False)
+    _save(figure, path)
+
+
+def _fronts_picture(rows: Sequence[Row], path: Path) -> None:
+    """Draw score against power: hollow on the best fixed machine, filled on its own, joined."""
+    names = sorted({one["study"] for one in rows})
+    figure, plots = pyplot.subplots(2, 3, figsize=(11, 6.2))
+    for axes, name in zip(plots.flat, names, strict=False):
+        for one in (one for one in rows if one["study"] == name):
+            fixed = [power for power in one["fixed_w"].values() if power is not None]
+            spiking = "LIF" in one["decoder"] or "piking" in one["decoder"]
+            colour = "#d55e00" if spiking else "#0072b2" if "w" in one["decoder"].split()[-1] else "#555555"
+            own = one["power_w"] * MICRO
+            if fixed:
+                least = min(fixed) * MICRO
+                axes.plot([least, own], [one["score"]] * 2, "-", color=colour, linewidth=0.8, alpha=0.6)
+                axes.plot(least, one["score"], "o", markerfacecolor="white", color=colour, markersize=6)
+            axes.plot(own, one["score"], "o", color=colour, markersize=6)
+        axes.set_xscale("log")
+        axes.set_title(name.replace("_", " "), fontsize=10)
+        axes.set_xlabel("decoder power [µW]", fontsize=9)
+        axes.grid(alpha=0.25)
+    plots[0][0].set_ylabel("score")
+    plots[1][0].set_ylabel("score")
+    for axes in list(plots.flat)[len(names):]:
+        axes.axis("off")
+    grey = "#555555"
+    marks = [_mark(grey, "o", "best fixed machine", face="white"), _mark(grey, "o", "own machine")]
+    kinds = (("#0072b2", "quantised"), ("#d55e00", "spiking"), (grey, "classical"))
+    marks += [_mark(colour, "s", label) for colour, label in kinds]
+    figure.legend(handles=marks, loc="lower right", fontsize=9, frameon=False, ncols=2)
+    _save(figure, path)
+
+
+def _mark(colour: str, marker: str, label: str, *, face: str | None = None) -> Any:
+    return pyplot.Line2D([], [], color=colour, marker=marker, markerfacecolor=face or colour, linestyle="", label=label)
+
+
+def _array_picture(rows: Sequence[Row], path: Path) -> None:
+    """Draw power over rows and columns, the least marked."""
+    one = rows[0]
+    power, sides = np.array(one["power_w"]) * MICRO, one["sides"]
+    figure, axes = pyplot.subplots(figsize=(6, 4.6))
+    image = axes.imshow(np.log10(power), origin="lower", cmap="viridis_r", aspect="auto")
+    axes.set_xticks(range(len(sides)), sides)
+    axes.set_yticks(range(len(sides)), sides)
+    axes.set_xlabel("columns (filters)")
+    axes.set_ylabel("rows (products of an output)")
+    least = np.unravel_index(int(np.argmin(power)), power.shape)
+    axes.plot(least[1], least[0], "w*", markersize=14, markeredgecolor="black")
+    axes.set_title(f"least {power[least]:.2f} µW at {sides[least[0]]} × {sides[least[1]]}", fontsize=10)
+    bar = figure.colorbar(image)
+    ticks = bar.get_ticks()
+    bar.set_ticks(ticks, labels=[f"{10**tick:.3g}" for tick in ticks])
+    bar.set_label("decoder power [µW]")
+    _save(figure, path)
+
+
+def _save(figure: Any, path: Path) -> None:
+    pyplot.rcParams["svg.hashsalt"] = "cosim"
+    figure.tight_layout()
+    figure.savefig(path, metadata={"Date": None})
+    pyplot.close(figure)
+
+
+if __name__ == "__main__":
+    write_page()
