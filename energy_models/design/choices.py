@@ -27,6 +27,7 @@ SUPPLY_STEP_V = 0.05
 TILES = (1, 2, 3, 4)
 FEW_CELLS = (1, 2, 4, 8, 16)
 SUMS_PER_LANE = (1, 2, 4, 8, 16)
+EVENT_LANES = (1, 2, 4, 8)
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +162,8 @@ def fitted_cells(
             columns |= {ceil(one.filters / tiles) for tiles in TILES}
     if style == "input_broadcast":
         rows = set(SUMS_PER_LANE)
+    if style == "event_driven":
+        return (1,), EVENT_LANES
     if style == "streaming_ring":
         columns = rows
         rows = {1}

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from energy_models.design.constants_file import design_laws
+from energy_models.design.events import event_constants
 from energy_models.design.laws import LOGIC_SPREAD, clock_cycle_j, gates, moved, wake_j
 from energy_models.design.machine import Machine
 from energy_models.design.memories import LOOKUP_BITS, LOOKUP_WORD, BuiltMemory
@@ -100,7 +101,9 @@ def _operations(machine: Machine, memories: tuple[BuiltMemory, ...], end: End) -
             found[f"{OPERATIONS}.{name}.per_square_bit"] = law.per_square_bit * factor
     table = BuiltMemory("sram", machine.node_nm, 1.0, LOOKUP_BITS, LOOKUP_WORD, memories[0].rail_v)
     found[f"{OPERATIONS}.lookup.fixed"] = table.access_j("read", end)
-    if machine.style != "weight_stationary_array":
+    if machine.style == "event_driven":
+        found |= event_constants(machine, end)
+    elif machine.style != "weight_stationary_array":
         bit = table_pj("register", 1, TABLE_NM) * PICO * moved("adder", machine.node_nm, machine.supply_v)
         found["execution.register_write"] = bit * REGISTER_WRITE[end]
         found["execution.register_read"] = bit * REGISTER_READ[end]

@@ -34,6 +34,8 @@ from energy_models.technology.scaling.technology import CircuitClass
 
 TABLE_NM = 45.0
 """Node of the tables of operations."""
+QUEUE_BITS = 1024
+"""Queue of events of an event-driven core: 64 addresses of 16 bits; assumed."""
 LOGIC_SPREAD: Mapping[End, float] = {"low": 0.4, "nominal": 1.0, "high": 2.5}
 """Ends of an operation's energy over its nominal value: 0.1 to 1 pJ a product of 8 bits at 45 nm."""
 
@@ -54,6 +56,8 @@ def gates(machine: Machine, widths: DatapathWidths, end: End = "nominal") -> Num
     found = found + machine.vector_lanes * multiplier_gates(total, total / 2, total, end)
     if machine.style == "input_broadcast":
         found = found + at(laws.register_bit, end) * (machine.sums_per_lane - 1) * machine.lanes * total
+    if machine.style == "event_driven":
+        found = found + at(laws.register_bit, end) * QUEUE_BITS
     return found + at(laws.controller, end)
 
 
@@ -63,6 +67,8 @@ def flip_flops(machine: Machine, widths: DatapathWidths) -> Number:
     found = found + machine.vector_lanes * 2 * widths.total
     if machine.style == "input_broadcast":
         found = found + (machine.sums_per_lane - 1) * machine.lanes * widths.total
+    if machine.style == "event_driven":
+        found = found + QUEUE_BITS
     controller = at(machine_laws().area.controller, "nominal")
     return found + at(design_laws().clock.controller_share, "nominal") * controller
 

@@ -14,9 +14,11 @@ from energy_models.hardware import Operand
 from energy_models.quantities import Number
 from energy_models.technology import Cell
 
-DesignedStyle = Literal["weight_stationary_array", "output_stationary", "input_broadcast", "streaming_ring"]
+DesignedStyle = Literal[
+    "weight_stationary_array", "output_stationary", "input_broadcast", "streaming_ring", "event_driven"
+]
 DESIGNED_STYLES: tuple[DesignedStyle, ...] = (
-    "weight_stationary_array", "output_stationary", "input_broadcast", "streaming_ring",
+    "weight_stationary_array", "output_stationary", "input_broadcast", "streaming_ring", "event_driven",
 )
 WEIGHTS, DATA = 0, 1
 """Places of the two memories of a designed machine: for weights, and for activations, state and buffers."""
@@ -36,7 +38,7 @@ class Machine:
         Supply of the logic [V]; a memory that cannot work there has a rail of its own.
     rows, columns : float or array
         Cells of an array. A unit of lanes has `columns` of them with `rows` unfinished sums in each; a streaming ring
-        has ``rows columns`` multipliers.
+        has ``rows columns`` multipliers, an event-driven core so many lanes.
     weight_cell, data_cell : {'sram', 'standard_cell', 'register', 'non_volatile'}
         What the bits of the two memories are kept in; a non-volatile one holds weights only.
     weight_bank_bits, data_bank_bits : float or array
@@ -74,6 +76,11 @@ class Machine:
     def multipliers(self) -> Number:
         """Multipliers of the datapath."""
         return self.columns if self.style == "input_broadcast" else self.rows * self.columns
+
+    @property
+    def graded_events(self) -> Literal["payload"]:
+        """How an event-driven core sends events of several bits: its multiplier takes them as they are."""
+        return "payload"
 
     @property
     def vector_lanes(self) -> Number:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from energy_models.design.constants import OPERATIONS, machine_constants
+from energy_models.design.events import EVENT_CYCLES, EVENT_ENERGIES
 from energy_models.design.machine import Machine
 from energy_models.design.memories import BuiltMemory
 from energy_models.design.widths import DatapathWidths
@@ -17,6 +18,9 @@ from energy_models.technology.machine_laws import at
 MAX_BITS = 64
 ENDS: tuple[End, ...] = ("low", "nominal", "high")
 _UNITS: Mapping[str, str] = {
+    **{f"execution.{name}": "fJ" for name in EVENT_ENERGIES},
+    **{f"execution.{name}": "cycle/op" for name in EVENT_CYCLES},
+    "execution.messages.hops": "1",
     "always_on_power": "nW", "energy_per_clock_cycle": "fJ", "wake.energy": "nJ", "wake.time": "us", "static": "nW",
     "gated_residual": "1", "execution.control_factor": "1", "execution.register_read": "fJ/bit",
     "execution.register_write": "fJ/bit", "memory_rail.efficiency": "1", "per_bit": "fJ/bit",
@@ -24,6 +28,9 @@ _UNITS: Mapping[str, str] = {
     "non_volatile.read": "pJ/bit", "non_volatile.wake": "nJ", "non_volatile.wake_time": "us",
 }
 _LAWS: Mapping[str, tuple[str, str]] = {
+    **{f"execution.{name}": ("frenkel2022", "of event_core_28nm, moved as an adder") for name in EVENT_ENERGIES},
+    **{f"execution.{name}": ("machine_class_knowledge", "of event_core_28nm, over the lanes") for name in EVENT_CYCLES},
+    "execution.messages.hops": ("design_choice", "one core, no network"),
     "always_on_power": ("machine_class_knowledge", "oscillator and timer, technology/machine.toml"),
     "energy_per_clock_cycle": ("machine_class_knowledge", "clock of all flip-flops, technology/design.toml"),
     "wake.energy": ("machine_class_knowledge", "capacitance of what was off, technology/design.toml"),
@@ -129,6 +136,7 @@ def _geometry(machine: Machine) -> dict[str, Any]:
     geometry: Mapping[str, Mapping[str, int]] = {
         "input_broadcast": {"lanes": columns, "sums_per_lane": rows},
         "streaming_ring": {"multipliers": rows * columns},
+        "event_driven": {},
     }
     return {"style": machine.style, **geometry.get(machine.style, {"rows": rows, "columns": columns})}
 
