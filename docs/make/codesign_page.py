@@ -45,7 +45,8 @@ def _machine(one: Row) -> list[str]:
         for name in ("weight", "data")
     )
     array = f"{one['rows']:g} × {one['columns']:g}"
-    return [one["style"].replace("_", " "), array, f"{one['supply_v']:g}", memory.replace("_", " "), number(one["area_m2"] * MICRO)]
+    style, area = one["style"].replace("_", " "), number(one["area_m2"] * MICRO)
+    return [style, array, f"{one['supply_v']:g}", memory.replace("_", " "), area]
 
 
 MACHINE_HEAD = ("template", "cells", "supply [V]", "banks and words, weights / data", "area [mm²]")
