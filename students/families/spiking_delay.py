@@ -7,7 +7,7 @@ integrator per output. What one bit a bin cannot carry, counts do; what one bin 
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 from torch import nn
@@ -31,6 +31,9 @@ class Options(FamilyOptions):
         Most events of a neuron in a bin.
     lags, lags_hidden : int
         Bins seen by the first layer's products and by those behind it, the current one included.
+    delays : {'taps', 'learned'}
+        ``taps``: a product has a weight for each of these bins. ``learned``: each channel and neuron in front of a
+        product has one delay of its own below so many bins, which is learned, and the product one weight.
     beta_1, beta_2, beta_readout : float
         Decay of the membranes per step, where learning starts.
     threshold : float
@@ -48,6 +51,7 @@ class Options(FamilyOptions):
     most: int = Field(default=7, ge=1, le=255)
     lags: int = Field(default=10, ge=1)
     lags_hidden: int = Field(default=1, ge=1)
+    delays: Literal["taps", "learned"] = "taps"
     beta_1: float = Field(default=0.1, ge=0, le=1)
     beta_2: float = Field(default=0.1, ge=0, le=1)
     beta_readout: float = Field(default=0.5, ge=0, le=1)
@@ -67,6 +71,9 @@ def build(options: Options, shape: Shape, layers: Layers) -> nn.Module:
     for place, (neurons, beta) in enumerate(((options.hidden_1, options.beta_1), (options.hidden_2, options.beta_2))):
         if not neurons:
             continue
+        if options.delays == "learned" and lags > 1:
+            modules.append(layers.delays(width, lags - 1))
+            lags = 1
         modules += [
             layers.conv1d(width, neurons, lags, padding="causal", bias="none", edge="inner" if place else "first"),
             layers.batchnorm(neurons),

@@ -1,6 +1,6 @@
 """The layers that families are built from, integer grids, and networks run step by step."""
 
-from students.layers.delay_lines import PastSums
+from students.layers.delay_lines import Delays, PastSums
 from students.layers.float_layers import FloatLayers
 from students.layers.fused import FusedSequential, TimeFirst
 from students.layers.grid import Constant, Grid, LayerQuantisation
@@ -28,6 +28,7 @@ __all__ = [
     "ByFilter",
     "Constant",
     "Conv1d",
+    "Delays",
     "DepthwiseConv1d",
     "Dropout",
     "Edge",

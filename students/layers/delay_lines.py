@@ -5,8 +5,11 @@ Neither multiplies. What they keep from step to step, and what they read of it, 
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
 from energy_models.errors import StudentError
@@ -81,3 +84,75 @@ class PastSums(nn.Module):
     def extra_repr(self) -> str:
         """Return what `print` shows."""
         return f"width={self.width}, blocks={self.blocks}"
+
+
+class Delays(nn.Module):
+    """A learned delay of whole steps for every channel (axonal delays), of ``(batch, channels, steps)``.
+
+    The method is that of dilated convolutions with learnable spacings (Khalfaoui-Hassani et al. 2021, arXiv 2112.03740;
+    for spiking networks Hammouamri et al. 2023, arXiv 2306.17670) with one tap a channel, rounded throughout: forward,
+    in training too, each channel waits for the whole number of steps nearest to its position, so that what is trained
+    is what is deployed; backward, its position gets the gradient of the linear interpolation between its two neighbours.
+
+    Parameters
+    ----------
+    channels : int
+    most : int
+        Longest delay [steps]. Positions start uniformly between 0 and this.
+    """
+
+    def __init__(self, channels: int, most: int) -> None:
+        super().__init__()
+        if channels < 1 or most < 1:
+            raise StudentError(
+                f"{channels} channels that wait for up to {most} steps", where="Delays",
+                remedy="Use at least one channel and one step",
+            )
+        self.channels, self.most = channels, most
+        self.position = nn.Parameter(torch.rand(channels) * most)
+
+    @property
+    def steps(self) -> Tensor:
+        """Delay of each channel, int64, shape (channels,)."""
+        return self.position.detach().clamp(0, self.most).round().to(torch.int64)
+
+    def forward(self, signal: Tensor) -> Tensor:
+        """Return each channel as it was so many steps ago; before the first step it was 0."""
+        if signal.ndim != 3 or signal.shape[1] != self.channels:
+            raise StudentError(
+                f"delays of {self.channels} channels were given a signal of shape {tuple(signal.shape)}",
+                where="Delays", remedy="Give them the channels they will see",
+            )
+        return _Delayed.apply(signal, self.position.clamp(0, self.most))  # type: ignore[no-any-return]
+
+    def extra_repr(self) -> str:
+        """Return what `print` shows."""
+        return f"{self.channels}, most={self.most}"
+
+
+class _Delayed(torch.autograd.Function):
+    @staticmethod
+    def forward(context: Any, signal: Tensor, position: Tensor) -> Tensor:
+        context.save_for_backward(signal, position)
+        return _shifted(signal, position.round().to(torch.int64))
+
+    @staticmethod
+    @once_differentiable
+    def backward(context: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None]:  # type: ignore[override]
+        signal, position = context.saved_tensors
+        of_signal = of_position = None
+        if context.needs_input_grad[0]:
+            of_signal = _shifted(gradient, -position.round().to(torch.int64))
+        if context.needs_input_grad[1]:
+            below = position.floor().to(torch.int64)
+            slope = _shifted(signal, below + 1) - _shifted(signal, below)
+            of_position = (gradient * slope).sum((0, 2))
+        return of_signal, of_position
+
+
+def _shifted(signal: Tensor, steps: Tensor) -> Tensor:
+    """Return each channel moved to later steps, or earlier ones, by so many; zeros come in."""
+    place = torch.arange(signal.shape[2], device=signal.device) - steps[:, None]
+    inside = (place >= 0) & (place < signal.shape[2])
+    rows = place.clamp(0, max(signal.shape[2] - 1, 0)).expand(signal.shape)
+    return signal.gather(2, rows) * inside

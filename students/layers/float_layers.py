@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from students.layers.delay_lines import Delays
 from students.layers.layout import BatchNorm1d
 from students.layers.linear_attention import LinearAttention
 from students.layers.modules import (
@@ -62,6 +63,10 @@ class FloatLayers:
     def relu(self) -> nn.Module:
         """Return an ``nn.ReLU``."""
         return nn.ReLU()
+
+    def delays(self, channels: int, most: int) -> nn.Module:
+        """Return a `Delays`."""
+        return Delays(channels, most)
 
     def average_pool(self, kernel: int, stride: int | None = None, *, sign: Sign = "unsigned") -> nn.Module:
         """Return an `AveragePool1d`."""

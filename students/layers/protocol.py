@@ -97,6 +97,10 @@ class Layers(Protocol):
         """Return a ReLU whose output is on the (unsigned) activation grid."""
         ...
 
+    def delays(self, channels: int, most: int) -> nn.Module:
+        """Return a learned delay of up to `most` steps for each channel; a signal on a grid stays on it."""
+        ...
+
     def average_pool(self, kernel: int, stride: int | None = None, *, sign: Sign = "unsigned") -> nn.Module:
         """Return a mean over `kernel` steps every `stride` steps (default `kernel`); incomplete ends are dropped.
 

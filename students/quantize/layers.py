@@ -47,6 +47,7 @@ from students.quantize.modules import (
     EventNeurons,
     IntegerAveragePool,
     IntegerConv1d,
+    IntegerDelays,
     IntegerDropout,
     IntegerLinear,
     IntegerReLU,
@@ -137,6 +138,10 @@ class QuantLayers:
     def relu(self) -> nn.Module:
         """Return an `IntegerReLU` as wide as the next product reads it."""
         return self.plan.add(IntegerReLU(self.plan.signal_bits(), self.form.scale), "signal")
+
+    def delays(self, channels: int, most: int) -> nn.Module:
+        """Return an `IntegerDelays`."""
+        return IntegerDelays(channels, most)
 
     def average_pool(self, kernel: int, stride: int | None = None, *, sign: Sign = "unsigned") -> nn.Module:
         """Return an `IntegerAveragePool` as wide as the next product reads it."""

@@ -15,6 +15,7 @@ from torch.nn import functional
 
 from energy_models.errors import StudentError
 from students.kernels.norm_pool import LevelGrid, Pool, average_pool, norm_relu_pool
+from students.layers.delay_lines import Delays
 from students.layers.fast_convolution import depthwise_conv1d, pad_steps
 from students.layers.grid import Grid, event_grid
 from students.layers.layout import pointwise
@@ -273,6 +274,14 @@ class IntegerDropout(Dropout):
 
     def forward(self, input: Any) -> Any:
         """Return the signal, in training with some of its values set to zero."""
+        return on_grid_of(super().forward(value_of(input)), input)
+
+
+class IntegerDelays(Delays):
+    """Delays of a signal on a grid, which stays on it."""
+
+    def forward(self, input: Any) -> Any:
+        """Return each channel as it was so many steps ago."""
         return on_grid_of(super().forward(value_of(input)), input)
 
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from torch import Tensor
 
 from students.counting.axes import Axis, plain, steps_of
 from students.counting.calls import tensors_of
-from students.counting.dispatch import Info, Tracer
+from students.counting.dispatch import Info, Tracer, nonzero
 from students.counting.records import Work
 from students.counting.rules.streams import Sliding, slid_axis
-from students.layers.delay_lines import PastSums
+from students.layers.delay_lines import Delays, PastSums
 from students.neurons.encoders import LevelCrossings
 
 
@@ -65,6 +66,33 @@ def count_level_crossings(tracer: Tracer, module: LevelCrossings, signal: Tensor
     )  # fmt: skip
     tracer.record(tracer.path, work)
     tracer.set_info(crossed, Info(axes, word=bits if info.arithmetic == "integer" else 0))
+
+
+def count_delays(tracer: Tracer, module: Delays, signal: Tensor, output: Any) -> None:
+    """Count delays: a word waits for each step of a channel's delay, and one is read and one written in each step."""
+    info, late = tracer.read(signal), tensors_of(output)[0]
+    steps = module.steps
+    axes, calls = _delayed(tracer, info, int(steps.max()), signal.shape[2])
+    waiting, bits = int((steps > 0).sum()), info.bits(signal)
+    work = Work(
+        kind="elementwise",
+        arithmetic=info.arithmetic,
+        input_shape=(module.channels,),
+        output_shape=(module.channels,),
+        counts={"op:add": 0, "input_events": tracer.sums(nonzero(signal, info.codes), info.axes)},
+        calls=calls,
+        when=tracer.when(info),
+        activation_bits=bits,
+        output_bits=bits,
+        state_bits=bits if waiting else 0,
+        state_elements=int(steps.sum()),
+        state_reads=waiting * calls,
+        state_writes=waiting * calls,
+        constants=module.channels,
+        constant_bits=module.most.bit_length(),
+    )
+    tracer.record(tracer.path, work)
+    tracer.set_info(late, replace(info, axes=axes, producer=None, origin=0))
 
 
 def _delayed(tracer: Tracer, info: Info, span: int, steps: int) -> tuple[tuple[Axis, ...] | None, int]:

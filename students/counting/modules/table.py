@@ -8,7 +8,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from students.counting.dispatch import ModuleContext, Tracer
-from students.counting.modules.delay_lines import count_level_crossings, count_past_sums
+from students.counting.modules.delay_lines import count_delays, count_level_crossings, count_past_sums
 from students.counting.modules.graph_quantised import attach_graph_quantised, count_quantiser
 from students.counting.modules.integer_recurrent import recurrent_counter
 from students.counting.modules.integer_rows import rows_counter
@@ -22,7 +22,7 @@ from students.counting.modules.torch_int8_recurrent import count_recurrent, is_r
 from students.counting.records import reader
 from students.counting.rules import fold_affine
 from students.interchange import Quantiser
-from students.layers.delay_lines import PastSums
+from students.layers.delay_lines import Delays, PastSums
 from students.layers.linear_attention import LinearAttention
 from students.layers.modules import Add, OutputScale
 from students.layers.state_space import DiagonalStateSpace, SelectiveScan
@@ -51,6 +51,8 @@ def _counter(module: nn.Module, reading: Any | None) -> ModuleCounter | None:
         return count_linear_attention
     if isinstance(module, SelectiveScan | DiagonalStateSpace):
         return count_scan
+    if isinstance(module, Delays):
+        return count_delays
     if isinstance(module, PastSums):
         return count_past_sums
     if isinstance(module, LevelCrossings):
