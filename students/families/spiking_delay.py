@@ -66,8 +66,9 @@ def build(options: Options, shape: Shape, layers: Layers) -> nn.Module:
 
     For classification the logits are the mean membranes of the read-out, ``(batch, outputs)``.
     """
-    modules: list[nn.Module] = [load_encoder(options.code).make(layers.quantise_input)]
-    width, lags = shape.channels, options.lags
+    code = load_encoder(options.code)
+    modules: list[nn.Module] = [code.make(layers.quantise_input)]
+    width, lags = code.factor * shape.channels, options.lags
     for place, (neurons, beta) in enumerate(((options.hidden_1, options.beta_1), (options.hidden_2, options.beta_2))):
         if not neurons:
             continue

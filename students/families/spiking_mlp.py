@@ -68,8 +68,9 @@ def build(options: Options, shape: Shape, layers: Layers) -> nn.Module:
 
     For classification the logits are the mean membranes of the read-out, ``(batch, outputs)``.
     """
-    modules: list[nn.Module] = [load_encoder(options.code).make(layers.quantise_input)]
-    widths = (shape.channels, options.hidden_1, options.hidden_2)
+    code = load_encoder(options.code)
+    modules: list[nn.Module] = [code.make(layers.quantise_input)]
+    widths = (code.factor * shape.channels, options.hidden_1, options.hidden_2)
     for index, beta in enumerate((options.beta_1, options.beta_2)):
         edge = "inner" if index else "first"
         width = widths[index + 1]

@@ -59,9 +59,10 @@ def build(options: Options, shape: Shape, layers: Layers) -> nn.Module:
         options.beta, options.threshold, parameters="of each neuron", learnable="both",
         surrogate_alpha=options.surrogate_alpha,
     )  # fmt: skip
+    code = load_encoder(options.code)
     modules: list[nn.Module] = [
-        load_encoder(options.code).make(layers.quantise_input),
-        layers.conv1d(shape.channels, options.hidden, 1, padding=0, bias="none", edge="first"),
+        code.make(layers.quantise_input),
+        layers.conv1d(code.factor * shape.channels, options.hidden, 1, padding=0, bias="none", edge="first"),
         layers.batchnorm(options.hidden),
         layers.dropout(options.dropout),
         layers.neurons(options.hidden, model),

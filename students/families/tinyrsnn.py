@@ -68,9 +68,10 @@ def build(options: Options, shape: Shape, layers: Layers) -> nn.Module:
         synapse, decay(options.tau_membrane_s), THRESHOLD, parameters="of each neuron", learnable="beta",
         surrogate=SURROGATE,
     )  # fmt: skip
+    code = load_encoder(options.code)
     modules = [
-        load_encoder(options.code).make(layers.quantise_input),
-        layers.conv1d(shape.channels, options.hidden, 1, padding=0, bias="none", edge="first"),
+        code.make(layers.quantise_input),
+        layers.conv1d(code.factor * shape.channels, options.hidden, 1, padding=0, bias="none", edge="first"),
         layers.dropout(options.dropout),
         layers.neurons(options.hidden, neurons),
         layers.conv1d(options.hidden, shape.outputs, 1, padding=0, bias="none", edge="last"),

@@ -90,9 +90,9 @@ class Delays(nn.Module):
     """A learned delay of whole steps for every channel (axonal delays), of ``(batch, channels, steps)``.
 
     The method is that of dilated convolutions with learnable spacings (Khalfaoui-Hassani et al. 2021, arXiv 2112.03740;
-    for spiking networks Hammouamri et al. 2023, arXiv 2306.17670) with one tap a channel, rounded throughout: forward,
+    for spiking networks Hammouamri et al. 2023, arXiv 2306.17670) with one tap a channel, rounded throughout. Forward,
     in training too, each channel waits for the whole number of steps nearest to its position, so that what is trained
-    is what is deployed; backward, its position gets the gradient of the linear interpolation between its two neighbours.
+    is what is deployed. Backward, its position gets the gradient of the linear interpolation between two neighbours.
 
     Parameters
     ----------

@@ -11,6 +11,7 @@ from torch.nn import functional
 
 from energy_models.errors import StudentError
 from energy_models.registry import Registry
+from students.neurons.input_codes import Envelopes, RandomRateCode, RateCode
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,10 +25,13 @@ class Encoder:
     make : callable
         ``make(quantise_input)`` returns the first module of a network, ``(batch, channels, steps)`` to the same rank;
         `quantise_input` makes what puts raw numbers on the input's grid, for codes that are not spikes.
+    factor : int
+        Signals that are made of each channel.
     """
 
     title: str
     make: Callable[[Callable[[], nn.Module]], nn.Module]
+    factor: int = 1
 
 
 class AnySpike(nn.Module):
@@ -93,10 +97,26 @@ def _level_crossing(quantise_input: Callable[[], nn.Module]) -> nn.Module:
     return nn.Sequential(LevelCrossings(0.25, 7), quantise_input())
 
 
+def _rate(quantise_input: Callable[[], nn.Module]) -> nn.Module:
+    return nn.Sequential(RateCode(), quantise_input())
+
+
+def _random_rate(quantise_input: Callable[[], nn.Module]) -> nn.Module:
+    return nn.Sequential(RandomRateCode(), quantise_input())
+
+
+def _envelopes(quantise_input: Callable[[], nn.Module]) -> nn.Module:
+    return nn.Sequential(Envelopes(), quantise_input())
+
+
 COUNTS = Encoder("numbers as they are, on the input's grid", _counts)
 BINARY = Encoder("1 where a bin holds a spike at all, which needs no multiplier", _any_spike)
 DELTA = Encoder("1 or -1 where a standardised signal rose or fell past a level, half a deviation apart", _delta)
 LEVEL_CROSSING = Encoder("how many levels, a quarter of a deviation apart, were crossed, up to 7", _level_crossing)
+
+RATE = Encoder("1 or -1 as often as a standardised signal adds up to a deviation, in the order it does", _rate)
+RANDOM_RATE = Encoder("1 or -1 with a probability that follows a standardised signal, pseudo-random", _random_rate)
+ENVELOPES = Encoder("envelopes of three octaves of each channel, numbers on the input's grid", _envelopes, factor=3)
 
 
 def _checked(name: str, found: object) -> Encoder:

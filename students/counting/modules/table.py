@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from students.counting.dispatch import ModuleContext, Tracer
 from students.counting.modules.delay_lines import count_delays, count_level_crossings, count_past_sums
 from students.counting.modules.graph_quantised import attach_graph_quantised, count_quantiser
+from students.counting.modules.input_codes import count_code
 from students.counting.modules.integer_recurrent import recurrent_counter
 from students.counting.modules.integer_rows import rows_counter
 from students.counting.modules.linear_attention import count_linear_attention
@@ -28,6 +29,7 @@ from students.layers.modules import Add, OutputScale
 from students.layers.state_space import DiagonalStateSpace, SelectiveScan
 from students.neurons.described import neuron_dynamics
 from students.neurons.encoders import LevelCrossings
+from students.neurons.input_codes import RandomRateCode, RateCode
 
 
 def _output_scale(tracer: Tracer, module: Any, signal: Tensor, output: Any) -> None:
@@ -51,6 +53,8 @@ def _counter(module: nn.Module, reading: Any | None) -> ModuleCounter | None:
         return count_linear_attention
     if isinstance(module, SelectiveScan | DiagonalStateSpace):
         return count_scan
+    if isinstance(module, RateCode | RandomRateCode):
+        return count_code
     if isinstance(module, Delays):
         return count_delays
     if isinstance(module, PastSums):
