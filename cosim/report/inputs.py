@@ -24,6 +24,7 @@ from cosim.tables.widths import widths_by_layer
 from cosim.tables.workloads import WORKLOADS, read_workloads
 from energy_models.errors import CosimError
 from energy_models.hardware import load_profile, load_site, profile_names, site_names
+from energy_models.workload import firing_rates
 
 Row = Mapping[str, Any]
 NEEDED = (
@@ -159,6 +160,29 @@ def decoder_widths(run: Run) -> Mapping[str, tuple[str, str]]:
     first = first_workloads(run.scores)
     found = read_workloads(run.folder, [digest for digest in first.values() if digest])
     return {name: widths_by_layer(found[digest]) if digest else ("", "") for name, digest in first.items()}
+
+
+def firing_warnings(run: Run) -> list[dict[str, Any]]:
+    """Return which layers never fire, or almost always, with the decoders, seeds and folds they are of.
+
+    Of a run whose workloads were not kept there are none.
+    """
+    spiking: Any = run.scores[run.scores["spiking"].astype(bool)]
+    if not len(spiking) or not (run.folder / WORKLOADS).is_file():
+        return []
+    columns = (cast("list[Any]", spiking[name].tolist()) for name in ("decoder", "seed", "fold", "workload_digest"))
+    rows = [row for row in zip(*columns, strict=True) if row[3]]
+    found = read_workloads(run.folder, dict.fromkeys(str(row[3]) for row in rows))
+    touched: dict[str, dict[str, list[str]]] = {}
+    for decoder, seed, fold, digest in rows:
+        for one in firing_rates(found[str(digest)].layers):
+            if one.warning:
+                line = touched.setdefault(one.warning, {})
+                line.setdefault(str(decoder), []).append(f"seed {seed} of {fold}")
+    return [
+        {"line": line, "decoders": [f"{name} ({'; '.join(places)})" for name, places in sorted(owners.items())]}
+        for line, owners in sorted(touched.items())
+    ]
 
 
 def machine_title(name: str) -> str:

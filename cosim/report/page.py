@@ -26,7 +26,7 @@ from cosim.report.headline import (
     headline,
     power_of,
 )
-from cosim.report.inputs import Run, machine_title, read_run, site_title
+from cosim.report.inputs import Run, firing_warnings, machine_title, read_run, site_title
 from cosim.report.selection import names_text
 from cosim.tables.archive import portable
 
@@ -105,7 +105,8 @@ def _context(run: Run) -> dict[str, Any]:
         "downloads": _trusted(downloads_text(run, rows, prices)), "pick": charts.pick_of(found),
         "rows": rows, "table_note": sections.table_note(run, len(rows)), "gates": run.gates, "gates_passed": passed,
         "sources": sections.source_rows(run), "assumed": sections.assumption_rows(run),
-        "incomplete": missing, "infeasibilities": cannot, "most_lines": sections.MOST_LINES,
+        "incomplete": missing, "firing": firing_warnings(run),
+        "infeasibilities": cannot, "most_lines": sections.MOST_LINES,
         "names_text": names_text,
         "teachers": [row for row in run.decoders if row["role"] == "teacher"],
         "score_of": score_of, "power_of": power_of, "binding_of": binding_of,

@@ -22,14 +22,14 @@ from cosim.tables.readable import readable_prices
 from cosim.tables.results import Score, read_parquet, read_prices
 from cosim.tables.scores import SCORES
 from cosim.tables.summary import Power, score_table, summarise
-from cosim.tables.widths import widths_by_layer
+from cosim.tables.widths import firing_text, widths_by_layer
 from cosim.tables.workloads import read_workloads
 from energy_models.workload import Workload
 
 RESULTS_CSV, RESULTS = "results.csv", "results.parquet"
 WHO = (
     "study", "dataset", "protocol", "decoder", "role", "student", "family", "options", "form", "weight_bits",
-    "activation_bits", "weight_bits_by_layer", "activation_bits_by_layer", "spiking", "method",
+    "activation_bits", "weight_bits_by_layer", "activation_bits_by_layer", "spiking", "firing", "method",
     "distilled_from", "parameters",
 )  # fmt: skip
 HOW_WELL = {
@@ -48,8 +48,8 @@ def flat_results(
 ) -> pd.DataFrame:
     """Return one row per decoder, machine and site, teachers without a price last; no cell holds a table.
 
-    Columns: who (labels, family, options, form, widths [bits] as the form says them, and as the
-    products have them, layer by layer), how well (``score`` with its 95 % interval), where
+    Columns: who (labels, family, options, form, widths [bits] as the form says them, and as the products have them,
+    layer by layer; how often neurons fire, `firing_text`), how well (``score`` with its 95 % interval), where
     (``machine``, ``site``, ``decode_rate_hz``), the answer (``verdict``, ``binding_limit``, ``headroom``), power [W] of
     the device (``power_w``) and of the decoder with bounds, energy [J], latency [s], memory [bits], and whether the
     decoder is on the front of its machine and site. Where a machine cannot run a decoder, ``infeasibilities`` says why.
@@ -67,7 +67,7 @@ def flat_results(
     table: Any = score_table(scores, decoders)
     unpriced: Any = table[~table["decoder_id"].isin(set(summary["decoder_id"]))]
     widths = {
-        decoder: widths_by_layer(workloads[digest]) if digest else ("", "")
+        decoder: (*widths_by_layer(workloads[digest]), firing_text(workloads[digest])) if digest else ("", "", "")
         for decoder, digest in first_workloads(scores).items()
     }
     parts = [_told(unpriced, widths)]
@@ -92,11 +92,13 @@ def first_workloads(scores: pd.DataFrame) -> dict[str, str]:
     return dict(zip(first["decoder_id"].tolist(), first["workload_digest"].tolist(), strict=True))
 
 
-def _told(table: Any, widths: Mapping[str, tuple[str, str]]) -> Any:
+def _told(table: Any, widths: Mapping[str, tuple[str, str, str]]) -> Any:
     """Return who decodes and how well, with options as words instead of a table."""
     texts: Any = [widths[decoder] for decoder in table["decoder_id"].tolist()]
-    weights, activations = zip(*texts, strict=True) if texts else ((), ())
-    table = table.assign(weight_bits_by_layer=list(weights), activation_bits_by_layer=list(activations))
+    weights, activations, firing = zip(*texts, strict=True) if texts else ((), (), ())
+    table = table.assign(
+        weight_bits_by_layer=list(weights), activation_bits_by_layer=list(activations), firing=list(firing)
+    )
     told = pd.concat([table[list(WHO)], table[list(HOW_WELL)].rename(columns=HOW_WELL)], axis=1)
     words: Any = {text: _words(text) for text in set(told["options"])}
     told["options"] = told["options"].map(words)

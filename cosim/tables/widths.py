@@ -1,8 +1,8 @@
-"""Effective widths: what the products of a decoder have, layer by layer, counted from its workload."""
+"""What a workload says layer by layer: the widths of its products, and how often its neurons fire."""
 
 from __future__ import annotations
 
-from energy_models.workload import Workload
+from energy_models.workload import Workload, firing_rates
 
 PIPELINE = "pipeline."  # names of layers that are preprocessing begin with it
 
@@ -27,3 +27,16 @@ def widths_by_layer(work: Workload) -> tuple[str, str]:
         "/".join(str(one.weight_bits) if one.weights else "-" for one in products),
         "/".join(str(one.activation_bits) for one in products),
     )
+
+
+def firing_text(work: Workload) -> str:
+    """Return the rates of all layers of neurons, as ``layer 0.12, layer 0 (never fires)``; empty where there are none.
+
+    A rate is the share of neurons and steps with an event.
+
+    Parameters
+    ----------
+    work : Workload
+    """
+    shown = ((one, one.warning.removeprefix(f"{one.layer} ")) for one in firing_rates(work.layers))
+    return ", ".join(f"{one.layer} {one.rate:.3g}" + (f" ({why})" if why else "") for one, why in shown)

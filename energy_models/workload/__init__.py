@@ -3,6 +3,7 @@
 from energy_models.workload.bit_widths import MOST_BITS, at_widths
 from energy_models.workload.decodes import over_one_decode, tile_over_decodes
 from energy_models.workload.density import assume_dense
+from energy_models.workload.firing import ALWAYS, Firing, firing_rates
 from energy_models.workload.json_file import (
     answer_text,
     parse_workload,
@@ -31,9 +32,10 @@ from energy_models.workload.product_kinds import ProductKind, input_channels, pr
 from energy_models.workload.spiking_layers import WEIGHT_BITS, dense_layer, neuron_layer, synapse_layer
 
 __all__ = [
-    "CONVENTIONS", "MOST_BITS", "OPERATIONS", "SCHEMA", "WEIGHT_BITS", "Arithmetic", "Cadence", "Conventions", "Count",
-    "Kind", "LayerWork", "ProductKind", "Products", "Uncounted", "WeightForm", "Workload", "answer_text",
-    "assume_dense", "at_widths", "dense_layer", "input_channels", "neuron_layer", "over_one_decode", "parse_workload",
+    "ALWAYS", "CONVENTIONS", "MOST_BITS", "OPERATIONS", "SCHEMA", "WEIGHT_BITS", "Arithmetic", "Cadence", "Conventions",
+    "Count", "Firing", "Kind", "LayerWork", "ProductKind", "Products", "Uncounted", "WeightForm", "Workload",
+    "answer_text", "assume_dense", "at_widths", "dense_layer", "firing_rates", "input_channels", "neuron_layer",
+    "over_one_decode", "parse_workload",
     "priced_as", "product_kind", "read_workload", "synapse_layer", "text_digest", "tile_over_decodes",
     "workload_digest", "workload_text", "write_workload",
 ]

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from energy_models.workload import LayerWork
-
-ALWAYS = 0.95
-"""Share of neurons and steps with a spike from which on a layer says nothing by its spikes; a design choice."""
+from energy_models.workload import LayerWork, firing_rates
 
 
 def activity_remark(layers: Sequence[LayerWork]) -> dict[str, str]:
@@ -17,16 +14,9 @@ def activity_remark(layers: Sequence[LayerWork]) -> dict[str, str]:
     ----------
     layers : sequence of LayerWork
     """
-    silent: list[str] = []
-    always: list[str] = []
-    for layer in layers:
-        if layer.kind != "neuron" or layer.output_events is None or not layer.outputs:
-            continue
-        share = layer.output_events.mean * layer.decodes_per_call / layer.outputs
-        if not layer.output_events.total:
-            silent.append(layer.name)
-        elif share >= ALWAYS:
-            always.append(f"{layer.name} ({share:.0%})")
+    odd = [one for one in firing_rates(layers) if one.warning]
+    silent = [one.layer for one in odd if one.rate == 0.0]
+    always = [f"{one.layer} ({one.rate:.0%})" for one in odd if one.rate]
     said: list[str] = []
     if silent:
         said.append(f"no neuron of {', '.join(silent)} fired, so what their spikes cause is counted as nothing")

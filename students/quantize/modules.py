@@ -280,9 +280,9 @@ class IntegerDropout(Dropout):
 class IntegerDelays(Delays):
     """Delays of a signal on a grid, which stays on it."""
 
-    def forward(self, input: Any) -> Any:
+    def forward(self, signal: Any) -> Any:
         """Return each channel as it was so many steps ago."""
-        return on_grid_of(super().forward(value_of(input)), input)
+        return on_grid_of(super().forward(value_of(signal)), signal)
 
 
 INTEGER_PRODUCTS = (IntegerConv1d, IntegerLinear, LayerConv1d, LayerConv2d)
