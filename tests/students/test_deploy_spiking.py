@@ -26,6 +26,7 @@ STUDENTS: dict[str, tuple[str, Shape, dict[str, Any]]] = {
     "conv": ("spiking_conv", WINDOW, {"mixtures": 6, "hidden": 5}),
     "delays": ("spiking_delay", STREAM, {"hidden_1": 8, "hidden_2": 6, "lags": 4, "lags_hidden": 2, "most": 5}),
     "learned": ("plif_conv", WINDOW, {}),
+    "eegnet": ("spiking_eegnet", WINDOW, {"temporal_filters": 3, "pool_1": 2, "pool_2": 4}),
 }
 NEURONS = {"learned": 1}
 """Layers of neurons, where there are other than three."""

@@ -45,17 +45,16 @@ def test_a_code_is_counted_and_a_resting_signal_sends_nothing(name: str) -> None
     assert first[0].input_events is not None
     assert first[1].input_events is not None
     assert first[0].input_events.total > 0 == first[1].input_events.total
-<<<<<<< HEAD
+    if name not in {"delta", "level_crossing"}:
+        encoder_layers = [layer for layer in works[0].layers if layer.name.startswith("body.0")]
+        assert sum(count.total for layer in encoder_layers for count in layer.operations.values()) > 0
+        return
     encoder = next(layer for layer in works[0].layers if layer.kind == "elementwise")
     # Three channels, one step: scaled, floored, less the level before; two limits. No product, nothing in float.
     operations = {name: count.mean for name, count in encoder.operations.items()}
     assert operations == {"multiply": 3.0, "add": 6.0, "compare": 6.0}
     assert (encoder.products, encoder.arithmetic) == (None, "integer")
     assert (encoder.state_elements, encoder.state_bits, encoder.state_reads, encoder.state_writes) == (3, 8, 3, 3)
-=======
-    encoder = [layer for layer in works[0].layers if layer.name.startswith("body.0")]
-    assert sum(count.total for layer in encoder for count in layer.operations.values()) > 0
->>>>>>> 268e114 (Input codes rate, random_rate and envelopes)
 
 
 @pytest.mark.parametrize("given", [(0.0, 1), (float("nan"), 1), (0.5, 0)])
