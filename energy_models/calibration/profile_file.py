@@ -70,6 +70,7 @@ def calibrated_profile(
     clock = first.clock_hz * 1e-6
     table["clock"] = _quantity(Band(clock, clock, clock), "MHz", key, where, "as stated")
     table |= _of_another_board(table, found, key, where, template.name)
+    table.pop("gathering", None)  # of another board, and of an input that this one may not have
     execution = cast(dict[str, Any], table["execution"])
     execution["active_power"] = _power(found, key, where)
     products = cast(dict[str, Any], execution["cycles_per_product"]["integer"])

@@ -73,6 +73,9 @@ class HardwareProfile(Described):
         Share of `static` that stays while the machine sleeps; None: all of it, no gating of it is known.
     always_on_power : Quantity or None
         Of what no sleep switches off (oscillator, timer, supervisor); None where `static` has it.
+    gathering : Quantity or None
+        Power between decisions where the machine gathers samples itself, clocks and inputs running, instead of sleeping
+        while something else does; charged where a site says that the machine does it. None: not known.
     energy_per_clock_cycle : Quantity or None
         Of the clock tree in every cycle, whatever is done in it; None where other constants have it.
     clock_runs : {'always', 'awake'} or None
@@ -93,6 +96,7 @@ class HardwareProfile(Described):
     static: Power
     gated_residual: Ratio | None = None
     always_on_power: Power | None = None
+    gathering: Power | None = None
     energy_per_clock_cycle: Energy | None = None
     clock_runs: Literal["always", "awake"] | None = None
     memory_rail: MemoryRail | None = None

@@ -140,7 +140,10 @@ class Site(Described):
     front_end, converter, radio, regulator
         What every machine here shares, each its own model, or `Absent`. A radio needs a link.
     controller : AcquisitionController or None
-        What gathers samples beside the decoder; left out where the machine that decodes does it too.
+        What gathers samples beside the decoder.
+    gathered_by : {'machine'} or None
+        Where the machine that decodes gathers samples too: it is charged its `gathering` power the whole time, cause
+        ``controller``. None where a controller does it, or the front end by itself.
     stimulation
         Left out where the device does not stimulate; `Absent` where it does but is not charged for it.
     package : Package or None
@@ -160,6 +163,7 @@ class Site(Described):
     radio: Radio
     regulator: Regulator
     controller: AcquisitionController | None = None
+    gathered_by: Literal["machine"] | None = None
     stimulation: Stimulation | None = None
     package: Package | None = None
     power_budget: Power | None = None
@@ -186,6 +190,8 @@ class Site(Described):
             problems.append("package is missing: power_density and the Pennes sphere need its surface")
         if not isinstance(self.radio, Absent) and self.link is None:
             problems.append("link is missing: a radio needs its message, or say in radio.reason why nothing is sent")
+        if self.controller is not None and self.gathered_by == "machine":
+            problems.append("samples are gathered by a controller, or else by the machine: leave one out")
         if not given:
             problems.append("a site needs at least one limit")
         if problems:

@@ -23,7 +23,14 @@ from energy_models.mapping import (
 )
 from energy_models.pricing.layer import PricedLayer, price_layer
 from energy_models.pricing.report import CAUSES, Cause
-from energy_models.pricing.system import Decisions, retention_terms, site_terms, static_terms, woken_memories
+from energy_models.pricing.system import (
+    Decisions,
+    gathering_terms,
+    retention_terms,
+    site_terms,
+    static_terms,
+    woken_memories,
+)
 from energy_models.pricing.terms import Term, Terms, merged, scaled
 from energy_models.pricing.weight_reload import ReloadPlan, reload_plan
 from energy_models.workload import Workload
@@ -123,6 +130,7 @@ def cost_terms_of(
     power = _machine_power(layers, always, wake_j, decode_rate_hz)
     if site is not None:
         power |= site_terms(site, workload.channels, Decisions(decode_rate_hz))
+        power |= {"controller": gathering_terms(profile)} if site.gathered_by == "machine" else {}
     charged: dict[Cause, Terms] = {cause: power[cause] for cause in CAUSES if cause in power}
     return CostTerms(layers, charged, latency, cycles, placement, plan)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 from energy_models.hardware import Absent, HardwareProfile, Regulator, Site
 from energy_models.mapping import MemoryUse
@@ -15,7 +16,7 @@ from energy_models.pricing.constants import SITE, bands, made_from, site_bands
 from energy_models.pricing.cost_terms import ChargedLayer, CostTerms, cost_terms_of
 from energy_models.pricing.regulator import regulated, regulator_loss, regulator_paths
 from energy_models.pricing.report import CAUSES, Cause, EnergyReport, LayerEnergy, Reload
-from energy_models.pricing.system import Decisions, site_terms
+from energy_models.pricing.system import Decisions, gathering_terms, site_terms
 from energy_models.pricing.terms import band, paths
 from energy_models.quantities import ZERO, Band, Quantity, total
 from energy_models.workload import Workload
@@ -36,7 +37,8 @@ class Used:
 class MachineEstimate:
     """What a workload costs on a machine, wherever it lives; fields as those of `EnergyReport`.
 
-    `power_w` holds the machine's causes only, `channels` how many the workload reads.
+    `power_w` holds the machine's causes only, `channels` how many the workload reads; `gathering` is what it draws
+    where it gathers samples itself [W], with the constants of that, None where nobody knows.
     """
 
     workload: str
@@ -53,6 +55,7 @@ class MachineEstimate:
     infeasibilities: tuple[str, ...]
     unaccounted: tuple[str, ...]
     used: Used
+    gathering: tuple[Band, Used] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +78,7 @@ class Surroundings:
     constants: Mapping[str, Band]
     not_charged: tuple[str, ...]
     used: Used
+    gathered_by: Literal["machine"] | None = None
 
 
 def estimate(
@@ -134,7 +138,14 @@ def estimate_machine(workload: Workload, profile: HardwareProfile, *, decode_rat
             *(f"unpriced: {line}" for line in unpriced),
         ),
         used=_used(_machine_paths(costs), profile.quantity_at, profile.name, ""),
+        gathering=_gathering(profile, constants),
     )
+
+
+def _gathering(profile: HardwareProfile, constants: Mapping[str, Band]) -> tuple[Band, Used] | None:
+    terms = gathering_terms(profile)
+    found = _used(paths(terms), profile.quantity_at, profile.name, "")
+    return (band(terms, constants), found) if terms else None
 
 
 def surroundings(site: Site, channels: int, *, decode_rate_hz: float) -> Surroundings:
@@ -144,7 +155,7 @@ def surroundings(site: Site, channels: int, *, decode_rate_hz: float) -> Surroun
     found = paths(term for some in terms.values() for term in some if term.count) | regulator_paths(site.regulator)
     return Surroundings(
         {cause: band(some, constants) for cause, some in terms.items()}, site.regulator, constants,
-        _not_charged(site), _used(found, site.quantity_at, site.name, SITE),
+        _not_charged(site), _used(found, site.quantity_at, site.name, SITE), site.gathered_by,
     )  # fmt: skip
 
 
@@ -157,9 +168,14 @@ def at_site(machine: MachineEstimate, place: Surroundings | None) -> EnergyRepor
     place : Surroundings or None
         For the machine's channels and decode rate.
     """
-    power, used = dict(machine.power_w), machine.used
+    power, used, unaccounted = dict(machine.power_w), machine.used, machine.unaccounted
     if place is not None:
         power |= place.power_w
+        if place.gathered_by == "machine" and machine.gathering is None:
+            unaccounted = (*unaccounted, f"unpriced: what {machine.profile} draws while it gathers samples itself")
+        elif place.gathered_by == "machine" and machine.gathering is not None:
+            power["controller"], more = machine.gathering
+            used = Used(used.sources | more.sources, {**used.assumed, **more.assumed})
         fed: dict[Cause, Band] = {cause: power[cause] for cause in CAUSES if cause in power}
         power["regulator"] = regulator_loss(place.regulator, total(regulated(fed)), place.constants)
         used = Used(used.sources | place.used.sources, {**used.assumed, **place.used.assumed})
@@ -174,7 +190,7 @@ def at_site(machine: MachineEstimate, place: Surroundings | None) -> EnergyRepor
         cycles=machine.cycles,
         memories=machine.memories,
         infeasibilities=machine.infeasibilities,
-        unaccounted=machine.unaccounted,
+        unaccounted=unaccounted,
         not_charged=_NO_SITE if place is None else place.not_charged,
         sources=tuple(sorted(used.sources)),
         assumed=tuple(used.assumed[path] for path in sorted(used.assumed)),

@@ -74,6 +74,14 @@ def static_terms(profile: HardwareProfile, *, busy: Terms) -> Terms:
     return tuple(terms)
 
 
+def gathering_terms(profile: HardwareProfile) -> Terms:
+    """Return what a machine draws that gathers samples itself [W], the whole time; nothing where that is not known.
+
+    Work comes on top of it: too much by the share of the time in which a decode runs.
+    """
+    return () if profile.gathering is None else (Term(1.0, ("gathering",)),)
+
+
 def retention_terms(profile: HardwareProfile, placement: Placement, *, busy: Terms, reloaded: str | None) -> Terms:
     """Return the power that keeps the used banks of every volatile memory: ``ceil(used/bank) bank retention`` [W].
 

@@ -31,6 +31,7 @@ _PATHS: tuple[tuple[str, Law], ...] = (
     (r"wake\.energy", "analogue"),
     (r"energy_per_clock_cycle", "adder"),
     (r"always_on_power", "fixed"),
+    (r"gathering", "active_power"),
     (r"execution\.active_power", "active_power"),
     (r"execution\.(control_per_\w+|register_\w+|step\.energy|messages\.packet)", "adder"),
     (r"execution\.messages\.hop", "wire"),
