@@ -42,6 +42,8 @@ EXAMPLES = 16
 PRICED = {"spikes": {"weight": 0.1}}
 INTEGERS = ["float32", "w4a4"]
 SPARSE = [*INTEGERS, "ternary-a4"]
+FEWER = ("w4a3", "w4a2")
+"""Forms of 7 and of 3 time steps a layer instead of 15."""
 VELOCITY = {"epochs": 120, "batch_size": 8, "learning_rate": 5e-3, "patience": 25}
 ONE_BIT = {"epochs": 80, "batch_size": 4, "learning_rate": 5e-3, "patience": 20}
 QUANTISED = {"epochs": 20, "batch_size": 8, "learning_rate": 1e-3, "patience": 8}
@@ -51,12 +53,12 @@ def _student(label: str, family: str, forms: Sequence[str], **more: Any) -> dict
     return {"label": label, "family": family, "forms": list(forms), **more}
 
 
-def _velocity() -> list[dict[str, Any]]:
-    """Return the decoders of velocity: every one trained by the settings of the shipped studies."""
+def _velocity(fewer: Sequence[str] = ()) -> list[dict[str, Any]]:
+    """Return the decoders of velocity, trained as in the shipped studies, and forms of fewer time steps."""
     delay = {"training": VELOCITY, "quantised_training": QUANTISED}
     raw = {"inputs": "raw", "training": ONE_BIT, "quantised_training": QUANTISED}
     return [
-        _student("MLP", "mlp", SPARSE, **delay),
+        _student("MLP", "mlp", [*SPARSE, *fewer], **delay),
         _student("Delay net", "spiking_delay", INTEGERS, **delay),
         _student("Delay net, priced", "spiking_delay", INTEGERS, training={**VELOCITY, **PRICED},
                  quantised_training={**QUANTISED, **PRICED}),
@@ -102,7 +104,9 @@ SHORT = {"epochs": 15, "batch_size": 32, "learning_rate": 3e-3, "patience": 6}
 SSVEP = {"temporal_filters": 8, "kernel_s": 1.0, "pool_2": 128, "separable_taps": 4, "dropout": 0.5}
 FEW = {"method": {"name": "kl", "options": {"weight": 0.8, "temperature": 1.0}}}
 PARTS = {
-    "velocity_42_units": Part("intracortical_brown42", _velocity(), ("MLP w4a4",)),
+    "velocity_42_units": Part(
+        "intracortical_brown42", _velocity(FEWER), ("MLP w4a4", *(f"MLP {form}" for form in FEWER))
+    ),
     "velocity_95_channels": Part("intracortical", _velocity(), ("MLP w4a4",)),
     "seizure": Part("seizure", _windows({"temporal_filters": 4}, {"training": SHORT})),
     "ssvep": Part("ssvep_headset", _windows(SSVEP, {"training": LONG})),
@@ -188,6 +192,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=2, help="how many seeds (2)")
     parser.add_argument("--workers", type=int, default=2, help="processes (2)")
     parser.add_argument("--runs", type=Path, default=Path("runs/spiking"), help="folder of the unfinished runs")
+    parser.add_argument("--machine", action="append", help="one more machine of the page: a profile's name, or a file")
     parser.add_argument("--reprice", action="store_true", help="make the page from the archived runs; train nothing")
     given = parser.parse_args()
     sys.path.insert(0, str(ROOT / "docs" / "make"))
@@ -195,8 +200,8 @@ def main() -> None:
 
     for name in [] if given.reprice else given.part or PARTS:
         run_part(name, range(given.seeds), given.runs, given.workers, given.decoder or ())
-        write_page()
-    write_page()
+        write_page(further=given.machine or ())
+    write_page(further=given.machine or ())
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from markdown_tables import number, row
@@ -28,9 +28,9 @@ SEEDS = 5
 """Seeds that were meant to be run."""
 
 
-def write_page(folder: Path = DOCS) -> None:
-    """Write the page."""
-    parts = [read_part(ARCHIVES / name) for name in TITLES if (ARCHIVES / name).is_dir()]
+def write_page(folder: Path = DOCS, further: Sequence[str] = ()) -> None:
+    """Write the page, with columns of further machines: names of profiles, or files of them."""
+    parts = [read_part(ARCHIVES / name, (*MACHINES, *further)) for name in TITLES if (ARCHIVES / name).is_dir()]
     text = HEAD + FINDINGS + _bars(parts) + "".join(map(_part, parts)) + BREAK_EVEN
     text += "".join(map(_break_even, parts)) + _not_run(parts)
     (folder / "spiking.md").write_text(text, encoding="utf-8")
@@ -38,8 +38,9 @@ def write_page(folder: Path = DOCS) -> None:
 
 def _part(part: PartTable) -> str:
     """Return the table of one set of recordings."""
+    first = part.rows[0]
     head = ["decoder", f"{part.metric} [95 %]", f"less {part.against} [95 %]", "events", "products", "on events",
-            "updates", "state [bytes]", *(f"{machine} [µW]" for machine in MACHINES)]  # fmt: skip
+            "updates", "state [bytes]", *(f"{Path(machine).stem} [µW]" for machine in first.work.power_w)]  # fmt: skip
     lines = [row(head), row(["---"] * 3 + ["---:"] * (len(head) - 3)), *(row(_cells(one)) for one in part.rows)]
     note = (
         f"\n{part.seeds} seeds, {part.folds} fold{'s' if part.folds > 1 else ''}; intervals {part.over}. Site "
@@ -50,7 +51,7 @@ def _part(part: PartTable) -> str:
 
 def _cells(one: Row) -> list[str]:
     work = one.work
-    powers = [NONE if power is None else number(power * 1e6) for power in work.power_w]
+    powers = [NONE if power is None else number(power * 1e6) for power in work.power_w.values()]
     events = NONE if work.rate is None else f"{work.rate:.3f}"
     counts = [_count(value) for value in (work.products, work.on_events, work.updates, work.state_bytes)]
     score = "{:.3f} [{:.3f}, {:.3f}]".format(*one.score)

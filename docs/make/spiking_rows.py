@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -43,8 +43,8 @@ class Work:
         Of neurons.
     state_bytes : float
         Read and written.
-    power_w : tuple of float or None
-        On each of `MACHINES`; None where it has no price for its numbers.
+    power_w : mapping of str to float or None
+        By machine; None where it has no price for its numbers.
     """
 
     rate: float | None
@@ -52,7 +52,7 @@ class Work:
     on_events: float
     updates: float
     state_bytes: float
-    power_w: tuple[float | None, ...]
+    power_w: Mapping[str, float | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +115,7 @@ class PartTable:
     not_run: tuple[str, ...]
 
 
-def read_part(folder: Path) -> PartTable:
+def read_part(folder: Path, machines: Sequence[str] = MACHINES) -> PartTable:
     """Return the table of the archived run of one part, its converted students behind those they were made of."""
     scores: Any = read_parquet(folder / SCORES, Score)
     pooled: Any = read_parquet(folder / DECODERS, DecoderScore).set_index("decoder_id")
@@ -131,12 +131,12 @@ def read_part(folder: Path) -> PartTable:
         row = Row(
             str(first["decoder"]), (known["score_mean"], known["score_low"], known["score_high"]),
             float(found["validation_score"].mean()), int(known["seeds"]), differences[decoder],
-            work_of(works[first["workload_digest"]], site, rate), works[first["workload_digest"]],
+            work_of(works[first["workload_digest"]], site, rate, machines), works[first["workload_digest"]],
             bool(first["spiking"]), str(first["form"]),
         )  # fmt: skip
         rows.append(row)
         if (folder / "converted" / f"{decoder}.json").is_file():
-            rows.append(_converted(row, folder / "converted" / f"{decoder}.json", site, rate))
+            rows.append(_converted(row, folder / "converted" / f"{decoder}.json", site, rate, machines))
     any_score: Any = pooled.iloc[0]
     over = over_text(int(any_score["score_count"]), str(any_score["score_over"]))
     metric = {"r2": "R²"}.get(str(any_score["metric"]), str(any_score["metric"]).replace("_", " "))
@@ -145,16 +145,15 @@ def read_part(folder: Path) -> PartTable:
     return PartTable(folder.name, metric, over, gaps["against"], folds, seeds, site, rate, tuple(rows), left_out)
 
 
-def _converted(row: Row, path: Path, site: str, rate: float) -> Row:
+def _converted(row: Row, path: Path, site: str, rate: float, machines: Sequence[str]) -> Row:
     """Return the row of a quantised student that is run with spikes: of its scores, with the work of spikes."""
     workload = read_workload(path)
-    return Row(
-        f"{row.label} as spikes", row.score, row.validation, row.seeds, row.difference, work_of(workload, site, rate),
-        workload, True, row.form,
-    )  # fmt: skip
+    work = work_of(workload, site, rate, machines)
+    named = f"{row.label} as spikes"
+    return Row(named, row.score, row.validation, row.seeds, row.difference, work, workload, True, row.form)
 
 
-def work_of(workload: Workload, site: str, rate_hz: float) -> Work:
+def work_of(workload: Workload, site: str, rate_hz: float, machines: Sequence[str] = MACHINES) -> Work:
     """Return what is shown of a workload, at today's prices."""
     layers = [one for one in workload.layers if not one.name.startswith("pipeline")]
     neurons = [one for one in layers if one.kind == "neuron"]
@@ -165,7 +164,7 @@ def work_of(workload: Workload, site: str, rate_hz: float) -> Work:
         sum(map(_products, layers)), sum(map(_products, _hearing(layers))),
         sum(_mean(one.updates_active) + _mean(one.updates_idle) for one in neurons),
         sum((one.state_reads + one.state_writes) * one.state_bits for one in layers) / BITS_A_BYTE,
-        tuple(_power(workload, machine, site, rate_hz) for machine in MACHINES),
+        {machine: _power(workload, machine, site, rate_hz) for machine in machines},
     )  # fmt: skip
 
 
@@ -200,7 +199,7 @@ def break_evens(part: PartTable, row: Row, draws: int = 256) -> Mapping[tuple[st
     dense = next(one for one in part.rows if one.form == row.form and not one.is_spiking)
     found: dict[tuple[str, str], BreakEven | None] = {}
     for mine, other in PAIRS:
-        if row.work.power_w[MACHINES.index(mine)] is None or dense.work.power_w[MACHINES.index(other)] is None:
+        if row.work.power_w[mine] is None or dense.work.power_w[other] is None:
             found[mine, other] = None
             continue
         site = load_site(part.site)
