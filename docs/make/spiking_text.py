@@ -24,10 +24,10 @@ machine has no price for float32.
 FINDINGS = """
 ## What it says
 
-- **Where spiking loses.** Wherever a spiking decoder scores nearly as well as the quantised network without spikes, it
-  takes as much power (within 1 %) or more, on each of the three machines. One-bit neurons without delays do a tenth of the products,
-  which halves the microcontroller's power and saves the others 8 to 15 %, and they lose more than 0.2 R² on 42 units; a
-  recurrent network loses a quarter of that.
+- **Where spiking loses.** Wherever a spiking decoder scores nearly as well as the quantised network without spikes,
+  it takes as much power (within 1 %) or more, on each of the three machines. One-bit neurons without delays do a
+  tenth of the products, which halves the microcontroller's power and saves the others 8 to 15 %, and they lose more
+  than 0.2 R² on 42 units; a recurrent network loses a quarter of that.
 - **The classical decoder is hard to beat.** Ridge regression over lags scores 0.733 on 42 units with 565 products,
   within the interval of the perceptron (0.746, 13,913 products) and above every network that was trained with spikes,
   and takes the least power of all decoders above 0.7.
@@ -47,8 +47,8 @@ FINDINGS = """
   the steps of all its layers, its membranes are as wide as their sums, and it is updated in every step: no machine
   here runs it for less than the network it was made of.
 - **EEG, by conversion.** This command has not been run on EEG (below). In the archived studies of
-  [seizures](results/seizure.md) and [SSVEP](results/ssvep_headset.md), three seeds each, EEGNet in w4a4 differs from its
-  float form by +0.4 points [−0.2, +1.0] and −1.6 [−3.8, 0.0], and converted it decides as it does in w4a4, by
+  [seizures](results/seizure.md) and [SSVEP](results/ssvep_headset.md), three seeds each, EEGNet in w4a4 differs from
+  its float form by +0.4 points [−0.2, +1.0] and −1.6 [−3.8, 0.0], and converted it decides as it does in w4a4, by
   construction: within the bars of 1 and 5 points. Networks trained with spikes lose 22 points on SSVEP (LIF
   convolutions 0.613, EEGNet 0.832) and 0.7 on seizures (0.967, 0.974). The power of converted EEGNets was not counted
   on these recordings.
