@@ -45,11 +45,13 @@ EEGNET_4 = {
     "options": {"temporal_filters": 4, "kernel_s": 0.25, "pool_2": 20, "dropout": 0.5},
 }  # fmt: skip
 MIC = {"label": "MiC", "family": "mic", "features": "mimic", "options": {"patch_s": 0.25}}
+IND = {"label": "IND", "family": "ind", "features": "10"}
 MLP = {"label": "MLP", "family": "mlp", "features": "body.7"}
 GRU = {"label": "GRU-32", "family": "gru", "features": "body.3", "options": {"hidden": 32}}
 SKIP = {
     "label": "MLP with a skip", "family": "mlp", "features": "body.1.branch.6", "options": {"skip": "linear"},
 }  # fmt: skip
+SMALL = {"forms": ["float32", "w4a4", "w2a4"]}
 SPIKES = {
     "label": "LIF conv", "family": "spiking_conv",
     "training": {"epochs": 40, "batch_size": 32, "learning_rate": 1e-2, "patience": 12},
@@ -117,11 +119,12 @@ PARTS = {
         "intracortical_brown42", (MLP, SKIP, GRU), _network("gru", "body.3", hidden=64), layer="body.3",
     ),
     "motor_imagery": Part(
-        "motor_imagery", (EEGNET_4, MIC), _network("eegnet", "15", temporal_filters=16, kernel_s=0.25, pool_2=20),
-        layer="15",
+        "motor_imagery", (EEGNET_4, MIC, IND),
+        _network("eegnet", "15", temporal_filters=16, kernel_s=0.25, pool_2=20), layer="15",
     ),
     "subjects_ssvep": Part(
-        "ssvep_headset", (EEGNET, MIC, SPIKES), _classical("cca_logistic", inverse_penalty=1.0), changes=SUBJECTS,
+        "ssvep_headset", (EEGNET | SMALL, MIC | SMALL, IND, SPIKES),
+        _classical("cca_logistic", inverse_penalty=1.0), changes=SUBJECTS,
     ),
     "seizure": Part(
         "seizure", ({**EEGNET_4, "options": {"temporal_filters": 4}}, MIC),

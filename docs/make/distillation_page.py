@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from distillation_rows import Banded, Cell, Line, correlation, read_cell
+from distillation_rows import FLOAT, Banded, Cell, Line, correlation, read_cell
 from distillation_text import BARS, HEAD, NOT_RUN, TAIL
 from markdown_tables import row
 from matplotlib import pyplot
@@ -39,7 +39,8 @@ TAUGHT, ALONE = "#0072b2", "#d55e00"
 def write_page(folder: Path = DOCS) -> None:
     """Write the page and one picture a part into a folder."""
     parts = {name: _cells(ARCHIVES / name) for name in TITLES if (ARCHIVES / name).is_dir()}
-    text = HEAD + "".join(_part(name, cells) for name, cells in parts.items()) + _relevance(parts) + _bars(parts)
+    text = HEAD + "".join(_part(name, cells) for name, cells in parts.items())
+    text += _ablation(parts) + _relevance(parts) + _bars(parts)
     lacking = [TITLES[name] for name in TITLES if name not in parts]
     text += NOT_RUN + "".join(f"- {title}\n" for title in lacking) if lacking else ""
     (folder / "distillation.md").write_text(text + TAIL, encoding="utf-8")
@@ -66,7 +67,7 @@ def _cell(cell: Cell) -> str:
     head = ["student", "taught by", f"{cell.metric} [95 %]", "less labels alone", "less best control", "teacher passed"]
     lines = [row(head), row(["---"] * len(head))]
     lines += [
-        row([one.student, f"`{one.method}`" if one.method else "labels alone", _score(one.score), _gap(one.gain),
+        row([_student(one), f"`{one.method}`" if one.method else "labels alone", _score(one.score), _gap(one.gain),
              _gap(one.control) + (f" ({one.against})" if one.against else ""), one.taught or NONE])
         for one in cell.lines
     ]  # fmt: skip
@@ -74,7 +75,7 @@ def _cell(cell: Cell) -> str:
     if cell.teacher is not None:
         room = ", ".join(
             f"{student} {_signed(cell.teacher.mean - cell.plain(student).score.mean)}"
-            for student in dict.fromkeys(one.student for one in cell.lines)
+            for student in dict.fromkeys(one.student for one in cell.floats)
         )
         teacher = f" Teacher {_score(cell.teacher)}; headroom: {room}."
     return (
@@ -86,6 +87,10 @@ def _cell(cell: Cell) -> str:
 def _opening(text: str) -> str:
     """Return a text with its first letter in upper case."""
     return text[:1].upper() + text[1:]
+
+
+def _student(line: Line) -> str:
+    return line.student if line.form == FLOAT else f"{line.student} `{line.form}`"
 
 
 def _signed(value: float) -> str:
@@ -103,6 +108,26 @@ def _gap(found: Banded | None) -> str:
         return NONE
     ends = "no interval" if found.low is None or found.high is None else f"{_signed(found.low)}, {_signed(found.high)}"
     return f"{_signed(found.mean)} [{ends}]"
+
+
+def _ablation(parts: dict[str, list[Cell]]) -> str:
+    """Return IND and other students with and without TSKD, where both were run; empty elsewhere."""
+    lines = [
+        row([TITLES[name], title_of(cell), one.student, _score(cell.plain(one.student).score), _score(one.score),
+             _gap(one.gain)])
+        for name, cells in parts.items()
+        for cell in cells
+        if any(one.family == "ind" and one.method.startswith("tskd") for one in cell.lines)
+        for one in cell.floats
+        if one.method.startswith("tskd")
+    ]  # fmt: skip
+    if not lines:
+        return ""
+    head = ["recordings", "cell", "student", "labels alone", "TSKD", "difference [95 %]"]
+    return (
+        "\n## IND against TSKD\n\nWhat the architecture of BrainDistill brings, and what its distillation: IND beside "
+        "other students, each with and without TSKD.\n\n" + row(head) + row(["---"] * len(head)) + "".join(lines)
+    )
 
 
 def _relevance(parts: dict[str, list[Cell]]) -> str:
@@ -143,7 +168,7 @@ def _verdicts(parts: dict[str, list[Cell]]) -> Iterator[list[str]]:
 
 def _unlabelled(cell: Cell) -> list[Line]:
     """Return the students that learned from the teacher's outputs on unlabelled examples too."""
-    return [one for one in cell.lines if one.method.split()[:1] == [UNLABELLED] and "left_out" not in one.method]
+    return [one for one in cell.floats if one.method.split()[:1] == [UNLABELLED] and "left_out" not in one.method]
 
 
 def verdict_of(found: Banded | None, bar: float) -> str:

@@ -18,6 +18,7 @@ from cosim.tables.results import Score, read_parquet
 from cosim.tables.scores import SCORES
 
 RELEVANCE = "relevance.json"
+FLOAT = "float32"
 RESAMPLES = 2000
 CONTROLS = ("label_smoothing", "mixup", "noise", "self_kd")
 LEAST = 4
@@ -39,7 +40,7 @@ class Line:
 
     Parameters
     ----------
-    student, family, method : str
+    student, family, form, method : str
         `method` is empty for the one trained from labels alone.
     score : Banded
     gain, control : Banded or None
@@ -52,6 +53,7 @@ class Line:
 
     student: str
     family: str
+    form: str
     method: str
     score: Banded
     gain: Banded | None
@@ -75,7 +77,12 @@ class Cell:
 
     def plain(self, student: str) -> Line:
         """Return a student trained from labels alone."""
-        return next(one for one in self.lines if one.student == student and not one.method)
+        return next(one for one in self.floats if one.student == student and not one.method)
+
+    @property
+    def floats(self) -> tuple[Line, ...]:
+        """Students in their float form."""
+        return tuple(one for one in self.lines if one.form == FLOAT)
 
 
 def read_cell(folder: Path) -> Cell:
@@ -94,7 +101,7 @@ def read_cell(folder: Path) -> Cell:
             continue
         control = gaps.get(("control", str(decoder)))
         lines.append(Line(
-            str(first["student"]), str(first["family"]), str(first["method"]), score,
+            str(first["student"]), str(first["family"]), str(first["form"]), str(first["method"]), score,
             _gap(gaps.get(("distillation", str(decoder)))), _gap(control),
             "" if control is None else methods[control.against_id] or "labels alone", _taught(rows),
         ))  # fmt: skip
@@ -104,7 +111,7 @@ def read_cell(folder: Path) -> Cell:
         folder.name, str(any_score["metric"]).replace("_", " ").replace("r2", "R²"),
         over_text(int(any_score["score_count"]), str(any_score["score_over"])),
         max(int(pooled.loc[one, "seeds"]) for one in pooled.index), str(scores.iloc[0]["protocol"]), teacher,
-        tuple(sorted(lines, key=lambda one: (one.student, bool(one.method), not one.taught))),
+        tuple(sorted(lines, key=lambda one: (one.student, one.form != FLOAT, bool(one.method), not one.taught))),
         tuple(json.loads(known.read_text(encoding="utf-8"))) if known.is_file() else (),
     )  # fmt: skip
 
