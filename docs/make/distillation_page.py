@@ -25,6 +25,16 @@ TITLES = {
 }
 CELLS = ("2_a_class", "4_a_class", "30_s", "60_s", "180_s", "in_sample", "out_of_fold", "all")
 """Names of cells in their order."""
+SAMPLES = ("in_sample", "out_of_fold")
+CELLS_OF = {
+    "labels_42_units": ("30_s", "60_s", "all"),
+    "labels_motor_imagery": ("2_a_class", "4_a_class", "all"),
+    "labels_ssvep": ("2_a_class", "all"),
+    "labels_95_channels": ("30_s", "60_s", "180_s", "all"),
+    **dict.fromkeys(("full_42_units", "motor_imagery", "subjects_ssvep", "seizure", "full_95_channels"), SAMPLES),
+}
+SEEDS = 5
+"""Seeds that were meant to be run."""
 CELL_TITLES = {
     "in_sample": "targets in sample", "out_of_fold": "targets out of fold", "all": "all labels, no teacher (ceiling)",
 }  # fmt: skip
@@ -41,11 +51,26 @@ def write_page(folder: Path = DOCS) -> None:
     parts = {name: _cells(ARCHIVES / name) for name in TITLES if (ARCHIVES / name).is_dir()}
     text = HEAD + "".join(_part(name, cells) for name, cells in parts.items())
     text += _ablation(parts) + _relevance(parts) + _bars(parts)
-    lacking = [TITLES[name] for name in TITLES if name not in parts]
-    text += NOT_RUN + "".join(f"- {title}\n" for title in lacking) if lacking else ""
+    text += _not_run(parts)
     (folder / "distillation.md").write_text(text + TAIL, encoding="utf-8")
     for name, cells in parts.items():
         _picture(cells, folder / f"distillation_{name}.svg")
+
+
+def _not_run(parts: dict[str, list[Cell]]) -> str:
+    """Return the parts, and within the others the cells and seeds, that were not run; empty where there are none."""
+    lines: list[str] = []
+    for name, title in TITLES.items():
+        found = {cell.name: cell for cell in parts.get(name, [])}
+        lacking = [CELL_TITLES.get(one, one.replace("_", " ")) for one in CELLS_OF[name] if one not in found]
+        if lacking:
+            lines.append(f"- {title}{': ' + '; '.join(lacking) if found else ''}\n")
+        lines += [
+            f"- {title}, {title_of(cell)}: {SEEDS - cell.seeds} of {SEEDS} seeds\n"
+            for cell in found.values()
+            if cell.seeds < SEEDS
+        ]
+    return NOT_RUN + "".join(lines) if lines else ""
 
 
 def _cells(folder: Path) -> list[Cell]:

@@ -29,7 +29,7 @@ correlations brings 4 points over labels alone. Missed: the whole interval is be
 NOT_RUN = """
 ## Not run
 
-The command has these parts; no result of theirs is in this version:
+The command has these parts, cells and seeds; no result of theirs is in this version:
 
 """
 

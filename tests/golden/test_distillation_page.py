@@ -8,7 +8,7 @@ from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
 import pytest
-from distillation_page import ARCHIVES, CELLS, DOCS, TITLES, verdict_of, write_page
+from distillation_page import ARCHIVES, CELLS, CELLS_OF, DOCS, TITLES, verdict_of, write_page
 from distillation_rows import Banded, correlation
 
 from cosim.study.check import check_study
@@ -56,7 +56,7 @@ def test_every_part_is_studies_with_controls_and_a_ceiling_or_targets_out_of_sam
     assert list(distillation.PARTS) == list(TITLES)
     for name in TITLES:
         cells = distillation.cells_of(name, [0, 1])
-        assert set(cells) <= set(CELLS)
+        assert set(cells) == set(CELLS_OF[name]) <= set(CELLS)
         assert ("all" in cells) != ("out_of_fold" in cells)
         for cell, tables in cells.items():
             study = check_study(tables, where=f"{name}, {cell}")
