@@ -28,12 +28,15 @@ ARCHIVES = ROOT / "docs" / "results" / "bitwidths"
 UNIFORM = (
     "w8a8", "w6a6", "w5a5", "w4a4", "w4a4 edge=8", "w3a3", "w2a4", "w2a4 edge=8", "w2a2", "ternary-a4", "binary-a4",
 )  # fmt: skip
-MIXED = ("w8a8 conv=w4a4", "w4a4 conv=w3a4", "w4a4 conv=w2a4", "w4a4 linear=w2a4", "w2a4 edge=4")
-BY_GPTQ = ("gptq w4a4", "gptq w3a3", "gptq w2a4")
-TAUGHT = ("w8a8", "w4a4", "w3a3", "w2a4", *MIXED)
-"""Forms that a teacher teaches."""
+OF_EEGNET = ("w8a8 conv=w4a4", "w4a4 conv=w3a4", "w4a4 conv=w2a4", "w4a4 linear=w2a4", "w2a4 edge=4")
+OF_MLP = ("w8a8 body.1=w4a4", "w4a4 body.1=w3a4", "w4a4 body.1=w2a4", "w4a4 body.5=w2a4", "w2a4 edge=4")
+"""Mixed forms; every product of a perceptron that decodes step by step is a convolution, the first one body.1."""
 
-SETS = {"uniform": UNIFORM, "mixed": MIXED, "teacher": TAUGHT}
+BY_GPTQ = ("gptq w4a4", "gptq w3a3", "gptq w2a4")
+TAUGHT = ("w8a8", "w4a4", "w3a3", "w2a4")
+"""Uniform forms that a teacher teaches, beside the mixed ones."""
+
+SETS = ("uniform", "mixed", "teacher")
 BY_FLOAT = "taught by its float form"
 BY_TEACHER = "taught by a teacher"
 MACHINES = ["asic65_near_memory", "gap9", "cortex_m4f"]
@@ -49,22 +52,25 @@ class Part:
         A shipped study, whose recordings, split, options, training settings and teacher are taken.
     student : str
         Label of its decoder.
+    mixed : tuple of str
+        Forms whose layers have several widths.
     teacher : mapping
         Another teacher than the study's; empty: the study's.
     """
 
     study: str
     student: str
+    mixed: tuple[str, ...]
     teacher: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
 
 CORRELATIONS = {"name": "classical", "options": {"baseline": "cca_logistic", "options": {"inverse_penalty": 1.0}}}
 PARTS = {
-    "motor_imagery": Part("motor_imagery", "EEGNet-4"),
-    "velocity_42_units": Part("intracortical_brown42", "MLP"),
-    "velocity_95_channels": Part("intracortical", "MLP"),
-    "seizure": Part("seizure", "EEGNet-4"),
-    "ssvep": Part("ssvep_headset", "EEGNet-8", CORRELATIONS),
+    "motor_imagery": Part("motor_imagery", "EEGNet-4", OF_EEGNET),
+    "velocity_42_units": Part("intracortical_brown42", "MLP", OF_MLP),
+    "velocity_95_channels": Part("intracortical", "MLP", OF_MLP),
+    "seizure": Part("seizure", "EEGNet-4", OF_EEGNET),
+    "ssvep": Part("ssvep_headset", "EEGNet-8", OF_EEGNET, CORRELATIONS),
 }
 """Cheapest first."""
 
@@ -80,16 +86,17 @@ def study_of(name: str, forms: str, seeds: Sequence[int], only: Collection[str] 
         "study": {**tables["study"], "name": f"bitwidths_{name}_{forms}", "seeds": list(seeds)},
         "dataset": tables["dataset"],
         "split": tables["split"],
-        "students": [found for entry in _students(plain, forms) if (found := _some(entry, only))],
+        "students": [found for entry in _students(plain, forms, part.mixed) if (found := _some(entry, only))],
         "training": tables["training"],
         "hardware": {**tables["hardware"], "profiles": MACHINES},
     }
     return study | {"teacher": part.teacher or tables["teacher"]} if forms == "teacher" else study
 
 
-def _students(plain: Mapping[str, Any], forms: str) -> list[dict[str, Any]]:
+def _students(plain: Mapping[str, Any], forms: str, mixed: Sequence[str]) -> list[dict[str, Any]]:
     """Return the entries of a student: by itself and taught by its float form, or taught by the study's teacher."""
-    trained, label, method = SETS[forms], plain["label"], {"name": "kl"}
+    trained = {"uniform": UNIFORM, "mixed": mixed, "teacher": (*TAUGHT, *mixed)}[forms]
+    label, method = plain["label"], {"name": "kl"}
     if forms == "teacher":
         return [{**plain, "label": f"{label} {BY_TEACHER}", "forms": ["float32", *trained], "method": method}]
     rounded = [f"ptq {form}" for form in trained] + list(BY_GPTQ if forms == "uniform" else ())

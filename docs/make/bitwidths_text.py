@@ -9,8 +9,8 @@ with the rounding in the loop from labels, trained on from labels and the output
 (method `kl`), and some forms trained on from labels and a teacher's outputs, after a float form that the same
 teacher taught: their float form is that one. The teacher is that of the shipped study; for SSVEP it is canonical
 correlation with logistic regression. Forms come in three sets, each a run of its own: `uniform`, `mixed` (layers
-of several widths; `conv`, `depthwise` and `linear` are kinds of layers) and `teacher`. All of it is one command,
-which goes on where it was stopped and begins no form after 90 minutes of a set:
+of several widths; `conv`, `depthwise` and `linear` are kinds of layers, `body.1` is the perceptron's first one) and
+`teacher`. All of it is one command, which goes on where it was stopped and begins no form after 90 minutes of a set:
 
     COSIM_DATA=... python benchmarks/bitwidths.py               # every part, cheapest first, then this page
     COSIM_DATA=... python benchmarks/bitwidths.py --part motor_imagery --forms uniform --seeds 5

@@ -11,6 +11,11 @@ from bitwidths_page import ARCHIVES, DOCS, TITLES, is_mixed, verdict_of, write_p
 from bitwidths_rows import SETS, Loss, PartTable
 
 from cosim.study.check import check_study
+from cosim.study.schema import StudentPlan
+from students.models.build import products_of
+from students.quantize import layer_bits
+from students.quantize.width_plan import check_names
+from students.spec import Quantised, Shape, StudentSpec, parse_form
 
 COMMAND = Path(__file__).parents[2] / "benchmarks" / "bitwidths.py"
 STALE = "{} is not what its archived runs give today: python benchmarks/bitwidths.py --reprice writes it again"
@@ -48,7 +53,7 @@ def test_every_part_is_a_study_of_every_form_with_a_float_twin() -> None:
     sys.modules[found.name] = bitwidths = module_from_spec(found)
     found.loader.exec_module(bitwidths)
     assert set(bitwidths.PARTS) == set(TITLES)
-    assert tuple(bitwidths.SETS) == SETS
+    assert bitwidths.SETS == SETS
     for name in bitwidths.PARTS:
         for forms in ("uniform", "mixed"):
             study = check_study(bitwidths.study_of(name, forms, [0, 1]), where=name)
@@ -57,11 +62,27 @@ def test_every_part_is_a_study_of_every_form_with_a_float_twin() -> None:
             assert alone[0] == taught[0] == "float32"
             assert set(taught) < set(alone)
             rounded = {form for form in alone if form.startswith("ptq")}
-            assert rounded == {f"ptq {form}" for form in bitwidths.SETS[forms]}
+            wanted = {"uniform": bitwidths.UNIFORM, "mixed": bitwidths.PARTS[name].mixed}[forms]
+            assert rounded == {f"ptq {form}" for form in wanted}
         study = check_study(bitwidths.study_of(name, "teacher", [0, 1]), where=name)
         assert study.teacher is not None
-        assert [str(form) for form in study.students[0].forms] == ["float32", *bitwidths.TAUGHT]
+        forms = ["float32", *bitwidths.TAUGHT, *bitwidths.PARTS[name].mixed]
+        assert [str(form) for form in study.students[0].forms] == forms
+        _check_layers(study.students[0], forms)
     some = bitwidths.study_of("ssvep", "uniform", [0], ["w4a4", "ptq w2a4"])
     assert [entry["forms"] for entry in some["students"]] == [["float32", "w4a4", "ptq w2a4"], ["float32", "w4a4"]]
     assert len(bitwidths.study_of("ssvep", "uniform", [0], ["ptq w2a4"])["students"]) == 1
     del sys.modules[found.name]
+
+
+def _check_layers(student: StudentPlan, forms: list[str]) -> None:
+    """The decoder has the layers that its forms name, and mixed ones are of several widths there."""
+    task = "regression" if student.family == "mlp" else "classification"
+    shape = Shape(task=task, channels=8, steps=640, outputs=2, step_rate_hz=128.0)
+    spec = StudentSpec(family=student.family, options=dict(student.options), shape=shape, seed=0)
+    for form in map(parse_form, forms[1:]):
+        assert isinstance(form, Quantised)
+        products = products_of(spec.model_copy(update={"form": form}))
+        check_names(form, {one.name: one.kind for one in products})
+        widths = {layer_bits(form, one.name, one.kind, one.edge).weight for one in products}
+        assert (len(widths) > 1) == (len(form.all_widths[0]) > 1), form
