@@ -156,9 +156,9 @@ def verdict_of(loss: Loss, bar: float, part: PartTable) -> str:
 def _not_run(parts: Sequence[PartTable], lacking: Sequence[str]) -> str:
     """Return the parts, and within the others the ways and seeds, that were not run; empty where there are none."""
     lines = [NOT_RUN_PARTS.format(parts="; ".join(lacking))] if lacking else []
-    known = list(dict.fromkeys(form.text for part in parts for form in part.forms))
     for part in parts:
-        own = {form.text for form in part.forms}
+        own, alike = {form.text for form in part.forms}, [one for one in parts if _family(one) == _family(part)]
+        known = dict.fromkeys(form.text for one in alike for form in one.forms)
         absent = [text for text in known if text not in own and _set_of(text) in part.seeds]
         if absent:
             lines.append(f"- {TITLES[part.name]}, in no way: {', '.join(f'`{form}`' for form in absent)}.\n")
@@ -173,6 +173,11 @@ def _not_run(parts: Sequence[PartTable], lacking: Sequence[str]) -> str:
         lines += [f"- {TITLES[part.name]}, {CALLED[forms]}: {SEEDS - count} of {SEEDS} seeds.\n"
                   for forms, count in part.seeds.items() if count < SEEDS]  # fmt: skip
     return NOT_RUN + "".join(lines) if lines else ""
+
+
+def _family(part: PartTable) -> str:
+    """Return the architecture of a part's decoder, whose layers' names are in its forms."""
+    return TITLES[part.name].rsplit(" ", 1)[1].partition("-")[0]
 
 
 def _set_of(text: str) -> str:
