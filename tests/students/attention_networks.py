@@ -57,6 +57,29 @@ class LinearAttention(nn.Module):
         return self.readout(torch.relu(query @ (key.mT @ self.value(signal))).mean(1))
 
 
+class Heads(nn.Module):
+    """Torch's own multi-head attention, examples first."""
+
+    def __init__(self, channels: int, steps: int, outputs: int) -> None:
+        super().__init__()
+        self.embed, self.attention = nn.Conv1d(channels, 8, 8, stride=8), nn.MultiheadAttention(8, 2, batch_first=True)
+        self.norm, self.readout = nn.LayerNorm(8), nn.Linear(8, outputs)
+
+    def forward(self, signal: Tensor) -> Tensor:
+        signal = self.embed(signal).transpose(1, 2)
+        mixed, _ = self.attention(signal, signal, signal, need_weights=False)
+        return self.readout(self.norm(signal + mixed).mean(1))
+
+
+class Watched(Heads):
+    """The weights of attention are put out."""
+
+    def forward(self, signal: Tensor) -> Tensor:
+        signal = self.embed(signal).transpose(1, 2)
+        mixed, weights = self.attention(signal, signal, signal)
+        return self.readout((mixed + weights.mean()).mean(1))
+
+
 class Masked(Transformer):
     """Attention that looks back only."""
 

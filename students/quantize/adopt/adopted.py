@@ -18,6 +18,7 @@ from students.layers.modules import OutputScale
 from students.layers.recurrent import Recurrent
 from students.quantize.adopt import operations as known
 from students.quantize.adopt.called import by_numbers, is_square, least, settings
+from students.quantize.adopt.heads import write_out_heads
 from students.quantize.adopt.parts import FloatParts, IntegerParts, Parts, Sum, values
 from students.quantize.adopt.readers import reached, readers_behind, readers_of
 from students.quantize.adopt.recurrent import put_over_steps
@@ -88,6 +89,7 @@ class _Adoption:
         self.module = traced(network, shape)
         put_over_steps(self.module)
         self.graph, self.parts = self.module.graph, parts
+        write_out_heads(self.module)
         write_out(self.module)
         self.warmup_steps = getattr(network, "warmup_steps", 0)
         modules = [str(node.target) for node in self.graph.nodes if node.op == "call_module"]
@@ -378,7 +380,7 @@ def _reason(layer: nn.Module) -> str:
     if isinstance(layer, ROW_NORMS):
         return "it keeps statistics beside those of each example; a BatchNorm is folded into integers"
     if isinstance(layer, known.ATTENTION):
-        return "write it out as Linear layers, a product of two signals (@) and a softmax, which have integer forms"
+        return "it has a mask, examples in its second axis or weights that are read; without them it has integers"
     derived = next((kind.__name__ for kind in known.PRODUCTS if isinstance(layer, kind)), None)
     return f"what is derived from {derived} may do anything" if derived else "no integer form is known for it"
 
