@@ -71,7 +71,7 @@ def _written_out(module: fx.GraphModule, node: fx.Node, layer: Any, given: dict[
 def _linear(weight: Tensor, bias: Tensor | None) -> nn.Linear:
     """Return a linear layer of copies, without a draw of random numbers."""
     outputs, inputs = weight.shape
-    layer = nn.utils.skip_init(nn.Linear, inputs, outputs, bias=bias is not None, device=weight.device)
+    layer: Any = nn.utils.skip_init(nn.Linear, inputs, outputs, bias=bias is not None, device=weight.device)
     with torch.no_grad():
         layer.weight.copy_(weight)
         if bias is not None:
