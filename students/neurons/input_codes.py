@@ -12,6 +12,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 RANDOM_BITS = 16
+EVENT_BITS = 2  # -1, 0 or 1
+COEFFICIENT_BITS = 16  # of a filter, as in preprocessing
 _MIX = (0x9E3779B1, 0x85EBCA77, 0xC2B2AE3D)  # odd constants of a 32-bit mixing function (xxHash's)
 _MASK = 0xFFFFFFFF
 
@@ -27,13 +29,30 @@ class CodeWork:
     event_operations : mapping of str to int
         More, in a step in which it sends something.
     state_words, state_bits : int
-        Words it keeps from step to step, each read and written; their width [bits], 0: that of its input.
+        Words it keeps from step to step; their width [bits], 0: that of its input.
+    state_reads, state_writes : int
+        Of these words, in each step.
+    signals : int
+        It makes of the channel.
+    event_bits : int
+        Width of an event [bits]; 0: it makes numbers as wide as its input.
+    span : int
+        Steps before the newest one that it looks back on.
+    constants, constant_bits : int
+        Coefficients, the same for all channels, and their width [bits].
     """
 
     operations: Mapping[str, int]
     event_operations: Mapping[str, int]
     state_words: int
     state_bits: int = 0
+    state_reads: int = 1
+    state_writes: int = 1
+    signals: int = 1
+    event_bits: int = EVENT_BITS
+    span: int = 0
+    constants: int = 0
+    constant_bits: int = 0
 
 
 class RateCode(nn.Module):
@@ -116,11 +135,19 @@ class Envelopes(nn.Module):
     """Envelopes of three octaves of each channel: ``(batch, channels, steps)`` to ``(batch, 3 channels, steps)``.
 
     Causal band-passes of 32 taps (Hamming windows) at 1/32 to 1/16, 1/8 and 1/4 of the step rate, magnitudes, and the
-    mean over 8 steps. A channel's bands stand side by side.
+    mean over 8 steps. A channel's bands stand side by side. Work of a channel in a step, in each band: 32 products and
+    31 additions, a comparison (the magnitude), two additions (a running sum, whose eighth is a shift); 31 samples wait,
+    and in each band eight magnitudes and their sum.
     """
 
     TAPS, SMOOTHED = 32, 8
     EDGES = (1 / 32, 1 / 16, 1 / 8, 1 / 4)  # of the step rate
+    BANDS = len(EDGES) - 1
+    work = CodeWork(
+        {"multiply": BANDS * TAPS, "add": BANDS * (TAPS - 1 + 2), "compare": BANDS}, {},
+        state_words=TAPS - 1 + BANDS * (SMOOTHED + 1), state_reads=TAPS - 1 + 2 * BANDS, state_writes=1 + 2 * BANDS,
+        signals=BANDS, event_bits=0, span=TAPS + SMOOTHED - 2, constants=BANDS * TAPS, constant_bits=COEFFICIENT_BITS,
+    )  # fmt: skip
     taps: Tensor
     mean: Tensor
 

@@ -7,12 +7,15 @@ import torch
 
 from cosim.testing import check_encoder
 from energy_models.errors import StudentError
+from energy_models.hardware import load_profile
+from energy_models.pricing import estimate
 from students.counting import observe
 from students.models.build import build
+from students.models.from_float import quantised_from_float
 from students.neurons import encoder_names
 from students.neurons.encoders import LevelCrossings
 from students.neurons.input_codes import Envelopes, RandomRateCode, RateCode, random_numbers
-from students.spec import Shape, StudentSpec
+from students.spec import Shape, StudentSpec, parse_form
 
 STREAM = Shape(task="regression", channels=3, steps=24, outputs=2, step_rate_hz=20.0)
 
@@ -106,3 +109,28 @@ def test_envelopes_tell_octaves_apart() -> None:
         late = Envelopes()(signal)[0, :, 100:].mean(-1)
         assert int(late.argmax()) == band
         assert float(late[band]) > 2 * float(late.sort().values[-2])
+
+
+def test_the_work_of_envelopes_by_hand() -> None:
+    """2 channels, 3 bands: 96 products, 93 + 6 additions, 3 comparisons; 31 samples and 3 x 9 words wait."""
+    network = torch.nn.Sequential(Envelopes(), torch.nn.Conv1d(6, 1, 1))
+    found = observe(network, torch.ones(1, 2, 60), name="net", mode="stream", step_rate_hz=20.0, input_bits=8)
+    layer = found.layers[0]
+    assert {kind: count.mean for kind, count in layer.operations.items()} == {"multiply": 192, "add": 198, "compare": 6}
+    assert (layer.state_elements, layer.state_reads, layer.state_writes) == (2 * 58, 2 * 37, 2 * 7)
+    assert (layer.output_shape, layer.arithmetic, layer.constants) == ((6,), "integer", 96)
+
+
+@pytest.mark.parametrize("name", ["counts", "binary", "delta", "level_crossing", "rate", "random_rate", "envelopes"])
+@pytest.mark.parametrize("machine", ["asic65_near_memory", "cortex_m4f"])
+def test_what_a_code_does_has_a_price(name: str, machine: str) -> None:
+    """Of a quantised student nothing is left out, and a code that computes takes energy."""
+    spec = StudentSpec(family="spiking_delay", options={"code": name, "lags": 3}, shape=STREAM, seed=0)
+    signal = torch.randn(6, 3, 24, generator=torch.Generator().manual_seed(1)).cumsum(-1)
+    integers = quantised_from_float(spec.model_copy(update={"form": parse_form("w8a8")}), build(spec), signal)
+    work = observe(integers.eval(), signal[:2], name=name, mode="stream", step_rate_hz=20.0, input_bits=8)
+    report = estimate(work, load_profile(machine), None, decode_rate_hz=20.0)
+    assert report.unaccounted == ()
+    coded = [layer for layer in report.layers if layer.layer.startswith("body.0")]
+    taken = sum(band.nominal for layer in coded for band in layer.energy_j.values())
+    assert taken > 0 or name == "counts"

@@ -19,7 +19,7 @@ from students.neurons.encoders import LevelCrossings
 def count_past_sums(tracer: Tracer, module: PastSums, signal: Tensor, output: Any) -> None:
     """Count sums of past bins: one new sum a channel and step, the older ones read from where they wait."""
     info, channels, sums = tracer.read(signal), signal.shape[1], tensors_of(output)[0]
-    axes, calls = _delayed(tracer, info, module.span, signal.shape[2])
+    axes, calls = delayed(tracer, info, module.span, signal.shape[2])
     bits = info.bits(signal) + (module.width - 1).bit_length()
     work = Work(
         kind="elementwise",
@@ -44,7 +44,7 @@ def count_past_sums(tracer: Tracer, module: PastSums, signal: Tensor, output: An
 def count_level_crossings(tracer: Tracer, module: LevelCrossings, signal: Tensor, output: Any) -> None:
     """Count levels crossed: of every new number its level, less the one before, which waits, within two limits."""
     info, channels, crossed = tracer.read(signal), signal.shape[1], tensors_of(output)[0]
-    axes, calls = _delayed(tracer, info, 1, signal.shape[2])
+    axes, calls = delayed(tracer, info, 1, signal.shape[2])
     bits = info.bits(signal)
     work = Work(
         kind="elementwise",
@@ -72,7 +72,7 @@ def count_delays(tracer: Tracer, module: Delays, signal: Tensor, output: Any) ->
     """Count delays: a word waits for each step of a channel's delay, and one is read and one written in each step."""
     info, late = tracer.read(signal), tensors_of(output)[0]
     steps = module.steps
-    axes, calls = _delayed(tracer, info, int(steps.max()), signal.shape[2])
+    axes, calls = delayed(tracer, info, int(steps.max()), signal.shape[2])
     waiting, bits = int((steps > 0).sum()), info.bits(signal)
     work = Work(
         kind="elementwise",
@@ -95,7 +95,7 @@ def count_delays(tracer: Tracer, module: Delays, signal: Tensor, output: Any) ->
     tracer.set_info(late, replace(info, axes=axes, producer=None, origin=0))
 
 
-def _delayed(tracer: Tracer, info: Info, span: int, steps: int) -> tuple[tuple[Axis, ...] | None, int]:
+def delayed(tracer: Tracer, info: Info, span: int, steps: int) -> tuple[tuple[Axis, ...] | None, int]:
     """Return the axes of a signal that looks back over `span` steps, and the steps of a call in one decode."""
     if info.axes is None or steps_of(info.axes[2]) is None:
         return info.axes, steps

@@ -29,7 +29,7 @@ from students.layers.modules import Add, OutputScale
 from students.layers.state_space import DiagonalStateSpace, SelectiveScan
 from students.neurons.described import neuron_dynamics
 from students.neurons.encoders import LevelCrossings
-from students.neurons.input_codes import RandomRateCode, RateCode
+from students.neurons.input_codes import Envelopes, RandomRateCode, RateCode
 
 
 def _output_scale(tracer: Tracer, module: Any, signal: Tensor, output: Any) -> None:
@@ -53,7 +53,7 @@ def _counter(module: nn.Module, reading: Any | None) -> ModuleCounter | None:
         return count_linear_attention
     if isinstance(module, SelectiveScan | DiagonalStateSpace):
         return count_scan
-    if isinstance(module, RateCode | RandomRateCode):
+    if isinstance(module, RateCode | RandomRateCode | Envelopes):
         return count_code
     if isinstance(module, Delays):
         return count_delays
