@@ -13,6 +13,7 @@ from energy_models.feasibility import (
     check_site_limits,
     limit_quantities,
     site_limits,
+    unchecked_limits,
 )
 from energy_models.hardware import Site
 from energy_models.pricing import EnergyReport
@@ -30,9 +31,9 @@ class Verdict:
     site : str
     verdict : str
         ``fits``: every limit kept at every bound. ``fits nominally``: every limit kept by the nominal values, not by
-        every bound. ``fits only at best``: some limit is broken by the nominal values but not at every bound, or the
-        price is incomplete. ``exceeds``: a limit is broken at every bound. ``does not fit the machine``: it cannot run
-        there at all, whatever the site.
+        every bound. ``fits only at best``: some limit is broken by the nominal values but not at every bound, the
+        price is incomplete, or a limit is not checked for want of a figure. ``exceeds``: a limit is broken at every
+        bound. ``does not fit the machine``: it cannot run there at all, whatever the site.
     binding : LimitCheck
         The limit with the smallest headroom.
     checks : tuple of LimitCheck
@@ -91,6 +92,10 @@ def judge(site: Site | Standard, report: EnergyReport) -> Verdict:
     answer = _weaker(*verdicts)
     if report.incomplete:
         reasons += [f"not priced: {line}" for line in report.incomplete]
+        answer = _weaker(answer, "fits only at best")
+    unchecked = unchecked_limits(standard.limits, report)
+    if unchecked:
+        reasons += unchecked
         answer = _weaker(answer, "fits only at best")
     if report.infeasibilities:
         reasons = [*report.infeasibilities, *reasons]

@@ -9,6 +9,7 @@ from typing import Any
 from cosim.report.comparison import over_text
 from cosim.report.figures.numbers import (
     BITS_PER_BYTE,
+    SQUARE_MILLIMETRE_M2,
     band_text,
     digits_text,
     duration_text,
@@ -125,8 +126,9 @@ def _spare_text(check: Mapping[str, Any]) -> str:
 
 
 def _limit_text(band: Sequence[float], unit: str) -> str:
-    """Return a limit or what is used of it; surfaces are thought of in square centimetres."""
-    factor, name = (SQUARE_CENTIMETRE_M2, "W/cm²") if unit == "W/m2" else (1.0, unit)
+    """Return a limit or what is used of it; heat is thought of by square centimetres, silicon in square millimetres."""
+    shown = {"W/m2": (SQUARE_CENTIMETRE_M2, "W/cm²"), "m2": (1 / SQUARE_MILLIMETRE_M2, "mm²")}
+    factor, name = shown.get(unit, (1.0, unit))
     low, nominal, high = (value * factor for value in band)
     return quantity_text(nominal, name) if low == high else band_text(low, nominal, high, name)
 

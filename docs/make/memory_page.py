@@ -37,6 +37,10 @@ it once, its channels packed into words, however many decodes read it: `step rat
 cause `memory`. Layers of a stream, and filters that store the window themselves, write it as their state. Nothing is
 added where memory accesses are inside cycles or events (processors, `loihi`, `xylo` and the like).
 
+`wires` of a memory is the energy of a word's way between its bank and the datapath, charged for each word read or
+written: the more banks, the longer (`energy_models.technology.wires`). It is apart where memories are composed of
+banks, and inside `read` and `write` elsewhere.
+
 ## Activations
 
 A machine works through a network in *passes*: a layer with those that work on its stream. A pass reads the inputs of
@@ -86,6 +90,11 @@ Banks that hold nothing cost nothing; a bank in use is kept whole: `ceil(used / 
 - A bank that holds both is kept.
 
     P = retention bank (ceil(lasting / bank) + (ceil(used / bank) - ceil(lasting / bank)) min(1, rate latency))
+
+Cells are kept at a lower supply than they are read at. While the machine works, on a decode or on samples, every bank
+that is on draws `awake_leakage` besides, where that is given apart. A look-up table of 1 KiB leaks as the weights'
+memory does, on machines whose memories have prices of their own. What does not fit into a memory takes the banks that
+would hold it: a machine that is too small never draws less than one that is large enough.
 
 So power is affine in the rate up to `1 / latency`, affine above it and concave in all. Switching banks on is taken as
 part of waking the machine and has no energy of its own. `idle_banks` of a memory says whether they are off between

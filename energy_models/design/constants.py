@@ -59,6 +59,7 @@ def machine_constants(
         "wake.energy": wake_j(machine, memories, widths, end),
         "wake.time": at(design.wake.time, end),
         "execution.control_factor": at(design.control.factor, end),
+        "execution.cycles_per_layer": at(laws.set_up.cycles, end),
         "memory_rail.efficiency": rail_share(machine, end),
     }
     found |= _static(machine, memories, widths, end)
@@ -81,7 +82,8 @@ def _static(
     logic = logic_leakage_w(gates(machine, widths, end), machine.supply_v, end)
     on = sum((_awake_beyond_retention_w(memory, end) for memory in memories), 0.0)
     if widths.looks_up:
-        on = on + awake_leakage_w("sram", LOOKUP_BITS, memories[0].rail_v, end)
+        table = BuiltMemory("sram", machine.node_nm, 1.0, LOOKUP_BITS, LOOKUP_WORD, memories[0].rail_v)
+        on = on + _awake_beyond_retention_w(table, end)
     residual = at(machine_laws().leakage.gated, end) if machine.gated else 1.0
     return {"static": logic + on, "gated_residual": residual * logic / (logic + on)}
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from energy_models.design.constants import OPERATIONS, machine_constants
 from energy_models.design.events import EVENT_CYCLES, EVENT_ENERGIES
+from energy_models.design.laws import silicon_area_m2
 from energy_models.design.machine import Machine
 from energy_models.design.memories import BuiltMemory
 from energy_models.design.widths import DatapathWidths
@@ -22,7 +23,8 @@ _UNITS: Mapping[str, str] = {
     **{f"execution.{name}": "cycle/op" for name in EVENT_CYCLES},
     "execution.messages.hops": "1",
     "always_on_power": "nW", "energy_per_clock_cycle": "fJ", "wake.energy": "nJ", "wake.time": "us", "static": "nW",
-    "gated_residual": "1", "execution.control_factor": "1", "execution.register_read": "fJ/bit",
+    "gated_residual": "1", "execution.control_factor": "1", "execution.cycles_per_layer": "cycle",
+    "execution.register_read": "fJ/bit",
     "execution.register_write": "fJ/bit", "memory_rail.efficiency": "1", "per_bit": "fJ/bit",
     "per_square_bit": "fJ/bit2", "fixed": "fJ", "read": "fJ", "write": "fJ", "retention": "pW/bit",
     "non_volatile.read": "pJ/bit", "non_volatile.wake": "nJ", "non_volatile.wake_time": "us",
@@ -38,6 +40,7 @@ _LAWS: Mapping[str, tuple[str, str]] = {
     "static": ("machine_class_knowledge", "leakage of gates, and of memories awake beyond retention"),
     "gated_residual": ("machine_class_knowledge", "what of static stays asleep: logic behind a switch, or all of it"),
     "execution.control_factor": ("design_choice", "technology/design.toml"),
+    "execution.cycles_per_layer": ("machine_class_knowledge", "descriptor and pipeline, technology/machine.toml"),
     "memory_rail.efficiency": ("machine_class_knowledge", "rail above the logic's supply, technology/machine.toml"),
     "execution.register_read": ("aladdin_tables", "register bit of 45 nm, half of the one figure, moved as an adder"),
     "execution.register_write": ("aladdin_tables", "register bit of 45 nm, moved as an adder"),
@@ -82,7 +85,7 @@ def machine_profile(
     table |= {
         "name": name, "title": title, "description": _description(machine, memories, widths),
         "node": _chosen(machine.node_nm, "nm"), "supply": _chosen(supply, "V"), "temperature": _temperature(),
-        "clock": _chosen(clock_hz, "Hz"), "clock_runs": "awake",
+        "clock": _chosen(clock_hz, "Hz"), "clock_runs": "awake", "area": _area(machine, memories, widths),
     }
     table["execution"] |= _geometry(machine)
     for operation in table["execution"]["operations"]["integer"].values():
@@ -120,6 +123,16 @@ def _chosen(value: float, unit: str) -> dict[str, Any]:
     return {
         "value": value, "low": value, "high": value, "unit": unit, "basis": "assumed", "source": "design_choice",
         "where": "machine design", "note": "a designed machine, not built",
+    }
+
+
+def _area(machine: Machine, memories: tuple[BuiltMemory, ...], widths: DatapathWidths) -> dict[str, Any]:
+    low, value, high = (
+        float(silicon_area_m2(machine, memories, widths, end)) / find_unit("mm2").factor for end in ENDS
+    )
+    return {
+        "value": value, "low": low, "high": high, "unit": "mm2", "basis": "assumed", "source": "machine_area",
+        "where": "law of energy_models.technology.area", "note": "a designed machine, not built",
     }
 
 

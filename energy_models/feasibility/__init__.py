@@ -12,9 +12,11 @@ from energy_models.feasibility.limits import (
     limit_quantities,
     limit_verdict,
     site_limits,
+    unchecked_limits,
 )
 
 __all__ = [
     "CHECK_NAMES", "LIMIT_VERDICTS", "LimitCheck", "LimitVerdict", "SiteLimits", "battery_life_s",
     "battery_power_w", "check_limits", "check_site_limits", "limit_quantities", "limit_verdict", "site_limits",
+    "unchecked_limits",
 ]

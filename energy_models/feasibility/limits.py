@@ -37,7 +37,7 @@ class LimitCheck:
     ----------
     name : str
         Which limit of the site; ``temperature`` by the slope, ``temperature_sphere`` by the Pennes sphere.
-    unit : {'W', 'W/m2', 'K', 'bit/s', 's'}
+    unit : {'W', 'W/m2', 'K', 'bit/s', 's', 'm2'}
         SI unit of `limit` and `value`.
     limit, value : Band
         What is allowed, and what is used.
@@ -117,6 +117,8 @@ class SiteLimits:
         What one decode sends [bit], and what may be sent [bit/s].
     deadline : Band or None
         Of one decode [s].
+    silicon_area, silicon_power_density : Band or None
+        Of the machine [m^2], and of the decoder's power over it [W/m^2].
     """
 
     power: tuple[PowerLimit, ...]
@@ -124,6 +126,8 @@ class SiteLimits:
     message: Band | None
     link: Band | None
     deadline: Band | None
+    silicon_area: Band | None
+    silicon_power_density: Band | None
 
 
 def site_limits(site: Site) -> SiteLimits:
@@ -134,6 +138,8 @@ def site_limits(site: Site) -> SiteLimits:
         None if site.link is None else site.link.message.band,
         None if site.link is None else site.link.rate.band,
         None if site.deadline is None else site.deadline.band,
+        None if site.silicon_area is None else site.silicon_area.band,
+        None if site.silicon_power_density is None else site.silicon_power_density.band,
     )
 
 
@@ -178,6 +184,28 @@ def _checks(limits: SiteLimits, report: EnergyReport) -> Iterator[LimitCheck]:
         yield _check("link", "bit/s", limits.link, sent)
     if limits.deadline is not None:
         yield _check("deadline", "s", limits.deadline, report.latency_s)
+    if report.area_m2 is not None:
+        yield from _silicon_checks(limits, report, report.area_m2)
+
+
+def _silicon_checks(limits: SiteLimits, report: EnergyReport, area: Band) -> Iterator[LimitCheck]:
+    if limits.silicon_area is not None:
+        yield _check("silicon_area", "m2", limits.silicon_area, area)
+    if limits.silicon_power_density is not None:
+        power = report.decoder_power_w
+        density = Band(power.low / area.high, power.nominal / area.nominal, power.high / area.low)
+        yield _check("silicon_power_density", "W/m2", limits.silicon_power_density, density)
+
+
+def unchecked_limits(limits: SiteLimits, report: EnergyReport) -> tuple[str, ...]:
+    """Return a line for each limit that cannot be held against a report: of silicon whose area is not known."""
+    given = {"silicon_area": limits.silicon_area, "silicon_power_density": limits.silicon_power_density}
+    if report.area_m2 is not None:
+        return ()
+    return tuple(
+        f"{name} not checked: the silicon area of {report.profile} is not known"
+        for name, limit in given.items() if limit is not None
+    )
 
 
 def _over(limit: float, used: float) -> float:
@@ -196,7 +224,8 @@ def check_limits(site: Site, report: EnergyReport) -> tuple[LimitCheck, ...]:
     """Return every limit of the site compared with the report, least headroom first.
 
     All electrical power is taken to end as heat in the package. Power, power density, temperature, harvest and battery
-    look at the whole device; the deadline at the latency of one decode; the link at one message per decode. Where the
+    look at the whole device; the deadline at the latency of one decode; the link at one message per decode; limits on
+    silicon at the machine, where its area is known (`unchecked_limits` names those that are not compared). Where the
     report has unaccounted work, what is priced can show that a limit is broken, never that it is kept.
     """
     return check_site_limits(site_limits(site), report)
@@ -211,7 +240,7 @@ def check_site_limits(limits: SiteLimits, report: EnergyReport) -> tuple[LimitCh
 
 def _doubted(check: LimitCheck) -> LimitCheck:
     """Return the check of a value that is only known from below."""
-    if check.name == "link":
+    if check.name in ("link", "silicon_area"):
         return check
     return replace(check, verdict=limit_verdict(check.limit, Band(check.value.low, math.inf, math.inf)))
 

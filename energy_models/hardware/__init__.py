@@ -31,7 +31,7 @@ from energy_models.hardware.periphery import (
     WaldenConverter,
 )
 from energy_models.hardware.profile import HardwareProfile, MemoryRail
-from energy_models.hardware.site import LIMIT_NAMES, Battery, LimitName, Link, Package, Site, Tissue
+from energy_models.hardware.site import LIMIT_NAMES, SILICON_LIMITS, Battery, LimitName, Link, Package, Site, Tissue
 from energy_models.hardware.thermal import (
     box_surface_m2,
     equal_area_radius_m,
@@ -40,12 +40,12 @@ from energy_models.hardware.thermal import (
 )
 
 __all__ = [
-    "LIMIT_NAMES", "OPERANDS", "PROFILES", "SITES", "Absent", "AcquisitionController", "Battery", "ConnectedRadio",
-    "Costs", "CurveRegulator", "Datapath", "EventCycles", "EventDriven", "EventTable", "Execution", "HardwareProfile",
-    "InputBroadcast", "LimitName", "Link", "MatrixEngine", "Memory", "MemoryRail", "NonVolatile", "Operand",
-    "OperationCost", "OperationName", "OutputStationaryArray", "Package", "PerChannelFrontEnd", "ProgrammableCore",
-    "PulseStimulator", "Regulator", "Site", "StreamingRing", "Synapses", "Tissue", "WaldenConverter",
-    "WeightStationaryArray", "box_surface_m2", "constant_units", "equal_area_radius_m", "load_profile", "load_site",
-    "pennes_sphere_rise_k_per_w", "perfusion_length_m", "profile_names", "site_names", "with_constants",
-    "with_power_budget",
+    "LIMIT_NAMES", "OPERANDS", "PROFILES", "SILICON_LIMITS", "SITES", "Absent", "AcquisitionController", "Battery",
+    "ConnectedRadio", "Costs", "CurveRegulator", "Datapath", "EventCycles", "EventDriven", "EventTable", "Execution",
+    "HardwareProfile", "InputBroadcast", "LimitName", "Link", "MatrixEngine", "Memory", "MemoryRail", "NonVolatile",
+    "Operand", "OperationCost", "OperationName", "OutputStationaryArray", "Package", "PerChannelFrontEnd",
+    "ProgrammableCore", "PulseStimulator", "Regulator", "Site", "StreamingRing", "Synapses", "Tissue",
+    "WaldenConverter", "WeightStationaryArray", "box_surface_m2", "constant_units", "equal_area_radius_m",
+    "load_profile", "load_site", "pennes_sphere_rise_k_per_w", "perfusion_length_m", "profile_names", "site_names",
+    "with_constants", "with_power_budget",
 ]

@@ -50,11 +50,16 @@ Costs = Mapping[Arithmetic, Mapping[OperationName, OperationCost]]
 
 
 class Datapath(Frozen):
-    """What every built-up datapath has: operations, and a factor on their energy for the clock tree and sequencing."""
+    """What every built-up datapath has: operations, and a factor on their energy for the clock tree and sequencing.
+
+    `cycles_per_layer` are those of setting a layer up, once a decode (`energy_models.mapping.set_up`); absent where
+    none are known.
+    """
 
     contains_memory: ClassVar[bool] = False
 
     control_factor: Ratio
+    cycles_per_layer: Cycles | None = None
     operations: Costs
 
     @model_validator(mode="after")

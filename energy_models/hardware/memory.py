@@ -30,6 +30,9 @@ class Memory(Frozen):
     """One memory. `read` and `write` are per word; absent where the core's own costs include them, or non-volatile.
 
     `retention` is the power per kept bit, charged for every bank of `bank` bits in use; a non-volatile memory has none.
+    `awake_leakage` is what a bit of such a bank draws besides while the machine is awake and the memory at its full
+    supply; absent where `retention` holds at that one. `wires` is the energy of a word's way between its bank and the
+    datapath, a read and a write alike; absent where `read` and `write` contain it.
     `idle_banks` says whether banks whose content ends with a decode are off until the next one. `reload_from` names a
     non-volatile memory with a copy of the weights: this one may then be off between decodes. A memory that `holds`
     nothing is such a copy.
@@ -42,6 +45,8 @@ class Memory(Frozen):
     read: Energy | None = None
     write: Energy | None = None
     retention: PowerPerBit | None = None
+    awake_leakage: PowerPerBit | None = None
+    wires: Energy | None = None
     idle_banks: Literal["off", "kept"] | None = None
     non_volatile: NonVolatile | None = None
     reload_from: str | None = None
@@ -52,6 +57,8 @@ class Memory(Frozen):
         problems: list[str] = []
         if (self.retention is None) == (self.non_volatile is None):
             problems.append("give retention, or else non_volatile")
+        if self.retention is None and self.awake_leakage is not None:
+            problems.append("awake_leakage comes on top of retention: give that too")
         if (self.retention is None) != (self.idle_banks is None):
             problems.append("give idle_banks, 'off' or 'kept', beside retention and only there")
         if self.non_volatile is not None:

@@ -12,6 +12,7 @@ from energy_models.hardware.execution import Execution
 from energy_models.hardware.memory import Memory, check_memories
 from energy_models.quantities import (
     AboveZero,
+    Area,
     Energy,
     Frequency,
     Frozen,
@@ -33,21 +34,24 @@ class Wake(Frozen):
 
 
 class MemoryRail(Frozen):
-    """Supply of the memories alone, made from the machine's own.
+    """Supply of memories alone, made from the machine's own.
 
     Parameters
     ----------
     supply : Quantity
-        While the machine is awake; reads and writes of all memories hold at it.
+        While the machine is awake; reads and writes of the memories that it feeds hold at it.
     asleep : Quantity or None
         While it sleeps, where retention is kept at another one.
     efficiency : Quantity
-        Share that what makes the rail delivers: accesses and retention are divided by it.
+        Share that what makes the rail delivers: accesses and leakage are divided by it.
+    feeds : tuple of str or None
+        Names of the memories that it feeds; None: all of them.
     """
 
     supply: Voltage
     asleep: Voltage | None = None
     efficiency: Ratio
+    feeds: tuple[str, ...] | None = None
 
     @model_validator(mode="after")
     def _an_efficiency(self) -> Self:
@@ -82,6 +86,8 @@ class HardwareProfile(Described):
         When `energy_per_clock_cycle` is charged, at `clock`; given beside it and only there.
     memory_rail : MemoryRail or None
         None where the memories have the machine's supply.
+    area : Quantity or None
+        Silicon of the machine; None where it is not known, which is never taken as none.
     wake : Wake
     sources : mapping of str to Source
         Bibliographic records of the file's own.
@@ -100,6 +106,7 @@ class HardwareProfile(Described):
     energy_per_clock_cycle: Energy | None = None
     clock_runs: Literal["always", "awake"] | None = None
     memory_rail: MemoryRail | None = None
+    area: Annotated[Area, AboveZero()] | None = None
     wake: Wake
     sources: Mapping[str, Source] = Field(default_factory=dict[str, Source])
 
@@ -116,6 +123,15 @@ class HardwareProfile(Described):
             problems.append("give clock_runs, 'always' or 'awake', beside energy_per_clock_cycle and only there")
         if self.gated_residual is not None and self.gated_residual.band.high > 1:
             problems.append("gated_residual is a share of static: it cannot exceed 1")
+        fed = () if self.memory_rail is None else self.memory_rail.feeds or ()
+        unknown = [name for name in fed if name not in {memory.name for memory in self.memories}]
+        if unknown:
+            problems.append(f"memory_rail feeds no memory here: {', '.join(unknown)}")
         if problems:
             raise ValueError("; ".join(problems))
         return self
+
+    def on_rail(self, memory: Memory) -> bool:
+        """Return whether a memory has the rail of its own as its supply."""
+        rail = self.memory_rail
+        return rail is not None and (rail.feeds is None or memory.name in rail.feeds)

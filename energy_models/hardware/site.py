@@ -41,10 +41,16 @@ from energy_models.quantities import (
     VolumetricHeat,
 )
 
-LimitName = Literal["power_budget", "power_density", "temperature", "harvest", "battery", "link", "deadline"]
+LimitName = Literal[
+    "power_budget", "power_density", "temperature", "harvest", "battery", "link", "deadline",
+    "silicon_area", "silicon_power_density",
+]
 LIMIT_NAMES: tuple[LimitName, ...] = (
     "power_budget", "power_density", "temperature", "harvest", "battery", "link", "deadline",
+    "silicon_area", "silicon_power_density",
 )
+SILICON_LIMITS: frozenset[LimitName] = frozenset({"silicon_area", "silicon_power_density"})
+"""Limits on the machine's own silicon: a site that says nothing of them has none."""
 
 
 class Sampling(Frozen):
@@ -151,6 +157,8 @@ class Site(Described):
     power_budget, power_density, temperature, harvest, battery, link, deadline : optional
         The limits; `harvest` is the power that can be collected, for instance within the absorption allowed in tissue.
         Each one absent must stand in `omitted`.
+    silicon_area, silicon_power_density : optional
+        Room for the machine's silicon, and the power of the decoder over its area.
     omitted : mapping of limit name to str
         Why a limit is not applied here.
     sources : mapping of str to Source
@@ -173,6 +181,8 @@ class Site(Described):
     battery: Battery | None = None
     link: Link | None = None
     deadline: Time | None = None
+    silicon_area: Annotated[Area, AboveZero()] | None = None
+    silicon_power_density: Annotated[PowerDensity, AboveZero()] | None = None
     omitted: Mapping[LimitName, str] = Field(default_factory=dict[LimitName, str])
     sources: Mapping[str, Source] = Field(default_factory=dict[str, Source])
 
@@ -183,7 +193,7 @@ class Site(Described):
         for name in LIMIT_NAMES:
             if name in given and name in self.omitted:
                 problems.append(f"{name} is given and omitted at once")
-            elif name not in given and not self.omitted.get(name, "").strip():
+            elif name not in given | SILICON_LIMITS and not self.omitted.get(name, "").strip():
                 problems.append(f"{name} is missing: give it, or say in omitted.{name} why it is not applied")
         sphere = self.temperature is not None and self.temperature.tissue is not None
         if ("power_density" in given or sphere) and self.package is None:
@@ -192,8 +202,8 @@ class Site(Described):
             problems.append("link is missing: a radio needs its message, or say in radio.reason why nothing is sent")
         if self.controller is not None and self.gathered_by == "machine":
             problems.append("samples are gathered by a controller, or else by the machine: leave one out")
-        if not given:
-            problems.append("a site needs at least one limit")
+        if not given - SILICON_LIMITS:
+            problems.append("a site needs at least one limit beside those on silicon")
         if problems:
             raise ValueError("; ".join(problems))
         return self

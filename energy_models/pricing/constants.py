@@ -10,7 +10,7 @@ from typing import cast
 
 import numpy as np
 
-from energy_models.hardware import HardwareProfile, Site
+from energy_models.hardware import HardwareProfile, Memory, Site
 from energy_models.pricing.terms import Value
 from energy_models.quantities import Band, Quantity
 
@@ -30,6 +30,11 @@ _BASE: Mapping[str, tuple[str, ...]] = {
     GATED: (GATED_RESIDUAL,),
     CONVERTER_LEVELS: (CONVERTER_WORD, EFFECTIVE_BITS),
 }
+
+
+def rail_of(profile: HardwareProfile, memory: Memory) -> tuple[str, ...]:
+    """Return what the energy of a memory is divided by: the efficiency of its rail, where it has one of its own."""
+    return (RAIL_EFFICIENCY,) if profile.on_rail(memory) else ()
 
 
 def made_from(path: str) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from energy_models.errors import WorkloadError
-from energy_models.hardware import HardwareProfile, Site
+from energy_models.hardware import Datapath, HardwareProfile, Site
 from energy_models.mapping import (
     Access,
     ActionCounts,
@@ -19,6 +19,7 @@ from energy_models.mapping import (
     count_per_decode,
     holds_window,
     place,
+    with_set_up,
     words,
 )
 from energy_models.pricing.layer import PricedLayer, price_layer
@@ -29,6 +30,7 @@ from energy_models.pricing.system import (
     retention_terms,
     site_terms,
     static_terms,
+    table_terms,
     woken_memories,
 )
 from energy_models.pricing.terms import Term, Terms, merged, scaled
@@ -107,10 +109,7 @@ def cost_terms_of(
         raise WorkloadError("no decode was observed", where=workload.name, remedy="Observe at least one decode")
     check_widths(workload)
     execution, placement = structure or Structure(profile.execution, place(workload, profile))
-    counted = (
-        *count_actions(workload, execution, placement), *_new_samples(workload, profile, placement),
-        *count_per_decode(workload, execution),
-    )
+    counted = _counted(workload, profile, Structure(execution, placement))
     window_hz = 1.0 / workload.window_s
     rates = {"decode": decode_rate_hz, "sample": window_hz}
     layers = tuple(
@@ -124,8 +123,10 @@ def cost_terms_of(
     if plan is not None and plan.summary.choice == "reloaded":
         wake_j, latency = (*wake_j, *plan.energy_j), (*latency, *plan.time_s)
         reloaded = plan.memory
-    busy = scaled(latency, decode_rate_hz)
+    busy = _busy(layers, latency, decode_rate_hz)
     kept = retention_terms(profile, placement, busy=busy, reloaded=reloaded)
+    if any(operation.name == "lookup" for counts in counted for operation in counts.operations):
+        kept = (*kept, *table_terms(profile, placement, busy=busy))
     always: dict[Cause, Terms] = {"static": static_terms(profile, busy=busy), "retention": kept}
     power = _machine_power(layers, always, wake_j, decode_rate_hz)
     if site is not None:
@@ -133,6 +134,24 @@ def cost_terms_of(
         power |= {"controller": gathering_terms(profile)} if site.gathered_by == "machine" else {}
     charged: dict[Cause, Terms] = {cause: power[cause] for cause in CAUSES if cause in power}
     return CostTerms(layers, charged, latency, cycles, placement, plan)
+
+
+def _counted(workload: Workload, profile: HardwareProfile, structure: Structure) -> tuple[ActionCounts, ...]:
+    """Return all that a machine does: layers, with what sets them up, new samples, and what comes once a decode."""
+    execution, placement = structure
+    layers = count_actions(workload, execution, placement)
+    if isinstance(profile.execution, Datapath) and profile.execution.cycles_per_layer is not None:
+        layers = with_set_up(workload.layers, layers)
+    return (*layers, *_new_samples(workload, profile, placement), *count_per_decode(workload, execution))
+
+
+def _busy(layers: tuple[ChargedLayer, ...], latency_s: Terms, decode_rate_hz: float) -> Terms:
+    """Return the share of the time in which the machine is awake: for decodes, and for work on every sample."""
+    gathered = (
+        term.times(layer.rate_hz).priced(under=("clock",))
+        for layer in layers if layer.counts.cadence != "decode" for term in layer.price.cycles
+    )
+    return merged((*scaled(latency_s, decode_rate_hz), *gathered))
 
 
 def _new_samples(workload: Workload, profile: HardwareProfile, placement: Placement) -> tuple[ActionCounts, ...]:

@@ -56,6 +56,7 @@ class MachineEstimate:
     unaccounted: tuple[str, ...]
     used: Used
     gathering: tuple[Band, Used] | None
+    area_m2: Band | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +140,7 @@ def estimate_machine(workload: Workload, profile: HardwareProfile, *, decode_rat
         ),
         used=_used(_machine_paths(costs), profile.quantity_at, profile.name, ""),
         gathering=_gathering(profile, constants),
+        area_m2=None if profile.area is None else profile.area.band,
     )
 
 
@@ -195,6 +197,7 @@ def at_site(machine: MachineEstimate, place: Surroundings | None) -> EnergyRepor
         sources=tuple(sorted(used.sources)),
         assumed=tuple(used.assumed[path] for path in sorted(used.assumed)),
         reload=machine.reload,
+        area_m2=machine.area_m2,
     )
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from energy_models.errors import PriceError
 from energy_models.hardware import Costs, HardwareProfile, Memory, OperationCost
 from energy_models.mapping import Access, ActionCounts, Operations, Placement, RegisterPrices, style_of
-from energy_models.pricing.constants import CONTROL_OVERHEAD, RAIL_EFFICIENCY
+from energy_models.pricing.constants import CONTROL_OVERHEAD, rail_of
 from energy_models.pricing.report import Cause
 from energy_models.pricing.terms import Term, Terms
 from energy_models.quantities import Number, is_zero
@@ -88,16 +88,23 @@ def _operations(
 
 def _accesses(counts: ActionCounts, placement: Placement, profile: HardwareProfile) -> list[tuple[Cause, Terms]]:
     found: list[tuple[Cause, Terms]] = []
-    rail = () if profile.memory_rail is None else (RAIL_EFFICIENCY,)
     index = {memory.name: place for place, memory in enumerate(profile.memories)}
     for access in counts.accesses:
         memory = placement.memory_of[access.operand]
         if not memory.priced:
             continue
         cause: Cause = "state" if access.operand == "state" else "memory"
-        words = _words(memory, placement.word_bits(access.operand), f"memories[{index[memory.name]}]", access)
-        found.append((cause, tuple(term.priced(under=rail) for term in words)))
+        path = f"memories[{index[memory.name]}]"
+        words = (*_words(memory, placement.word_bits(access.operand), path, access), *_way(memory, path, access))
+        found.append((cause, tuple(term.priced(under=rail_of(profile, memory)) for term in words)))
     return found
+
+
+def _way(memory: Memory, path: str, access: Access) -> Terms:
+    """Return the energy of words on the wires between banks, where it is given apart."""
+    if memory.wires is None:
+        return ()
+    return (Term(access.reads + access.writes, (f"{path}.wires",)),)
 
 
 def _registers(counts: ActionCounts, prices: RegisterPrices | None) -> list[tuple[Cause, Terms]]:

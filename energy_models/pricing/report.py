@@ -94,6 +94,8 @@ class EnergyReport:
         One line for every constant used whose basis is ``assumed``.
     reload : Reload or None
         What becomes of the weights between decodes; None where the machine has no non-volatile copy of them.
+    area_m2 : Band or None
+        Silicon of the machine [m^2]; None where it is not known.
     """
 
     workload: str
@@ -111,6 +113,7 @@ class EnergyReport:
     sources: tuple[str, ...]
     assumed: tuple[str, ...]
     reload: Reload | None = None
+    area_m2: Band | None = None
 
     def __repr__(self) -> str:
         shown = prefixed_floor if self.unaccounted else prefixed_band

@@ -24,12 +24,13 @@ from energy_models.pricing.constants import (
     CONVERTER_WORD,
     GATED,
     GATED_RESIDUAL,
-    RAIL_EFFICIENCY,
     SITE,
+    rail_of,
 )
 from energy_models.pricing.report import Cause
 from energy_models.pricing.terms import Term, Terms
 from energy_models.quantities import is_zero
+from energy_models.technology import TABLE_BITS
 
 _STIMULATION = tuple(
     f"{SITE}stimulation.{name}" for name in ("amplitude", "compliance", "pulse_width", "pulse_rate", "burst", "bursts")
@@ -86,7 +87,8 @@ def retention_terms(profile: HardwareProfile, placement: Placement, *, busy: Ter
     """Return the power that keeps the used banks of every volatile memory: ``ceil(used/bank) bank retention`` [W].
 
     Banks that hold only what ends with a decode are on for the share `busy` of the time, where a machine can switch
-    them off; a bank that holds anything lasting as well is kept.
+    them off; a bank that holds anything lasting as well is kept. While the machine is busy every bank that is on draws
+    its `awake_leakage` besides.
 
     Parameters
     ----------
@@ -98,16 +100,44 @@ def retention_terms(profile: HardwareProfile, placement: Placement, *, busy: Ter
         The memory that is off between decodes, its content read back for each.
     """
     terms: list[Term] = []
-    rail = () if profile.memory_rail is None else (RAIL_EFFICIENCY,)
     for index, memory in enumerate(profile.memories):
         if memory.retention is None:
             continue
+        rail = rail_of(profile, memory)
         path = (f"memories[{index}].retention",)
         used = placement.kept_bits[index]
         lasting = placement.lasting_bits[index] if memory.idle_banks == "off" else used
         share = busy if memory.name == reloaded else ()
         terms += [] if is_zero(lasting) else [Term(lasting, path, rail, share)]
         terms += [] if is_zero(used - lasting) else [Term(used - lasting, path, rail, busy)]
+        if memory.awake_leakage is not None and not is_zero(used):
+            terms.append(Term(used, (f"memories[{index}].awake_leakage",), rail, busy))
+    return tuple(terms)
+
+
+def table_terms(profile: HardwareProfile, placement: Placement, *, busy: Terms) -> Terms:
+    """Return the power that keeps a look-up table [W]: its bits leak as those of the weights' memory.
+
+    Where weights are kept without power, as those of the first memory that is not. One table of `TABLE_BITS` whatever
+    is looked up; on machines whose figures contain their memories it is inside them.
+
+    Parameters
+    ----------
+    profile : HardwareProfile
+    placement : Placement
+    busy : terms
+        Share of the time in which the machine is awake [1].
+    """
+    kept = [one for one in profile.memories if one.retention is not None]
+    if profile.execution.contains_memory or not kept:
+        return ()
+    memory = placement.memory_of["weights"]
+    memory = memory if memory.retention is not None else kept[0]
+    path = f"memories[{profile.memories.index(memory)}]"
+    rail = rail_of(profile, memory)
+    terms = [Term(TABLE_BITS, (f"{path}.retention",), rail)]
+    if memory.awake_leakage is not None:
+        terms.append(Term(TABLE_BITS, (f"{path}.awake_leakage",), rail, busy))
     return tuple(terms)
 
 

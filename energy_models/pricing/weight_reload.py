@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 from energy_models.hardware import HardwareProfile
 from energy_models.mapping import Placement, words
+from energy_models.pricing.constants import rail_of
 from energy_models.pricing.report import Reload
 from energy_models.pricing.terms import Term, Terms, band
 from energy_models.workload import Workload
@@ -70,15 +71,17 @@ def reload_plan(
     store = profile.memories[behind]
     bits = float(workload.weight_bits_total)
     path, stored = f"memories[{index}]", f"memories[{behind}].non_volatile"
+    rail = rail_of(profile, memory)
     written, read = words(bits, 1, memory.word_bits), words(bits, 1, store.word_bits)
     energy = (
         Term(read * store.word_bits, (f"{stored}.read",)),
-        Term(written, (f"{path}.write",)),
+        Term(written, (f"{path}.write",), rail),
+        *(() if memory.wires is None else (Term(written, (f"{path}.wires",), rail),)),
         Term(1.0, (f"{stored}.wake",)),
     )
     time = (Term(max(read, written), (), ("clock",)), Term(1.0, (f"{stored}.wake_time",)))
     kept = placement.kept_bits[index]
-    power = (Term(kept, (f"{path}.retention",)),)
+    power = (Term(kept, (f"{path}.retention",), rail),)
     even_s = break_even_s(band(energy, profile.bands).nominal, band(power, profile.bands).nominal)
     off_s = max(0.0, 1.0 / decode_rate_hz - band((*awake_s, *time), profile.bands).nominal)
     always = any(layer.cadence == "sample" and layer.weights for layer in workload.layers)

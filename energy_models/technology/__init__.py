@@ -8,14 +8,12 @@ from energy_models.technology.area import (
     multiplier_gates,
     sram_bank_area_m2,
 )
+from energy_models.technology.clock import idle_cycle_energy_j, logic_delay_s, reachable_clock_hz, supply_speed
 from energy_models.technology.floors import (
-    logic_delay_s,
     lowest_supply_v,
     may_be_standard_cells,
     memory_supply_v,
     rail_efficiency,
-    reachable_clock_hz,
-    supply_speed,
     widest_word_bits,
 )
 from energy_models.technology.leakage import (
@@ -29,6 +27,7 @@ from energy_models.technology.non_volatile import non_volatile_memories, non_vol
 from energy_models.technology.old_nodes import OLD_NODES, PRODUCT_PJ, macro_law, old_memory_costs
 from energy_models.technology.operation_energy import multiplier_law, operation_laws, table_pj
 from energy_models.technology.register_file import memory_costs, register_file_costs
+from energy_models.technology.scaling.rules import TABLE_BITS
 from energy_models.technology.sram import (
     FLAVOURS,
     SWEEP,
@@ -49,6 +48,7 @@ __all__ = [
     "OLD_NODES",
     "PRODUCT_PJ",
     "SWEEP",
+    "TABLE_BITS",
     "BentLaw",
     "Cell",
     "End",
@@ -63,6 +63,7 @@ __all__ = [
     "fit_errors",
     "gates_area_m2",
     "held_out_errors",
+    "idle_cycle_energy_j",
     "left_out",
     "logic_delay_s",
     "logic_leakage_w",

@@ -12,6 +12,7 @@ from pydantic import Field
 from energy_models.quantities import (
     Band,
     Cycles,
+    Energy,
     EnergyPerBit,
     Frozen,
     Information,
@@ -77,11 +78,15 @@ class SupplyConstants(Frozen):
 
 
 class ClockConstants(Frozen):
-    """Time of a multiply-accumulate at a node and its nominal supply, and the period over a delay."""
+    """Time of a multiply-accumulate at a node and its nominal supply, the period over a delay, energy of a cycle."""
 
     logic_period: Time
     reference_node: Length
     margin: Ratio
+    cycle_energy: Energy
+    cycle_node: Length
+    cycle_supply: Voltage
+    gated_clock: Ratio
 
 
 class SizeLimits(Frozen):

@@ -10,6 +10,8 @@ from math import ceil, log2
 from energy_models.errors import WorkloadError
 from energy_models.workload.layers import Count, LayerWork, Workload
 
+INPUT_BITS = 8
+"""Width of samples where no form names one [bits], also of a network that is narrower."""
 MOST_BITS = 32
 """Widest integer that can be assumed [bits]: wider ones have no price anywhere."""
 PREPROCESSING = ("filter", "feature")
@@ -22,7 +24,8 @@ def at_widths(workload: Workload, *, weight_bits: int, activation_bits: int) -> 
     sums, and every output of a layer with products is requantised once, unless it is the current of spiking neurons:
     that is added to a membrane as it is. Membranes keep their width, and a signal that is narrower already, such as
     spikes, stays so. A product of two signals takes activations on either side. Zeros are those of the float network.
-    Preprocessing that is integer already keeps its widths.
+    Preprocessing that is integer already keeps its widths. Samples lie in their window at `INPUT_BITS`, or
+    `activation_bits` where that is more, and never wider than they were recorded: a narrow network has its own copy.
 
     Raises
     ------
@@ -43,7 +46,7 @@ def at_widths(workload: Workload, *, weight_bits: int, activation_bits: int) -> 
     )
     text = f"assumed W{weight_bits}A{activation_bits}: not quantised, not trained"
     return workload.replace(
-        layers=layers, input_bits=min(activation_bits, workload.input_bits),
+        layers=layers, input_bits=min(max(activation_bits, INPUT_BITS), workload.input_bits),
         provenance={**workload.provenance, "widths": text}
     )
 

@@ -112,7 +112,7 @@ def toy_site(**changes: object) -> Site:
         },
         "front_end": absent, "converter": absent, "radio": absent, "regulator": absent,
         "link": {"rate": quantity(1, "Mbit/s"), "message": quantity(20, "bit")}, "power_budget": quantity(1, "W"),
-        "omitted": {name: "not in this sum" for name in LIMIT_NAMES if name not in ("link", "power_budget")},
+        "omitted": {name: "not in this sum" for name in LIMIT_NAMES if name not in {"link", "power_budget", *changes}},
         **changes,
     }
     return parse_model(table, Site, where="toy_site")

@@ -44,6 +44,7 @@ from energy_models.pricing import EnergyReport, band, cost_terms_of, estimate, e
 from energy_models.pricing import given as given_constants
 from energy_models.pricing.terms import Terms
 from energy_models.quantities import parse_model
+from energy_models.technology import TABLE_BITS
 from energy_models.workload import LayerWork, Workload
 
 TOYS = [toy_array(), toy_output_stationary(), toy_broadcast(), toy_ring(), toy_event(), toy_core()]
@@ -284,22 +285,48 @@ def test_power_of_windows_before_the_regulator_is_affine_until_decodes_follow_ea
     after = (far - never_rests) / 2
     assert middle == pytest.approx(below + slope * 0.9 * share, rel=1e-9)
     assert above == pytest.approx(never_rests + after * share, rel=1e-9)
-    # concave: what a busier machine adds is less by the power of its banks that hold only activations, and never more
-    kept = sum(_banks_w(machine, memory, use.used_bits) for memory, use in zip(
-        machine.memories, place(windows, machine).uses, strict=True) if memory.idle_banks == "off")
-    assert -1e-9 * far <= slope - after <= kept + 1e-9 * far
-    # a machine that never rests keeps every bank in use
+    # concave: what a busier machine adds is less by what is drawn only while it is awake (banks that hold only
+    # activations, leakage at the working supply, the clock), and never more
+    uses = place(windows, machine).uses
+    banks = [(memory, _kept_bits(memory, use.used_bits)) for memory, use in zip(machine.memories, uses, strict=True)]
+    awake = sum(kept * _leakage(machine, memory) for memory, kept in banks)
+    kept = sum(kept * _retention(machine, memory) for memory, kept in banks if memory.idle_banks == "off")
+    looked_up = any("lookup" in layer.operations for layer in windows.layers)
+    table = next((one for one in machine.memories if one.retention is not None), None)
+    tables = 0.0 if table is None or machine.execution.contains_memory or not looked_up else TABLE_BITS
+    clock = machine.energy_per_clock_cycle
+    if clock is not None and machine.clock_runs == "awake":
+        kept += clock.band.nominal * machine.clock.band.nominal
+    spread = awake + kept + (0.0 if table is None else tables * _leakage(machine, table))
+    assert -1e-9 * far <= slope - after <= spread + 1e-9 * far
+    # a machine that never rests keeps every bank in use, at the supply it works at
     report = estimate(windows, machine, None, decode_rate_hz=1.5 * full)
-    every = sum(_banks_w(machine, machine.memories[i], use.used_bits) for i, use in enumerate(report.memories))
+    every = awake + sum(kept * _retention(machine, memory) for memory, kept in banks)
+    every += 0.0 if table is None else tables * (_retention(machine, table) + _leakage(machine, table))
     assert report.power_w["retention"].nominal == pytest.approx(every, rel=1e-9)
 
 
-def _banks_w(machine: HardwareProfile, memory: Memory, used_bits: float) -> float:
+def _kept_bits(memory: Memory, used_bits: float) -> float:
     if memory.retention is None:
         return 0.0
     bank, capacity = memory.bank.band.nominal, memory.capacity.band.nominal
-    banks = math.ceil(used_bits / bank) * bank  # what does not fit takes whole banks beyond the capacity
-    return (min(banks, capacity) if used_bits <= capacity else banks) * memory.retention.band.nominal
+    taken = math.ceil(used_bits / bank) * bank
+    return taken if used_bits > capacity else min(taken, capacity)  # what does not fit draws no less for it
+
+
+def _retention(machine: HardwareProfile, memory: Memory) -> float:
+    kept = 0.0 if memory.retention is None else memory.retention.band.nominal
+    return kept / _efficiency(machine, memory)
+
+
+def _leakage(machine: HardwareProfile, memory: Memory) -> float:
+    more = 0.0 if memory.awake_leakage is None else memory.awake_leakage.band.nominal
+    return more / _efficiency(machine, memory)
+
+
+def _efficiency(machine: HardwareProfile, memory: Memory) -> float:
+    rail = machine.memory_rail
+    return 1.0 if rail is None or not machine.on_rail(memory) else rail.efficiency.band.nominal
 
 
 @settings(max_examples=40, deadline=None)

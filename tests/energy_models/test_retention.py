@@ -82,14 +82,28 @@ def test_what_work_on_every_sample_holds_is_kept() -> None:
         name="iir", kind="filter", arithmetic="integer", calls=1, input_shape=(16,), output_shape=(16,), inputs=16,
         outputs=16, operations={"multiply": count(16)}, activation_bits=8, output_bits=8, cadence="sample",
     )
-    # 16 x 8 out are 128 bit, with the window 1408: still one bank, and the other is on for a decode
+    # 16 x 8 out are 128 bit, with the window 1408: still one bank, and the other is on for a decode, and for the 16
+    # multiplications of a window on 4 columns, 4 cycles five times a second: 0.00002 of the time
     small = dataclasses.replace(WINDOW, layers=(filtering, *WINDOW.layers))
-    assert retention_w(small, 10).nominal == pytest.approx((3 + 1 + 0.00724) * BANK_W)
+    assert retention_w(small, 10).nominal == pytest.approx((3 + 1 + 0.00724 + 0.00002) * BANK_W)
     # 60 x 8 in and out are 960 bit, with the window 2240: both banks
     wide = dataclasses.replace(filtering, input_shape=(60,), output_shape=(60,))
     assert retention_w(dataclasses.replace(WINDOW, layers=(wide, *WINDOW.layers)), 10).nominal == pytest.approx(
         5 * BANK_W
     )
+
+
+def test_a_memory_that_is_too_small_is_never_cheaper() -> None:
+    # 800 x 8 weights are 51,200 bit, 25 banks; the memory has 4 of 2048: charged as one of 25
+    work = workload(dense_layer(800, 8), mode="window", steps=10)
+    table = toy_array().model_dump(mode="json", exclude_none=True)
+    table["memories"][0] |= {"capacity": quantity(25 * 256, "byte")}
+    fitted = parse_model(table, HardwareProfile, where="toy")
+    small, large = (estimate(work, one, None, decode_rate_hz=1) for one in (toy_array(), fitted))
+    assert any("weights need 51200 bits" in line for line in small.infeasibilities)
+    assert not any("weights" in line for line in large.infeasibilities)
+    assert small.power_w["retention"].nominal == pytest.approx(large.power_w["retention"].nominal)
+    assert small.decoder_power_w.nominal >= large.decoder_power_w.nominal * (1 - 1e-12)
 
 
 def test_bounds_and_draws_stop_at_all_of_the_time() -> None:

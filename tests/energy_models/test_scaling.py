@@ -341,3 +341,22 @@ def test_less_supply_always_saves_at_a_fixed_rate_until_the_deadline() -> None:
     for lower, higher in pairwise(reports):
         assert lower.total_power_w.nominal < higher.total_power_w.nominal
         assert lower.latency_s.nominal > higher.latency_s.nominal
+
+
+def test_cells_are_not_credited_below_their_lowest_supply() -> None:
+    # six transistors are read at 0.6 V: from 0.9 V an access falls to (0.6 / 0.9)^2 and no further, logic does
+    profile = load_profile("asic45_reference")
+    at = {volts: scaled_profile(profile, supply_v=volts).bands for volts in (0.7, 0.6, 0.5, 0.4)}
+    for path in ("memories[0].read", "memories[1].write", "memories[0].awake_leakage"):
+        assert at[0.7][path].nominal > at[0.6][path].nominal
+        assert at[0.6][path] == at[0.5][path] == at[0.4][path]
+    assert at[0.5]["memories[0].read"].nominal == pytest.approx(10e-12 * (0.6 / 0.9) ** 2)
+    adder = "execution.operations.integer.add.per_bit"
+    assert at[0.4][adder].nominal < at[0.5][adder].nominal < at[0.6][adder].nominal
+
+
+def test_area_goes_with_the_square_of_the_node() -> None:
+    profile = load_profile("asic65_near_memory")
+    assert profile.area is not None
+    assert scaled_profile(profile, node_nm=32.5).bands["area"].nominal == pytest.approx(profile.area.band.nominal / 4)
+    assert scaled_profile(profile, supply_v=0.7).area == profile.area

@@ -128,7 +128,9 @@ def test_one_machine_shares_its_judgements() -> None:
 
 def test_records_that_are_no_publication_say_so() -> None:
     own = {key for key, record in load_sources().items() if not record.errs_as_one}
-    assert own == {"design_choice", "machine_class_knowledge", "device_class_knowledge", "pennes_constants"}
+    assert own == {
+        "design_choice", "machine_class_knowledge", "device_class_knowledge", "pennes_constants", "machine_area",
+    }
     assert not any(load_sources()[key].was_read for key in own)
 
 

@@ -7,6 +7,7 @@ import dataclasses
 import pytest
 
 from energy_models.hardware import load_profile
+from energy_models.mapping.placing import required_bits
 from energy_models.pricing import estimate
 from energy_models.workload import LayerWork, Workload, at_widths, dense_layer, neuron_layer, synapse_layer
 
@@ -52,3 +53,18 @@ def test_spiking_layers_have_a_price_on_machines_for_them(profile: str) -> None:
     layers = spiking().layers[:2]
     found = at_widths(spiking().replace(layers=layers), weight_bits=8, activation_bits=8)
     assert estimate(found, load_profile(profile), None, decode_rate_hz=10).unaccounted == ()
+
+
+@pytest.mark.parametrize(("bits", "samples"), [(1, 8), (4, 8), (8, 8), (10, 10), (16, 12)])
+def test_the_window_of_a_narrow_network_keeps_the_width_of_its_samples(bits: int, samples: int) -> None:
+    # 10 steps of 16 channels, recorded at 12 bit
+    layers = (dense_layer("first", 160, 20, activation_bits=32), dense_layer("last", 20, 4, activation_bits=32))
+    net = Workload("net", "window", 1, 10, 16, 100.0, 12, tuple(as_float(layer) for layer in layers))
+    found = at_widths(net, weight_bits=bits, activation_bits=bits)
+    needs = required_bits(found, load_profile("asic65_near_memory").execution)
+    assert found.input_bits == samples
+    assert found.layers[0].activation_bits == bits
+    assert needs["buffers"] == 160 * samples
+    # a copy at the width of the network beside it, where that is another one
+    copied = 0 if bits == samples else 160 * bits
+    assert needs["activations"] >= copied

@@ -11,6 +11,7 @@ from energy_models.quantities import DAY_S, HOUR_S, YEAR_S
 PREFIXES = (
     (1e-15, "f"), (1e-12, "p"), (1e-9, "n"), (1e-6, "µ"), (1e-3, "m"), (1.0, ""), (1e3, "k"), (1e6, "M"), (1e9, "G"),
 )
+SQUARE_MILLIMETRE_M2 = 1e-6
 PREFIXED = frozenset({"J", "W", "W/cm²", "s", "bit/s", "Hz", "B", "K"})
 BITS_PER_BYTE = 8
 SPACE = "\u00a0"  # a value and its unit stay on one line
@@ -41,7 +42,9 @@ def digits_text(value: float, digits: int = DIGITS) -> str:
 
 
 def quantity_text(value: float, unit: str) -> str:
-    """Return a value in SI with a sane prefix: 4.2e-5 W as ``42 µW``."""
+    """Return a value in SI with a sane prefix: 4.2e-5 W as ``42 µW``; areas are of silicon, in mm²."""
+    if unit == "m2":
+        value, unit = value / SQUARE_MILLIMETRE_M2, "mm²"
     if value == 0 or unit not in PREFIXED:
         return f"{digits_text(value)}{SPACE}{unit}"
     factor, letter = prefix_of(value)

@@ -26,7 +26,10 @@ _RULES: Mapping[Law, str] = {
     "float_adder": "floating-point adder anchors (horowitz2014, jouppi2021, stillmaker2017), C V^2",
     "wire": "shrinking wire, C V^2",
     "analogue": "charge on a capacitor the node does not shrink, C V^2",
-    "sram": "SRAM legs by size (cacti7 to 22 nm, jouppi2021 to 7 nm), C V^2",
+    "sram": "SRAM legs by size (cacti7 to 22 nm, jouppi2021 to 7 nm), C V^2 to the lowest supply of its cells",
+    "sram_leakage": "leakage: node by cacti7, V exp(b V / n kT/q) to the lowest supply of its cells, doubling with "
+    "temperature",
+    "area": "square of the node",
     "static": "leakage: node by cacti7, V exp(b V / n kT/q), doubling with temperature",
     "retention": "leakage at its own rail: node by cacti7, doubling with temperature",
     "event": "published total of one event, C V^2 (its node stays)",
@@ -84,7 +87,7 @@ def scaled_profile(
         if law == "fixed" or (law == "clock" and clock == "kept" and quantity.basis == "assumed"):
             return quantity
         points = (start, end)
-        if profile.memory_rail is not None and path.startswith("memories"):
+        if profile.memory_rail is not None and _on_rail(path, profile):
             rail_v = profile.memory_rail.supply.band.nominal
             points = (replace(start, supply_v=rail_v), replace(end, supply_v=rail_v))
         factor = factor_of(law, size_of(path, profile), *points, technology)
@@ -96,6 +99,12 @@ def scaled_profile(
     changes["name"] = f"{_SUFFIX.sub('', profile.name)}_scaled_{label}"
     changes["title"] = f"{_TITLE.sub('', profile.title)}, scaled to {end.text()}"
     return HardwareProfile.model_validate(changes, context={"sources": {**load_sources(), **profile.sources}})
+
+
+def _on_rail(path: str, profile: HardwareProfile) -> bool:
+    """Return whether a constant is of a memory that has the rail of its own."""
+    found = re.match(r"memories\[(\d+)\]", path)
+    return found is not None and profile.on_rail(profile.memories[int(found.group(1))])
 
 
 def _points(

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from energy_models.errors import ProfileError
 from energy_models.hardware import HardwareProfile
 from energy_models.quantities import Band, Quantity, find_unit
+from energy_models.technology.floors import lowest_supply_v
 from energy_models.technology.scaling.leakage import supply_factor, temperature_factor
 from energy_models.technology.scaling.node import node_factor, product, sram_factor
 from energy_models.technology.scaling.supply import dynamic_factor, frequency_factor, nominal_supply_v
 from energy_models.technology.scaling.technology import CircuitClass, Technology
 from energy_models.technology.sram import REGISTER_BYTES
 
-Law = CircuitClass | Literal["sram", "static", "retention", "clock", "active_power", "event", "fixed"]
+Law = CircuitClass | Literal[
+    "sram", "sram_leakage", "static", "retention", "clock", "active_power", "event", "area", "fixed",
+]
 _ENERGIES = frozenset({"energy", "energy_per_bit", "energy_per_square_bit", "energy_per_step"})
 _POWERS = frozenset({"power", "power_per_bit"})
 BITS_PER_BYTE = 8
@@ -26,6 +29,8 @@ _MULTIPLYING = frozenset({"multiply", "leak"})
 _PATHS: tuple[tuple[str, Law], ...] = (
     (r"memories\[\d+\]\.(read|write)", "sram"),
     (r"memories\[\d+\]\.retention", "retention"),
+    (r"memories\[\d+\]\.awake_leakage", "sram_leakage"),
+    (r"memories\[\d+\]\.wires", "wire"),
     (r"memories\[\d+\]\.non_volatile\.(read|write|wake)", "fixed"),
     (r"static", "static"),
     (r"wake\.energy", "analogue"),
@@ -63,8 +68,8 @@ def law_of(path: str, quantity: Quantity) -> Law:
     ProfileError
         When the constant is an energy or a power that no law covers.
     """
-    if path == "clock":
-        return "clock"
+    if path in ("clock", "area"):
+        return path
     dimension = find_unit(quantity.unit).dimension
     if dimension not in _ENERGIES | _POWERS:
         return "fixed"
@@ -98,7 +103,8 @@ def factor_of(law: Law, size_bits: float, start: OperatingPoint, end: OperatingP
     """Return what a constant under a law becomes between two points.
 
     Digital energies and the clock follow the supply over each node's nominal one, which the node factors of energies
-    already contain; leakage and the charge of a capacitor follow the supply itself. Retention keeps its own rail. A
+    already contain; leakage and the charge of a capacitor follow the supply itself. Retention keeps its own rail. Below
+    the lowest supply of six-transistor cells an SRAM stays at that one; what a rail for it loses is `memory_rail`'s. A
     finer node's faster transistors are not credited: at nominal supplies the clock stays. A memory no larger than a
     register file goes with logic.
 
@@ -107,10 +113,16 @@ def factor_of(law: Law, size_bits: float, start: OperatingPoint, end: OperatingP
     ProfileError
         When the law moves no constant of its own.
     """
+    if law == "area":
+        smaller = (end.node_nm / start.node_nm) ** 2
+        return Band(smaller, smaller, smaller)
     leaking = node_factor("leakage", start.node_nm, end.node_nm, technology)
     warming = temperature_factor(start.temperature_k, end.temperature_k, technology)
     if law == "retention":
         return product(leaking, warming)
+    if law == "sram_leakage":
+        before, after = (_at_cells_supply(point).supply_v for point in (start, end))
+        return product(leaking, warming, supply_factor(before, after, technology))
     if law == "static":
         return product(leaking, warming, supply_factor(start.supply_v, end.supply_v, technology))
     speed = _speed(start, end, technology)
@@ -125,13 +137,21 @@ def factor_of(law: Law, size_bits: float, start: OperatingPoint, end: OperatingP
     if law == "sram" and size_bits <= BITS_PER_BYTE * REGISTER_BYTES:
         law = "adder"
     if law == "sram":
-        return product(sram_factor(size_bits, start.node_nm, end.node_nm, technology), switching)
+        cells = (_at_cells_supply(point) for point in (start, end))
+        shares = [point.supply_v / nominal_supply_v(point.node_nm, technology) for point in cells]
+        finer = sram_factor(size_bits, start.node_nm, end.node_nm, technology)
+        return product(finer, dynamic_factor(shares[0], shares[1], technology))
     if law == "analogue":
         charge = dynamic_factor(start.supply_v, end.supply_v, technology)
         return product(node_factor(law, start.node_nm, end.node_nm, technology), charge)
     if law in ("fixed", "leakage"):
         raise ProfileError(f"law {law!r} moves no constant of its own", where="scaling", remedy="Leave it unchanged")
     return product(node_factor(law, start.node_nm, end.node_nm, technology), switching)
+
+
+def _at_cells_supply(point: OperatingPoint) -> OperatingPoint:
+    """Return a point whose supply is not below the lowest one of six-transistor cells."""
+    return replace(point, supply_v=max(point.supply_v, lowest_supply_v("sram")))
 
 
 def _speed(start: OperatingPoint, end: OperatingPoint, technology: Technology) -> Band:
