@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -15,6 +15,7 @@ from cosim.api.places import Machine, Place, placed
 from cosim.api.works import Work, workload_of
 from cosim.report.estimate_tables import EstimateTables, estimate_tables
 from energy_models.errors import PriceError, StudyError
+from energy_models.feasibility import Lever, levers
 from energy_models.hardware import HardwareProfile, Site
 from energy_models.pricing import EnergyReport
 from energy_models.quantities import Band, html_table, load_sources, prefixed_band, prefixed_floor
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from plotly.graph_objects import Figure
 
-Rows = Literal["layers", "power", "limits"]
+Rows = Literal["layers", "power", "limits", "levers"]
 NO_SITE = "no site"
 SOURCE = ("authors", "year", "title", "locator")
 
@@ -89,8 +90,9 @@ class Estimate:
 
         Parameters
         ----------
-        rows : {'layers', 'power', 'limits'}
-            Energy per decode by layer and cause [J]; average power by cause [W]; every limit of the site, in SI.
+        rows : {'layers', 'power', 'limits', 'levers'}
+            Energy per decode by layer and cause [J]; average power by cause [W]; every limit of the site, in SI; how
+            far each constant must fall or may rise for all limits to be just held.
 
         Raises
         ------
@@ -105,7 +107,22 @@ class Estimate:
             return pd.DataFrame(self._power_rows())
         if rows == "limits":
             return pd.DataFrame(self._limit_rows())
-        raise PriceError(f"there are no rows {rows!r}", where="to_frame", remedy="Give 'layers', 'power' or 'limits'")
+        if rows == "levers":
+            return pd.DataFrame([asdict(lever) for lever in self.levers()])
+        remedy = "Give 'layers', 'power', 'limits' or 'levers'"
+        raise PriceError(f"there are no rows {rows!r}", where="to_frame", remedy=remedy)
+
+    def levers(self) -> tuple[Lever, ...]:
+        """Return what would make it fit, or how much room there is: each constant moved alone, least change first.
+
+        Raises
+        ------
+        PriceError
+            Without a site there is no limit.
+        """
+        if self.site is None:
+            raise PriceError("there is no limit without a site", where="levers", remedy="Estimate at a site")
+        return levers(self.workload, self.machine, self.site, decode_rate_hz=self.report.decode_rate_hz)
 
     def _power_rows(self) -> list[dict[str, object]]:
         outside = [("decoder", self.report.decoder_power_w), ("device", self.report.total_power_w)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated
@@ -42,6 +43,9 @@ def estimate(
     outputs: Outputs = None,
     draws: Draws = 4096,
     seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Seed of the draws.")] = 0,
+    with_levers: Annotated[
+        bool, typer.Option("--levers", help="Also what would make it fit, or the room there is, by constant.")
+    ] = False,
     as_json: JsonOption = False,
     as_csv: Annotated[
         bool, typer.Option("--csv", help="Print the rows by layer and cause, or by point, as CSV.")
@@ -76,18 +80,27 @@ def estimate(
         for line in changed:
             say(f"Set: {line}")
         return
+    from cosim.api.estimate import Estimate
     from cosim.api.works import workload_of
     from cosim.report.estimate_tables import estimate_tables
 
     counted = workload_of(what, where=work)
     tables = estimate_tables(counted, machine, place, decode_rate_hz=rate_hz or 0.0, draws=draws, seed=seed)
-    _print(tables, form, changed, "" if place is None else place.name)
-
-
-def _print(tables: EstimateTables, form: str, changed: list[str], site: str) -> None:
+    found = Estimate(counted, machine, place, tables).levers() if with_levers else ()
     if form == "json":
-        print_json({"answer": tables.headline, "site": site, **tables.document(), "set": changed})
-    elif form == "csv":
+        site_name = "" if place is None else place.name
+        moved = {"levers": [dataclasses.asdict(lever) for lever in found]} if with_levers else {}
+        print_json({"answer": tables.headline, "site": site_name, **tables.document(), "set": changed, **moved})
+        return
+    _print(tables, form, changed)
+    for lever in found:
+        tell(f"lever: {lever.text}")
+    if with_levers and not found:
+        say("No constant alone makes it fit: see what does not fit, or has no price, above.")
+
+
+def _print(tables: EstimateTables, form: str, changed: list[str]) -> None:
+    if form == "csv":
         rows = tables.layer_rows()
         writer = csv.DictWriter(sys.stdout, fieldnames=list(rows[0]))
         writer.writeheader()

@@ -1,6 +1,7 @@
 """Whether an energy report keeps the limits of a site, and by how much."""
 
 from energy_models.feasibility.battery import battery_life_s, battery_power_w
+from energy_models.feasibility.levers import Lever, levers
 from energy_models.feasibility.limits import (
     CHECK_NAMES,
     LIMIT_VERDICTS,
@@ -16,7 +17,7 @@ from energy_models.feasibility.limits import (
 )
 
 __all__ = [
-    "CHECK_NAMES", "LIMIT_VERDICTS", "LimitCheck", "LimitVerdict", "SiteLimits", "battery_life_s",
-    "battery_power_w", "check_limits", "check_site_limits", "limit_quantities", "limit_verdict", "site_limits",
-    "unchecked_limits",
+    "CHECK_NAMES", "LIMIT_VERDICTS", "Lever", "LimitCheck", "LimitVerdict", "SiteLimits", "battery_life_s",
+    "battery_power_w", "check_limits", "check_site_limits", "levers", "limit_quantities", "limit_verdict",
+    "site_limits", "unchecked_limits",
 ]

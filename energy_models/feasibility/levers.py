@@ -1,0 +1,141 @@
+"""What would make a device fit, one constant at a time: how far each must fall, or may rise, until a limit just holds.
+
+Each lever is moved alone, everything else as it is, by bisection of its logarithm on the nominal figures; a limit is
+held where its headroom is 1 or more. A lever that does not decide within a factor of a thousand either way says so.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from energy_models.feasibility.limits import check_limits
+from energy_models.hardware import HardwareProfile, Site, constant_units, with_constants
+from energy_models.mapping import place
+from energy_models.pricing import EnergyReport, estimate
+from energy_models.workload import Workload
+
+DECODE_RATE = "decode_rate_hz"
+COSTS = (
+    "site.front_end.power", "site.converter.figure_of_merit", "site.radio.energy", "site.radio.upkeep",
+    "site.controller.active", "profile.static",
+)
+"""Constants that cost power: less of them helps."""
+HELPS = ("site.battery.capacity", "site.package.width", "site.regulator.efficiency")
+"""Constants of which more helps."""
+MOST_FACTOR = 1e3
+STEPS = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Lever:
+    """One constant, what it is, and the value at which every limit is just held.
+
+    Parameters
+    ----------
+    name : str
+        Path of the constant, or ``decode_rate_hz``.
+    unit : str
+        Of both values, SI.
+    now : float
+    bound : float or None
+        The largest value (of a cost) or the smallest (of what helps) at which the device fits; None where it fits, or
+        does not fit, within a factor of a thousand either way.
+    is_cost : bool
+        Whether less of it helps.
+    fits_now : bool
+    """
+
+    name: str
+    unit: str
+    now: float
+    bound: float | None
+    is_cost: bool
+    fits_now: bool
+
+    @property
+    def text(self) -> str:
+        """The lever in a sentence."""
+        sign = "at most" if self.is_cost else "at least"
+        if self.bound is None:
+            way = "whatever its value" if self.fits_now else "by it alone: no value within a factor of a thousand"
+            return f"{self.name} ({self.now:.3g} {self.unit}): {'fits' if self.fits_now else 'does not fit'} {way}"
+        found = f"{sign} {self.bound:.3g} {self.unit}"
+        share = self.bound / self.now
+        return f"{self.name}: fits with {found}, {share:.3g} times the {self.now:.3g} of now"
+
+
+def levers(
+    workload: Workload, profile: HardwareProfile, site: Site, *, decode_rate_hz: float
+) -> tuple[Lever, ...]:
+    """Return each lever of a device at a site, those that need the least change first.
+
+    None where the network has no room in the machine or work without a price: no constant mends that.
+
+    Parameters
+    ----------
+    workload : Workload
+    profile : HardwareProfile
+    site : Site
+    decode_rate_hz : float
+        Decisions per second [Hz].
+
+    Raises
+    ------
+    WorkloadError
+        As `estimate`.
+    """
+    if place(workload, profile).infeasibilities or estimate(
+        workload, profile, site, decode_rate_hz=decode_rate_hz
+    ).unaccounted:
+        return ()
+    known = constant_units(profile, site)
+    values = {f"profile.{path}": band.nominal for path, band in profile.bands.items()}
+    values |= {f"site.{path}": band.nominal for path, band in site.bands.items()}
+
+    def fits_with(name: str) -> Callable[[float], bool]:
+        if name == DECODE_RATE:
+            return lambda value: _fits(site, estimate(workload, profile, site, decode_rate_hz=value))
+
+        def at(value: float) -> bool:
+            machine, place = with_constants(profile, site, {name: value})
+            if place is None:
+                return False
+            return _fits(place, estimate(workload, machine, place, decode_rate_hz=decode_rate_hz))
+
+        return at
+
+    now = fits_with(DECODE_RATE)(decode_rate_hz)
+    found = [_lever(DECODE_RATE, "Hz", decode_rate_hz, fits_with(DECODE_RATE), is_cost=True, fits_now=now)]
+    for names, is_cost in ((COSTS, True), (HELPS, False)):
+        for name in names:
+            if name in known and values[name] > 0:
+                found.append(_lever(name, known[name], values[name], fits_with(name), is_cost=is_cost, fits_now=now))
+    return tuple(sorted(found, key=_change))
+
+
+def _fits(site: Site, report: EnergyReport) -> bool:
+    if report.infeasibilities or report.unaccounted:
+        return False
+    return all(check.headroom >= 1.0 for check in check_limits(site, report))
+
+
+def _lever(
+    name: str, unit: str, now: float, fits: Callable[[float], bool], *, is_cost: bool, fits_now: bool
+) -> Lever:
+    """Return the value at which a device begins to fit, or ceases to, as one constant moves."""
+    towards = MOST_FACTOR if is_cost == fits_now else 1 / MOST_FACTOR
+    if name.endswith("efficiency"):
+        towards = min(towards, 1.0 / now)
+    if fits(now * towards) == fits_now:
+        return Lever(name, unit, now, None, is_cost, fits_now)
+    same, other = 0.0, math.log(towards)  # of the factor
+    for _ in range(STEPS):
+        middle = (same + other) / 2
+        same, other = (middle, other) if fits(now * math.exp(middle)) == fits_now else (same, middle)
+    return Lever(name, unit, now, now * math.exp(same if fits_now else other), is_cost, fits_now)
+
+
+def _change(lever: Lever) -> tuple[bool, float]:
+    return (lever.bound is None, 0.0 if lever.bound is None else abs(math.log(lever.bound / lever.now)))
