@@ -13,7 +13,7 @@ from energy_models.workload import Workload, at_widths, read_workload
 
 EEGNET = at_widths(
     read_workload(Path(__file__).parents[2] / "energy_models/data/workloads/eegnet_8_2.json"),
-    weight_bits=4, activation_bits=4,
+    weight_bits=2, activation_bits=2,
 )
 ASIC, UTAH = load_profile("asic65_near_memory"), load_site("implant_utah96")
 
