@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -14,10 +15,14 @@ from cosim.api.study_changes import changes_in_folder, effect_text
 from cosim.datasets.array_store import default_store
 from cosim.datasets.registry import load
 from cosim.datasets.types import Dataset
+from cosim.engine.executors.dask_cluster import DaskPlan, dask_executor
+from cosim.engine.executors.dask_worker import run_on_worker, shared_folders
+from cosim.engine.executors.executor import Executor
 from cosim.engine.executors.fork_server import PRELOAD
 from cosim.engine.executors.local import LocalExecutor
 from cosim.engine.executors.worker import run_stage, start_worker
 from cosim.engine.files import Json
+from cosim.engine.local_store import LocalStore
 from cosim.engine.progress import Watch
 from cosim.engine.run_folder import FAILURES, locked, save_plan
 from cosim.engine.same_forms import same_forms
@@ -67,7 +72,7 @@ class Outcome:
 
 def run_study(
     study: Study, *, root: Path, data_dir: Path | None, workers: int, command: str, watch: Watch,
-    dataset: Dataset | None = None, tell: Callable[[str], None] = warnings.warn,
+    dataset: Dataset | None = None, tell: Callable[[str], None] = warnings.warn, dask: DaskPlan | None = None,
 ) -> Outcome:
     """Run every point of a study that is not finished, and write its tables.
 
@@ -79,7 +84,7 @@ def run_study(
     data_dir : Path or None
         Where recordings are; None: the environment variable ``COSIM_DATA``.
     workers : int
-        Local processes, one torch thread each.
+        Processes, one torch thread each.
     command : str
         The command line, kept for the page.
     watch : callable
@@ -89,6 +94,8 @@ def run_study(
     tell : callable
         Told before the training what the study's author should know, such as forms that are one network, or what a
         changed study does with the stages that are there.
+    dask : DaskPlan or None
+        The Dask cluster that computes the stages; None: processes of this machine.
 
     Raises
     ------
@@ -115,8 +122,7 @@ def run_study(
         folds = keep_folds(store, data, planned)
         if changed:
             tell(effect_text(changed, study, folds, shape_of(dataset), store))
-        run = partial(run_stage, store, device)
-        with database_errors(root), LocalExecutor(workers, run, start_worker, PRELOAD) as executor:
+        with database_errors(root), _executor(store, device, workers, dask, tell) as executor:
             search = Search(study, dataset.digest, root) if study.students else None
             scheduler = Scheduler(store, executor)
             sweep = Sweep(study, folds, shape_of(dataset), search, store=store, scheduler=scheduler,
@@ -134,6 +140,15 @@ def run_study(
         aside = tuple(note for note in store.set_aside() if note not in earlier)
     computed, told = scheduler.progress.computed, tuple(map(_told, failures))
     return Outcome(root, len(sweep.finished), computed, told, times, aside)
+
+
+def _executor(
+    store: LocalStore, device: str, workers: int, dask: DaskPlan | None, tell: Callable[[str], None]
+) -> AbstractContextManager[Executor]:
+    """Return what computes the stages, to be entered."""
+    if dask is None:
+        return LocalExecutor(workers, partial(run_stage, store, device), start_worker, PRELOAD)
+    return dask_executor(dask, workers, partial(run_on_worker, shared_folders(store.root), device), tell)
 
 
 def _device(name: str) -> str:

@@ -11,6 +11,7 @@ from cosim.api.arguments import workers_of
 from cosim.api.finished_run import Run
 from cosim.api.progress import lines_on_stderr
 from cosim.api.run import run_study
+from cosim.engine.executors.dask_cluster import dask_plan
 from cosim.engine.progress import Watch
 from cosim.report import write_report
 from cosim.study.check import check_study, read_study
@@ -26,6 +27,9 @@ def run(
     out: str | Path | None = None,
     data_dir: str | Path | None = None,
     workers: int = 2,
+    executor: str = "local",
+    scheduler: str = "",
+    cluster: str = "",
     settings: Sequence[str] = (),
     watch: Watch | None = None,
 ) -> Run:
@@ -40,7 +44,11 @@ def run(
     data_dir : str or Path, optional
         Folder of recordings; default: the environment variable ``COSIM_DATA``.
     workers : int
-        Local processes, one torch thread each.
+        Processes, one torch thread each; a scheduler has its own.
+    executor : {'local', 'dask'}
+        Processes of this machine, or workers of a Dask cluster; the results are the same.
+    scheduler, cluster : str, optional
+        Of Dask: the address of a scheduler, or a batch system whose jobs are the workers, such as ``slurm``.
     settings : sequence of str
         Changes of the study, as ``section.key=value`` each.
     watch : callable, optional
@@ -51,11 +59,12 @@ def run(
     CosimError
         For anything the user can mend. Whatever was finished stays.
     """
-    checked = _checked(study, settings)
+    checked, dask = _checked(study, settings), dask_plan(executor, scheduler, cluster)
     root = Path("runs") / checked.study.name if out is None else Path(out)
     run_study(
         checked, root=root, data_dir=None if data_dir is None else Path(data_dir), workers=workers_of(workers),
         command=shlex.join(["cosim.run", checked.study.name, *settings]), watch=watch or lines_on_stderr(),
+        dask=dask,
     )
     write_report(root)
     return Run(root)

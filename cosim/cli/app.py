@@ -31,6 +31,7 @@ from cosim.cli.workload import add_workload_command
 from energy_models.errors import CosimError
 
 if TYPE_CHECKING:
+    from cosim.engine.executors.dask_cluster import DaskPlan
     from cosim.study.schema import Study
 
 EXIT_FAILURE, EXIT_MISTAKE, EXIT_INTERRUPTED, EXIT_TERMINATED = 1, 2, 130, 143
@@ -45,7 +46,10 @@ app = typer.Typer(
 DataDir = Annotated[
     Path | None, typer.Option("--data-dir", help="Folder of recordings; default: the environment variable COSIM_DATA.")
 ]
-Workers = Annotated[int, typer.Option(min=1, max=1024, help="Local processes, one torch thread each.")]
+Workers = Annotated[int, typer.Option(min=1, max=1024, help="Processes, one torch thread each.")]
+ExecutorOption = Annotated[str, typer.Option("--executor", help="local: processes of this machine; dask: a cluster.")]
+Scheduler = Annotated[str, typer.Option(help="Address of a Dask scheduler, such as tcp://host:8786.")]
+Cluster = Annotated[str, typer.Option(help="Batch system whose jobs are Dask workers: slurm, pbs, sge, lsf ...")]
 Settings = Annotated[list[str], typer.Option("--set", help="Change the study file: section.key=value; repeatable.")]
 Version = Annotated[bool, typer.Option("--version", is_eager=True, help="Print the version and exit.")]
 Out = Annotated[Path | None, typer.Option(help="Folder of this run; default: runs/<study>.")]
@@ -70,6 +74,9 @@ def run(
     data_dir: DataDir = None,
     out: Out = None,
     workers: Workers = 2,
+    executor: ExecutorOption = "local",
+    scheduler: Scheduler = "",
+    cluster: Cluster = "",
     settings: Settings = [],  # noqa: B006  (typer copies it)
     as_json: JsonOption = False,
 ) -> None:
@@ -77,24 +84,31 @@ def run(
     from cosim.engine.executors.interrupts import interrupts_held
 
     with interrupts_held():  # libraries swallow Ctrl-C while they are imported, and the run would go on
+        from cosim.engine.executors.dask_cluster import dask_plan
         from cosim.study.check import read_study
 
         checked = read_study(study, settings)
+        dask = dask_plan(executor, scheduler, cluster)
     root = out or Path("runs") / checked.study.name
-    _run(checked, root, data_dir=data_dir, workers=workers, command=_command(), form=form_of(as_json))
+    _run(checked, root, data_dir=data_dir, workers=workers, dask=dask, command=_command(), form=form_of(as_json))
 
 
 @app.command()
 def resume(
     folder: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run that was stopped.")],
+    *,
     data_dir: DataDir = None,
     workers: Workers = 2,
+    executor: ExecutorOption = "local",
+    scheduler: Scheduler = "",
+    cluster: Cluster = "",
     as_json: JsonOption = False,
 ) -> None:
     """Go on with a run that was stopped or killed; nothing finished is computed again."""
     from cosim.engine.executors.interrupts import interrupts_held
 
     with interrupts_held():
+        from cosim.engine.executors.dask_cluster import dask_plan
         from cosim.engine.run_folder import load_plan
         from cosim.study.check import check_study
         from cosim.tables.archive import refuse_archive
@@ -102,21 +116,26 @@ def resume(
         refuse_archive(folder)
         document, remembered, command = load_plan(folder)
         checked = check_study(document, where=str(folder))
-    _run(checked, folder, data_dir=data_dir or remembered, workers=workers, command=command, form=form_of(as_json))
+        dask = dask_plan(executor, scheduler, cluster)
+        data_dir = data_dir or remembered
+    _run(checked, folder, data_dir=data_dir, workers=workers, dask=dask, command=command, form=form_of(as_json))
 
 
-def _run(study: Study, root: Path, *, data_dir: Path | None, workers: int, command: str, form: Form) -> None:
+def _run(
+    study: Study, root: Path, *, data_dir: Path | None, workers: int, dask: DaskPlan | None, command: str, form: Form
+) -> None:
     from cosim.engine.executors.fork_server import PRELOAD, start_fork_server
     from cosim.engine.executors.interrupts import TerminatedError, interrupts_held, termination_heeded
 
     with interrupts_held():
-        start_fork_server(PRELOAD)  # it imports what a worker needs while this process does
+        if dask is None:
+            start_fork_server(PRELOAD)  # it imports what a worker needs while this process does
         from cosim.cli.run import run_with_progress
 
     try:
         with termination_heeded():
             outcome, page, answer = run_with_progress(
-                study, root=root, data_dir=data_dir, workers=workers, command=command
+                study, root=root, data_dir=data_dir, workers=workers, command=command, dask=dask
             )
     except KeyboardInterrupt as stop:
         say(f"What was finished is kept. Go on with: cosim resume {shlex.quote(str(root))}")

@@ -15,6 +15,7 @@ from rich.table import Column
 from cosim.api.progress import facts_text, lines_on_stderr
 from cosim.api.run import Outcome, run_study
 from cosim.cli.output import say
+from cosim.engine.executors.dask_cluster import DaskPlan
 from cosim.engine.progress import Status, Watch
 from cosim.report import answer_line, write_report
 from cosim.study.schema import Study
@@ -23,14 +24,15 @@ from energy_models.errors import CosimError
 
 
 def run_with_progress(
-    study: Study, *, root: Path, data_dir: Path | None, workers: int, command: str
+    study: Study, *, root: Path, data_dir: Path | None, workers: int, command: str, dask: DaskPlan | None
 ) -> tuple[Outcome, Path, str]:
     """Run a study, show where it stands, write its page, and return what it came to, the page's path and its answer."""
     say(f"{study.study.title}\nRun folder: {root}")
     try:
         with _watching() as watch:
             outcome = run_study(
-                study, root=root, data_dir=data_dir, workers=workers, command=command, watch=watch, tell=_warn
+                study, root=root, data_dir=data_dir, workers=workers, command=command, watch=watch, tell=_warn,
+                dask=dask,
             )
     except CosimError:
         stages = root / "stages"

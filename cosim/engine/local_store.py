@@ -19,6 +19,7 @@ from cosim.engine.stage_hashes import damage, write_hashes
 from cosim.engine.store import StageKey, StageLostError
 
 PARTIAL = ".partial"
+REMOVED = ".removed-"
 CHECKPOINTS = ".checkpoints"
 DAMAGED = "damaged"
 LOG = "run.log"
@@ -140,8 +141,17 @@ class LocalStore:
                 self._set_aside(path, f"checkpoint-{key.kind}-{key.digest}", said)
 
     def remove_partial(self) -> None:
-        """Remove what interrupted stages and writers left; only the process that holds the run folder's lock may."""
-        shutil.rmtree(self._stages / PARTIAL, ignore_errors=True)
+        """Remove what interrupted stages and writers left; only the process that holds the run folder's lock may.
+
+        The folder goes in one step: a cluster's worker that outlived its coordinator then fails to keep its stage, and
+        cannot keep a part of it.
+        """
+        with contextlib.suppress(OSError):  # there is none
+            gone = Path(tempfile.mkdtemp(prefix=REMOVED, dir=self._stages))
+            with contextlib.suppress(OSError):
+                (self._stages / PARTIAL).rename(gone / PARTIAL)
+        for gone in self._stages.glob(f"{REMOVED}*"):
+            shutil.rmtree(gone, ignore_errors=True)
         kept = self._stages / CHECKPOINTS
         with contextlib.suppress(OSError):  # a folder that cannot be written is told where it is written to
             for folder in (self.root, kept, *kept.glob("*/")):

@@ -1,1 +1,1 @@
-"""What runs stages: the protocol in `executor`, processes of this machine in `local`."""
+"""What runs stages: the protocol in `executor`; this machine in `local`, a Dask cluster in `dask_executor`."""

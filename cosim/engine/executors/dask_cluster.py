@@ -1,0 +1,146 @@
+"""Which Dask cluster a run uses: a scheduler that is there, jobs of a batch system, or processes of this machine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any, Literal
+
+from cosim.engine.executors.dask_executor import DaskExecutor
+from cosim.engine.executors.fork_server import main_unnamed
+from cosim.engine.executors.interrupts import interrupts_held
+from cosim.engine.record import StageTime
+from cosim.engine.stage import Stage
+from energy_models.errors import CosimError, StudyError
+
+ExecutorName = Literal["local", "dask"]
+BATCH_SYSTEMS: Mapping[str, str] = {
+    "slurm": "SLURMCluster", "pbs": "PBSCluster", "sge": "SGECluster", "lsf": "LSFCluster", "oar": "OARCluster",
+    "moab": "MoabCluster", "htcondor": "HTCondorCluster",
+}
+INSTALL = "Install it: pip install 'cosim[cluster]'"
+
+
+@dataclass(frozen=True, slots=True)
+class DaskPlan:
+    """Where stages are computed by Dask; with neither, by processes of this machine.
+
+    Parameters
+    ----------
+    scheduler : str
+        Address of a scheduler that runs, such as ``tcp://host:8786``; its workers are all used.
+    batch_system : str
+        One of `BATCH_SYSTEMS`: workers are its jobs, as dask-jobqueue's own configuration files describe them.
+    """
+
+    scheduler: str = ""
+    batch_system: str = ""
+
+
+def dask_plan(executor: str, scheduler: str = "", cluster: str = "") -> DaskPlan | None:
+    """Return what ``--executor``, ``--scheduler`` and ``--cluster`` ask for; None: the local pool.
+
+    Raises
+    ------
+    StudyError
+        An unknown executor or batch system, or options that exclude one another.
+    """
+    if executor not in ("local", "dask"):
+        raise StudyError(f"{executor!r:.40} is no executor", where="executor", remedy="Give 'local' or 'dask'")
+    if executor == "local" and (scheduler or cluster):
+        raise StudyError("a scheduler or a cluster, but the executor 'local'", where="executor",
+                         remedy="Give the executor 'dask', or leave them out")  # fmt: skip
+    if scheduler and cluster:
+        raise StudyError("a scheduler and a cluster", where="executor", remedy="Give one of them")
+    if cluster and cluster not in BATCH_SYSTEMS:
+        raise StudyError(f"{cluster!r:.40} is no batch system", where="cluster",
+                         remedy=f"Give one of: {', '.join(BATCH_SYSTEMS)}")  # fmt: skip
+    return DaskPlan(scheduler, cluster) if executor == "dask" else None
+
+
+@contextmanager
+def dask_executor(
+    plan: DaskPlan, workers: int, run: Callable[[Stage], StageTime], tell: Callable[[str], None]
+) -> Generator[DaskExecutor]:
+    """Yield an executor on the cluster of a plan; what was started for it is ended with the block.
+
+    Parameters
+    ----------
+    plan : DaskPlan
+    workers : int
+        Worker processes to start; a scheduler that runs has its own.
+    run : callable
+        ``run(stage)``, as of `DaskExecutor`.
+    tell : callable
+        Told what the user should know while the run waits.
+
+    Raises
+    ------
+    CosimError
+        Where Dask is not installed, its scheduler is not reached, or the batch system is not configured.
+    """
+    distributed = _package("distributed", "dask_executor")
+    with (
+        main_unnamed(), _cluster(distributed, plan, workers) as place, _client(distributed, place) as client,
+        DaskExecutor(client, run, tell) as executor,
+    ):  # fmt: skip
+        yield executor
+
+
+@contextmanager
+def _client(distributed: Any, place: Any) -> Generator[Any]:
+    try:
+        with interrupts_held():
+            client = distributed.Client(place, set_as_default=False)
+    except (OSError, ValueError) as error:
+        raise CosimError(f"the Dask scheduler is not reached ({error})", where=str(place),
+                         remedy="Give the address that `dask scheduler` prints, such as tcp://host:8786") from error
+    try:
+        yield client
+    finally:
+        client.close()
+
+
+@contextmanager
+def _cluster(distributed: Any, plan: DaskPlan, workers: int) -> Generator[Any]:
+    """Yield what a client connects to: an address, or a cluster that was started."""
+    if plan.scheduler:
+        yield plan.scheduler
+        return
+    with interrupts_held():
+        started = _batch_jobs(plan.batch_system, workers) if plan.batch_system else distributed.LocalCluster(
+            n_workers=workers, threads_per_worker=1, processes=True, dashboard_address=None, memory_limit=0,
+        )  # fmt: skip
+    try:
+        yield started
+    finally:
+        started.close()
+
+
+def _batch_jobs(name: str, workers: int) -> Any:
+    """Return a cluster whose workers are jobs of a batch system.
+
+    Raises
+    ------
+    CosimError
+        dask-jobqueue is not installed, or its configuration does not say what a job is.
+    """
+    jobqueue = _package("dask_jobqueue", "--cluster")
+    try:
+        cluster = getattr(jobqueue, BATCH_SYSTEMS[name])()
+    except (ValueError, TypeError) as error:
+        said = str(error).splitlines()[0]
+        raise StudyError(f"the jobs are not configured ({said})", where=f"--cluster {name}",
+                         remedy=f"Describe them in ~/.config/dask/jobqueue.yaml, under jobqueue.{name}: cores, memory, "
+                                "processes, walltime, queue") from error  # fmt: skip
+    cluster.scale(workers)
+    return cluster
+
+
+def _package(name: str, where: str) -> Any:
+    try:
+        return import_module(name)
+    except ImportError as error:
+        raise StudyError(f"{name} cannot be imported ({error})", where=where, remedy=INSTALL) from error
