@@ -24,7 +24,7 @@ from cosim.engine.executors.worker import run_stage, start_worker
 from cosim.engine.files import Json
 from cosim.engine.local_store import LocalStore
 from cosim.engine.progress import Watch
-from cosim.engine.run_folder import FAILURES, locked, save_plan
+from cosim.engine.run_folder import FAILURES, joined, locked, save_plan, tables_locked
 from cosim.engine.same_forms import same_forms
 from cosim.engine.scheduler import Scheduler
 from cosim.engine.search import Search, database_errors
@@ -106,7 +106,7 @@ def run_study(
     """
     installed_sources().forget_changed()
     refuse_archive(root)
-    with locked(root) as store:
+    with (locked if study.search.storage is None else joined)(root) as store:
         earlier = store.set_aside()
         if dataset is None:
             dataset = load(study.dataset.name, data_dir=data_dir, options=study.dataset.options)
@@ -122,21 +122,24 @@ def run_study(
         folds = keep_folds(store, data, planned)
         if changed:
             tell(effect_text(changed, study, folds, shape_of(dataset), store))
-        with database_errors(root), _executor(store, device, workers, dask, tell) as executor:
+        with database_errors(root, study.search.storage), _executor(store, device, workers, dask, tell) as executor:
             search = Search(study, dataset.digest, root) if study.students else None
             scheduler = Scheduler(store, executor)
             sweep = Sweep(study, folds, shape_of(dataset), search, store=store, scheduler=scheduler,
                           power_w=_searched_power(study))  # fmt: skip
             sweep.run(watch)
-        failures = sweep.failures()
-        save_failures(root, failures)
-        if failures and not sweep.finished:
-            told = f"all {len(failures)} points failed, the first of them: {_told(failures[0])}"
-            raise StudyError(told.rstrip("."), where=study.study.name, remedy=f"All are told in {root / FAILURES}.")
-        write_tables(root, store, study, dataset, sweep.finished, command=command, notes=notes)
-        write_prices(root, study.hardware)
-        write_flat(root)
-        times = write_times(root, store, sweep.finished)
+        with database_errors(root, study.search.storage), tables_locked(root):
+            if study.search.storage is not None:
+                sweep.take_finished_elsewhere()
+            failures = sweep.failures()
+            save_failures(root, failures)
+            if failures and not sweep.finished:
+                told = f"all {len(failures)} points failed, the first of them: {_told(failures[0])}"
+                raise StudyError(told.rstrip("."), where=study.study.name, remedy=f"All are told in {root / FAILURES}.")
+            write_tables(root, store, study, dataset, sweep.finished, command=command, notes=notes)
+            write_prices(root, study.hardware)
+            write_flat(root)
+            times = write_times(root, store, sweep.finished)
         aside = tuple(note for note in store.set_aside() if note not in earlier)
     computed, told = scheduler.progress.computed, tuple(map(_told, failures))
     return Outcome(root, len(sweep.finished), computed, told, times, aside)

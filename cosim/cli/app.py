@@ -49,6 +49,9 @@ DataDir = Annotated[
 Workers = Annotated[int, typer.Option(min=1, max=1024, help="Processes, one torch thread each.")]
 ExecutorOption = Annotated[str, typer.Option("--executor", help="local: processes of this machine; dask: a cluster.")]
 Scheduler = Annotated[str, typer.Option(help="Address of a Dask scheduler, such as tcp://host:8786.")]
+Storage = Annotated[
+    str | None, typer.Option(help="URL of a search that several coordinators share, such as postgresql+psycopg://.")
+]
 Cluster = Annotated[str, typer.Option(help="Batch system whose jobs are Dask workers: slurm, pbs, sge, lsf ...")]
 Settings = Annotated[list[str], typer.Option("--set", help="Change the study file: section.key=value; repeatable.")]
 Version = Annotated[bool, typer.Option("--version", is_eager=True, help="Print the version and exit.")]
@@ -77,6 +80,7 @@ def run(
     executor: ExecutorOption = "local",
     scheduler: Scheduler = "",
     cluster: Cluster = "",
+    storage: Storage = None,
     settings: Settings = [],  # noqa: B006  (typer copies it)
     as_json: JsonOption = False,
 ) -> None:
@@ -87,7 +91,8 @@ def run(
         from cosim.engine.executors.dask_cluster import dask_plan
         from cosim.study.check import read_study
 
-        checked = read_study(study, settings)
+        kept = [] if storage is None else [f"search.storage={storage}"]
+        checked = read_study(study, [*settings, *kept])
         dask = dask_plan(executor, scheduler, cluster)
     root = out or Path("runs") / checked.study.name
     _run(checked, root, data_dir=data_dir, workers=workers, dask=dask, command=_command(), form=form_of(as_json))

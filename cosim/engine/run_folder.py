@@ -1,12 +1,13 @@
-"""A run's folder: one coordinator at a time, the study it runs, and where its files are."""
+"""A run's folder: who may work in it, the study it runs, and where its files are."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import cast
+from uuid import uuid4
 
 from filelock import FileLock, Timeout
 
@@ -20,6 +21,9 @@ from students.spec.migration import former_form
 PLAN = "plan.json"      # what was asked for, from which a run is resumed
 POINTS = "points.json"  # every finished point and the stage that holds its result
 FAILURES = "failures.json"
+PLACE = ".lock-"
+JOIN_SECONDS = 10.0
+"""How long a process that shares the folder waits for others that come or go [s]."""
 SCHEMA = "cosim.plan/2"
 """Plans without a schema are of before: where their forms say nothing of first and last weights, these have 8 bits."""
 
@@ -35,26 +39,87 @@ def locked(root: Path) -> Generator[LocalStore]:
     CosimError
         If another process runs there, or the folder cannot be written.
     """
-    lock, store = FileLock(root / ".lock", timeout=0), LocalStore(root)
+    store = LocalStore(root)
+    with _gate(root, timeout_s=0):
+        if not _alone(root):
+            raise _taken(root)
+        try:
+            store.remove_partial()
+            yield store
+        finally:
+            store.remove_partial()
+
+
+@contextmanager
+def joined(root: Path) -> Generator[LocalStore]:
+    """Hold a place among the processes that share the run folder, and yield its store.
+
+    The first and the last of them clear interrupted stages away. Some of them may be killed at any moment.
+
+    Raises
+    ------
+    CosimError
+        If another process holds the folder for itself, or it cannot be written.
+    """
+    store = LocalStore(root)
+    with _gate(root, timeout_s=JOIN_SECONDS):
+        if _alone(root):
+            store.remove_partial()
+        place = FileLock(root / f"{PLACE}{uuid4().hex}")
+        place.acquire()
+    try:
+        yield store
+    finally:
+        with suppress(CosimError), _gate(root, timeout_s=JOIN_SECONDS):  # then the next one clears it away
+            place.release()
+            Path(place.lock_file).unlink(missing_ok=True)
+            if _alone(root):
+                store.remove_partial()
+        place.release()
+
+
+@contextmanager
+def tables_locked(root: Path) -> Generator[None]:
+    """Let one process of those that share the run folder write its tables at a time."""
+    with FileLock(root / ".tables.lock"):
+        yield
+
+
+def _alone(root: Path) -> bool:
+    """Return whether nobody has a place in the folder; asked behind the gate. Places of the dead are cleared away."""
+    for path in root.glob(f"{PLACE}*"):
+        try:
+            with FileLock(path, timeout=0):
+                path.unlink(missing_ok=True)
+        except Timeout:
+            return False
+    return True
+
+
+def _taken(root: Path) -> CosimError:
+    return CosimError(
+        "another cosim process is running in this folder", where=str(root),
+        remedy="Wait for it, or name another folder with --out.",
+    )
+
+
+@contextmanager
+def _gate(root: Path, *, timeout_s: float) -> Generator[None]:
+    """Hold the lock of the whole folder, which is created where absent."""
+    lock = FileLock(root / ".lock", timeout=timeout_s)
     try:
         with disk_errors(root):
             root.mkdir(parents=True, exist_ok=True)
             lock.acquire()
     except Timeout as error:
-        raise CosimError(
-            "another cosim process is running in this folder",
-            where=str(root),
-            remedy="Wait for it, or name another folder with --out.",
-        ) from error
+        raise _taken(root) from error
     except OSError as error:
         raise CosimError(
             f"this folder cannot be made ({error.strerror})", where=str(root), remedy="Name another one with --out."
         ) from error
     try:
-        store.remove_partial()
-        yield store
+        yield
     finally:
-        store.remove_partial()
         lock.release()
 
 

@@ -23,6 +23,9 @@ from cosim.engine.store import Store
 from cosim.study.schema import Study
 from students.spec import Shape
 
+WAIT_SECONDS = 1.0
+"""Between two looks at what other coordinators run [s]."""
+
 
 @dataclass(slots=True)
 class _Open:
@@ -88,15 +91,29 @@ class Sweep:
 
     def run(self, watch: Watch) -> None:
         """Run until nothing is left, or the budget is spent and what was begun is finished."""
-        for configuration in self._search.completed() if self._search else []:
-            self._begin_configuration(configuration, None)
+        try:
+            self._run(watch)
+        finally:
+            if self._search is not None:
+                self._search.leave()
+
+    def _run(self, watch: Watch) -> None:
+        self.take_finished_elsewhere()
         while True:
+            if self._search is not None:
+                self._search.alive()
             self._ask()
             self._tell_done()
             watch(self._status())
             if not self._open and self._scheduler.idle and not self._may_ask():
-                return
+                if not self._others_running():
+                    return
+                time.sleep(WAIT_SECONDS)
             self._scheduler.step()
+
+    def _others_running(self) -> bool:
+        """Return whether to wait for other coordinators, whose trials would be this one's if they were lost."""
+        return self._search is not None and self._within_budget() and self._search.others_running()
 
     def _student_total(self, references: int) -> int:
         """Return how many points the search asks for, within the study's budget of points."""
@@ -140,18 +157,30 @@ class Sweep:
         self._open.append(_Open(points, trial, list(beside)))
         self._asked += len(points)
 
-    def _may_ask(self) -> bool:
+    def _within_budget(self) -> bool:
         budget = self._study.budget
-        if self._search is None or (budget.points is not None and self._asked >= budget.points):
+        if budget.points is not None and self._asked >= budget.points:
             return False
-        if budget.seconds is not None and time.monotonic() - self._begun >= budget.seconds:
-            return False
-        return self._search.remaining() > 0
+        return budget.seconds is None or time.monotonic() - self._begun < budget.seconds
+
+    def _may_ask(self) -> bool:
+        return self._search is not None and self._within_budget() and self._search.remaining() > 0
 
     def _ask(self) -> None:
         while self._scheduler.has_capacity and self._search is not None and self._may_ask():
-            trial, configuration = self._search.ask()
+            asked = self._search.ask()
+            if asked is None:
+                return
+            trial, configuration = asked
             self._begin_configuration(configuration, trial)
+
+    def take_finished_elsewhere(self) -> None:
+        """Take in the points of configurations that other coordinators of the search have finished."""
+        for configuration in self._search.completed() if self._search else []:
+            points = student_points(self._study, configuration, self._folds, self._shape)
+            if any(_name(point) not in self._known for point in points):
+                self._begin_configuration(configuration, None)
+        self._tell_done()
 
     def _tell_done(self) -> None:
         for entry in list(self._open):

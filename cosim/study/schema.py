@@ -11,6 +11,7 @@ import math
 import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, TypeAlias, cast, get_args
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
@@ -28,6 +29,8 @@ from students.spec import Float32, Form, MethodSpec, Pruning, Scalar, SpikePrice
 MAX_ENTRIES = 1_000  # of a list
 MAX_TRIALS = 100_000
 MOST_APART = 2.0  # two scores: a correlation goes from -1 to 1
+JOURNAL = "journal:///"
+STORAGES = (JOURNAL, "sqlite:///", "postgresql+psycopg://")
 Objective = Literal["score", "total_power"]
 Sampler = Literal["grid", "nsga2", "tpe", "random"]
 Document: TypeAlias = dict[str, Any]
@@ -65,6 +68,14 @@ def _choices(form: str) -> list[str]:
     if math.prod(len(some) for some in options) > MAX_ENTRIES:
         raise ValueError(f"{form!r} is more than {MAX_ENTRIES} forms")
     return ["".join(words) for words in itertools.product(*options)]
+
+
+def _search_storage(url: str) -> str:
+    if not url.startswith(STORAGES):
+        raise ValueError(f"{url!r:.80} is no storage: give one that begins with {', '.join(STORAGES)}")
+    if not url.startswith((JOURNAL, "sqlite:")) and urlsplit(url).password is not None:
+        raise ValueError("it holds a password, which the run folder would keep: leave it to ~/.pgpass or PGPASSWORD")
+    return url
 
 
 TrainedForm = Annotated[WrittenForm, AfterValidator(_trainable)]
@@ -198,7 +209,11 @@ class HardwarePlan(_Frozen):
 
 
 class SearchPlan(_Frozen):
-    """How configurations are picked: all of them, or by a sampler that weighs score against power."""
+    """How configurations are picked: all of them, or by a sampler that weighs score against power.
+
+    `storage`: where the search is kept, if not in the run folder: ``postgresql+psycopg://USER@HOST/NAME``,
+    ``sqlite:////PATH`` or ``journal:////PATH``. Several runs in one folder may then share the search.
+    """
 
     sampler: Sampler = "grid"
     trials: int | None = Field(default=None, ge=1, le=MAX_TRIALS)
@@ -207,6 +222,7 @@ class SearchPlan(_Frozen):
     objectives: tuple[Objective, ...] = Field(default=("score", "total_power"), min_length=1)
     profile: str | None = None
     site: str | None = None
+    storage: Annotated[str, AfterValidator(_search_storage)] | None = None
 
     @model_validator(mode="after")
     def _complete(self) -> SearchPlan:

@@ -1,92 +1,37 @@
-"""Picks configurations with Optuna: the coordinator alone asks and tells; workers never see the database."""
+"""Picks configurations with Optuna: coordinators alone ask and tell; workers never see the database."""
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
 import optuna
-from optuna.exceptions import StorageInternalError
+from filelock import FileLock
 from optuna.samplers import BaseSampler, NSGAIISampler, RandomSampler, TPESampler
 from optuna.trial import FrozenTrial, Trial, TrialState
-from sqlalchemy import URL
-from sqlalchemy.exc import SQLAlchemyError
 
-from cosim.engine.files import content_digest, disk_full
+from cosim.engine.files import content_digest
 from cosim.engine.plan import Configuration, configurations
+from cosim.engine.search.coordinators import Coordinators
+from cosim.engine.search.storage import open_storage, records_read
 from cosim.study.choices import method_text, with_method
 from cosim.study.form_axes import FormGroup, chosen_form, form_groups, single_groups
 from cosim.study.ranges import OptionRange
 from cosim.study.schema import Option, SearchPlan, StudentPlan, Study
-from energy_models.errors import CosimError, errors_placed
 from students.spec import MethodSpec, Scalar
 
-DATABASE = "study.db"
 RETRIES = "retries"  # attribute of a trial that takes the place of one a kill interrupted
+LOCK = ".search.lock"
 GRID_OBJECTIVES = ("score",)
-
-
-@contextmanager
-def database_errors(root: Path) -> Generator[None]:
-    """Turn a database that finds no room, or is damaged, into the one-paragraph error.
-
-    Raises
-    ------
-    CosimError
-        Naming the file; every failure that is not the database's passes unchanged.
-    """
-    try:
-        yield
-    except (SQLAlchemyError, StorageInternalError) as error:
-        if "disk is full" in f"{error} {error.__cause__}":
-            raise disk_full(root / DATABASE) from error
-        said = str(getattr(error, "orig", None) or error.__cause__ or error).splitlines()[0]
-        raise _unusable(root, said) from error
-
-
-def _unusable(root: Path, said: str) -> CosimError:
-    return CosimError(
-        f"the database of the search cannot be used ({said})", where=str(root / DATABASE),
-        remedy="Delete it and run again: the search begins anew, and finished points are not computed again.",
-    )
-
-
-@contextmanager
-def _records_read(root: Path) -> Generator[None]:
-    """Turn what Optuna raises on rows that are not as it wrote them into the same error; nothing else stands in here.
-
-    Raises
-    ------
-    CosimError
-        Naming the file.
-    """
-    try:
-        with errors_placed(str(root / DATABASE)):
-            yield
-    except (AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
-        raise _unusable(root, f"{type(error).__name__}: {error}"[:200]) from error
-
-
-def _address(file: Path) -> str:
-    """Return the address of a database; built by hand, a ``?`` or ``#`` of the folder's name would end it."""
-    return URL.create("sqlite", database=str(file)).render_as_string(hide_password=False)
-
-
-def _storage(root: Path) -> optuna.storages.RDBStorage:
-    """Open a run's database; a new one gets its name when its tables are whole, or a kill would leave half of them."""
-    file = root / DATABASE
-    if not file.exists():
-        partial = file.with_name(f"{DATABASE}.partial")
-        partial.unlink(missing_ok=True)
-        optuna.storages.RDBStorage(_address(partial)).engine.dispose()
-        partial.replace(file)
-    return optuna.storages.RDBStorage(_address(file))
+_KEPT_OF_A_GRID = (TrialState.COMPLETE, TrialState.WAITING, TrialState.RUNNING)
 
 
 class Search:
     """Holds the Optuna study of one run open.
+
+    With a storage of the run folder's own, this is the only coordinator. With one that is named by a URL, several may
+    ask and tell: what a silent one was running is queued again.
 
     Parameters
     ----------
@@ -94,7 +39,7 @@ class Search:
     data_digest : str
         Content of the recordings; other recordings are another search.
     root : Path
-        Run folder; the database is in it.
+        Run folder.
     """
 
     def __init__(self, study: Study, data_digest: str, root: Path) -> None:
@@ -102,12 +47,13 @@ class Search:
         self._study, self._root = study, root
         self._grid = study.search.sampler == "grid"
         self.objectives = GRID_OBJECTIVES if self._grid else study.search.objectives
-        with _records_read(root):
+        self._storage, self._lock = study.search.storage, FileLock(root / LOCK)
+        with records_read(root, self._storage), self._lock:
             self._open(f"{study.study.name}-{content_digest(_identity(study, data_digest))}")
 
     def _open(self, name: str) -> None:
         """Load the Optuna study of a name, or make it."""
-        storage = _storage(self._root)
+        storage = open_storage(self._root, self._storage)
         known = name in optuna.get_all_study_names(storage)
         self._optuna = optuna.create_study(
             storage=storage,
@@ -115,47 +61,86 @@ class Search:
             load_if_exists=True,
             directions=["minimize" if objective == "total_power" else "maximize" for objective in self.objectives],
         )
+        self._coordinators = None if self._storage is None else Coordinators(self._optuna)
         if known:
-            self._requeue_stale()
+            self._requeue_lost()
+        if self._coordinators is not None:
+            self._coordinators.beat()
         self._optuna.sampler = _sampler(self._study.search, len(self._optuna.trials))
         if self._grid:
             self._enqueue_grid()
 
-    def _requeue_stale(self) -> None:
-        """Queue again what was running when the last coordinator ended; this one holds the lock, so none is alive."""
-        for trial in self._optuna.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+    def _running(self) -> Sequence[FrozenTrial]:
+        return self._optuna.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+
+    def _requeue_lost(self) -> None:
+        """Queue again what a coordinator was running that is gone; alone in the run folder, none other is alive."""
+        for trial in self._running():
+            if self._coordinators is not None and not self._coordinators.is_lost(trial):
+                continue
             self._optuna.enqueue_trial(dict(_choices(trial)), user_attrs={RETRIES: trial.number})
             self._optuna.tell(trial.number, state=TrialState.FAIL)
 
     def _enqueue_grid(self) -> None:
         present = {
             frozenset(_choices(trial).items())
-            for trial in self._optuna.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.WAITING))
+            for trial in self._optuna.get_trials(deepcopy=False, states=_KEPT_OF_A_GRID)
         }
         for configuration in configurations(self._study):
             if frozenset(configuration.parameters.items()) not in present:
                 self._optuna.enqueue_trial(configuration.parameters)
 
     def completed(self) -> list[Configuration]:
-        """Return the configurations that earlier runs finished, in the order they were tried."""
-        with _records_read(self._root):
+        """Return the configurations that earlier runs or other coordinators finished, in the order tried."""
+        with records_read(self._root, self._storage):
             trials = self._optuna.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
             return [configuration_of(self._study, trial.params) for trial in trials]
 
     def remaining(self) -> int:
         """Return how many configurations are still to be asked for."""
-        with _records_read(self._root):
-            trials = self._optuna.get_trials(deepcopy=False)
+        with records_read(self._root, self._storage):
+            return self._remaining()
+
+    def _remaining(self) -> int:
+        trials = self._optuna.get_trials(deepcopy=False)
         if self._grid:
             return sum(trial.state == TrialState.WAITING for trial in trials)
         tried = sum(trial.state != TrialState.WAITING for trial in trials)
         interrupted = sum(RETRIES in trial.user_attrs for trial in trials)
         return max(0, (self._study.search.trials or 0) - (tried - interrupted))
 
-    def ask(self) -> tuple[Trial, Configuration]:
-        """Return the next trial and the configuration it chose."""
-        with _records_read(self._root):
-            return self._next()
+    def ask(self) -> tuple[Trial, Configuration] | None:
+        """Return the next trial and the configuration it chose; None where another coordinator took the last."""
+        with records_read(self._root, self._storage), self._lock:
+            if not self._remaining():
+                return None
+            trial, configuration = self._next()
+            if self._coordinators is not None:
+                self._coordinators.sign(trial)
+            return trial, configuration
+
+    def others_running(self) -> bool:
+        """Return whether another coordinator runs a trial; what a lost one was running is queued again."""
+        if self._coordinators is None:
+            return False
+        with records_read(self._root, self._storage), self._lock:
+            running = self._running()
+            self._requeue_lost()
+        return bool(running)
+
+    def alive(self) -> None:
+        """Tell other coordinators now and then that this one is alive, and look for lost ones."""
+        if self._coordinators is not None:
+            with records_read(self._root, self._storage):
+                if self._coordinators.beat():
+                    with self._lock:
+                        self._requeue_lost()
+
+    def leave(self) -> None:
+        """Tell other coordinators that this one has ended; what it was running may be queued again at once."""
+        if self._coordinators is not None:
+            with records_read(self._root, self._storage):
+                self._coordinators.leave()
 
     def _next(self) -> tuple[Trial, Configuration]:
         trial = self._optuna.ask()
@@ -170,8 +155,9 @@ class Search:
     def tell(self, trial: Trial, values: Mapping[str, float] | None) -> None:
         """Record the objectives of a trial; None where a point of it failed."""
         told = None if values is None else [values[objective] for objective in self.objectives]
-        with _records_read(self._root):
-            self._optuna.tell(trial, told, state=TrialState.FAIL if told is None else None)
+        with records_read(self._root, self._storage):
+            self._optuna.tell(trial, told, state=TrialState.FAIL if told is None else None,
+                              skip_if_finished=True)  # fmt: skip
 
 
 def _suggest(trial: Trial, name: str, option: Option) -> None:
@@ -218,7 +204,7 @@ def _identity(study: Study, data_digest: str) -> Mapping[str, Any]:
     """Return what makes two searches the same: not their titles, budgets, baselines, nor, on a grid, their machines."""
     asked = {"dataset", "split", "labels", "unlabelled", "teacher", "gate", "students", "training"}
     kept = study.model_dump(mode="json", include=asked)
-    search = study.search.model_dump(mode="json", exclude={"trials"})
+    search = study.search.model_dump(mode="json", exclude={"trials", "storage"})
     rate = None if study.search.sampler == "grid" else study.hardware.decode_rate_hz
     by_layer = any(group.widths for student in study.students for group in _form_groups(study, student))
     choices = {"forms": "by layer"} if by_layer else {}
