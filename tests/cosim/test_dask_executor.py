@@ -21,7 +21,7 @@ from test_sweep_interrupted import await_stages, start
 from test_sweep_interrupted import finish as finish_process
 from test_sweep_pool import WAIT_SECONDS, diamond, finish
 from tiny_study import cosim, scores, stage_times, write_tiny
-from toy_stages import MIDDLE, STRICT, TOP, compute, when
+from toy_stages import MIDDLE, STRICT, TOP, compute, end_once, when
 
 from cosim.engine.executors.dask_cluster import DaskPlan, dask_executor, dask_plan
 from cosim.engine.executors.dask_executor import DaskExecutor
@@ -162,29 +162,20 @@ def test_a_study_gives_the_same_tables_bit_for_bit(finished: Path, tmp_path: Pat
     pd.testing.assert_frame_equal(*priced, check_exact=True)
 
 
-def kill_once(root: Path, stage: Stage) -> StageTime:
-    """Compute a stage; the worker that is first to try dies of it."""
-    if stage.config.get("dies") and not (root / "died").exists():
-        (root / "died").write_text("")
-        os.kill(os.getpid(), signal.Signals(int(str(stage.config["dies"]))))
-        time.sleep(2 * WAIT_SECONDS)
-    return compute(LocalStore(root), stage)
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])
 def test_a_worker_that_dies_or_stops_loses_no_stage(tmp_path: Path, number: int) -> None:
     import dask
 
     store = LocalStore(tmp_path)
-    stages = [make_stage(MIDDLE, {"seed": seed, "dies": int(number) if seed == 1 else 0}) for seed in range(4)]
+    stages = [make_stage(MIDDLE, {"seed": seed, "ends": int(number) if seed == 1 else 0}) for seed in range(4)]
     with (
-        dask.config.set({"distributed.scheduler.worker-ttl": "5s", "distributed.comm.timeouts.connect": "5s"}),
-        dask_executor(DaskPlan(), 2, partial(kill_once, tmp_path), print) as executor,
+        dask.config.set({"distributed.scheduler.worker-ttl": "15s", "distributed.comm.timeouts.connect": "5s"}),
+        dask_executor(DaskPlan(), 2, partial(end_once, tmp_path), print) as executor,
     ):
         scheduler = Scheduler(store, executor)
         finish(scheduler, stages)
-    assert (tmp_path / "died").exists()
+    assert (tmp_path / "ended").exists()
     assert all(store.has(stage.key) for stage in stages)
     assert sorted(time.digest for time in scheduler.times) == sorted(stage.digest for stage in stages)
 
@@ -201,13 +192,14 @@ def test_a_stage_that_kills_every_worker_is_a_clear_error(tmp_path: Path) -> Non
 
 @contextmanager
 def running(*arguments: str) -> Generator[subprocess.Popen[str]]:
-    process = subprocess.Popen(arguments, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    process = subprocess.Popen(arguments, stderr=subprocess.DEVNULL, text=True, start_new_session=True, env=environment)
     try:
         yield process
     finally:
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()
+        process.wait()
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from cosim.engine.executors.executor import Completion
+from cosim.engine.local_store import LocalStore
 from cosim.engine.record import StageTime, keep_stage
 from cosim.engine.stage import Stage, StageKind, Workspace
 from cosim.engine.store import StageKey, Store
@@ -44,6 +45,14 @@ STRICT = StageKind("strict", parents=(), work=work, failure="run")
 def compute(store: Store, stage: Stage) -> StageTime:
     """Compute and keep one toy stage."""
     return keep_stage(store, stage, lambda folder: work(Workspace(store, stage, folder)))
+
+
+def end_once(root: Path, stage: Stage) -> StageTime:
+    """Compute a toy stage; the process that is first to try one with `ends` is sent that signal."""
+    if stage.config.get("ends") and not (root / "ended").exists():
+        (root / "ended").write_text("")
+        os.kill(os.getpid(), int(str(stage.config["ends"])))
+    return compute(LocalStore(root), stage)
 
 
 def when(store: Store, stage: Stage) -> float:

@@ -6,13 +6,13 @@ import contextlib
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import CancelledError
-from functools import partial
 from importlib import import_module
 from queue import Empty, SimpleQueue
 from types import TracebackType
 from typing import Any
 from uuid import uuid4
 
+from cosim.engine.executors.dask_call import call, packed
 from cosim.engine.executors.executor import Completion
 from cosim.engine.executors.interrupts import interrupts_held
 from cosim.engine.record import StageTime
@@ -86,9 +86,9 @@ class DaskExecutor:
         self._refuse_closed()
         try:
             with interrupts_held():
-                future = self._client.submit(
-                    partial(self._run, stage), key=f"{stage.kind}-{uuid4().hex}", pure=False
-                )  # a name of its own: Dask would answer a stage that was lost with its first result
+                # A name of its own: Dask would answer a stage that was lost with its first result.
+                name = f"{stage.kind}-{uuid4().hex}"
+                future = self._client.submit(call, packed(self._run, stage), key=name, pure=False)
                 self._given[future.key] = (future, stage)
                 future.add_done_callback(self._ended.put)
         except (OSError, import_module("distributed.client").ClosedClientError) as error:
