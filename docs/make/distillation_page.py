@@ -168,7 +168,8 @@ def _relevance(parts: dict[str, list[Cell]]) -> str:
     head = row(["recordings", "cell", "projections", "correlation [95 %]"]) + row(["---"] * 4)
     return (
         "\n## Task relevance (TSR) against score\n\nTSR of the projection that a student learned from, and that "
-        "student's score on validation, over methods, students, folds and seeds.\n\n" + head + "".join(lines)
+        "student's score on validation, over methods, students, folds and seeds; these rows share students and "
+        "teachers, so that the true intervals are wider.\n\n" + head + "".join(lines)
     )
 
 
