@@ -12,8 +12,8 @@ law with its band, and the machine of least decoder power is priced as any other
     python benchmarks/codesign.py        # everything on this page; --page writes it again without a search
 
 Five templates (weight stationary, output stationary, input broadcast, streaming ring, event driven) have the closed
-forms of [the machines that ship](machines.md); the laws of area, leakage, wires and supplies are those of
-[memories](memory.md) and `energy_models/data/technology`. A found machine is an ordinary profile: `--out mine.toml`
+forms of the machines that ship; the laws of area, leakage, wires and supplies are those of
+[what a machine is made of](machine_laws.md). A found machine is an ordinary profile: `--out mine.toml`
 writes it. In a study, the table `[hardware.design]` prices every decoder in integers on its own machine, or all of them
 on one (`one_machine = "per_study"`), under the name `designed`.
 

@@ -1,7 +1,7 @@
 """Every constant of a designed machine by its path in a profile [SI]: for one machine or for very many at once.
 
-The supply that leaks is that of the time awake: `static` holds the logic's leakage, and what memories that are on leak
-beyond their retention; asleep the share `gated_residual` of it stays. Retention is that of the rail asleep.
+`static` is the leakage of the logic, of which the share `gated_residual` stays asleep; memories leak at the rail of
+their retention, and while awake what their supply adds.
 """
 
 from __future__ import annotations
@@ -33,6 +33,8 @@ from energy_models.technology.scaling.technology import CircuitClass
 OPERATIONS = "execution.operations.integer"
 TABLE_NM, FEMTO, PICO = 45.0, 1e-15, 1e-12
 _CLASS: Mapping[str, CircuitClass] = {"multiply": "multiplier", "leak": "multiplier"}
+REGISTERS_INSIDE = frozenset({"weight_stationary_array", "event_driven"})
+"""Styles whose registers are in the control factor."""
 REGISTER_WRITE: Mapping[End, float] = {"low": 1 / 3, "nominal": 1.0, "high": 3.0}
 REGISTER_READ: Mapping[End, float] = {"low": 0.0, "nominal": 0.5, "high": 1.0}
 """A register bit read and written, over the tables' one figure for both."""
@@ -53,16 +55,19 @@ def machine_constants(
         'low' makes every cost least.
     """
     laws, design = machine_laws(), design_laws()
+    inside = machine.style in REGISTERS_INSIDE
+    control = design.control.factor if inside else design.control.beside_registers
     found: dict[str, Number] = {
         "always_on_power": at(laws.always_on.power, end),
         "energy_per_clock_cycle": clock_cycle_j(machine, widths, end),
         "wake.energy": wake_j(machine, memories, widths, end),
         "wake.time": at(design.wake.time, end),
-        "execution.control_factor": at(design.control.factor, end),
+        "execution.control_factor": at(control, end),
         "execution.cycles_per_layer": at(laws.set_up.cycles, end),
         "memory_rail.efficiency": rail_share(machine, end),
+        "static": logic_leakage_w(gates(machine, widths, end), machine.supply_v, end),
+        "gated_residual": at(laws.leakage.gated, end) if machine.gated else 1.0,
     }
-    found |= _static(machine, memories, widths, end)
     found |= _operations(machine, memories, end)
     for place, memory in enumerate(memories):
         found |= {f"memories[{place}].{name}": value for name, value in _memory(memory, end).items()}
@@ -74,23 +79,6 @@ def rail_share(machine: Machine, end: End = "nominal") -> Number:
     other: Mapping[End, End] = {"low": "high", "nominal": "nominal", "high": "low"}
     shares = [rail_efficiency(cell, machine.supply_v, other[end]) for cell in machine.cells]
     return np.minimum(shares[0], shares[1])
-
-
-def _static(
-    machine: Machine, memories: tuple[BuiltMemory, ...], widths: DatapathWidths, end: End
-) -> dict[str, Number]:
-    logic = logic_leakage_w(gates(machine, widths, end), machine.supply_v, end)
-    on = sum((_awake_beyond_retention_w(memory, end) for memory in memories), 0.0)
-    if widths.looks_up:
-        table = BuiltMemory("sram", machine.node_nm, 1.0, LOOKUP_BITS, LOOKUP_WORD, memories[0].rail_v)
-        on = on + _awake_beyond_retention_w(table, end)
-    residual = at(machine_laws().leakage.gated, end) if machine.gated else 1.0
-    return {"static": logic + on, "gated_residual": residual * logic / (logic + on)}
-
-
-def _awake_beyond_retention_w(memory: BuiltMemory, end: End) -> Number:
-    awake = awake_leakage_w(memory.cell, memory.capacity_bits, memory.rail_v, end)
-    return np.maximum(awake - retention_w(memory.cell, memory.capacity_bits, end), 0.0)
 
 
 def _operations(machine: Machine, memories: tuple[BuiltMemory, ...], end: End) -> dict[str, Number]:
@@ -105,7 +93,7 @@ def _operations(machine: Machine, memories: tuple[BuiltMemory, ...], end: End) -
     found[f"{OPERATIONS}.lookup.fixed"] = table.access_j("read", end)
     if machine.style == "event_driven":
         found |= event_constants(machine, end)
-    elif machine.style != "weight_stationary_array":
+    elif machine.style not in REGISTERS_INSIDE:
         bit = table_pj("register", 1, TABLE_NM) * PICO * moved("adder", machine.node_nm, machine.supply_v)
         found["execution.register_write"] = bit * REGISTER_WRITE[end]
         found["execution.register_read"] = bit * REGISTER_READ[end]
@@ -115,13 +103,13 @@ def _operations(machine: Machine, memories: tuple[BuiltMemory, ...], end: End) -
 def _memory(memory: BuiltMemory, end: End) -> dict[str, Number]:
     if memory.cell == "non_volatile":
         costs = memory.technology
-        wires = memory.wires_j(end) / memory.word_bits
         return {
-            "non_volatile.read": at(costs.read, end) + wires,
-            "non_volatile.wake": at(costs.wake, end),
-            "non_volatile.wake_time": at(costs.wake_time, end),
+            "wires": memory.wires_j(end), "non_volatile.read": at(costs.read, end),
+            "non_volatile.wake": at(costs.wake, end), "non_volatile.wake_time": at(costs.wake_time, end),
         }
+    kept = retention_w(memory.cell, 1.0, end)
     return {
-        "read": memory.access_j("read", end), "write": memory.access_j("write", end),
-        "retention": retention_w(memory.cell, 1.0, end),
+        "read": memory.access_j("read", end), "write": memory.access_j("write", end), "wires": memory.wires_j(end),
+        "retention": kept,
+        "awake_leakage": np.maximum(awake_leakage_w(memory.cell, 1.0, memory.rail_v, end) - kept, 0.0),
     }

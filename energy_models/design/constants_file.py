@@ -10,7 +10,6 @@ from pydantic import Field
 
 from energy_models.quantities import (
     CapacitancePerArea,
-    Energy,
     EnergyPerBit,
     Frozen,
     Length,
@@ -21,17 +20,11 @@ from energy_models.quantities import (
 )
 
 
-class ClockLaw(Frozen):
-    """Energy of one flip-flop's clock in a cycle at 45 nm, and the flip-flops of each gate of a controller."""
-
-    flip_flop: Energy
-    controller_share: Ratio
-
-
 class ControlLaw(Frozen):
-    """What operand registers and sequencing add to the operations of a datapath."""
+    """What registers and sequencing add to the operations of a datapath; less where registers are priced by the bit."""
 
     factor: Ratio
+    beside_registers: Ratio
 
 
 class WakeLaw(Frozen):
@@ -53,7 +46,6 @@ class DesignLaws(Frozen):
     """Every constant, one table each; `energy_models/data/technology/design.toml` says where from."""
 
     name: str = Field(pattern="^[a-z][a-z0-9_]*$")
-    clock: ClockLaw
     control: ControlLaw
     wake: WakeLaw
     standard_cell_memory: StandardCellLaw

@@ -22,6 +22,7 @@ from energy_models.technology import (
     End,
     core_area_m2,
     gates_area_m2,
+    idle_cycle_energy_j,
     logic_delay_s,
     machine_laws,
     memory_area_m2,
@@ -61,22 +62,9 @@ def gates(machine: Machine, widths: DatapathWidths, end: End = "nominal") -> Num
     return found + at(laws.controller, end)
 
 
-def flip_flops(machine: Machine, widths: DatapathWidths) -> Number:
-    """Return the flip-flops that the clock reaches: operands and sums of cells and lanes, and the controller's."""
-    found = machine.multipliers * (widths.weight + widths.activation + widths.total)
-    found = found + machine.vector_lanes * 2 * widths.total
-    if machine.style == "input_broadcast":
-        found = found + (machine.sums_per_lane - 1) * machine.lanes * widths.total
-    if machine.style == "event_driven":
-        found = found + QUEUE_BITS
-    controller = at(machine_laws().area.controller, "nominal")
-    return found + at(design_laws().clock.controller_share, "nominal") * controller
-
-
 def clock_cycle_j(machine: Machine, widths: DatapathWidths, end: End = "nominal") -> Number:
-    """Return the energy of the clock in a cycle, whatever is done in it [J]."""
-    each = at(design_laws().clock.flip_flop, end)
-    return each * moved("adder", machine.node_nm, machine.supply_v) * flip_flops(machine, widths)
+    """Return what the clock takes in a cycle beside work [J]: its trunk, and cells without work."""
+    return idle_cycle_energy_j(gates(machine, widths, end), machine.node_nm, machine.supply_v, end)
 
 
 def table_area_m2(machine: Machine, widths: DatapathWidths, end: End = "nominal") -> Number:

@@ -1,9 +1,10 @@
 """The two memories of a designed machine, in whole banks: access, delay, area, leakage.
 
-SRAM             sweep by node, bank and word  x  (rail / nominal)^k  +  wires between banks
-standard cells   energy of a bit accessed in one chip, moved as logic  x  word  +  wires
-registers        energy of a bit of the register tables, moved as logic  x  word  +  wires
-non-volatile     energy of a bit of its technology  x  word  +  wires
+SRAM             sweep by node, bank and word  x  (rail / nominal)^k
+standard cells   energy of a bit accessed in one chip, moved as logic  x  word
+registers        energy of a bit of the register tables, moved as logic  x  word
+non-volatile     energy of a bit of its technology  x  word
+wires            between banks, for each word, whatever the cells
 """
 
 from __future__ import annotations
@@ -98,7 +99,7 @@ class BuiltMemory:
         return wire_energy_j(self.word_bits, way, self.rail_v, end)
 
     def access_j(self, act: Law, end: End = "nominal") -> Number:
-        """Return the energy of one word, ``read`` or ``write``, wires included [J]."""
+        """Return the energy of one word in its bank, ``read`` or ``write`` [J]."""
         if self.cell == "sram":
             swept = memory_fit(int(self.node_nm), FLAVOUR).laws[act]
             exponent = at(load_technology().supply.exponent, "nominal")
@@ -106,7 +107,7 @@ class BuiltMemory:
             bank = bank * (self.rail_v / nominal_supply_v(self.node_nm)) ** exponent * SRAM_SPREAD[end]
         else:
             bank = self.word_bits * self._bit_j(end)
-        return bank + self.wires_j(end)
+        return bank
 
     def _bit_j(self, end: End) -> Number:
         """Return the energy of one bit read or written in standard cells or registers [J]."""

@@ -27,6 +27,7 @@ _UNITS: Mapping[str, str] = {
     "execution.register_read": "fJ/bit",
     "execution.register_write": "fJ/bit", "memory_rail.efficiency": "1", "per_bit": "fJ/bit",
     "per_square_bit": "fJ/bit2", "fixed": "fJ", "read": "fJ", "write": "fJ", "retention": "pW/bit",
+    "awake_leakage": "pW/bit", "wires": "fJ",
     "non_volatile.read": "pJ/bit", "non_volatile.wake": "nJ", "non_volatile.wake_time": "us",
 }
 _LAWS: Mapping[str, tuple[str, str]] = {
@@ -34,24 +35,26 @@ _LAWS: Mapping[str, tuple[str, str]] = {
     **{f"execution.{name}": ("machine_class_knowledge", "of event_core_28nm, over the lanes") for name in EVENT_CYCLES},
     "execution.messages.hops": ("design_choice", "one core, no network"),
     "always_on_power": ("machine_class_knowledge", "oscillator and timer, technology/machine.toml"),
-    "energy_per_clock_cycle": ("machine_class_knowledge", "clock of all flip-flops, technology/design.toml"),
+    "energy_per_clock_cycle": ("ihp_sg13g2", "trunk of the clock and cells without work, technology/machine.toml"),
     "wake.energy": ("machine_class_knowledge", "capacitance of what was off, technology/design.toml"),
     "wake.time": ("design_choice", "technology/design.toml"),
-    "static": ("machine_class_knowledge", "leakage of gates, and of memories awake beyond retention"),
-    "gated_residual": ("machine_class_knowledge", "what of static stays asleep: logic behind a switch, or all of it"),
+    "static": ("wang2008", "leakage of gates at the logic's supply, technology/machine.toml"),
+    "gated_residual": ("machine_class_knowledge", "share that a switch leaves asleep; 1 without one"),
     "execution.control_factor": ("design_choice", "technology/design.toml"),
     "execution.cycles_per_layer": ("machine_class_knowledge", "descriptor and pipeline, technology/machine.toml"),
     "memory_rail.efficiency": ("machine_class_knowledge", "rail above the logic's supply, technology/machine.toml"),
     "execution.register_read": ("aladdin_tables", "register bit of 45 nm, half of the one figure, moved as an adder"),
     "execution.register_write": ("aladdin_tables", "register bit of 45 nm, moved as an adder"),
+    "awake_leakage": ("wang2008", "leakage at the supply awake, less retention, technology/machine.toml"),
+    "wires": ("aladdin_tables", "between banks at the rail, technology/machine.toml"),
     "retention": ("wang2008", "leakage at the retention rail, one figure at all nodes, technology/machine.toml"),
 }
 _OPERATION_LAW = ("horowitz2014", "law through the tables of 45 nm, moved by its class's node factor and C V^2")
 _ACCESS: Mapping[str, tuple[str, str]] = {
-    "sram": ("cacti7", "law of the sweep (itrs-lstp, 300 K) at the rail, C V^2, and wires between banks"),
-    "standard_cell": ("epfl_scm2011", "bit accessed in latches, moved as an adder, and wires between banks"),
-    "register": ("aladdin_tables", "register bit of 45 nm, moved as an adder, and wires between banks"),
-    "non_volatile": ("machine_class_knowledge", "non_volatile.toml, and wires between banks"),
+    "sram": ("cacti7", "law of the sweep (itrs-lstp, 300 K) at the rail, C V^2"),
+    "standard_cell": ("epfl_scm2011", "bit accessed in latches, moved as an adder"),
+    "register": ("aladdin_tables", "register bit of 45 nm, moved as an adder"),
+    "non_volatile": ("machine_class_knowledge", "non_volatile.toml"),
 }
 
 
@@ -106,7 +109,7 @@ def _put(table: dict[str, Any], path: str, value: Any) -> None:
 def _quantity(path: str, around: tuple[float, float, float], memories: tuple[BuiltMemory, ...]) -> dict[str, Any]:
     known = path.partition("].")[2] or path
     source, where = _LAWS.get(known, _OPERATION_LAW)
-    if path.startswith("memories[") and known != "retention":
+    if path.startswith("memories[") and known not in _LAWS:
         source, where = _ACCESS[memories[int(path[len("memories[")])].cell]
     if path == f"{OPERATIONS}.lookup.fixed":
         source, where = _ACCESS["sram"]

@@ -10,7 +10,7 @@ from energy_models.quantities import load_sources
 from energy_models.technology import machine_laws
 from energy_models.validation.areas import AreaRow, area_rows
 
-PAGE = Path(__file__).parents[2] / "docs" / "codesign.md"
+PAGE = Path(__file__).parents[2] / "docs" / "machine_laws.md"
 SWEPT_CELL = 205.0
 CORES = [row for row in area_rows() if row.scope == "core"]
 

@@ -123,7 +123,8 @@ def test_a_memory_costs_more_with_its_size_word_node_and_supply() -> None:
         base: dict[str, Any] = {
             "cell": "sram", "node_nm": 45, "banks": 4.0, "bank_bits": 4 * KIB, "word_bits": 32.0, "rail_v": 0.7,
         }
-        return float(BuiltMemory(**{**base, **change}).access_j("read"))
+        memory = BuiltMemory(**{**base, **change})
+        return float(memory.access_j("read") + memory.wires_j())
 
     assert read(banks=16.0) > read()  # wires between banks
     assert read(bank_bits=16 * KIB) > read()
