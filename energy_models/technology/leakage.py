@@ -5,7 +5,7 @@
     supply        P(V) = P(V0) (V / V0) exp(b (V - V0) / (n kT/q)), b the lowered barrier
 
 A machine is asleep at the retention rail and awake at its memories' supply: the same cells leak more while it works.
-A law per node would make the cheapest node that whose leakage was published by whom; see `docs/machine_laws.md`. Laws take
+A law per node would make the cheapest node that whose leakage was published by whom (`docs/machine_laws.md`). Laws take
 floats or arrays of points and have no branch on values.
 """
 
