@@ -12,7 +12,7 @@ from energy_models.calibration.crossval import CrossValidation, HeldOut
 
 LEVELS = (0.5, 0.8, 0.9, 0.95)
 FEWEST_ALIKE = 20
-"""Fewer rows of other chips whose library stood alike give no 95 % band: all other chips then do."""
+"""Fewer rows of other chips whose library stood alike give no 95 % band alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +38,15 @@ class Coverage:
 def band_without(check: CrossValidation, one: HeldOut, level: float) -> float:
     """Return the factor either way that holds a share of the rows of all other chips.
 
-    Of rows whose library was measured on another chip, or not, as this one's was; of all, where these are few.
+    Of rows whose library was measured on another chip, or not, as this one's was; where these are few, the wider of
+    theirs and of that of all.
     """
     others = CrossValidation(tuple(other for other in check.held_out if other.row.chip != one.row.chip))
     alike = others.of_library(one.library)
-    return (alike if len(alike.held_out) >= FEWEST_ALIKE else others).spread("either", level)
+    if len(alike.held_out) >= FEWEST_ALIKE:
+        return alike.spread("either", level)
+    found = [some.spread("either", level) for some in (alike, others) if some.held_out]
+    return max(found, default=math.nan)
 
 
 def coverage(check: CrossValidation, levels: Sequence[float] = LEVELS) -> tuple[Coverage, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -140,17 +140,30 @@ def from_one_network(
     return _predict(rows, beside, overhead, lambda known: [[other] for other in known])
 
 
+def of_an_unknown_library(rows: Sequence[BoardRow]) -> CrossValidation:
+    """Predict each row from each single other network of its board, weights without its chip and its library."""
+    found: list[HeldOut] = []
+    for library in sorted({row.kernels for row in rows}):
+        own = [row for row in rows if row.kernels == library]
+        apart = [replace(row, library=f"{library} on {row.chip}") for row in own]
+        others = [row for row in rows if row.kernels != library]
+        for chip in sorted({row.chip for row in own}):
+            mine = [row for row in apart if row.chip == chip]
+            found += from_one_network(mine, beside=others).held_out
+    return CrossValidation(tuple(found))
+
+
 def _predict(
     rows: Sequence[BoardRow], beside: Sequence[BoardRow], overhead: Overhead,
     calibrating: Callable[[list[BoardRow]], list[list[BoardRow]]],
 ) -> CrossValidation:
     everything = [*rows, *beside]
     of_chip: dict[tuple[str, str], tuple[Weights | None, Library]] = {}
-    for chip, library in {(row.chip, row.kernels) for row in rows}:
+    for chip, library, core in sorted({(row.chip, row.kernels, row.core) for row in rows}):
         others = [row for row in everything if row.chip != chip]
         decides = any(len(group) > 1 for group in boards_of(others).values())
         weights = fit_weights(others, overhead, library=library) if decides else None
-        of_chip[chip, library] = weights, library_of(library, others)
+        of_chip[chip, library] = weights, library_of(library, others, core)
     found: list[HeldOut] = []
     for group in boards_of(rows).values():
         for row in group:
@@ -161,8 +174,13 @@ def _predict(
     return CrossValidation(tuple(found))
 
 
-def library_of(library: str, others: Sequence[BoardRow]) -> Library:
-    """Return whether two networks or more were measured with a library on one of the other boards."""
+def library_of(library: str, others: Sequence[BoardRow], core: str = "") -> Library:
+    """Return whether two networks or more were measured with a library on one of the other boards.
+
+    On a core that none of them has its kernels are new: a Cortex-M0+ has no packed products. An unnamed core is any.
+    """
+    if core and all(core != row.core for row in others):
+        return "new"
     groups = boards_of([row for row in others if row.kernels == library])
     return "measured" if any(len(group) > 1 for group in groups.values()) else "new"
 

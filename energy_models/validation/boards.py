@@ -73,7 +73,7 @@ def _calibrated(device_class: str) -> Iterable[ValidationRow]:
     check = microcontroller_check() if device_class == "cortex_m" else leave_one_out(shipped_rows(device_class))
     for one in check.held_out:
         networks = ", ".join(dict.fromkeys(one.calibrated_on))
-        library = "" if one.library == "measured" else f"; library {one.row.kernels} on no other chip"
+        library = "" if one.library == "measured" else f"; library {one.row.kernels} on no other chip of such a core"
         note = f"calibrated on {networks} of the same board and software{library}"
         yield _held_out(one, _spread_without(check, one), f"calibrated on {networks}", note)
 

@@ -7,7 +7,15 @@ import dataclasses
 import numpy as np
 import pytest
 
-from energy_models.calibration import BoardRow, calibrate, calibrated_profile, coverage, from_one_network, shipped_rows
+from energy_models.calibration import (
+    BoardRow,
+    calibrate,
+    calibrated_profile,
+    coverage,
+    from_one_network,
+    of_an_unknown_library,
+    shipped_rows,
+)
 from energy_models.calibration.fit import fit_weights
 from energy_models.hardware import ProgrammableCore, load_profile
 from energy_models.validation import ValidationRow, all_rows, groups_of, summarise
@@ -161,6 +169,15 @@ def test_bounds_of_a_profile_used_beyond_its_library_and_supply_hold_what_they_s
     wide = {name: np.log(band.high / band.low) for name, band in spread.items()}
     own = [abs(np.log(row.ratio)) <= wide[row.id.split(":")[0].removeprefix("beyond ")] for row in rows]
     assert np.mean(own) < 0.5  # even twice the profile's own spread of power holds less than half
+
+
+def test_chips_as_if_they_had_no_profile() -> None:
+    """Energies from one network of the board: weights of other chips, and without the chip's library as well."""
+    rows = shipped_rows("cortex_m")
+    chip, both = (found.of_measure("energy") for found in (from_one_network(rows), of_an_unknown_library(rows)))
+    assert len(chip.errors) == len(both.errors) == 68
+    assert (chip.median, chip.percentile_90) == pytest.approx((0.074, 0.199), abs=0.002)
+    assert (both.median, both.percentile_90) == pytest.approx((0.114, 0.340), abs=0.003)
 
 
 def test_bands_of_every_level_hold_what_they_say() -> None:
