@@ -25,7 +25,7 @@ from toy_stages import MIDDLE, STRICT, TOP, compute, end_once, when
 
 from cosim.engine.executors.dask_cluster import DaskPlan, dask_executor, dask_plan
 from cosim.engine.executors.dask_executor import DaskExecutor
-from cosim.engine.executors.dask_worker import run_on_worker, shared_folders
+from cosim.engine.executors.dask_worker import compute_stage, run_on_worker, shared_folders
 from cosim.engine.local_store import LocalStore
 from cosim.engine.record import StageTime
 from cosim.engine.scheduler import Scheduler
@@ -122,7 +122,7 @@ def test_a_worker_with_other_sources_or_without_the_folder_refuses(tmp_path: Pat
     stage = make_stage(DATA, {"name": "made"})
     other = Stage(stage.kind, stage.config, {}, "0" * 32, stage.failure)
     with pytest.raises(CosimError, match="other sources"):
-        run_on_worker(shared_folders(tmp_path), "cpu", other)
+        compute_stage(shared_folders(tmp_path), "cpu", other)
     with pytest.raises(CosimError, match="does not see this folder"):
         run_on_worker(shared_folders(tmp_path / "elsewhere"), "cpu", stage)
 
