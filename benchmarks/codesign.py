@@ -53,7 +53,7 @@ def chosen(one: Designed) -> dict[str, Any]:
     """Return a machine as a row: power, area, latency and what was chosen."""
     machine = one.machine
     return {
-        "power_w": one.power_w, "area_m2": one.area_m2, "latency_s": max(one.latency_s.values()),
+        "power_w": one.power_w, "area_m2": one.area_m2, "latency_s": max(one.latency_s),
         "style": machine.style, "node_nm": machine.node_nm, "supply_v": machine.supply_v,
         "clock_hz": one.profile.clock.band.nominal, "rows": machine.rows, "columns": machine.columns,
         "weight_cell": machine.weight_cell, "data_cell": machine.data_cell,
@@ -92,6 +92,7 @@ def study_rows(folder: Path) -> Iterator[dict[str, Any]]:
         mean = means.loc[one["decoder_id"]]
         yield {
             "study": folder.name, "decoder": str(one["decoder"]), "metric": str(one["metric"]),
+            "kind": "spiking" if one["spiking"] else "quantised" if one["role"] == "student" else "classical",
             "score": float(mean["score_mean"]), "score_low": float(mean["score_low"]),
             "score_high": float(mean["score_high"]), "rate_hz": rate_hz,
             "fixed_w": {name: None if report.infeasibilities else report.decoder_power_w.nominal

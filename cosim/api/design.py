@@ -54,7 +54,7 @@ class DesignedMachine:
         names = ", ".join(task.workload.name for task in self.tasks)
         lines = [
             f"{names}: {prefixed(best.power_w, 'W')} on {best.profile.title} of {1e6 * best.area_m2:.2f} mm2, "
-            f"{prefixed(max(best.latency_s.values()), 's')} a decode; the decoder alone, nominal.",
+            f"{prefixed(max(best.latency_s), 's')} a decode; the decoder alone, nominal.",
             best.profile.description,
             f"{self.found.considered:,} machines priced, {self.found.feasible:,} hold every limit.",
         ]
@@ -75,13 +75,22 @@ class DesignedMachine:
     def document(self) -> dict[str, Any]:
         """Return everything as plain values, in SI."""
         return {
-            "best": _document(self.best), "front": [_document(one) for one in self.found.front],
+            "best": self._described(self.best), "front": [self._described(one) for one in self.found.front],
             "considered": self.found.considered, "feasible": self.found.feasible,
             "win_share": {
                 "nodes_nm": {f"{node:g}": share for node, share in self.shares.nodes.items()},
                 "styles": dict(self.shares.styles), "undecided": list(self.shares.undecided),
             },
         }
+
+    def _described(self, one: Designed) -> dict[str, Any]:
+        each = [
+            {"workload": task.workload.name, "decode_rate_hz": task.decode_rate_hz, "decoder_power_w": power,
+             "latency_s": latency}
+            for task, power, latency in zip(self.tasks, one.decoder_power_w, one.latency_s, strict=True)
+        ]
+        profile = one.profile.model_dump(mode="json", exclude_none=True)
+        return {**_row(one), "workloads": each, "edges": list(one.edges), "profile": profile}
 
     def __repr__(self) -> str:
         return f"<DesignedMachine: {self.answer[0]}>"
@@ -150,7 +159,7 @@ def _deadline_s(deadline_s: float | None, site: Site | None, rate_hz: float) -> 
 def _row(one: Designed) -> dict[str, object]:
     machine = one.machine
     return {
-        "decoder_power_w": one.power_w, "area_m2": one.area_m2, "latency_s": max(one.latency_s.values()),
+        "decoder_power_w": one.power_w, "area_m2": one.area_m2, "latency_s": max(one.latency_s),
         "style": machine.style, "node_nm": machine.node_nm, "supply_v": machine.supply_v,
         "clock_hz": one.profile.clock.band.nominal, "rows": int(machine.rows), "columns": int(machine.columns),
         "weight_cell": machine.weight_cell, "weight_bank_bits": machine.weight_bank_bits,
@@ -159,9 +168,3 @@ def _row(one: Designed) -> dict[str, object]:
         "gated": machine.gated,
     }
 
-
-def _document(one: Designed) -> dict[str, Any]:
-    return {
-        **_row(one), "by_workload_w": dict(one.decoder_power_w), "edges": list(one.edges),
-        "profile": one.profile.model_dump(mode="json", exclude_none=True),
-    }

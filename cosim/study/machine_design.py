@@ -38,7 +38,7 @@ Cells = Annotated[tuple[int, ...], BeforeValidator(_fitted)]
 
 
 class DesignPlan(BaseModel):
-    """What a search may choose; see `energy_models.design.Choices`. An empty list is all that the search knows.
+    """What a search may choose; see `energy_models.design.Choices`. What is not given is as there.
 
     Parameters
     ----------
@@ -64,14 +64,14 @@ class DesignPlan(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     styles: tuple[DesignedStyle, ...] = ()
-    nodes_nm: tuple[float, ...] = (65,)
+    nodes_nm: tuple[float, ...] = ()
     supplies_v: Annotated[tuple[float, ...], BeforeValidator(_supplies)] = ()
     rows: Cells = ()
     columns: Cells = ()
     weight_cells: tuple[Cell, ...] = ()
     data_cells: tuple[Cell, ...] = ()
-    banks_kib: tuple[float, ...] = (1, 4, 16)
-    word_bits: tuple[int, ...] = (16, 32, 64)
+    banks_kib: tuple[float, ...] = ()
+    word_bits: tuple[int, ...] = ()
     area_mm2: float | None = Field(default=None, gt=0)
     one_machine: Literal["per_decoder", "per_study"] = "per_decoder"
     objective: Literal["decoder_power"] = "decoder_power"

@@ -27,7 +27,7 @@ def designed_machines(
 ) -> dict[str, HardwareProfile]:
     """Return the machine designed for each workload of a run by the workload's digest; none of those in floating point.
 
-    Decoders that differ in weights and zeros alone (seeds, folds) have one machine.
+    Decoders that differ in weights and zeros alone (seeds, folds) have one machine, sized to the busiest of them.
 
     Parameters
     ----------
@@ -73,15 +73,18 @@ def _searched(
             return {}
         shared = _named(search(list(tasks.values()), choices).best.profile)
         return dict.fromkeys(tasks, shared)
-    own: dict[Structure, HardwareProfile] = {}
+    alike: dict[Structure, Task] = {}
     for task in tasks.values():
         structure = _structure(task.workload)
-        if structure not in own:
-            try:
-                own[structure] = _named(search([task], choices).best.profile)
-            except WorkloadError as error:
-                where = f"hardware.design, {task.workload.name}"
-                raise WorkloadError(error.what, where=where, remedy=error.remedy) from error
+        if structure not in alike or _activity(task.workload) > _activity(alike[structure].workload):
+            alike[structure] = task
+    own: dict[Structure, HardwareProfile] = {}
+    for structure, task in alike.items():
+        try:
+            own[structure] = _named(search([task], choices).best.profile)
+        except WorkloadError as error:
+            where = f"hardware.design, {task.workload.name}"
+            raise WorkloadError(error.what, where=where, remedy=error.remedy) from error
     return {digest: own[_structure(task.workload)] for digest, task in tasks.items()}
 
 
@@ -89,12 +92,23 @@ def _structure(workload: Workload) -> Structure:
     """Return what a machine is sized to: the same for a decoder trained again, whatever its weights and zeros."""
     layers = tuple(
         (
-            layer.kind, layer.calls, layer.input_shape, layer.output_shape, layer.weights, layer.state_elements,
-            layer.weight_bits, layer.activation_bits, layer.accumulator_bits, layer.state_bits,
+            layer.kind, layer.calls, layer.cadence, layer.decodes_per_call, layer.input_shape, layer.output_shape,
+            layer.weights, layer.biases, layer.state_elements, layer.weight_bits, layer.activation_bits,
+            layer.accumulator_bits, layer.output_bits, layer.state_bits, layer.weight_form,
+            frozenset(name for name, count in layer.operations.items() if count.total),
         )
         for layer in workload.layers
     )
-    return workload.mode, workload.steps_per_decode, workload.input_bits, layers
+    return workload.mode, workload.steps_per_decode, workload.channels, workload.input_bits, workload.delay_s, layers
+
+
+def _activity(workload: Workload) -> float:
+    """Return the work that differs between decoders of one structure: operations and products with non-zero inputs."""
+    found = 0.0
+    for layer in workload.layers:
+        found += sum(count.mean for count in layer.operations.values())
+        found += 0.0 if layer.products is None else layer.products.effective_input.mean
+    return found
 
 
 def _named(profile: HardwareProfile) -> HardwareProfile:

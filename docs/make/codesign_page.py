@@ -16,6 +16,7 @@ DOCS = Path(__file__).resolve().parents[1]
 ROWS = DOCS / "results" / "codesign"
 CAUSES = ("compute", "memory", "state", "control", "static", "retention", "wake", "features")
 COLOURS = ("#0072b2", "#009e73", "#56b4e9", "#999999", "#d55e00", "#e69f00", "#cc79a7", "#f0e442")
+KINDS = {"quantised": "#0072b2", "spiking": "#d55e00", "classical": "#555555"}
 KIB, MICRO, MILLI = 8192, 1e6, 1e3
 Row = Mapping[str, Any]
 
@@ -143,8 +144,7 @@ def _fronts_picture(rows: Sequence[Row], path: Path) -> None:
     for axes, name in zip(plots.flat, names, strict=False):
         for one in (one for one in rows if one["study"] == name):
             fixed = [power for power in one["fixed_w"].values() if power is not None]
-            spiking = "LIF" in one["decoder"] or "piking" in one["decoder"]
-            colour = "#d55e00" if spiking else "#0072b2" if "w" in one["decoder"].split()[-1] else "#555555"
+            colour = KINDS[one["kind"]]
             own = one["power_w"] * MICRO
             if fixed:
                 least = min(fixed) * MICRO
@@ -161,8 +161,7 @@ def _fronts_picture(rows: Sequence[Row], path: Path) -> None:
         axes.axis("off")
     grey = "#555555"
     marks = [_mark(grey, "o", "best fixed machine", face="white"), _mark(grey, "o", "own machine")]
-    kinds = (("#0072b2", "quantised"), ("#d55e00", "spiking"), (grey, "classical"))
-    marks += [_mark(colour, "s", label) for colour, label in kinds]
+    marks += [_mark(colour, "s", label) for label, colour in KINDS.items()]
     figure.legend(handles=marks, loc="lower right", fontsize=9, frameon=False, ncols=2)
     _save(figure, path)
 

@@ -34,7 +34,7 @@ STUDIES = """
 ## Real decoders on machines of their own
 
 Decoders of the archived studies with the work that was counted on recordings, at each study's rate; scores as in the
-study's page. 65 nm. A hollow mark is the best of the study's fixed machines, a filled one the decoder's own.
+study's page. 65 nm; of a decoder trained with several seeds and folds, the work of the first. A hollow mark is the best of the study's fixed machines, a filled one the decoder's own.
 
 ![score against power](codesign_studies.svg)
 """
@@ -75,6 +75,8 @@ NOT_MODELLED = """
   temperature; yield near the threshold is not modelled.
 - **Retention.** Memories keep their content at 0.5 V; the circuit that makes that rail has the efficiency of the rail,
   no area and no draw of its own.
+- **Waking for samples.** Samples are written into the data memory as they come, without a wake-up for each: at 128 Hz
+  one of 4 nJ would add half a microwatt. A buffer of registers that gathers some of them is not in the machine.
 - **Test, pads, power management, oscillator accuracy, analogue.** In neither power nor area, except an always-on part.
 - **Layer fusion and sparsity.** Every valid product is done; consecutive layers meet in memory unless they work on the
   stream of one another.

@@ -2,12 +2,12 @@
 
 from energy_models.design.choices import KIB, Choices
 from energy_models.design.draws import WinShares, win_shares
-from energy_models.design.grid import Clock, MachinePrices, price_machines
+from energy_models.design.grid import Clock, MachinePrices, Task, price_machines, price_tasks
 from energy_models.design.machine import DESIGNED_STYLES, DesignedStyle, Machine
 from energy_models.design.profile import machine_profile
-from energy_models.design.search import Design, Designed, Task, search
+from energy_models.design.search import Design, Designed, search
 
 __all__ = [
     "DESIGNED_STYLES", "KIB", "Choices", "Clock", "Design", "Designed", "DesignedStyle", "Machine", "MachinePrices",
-    "Task", "WinShares", "machine_profile", "price_machines", "search", "win_shares",
+    "Task", "WinShares", "machine_profile", "price_machines", "price_tasks", "search", "win_shares",
 ]

@@ -171,9 +171,9 @@ def fitted_cells(
 
 
 def _thinned(values: set[int]) -> tuple[int, ...]:
-    """Return values up to the most cells, without those within a tenth of the one before."""
+    """Return values up to the most cells, without those within a tenth of a larger one, into which they fit."""
     found: list[int] = []
-    for value in sorted(value for value in values if value <= MOST_CELLS):
-        if not found or value > 1.1 * found[-1]:
+    for value in sorted((value for value in values if value <= MOST_CELLS), reverse=True):
+        if not found or value < found[-1] / 1.1:
             found.append(value)
-    return tuple(found)
+    return tuple(reversed(found))

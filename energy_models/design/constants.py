@@ -14,7 +14,7 @@ from energy_models.design.constants_file import design_laws
 from energy_models.design.events import event_constants
 from energy_models.design.laws import LOGIC_SPREAD, clock_cycle_j, gates, moved, wake_j
 from energy_models.design.machine import Machine
-from energy_models.design.memories import LOOKUP_BITS, LOOKUP_WORD, BuiltMemory
+from energy_models.design.memories import BuiltMemory, lookup_table
 from energy_models.design.widths import DatapathWidths
 from energy_models.quantities import Number
 from energy_models.technology import (
@@ -35,6 +35,8 @@ TABLE_NM, FEMTO, PICO = 45.0, 1e-15, 1e-12
 _CLASS: Mapping[str, CircuitClass] = {"multiply": "multiplier", "leak": "multiplier"}
 REGISTERS_INSIDE = frozenset({"weight_stationary_array", "event_driven"})
 """Styles whose registers are in the control factor."""
+OTHER: Mapping[End, End] = {"low": "high", "nominal": "nominal", "high": "low"}
+"""The end of what a cost is divided by."""
 REGISTER_WRITE: Mapping[End, float] = {"low": 1 / 3, "nominal": 1.0, "high": 3.0}
 REGISTER_READ: Mapping[End, float] = {"low": 0.0, "nominal": 0.5, "high": 1.0}
 """A register bit read and written, over the tables' one figure for both."""
@@ -68,7 +70,7 @@ def machine_constants(
         "static": logic_leakage_w(gates(machine, widths, end), machine.supply_v, end),
         "gated_residual": at(laws.leakage.gated, end) if machine.gated else 1.0,
     }
-    found |= _operations(machine, memories, end)
+    found |= _operations(machine, end)
     for place, memory in enumerate(memories):
         found |= {f"memories[{place}].{name}": value for name, value in _memory(memory, end).items()}
     return found
@@ -76,12 +78,11 @@ def machine_constants(
 
 def rail_share(machine: Machine, end: End = "nominal") -> Number:
     """Return what share the memories' rail delivers [1]; 1 where it is the logic's. A cost is least at its high end."""
-    other: Mapping[End, End] = {"low": "high", "nominal": "nominal", "high": "low"}
-    shares = [rail_efficiency(cell, machine.supply_v, other[end]) for cell in machine.cells]
+    shares = [rail_efficiency(cell, machine.supply_v, OTHER[end]) for cell in machine.cells]
     return np.minimum(shares[0], shares[1])
 
 
-def _operations(machine: Machine, memories: tuple[BuiltMemory, ...], end: End) -> dict[str, Number]:
+def _operations(machine: Machine, end: End) -> dict[str, Number]:
     found: dict[str, Number] = {}
     for name, law in operation_laws(TABLE_NM).items():
         factor = moved(_CLASS.get(name, "adder"), machine.node_nm, machine.supply_v) * LOGIC_SPREAD[end] * FEMTO
@@ -89,8 +90,8 @@ def _operations(machine: Machine, memories: tuple[BuiltMemory, ...], end: End) -
             found[f"{OPERATIONS}.{name}.per_bit"] = law.per_bit * factor
         if law.per_square_bit:
             found[f"{OPERATIONS}.{name}.per_square_bit"] = law.per_square_bit * factor
-    table = BuiltMemory("sram", machine.node_nm, 1.0, LOOKUP_BITS, LOOKUP_WORD, memories[0].rail_v)
-    found[f"{OPERATIONS}.lookup.fixed"] = table.access_j("read", end)
+    efficiency = rail_efficiency("sram", machine.supply_v, OTHER[end])
+    found[f"{OPERATIONS}.lookup.fixed"] = lookup_table(machine).access_j("read", end) / efficiency
     if machine.style == "event_driven":
         found |= event_constants(machine, end)
     elif machine.style not in REGISTERS_INSIDE:

@@ -42,6 +42,12 @@ class StandardCellLaw(Frozen):
     access: EnergyPerBit
 
 
+class NonVolatileLaw(Frozen):
+    """Access time of flash and MRAM, whatever the supply of the logic."""
+
+    access: Time
+
+
 class DesignLaws(Frozen):
     """Every constant, one table each; `energy_models/data/technology/design.toml` says where from."""
 
@@ -49,6 +55,7 @@ class DesignLaws(Frozen):
     control: ControlLaw
     wake: WakeLaw
     standard_cell_memory: StandardCellLaw
+    non_volatile: NonVolatileLaw
 
 
 @cache

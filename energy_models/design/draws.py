@@ -13,12 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from energy_models.analysis.uncertainty import quantity_draws
-from energy_models.design.search import Designed, Task
+from energy_models.design.grid import Task
+from energy_models.design.search import Designed
 from energy_models.errors import PriceError
 from energy_models.pricing import estimate_vectorised
 
 NODE_CORRELATION = 0.5
 """Share of a law's variance that two nodes have in common; assumed, no data decide it."""
+LEAKAGE = "wang2008"
+"""Source of the one figure that logic, retention and memories awake leak by: its error is one."""
 CLEAR = 0.65
 """Share of the draws from which a node or style is said to be better."""
 QUANTILES = (0.05, 0.5, 0.95)
@@ -95,7 +98,7 @@ def _powers(machine: Designed, tasks: Sequence[Task], drawn: _Normals) -> Array:
     constants: dict[str, Array] = {}
     for path, quantity in machine.profile.quantity_at.items():
         if quantity.low < quantity.high:
-            law = f"{path.partition('].')[2] or path}:{quantity.source}"
+            law = LEAKAGE if quantity.source == LEAKAGE else f"{path.partition('].')[2] or path}:{quantity.source}"
             constants[path] = quantity_draws(quantity, drawn.of(law, machine.machine.node_nm))
     found = [
         estimate_vectorised(

@@ -24,9 +24,11 @@ EVENT_ENERGIES = (
     "control_per_event", "control_per_active_update", "control_per_idle_update", "messages.packet", "messages.hop",
     "step.energy",
 )
-EVENT_CYCLES = (
-    "messages.cycles", "step.cycles", "cycles_per_event", "cycles_per_update", "cycles_per_operation",
-)
+LANE_CYCLES = ("cycles_per_event", "cycles_per_update", "cycles_per_operation")
+"""Done by all lanes side by side."""
+SERIAL_CYCLES = ("messages.cycles", "step.cycles")
+"""One queue of events, and the end of a step: one after another, however many lanes there are."""
+EVENT_CYCLES = (*LANE_CYCLES, *SERIAL_CYCLES)
 
 
 @cache
@@ -51,5 +53,6 @@ def event_constants(machine: Machine, end: End) -> dict[str, Number]:
     moved = factor * (machine.supply_v / nominal_supply_v(machine.node_nm)) ** exponent
     found: dict[str, Number] = {"execution.messages.hops": 0.0}
     found |= {f"execution.{name}": at(known[f"execution.{name}"], end) * moved for name in EVENT_ENERGIES}
-    found |= {f"execution.{name}": at(known[f"execution.{name}"], end) / machine.columns for name in EVENT_CYCLES}
+    found |= {f"execution.{name}": at(known[f"execution.{name}"], end) for name in SERIAL_CYCLES}
+    found |= {f"execution.{name}": at(known[f"execution.{name}"], end) / machine.columns for name in LANE_CYCLES}
     return found

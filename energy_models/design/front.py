@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -29,6 +31,15 @@ def front_indices(costs: Array) -> NDArray[np.int64]:
             kept.append(int(index))
             held = np.vstack([held, costs[index]])
     return np.asarray(kept, np.int64)
+
+
+def evenly(indices: Sequence[int] | NDArray[np.int64], most: int) -> list[int]:
+    """Return at most so many of some indices, the first and the last among them, evenly spaced between."""
+    found = [int(index) for index in indices]
+    if len(found) <= most:
+        return found
+    places = np.unique(np.linspace(0, len(found) - 1, most).round().astype(int))
+    return [found[place] for place in places]
 
 
 def _after_pivots(costs: Array, alive: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, cast
 
@@ -18,7 +18,7 @@ from energy_models.design.room import placed
 from energy_models.design.widths import DatapathWidths
 from energy_models.hardware import HardwareProfile
 from energy_models.pricing import CAUSES, Cause, CostTerms, Structure, Terms, cost_terms_of, evaluate, with_made
-from energy_models.quantities import Number, larger, smaller
+from energy_models.quantities import Number, larger, largest, smaller
 from energy_models.technology import lowest_supply_v
 from energy_models.workload import Workload
 
@@ -36,7 +36,7 @@ class MachinePrices:
     power_w : mapping of Cause to float or array
         Average power by cause [W]: the decoder's, without what a site adds.
     latency_s : float or array
-        Of a decode, with leaving sleep [s].
+        Of a decode, with leaving sleep and what its network waits for [s].
     busy : float or array
         Work of a second [s].
     clock_hz, area_m2 : float or array
@@ -54,9 +54,27 @@ class MachinePrices:
         return sum(self.power_w.values(), 0.0)
 
 
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One network that a machine runs, how often, and how long a decode may take.
+
+    Parameters
+    ----------
+    workload : Workload
+    decode_rate_hz : float
+        Decisions per second [Hz].
+    deadline_s : float
+        Time that a decode may take, waiting included [s].
+    """
+
+    workload: Workload
+    decode_rate_hz: float
+    deadline_s: float
+
+
 def price_machines(
     workload: Workload, machine: Machine, banks: tuple[Number, Number], widths: DatapathWidths, *,
-    decode_rate_hz: float, deadline_s: float, clock: Clock = "fastest",
+    decode_rate_hz: float, deadline_s: float, clock: Clock | Array = "fastest",
 ) -> MachinePrices:
     """Return what a network costs on very many machines.
 
@@ -70,8 +88,9 @@ def price_machines(
     widths : DatapathWidths
     decode_rate_hz : float
     deadline_s : float
-        Time that a decode may take [s].
-    clock : {'fastest', 'slowest'}
+        Time that a decode may take, waiting included [s].
+    clock : {'fastest', 'slowest'} or array
+        An array is a clock that was found for several networks [Hz].
 
     Raises
     ------
@@ -84,17 +103,37 @@ def price_machines(
     costs = cost_terms_of(workload, pattern, None, decode_rate_hz=decode_rate_hz, structure=structure)
     values = with_made(cast(dict[str, float], machine_constants(machine, memories, widths)))
     numbers = cast(dict[str, Number], values)
-    fastest = fastest_clock_hz(machine, memories)
+    fastest = fastest_clock_hz(machine, memories, widths)
     numbers["clock"] = fastest
-    if clock == "slowest":
-        numbers["clock"] = smaller(fastest, _slowest_hz(costs, numbers, decode_rate_hz, deadline_s))
-    latency = _sum(costs.latency_s, numbers)
-    busy = decode_rate_hz * latency + _sample_cycles_hz(costs, numbers) / numbers["clock"]
+    if isinstance(clock, np.ndarray):
+        numbers["clock"] = smaller(fastest, clock)
+    elif clock == "slowest":
+        numbers["clock"] = smaller(fastest, _slowest_hz(costs, numbers, decode_rate_hz, deadline_s - workload.delay_s))
+    awake = _sum(costs.latency_s, numbers)
+    busy = decode_rate_hz * awake + _sample_cycles_hz(costs, numbers) / numbers["clock"]
     power: dict[Cause, Number] = {cause: _sum(terms, numbers) for cause, terms in costs.power_w.items()}
     return MachinePrices(
-        {cause: power[cause] for cause in CAUSES if cause in power}, latency, busy,
+        {cause: power[cause] for cause in CAUSES if cause in power}, awake + workload.delay_s, busy,
         numbers["clock"], silicon_area_m2(machine, memories, widths),
     )
+
+
+def price_tasks(
+    tasks: Sequence[Task], machine: Machine, banks: tuple[Number, Number], widths: DatapathWidths, clock: Clock
+) -> list[MachinePrices]:
+    """Return what each of some networks costs on the same machines, which have one clock for all of them."""
+
+    def priced(task: Task, clock: Clock | Array) -> MachinePrices:
+        return price_machines(
+            task.workload, machine, banks, widths, decode_rate_hz=task.decode_rate_hz, deadline_s=task.deadline_s,
+            clock=clock,
+        )
+
+    each = [priced(task, clock) for task in tasks]
+    if clock == "fastest" or len(tasks) == 1:
+        return each
+    shared = np.asarray(largest(one.clock_hz for one in each))
+    return [priced(task, shared) for task in tasks]
 
 
 def machine_pattern(machine: Machine, banks: tuple[Number, Number], widths: DatapathWidths) -> HardwareProfile:

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 
 from energy_models.design.constants_file import design_laws
 from energy_models.design.machine import Machine
-from energy_models.design.memories import LOOKUP_BITS, LOOKUP_WORD, BuiltMemory
+from energy_models.design.memories import LOOKUP_BITS, LOOKUP_WORD, BuiltMemory, lookup_table
 from energy_models.design.widths import DatapathWidths
 from energy_models.quantities import Number
 from energy_models.technology import (
@@ -89,10 +89,11 @@ def silicon_area_m2(
     return core_area_m2(kept, logic_area_m2(machine, widths, end), end)
 
 
-def fastest_clock_hz(machine: Machine, memories: tuple[BuiltMemory, ...]) -> Number:
+def fastest_clock_hz(machine: Machine, memories: tuple[BuiltMemory, ...], widths: DatapathWidths) -> Number:
     """Return the clock that a machine reaches [Hz], with the margin of its corners."""
     logic = logic_delay_s(machine.node_nm, machine.supply_v, nominal_supply_v(machine.node_nm))
-    return reachable_clock_hz((logic, *(memory.delay_s() for memory in memories)))
+    tables = (lookup_table(machine).delay_s(),) if widths.looks_up else ()
+    return reachable_clock_hz((logic, *(memory.delay_s() for memory in memories), *tables))
 
 
 def wake_j(

@@ -100,6 +100,11 @@ class BuiltMemory:
 
     def access_j(self, act: Law, end: End = "nominal") -> Number:
         """Return the energy of one word in its bank, ``read`` or ``write`` [J]."""
+        if self.cell == "non_volatile":
+            raise PriceError(
+                "a non-volatile memory is priced by the bit of its technology", where="machine design",
+                remedy="See `technology`",
+            )
         if self.cell == "sram":
             swept = memory_fit(int(self.node_nm), FLAVOUR).laws[act]
             exponent = at(load_technology().supply.exponent, "nominal")
@@ -124,8 +129,10 @@ class BuiltMemory:
         return nominal * factor * (self.rail_v / nominal_supply_v(self.node_nm)) ** exponent
 
     def delay_s(self) -> Number:
-        """Return the access time at the rail [s]; latches and registers are as fast as logic, others by their wake."""
+        """Return the access time at the rail [s]; latches and registers are as fast as logic."""
         nominal = nominal_supply_v(self.node_nm)
+        if self.cell == "non_volatile":
+            return at(design_laws().non_volatile.access, "nominal")
         if self.cell != "sram":
             return logic_delay_s(self.node_nm, self.rail_v, nominal)
         swept = memory_fit(int(self.node_nm), FLAVOUR).laws["access"]
@@ -136,6 +143,12 @@ class BuiltMemory:
     def technology(self) -> NonVolatile:
         """Costs of what is non-volatile at the node: flash, or MRAM below 40 nm."""
         return non_volatile_memory("flash" if self.node_nm >= FLASH_NM else "mram")
+
+
+def lookup_table(machine: Machine) -> BuiltMemory:
+    """Return the table that is looked up: SRAM, at its own lowest supply where the logic's is lower."""
+    rail = memory_supply_v("sram", machine.supply_v)
+    return BuiltMemory("sram", machine.node_nm, 1.0, LOOKUP_BITS, LOOKUP_WORD, rail)
 
 
 def built(machine: Machine, banks: tuple[Number, Number]) -> tuple[BuiltMemory, BuiltMemory]:

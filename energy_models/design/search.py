@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from energy_models.design.choices import Choices, machine_grids
-from energy_models.design.front import front_indices
-from energy_models.design.grid import Clock, MachinePrices, price_machines
+from energy_models.design.front import evenly, front_indices
+from energy_models.design.grid import Clock, Task, price_tasks
 from energy_models.design.machine import NUMBERS, Machine, at_point
 from energy_models.design.memories import built
 from energy_models.design.profile import machine_profile
@@ -22,32 +22,15 @@ from energy_models.hardware import HardwareProfile
 from energy_models.mapping import STYLES
 from energy_models.quantities import Number
 from energy_models.technology import may_be_standard_cells, widest_word_bits
-from energy_models.workload import Workload
 
 Array = NDArray[np.float64]
 REGISTER_BITS = 2048
 FRONT_PER_GRID = 200
-"""Machines of a grid that join the front of all grids, those of least power first."""
+"""Machines of a grid that join the front of all grids: of more, so many from one end to the other."""
+EXACTLY = 1e-9
+"""Rounding of a clock that just meets a deadline."""
 ALIKE = 0.03
 """Logarithm of costs within which two machines of a front are one."""
-
-
-@dataclass(frozen=True, slots=True)
-class Task:
-    """One network that a machine runs, how often, and how long a decode may take.
-
-    Parameters
-    ----------
-    workload : Workload
-    decode_rate_hz : float
-        Decisions per second [Hz].
-    deadline_s : float
-        Time that a decode may take [s].
-    """
-
-    workload: Workload
-    decode_rate_hz: float
-    deadline_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +42,8 @@ class Designed:
     machine : Machine
     profile : HardwareProfile
         The machine as an ordinary profile.
-    decoder_power_w : mapping of workload's name to float
-        Nominal average power of each network on it [W].
-    latency_s : mapping of workload's name to float
+    decoder_power_w, latency_s : tuple of float
+        Nominal average power [W] and latency of a decode [s] of each network on it, in the order of the tasks.
     area_m2 : float
         Silicon area of the core [m^2].
     edges : tuple of str
@@ -70,15 +52,15 @@ class Designed:
 
     machine: Machine
     profile: HardwareProfile
-    decoder_power_w: Mapping[str, float]
-    latency_s: Mapping[str, float]
+    decoder_power_w: tuple[float, ...]
+    latency_s: tuple[float, ...]
     area_m2: float
     edges: tuple[str, ...]
 
     @property
     def power_w(self) -> float:
         """Power of all networks together [W]: what the search made least."""
-        return sum(self.decoder_power_w.values())
+        return sum(self.decoder_power_w)
 
 
 class _Point(NamedTuple):
@@ -99,7 +81,8 @@ class Design:
     best : Designed
         Least power.
     front : tuple of Designed
-        No other machine is better in power, area and latency together; least power first.
+        No other machine is better in power, area and latency together; least power first. Of a longer front so many
+        from one end to the other.
     contenders : tuple of Designed
         Of least power by node and style; least power first.
     considered, feasible : int
@@ -145,7 +128,7 @@ def search(tasks: Sequence[Task], choices: Choices, *, keep: int = 24) -> Design
         for reason, count in reasons.items():
             missed[reason] = missed.get(reason, 0) + count
         costs[~allowed] = np.inf
-        points = front_indices(costs)[:FRONT_PER_GRID]
+        points = evenly(front_indices(costs), FRONT_PER_GRID)
         found += [_Point(machine, clock, costs[point], int(point)) for point in points]
     if not found:
         raise WorkloadError(
@@ -153,7 +136,7 @@ def search(tasks: Sequence[Task], choices: Choices, *, keep: int = 24) -> Design
             remedy="Allow a finer node, a higher supply, more cells, a longer deadline or more area",
         )
     rows = np.array([one.costs for one in found])
-    front = [_designed(found[place], tasks, widths, choices) for place in _spread_out(rows)[:keep]]
+    front = [_designed(found[place], tasks, widths, choices) for place in evenly(_spread_out(rows), keep)]
     least: dict[tuple[str, float], _Point] = {}
     for one in sorted(found, key=lambda one: float(one.costs[0])):
         least.setdefault((one.grid.style, one.grid.node_nm), one)
@@ -179,17 +162,13 @@ def _grid_costs(
     shape = np.broadcast_shapes(*(np.shape(getattr(machine, name)) for name in NUMBERS))
     power, slowest = np.zeros(shape), np.zeros(shape)
     in_time, keeps_up = np.ones(shape, np.bool_), np.ones(shape, np.bool_)
-    prices: MachinePrices | None = None
-    for task in tasks:
-        prices = price_machines(
-            task.workload, machine, banks, widths, decode_rate_hz=task.decode_rate_hz, deadline_s=task.deadline_s,
-            clock=clock,
-        )
+    each = price_tasks(tasks, machine, banks, widths, clock)
+    for task, prices in zip(tasks, each, strict=True):
         power = power + prices.decoder_power_w
         slowest = np.maximum(slowest, prices.latency_s)
-        in_time &= prices.latency_s <= task.deadline_s
-        keeps_up &= prices.busy <= 1.0
-    area = cast(MachinePrices, prices).area_m2
+        in_time &= prices.latency_s <= task.deadline_s * (1 + EXACTLY)
+        keeps_up &= prices.busy <= 1.0 + EXACTLY
+    area = each[0].area_m2
     limits: Mapping[str, NDArray[np.bool_]] = {
         "deadline": in_time, "work of a second": keeps_up,
         "area": np.broadcast_to(np.asarray(area) <= choices.most_area_m2, shape),
@@ -226,22 +205,16 @@ def _designed(point: _Point, tasks: Sequence[Task], widths: DatapathWidths, choi
     one = replace(point.grid, **at_point(point.grid, point.flat))
     banks = shared_banks([task.workload for task in tasks], one)
     memories = built(one, banks)
-    prices = {
-        task.workload.name: price_machines(
-            task.workload, one, banks, widths, decode_rate_hz=task.decode_rate_hz, deadline_s=task.deadline_s,
-            clock=point.clock,
-        )
-        for task in tasks
-    }
-    hertz = max(float(price.clock_hz) for price in prices.values())
+    prices = price_tasks(tasks, one, banks, widths, point.clock)
+    hertz = max(float(price.clock_hz) for price in prices)
     style = one.style.replace("_", " ")
     profile = machine_profile(
         one, memories, widths, clock_hz=hertz, name=f"designed_{one.style}_{one.node_nm:g}nm",
         title=f"Designed {style} of {one.node_nm:g} nm at {float(one.supply_v):g} V",
     )
     return Designed(
-        one, profile, {name: float(price.decoder_power_w) for name, price in prices.items()},
-        {name: float(price.latency_s) for name, price in prices.items()}, float(point.costs[1]),
+        one, profile, tuple(float(price.decoder_power_w) for price in prices),
+        tuple(float(price.latency_s) for price in prices), float(point.costs[1]),
         _edges(one, point.grid, choices),
     )
 

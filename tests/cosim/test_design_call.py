@@ -28,7 +28,7 @@ def test_the_designed_machine_draws_what_estimate_says_and_less_than_half_of_the
     shipped = cosim.estimate(EEGNET, "asic65_near_memory", decode_rate_hz=0.5)
     assert report.report.decoder_power_w.nominal == pytest.approx(found.best.power_w, rel=1e-12)
     assert found.best.power_w <= shipped.report.decoder_power_w.nominal / 2
-    assert max(found.best.latency_s.values()) <= 0.5  # the site's deadline
+    assert max(found.best.latency_s) <= 0.5  # the site's deadline
     powers = [one.power_w for one in found.found.front]
     assert powers == sorted(powers)
 
@@ -41,7 +41,8 @@ def test_relaxing_a_bound_never_raises_the_optimum_and_a_shared_machine_is_no_be
     alone = loose + cosim.design(other, decode_rate_hz=0.5, choices=FEW).best.power_w
     shared = cosim.design(EEGNET, other, decode_rate_hz=0.5, choices=FEW)
     assert shared.best.power_w >= alone * (1 - 1e-12)
-    assert set(shared.best.decoder_power_w) == {"eegnet_8_2", "eight"}
+    assert shared.best.decoder_power_w[0] >= loose * (1 - 1e-12)
+    assert len(shared.best.decoder_power_w) == 2
 
 
 def test_draws_say_which_node_and_style_win_and_are_the_same_again() -> None:

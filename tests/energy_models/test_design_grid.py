@@ -12,13 +12,16 @@ from energy_workloads import dense_layer, neurons, workload
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from energy_models.design.choices import Choices, fitted_cells
+from energy_models.design.constants import machine_constants
 from energy_models.design.front import front_indices
-from energy_models.design.grid import price_machines
+from energy_models.design.grid import Task, price_machines
 from energy_models.design.laws import gates, silicon_area_m2
 from energy_models.design.machine import DESIGNED_STYLES, NUMBERS, Machine, at_point
 from energy_models.design.memories import BuiltMemory, built
 from energy_models.design.profile import machine_profile
 from energy_models.design.room import needed_banks
+from energy_models.design.search import search
 from energy_models.design.widths import datapath_widths
 from energy_models.errors import WorkloadError
 from energy_models.mapping import STYLES
@@ -29,6 +32,10 @@ KIB = 8192.0
 EEGNET = at_widths(
     read_workload(Path(__file__).parents[2] / "energy_models/data/workloads/eegnet_8_2.json"),
     weight_bits=4, activation_bits=4,
+)
+FEW = Choices(
+    styles=("weight_stationary_array",), supplies_v=(0.5, 0.7), rows=(8, 16), columns=(4,), word_bits=(32,),
+    bank_bits=(KIB, 4 * KIB), weight_cells=("sram",), data_cells=("sram",), gated=(True,),
 )
 AXES: dict[str, tuple[float, ...]] = {
     "supply_v": (0.5, 0.65, 0.9), "rows": (1.0, 3.0, 16.0), "columns": (1.0, 5.0, 8.0),
@@ -154,3 +161,42 @@ def test_the_front_is_that_of_comparing_every_pair(seed: int, points: int, kinds
     wanted = {one for one in range(points) if np.all(np.isfinite(costs[one])) and not beaten[one]}
     assert {tuple(costs[one]) for one in front_indices(costs)} == {tuple(costs[one]) for one in wanted}
     assert len(front_indices(costs)) == len(wanted)
+
+
+def test_a_network_that_waits_is_as_late_as_estimate_says() -> None:
+    late = dataclasses.replace(workload(dense_layer(40, 20)), delay_s=0.4)
+    many, widths = machines(), datapath_widths([late])
+    prices = price_machines(late, many, needed_banks(late, many), widths, decode_rate_hz=2.0, deadline_s=0.5)
+    assert np.all(np.asarray(prices.latency_s) > 0.4)
+    with pytest.raises(WorkloadError, match="none of"):
+        search([Task(late, 2.0, 0.3)], FEW)
+    slow = search([Task(late, 2.0, 0.5)], dataclasses.replace(FEW, clocks=("slowest",))).best
+    report = estimate(late, slow.profile, None, decode_rate_hz=2.0)
+    assert report.latency_s.nominal == pytest.approx(slow.latency_s[0], rel=1e-9)
+    assert slow.latency_s[0] == pytest.approx(0.5, rel=1e-6)
+
+
+def test_several_networks_on_one_machine_have_one_clock_however_they_are_called() -> None:
+    works = [workload(dense_layer(60, 40)), workload(dense_layer(20, 4))]  # of one name
+    tasks = [Task(works[0], 20.0, 0.05), Task(works[1], 1.0, 1.0)]
+    for clock in ("fastest", "slowest"):
+        best = search(tasks, dataclasses.replace(FEW, clocks=(clock,))).best
+        for task, power, latency in zip(tasks, best.decoder_power_w, best.latency_s, strict=True):
+            report = estimate(task.workload, best.profile, None, decode_rate_hz=task.decode_rate_hz)
+            assert report.decoder_power_w.nominal == pytest.approx(power, rel=1e-9)
+            assert report.latency_s.nominal == pytest.approx(latency, rel=1e-9)
+
+
+def test_a_table_below_the_lowest_supply_of_its_cells_pays_for_its_rail() -> None:
+    looked_up = BuiltMemory("sram", 65, 1.0, 8192, 32, 0.6)
+    many = machines(weight_cell="standard_cell", data_cell="standard_cell")
+    memories = built(many, (1.0, 1.0))
+    found = machine_constants(many, memories, datapath_widths([EEGNET]))["execution.operations.integer.lookup.fixed"]
+    low = float(np.asarray(found).flat[0])  # logic at 0.5 V
+    assert low == pytest.approx(float(looked_up.access_j("read")) / 0.85)
+
+
+def test_sizes_that_just_fit_are_kept() -> None:
+    rows, columns = fitted_cells([workload(dense_layer(34, 17))], "weight_stationary_array")
+    assert 34 in rows
+    assert 17 in columns

@@ -61,7 +61,7 @@ def design(
     if out is not None:
         _write(found[0], out)
     if as_json:
-        documents = [{"workloads": [task.workload.name for task in one.tasks], **one.document()} for one in found]
+        documents = [one.document() for one in found]
         print_json(documents[0] if len(documents) == 1 else {"machines": documents})
         return
     for one in found:
@@ -124,7 +124,7 @@ def _front_rows(found: DesignedMachine) -> list[dict[str, object]]:
         rows.append(
             {
                 "power": prefixed(one.power_w, "W"), "area": f"{1e6 * one.area_m2:.2f} mm2",
-                "latency": prefixed(max(one.latency_s.values()), "s"), "style": machine.style,
+                "latency": prefixed(max(one.latency_s), "s"), "style": machine.style,
                 "node": f"{machine.node_nm:g} nm", "supply": f"{float(machine.supply_v):g} V",
                 "array": f"{int(machine.rows)}x{int(machine.columns)}",
                 "weights": f"{float(machine.weight_bank_bits) / 8192:g} KiB {machine.weight_cell}",
