@@ -34,7 +34,8 @@ STUDIES = """
 ## Real decoders on machines of their own
 
 Decoders of the archived studies with the work that was counted on recordings, at each study's rate; scores as in the
-study's page. 65 nm; of a decoder trained with several seeds and folds, the work of the first. A hollow mark is the best of the study's fixed machines, a filled one the decoder's own.
+study's page. 65 nm. Of a decoder trained with several seeds and folds the work is that of the first. A hollow mark is
+the best of the study's fixed machines, a filled one the decoder's own.
 
 ![score against power](codesign_studies.svg)
 """
