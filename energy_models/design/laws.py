@@ -20,9 +20,9 @@ from energy_models.design.widths import DatapathWidths
 from energy_models.quantities import Number
 from energy_models.technology import (
     End,
+    clock_cycle_energy_j,
     core_area_m2,
     gates_area_m2,
-    idle_cycle_energy_j,
     logic_delay_s,
     machine_laws,
     memory_area_m2,
@@ -64,7 +64,7 @@ def gates(machine: Machine, widths: DatapathWidths, end: End = "nominal") -> Num
 
 def clock_cycle_j(machine: Machine, widths: DatapathWidths, end: End = "nominal") -> Number:
     """Return what the clock takes in a cycle beside work [J]: its trunk, and cells without work."""
-    return idle_cycle_energy_j(gates(machine, widths, end), machine.node_nm, machine.supply_v, end)
+    return clock_cycle_energy_j(gates(machine, widths, end), machine.node_nm, machine.supply_v, end)
 
 
 def table_area_m2(machine: Machine, widths: DatapathWidths, end: End = "nominal") -> Number:

@@ -1,16 +1,17 @@
 """What would make a device fit, one constant at a time: how far each must fall, or may rise, until a limit just holds.
 
 Each lever is moved alone, everything else as it is, by bisection of its logarithm on the nominal figures; a limit is
-held where its headroom is 1 or more. A lever that does not decide within a factor of a thousand either way says so.
+held where its headroom is 1 or more. A lever that does not decide within a factor of a thousand either way says so, and
+so does one of a device whose silicon cannot be held against the site's limits.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from energy_models.feasibility.limits import check_limits
+from energy_models.feasibility.limits import check_limits, site_limits, unchecked_limits
 from energy_models.hardware import HardwareProfile, Site, constant_units, with_constants
 from energy_models.mapping import place
 from energy_models.pricing import EnergyReport, estimate
@@ -18,12 +19,15 @@ from energy_models.workload import Workload
 
 DECODE_RATE = "decode_rate_hz"
 COSTS = (
-    "site.front_end.power", "site.converter.figure_of_merit", "site.radio.energy", "site.radio.upkeep",
-    "site.controller.active", "profile.static",
+    "site.front_end.power", "site.converter.figure_of_merit", "site.radio.energy", "site.radio.asleep",
+    "site.radio.event", "site.radio.startup", "site.controller.active", "site.controller.asleep",
+    "site.controller.share", "profile.static", "profile.always_on_power", "profile.gathering",
 )
-"""Constants that cost power: less of them helps."""
-HELPS = ("site.battery.capacity", "site.package.width", "site.regulator.efficiency")
+"""Constants that cost power: less of them helps. Those that a device does not have are no levers of it."""
+HELPS = ("site.battery.capacity", "site.package.width", "site.regulator.efficiency", "site.radio.interval")
 """Constants of which more helps."""
+SHARES = ("efficiency", "share")
+"""Last words of the paths that cannot exceed 1."""
 MOST_FACTOR = 1e3
 STEPS = 40
 
@@ -45,6 +49,9 @@ class Lever:
     is_cost : bool
         Whether less of it helps.
     fits_now : bool
+        Whether every limit that can be checked is held.
+    unchecked : tuple of str
+        Limits that cannot be held against the device, with the reason; `bound` and `fits_now` say nothing of them.
     """
 
     name: str
@@ -53,10 +60,15 @@ class Lever:
     bound: float | None
     is_cost: bool
     fits_now: bool
+    unchecked: tuple[str, ...] = ()
 
     @property
     def text(self) -> str:
-        """The lever in a sentence."""
+        """The lever in a sentence, with what was not checked behind it."""
+        return "; ".join((self._found, *self.unchecked))
+
+    @property
+    def _found(self) -> str:
         sign = "at most" if self.is_cost else "at least"
         if self.bound is None:
             way = "whatever its value" if self.fits_now else "by it alone: no value within a factor of a thousand"
@@ -86,11 +98,13 @@ def levers(
     WorkloadError
         As `estimate`.
     """
-    if place(workload, profile).infeasibilities or estimate(
-        workload, profile, site, decode_rate_hz=decode_rate_hz
-    ).unaccounted:
+    report = estimate(workload, profile, site, decode_rate_hz=decode_rate_hz)
+    if place(workload, profile).infeasibilities or report.unaccounted:
         return ()
+    unchecked = unchecked_limits(site_limits(site), report)
     known = constant_units(profile, site)
+    if site.gathered_by is None:
+        known.pop("profile.gathering", None)  # not charged here
     values = {f"profile.{path}": band.nominal for path, band in profile.bands.items()}
     values |= {f"site.{path}": band.nominal for path, band in site.bands.items()}
 
@@ -112,7 +126,7 @@ def levers(
         for name in names:
             if name in known and values[name] > 0:
                 found.append(_lever(name, known[name], values[name], fits_with(name), is_cost=is_cost, fits_now=now))
-    return tuple(sorted(found, key=_change))
+    return tuple(replace(lever, unchecked=unchecked) for lever in sorted(found, key=_change))
 
 
 def _fits(site: Site, report: EnergyReport) -> bool:
@@ -126,7 +140,7 @@ def _lever(
 ) -> Lever:
     """Return the value at which a device begins to fit, or ceases to, as one constant moves."""
     towards = MOST_FACTOR if is_cost == fits_now else 1 / MOST_FACTOR
-    if name.endswith("efficiency"):
+    if name.endswith(SHARES):
         towards = min(towards, 1.0 / now)
     if fits(now * towards) == fits_now:
         return Lever(name, unit, now, None, is_cost, fits_now)

@@ -18,6 +18,7 @@ from energy_models.pricing.regulator import regulated, regulator_loss, regulator
 from energy_models.pricing.report import CAUSES, Cause, EnergyReport, LayerEnergy, Reload
 from energy_models.pricing.system import Decisions, gathering_terms, site_terms
 from energy_models.pricing.terms import band, paths
+from energy_models.pricing.unaccounted import unaccounted_gathering, unaccounted_work, unpriced_work
 from energy_models.quantities import ZERO, Band, Quantity, total
 from energy_models.workload import Workload
 
@@ -118,7 +119,6 @@ def estimate_machine(workload: Workload, profile: HardwareProfile, *, decode_rat
     """
     costs = cost_terms_of(workload, profile, None, decode_rate_hz=decode_rate_hz)
     constants = bands(profile, None)
-    unpriced = _unpriced(costs.layers)
     return MachineEstimate(
         workload=workload.name,
         channels=workload.channels,
@@ -132,12 +132,10 @@ def estimate_machine(workload: Workload, profile: HardwareProfile, *, decode_rat
         memories=costs.placement.uses,
         reload=None if costs.reload is None else costs.reload.summary,
         infeasibilities=(
-            *costs.placement.infeasibilities, *unpriced, *_overload(costs, profile, decode_rate_hz, constants)
+            *costs.placement.infeasibilities, *unpriced_work(costs.layers),
+            *_overload(costs, profile, decode_rate_hz, constants),
         ),
-        unaccounted=(
-            *(f"uncounted: {item.layer} {item.operation} ({item.reason})" for item in workload.uncounted),
-            *(f"unpriced: {line}" for line in unpriced),
-        ),
+        unaccounted=unaccounted_work(workload, costs.layers),
         used=_used(_machine_paths(costs), profile.quantity_at, profile.name, ""),
         gathering=_gathering(profile, constants),
         area_m2=None if profile.area is None else profile.area.band,
@@ -174,7 +172,7 @@ def at_site(machine: MachineEstimate, place: Surroundings | None) -> EnergyRepor
     if place is not None:
         power |= place.power_w
         if place.gathered_by == "machine" and machine.gathering is None:
-            unaccounted = (*unaccounted, f"unpriced: what {machine.profile} draws while it gathers samples itself")
+            unaccounted = (*unaccounted, unaccounted_gathering(machine.profile))
         elif place.gathered_by == "machine" and machine.gathering is not None:
             power["controller"], more = machine.gathering
             used = Used(used.sources | more.sources, {**used.assumed, **more.assumed})
@@ -218,15 +216,6 @@ def _overload(
     if busy <= 1.0:
         return ()
     return (f"profile {profile.name!r} needs {busy:.3g} s of work per second at {clock.value:g} {clock.unit}",)
-
-
-def _unpriced(layers: Iterable[ChargedLayer]) -> tuple[str, ...]:
-    """Return one line for each thing without a price, with the layers that need it."""
-    needed: dict[str, list[str]] = {}
-    for layer in layers:
-        for what in layer.price.unpriced:
-            needed.setdefault(what, []).append(layer.counts.layer)
-    return tuple(f"{what} (needed by {', '.join(names)})" for what, names in needed.items())
 
 
 def _not_charged(site: Site) -> tuple[str, ...]:

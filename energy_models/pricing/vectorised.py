@@ -14,6 +14,7 @@ from energy_models.pricing.cost_terms import CostTerms, cost_terms_of
 from energy_models.pricing.regulator import regulated, regulator_loss_w, regulator_paths
 from energy_models.pricing.report import OUTSIDE_DECODER, Cause
 from energy_models.pricing.terms import Array, Term, evaluate, merged, paths
+from energy_models.pricing.unaccounted import unaccounted_gathering, unaccounted_work
 from energy_models.workload import Workload
 
 
@@ -29,11 +30,14 @@ class VectorisedEstimate:
         Energy of one decode on the machine [J].
     latency_s : array
         Time of one decode [s].
+    unaccounted : tuple of str
+        What is in no figure, as in `EnergyReport`: where it is not empty every power is a lower bound.
     """
 
     power_w: Mapping[Cause, Array]
     decode_energy_j: Array
     latency_s: Array
+    unaccounted: tuple[str, ...] = ()
 
     @property
     def total_power_w(self) -> Array:
@@ -86,7 +90,10 @@ def estimate_vectorised(
         load: Array = np.sum(regulated(power), axis=0)
         power["regulator"] = regulator_loss_w(site.regulator, load, values)
     energy, latency = (evaluate(terms, values, zeros) for terms in (_decode_terms(costs), costs.latency_s))
-    return VectorisedEstimate(power, energy, latency + workload.delay_s)
+    missing = unaccounted_work(workload, costs.layers)
+    if site is not None and site.gathered_by == "machine" and profile.gathering is None:
+        missing = (*missing, unaccounted_gathering(profile.name))
+    return VectorisedEstimate(power, energy, latency + workload.delay_s, missing)
 
 
 def _decode_terms(costs: CostTerms) -> tuple[Term, ...]:

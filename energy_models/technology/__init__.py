@@ -8,7 +8,7 @@ from energy_models.technology.area import (
     multiplier_gates,
     sram_bank_area_m2,
 )
-from energy_models.technology.clock import idle_cycle_energy_j, logic_delay_s, reachable_clock_hz, supply_speed
+from energy_models.technology.clock import clock_cycle_energy_j, logic_delay_s, reachable_clock_hz, supply_speed
 from energy_models.technology.floors import (
     lowest_supply_v,
     may_be_standard_cells,
@@ -58,12 +58,12 @@ __all__ = [
     "MemoryFit",
     "awake_leakage_w",
     "bank_way_m",
+    "clock_cycle_energy_j",
     "controller_area_m2",
     "core_area_m2",
     "fit_errors",
     "gates_area_m2",
     "held_out_errors",
-    "idle_cycle_energy_j",
     "left_out",
     "logic_delay_s",
     "logic_leakage_w",

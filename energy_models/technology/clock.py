@@ -51,7 +51,7 @@ def reachable_clock_hz(delays_s: tuple[Number, ...], end: End = "nominal") -> Nu
     return 1.0 / (against(machine_laws().clock.margin, end) * largest(delays_s))
 
 
-def idle_cycle_energy_j(gates: Number, node_nm: Number, supply_v: Number, end: End = "nominal") -> Number:
+def clock_cycle_energy_j(gates: Number, node_nm: Number, supply_v: Number, end: End = "nominal") -> Number:
     """Return what a clock cycle costs a datapath whose work is priced apart [J]: trunk, and cells without work.
 
     Their registers are clocked through gates that leave a share of the energy. Capacitance goes with the node, energy

@@ -16,9 +16,9 @@ from energy_models.technology import (
     Cell,
     awake_leakage_w,
     bank_way_m,
+    clock_cycle_energy_j,
     core_area_m2,
     gates_area_m2,
-    idle_cycle_energy_j,
     logic_leakage_w,
     machine_laws,
     memory_area_m2,
@@ -110,7 +110,7 @@ def test_logic_leaks_by_its_gates_and_its_clock_takes_a_tenth_of_them() -> None:
         gates = multipliers * 980 + 20_000
         cycle = profile.energy_per_clock_cycle
         assert cycle is not None
-        assert cycle.band.nominal == pytest.approx(idle_cycle_energy_j(gates, node, supply), rel=1e-4)
+        assert cycle.band.nominal == pytest.approx(clock_cycle_energy_j(gates, node, supply), rel=1e-4)
         if name in BUILT_UP:
             assert profile.static.band.nominal == pytest.approx(logic_leakage_w(gates, supply), rel=1e-4)
 

@@ -9,6 +9,7 @@ from energy_workloads import dense_layer, toy_array, toy_site, workload
 from energy_models.errors import ProfileError
 from energy_models.hardware import load_profile, load_site
 from energy_models.pricing import estimate, estimate_vectorised
+from energy_models.workload import Uncounted
 
 WORK = workload(dense_layer(64, 64))
 
@@ -31,6 +32,15 @@ def test_an_unknown_draw_is_said_and_not_zero() -> None:
     report = estimate(WORK, toy_array(), toy_site(gathered_by="machine"), decode_rate_hz=1)
     assert any("gathers samples itself" in line for line in report.incomplete)
     assert not estimate(WORK, toy_array(), toy_site(), decode_rate_hz=1).unaccounted
+
+
+def test_many_points_carry_the_same_gaps_as_one() -> None:
+    clock = {"clock": np.array([1e6, 2e6])}
+    uncounted = WORK.replace(uncounted=(Uncounted("head", "softmax", "no counter for it"),))
+    for work, site in ((WORK, toy_site(gathered_by="machine")), (WORK, toy_site()), (uncounted, None)):
+        points = estimate_vectorised(work, toy_array(), site, decode_rate_hz=1, constants=clock)
+        assert points.unaccounted == estimate(work, toy_array(), site, decode_rate_hz=1).unaccounted
+    assert points.unaccounted
 
 
 def test_two_that_gather_are_refused() -> None:

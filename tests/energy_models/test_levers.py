@@ -5,9 +5,21 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from energy_workloads import dense_layer, quantity, toy_array, toy_site, workload
 
 from energy_models.feasibility import check_limits, levers
-from energy_models.hardware import HardwareProfile, Site, load_profile, load_site, with_constants, with_power_budget
+from energy_models.feasibility.levers import COSTS, HELPS
+from energy_models.hardware import (
+    HardwareProfile,
+    Site,
+    constant_units,
+    load_profile,
+    load_site,
+    profile_names,
+    site_names,
+    with_constants,
+    with_power_budget,
+)
 from energy_models.pricing import estimate
 from energy_models.workload import Workload, at_widths, read_workload
 
@@ -52,3 +64,46 @@ def test_levers_that_need_the_least_change_come_first_and_say_so_in_words() -> N
 def test_no_constant_makes_room_in_a_memory() -> None:
     floating = read_workload(Path(__file__).parents[2] / "energy_models/data/workloads/eegnet_8_2.json")
     assert levers(floating, load_profile("cortex_m4f"), load_site("headset_commodity"), decode_rate_hz=1.0) == ()
+
+
+def test_every_lever_is_a_constant_of_some_shipped_device() -> None:
+    known = {path for name in profile_names() for path in constant_units(load_profile(name), None)}
+    some = load_profile(profile_names()[0])
+    known |= {path for name in site_names() for path in constant_units(some, load_site(name))}
+    assert set(COSTS) | set(HELPS) <= known
+
+
+def test_a_connected_radio_has_its_standing_power_and_its_interval_among_the_levers() -> None:
+    site = load_site("headset_pulp")
+    found = {lever.name: lever for lever in levers(EEGNET, ASIC, site, decode_rate_hz=2.0)}
+    radio = ("energy", "event", "startup", "interval")  # asleep it draws nothing
+    assert {f"site.radio.{name}" for name in radio} <= set(found)
+    assert not found["site.radio.interval"].is_cost
+    assert found["site.radio.event"].is_cost
+    assert "profile.always_on_power" in found
+
+
+def test_a_machine_that_gathers_has_that_power_as_a_lever_and_another_has_not() -> None:
+    machine, work = load_profile("cortex_m33_u575"), workload(dense_layer(64, 64))
+    gathering, plain = (
+        {lever.name: lever for lever in levers(work, machine, toy_site(**parts), decode_rate_hz=1)}
+        for parts in ({"gathered_by": "machine"}, {})
+    )
+    assert "profile.gathering" in gathering
+    assert "profile.gathering" not in plain
+
+
+def test_a_share_of_the_time_is_never_moved_beyond_all_of_it() -> None:
+    site = load_site("headset_pulp")
+    found = {lever.name: lever for lever in levers(EEGNET, ASIC, site, decode_rate_hz=2.0)}
+    bound = found["site.controller.share"].bound
+    assert bound is None or bound <= 1
+
+
+def test_silicon_of_unknown_area_is_said_beside_every_lever() -> None:
+    work, limit = workload(dense_layer(16, 6)), {"silicon_area": quantity(4, "mm2")}
+    unknown = levers(work, toy_array(), toy_site(**limit), decode_rate_hz=10)
+    assert unknown
+    assert all("silicon_area not checked" in lever.text for lever in unknown)
+    known = levers(work, toy_array(area=quantity(2, "mm2")), toy_site(**limit), decode_rate_hz=10)
+    assert not any("not checked" in lever.text for lever in known)
