@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from cosim.api.study import run
     from cosim.api.sweeps.sweep import SweepTable, sweep
     from cosim.api.train import learn_bits, quantize, train
+    from energy_models.design import Choices
     from energy_models.errors import CosimError
     from energy_models.hardware import load_profile, load_site
     from energy_models.workload import Workload, read_workload, write_workload
@@ -31,9 +32,9 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
-    "ComparedDesigns", "ConvertedStudent", "CosimError", "DesignedMachine", "Estimate", "Exported", "Run", "Student",
-    "SweepTable", "Workload", "__version__", "architectures", "compare", "convert", "corpora", "count", "design",
-    "estimate", "export", "families", "learn_bits", "load_dataset", "load_profile", "load_run", "load_site",
+    "Choices", "ComparedDesigns", "ConvertedStudent", "CosimError", "DesignedMachine", "Estimate", "Exported", "Run",
+    "Student", "SweepTable", "Workload", "__version__", "architectures", "compare", "convert", "corpora", "count",
+    "design", "estimate", "export", "families", "learn_bits", "load_dataset", "load_profile", "load_run", "load_site",
     "load_student", "machines", "quantize", "read_workload", "run", "sites", "studies", "sweep", "train",
     "write_workload",
 ]
@@ -52,6 +53,7 @@ _HOMES = {
     "cosim.api.study": ("run",),
     "cosim.api.sweeps.sweep": ("SweepTable", "sweep"),
     "cosim.api.train": ("learn_bits", "quantize", "train"),
+    "energy_models.design": ("Choices",),
     "energy_models.errors": ("CosimError",),
     "energy_models.hardware": ("load_profile", "load_site"),
     "energy_models.workload": ("Workload", "read_workload", "write_workload"),

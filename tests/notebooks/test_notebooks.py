@@ -42,6 +42,21 @@ def test_notebook_defines_no_function_over_five_lines(path: Path) -> None:
 
 # What each notebook's claim says of its own variables, checked after its last cell.
 CLAIMS = {
+    "co_design": """
+assert (table["own nominal [µW]"] < table["fixed nominal [µW]"] / 3).all(), table
+narrower = table.loc["w8a8", "fixed nominal [µW]"] - table.loc["w2a4", "fixed nominal [µW]"]
+assert (table["fixed nominal [µW]"] - table["own nominal [µW]"] > 3 * narrower).all(), table
+for form in FORMS:
+    less = bars[f"{form}, fixed"] - bars[f"{form}, own"]
+    assert less[["static", "retention"]].sum() > 0.8 * less.sum(), less
+    assert less["compute"] < 0.05 * less.sum(), less
+    priced = own[form].report.decoder_power_w
+    assert abs(priced.nominal / designs[form].best.power_w - 1) < 1e-6, (priced, designs[form].best.power_w)
+    assert abs(causes(own[form]).sum() / 1e6 / priced.nominal - 1) < 1e-9, causes(own[form])
+    assert abs(causes(fixed[form]).sum() / 1e6 / fixed[form].report.decoder_power_w.nominal - 1) < 1e-9
+assert "node" in free.shares.undecided and "style" not in free.shares.undecided, free.shares
+assert heat.min() >= 1e6 * designs["w4a4"].best.power_w * (1 - 1e-9), heat
+""",
     "bit_widths": """
 kept = table.loc[["w8a8", "w6a6", "w4a4", "w3a3"]]
 assert kept["balanced accuracy"].min() > table.loc["float32", "balanced accuracy"] - 0.08, table
