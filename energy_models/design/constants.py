@@ -12,9 +12,9 @@ import numpy as np
 
 from energy_models.design.constants_file import design_laws
 from energy_models.design.events import event_constants
-from energy_models.design.laws import LOGIC_SPREAD, clock_cycle_j, gates, moved, wake_j
+from energy_models.design.laws import clock_cycle_j, gates, moved, wake_j
 from energy_models.design.machine import Machine
-from energy_models.design.memories import BuiltMemory, lookup_table
+from energy_models.design.memories import TABLE_NM, BuiltMemory, lookup_table
 from energy_models.design.widths import DatapathWidths
 from energy_models.quantities import Number
 from energy_models.technology import (
@@ -31,15 +31,12 @@ from energy_models.technology.machine_laws import at
 from energy_models.technology.scaling.technology import CircuitClass
 
 OPERATIONS = "execution.operations.integer"
-TABLE_NM, FEMTO, PICO = 45.0, 1e-15, 1e-12
+FEMTO, PICO = 1e-15, 1e-12
 _CLASS: Mapping[str, CircuitClass] = {"multiply": "multiplier", "leak": "multiplier"}
 REGISTERS_INSIDE = frozenset({"weight_stationary_array", "event_driven"})
 """Styles whose registers are in the control factor."""
 OTHER: Mapping[End, End] = {"low": "high", "nominal": "nominal", "high": "low"}
 """The end of what a cost is divided by."""
-REGISTER_WRITE: Mapping[End, float] = {"low": 1 / 3, "nominal": 1.0, "high": 3.0}
-REGISTER_READ: Mapping[End, float] = {"low": 0.0, "nominal": 0.5, "high": 1.0}
-"""A register bit read and written, over the tables' one figure for both."""
 
 
 def machine_constants(
@@ -84,8 +81,9 @@ def rail_share(machine: Machine, end: End = "nominal") -> Number:
 
 def _operations(machine: Machine, end: End) -> dict[str, Number]:
     found: dict[str, Number] = {}
+    spread = design_laws().spread
     for name, law in operation_laws(TABLE_NM).items():
-        factor = moved(_CLASS.get(name, "adder"), machine.node_nm, machine.supply_v) * LOGIC_SPREAD[end] * FEMTO
+        factor = moved(_CLASS.get(name, "adder"), machine.node_nm, machine.supply_v) * at(spread.logic, end) * FEMTO
         if law.per_bit:
             found[f"{OPERATIONS}.{name}.per_bit"] = law.per_bit * factor
         if law.per_square_bit:
@@ -96,8 +94,8 @@ def _operations(machine: Machine, end: End) -> dict[str, Number]:
         found |= event_constants(machine, end)
     elif machine.style not in REGISTERS_INSIDE:
         bit = table_pj("register", 1, TABLE_NM) * PICO * moved("adder", machine.node_nm, machine.supply_v)
-        found["execution.register_write"] = bit * REGISTER_WRITE[end]
-        found["execution.register_read"] = bit * REGISTER_READ[end]
+        found["execution.register_write"] = bit * at(spread.register_bit, end)
+        found["execution.register_read"] = bit * at(spread.register_read, end)
     return found
 
 

@@ -12,6 +12,7 @@ from energy_models.quantities import (
     CapacitancePerArea,
     EnergyPerBit,
     Frozen,
+    Information,
     Length,
     Ratio,
     Time,
@@ -48,6 +49,22 @@ class NonVolatileLaw(Frozen):
     access: Time
 
 
+class SpreadLaw(Frozen):
+    """Factors on energies that tables give, with their bounds."""
+
+    logic: Ratio
+    sram: Ratio
+    register_bit: Ratio
+    register_read: Ratio
+
+
+class SizeLaw(Frozen):
+    """Bits of an event-driven core's queue, and the finest node with embedded flash."""
+
+    queue: Information
+    finest_flash: Length
+
+
 class DesignLaws(Frozen):
     """Every constant, one table each; `energy_models/data/technology/design.toml` says where from."""
 
@@ -56,6 +73,8 @@ class DesignLaws(Frozen):
     wake: WakeLaw
     standard_cell_memory: StandardCellLaw
     non_volatile: NonVolatileLaw
+    spread: SpreadLaw
+    sizes: SizeLaw
 
 
 @cache

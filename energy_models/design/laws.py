@@ -11,14 +11,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from energy_models.design.constants_file import design_laws
 from energy_models.design.machine import Machine
-from energy_models.design.memories import LOOKUP_BITS, LOOKUP_WORD, BuiltMemory, lookup_table
+from energy_models.design.memories import LOOKUP_WORD, TABLE_NM, BuiltMemory, lookup_table
 from energy_models.design.widths import DatapathWidths
 from energy_models.quantities import Number
 from energy_models.technology import (
+    TABLE_BITS,
     End,
     clock_cycle_energy_j,
     core_area_m2,
@@ -32,13 +31,6 @@ from energy_models.technology import (
 from energy_models.technology.machine_laws import at
 from energy_models.technology.scaling import load_technology, node_factor, nominal_supply_v
 from energy_models.technology.scaling.technology import CircuitClass
-
-TABLE_NM = 45.0
-"""Node of the tables of operations."""
-QUEUE_BITS = 1024
-"""Queue of events of an event-driven core: 64 addresses of 16 bits; assumed."""
-LOGIC_SPREAD: Mapping[End, float] = {"low": 0.4, "nominal": 1.0, "high": 2.5}
-"""Ends of an operation's energy over its nominal value: 0.1 to 1 pJ a product of 8 bits at 45 nm."""
 
 
 def moved(kind: CircuitClass, node_nm: float, supply_v: Number) -> Number:
@@ -58,7 +50,7 @@ def gates(machine: Machine, widths: DatapathWidths, end: End = "nominal") -> Num
     if machine.style == "input_broadcast":
         found = found + at(laws.register_bit, end) * (machine.sums_per_lane - 1) * machine.lanes * total
     if machine.style == "event_driven":
-        found = found + at(laws.register_bit, end) * QUEUE_BITS
+        found = found + at(laws.register_bit, end) * at(design_laws().sizes.queue, "nominal")
     return found + at(laws.controller, end)
 
 
@@ -72,7 +64,7 @@ def table_area_m2(machine: Machine, widths: DatapathWidths, end: End = "nominal"
     if not widths.looks_up:
         return 0.0
     return memory_area_m2(
-        "sram", machine.node_nm, end, banks=1.0, bank_bits=LOOKUP_BITS, word_bits=LOOKUP_WORD
+        "sram", machine.node_nm, end, banks=1.0, bank_bits=TABLE_BITS, word_bits=LOOKUP_WORD
     )
 
 

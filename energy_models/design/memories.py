@@ -9,7 +9,6 @@ wires            between banks, for each word, whatever the cells
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from energy_models.design.constants_file import design_laws
@@ -18,6 +17,7 @@ from energy_models.errors import PriceError
 from energy_models.hardware import NonVolatile
 from energy_models.quantities import Number, larger
 from energy_models.technology import (
+    TABLE_BITS,
     Cell,
     End,
     bank_way_m,
@@ -41,13 +41,8 @@ NODES_NM = (22, 32, 45, 65, 90)
 """Nodes at which memories were swept."""
 TABLE_NM = 45.0
 BYTE, PICO, NANO = 8, 1e-12, 1e-9
-LOOKUP_BITS, LOOKUP_WORD = 8192, 32
-"""A table of 256 entries of 32 bits."""
-FLASH_NM = 40
-"""The finest node at which embedded flash is taken; below it MRAM."""
-SRAM_SPREAD: Mapping[End, float] = {"low": 0.5, "nominal": 1.0, "high": 2.0}
-"""The sweep against silicon."""
-REGISTER_SPREAD: Mapping[End, float] = {"low": 1 / 3, "nominal": 1.0, "high": 3.0}
+LOOKUP_WORD = 32
+"""Bits of an entry of the table that is looked up."""
 
 
 def check_node(node_nm: float) -> int:
@@ -109,7 +104,8 @@ class BuiltMemory:
             swept = memory_fit(int(self.node_nm), FLAVOUR).laws[act]
             exponent = at(load_technology().supply.exponent, "nominal")
             bank = swept.at_points(self.bank_bits / BYTE, self.word_bits, REFERENCE_K) * PICO
-            bank = bank * (self.rail_v / nominal_supply_v(self.node_nm)) ** exponent * SRAM_SPREAD[end]
+            bank = bank * (self.rail_v / nominal_supply_v(self.node_nm)) ** exponent
+            bank = bank * at(design_laws().spread.sram, end)
         else:
             bank = self.word_bits * self._bit_j(end)
         return bank
@@ -123,7 +119,7 @@ class BuiltMemory:
             known = at(law.access, end)
         else:
             node, supply = TABLE_NM, nominal_supply_v(TABLE_NM)
-            known = table_pj("register", 1, TABLE_NM) * PICO * REGISTER_SPREAD[end]
+            known = table_pj("register", 1, TABLE_NM) * PICO * at(design_laws().spread.register_bit, end)
         nominal = known * (nominal_supply_v(node) / supply) ** exponent
         factor = node_factor("adder", node, self.node_nm).nominal
         return nominal * factor * (self.rail_v / nominal_supply_v(self.node_nm)) ** exponent
@@ -142,13 +138,14 @@ class BuiltMemory:
     @property
     def technology(self) -> NonVolatile:
         """Costs of what is non-volatile at the node: flash, or MRAM below 40 nm."""
-        return non_volatile_memory("flash" if self.node_nm >= FLASH_NM else "mram")
+        finest = at(design_laws().sizes.finest_flash, "nominal") / NANO
+        return non_volatile_memory("flash" if self.node_nm >= finest else "mram")
 
 
 def lookup_table(machine: Machine) -> BuiltMemory:
     """Return the table that is looked up: SRAM, at its own lowest supply where the logic's is lower."""
     rail = memory_supply_v("sram", machine.supply_v)
-    return BuiltMemory("sram", machine.node_nm, 1.0, LOOKUP_BITS, LOOKUP_WORD, rail)
+    return BuiltMemory("sram", machine.node_nm, 1.0, TABLE_BITS, LOOKUP_WORD, rail)
 
 
 def built(machine: Machine, banks: tuple[Number, Number]) -> tuple[BuiltMemory, BuiltMemory]:

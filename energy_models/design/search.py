@@ -13,7 +13,7 @@ from energy_models.design.choices import Choices, machine_grids
 from energy_models.design.front import evenly, front_indices
 from energy_models.design.grid import Clock, Task, price_tasks
 from energy_models.design.machine import NUMBERS, Machine, at_point
-from energy_models.design.memories import built
+from energy_models.design.memories import BYTE, built
 from energy_models.design.profile import machine_profile
 from energy_models.design.room import shared_banks
 from energy_models.design.widths import DatapathWidths, datapath_widths
@@ -22,9 +22,9 @@ from energy_models.hardware import HardwareProfile
 from energy_models.mapping import STYLES
 from energy_models.quantities import Number
 from energy_models.technology import may_be_standard_cells, widest_word_bits
+from energy_models.technology.sram import REGISTER_BYTES
 
 Array = NDArray[np.float64]
-REGISTER_BITS = 2048
 FRONT_PER_GRID = 200
 """Machines of a grid that join the front of all grids: of more, so many from one end to the other."""
 EXACTLY = 1e-9
@@ -188,7 +188,7 @@ def _cells_hold(machine: Machine, banks: tuple[Number, Number]) -> NDArray[np.bo
         if cell == "standard_cell":
             held.append(np.asarray(may_be_standard_cells(bits)) > 0)
         elif cell == "register":
-            held.append(bits <= REGISTER_BITS)
+            held.append(bits <= BYTE * REGISTER_BYTES)
         else:
             held.append(np.ones_like(bits, np.bool_))
     return held[0] & held[1]
