@@ -1,8 +1,10 @@
 """A Bessel low-pass over a decoder's estimates: causal, or forward and backward within blocks that are waited for.
 
 After Zhou, Sun and Basu (2023, arXiv 2312.15889), whose published filters are of order 4 with cut-offs of 5.0 to 6.6 Hz
-at 250 Hz and blocks of 32 steps. A causal filter gives each estimate at once, smoothed and late by its group delay. A
-block is filtered without lag, but its first estimate waits until the block is full.
+at 250 Hz and blocks of 32 steps. A causal filter gives each estimate at once, but it lags behind what is decoded by the
+filter's group delay. A block is filtered without lag, but its first estimate waits until the block is full. A wait
+is part of the latency. A lag is not: the estimate is there when it is due, what it costs is in the score, and the lag
+is stated beside it (`Workload.lag_s`).
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ _signal: Any = scipy.signal  # scipy ships no types for its signal functions
 ROW = "after.bessel"
 SAMPLE_BITS, COEFFICIENT_BITS, STATE_BITS = 16, 16, 32  # of an integer decoder, as in its preprocessing
 FLOAT_BITS = 32
+TAPS = 3  # of numerator and denominator of a section
 Estimates = NDArray[np.float64]
 
 
@@ -102,6 +105,24 @@ class BesselFilter(BaseModel):
     def delay_s(self, rate_hz: float) -> float:
         """Return how long an estimate waits at most for the others of its block [s]; 0 for a causal filter."""
         return (self.block_steps - 1) / rate_hz if self.direction == "block" else 0.0
+
+    def lag_s(self, rate_hz: float) -> float:
+        """Return how far estimates lag behind what changes slowly [s]; 0 for a block, whose phases cancel.
+
+        The group delay ``-d phase / d omega`` at frequency 0 (as `scipy.signal.group_delay` computes it): each section
+        ``B(z)/A(z)`` adds ``sum_n n b_n / sum_n b_n - sum_n n a_n / sum_n a_n`` steps. A ramp comes out so much late; a
+        Bessel filter's delay is nearly the same up to its cut-off.
+
+        Raises
+        ------
+        DataError
+            As `sections`.
+        """
+        if self.direction == "block":
+            return 0.0
+        sections = self.sections(rate_hz).reshape(-1, 2, TAPS)
+        means = sections @ np.arange(TAPS) / sections.sum(axis=-1)
+        return float((means[:, 0] - means[:, 1]).sum() / rate_hz)
 
     def work(self, outputs: int, decodes: int, arithmetic: Arithmetic) -> LayerWork:
         """Return its work a decode, over so many of them; that of a block spread over its steps, rounded up.

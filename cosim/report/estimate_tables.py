@@ -11,6 +11,7 @@ from cosim.evaluation.feasibility import Verdict, judge
 from cosim.evaluation.stream_rate import check_stream_rate
 from cosim.report.figures import duration_text, quantity_text, ratio_text
 from cosim.report.figures.numbers import digits_text
+from cosim.tables.widths import lag_text
 from energy_models.analysis import Design, Swing, sample_designs, spread, tornado
 from energy_models.analysis.published_models import load_cost_model, mac_only_energy, ratio
 from energy_models.feasibility import LimitCheck
@@ -318,7 +319,7 @@ def estimate_tables(
 
 
 def _notes(workload: Workload, machine: HardwareProfile, site: Site | None) -> tuple[str, ...]:
-    found: list[str] = []
+    found = [lag_text(workload)] if workload.lag_s else []
     by_hand = _state_by_hand(workload) if machine.execution.style in SPIKING_STYLES else None
     if by_hand:
         found.append(

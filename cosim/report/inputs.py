@@ -20,7 +20,7 @@ from cosim.tables.prices import PRICED
 from cosim.tables.results import PriceKey, Score, read_detail, read_parquet, read_prices
 from cosim.tables.scores import GATES, SCORES, STUDY
 from cosim.tables.summary import merged_causes, score_table, summarise
-from cosim.tables.widths import widths_by_layer
+from cosim.tables.widths import lag_text, widths_by_layer
 from cosim.tables.workloads import WORKLOADS, read_workloads
 from energy_models.errors import CosimError
 from energy_models.hardware import load_profile, load_site, profile_names, site_names
@@ -183,6 +183,23 @@ def firing_warnings(run: Run) -> list[dict[str, Any]]:
         {"line": line, "decoders": [f"{name} ({'; '.join(places)})" for name, places in sorted(owners.items())]}
         for line, owners in sorted(touched.items())
     ]
+
+
+def lag_lines(run: Run) -> list[dict[str, Any]]:
+    """Return how far estimates lag where a causal filter follows the decoder, with the decoders.
+
+    Of a run whose workloads were not kept there are none.
+    """
+    if not (run.folder / WORKLOADS).is_file():
+        return []
+    first = run.scores.drop_duplicates("decoder")
+    pairs = [pair for pair in zip(first["decoder"].tolist(), first["workload_digest"].tolist(), strict=True) if pair[1]]
+    found = read_workloads(run.folder, dict.fromkeys(str(digest) for _, digest in pairs))
+    touched: dict[str, list[str]] = {}
+    for decoder, digest in pairs:
+        if line := lag_text(found[str(digest)]):
+            touched.setdefault(line, []).append(str(decoder))
+    return [{"line": line, "decoders": sorted(owners)} for line, owners in sorted(touched.items())]
 
 
 def machine_title(name: str) -> str:

@@ -26,7 +26,7 @@ from cosim.report.headline import (
     headline,
     power_of,
 )
-from cosim.report.inputs import Run, firing_warnings, machine_title, read_run, site_title
+from cosim.report.inputs import Run, firing_warnings, lag_lines, machine_title, read_run, site_title
 from cosim.report.selection import names_text
 from cosim.tables.archive import portable
 
@@ -105,7 +105,7 @@ def _context(run: Run) -> dict[str, Any]:
         "downloads": _trusted(downloads_text(run, rows, prices)), "pick": charts.pick_of(found),
         "rows": rows, "table_note": sections.table_note(run, len(rows)), "gates": run.gates, "gates_passed": passed,
         "sources": sections.source_rows(run), "assumed": sections.assumption_rows(run),
-        "incomplete": missing, "firing": firing_warnings(run),
+        "incomplete": missing, "firing": firing_warnings(run), "lags": lag_lines(run),
         "infeasibilities": cannot, "most_lines": sections.MOST_LINES,
         "names_text": names_text,
         "teachers": [row for row in run.decoders if row["role"] == "teacher"],

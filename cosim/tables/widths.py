@@ -1,4 +1,4 @@
-"""What a workload says layer by layer: the widths of its products, and how often its neurons fire."""
+"""What a workload says in words: the widths of its products, how often its neurons fire, how late its estimates are."""
 
 from __future__ import annotations
 
@@ -40,3 +40,18 @@ def firing_text(work: Workload) -> str:
     """
     shown = ((one, one.warning.removeprefix(f"{one.layer} ")) for one in firing_rates(work.layers))
     return ", ".join(f"{one.layer} {one.rate:.3g}" + (f" ({why})" if why else "") for one, why in shown)
+
+
+def lag_text(work: Workload) -> str:
+    """Return how far the estimates lag behind what is decoded, in words; empty where they do not.
+
+    Parameters
+    ----------
+    work : Workload
+    """
+    if not work.lag_s:
+        return ""
+    return (
+        f"estimates lag {work.lag_s * 1e3:.3g} ms behind what is decoded (group delay of the filter after the "
+        "decoder): in the score, not in the latency and held against no deadline"
+    )

@@ -18,6 +18,7 @@ from energy_models.workload.layers import OPERATIONS, SCHEMA, Conventions, Count
 from energy_models.workload.migrations import MIGRATIONS, migrated
 
 _SHOWN_PROBLEMS = 12
+_TIMES = ("delay_s", "lag_s")  # written only where they are not 0
 TOTALS = "totals"
 """What `answer_text` adds: derived from the rest, and left out on reading."""
 _RULES = tuple(field.name for field in dataclasses.fields(Conventions))
@@ -149,10 +150,11 @@ def _digest(document: Mapping[str, Any]) -> str:
 
 
 def _document(workload: Workload) -> dict[str, Any]:
-    """Return a workload as it is written; one that waits for nothing as before there was such a field."""
+    """Return a workload as it is written; one without a wait, or a lag, as before there was such a field."""
     fields = {name: _plain(value) for name, value in _fields(workload)}
-    if not workload.delay_s:
-        del fields["delay_s"]
+    for name in _TIMES:
+        if not fields[name]:
+            del fields[name]
     return {"schema": SCHEMA, **fields}
 
 
@@ -224,8 +226,9 @@ def _check(workload: Workload, where: str, found: list[str] | None = None) -> No
             problems.append(f"{name}: must be at least 1")
     if not (math.isfinite(workload.step_rate_hz) and workload.step_rate_hz > 0):
         problems.append("step_rate_hz: must be positive and finite")
-    if not (math.isfinite(workload.delay_s) and workload.delay_s >= 0):
-        problems.append("delay_s: must be finite and not below 0")
+    for name in _TIMES:
+        if not (math.isfinite(getattr(workload, name)) and getattr(workload, name) >= 0):
+            problems.append(f"{name}: must be finite and not below 0")
     names = [layer.name for layer in workload.layers]
     for index, layer in enumerate(workload.layers):
         place = f"layers.{index} ({layer.name})"

@@ -305,6 +305,9 @@ class Workload:
         The same layers over those steps only; empty where there were none.
     delay_s : float
         Longest wait from a step to its estimate, whatever the machine (a filter's block has to fill) [s].
+    lag_s : float
+        How far estimates that are there at once lag behind what is decoded, by a causal filter after the decoder [s]:
+        in the score, in no latency. Lags of preprocessing and of the network itself are not known and not in it.
     """
 
     name: str
@@ -321,6 +324,7 @@ class Workload:
     warm_up_steps: int = 0
     warm_up: tuple[LayerWork, ...] = ()
     delay_s: float = 0.0
+    lag_s: float = 0.0
 
     def __repr__(self) -> str:
         products = "" if self.products is None else f"{self.products.dense_valid.mean:,.0f} products a decode, "

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from types import SimpleNamespace
+
 import numpy as np
+import pandas as pd
 import pytest
 from pydantic import ValidationError
 from scipy import signal
 
+from cosim.engine.stages.result import _filtered
 from cosim.engine.student_check import check_students
 from cosim.preprocessing import BesselFilter
+from cosim.report.estimate_tables import estimate_tables
+from cosim.report.inputs import lag_lines
 from cosim.study.check import check_study
+from cosim.tables.results import write_parquet
+from cosim.tables.workloads import WORKLOADS, StoredWorkload
 from energy_models.errors import DataError, StudyError
 from energy_models.feasibility import check_limits
 from energy_models.hardware import load_profile, load_site
@@ -69,6 +78,52 @@ def test_the_work_of_a_block_by_hand() -> None:
     assert row.operations["add"].mean == -(-(4 * 496 + 60) // 32)
     assert row.state_elements == 62 * 2 + 8
     assert BLOCK.delay_s(RATE_HZ) == pytest.approx(31 / 250)
+
+
+@pytest.mark.parametrize(("order", "cutoff_hz"), [(1, 20.0), (4, 5.04), (5, 60.0)])
+def test_the_lag_of_a_causal_filter_is_its_group_delay_and_what_a_ramp_is_late_by(order: int, cutoff_hz: float) -> None:
+    one = BesselFilter(order=order, cutoff_hz=cutoff_hz)
+    coefficients = signal.bessel(order, cutoff_hz, fs=RATE_HZ)
+    assert one.lag_s(RATE_HZ) * RATE_HZ == pytest.approx(signal.group_delay(coefficients, w=[0.0])[1][0], rel=1e-4)
+    ramp = np.arange(2000.0)[:, None]
+    assert one.lag_s(RATE_HZ) == pytest.approx((ramp[-1, 0] - one.apply(ramp, RATE_HZ)[-1, 0]) / RATE_HZ, rel=1e-6)
+    assert one.delay_s(RATE_HZ) == 0
+
+
+def test_a_block_does_not_lag() -> None:
+    assert BLOCK.lag_s(RATE_HZ) == 0
+    ramp, long = np.arange(1000.0)[:, None], BLOCK.model_copy(update={"block_steps": 1000})
+    assert long.apply(ramp, RATE_HZ)[500, 0] == pytest.approx(500, abs=1e-6)  # in the middle, away from both ends
+
+
+def test_a_student_with_a_causal_filter_says_its_lag_and_waits_for_nothing() -> None:
+    spec = StudentSpec(
+        family="snn_streaming", seed=0,
+        shape=Shape(task="regression", channels=4, steps=20, outputs=2, step_rate_hz=RATE_HZ),
+    )
+    causal, block = (_filtered(workload(), one, spec) for one in (CAUSAL, BLOCK))
+    assert (causal.lag_s, causal.delay_s) == (pytest.approx(0.0807, abs=1e-4), 0)
+    assert (block.lag_s, block.delay_s) == (0, pytest.approx(0.124))
+
+
+def test_a_lag_is_told_beside_the_figures_and_moves_none(tmp_path: Path) -> None:
+    plain = workload()
+    late = plain.replace(lag_s=0.101)
+    found = [
+        estimate_tables(one, "cortex_m4f", "implant_utah96", decode_rate_hz=RATE_HZ, draws=2, seed=0)
+        for one in (plain, late)
+    ]
+    assert found[0].report == found[1].report
+    assert not any("lag" in line for line in found[0].notes)
+    assert any("estimates lag 101 ms" in line and "no deadline" in line for line in found[1].notes)
+    assert "lag_s" not in workload_text(plain)
+    assert parse_workload(workload_text(late), where="text").lag_s == 0.101
+    stored = [StoredWorkload(workload_digest(one), workload_text(one)) for one in (plain, late)]
+    write_parquet(stored, tmp_path / WORKLOADS)
+    scores = pd.DataFrame({"decoder": ["A", "B", "T"], "workload_digest": [*map(workload_digest, (plain, late)), ""]})
+    lines = lag_lines(SimpleNamespace(scores=scores, folder=tmp_path))  # type: ignore[arg-type]
+    assert [one["decoders"] for one in lines] == [["B"]]
+    assert "estimates lag 101 ms" in lines[0]["line"]
 
 
 def test_impossible_filters_are_refused() -> None:

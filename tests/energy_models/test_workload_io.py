@@ -210,7 +210,7 @@ FIELDS = {
         "state_bits input_events output_events input_units output_units state_elements state_reads state_writes "
         "updates_active updates_idle cadence weight_form constants constant_bits decodes_per_call kernel",
         "name mode decodes steps_per_decode channels step_rate_hz input_bits layers uncounted provenance products "
-        "warm_up_steps warm_up delay_s",  # delay_s is written only where there is one
+        "warm_up_steps warm_up delay_s lag_s",  # the last two are written only where there is one
     ),
 }
 

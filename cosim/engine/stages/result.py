@@ -74,6 +74,7 @@ def _filtered(workload: Workload, after: BesselFilter | None, spec: StudentSpec)
     row = after.work(spec.shape.outputs, workload.decodes, arithmetic)
     return workload.replace(
         layers=(*workload.layers, row), delay_s=after.delay_s(workload.step_rate_hz),
+        lag_s=after.lag_s(workload.step_rate_hz),
         provenance={**workload.provenance, "after": after.title},
     )  # fmt: skip
 
