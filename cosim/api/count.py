@@ -12,6 +12,7 @@ from torch import nn
 from cosim.api.arguments import Counted, rate_of
 from cosim.workloads.network_source import Network
 from cosim.workloads.network_workload import Examples, Observation, network_workload
+from cosim.workloads.rebuilt import rebuilt_workload
 from energy_models.errors import StudentError
 from energy_models.workload import Workload
 
@@ -28,6 +29,8 @@ def count(
     seed: int = 0,
     warm_up_steps: int = 0,
     euler_step: float | None = None,
+    channels: int | None = None,
+    bits: int | None = None,
 ) -> Workload:
     """Return what a network does in one decode: products in four conventions, other operations, storage, state.
 
@@ -56,12 +59,22 @@ def count(
     euler_step : float, optional
         Length of one step of neurons that a NIR file describes in continuous time, in the unit of its time constants;
         default: one over the rate.
+    channels, bits : int, optional
+        Build it again with other input channels, or other bits of weights and activations, and count it on made-up
+        inputs, not trained: an architecture or the folder of a saved student.
 
     Raises
     ------
     CosimError
         No network, or its inputs, shape or rate are unknown or impossible.
     """
+    if channels is not None or bits is not None:
+        if any(one is not None for one in (x, rate_hz, mode, input_bits, input_shape, euler_step)):
+            raise StudentError(
+                "what is built again is counted on made-up inputs", where="cosim.count, channels or bits",
+                remedy="Leave out x, rate_hz, mode, input_bits, input_shape and euler_step",
+            )
+        return rebuilt_workload(model, channels=channels, bits=bits, where="cosim.count")
     recordings = Path(x) if isinstance(x, str) else x
     how = Observation(
         input_shape=None if input_shape is None else _shape(input_shape),

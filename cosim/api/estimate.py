@@ -14,8 +14,9 @@ from cosim.api.arguments import rate_of
 from cosim.api.places import Machine, Place, placed
 from cosim.api.works import Work, workload_of
 from cosim.report.estimate_tables import EstimateTables, estimate_tables
+from energy_models.analysis import StreamingComparison, compare_raw_streaming
 from energy_models.errors import PriceError, StudyError
-from energy_models.feasibility import Lever, levers
+from energy_models.feasibility import Lever, battery_life_s, levers
 from energy_models.hardware import HardwareProfile, Site
 from energy_models.pricing import EnergyReport
 from energy_models.quantities import Band, html_table, load_sources, prefixed_band, prefixed_floor
@@ -123,6 +124,38 @@ class Estimate:
         if self.site is None:
             raise PriceError("there is no limit without a site", where="levers", remedy="Estimate at a site")
         return levers(self.workload, self.machine, self.site, decode_rate_hz=self.report.decode_rate_hz)
+
+    def against_raw_streaming(self) -> StreamingComparison:
+        """Return what the device would draw if it sent every sample of the network's channels, and which is cheaper.
+
+        Raises
+        ------
+        PriceError
+            Without a site or its radio, or where some of the network's work has no price.
+        """
+        if self.site is None:
+            raise PriceError("nothing is sent without a site", where="raw streaming", remedy="Estimate at a site")
+        self._check_whole(where="raw streaming")
+        return compare_raw_streaming(self.site, self.report, channels=self.workload.channels)
+
+    def battery_life_s(self) -> Band | None:
+        """Return how long the site's battery carries the whole device [s]; None where it has none.
+
+        Raises
+        ------
+        PriceError
+            Where some of the network's work has no price: the life would be too long.
+        """
+        if self.site is None or self.site.battery is None:
+            return None
+        self._check_whole(where="battery life")
+        return battery_life_s(self.site.battery, self.report.total_power_w)
+
+    def _check_whole(self, *, where: str) -> None:
+        """Refuse a network of which some work has no room or no price: what is derived from it would be too good."""
+        if lacks := (*self.report.infeasibilities, *self.report.unaccounted):
+            raise PriceError(f"{self.tables.title}: {lacks[0]}", where=where,
+                             remedy="Choose a machine that runs and prices all of it")  # fmt: skip
 
     def _power_rows(self) -> list[dict[str, object]]:
         outside = [("decoder", self.report.decoder_power_w), ("device", self.report.total_power_w)]
