@@ -42,6 +42,28 @@ def test_notebook_defines_no_function_over_five_lines(path: Path) -> None:
 
 # What each notebook's claim says of its own variables, checked after its last cell.
 CLAIMS = {
+    "implant_feasibility": """
+assert frame["decoder share"].max() < 0.02, frame
+assert (frame["power_w"] <= 24.7e-3).tolist() == [True] * 7 + [False], frame
+assert (frame["power_high_w"] <= 24.7e-3).tolist() == [channels <= 512 for channels in CHANNELS], frame
+for channels, one in spikes.items():
+    assert frame.loc[channels, "power_w"] == one.report.total_power_w.nominal
+    against_raw = against["20 kS/s", channels]
+    # at the radio energy where both draw the same, they do
+    even = cosim.estimate(works[channels], **ask, constants={"site.radio.energy": against_raw.break_even_j_per_bit})
+    assert abs(even.against_raw_streaming().saved_w.nominal) < 1e-9 * even.report.total_power_w.nominal
+assert set(streaming.loc["20 kS/s", "cheaper"]) == {"decoding"}, streaming
+assert streaming.loc["20 kS/s", "same at [pJ/bit]"].max() < 1, streaming
+undecided = streaming.loc["1 kS/s", "cheaper"] == "undecided"
+assert undecided[undecided].index.tolist() == [32, 64, 128], streaming
+held = cosim.estimate(works[4096], **ask, constants={"site.front_end.power": need[4096]})
+assert 0.999 < min(held.to_frame("limits")["headroom"]) < 1.001
+assert all(lever.bound is None for lever in largest.levers() if lever.name != "site.front_end.power")
+assert (battery["low [h]"] < battery["nominal [h]"]).all() and battery["nominal [h]"].is_monotonic_decreasing, battery
+assert all(size > 100 for size in written.values()) and len(written) == 12, written
+limits = [figure.axes[0].get_ylim(), crossover.axes[0].get_ylim(), levers.axes[0].get_ylim()]
+assert all(high / low < 1e6 for low, high in limits), limits  # what is drawn is in one unit
+""",
     "co_design": """
 assert (table["own nominal [µW]"] < table["fixed nominal [µW]"] / 3).all(), table
 narrower = table.loc["w8a8", "fixed nominal [µW]"] - table.loc["w2a4", "fixed nominal [µW]"]
