@@ -401,7 +401,8 @@ def test_an_estimate_is_held_against_sending_every_sample() -> None:
 def test_battery_life_is_that_of_the_whole_device_and_of_none_that_is_incomplete() -> None:
     found = cosim.estimate(integer(), "asic22_fdx", "implant_endovascular16", decode_rate_hz=10)
     life, battery = found.battery_life_s(), load_site("implant_endovascular16").battery
-    assert life is not None and battery is not None
+    assert life is not None
+    assert battery is not None
     energy_j = battery.capacity.band.nominal * battery.voltage.band.nominal
     assert 0 < life.low < life.nominal < life.high
     assert life.nominal <= energy_j / found.report.total_power_w.nominal * (1 + 1e-12)
