@@ -15,43 +15,19 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
 
-from cosim.baselines.cca import covariances, elements, frequencies, references
-from cosim.baselines.fitting import Amounts, best_on_validation, decided, deployed
-from cosim.baselines.logistic import Logistic, fit_logistic
+from cosim.baselines.cca import covariances, elements
+from cosim.baselines.frequency_logistic import FrequencyOptions, run_frequency_logistic
 from cosim.baselines.numerics import small_algebra as algebra
-from cosim.baselines.numerics.work import FLOAT_BITS, linear_row, matrix_row, stage_row
-from cosim.baselines.types import Baseline, BaselineResult, Decoded, Indices, Options
+from cosim.baselines.numerics.work import linear_row, matrix_row, stage_row
+from cosim.baselines.types import Baseline, BaselineResult
 from cosim.datasets.types import Dataset
 from cosim.splits.fold import Fold
 from energy_models.workload import LayerWork
 
-NAME = "lock_in"
-WHERE = f"baseline {NAME!r}"
+NAME, LABEL = "lock_in", "lock-in+LR"
 PAIR = 2  # sine and cosine
 Floats = NDArray[np.float32]
-
-
-class LockInOptions(Options):
-    """References, and the penalty.
-
-    Parameters
-    ----------
-    harmonics : int
-        Of each frequency; every one is a feature.
-    frequencies_hz : str
-        One frequency for each class, in class order and separated by commas; empty: read from the class names.
-    loading : float
-        Share of the mean channel power added to the covariance's diagonal.
-    inverse_penalty : float, or text such as ``0.1,1,10``
-        C of the logistic regression; several values are chosen from on validation.
-    """
-
-    harmonics: int = Field(default=3, ge=1)
-    frequencies_hz: str = ""
-    loading: float = Field(default=1e-4, gt=0, lt=1)
-    inverse_penalty: Amounts = (0.01, 0.1, 1.0, 10.0, 100.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +44,7 @@ class LockIn:
     table: Floats
     loading: float
 
-    def energies(self, windows: Floats) -> tuple[Floats, tuple[LayerWork, ...]]:
+    def of(self, windows: Floats) -> tuple[Floats, tuple[LayerWork, ...]]:
         """Return the energies, shape (decodes, features), and the work of finding them."""
         centred = (windows - windows.mean(axis=2, keepdims=True)).astype(np.float32)
         lower, inverses = algebra.cholesky(elements(covariances(centred, self.loading)))
@@ -97,48 +73,17 @@ class LockIn:
         )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class LockInLogistic:
-    """Energies and the regression on them."""
-
-    front: LockIn
-    regression: Logistic
-
-    def decode(self, dataset: Dataset, examples: Indices) -> Decoded:
-        """Return the logits of these windows."""
-        features, layers = self.front.energies(dataset.windows.inputs(examples))
-        return Decoded(
-            self.regression.logits(features), (*layers, self.regression.layer(f"{NAME}.regression", features)),
-            len(features), self.front.table.size + self.regression.parameters,
-        )  # fmt: skip
-
-
-def run(dataset: Dataset, fold: Fold, options: LockInOptions) -> BaselineResult:
+def run(dataset: Dataset, fold: Fold, options: FrequencyOptions) -> BaselineResult:
     """Return the regression on the fold's energies, its penalty chosen on validation.
 
     Raises
     ------
     DataError
-        If the classes name no frequencies, the window is too short, or a class is absent in training.
+        As `run_frequency_logistic`.
     """
-    rates_hz = frequencies(dataset, harmonics=options.harmonics, frequencies_hz=options.frequencies_hz, where=WHERE)
-    each = tuple(harmonic * rate_hz for harmonic in range(1, options.harmonics + 1) for rate_hz in rates_hz)
-    steps = dataset.windows.steps
-    front = LockIn(references(each, 1, steps, dataset.step_rate_hz).reshape(-1, steps), options.loading)
-    features = front.energies(dataset.windows.inputs())[0]
-
-    def regression(examples: Indices, inverse_penalty: float) -> Logistic:
-        return fit_logistic(features[examples], dataset.targets[examples], len(dataset.output_names),
-                            inverse_penalty=inverse_penalty, where=WHERE)  # fmt: skip
-
-    chosen = best_on_validation(
-        dataset, fold, sorted(set(options.inverse_penalty)),
-        lambda candidate: regression(fold.train, candidate).logits(features[fold.validation]),
-    )  # fmt: skip
-    return deployed(
-        NAME, "lock-in+LR", dataset, fold, lambda examples: LockInLogistic(front, regression(examples, chosen)),
-        width_bits=FLOAT_BITS, chosen=decided({"inverse_penalty": (options.inverse_penalty, chosen)}),
-    )  # fmt: skip
+    return run_frequency_logistic(
+        dataset, fold, options, lambda table: LockIn(table, options.loading), name=NAME, label=LABEL
+    )
 
 
-BASELINE = Baseline("lock-in+LR", ("classification",), LockInOptions, run)
+BASELINE = Baseline(LABEL, ("classification",), FrequencyOptions, run)

@@ -18,15 +18,7 @@ from energy_models.errors import StudentError
 from students.kernels.neurons.surrogates import ARCTANGENT, Surrogate, spike
 from students.neurons.dynamics import Dynamics
 from students.neurons.lif import STEPS_AXIS, by_steps
-from students.neurons.parameters import (
-    Learnable,
-    Parameters,
-    decay_parameter,
-    in_use,
-    learned,
-    limit_in_use,
-    threshold_parameter,
-)
+from students.neurons.parameters import Learnable, Parameters, in_use, limit_in_use, two_decays_and_threshold
 
 State = tuple[Tensor, Tensor, Tensor]
 
@@ -69,9 +61,9 @@ class AdaptiveLIF(nn.Module):
                 remedy="Use for example 0.2",
             )
         self.channels, self.surrogate = channels, surrogate
-        self.beta = decay_parameter(beta, channels, parameters, learned(learnable, "beta"))
-        self.rho = decay_parameter(rho, channels, parameters, learned(learnable, "beta"))
-        self.threshold = threshold_parameter(threshold, channels, parameters, learned(learnable, "threshold"))
+        self.beta, self.rho, self.threshold = two_decays_and_threshold(
+            (beta, rho), threshold, channels, parameters, learnable
+        )
         self.register_buffer("strength", torch.tensor(strength))
 
     def forward(self, current: Tensor, state: State | None = None) -> tuple[Tensor, State]:

@@ -64,6 +64,20 @@ def threshold_parameter(value: float, channels: int, parameters: Parameters, how
     return _parameter(checked_threshold(value), channels, parameters, how)
 
 
+def two_decays_and_threshold(
+    decays: tuple[float, float], threshold: float, channels: int, parameters: Parameters, learnable: Learnable
+) -> tuple[nn.Parameter, nn.Parameter, nn.Parameter]:
+    """Return the parameters of neurons with two decaying states; ``beta`` of `learnable` means both decays.
+
+    Raises
+    ------
+    StudentError
+        A decay outside 0..1, or a threshold that is not positive.
+    """
+    first, second = (decay_parameter(one, channels, parameters, learned(learnable, "beta")) for one in decays)
+    return first, second, threshold_parameter(threshold, channels, parameters, learned(learnable, "threshold"))
+
+
 def checked_most(most: int) -> int:
     """Return the most events of a neuron in a step, or raise where it is no number of events."""
     if most < 1:

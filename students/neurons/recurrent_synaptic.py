@@ -16,15 +16,7 @@ from torch import Tensor, nn
 from students.kernels.neurons.surrogates import ARCTANGENT, Surrogate, spike
 from students.neurons.dynamics import Dynamics
 from students.neurons.lif import STEPS_AXIS, by_steps
-from students.neurons.parameters import (
-    Learnable,
-    Parameters,
-    decay_parameter,
-    in_use,
-    learned,
-    limit_in_use,
-    threshold_parameter,
-)
+from students.neurons.parameters import Learnable, Parameters, in_use, limit_in_use, two_decays_and_threshold
 
 State = tuple[Tensor, Tensor]
 
@@ -58,9 +50,9 @@ class RecurrentSynapticLIF(nn.Module):
     ) -> None:
         super().__init__()
         self.channels, self.surrogate = channels, surrogate
-        self.alpha = decay_parameter(alpha, channels, parameters, learned(learnable, "beta"))
-        self.beta = decay_parameter(beta, channels, parameters, learned(learnable, "beta"))
-        self.threshold = threshold_parameter(threshold, channels, parameters, learned(learnable, "threshold"))
+        self.alpha, self.beta, self.threshold = two_decays_and_threshold(
+            (alpha, beta), threshold, channels, parameters, learnable
+        )
         self.recurrent = nn.Linear(channels, channels, bias=False)
 
     def forward(self, current: Tensor, state: State | None = None) -> tuple[Tensor, State]:

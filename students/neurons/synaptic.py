@@ -18,15 +18,7 @@ from students.kernels.neurons.fire import Reset
 from students.kernels.neurons.surrogates import ARCTANGENT, Surrogate, spike
 from students.neurons.dynamics import Dynamics
 from students.neurons.lif import STEPS_AXIS, by_steps
-from students.neurons.parameters import (
-    Learnable,
-    Parameters,
-    decay_parameter,
-    in_use,
-    learned,
-    limit_in_use,
-    threshold_parameter,
-)
+from students.neurons.parameters import Learnable, Parameters, in_use, limit_in_use, two_decays_and_threshold
 
 State = tuple[Tensor, Tensor]
 
@@ -62,9 +54,9 @@ class SynapticLIF(nn.Module):
         super().__init__()
         self.channels, self.surrogate = channels, surrogate
         self.reset: Reset = reset
-        self.alpha = decay_parameter(alpha, channels, parameters, learned(learnable, "beta"))
-        self.beta = decay_parameter(beta, channels, parameters, learned(learnable, "beta"))
-        self.threshold = threshold_parameter(threshold, channels, parameters, learned(learnable, "threshold"))
+        self.alpha, self.beta, self.threshold = two_decays_and_threshold(
+            (alpha, beta), threshold, channels, parameters, learnable
+        )
 
     def forward(self, current: Tensor, state: State | None = None) -> tuple[Tensor, State]:
         """Return spikes in {0, 1}, shape (batch, channels, steps), and the state, two of shape (batch, channels).

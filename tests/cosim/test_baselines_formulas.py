@@ -39,13 +39,13 @@ def test_lock_in_energies_are_those_of_whitened_windows() -> None:
     data, _ = make_trials()
     windows = data.windows.inputs()
     front = LockIn(references((6.0, 12.0), 1, 64, 64.0).reshape(-1, 64), 1e-6)
-    found = front.energies(windows)[0]
+    found = front.of(windows)[0]
     centred = windows.astype(float) - windows.mean(axis=2, keepdims=True)
     pairs = front.table.reshape(2, 2, 64)
     expected = [[np.trace(q @ x.T @ np.linalg.solve(x @ x.T, x @ q.T)) for q in pairs] for x in centred]
     assert found == pytest.approx(np.array(expected), rel=1e-3)
     mixing = np.random.default_rng(0).normal(size=(windows.shape[1],) * 2).astype(np.float32)
-    assert front.energies((mixing @ windows).astype(np.float32))[0] == pytest.approx(found, rel=2e-2)
+    assert front.of((mixing @ windows).astype(np.float32))[0] == pytest.approx(found, rel=2e-2)
 
 
 def test_ridge_equals_scikit_learn() -> None:

@@ -66,7 +66,8 @@ def test_mic_by_hand() -> None:
 def test_eegtcnet_by_hand_and_beside_the_paper() -> None:
     """EEGNet 768; first block 768 + 24 + 576 + 24 and 204 on its shortcut; second 576 + 24 twice; linear 39.
 
-    The paper's network of 22 channels, 1125 steps has 4,272 weights; ours, with one temporal filter a mixture, 4,288.
+    The paper's network of 22 channels, 1125 steps has 4,272 weights (recalled, not read); ours, with one temporal
+    filter a mixture, 4,288.
     """
     assert parameter_count(made("eegtcnet", WINDOWS)) == 3_603
     paper = Shape(task="classification", channels=22, steps=1125, outputs=4, step_rate_hz=250)

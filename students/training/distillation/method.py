@@ -9,6 +9,7 @@ from typing import Generic, Literal, Self, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from torch import Tensor, nn
 
+from energy_models.errors import StudentError
 from students.spec import Shape
 from students.training.examples import OUTPUTS
 from students.training.views import Mixup, Noise, UnitDrop, View
@@ -136,6 +137,26 @@ class LossSetting:
     labels: Tensor
     targets: Mapping[str, Sequence[Tensor]]
     examples: int
+
+
+def refuse_regression(setting: LossSetting, what: str, *, where: str, remedy: str) -> None:
+    """Refuse a method, or one of its options, that is for classes.
+
+    Parameters
+    ----------
+    setting : LossSetting
+    what : str
+        What a regression does not have.
+    where, remedy : str
+        Of the error.
+
+    Raises
+    ------
+    StudentError
+        The task is a regression.
+    """
+    if setting.scale is not None:
+        raise StudentError(f"{what}, in a regression", where=where, remedy=remedy)
 
 
 @dataclass(frozen=True, slots=True)

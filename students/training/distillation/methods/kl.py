@@ -7,9 +7,15 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 from torch import Tensor, nn
 
-from energy_models.errors import StudentError
 from students.training.distillation.losses import blend, contrastive, outputs_distance
-from students.training.distillation.method import LossInputs, LossSetting, Method, Needs, TaughtOptions
+from students.training.distillation.method import (
+    LossInputs,
+    LossSetting,
+    Method,
+    Needs,
+    TaughtOptions,
+    refuse_regression,
+)
 from students.training.examples import OUTPUTS
 
 
@@ -60,11 +66,9 @@ def _needs(options: KLOptions) -> Needs:
 
 
 def _make(options: KLOptions, setting: LossSetting) -> nn.Module:
-    if options.labels == "pairs" and setting.scale is not None:
-        raise StudentError(
-            "pairs of examples and classes, in a regression", where="options of kl: labels",
-            remedy="Write labels = \"classes\"",
-        )  # fmt: skip
+    if options.labels == "pairs":
+        refuse_regression(setting, "pairs of examples and classes", where="options of kl: labels",
+                          remedy="Write labels = \"classes\"")  # fmt: skip
     return KLLoss(options, setting)
 
 

@@ -9,9 +9,15 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional
 
-from energy_models.errors import StudentError
 from students.training.distillation.losses import blend
-from students.training.distillation.method import LossInputs, LossSetting, Method, Needs, TaughtOptions
+from students.training.distillation.method import (
+    LossInputs,
+    LossSetting,
+    Method,
+    Needs,
+    TaughtOptions,
+    refuse_regression,
+)
 from students.training.examples import OUTPUTS
 
 
@@ -65,11 +71,8 @@ class NoiseSmoothedLoss(nn.Module):
 
 
 def _make(options: NoiseSmoothedOptions, setting: LossSetting) -> nn.Module:
-    if setting.scale is not None:
-        raise StudentError(
-            "smoothed classes, in a regression", where="method noise_smoothed_kl",
-            remedy="Take kl, which compares trajectories",
-        )
+    refuse_regression(setting, "smoothed classes", where="method noise_smoothed_kl",
+                      remedy="Take kl, which compares trajectories")  # fmt: skip
     return NoiseSmoothedLoss(options, setting)
 
 

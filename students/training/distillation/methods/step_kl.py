@@ -7,7 +7,15 @@ from torch import Tensor, nn
 
 from energy_models.errors import StudentError
 from students.training.distillation.losses import blend, hinton_kl
-from students.training.distillation.method import LossInputs, LossSetting, Method, Needs, TaughtOptions, stand_in
+from students.training.distillation.method import (
+    LossInputs,
+    LossSetting,
+    Method,
+    Needs,
+    TaughtOptions,
+    refuse_regression,
+    stand_in,
+)
 from students.training.examples import OUTPUTS
 
 
@@ -82,11 +90,8 @@ def _needs(options: StepKLOptions) -> Needs:
 
 
 def _make(options: StepKLOptions, setting: LossSetting) -> nn.Module:
-    if setting.scale is not None:
-        raise StudentError(
-            "classes of each step, in a regression", where="method step_kl",
-            remedy="Take kl, which compares a trajectory step by step",
-        )
+    refuse_regression(setting, "classes of each step", where="method step_kl",
+                      remedy="Take kl, which compares a trajectory step by step")  # fmt: skip
     return StepKLLoss(options, setting)
 
 
