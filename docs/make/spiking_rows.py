@@ -36,7 +36,9 @@ class Work:
     Parameters
     ----------
     rate : float or None
-        Events per neuron and step, one of value k as k; None without neurons.
+        Events per neuron and step, one of value k as k; None without neurons that fire.
+    bin_rate : float or None
+        Events per neuron and bin, over all steps of a bin; None without neurons that fire, or without bins (windows).
     products, on_events : float
         Non-zero inputs times non-zero weights, and those of them whose inputs are events of neurons.
     updates : float
@@ -48,6 +50,7 @@ class Work:
     """
 
     rate: float | None
+    bin_rate: float | None
     products: float
     on_events: float
     updates: float
@@ -159,8 +162,10 @@ def work_of(workload: Workload, site: str, rate_hz: float, machines: Sequence[st
     neurons = [one for one in layers if one.kind == "neuron"]
     fire = [one for one in neurons if one.output_events is not None]
     events = sum(count.mean for one in fire if (count := one.output_units or one.output_events) is not None)
+    firing = sum(one.outputs / one.calls for one in fire)
     return Work(
-        events / sum(one.outputs for one in fire) if events else (0.0 if fire else None),
+        events / sum(one.outputs for one in fire) if fire else None,
+        events / (firing * workload.steps_per_decode) if fire and workload.mode == "stream" else None,
         sum(map(_products, layers)), sum(map(_products, _hearing(layers))),
         sum(_mean(one.updates_active) + _mean(one.updates_idle) for one in neurons),
         sum((one.state_reads + one.state_writes) * one.state_bits for one in layers) / BITS_A_BYTE,

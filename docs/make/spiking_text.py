@@ -16,59 +16,76 @@ output, so that its score is theirs. *Priced*: trained at a [price of events](co
 of 0.1. `ternary-a4` is the sparse network: about half of its weights are zero, and machines that skip zeros skip
 them.
 
-*Events*: per neuron and step, an event of value k counted as k. *Products*: non-zero inputs times non-zero weights of
+*Events a step*: per neuron and time step, an event of value k counted as k; *a bin*: over all steps of a bin, of which
+networks as spikes take 15 (`w4a4`), 7 (`w4a3`) or 3 (`w4a2`). *Products*: non-zero inputs times non-zero weights of
 one decode; *on events*: those behind the first neurons that fire (synaptic operations). *Updates* of neurons and
 bytes of *state* read and written, of one decode. Powers are of the decoder with its preprocessing, nominal; – : the
 machine has no price for float32.
 """
-FINDINGS = """
-## What it says
-
-- **Where spiking loses.** On the near-memory array and the microcontroller every spiking decoder that scores nearly
-  as well as the quantised network without spikes takes as much power or more. On the event-driven core the delay net
-  takes less, with a probability above 99 % on 42 units and of 89 % on 95 channels, and by less than 1 %: it fires
-  0.45 and 0.33 events where it breaks even at 0.59 and 0.36. One-bit neurons without delays do a tenth of the
-  products, which halves the microcontroller's power and saves the others 8 to 16 %, and they lose more than 0.2 R² on
-  42 units; a recurrent network loses a quarter of that.
-- **The classical decoder is hard to beat on 42 units, not on 95 channels.** Ridge regression over lags scores 0.733
-  on 42 units with 565 products, within the interval of the perceptron (0.745, 13,913 products) and above every
-  network that was trained with spikes, and takes the least power of all decoders above 0.7. On 95 channels it loses
-  0.21 R².
-- **Counts and delays close the gap of velocity.** Up to 7 events a bin and ten bins of delay bring the score of 42
-  units from 0.53 to 0.725 (perceptron 0.745; five seeds) and of 95 channels to 0.949 (0.952; two seeds, five of an
-  earlier version of this page say 0.947 and 0.953), at less than half an event a neuron and bin. Both are within the
-  bar of 0.03 by their means, on 95 channels by the interval too.
-- **It does not save power there.** The first product sees standardised counts, numbers that are hardly ever zero, in
-  both networks. The products that see events are 2 % of the work, so that machines take the same power for both,
-  event-driven or not, and a price of events, which halves them for 0.03 R², moves no power. On counts that are not
-  standardised, where zeros would cost nothing, the delay net scored 0.655 on validation (one seed, an earlier
-  version) and was not used.
-- **The reset decides part of it.** A threshold that is subtracted after the leak, as snnTorch does, turns a burst
-  into inhibition of the next bin where the membrane forgets fast: with it the delay net scored 0.64 on validation of
-  42 units, with what is left over leaking on (`residue`) 0.68 to 0.70. Its options were chosen on the two recordings
-  of velocity, by validation scores of one seed.
-- **A converted network keeps its score and pays in steps.** Every output is that of the quantised one: the bar is met
-  with no training. A decode takes the steps of all its layers, its membranes are as wide as their sums, and it is
-  updated in every step. With 15 steps a layer the event-driven core breaks even at 3 to 4 % spikes; 10 % are fired on
-  42 units, 4 % on 95 channels. With 7 steps (`w4a3`) the score of 42 units is the same and it breaks even at 11 %,
-  about what it fires; with 3 (`w4a2`) 0.02 R² more are lost, and it takes less than the network without spikes with a
-  probability of 98 %, by less than 1 %. On the other machines a silent one already takes more.
-- **EEG, by conversion.** This command has not been run on EEG (below). In the archived studies of
-  [seizures](results/seizure.md) and [SSVEP](results/ssvep_headset.md), three seeds each, EEGNet in w4a4 differs from
-  its float form by +0.4 points [−0.2, +1.0] and −1.6 [−3.8, 0.0], and converted it decides as it does in w4a4, by
-  construction: within the bars of 1 and 5 points. Networks trained with spikes lose 22 points on SSVEP (LIF
-  convolutions 0.613, EEGNet 0.832) and 0.7 on seizures (0.967, 0.974). The power of converted EEGNets was not counted
-  on these recordings.
-- **A spiking machine has to take it.** Loihi, TrueNorth, ODIN and Xylo take single spikes without delays; estimates
-  say what they refuse. `event_core_28nm` takes an event of several bits with a multiplier; with `graded_events =
-  "repeated"` in a profile of one's own it is sent as so many spikes. A message costs the same whatever the bits of
-  its payload: no source that was read has its energy by bits.
-"""
+FINDINGS = (
+    """**Where spiking loses.** On the near-memory array and the microcontroller every spiking decoder that scores
+nearly as well as the quantised network without spikes takes as much power or more. On the event-driven core the
+delay net takes less, with a probability {units[Delay net spiking w4a4].less} on 42 units and {channels[Delay
+net spiking w4a4].less} on 95 channels, but only {units[Delay net spiking w4a4].core:.2%} and {channels[Delay
+net spiking w4a4].core:.2%} less: it fires {units[Delay net spiking w4a4].a_step:.2f} and {channels[Delay net
+spiking w4a4].a_step:.2f} events where it breaks even at {units[Delay net spiking w4a4].even:.2f} and
+{channels[Delay net spiking w4a4].even:.2f}. One-bit neurons without delays do {units[One-bit LIF spiking
+w4a4].product_share:.0%} of the products, which saves {units[One-bit LIF spiking w4a4].controller:.0%} of the
+microcontroller's power, {units[One-bit LIF spiking w4a4].core:.0%} of the core's and {units[One-bit LIF spiking
+w4a4].array:.0%} of the array's, and they lose {units[One-bit LIF spiking w4a4].lost:.2f} R² on 42 units; a
+recurrent network (GRU) loses {units[GRU-32 w4a4].lost:.2f}.""",
+    """**The classical decoder is hard to beat on 42 units, not on 95 channels.** Ridge regression over lags scores
+{units[ridge].score:.3f} on 42 units with {units[ridge].products:,.0f} products, within the interval of the
+perceptron ({units[MLP float32].score:.3f}, {units[MLP float32].products:,.0f} products) and above every network
+that was trained with spikes, and takes the least power of all decoders above 0.7. On 95 channels it loses
+{channels[ridge].lost:.2f} R².""",
+    """**Counts and delays close the gap of velocity.** Up to 7 events a bin and ten bins of delay bring the score of
+42 units from {units[One-bit LIF spiking].score:.2f} to {units[Delay net spiking].score:.3f} (perceptron
+{units[MLP float32].score:.3f}) and of 95 channels to {channels[Delay net spiking].score:.3f} ({channels[MLP
+float32].score:.3f}; an earlier version of this page, of five seeds, says 0.947 and 0.953), at {units[Delay net
+spiking].a_bin:.2f} and {channels[Delay net spiking].a_bin:.2f} events a neuron and bin. Both are within the bar
+of 0.03 by their means, on 95 channels by the interval too.""",
+    """**It does not save power there.** The first product sees standardised counts, numbers that are hardly ever zero,
+in both networks. The products that see events are {units[Delay net spiking].event_share:.0%} of the work, so
+that machines take the same power for both, event-driven or not, and a price of events, which halves them for
+0.03 R², moves no power. On counts that are not standardised, where zeros would cost nothing, the delay net
+scored 0.655 on validation (one seed, an earlier version) and was not used.""",
+    """**The reset decides part of it.** A threshold that is subtracted after the leak, as snnTorch does, turns a burst
+into inhibition of the next bin where the membrane forgets fast: with it the delay net scored 0.64 on validation
+of 42 units, with what is left over leaking on (`residue`) 0.68 to 0.70. Its options were chosen on the two
+recordings of velocity, by validation scores of one seed.""",
+    """**A converted network keeps its score and pays in steps.** Every output is that of the quantised one, with no
+training. A decode takes the steps of all its layers, its membranes are as wide as their sums, and it is updated
+in every step. Events add up over the steps of a bin: with 15 steps a layer (`w4a4`) there are {units[MLP w4a4
+as spikes].a_bin:.2f} per neuron and bin on 42 units, which is above the bar of 0.8, and {channels[MLP w4a4 as
+spikes].a_bin:.2f} on 95 channels, which is within it; on 42 units 7 steps (`w4a3`) give {units[MLP w4a3 as
+spikes].a_bin:.2f}, above it by little, and 3 steps (`w4a2`) {units[MLP w4a2 as spikes].a_bin:.2f}, with
+{units[MLP w4a2 as spikes].lost:.3f} R² lost: within the bar by the mean, not by the interval. The event-driven
+core breaks even with 15 steps at {units[MLP w4a4 as spikes].even:.1%} and {channels[MLP w4a4 as
+spikes].even:.1%} spikes a step, and {units[MLP w4a4 as spikes].a_step:.1%} and {channels[MLP w4a4 as
+spikes].a_step:.1%} are fired; with 7 at {units[MLP w4a3 as spikes].even:.1%} ({units[MLP w4a3 as
+spikes].a_step:.1%} fired); with 3 at {units[MLP w4a2 as spikes].even:.1%} ({units[MLP w4a2 as
+spikes].a_step:.1%} fired), where it takes less than the network without spikes with a probability {units[MLP
+w4a2 as spikes].less}, by {units[MLP w4a2 as spikes].core:.2%}. On the other machines a silent one already takes
+more.""",
+    """**EEG, by conversion.** This command has not been run on EEG (below). In the archived studies of
+[seizures](results/seizure.md) and [SSVEP](results/ssvep_headset.md), three seeds each, EEGNet in w4a4 differs
+from its float form by +0.4 points [−0.2, +1.0] and −1.6 [−3.8, 0.0], and converted it decides as it does in
+w4a4, by construction: within the bars of 1 and 5 points. Networks trained with spikes lose 22 points on SSVEP
+(LIF convolutions 0.613, EEGNet 0.832) and 0.7 on seizures (0.967, 0.974). The power of converted EEGNets was
+not counted on these recordings.""",
+    """**A spiking machine has to take it.** Loihi, TrueNorth, ODIN and Xylo take single spikes without delays;
+estimates say what they refuse. `event_core_28nm` takes an event of several bits with a multiplier; with
+`graded_events = "repeated"` in a profile of one's own it is sent as so many spikes. A message costs the same
+whatever the bits of its payload: no source that was read has its energy by bits.""",
+)
+"""Templates: `units` and `channels` hold, by label, `spiking_findings.Figures` of each decoder."""
 BARS = """
 ## Bars
 
 The spiking decoder with the best validation score (of velocity: of those with at most 0.8 events per neuron and
-step), less the network without spikes in float. *Met*: the worse end of the interval is within the bar.
+bin, all time steps of the bin together), less the network without spikes in float. *Met*: the worse end of the interval
+is within the bar.
 
 """
 BREAK_EVEN = """
