@@ -20,6 +20,11 @@ from pathlib import Path
 from typing import Any
 
 import cosim
+from cosim.engine.files import read_json
+from cosim.engine.local_store import LocalStore
+from cosim.engine.record import RECORD
+from cosim.engine.run_folder import POINTS
+from cosim.engine.store import StageKey
 from cosim.tables.archive import write_archive
 from students.models.store import load_extra, load_student
 
@@ -70,7 +75,8 @@ class Part:
         As in a study; `features` names the module that methods compare with the teacher's.
     teacher : dict
     budgets : tuple of dict
-        Tables ``[labels]``; all labels are kept as well (the ceiling). Empty: full labels, in and out of sample.
+        Tables ``[labels]``; all labels are kept as well (the ceiling). Empty: full labels, in and out of sample. With
+        ``validation = "all"`` early stopping, gate and best control see labels beyond the budget: the title says so.
     changes : dict
         Sections that are not the study's.
     layer : str
@@ -207,16 +213,30 @@ def run_part(name: str, seeds: list[int], folder: Path, workers: int) -> None:
 
 
 def relevance_of(run: Path) -> list[dict[str, Any]]:
-    """Return, of every student that learned from a projection of features, TSR and score on validation."""
+    """Return, of every student of a run that learned from a projection of features, TSR and score on validation.
+
+    The students are those of the run's points; other stages in its folder are of earlier settings.
+    """
     rows: list[dict[str, Any]] = []
-    for path in sorted(run.glob("stages/distilled/*/spec.json")):
-        extra, (_, spec) = load_extra(path.parent), load_student(path.parent)
+    for folder in distilled_in(run):
+        extra, (_, spec) = load_extra(folder), load_student(folder)
         if "method_tsr" in extra and spec.method is not None:
             rows.append({
                 "family": spec.family, "method": spec.method.name, "seed": spec.seed, "tsr": float(extra["method_tsr"]),
                 "validation_score": float(extra["validation_score"]),
             })  # fmt: skip
     return rows
+
+
+def distilled_in(run: Path) -> list[Path]:
+    """Return the folders of the distilled students of a run, in the order of its points."""
+    store, folders = LocalStore(run), dict[Path, None]()
+    for key in (StageKey(point["stage"], point["digest"]) for point in read_json(run / POINTS)["points"]):
+        student = read_json(store.folder(key) / RECORD)["parents"].get("student", "")
+        kind, _, digest = student.partition("/")
+        if kind == "distilled":
+            folders[store.folder(StageKey(kind, digest))] = None
+    return list(folders)
 
 
 def _write_page() -> None:

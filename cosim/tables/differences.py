@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -25,6 +25,8 @@ from energy_models.errors import CosimError
 
 DIFFERENCES = "differences.json"
 FLOAT = "float32"
+SAME = 1e-9
+"""Two means of validation scores that differ by less are the same, summed in another order."""
 Kind = Literal["form", "distillation", "control", "classical"]
 
 
@@ -36,8 +38,9 @@ class Difference:
     ----------
     kind : {'form', 'distillation', 'control', 'classical'}
         A student's form less its float form; a distilled float student less the same trained from labels alone; one
-        taught by a teacher less the best without, where the study has methods that need none; the best network less
-        the best classical decoder. The best are chosen on validation.
+        whose method learns from a teacher less the best of those that need none, where the study has such methods; the
+        best network less the best classical decoder. The best are chosen on validation. Where no teacher passed its
+        gate, the first of a pair is the student of labels alone, and its difference is stated as any other.
     decoder_id, against_id : str
         Join `cosim.tables.results.Score`.
     decoder, against : str
@@ -68,7 +71,7 @@ class Difference:
 
 
 def differences(
-    scores: pd.DataFrame, provenance: Provenance, predictions: Mapping[str, SeedTable]
+    scores: pd.DataFrame, provenance: Provenance, predictions: Mapping[str, SeedTable], taught: Collection[str]
 ) -> list[Difference]:
     """Return the differences of a run, by kind and then in the order of its decoders.
 
@@ -79,9 +82,11 @@ def differences(
     provenance : Provenance
     predictions : mapping of str to mapping
         Pooled predictions by decoder id and seed.
+    taught : collection of str
+        Ids of the decoders whose method learns from a teacher, whether or not one passed its gate.
     """
     found: list[Difference] = []
-    for kind, decoder, against in _pairs(scores):
+    for kind, decoder, against in _pairs(scores, taught):
         mine, other = str(decoder["decoder_id"]), str(against["decoder_id"])
         gap = paired_difference(provenance, predictions[mine], predictions[other])
         found.append(Difference(
@@ -92,7 +97,9 @@ def differences(
     return found
 
 
-def _pairs(scores: pd.DataFrame) -> list[tuple[Kind, Mapping[str, Any], Mapping[str, Any]]]:
+def _pairs(
+    scores: pd.DataFrame, taught: Collection[str]
+) -> list[tuple[Kind, Mapping[str, Any], Mapping[str, Any]]]:
     rows = cast(list[dict[str, Any]], scores.drop_duplicates("decoder_id").to_dict("records"))
     students = [row for row in rows if row["role"] == "student"]
     pairs: list[tuple[Kind, Mapping[str, Any], Mapping[str, Any]]] = []
@@ -105,7 +112,9 @@ def _pairs(scores: pd.DataFrame) -> list[tuple[Kind, Mapping[str, Any], Mapping[
                 pairs.append(("form", row, taught_alike))
         elif row["method"] and undistilled is not None:
             pairs.append(("distillation", row, undistilled))
-            if (control := _control(scores, row, floats)) is not None:
+            alone = [other for other in floats if other["decoder_id"] not in taught]
+            if row["decoder_id"] in taught and any(other["method"] for other in alone):
+                control = _control(scores, alone, str(undistilled["decoder_id"]))
                 pairs.append(("control", row, control))
     network, classical = (best_on_validation(scores, role) for role in ("student", "baseline"))
     if network is not None and classical is not None:
@@ -114,17 +123,13 @@ def _pairs(scores: pd.DataFrame) -> list[tuple[Kind, Mapping[str, Any], Mapping[
     return sorted(pairs, key=lambda pair: ("classical", "form", "distillation", "control").index(pair[0]))
 
 
-def _control(
-    scores: pd.DataFrame, row: Mapping[str, Any], floats: Sequence[Mapping[str, Any]]
-) -> Mapping[str, Any] | None:
-    """Return the float student of labels alone that is best on validation; None without a method of that kind."""
-    taught = set(scores.loc[scores["distilled_from"] != "", "decoder_id"])
-    alone = {one["decoder_id"]: one for one in floats if one["decoder_id"] not in taught}
-    if row["decoder_id"] in alone or not any(one["method"] for one in alone.values()):
-        return None
-    mine: Any = scores[scores["decoder_id"].isin(list(alone))]
-    best = best_on_validation(mine, "student")
-    return None if best is None else alone[best]
+def _control(scores: pd.DataFrame, alone: Sequence[Mapping[str, Any]], undistilled: str) -> Mapping[str, Any]:
+    """Return the student of labels alone that is best on validation; a method only where it is above none."""
+    of_id = {str(one["decoder_id"]): one for one in alone}
+    mine: Any = scores[scores["decoder_id"].isin(list(of_id))]
+    means = mine.groupby("decoder_id", sort=False)["validation_score"].mean()
+    best = str(means.idxmax())
+    return of_id[undistilled if means[undistilled] >= means[best] - SAME else best]
 
 
 def _same_student(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:

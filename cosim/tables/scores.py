@@ -45,11 +45,19 @@ def write_tables(
     write_parquet(scores, root / SCORES)
     provenance, predictions = provenance_of(dataset, study.split), pooled_predictions(store, ordered)
     write_parquet(decoder_scores(provenance, predictions, question(study, dataset)), root / DECODERS)
-    write_differences(differences(to_frame(scores), provenance, predictions), root / DIFFERENCES)
+    gaps = differences(to_frame(scores), provenance, predictions, learning_from_a_teacher(ordered))
+    write_differences(gaps, root / DIFFERENCES)
     write_outcomes(root / OUTCOMES, provenance, predictions, output_names=output_names(dataset),
                    curves=learning_curves(store, ordered))  # fmt: skip
     write_atomically(root / GATES, to_json({"gates": _gates(store, ordered)}))
     write_atomically(root / STUDY, to_json({**_description(study, dataset, command), "notes": list(notes)}))
+
+
+def learning_from_a_teacher(points: Sequence[Point]) -> set[str]:
+    """Return the ids of the decoders whose method learns from a teacher, whether or not one passed its gate."""
+    return {
+        point.decoder.id for point in points if any(one.kind == "distilled" for one in with_ancestors(point.result))
+    }
 
 
 def question(study: Study, dataset: Dataset) -> Question:

@@ -38,6 +38,9 @@ SEEDS = 5
 CELL_TITLES = {
     "in_sample": "targets in sample", "out_of_fold": "targets out of fold", "all": "all labels, no teacher (ceiling)",
 }  # fmt: skip
+CHOSEN_ON_ALL = "and of all to choose on"
+"""What a protocol says where all labels of validation are kept: early stopping, gate and best control see them."""
+MORE_LABELS = "and all labels of validation"
 BUDGETS = CELLS[:5]
 UNLABELLED = "kl"
 BAR, SUBJECT_BAR = 0.02, 0.04
@@ -84,8 +87,9 @@ def _part(name: str, cells: Sequence[Cell]) -> str:
 
 
 def title_of(cell: Cell) -> str:
-    """Return what a cell is called."""
-    return CELL_TITLES.get(cell.name, cell.name.replace("_", " "))
+    """Return what a cell is called; one whose choices saw labels beyond its budget says so."""
+    title = CELL_TITLES.get(cell.name, cell.name.replace("_", " "))
+    return f"{title} ({MORE_LABELS})" if CHOSEN_ON_ALL in cell.protocol else title
 
 
 def _cell(cell: Cell) -> str:
@@ -200,7 +204,7 @@ def _unlabelled(cell: Cell) -> list[Line]:
 def verdict_of(found: Banded | None, bar: float) -> str:
     """Return whether a difference meets a bar: its mean reaches it and its interval is above zero."""
     if found is None:
-        return "undecided: the teacher never passed its gate"
+        return "undecided: no control"
     if found.low is None or found.high is None:
         return "undecided: no interval"
     if found.mean >= bar and found.low > 0:

@@ -12,9 +12,11 @@ it was stopped:
     python benchmarks/distillation.py --reprice                  # this page again, nothing trained
 
 `kl` with `unlabelled=left_out` learns the teacher's answers on labelled examples alone; `kl` without, on unlabelled
-ones too. The best control is the one best on validation, labels alone included. A teacher teaches where it passed its
-gate (it beats the student of labels alone on validation); elsewhere a distilled student is that student, and its
-difference is zero there. Headroom is the teacher's score less that of labels alone: what could be learned at most.
+ones too. The best control is the one best on validation; labels alone are one of them, and of equal ones the best. A
+teacher teaches where it passed its gate (it beats the student of labels alone on validation); elsewhere a distilled
+student is that student, and its difference from it is zero. A cell called *and all labels of validation* trains on few
+labels, but its early stopping, gate and best control see labels beyond the budget. Headroom is the teacher's score less
+that of labels alone: what could be learned at most.
 """
 
 BARS = """
@@ -22,7 +24,8 @@ BARS = """
 
 Fixed beforehand: at the smallest label budget of each recording, `kl` with unlabelled examples is above the best
 control by 2 points (.02 R²) or more, its interval above zero; on SSVEP with a subject left out, the teacher of
-correlations brings 4 points over labels alone. Missed: the whole interval is below the bar.
+correlations brings 4 points over labels alone. Missed: the whole interval is below the bar. Where the teacher never
+passed its gate, the student of labels alone is what distillation gives, and counts.
 
 """
 

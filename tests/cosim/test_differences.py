@@ -12,11 +12,14 @@ import pytest
 from held_out_tables import session_answers
 from test_results import SCORE
 
+from cosim.engine.points import Decoder, Point
+from cosim.engine.stage import Stage
 from cosim.evaluation.predictions import Predictions, Provenance
 from cosim.report.evidence import drawn_differences
 from cosim.tables.decoders import Question, decoder_score
 from cosim.tables.differences import Difference, differences, read_differences, write_differences
 from cosim.tables.results import Score, to_frame
+from cosim.tables.scores import learning_from_a_teacher
 from energy_models.errors import CosimError
 
 LEVELS = {  # id: form, method, accuracy of each of three sessions, validation
@@ -48,7 +51,7 @@ def _tables() -> tuple[Provenance, dict[str, dict[int, Predictions]]]:
 
 def test_pairs_and_their_differences_by_hand() -> None:
     where, predictions = _tables()
-    every = differences(to_frame(_rows()), where, predictions)
+    every = differences(to_frame(_rows()), where, predictions, {"taught"})
     found = {(gap.kind, gap.decoder_id, gap.against_id): gap for gap in every}
     # The network picked on validation (taught) against the classical decoder picked there (lda, not csp): .75 - .60.
     # The quantised form against the float student taught alike, not the undistilled one: .70 - .75.
@@ -74,26 +77,52 @@ def test_a_taught_student_is_held_against_the_best_control_on_validation() -> No
         again = {"decoder_id": name, "decoder": name, "method": name, "validation_score": validation}
         rows.append(dataclasses.replace(rows[0], distilled_from="", **again))
         predictions[name] = {0: session_answers((level, level, level))[1]}
-    found = [gap for gap in differences(to_frame(rows), where, predictions) if gap.kind == "control"]
+    found = [gap for gap in differences(to_frame(rows), where, predictions, {"taught"}) if gap.kind == "control"]
     assert [(gap.decoder_id, gap.against_id, round(gap.mean, 6)) for gap in found] == [("taught", "smooth", 0.15)]
+
+
+@pytest.mark.parametrize(("validation", "against", "mean"), [(0.70, "plain", 0.0), (0.71, "smooth", 0.1)])
+def test_a_student_whose_teacher_never_passed_is_held_against_the_best_control(
+    validation: float, against: str, mean: float
+) -> None:
+    """It is the plain one; a control that is no better than plain on validation is not preferred to it."""
+    where, predictions = _tables()
+    plain = next(row for row in _rows() if row.decoder_id == "plain")
+    rows = [dataclasses.replace(plain, decoder_id="smooth", method="label_smoothing", validation_score=validation),
+            dataclasses.replace(plain, decoder_id="taught", method="kl", distilled_from=""), plain]  # fmt: skip
+    predictions["taught"] = predictions["plain"]
+    predictions["smooth"] = {0: session_answers((0.50, 0.60, 0.70))[1]}
+    found = [gap for gap in differences(to_frame(rows), where, predictions, {"taught"}) if gap.kind == "control"]
+    assert [(gap.decoder_id, gap.against_id, round(gap.mean, 6)) for gap in found] == [("taught", against, mean)]
+
+
+def test_a_decoder_learns_from_a_teacher_where_its_student_is_of_a_distilled_stage() -> None:
+    """Passed or not, the stage is there; a control is of an undistilled one."""
+    def point(label: str, kind: str) -> Point:
+        student = Stage(kind, {}, {}, label, "point")
+        decoder = Decoder("student", label, label, label, "mlp", {}, "float32", False, "", {})
+        return Point(decoder, 0, "fold", Stage("result", {}, {"student": student}, label, "point"))
+
+    points = [point("taught", "distilled"), point("smooth", "undistilled")]
+    assert learning_from_a_teacher(points) == {points[0].decoder.id}
 
 
 def test_a_form_is_held_against_the_undistilled_float_where_none_is_taught() -> None:
     where, predictions = _tables()
     rows = [row for row in _rows() if row.decoder_id in ("plain", "w4a4")]
-    found = differences(to_frame(rows), where, predictions)
+    found = differences(to_frame(rows), where, predictions, {"taught"})
     assert [(gap.kind, gap.against_id) for gap in found] == [("form", "plain")]
 
 
 def test_other_options_make_another_student() -> None:
     where, predictions = _tables()
     rows = [dataclasses.replace(row, options=f'{{"n": {n}}}') for n, row in enumerate(_rows()[:3])]
-    assert differences(to_frame(rows), where, predictions) == []
+    assert differences(to_frame(rows), where, predictions, {"taught"}) == []
 
 
 def test_differences_survive_their_file(tmp_path: Path) -> None:
     where, predictions = _tables()
-    found = differences(to_frame(_rows()), where, predictions)
+    found = differences(to_frame(_rows()), where, predictions, {"taught"})
     found[0] = dataclasses.replace(found[0], low=math.nan, high=math.nan, over="none", reason="one unit")
     write_differences(found, tmp_path / "differences.json")
     assert "NaN" not in (tmp_path / "differences.json").read_text()

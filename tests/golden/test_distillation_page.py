@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import math
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
+from typing import Any
 
 import pytest
-from distillation_page import ARCHIVES, CELLS, CELLS_OF, DOCS, TITLES, verdict_of, write_page
-from distillation_rows import Banded, correlation
+from distillation_page import ARCHIVES, CELLS, CELLS_OF, DOCS, TITLES, title_of, verdict_of, write_page
+from distillation_rows import Banded, Cell, correlation
 
+from cosim.engine.files import to_json, write_atomically
+from cosim.engine.local_store import LocalStore
+from cosim.engine.record import RECORD
+from cosim.engine.run_folder import POINTS
+from cosim.engine.store import StageKey
 from cosim.study.check import check_study
 
 COMMAND = Path(__file__).parents[2] / "benchmarks" / "distillation.py"
@@ -27,9 +35,9 @@ def test_the_page_is_what_its_archived_runs_give(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("found", "said"), [
-    (None, "undecided: the teacher never passed its gate"), (Banded(0.1, None, None), "undecided: no interval"),
+    (None, "undecided: no control"), (Banded(0.1, None, None), "undecided: no interval"),
     (Banded(0.03, 0.001, 0.06), "met"), (Banded(0.03, -0.001, 0.06), "undecided"),
-    (Banded(0.01, 0.005, 0.015), "missed"), (Banded(-0.1, -0.3, 0.05), "undecided"),
+    (Banded(0.01, 0.005, 0.015), "missed"), (Banded(0.0, 0.0, 0.0), "missed"), (Banded(-0.1, -0.3, 0.05), "undecided"),
 ])  # fmt: skip
 def test_a_bar_is_met_by_a_mean_that_reaches_it_and_an_interval_above_zero(found: Banded | None, said: str) -> None:
     assert verdict_of(found, 0.02) == said
@@ -47,12 +55,47 @@ def test_the_correlation_of_task_relevance_and_score_by_hand() -> None:
     assert correlation(({"tsr": 1.0, "validation_score": 0.5},) * 5) is None
 
 
+@pytest.mark.parametrize(("kept", "title"), [
+    ("as many", "4 a class"), ("all", "4 a class (and all labels of validation)"),
+])  # fmt: skip
+def test_a_cell_whose_choices_saw_labels_beyond_its_budget_says_so(kept: str, title: str) -> None:
+    protocol = f"leave one run out; labels of 4 a class to train on and of {kept} to choose on"
+    assert title_of(Cell("4_a_class", "accuracy", "3 runs", 2, protocol, None, (), ())) == title
+
+
+def test_relevance_is_read_of_the_stages_of_the_points_alone(tmp_path: Path) -> None:
+    store = LocalStore(tmp_path)
+    for kind, digest, student in (("distilled", "mine", ""), ("distilled", "stale", ""), ("undistilled", "plain", ""),
+                                  ("result", "a", "distilled/mine"), ("result", "b", "undistilled/plain")):  # fmt: skip
+        with store.create(StageKey(kind, digest)) as folder:
+            parents = {"student": student} if student else {}
+            write_atomically(folder / RECORD, to_json({"parents": parents, "files": {}}))
+    points = [{"stage": "result", "digest": digest} for digest in "ab"]
+    write_atomically(tmp_path / POINTS, to_json({"points": points}))
+    with _command() as distillation:
+        assert distillation.distilled_in(tmp_path) == [store.folder(StageKey("distilled", "mine"))]
+
+
 def test_every_part_is_studies_with_controls_and_a_ceiling_or_targets_out_of_sample() -> None:
+    with _command() as distillation:
+        _check_parts(distillation)
+
+
+@contextmanager
+def _command() -> Iterator[Any]:
+    """Give the command as a module."""
     found = spec_from_file_location("distillation", COMMAND)
     assert found is not None
     assert found.loader is not None
     sys.modules[found.name] = distillation = module_from_spec(found)
-    found.loader.exec_module(distillation)
+    try:
+        found.loader.exec_module(distillation)
+        yield distillation
+    finally:
+        del sys.modules[found.name]
+
+
+def _check_parts(distillation: Any) -> None:
     assert list(distillation.PARTS) == list(TITLES)
     for name in TITLES:
         cells = distillation.cells_of(name, [0, 1])
@@ -65,4 +108,3 @@ def test_every_part_is_studies_with_controls_and_a_ceiling_or_targets_out_of_sam
                 methods = [method.name for method in student.method_choices]
                 assert {"label_smoothing", "mixup", "noise", "self_kd"} <= set(methods)
                 assert methods.count("kl") == (0 if cell == "all" else 2 if study.labels is not None else 1)
-    del sys.modules[found.name]
