@@ -42,6 +42,22 @@ def test_notebook_defines_no_function_over_five_lines(path: Path) -> None:
 
 # What each notebook's claim says of its own variables, checked after its last cell.
 CLAIMS = {
+    "bring_your_own": """
+# 8 x 8 x 192; 8 x (17 x 192 - 2 x (1 + ... + 8)); 8 x 12 x 2
+assert products == {"mix": 12288, "filter": 25536, "readout": 192}, products
+assert exported.agreement.changed == 0, exported
+said = {row["what"]: row["value"] for row in exported.rows()}
+assert said["integers that differ from Brevitas"].startswith("0 of"), said
+assert result["complete"].all(), result
+for name in boards:
+    middle = result.xs(name, level="board")["decode nominal [µJ]"]
+    assert middle["w4a4"] == middle["w8a8"], result
+assert (result["decode low [µJ]"] < result["decode high [µJ]"]).all(), result
+assert min(one.test_score for one in students.values()) > 0.75, students
+assert "energy off by" in done.stderr, done.stderr
+assert board.bands["execution.active_power"].low < board.bands["execution.active_power"].high
+assert "my_board_table" in set(report.sources()["source"]), report.sources()
+""",
     "implant_feasibility": """
 assert frame["decoder share"].max() < 0.02, frame
 assert (frame["power_w"] <= 24.7e-3).tolist() == [True] * 7 + [False], frame
