@@ -42,8 +42,16 @@ class Options(FamilyOptions):
     dropout: float = Field(default=0.25, ge=0, lt=1)
 
 
-def build(options: Options, shape: Shape, layers: Layers) -> nn.Module:
-    """Return logits of a window: ``(batch, channels, steps)`` to ``(batch, outputs)``.
+def blocks(options: Options, shape: Shape, layers: Layers, *, family: str) -> list[nn.Module]:
+    """Return the two convolutional blocks: ``(batch, channels, steps)`` to ``(batch, F1*D, steps / pools)``.
+
+    Parameters
+    ----------
+    options : Options
+    shape : Shape
+    layers : Layers
+    family : str
+        Whose options they are, for the error.
 
     Raises
     ------
@@ -51,14 +59,13 @@ def build(options: Options, shape: Shape, layers: Layers) -> nn.Module:
         A window too short for its two pools.
     """
     width = options.temporal_filters * options.depth
-    left = shape.steps // options.pool_1 // options.pool_2
-    if left < 1:
+    if shape.steps // options.pool_1 // options.pool_2 < 1:
         raise StudentError(
             f"{shape.steps} steps are fewer than pool_1 x pool_2 = {options.pool_1 * options.pool_2}",
-            where="options of eegnet", remedy="Choose smaller pools or longer windows",
+            where=f"options of {family}", remedy="Choose smaller pools or longer windows",
         )
     taps = max(1, min(round(options.kernel_s * shape.step_rate_hz), shape.steps))
-    return FusedSequential(
+    return [
         layers.quantise_input(),
         layers.conv1d(shape.channels, width, 1, padding=0, bias="none", edge="first"),
         layers.requantise(),
@@ -74,8 +81,22 @@ def build(options: Options, shape: Shape, layers: Layers) -> nn.Module:
         layers.relu(),
         layers.average_pool(options.pool_2),
         layers.dropout(options.dropout),
+    ]
+
+
+def build(options: Options, shape: Shape, layers: Layers) -> nn.Module:
+    """Return logits of a window: ``(batch, channels, steps)`` to ``(batch, outputs)``.
+
+    Raises
+    ------
+    StudentError
+        A window too short for its two pools.
+    """
+    left = shape.steps // options.pool_1 // options.pool_2
+    return FusedSequential(
+        *blocks(options, shape, layers, family="eegnet"),
         nn.Flatten(),
-        layers.linear(width * left, shape.outputs, edge="last"),
+        layers.linear(options.temporal_filters * options.depth * left, shape.outputs, edge="last"),
     )
 
 

@@ -8,14 +8,15 @@ from __future__ import annotations
 from pydantic import Field
 from torch import nn
 
-from energy_models.errors import StudentError
-from students.families.family import WINDOWS, Family, FamilyOptions
+from students.families.eegnet import Options as EegnetOptions
+from students.families.eegnet import blocks
+from students.families.family import WINDOWS, Family
 from students.families.readout import LastStep
 from students.layers import Layers, Residual
 from students.spec import Float32, Quantised, Shape
 
 
-class Options(FamilyOptions):
+class Options(EegnetOptions):
     """Widths and lengths.
 
     Parameters
@@ -34,12 +35,8 @@ class Options(FamilyOptions):
         Of EEGNet's blocks and of the residual blocks.
     """
 
-    temporal_filters: int = Field(default=8, ge=1)
-    depth: int = Field(default=2, ge=1)
     kernel_s: float = Field(default=0.128, gt=0)
     pool_1: int = Field(default=8, ge=1)
-    pool_2: int = Field(default=8, ge=1)
-    separable_taps: int = Field(default=16, ge=1)
     features: int = Field(default=12, ge=1)
     taps: int = Field(default=4, ge=1)
     blocks: int = Field(default=2, ge=1, le=16)
@@ -55,29 +52,8 @@ def build(options: Options, shape: Shape, layers: Layers) -> nn.Module:
     StudentError
         A window too short for its two pools.
     """
-    width = options.temporal_filters * options.depth
-    if shape.steps // options.pool_1 // options.pool_2 < 1:
-        raise StudentError(
-            f"{shape.steps} steps are fewer than pool_1 x pool_2 = {options.pool_1 * options.pool_2}",
-            where="options of eegtcnet", remedy="Choose smaller pools or longer windows",
-        )
-    taps = max(1, min(round(options.kernel_s * shape.step_rate_hz), shape.steps))
     return nn.Sequential(
-        layers.quantise_input(),
-        layers.conv1d(shape.channels, width, 1, padding=0, bias="none", edge="first"),
-        layers.requantise(),
-        layers.depthwise_conv1d(width, taps, padding="same"),
-        layers.batchnorm(width),
-        layers.relu(),
-        layers.average_pool(options.pool_1),
-        layers.dropout(options.dropout),
-        layers.depthwise_conv1d(width, options.separable_taps, padding="same"),
-        layers.requantise(),
-        layers.conv1d(width, width, 1, padding=0, bias="none"),
-        layers.batchnorm(width),
-        layers.relu(),
-        layers.average_pool(options.pool_2),
-        layers.dropout(options.dropout),
+        *blocks(options, shape, layers, family="eegtcnet"),
         *(one for level in range(options.blocks - 1) for one in (_block(options, level, layers), layers.relu())),
         _block(options, options.blocks - 1, layers),
         LastStep(),
