@@ -31,7 +31,9 @@ from energy_models.validation import (
     summarise,
     unvalidated,
 )
+from energy_models.validation.areas import SQUARE_MILLIMETRE_M2, AreaRow, area_rows
 
+BITS_PER_KIB = 8 * 1024
 HEADER = """# Validation: predicted against measured
 
 Every published figure that the energy models are held against. *Fitted*: a constant of the prediction came from this
@@ -58,6 +60,13 @@ EVENTS = """## Event-driven chips, part by part
 
 A figure "per synaptic operation with all power in it" is one of its rate: static power and idle clock over the
 operations a second, and the event. Idle clock is 0 where the profile has it in static power.
+
+"""
+AREAS = """## Silicon areas
+
+Published areas beside what the area laws ([what a machine is made of](machine_laws.md#area)) give for the memories,
+multipliers and controller that a source states. A *core* is what the laws describe; a *chip* has front ends, logic or
+pads that its source does not part, so that the laws predict a part of it. Fitted: the core factor was chosen after it.
 
 """
 UNVALIDATED = """## Machines that no row holds
@@ -87,11 +96,13 @@ def validation_page(rows: Mapping[RowKind, Iterable[ValidationRow]]) -> str:
     parts = [HEADER, _summary(groups), *(_group(group) for group in groups)]
     parts.append(BANDS + _coverage())
     parts.append(EVENTS + _event_parts(event_parts()))
+    parts.append(AREAS + _areas(area_rows()))
     parts.append(UNVALIDATED + _unvalidated())
     found = disagreements(row for group in groups for row in group.rows)
     parts.append(DISAGREE + (_disagreements(found) if found else "None.\n") + "\n")
     parts.append(UNPREDICTED + _unpredicted() + "\n")
-    parts.append(_sources(row for group in groups for row in group.rows))
+    sources = {row.source for group in groups for row in group.rows}
+    parts.append(_sources(sources | {row.source for row in area_rows()}))
     return "".join(parts)
 
 
@@ -216,6 +227,25 @@ def _event_parts(found: Iterable[EventParts]) -> str:
     return "".join((*lines, "\n"))
 
 
+def _areas(rows: Iterable[AreaRow]) -> str:
+    head = (
+        "of", "role", "what", "design", "node", "memories", "predicted", "band", "published", "predicted / published",
+        "source", "note",
+    )
+    lines = [table_row(head), "|---|---|---|---|---:|---:|---:|---:|---:|---:|---|---|\n"]
+    for one in rows:
+        low, nominal, high = (
+            number(area / SQUARE_MILLIMETRE_M2)
+            for area in (one.predicted.low, one.predicted.nominal, one.predicted.high)
+        )
+        lines.append(table_row((
+            one.scope, one.role, one.what, one.id, f"{one.node_nm:g} nm",
+            f"{number(one.memory_bits / BITS_PER_KIB)} KiB", f"{nominal} mm²", f"{low} to {high}",
+            f"{number(one.published_m2 / SQUARE_MILLIMETRE_M2)} mm²", f"{one.ratio:.2f}", one.source, one.note,
+        )))
+    return "".join((*lines, "\n"))
+
+
 def _unvalidated() -> str:
     lines = [f"- `{name}`: {load_profile(name).title}\n" for name in unvalidated()]
     return "".join((*lines, "\n"))
@@ -237,12 +267,11 @@ def _unpredicted() -> str:
     return "".join(lines)
 
 
-def _sources(rows: Iterable[ValidationRow]) -> str:
-    keys = sorted({row.source for row in rows})
+def _sources(keys: Iterable[str]) -> str:
     records = load_sources()
     lines = [
         f"- `{key}`: {records[key].authors} ({records[key].year}). {records[key].title}. {records[key].venue}.\n"
-        for key in keys
+        for key in sorted(keys)
     ]
     return "## Sources\n\n" + "".join(lines)
 
