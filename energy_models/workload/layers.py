@@ -266,8 +266,7 @@ def _shown(layer: LayerWork) -> dict[str, object]:
     """Return a layer's row in a table for people."""
     products = layer.products
     return {
-        "layer": layer.name, "kind": layer.kind,
-        "bits w/a": f"{layer.weight_bits}/{layer.activation_bits}",
+        "layer": layer.name, "kind": layer.kind, "bits w/a": f"{layer.weight_bits}/{layer.activation_bits}",
         "products (valid taps)": None if products is None else f"{products.dense_valid.mean:,.0f}",
         "effective": None if products is None else f"{products.effective.mean:,.0f}",
         "stored": layer.weights + layer.biases + layer.constants,
@@ -297,17 +296,14 @@ class Workload:
     provenance : mapping of str to str
         Versions, spec hash, recordings observed.
     products : Conventions or None
-        Sum over the layers, decode by decode, so that its standard errors include how layers vary together.
-        None where only the layers were given.
+        Sum over the layers decode by decode, whose errors include how layers vary together; None: layers alone given.
     warm_up_steps : int
         Steps at the start of each streamed segment that `layers` leave out: buffers and states were still filling.
     warm_up : tuple of LayerWork
         The same layers over those steps only; empty where there were none.
-    delay_s : float
-        Longest wait from a step to its estimate, whatever the machine (a filter's block has to fill) [s].
-    lag_s : float
-        How far estimates that are there at once lag behind what is decoded, by a causal filter after the decoder [s]:
-        in the score, in no latency. Lags of preprocessing and of the network itself are not known and not in it.
+    delay_s, lag_s : float
+        Longest wait from a step to its estimate, whatever the machine (a filter's block has to fill) [s]; and how far
+        a causal filter after the decoder makes estimates lag that are there at once, which is in no latency [s].
     """
 
     name: str
