@@ -45,6 +45,7 @@ PROFILE_OF: Mapping[tuple[str, str], str] = {
     ("syntiant_9120_0v9_30mhz", "syntiant v1.0"): "ndp120",
     ("gap9_650_240", "greenwaves-technologies v1.0"): "gap9",
     ("nRF54LM20B", "Nordic data sheet"): "nrf54lm20b_axon",
+    ("NUCLEO_U3C5ZIT6_Q", "STMicroelectronics v1.3"): "cortex_m33_u3c5",
 }
 """The board and software that each shipped profile was calibrated on."""
 SUPPLY_SPREAD = 1.25

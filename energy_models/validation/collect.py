@@ -12,7 +12,7 @@ from energy_models.validation.systems import kind_of_system, system_rows
 
 Rows = tuple[ValidationRow, ...]
 CLUSTERS = ("gap9", "mr_wolf", "mr. wolf", "wolf", "vega", "gap8")
-PROFILED = ("STM32L4R5", "STM32U575", "STM32H7A3")
+PROFILED = ("STM32L4R5", "STM32U575", "STM32H7A3", "STM32U3C5")
 """Microcontrollers whose rows a shipped profile is fitted on."""
 ACCELERATORS = ("ndp120", "nrf54lm20b", "max78000", "hx613")
 

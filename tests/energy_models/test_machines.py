@@ -36,7 +36,7 @@ SPIKING_ONLY = {name for name in MACHINES if isinstance(load_profile(name).execu
 
 def test_the_machines_ship() -> None:
     microcontrollers = {"cortex_m4f", "nrf52840", "cortex_m33_u575", "cortex_m7_h7a3", "apollo4_plus"}
-    cores = {*microcontrollers, "mr_wolf", "vega", "gap9", "ndp120", "nrf54lm20b_axon"}
+    cores = {*microcontrollers, "cortex_m33_u3c5", "mr_wolf", "vega", "gap9", "ndp120", "nrf54lm20b_axon"}
     assert {"asic65_near_memory", "event_core_28nm", *cores} <= set(MACHINES)
     assert all(isinstance(load_profile(name).execution, ProgrammableCore) for name in cores)
     assert {"loihi", "loihi2", "odin_reckon", "seneca", "spinnaker2", "truenorth", "xylo"} == SPIKING_ONLY

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 
 import numpy as np
 import pytest
@@ -13,10 +14,11 @@ from energy_models.calibration import (
     calibrated_profile,
     coverage,
     from_one_network,
+    leave_one_out,
     of_an_unknown_library,
     shipped_rows,
 )
-from energy_models.calibration.fit import fit_weights
+from energy_models.calibration.fit import fit_board, fit_weights
 from energy_models.hardware import ProgrammableCore, load_profile
 from energy_models.validation import ValidationRow, all_rows, groups_of, summarise
 from energy_models.validation.boards import board_rows
@@ -48,6 +50,36 @@ def test_fitted_constants_are_the_calibration_of_the_shipped_rows(name: str) -> 
         for end in ("low", "value", "high"):
             assert getattr(products[kind], end) == pytest.approx(fitted[end], rel=1e-4)
         assert products[kind].note == fitted["note"]
+
+
+def test_a_core_with_a_coprocessor_has_cycles_of_its_latencies_and_bounds_of_libraries_on_one_chip() -> None:
+    everything = shipped_rows("cortex_m")
+    rows = [row for row in everything if row.chip == "STM32U3C5"]
+    weights = fit_weights(everything, library=rows[0].kernels)
+    scale = fit_board(rows, weights).cycles_per_unit
+    shipped = load_profile("cortex_m33_u3c5").execution
+    assert isinstance(shipped, ProgrammableCore)
+    spread = leave_one_out(everything).of_library("new").spread("cycles")
+    products = shipped.cycles_per_product["integer"]
+    for kind in {kind for row in rows for kind in row.macs}:
+        assert products[kind].value == pytest.approx(scale * weights.kinds[kind], rel=1e-4)
+        assert products[kind].high / products[kind].value >= spread * (1 - 1e-4)
+    assert shipped.cycles_per_layer.value == pytest.approx(scale * weights.layer, rel=1e-4)
+    for row in rows:
+        assert scale * weights.units(row) == pytest.approx(row.cycles, rel=0.03)
+
+
+def test_power_of_the_preview_is_what_one_streaming_average_bears() -> None:
+    """4.3188 mW with 18.901 % of the time busy: busy and between frames cannot be told apart from it alone."""
+    average, busy = 4.3188, 0.18901
+    profile = load_profile("cortex_m33_u3c5")
+    assert isinstance(profile.execution, ProgrammableCore)
+    assert profile.gathering is not None
+    active, between = profile.execution.active_power, profile.gathering
+    assert busy * active.value + (1 - busy) * between.value == pytest.approx(average, rel=1e-3)
+    assert between.value / active.value == pytest.approx(4.7 / 23.3, rel=1e-3)
+    assert active.low == between.high == average
+    assert active.high == pytest.approx(average / busy, rel=1e-3)
 
 
 def test_nrf52840_has_the_cycles_of_the_other_cortex_m4f_and_a_wider_band() -> None:

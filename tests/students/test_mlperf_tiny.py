@@ -27,6 +27,25 @@ def test_products_by_kind_are_those_of_the_measured_rows(network: str) -> None:
     assert all(row.macs == dict(found) for row in rows)
 
 
+def products_of(widths: tuple[int, ...]) -> int:
+    """Return the products of the streaming wake word with so many filters in its four blocks."""
+    frames, channels, total = 30, 40, 0
+    for taps, filters in zip((3, 5, 10, 15), widths, strict=True):
+        frames -= taps - 1
+        total += frames * channels * (taps + filters)
+        channels = filters
+    return total + 3 * channels
+
+
+def test_streaming_wake_word_has_the_products_of_both_counts() -> None:
+    """826,368 as trained; the same kernels without the channels that a compiler removed have the boards' 425,102."""
+    assert products_of((108, 81, 52, 32)) == 425_102
+    work = architecture_workload("mlperf_tiny_sww")
+    dense = [layer.products.dense_full.total for layer in work.layers if layer.products is not None]
+    assert sum(dense) == products_of((128, 128, 128, 32)) == 826_368
+    assert dense[::2] == [28 * 40 * 3, 24 * 128 * 5, 15 * 128 * 10, 128 * 15, 3 * 32]
+
+
 @pytest.mark.parametrize("network", NETWORKS)
 def test_energies_are_met_by_whole_networks(network: str) -> None:
     """Every layer with its padding, pools and requantisation, not products by kind alone: within 12 % of the board."""
