@@ -180,7 +180,7 @@ def test_the_bars_of_programmable_cores_are_met_by_held_out_rows() -> None:
     found = summarise(mcu.rows)
     errors = np.abs([row.predicted.nominal / row.measured - 1 for row in mcu.rows])
     assert (found.median, found.percentile_90) == pytest.approx((np.median(errors), np.quantile(errors, 0.9)))
-    assert len(mcu.rows) == 194
+    assert len(mcu.rows) == 200
     # a board with n networks gives n (n - 1) pairs, no row predicts itself
     assert all("calibrated on" in row.id and f"calibrated on {row.what}:" not in row.id for row in mcu.rows)
 
@@ -188,8 +188,8 @@ def test_the_bars_of_programmable_cores_are_met_by_held_out_rows() -> None:
 def test_errors_of_held_out_chips_are_those_of_the_page() -> None:
     groups = {(group.kind, group.role): summarise(group.rows) for group in groups_of(all_rows())}
     profiled, other = (groups[kind, "held out"] for kind in ("microcontroller", "other_microcontroller"))
-    assert (profiled.median_each, profiled.percentile_each) == pytest.approx((0.069, 0.194), abs=0.002)
-    assert (other.median_each, other.percentile_each) == pytest.approx((0.099, 0.286), abs=0.003)
+    assert (profiled.median_each, profiled.percentile_each) == pytest.approx((0.070, 0.192), abs=0.002)
+    assert (other.median_each, other.percentile_each) == pytest.approx((0.098, 0.295), abs=0.003)
 
 
 def test_bounds_of_a_profile_used_beyond_its_library_and_supply_hold_what_they_say() -> None:
