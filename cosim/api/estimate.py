@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -165,12 +166,16 @@ class Estimate:
         ]
 
     def _limit_rows(self) -> list[dict[str, object]]:
-        return [
+        compared: list[dict[str, object]] = [
             {
                 "limit": check.name, "unit": check.unit, "allowed": check.limit.nominal, "used": check.value.nominal,
                 "headroom": check.headroom, "verdict": check.verdict,
             }
             for check in self.tables.limits
+        ]
+        none = {"unit": "", "allowed": math.nan, "used": math.nan, "headroom": math.nan}
+        return compared + [
+            {"limit": name, **none, "verdict": f"not checked: {why}"} for name, why in self.tables.unchecked_parts
         ]
 
     def sources(self) -> pd.DataFrame:

@@ -42,6 +42,8 @@ class Verdict:
         Why it is not a plain ``fits``; empty where it is.
     sources, assumed : tuple of str
         Keys of the sources of the site's numbers, and one line for each that is assumed.
+    unchecked : tuple of str
+        A line for each limit that cannot be compared for want of a figure, as of `unchecked_limits`.
     """
 
     site: str
@@ -51,6 +53,7 @@ class Verdict:
     reasons: tuple[str, ...]
     sources: tuple[str, ...]
     assumed: tuple[str, ...]
+    unchecked: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +111,7 @@ def judge(site: Site | Standard, report: EnergyReport) -> Verdict:
         reasons=tuple(reasons),
         sources=standard.sources,
         assumed=standard.assumed,
+        unchecked=unchecked,
     )
 
 

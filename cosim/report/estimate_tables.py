@@ -38,6 +38,7 @@ def bounds_below(band: Band, unit: str) -> dict[str, object]:
 
 
 NO_PRICE = "no price"
+NOT_CHECKED = " not checked: "
 NO_FLOAT = " prices no float "
 SPIKING_STYLES = ("event_driven", "event_table", "event_cycles")
 """Styles whose machines update neurons, and do no other work on single elements."""
@@ -84,6 +85,16 @@ class EstimateTables:
     def limits(self) -> tuple[LimitCheck, ...]:
         """Every limit of the site, tightest first; empty without a site."""
         return () if self.verdict is None else self.verdict.checks
+
+    @property
+    def unchecked(self) -> tuple[str, ...]:
+        """A line for each limit of the site that cannot be compared for want of a figure."""
+        return () if self.verdict is None else self.verdict.unchecked
+
+    @property
+    def unchecked_parts(self) -> tuple[tuple[str, str], ...]:
+        """The name of each limit that cannot be compared, and why."""
+        return tuple((name, why) for name, _, why in (line.partition(NOT_CHECKED) for line in self.unchecked))
 
     @property
     def unfit(self) -> tuple[str, ...]:
@@ -209,8 +220,13 @@ class EstimateTables:
         ]
 
     def limit_lines(self) -> list[dict[str, object]]:
-        """Return every limit of the site, tightest first."""
-        return [self._limit_line(check) for check in self.limits]
+        """Return every limit of the site, tightest first, and last those that cannot be compared, with the reason."""
+        columns = ("allowed", "used", "headroom", "to spare", "lasts")
+        unchecked: list[dict[str, object]] = [
+            {"limit": name, **dict.fromkeys(columns, ""), "used": "unknown", "verdict": f"not checked: {why}"}
+            for name, why in self.unchecked_parts
+        ]
+        return [*(self._limit_line(check) for check in self.limits), *unchecked]
 
     def _limit_line(self, check: LimitCheck) -> dict[str, object]:
         partly = bool(self.report.unaccounted) and check.name != "link"
@@ -250,7 +266,8 @@ class EstimateTables:
         found = {
             "verdict": None if self.verdict is None else self.verdict.verdict, "incomplete": self.report.incomplete,
             "notes": list(self.notes),
-            "quantiles_5_50_95": sampled, "limits": limits, "tornado": swings, "mac_only": model,
+            "quantiles_5_50_95": sampled, "limits": limits, "unchecked_limits": list(self.unchecked),
+            "tornado": swings, "mac_only": model,
             "accesses": [dataclasses.asdict(one) for one in self.accesses],
         }
         return {**report, **derived, **found}

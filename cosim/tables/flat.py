@@ -53,6 +53,8 @@ def flat_results(
     (``machine``, ``site``, ``decode_rate_hz``), the answer (``verdict``, ``binding_limit``, ``headroom``), power [W] of
     the device (``power_w``) and of the decoder with bounds, energy [J], latency [s], memory [bits], and whether the
     decoder is on the front of its machine and site. Where a machine cannot run a decoder, ``infeasibilities`` says why.
+    ``complete``: all work was counted and priced on a machine that runs it; false where a figure is a lower bound, or
+    there is none.
 
     Parameters
     ----------
@@ -73,7 +75,8 @@ def flat_results(
     parts = [_told(unpriced, widths)]
     if len(summary):
         place: Any = summary[list(WHERE)]
-        marks: Any = summary[["complete", "front", "membership"]]
+        marks: Any = summary[["complete", "front", "membership"]].copy()
+        marks["complete"] &= (summary["incomplete"] == "[]") & (summary["infeasibilities"] == "[]")
         columns = [_told(summary, widths), place.rename(columns=WHERE), readable_prices(summary), marks]
         parts = [pd.concat(columns, axis=1), *parts]
     whole: Any = pd.concat([part for part in parts if len(part)], ignore_index=True)

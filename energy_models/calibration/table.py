@@ -201,9 +201,23 @@ def _records(path: Path) -> list[dict[str, str]]:
         columns = [name.strip() for name in reader.fieldnames or ()]
         _check_columns(columns, path)
         reader.fieldnames = columns
-        return [{key: (value or "").strip() for key, value in record.items() if key} for record in reader]
+        found = list[dict[str, str]]()
+        for record in reader:
+            _check_fields(record, f"{path.name} line {reader.line_num}", columns)
+            found.append({key: value.strip() for key, value in record.items()})
+        return found
     except csv.Error as error:
         raise DataError(f"cannot be read ({error})", where=str(path), remedy="Name a readable CSV file") from error
+
+
+def _check_fields(record: Mapping[str, str | list[str] | None], where: str, columns: Sequence[str]) -> None:
+    """Raise for a row of fewer or more fields than the header: a file that was cut, or a comma inside a field."""
+    found = sum(len(one) if isinstance(one, list) else one is not None for one in record.values())
+    if found != len(columns):
+        raise DataError(
+            f"{found} fields, but the header has {len(columns)}", where=where,
+            remedy="Write every field, empty ones too, and put fields that hold commas in quotes",
+        )
 
 
 def _check_columns(columns: Sequence[str], path: Path) -> None:

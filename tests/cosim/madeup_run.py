@@ -140,7 +140,8 @@ def write_scores(root: Path, scores: Sequence[Score]) -> None:
     pooled = {name: {seed: pool(parts) for seed, parts in seeds.items()} for name, seeds in predictions.items()}
     write_parquet(scores, root / "scores.parquet")
     write_parquet(decoder_scores(where, pooled, Question(CLASSES, 4.0, None)), root / DECODERS_FILE)
-    write_differences(differences(to_frame(scores), where, pooled), root / DIFFERENCES)
+    taught = {row.decoder_id for row in scores if row.distilled_from}
+    write_differences(differences(to_frame(scores), where, pooled, taught), root / DIFFERENCES)
     write_outcomes(root / OUTCOMES, where, pooled, output_names=CLASS_NAMES, curves={
         row.decoder_id: {"train": [1.4, 0.9, 0.7], "validation": [1.3, 1.0, 0.95], "runs": 15, "kept_epoch": 2.0}
         for row in scores if row.role == "student"

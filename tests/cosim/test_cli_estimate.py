@@ -15,7 +15,7 @@ import tiny_study
 
 from cosim import estimate as price
 from cosim.report.estimate_tables import estimate_tables
-from energy_models.hardware import load_profile, load_site
+from energy_models.hardware import load_profile, load_site, profile_names
 from energy_models.pricing import estimate
 from energy_models.workload import Conventions, Count, LayerWork, Products, Uncounted, Workload, write_workload
 
@@ -201,6 +201,19 @@ def test_csv_leaves_what_has_no_price_or_no_count_empty(tmp_path: Path) -> None:
     )
     assert "INCOMPLETE" in done.stderr
     assert "NOTE: unpriced: profile 'gap9'" in done.stderr
+
+
+def test_limits_that_cannot_be_compared_are_rows_with_the_reason() -> None:
+    area = next(load_profile(name).area for name in profile_names() if load_profile(name).area is not None)
+    site = load_site("headset_pulp").model_copy(update={"silicon_area": area})
+    unknown = next(name for name in profile_names() if load_profile(name).area is None)
+    found = price(network(), unknown, site, decode_rate_hz=4)
+    (row,) = [row for row in found.tables.limit_lines() if row["limit"] == "silicon_area"]
+    why = f"the silicon area of {unknown} is not known"
+    assert (row["used"], row["verdict"]) == ("unknown", f"not checked: {why}")
+    assert list(row) == list(found.tables.limit_lines()[0])
+    assert found.tables.document()["unchecked_limits"] == [f"silicon_area not checked: {why}"]
+    assert found.to_frame("limits")["verdict"].tolist()[-1] == f"not checked: {why}"
 
 
 def test_the_first_line_says_all_that_is_wrong() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -67,6 +68,17 @@ def test_the_studys_filters_are_written_in_front(finished: Path, tmp_path: Path)
     again = cosim.export(f"{finished}:EEGNet-1 w4a4", tmp_path / "two", sample_step=0.01)
     assert again.chain is not None
     assert {"what": "samples", "value": f"signed samples of {again.chain.bits} bits"} in again.rows()
+
+
+@pytest.mark.parametrize(("step", "why"), [(1e-30, "most of .* beyond all codes"), (1e9, "all of .* the code 0")])
+def test_steps_far_from_the_recordings_are_refused_with_those_that_make_sense(
+    finished: Path, tmp_path: Path, step: float, why: str
+) -> None:
+    student = cosim.load_run(finished).decoder("EEGNet-1 w4a4").student()
+    with pytest.raises(CosimError, match=f"in steps of .*: {why}.* units of the recordings: between") as told:
+        cosim.export(student, tmp_path / "a", sample_step=step)
+    least, most = (float(text) for text in re.findall(r"[0-9.]+(?:e[+-]?[0-9]+)?(?= and|$)", str(told.value))[-2:])
+    assert 0 < least < 0.01 < most < 1e9
 
 
 def test_filters_that_cannot_be_written_are_refused(finished: Path, tmp_path: Path) -> None:

@@ -12,9 +12,11 @@ import pytest
 from madeup_run import write_madeup_run
 
 from cosim.tables.decoders import DECODERS, DecoderScore
+from cosim.tables.flat import first_workloads, flat_results
 from cosim.tables.results import Priced, Score, read_parquet, to_frame, write_parquet
 from cosim.tables.summary import NOT_COMPARED, score_table, summarise
 from energy_models.errors import CosimError, StudyError
+from energy_models.workload import Workload
 
 SCORE = Score(
     study="s", dataset="d", protocol="p", split="given_parts", role="student", decoder_id="a", decoder="A", student="A",
@@ -161,6 +163,18 @@ def test_summary_of_the_madeup_run(run: Path) -> None:
     assert set(integer_only["membership"]) == {NOT_COMPARED}
     for _, place in table.groupby(["profile", "site"]):
         assert place["front"].any()
+
+
+def test_a_row_that_has_no_figures_is_not_complete(run: Path) -> None:
+    scores, priced = read_parquet(run / "scores.parquet", Score), read_parquet(run / "priced.parquet", Priced)
+    work = Workload("made-up", "window", 1, 100, 4, 100.0, 16, ())
+    counted = dict.fromkeys(first_workloads(scores).values(), work)
+    table = flat_results(scores, read_parquet(run / DECODERS, DecoderScore), priced, counted)
+    priced = table[table["machine"] != ""]
+    assert not priced.loc[priced["power_w"].isna(), "complete"].any()
+    assert priced.loc[priced["power_w"].isna(), "infeasibilities"].ne("").all()
+    assert priced.loc[priced["power_w"].notna(), "complete"].any()
+    assert priced["power_w"].isna().any()
 
 
 def test_nothing_priced_gives_an_empty_summary() -> None:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from cosim.api.export.nir import check_float, write_nir
 from cosim.api.export.onnx import ReadBack, write_onnx
 from cosim.api.export.owner import check_owner, write_owner
-from cosim.api.export.samples import chain_of, write_chain
+from cosim.api.export.samples import chain_of, check_step, write_chain
 from cosim.api.student import Student, load_student
 from cosim.engine.fold_data import FoldData, load_fold
 from cosim.engine.local_store import LocalStore
@@ -287,7 +287,8 @@ def _recorded(
     codes = InputCodes(raw.dataset.source_bits, signed, np.asarray(step / deviation), np.asarray(-mean / deviation))
     plain = InputCodes(codes.bits, codes.signed, np.array(step), np.array(0.0))
     chain = None if sample_step is None else chain_of(raw.dataset, sample_step)
-    if chain is not None:
+    if chain is not None and sample_step is not None:
+        check_step(raw.dataset, chain, sample_step, values)
         codes, plain = chain.codes(mean, deviation), chain.codes(np.array(0.0), np.array(1.0))
     chosen = _held_out(raw, examples)
     return codes, plain.codes_of(raw.dataset.windows.inputs(chosen)), f"{len(chosen)} held-out examples", chain
