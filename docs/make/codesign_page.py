@@ -17,6 +17,7 @@ ROWS = DOCS / "results" / "codesign"
 CAUSES = ("compute", "memory", "state", "control", "static", "retention", "wake", "features")
 COLOURS = ("#0072b2", "#009e73", "#56b4e9", "#999999", "#d55e00", "#e69f00", "#cc79a7", "#f0e442")
 KINDS = {"quantised": "#0072b2", "spiking": "#d55e00", "classical": "#555555"}
+TICKS = (0.5, 1, 2, 3, 5, 10, 20, 30, 50, 100)
 KIB, MICRO, MILLI = 8192, 1e6, 1e3
 Row = Mapping[str, Any]
 
@@ -133,6 +134,7 @@ def _causes_picture(rows: Sequence[Row], path: Path) -> None:
             axes.annotate(f"{below:.1f}", (place + shift, below), ha="center", va="bottom", fontsize=8)
     axes.set_xticks(range(len(rows)), [f"{one['form']}\nfixed | own" for one in rows])
     axes.set_ylabel("decoder power [µW]")
+    axes.margins(y=0.1)
     axes.legend(ncols=2, fontsize=8, frameon=False)
     _save(figure, path)
 
@@ -184,8 +186,8 @@ def _array_picture(rows: Sequence[Row], path: Path) -> None:
     axes.plot(least[1], least[0], "w*", markersize=14, markeredgecolor="black")
     axes.set_title(f"least {power[least]:.2f} µW at {sides[least[0]]} × {sides[least[1]]}", fontsize=10)
     bar = figure.colorbar(image)
-    ticks = bar.get_ticks()
-    bar.set_ticks(ticks, labels=[f"{10**tick:.3g}" for tick in ticks])
+    ticks = [tick for tick in TICKS if power.min() <= tick <= power.max()]
+    bar.set_ticks([float(np.log10(tick)) for tick in ticks], labels=[f"{tick:g}" for tick in ticks])
     bar.set_label("decoder power [µW]")
     _save(figure, path)
 

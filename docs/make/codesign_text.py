@@ -25,7 +25,8 @@ BITS = """
 ## Widths, on a fixed machine and on its own
 
 EEGNet-8,2 (22 channels, 1,000 steps) at 65 nm and 0.5 decodes a second, site `implant_epilepsy`. From w8a8 to w2a4 the
-fixed machine gains a factor {fixed}, its own machine {own}.
+fixed machine gains a factor {fixed}, its own machine {own}. (At more than two bits
+of activations the network has no room in the fixed machine's data memory; it is priced there as if it had.)
 
 ![power by cause](codesign_bits.svg)
 """
