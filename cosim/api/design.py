@@ -53,7 +53,7 @@ class DesignedMachine:
         best = self.best
         names = ", ".join(task.workload.name for task in self.tasks)
         lines = [
-            f"{names}: {prefixed(best.power_w, 'W')} on {best.profile.title} of {1e6 * best.area_m2:.2f} mm2, "
+            f"{names}: {self._power_text(best)} on {best.profile.title} of {1e6 * best.area_m2:.2f} mm2, "
             f"{prefixed(max(best.latency_s), 's')} a decode; the decoder alone, nominal.",
             best.profile.description,
             f"{self.found.considered:,} machines priced, {self.found.feasible:,} hold every limit.",
@@ -65,6 +65,11 @@ class DesignedMachine:
         lines += [f"UNDECIDED: no {name} draws least in most of the draws." for name in shares.undecided]
         lines += [f"ON THE EDGE: {edge}." for edge in best.edges]
         return tuple(lines)
+
+    def _power_text(self, one: Designed) -> str:
+        """Return the power of each network on a machine, and what was made least where there are several."""
+        each = " and ".join(prefixed(power, "W") for power in one.decoder_power_w)
+        return each if len(one.decoder_power_w) == 1 else f"{each}, each alone (their sum was made least)"
 
     def to_frame(self) -> pd.DataFrame:
         """Return one row a machine of the front: power, area, latency and what was chosen."""

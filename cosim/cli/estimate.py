@@ -94,7 +94,7 @@ def estimate(
         return
     _print(tables, form, changed)
     for lever in found:
-        tell(f"lever: {lever.text}")
+        (say if form == "csv" else tell)(f"lever: {lever.text}")
     if with_levers and not found:
         say("No constant alone makes it fit: see what does not fit, or has no price, above.")
 

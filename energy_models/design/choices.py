@@ -85,8 +85,12 @@ class Choices:
                 raise PriceError(
                     f"{name} {', '.join(strange)}", where="machine design", remedy=f"Choose among {', '.join(allowed)}"
                 )
+        if not self.most_area_m2 > 0:
+            raise PriceError(
+                f"most_area_m2 {self.most_area_m2:g}", where="machine design", remedy="Give an area above zero, in m^2"
+            )
         low = lowest_supply_v()
-        _check("supplies_v", self.supplies_v, low, 2.0, f"V, from {low:g} (the lowest of logic) up", empty=True)
+        _check("supplies_v", self.supplies_v, low, 2.0, f"V, from {low:g} (the lowest of logic) to 2", empty=True)
         _check("bank_bits", self.bank_bits, 64.0, 8 * 2.0**20, "bits, up to 1 MiB")
         _check("word_bits", self.word_bits, 1, 128, "bits, up to 128")
         for name, cells in (("rows", self.rows), ("columns", self.columns)):

@@ -119,9 +119,12 @@ def search(tasks: Sequence[Task], choices: Choices, *, keep: int = 24) -> Design
     widths = datapath_widths(workloads)
     found: list[_Point] = []
     missed: dict[str, int] = {}
+    refused: dict[str, str] = {}
     considered = feasible = 0
     for machine, clock in machine_grids(choices, workloads):
-        if any(STYLES[machine.style].refuses(workload) for workload in workloads):
+        refusals = [line for workload in workloads for line in STYLES[machine.style].refuses(workload)]
+        if refusals:
+            refused[machine.style] = refusals[0]
             continue
         costs, allowed, reasons = _grid_costs(machine, clock, tasks, widths, choices)
         considered, feasible = considered + len(allowed), feasible + int(np.count_nonzero(allowed))
@@ -130,6 +133,11 @@ def search(tasks: Sequence[Task], choices: Choices, *, keep: int = 24) -> Design
         costs[~allowed] = np.inf
         points = evenly(front_indices(costs), FRONT_PER_GRID)
         found += [_Point(machine, clock, costs[point], int(point)) for point in points]
+    if not considered and refused:
+        lines = "; ".join(f"{style} {line}" for style, line in refused.items())
+        raise WorkloadError(
+            f"no template takes it: {lines}", where="machine design", remedy="Choose other templates, or count a stream"
+        )
     if not found:
         raise WorkloadError(
             f"none of {considered:,} machines holds the limits ({_reasons(missed)})", where="machine design",

@@ -24,7 +24,10 @@ COSTS = (
     "site.controller.share", "profile.static", "profile.always_on_power", "profile.gathering",
 )
 """Constants that cost power: less of them helps. Those that a device does not have are no levers of it."""
-HELPS = ("site.battery.capacity", "site.package.width", "site.regulator.efficiency", "site.radio.interval")
+HELPS = (
+    "site.battery.capacity", "site.package.width", "site.regulator.efficiency", "site.radio.interval",
+    "site.deadline", "profile.clock",
+)
 """Constants of which more helps."""
 SHARES = ("efficiency", "share")
 """Last words of the paths that cannot exceed 1."""
@@ -69,11 +72,12 @@ class Lever:
 
     @property
     def _found(self) -> str:
+        unit = "" if self.unit == "1" else f" {self.unit}"
         sign = "at most" if self.is_cost else "at least"
         if self.bound is None:
             way = "whatever its value" if self.fits_now else "by it alone: no value within a factor of a thousand"
-            return f"{self.name} ({self.now:.3g} {self.unit}): {'fits' if self.fits_now else 'does not fit'} {way}"
-        found = f"{sign} {self.bound:.3g} {self.unit}"
+            return f"{self.name} ({self.now:.3g}{unit}): {'fits' if self.fits_now else 'does not fit'} {way}"
+        found = f"{sign} {self.bound:.3g}{unit}"
         share = self.bound / self.now
         return f"{self.name}: fits with {found}, {share:.3g} times the {self.now:.3g} of now"
 

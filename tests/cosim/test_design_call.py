@@ -78,7 +78,8 @@ def test_mistakes_are_told(arguments: dict[str, object], message: str) -> None:
     "wrong",
     [
         {"nodes_nm": (130,)}, {"styles": ("magic",)}, {"data_cells": ("non_volatile",)}, {"supplies_v": (0.3,)},
-        {"rows": (0,)}, {"word_bits": ()}, {"weight_cells": ()}, {"bank_bits": (1e9,)},
+        {"rows": (0,)}, {"most_area_m2": -1.0}, {"most_area_m2": float("nan")},
+        {"word_bits": ()}, {"weight_cells": ()}, {"bank_bits": (1e9,)},
     ],
 )
 def test_choices_beyond_the_laws_are_refused(wrong: dict[str, object]) -> None:
@@ -96,3 +97,8 @@ def test_the_command_prints_what_the_call_finds_and_writes_a_profile(tmp_path: P
     assert document["front"][0]["decoder_power_w"] == document["best"]["decoder_power_w"]
     report = cosim.estimate(EEGNET, out, decode_rate_hz=0.5)
     assert report.report.decoder_power_w.nominal == pytest.approx(document["best"]["decoder_power_w"], rel=1e-9)
+
+
+def test_a_template_that_takes_no_such_network_is_named() -> None:
+    with pytest.raises(CosimError, match=r"no template takes it: streaming_ring takes one new step"):
+        cosim.design(EEGNET, decode_rate_hz=0.5, choices=Choices(styles=("streaming_ring",)))

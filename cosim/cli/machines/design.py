@@ -112,7 +112,7 @@ def _write(found: DesignedMachine, path: Path) -> None:
     check_new(path, path.stem)
     table = found.profile.model_dump(mode="json", exclude_none=True) | {"name": path.stem}
     write_profile(path, table)
-    say(f"Written: {path}. Use it with --profile {path}")
+    say(f"Written: {path}. Use it with --profile {path}, for the network in the widths it was designed for")
 
 
 def _front_rows(found: DesignedMachine) -> list[dict[str, object]]:
@@ -123,7 +123,8 @@ def _front_rows(found: DesignedMachine) -> list[dict[str, object]]:
         machine = one.machine
         rows.append(
             {
-                "power": prefixed(one.power_w, "W"), "area": f"{1e6 * one.area_m2:.2f} mm2",
+                "power": " / ".join(prefixed(power, "W") for power in one.decoder_power_w),
+                "area": f"{1e6 * one.area_m2:.2f} mm2",
                 "latency": prefixed(max(one.latency_s), "s"), "style": machine.style,
                 "node": f"{machine.node_nm:g} nm", "supply": f"{float(machine.supply_v):g} V",
                 "array": f"{int(machine.rows)}x{int(machine.columns)}",
