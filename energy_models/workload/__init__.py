@@ -1,6 +1,7 @@
 """What a network does in one decode: its layers, their counts, and the JSON file that holds them."""
 
 from energy_models.workload.bit_widths import MOST_BITS, at_widths
+from energy_models.workload.count import Count
 from energy_models.workload.decodes import over_one_decode, tile_over_decodes
 from energy_models.workload.density import assume_dense
 from energy_models.workload.firing import ALWAYS, Firing, firing_rates
@@ -20,7 +21,6 @@ from energy_models.workload.layers import (
     Arithmetic,
     Cadence,
     Conventions,
-    Count,
     Kind,
     LayerWork,
     Products,

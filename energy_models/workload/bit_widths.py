@@ -8,7 +8,8 @@ from itertools import pairwise
 from math import ceil, log2
 
 from energy_models.errors import WorkloadError
-from energy_models.workload.layers import Count, LayerWork, Workload
+from energy_models.workload.count import Count
+from energy_models.workload.layers import LayerWork, Workload
 
 INPUT_BITS = 8
 """Width of samples where no form names one [bits], also of a network that is narrower."""

@@ -6,7 +6,8 @@ import dataclasses
 from collections.abc import Callable
 
 from energy_models.errors import WorkloadError
-from energy_models.workload.layers import CONVENTIONS, EVENT_COUNTS, Conventions, Count, LayerWork, Products
+from energy_models.workload.count import Count
+from energy_models.workload.layers import CONVENTIONS, EVENT_COUNTS, Conventions, LayerWork, Products
 
 
 def tile_over_decodes(row: LayerWork, decodes: int) -> LayerWork:

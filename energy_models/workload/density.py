@@ -6,7 +6,8 @@ import dataclasses
 from functools import reduce
 
 from energy_models.errors import WorkloadError
-from energy_models.workload.layers import Conventions, Count, LayerWork, Products, Workload
+from energy_models.workload.count import Count
+from energy_models.workload.layers import Conventions, LayerWork, Products, Workload
 
 ASSUMED = "assumed 1: weights are untrained and inputs made up, so zeros and values in {-1, 0, 1} mean nothing"
 

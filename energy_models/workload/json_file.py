@@ -14,7 +14,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from energy_models.errors import WorkloadError
 from energy_models.quantities import parse_json, read_text, write_failure, write_whole
-from energy_models.workload.layers import OPERATIONS, SCHEMA, Conventions, Count, LayerWork, Products, Workload
+from energy_models.workload.count import Count
+from energy_models.workload.layers import OPERATIONS, SCHEMA, Conventions, LayerWork, Products, Workload
 from energy_models.workload.migrations import MIGRATIONS, migrated
 
 _SHOWN_PROBLEMS = 12

@@ -1,7 +1,7 @@
 """What a network did, in words no machine appears in: the vocabulary shared by students and prices.
 
-A `Workload` is a sum over `decodes` observed decodes. Counts are exact integers; means and standard
-errors are derived on reading, never stored. See `docs/counting.md` for the definitions.
+A `Workload` is a sum over `decodes` observed decodes. Counts are exact integers; means and standard errors are derived
+on reading, never stored. See `docs/counting.md` for the definitions.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from energy_models.quantities import html_table
+from energy_models.workload.count import Count
 
 SCHEMA = "cosim.workload/4"
 BITS_PER_BYTE = 8
@@ -41,67 +42,11 @@ OPERATIONS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Count:
-    """An exact count summed over the observed decodes, and the sum of its squares per decode.
-
-    Parameters
-    ----------
-    total : int
-        Sum over decodes [events].
-    squares : int
-        Sum over decodes of the per-decode count squared [events^2].
-    decodes : int
-        Number of decodes summed.
-    """
-
-    total: int
-    squares: int
-    decodes: int
-
-    @classmethod
-    def constant(cls, per_decode: int, decodes: int) -> Count:
-        """Return a count that is the same in every decode."""
-        return cls(per_decode * decodes, per_decode * per_decode * decodes, decodes)
-
-    @classmethod
-    def of(cls, per_decode: list[int]) -> Count:
-        """Return the count of a list that holds one exact integer per decode."""
-        return cls(sum(per_decode), sum(n * n for n in per_decode), len(per_decode))
-
-    @property
-    def mean(self) -> float:
-        """Events per decode."""
-        return self.total / self.decodes
-
-    @property
-    def standard_error(self) -> float:
-        """Standard error of the mean over decodes; nan where fewer than two decodes were observed."""
-        n = self.decodes
-        if n < 2:
-            return math.nan
-        variance = (self.squares - self.total * self.total / n) / (n - 1)
-        return math.sqrt(max(variance, 0.0) / n)
-
-    def __add__(self, other: Count) -> Count:
-        """Return the counts of further decodes joined to these (more decodes, not more work per decode)."""
-        return Count(self.total + other.total, self.squares + other.squares, self.decodes + other.decodes)
-
-    def plus(self, per_decode: int) -> Count:
-        """Return the count with a constant number of events more in every decode."""
-        squares = self.squares + 2 * per_decode * self.total + per_decode * per_decode * self.decodes
-        return Count(self.total + per_decode * self.decodes, squares, self.decodes)
-
-    def times(self, factor: int) -> Count:
-        """Return the count with so many times the events in every decode."""
-        return Count(self.total * factor, self.squares * factor * factor, self.decodes)
-
-
-@dataclass(frozen=True, slots=True)
 class Products:
     """Weight x activation sites under one counting convention, split per element.
 
-    `accumulate` counts sites whose activation is in {-1, 0, 1} (on its integer grid if quantised), and all sites of
-    a layer whose weights are binary or ternary: no multiplier is needed. `multiply_accumulate` counts the others.
+    `accumulate` counts sites whose activation is in {-1, 0, 1} (on its integer grid if quantised), and all of a layer
+    with binary or ternary weights: no multiplier is needed. `multiply_accumulate` counts the others.
     """
 
     multiply_accumulate: Count
@@ -197,9 +142,8 @@ class LayerWork:
         `calls`, `inputs`, `outputs`, `state_reads` and `state_writes` are those of a decode in which it works; every
         `Count` is over all decodes.
     cadence : {'decode', 'sample'}
-        ``decode``: done once per decode. ``sample``: done on every new input sample, however often a
-        decision is asked for (filters, re-reference); its counts are those of one decode's window, and
-        its power is their energy over the window's duration, not times the decode rate.
+        ``decode``: done once per decode. ``sample``: done on every new input sample, however often a decision is asked
+        for (filters); its counts are those of one decode's window, its power their energy over the window's duration.
     """
 
     name: str

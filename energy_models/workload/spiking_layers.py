@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from energy_models.workload.layers import Conventions, Count, LayerWork, Products
+from energy_models.workload.count import Count
+from energy_models.workload.layers import Conventions, LayerWork, Products
 
 WEIGHT_BITS, SUM_BITS = 8, 16
 
