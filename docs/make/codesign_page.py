@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from codesign_text import BITS, BOUNDS, HEAD, NODES, NOT_MODELLED, RATES, STUDIES
 from markdown_tables import number, percent, row
-from matplotlib import pyplot
+from matplotlib import pyplot, ticker
 
 DOCS = Path(__file__).resolve().parents[1]
 ROWS = DOCS / "results" / "codesign"
@@ -154,6 +154,10 @@ def _fronts_picture(rows: Sequence[Row], path: Path) -> None:
                 axes.plot(least, one["score"], "o", markerfacecolor="white", color=colour, markersize=6)
             axes.plot(own, one["score"], "o", color=colour, markersize=6)
         axes.set_xscale("log")
+        low, high = axes.get_xlim()
+        ticks = [tick for tick in TICKS if low <= tick <= high]
+        axes.set_xticks(ticks, labels=[f"{tick:g}" for tick in ticks])
+        axes.xaxis.set_minor_locator(ticker.NullLocator())
         axes.set_title(name.replace("_", " "), fontsize=10)
         axes.set_xlabel("decoder power [µW]", fontsize=9)
         axes.grid(alpha=0.25)
@@ -164,8 +168,8 @@ def _fronts_picture(rows: Sequence[Row], path: Path) -> None:
     grey = "#555555"
     marks = [_mark(grey, "o", "best fixed machine", face="white"), _mark(grey, "o", "own machine")]
     marks += [_mark(colour, "s", label) for label, colour in KINDS.items()]
-    figure.legend(handles=marks, loc="lower right", fontsize=9, frameon=False, ncols=2)
-    _save(figure, path)
+    figure.legend(handles=marks, loc="lower center", fontsize=9, frameon=False, ncols=5)
+    _save(figure, path, below=0.05)
 
 
 def _mark(colour: str, marker: str, label: str, *, face: str | None = None) -> Any:
@@ -192,9 +196,9 @@ def _array_picture(rows: Sequence[Row], path: Path) -> None:
     _save(figure, path)
 
 
-def _save(figure: Any, path: Path) -> None:
+def _save(figure: Any, path: Path, *, below: float = 0.0) -> None:
     pyplot.rcParams["svg.hashsalt"] = "cosim"
-    figure.tight_layout()
+    figure.tight_layout(rect=(0.0, below, 1.0, 1.0))
     figure.savefig(path, metadata={"Date": None})
     pyplot.close(figure)
 
