@@ -11,6 +11,7 @@ import numpy as np
 from codesign_text import BITS, BOUNDS, HEAD, NODES, NOT_MODELLED, RATES, STUDIES
 from markdown_tables import number, percent, row
 from matplotlib import pyplot, ticker
+from matplotlib.lines import Line2D
 
 DOCS = Path(__file__).resolve().parents[1]
 ROWS = DOCS / "results" / "codesign"
@@ -173,7 +174,7 @@ def _fronts_picture(rows: Sequence[Row], path: Path) -> None:
 
 
 def _mark(colour: str, marker: str, label: str, *, face: str | None = None) -> Any:
-    return pyplot.Line2D([], [], color=colour, marker=marker, markerfacecolor=face or colour, linestyle="", label=label)
+    return Line2D([], [], color=colour, marker=marker, markerfacecolor=face or colour, linestyle="", label=label)
 
 
 def _array_picture(rows: Sequence[Row], path: Path) -> None:

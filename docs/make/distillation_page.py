@@ -65,7 +65,7 @@ def _not_run(parts: dict[str, list[Cell]]) -> str:
     lines: list[str] = []
     for name, title in TITLES.items():
         found = {cell.name: cell for cell in parts.get(name, [])}
-        lacking = [CELL_TITLES.get(one, one.replace("_", " ")) for one in CELLS_OF[name] if one not in found]
+        lacking = [CELL_TITLES.get(one) or one.replace("_", " ") for one in CELLS_OF[name] if one not in found]
         if lacking:
             lines.append(f"- {title}{': ' + '; '.join(lacking) if found else ''}\n")
         lines += [

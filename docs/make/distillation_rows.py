@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cosim.report.comparison import over_text
 from cosim.tables.decoders import DECODERS, DecoderScore
@@ -144,6 +145,12 @@ def correlation(relevance: tuple[Mapping[str, Any], ...]) -> tuple[int, Banded] 
     for _ in range(RESAMPLES):
         some = pairs[chance.integers(len(pairs), size=len(pairs))]
         if (some.std(axis=0) > 0).all():
-            drawn.append(float(np.corrcoef(some.T)[0, 1]))
+            drawn.append(_correlation(some))
     low, high = np.percentile(drawn, [2.5, 97.5])
-    return len(pairs), Banded(float(np.corrcoef(pairs.T)[0, 1]), float(low), float(high))
+    return len(pairs), Banded(_correlation(pairs), float(low), float(high))
+
+
+def _correlation(pairs: NDArray[np.float64]) -> float:
+    """Return Pearson's correlation of the two columns of some pairs."""
+    first, second = pairs.T
+    return float(np.mean((first - first.mean()) * (second - second.mean())) / (first.std() * second.std()))

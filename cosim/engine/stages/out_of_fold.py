@@ -49,6 +49,6 @@ def _fitted_outputs(
 ) -> NDArray[Any]:
     spec, model = spec_of(student), untrained(dataclasses.replace(workspace, stage=student), spec_of(student))
     if spec.training.epochs:
-        fit(model, data.repeated_train(), data.part("validation"), spec, checkpoint=checkpoint,
+        fit(model, data.repeated_train({}), data.part("validation"), spec, checkpoint=checkpoint,
             device=workspace.device)  # fmt: skip
     return outputs_of_rows(model, data, rows, workspace.device)
