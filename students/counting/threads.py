@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from inspect import getattr_static
 from types import FunctionType
 from typing import Any
 
@@ -110,7 +111,8 @@ def _held(model: nn.Module) -> list[Any]:
     functions: set[FunctionType] = set()
     for module in model.modules():
         values += vars(module).values()
-        functions |= {one for one in (type(module).forward, *vars(module).values()) if isinstance(one, FunctionType)}
+        forward = getattr_static(type(module), "forward", None)  # a scripted class computes its own
+        functions |= {one for one in (forward, *vars(module).values()) if isinstance(one, FunctionType)}
     for function in functions:
         values += (function.__globals__.get(name) for name in function.__code__.co_names)
         for cell in function.__closure__ or ():

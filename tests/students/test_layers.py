@@ -102,7 +102,9 @@ def test_float_layers_are_layers() -> None:
 
 def test_codes_of_spiking_networks_by_hand() -> None:
     counts = torch.tensor([[[0.0, 1.0, 3.0]]])
-    assert encoder_names() == ("binary", "counts", "delta", "level_crossing")
+    assert encoder_names() == (
+        "binary", "counts", "delta", "envelopes", "level_crossing", "random_rate", "rate",
+    )
     assert load_encoder("binary").make(nn.Identity)(counts).tolist() == [[[0.0, 1.0, 1.0]]]
     assert load_encoder("counts").make(nn.ReLU).__class__ is nn.ReLU
 

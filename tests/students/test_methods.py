@@ -83,14 +83,16 @@ def test_methods_are_found_by_name_or_object_and_errors_name_what_there_is():
         fit(build(spec_with(None)), noise(8, 1), noise(8, 2), spec_with(MethodSpec(name="fitnets")))
     with pytest.raises(StudentError, match="is a type, not a distillation method"):
         METHODS.load(f"{__name__}:ScaledTask")
-    with pytest.raises(StudentError, match=r"weight: .*Options are: weight, noise, mixup, unit_drop, temperature"):
+    said = r"weight: .*Options are: weight, noise, mixup, unit_drop, unlabelled, temperature"
+    with pytest.raises(StudentError, match=said):
         complete_method(MethodSpec(name="kl", options={"weight": 2.0}))
 
 
 def test_defaults_are_written_out():
     completed = complete_method(MethodSpec(name="kl", options={"weight": 0.25}))
     assert completed.options == {
-        "weight": 0.25, "noise": 0.0, "mixup": 0.0, "unit_drop": 0.0, "temperature": 2.0, "labels": "classes",
+        "weight": 0.25, "noise": 0.0, "mixup": 0.0, "unit_drop": 0.0, "unlabelled": "taught",
+        "temperature": 2.0, "labels": "classes",
     }  # fmt: skip
     assert complete_method(completed) == completed
 

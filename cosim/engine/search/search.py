@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, cast
 
@@ -19,12 +20,27 @@ from cosim.study.choices import method_text, with_method
 from cosim.study.form_axes import FormGroup, chosen_form, form_groups, single_groups
 from cosim.study.ranges import OptionRange
 from cosim.study.schema import Option, SearchPlan, StudentPlan, Study
+from energy_models.errors import StudyError
 from students.spec import MethodSpec, Scalar
 
 RETRIES = "retries"  # attribute of a trial that takes the place of one a kill interrupted
 LOCK = ".search.lock"
 GRID_OBJECTIVES = ("score",)
 _KEPT_OF_A_GRID = (TrialState.COMPLETE, TrialState.WAITING, TrialState.RUNNING)
+
+
+
+def _shared_lock(path: Path) -> FileLock:
+    """Return the lock of coordinators that share a run folder.
+
+    Raises
+    ------
+    StudyError
+        Where something else has its name.
+    """
+    if path.exists() and not path.is_file():
+        raise StudyError("this is no file", where=str(path), remedy="Remove it, then go on: `cosim resume`")
+    return FileLock(path)
 
 
 class Search:
@@ -47,7 +63,8 @@ class Search:
         self._study, self._root = study, root
         self._grid = study.search.sampler == "grid"
         self.objectives = GRID_OBJECTIVES if self._grid else study.search.objectives
-        self._storage, self._lock = study.search.storage, FileLock(root / LOCK)
+        self._storage = study.search.storage
+        self._lock = nullcontext() if self._storage is None else _shared_lock(root / LOCK)  # alone in its own folder
         with records_read(root, self._storage), self._lock:
             self._open(f"{study.study.name}-{content_digest(_identity(study, data_digest))}")
 
