@@ -141,7 +141,11 @@ def check_widths(work: Workload, form: Quantised) -> None:
         f"{layer.name} ({layer.arithmetic}, {layer.weight_bits}-bit weights, {layer.activation_bits}-bit inputs)"
         for layer in work.layers
         if layer.products is not None
-        and not (layer.arithmetic == "integer" and layer.weight_bits in weights and layer.activation_bits in inputs)
+        and not (
+            layer.arithmetic == "integer"
+            and layer.activation_bits in inputs
+            and (layer.weight_bits in weights or not layer.weights)  # a product of two signals stores none
+        )
     ]
     if wrong:
         raise StudentError(
