@@ -46,14 +46,14 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def answers(folder: Path, finished: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, object]:
+def answers(folder: Path, own_run: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, object]:
     """What every command prints with ``--json``."""
     monkeypatch.chdir(folder)
     found: dict[str, object] = {}
     for command, arguments in COMMANDS.items():
         for name in ("kit.toml", "small.toml", "mine.toml"):
             (folder / name).unlink(missing_ok=True)
-        typed = [word.replace("RUN", str(finished)) for word in arguments]
+        typed = [word.replace("RUN", str(own_run)) for word in arguments]
         code, out, err = cosim(command, *typed, "--json")
         assert code in ((0, 1) if command == "doctor" else (0,)), f"{command}: {err}"
         found[command] = json.loads(out)

@@ -28,8 +28,8 @@ def test_a_student_of_a_run_becomes_a_spiking_network_that_decides_as_its_intege
     assert found.workload.complete
 
 
-def test_fewer_time_steps_are_those_of_one_more_training(finished: Path) -> None:
-    student = cosim.load_run(finished).decoder("EEGNet-1 w4a4").student()
+def test_fewer_time_steps_are_those_of_one_more_training(own_run: Path) -> None:
+    student = cosim.load_run(own_run).decoder("EEGNet-1 w4a4").student()
     whole, found = cosim.convert(student, examples=4), cosim.convert(student, examples=4, timesteps=3)
     assert str(found.student.spec.form) == "w4a2"
     assert found.student.spec.training == student.spec.training

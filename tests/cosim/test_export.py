@@ -284,9 +284,9 @@ def test_a_spiking_decoder_as_nir_computes_what_the_student_does(finished: Path,
     assert not (tmp_path / "no").exists()
 
 
-def test_widths_are_learned_on_the_command_line(finished: Path, tmp_path: Path) -> None:
+def test_widths_are_learned_on_the_command_line(own_run: Path, tmp_path: Path) -> None:
     """Whose widths, and for which machine, are asked of widths that are learned only."""
-    told = ("quantize", f"{finished}:EEGNet-1 float32", "w4a4", "--epochs", "2", "--out", str(tmp_path / "out"))
+    told = ("quantize", f"{own_run}:EEGNet-1 float32", "w4a4", "--epochs", "2", "--out", str(tmp_path / "out"))
     for alone in (("--learned", "both"), ("--machine", "gap9"), ("--decode-rate", "2")):
         code, _, said = command(*told, *alone)
         assert code != 0
