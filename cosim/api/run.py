@@ -15,8 +15,8 @@ from cosim.api.study_changes import changes_in_folder, effect_text
 from cosim.datasets.array_store import default_store
 from cosim.datasets.registry import load
 from cosim.datasets.types import Dataset
+from cosim.engine.executors.dask_call import stage_job
 from cosim.engine.executors.dask_cluster import DaskPlan, dask_executor
-from cosim.engine.executors.dask_worker import run_on_worker, shared_folders
 from cosim.engine.executors.executor import Executor
 from cosim.engine.executors.fork_server import PRELOAD
 from cosim.engine.executors.local import LocalExecutor
@@ -151,7 +151,7 @@ def _executor(
     """Return what computes the stages, to be entered."""
     if dask is None:
         return LocalExecutor(workers, partial(run_stage, store, device), start_worker, PRELOAD)
-    return dask_executor(dask, workers, partial(run_on_worker, shared_folders(store.root), device), tell)
+    return dask_executor(dask, workers, stage_job(store.root, device), tell)
 
 
 def _device(name: str) -> str:

@@ -149,16 +149,3 @@ def test_every_entry_point_names_a_module_that_exists() -> None:
     missing = [m for m in named if not (ROOT / m.replace(".", "/")).with_suffix(".py").exists()
                and not (ROOT / m.replace(".", "/") / "__init__.py").exists()]
     assert not missing
-
-
-def test_nothing_unpickles() -> None:
-    guilty = []
-    for path in MODULES:
-        for node in ast.walk(tree(path)):
-            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
-                name = f"{node.value.id}.{node.attr}"
-                if name in {"torch.load", "torch.save", "pickle.load", "pickle.loads", "pickle.dump", "joblib.load"}:
-                    guilty.append(f"{path.relative_to(ROOT)}:{node.lineno} {name}")
-        if "pickle" in imported(path):
-            guilty.append(f"{path.relative_to(ROOT)} imports pickle")
-    assert not guilty

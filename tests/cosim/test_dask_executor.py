@@ -11,7 +11,6 @@ import sys
 import time
 from collections.abc import Generator
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +20,9 @@ from test_sweep_interrupted import await_stages, start
 from test_sweep_interrupted import finish as finish_process
 from test_sweep_pool import WAIT_SECONDS, diamond, finish
 from tiny_study import cosim, scores, stage_times, write_tiny
-from toy_stages import MIDDLE, STRICT, TOP, compute, end_once, when
+from toy_stages import MIDDLE, STRICT, TOP, compute_told, end_once, when
 
+from cosim.engine.executors.dask_call import DaskJob
 from cosim.engine.executors.dask_cluster import DaskPlan, dask_executor, dask_plan
 from cosim.engine.executors.dask_executor import DaskExecutor
 from cosim.engine.executors.dask_worker import compute_stage, run_on_worker, shared_folders
@@ -35,6 +35,12 @@ from energy_models.errors import CosimError, StudyError
 distributed = pytest.importorskip("distributed", reason="the extra cosim[cluster] is not installed")
 
 FREE_PORT = "0"
+NOTHING = DaskJob(compute_told, {})
+
+
+def toys(root: Path) -> DaskJob:
+    """Return what computes toy stages and keeps them in a folder."""
+    return DaskJob(compute_told, {"root": str(root)})
 
 
 @contextmanager
@@ -43,7 +49,7 @@ def threads(store: LocalStore, told: list[str]) -> Generator[DaskExecutor]:
     with (
         distributed.LocalCluster(n_workers=2, threads_per_worker=1, processes=False, dashboard_address=None) as cluster,
         distributed.Client(cluster, set_as_default=False) as client,
-        DaskExecutor(client, partial(compute, store), told.append) as executor,
+        DaskExecutor(client, toys(store.root), told.append) as executor,
     ):
         yield executor
 
@@ -102,7 +108,7 @@ def test_what_is_asked_for() -> None:
 @pytest.mark.parametrize(("package", "plan"), [("distributed", DaskPlan()), ("dask_jobqueue", DaskPlan("", "slurm"))])
 def test_an_extra_that_is_absent_is_named(monkeypatch: pytest.MonkeyPatch, package: str, plan: DaskPlan) -> None:
     monkeypatch.setitem(sys.modules, package, None)
-    with pytest.raises(StudyError, match=r"cosim\[cluster\]"), dask_executor(plan, 1, print, print):
+    with pytest.raises(StudyError, match=r"cosim\[cluster\]"), dask_executor(plan, 1, NOTHING, print):
         pass
 
 
@@ -112,7 +118,7 @@ def test_jobs_that_nobody_described(monkeypatch: pytest.MonkeyPatch) -> None:
 
     bare = {"jobqueue.slurm": {**dask.config.get("jobqueue.slurm"), "cores": None}}
     told = pytest.raises(StudyError, match=r"jobqueue\.yaml")
-    with dask.config.set(bare), told, dask_executor(DaskPlan("", "slurm"), 1, print, print):
+    with dask.config.set(bare), told, dask_executor(DaskPlan("", "slurm"), 1, NOTHING, print):
         pass
 
 
@@ -171,7 +177,7 @@ def test_a_worker_that_dies_or_stops_loses_no_stage(tmp_path: Path, number: int)
     stages = [make_stage(MIDDLE, {"seed": seed, "ends": int(number) if seed == 1 else 0}) for seed in range(4)]
     with (
         dask.config.set({"distributed.scheduler.worker-ttl": "15s", "distributed.comm.timeouts.connect": "5s"}),
-        dask_executor(DaskPlan(), 2, partial(end_once, tmp_path), print) as executor,
+        dask_executor(DaskPlan(), 2, DaskJob(end_once, {"root": str(tmp_path)}), print) as executor,
     ):
         scheduler = Scheduler(store, executor)
         finish(scheduler, stages)
@@ -185,7 +191,7 @@ def test_a_stage_that_kills_every_worker_is_a_clear_error(tmp_path: Path) -> Non
     store = LocalStore(tmp_path)
     with (
         pytest.raises(CosimError, match="every worker that computed a stage died"),
-        dask_executor(DaskPlan(), 1, partial(compute, store), print) as executor,
+        dask_executor(DaskPlan(), 1, toys(tmp_path), print) as executor,
     ):
         finish(Scheduler(store, executor), [make_stage(MIDDLE, {"fail": "killed"})])
 
@@ -227,7 +233,7 @@ def test_a_scheduler_that_is_started_again_is_taken_up_again(tmp_path: Path) -> 
     stages = [make_stage(MIDDLE, {"seed": seed, "seconds": 2}) for seed in range(4)]
     with (
         cluster(tmp_path) as (address, process),
-        dask_executor(DaskPlan(address), 2, partial(compute, store), told.append) as executor,
+        dask_executor(DaskPlan(address), 2, toys(tmp_path), told.append) as executor,
     ):
         scheduler = Scheduler(store, executor)
         for stage in stages:
@@ -264,5 +270,5 @@ def test_a_scheduler_that_nobody_runs_is_told() -> None:
     import dask
 
     soon, told = {"distributed.comm.timeouts.connect": "1s"}, pytest.raises(CosimError, match="not reached")
-    with dask.config.set(soon), told, dask_executor(DaskPlan("tcp://127.0.0.1:9"), 1, print, print):
+    with dask.config.set(soon), told, dask_executor(DaskPlan("tcp://127.0.0.1:9"), 1, NOTHING, print):
         pass

@@ -10,6 +10,7 @@ from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from cosim.engine.executors.dask_call import read_stage, time_text
 from cosim.engine.executors.executor import Completion
 from cosim.engine.local_store import LocalStore
 from cosim.engine.record import StageTime, keep_stage
@@ -47,12 +48,18 @@ def compute(store: Store, stage: Stage) -> StageTime:
     return keep_stage(store, stage, lambda folder: work(Workspace(store, stage, folder)))
 
 
-def end_once(root: Path, stage: Stage) -> StageTime:
+def compute_told(place: dict[str, str], stage: str) -> str:
+    """Compute a toy stage as a Dask worker is told to: its store is a folder."""
+    return time_text(compute(LocalStore(Path(place["root"])), read_stage(stage)))
+
+
+def end_once(place: dict[str, str], text: str) -> str:
     """Compute a toy stage; the process that is first to try one with `ends` is sent that signal."""
+    root, stage = Path(place["root"]), read_stage(text)
     if stage.config.get("ends") and not (root / "ended").exists():
         (root / "ended").write_text("")
         os.kill(os.getpid(), int(str(stage.config["ends"])))
-    return compute(LocalStore(root), stage)
+    return compute_told(place, text)
 
 
 def when(store: Store, stage: Stage) -> float:

@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, Literal
 
+from cosim.engine.executors.dask_call import DaskJob
 from cosim.engine.executors.dask_executor import DaskExecutor
 from cosim.engine.executors.fork_server import main_unnamed
 from cosim.engine.executors.interrupts import interrupts_held
-from cosim.engine.record import StageTime
-from cosim.engine.stage import Stage
 from energy_models.errors import CosimError, StudyError
 
 ExecutorName = Literal["local", "dask"]
@@ -62,7 +61,7 @@ def dask_plan(executor: str, scheduler: str = "", cluster: str = "") -> DaskPlan
 
 @contextmanager
 def dask_executor(
-    plan: DaskPlan, workers: int, run: Callable[[Stage], StageTime], tell: Callable[[str], None]
+    plan: DaskPlan, workers: int, job: DaskJob, tell: Callable[[str], None]
 ) -> Generator[DaskExecutor]:
     """Yield an executor on the cluster of a plan; what was started for it is ended with the block.
 
@@ -71,8 +70,8 @@ def dask_executor(
     plan : DaskPlan
     workers : int
         Worker processes to start; a scheduler that runs has its own.
-    run : callable
-        ``run(stage)``, as of `DaskExecutor`.
+    job : DaskJob
+        What a worker does with a stage.
     tell : callable
         Told what the user should know while the run waits.
 
@@ -84,7 +83,7 @@ def dask_executor(
     distributed = _package("distributed", "dask_executor")
     with (
         main_unnamed(), _cluster(distributed, plan, workers) as place, _client(distributed, place) as client,
-        DaskExecutor(client, run, tell) as executor,
+        DaskExecutor(client, job, tell) as executor,
     ):  # fmt: skip
         yield executor
 

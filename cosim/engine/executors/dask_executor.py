@@ -12,10 +12,9 @@ from types import TracebackType
 from typing import Any
 from uuid import uuid4
 
-from cosim.engine.executors.dask_call import call, packed
+from cosim.engine.executors.dask_call import DaskJob, read_time_text, stage_text
 from cosim.engine.executors.executor import Completion
 from cosim.engine.executors.interrupts import interrupts_held
-from cosim.engine.record import StageTime
 from cosim.engine.stage import Stage
 from energy_models.errors import CosimError
 
@@ -39,14 +38,14 @@ class DaskExecutor:
     ----------
     client : distributed.Client
         Closed by its owner.
-    run : callable
-        ``run(stage)`` computes and keeps one stage and returns its time; it can be pickled.
+    job : DaskJob
+        What a worker does with a stage.
     tell : callable
         Told when there is no worker to compute anything.
     """
 
-    def __init__(self, client: Any, run: Callable[[Stage], StageTime], tell: Callable[[str], None]) -> None:
-        self._client, self._run, self._tell = client, run, tell
+    def __init__(self, client: Any, job: DaskJob, tell: Callable[[str], None]) -> None:
+        self._client, self._job, self._tell = client, job, tell
         self._killed: type[Exception] = import_module("distributed").KilledWorker
         self._given: dict[str, tuple[Any, Stage]] = {}
         self._returns: dict[str, int] = {}
@@ -88,7 +87,8 @@ class DaskExecutor:
             with interrupts_held():
                 # A name of its own: Dask would answer a stage that was lost with its first result.
                 name = f"{stage.kind}-{uuid4().hex}"
-                future = self._client.submit(call, packed(self._run, stage), key=name, pure=False)
+                task = self._job.call, dict(self._job.place), stage_text(stage)
+                future = self._client.submit(*task, key=name, pure=False)
                 self._given[future.key] = (future, stage)
                 future.add_done_callback(self._ended.put)
         except (OSError, import_module("distributed.client").ClosedClientError) as error:
@@ -131,7 +131,7 @@ class DaskExecutor:
             return Completion(stage, error)
         if future.status == "finished":
             with contextlib.suppress(OSError, TimeoutError, CancelledError):
-                return Completion(stage, future.result(timeout=GATHER_SECONDS))
+                return Completion(stage, read_time_text(future.result(timeout=GATHER_SECONDS)))
         self._give_again(stage)
         return None
 

@@ -11,9 +11,10 @@ import os
 import platform
 import sys
 import threading
+from collections.abc import Mapping
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 from cosim.datasets.array_store import ENVIRONMENT, default_store
@@ -43,6 +44,15 @@ class SharedFolders:
     run: Path
     arrays: Path
     current: Path
+
+    @classmethod
+    def of(cls, texts: Mapping[str, str]) -> SharedFolders:
+        """Return the folders that `texts` told."""
+        return cls(*(Path(texts[field.name]) for field in fields(cls)))
+
+    def texts(self) -> dict[str, str]:
+        """Return every folder as text, by its name here."""
+        return {field.name: str(getattr(self, field.name)) for field in fields(self)}
 
 
 _processes: dict[SharedFolders, ProcessPoolExecutor] = {}  # one at most
