@@ -1,6 +1,6 @@
 """The two memories of a designed machine, in whole banks: access, delay, area, leakage.
 
-SRAM             sweep by node, bank and word  x  (rail / nominal)^k
+SRAM             sweep by node, bank and word  x  (rail / nominal)^k; between two swept nodes straight in logarithms
 standard cells   energy of a bit accessed in one chip, moved as logic  x  word
 registers        energy of a bit of the register tables, moved as logic  x  word
 non-volatile     energy of a bit of its technology  x  word
@@ -9,6 +9,8 @@ wires            between banks, for each word, whatever the cells
 
 from __future__ import annotations
 
+import math
+from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 
 from energy_models.design.constants_file import design_laws
@@ -45,20 +47,32 @@ LOOKUP_WORD = 32
 """Bits of an entry of the table that is looked up."""
 
 
-def check_node(node_nm: float) -> int:
+def check_node(node_nm: float) -> float:
     """Return a node for which every law holds [nm].
 
     Raises
     ------
     PriceError
-        When memories were not swept at it.
+        When it lies beyond the nodes at which memories were swept.
     """
-    if node_nm not in NODES_NM:
+    if not NODES_NM[0] <= node_nm <= NODES_NM[-1]:
         raise PriceError(
             f"no machine is designed at {node_nm:g} nm", where="machine design",
-            remedy=f"Give one of {', '.join(map(str, NODES_NM))} nm, the nodes of the swept memories",
+            remedy=f"Give a node from {NODES_NM[0]} to {NODES_NM[-1]} nm, the ends of the swept memories",
         )
-    return int(node_nm)
+    return node_nm
+
+
+def swept_at(node_nm: float, law: Law, size_bytes: Number, width_bits: Number) -> Number:
+    """Return a figure of the sweep at a node, in the unit of its column; between swept ones straight in logarithms."""
+    below, above = NODES_NM[bisect_right(NODES_NM, node_nm) - 1], NODES_NM[bisect_left(NODES_NM, node_nm)]
+    first, second = (
+        memory_fit(node, FLAVOUR).laws[law].at_points(size_bytes, width_bits, REFERENCE_K) for node in (below, above)
+    )
+    if below == above:
+        return first
+    share = math.log(node_nm / below) / math.log(above / below)
+    return first ** (1.0 - share) * second**share
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,9 +115,8 @@ class BuiltMemory:
                 remedy="See `technology`",
             )
         if self.cell == "sram":
-            swept = memory_fit(int(self.node_nm), FLAVOUR).laws[act]
             exponent = at(load_technology().supply.exponent, "nominal")
-            bank = swept.at_points(self.bank_bits / BYTE, self.word_bits, REFERENCE_K) * PICO
+            bank = swept_at(self.node_nm, act, self.bank_bits / BYTE, self.word_bits) * PICO
             bank = bank * (self.rail_v / nominal_supply_v(self.node_nm)) ** exponent
             bank = bank * at(design_laws().spread.sram, end)
         else:
@@ -131,9 +144,8 @@ class BuiltMemory:
             return at(design_laws().non_volatile.access, "nominal")
         if self.cell != "sram":
             return logic_delay_s(self.node_nm, self.rail_v, nominal)
-        swept = memory_fit(int(self.node_nm), FLAVOUR).laws["access"]
         slower = supply_speed(nominal) / supply_speed(self.rail_v)
-        return swept.at_points(self.bank_bits / BYTE, self.word_bits, REFERENCE_K) * NANO * slower
+        return swept_at(self.node_nm, "access", self.bank_bits / BYTE, self.word_bits) * NANO * slower
 
     @property
     def technology(self) -> NonVolatile:

@@ -18,9 +18,12 @@ from energy_models.technology import (
     controller_area_m2,
     core_area_m2,
     gates_area_m2,
+    machine_laws,
     memory_area_m2,
     multiplier_gates,
 )
+from energy_models.technology.area import square_m2
+from energy_models.technology.machine_laws import at
 from energy_models.validation.rows import Role
 
 TABLE = "validation/areas.csv"
@@ -64,6 +67,11 @@ class AreaRow:
     def ratio(self) -> float:
         """Predicted over published."""
         return self.predicted.nominal / self.published_m2
+
+    @property
+    def swept_m2(self) -> float:
+        """Area of its memories by the sweep, without what banks and the core take [m^2]."""
+        return self.memory_bits * at(machine_laws().area.sram_cell, "nominal") * float(square_m2(self.node_nm))
 
 
 @cache
