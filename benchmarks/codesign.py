@@ -29,6 +29,7 @@ from energy_models.design.grid import price_machines
 from energy_models.design.room import needed_banks
 from energy_models.design.widths import datapath_widths
 from energy_models.hardware import load_profile, load_site
+from energy_models.mapping import matrix_product
 from energy_models.pricing import estimate
 from energy_models.workload import Workload, at_widths, read_workload
 
@@ -38,6 +39,7 @@ STUDIES = ROOT / "docs" / "results" / "data"
 RATE_HZ, DEADLINE_S = 0.5, 0.5
 NODES = (90, 65, 45, 32, 22)
 RATES_HZ = (0.1, 0.5, 2.0, 8.0, 32.0)
+DEADLINES_S = (0.5, 0.1, 0.02, 0.005, 0.002, 0.001, 0.0005)
 USUAL = Choices(bank_bits=(KIB, 2 * KIB, 4 * KIB, 16 * KIB), gated=(True,))
 EACH = (1, 2, 4, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256)
 Rows = list[dict[str, Any]]
@@ -90,6 +92,7 @@ def study_rows(folder: Path) -> Iterator[dict[str, Any]]:
             continue
         reports = {name: estimate(work, load_profile(name), None, decode_rate_hz=rate_hz) for name in hardware.profiles}
         mean = means.loc[one["decoder_id"]]
+        best = search([Task(work, rate_hz, deadline)], USUAL).best
         yield {
             "study": folder.name, "decoder": str(one["decoder"]), "metric": str(one["metric"]),
             "kind": "spiking" if one["spiking"] else "quantised" if one["role"] == "student" else "classical",
@@ -97,8 +100,17 @@ def study_rows(folder: Path) -> Iterator[dict[str, Any]]:
             "score_high": float(mean["score_high"]), "rate_hz": rate_hz,
             "fixed_w": {name: None if report.infeasibilities else report.decoder_power_w.nominal
                         for name, report in reports.items()},
-            **chosen(search([Task(work, rate_hz, deadline)], USUAL).best),
+            "deadline_s": deadline, "products": largest_product(work), "causes_w": causes(work, best, rate_hz),
+            **chosen(best),
         }
+
+
+def largest_product(work: Workload) -> dict[str, float]:
+    """Return the layer with most products of a network as a matrix product: K products an output, N filters."""
+    layers = [layer for layer in work.layers if layer.products is not None]
+    shapes = [matrix_product(layer) for layer in layers]
+    one = max(shapes, key=lambda shape: shape.reduction * shape.filters * shape.positions)
+    return {"reduction": one.reduction, "filters": one.filters, "positions": one.positions}
 
 
 def bits() -> Rows:
@@ -121,6 +133,16 @@ def rates() -> Rows:
     for rate_hz in RATES_HZ:
         best = search([Task(work, rate_hz, min(DEADLINE_S, 1 / rate_hz))], USUAL).best
         found.append({"rate_hz": rate_hz, **chosen(best), "causes_w": causes(work, best, rate_hz)})
+    return found
+
+
+def deadlines() -> Rows:
+    """EEGNet-8,2 at w4a4 by the time a decode may take."""
+    work = eegnet(4, 4)
+    found: Rows = []
+    for deadline_s in DEADLINES_S:
+        best = search([Task(work, RATE_HZ, deadline_s)], USUAL).best
+        found.append({"deadline_s": deadline_s, **chosen(best), "causes_w": causes(work, best, RATE_HZ)})
     return found
 
 
@@ -168,7 +190,8 @@ def array() -> Rows:
 
 
 PARTS: Mapping[str, Callable[[], Rows]] = {
-    "bits": bits, "array": array, "rates": rates, "nodes": nodes, "bounds": bounds, "studies": studies,
+    "bits": bits, "array": array, "rates": rates, "deadlines": deadlines, "nodes": nodes, "bounds": bounds,
+    "studies": studies,
 }
 
 
