@@ -13,6 +13,7 @@ from pydantic import Field, PositiveInt, model_validator
 from energy_models.quantities import Frozen
 
 Pair = tuple[PositiveInt, PositiveInt]
+Node = Annotated[int, Field(ge=0)]
 Groups = PositiveInt | Literal["depthwise"]
 Function = Literal["relu", "elu", "selu", "gelu", "silu", "sigmoid", "tanh", "square", "log", "softmax"]
 
@@ -130,7 +131,8 @@ class Recurrent(Frozen):
 class Attention(Frozen):
     """Multi-head softmax attention over ``(..., tokens, features)``; with `queries`, so many learned ones ask.
 
-    ``rotary`` turns queries and keys by their position (Su et al. 2021, arXiv 2104.09864).
+    ``rotary`` turns queries and keys by their position (Su et al. 2021, arXiv 2104.09864); ``norm`` normalises them in
+    each head (Henry et al. 2020, arXiv 2010.04245).
     """
 
     kind: Literal["attention"]
@@ -138,6 +140,7 @@ class Attention(Frozen):
     head_size: PositiveInt | None = None
     queries: PositiveInt | None = None
     positions: Literal["none", "rotary"] = "none"
+    norm: Literal["none", "layer_norm"] = "none"
     bias: bool = True
 
 
@@ -155,6 +158,18 @@ class GraphAttention(Frozen):
     kind: Literal["graph_attention"]
     heads: PositiveInt
     out: PositiveInt
+
+
+class GraphFilter(Frozen):
+    """Mixing of the nodes of ``(nodes, steps)`` by a learned polynomial of a fixed graph.
+
+    ``sum_k w_k T_k(L)`` with Chebyshev polynomials `T_k` up to `order` and the Laplacian ``L`` scaled to -1 to 1
+    (Defferrard et al. 2016, arXiv 1606.09375); `edges` joins pairs of nodes, counted from 0, in both directions.
+    """
+
+    kind: Literal["graph_filter"]
+    order: PositiveInt
+    edges: tuple[tuple[Node, Node], ...] = Field(min_length=1)
 
 
 class Mamba(Frozen):
@@ -194,7 +209,7 @@ class LearnedOffset(Frozen):
 
 
 class LearnedTokens(Frozen):
-    """Learned tokens put in front of ``(tokens, features)``."""
+    """Learned tokens put in front of ``(..., tokens, features)``."""
 
     kind: Literal["learned_tokens"]
     count: PositiveInt
@@ -280,6 +295,12 @@ class Residual(Frozen):
     shortcut: tuple[Block, ...] = ()
 
 
+class WeightedSum(Frozen):
+    """Sum over the nodes of ``(nodes, steps)`` to one, by a softmax of a linear layer of their means over the steps."""
+
+    kind: Literal["weighted_sum"]
+
+
 class Repeat(Frozen):
     """Layers written out several times, each with weights of its own."""
 
@@ -325,9 +346,9 @@ class TcnBlock(Frozen):
 
 Block = Annotated[
     Conv1d | Conv2d | Linear | BatchNorm | LayerNorm | RmsNorm | GroupNorm | Activation | Pool | Reduce | Gate
-    | Recurrent | Attention | LinearAttention | GraphAttention | Mamba | DiagonalStateSpace | Embedding
+    | Recurrent | Attention | LinearAttention | GraphAttention | GraphFilter | Mamba | DiagonalStateSpace | Embedding
     | LearnedOffset | LearnedTokens | Wavelets | Spectrum | Reshape | Permute | Slice | Pad | Flip | Scale
-    | Parallel | Residual | Repeat | TransformerLayer | ConformerLayer | TcnBlock,
+    | Parallel | Residual | WeightedSum | Repeat | TransformerLayer | ConformerLayer | TcnBlock,
     Field(discriminator="kind"),
 ]
 Parallel.model_rebuild()

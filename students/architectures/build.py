@@ -122,6 +122,8 @@ def _product(block: Block, shape: Shape) -> nn.Module | None:
             return mixing.LinearAttention(shape[-1], block.size, block.bias)
         case kinds.GraphAttention():
             return mixing.GraphAttention(shape[-1], block.heads, block.out)
+        case kinds.GraphFilter():
+            return mixing.GraphFilter(shape[0], block.order, block.edges)
         case kinds.Mamba():
             return mixing.Mamba(shape[-1], block.inner, block.state, block.kernel, block.rank)
         case kinds.DiagonalStateSpace():

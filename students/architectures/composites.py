@@ -14,12 +14,15 @@ from students.architectures.blocks import (
     Linear,
     Parallel,
     Permute,
+    Reduce,
     Repeat,
+    Reshape,
     Residual,
     RmsNorm,
     Scale,
     TcnBlock,
     TransformerLayer,
+    WeightedSum,
 )
 
 
@@ -30,6 +33,8 @@ def expand(block: Block, shape: tuple[int, ...]) -> tuple[Block, ...] | None:
             return block.layers * block.times
         case Residual():
             return (Parallel(kind="parallel", join="add", branches=(block.layers, block.shortcut)),)
+        case WeightedSum():
+            return _weighted_sum(*shape)
         case TransformerLayer():
             return _transformer(block, shape)
         case ConformerLayer():
@@ -42,6 +47,17 @@ def expand(block: Block, shape: tuple[int, ...]) -> tuple[Block, ...] | None:
 
 def _added(*layers: Block) -> Residual:
     return Residual(kind="residual", layers=layers)
+
+
+def _weighted_sum(nodes: int, steps: int) -> tuple[Block, ...]:
+    weights: tuple[Block, ...] = (
+        Reduce(kind="mean", axes=(2,)),
+        Linear(kind="linear", out=nodes),
+        Activation(kind="activation", function="softmax"),
+        Reshape(kind="reshape", shape=(nodes, 1)),
+    )
+    weighted = Parallel(kind="parallel", join="multiply", branches=((), weights))
+    return weighted, Reduce(kind="sum", axes=(1,)), Reshape(kind="reshape", shape=(1, steps))
 
 
 def _transformer(block: TransformerLayer, shape: tuple[int, ...]) -> tuple[Block, ...]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -32,6 +34,7 @@ class Attention(nn.Module):
         self.asked = nn.Parameter(torch.zeros(queries, size)) if queries else None
         self.query, self.key, self.value = (nn.Linear(size, inner, bias=bias) for _ in range(3))
         self.out = nn.Linear(inner, size, bias=bias)
+        self.norms = nn.ModuleList(nn.LayerNorm(head_size) for _ in range(2 if block.norm == "layer_norm" else 0))
 
     def reset_parameters(self) -> None:
         """Draw the learned queries; compute the cosines and sines of the positions."""
@@ -51,6 +54,8 @@ class Attention(nn.Module):
             product(signal).unflatten(-1, (self.heads, -1)).transpose(-2, -3)
             for product, signal in ((self.query, asking), (self.key, tokens), (self.value, tokens))
         )
+        if self.norms:
+            query, key = (norm(signal) for norm, signal in zip(self.norms, (query, key), strict=True))
         if self.turns.numel():
             query, key = self._turned(query), self._turned(key)
         mixed = functional.scaled_dot_product_attention(query, key, value)
@@ -123,3 +128,41 @@ class GraphAttention(nn.Module):
         scores = values @ self.source + (values @ self.target).transpose(-1, -2)
         mixed = functional.leaky_relu(scores, 0.2).softmax(-1) @ values
         return mixed.transpose(-2, -3).flatten(-2) + self.bias
+
+
+class GraphFilter(nn.Module):
+    """``sum_k w_k T_k(L) x`` over ``(batch, nodes, steps)`` (Defferrard et al. 2016, arXiv 1606.09375).
+
+    ``L`` is the Laplacian ``D - A`` scaled by its largest eigenvalue to -1 to 1; the sum is one table, nodes by nodes.
+    """
+
+    polynomials: Tensor
+
+    def __init__(self, nodes: int, order: int, edges: Sequence[tuple[int, int]]) -> None:
+        super().__init__()
+        if (last := max(max(edge) for edge in edges)) >= nodes:
+            raise ValueError(f"an edge to node {last} of {nodes} nodes")
+        if any(first == second for first, second in edges):
+            raise ValueError("an edge joins a node with itself")
+        self.edges = tuple(edges)
+        self.weight = nn.Parameter(torch.zeros(order + 1))
+        self.register_buffer("polynomials", torch.zeros(order + 1, nodes, nodes))
+
+    def reset_parameters(self) -> None:
+        """Draw the weights; compute the polynomials."""
+        nn.init.normal_(self.weight)
+        order, nodes = self.weight.numel(), self.polynomials.shape[-1]
+        joined = torch.zeros(nodes, nodes)
+        for first, second in self.edges:
+            joined[first, second] = joined[second, first] = 1.0
+        laplacian = joined.sum(1).diag() - joined
+        scaled = 2 * laplacian / torch.linalg.eigvalsh(laplacian)[-1] - torch.eye(nodes)
+        found = [torch.eye(nodes), scaled]
+        while len(found) < order:
+            found.append(2 * scaled @ found[-1] - found[-2])
+        self.polynomials.copy_(torch.stack(found))
+
+    def forward(self, signal: Tensor) -> Tensor:
+        """Return each node's mixture of all nodes, shape of `signal`."""
+        table = (self.weight[:, None, None] * self.polynomials).sum(0)
+        return functional.linear(signal.transpose(1, 2), table).transpose(1, 2)

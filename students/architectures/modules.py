@@ -141,7 +141,7 @@ class LearnedOffset(nn.Module):
 
 
 class LearnedTokens(nn.Module):
-    """Learned tokens put in front of ``(batch, tokens, features)``."""
+    """Learned tokens put in front of ``(batch, ..., tokens, features)``."""
 
     def __init__(self, count: int, size: int) -> None:
         super().__init__()
@@ -153,7 +153,7 @@ class LearnedTokens(nn.Module):
 
     def forward(self, signal: Tensor) -> Tensor:
         """Return the longer sequence."""
-        return torch.cat((self.tokens.expand(signal.shape[0], -1, -1), signal), 1)
+        return torch.cat((self.tokens.expand(*signal.shape[:-2], -1, -1), signal), -2)
 
 
 class Wavelets(nn.Module):
