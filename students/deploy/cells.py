@@ -91,13 +91,66 @@ class Recurrent:
 
 
 @dataclass(frozen=True, slots=True)
+class Feedback:
+    """Weights of neurons on the spikes of their own layer in the step before, and the grid of their currents.
+
+    Parameters
+    ----------
+    weights : ndarray of int64, shape (units, units)
+    weight_bits : int
+    bias : ndarray of int64, shape (units,), or None
+    sums : Range
+        Of the accumulators.
+    constants : FixedPoint, one a row or one for all
+        From an accumulator to a current, which is held within the membrane's ends.
+    """
+
+    weights: Integers
+    weight_bits: int
+    bias: Integers | None
+    sums: Range
+    constants: FixedPoint
+
+    def accumulators(self, spikes: Integers) -> Integers:
+        """Return the sums, shape (examples, units), of spikes of that shape."""
+        sums = spikes @ self.weights.T
+        return sums if self.bias is None else sums + self.bias
+
+
+@dataclass(frozen=True, slots=True)
+class Adaptation:
+    """What raises a threshold, in steps that are ``2^fraction`` times finer than the membrane's.
+
+    ``adaptation = min(trunc(adaptation * decay / 2^8) + rise, highest)``, with the rise in the step after a spike.
+
+    Parameters
+    ----------
+    decay : int, or ndarray of int64, shape (units,)
+    rise, fraction, bits : int
+    """
+
+    decay: int | Integers
+    rise: int
+    fraction: int
+    bits: int
+
+    @property
+    def highest(self) -> int:
+        """Largest adaptation; it is never negative."""
+        return 2 ** (self.bits - 1) - 1
+
+
+@dataclass(frozen=True, slots=True)
 class Neurons:
     """Leaky neurons: currents on the membrane's grid (units, steps) to events 0..most, or to membranes, as many.
 
     ``C = membrane``, 0 after an event where the reset is ``zero``, less a threshold for each where it is ``residue``;
     then ``membrane = clip(trunc(C * decay / 2^8) + current - reset, lowest, highest)`` with a reset of `threshold` for
-    each event of the step before where it is ``subtract``; an event for each of ``threshold, 2 threshold ..`` that the
-    membrane is above, `most` at most. `trunc` cuts towards zero.
+    each event of the step before where it is ``subtract``, and of the whole membrane where it is ``clear``; an event
+    for each of ``threshold, 2 threshold ..`` that the membrane is above, `most` at most. `trunc` cuts towards zero.
+    With `feedback` the currents of the layer's own spikes are added to the current. With `current_decay` the current
+    becomes ``clip(trunc(flowing * current_decay / 2^8) + current, lowest, highest)`` of what flowed in the step
+    before.
 
     Parameters
     ----------
@@ -109,9 +162,13 @@ class Neurons:
         In 256ths, 0 to 256.
     threshold : int, ndarray of int64, shape (units,), or None
         None: the neurons never fire, and their membranes are put out.
-    reset : {'subtract', 'residue', 'zero', 'none'}
+    reset : {'subtract', 'residue', 'zero', 'clear', 'none'}
     most : int
         Most events of a neuron in a step.
+    current_decay : int, ndarray of int64, shape (units,), or None
+    adaptation : Adaptation or None
+        Of neurons with one event a step.
+    feedback : Feedback or None
     """
 
     name: str
@@ -120,8 +177,11 @@ class Neurons:
     membrane: Range
     decay: int | Integers
     threshold: int | Integers | None
-    reset: Literal["subtract", "residue", "zero", "none"]
+    reset: Literal["subtract", "residue", "zero", "clear", "none"]
     most: int = 1
+    current_decay: int | Integers | None = None
+    adaptation: Adaptation | None = None
+    feedback: Feedback | None = None
 
     @property
     def units(self) -> int:
@@ -130,12 +190,14 @@ class Neurons:
 
     @property
     def state_bits(self) -> tuple[int, ...]:
-        """Width of a membrane [bits]."""
-        return (self.membrane.signed_bits,)
+        """Width of each number that a neuron keeps: membrane, what flows, adaptation [bits]."""
+        bits = self.membrane.signed_bits
+        flows = () if self.current_decay is None else (bits,)
+        return (bits, *flows, *(() if self.adaptation is None else (self.adaptation.bits,)))
 
     def first_state(self, examples: int) -> State:
-        """Return the membranes before the first step: zeros."""
-        return (np.zeros((examples, self.units), dtype=np.int64),)
+        """Return the state before the first step: zeros."""
+        return tuple(np.zeros((examples, self.units), dtype=np.int64) for _ in self.state_bits)
 
 
 Cell = Recurrent | Neurons
@@ -154,23 +216,43 @@ def run_cell(node: Cell, drive: Integers, state: State) -> tuple[Integers, State
 
 
 def run_neurons(node: Neurons, drive: Integers, state: State) -> tuple[Integers, State]:
-    """Return spikes or membranes of all steps, and the membranes after the last one, as `run_cell`."""
-    (before,), found = state, np.empty_like(drive)
+    """Return spikes or membranes of all steps, and the state after the last one, as `run_cell`."""
+    before, *others = state
+    found, low, high = np.empty_like(drive), node.membrane.lowest, node.membrane.highest
+    flowing = others.pop(0) if node.current_decay is not None else None
+    risen = others.pop(0) if node.adaptation is not None else None
     for place in range(drive.shape[2]):
-        fired = _events(node, before)
+        fired = _events(node, before, risen)
         taken = np.zeros_like(before) if node.threshold is None else fired * node.threshold
+        into = drive[:, :, place]
+        if node.feedback is not None:
+            sums = node.feedback.accumulators(fired)
+            into = into + np.clip(node.feedback.constants.apply(sums), low, high)
+        if node.current_decay is not None and flowing is not None:
+            into = flowing = np.clip(_leaked(flowing, node.current_decay) + into, low, high)
         kept = before * (fired == 0) if node.reset == "zero" else before - taken * (node.reset == "residue")
-        leaked = np.sign(kept) * (np.abs(kept) * node.decay >> MEMBRANE_DECAY_BITS)
-        drop = taken if node.reset == "subtract" else 0
-        before = np.clip(leaked + drive[:, :, place] - drop, node.membrane.lowest, node.membrane.highest)
-        found[:, :, place] = before if node.threshold is None else _events(node, before)
-    return found, (before,)
+        now = _leaked(kept, node.decay) + into - (taken if node.reset == "subtract" else 0)
+        before = np.clip(now * (fired == 0) if node.reset == "clear" else now, low, high)
+        if node.adaptation is not None and risen is not None:
+            given = _leaked(risen, node.adaptation.decay) + fired * node.adaptation.rise
+            risen = np.minimum(given, node.adaptation.highest)
+        found[:, :, place] = before if node.threshold is None else _events(node, before, risen)
+    return found, tuple(one for one in (before, flowing, risen) if one is not None)
 
 
-def _events(node: Neurons, membranes: Integers) -> Integers:
-    """Return how often neurons of these membranes fire, shape (examples, units)."""
+def _leaked(levels: Integers, decay: int | Integers) -> Integers:
+    """Return levels times a decay, cut towards zero."""
+    return np.sign(levels) * (np.abs(levels) * decay >> MEMBRANE_DECAY_BITS)
+
+
+def _events(node: Neurons, membranes: Integers, risen: Integers | None) -> Integers:
+    """Return how often neurons of these membranes, and thresholds raised by so much, fire, shape (examples, units)."""
     fired = np.zeros_like(membranes)
-    for event in range(1, node.most + 1 if node.threshold is not None else 0):
+    if node.threshold is None:
+        return fired
+    if node.adaptation is not None:
+        return ((membranes - node.threshold) << node.adaptation.fraction > risen).astype(np.int64)
+    for event in range(1, node.most + 1):
         fired += membranes > event * np.asarray(node.threshold)
     return fired
 

@@ -15,7 +15,7 @@ from students.deploy.graph import INPUT, DeployedGraph, Integers
 from students.deploy.reference import checked_codes, execute, run_node
 from students.kernels.recurrent_grid import CELL_LIMIT, FINE, STATE_STEP
 from students.kernels.row_grid import NORM_STEP
-from students.neurons.integer import IntegerLIF
+from students.neurons.integer import IntegerIntegrator
 from students.quantize import INTEGER_PRODUCTS, SIGNAL_GRIDS, output_grid_of, quantisation_of, value_of
 from students.quantize.neurons import IntegerNeurons
 from students.quantize.recurrent import IntegerRecurrent, Preactivations
@@ -229,7 +229,7 @@ def _scale_of(module: nn.Module) -> tuple[Kind, torch.Tensor] | None:
         factor = layer.weight_scale.flatten().double() * layer.input_grid.scale
         along = factor if isinstance(module, nn.Linear) else factor.reshape(-1, *[1] * (layer.weights.ndim - 2))
         return "accumulator", along
-    if isinstance(module, IntegerNeurons) and isinstance(module.neurons, IntegerLIF):
+    if isinstance(module, IntegerNeurons) and not isinstance(module.neurons, IntegerIntegrator):
         return "grid", torch.tensor(1.0, dtype=torch.float64)
     grid = output_grid_of(module.grid if isinstance(module, IntegerNeurons) else module)
     return None if grid is None else ("grid", torch.tensor(grid.scale, dtype=torch.float64))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from students.deploy.cells import Neurons, Recurrent
+from students.deploy.cells import Feedback, Neurons, Recurrent
 from students.deploy.graph import INPUT, DeployedGraph, Linear, Product, Range
 from students.deploy.rows import MatMul
 
@@ -66,6 +66,8 @@ def static_counts(graph: DeployedGraph) -> tuple[LayerCount, ...]:
             found.append(_of_signals(node, ranges[node.source]))
         elif isinstance(node, Recurrent):
             found.append(_hidden(graph, node))
+        elif isinstance(node, Neurons) and node.feedback is not None:
+            found.append(_fed_back(graph, node, node.feedback))
     return tuple(found)
 
 
@@ -79,7 +81,10 @@ def state_counts(graph: DeployedGraph) -> tuple[StateCount, ...]:
     found: list[StateCount] = []
     for node in graph.nodes:
         if isinstance(node, Neurons):
-            found.append(StateCount(node.name, node.units, *node.state_bits))
+            words = 1 if node.current_decay is None else 2
+            found.append(StateCount(node.name, words * node.units, node.membrane.signed_bits))
+            if node.adaptation is not None:
+                found.append(StateCount(f"{node.name}.adaptation", node.units, node.adaptation.bits))
         elif isinstance(node, Recurrent):
             names = zip(("hidden_state", "cell_state"), node.state_bits, strict=False)
             found += [StateCount(f"{node.name}.{name}", node.units, bits) for name, bits in names]
@@ -92,6 +97,15 @@ def _hidden(graph: DeployedGraph, node: Recurrent) -> LayerCount:
     return LayerCount(
         f"{node.name}.hidden", products, products, node.weights.size, node.weight_bits, node.operand_bits,
         node.sums.signed_bits, 0,
+    )  # fmt: skip
+
+
+def _fed_back(graph: DeployedGraph, node: Neurons, feedback: Feedback) -> LayerCount:
+    """Return the recurrent product of neurons, which keep the spikes of a step for the next."""
+    products = feedback.weights.size * (1 if graph.task == "regression" else node.result.shape[1])
+    return LayerCount(
+        f"{node.name}.recurrent", products, products, feedback.weights.size, feedback.weight_bits, 1,
+        feedback.sums.signed_bits, node.units,
     )  # fmt: skip
 
 

@@ -143,6 +143,8 @@ def _run(node: Node, signals: Mapping[str, Integers]) -> Integers:
         found = run_cell(node, signal, node.first_state(len(signal)))[0]
         if isinstance(node, Recurrent):
             _within(accumulators(node, found[..., :-1].swapaxes(1, 2)), node.sums, node.name)
+        elif node.feedback is not None:
+            _within(node.feedback.accumulators(found[..., :-1].swapaxes(1, 2)), node.feedback.sums, node.name)
         return found
     flat = signal.reshape(len(signal), -1)
     return _pool(node, flat) if isinstance(node, Pool) else _move(node, flat)

@@ -16,7 +16,7 @@ from students.families.readout import membrane_readout
 from students.families.spiking_mlp import known_code
 from students.layers import Layers
 from students.neurons import RecurrentLIFModel, load_encoder
-from students.spec import Float32, Shape
+from students.spec import Float32, Quantised, Shape
 
 
 class Options(FamilyOptions):
@@ -75,7 +75,7 @@ def build(options: Options, shape: Shape, layers: Layers) -> nn.Module:
 FAMILY = Family(
     title="Recurrent spiking network",
     tasks=WINDOWS_AND_STEPS,
-    forms=(Float32,),
+    forms=(Float32, Quantised),
     spiking=True,
     Options=Options,
     build=build,

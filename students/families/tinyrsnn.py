@@ -22,7 +22,7 @@ from students.families.readout import MeanOverSteps, StepDecoder
 from students.families.spiking_mlp import known_code
 from students.layers import Layers
 from students.neurons import LeakyIntegratorModel, RecurrentSynapticModel, Surrogate, load_encoder
-from students.spec import Float32, Shape
+from students.spec import Float32, Quantised, Shape
 
 SURROGATE = Surrogate("fast sigmoid", 20.0)
 THRESHOLD = 1.0
@@ -87,7 +87,7 @@ def build(options: Options, shape: Shape, layers: Layers) -> nn.Module:
 FAMILY = Family(
     title="Recurrent spiking decoder (tinyRSNN)",
     tasks=WINDOWS_AND_STEPS,
-    forms=(Float32,),
+    forms=(Float32, Quantised),
     spiking=True,
     Options=Options,
     build=build,

@@ -6,6 +6,7 @@ from students.neurons.dynamics import Dynamics
 from students.neurons.encoders import Encoder, encoder_names, load_encoder
 from students.neurons.euler import StepNeuron
 from students.neurons.integer import IntegerIntegrator, IntegerLIF
+from students.neurons.integer_states import IntegerStateLIF
 from students.neurons.lif import LIF, LeakyIntegrator, ZeroInitialState
 from students.neurons.models import (
     AdaptiveModel,
@@ -27,7 +28,7 @@ from students.neurons.synaptic import SynapticLIF
 
 OWN_NEURONS = (
     LIF, MultiSpikeLIF, SynapticLIF, AdaptiveLIF, ParametricLIF, RecurrentLIF, RecurrentSynapticLIF, LeakyIntegrator,
-    StepNeuron, IntegerLIF, IntegerIntegrator,
+    StepNeuron, IntegerLIF, IntegerStateLIF, IntegerIntegrator,
 )  # fmt: skip
 """Neurons that say themselves what they do in a step."""
 

@@ -66,6 +66,8 @@ class Dynamics:
         Submodule whose product is part of the update: recurrent weights, or a gated cell.
     state_bits : int
         Width of each state variable where it is an integer [bits]; 0: as wide as the numbers of the input.
+    adaptation_bits : int
+        Width of one further state variable, which raises the threshold [bits]; 0: there is none beside `states`.
     """
 
     decays: tuple[Tensor, ...]
@@ -94,6 +96,7 @@ class Dynamics:
     constants: tuple[Tensor, ...] = ()
     product: str = ""
     state_bits: int = 0
+    adaptation_bits: int = 0
 
     @property
     def fires_bits(self) -> bool:

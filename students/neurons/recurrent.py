@@ -11,7 +11,7 @@ where the recurrent current is not zero; the recurrent weights are a product of 
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -32,6 +32,19 @@ from students.neurons.parameters import (
 
 Wiring = Literal["all to all", "one to one"]
 
+
+@runtime_checkable
+class Feedback(Protocol):
+    """Recurrent weights that do not act as they are stored."""
+
+    def in_use(self) -> tuple[Tensor, Tensor | None]:
+        """Return weights and bias as they act."""
+        ...
+
+
+def weights_in_use(recurrent: Any) -> tuple[Tensor, Tensor | None]:
+    """Return the weights and the bias of a recurrent product, a layer of torch's or ours, as they act."""
+    return recurrent.in_use() if isinstance(recurrent, Feedback) else (recurrent.weight, recurrent.bias)
 
 
 class OneToOne(nn.Module):
@@ -104,7 +117,9 @@ class RecurrentLIF(nn.Module):
         self.beta = decay_parameter(beta, channels, parameters, learned(learnable, "beta"))
         self.threshold = threshold_parameter(threshold, channels, parameters, learned(learnable, "threshold"))
         dense = wiring == "all to all"
-        self.recurrent = nn.Linear(channels, channels, bias == "learned") if dense else OneToOne(channels, bias)
+        self.recurrent: nn.Module = (
+            nn.Linear(channels, channels, bias == "learned") if dense else OneToOne(channels, bias)
+        )
 
     def forward(self, current: Tensor, state: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Return spikes in {0, 1}, shape (batch, channels, steps), and the membrane, shape (batch, channels).
@@ -117,8 +132,9 @@ class RecurrentLIF(nn.Module):
         """
         drive = by_steps(current, self.channels)
         beta, threshold = self._in_use()
+        weight, bias = weights_in_use(self.recurrent)
         spikes, after = fire_recurrently(
-            drive, state, beta, threshold, weight=self.recurrent.weight, bias=self.recurrent.bias,
+            drive, state, beta, threshold, weight=weight, bias=bias,
             alpha=self.surrogate_alpha, reset=self.reset,
         )  # fmt: skip
         return spikes.permute(1, 2, 0), after

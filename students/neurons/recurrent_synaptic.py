@@ -17,6 +17,7 @@ from students.kernels.neurons.surrogates import ARCTANGENT, Surrogate, spike
 from students.neurons.dynamics import Dynamics
 from students.neurons.lif import STEPS_AXIS, by_steps
 from students.neurons.parameters import Learnable, Parameters, in_use, limit_in_use, two_decays_and_threshold
+from students.neurons.recurrent import weights_in_use
 
 State = tuple[Tensor, Tensor]
 
@@ -53,7 +54,7 @@ class RecurrentSynapticLIF(nn.Module):
         self.alpha, self.beta, self.threshold = two_decays_and_threshold(
             (alpha, beta), threshold, channels, parameters, learnable
         )
-        self.recurrent = nn.Linear(channels, channels, bias=False)
+        self.recurrent: nn.Module = nn.Linear(channels, channels, bias=False)
 
     def forward(self, current: Tensor, state: State | None = None) -> tuple[Tensor, State]:
         """Return spikes in {0, 1}, shape (batch, channels, steps), and the state, two of shape (batch, channels).
@@ -68,7 +69,7 @@ class RecurrentSynapticLIF(nn.Module):
         flowing, membrane = (torch.zeros_like(drive[0]),) * 2 if state is None else state
         alpha, beta, limit = in_use(self.alpha), in_use(self.beta), limit_in_use(self.threshold)
         fired = (membrane > limit).to(drive.dtype)
-        weight, spikes = self.recurrent.weight.t(), list[Tensor]()
+        weight, spikes = weights_in_use(self.recurrent)[0].t(), list[Tensor]()
         for given in drive.unbind(0):
             flowing = alpha * flowing + given + fired @ weight
             membrane = beta * membrane * (1.0 - fired.detach()) + flowing

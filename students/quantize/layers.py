@@ -53,7 +53,7 @@ from students.quantize.modules import (
     IntegerReLU,
     Requantise,
 )
-from students.quantize.neurons import integer_neurons
+from students.quantize.neurons import fed_back, feedback_of, integer_neurons
 from students.quantize.recurrent import IntegerRecurrent
 from students.quantize.rows import IntegerMatMul, IntegerSoftmax
 from students.quantize.weight_grid import WeightGrid
@@ -187,16 +187,16 @@ class QuantLayers:
         Raises
         ------
         StudentError
-            Neurons with recurrent weights, for which there is no grid.
+            As `integer_neurons` and `feedback_of`.
         """
+        bits, feedback = self.form.state_bits, None
         if isinstance(model, RecurrentLIFModel | RecurrentSynapticModel):
-            raise StudentError(
-                "the weights of recurrent neurons have no integer form", where="neurons",
-                remedy="Use the form float32, or neurons without recurrence",
-            )
-        bits = self.form.state_bits
+            feedback = feedback_of(channels, model, self._weights("recurrent", "inner"))
+            self.plan.add(feedback, "recurrent")
+            if bits is None:
+                return fed_back(channels, model, feedback)
         if bits is not None:
-            return integer_neurons(channels, model, bits)
+            return integer_neurons(channels, model, bits, feedback)
         if isinstance(model, MultiSpikeModel) and model.most > 1:
             return EventNeurons(model.make(channels), model.most)
         return float_neurons(channels, model)

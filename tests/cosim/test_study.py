@@ -75,13 +75,13 @@ def test_options_and_forms_are_told_beside_what_else_is_wrong() -> None:
     """A misspelt setting, a missing name and a wrong list hide no other part's problems; a part that is wrong in its
     structure is told once."""
     students = [
-        {"label": "a", "family": "spiking_recurrent", "forms": ["w4a4"], "optoins": {}},
+        {"label": "a", "family": "clip_conformer", "forms": ["w4a4"], "optoins": {}},
         {"label": "b", "family": "eegnet", "options": {"depht": 2}, "forms": ["w8a8 input=12"]},
         {"label": "c", "family": "none_such", "forms": ["w8a8"], "method": {"name": "kl", "options": {"wight": 1}}},
     ]
     text = message(broken(students=students, baselines=[{"name": "cca", "options": {"hz": 1}}],
                           hardware={**TINY["hardware"], "decode_rate_hz": -1}))  # fmt: skip
-    for said in ("students.0.optoins: there is no such setting", "students.0.forms.0: form: Recurrent spiking network",
+    for said in ("students.0.optoins: there is no such setting", "students.0.forms.0: form: CLIP Conformer",
                  "students.1.options.depht: there is no such", "students.1.forms.0: unknown form 'w8a8 input=12'",
                  "there is no 'none_such'", "students.2.method.options.wight", "baselines.0.options.hz",
                  "hardware.decode_rate_hz"):  # fmt: skip

@@ -34,8 +34,8 @@ def test_forms_that_no_student_is_trained_in_are_refused(form: object, says: str
 
 
 def test_a_form_that_the_family_does_not_declare_is_refused_with_those_that_do() -> None:
-    text = message(broken(students=[{"label": "a", "family": "spiking_recurrent", "forms": ["float32", "w4a4"]}]))
-    assert "students.0.forms.1: form: Recurrent spiking network has no integer form (w4a4). It has: float form." in text
+    text = message(broken(students=[{"label": "a", "family": "clip_conformer", "forms": ["float32", "w4a4"]}]))
+    assert "students.0.forms.1: form: CLIP Conformer has no integer form (w4a4). It has: float form." in text
     assert "For w4a4" in text
     assert "eegnet" in text
 

@@ -185,7 +185,7 @@ def test_complete_writes_defaults_out():
         ({"options": {"kernel_s": float("inf")}}, "kernel_s: .*finite"),
         ({"options": {"pool_1": 40}}, "64 steps are fewer than pool_1 x pool_2 = 320"),
         ({"shape": SEGMENTS}, "choose one of: .*gru.*mlp"),
-        ({"family": "spiking_recurrent", "form": Quantised(weight=8, activation_bits=8)}, "no integer form"),
+        ({"family": "clip_conformer", "form": Quantised(weight=8, activation_bits=8)}, "no integer form"),
         ({"family": "conformer", "options": {"heads": 3}}, "does not divide"),
         ({"family": "shallow", "options": {"pool_s": 2.0}}, "longer windows"),
     ],

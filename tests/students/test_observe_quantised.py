@@ -13,6 +13,7 @@ from torch import nn
 from students.families import family_names
 from students.models.build import build, mode
 from students.models.from_float import quantised_from_float
+from students.neurons import RECURRENT_NEURONS
 from students.quantize import quantisation_of, value_of
 from students.quantize.recurrent import IntegerRecurrent
 from students.quantize.rows import IntegerMatMul
@@ -24,8 +25,7 @@ FAMILIES = (
     "ind", "clip_conformer",
 )  # fmt: skip
 
-PARTLY_FLOAT = ("ind", "clip_conformer", "conformer", "spiking_recurrent", "tinyrsnn", "snn_3d", "snn_streaming")
-"""All but the last have float forms only; the last one's code compares its input before anything is quantised."""
+PARTLY_FLOAT = ("ind", "clip_conformer", "conformer", "snn_3d", "snn_streaming")
 """The first three have float forms only; the last one's code compares its input before anything is quantised."""
 
 STREAMS_ONLY = ("snn_3d",)
@@ -132,6 +132,10 @@ def test_every_product_of_an_integer_student_is_counted_on_its_codes(family: str
         if isinstance(module, IntegerRecurrent):  # its steps read the recurrent weights, no module is called
             module.register_forward_hook(
                 lambda one, _, states, name=f"{name}.hidden": caught.update({name: one.operands(states).mT})
+            )
+        if isinstance(module, RECURRENT_NEURONS):
+            module.register_forward_hook(
+                lambda one, _, found, name=f"{name}.recurrent": caught.update({name: one.heard(found[0]).mT})
             )
     with torch.no_grad():
         model(x)

@@ -9,7 +9,7 @@ from students.counting import observe
 from students.families import load_family
 from students.models import parameter_count
 from students.models.build import build
-from students.spec import Quantised, Shape, StudentSpec
+from students.spec import Shape, StudentSpec
 
 STREAM = Shape(task="regression", channels=96, steps=30, outputs=2, step_rate_hz=250.0)
 EEG = Shape(task="classification", channels=22, steps=1000, outputs=4, step_rate_hz=250.0)
@@ -71,5 +71,3 @@ def test_the_products_behind_neurons_of_the_spiking_eegnet_read_spikes() -> None
     assert all(one is not None and one.effective.accumulate.total > 0 for one in spiking)
 
 
-def test_recurrent_neurons_have_no_integer_form() -> None:
-    assert Quantised not in load_family("spiking_recurrent").forms

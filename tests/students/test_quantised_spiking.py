@@ -17,15 +17,12 @@ from students.models.build import build, mode
 from students.models.store import load_student, save_student
 from students.neurons import (
     LIF,
-    AdaptiveModel,
     LeakyIntegrator,
     LeakyIntegratorModel,
     LIFModel,
     MultiSpikeModel,
     ParametricModel,
-    RecurrentLIFModel,
     Surrogate,
-    SynapticModel,
 )
 from students.neurons.integer import IntegerIntegrator, IntegerLIF, threshold_level
 from students.quantize.neurons import IntegerNeurons, integer_neurons
@@ -207,9 +204,6 @@ def test_states_that_do_not_exist_are_refused(family: str, form: str, reason: st
 
 
 def test_neurons_without_an_integer_membrane_are_refused() -> None:
-    for model in (RecurrentLIFModel(0.9, 1.0), SynapticModel(0.5, 0.9, 1.0), AdaptiveModel(0.9, 0.9, 1.0, 0.1)):
-        with pytest.raises(StudentError, match=f"{type(model).__name__} has no integer membrane"):
-            integer_neurons(3, model, 8)
     with pytest.raises(StudentError, match="MultiSpikeModel has no integer membrane"):
         integer_neurons(3, MultiSpikeModel(0.9, 1.0, 3, start=0.5), 8)
     with pytest.raises(StudentError, match="a fast sigmoid as surrogate"):

@@ -13,8 +13,6 @@ from torch import Tensor, nn
 from energy_models.errors import StudentError
 from students.layers import FloatLayers
 from students.neurons import RecurrentLIF, RecurrentLIFModel, ZeroInitialState
-from students.quantize.layers import QuantLayers
-from students.spec import Quantised
 
 WIRINGS = ("all to all", "one to one")
 
@@ -134,8 +132,6 @@ def test_layers_make_them_and_they_learn() -> None:
         optimiser.step()
         losses.append(float(loss.detach()))
     assert losses[-1] < 0.8 * losses[0]
-    with pytest.raises(StudentError, match="recurrent neurons have no integer form"):
-        QuantLayers(Quantised(weight=4, activation_bits=4)).neurons(8, model)
 
 
 @pytest.mark.parametrize(

@@ -20,8 +20,9 @@ from energy_models.workload import Kind
 from students.counting.axes import BatchAxisError, is_labelled, plain, steps_of
 from students.counting.calls import tensors_of
 from students.counting.dispatch import Info, Tracer
+from students.counting.modules.neuron_products import requantised
 from students.counting.modules.neurons import ModuleCounter
-from students.counting.records import MULTIPLIER_BITS, Work
+from students.counting.records import Work
 from students.counting.rules import Operand, record_product
 from students.counting.rules.products import linear_counts
 from students.kernels.recurrent_grid import ADDRESS_BITS, CELL_BITS, ENTRIES, GATE_BITS, PREACTIVATION_BITS, STATE_BITS
@@ -124,14 +125,8 @@ def _product(tracer: Tracer, name: str, operand: Operand, steps: int) -> None:
         tracer, name, "recurrent", operand, linear_counts(tracer, operand, operand.info.axes),
         shapes=((inputs,), (rows,)), full=rows * inputs * steps, reduction=inputs, calls=steps,
     )  # fmt: skip
-    if done.producer is not None:
-        tracer.recorder.requantised(done.producer, PREACTIVATION_BITS)
-    work = Work(
-        kind="quantise", arithmetic="integer", input_shape=(rows,), output_shape=(rows,), calls=steps,
-        when=tracer.when(operand.info), counts={"op:requantise": rows * steps}, activation_bits=done.word,
-        output_bits=PREACTIVATION_BITS, constants=done.scales, constant_bits=MULTIPLIER_BITS,
-    )  # fmt: skip
-    tracer.record(f"{name}.quantise", work)
+    sums = replace(done, axes=operand.info.axes)
+    requantised(tracer, f"{name}.quantise", sums, (rows, steps), PREACTIVATION_BITS)
 
 
 @dataclass(frozen=True, slots=True)

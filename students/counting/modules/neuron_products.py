@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -17,10 +17,12 @@ from torch.nn import functional
 
 from students.counting.axes import Axes, BatchAxisError, conventions, is_labelled, plain
 from students.counting.dispatch import Info, ModuleContext, Tracer
+from students.counting.records import MULTIPLIER_BITS, Work
 from students.counting.rules import Operand, decodes_in, events, linear_counts, record_product
 from students.layers.grid import SPIKES
-from students.neurons import RECURRENT_NEURONS, RecurrentLIF, RecurrentSynapticLIF
+from students.neurons import RECURRENT_NEURONS, IntegerStateLIF, RecurrentLIF, RecurrentSynapticLIF
 from students.neurons.dynamics import Dynamics
+from students.neurons.recurrent import weights_in_use
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +58,7 @@ def watch(tracer: Tracer, module: nn.Module, dynamics: Dynamics | None) -> list[
     def note_all(_: nn.Module, args: Any, named: Any) -> None:
         tracer.cache["product of", module] = (*args, *named.values())
 
-    if isinstance(module, RECURRENT_NEURONS):
+    if isinstance(module, (*RECURRENT_NEURONS, IntegerStateLIF)):
         return [module.register_forward_pre_hook(note_all, with_kwargs=True)]
     return [module.get_submodule(dynamics.product).register_forward_pre_hook(note)]
 
@@ -72,6 +74,10 @@ def driven(tracer: Tracer, module: Any, current: Tensor, dynamics: Dynamics, out
         state = next((one for one in args[1:] if one is not None), None)
         heard = module.heard(output[0].detach(), state)
         return Driven((current, _over_steps(tracer, module, heard, info)), current, info)
+    if isinstance(module, IntegerStateLIF):
+        heard = module.heard(output.detach())
+        _over_steps(tracer, module, heard, info)
+        return Driven((current, args[1](heard.mT).mT), current, info)
     if type(product) is nn.LSTMCell:
         return _cell(tracer, module, product, (current, info), args[1])
     if dynamics.product == "conv" and type(product) is nn.Conv2d:
@@ -115,23 +121,58 @@ def _fed_back(tracer: Tracer, product: nn.Module, spikes: Tensor, info: Info) ->
 
 
 def _over_steps(
-    tracer: Tracer, module: RecurrentLIF | RecurrentSynapticLIF, heard: Tensor, info: Info
+    tracer: Tracer, module: RecurrentLIF | RecurrentSynapticLIF | IntegerStateLIF, heard: Tensor, info: Info
 ) -> Tensor:
-    """Count recurrent weights on the spikes of all steps, shape (batch, channels, steps); return their current."""
+    """Count recurrent weights on the spikes of all steps, shape (batch, channels, steps); return their current.
+
+    Neurons with an integer membrane put it on the grid of their currents: one requantisation a neuron.
+    """
     product, axes = module.recurrent, info.axes
+    assert isinstance(product, nn.Module)  # noqa: S101  these neurons have recurrent weights
     last = None if axes is None else (axes[0], axes[2], axes[1])
-    operand = Operand(heard.transpose(1, 2), Info(last, SPIKES), product.weight, product.bias)
+    weight, bias = weights_in_use(product)
+    bias = None if bias is None else product.get_parameter("bias")
+    operand = Operand(heard.transpose(1, 2), Info(last, SPIKES), weight, bias)
     steps = 1 if tracer.recorder.steps else heard.shape[-1]
     updates = module.channels * steps
-    dense = product.weight.ndim == 2
+    dense = weight.ndim == 2
     counts = linear_counts(tracer, operand, last) if dense else _self_counts(tracer, operand, updates)
     reduction = module.channels if dense else 1
-    record_product(
+    done = record_product(
         tracer, f"{tracer.path}.recurrent", "recurrent", operand, counts,
         shapes=((module.channels,), (module.channels,)), full=updates * reduction, reduction=reduction, calls=steps,
         state={"state_elements": module.channels, "state_reads": updates, "state_writes": updates},
     )  # fmt: skip
+    if isinstance(module, IntegerStateLIF):
+        sums = replace(done, axes=last)
+        requantised(tracer, f"{tracer.path}.recurrent.quantise", sums, (module.channels, steps), module.bits)
     return product(operand.signal).transpose(1, 2)
+
+
+def requantised(tracer: Tracer, name: str, done: Info, rows_and_steps: tuple[int, int], bits: int) -> None:
+    """Record the requantisation of a product's accumulators, inside a module that is counted whole.
+
+    Parameters
+    ----------
+    tracer : Tracer
+    name : str
+        Of the layer.
+    done : Info
+        What `record_product` returned, with the axes of its operand.
+    rows_and_steps : (int, int)
+        Accumulators of a step, and steps of a decode.
+    bits : int
+        Of the result [bits].
+    """
+    rows, steps = rows_and_steps
+    if done.producer is not None:
+        tracer.recorder.requantised(done.producer, bits)
+    work = Work(
+        kind="quantise", arithmetic="integer", input_shape=(rows,), output_shape=(rows,), calls=steps,
+        when=tracer.when(done), counts={"op:requantise": rows * steps}, activation_bits=done.word, output_bits=bits,
+        constants=done.scales, constant_bits=MULTIPLIER_BITS,
+    )  # fmt: skip
+    tracer.record(name, work)
 
 
 def _convolve(product: nn.Conv2d, signal: Tensor) -> Tensor:

@@ -87,6 +87,8 @@ def _count(dynamics: Dynamics, tracer: Tracer, module: Any, current: Tensor, out
         found = _events(tracer, dynamics, neurons)
         all_counts = {**counts, **{what: counts.get(what, 0) + number for what, number in found.items()}}
     tracer.record(tracer.path, _work(tracer, dynamics, neurons, current, all_counts))
+    if dynamics.adaptation_bits:
+        tracer.record(f"{tracer.path}.adaptation", _adaptation(tracer, dynamics, neurons))
     _know(tracer, dynamics, neurons, units, output)
     if dynamics.unfolds:
         with inside(tracer, "steps", module):
@@ -274,6 +276,16 @@ def _work(tracer: Tracer, dynamics: Dynamics, neurons: _Neurons, current: Tensor
         constants=dynamics.stored,
         constant_bits=max(bits, DECAY_BITS if dynamics.state_bits else 0) if dynamics.stored else 0,
     )
+
+
+def _adaptation(tracer: Tracer, dynamics: Dynamics, neurons: _Neurons) -> Work:
+    """Return the state that raises thresholds, which has a width of its own; its operations are with the neurons'."""
+    words, bits = math.prod(neurons.shape), dynamics.adaptation_bits
+    return Work(
+        kind="neuron", arithmetic="integer", input_shape=(0,), output_shape=(0,), counts={}, calls=neurons.steps,
+        when=tracer.when(neurons.into.info), activation_bits=bits, output_bits=bits, state_bits=bits,
+        state_elements=words, state_reads=words * neurons.steps, state_writes=words * neurons.steps,
+    )  # fmt: skip
 
 
 def _know(tracer: Tracer, dynamics: Dynamics, neurons: _Neurons, units: Axes | None, output: Any) -> None:

@@ -1,4 +1,4 @@
-"""C text of nodes that keep a state from step to step: gated recurrent layers, and leaky neurons."""
+"""C text of gated recurrent layers, and what the writer of a loop offers to the nodes that keep a state."""
 
 from __future__ import annotations
 
@@ -8,18 +8,16 @@ from typing import Protocol
 import numpy as np
 
 from students.deploy.c_code.plan import Loop, Plan
-from students.deploy.c_code.text import identifier, indented, sum_type, type_for
+from students.deploy.c_code.text import identifier, indented, sum_type
 from students.deploy.cells import (
     CELL_BITS,
     ENTRIES,
     FINE_BITS,
     GATE_BITS,
-    MEMBRANE_DECAY_BITS,
     PREACTIVATION_HIGHEST,
     SIGMOID_SHIFT,
     STATE_BITS,
     TANH_SHIFT,
-    Neurons,
     Recurrent,
 )
 from students.deploy.graph import Integers
@@ -60,39 +58,6 @@ class Text(Protocol):
         ...
 
 
-def write_neurons(text: Text, loop: Loop, node: Neurons) -> None:
-    """Add the loop of a layer of neurons: unit by unit, each through all steps."""
-    steps = loop.result.shape[1]
-    low, high = node.membrane.lowest, node.membrane.highest
-    drive = text.plan.ranges[node.source]
-    most = 0 if node.threshold is None else node.most * int(np.max(node.threshold))
-    largest = (max(-low, high) + most + max(-drive.lowest, drive.highest)) << MEMBRANE_DECAY_BITS
-    kind = "int32_t" if largest < 2**31 else "int64_t"
-    kept = text.keep(f"membrane_{identifier(node.name)}", type_for(low, high), node.units)
-    start = kept + "[i0]" if text.plan.entry == "step" else "0"
-    name = identifier(node.name)
-    decay = text.place_constant(f"{name}_decay", np.asarray(node.decay), (node.units,))
-    before, taken, events = "m", "", "m"
-    if node.threshold is not None:
-        threshold = text.place_constant(f"{name}_threshold", np.asarray(node.threshold), (node.units,))
-        each = [f"(m > {threshold})", *(f"(m > {event} * {threshold})" for event in range(2, node.most + 1))]
-        events, reset = " + ".join(each), f"fired * {threshold}" if node.most > 1 else f"(fired ? {threshold} : 0)"
-        before = {"zero": "(fired ? 0 : m)", "residue": f"m - {reset}"}.get(node.reset, "m")
-        taken = f" - {reset}" if node.reset == "subtract" else ""
-    body = [
-        *([f"const int fired = {events};"] if "fired" in before + taken else []),
-        f"const {kind} kept = {before};",
-        f"m = kept * {decay} / {2**MEMBRANE_DECAY_BITS} + {text.signal(node.source)}[place]{taken};",
-        f"m = m < {low} ? {low} : m > {high} ? {high} : m;",
-        *text.stored(loop, events if node.most == 1 else f"({events})"),
-    ]
-    after = f"{kept}[i0] = ({type_for(low, high)})m;"
-    text.lines += indented([
-        "{", "int place = 0;", f"for (int i0 = 0; i0 < {node.units}; i0++) {{", f"{kind} m = {start};",
-        f"for (int i1 = 0; i1 < {steps}; i1++) {{", *body, "place++;", "}", after, "}", "}",
-    ])  # fmt: skip
-
-
 def write_recurrent(text: Text, loop: Loop, node: Recurrent) -> None:
     """Add the loop of a gated layer: step by step, the recurrent product of all rows, then unit by unit."""
     name, units, rows, steps = identifier(node.name), node.units, len(node.weights), loop.result.shape[1]
@@ -100,7 +65,8 @@ def write_recurrent(text: Text, loop: Loop, node: Recurrent) -> None:
     cell = text.keep(f"cell_{name}", f"int{CELL_BITS}_t", units) if node.kind == "lstm" else ""
     operand = text.keep(f"operand_{name}", "int8_t", units)
     hidden = text.keep(f"hidden_{name}", "int16_t", rows)
-    fresh = [] if text.plan.entry == "step" else _for("i0", units, [f"{one}[i0] = 0;" for one in (state, cell) if one])
+    forgotten = [f"{one}[i0] = 0;" for one in (state, cell) if one]
+    fresh = [] if text.plan.entry == "step" else repeated("i0", units, forgotten)
     highest = 2 ** (node.operand_bits - 1) - 1
     read = f"{text.prefix}_shifted({state}[i0], {STATE_BITS - node.operand_bits})"
     kind = sum_type(node.sums, int(np.abs(node.weights).max(initial=0)) * highest)
@@ -117,9 +83,9 @@ def write_recurrent(text: Text, loop: Loop, node: Recurrent) -> None:
     unit = _gru(text, node, state, hidden, steps) if cell == "" else _lstm(text, node, (state, cell), hidden, steps)
     text.lines += indented([
         "{", *fresh, f"for (int i1 = 0; i1 < {steps}; i1++) {{",
-        *_for("i0", units, [f"{operand}[i0] = (int8_t){text.prefix}_within({read}, -{highest}, {highest});"]),
-        *_for("i0", rows, product),
-        *_for("i0", units, [*unit, f"const int place = i0 * {steps} + i1;", *text.stored(loop, f"{state}[i0]")]),
+        *repeated("i0", units, [f"{operand}[i0] = (int8_t){text.prefix}_within({read}, -{highest}, {highest});"]),
+        *repeated("i0", rows, product),
+        *repeated("i0", units, [*unit, f"const int place = i0 * {steps} + i1;", *text.stored(loop, f"{state}[i0]")]),
         "}", "}",
     ])  # fmt: skip
 
@@ -180,5 +146,6 @@ def _row(node: Recurrent, hidden: str) -> Callable[[int], str]:
     return lambda gate: f"{hidden}[{gate * node.units} + i0]"
 
 
-def _for(index: str, count: int, body: list[str]) -> list[str]:
+def repeated(index: str, count: int, body: list[str]) -> list[str]:
+    """Return a loop over so many places."""
     return [f"for (int {index} = 0; {index} < {count}; {index}++) {{", *body, "}"]

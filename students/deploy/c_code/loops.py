@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from students.deploy.c_code.cells import write_neurons, write_recurrent
+from students.deploy.c_code.cells import write_recurrent
+from students.deploy.c_code.neurons import write_neurons
 from students.deploy.c_code.plan import Loop, Plan
 from students.deploy.c_code.rows import write_matmul, write_norm, write_softmax
 from students.deploy.c_code.text import PACKED, Weights, array, identifier, packed, sum_type, type_for
