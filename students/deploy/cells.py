@@ -250,7 +250,7 @@ def _events(node: Neurons, membranes: Integers, risen: Integers | None) -> Integ
     fired = np.zeros_like(membranes)
     if node.threshold is None:
         return fired
-    if node.adaptation is not None:
+    if node.adaptation is not None and risen is not None:
         return ((membranes - node.threshold) << node.adaptation.fraction > risen).astype(np.int64)
     for event in range(1, node.most + 1):
         fired += membranes > event * np.asarray(node.threshold)

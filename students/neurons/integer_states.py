@@ -85,7 +85,7 @@ class IntegerStateLIF(nn.Module):
             self.register_buffer("strength", torch.tensor(model.strength))
         self.register_buffer("threshold", torch.full(size, checked_threshold(model.threshold)))
         self.level, self.highest = threshold_level(bits), 2 ** (bits - 1) - 1
-        self.reset = _reset(model)
+        self.reset: StateReset = _reset(model)
         self.surrogate = (
             Surrogate("arctangent", model.surrogate_alpha) if isinstance(model, RecurrentLIFModel) else model.surrogate
         )
@@ -124,7 +124,7 @@ class IntegerStateLIF(nn.Module):
         """
         given, unit = by_steps(drive.value / drive.scale, self.channels), float(drive.scale.detach())
         given = through(given, given.detach().round())
-        beta, alpha, rho = (None if one is None else _decay(one) for one in (self.beta, self.alpha, self.rho))
+        beta, alpha, rho = _decay(self.beta), *(None if one is None else _decay(one) for one in (self.alpha, self.rho))
         membrane = flowing = adaptation = fired = torch.zeros_like(drive.value[..., 0])
         limit, highest, spikes = self.levels(), float(self.highest), list[Tensor]()
         for current in given.unbind(0):
@@ -183,7 +183,7 @@ def _decay(one: Tensor) -> Tensor:
     return through(one.clamp(0.0, 1.0), decay_levels(one) * 2.0**-DECAY_BITS)
 
 
-def _leaked(before: Tensor, decay: Tensor | None) -> Tensor:
+def _leaked(before: Tensor, decay: Tensor) -> Tensor:
     """Return levels times a decay, cut towards zero."""
     product = before * decay
     return through(product, product.detach().trunc())
