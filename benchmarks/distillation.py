@@ -3,8 +3,9 @@
 A part is one set of recordings in a few cells: label budgets, or all labels with targets in and out of sample. In each
 cell every student is trained from labels alone, by controls that need no teacher, and by methods that learn from one.
 A part that was interrupted goes on where it stopped. Each finished cell is archived in ``docs/results/distillation``
-and the page ``docs/distillation.md`` is made again; ``--reprice`` makes the page alone. Recordings are read from the
-folder that ``COSIM_DATA`` names.
+and the page ``docs/distillation.md`` is made again; ``--reprice`` makes the page alone. ``--cell``, ``--student``,
+``--method`` and ``--form`` train some of a part; what was left out of a cell is listed on the page. Recordings are read
+from the folder that ``COSIM_DATA`` names.
 """
 
 from __future__ import annotations
@@ -30,6 +31,8 @@ from students.models.store import load_extra, load_student
 
 ROOT = Path(__file__).resolve().parents[1]
 ARCHIVES = ROOT / "docs" / "results" / "distillation"
+LEFT_OUT = "left_out.json"
+"""Beside an archived cell: what of its students, methods and forms was not trained."""
 RELEVANCE = "relevance.json"
 """Beside an archived cell: task relevance (TSR) of every projection, and the validation score of its student."""
 
@@ -91,6 +94,22 @@ class Part:
     layer: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Some:
+    """What of a part is trained; an empty tuple is all of it.
+
+    Parameters
+    ----------
+    cells, students, methods, forms : tuple of str
+        Labels of students, names of methods beside labels alone, forms beside float32.
+    """
+
+    cells: tuple[str, ...] = ()
+    students: tuple[str, ...] = ()
+    methods: tuple[str, ...] = ()
+    forms: tuple[str, ...] = ()
+
+
 def _classical(baseline: str, **options: Any) -> dict[str, Any]:
     return {"name": "classical", "options": {"baseline": baseline, "options": options}}
 
@@ -102,8 +121,21 @@ def _network(family: str, layer: str, **options: Any) -> dict[str, Any]:
 VELOCITY_SPLIT = {"split": {"method": "given_parts", "validation_fraction": 0.3, "gap_steps": 10}}
 LEAVE_OUT = {"method": "leave_one_group_out", "group": "subject"}
 SUBJECTS = {
+    "dataset": {"name": "ssvep_exoskeleton", "options": {
+        "classes": "frequencies", "decimate": 2, "start_s": 1.0, "stop_s": 5.0,
+        "folders": "ssvep_exoskeleton,ssvep_exoskeleton_more",
+    }},
     "split": {**LEAVE_OUT, "validation": "fraction", "validation_fraction": 0.2},
-    "unlabelled": {"stride_s": 2.0},
+    "unlabelled": {"stride_s": 4.0},
+}  # fmt: skip
+"""Eight subjects, two sessions each, in two folders; unlabelled windows of 4 s side by side."""
+STEERED = {
+    "study": {"title": "Direction of the target, 87 units", "question": "What does a teacher add to few labels?"},
+    "dataset": {"name": "bci_hennig"},
+    "split": {"method": "blocked_in_time", "test_fraction": 0.2, "validation_fraction": 0.3, "gap_steps": 10},
+    "baselines": [{"name": "ridge_lags"}],
+    "hardware": {"profiles": ["asic65_near_memory", "cortex_m4f"], "sites": ["implant_utah96"],
+                 "decode_rate_hz": 1 / 0.045},
 }  # fmt: skip
 PARTS = {
     "labels_42_units": Part(
@@ -120,6 +152,9 @@ PARTS = {
     "labels_95_channels": Part(
         "intracortical", (MLP, GRU), _classical("ridge_lags"),
         ({"seconds": 30.0}, {"seconds": 60.0}, {"seconds": 180.0}),
+    ),
+    "labels_87_units": Part(
+        "intracortical", (MLP, GRU), _classical("ridge_lags"), ({"seconds": 30.0}, {"seconds": 60.0}), STEERED,
     ),
     "full_42_units": Part(
         "intracortical_brown42", (MLP, SKIP, GRU), _network("gru", "body.3", hidden=64), layer="body.3",
@@ -180,11 +215,11 @@ def _study(name: str, part: Part, seeds: list[int], methods: list[dict[str, Any]
     tables = tomllib.loads(shipped.read_text(encoding="utf-8"))
     kept = ("dataset", "split", "unlabelled", "training", "hardware", "baselines")
     return {
-        "study": {**tables["study"], "name": f"distillation_{name}", "seeds": seeds},
         **{key: tables[key] for key in kept if key in tables},
         "teacher": copy.deepcopy(part.teacher),
         "students": [_student(one, methods) for one in part.students],
         **part.changes,
+        "study": {**tables["study"], **part.changes.get("study", {}), "name": f"distillation_{name}", "seeds": seeds},
     }  # fmt: skip
 
 
@@ -201,11 +236,51 @@ def _without_teacher(study: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in study.items() if key not in ("teacher", "unlabelled")}
 
 
-def run_part(name: str, seeds: list[int], folder: Path, workers: int) -> None:
-    """Train what is not finished of a part, cell by cell, and archive each."""
-    for cell, study in cells_of(name, seeds).items():
+def some_of(study: dict[str, Any], some: Some) -> tuple[dict[str, Any], list[str]]:
+    """Return a study with some of its students, methods and forms, and what that leaves out of it, student by student.
+
+    A student that distils nothing any more has no method but labels alone; without any that does, there is no teacher.
+    """
+    kept, left_out = list[dict[str, Any]](), list[str]()
+    for student in study["students"]:
+        if some.students and student["label"] not in some.students:
+            left_out.append(student["label"])
+            continue
+        taken: dict[str, list[Any]] = {"method_choices": [], "forms": []}
+        for key, wanted, named in (("method_choices", some.methods, _name), ("forms", some.forms, str)):
+            for one in student.get(key, []):
+                if not wanted or named(one) in (*wanted, "float32"):
+                    taken[key].append(one)
+                else:
+                    left_out.append(f"{student['label']}, `{_told(one)}`")
+        kept.append({**student, **{key: value for key, value in taken.items() if key in student}})
+    cut = {**study, "students": kept}
+    taught = any(_name(one) not in {_name(control) for control in CONTROLS} for student in kept
+                 for one in student["method_choices"])  # fmt: skip
+    return cut if taught else _without_teacher(cut), left_out
+
+
+def _name(method: dict[str, Any]) -> str:
+    return str(method["name"])
+
+
+def _told(one: dict[str, Any] | str) -> str:
+    """Return a form, or a method with its option of unlabelled examples, as the page calls it."""
+    if isinstance(one, str):
+        return one
+    left_out = "unlabelled" in one.get("options", {})
+    return f"{_name(one)} unlabelled=left_out" if left_out else _name(one)
+
+
+def run_part(name: str, seeds: list[int], folder: Path, workers: int, some: Some) -> None:
+    """Train what is not finished of a part, or of some of it, cell by cell, and archive each."""
+    for cell, whole in cells_of(name, seeds).items():
+        if some.cells and cell not in some.cells:
+            continue
+        study, left_out = some_of(whole, some)
         run = cosim.run(study, out=folder / name / cell, workers=workers)
         archive = write_archive(run.folder, ARCHIVES / name / cell)
+        (archive / LEFT_OUT).write_text(json.dumps(left_out, indent=1) + "\n", encoding="utf-8")
         found = relevance_of(run.folder)
         if found:
             (archive / RELEVANCE).write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
@@ -250,13 +325,18 @@ def main() -> None:
     """Run parts and make the page."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--part", choices=PARTS, action="append", help="one of them; default: all, cheapest first")
+    parser.add_argument("--cell", action="append", default=[], help="one cell of the parts; default: all")
+    parser.add_argument("--student", action="append", default=[], help="label of one student; default: all")
+    parser.add_argument("--method", action="append", default=[], help="one method beside labels alone; default: all")
+    parser.add_argument("--form", action="append", default=[], help="one form beside float32; default: all")
     parser.add_argument("--seeds", type=int, default=2, help="how many seeds (2)")
     parser.add_argument("--workers", type=int, default=2, help="processes (2)")
     parser.add_argument("--runs", type=Path, default=Path("runs/distillation"), help="folder of the unfinished runs")
     parser.add_argument("--reprice", action="store_true", help="make the page from the archived runs; train nothing")
     given = parser.parse_args()
+    some = Some(tuple(given.cell), tuple(given.student), tuple(given.method), tuple(given.form))
     for name in [] if given.reprice else given.part or PARTS:
-        run_part(name, list(range(given.seeds)), given.runs, given.workers)
+        run_part(name, list(range(given.seeds)), given.runs, given.workers, some)
     _write_page()
 
 

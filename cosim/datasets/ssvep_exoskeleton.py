@@ -60,6 +60,9 @@ class Options(BaseModel):
         The three flicker frequencies, or these and rest.
     subjects : str
         ``present``, or numbers such as ``1,2``.
+    folders : str
+        Folders of the data folder that hold subjects, such as ``ssvep_exoskeleton,more``; a session that two of them
+        hold is taken from the first.
     reference, direction
     low_hz, high_hz : float
         Band edges [Hz]; the second harmonic of 21 Hz must pass.
@@ -76,6 +79,7 @@ class Options(BaseModel):
 
     classes: Literal["frequencies", "with_rest"] = "frequencies"
     subjects: str = "present"
+    folders: str = Field(default=NAME, min_length=1)
     reference: Literal["average", "none"] = "none"
     direction: Literal["causal", "acausal"] = "causal"
     low_hz: float = Field(default=6.0, gt=0)
@@ -164,8 +168,12 @@ def load(options: Options, data_dir: Path | None) -> Dataset:
     DataError
         If files are missing or damaged, a channel is flat or not finite, or rates differ.
     """
-    folder = files.root(data_dir, corpus=NAME, expected=f"{NAME}/subject01") / NAME
-    sessions = find_sessions(folder)
+    names = [name.strip() for name in options.folders.split(",")]
+    folder = files.root(data_dir, corpus=NAME, expected=f"{names[0]}/subject01")
+    found: dict[tuple[str, str], Path] = {}
+    for name in names:
+        found = find_sessions(folder / name) | found
+    sessions = dict(sorted(found.items()))
     present = sorted({subject for subject, _ in sessions})
     wanted = present
     if options.subjects != "present":

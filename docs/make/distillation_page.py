@@ -17,6 +17,7 @@ TITLES = {
     "labels_motor_imagery": "Few labels: motor imagery",
     "labels_ssvep": "Few labels: SSVEP",
     "labels_95_channels": "Few labels: intracortical velocity, 95 channels",
+    "labels_87_units": "Few labels: direction of the target, 87 units",
     "full_42_units": "All labels: intracortical velocity, 42 units",
     "motor_imagery": "All labels: motor imagery",
     "subjects_ssvep": "SSVEP, a subject left out",
@@ -31,6 +32,7 @@ CELLS_OF = {
     "labels_motor_imagery": ("2_a_class", "4_a_class", "all"),
     "labels_ssvep": ("2_a_class", "all"),
     "labels_95_channels": ("30_s", "60_s", "180_s", "all"),
+    "labels_87_units": ("30_s", "60_s", "all"),
     **dict.fromkeys(("full_42_units", "motor_imagery", "subjects_ssvep", "seizure", "full_95_channels"), SAMPLES),
 }
 SEEDS = 5
@@ -72,6 +74,9 @@ def _not_run(parts: dict[str, list[Cell]]) -> str:
             f"- {title}, {title_of(cell)}: {SEEDS - cell.seeds} of {SEEDS} seeds\n"
             for cell in found.values()
             if cell.seeds < SEEDS
+        ]
+        lines += [
+            f"- {title}, {title_of(cell)}: {'; '.join(cell.left_out)}\n" for cell in found.values() if cell.left_out
         ]
     return NOT_RUN + "".join(lines) if lines else ""
 

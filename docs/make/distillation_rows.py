@@ -18,7 +18,7 @@ from cosim.tables.differences import DIFFERENCES, read_differences
 from cosim.tables.results import Score, read_parquet
 from cosim.tables.scores import SCORES
 
-RELEVANCE = "relevance.json"
+RELEVANCE, LEFT_OUT = "relevance.json", "left_out.json"
 FLOAT = "float32"
 RESAMPLES = 2000
 CONTROLS = ("label_smoothing", "mixup", "noise", "self_kd")
@@ -65,7 +65,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One archived run of a part."""
+    """One archived run of a part; `left_out` says what of its students, methods and forms was not trained."""
 
     name: str
     metric: str
@@ -75,6 +75,7 @@ class Cell:
     teacher: Banded | None
     lines: tuple[Line, ...]
     relevance: tuple[Mapping[str, Any], ...]
+    left_out: tuple[str, ...] = ()
 
     def plain(self, student: str) -> Line:
         """Return a student trained from labels alone."""
@@ -107,14 +108,18 @@ def read_cell(folder: Path) -> Cell:
             "" if control is None else methods[control.against_id] or "labels alone", _taught(rows),
         ))  # fmt: skip
     any_score: Any = pooled.iloc[0]
-    known = folder / RELEVANCE
     return Cell(
         folder.name, str(any_score["metric"]).replace("_", " ").replace("r2", "R²"),
         over_text(int(any_score["score_count"]), str(any_score["score_over"])),
         max(int(pooled.loc[one, "seeds"]) for one in pooled.index), str(scores.iloc[0]["protocol"]), teacher,
         tuple(sorted(lines, key=lambda one: (one.student, one.form != FLOAT, bool(one.method), not one.taught))),
-        tuple(json.loads(known.read_text(encoding="utf-8"))) if known.is_file() else (),
+        _listed(folder / RELEVANCE), _listed(folder / LEFT_OUT),
     )  # fmt: skip
+
+
+def _listed(path: Path) -> tuple[Any, ...]:
+    """Return what a file beside an archived run lists; nothing where it has none."""
+    return tuple(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else ()
 
 
 def _taught(rows: Any) -> str:

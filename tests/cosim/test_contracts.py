@@ -218,7 +218,7 @@ def test_datasets(name: str, options: dict) -> None:
 
 
 @pytest.mark.recordings
-@pytest.mark.parametrize("name", ["eegmmidb", "m1_brown42", "m1_contdata95", "bonn_eeg", "bci2_sp1s"])
+@pytest.mark.parametrize("name", ["eegmmidb", "m1_brown42", "m1_contdata95", "bonn_eeg", "bci2_sp1s", "bci_hennig"])
 def test_datasets_of_recordings(name: str, recordings: Path) -> None:
     check_dataset(name, recordings)
 

@@ -42,6 +42,38 @@ def test_contdata95(tmp_path: Path) -> None:
     assert both.pipeline_work[0].operations["square_root"].total == 6  # one per unit and step
 
 
+def session(folder: Path, blocks: list[dict[str, np.ndarray]]) -> None:
+    (folder / "bci_hennig_20131218").mkdir(exist_ok=True)
+    scipy.io.savemat(folder / "bci_hennig_20131218" / "20131218.mat", {"D": {"datestr": "20131218", "blocks": blocks}})
+
+
+def test_a_closed_loop_session_of_two_blocks(tmp_path: Path) -> None:
+    """Directions of 0, 90 and 180 degrees; the first two of five steps are frozen and have no target."""
+    blocks = [{"spikes": counts(steps, 6), "thetas": np.resize([0.0, 90.0, 180.0], (steps, 1)),
+               "isFreezePeriod": np.resize(np.array([1, 1, 0, 0, 0], np.uint8), (steps, 1))}
+              for steps in (110, 200)]  # fmt: skip
+    session(tmp_path, blocks)
+    dataset = load("bci_hennig", data_dir=tmp_path, options={"segment_steps": 50})
+    assert dataset.windows.inputs().shape == (6, 6, 50)
+    np.testing.assert_array_equal(dataset.windows.inputs()[2], blocks[1]["spikes"][:50].T)
+    np.testing.assert_allclose(dataset.target_values[0, :3], [[1, 0], [0, 1], [-1, 0]], atol=1e-6)
+    assert dataset.target_mask is not None
+    np.testing.assert_array_equal(dataset.target_mask[0, :6], [False, False, True, True, True, False])
+    assert list(dataset.groups["block"]) == ["block 1"] * 2 + ["block 2"] * 4
+    second = load("bci_hennig", data_dir=tmp_path, options={"blocks": "second", "counts": "square_root"})
+    assert second.windows.inputs().shape == (2, 6, 100)
+    assert second.step_rate_hz == pytest.approx(1 / 0.045)
+    session(tmp_path, [blocks[0] | {"thetas": np.zeros((90, 1))}, blocks[1]])
+    with pytest.raises(DataError, match=r"block 1: spikes of shape \(110, 6\) do not go with 90 thetas"):
+        load("bci_hennig", data_dir=tmp_path, options={})
+    session(tmp_path, blocks[:1])
+    with pytest.raises(DataError, match=r"D.blocks.spikes is not one array for each of 2 blocks"):
+        load("bci_hennig", data_dir=tmp_path, options={})
+    session(tmp_path, [{"spikes": block["spikes"]} for block in blocks])
+    with pytest.raises(DataError, match=r"'D.blocks' has no field 'thetas'"):
+        load("bci_hennig", data_dir=tmp_path, options={})
+
+
 def test_wrong_keys_in_a_mat_file(tmp_path: Path) -> None:
     contdata(tmp_path, kinematics=np.zeros((10, 4)), y=counts(10, 6))
     with pytest.raises(DataError, match=r"contdata95.mat: the file holds no variable 'X'.*kinematics, y"):

@@ -182,6 +182,21 @@ def test_ssvep_reads_event_files_and_stimulus_channels(tmp_path: Path) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:This filename")
+def test_ssvep_subjects_of_several_folders(tmp_path: Path) -> None:
+    write_session(tmp_path / "ssvep_exoskeleton" / "subject01", "a", 0)
+    write_session(tmp_path / "more" / "subject08", "b", 1)
+    write_session(tmp_path / "more" / "subject01", "a", 2)  # the same session again, under the same name
+    both = load("ssvep_exoskeleton", data_dir=tmp_path, options={"folders": "ssvep_exoskeleton, more"})
+    assert sorted(set(both.groups["session"])) == ["subject01-session1", "subject08-session1"]
+    alone = load("ssvep_exoskeleton", data_dir=tmp_path, options={})
+    np.testing.assert_array_equal(both.windows.inputs()[:6], alone.windows.inputs())
+    chosen = load("ssvep_exoskeleton", data_dir=tmp_path, options={"folders": "more", "subjects": "8"})
+    np.testing.assert_array_equal(chosen.windows.inputs(), both.windows.inputs()[6:])
+    with pytest.raises(DataError, match=r"none/subject01.* was not found"):
+        load("ssvep_exoskeleton", data_dir=tmp_path, options={"folders": "ssvep_exoskeleton,none"})
+
+
+@pytest.mark.filterwarnings("ignore:This filename")
 def test_ssvep_damage(tmp_path: Path) -> None:
     folder = tmp_path / "ssvep_exoskeleton" / "subject01"
     write_session(folder, "one", 0)

@@ -16,7 +16,8 @@ from energy_models.errors import DataError
 
 ROOT = Path(__file__).resolve().parents[2]
 ON_DISK = {"eegmmidb": "S001R03.edf", "ssvep_exoskeleton": "subject01", "m1_contdata95": "contdata95.mat",
-           "m1_brown42": "midterm_train.mat", "bonn_eeg": "bonn_500x4097_int16.npz", "bci2_sp1s": "sp1s_aa.mat"}
+           "m1_brown42": "midterm_train.mat", "bonn_eeg": "bonn_500x4097_int16.npz", "bci2_sp1s": "sp1s_aa.mat",
+           "bci_hennig": "20131218.mat"}
 
 
 def test_names_are_those_of_the_project_file() -> None:

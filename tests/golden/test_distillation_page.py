@@ -81,6 +81,31 @@ def test_every_part_is_studies_with_controls_and_a_ceiling_or_targets_out_of_sam
         _check_parts(distillation)
 
 
+def test_some_of_a_part_says_what_it_leaves_out() -> None:
+    with _command() as distillation:
+        whole = distillation.cells_of("subjects_ssvep", [0])["in_sample"]
+        study, left_out = distillation.some_of(
+            whole, distillation.Some(students=("EEGNet-8", "IND"), methods=("kl", "noise"), forms=("w4a4",))
+        )
+        alone, _ = distillation.some_of(whole, distillation.Some(methods=("noise",)))
+        full, nothing = distillation.some_of(whole, distillation.Some())
+    found = check_study(study, where="some")
+    assert [one.label for one in found.students] == ["EEGNet-8", "IND"]
+    assert [str(form) for form in found.students[0].forms] == ["float32", "w4a4"]
+    assert [one.name for one in found.students[1].method_choices] == ["kl", "noise"]
+    assert {"MiC", "LIF conv", "EEGNet-8, `w2a4`", "EEGNet-8, `relational`", "IND, `mixup`"} <= set(left_out)
+    assert check_study(alone, where="controls").teacher is None
+    assert (full, nothing) == (whole, [])
+
+
+def test_few_labels_leave_out_the_two_uses_of_unlabelled_examples_under_names_of_their_own() -> None:
+    with _command() as distillation:
+        cell = distillation.cells_of("labels_ssvep", [0])["2_a_class"]
+        _, left_out = distillation.some_of(cell, distillation.Some(students=("MiC",), methods=("noise",)))
+    assert "MiC, `kl`" in left_out
+    assert "MiC, `kl unlabelled=left_out`" in left_out
+
+
 @contextmanager
 def _command() -> Iterator[Any]:
     """Give the command as a module."""

@@ -1,0 +1,1 @@
+"""Recordings of spike counts in the motor cortex, one session each, in MATLAB files."""
