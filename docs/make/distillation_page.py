@@ -9,6 +9,7 @@ from distillation_rows import FLOAT, Banded, Cell, Line, correlation, read_cell
 from distillation_text import BARS, HEAD, NOT_RUN, TAIL
 from markdown_tables import row
 from matplotlib import pyplot
+from matplotlib.lines import Line2D
 
 DOCS = Path(__file__).resolve().parents[1]
 ARCHIVES = DOCS / "results" / "distillation"
@@ -46,6 +47,9 @@ MORE_LABELS = "and all labels of validation"
 BUDGETS = CELLS[:5]
 UNLABELLED = "kl"
 BAR, SUBJECT_BAR = 0.02, 0.04
+RECORDINGS = 3
+"""On how many recordings the bar of few labels is to be met."""
+FEW, MET = "Few labels: ", "met"
 NONE = "–"
 TAUGHT, ALONE = "#0072b2", "#d55e00"
 """Colours of students with a teacher, and of those without."""
@@ -184,8 +188,21 @@ def _relevance(parts: dict[str, list[Cell]]) -> str:
 
 def _bars(parts: dict[str, list[Cell]]) -> str:
     lines = [row(["recordings", "student", "what", "bar", "difference [95 %]", "verdict"]), row(["---"] * 6)]
-    lines += [row(one) for one in _verdicts(parts)]
-    return BARS + "".join(lines)
+    found = list(_verdicts(parts))
+    lines += [row(one) for one in found]
+    return BARS + "".join(lines) + few_labels_bar(found)
+
+
+def few_labels_bar(verdicts: Sequence[Sequence[str]]) -> str:
+    """Return on which recordings the bar of few labels is met by every student, and on which by some."""
+    few = [one for one in verdicts if one[0].startswith(FEW)]
+    names = list(dict.fromkeys(one[0] for one in few))
+    met = {name: [one[-1] == MET for one in few if one[0] == name] for name in names}
+    every, some = ([name.removeprefix(FEW) for name in names if test(met[name])] for test in (all, any))
+    return (
+        f"\nFew labels: met by every student on {len(every)} of {len(names)} recordings ({'; '.join(every) or NONE}), "
+        f"by some student on {len(some)}; the bar asks for {RECORDINGS}.\n"
+    )
 
 
 def _verdicts(parts: dict[str, list[Cell]]) -> Iterator[list[str]]:
@@ -213,7 +230,7 @@ def verdict_of(found: Banded | None, bar: float) -> str:
     if found.low is None or found.high is None:
         return "undecided: no interval"
     if found.mean >= bar and found.low > 0:
-        return "met"
+        return MET
     return "missed" if found.high < bar else "undecided"
 
 
@@ -233,6 +250,9 @@ def _picture(cells: Sequence[Cell], path: Path) -> None:
         axes.axvline(0.0, color="#6e7781", linewidth=0.8)
         axes.set_title(title_of(cell).partition(",")[0], fontsize=9)
         axes.set_xlabel(f"{cell.metric}, less labels alone", fontsize=8)
+    shown_as = [(TAUGHT, "learns from a teacher"), (ALONE, "labels alone, another way")]
+    lines = [Line2D([], [], color=colour, marker="o", markersize=4, label=label) for colour, label in shown_as]
+    figure.legend(handles=lines, loc="outside lower center", ncols=2, fontsize=8, frameon=False)
     with pyplot.rc_context({"svg.hashsalt": "cosim", "svg.fonttype": "none"}):
         figure.savefig(path, metadata={"Date": None, "Creator": None})
     pyplot.close(figure)

@@ -16,7 +16,8 @@ ones too. The best control is the one best on validation; labels alone are one o
 teacher teaches where it passed its gate (it beats the student of labels alone on validation); elsewhere a distilled
 student is that student, and its difference from it is zero. A cell called *and all labels of validation* trains on few
 labels, but its early stopping, gate and best control see labels beyond the budget. Headroom is the teacher's score less
-that of labels alone: what could be learned at most.
+that of labels alone: what could be learned at most. Where a study cuts unlabelled windows between trials (SSVEP, few
+labels), the cells of few labels take more steps in an epoch than the one of all labels, which has no such windows.
 """
 
 BARS = """

@@ -11,7 +11,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from distillation_page import ARCHIVES, CELLS, CELLS_OF, DOCS, TITLES, title_of, verdict_of, write_page
+from distillation_page import (
+    ARCHIVES,
+    CELLS,
+    CELLS_OF,
+    DOCS,
+    TITLES,
+    few_labels_bar,
+    title_of,
+    verdict_of,
+    write_page,
+)
 from distillation_rows import Banded, Cell, correlation
 
 from cosim.engine.files import to_json, write_atomically
@@ -41,6 +51,17 @@ def test_the_page_is_what_its_archived_runs_give(tmp_path: Path) -> None:
 ])  # fmt: skip
 def test_a_bar_is_met_by_a_mean_that_reaches_it_and_an_interval_above_zero(found: Banded | None, said: str) -> None:
     assert verdict_of(found, 0.02) == said
+
+
+def test_recordings_on_which_every_student_and_some_student_meets_the_bar_of_few_labels() -> None:
+    def row(name: str, said: str) -> list[str]:
+        return [name, "a student", "`kl`", "0.02", "–", said]
+
+    said = few_labels_bar([
+        row("Few labels: one", "met"), row("Few labels: one", "met"), row("Few labels: two", "met"),
+        row("Few labels: two", "missed"), row("Few labels: three", "undecided"), row("SSVEP, a subject left out", "met"),
+    ])  # fmt: skip
+    assert "met by every student on 1 of 3 recordings (one), by some student on 2; the bar asks for 3" in said
 
 
 def test_the_correlation_of_task_relevance_and_score_by_hand() -> None:
