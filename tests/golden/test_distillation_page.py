@@ -59,7 +59,8 @@ def test_recordings_on_which_every_student_and_some_student_meets_the_bar_of_few
 
     said = few_labels_bar([
         row("Few labels: one", "met"), row("Few labels: one", "met"), row("Few labels: two", "met"),
-        row("Few labels: two", "missed"), row("Few labels: three", "undecided"), row("SSVEP, a subject left out", "met"),
+        row("Few labels: two", "missed"), row("Few labels: three", "undecided"),
+        row("SSVEP, a subject left out", "met"),
     ])  # fmt: skip
     assert "met by every student on 1 of 3 recordings (one), by some student on 2; the bar asks for 3" in said
 

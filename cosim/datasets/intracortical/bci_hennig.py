@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -88,7 +88,7 @@ def _blocks(path: Path) -> list[dict[str, Any]]:
     with files.reading(path, "the file cannot be read as MATLAB version 5"):
         columns = {name: read_variable(path, f"D.blocks.{name}", None) for name in FIELDS}
     for name, found in columns.items():
-        if not isinstance(found, list) or len(found) != BLOCKS:
+        if not isinstance(found, list) or len(cast(list[Any], found)) != BLOCKS:
             raise DataError(f"D.blocks.{name} is not one array for each of {BLOCKS} blocks", where=str(path),
                             remedy=FETCH)
     return [{name: columns[name][number] for name in FIELDS} for number in range(BLOCKS)]
