@@ -112,16 +112,6 @@ def test_an_extra_that_is_absent_is_named(monkeypatch: pytest.MonkeyPatch, packa
         pass
 
 
-def test_jobs_that_nobody_described(monkeypatch: pytest.MonkeyPatch) -> None:
-    pytest.importorskip("dask_jobqueue", reason="the extra cosim[cluster] is not installed")
-    import dask
-
-    bare = {"jobqueue.slurm": {**dask.config.get("jobqueue.slurm"), "cores": None}}
-    told = pytest.raises(StudyError, match=r"jobqueue\.yaml")
-    with dask.config.set(bare), told, dask_executor(DaskPlan("", "slurm"), 1, NOTHING, print):
-        pass
-
-
 def test_a_worker_with_other_sources_or_without_the_folder_refuses(tmp_path: Path) -> None:
     from cosim.engine.stages.data import DATA
 

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Generator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, Literal
 
 from cosim.engine.executors.dask_call import DaskJob
 from cosim.engine.executors.dask_executor import DaskExecutor
+from cosim.engine.executors.dask_jobs import BATCH_SYSTEMS, BatchJobs
 from cosim.engine.executors.fork_server import main_unnamed
 from cosim.engine.executors.interrupts import interrupts_held
 from energy_models.errors import CosimError, StudyError
 
 ExecutorName = Literal["local", "dask"]
-BATCH_SYSTEMS: Mapping[str, str] = {
-    "slurm": "SLURMCluster", "pbs": "PBSCluster", "sge": "SGECluster", "lsf": "LSFCluster", "oar": "OARCluster",
-    "moab": "MoabCluster", "htcondor": "HTCondorCluster",
-}
 INSTALL = "Install it: pip install 'cosim[cluster]'"
 
 
@@ -82,8 +79,8 @@ def dask_executor(
     """
     distributed = _package("distributed", "dask_executor")
     with (
-        main_unnamed(), _cluster(distributed, plan, workers) as place, _client(distributed, place) as client,
-        DaskExecutor(client, job, tell) as executor,
+        main_unnamed(), _cluster(distributed, plan, workers, tell) as (place, look_after),
+        _client(distributed, place) as client, DaskExecutor(client, job, tell, look_after) as executor,
     ):  # fmt: skip
         yield executor
 
@@ -103,39 +100,29 @@ def _client(distributed: Any, place: Any) -> Generator[Any]:
 
 
 @contextmanager
-def _cluster(distributed: Any, plan: DaskPlan, workers: int) -> Generator[Any]:
-    """Yield what a client connects to: an address, or a cluster that was started."""
+def _cluster(
+    distributed: Any, plan: DaskPlan, workers: int, tell: Callable[[str], None]
+) -> Generator[tuple[Any, Callable[[], None]]]:
+    """Yield what a client connects to, an address or a cluster that was started, and what keeps its workers there."""
     if plan.scheduler:
-        yield plan.scheduler
-        return
-    with interrupts_held():
-        started = _batch_jobs(plan.batch_system, workers) if plan.batch_system else distributed.LocalCluster(
-            n_workers=workers, threads_per_worker=1, processes=True, dashboard_address=None, memory_limit=0,
-        )  # fmt: skip
-    try:
-        yield started
-    finally:
-        started.close()
+        yield plan.scheduler, _nothing
+    elif plan.batch_system:
+        _package("dask_jobqueue", "--cluster")
+        with interrupts_held():
+            jobs = BatchJobs(plan.batch_system, workers, tell)
+        with closing(jobs):
+            yield jobs.cluster, jobs.replace_ended
+    else:
+        with interrupts_held():
+            started = distributed.LocalCluster(
+                n_workers=workers, threads_per_worker=1, processes=True, dashboard_address=None, memory_limit=0
+            )
+        with closing(started):
+            yield started, _nothing
 
 
-def _batch_jobs(name: str, workers: int) -> Any:
-    """Return a cluster whose workers are jobs of a batch system.
-
-    Raises
-    ------
-    CosimError
-        dask-jobqueue is not installed, or its configuration does not say what a job is.
-    """
-    jobqueue = _package("dask_jobqueue", "--cluster")
-    try:
-        cluster = getattr(jobqueue, BATCH_SYSTEMS[name])()
-    except (ValueError, TypeError) as error:
-        said = str(error).splitlines()[0]
-        raise StudyError(f"the jobs are not configured ({said})", where=f"--cluster {name}",
-                         remedy=f"Describe them in ~/.config/dask/jobqueue.yaml, under jobqueue.{name}: cores, memory, "
-                                "processes, walltime, queue") from error  # fmt: skip
-    cluster.scale(workers)
-    return cluster
+def _nothing() -> None:
+    """Do nothing: Dask itself starts workers again where it started them."""
 
 
 def _package(name: str, where: str) -> Any:

@@ -42,10 +42,14 @@ class DaskExecutor:
         What a worker does with a stage.
     tell : callable
         Told when there is no worker to compute anything.
+    look_after : callable
+        Called every `COUNT_SECONDS`, where workers are to be kept there.
     """
 
-    def __init__(self, client: Any, job: DaskJob, tell: Callable[[str], None]) -> None:
-        self._client, self._job, self._tell = client, job, tell
+    def __init__(
+        self, client: Any, job: DaskJob, tell: Callable[[str], None], look_after: Callable[[], None] = lambda: None
+    ) -> None:
+        self._client, self._job, self._tell, self._look_after = client, job, tell, look_after
         self._killed: type[Exception] = import_module("distributed").KilledWorker
         self._given: dict[str, tuple[Any, Stage]] = {}
         self._returns: dict[str, int] = {}
@@ -64,15 +68,21 @@ class DaskExecutor:
     @property
     def capacity(self) -> int:
         """How many stages it computes at once: one a worker, and at least one, which then waits for a worker."""
-        now = time.monotonic()
-        if now - self._counted >= COUNT_SECONDS and self._client.status == "running":
-            with contextlib.suppress(OSError):  # of a connection that breaks off now; the next poll tells
-                self._workers = len(self._client.nthreads())
-            self._counted = now
-            if not self._workers and not self._told:
-                self._tell("no worker is connected to the Dask scheduler yet, or any more; the run waits for one")
-            self._told = not self._workers
+        self._count()
         return max(1, self._workers)
+
+    def _count(self) -> None:
+        """Count the workers where that is long ago, and keep them there."""
+        now = time.monotonic()
+        if now - self._counted < COUNT_SECONDS or self._client.status != "running":
+            return
+        with contextlib.suppress(OSError):  # of a connection that breaks off now; the next poll tells
+            self._workers = len(self._client.nthreads())
+        self._look_after()
+        self._counted = now
+        if not self._workers and not self._told:
+            self._tell("no worker is connected to the Dask scheduler yet, or any more; the run waits for one")
+        self._told = not self._workers
 
     def submit(self, stage: Stage) -> None:
         """Begin a stage.
@@ -105,6 +115,7 @@ class DaskExecutor:
         if not self._given:
             return ()
         self._refuse_closed()
+        self._count()
         with contextlib.suppress(Empty):
             ended = [self._ended.get(timeout=POLL_SECONDS)]
             while not self._ended.empty():
