@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from cosim.api.arguments import rate_of
 from cosim.api.works import Work, workload_of
-from energy_models.design import Choices, Design, Designed, Task, WinShares, search, win_shares
+from energy_models.design import Choices, Design, Designed, Task, Watch, WinShares, search, win_shares
 from energy_models.errors import PriceError
 from energy_models.hardware import HardwareProfile, Site, load_site
 from energy_models.quantities import html_table, prefixed
@@ -112,6 +112,7 @@ def design(
     choices: Choices | None = None,
     draws: int = 1024,
     seed: int = 0,
+    watch: Watch | None = None,
 ) -> DesignedMachine:
     """Return the machine of least decoder power for a network, or one machine for several that run alone.
 
@@ -129,6 +130,8 @@ def design(
         Nodes, supplies, styles, cells, memories and area among which to choose; all of 65 nm if not given.
     draws, seed : int
         Draws of the laws.
+    watch : callable, optional
+        ``watch(done, whole)`` is told how far the search is, in kinds of machines.
 
     Raises
     ------
@@ -141,12 +144,14 @@ def design(
     place = None if site is None else load_site(site)
     limit_s = _deadline_s(deadline_s, place, rate_hz)
     tasks = tuple(Task(workload_of(work, where="cosim.design"), rate_hz, limit_s) for work in works)
-    return designed(tasks, choices or Choices(), draws=draws, seed=seed)
+    return designed(tasks, choices or Choices(), draws=draws, seed=seed, watch=watch)
 
 
-def designed(tasks: Sequence[Task], choices: Choices, *, draws: int, seed: int) -> DesignedMachine:
+def designed(
+    tasks: Sequence[Task], choices: Choices, *, draws: int, seed: int, watch: Watch | None = None
+) -> DesignedMachine:
     """Return the machine of least power for some tasks, with the shares of the draws of its contenders."""
-    found = search(tasks, choices)
+    found = search(tasks, choices, watch=watch)
     return DesignedMachine(tuple(tasks), found, win_shares(found.contenders, tasks, draws=draws, seed=seed))
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import statistics
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
@@ -29,6 +30,7 @@ from cosim.engine.same_forms import same_forms
 from cosim.engine.scheduler import Scheduler
 from cosim.engine.search import Search, database_errors
 from cosim.engine.sources import installed_sources
+from cosim.engine.stage import WORKLOAD
 from cosim.engine.stored_data import keep_dataset, keep_folds
 from cosim.engine.student_check import check_students
 from cosim.engine.sweep import Sweep
@@ -37,11 +39,13 @@ from cosim.splits.fold import Fold
 from cosim.study.folds import folds_of
 from cosim.study.schema import Study
 from cosim.tables.archive import refuse_archive
+from cosim.tables.designed import designed_power_w
 from cosim.tables.flat import write_flat
 from cosim.tables.prices import searched_power_w, write_prices
 from cosim.tables.scores import question, save_failures, write_tables
 from cosim.tables.times import KindTime, write_times
 from energy_models.errors import CosimError, StudyError
+from energy_models.workload import read_workload
 from students.spec import Shape
 
 
@@ -126,7 +130,7 @@ def run_study(
             search = Search(study, dataset.digest, root) if study.students else None
             scheduler = Scheduler(store, executor)
             sweep = Sweep(study, folds, shape_of(dataset), search, store=store, scheduler=scheduler,
-                          power_w=_searched_power(study))  # fmt: skip
+                          powers_w=_searched_powers(study))  # fmt: skip
             sweep.run(watch)
         with database_errors(root, study.search.storage), tables_locked(root):
             if study.search.storage is not None:
@@ -173,18 +177,22 @@ def _device(name: str) -> str:
     return name
 
 
-def _searched_power(study: Study) -> Callable[[Path], float]:
-    """Return what prices a result where the study's search is asked to."""
+def _searched_powers(study: Study) -> Mapping[str, Callable[[Sequence[Path]], float]]:
+    """Return what prices a configuration's results where the study's search is asked to, by objective."""
     profile, site = study.search.profile, study.search.site
-    rate_hz = study.hardware.decode_rate_hz
 
-    def power_w(folder: Path) -> float:
+    def total_w(folders: Sequence[Path]) -> float:
         if profile is None or site is None:
             raise StudyError("the search weighs power, but names no machine or no site", where="search",
                              remedy="Give 'profile' and 'site'.")  # fmt: skip
-        return searched_power_w(folder, profile, site, rate_hz)
+        return statistics.fmean(
+            searched_power_w(folder, profile, site, study.hardware.decode_rate_hz) for folder in folders
+        )
 
-    return power_w
+    def designed_w(folders: Sequence[Path]) -> float:
+        return designed_power_w([read_workload(folder / WORKLOAD) for folder in folders], study.hardware)
+
+    return {"total_power": total_w, "designed_power": designed_w}
 
 
 def _told(failure: Mapping[str, Json]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import statistics
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
@@ -52,16 +52,17 @@ class Sweep:
         None: the study has no students, only points that no search decides.
     store : Store
     scheduler : Scheduler
-    power_w : callable
-        ``power_w(folder)``: the power [W] that the search weighs against the score, of the result in that folder.
+    powers_w : mapping of objective to callable
+        ``powers_w[objective](folders)``: a power [W] that the search weighs against the score, of one configuration's
+        results in these folders.
     """
 
     def __init__(
         self, study: Study, folds: Sequence[FoldStage], shape: Shape, search: Search | None, *, store: Store,
-        scheduler: Scheduler, power_w: Callable[[Path], float],
+        scheduler: Scheduler, powers_w: Mapping[str, Callable[[Sequence[Path]], float]],
     ) -> None:
         self._study, self._folds, self._shape, self._search = study, folds, shape, search
-        self._store, self._scheduler, self._power_w = store, scheduler, power_w
+        self._store, self._scheduler, self._powers_w = store, scheduler, powers_w
         self._open: list[_Open] = []
         self._done: dict[tuple[str, str], Point] = {}
         self._known: set[tuple[str, str]] = set()
@@ -212,9 +213,8 @@ class Sweep:
         # Validation, not test: what picks configurations must not see what they are judged on.
         scores = [float(cast(float, read_json(folder / RESULT)["validation_score"])) for folder in folders]
         values = {"score": statistics.fmean(scores)}
-        if "total_power" in self._search.objectives:
-            values["total_power"] = statistics.fmean(map(self._power_w, folders))
-        return values
+        asked = [objective for objective in self._search.objectives if objective in self._powers_w]
+        return values | {objective: self._powers_w[objective](folders) for objective in asked}
 
 
 def _name(point: Point) -> tuple[str, str]:

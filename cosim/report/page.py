@@ -27,9 +27,12 @@ from cosim.report.headline import (
     power_of,
 )
 from cosim.report.inputs import Run, firing_warnings, lag_lines, machine_title, read_run, site_title
+from cosim.report.own_machines import own_machines
 from cosim.report.selection import names_text
 from cosim.tables.archive import portable
 
+OWN = "own"
+"""Name of the chart of machines sized to decoders."""
 MOST_SITE_COLUMNS = 3  # more of them stand in one column: a laptop's screen holds no more
 
 
@@ -123,15 +126,18 @@ def _context(run: Run) -> dict[str, Any]:
 def _charts(run: Run, found: tuple[Answer, ...]) -> dict[str, Any]:
     """Return what the template shows as charts, and the document that holds all of them."""
     views = charts.views(run, found)
+    own = own_machines(run)
     exhibits = {
         "bits": evidence.bit_charts(run, found), "differences_chart": [evidence.difference_chart(run)],
         "layers": evidence.layer_charts(run, found), "behind": evidence.behind_scores(run, found),
     }  # fmt: skip
     drawn = {f"front/{one.key}": one.front for one in views} | {f"bars/{one.key}": one.bars for one in views}
     drawn |= {one.key: one.chart for some in exhibits.values() for one in some}
+    if own is not None:
+        drawn[OWN] = own.chart
     document = charts.charts_text({name: chart for name, chart in drawn.items() if chart is not None})
     return {
-        "views": views, "machines": list(dict.fromkeys(view.machine for view in views)),
+        "own_machines": own, "views": views, "machines": list(dict.fromkeys(view.machine for view in views)),
         "powers": list(dict.fromkeys(view.power for view in views)), "charts": _trusted(document), **exhibits,
     }  # fmt: skip
 

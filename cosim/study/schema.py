@@ -31,7 +31,8 @@ MAX_TRIALS = 100_000
 MOST_APART = 2.0  # two scores: a correlation goes from -1 to 1
 JOURNAL = "journal:///"
 STORAGES = (JOURNAL, "sqlite:///", "postgresql+psycopg://")
-Objective = Literal["score", "total_power"]
+Objective = Literal["score", "total_power", "designed_power"]
+"""`total_power`: whole device on one machine at one site; `designed_power`: decoder on the machine sized to it."""
 Sampler = Literal["grid", "nsga2", "tpe", "random"]
 Document: TypeAlias = dict[str, Any]
 
@@ -211,6 +212,9 @@ class HardwarePlan(_Frozen):
 class SearchPlan(_Frozen):
     """How configurations are picked: all of them, or by a sampler that weighs score against power.
 
+    Power is that of the whole device on `profile` at `site` (``total_power``), or the decoder's on a machine that is
+    searched for each configuration by `[hardware.design]` (``designed_power``).
+
     `storage`: where the search is kept, if not in the run folder: ``postgresql+psycopg://USER@HOST/NAME``,
     ``sqlite:////PATH`` or ``journal:////PATH``. Several runs in one folder may then share the search.
     """
@@ -274,6 +278,10 @@ class Study(_Frozen):
             raise ValueError(f"two students share a label, so results could not be told apart: {', '.join(labels)}")
         if again := repeated_items([baseline.label or baseline.name for baseline in self.baselines]):
             raise ValueError(f"two baselines are called {again}, so results could not be told apart: give each a label")
+        if self.search.sampler != "grid" and "designed_power" in self.search.objectives:
+            design = self.hardware.design
+            if design is None or design.one_machine != "per_decoder":
+                raise ValueError("objective 'designed_power' needs [hardware.design] with a machine 'per_decoder'")
         return self
 
     @property

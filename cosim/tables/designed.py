@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+import statistics
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -10,9 +12,9 @@ from cosim.engine.files import content_digest, read_json, to_json, write_atomica
 from cosim.study.machine_design import DesignPlan
 from cosim.study.schema import HardwarePlan
 from energy_models.design import Task, search
-from energy_models.errors import CosimError, WorkloadError
+from energy_models.errors import CosimError, StudyError, WorkloadError
 from energy_models.hardware import HardwareProfile, load_site
-from energy_models.pricing import model_digest
+from energy_models.pricing import estimate, model_digest
 from energy_models.quantities import parse_model
 from energy_models.workload import Workload
 
@@ -56,6 +58,43 @@ def designed_machines(
     return known
 
 
+def designed_power_w(workloads: Sequence[Workload], hardware: HardwarePlan) -> float:
+    """Return the mean power of the decoder of one configuration [W], on the machine sized to the busiest of them.
+
+    Infinite where it computes in floating point, or no machine holds the limits.
+
+    Parameters
+    ----------
+    workloads : sequence of Workload
+        One decoder, trained with several seeds and on several folds.
+    hardware : HardwarePlan
+
+    Raises
+    ------
+    StudyError
+        Where the plan sizes no machines.
+    """
+    plan = hardware.design
+    if plan is None:
+        remedy = "Give a table [hardware.design]."
+        raise StudyError("no machines are sized to decoders", where="hardware", remedy=remedy)
+    if not all(map(_in_integers, workloads)):
+        return math.inf
+    tasks = [_task(workload, hardware) for workload in workloads]
+    try:
+        best = search([max(tasks, key=lambda task: _activity(task.workload))], plan.choices()).best
+    except WorkloadError:
+        return math.inf
+    reports = (estimate(one.workload, best.profile, None, decode_rate_hz=one.decode_rate_hz) for one in tasks)
+    return statistics.fmean(report.decoder_power_w.nominal for report in reports)
+
+
+def _task(workload: Workload, hardware: HardwarePlan) -> Task:
+    """Return a decoder at the study's rate, with the shortest deadline of its sites."""
+    deadlines = [site.deadline.band.nominal for site in map(load_site, hardware.sites) if site.deadline]
+    return Task(workload, hardware.decode_rate_hz, min([1.0 / hardware.decode_rate_hz, *deadlines]))
+
+
 def _in_integers(workload: Workload) -> bool:
     return all(layer.arithmetic == "integer" for layer in workload.layers)
 
@@ -63,11 +102,8 @@ def _in_integers(workload: Workload) -> bool:
 def _searched(
     plan: DesignPlan, hardware: HardwarePlan, workloads: Mapping[str, Workload]
 ) -> dict[str, HardwareProfile]:
-    choices, rate_hz = plan.choices(), hardware.decode_rate_hz
-    deadline_s = min(
-        [1.0 / rate_hz, *(site.deadline.band.nominal for site in map(load_site, hardware.sites) if site.deadline)]
-    )
-    tasks = {digest: Task(workload, rate_hz, deadline_s) for digest, workload in workloads.items()}
+    choices = plan.choices()
+    tasks = {digest: _task(workload, hardware) for digest, workload in workloads.items()}
     if plan.one_machine == "per_study":
         if not tasks:
             return {}
@@ -113,6 +149,16 @@ def _activity(workload: Workload) -> float:
 
 def _named(profile: HardwareProfile) -> HardwareProfile:
     return profile.model_copy(update={"name": MACHINE})
+
+
+def area_by_workload(root: Path) -> dict[str, float]:
+    """Return the silicon area of the machine sized to each workload of a run [m^2], by digest; none where unknown."""
+    try:
+        tables = cast("Mapping[str, Mapping[str, Any]]", read_json(root / DESIGNED)["machines"])
+        found = {digest: parse_model(table, HardwareProfile, where=str(root)).area for digest, table in tables.items()}
+    except (CosimError, OSError, KeyError, TypeError):
+        return {}
+    return {digest: area.band.nominal for digest, area in found.items() if area is not None}
 
 
 def _read(path: Path, asked: str) -> dict[str, HardwareProfile] | None:

@@ -5,9 +5,9 @@ from energy_models.design.draws import WinShares, win_shares
 from energy_models.design.grid import Clock, MachinePrices, Task, price_machines, price_tasks
 from energy_models.design.machine import DESIGNED_STYLES, DesignedStyle, Machine
 from energy_models.design.profile import machine_profile
-from energy_models.design.search import Design, Designed, search
+from energy_models.design.search import Design, Designed, Watch, search
 
 __all__ = [
     "DESIGNED_STYLES", "KIB", "Choices", "Clock", "Design", "Designed", "DesignedStyle", "Machine", "MachinePrices",
-    "Task", "WinShares", "machine_profile", "price_machines", "price_tasks", "search", "win_shares",
+    "Task", "Watch", "WinShares", "machine_profile", "price_machines", "price_tasks", "search", "win_shares",
 ]

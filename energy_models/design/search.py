@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -25,6 +25,7 @@ from energy_models.technology import may_be_standard_cells, widest_word_bits
 from energy_models.technology.sram import REGISTER_BYTES
 
 Array = NDArray[np.float64]
+Watch = Callable[[int, int], None]
 FRONT_PER_GRID = 200
 """Machines of a grid that join the front of all grids: of more, so many from one end to the other."""
 EXACTLY = 1e-9
@@ -96,7 +97,9 @@ class Design:
     feasible: int
 
 
-def search(tasks: Sequence[Task], choices: Choices, *, keep: int = 24) -> Design:
+def search(
+    tasks: Sequence[Task], choices: Choices, *, keep: int = 24, watch: Watch | None = None
+) -> Design:
     """Return the machine of least power for some networks, each run alone at its rate, and the front.
 
     Parameters
@@ -106,6 +109,8 @@ def search(tasks: Sequence[Task], choices: Choices, *, keep: int = 24) -> Design
     choices : Choices
     keep : int
         Most machines of the front that are returned.
+    watch : callable, optional
+        ``watch(done, whole)`` is told how many of the kinds of machines (style, node, cells, gating) were searched.
 
     Raises
     ------
@@ -121,7 +126,10 @@ def search(tasks: Sequence[Task], choices: Choices, *, keep: int = 24) -> Design
     missed: dict[str, int] = {}
     refused: dict[str, str] = {}
     considered = feasible = 0
-    for machine, clock in machine_grids(choices, workloads):
+    grids = list(machine_grids(choices, workloads))
+    for done, (machine, clock) in enumerate(grids):
+        if watch is not None:
+            watch(done, len(grids))
         refusals = [line for workload in workloads for line in STYLES[machine.style].refuses(workload)]
         if refusals:
             refused[machine.style] = refusals[0]

@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 import cosim
 from cosim.cli.app import app
+from cosim.cli.machines import design as command
 from energy_models.design import KIB, Choices
 from energy_models.errors import CosimError
 from energy_models.workload import at_widths, read_workload, write_workload
@@ -87,11 +88,16 @@ def test_choices_beyond_the_laws_are_refused(wrong: dict[str, object]) -> None:
         Choices(**wrong)  # type: ignore[arg-type]
 
 
-def test_the_command_prints_what_the_call_finds_and_writes_a_profile(tmp_path: Path) -> None:
+def test_the_command_prints_what_the_call_finds_and_writes_a_profile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(command, "LINE_SECONDS", 0.0)
     path, out = tmp_path / "net.json", tmp_path / "mine.toml"
     write_workload(EEGNET, path)
     asked = ["design", str(path), "--rate", "0.5", "--supply", "0.5", "--style", "weight_stationary_array", "--json"]
     result = CliRunner().invoke(app, [*asked, "--out", str(out)], catch_exceptions=False)
+    lines = [line for line in result.stderr.splitlines() if line.endswith("kinds of machines searched")]
+    assert lines == [f"{done} of 12 kinds of machines searched" for done in range(12)]  # 3 x 2 cells, gated or not
     document = json.loads(result.stdout)
     assert {"decoder_power_w", "area_m2", "latency_s", "profile"} <= set(document["best"])
     assert document["front"][0]["decoder_power_w"] == document["best"]["decoder_power_w"]

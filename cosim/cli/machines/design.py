@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import sys
+import time
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, cast
 
@@ -13,9 +17,11 @@ from cosim.cli.output import JsonOption, print_json, print_rows, say, tell
 
 if TYPE_CHECKING:
     from cosim.api.design import DesignedMachine
-    from energy_models.design import Choices
+    from energy_models.design import Choices, Watch
     from energy_models.workload import Workload
 
+LINE_SECONDS = 2.0
+"""Between two lines of how far a search is."""
 LEAST = ("words", "data", "weights", "array")
 
 
@@ -57,7 +63,11 @@ def design(
     if out is not None and len(groups) > 1:
         raise PriceError("several machines for one file", where="--out", remedy="Give one network, or --one-machine")
     rate_hz = decode_rate_of(decode_rate)
-    found = [find(*group, decode_rate_hz=rate_hz, site=site, choices=choices, seed=seed) for group in groups]
+    with _watching() as watch:
+        found = [
+            find(*group, decode_rate_hz=rate_hz, site=site, choices=choices, seed=seed, watch=watch)
+            for group in groups
+        ]
     if out is not None:
         _write(found[0], out)
     if as_json:
@@ -70,6 +80,29 @@ def design(
         tell("")
         print_rows(_front_rows(one), "table", least=LEAST)
     say("Designed, not built: see docs/codesign.md for what the laws leave out.")
+
+
+@contextmanager
+def _watching() -> Generator[Watch]:
+    """Yield what is told how far a search is: a bar on a terminal, now and then a line where standard error is none."""
+    if not sys.stderr.isatty():
+        told = time.monotonic()
+
+        def line(done: int, whole: int) -> None:
+            nonlocal told
+            if time.monotonic() - told >= LINE_SECONDS:
+                told = time.monotonic()
+                say(f"{done} of {whole} kinds of machines searched")
+
+        yield line
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeElapsedColumn
+
+    columns = ("kinds of machines", BarColumn(bar_width=16), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
+        task = bars.add_task("kinds of machines", total=None)
+        yield lambda done, whole: bars.update(task, total=whole, completed=done)
 
 
 def _choices(node: str, style: str | None, supply: str | None, area: str | None) -> Choices:

@@ -76,7 +76,7 @@ class Search:
             storage=storage,
             study_name=name,
             load_if_exists=True,
-            directions=["minimize" if objective == "total_power" else "maximize" for objective in self.objectives],
+            directions=["maximize" if objective == "score" else "minimize" for objective in self.objectives],
         )
         self._coordinators = None if self._storage is None else Coordinators(self._optuna)
         if known:
@@ -225,6 +225,9 @@ def _identity(study: Study, data_digest: str) -> Mapping[str, Any]:
     rate = None if study.search.sampler == "grid" else study.hardware.decode_rate_hz
     by_layer = any(group.widths for student in study.students for group in _form_groups(study, student))
     choices = {"forms": "by layer"} if by_layer else {}
+    if study.search.sampler != "grid" and "designed_power" in study.search.objectives:  # sites set deadlines
+        machines = study.hardware.model_dump(mode="json", include={"design", "sites"})
+        choices = {**choices, "machines": machines}
     return {**kept, **choices, "seeds": list(study.study.seeds), "search": search, "rate": rate, "data": data_digest}
 
 
