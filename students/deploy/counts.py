@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 from students.deploy.cells import Feedback, Neurons, Recurrent
-from students.deploy.graph import INPUT, DeployedGraph, Linear, Product, Range
+from students.deploy.graph import INPUT, Delay, DeployedGraph, Linear, Product, Range
 from students.deploy.rows import MatMul
 
 
@@ -72,7 +72,7 @@ def static_counts(graph: DeployedGraph) -> tuple[LayerCount, ...]:
 
 
 def state_counts(graph: DeployedGraph) -> tuple[StateCount, ...]:
-    """Return the state that cells keep, by layer as `students.counting.observe` names it.
+    """Return the state that cells and delays keep, by layer as `students.counting.observe` names it.
 
     Parameters
     ----------
@@ -85,6 +85,8 @@ def state_counts(graph: DeployedGraph) -> tuple[StateCount, ...]:
             found.append(StateCount(node.name, words * node.units, node.membrane.signed_bits))
             if node.adaptation is not None:
                 found.append(StateCount(f"{node.name}.adaptation", node.units, node.adaptation.bits))
+        elif isinstance(node, Delay) and node.longest:
+            found.append(StateCount(node.name, int(node.steps.sum()), node.result.bits))
         elif isinstance(node, Recurrent):
             names = zip(("hidden_state", "cell_state"), node.state_bits, strict=False)
             found += [StateCount(f"{node.name}.{name}", node.units, bits) for name, bits in names]

@@ -225,6 +225,35 @@ class Move:
 
 
 @dataclass(frozen=True, slots=True)
+class Delay:
+    """Each channel as it was so many steps ago; before the first step it was 0.
+
+    Parameters
+    ----------
+    name, source : str
+    result : Range
+        As the source's.
+    steps : ndarray of int64, shape (channels,)
+    """
+
+    name: str
+    source: str
+    result: Range
+    steps: Integers
+
+    @property
+    def longest(self) -> int:
+        """Longest delay [steps]."""
+        return int(self.steps.max(initial=0))
+
+    def run(self, signal: Integers) -> Integers:
+        """Return a signal of shape (examples, channels, steps) delayed, same shape."""
+        place = np.arange(signal.shape[2]) - self.steps[:, None]
+        moved = np.take_along_axis(signal, np.broadcast_to(np.maximum(place, 0), signal.shape), axis=2)
+        return np.where(place >= 0, moved, 0)
+
+
+@dataclass(frozen=True, slots=True)
 class Add:
     """The sum of two signals on one grid; `source` and `other` are their nodes."""
 
@@ -265,8 +294,8 @@ class Join:
 
 
 Node = (
-    Product | Linear | Requantise | Table | Steps | Pool | Move | Add | Multiply | Join | Recurrent | Neurons | MatMul
-    | Softmax | Norm
+    Product | Linear | Requantise | Table | Steps | Pool | Move | Delay | Add | Multiply | Join | Recurrent | Neurons
+    | MatMul | Softmax | Norm
 )  # fmt: skip
 
 
@@ -325,4 +354,4 @@ def _along_steps(node: Node) -> bool:
         return node.constants.multiplier.ndim < 2 or node.constants.multiplier.shape[-1] == 1
     if isinstance(node, Table | Steps):
         return node.rows.ndim < 2 or node.rows.shape[-1] == 1
-    return isinstance(node, Add | Multiply | Recurrent | Neurons) or (isinstance(node, Join) and node.axis == 0)
+    return isinstance(node, Add | Multiply | Delay | Recurrent | Neurons) or (isinstance(node, Join) and node.axis == 0)

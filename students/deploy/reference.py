@@ -11,6 +11,7 @@ from students.deploy.cells import Neurons, Recurrent, accumulators, run_cell
 from students.deploy.graph import (
     INPUT,
     Add,
+    Delay,
     DeployedGraph,
     Integers,
     Join,
@@ -127,6 +128,8 @@ def _run(node: Node, signals: Mapping[str, Integers]) -> Integers:
         return node.entries[np.broadcast_to(node.rows, signal.shape), signal - node.first]
     if isinstance(node, Steps):
         return _steps(node, signal)
+    if isinstance(node, Delay):
+        return node.run(signal)
     if isinstance(node, Add):
         return signal + signals[node.other]
     if isinstance(node, Multiply):

@@ -9,11 +9,11 @@ import numpy as np
 
 from energy_models.errors import StudentError
 from students.deploy.cells import Neurons, Recurrent, State, run_cell
-from students.deploy.graph import INPUT, DeployedGraph, Integers, Product
+from students.deploy.graph import INPUT, Delay, DeployedGraph, Integers, Product
 from students.deploy.reference import checked_codes, run_node
 
 Past = Mapping[str, State]
-"""What each node keeps, by name: a product its past inputs, a cell its state."""
+"""What each node keeps, by name: a product and a delay their past inputs, a cell its state."""
 
 
 def first_past(graph: DeployedGraph, examples: int) -> dict[str, State]:
@@ -42,6 +42,8 @@ def first_past(graph: DeployedGraph, examples: int) -> dict[str, State]:
             past[node.name] = node.first_state(examples)
         elif isinstance(node, Product) and (steps := past_steps(node)):
             past[node.name] = (np.zeros((examples, inputs[node.source], steps), dtype=np.int64),)
+        elif isinstance(node, Delay):
+            past[node.name] = (np.zeros((examples, len(node.steps), node.longest), dtype=np.int64),)
     return past
 
 
@@ -89,6 +91,10 @@ def advance(graph: DeployedGraph, codes: Integers, past: Past) -> tuple[Integers
             joined = np.concatenate((past[node.name][0], signal), axis=-1)
             kept[node.name] = (joined[..., joined.shape[-1] - past_steps(node) :],)
             signals[node.name] = run_node(replace(node, pads=((0, 0),)), {node.source: joined})
+        elif isinstance(node, Delay):
+            joined = np.concatenate((past[node.name][0], signal), axis=-1)
+            kept[node.name] = (joined[..., joined.shape[-1] - node.longest :],)
+            signals[node.name] = run_node(node, {node.source: joined})[..., node.longest :]
         else:
             signals[node.name] = run_node(node, signals)
     return signals[graph.nodes[-1].name].swapaxes(1, 2), kept

@@ -10,6 +10,7 @@ decay of ``1 - dt/tau`` and a gain of 1 they are ours:
     weights on own spikes    fed back likewise
     synaptic current         an LI in front of the LI
     taps over steps          a Delay and a product for each
+    delays of each channel   a Delay
 
 A batch norm behind a product is part of its weights. What NIR cannot say is refused by its module's name.
 """
@@ -30,7 +31,7 @@ from energy_models.errors import StudentError
 from students.families.readout import MeanOverSteps, StepDecoder
 from students.interchange.extras import optional_package
 from students.interchange.nir_dynamics import Firing, Floats, firing_of
-from students.layers import OutputScale
+from students.layers import Delays, OutputScale
 from students.neurons import LeakyIntegrator, ZeroInitialState
 from students.neurons.encoders import AnySpike
 from students.neurons.parameters import in_use
@@ -244,6 +245,12 @@ def _tau(graph: _Graph, decay: Floats, path: str, module: nn.Module) -> Floats:
     return graph.step_s / (1.0 - decay)
 
 
+def _add_delays(graph: _Graph, path: str, module: Any) -> None:
+    _write_product(graph)
+    waits = _array(module.steps) * graph.step_s
+    graph.ends = (graph.put(_name("delay", path), graph.nir.Delay(waits), graph.ends),)
+
+
 def _add_scale(graph: _Graph, path: str, module: Any) -> None:
     _write_product(graph)
     node = graph.nir.Affine(np.diag(_array(module.scale)), _array(module.offset))
@@ -262,7 +269,7 @@ def _end(graph: _Graph, path: str, module: Any) -> None:
 
 _ADDED: dict[type[nn.Module], Callable[[_Graph, str, Any], None]] = {
     AnySpike: _add_spikes, nn.Conv1d: _add_product, nn.Linear: _add_product, nn.BatchNorm1d: _add_norm,
-    ZeroInitialState: _add_neurons, OutputScale: _add_scale, MeanOverSteps: _end,
+    ZeroInitialState: _add_neurons, Delays: _add_delays, OutputScale: _add_scale, MeanOverSteps: _end,
 }  # fmt: skip
 
 

@@ -94,6 +94,9 @@ CELLS = [
     ("spiking_conv", "w4a4s8", WINDOWS, {"mixtures": 6, "hidden": 5}),
     ("spiking_delay", "w4a4s8", STEPS, {"hidden_1": 8, "hidden_2": 6, "lags": 3, "lags_hidden": 2, "most": 5}),
     ("spiking_delay", "w8a8s16", WINDOWS, {"hidden_1": 8, "hidden_2": 6, "lags": 3}),
+    ("spiking_delay", "w4a4s6", STEPS, {"hidden_1": 8, "hidden_2": 0, "lags": 7, "delays": "learned"}),
+    ("spiking_delay", "w4a4s6", WINDOWS, {"hidden_1": 8, "hidden_2": 0, "lags": 7, "delays": "learned"}),
+    ("spiking_mlp", "w4a4s6", STEPS, {"hidden_1": 8, "hidden_2": 6, "code": "level_crossing"}),
     ("plif_conv", "w4a4s6", WINDOWS, {}),
 ]  # fmt: skip
 

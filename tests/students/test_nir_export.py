@@ -113,7 +113,7 @@ def test_other_membranes_and_modules_are_refused_by_name() -> None:
 
 FAMILIES: list[tuple[str, dict[str, Scalar]]] = [
     ("spiking_mlp", {}), ("spiking_mlp", {"code": "binary"}), ("snn_streaming", {}), ("spiking_recurrent", {}),
-    ("spiking_delay", {"lags": 4, "lags_hidden": 3}),
+    ("spiking_delay", {"lags": 4, "lags_hidden": 3}), ("spiking_delay", {"lags": 6, "delays": "learned"}),
 ]  # fmt: skip
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from students.deploy.c_code.cells import write_recurrent
+from students.deploy.c_code.delays import write_delay
 from students.deploy.c_code.neurons import write_neurons
 from students.deploy.c_code.plan import Loop, Plan
 from students.deploy.c_code.rows import write_matmul, write_norm, write_softmax
@@ -16,6 +17,7 @@ from students.deploy.c_code.text import PACKED, Weights, array, identifier, pack
 from students.deploy.graph import (
     INPUT,
     Add,
+    Delay,
     Integers,
     Join,
     Linear,
@@ -152,6 +154,8 @@ class Writer:
             write_recurrent(self, loop, head)
         elif isinstance(head, Neurons):
             write_neurons(self, loop, head)
+        elif isinstance(head, Delay):
+            write_delay(self, loop, head)
         elif isinstance(head, MatMul):
             write_matmul(self, loop, head)
         elif isinstance(head, Softmax):

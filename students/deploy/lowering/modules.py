@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from students.deploy.graph import Add, Range
 from students.deploy.lowering.builder import Builder, Signal, refused
+from students.deploy.lowering.delays import lower_delays, lower_level_crossings
 from students.deploy.lowering.functions import lower_function
 from students.deploy.lowering.moves import lower_move, same_shape
 from students.deploy.lowering.neurons import lower_any_spike, lower_neurons
@@ -18,8 +19,9 @@ from students.deploy.lowering.products import lower_product
 from students.deploy.lowering.recurrent import lower_recurrent
 from students.deploy.lowering.rows import lower_norm, lower_softmax
 from students.families.readout import LastStep, MeanOverSteps
+from students.layers.delay_lines import Delays
 from students.layers.modules import AveragePool1d, ByFilter, OutputScale
-from students.neurons.encoders import AnySpike
+from students.neurons.encoders import AnySpike, LevelCrossings
 from students.neurons.lif import ZeroInitialState
 from students.quantize import (
     INTEGER_PRODUCTS,
@@ -77,6 +79,10 @@ def lower_module(builder: Builder, path: str, module: Any, signal: Signal) -> Si
         return lower_norm(builder, path, module, signal)
     if kind is AnySpike:
         return lower_any_spike(builder, path, signal)
+    if isinstance(module, Delays):
+        return lower_delays(builder, path, module, signal)
+    if kind is LevelCrossings:
+        return lower_level_crossings(builder, path, module, signal)
     if kind is MeanOverSteps:
         return lower_reduction(builder, path, signal, axes=[1], shape=signal.shape[:1], what="mean")
     if kind is IntegerAveragePool:
