@@ -156,7 +156,8 @@ def test_an_onnx_file_that_computes_something_else_is_not_written(
     finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip("onnxoptimizer", reason="the extra 'export' is not installed")
-    monkeypatch.setattr("cosim.api.export.onnx.read_network", lambda _: lambda given: torch.zeros(len(given), 2))
+    reader = "cosim.api.export.network_file.read_network"
+    monkeypatch.setattr(reader, lambda _: lambda given: torch.zeros(len(given), 2))
     with pytest.raises(CosimError, match=r"eegnet w4a4: .*computes something else: outputs differ.*Write C instead"):
         cosim.export(f"{finished}:EEGNet-1 w4a4", tmp_path / "net", format="qcdq")
     assert not (tmp_path / "net").exists()

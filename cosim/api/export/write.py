@@ -11,8 +11,8 @@ from typing import Any, Literal, cast, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from cosim.api.export.nir import check_float, write_nir
-from cosim.api.export.onnx import ReadBack, write_onnx
+from cosim.api.export.formats import NETWORK_FORMATS, check_float
+from cosim.api.export.network_file import ReadBack, write_network
 from cosim.api.export.owner import check_owner, write_owner
 from cosim.api.export.samples import chain_of, check_step, write_chain
 from cosim.api.student import Student, load_student
@@ -186,10 +186,7 @@ def export(
     codes, given, source, chain = _given(found, examples, sample_step, format)
     place, absent = Path(folder), max(0, examples - len(given))
     if format != "c":
-        if format == "nir":
-            files, read_back = write_nir(found, place, name, (codes, given))
-        else:
-            files, read_back = write_onnx(found, place, name, format, (codes, given))
+        files, read_back = write_network(found, place, name, NETWORK_FORMATS[format], (codes, given))
         files = (*files, write_owner(found, place, name))
         return Exported(format, place, files, source, codes, read_back=read_back, absent=absent)
     graph = lower(found.model, found.spec.shape, codes=codes)
