@@ -81,7 +81,7 @@ def lower_module(builder: Builder, path: str, module: Any, signal: Signal) -> Si
         return lower_any_spike(builder, path, signal)
     if isinstance(module, Delays):
         return lower_delays(builder, path, module, signal)
-    if kind is LevelCrossings:
+    if isinstance(module, LevelCrossings):
         return lower_level_crossings(builder, path, module, signal)
     if kind is MeanOverSteps:
         return lower_reduction(builder, path, signal, axes=[1], shape=signal.shape[:1], what="mean")
