@@ -199,22 +199,34 @@ def running(*arguments: str) -> Generator[subprocess.Popen[str]]:
 
 
 @contextmanager
-def cluster(folder: Path, port: str = FREE_PORT) -> Generator[tuple[str, subprocess.Popen[str]]]:
-    """Yield the address of a scheduler with two workers, each a process, and the scheduler's process."""
+def scheduler_process(folder: Path, port: str = FREE_PORT) -> Generator[tuple[str, subprocess.Popen[str]]]:
+    """Yield the address of a scheduler without workers, and its process."""
     named = folder / f"scheduler-{time.time_ns()}.json"
     scheduler = (sys.executable, "-m", "distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--port", port,
                  "--no-dashboard", "--scheduler-file", str(named))  # fmt: skip
-    worker = (sys.executable, "-m", "distributed.cli.dask_worker", "--nworkers", "2", "--nthreads", "1",
-              "--memory-limit", "0", "--no-dashboard")  # fmt: skip
     with running(*scheduler) as process:
         end = time.monotonic() + WAIT_SECONDS
         while not named.exists() or not named.read_text().endswith("}"):
             assert time.monotonic() < end
             assert process.poll() is None
             time.sleep(0.1)
-        address = json.loads(named.read_text())["address"]
-        with running(*worker, address):
-            yield address, process
+        yield json.loads(named.read_text())["address"], process
+
+
+@contextmanager
+def two_workers(address: str) -> Generator[subprocess.Popen[str]]:
+    """Yield the process of two workers of a scheduler, each a process below it."""
+    worker = (sys.executable, "-m", "distributed.cli.dask_worker", "--nworkers", "2", "--nthreads", "1",
+              "--memory-limit", "0", "--no-dashboard")  # fmt: skip
+    with running(*worker, address) as process:
+        yield process
+
+
+@contextmanager
+def cluster(folder: Path, port: str = FREE_PORT) -> Generator[tuple[str, subprocess.Popen[str]]]:
+    """Yield the address of a scheduler with two workers, each a process, and the scheduler's process."""
+    with scheduler_process(folder, port) as (address, process), two_workers(address):
+        yield address, process
 
 
 @pytest.mark.slow

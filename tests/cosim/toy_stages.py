@@ -34,6 +34,7 @@ def work(workspace: Workspace) -> None:
     if config.get("fail") == "killed":
         os.kill(os.getpid(), signal.SIGKILL)
     time.sleep(float(config.get("seconds", 0)))  # type: ignore[arg-type]
+    (workspace.folder / "large.bin").write_bytes(bytes(1024 * int(str(config.get("kibibytes", 0)))))
     (workspace.folder / "when.txt").write_text(repr(time.time()))
 
 
