@@ -129,6 +129,8 @@ SUBJECTS = {
     "unlabelled": {"stride_s": 4.0},
 }  # fmt: skip
 """Eight subjects, two sessions each, in two folders; unlabelled windows of 4 s side by side."""
+OTHER_SUBJECT = {**SUBJECTS, "split": {**LEAVE_OUT, "validation": "group"}}
+"""Early stopping, gate and best control see a subject that is not trained on, as the test part is one."""
 STEERED = {
     "study": {"title": "Direction of the target, 87 units", "question": "What does a teacher add to few labels?"},
     "dataset": {"name": "bci_hennig"},
@@ -166,6 +168,10 @@ PARTS = {
     "subjects_ssvep": Part(
         "ssvep_headset", (EEGNET | SMALL, MIC | SMALL, IND, SPIKES),
         _classical("cca_logistic", inverse_penalty=1.0), changes=SUBJECTS,
+    ),
+    "subjects_ssvep_chosen_on_another": Part(
+        "ssvep_headset", (EEGNET | SMALL, MIC | SMALL, IND, SPIKES),
+        _classical("cca_logistic", inverse_penalty=1.0), changes=OTHER_SUBJECT,
     ),
     "seizure": Part(
         "seizure", ({**EEGNET_4, "options": {"temporal_filters": 4}}, MIC),

@@ -6,13 +6,14 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from distillation_rows import FLOAT, Banded, Cell, Line, correlation, read_cell
-from distillation_text import BARS, HEAD, NOT_RUN, TAIL
+from distillation_text import BARS, HEAD, NOT_RUN, REMARKS, TAIL
 from markdown_tables import row
 from matplotlib import pyplot
 from matplotlib.lines import Line2D
 
 DOCS = Path(__file__).resolve().parents[1]
 ARCHIVES = DOCS / "results" / "distillation"
+SUBJECT = "SSVEP, a subject left out"
 TITLES = {
     "labels_42_units": "Few labels: intracortical velocity, 42 units",
     "labels_motor_imagery": "Few labels: motor imagery",
@@ -21,7 +22,8 @@ TITLES = {
     "labels_87_units": "Few labels: direction of the target, 87 units",
     "full_42_units": "All labels: intracortical velocity, 42 units",
     "motor_imagery": "All labels: motor imagery",
-    "subjects_ssvep": "SSVEP, a subject left out",
+    "subjects_ssvep": SUBJECT,
+    "subjects_ssvep_chosen_on_another": f"{SUBJECT}, chosen on another subject",
     "seizure": "All labels: seizure segments",
     "full_95_channels": "All labels: intracortical velocity, 95 channels",
 }
@@ -34,8 +36,11 @@ CELLS_OF = {
     "labels_ssvep": ("2_a_class", "all"),
     "labels_95_channels": ("30_s", "60_s", "180_s", "all"),
     "labels_87_units": ("30_s", "60_s", "all"),
-    **dict.fromkeys(("full_42_units", "motor_imagery", "subjects_ssvep", "seizure", "full_95_channels"), SAMPLES),
-}
+    **dict.fromkeys(
+        ("full_42_units", "motor_imagery", "subjects_ssvep", "subjects_ssvep_chosen_on_another", "seizure",
+         "full_95_channels"), SAMPLES,
+    ),
+}  # fmt: skip
 SEEDS = 5
 """Seeds that were meant to be run."""
 CELL_TITLES = {
@@ -92,7 +97,7 @@ def _cells(folder: Path) -> list[Cell]:
 def _part(name: str, cells: Sequence[Cell]) -> str:
     """Return the tables of one set of recordings."""
     found = f"\n## {TITLES[name]}\n\n![differences](distillation_{name}.svg)\n"
-    return found + "".join(_cell(one) for one in cells)
+    return found + REMARKS.get(name, "") + "".join(_cell(one) for one in cells)
 
 
 def title_of(cell: Cell) -> str:
@@ -212,7 +217,7 @@ def _verdicts(parts: dict[str, list[Cell]]) -> Iterator[list[str]]:
             for one in _unlabelled(few):
                 yield [TITLES[name], one.student, f"`kl`, {title_of(few)}, less best control", f"{BAR:g}",
                        _gap(one.control), verdict_of(one.control, BAR)]  # fmt: skip
-        if name == "subjects_ssvep":
+        if TITLES[name].startswith(SUBJECT):
             for one in _unlabelled(cells[0]):
                 yield [TITLES[name], one.student, "`kl` less labels alone", f"{SUBJECT_BAR:g}", _gap(one.gain),
                        verdict_of(one.gain, SUBJECT_BAR)]  # fmt: skip

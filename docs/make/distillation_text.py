@@ -20,6 +20,14 @@ that of labels alone: what could be learned at most. Where a study cuts unlabell
 labels), the cells of few labels take more steps in an epoch than the one of all labels, which has no such windows.
 """
 
+REMARKS = {
+    "subjects_ssvep_chosen_on_another": """
+The part above chooses on trials of the subjects that are trained on, where the network is better than on a new subject
+and better than the teacher, so that the gate lets no teacher pass although the teacher is the better one on new
+subjects. This part, added after that was seen, stops, gates and chooses on one subject that is not trained on.
+""",
+}
+"""Behind the title and picture of a part."""
 BARS = """
 ## Bars
 
