@@ -10,6 +10,7 @@ from distillation_text import BARS, HEAD, NOT_RUN, REMARKS, TAIL
 from markdown_tables import row
 from matplotlib import pyplot
 from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
 
 DOCS = Path(__file__).resolve().parents[1]
 ARCHIVES = DOCS / "results" / "distillation"
@@ -253,6 +254,7 @@ def _picture(cells: Sequence[Cell], path: Path) -> None:
             axes.plot(gain.mean, place, "o", color=colour, markersize=4)
         axes.set_yticks(range(len(lines)), [_name(one) for one in reversed(lines)], fontsize=7)
         axes.axvline(0.0, color="#6e7781", linewidth=0.8)
+        axes.xaxis.set_major_locator(MaxNLocator(5))
         axes.set_title(title_of(cell).partition(",")[0], fontsize=9)
         axes.set_xlabel(f"{cell.metric}, less labels alone", fontsize=8)
     shown_as = [(TAUGHT, "learns from a teacher"), (ALONE, "labels alone, another way")]
