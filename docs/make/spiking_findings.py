@@ -15,7 +15,7 @@ from energy_models.analysis import BreakEven
 BreakEvens = Mapping[tuple[str, str], BreakEven | None]
 """Of one decoder, by machine of the spiking form and of the one without spikes."""
 CORE, ARRAY, CONTROLLER = MACHINES
-PARTS = {"units": "velocity_42_units", "channels": "velocity_95_channels"}
+PARTS = {"units": "velocity_42_units", "channels": "velocity_95_channels", "ssvep": "ssvep"}
 """What the findings call the parts."""
 NONE = "–"
 SURE = 0.99
@@ -114,6 +114,26 @@ class Figures:
     def controller(self) -> float | Unknown:
         """Power saved on the microcontroller."""
         return self._saved(CONTROLLER)
+
+    @property
+    def array_times(self) -> float | Unknown:
+        """Power on the near-memory array over that of the network without spikes."""
+        return self._times(ARRAY)
+
+    @property
+    def controller_times(self) -> float | Unknown:
+        """Power on the microcontroller over that of the network without spikes."""
+        return self._times(CONTROLLER)
+
+    @property
+    def controller_uw(self) -> float | Unknown:
+        """Power on the microcontroller [µW]."""
+        found = self.row.work.power_w[CONTROLLER]
+        return Unknown() if found is None else found * 1e6
+
+    def _times(self, machine: str) -> float | Unknown:
+        saved = self._saved(machine)
+        return saved if isinstance(saved, Unknown) else 1 - saved
 
     def _saved(self, machine: str) -> float | Unknown:
         mine = self.row.work.power_w[machine]
