@@ -29,7 +29,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from energy_models.calibration import instruction_terms, plain_c99, predicted_instructions
-from energy_models.calibration.instructions import BESIDE
+from energy_models.calibration.instructions import BESIDE, SUMS, WINDOWS
 from energy_models.workload import Workload
 from students.counting import observe
 from students.deploy import InputCodes, lower
@@ -44,24 +44,30 @@ WHOLE = "(whole)"
 TABLE = Path(__file__).parent.parent / "energy_models/data/instructions/plain_c99.toml"
 PRODUCTS = ("conv", "depthwise", "pointwise", "linear", "recurrent", "attention", "matmul")
 
+LOOPS = (SUMS, WINDOWS)
+
 
 class EveryKind(nn.Module):
-    """Five kinds of products, pools of sums and of maxima, an ELU as a table and one as steps, a residual sum."""
+    """Every kind of product, two depthwise, pools, an ELU as a table and one as steps, a residual sum, attention."""
 
     def __init__(self, channels: int, steps: int, outputs: int) -> None:
         super().__init__()
         self.first, self.norm = nn.Conv1d(channels, 12, 9, padding=4), nn.BatchNorm1d(12)
         self.wide = nn.Conv1d(12, 12, 16, padding=7, groups=12)
         self.mixed, self.narrow = nn.Conv1d(12, 12, 1), nn.Conv1d(12, 8, 1)
+        self.fine = nn.Conv1d(12, 12, 4, padding=2, groups=12)
+        self.query, self.key, self.value = nn.Linear(8, 8), nn.Linear(8, 8), nn.Linear(8, 8)
         self.cell = nn.GRU(8, 10, batch_first=True)
-        self.hidden, self.readout = nn.Linear(10 * (steps // 8 - 1), 16), nn.Linear(16, outputs)
+        self.hidden, self.readout = nn.Linear(10 * (steps // 8), 16), nn.Linear(16, outputs)
 
     def forward(self, signal: Tensor) -> Tensor:
         signal = functional.avg_pool1d(torch.relu(self.norm(self.first(signal))), 4)
         signal = torch.relu(self.wide(signal))
-        signal = functional.elu(self.mixed(signal) + signal)
+        signal = torch.relu(self.fine(functional.elu(self.mixed(signal) + signal)))
         signal = functional.max_pool1d(functional.elu(self.narrow(signal)), 2)
-        signal, _ = self.cell(signal.transpose(1, 2))
+        rows = signal.transpose(1, 2)
+        scores = torch.softmax(self.query(rows) @ self.key(rows).mT / 8**0.5, -1)
+        signal, _ = self.cell(scores @ self.value(rows))
         return self.readout(torch.relu(self.hidden(signal.flatten(1))))
 
 
@@ -73,6 +79,8 @@ OTHERS: list[Network] = [
     ("EEGNet w8a8", "eegnet", "w8a8", WINDOW, {}),
     ("EEGNet w4a4, 22 channels", "eegnet", "w4a4", WINDOW.model_copy(update={"channels": 22}), {}),
     ("ShallowConvNet w8a8", "shallow", "w8a8", WINDOW, {"filters": 10}),
+    ("Conformer w8a8", "conformer", "w8a8", WINDOW, {"width": 8, "blocks": 2}),
+    ("spiking EEGNet w8a8s8", "spiking_eegnet", "w8a8s8", WINDOW, {}),
     ("MLP w4a4", "mlp", "w4a4", WINDOW, {"hidden": 16}),
     ("MLP with lags w8a8", "mlp", "w8a8", STREAM, {"hidden": 16, "lags": 6}),
     ("GRU w8a8", "gru", "w8a8", STREAM, {"hidden": 16}),
@@ -173,18 +181,21 @@ def text(fit: Mapping[str, float], networks: Sequence[Counted], run: Emulated) -
     ]  # fmt: skip
     for heading, unit, names in (
         ("per_product", "instruction/MAC", [name for name in table if name in PRODUCTS]),
-        ("per_operation", "instruction/op", [name for name in table if name not in PRODUCTS]),
+        ("per_operation", "instruction/op", [name for name in table if name not in {*PRODUCTS, *LOOPS}]),
+        ("per_loop", "instruction/op", [name for name in table if name in LOOPS]),
     ):
-        lines += ["", f"[{heading}]"]
-        for name in names:
-            low, high = _bounds(name, table, networks)
-            note = "low, high: layers of the networks that the benchmark calls not fitted"
-            lines.append(
-                f'{name} = {{ value = {table[name]:.4g}, low = {low:.4g}, high = {high:.4g}, unit = "{unit}", '
-                f'basis = "simulated", source = "plain_c99_emulated", where = "{FITTED[0]}", '
-                f'note = "{note}" }}'
-            )
+        lines += ["", f"[{heading}]", *(_line(name, table, networks, unit) for name in names)]
     return "\n".join(lines) + "\n"
+
+
+def _line(name: str, table: Mapping[str, float], networks: Sequence[Counted], unit: str) -> str:
+    """Return the line of one number."""
+    low, high = _bounds(name, table, networks)
+    note = "low, high: layers of the networks that the benchmark calls not fitted"
+    return (
+        f'{name} = {{ value = {table[name]:.4g}, low = {low:.4g}, high = {high:.4g}, unit = "{unit}", '
+        f'basis = "simulated", source = "plain_c99_emulated", where = "{FITTED[0]}", note = "{note}" }}'
+    )
 
 
 def _bounds(name: str, table: Mapping[str, float], networks: Sequence[Counted]) -> tuple[float, float]:
@@ -208,8 +219,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if asked.write:
         TABLE.write_text(text(fitted(first), others, first.emulated))
         plain_c99.cache_clear()
-    shipped = {name: one.value for group in (plain_c99().per_product, plain_c99().per_operation)
-               for name, one in group.items()}  # fmt: skip
+    shipped = {name: one.value for name, one in plain_c99().numbers.items()}
     print("instructions:", {name: round(value, 2) for name, value in shipped.items()})
     by_kind: list[float] = []
     wholes: list[float] = []

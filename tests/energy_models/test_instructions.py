@@ -17,9 +17,9 @@ TABLE = plain_c99()
 def test_the_shipped_table_says_what_it_is() -> None:
     assert (TABLE.core, TABLE.network) == ("cortex-m4", "every kind")
     assert "gcc" in TABLE.compiler
-    numbers = {**TABLE.per_product, **TABLE.per_operation}
-    products = {"conv", "depthwise", "pointwise", "linear", "recurrent"}
-    assert products | {"requantise", "lookup", "add", "compare"} == set(numbers)
+    numbers = TABLE.numbers
+    products = {"conv", "depthwise", "pointwise", "linear", "recurrent", "attention"}
+    assert products | {"requantise", "lookup", "add", "compare", "divide", "sums", "windows"} == set(numbers)
     for name, one in numbers.items():
         assert (one.basis, one.source) == ("simulated", "plain_c99_emulated"), name
         assert one.value >= 1, name
@@ -35,9 +35,14 @@ def test_hand_worked() -> None:
     found = predicted_instructions(replace(workload, layers=tuple(layers)), TABLE)
     conv = next(one for one in layers if one.products is not None)
     assert conv.products is not None
-    assert found.layers[conv.name] == pytest.approx(
-        conv.products.dense_valid.mean * TABLE.per_product[conv.kind].value, rel=1e-9
-    )
+    taps, products = conv.kernel[-1], conv.products.dense_valid.mean
+    assert taps == 64
+    loops = products / taps * TABLE.per_loop["sums"].value + conv.outputs * TABLE.per_loop["windows"].value
+    assert found.layers[conv.name] == pytest.approx(products * TABLE.per_product[conv.kind].value + loops, rel=1e-9)
+    dense = next(one for one in layers if one.kind in {"pointwise", "linear"} and one.products is not None)
+    assert dense.products is not None
+    assert instruction_terms(dense)["sums"] == dense.products.dense_valid.mean / dense.reduction
+    assert "windows" not in instruction_terms(dense)
     pool = next(one for one in layers if one.kind == "pool")
     assert instruction_terms(pool) == {name: count.mean for name, count in pool.operations.items()}
     known = sum(count * TABLE.per_operation[name].value for name, count in instruction_terms(pool).items()

@@ -18,7 +18,7 @@ bench = import_module("benchmarks.plain_c99")
 @pytest.mark.skipif(bool(ABSENT), reason=f"not installed: {', '.join(ABSENT)}")
 def test_networks_that_were_not_fitted_are_predicted_within_a_quarter() -> None:
     table = plain_c99()
-    shipped = {name: one.value for group in (table.per_product, table.per_operation) for name, one in group.items()}
+    shipped = {name: one.value for name, one in table.numbers.items()}
     found: list[float] = []
     for network in bench.OTHERS:
         counted = bench.counted(*network)
@@ -35,7 +35,7 @@ def test_the_shipped_table_is_the_fit_of_one_network() -> None:
     network = bench.counted(*bench.FITTED)
     if network.emulated.compiler != plain_c99().compiler:
         pytest.skip(f"another compiler: {network.emulated.compiler}")
-    shipped = {**plain_c99().per_product, **plain_c99().per_operation}
+    shipped = plain_c99().numbers
     fit = bench.fitted(network)
     told_apart = {name: value for name, value in fit.items() if value}
     assert set(told_apart) == set(shipped)
