@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
 
 from cosim.engine.files import Json
 from cosim.engine.points import Decoder, FoldStage, Point
-from cosim.engine.stage import Stage, make_stage
+from cosim.engine.stage import Recipe, Stage, recipe
 from cosim.engine.stages.baseline import BASELINE
 from cosim.engine.stages.distilled import DISTILLED, WEIGHTS
 from cosim.engine.stages.gate import GATE, STUDENT
@@ -23,7 +23,7 @@ from cosim.study.schema import StudentPlan, Study
 from cosim.teachers.registry import parse_teacher
 from students.families import load_family, parse_options
 from students.models.tensor_files import content_of
-from students.spec import UNTRAINED, Converted, Float32, Form, Quantised, Scalar, Shape, StudentSpec
+from students.spec import UNTRAINED, Converted, Float32, Form, MethodSpec, Quantised, Scalar, Shape, StudentSpec
 from students.training import asks_teacher, complete_method, needs_teacher
 
 
@@ -92,15 +92,8 @@ def student_points(
     study: Study, configuration: Configuration, folds: Sequence[FoldStage], shape: Shape
 ) -> list[Point]:
     """Return the points of one configuration: every seed on every fold."""
-    decoder = _student(study, configuration)
-    return [
-        Point(
-            decoder, seed, fold.name,
-            _result_stage(study, configuration, fold, _student_stage(study, configuration, fold, shape, seed)),
-        )
-        for fold in folds
-        for seed in study.study.seeds
-    ]
+    decoder, training = _student(study, configuration), _Training(study, configuration, shape)
+    return _points(study, configuration, folds, training.students, decoder)
 
 
 def undistilled_points(
@@ -116,14 +109,23 @@ def undistilled_points(
     floating = replace(configuration, form=Float32())
     label = f"{floating.student} {floating.shown_form} undistilled"
     decoder = replace(_student(study, floating), label=label, method="")
+    return _points(study, floating, folds, _Training(study, floating, shape).undistilled, decoder)
+
+
+def _points(
+    study: Study, choice: Configuration, folds: Sequence[FoldStage], trained: Callable[[FoldStage], Mapping[int, Stage]],
+    decoder: Decoder,
+) -> list[Point]:
+    """Return a decoder's points; `trained` gives of a fold the stage that trains it with each seed."""
+    config: dict[str, Json] = {"observed": study.hardware.observed_examples, "inputs": choice.plan.inputs}
+    if choice.plan.after is not None:
+        config[AFTER] = choice.plan.after.model_dump(mode="json")
+    result = recipe(RESULT, config)
     return [
-        Point(
-            decoder, seed, fold.name,
-            _result_stage(study, floating, fold, _undistilled_stage(study, floating, fold, shape, seed)),
-        )
+        Point(decoder, seed, fold.name, result.stage(fold=fold.stage, student=student))
         for fold in folds
-        for seed in study.study.seeds
-    ]  # fmt: skip
+        for seed, student in trained(fold).items()
+    ]
 
 
 def _has_teacher(study: Study, plan: StudentPlan) -> bool:
@@ -152,39 +154,67 @@ def _student(study: Study, choice: Configuration) -> Decoder:
     )  # fmt: skip
 
 
-def _result_stage(study: Study, choice: Configuration, fold: FoldStage, student: Stage) -> Stage:
-    config: dict[str, Json] = {"observed": study.hardware.observed_examples, "inputs": choice.plan.inputs}
-    if choice.plan.after is not None:
-        config[AFTER] = choice.plan.after.model_dump(mode="json")
-    return make_stage(RESULT, config, fold=fold.stage, student=student)
+class _Training:
+    """How one configuration is trained: undistilled, then distilled if a teacher passes, then quantised.
 
-
-def _student_stage(study: Study, choice: Configuration, fold: FoldStage, shape: Shape, seed: int) -> Stage:
-    """Return the stage that trains this student: undistilled, then distilled if a teacher passes, then quantised.
-
-    A method that needs no teacher trains the float student from the start.
+    A method that needs no teacher trains the float student from the start. What folds share is made once.
     """
-    plan = choice.plan
-    method = None if plan.method is None else complete_method(plan.method)
-    floating, gate = _undistilled_stage(study, choice, fold, shape, seed), _gate_parents(study, choice, fold, shape)
-    taught = _from_start(choice, _spec(study, choice, shape, seed).model_copy(update={"method": method}))
-    if gate:
-        floating = make_stage(DISTILLED, {**taught, **_weights(plan)}, fold=fold.stage, undistilled=floating, **gate)
-    elif _learns_alone(plan):
-        floating = make_stage(UNDISTILLED, taught, fold=fold.stage)
-    if isinstance(choice.form, Float32):
-        return floating
-    spec = _spec(study, choice, shape, seed)
+
+    def __init__(self, study: Study, choice: Configuration, shape: Shape) -> None:
+        plan, seeds = choice.plan, study.study.seeds
+        self._teacher = teacher_recipe(study, shape) if _has_teacher(study, plan) else None
+        self._gate = recipe(GATE, cast(dict[str, Json], study.gate.model_dump(mode="json")))
+        specs = {seed: _spec(study, choice, shape, seed) for seed in seeds}
+        self._undistilled = {seed: recipe(UNDISTILLED, _from_start(choice, specs[seed])) for seed in seeds}
+        method = None if plan.method is None else complete_method(plan.method)
+        self._taught: dict[int, Recipe] = {}
+        if self._teacher is not None or _learns_alone(plan):
+            kind, more = (UNDISTILLED, {}) if self._teacher is None else (DISTILLED, _weights(plan))
+            learning = {seed: spec.model_copy(update={"method": method}) for seed, spec in specs.items()}
+            self._taught = {seed: recipe(kind, _from_start(choice, learning[seed]) | more) for seed in seeds}
+        self._learns_integers = learns_integers(choice.form)
+        self._quantised: dict[int, Recipe] = {}
+        if not isinstance(choice.form, Float32):
+            changes = _quantised_changes(study, choice, method)
+            more = _weights(plan) if self._learns_integers else {}
+            forms = {seed: spec.model_copy(update=changes) for seed, spec in specs.items()}
+            self._quantised = {seed: recipe(QUANTISED, _trained(choice, forms[seed]) | more) for seed in seeds}
+
+    def undistilled(self, fold: FoldStage) -> dict[int, Stage]:
+        """Return by seed the stage that trains the float student on a fold from labels alone."""
+        return {seed: one.stage(fold=fold.stage) for seed, one in self._undistilled.items()}
+
+    def students(self, fold: FoldStage) -> dict[int, Stage]:
+        """Return by seed the last stage of the student's training on a fold."""
+        floating = self.undistilled(fold)
+        gate = self._gate_parents(fold, floating)
+        for seed, one in self._taught.items():
+            before = {"undistilled": floating[seed]} if gate else {}
+            floating[seed] = one.stage(fold=fold.stage, **before, **gate)
+        if not self._quantised:
+            return floating
+        more = gate if self._learns_integers else {}
+        return {
+            seed: one.stage(fold=fold.stage, float_student=floating[seed], **more)
+            for seed, one in self._quantised.items()
+        }
+
+    def _gate_parents(self, fold: FoldStage, undistilled: Mapping[int, Stage]) -> dict[str, Stage]:
+        """Return the teacher and the gate it must pass, against the undistilled students; nothing where none teaches."""
+        if self._teacher is None:
+            return {}
+        teacher = self._teacher.stage(fold=fold.stage)
+        students = {f"{STUDENT}{seed}": stage for seed, stage in undistilled.items()}
+        return {"teacher": teacher, "gate": self._gate.stage(fold=fold.stage, teacher=teacher, **students)}
+
+
+def _quantised_changes(study: Study, choice: Configuration, method: MethodSpec | None) -> dict[str, object]:
+    """Return what tells the spec of a quantised student from that of its float student."""
     if not learns_integers(choice.form):
-        rounded = _trained(choice, spec.model_copy(update={"form": choice.form, "training": UNTRAINED}))
-        return make_stage(QUANTISED, rounded, fold=fold.stage, float_student=floating)
-    changes: dict[str, object] = {
-        "form": choice.form,
-        "training": plan.quantised_training or study.training.quantised or spec.training,
-        "method": method,
-    }
-    quantised = {**_trained(choice, spec.model_copy(update=changes)), **_weights(plan)}
-    return make_stage(QUANTISED, quantised, fold=fold.stage, float_student=floating, **gate)
+        return {"form": choice.form, "training": UNTRAINED}
+    plan = choice.plan
+    training = plan.quantised_training or study.training.quantised or plan.training or study.training.student
+    return {"form": choice.form, "training": training, "method": method}
 
 
 def learns_integers(form: Form) -> bool:
@@ -204,20 +234,6 @@ def _spec(study: Study, choice: Configuration, shape: Shape, seed: int) -> Stude
     )
 
 
-def _undistilled_stage(study: Study, choice: Configuration, fold: FoldStage, shape: Shape, seed: int) -> Stage:
-    return make_stage(UNDISTILLED, _from_start(choice, _spec(study, choice, shape, seed)), fold=fold.stage)
-
-
-def _gate_parents(study: Study, choice: Configuration, fold: FoldStage, shape: Shape) -> dict[str, Stage]:
-    """Return the teacher and the gate it must pass, against the undistilled students; nothing where none teaches."""
-    if not _has_teacher(study, choice.plan):
-        return {}
-    teacher = teacher_stage(study, fold, shape)
-    students = {f"{STUDENT}{seed}": _undistilled_stage(study, choice, fold, shape, seed) for seed in study.study.seeds}
-    rule = cast(dict[str, Json], study.gate.model_dump(mode="json"))
-    return {"teacher": teacher, "gate": make_stage(GATE, rule, fold=fold.stage, teacher=teacher, **students)}
-
-
 def _trained(choice: Configuration, spec: StudentSpec) -> dict[str, Json]:
     """Return the configuration of a student; with the hashes of files that its options name."""
     files = parse_options(spec.family, load_family(spec.family), spec.options).files
@@ -234,8 +250,8 @@ def _from_start(choice: Configuration, spec: StudentSpec) -> dict[str, Json]:
     return {**_trained(choice, spec), **started}
 
 
-def teacher_stage(study: Study, fold: FoldStage, shape: Shape) -> Stage:
-    """Return the stage that fits the teacher of one fold.
+def teacher_recipe(study: Study, shape: Shape) -> Recipe:
+    """Return how the teacher is fitted on any fold.
 
     The study must have a teacher; callers have checked.
     """
@@ -254,7 +270,7 @@ def teacher_stage(study: Study, fold: FoldStage, shape: Shape) -> Stage:
         config[ASKED] = True
     if study.teacher.out_of_fold is not None:
         config["out_of_fold"] = cast(dict[str, Json], study.teacher.out_of_fold.model_dump(mode="json"))
-    return make_stage(TEACHER, config, fold=fold.stage)
+    return recipe(TEACHER, config)
 
 
 def reference_points(study: Study, folds: Sequence[FoldStage], shape: Shape) -> Iterator[Point]:
@@ -264,16 +280,17 @@ def reference_points(study: Study, folds: Sequence[FoldStage], shape: Shape) -> 
         options = cast(dict[str, Json], dict(baseline.options))
         name = baseline.label or baseline.name
         decoder = Decoder("baseline", name, name, baseline.label or "", baseline.name, options, "", False, "", {})
-        config: dict[str, Json] = {"name": baseline.name, "options": options, "inputs": "raw"}
+        fitted = recipe(BASELINE, {"name": baseline.name, "options": options, "inputs": "raw"})
         for fold in folds:
-            yield Point(decoder, seed, fold.name, make_stage(BASELINE, config, fold=fold.stage))
+            yield Point(decoder, seed, fold.name, fitted.stage(fold=fold.stage))
     if study.teacher is not None:
         teacher, chosen = parse_teacher(study.teacher.name, study.teacher.options)
         title = teacher.title(chosen)
         name, settings = f"teacher ({title})", study.teacher.model_dump(mode="json")
         decoder = Decoder("teacher", name, name, name, title, {}, str(Float32()), False, "", settings)
+        fitted, scored = teacher_recipe(study, shape), recipe(TEACHER_RESULT, {})
         for fold in folds:
-            stage = make_stage(TEACHER_RESULT, {}, fold=fold.stage, teacher=teacher_stage(study, fold, shape))
+            stage = scored.stage(fold=fold.stage, teacher=fitted.stage(fold=fold.stage))
             yield Point(decoder, seed, fold.name, stage)
 
 

@@ -63,6 +63,7 @@ class Sources:
         self._modules: dict[str, Module] = {}
         self._files: dict[str, Path | None] = {}
         self._read_at: dict[str, int] = {}
+        self._digests: dict[tuple[str, ...], str] = {}
 
     def digest(self, modules: Iterable[str]) -> str:
         """Return the hash of some modules and of everything they import, 32 hexadecimal digits.
@@ -72,9 +73,12 @@ class Sources:
         CosimError
             If the source of one of `modules` is not to be found.
         """
-        reached = self.reached(modules)
-        text = "\n".join(f"{name} {reached[name].digest}" for name in sorted(reached))
-        return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+        asked = tuple(modules)
+        if asked not in self._digests:
+            reached = self.reached(asked)
+            text = "\n".join(f"{name} {reached[name].digest}" for name in sorted(reached))
+            self._digests[asked] = hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+        return self._digests[asked]
 
     def reached(self, modules: Iterable[str]) -> dict[str, Module]:
         """Return some modules and everything they import, by name.
@@ -106,6 +110,7 @@ class Sources:
         for name in changed:
             del self._modules[name], self._read_at[name]
         self._files = {name: path for name, path in self._files.items() if name in self._modules}
+        self._digests.clear()
 
     def _holders(self, module: str, item: str) -> Iterator[str]:
         """Yield the modules that an import of `item` from `module` reaches."""

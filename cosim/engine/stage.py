@@ -99,29 +99,63 @@ class StageKind:
         return installed_sources().digest((self.work.__module__, *self.sources, *self.plugins(config)))
 
 
-def make_stage(kind: StageKind, config: Mapping[str, Json], **parents: Stage) -> Stage:
-    """Return the stage, named by its kind, the sources that decide it, its configuration and its parents' digests.
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """A kind of stage and a configuration, whatever the stages it builds on: folds that share it share its schema.
 
-    Raises
-    ------
-    ValueError
-        For a parent in a role that the kind does not have.
+    Parameters
+    ----------
+    kind : StageKind
+    config : mapping
+    schema : str
+        Of the sources that decide it; see `StageKind.schema`.
     """
-    for role in parents:
-        if not any(fnmatchcase(role, pattern) for pattern in kind.parents):
-            has = ", ".join(kind.parents) or "none"
-            raise ValueError(f"a stage of kind '{kind.name}' has no parent '{role}'; it has: {has}")
-    identity = {
-        "kind": kind.name,
-        "schema": kind.schema(config),
-        "config": config,
-        "parents": {role: parent.digest for role, parent in parents.items()},
-    }
-    return Stage(kind.name, config, parents, content_digest(identity), kind.failure)
+
+    kind: StageKind
+    config: Mapping[str, Json]
+    schema: str
+
+    def stage(self, **parents: Stage) -> Stage:
+        """Return the stage, named by its kind, the sources that decide it, its configuration, its parents' digests.
+
+        Raises
+        ------
+        ValueError
+            For a parent in a role that the kind does not have.
+        """
+        for role in parents:
+            if not any(fnmatchcase(role, pattern) for pattern in self.kind.parents):
+                has = ", ".join(self.kind.parents) or "none"
+                raise ValueError(f"a stage of kind '{self.kind.name}' has no parent '{role}'; it has: {has}")
+        identity = {
+            "kind": self.kind.name,
+            "schema": self.schema,
+            "config": self.config,
+            "parents": {role: parent.digest for role, parent in parents.items()},
+        }
+        return Stage(self.kind.name, self.config, parents, content_digest(identity), self.kind.failure)
+
+
+def recipe(kind: StageKind, config: Mapping[str, Json]) -> Recipe:
+    """Return the recipe of stages of a kind with this configuration."""
+    return Recipe(kind, config, kind.schema(config))
+
+
+def make_stage(kind: StageKind, config: Mapping[str, Json], **parents: Stage) -> Stage:
+    """Return one stage; see `Recipe.stage`."""
+    return recipe(kind, config).stage(**parents)
 
 
 def with_ancestors(stage: Stage) -> Iterator[Stage]:
-    """Yield every stage it depends on, parents first, then itself; shared ones may come more than once."""
+    """Yield every stage it depends on once, parents first, then itself."""
+    return _not_seen(stage, set())
+
+
+def _not_seen(stage: Stage, seen: set[str]) -> Iterator[Stage]:
+    if stage.digest in seen:
+        return
+    seen.add(stage.digest)
     for parent in stage.parents.values():
-        yield from with_ancestors(parent)
+        if parent.digest not in seen:
+            yield from _not_seen(parent, seen)
     yield stage
