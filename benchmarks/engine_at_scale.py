@@ -10,11 +10,13 @@ otherwise idle.
 from __future__ import annotations
 
 import argparse
+import json
 import resource
 import subprocess
 import sys
 import tempfile
 import time
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 
@@ -100,16 +102,14 @@ def run(scheduler: Scheduler, stages: list[Stage]) -> None:
 
 def real_study(study: str, workers: int) -> tuple[float, float]:
     """Return wall time of a study's stages [s] between the first and the last, and the sum of their lengths [s]."""
-    import json
-    from datetime import datetime
-
     with tempfile.TemporaryDirectory() as folder:
         cosim = str(Path(sys.executable).with_name("cosim"))
         subprocess.run([cosim, "run", study, "--out", folder, "--workers", str(workers)], check=True,
                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # fmt: skip
         found = json.loads((Path(folder) / "times.json").read_text())["stages"]
-    lengths = [one["seconds"] for one in found if one["kind"] not in ("data", "fold")]
-    starts = [datetime.fromisoformat(one["started"]).timestamp() for one in found if one["kind"] not in ("data", "fold")]
+    on_workers = [one for one in found if one["kind"] not in ("data", "fold")]
+    lengths = [one["seconds"] for one in on_workers]
+    starts = [datetime.fromisoformat(one["started"]).timestamp() for one in on_workers]
     ends = [start + length for start, length in zip(starts, lengths, strict=True)]
     return max(ends) - min(starts), sum(lengths)
 
@@ -132,7 +132,8 @@ def main() -> int:
     told(f"planning {count:,} stages: memory, libraries included", memory / 1e6, PLAN_BYTES / 1e6, "MB")
     for workers in (1, *WORKERS):
         wall_s = scheduled(workers, EMPTY, 0.0)
-        told(f"{EMPTY} stages of no length on {workers}: overhead a stage", 1e3 * wall_s / EMPTY, 1e3 * OVERHEAD_S, "ms")
+        each_ms, most_ms = 1e3 * wall_s / EMPTY, 1e3 * OVERHEAD_S
+        told(f"{EMPTY} stages of no length on {workers}: overhead a stage", each_ms, most_ms, "ms")
     for workers in WORKERS:
         wall_s = scheduled(workers, EACH * workers, LENGTH_S)
         told(f"{EACH * workers} stages of {LENGTH_S:g} s on {workers} workers: efficiency", EACH * LENGTH_S / wall_s,

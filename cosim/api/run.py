@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -16,6 +16,7 @@ from cosim.api.study_changes import changes_in_folder, effect_text
 from cosim.datasets.array_store import default_store
 from cosim.datasets.registry import load
 from cosim.datasets.types import Dataset
+from cosim.engine.claims import Alone, Claims, shared_claims
 from cosim.engine.executors.dask_call import stage_job
 from cosim.engine.executors.dask_cluster import DaskPlan, dask_executor
 from cosim.engine.executors.executor import Executor
@@ -77,6 +78,7 @@ class Outcome:
 def run_study(
     study: Study, *, root: Path, data_dir: Path | None, workers: int, command: str, watch: Watch,
     dataset: Dataset | None = None, tell: Callable[[str], None] = warnings.warn, dask: DaskPlan | None = None,
+    wait_s: float = 0.0,
 ) -> Outcome:
     """Run every point of a study that is not finished, and write its tables.
 
@@ -100,6 +102,8 @@ def run_study(
         changed study does with the stages that are there.
     dask : DaskPlan or None
         The Dask cluster that computes the stages; None: processes of this machine.
+    wait_s : float
+        How long to wait for a process that runs in the folder and does not share it [s].
 
     Raises
     ------
@@ -110,7 +114,8 @@ def run_study(
     """
     installed_sources().forget_changed()
     refuse_archive(root)
-    with (locked if study.search.storage is None else joined)(root) as store:
+    shared = study.search.storage is not None
+    with joined(root) if shared else locked(root, wait_s=wait_s) as store:
         earlier = store.set_aside()
         if dataset is None:
             dataset = load(study.dataset.name, data_dir=data_dir, options=study.dataset.options)
@@ -126,14 +131,17 @@ def run_study(
         folds = keep_folds(store, data, planned)
         if changed:
             tell(effect_text(changed, study, folds, shape_of(dataset), store))
-        with database_errors(root, study.search.storage), _executor(store, device, workers, dask, tell) as executor:
+        with (
+            database_errors(root, study.search.storage), _claims(root, study) as claims,
+            _executor(store, device, workers, dask, tell) as executor,
+        ):
             search = Search(study, dataset.digest, root) if study.students else None
-            scheduler = Scheduler(store, executor)
+            scheduler = Scheduler(store, executor, claims)
             sweep = Sweep(study, folds, shape_of(dataset), search, store=store, scheduler=scheduler,
                           powers_w=_searched_powers(study))  # fmt: skip
             sweep.run(watch)
         with database_errors(root, study.search.storage), tables_locked(root):
-            if study.search.storage is not None:
+            if shared:
                 sweep.take_finished_elsewhere()
             failures = sweep.failures()
             save_failures(root, failures)
@@ -147,6 +155,11 @@ def run_study(
         aside = tuple(note for note in store.set_aside() if note not in earlier)
     computed, told = scheduler.progress.computed, tuple(map(_told, failures))
     return Outcome(root, len(sweep.finished), computed, told, times, aside)
+
+
+def _claims(root: Path, study: Study) -> AbstractContextManager[Claims]:
+    """Return which stages this process may compute, to be entered."""
+    return nullcontext(Alone()) if study.search.storage is None else shared_claims(root)
 
 
 def _executor(

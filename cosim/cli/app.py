@@ -52,6 +52,7 @@ Scheduler = Annotated[str, typer.Option(help="Address of a Dask scheduler, such 
 Storage = Annotated[
     str | None, typer.Option(help="URL of a search that several coordinators share, such as postgresql+psycopg://.")
 ]
+Wait = Annotated[float, typer.Option(min=0, help="Seconds to wait for another process that runs in this folder.")]
 Cluster = Annotated[str, typer.Option(help="Batch system whose jobs are Dask workers: slurm, pbs, sge, lsf ...")]
 Settings = Annotated[list[str], typer.Option("--set", help="Change the study file: section.key=value; repeatable.")]
 Version = Annotated[bool, typer.Option("--version", is_eager=True, help="Print the version and exit.")]
@@ -81,6 +82,7 @@ def run(
     scheduler: Scheduler = "",
     cluster: Cluster = "",
     storage: Storage = None,
+    wait: Wait = 0.0,
     settings: Settings = [],  # noqa: B006  (typer copies it)
     as_json: JsonOption = False,
 ) -> None:
@@ -95,7 +97,8 @@ def run(
         checked = read_study(study, [*settings, *kept])
         dask = dask_plan(executor, scheduler, cluster)
     root = out or Path("runs") / checked.study.name
-    _run(checked, root, data_dir=data_dir, workers=workers, dask=dask, command=_command(), form=form_of(as_json))
+    _run(checked, root, data_dir=data_dir, workers=workers, dask=dask, command=_command(), form=form_of(as_json),
+         wait_s=wait)  # fmt: skip
 
 
 @app.command()
@@ -107,6 +110,7 @@ def resume(
     executor: ExecutorOption = "local",
     scheduler: Scheduler = "",
     cluster: Cluster = "",
+    wait: Wait = 0.0,
     as_json: JsonOption = False,
 ) -> None:
     """Go on with a run that was stopped or killed; nothing finished is computed again."""
@@ -123,11 +127,13 @@ def resume(
         checked = check_study(document, where=str(folder))
         dask = dask_plan(executor, scheduler, cluster)
         data_dir = data_dir or remembered
-    _run(checked, folder, data_dir=data_dir, workers=workers, dask=dask, command=command, form=form_of(as_json))
+    _run(checked, folder, data_dir=data_dir, workers=workers, dask=dask, command=command, form=form_of(as_json),
+         wait_s=wait)  # fmt: skip
 
 
 def _run(
-    study: Study, root: Path, *, data_dir: Path | None, workers: int, dask: DaskPlan | None, command: str, form: Form
+    study: Study, root: Path, *, data_dir: Path | None, workers: int, dask: DaskPlan | None, command: str, form: Form,
+    wait_s: float,
 ) -> None:
     from cosim.engine.executors.fork_server import PRELOAD, start_fork_server
     from cosim.engine.executors.interrupts import TerminatedError, interrupts_held, termination_heeded
@@ -140,7 +146,7 @@ def _run(
     try:
         with termination_heeded():
             outcome, page, answer = run_with_progress(
-                study, root=root, data_dir=data_dir, workers=workers, command=command, dask=dask
+                study, root=root, data_dir=data_dir, workers=workers, command=command, dask=dask, wait_s=wait_s,
             )
     except KeyboardInterrupt as stop:
         say(f"What was finished is kept. Go on with: cosim resume {shlex.quote(str(root))}")

@@ -24,7 +24,8 @@ from energy_models.errors import CosimError
 
 
 def run_with_progress(
-    study: Study, *, root: Path, data_dir: Path | None, workers: int, command: str, dask: DaskPlan | None
+    study: Study, *, root: Path, data_dir: Path | None, workers: int, command: str, dask: DaskPlan | None,
+    wait_s: float,
 ) -> tuple[Outcome, Path, str]:
     """Run a study, show where it stands, write its page, and return what it came to, the page's path and its answer."""
     say(f"{study.study.title}\nRun folder: {root}")
@@ -32,7 +33,7 @@ def run_with_progress(
         with _watching() as watch:
             outcome = run_study(
                 study, root=root, data_dir=data_dir, workers=workers, command=command, watch=watch, tell=_warn,
-                dask=dask,
+                dask=dask, wait_s=wait_s,
             )
     except CosimError:
         stages = root / "stages"

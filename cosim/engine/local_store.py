@@ -18,7 +18,9 @@ from cosim.engine.files import disk_errors, remove_stale
 from cosim.engine.stage_hashes import damage, write_hashes
 from cosim.engine.store import StageKey, StageLostError
 
+STAGES = "stages"
 PARTIAL = ".partial"
+CLAIMS = ".claims"
 REMOVED = ".removed-"
 CHECKPOINTS = ".checkpoints"
 DAMAGED = "damaged"
@@ -39,7 +41,7 @@ class LocalStore:
 
     @property
     def _stages(self) -> Path:
-        return self.root / "stages"
+        return self.root / STAGES
 
     def _path(self, key: StageKey) -> Path:
         return self._stages / key.kind / key.digest
@@ -152,6 +154,7 @@ class LocalStore:
                 (self._stages / PARTIAL).rename(gone / PARTIAL)
         for gone in self._stages.glob(f"{REMOVED}*"):
             shutil.rmtree(gone, ignore_errors=True)
+        shutil.rmtree(self._stages / CLAIMS, ignore_errors=True)
         kept = self._stages / CHECKPOINTS
         with contextlib.suppress(OSError):  # a folder that cannot be written is told where it is written to
             for folder in (self.root, kept, *kept.glob("*/")):

@@ -113,8 +113,8 @@ def undistilled_points(
 
 
 def _points(
-    study: Study, choice: Configuration, folds: Sequence[FoldStage], trained: Callable[[FoldStage], Mapping[int, Stage]],
-    decoder: Decoder,
+    study: Study, choice: Configuration, folds: Sequence[FoldStage],
+    trained: Callable[[FoldStage], Mapping[int, Stage]], decoder: Decoder,
 ) -> list[Point]:
     """Return a decoder's points; `trained` gives of a fold the stage that trains it with each seed."""
     config: dict[str, Json] = {"observed": study.hardware.observed_examples, "inputs": choice.plan.inputs}
@@ -200,7 +200,7 @@ class _Training:
         }
 
     def _gate_parents(self, fold: FoldStage, undistilled: Mapping[int, Stage]) -> dict[str, Stage]:
-        """Return the teacher and the gate it must pass, against the undistilled students; nothing where none teaches."""
+        """Return the teacher and the gate it must pass against undistilled students; nothing where none teaches."""
         if self._teacher is None:
             return {}
         teacher = self._teacher.stage(fold=fold.stage)

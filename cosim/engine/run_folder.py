@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -24,25 +25,35 @@ FAILURES = "failures.json"
 PLACE = ".lock-"
 JOIN_SECONDS = 10.0
 """How long a process that shares the folder waits for others that come or go [s]."""
+LOOK_SECONDS = 1.0
+"""Between two looks at whether others have left the folder [s]."""
 SCHEMA = "cosim.plan/2"
 """Plans without a schema are of before: where their forms say nothing of first and last weights, these have 8 bits."""
 
 
 @contextmanager
-def locked(root: Path) -> Generator[LocalStore]:
+def locked(root: Path, *, wait_s: float = 0.0) -> Generator[LocalStore]:
     """Hold the run folder for this process and yield its store; interrupted stages are cleared away.
 
     The folder is created where absent.
 
+    Parameters
+    ----------
+    root : Path
+    wait_s : float
+        How long to wait for others that run there [s].
+
     Raises
     ------
     CosimError
-        If another process runs there, or the folder cannot be written.
+        If another process runs there still, or the folder cannot be written.
     """
-    store = LocalStore(root)
-    with _gate(root, timeout_s=0):
-        if not _alone(root):
-            raise _taken(root)
+    store, until = LocalStore(root), time.monotonic() + wait_s
+    with _gate(root, timeout_s=wait_s):
+        while not _alone(root):
+            if time.monotonic() >= until:
+                raise _taken(root)
+            time.sleep(min(LOOK_SECONDS, wait_s))
         try:
             store.remove_partial()
             yield store
@@ -99,7 +110,7 @@ def _alone(root: Path) -> bool:
 def _taken(root: Path) -> CosimError:
     return CosimError(
         "another cosim process is running in this folder", where=str(root),
-        remedy="Wait for it, or name another folder with --out.",
+        remedy="Wait for it (--wait SECONDS), name another folder with --out, or share it: both with one --storage.",
     )
 
 

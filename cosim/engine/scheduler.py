@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from cosim.engine.claims import Alone, Claims
 from cosim.engine.executors.executor import Completion, Executor
 from cosim.engine.executors.interrupts import end_if_asked
 from cosim.engine.record import StageTime
@@ -14,6 +16,10 @@ from energy_models.errors import DataError, StudentError, WorkloadError
 
 # What one decoder cannot do, such as learn or give finite outputs; other errors concern the run.
 POINT_ERRORS = (StudentError, DataError, WorkloadError)
+WAIT_SECONDS = 0.25
+"""Between two looks at a stage that another coordinator computes [s]."""
+BLOCKED_EACH = 4
+"""Stages that may wait for others' before no more is asked for, for each one that is computed at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +38,15 @@ class Scheduler:
     ----------
     store : Store
     executor : Executor
+    claims : Claims
+        What other coordinators of the same store compute is waited for, not computed here too.
     """
 
-    def __init__(self, store: Store, executor: Executor) -> None:
-        self._store, self._executor = store, executor
+    def __init__(self, store: Store, executor: Executor, claims: Claims | None = None) -> None:
+        self._store, self._executor, self._claims = store, executor, claims or Alone()
         self._waiting: dict[str, Stage] = {}
         self._running: dict[str, Stage] = {}
+        self._blocked: set[str] = set()  # waiting for what another coordinator computes
         self._done: set[str] = set()
         self._failed: dict[str, str] = {}
         self._begun_again: set[str] = set()
@@ -68,7 +77,9 @@ class Scheduler:
     @property
     def has_capacity(self) -> bool:
         """Whether the executor would be partly idle with what is asked for now."""
-        return len(self._waiting) + len(self._running) < self._executor.capacity
+        blocked, capacity = len(self._blocked), self._executor.capacity
+        asked = len(self._waiting) - blocked + len(self._running)
+        return asked < capacity and blocked < BLOCKED_EACH * capacity
 
     @property
     def idle(self) -> bool:
@@ -78,12 +89,12 @@ class Scheduler:
     def add(self, stage: Stage) -> None:
         """Ask for a stage and, before it, everything it builds on that is not finished."""
         for needed in with_ancestors(stage):
-            if needed.digest in self._done or needed.digest in self._failed or needed.digest in self._running:
+            if any(needed.digest in one for one in (self._done, self._failed, self._running, self._waiting)):
                 continue
             if self._store.has(needed.key):
                 self._done.add(needed.digest)
             else:
-                self._waiting.setdefault(needed.digest, needed)
+                self._waiting[needed.digest] = needed
 
     def done(self, stage: Stage) -> bool:
         """Return whether the stage is finished or can no longer be."""
@@ -105,17 +116,33 @@ class Scheduler:
         if self._running:
             for completion in self._executor.poll():
                 self._end(completion)
+        elif self._blocked:
+            time.sleep(WAIT_SECONDS)
 
     def _begin(self) -> None:
+        self._blocked.clear()
         for stage in list(self._waiting.values()):
             broken = next((p for p in stage.parents.values() if p.digest in self._failed), None)
             if broken is not None:
                 self._failed[stage.digest] = self._failed[broken.digest]
                 del self._waiting[stage.digest]
+            elif any(parent.digest in self._blocked for parent in stage.parents.values()):
+                self._blocked.add(stage.digest)
             elif len(self._running) < self._executor.capacity and self._ready(stage):
-                del self._waiting[stage.digest]
-                self._running[stage.digest] = stage
-                self._executor.submit(stage)
+                self._begin_one(stage)
+
+    def _begin_one(self, stage: Stage) -> None:
+        """Begin a stage, unless another coordinator computes it, or has since it was asked for."""
+        if not self._claims.take(stage.key):
+            self._blocked.add(stage.digest)
+            return
+        del self._waiting[stage.digest]
+        if self._store.has(stage.key):
+            self._claims.give_back(stage.key)
+            self._done.add(stage.digest)
+            return
+        self._running[stage.digest] = stage
+        self._executor.submit(stage)
 
     def _ready(self, stage: Stage) -> bool:
         return all(parent.digest in self._done for parent in stage.parents.values())
@@ -123,6 +150,7 @@ class Scheduler:
     def _end(self, completion: Completion) -> None:
         stage, outcome = completion.stage, completion.outcome
         del self._running[stage.digest]
+        self._claims.give_back(stage.key)
         if isinstance(outcome, StageTime):
             self._done.add(stage.digest)
             self._times.append(outcome)

@@ -15,6 +15,7 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 from cosim.engine.files import content_digest
 from cosim.engine.plan import Configuration, configurations
 from cosim.engine.search.coordinators import Coordinators
+from cosim.engine.search.grid import Grid, choices
 from cosim.engine.search.storage import open_storage, records_read
 from cosim.study.choices import method_text, with_method
 from cosim.study.form_axes import FormGroup, chosen_form, form_groups, single_groups
@@ -26,9 +27,6 @@ from students.spec import MethodSpec, Scalar
 RETRIES = "retries"  # attribute of a trial that takes the place of one a kill interrupted
 LOCK = ".search.lock"
 GRID_OBJECTIVES = ("score",)
-_KEPT_OF_A_GRID = (TrialState.COMPLETE, TrialState.WAITING, TrialState.RUNNING)
-
-
 
 def _shared_lock(path: Path) -> FileLock:
     """Return the lock of coordinators that share a run folder.
@@ -61,8 +59,8 @@ class Search:
     def __init__(self, study: Study, data_digest: str, root: Path) -> None:
         optuna.logging.set_verbosity(optuna.logging.ERROR)  # what it fails on is told once, as an error
         self._study, self._root = study, root
-        self._grid = study.search.sampler == "grid"
-        self.objectives = GRID_OBJECTIVES if self._grid else study.search.objectives
+        is_grid = study.search.sampler == "grid"
+        self.objectives = GRID_OBJECTIVES if is_grid else study.search.objectives
         self._storage = study.search.storage
         self._lock = nullcontext() if self._storage is None else _shared_lock(root / LOCK)  # alone in its own folder
         with records_read(root, self._storage), self._lock:
@@ -84,8 +82,11 @@ class Search:
         if self._coordinators is not None:
             self._coordinators.beat()
         self._optuna.sampler = _sampler(self._study.search, len(self._optuna.trials))
-        if self._grid:
-            self._enqueue_grid()
+        is_grid = self._study.search.sampler == "grid"
+        self._grid = Grid(configurations(self._study), self._trials()) if is_grid else None
+
+    def _trials(self) -> list[FrozenTrial]:
+        return self._optuna.get_trials(deepcopy=False)
 
     def _running(self) -> Sequence[FrozenTrial]:
         return self._optuna.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
@@ -95,17 +96,8 @@ class Search:
         for trial in self._running():
             if self._coordinators is not None and not self._coordinators.is_lost(trial):
                 continue
-            self._optuna.enqueue_trial(dict(_choices(trial)), user_attrs={RETRIES: trial.number})
+            self._optuna.enqueue_trial(dict(choices(trial)), user_attrs={RETRIES: trial.number})
             self._optuna.tell(trial.number, state=TrialState.FAIL)
-
-    def _enqueue_grid(self) -> None:
-        present = {
-            frozenset(_choices(trial).items())
-            for trial in self._optuna.get_trials(deepcopy=False, states=_KEPT_OF_A_GRID)
-        }
-        for configuration in configurations(self._study):
-            if frozenset(configuration.parameters.items()) not in present:
-                self._optuna.enqueue_trial(configuration.parameters)
 
     def completed(self) -> list[Configuration]:
         """Return the configurations that earlier runs or other coordinators finished, in the order tried."""
@@ -119,9 +111,10 @@ class Search:
             return self._remaining()
 
     def _remaining(self) -> int:
-        trials = self._optuna.get_trials(deepcopy=False)
-        if self._grid:
-            return sum(trial.state == TrialState.WAITING for trial in trials)
+        trials = self._trials()
+        if self._grid is not None:
+            self._grid.note(trials)
+            return self._grid.untried + sum(trial.state == TrialState.WAITING for trial in trials)
         tried = sum(trial.state != TrialState.WAITING for trial in trials)
         interrupted = sum(RETRIES in trial.user_attrs for trial in trials)
         return max(0, (self._study.search.trials or 0) - (tried - interrupted))
@@ -160,6 +153,8 @@ class Search:
                 self._coordinators.leave()
 
     def _next(self) -> tuple[Trial, Configuration]:
+        if self._grid is not None and not self._optuna.get_trials(deepcopy=False, states=(TrialState.WAITING,)):
+            self._optuna.enqueue_trial(self._grid.next())
         trial = self._optuna.ask()
         student = _student(self._study, trial.suggest_categorical("student", [s.label for s in self._study.students]))
         chosen_form(_form_groups(self._study, student), student.label, trial.suggest_categorical)
@@ -209,12 +204,6 @@ def _student(study: Study, label: str) -> StudentPlan:
 
 def _methods(student: StudentPlan) -> dict[str, MethodSpec]:
     return {method_text(student, method): method for method in student.method_choices}
-
-
-def _choices(trial: FrozenTrial) -> Mapping[str, Any]:
-    """Return a trial's choices; those of a queued one are what it was queued with."""
-    queued = cast(Mapping[str, Any], trial.system_attrs.get("fixed_params", {}))
-    return {**queued, **trial.params}
 
 
 def _identity(study: Study, data_digest: str) -> Mapping[str, Any]:
