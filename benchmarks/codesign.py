@@ -122,7 +122,8 @@ def bits() -> Rows:
         best = search([Task(work, RATE_HZ, DEADLINE_S)], Choices()).best
         row = {"form": f"w{weight}a{activation}", "fixed_w": fixed.decoder_power_w.nominal, **chosen(best)}
         causes_fixed = {cause: band.nominal for cause, band in fixed.power_w.items() if band.nominal > 0}
-        found.append(row | {"causes_w": causes(work, best, RATE_HZ), "fixed_causes_w": causes_fixed})
+        row |= {"causes_w": causes(work, best, RATE_HZ), "fixed_causes_w": causes_fixed}
+        found.append(row | {"products": largest_product(work)})
     return found
 
 

@@ -8,10 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from codesign_text import BITS, BOUNDS, HEAD, NODES, NOT_MODELLED, RATES, STUDIES
+from codesign_findings import findings
+from codesign_text import BITS, BOUNDS, DEADLINES, HEAD, NODES, NOT_MODELLED, RATES, STUDIES
 from markdown_tables import number, percent, row
 from matplotlib import pyplot, ticker
 from matplotlib.lines import Line2D
+
+from energy_models.design.draws import CLEAR
 
 DOCS = Path(__file__).resolve().parents[1]
 ROWS = DOCS / "results" / "codesign"
@@ -19,19 +22,41 @@ CAUSES = ("compute", "memory", "state", "control", "static", "retention", "wake"
 COLOURS = ("#0072b2", "#009e73", "#56b4e9", "#999999", "#d55e00", "#e69f00", "#cc79a7", "#f0e442")
 KINDS = {"quantised": "#0072b2", "spiking": "#d55e00", "classical": "#555555"}
 TICKS = (0.5, 1, 2, 3, 5, 10, 20, 30, 50, 100)
-KIB, MICRO, MILLI = 8192, 1e6, 1e3
+KIB, MICRO, MILLI, MICRO_HZ, CENT = 8192, 1e6, 1e3, 1e6, 100.0
 Row = Mapping[str, Any]
 
 
-def write_page(folder: Path = DOCS) -> None:
-    """Write the page and its pictures into a folder; parts that were not run are said to be missing."""
-    parts = {path.stem: json.loads(path.read_text(encoding="utf-8"))["rows"] for path in sorted(ROWS.glob("*.json"))}
-    sections = {"bits": _bits, "studies": _studies, "rates": _rates, "nodes": _nodes, "bounds": _bounds}
-    text = HEAD + "".join(make(parts[name]) for name, make in sections.items() if name in parts)
+Parts = Mapping[str, Sequence[Row]]
+
+
+def read_parts() -> Parts:
+    """Return the rows of every part that was run."""
+    return {path.stem: json.loads(path.read_text(encoding="utf-8"))["rows"] for path in sorted(ROWS.glob("*.json"))}
+
+
+def page(parts: Parts) -> str:
+    """Return the page of some parts; those that were not run are said to be missing."""
+    sections = {
+        "bits": _bits, "studies": _studies, "rates": _rates, "deadlines": _deadlines, "nodes": _nodes,
+        "bounds": _bounds,
+    }
+    texts = {name: make(parts[name]) for name, make in sections.items() if name in parts}
+    if all(name in parts for name in ("studies", "rates", "deadlines", "bits")):
+        texts["studies"] += findings(parts)
+    text = HEAD + "".join(texts.values())
     missing = [name for name in (*sections, "array") if name not in parts]
     text += f"\nNot run: {', '.join(missing)}.\n" if missing else ""
-    (folder / "codesign.md").write_text(text + NOT_MODELLED, encoding="utf-8")
-    pictures = {"bits": _causes_picture, "studies": _fronts_picture, "array": _array_picture}
+    return text + NOT_MODELLED
+
+
+def write_page(folder: Path = DOCS) -> None:
+    """Write the page and its pictures into a folder."""
+    parts = read_parts()
+    (folder / "codesign.md").write_text(page(parts), encoding="utf-8")
+    pictures = {
+        "bits": _causes_picture, "studies": _fronts_picture, "array": _array_picture, "nodes": _shares_picture,
+        "bounds": _bounds_picture,
+    }
     for name, draw in pictures.items():
         if name in parts:
             draw(parts[name], folder / f"codesign_{name}.svg")
@@ -88,6 +113,16 @@ def _rates(rows: Sequence[Row]) -> str:
         for one in rows
     ]
     return RATES + _table(["decodes a second", "own machine [µW]", "what leads", "latency [ms]", *MACHINE_HEAD], cells)
+
+
+def _deadlines(rows: Sequence[Row]) -> str:
+    cells = [
+        [f"{one['deadline_s'] * MILLI:g}", number(one["power_w"] * MICRO), _leading(one["causes_w"]),
+         number(one["latency_s"] * MILLI), f"{one['clock_hz'] / MICRO_HZ:.0f}", *_machine(one)]
+        for one in rows
+    ]
+    head = ["deadline [ms]", "own machine [µW]", "what leads", "latency [ms]", "clock [MHz]", *MACHINE_HEAD]
+    return DEADLINES + _table(head, cells)
 
 
 def _leading(causes: Mapping[str, float]) -> str:
@@ -195,6 +230,52 @@ def _array_picture(rows: Sequence[Row], path: Path) -> None:
     bar.set_ticks([float(np.log10(tick)) for tick in ticks], labels=[f"{tick:g}" for tick in ticks])
     bar.set_label("decoder power [µW]")
     _save(figure, path)
+
+
+def _bounds_picture(rows: Sequence[Row], path: Path) -> None:
+    """Draw what is gained where each bound is relaxed, a bar a bound, the most first."""
+    least = rows[0]["power_w"]
+    gained = {one["bound"]: (one["power_w"] - least) * MICRO for one in rows[1:]}
+    ordered = sorted(gained, key=gained.__getitem__)
+    figure, axes = pyplot.subplots(figsize=(7.5, 4))
+    axes.barh(range(len(ordered)), [gained[name] for name in ordered], color=COLOURS[0], height=0.7)
+    for place, name in enumerate(ordered):
+        axes.annotate(f"{gained[name]:.2f}", (gained[name], place), xytext=(3, 0), textcoords="offset points",
+                      va="center", fontsize=8)  # fmt: skip
+    axes.set_yticks(range(len(ordered)), ordered, fontsize=9)
+    axes.set_xlabel(f"µW gained where the bound on the left is relaxed (free: {number(least * MICRO)} µW)")
+    axes.margins(x=0.1, y=0.02)
+    axes.spines[["top", "right"]].set_visible(False)
+    _save(figure, path)
+
+
+def _shares_picture(rows: Sequence[Row], path: Path) -> None:
+    """Draw in which share of the draws each node draws least, a bar a node, parted by template."""
+    nodes = sorted({one["node_nm"] for one in rows})
+    styles = sorted({one["style"] for one in rows}, key=lambda style: -sum(_share(rows, style, None)))
+    figure, axes = pyplot.subplots(figsize=(7.5, 2.9))
+    below = np.zeros(len(nodes))
+    for style, colour in zip(styles, COLOURS, strict=False):
+        shares = np.array([sum(_share(rows, style, node)) for node in nodes]) * CENT
+        label = f"{style.replace('_', ' ')} {shares.sum():.0f} %"
+        axes.barh(range(len(nodes)), shares, left=below, color=colour, label=label, height=0.7)
+        below = below + shares
+    for place, whole in enumerate(below):
+        axes.annotate(f"{whole:.0f} %", (whole, place), xytext=(3, 0), textcoords="offset points", va="center",
+                      fontsize=9)  # fmt: skip
+    axes.axvline(CLEAR * CENT, color="#999999", linestyle="--", linewidth=1)
+    axes.annotate(f"clear above {CLEAR:.0%}", (CLEAR * CENT, len(nodes) - 0.6), ha="right", va="top", fontsize=8,
+                  color="#666666", rotation=90, xytext=(-2, 0), textcoords="offset points")  # fmt: skip
+    axes.set_yticks(range(len(nodes)), [f"{node:g} nm" for node in nodes])
+    axes.set_xlim(0, CLEAR * CENT * 1.1)
+    axes.set_xlabel("share of the draws in which it draws least [%]")
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(fontsize=8, frameon=False, loc="center right", bbox_to_anchor=(0.88, 0.6))
+    _save(figure, path)
+
+
+def _share(rows: Sequence[Row], style: str, node: float | None) -> list[float]:
+    return [one["share"] for one in rows if one["style"] == style and node in (None, one["node_nm"])]
 
 
 def _save(figure: Any, path: Path, *, below: float = 0.0) -> None:

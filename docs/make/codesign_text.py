@@ -11,6 +11,9 @@ law with its band, and the machine of least decoder power is priced as any other
     cosim design NETWORK.json --rate 0.5 --site implant_epilepsy --node 65,22
     python benchmarks/codesign.py        # everything on this page; --page writes it again without a search
 
+Whether the laws hold is on a page of its own: [published chips](designed_chips.md) beside templates of their node,
+supply, memories and widths.
+
 Five templates (weight stationary, output stationary, input broadcast, streaming ring, event driven) have the closed
 forms of the machines that ship; the laws of area, leakage, wires and supplies are those of
 [what a machine is made of](machine_laws.md). A found machine is an ordinary profile: `--out mine.toml`
@@ -41,6 +44,39 @@ the best of the study's fixed machines, a filled one the decoder's own.
 ![score against power](codesign_studies.svg)
 """
 
+ASKS = """
+## What the network asks of its machine
+
+From the rows of this page alone.
+"""
+
+ASKED = (
+    "**Memory and what never sleeps, not multipliers.** Retention and static power (leakage, oscillator and timer) "
+    "are {kept_least} to {kept_most} of the power of the studies' {decoders} decoders on their own machines, half of "
+    "them above {kept_middle}, at {rate_least} to {rate_most} decodes a second. The floor is the oscillator, {floor} "
+    "µW: {smallest} draws {smallest_power} µW.",
+    "**The rate decides what leads.** EEGNet-8,2 at {rate_first} decodes a second: {led_first}; at {rate_last}: "
+    "{led_last}. Work grows with the rate, retention hardly: {growth} the power for {times} times the decodes.",
+    "**Geometry follows K × N where the work is worth an array.** The largest product of EEGNet-8,2 has {k} products "
+    "an output and {n} filters, {work} products a decode, and its array is {array}. The studies' decoders do "
+    "{less_least} to {less_most} in theirs, and take {few_least} to {few_most} multipliers, half of them at most "
+    "{few_middle}, with K × N up to {kn_most}: another multiplier leaks and fills area, and time is there, deadlines "
+    "at least {slack} times as long as decodes.",
+    "**The deadline binds late.** A machine that runs fast and sleeps draws least anyway: EEGNet-8,2 decodes in "
+    "{free_ms} ms unasked, and draws the same down to a deadline of {same_ms} ms. {tight}",
+    "**A machine of its own is worth most to the smallest decoder.** It draws {gain_least} to {gain_most} times less "
+    "than on the best fixed machine; {gain_least_name} gains least, {gain_most_name} most. Of what EEGNet-8,2 saves "
+    "at w4a4 {went} is static power and retention of the fixed machine.",
+    "**Widths are worth what they take out of memory.** From w8a8 to w2a4 {widths}. The window of samples stays at "
+    "the input's width; where it fills the data memory narrower weights change little.",
+)
+
+DEADLINES = """
+## What the deadline asks
+
+EEGNet-8,2 at w4a4, 0.5 decodes a second, by the time a decode may take.
+"""
+
 RATES = """
 ## What the rate asks
 
@@ -53,12 +89,16 @@ NODES = """
 EEGNet-8,2 at w4a4 on the best machine of each node and template, drawn together 4,096 times: a law's error moves all
 machines of a node, and half of its variance those of other nodes too. {best} nm draws least in {share} of the draws;
 below about two thirds read it as undecided.
+
+![who draws least](codesign_nodes.svg)
 """
 
 BOUNDS = """
 ## What each choice is worth
 
 The same network, one choice taken away at a time.
+
+![gained by each bound that is relaxed](codesign_bounds.svg)
 
 ![power over the array](codesign_array.svg)
 """

@@ -9,11 +9,12 @@ from typing import Any
 
 from cosim.report.figures.axes import Chart, chart, colour_of, power_axis, titled
 from cosim.report.figures.front import level_text
-from cosim.report.figures.numbers import SQUARE_MILLIMETRE_M2, band_text, score_text
+from cosim.report.figures.numbers import SQUARE_MILLIMETRE_M2, band_text, quantity_text, score_text
 from cosim.report.figures.points import GROUPS, METRICS, Point, score_range, staircase
 
 HEIGHT = 460
 MOST_NUMBERED = 40
+WIDE = 100.0
 ROOM = 1.3
 """Factor by which the axis of power goes beyond the marks."""
 LINE = "#808890"
@@ -63,8 +64,20 @@ def pairs_chart(pairs: Sequence[Pair], *, metric: str, levels: Mapping[str, floa
     ]  # fmt: skip
     axis = power_axis("power of the decoder: filled on its own machine, hollow on the best fixed one", ends,
                       (math.log10(ends[0]), math.log10(ends[1])))  # fmt: skip
+    axis |= _ticks(ends)
     return chart(data, height=HEIGHT, xaxis=axis, yaxis=titled(METRICS.get(metric, metric), range=list(span)),
                  shapes=shapes, annotations=names, margin={"l": 62, "r": 16, "t": 30, "b": 96})  # fmt: skip
+
+
+def _ticks(ends: tuple[float, float]) -> dict[str, Any]:
+    """Return the ticks of an axis of less than two decades, each with its unit; wider ones keep one a decade."""
+    if ends[1] / ends[0] >= WIDE:
+        return {}
+    exponents = range(math.floor(math.log10(ends[0])), math.ceil(math.log10(ends[1])) + 1)
+    values = [factor * 10.0**exponent for exponent in exponents for factor in (1, 2, 5)]
+    shown = [value for value in values if ends[0] <= value <= ends[1]]
+    return {"tickmode": "array", "tickvals": shown, "ticktext": [quantity_text(value, "W") for value in shown],
+            "ticksuffix": ""}  # fmt: skip
 
 
 def _hollow_key() -> dict[str, Any]:
