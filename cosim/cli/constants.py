@@ -24,12 +24,17 @@ Sweeps = Annotated[
     list[str],
     typer.Option(
         "--sweep", metavar="WHAT=A,B,C",
-        help="Vary a constant (site.front_end.power=1,3,10uW/channel), decode_rate, or, where the network can be built "
-        "again, channels or bits; repeatable: every combination.",
+        help="Vary a constant (site.front_end.power=1,3,10uW/channel), decode_rate, node, supply, electrodes_lost, "
+        "duty_cycle, charge_cycles, or, where the network can be built again, channels or bits; repeatable: every "
+        "combination.",
     ),
 ]
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
-RATES = {"decode_rate": "decode_rate_hz", "rate": "decode_rate_hz"}
+AXES = {
+    "decode_rate": "decode_rate_hz", "rate": "decode_rate_hz", "node": "node_nm", "supply": "supply_v",
+    "recalibration_interval": "recalibration_interval_s",
+}
+"""What is swept by a shorter name."""
 
 
 def settings_of(texts: Sequence[str]) -> dict[str, object]:
@@ -42,7 +47,7 @@ def settings_of(texts: Sequence[str]) -> dict[str, object]:
     """
     found: dict[str, object] = {}
     for path, text in _parts(texts, "--set", "site.front_end.power=3uW/channel"):
-        found[path] = _amount(text)
+        found[path] = amount_of(text)
     return found
 
 
@@ -59,8 +64,8 @@ def axes_of(texts: Sequence[str]) -> dict[str, list[object]]:
         values = [value.strip() for value in text.split(",") if value.strip()]
         number = _NUMBER.match(values[-1]) if values else None
         unit = "" if number is None else values[-1][number.end():].strip()
-        axes[RATES.get(name, name)] = [
-            _amount(f"{value} {unit}" if unit and _NUMBER.fullmatch(value) else value) for value in values
+        axes[AXES.get(name, name)] = [
+            amount_of(f"{value} {unit}" if unit and _NUMBER.fullmatch(value) else value) for value in values
         ]
     return axes
 
@@ -88,7 +93,7 @@ def told_as_typed(settings: Iterable[str], axes: Iterable[str]) -> Generator[Non
 
 
 def _typed(name: str) -> str:
-    return next((option for option, known in RATES.items() if known == name), name)
+    return next((option for option, known in AXES.items() if known == name), name)
 
 
 def _parts(texts: Sequence[str], option: str, example: str) -> Iterator[tuple[str, str]]:
@@ -105,7 +110,8 @@ def _parts(texts: Sequence[str], option: str, example: str) -> Iterator[tuple[st
         yield name, value
 
 
-def _amount(text: str) -> float | str:
+def amount_of(text: str) -> float | str:
+    """Return a number in SI as one; a text with a unit stays a text."""
     if not _NUMBER.fullmatch(text):
         return text
     return int(text) if text.isascii() and text.isdigit() and len(text) < 16 else float(text)
@@ -123,7 +129,7 @@ def set_places(
     """
     from cosim.api.places import placed
 
-    amount = None if budget is None else _amount(budget)
+    amount = None if budget is None else amount_of(budget)
     return placed(profile, site, constants=settings, budget=amount, where="--budget")
 
 

@@ -5,19 +5,33 @@ from __future__ import annotations
 import csv
 import dataclasses
 import sys
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cosim.cli.constants import Constants, Sweeps, axes_of, set_places, settings_of, told, told_as_typed
+from cosim.cli.constants import (
+    Constants,
+    Sweeps,
+    amount_of,
+    axes_of,
+    set_places,
+    settings_of,
+    told,
+    told_as_typed,
+)
 from cosim.cli.networks import Asked, InputShape, Outputs, SampleRate, Work, work_of
 from cosim.cli.options import Draws, SweptDecodeRate, decode_rate_of, draws_of
 from cosim.cli.output import JsonOption, print_json, print_rows, say, tell
 
 if TYPE_CHECKING:
     from cosim.report.estimate_tables import EstimateTables
+    from energy_models.workload import Workload
+    from students.spec import StudentSpec
 
+DESIGNED = "designed"
 SHOWN_SWINGS = 5
 RATE = "decode_rate_hz"
 
@@ -30,7 +44,13 @@ def add_estimate_command(app: typer.Typer) -> None:
 def estimate(
     work: Work,
     *,
-    profile: Annotated[str, typer.Option(help="Machine: a name of cosim profiles, or a TOML file.")],
+    profile: Annotated[
+        str,
+        typer.Option(
+            help="Machine: a name of cosim profiles, or a TOML file; of a sweep also several by comma, and 'designed', "
+            "the machine of least power for each point."
+        ),
+    ],
     decode_rate: SweptDecodeRate = None,
     site: Annotated[str | None, typer.Option(help="Place: a name of cosim sites, or a TOML file.")] = None,
     budget: Annotated[
@@ -46,6 +66,13 @@ def estimate(
     with_levers: Annotated[
         bool, typer.Option("--levers", help="Also what would make it fit, or the room there is, by constant.")
     ] = False,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="New folder for a feasibility study: tables as CSV, JSON, Parquet and LaTeX, figures as PDF and PNG.",
+        ),
+    ] = None,
     as_json: JsonOption = False,
     as_csv: Annotated[
         bool, typer.Option("--csv", help="Print the rows by layer and cause, or by point, as CSV.")
@@ -53,7 +80,8 @@ def estimate(
 ) -> None:
     """Price a network: energy by layer and cause, power by cause, latency, memory and limits, each with its bounds.
 
-    With --sweep a row for every combination of the values instead.
+    With --sweep a row for every combination of the values instead, and with --out a feasibility study of all of them:
+    how far it fits, raw streaming against decoding, crossovers with their probability, what would make it fit.
     """
     # Deferred: --help must answer at once. A workload file needs no torch.
     from energy_models.errors import PriceError
@@ -66,20 +94,14 @@ def estimate(
     if (rate_hz is None) != (RATE in axes):
         twice = "the rate is given twice" if RATE in axes else "how often is a decision asked for?"
         raise PriceError(twice, where="--decode-rate", remedy="Give it in hertz, or --sweep decode_rate=1,2,4")
+    if axes or out is not None:
+        _sweep(work_of(work, Asked(input_shape, sample_rate, outputs)), Swept(profile, site, settings, axes, budget),
+               rate_hz=rate_hz, form=form, out=out, draws=draws, seed=seed)  # fmt: skip
+        return
     with told_as_typed(settings, axes):
         machine, place = set_places(profile, site, settings, budget)
     what = work_of(work, Asked(input_shape, sample_rate, outputs))
     changed = told(settings, machine, place)
-    if axes:
-        from cosim.api.sweeps.sweep import sweep
-        from cosim.cli.sweep_rows import print_sweep
-
-        with told_as_typed((), axes):
-            table = sweep(what, machines=machine, sites=place, over=axes, decode_rate_hz=rate_hz)
-        print_sweep(table, form)
-        for line in changed:
-            say(f"Set: {line}")
-        return
     from cosim.api.estimate import Estimate
     from cosim.api.works import workload_of
     from cosim.report.estimate_tables import estimate_tables
@@ -97,6 +119,49 @@ def estimate(
         (say if form == "csv" else tell)(f"lever: {lever.text}")
     if with_levers and not found:
         say("No constant alone makes it fit: see what does not fit, or has no price, above.")
+
+
+@dataclass(frozen=True, slots=True)
+class Swept:
+    """What a sweep is asked for: machines by comma, the site, what is set and what is varied, the budget."""
+
+    profiles: str
+    site: str | None
+    settings: Mapping[str, object]
+    axes: Mapping[str, list[object]]
+    budget: str | None
+
+
+def _sweep(
+    what: Workload | StudentSpec | str, asked: Swept, *, rate_hz: float | None, form: str, out: Path | None,
+    draws: int, seed: int,
+) -> None:
+    """Print a sweep, and write its study where a folder is named."""
+    from cosim.api.sweeps.sweep import sweep
+    from cosim.cli.sweep_rows import print_sweep
+
+    if out is not None:
+        from cosim.api.sweeps.review import make_folder
+
+        make_folder(out)  # before what takes long
+    with told_as_typed(asked.settings, asked.axes):
+        changed: list[str] = []
+        machines: Any = [name.strip() for name in asked.profiles.split(",") if name.strip()]
+        place: Any = asked.site
+        over, budget = {**{path: [value] for path, value in asked.settings.items()}, **asked.axes}, asked.budget
+        if len(machines) == 1 and machines != [DESIGNED]:
+            machine, place = set_places(machines[0], asked.site, asked.settings, asked.budget)
+            changed, machines, over, budget = told(asked.settings, machine, place), machine, asked.axes, None
+        table = sweep(
+            what, machines=machines, sites=place, over=over, decode_rate_hz=rate_hz,
+            budget=None if budget is None else amount_of(budget),
+        )
+    print_sweep(table, form)
+    for line in changed:
+        say(f"Set: {line}")
+    if out is not None:
+        files = table.write(out, draws=draws, seed=seed)
+        say(f"Written: {len(files)} files in {out}. review.tex shows them all")
 
 
 def _print(tables: EstimateTables, form: str, changed: list[str]) -> None:

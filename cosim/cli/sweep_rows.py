@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import csv
-import math
 import sys
 from collections.abc import Mapping
 from typing import Any, cast
 
 from cosim.api.sweeps.sweep import SweepTable
 from cosim.cli.output import print_json, print_rows, tell
+from cosim.tables.feasibility import plain_cell
 
 LEAST = ("latency", "binding limit")
 
@@ -21,7 +21,7 @@ def print_sweep(table: SweepTable, form: str) -> None:
             tell(line)
         print_rows(table.lines(), "table", least=LEAST)
         return
-    rows = [{name: _plain(value) for name, value in row.items()} for row in _records(table)]
+    rows = [{name: plain_cell(value) for name, value in row.items()} for row in _records(table)]
     if form == "json":
         print_json(rows)
     else:
@@ -33,9 +33,3 @@ def print_sweep(table: SweepTable, form: str) -> None:
 def _records(table: SweepTable) -> list[Mapping[str, Any]]:
     frame: Any = table.frame
     return cast("list[Mapping[str, Any]]", frame.to_dict("records"))
-
-
-def _plain(value: Any) -> Any:
-    """Return a cell as JSON has it: numbers of Python, and none where there is no finite one."""
-    found = value.item() if hasattr(value, "item") else value
-    return None if isinstance(found, float) and not math.isfinite(found) else found

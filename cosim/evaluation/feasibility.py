@@ -17,6 +17,7 @@ from energy_models.feasibility import (
 )
 from energy_models.hardware import Site
 from energy_models.pricing import EnergyReport
+from energy_models.quantities import Band
 
 Answer = LimitVerdict | Literal["does not fit the machine"]
 ANSWERS: tuple[Answer, ...] = (*LIMIT_VERDICTS, "does not fit the machine")
@@ -77,7 +78,7 @@ def standard_of(site: Site) -> Standard:
     )
 
 
-def judge(site: Site | Standard, report: EnergyReport) -> Verdict:
+def judge(site: Site | Standard, report: EnergyReport, *, average_w: Band | None = None) -> Verdict:
     """Return whether a priced decoder fits a site, with the limit that binds.
 
     An incomplete price is a lower bound of the true one: it can show that a limit is broken, never that all are kept.
@@ -87,9 +88,11 @@ def judge(site: Site | Standard, report: EnergyReport) -> Verdict:
     site : Site or Standard
         The latter where many reports are judged.
     report : EnergyReport
+    average_w : Band, optional
+        Mean power of a device that is not always on [W]: what its battery follows.
     """
     standard = site if isinstance(site, Standard) else standard_of(site)
-    checks = check_site_limits(standard.limits, report)
+    checks = check_site_limits(standard.limits, report, average_w=average_w)
     reasons = [f"{check.name} {check.verdict}" for check in checks if check.verdict != "fits"]
     verdicts: list[Answer] = [check.verdict for check in checks]
     answer = _weaker(*verdicts)

@@ -16,6 +16,7 @@ from energy_models.pricing import (
     Decisions,
     EnergyReport,
     RawSamples,
+    Terms,
     band,
     bit_rate_terms,
     regulated,
@@ -81,25 +82,48 @@ class StreamingComparison:
     break_even_j_per_bit: float | None
 
 
-def raw_stream(site: Site, *, channels: int) -> RawStream:
+def raw_stream(site: Site, *, channels: int, recorded: int | None = None) -> RawStream:
     """Return what a site's device draws when it sends every sample of so many channels.
+
+    Parameters
+    ----------
+    site : Site
+    channels : int
+        Channels that are sent.
+    recorded : int, optional
+        Channels that the front end and the converter are charged for; if not given, those that are sent.
 
     Raises
     ------
     PriceError
         Where the site has no radio, or there is no channel.
     """
-    link, constants = _link(site), site_bands(site)
-    if channels < 1:
-        raise PriceError(f"{channels} channels to stream", where=site.name, remedy="Give at least one channel")
-    found = site_terms(site, channels, RawSamples())
+    constants = site_bands(site)
+    link, found = _link(site), raw_terms(site, channels=channels, recorded=recorded)
     power: dict[Cause, Band] = {cause: band(found[cause], constants) for cause in CAUSES if cause in found}
     power["regulator"] = regulator_loss(site.regulator, total(regulated(power)), constants)
     rate = band(bit_rate_terms(channels, RawSamples()), constants)
     return RawStream(site.name, channels, rate, power, limit_verdict(link.rate.band, rate))
 
 
-def compare_raw_streaming(site: Site, report: EnergyReport, *, channels: int) -> StreamingComparison:
+def raw_terms(site: Site, *, channels: int, recorded: int | None = None) -> dict[Cause, Terms]:
+    """Return the average power of a device that sends every sample [W], without its regulator.
+
+    Raises
+    ------
+    PriceError
+        As `raw_stream`.
+    """
+    _link(site)
+    if channels < 1:
+        raise PriceError(f"{channels} channels to stream", where=site.name, remedy="Give at least one channel")
+    found = site_terms(site, channels if recorded is None else recorded, RawSamples())
+    return {**found, "radio": site_terms(site, channels, RawSamples())["radio"]}
+
+
+def compare_raw_streaming(
+    site: Site, report: EnergyReport, *, channels: int, recorded: int | None = None
+) -> StreamingComparison:
     """Return whether a decoder at a site saves power against sending every sample raw.
 
     Parameters
@@ -109,13 +133,15 @@ def compare_raw_streaming(site: Site, report: EnergyReport, *, channels: int) ->
         Of the decoder at this site.
     channels : int
         Channels that would be streamed; the decoder's own for a like comparison.
+    recorded : int, optional
+        As of `raw_stream`.
 
     Raises
     ------
     PriceError
         Where the site has no radio, or there is no channel.
     """
-    raw, constants = raw_stream(site, channels=channels), site_bands(site)
+    raw, constants = raw_stream(site, channels=channels, recorded=recorded), site_bands(site)
     sent = band(bit_rate_terms(channels, Decisions(report.decode_rate_hz)), constants)
     less = Band(raw.rate_bit_s.low - sent.high, raw.rate_bit_s.nominal - sent.nominal, raw.rate_bit_s.high - sent.low)
     per_bit, own = constants[f"{SITE}radio.energy"], report.decoder_power_w + _starts(site, report, constants)

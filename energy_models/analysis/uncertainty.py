@@ -83,6 +83,22 @@ def sample_designs(
     PriceError
         Draws that are no power of two, a correlation outside 0..1, a seed below 0, or no design.
     """
+    drawn = sample_constants(designs, draws=draws, seed=seed, source_correlation=source_correlation)
+    return tuple(
+        estimate_vectorised(
+            design.workload, design.profile, design.site, decode_rate_hz=design.decode_rate_hz, constants=constants
+        )
+        for design, constants in zip(designs, drawn, strict=True)
+    )
+
+
+def sample_constants(
+    designs: Sequence[Design], *, draws: int, seed: int, source_correlation: float = SOURCE_CORRELATION
+) -> tuple[dict[str, Array], ...]:
+    """Return draws of each design's constants by path [SI], shape (draws,) each; what designs share is drawn once.
+
+    Parameters and errors as of `sample_designs`.
+    """
     drawable = 2 <= draws <= MOST_DRAWS and not draws & (draws - 1) and seed >= 0
     if not drawable or not 0.0 <= source_correlation <= 1.0 or not designs:
         raise PriceError(
@@ -90,17 +106,10 @@ def sample_designs(
             remedy=f"Give at least one design, a power of two of draws up to {MOST_DRAWS}, a correlation from 0 to 1, "
             "and a seed from 0",
         )
-    constants: dict[str, Quantity] = {}
-    for design in designs:
-        constants |= {key: quantity for key, _, quantity in _keys(design)}
+    keys = [_keys(design) for design in designs]
+    constants = {key: quantity for found in keys for key, _, quantity in found}
     drawn = _draw(constants, draws, seed, source_correlation, _shared_sources(designs))
-    return tuple(
-        estimate_vectorised(
-            design.workload, design.profile, design.site, decode_rate_hz=design.decode_rate_hz,
-            constants={path: drawn[key] for key, path, _ in _keys(design)},
-        )
-        for design in designs
-    )
+    return tuple({path: drawn[key] for key, path, _ in found} for found in keys)
 
 
 def compare(first: Array, second: Array) -> Comparison:

@@ -1,6 +1,7 @@
 """Whether an energy report keeps the limits of a site, and by how much."""
 
 from energy_models.feasibility.battery import battery_life_s, battery_power_w
+from energy_models.feasibility.duty import average_power_w, check_duty_cycle, longest_duty_cycle, off_power_w
 from energy_models.feasibility.levers import Lever, levers
 from energy_models.feasibility.limits import (
     CHECK_NAMES,
@@ -17,7 +18,7 @@ from energy_models.feasibility.limits import (
 )
 
 __all__ = [
-    "CHECK_NAMES", "LIMIT_VERDICTS", "Lever", "LimitCheck", "LimitVerdict", "SiteLimits", "battery_life_s",
-    "battery_power_w", "check_limits", "check_site_limits", "levers", "limit_quantities", "limit_verdict",
-    "site_limits", "unchecked_limits",
+    "CHECK_NAMES", "LIMIT_VERDICTS", "Lever", "LimitCheck", "LimitVerdict", "SiteLimits", "average_power_w",
+    "battery_life_s", "battery_power_w", "check_duty_cycle", "check_limits", "check_site_limits", "levers",
+    "limit_quantities", "limit_verdict", "longest_duty_cycle", "off_power_w", "site_limits", "unchecked_limits",
 ]

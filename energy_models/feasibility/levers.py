@@ -11,10 +11,12 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from energy_models.feasibility.limits import check_limits, site_limits, unchecked_limits
+from energy_models.feasibility.duty import asleep, average_power_w, off_at_site_w
+from energy_models.feasibility.limits import check_site_limits, site_limits, unchecked_limits
 from energy_models.hardware import HardwareProfile, Site, constant_units, with_constants
 from energy_models.mapping import place
-from energy_models.pricing import EnergyReport, estimate
+from energy_models.pricing import EnergyReport, at_site, estimate, estimate_machine, surroundings
+from energy_models.quantities import Band
 from energy_models.workload import Workload
 
 DECODE_RATE = "decode_rate_hz"
@@ -25,14 +27,14 @@ COSTS = (
 )
 """Constants that cost power: less of them helps. Those that a device does not have are no levers of it."""
 HELPS = (
-    "site.battery.capacity", "site.package.width", "site.regulator.efficiency", "site.radio.interval",
-    "site.deadline", "profile.clock",
+    "site.power_budget", "site.battery.capacity", "site.package.width", "site.package.area", "site.link.rate",
+    "site.regulator.efficiency", "site.radio.interval", "site.deadline", "profile.clock",
 )
 """Constants of which more helps."""
 SHARES = ("efficiency", "share")
 """Last words of the paths that cannot exceed 1."""
 MOST_FACTOR = 1e3
-STEPS = 40
+STEPS = 28
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +85,7 @@ class Lever:
 
 
 def levers(
-    workload: Workload, profile: HardwareProfile, site: Site, *, decode_rate_hz: float
+    workload: Workload, profile: HardwareProfile, site: Site, *, decode_rate_hz: float, duty_cycle: float = 1.0
 ) -> tuple[Lever, ...]:
     """Return each lever of a device at a site, those that need the least change first.
 
@@ -96,6 +98,8 @@ def levers(
     site : Site
     decode_rate_hz : float
         Decisions per second [Hz].
+    duty_cycle : float
+        Share of the time in which the device is on: its battery follows the average.
 
     Raises
     ------
@@ -111,16 +115,24 @@ def levers(
         known.pop("profile.gathering", None)  # not charged here
     values = {f"profile.{path}": band.nominal for path, band in profile.bands.items()}
     values |= {f"site.{path}": band.nominal for path, band in site.bands.items()}
+    machine = estimate_machine(workload, profile, decode_rate_hz=decode_rate_hz)
+    resting = None if duty_cycle == 1.0 else asleep(workload, profile)
+
+    def fits_at(changed: HardwareProfile, home: Site, rate_hz: float) -> bool:
+        same = changed is profile and rate_hz == decode_rate_hz  # a constant of the site leaves the machine as it is
+        priced = machine if same else estimate_machine(workload, changed, decode_rate_hz=rate_hz)
+        found = at_site(priced, surroundings(home, workload.channels, decode_rate_hz=rate_hz))
+        off = None if resting is None else resting if changed is profile else asleep(workload, changed)
+        off_w = None if off is None else off_at_site_w(off, home)
+        return _fits(home, found, None if off_w is None else average_power_w(found.total_power_w, off_w, duty_cycle))
 
     def fits_with(name: str) -> Callable[[float], bool]:
         if name == DECODE_RATE:
-            return lambda value: _fits(site, estimate(workload, profile, site, decode_rate_hz=value))
+            return lambda value: fits_at(profile, site, value)
 
         def at(value: float) -> bool:
-            machine, place = with_constants(profile, site, {name: value})
-            if place is None:
-                return False
-            return _fits(place, estimate(workload, machine, place, decode_rate_hz=decode_rate_hz))
+            changed, home = with_constants(profile, site, {name: value})
+            return home is not None and fits_at(changed, home, decode_rate_hz)
 
         return at
 
@@ -133,10 +145,10 @@ def levers(
     return tuple(replace(lever, unchecked=unchecked) for lever in sorted(found, key=_change))
 
 
-def _fits(site: Site, report: EnergyReport) -> bool:
+def _fits(site: Site, report: EnergyReport, average_w: Band | None) -> bool:
     if report.infeasibilities or report.unaccounted:
         return False
-    return all(check.headroom >= 1.0 for check in check_limits(site, report))
+    return all(one.headroom >= 1.0 for one in check_site_limits(site_limits(site), report, average_w=average_w))
 
 
 def _lever(
@@ -156,4 +168,6 @@ def _lever(
 
 
 def _change(lever: Lever) -> tuple[bool, float]:
-    return (lever.bound is None, 0.0 if lever.bound is None else abs(math.log(lever.bound / lever.now)))
+    if lever.bound is None:
+        return True, 0.0
+    return False, max(lever.bound / lever.now, lever.now / lever.bound)

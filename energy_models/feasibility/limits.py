@@ -166,10 +166,11 @@ def _power_limits(site: Site) -> Iterator[PowerLimit]:
 _ONE = Band(1.0, 1.0, 1.0)
 
 
-def _checks(limits: SiteLimits, report: EnergyReport) -> Iterator[LimitCheck]:
-    power = report.total_power_w
+def _checks(limits: SiteLimits, report: EnergyReport, average_w: Band | None) -> Iterator[LimitCheck]:
+    on_w = report.total_power_w
     for one in limits.power:
         limit, per_watt = one.limit, one.per_watt
+        power = on_w if average_w is None or one.name != "battery" else average_w
         value = Band(power.low * per_watt.low, power.nominal * per_watt.nominal, power.high * per_watt.high)
         spare = Band(
             _over(limit.low, per_watt.high) - power.high,
@@ -231,9 +232,20 @@ def check_limits(site: Site, report: EnergyReport) -> tuple[LimitCheck, ...]:
     return check_site_limits(site_limits(site), report)
 
 
-def check_site_limits(limits: SiteLimits, report: EnergyReport) -> tuple[LimitCheck, ...]:
-    """Return what `check_limits` does, for limits that `site_limits` worked out before."""
-    checks = _checks(limits, report)
+def check_site_limits(
+    limits: SiteLimits, report: EnergyReport, *, average_w: Band | None = None
+) -> tuple[LimitCheck, ...]:
+    """Return what `check_limits` does, for limits that `site_limits` worked out before.
+
+    Parameters
+    ----------
+    limits : SiteLimits
+    report : EnergyReport
+    average_w : Band, optional
+        Mean power of a device that is not always on [W], which its battery follows; every other limit holds while it
+        is on.
+    """
+    checks = _checks(limits, report, average_w)
     found = (_doubted(check) for check in checks) if report.unaccounted else checks
     return tuple(sorted(found, key=lambda check: (check.headroom, CHECK_NAMES.index(check.name))))
 

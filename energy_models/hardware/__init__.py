@@ -18,6 +18,7 @@ from energy_models.hardware.execution import (
     WeightStationaryArray,
 )
 from energy_models.hardware.library import PROFILES, SITES, load_profile, load_site, profile_names, site_names
+from energy_models.hardware.lost_electrodes import with_lost_electrodes
 from energy_models.hardware.memory import OPERANDS, Memory, NonVolatile, Operand
 from energy_models.hardware.overrides import constant_units, with_constants, with_power_budget
 from energy_models.hardware.periphery import (
@@ -47,5 +48,5 @@ __all__ = [
     "ProgrammableCore", "PulseStimulator", "Regulator", "Site", "StreamingRing", "Synapses", "Tissue",
     "WaldenConverter", "WeightStationaryArray", "box_surface_m2", "constant_units", "equal_area_radius_m",
     "load_profile", "load_site", "pennes_sphere_rise_k_per_w", "perfusion_length_m", "profile_names", "site_names",
-    "with_constants", "with_power_budget",
+    "with_constants", "with_lost_electrodes", "with_power_budget",
 ]

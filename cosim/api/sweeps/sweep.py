@@ -16,16 +16,13 @@ import pandas as pd
 
 from cosim.api.arguments import listed
 from cosim.api.places import with_budget
-from cosim.api.sweeps.grid import AS_COUNTED, BITS, CHANNELS, RATE, GridPoint, grid_points
+from cosim.api.sweeps.grid import BITS, CHANNELS, RATE, GridPoint, grid_points
 from cosim.api.sweeps.sweep_lines import answer_line, counted, notes, point_lines
+from cosim.api.sweeps.sweep_point import DESIGNED, PricedPoint, SweepPoint
 from cosim.api.works import WORKLOAD_SUFFIX, Work, workload_of
-from cosim.evaluation.feasibility import judge
-from cosim.evaluation.stream_rate import check_stream_rate
 from cosim.tables.readable import readable_prices
-from cosim.tables.results import price_cells
 from energy_models.errors import StudyError, WorkloadError, unknown_name
 from energy_models.hardware import HardwareProfile, Site, load_profile, load_site
-from energy_models.pricing import estimate
 from energy_models.quantities import html_table
 from energy_models.workload import Workload
 
@@ -33,6 +30,7 @@ if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
     from cosim.api.recordings import LoadedDataset
+    from cosim.api.sweeps.review import StudyTables
     from cosim.api.sweeps.trained_sweep import TrainingPlan
 
 
@@ -48,11 +46,14 @@ class SweepTable:
         What was varied, then the verdict and the prices; units stand in the names of the columns.
     varied : tuple of str
         Columns in which rows differ.
+    points : tuple of SweepPoint
+        What each row was priced from; empty where networks were trained.
     """
 
     title: str
     frame: pd.DataFrame
     varied: tuple[str, ...]
+    points: tuple[SweepPoint, ...] = ()
 
     def to_frame(self) -> pd.DataFrame:
         """Return a copy of the table."""
@@ -76,6 +77,48 @@ class SweepTable:
     def _rows(self) -> list[Mapping[str, Any]]:
         rows: Any = self.frame.to_dict("records")
         return rows
+
+    def study(self, *, draws: int = 1024, seed: int = 0) -> StudyTables:
+        """Return the tables of a feasibility study: how far it fits, raw streaming, crossovers, levers.
+
+        Parameters
+        ----------
+        draws, seed : int
+            Of the uncertain constants; draws a power of two.
+
+        Raises
+        ------
+        StudyError
+            Where networks were trained: their decoders' workloads are swept for that.
+        """
+        from cosim.api.sweeps.review import study_tables
+
+        if not self.points:
+            raise StudyError(
+                "a feasibility study is of counted networks", where="study",
+                remedy="Sweep a decoder of the run: cosim.load_run(...).decoder(...)",
+            )
+        priced = [point.priced() for point in self.points]
+        return study_tables(priced, self._rows(), self.varied, draws=draws, seed=seed)
+
+    def write(self, folder: str | Path, *, draws: int = 1024, seed: int = 0) -> list[Path]:
+        """Write the study for a design review and return the files: tables, figures, and a LaTeX document of both.
+
+        Parameters
+        ----------
+        folder : str or Path
+            A new one, or empty.
+        draws, seed : int
+            As for `study`.
+
+        Raises
+        ------
+        StudyError
+            Where networks were trained, or the folder cannot be written.
+        """
+        from cosim.api.sweeps.review import write_review
+
+        return write_review(Path(folder), self.title, self.study(draws=draws, seed=seed), self.varied)
 
     def plot(self) -> Figure:
         """Return score against decoder power where networks were trained, else decoder power over what was varied.
@@ -208,40 +251,26 @@ def priced_sweep(
     works: Sequence[tuple[Workload, GridPoint]], *, machines: object, sites: object, budget: float | str | None = None,
 ) -> SweepTable:
     """Return the table of some workloads, each at its grid point, at some places."""
-    profiles = [load_profile(one) for one in listed(machines, where="machines", what="machines")]  # pyright: ignore[reportArgumentType]  (checked there)
-    named = [None] if sites is None else [load_site(one) for one in listed(sites, where="sites", what="sites")]  # pyright: ignore[reportArgumentType]
+    bases = [_base(one) for one in listed(machines, where="machines", what="machines")]
+    named = [None] if sites is None else [load_site(one) for one in listed(sites, where="sites", what="sites")]  # pyright: ignore[reportArgumentType]  (checked there)
     places = [with_budget(one, budget, where="cosim.sweep, budget") for one in named]
-    found = [
-        _point(work, point, profile, place)
-        for work, point in works
-        for profile in profiles
-        for place in places
-    ]
-    given: Any = pd.DataFrame([cells for cells, _ in found])
-    prices: Any = pd.DataFrame([cells for _, cells in found])
+    points = tuple(
+        SweepPoint(work, point, base, place) for work, point in works for base in bases for place in places
+    )
+    cells = [_cells(point.priced()) for point in points]
+    given, prices, study = (pd.DataFrame([row[part] for row in cells]) for part in range(3))
     names = ", ".join(dict.fromkeys(work.name for work, _ in works))
-    whole = pd.concat([given, readable_prices(prices), prices[["complete"]]], axis=1)
-    return SweepTable(f"{names}, {counted(len(whole))}", whole, _varied(given, list(given.columns)))
+    whole = pd.concat([given, readable_prices(prices), study], axis=1)
+    return SweepTable(f"{names}, {counted(len(whole))}", whole, _varied(given, list(given.columns)), points)
 
 
-def _point(
-    network: Workload, point: GridPoint, profile: HardwareProfile, site: Site | None
-) -> tuple[dict[str, object], dict[str, object]]:
-    """Return what one point is, and what it costs."""
-    machine, place = point.place(profile, site)
-    work = point.workload(network)
-    if work.mode == "stream":
-        check_stream_rate(point.decode_rate_hz, work.step_rate_hz, where=RATE)
-    report = estimate(work, machine, place, decode_rate_hz=point.decode_rate_hz)
-    verdict = None if place is None else judge(place, report)
-    asked = {
-        CHANNELS: point.channels, BITS: point.bits, "weight_bits": point.weight_bits,
-        "activation_bits": point.activation_bits,
-    }
-    widths = {name: value for name, value in asked.items() if value is not None}
-    where = {"workload": work.name, "machine": machine.name, "site": "" if place is None else place.name}
-    cells = {**where, **widths, "widths": work.provenance.get("widths", AS_COUNTED), **point.cells(machine, place)}
-    return cells, {**price_cells(report, verdict), "complete": not report.unaccounted}
+def _cells(priced: PricedPoint) -> tuple[dict[str, object], ...]:
+    return priced.given_cells(), priced.price_cells(), priced.study_cells()
+
+
+def _base(machine: object) -> HardwareProfile | None:
+    """Return a machine; None for one that is designed for each network."""
+    return None if machine == DESIGNED else load_profile(machine)  # pyright: ignore[reportArgumentType]  (checked there)
 
 
 def _several(what: Work | Sequence[Work]) -> list[Work]:

@@ -21,7 +21,19 @@ from cosim.api.progress import lines_on_stderr
 from cosim.api.protocol import split_of
 from cosim.api.recordings import LoadedDataset, dataset_of
 from cosim.api.run import run_study
-from cosim.api.sweeps.grid import ACTIVATIONS, BITS, CHANNELS, RATE, WEIGHTS, GridPoint, grid_points
+from cosim.api.sweeps.grid import (
+    ACTIVATIONS,
+    BITS,
+    CHANNELS,
+    CHARGES,
+    DUTY,
+    LOST,
+    RATE,
+    UPDATES,
+    WEIGHTS,
+    GridPoint,
+    grid_points,
+)
 from cosim.datasets.types import Dataset
 from cosim.evaluation.feasibility import judge
 from cosim.evaluation.stream_rate import check_stream_rate
@@ -38,6 +50,10 @@ from energy_models.workload import Workload
 from students.spec import Training
 
 FIRST = ("decoder", "form", "weight_bits", "activation_bits", "machine", "site")
+
+
+COUNTED_ONLY = (LOST, DUTY, CHARGES, UPDATES)
+"""What varies of counted networks only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +113,11 @@ def trained_sweep(
     if over is not None and CHANNELS in over:
         raise StudyError(
             "channels of recordings", where="over", remedy="Choose them when loading: cosim.load_dataset(...)"
+        )
+    if over is not None and (alone := [name for name in COUNTED_ONLY if name in over]):
+        raise StudyError(
+            f"{alone[0]} of networks that are trained", where="over",
+            remedy="Vary it with a counted network, such as a decoder of the run: cosim.load_run(...).decoder(...)",
         )
     if decode_rate_hz is None and RATE not in (over or {}):
         decode_rate_hz = natural_rate_hz(loaded.dataset)

@@ -1,0 +1,1 @@
+"""A feasibility study for a design review: tables of LaTeX, figures of PDF and PNG."""
