@@ -187,6 +187,7 @@ def _run(model: nn.Module, signals: Signals, how: _How, name: str) -> _Ran:
         torch.inference_mode(),
         host_scalars_tracked(tracer),
         threads_followed(tracer),
+        chance_noted(tracer),
         attached(tracer, model),
         restored_after(model) as snapshot,
     ):
@@ -233,7 +234,7 @@ def _one_by_one(model: nn.Module, signals: Signals, how: _How, name: str, togeth
 def _forward(tracer: Tracer, model: nn.Module, signals: Signals, name: str) -> list[Tensor]:
     """Run the model under the tracer; return its output's tensors."""
     try:
-        with chance_noted(tracer), tracer:
+        with tracer:
             output = signals.call(model)
     except CosimError:
         raise

@@ -88,6 +88,14 @@ class Info:
         )
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Mark:
+    """The info of a tensor and the tracer it belongs to; tensors with equal info share one object."""
+
+    info: Info
+    owner: object
+
+
 def nonzero(values: Tensor, codes: Grid | None) -> Tensor:
     """Return where a signal is not zero, on its own grid, shape of `values`."""
     return values != 0 if codes is None else values.abs() > codes.scale / 2

@@ -17,6 +17,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch._ops import HigherOrderOperator
 from torch.multiprocessing.reductions import StorageWeakRef
 from torch.utils._python_dispatch import TorchDispatchMode
 
@@ -32,7 +33,8 @@ from students.counting.axes import (
 )
 from students.counting.calls import MARK, Call, Operation, Rule, draws, is_unfollowed, tensors_of
 from students.counting.dispatch.first_steps import without_signal
-from students.counting.dispatch.operands import Info
+from students.counting.dispatch.higher_order import run_higher_order
+from students.counting.dispatch.operands import Info, Mark
 from students.counting.dispatch.starts import Starts
 from students.counting.dispatch.tracing import trace_operation
 from students.counting.dispatch.unfollowed import rule_failed, without_plain_memory
@@ -74,14 +76,6 @@ class ModuleContext:
     recorded_calls: dict[Any, RecordedCall | None] = field(default_factory=dict[Any, RecordedCall | None])
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Mark:
-    """The info of a tensor and the tracer it belongs to; tensors with equal info share one object."""
-
-    info: Info
-    owner: object
-
-
 class Tracer(TorchDispatchMode):
     """Counts the operations of a model into a work recorder while active.
 
@@ -91,6 +85,8 @@ class Tracer(TorchDispatchMode):
     recorder : WorkRecorder
     rules : mapping of operation name to rule
     """
+
+    supports_higher_order_operators = True
 
     def __init__(self, model: nn.Module, recorder: WorkRecorder, rules: dict[str, Rule]) -> None:
         super().__init__()
@@ -142,6 +138,8 @@ class Tracer(TorchDispatchMode):
         kwargs = kwargs or {}
         if self.paused or self.contexts[-1].opaque:
             return func(*args, **kwargs)
+        if isinstance(func, HigherOrderOperator):
+            return run_higher_order(self, func, args, kwargs)
         operation = self._operations.get(func)
         if operation is None:
             operation = self._operations[func] = Operation.of(func, self.rules)

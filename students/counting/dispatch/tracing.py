@@ -52,6 +52,10 @@ def trace_call(tracer: Any, name: str, given: list[Tensor], made: list[Tensor], 
     if trace is None or trace.paused:
         return
     trace.read_held(given)
-    reads = [(one, tracer.starts.holds(one)) for one in given if tracer.is_dynamic(one) or tracer.starts.holds(one)]
+    starts, reads = tracer.starts, list[tuple[Tensor, bool]]()
+    for one in given:
+        start = bool(starts) and starts.holds(one)
+        if start or tracer.is_dynamic(one):
+            reads.append((one, start))
     if reads or trace.held_read:
         trace.operation(name, reads, [(one, tracer.info(one).bits(one)) for one in made], **more)

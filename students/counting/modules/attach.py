@@ -179,6 +179,8 @@ def _replaying(
         if tracer.paused:
             return original(*args, **kwargs)
         weight = parameters.get("weight")
+        if weight is not own:  # others for this call, perhaps several at once, which have no address
+            return follow(*args, **kwargs)
         if weight is not None and weight.data_ptr() != home:  # `weight.data = ...` is noticed by nothing else
             return follow(*args, **kwargs)
         if module.training or tracer.contexts[-1].silent:
@@ -261,7 +263,7 @@ def _signed_alike(args: tuple[Any, ...], signed: tuple[Any, ...], weight: Tensor
 
 def _trace(tracer: Tracer, context: ModuleContext, given: tuple[Any, ...], out: Any, *, sized: bool) -> None:
     """Add a module's call to the trace, if there is one, as one operation."""
-    if tracer.trace is None:
+    if tracer.trace is None or tracer.trace.paused:
         return
     read, made = tensors_of(given), tensors_of(out)
     if not all(map(in_plain_memory, (*read, *made))):

@@ -73,6 +73,8 @@ class ParameterNames:
         return f"{label} ({place + 1})" if place else label
 
     def _find(self, tensor: Tensor) -> ParameterMemory | None:
+        if tensor._is_zerotensor():  # the tangent of a constant: torch keeps its shape only
+            return None
         found = self._by_storage.get(tensor.untyped_storage().data_ptr())
         if found is None:
             return None

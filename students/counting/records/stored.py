@@ -150,7 +150,7 @@ class Stored:
 
     def parts(self, tensor: Tensor) -> tuple[Part, ...]:
         """Return the stored words a constant holds; none for constants that no parameter is part of."""
-        if tensor.layout != torch.strided or not tensor.numel():
+        if tensor.layout != torch.strided or not tensor.numel() or tensor._is_zerotensor():
             return ()
         known = self._constants.find(tensor)
         if known is not None:

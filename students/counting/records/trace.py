@@ -120,7 +120,8 @@ class Trace:
 
     def read_held(self, tensors: Iterable[Tensor]) -> None:
         """Note which of the tensors that the model holds are read, by their memory."""
-        self.held_read |= self.held & {one.untyped_storage()._cdata for one in tensors}
+        if self.held:
+            self.held_read |= self.held & {one.untyped_storage()._cdata for one in tensors}
 
     def operation(
         self,
@@ -156,7 +157,7 @@ class Trace:
                 place = self._add(tensor, -1, tensor.element_size() * 8, sized=False)
                 self.starts |= {place} if start else set()
             places.append(place)
-            memory = self._written.get(tensor.untyped_storage()._cdata)
+            memory = self._written.get(tensor.untyped_storage()._cdata) if self._written else None
             if memory is not None and not memory[0].expired() and memory[1] > place:
                 places.append(memory[1])
         results = tuple(self._add(tensor, node, bits, sized=sized) for tensor, bits in made)

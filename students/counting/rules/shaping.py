@@ -193,7 +193,7 @@ def _joined(tracer: Tracer, call: Call) -> Any:
         pads[dim] = (sum(lengths[: dynamic[0]]), sum(lengths[dynamic[0] + 1 :]))
         _surround(tracer, pieces[dynamic[0]], out, pads)
         return out
-    known = [tracer.info(pieces[place]) for place in dynamic]
+    known = list({id(info): info for info in (tracer.info(pieces[place]) for place in dynamic)}.values())
     if any(info.axes is None for info in known) and tracer.batch == 1 and not tracer.recorder.steps:
         tracer.set_info(out, Info(None))
         return out
