@@ -43,8 +43,10 @@ from cosim.tables.archive import refuse_archive
 from cosim.tables.designed import designed_power_w
 from cosim.tables.flat import write_flat
 from cosim.tables.prices import searched_power_w, write_prices
+from cosim.tables.pruned import pruned_note, pruned_rows, write_pruned
 from cosim.tables.scores import question, save_failures, write_tables
 from cosim.tables.times import KindTime, write_times
+from cosim.tables.warm_start import suggested
 from energy_models.errors import CosimError, StudyError
 from energy_models.workload import read_workload
 from students.spec import Shape
@@ -135,7 +137,7 @@ def run_study(
             database_errors(root, study.search.storage), _claims(root, study) as claims,
             _executor(store, device, workers, dask, tell) as executor,
         ):
-            search = Search(study, dataset.digest, root) if study.students else None
+            search = _search(study, dataset.digest, root) if study.students else None
             scheduler = Scheduler(store, executor, claims)
             sweep = Sweep(study, folds, shape_of(dataset), search, store=store, scheduler=scheduler,
                           powers_w=_searched_powers(study))  # fmt: skip
@@ -148,13 +150,30 @@ def run_study(
             if failures and not sweep.finished:
                 told = f"all {len(failures)} points failed, the first of them: {_told(failures[0])}"
                 raise StudyError(told.rstrip("."), where=study.study.name, remedy=f"All are told in {root / FAILURES}.")
-            write_tables(root, store, study, dataset, sweep.finished, command=command, notes=notes)
+            given_up = pruned_rows(study, search.pruned() if search else ())
+            write_pruned(root, given_up)
+            said = (*notes, *([pruned_note(len(given_up))] if given_up else []))
+            write_tables(root, store, study, dataset, sweep.finished, command=command, notes=said)
             write_prices(root, study.hardware)
             write_flat(root)
             times = write_times(root, store, sweep.finished)
         aside = tuple(note for note in store.set_aside() if note not in earlier)
     computed, told = scheduler.progress.computed, tuple(map(_told, failures))
     return Outcome(root, len(sweep.finished), computed, told, times, aside)
+
+
+def _search(study: Study, data_digest: str, root: Path) -> Search:
+    """Return the search of a study, which begins with what an earlier run suggests where the study names one.
+
+    Raises
+    ------
+    CosimError
+        The earlier run cannot be read, or has nothing in common with the study.
+    """
+    search = Search(study, data_digest, root)
+    if study.search.warm_start is not None and search.untouched:
+        search.suggest(suggested(study, Path(study.search.warm_start)))
+    return search
 
 
 def _claims(root: Path, study: Study) -> AbstractContextManager[Claims]:

@@ -52,6 +52,9 @@ Scheduler = Annotated[str, typer.Option(help="Address of a Dask scheduler, such 
 Storage = Annotated[
     str | None, typer.Option(help="URL of a search that several coordinators share, such as postgresql+psycopg://.")
 ]
+WarmStart = Annotated[
+    Path | None, typer.Option("--warm-start", metavar="RUN", help="A run whose best configurations are tried first.")
+]
 Wait = Annotated[float, typer.Option(min=0, help="Seconds to wait for another process that runs in this folder.")]
 Cluster = Annotated[str, typer.Option(help="Batch system whose jobs are Dask workers: slurm, pbs, sge, lsf ...")]
 Settings = Annotated[list[str], typer.Option("--set", help="Change the study file: section.key=value; repeatable.")]
@@ -82,6 +85,7 @@ def run(
     scheduler: Scheduler = "",
     cluster: Cluster = "",
     storage: Storage = None,
+    warm_start: WarmStart = None,
     wait: Wait = 0.0,
     settings: Settings = [],  # noqa: B006  (typer copies it)
     as_json: JsonOption = False,
@@ -94,6 +98,7 @@ def run(
         from cosim.study.check import read_study
 
         kept = [] if storage is None else [f"search.storage={storage}"]
+        kept += [] if warm_start is None else [f"search.warm_start={warm_start.absolute()}"]
         checked = read_study(study, [*settings, *kept])
         dask = dask_plan(executor, scheduler, cluster)
     root = out or Path("runs") / checked.study.name

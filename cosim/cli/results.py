@@ -102,8 +102,11 @@ def _rows(run: Path, profile: str | None, site: str | None) -> list[dict[str, An
     """Return the rows asked for, having said the answer of the whole run."""
     from cosim.report import answer_line
     from cosim.tables.flat import current_flat
+    from cosim.tables.pruned import pruned_note, read_pruned
 
     table: Any = current_flat(run)
+    if given_up := read_pruned(run):
+        say(pruned_note(len(given_up)))
     table = table[table["machine"] != ""]  # teachers have no price
     for kind, asked in (("machine", profile), ("site", site)):
         if asked is not None:

@@ -92,7 +92,7 @@ def student_points(
     study: Study, configuration: Configuration, folds: Sequence[FoldStage], shape: Shape
 ) -> list[Point]:
     """Return the points of one configuration: every seed on every fold."""
-    decoder, training = _student(study, configuration), _Training(study, configuration, shape)
+    decoder, training = decoder_of(study, configuration), _Training(study, configuration, shape)
     return _points(study, configuration, folds, training.students, decoder)
 
 
@@ -108,7 +108,7 @@ def undistilled_points(
         return []
     floating = replace(configuration, form=Float32())
     label = f"{floating.student} {floating.shown_form} undistilled"
-    decoder = replace(_student(study, floating), label=label, method="")
+    decoder = replace(decoder_of(study, floating), label=label, method="")
     return _points(study, floating, folds, _Training(study, floating, shape).undistilled, decoder)
 
 
@@ -136,7 +136,8 @@ def _learns_alone(plan: StudentPlan) -> bool:
     return plan.method is not None and not needs_teacher(plan.method)
 
 
-def _student(study: Study, choice: Configuration) -> Decoder:
+def decoder_of(study: Study, choice: Configuration) -> Decoder:
+    """Return the decoder that a configuration is."""
     plan = choice.plan
     quantised = not isinstance(choice.form, Float32)  # integers learn from the float student
     taught = quantised or _has_teacher(study, plan) or _learns_alone(plan)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from cosim.engine.claims import Alone, Claims
@@ -95,6 +95,11 @@ class Scheduler:
                 self._done.add(needed.digest)
             else:
                 self._waiting[needed.digest] = needed
+
+    def keep_only(self, wanted: Collection[str]) -> None:
+        """Ask no more for what is not begun and not among these digests; what is begun is finished."""
+        self._waiting = {digest: stage for digest, stage in self._waiting.items() if digest in wanted}
+        self._blocked &= self._waiting.keys()
 
     def done(self, stage: Stage) -> bool:
         """Return whether the stage is finished or can no longer be."""

@@ -18,7 +18,7 @@ from cosim.engine.points import FoldStage, Point, Role
 from cosim.engine.progress import Journal, Status, Watch
 from cosim.engine.scheduler import Scheduler
 from cosim.engine.search import Search, search_size
-from cosim.engine.stage import RESULT
+from cosim.engine.stage import RESULT, with_ancestors
 from cosim.engine.store import Store
 from cosim.study.schema import Study
 from students.spec import Shape
@@ -31,12 +31,14 @@ WAIT_SECONDS = 1.0
 class _Open:
     """A configuration being run.
 
-    `trial` is told the points' scores (None where an earlier run told it); `beside` are points it is not told.
+    `trial` is told the points' scores (None where an earlier run told it); `beside` are points it is not told;
+    `weighed` says of how many finished points it was looked whether they rule the front out.
     """
 
     points: list[Point]
     trial: Trial | None
     beside: list[Point] = field(default_factory=list[Point])
+    weighed: int = 0
 
 
 class Sweep:
@@ -67,6 +69,7 @@ class Sweep:
         self._done: dict[tuple[str, str], Point] = {}
         self._known: set[tuple[str, str]] = set()
         self._awaited: set[tuple[str, str]] = set()  # not found finished
+        self._left_out: set[tuple[str, str]] = set()  # of configurations that were given up
         self._journal = Journal(store)
         self._begun = time.monotonic()
         self._asked = 0
@@ -76,8 +79,9 @@ class Sweep:
 
     @property
     def finished(self) -> list[Point]:
-        """Every finished point, in the order of the study."""
-        return [point for point in self._done.values() if point.result.digest not in self._scheduler.failures]
+        """Every finished point of decoders that were not given up, in the order of the study."""
+        failed, left_out = self._scheduler.failures, self._left_out
+        return [one for name, one in self._done.items() if one.result.digest not in failed and name not in left_out]
 
     def failures(self) -> list[dict[str, Json]]:
         """Return which points failed and why."""
@@ -152,6 +156,7 @@ class Sweep:
         for point in (*points, *beside):
             self._scheduler.add(point.result)
             self._known.add(_name(point))
+            self._left_out.discard(_name(point))
             self._journal.asked(point)
             if not self._scheduler.done(point.result):
                 self._awaited.add(_name(point))
@@ -193,6 +198,37 @@ class Sweep:
                 self._open.remove(entry)
                 if entry.trial is not None and self._search is not None:
                     self._search.tell(entry.trial, self._values(entry.points))
+            elif entry.trial is not None:
+                self._weigh(entry, entry.trial)
+
+    def _weigh(self, entry: _Open, trial: Trial) -> None:
+        """Give a configuration up where its finished points show that it cannot reach the front."""
+        assert self._search is not None  # noqa: S101
+        done = [point for point in entry.points if self._scheduler.done(point.result)]
+        failed = any(point.result.digest in self._scheduler.failures for point in done)
+        if self._study.search.pruning == "none" or failed or len(done) <= entry.weighed:
+            return
+        entry.weighed = len(done)
+        values = [self._values([point]) or {} for point in done]
+        found = [{name: one[name] for name in self._search.objectives} for one in values]
+        why = self._search.cannot_reach(found, len(entry.points))
+        if why is not None:
+            self._search.give_up(trial, why)
+            self._leave_out(entry)
+
+    def _leave_out(self, entry: _Open) -> None:
+        """Ask no more for the points of a configuration, and keep those there are out of the tables."""
+        self._open.remove(entry)
+        rest = [point for one in self._open for point in (*one.points, *one.beside)]
+        self._scheduler.keep_only({stage.digest for point in rest for stage in with_ancestors(point.result)})
+        wanted = {_name(point) for point in rest}
+        for points in (entry.points, entry.beside):
+            undone = [point for point in points if not self._scheduler.done(point.result)]
+            names = {_name(point) for point in points} - wanted if undone else set[tuple[str, str]]()
+            self._left_out |= names
+            self._known -= {_name(point) for point in undone} & names
+            self._total -= len(undone)
+            self._asked -= len(undone) if points is entry.points else 0
 
     def _note_done(self, point: Point) -> None:
         name = _name(point)

@@ -71,6 +71,15 @@ def _grouped(text: str, forms: list[Quantised]) -> list[FormGroup]:
     return [FormGroup(" ".join([text, *shared]), varying, combined)]
 
 
+def form_choices(groups: Sequence[FormGroup], label: str, form: Form) -> dict[str, str]:
+    """Return the choices with which `chosen_form` chooses a form; it is one of the groups'."""
+    group, widths = next(
+        (group, widths) for group in groups for widths, found in group.forms.items() if found == form
+    )
+    layers = {f"{label}.form {group.text} {name}": width for name, width in zip(group.widths, widths, strict=True)}
+    return {f"{label}.form": group.text, **layers}
+
+
 def chosen_form(groups: Sequence[FormGroup], label: str, choose: Callable[[str, Sequence[str]], str]) -> Form:
     """Return the form that a sampler or a record chooses.
 

@@ -217,6 +217,9 @@ class SearchPlan(_Frozen):
 
     `storage`: where the search is kept, if not in the run folder: ``postgresql+psycopg://USER@HOST/NAME``,
     ``sqlite:////PATH`` or ``journal:////PATH``. Several runs in one folder may then share the search.
+    `pruning`: ``front`` gives a configuration up that cannot reach the front any more, whatever its folds and seeds
+    that are left come to (`cosim.engine.search.pruning`); what is given up has no score in the tables. `warm_start`:
+    folder of an earlier run whose best configurations are tried first.
     """
 
     sampler: Sampler = "grid"
@@ -227,6 +230,16 @@ class SearchPlan(_Frozen):
     profile: str | None = None
     site: str | None = None
     storage: Annotated[str, AfterValidator(_search_storage)] | None = None
+    pruning: Literal["none", "front"] = "none"
+    warm_start: str | None = Field(default=None, min_length=1)
+
+    @model_validator(mode="after")
+    def _prunable(self) -> SearchPlan:
+        if self.pruning == "front" and self.sampler == "grid":
+            raise ValueError("a grid is asked for whole, for every machine: 'pruning' needs a sampler, or is 'none'")
+        if self.pruning == "front" and "designed_power" in self.objectives:
+            raise ValueError("'designed_power' is known when all points are: 'pruning' goes with score and total_power")
+        return self
 
     @model_validator(mode="after")
     def _complete(self) -> SearchPlan:

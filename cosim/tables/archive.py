@@ -19,6 +19,7 @@ from cosim.engine.run_folder import FAILURES, PLAN, load_plan
 from cosim.tables.decoders import DECODERS
 from cosim.tables.differences import DIFFERENCES
 from cosim.tables.outcomes import OUTCOMES
+from cosim.tables.pruned import PRUNED
 from cosim.tables.scores import GATES, SCORES, STUDY
 from cosim.tables.workloads import WORKLOADS
 from energy_models.errors import CosimError, StudyError
@@ -51,7 +52,7 @@ def write_archive(run: Path, folder: Path) -> Path:
     check_archive(run)
     if os.path.realpath(folder) == os.path.realpath(run):
         return folder
-    kept = [*TABLES, *(name for name in (OUTCOMES,) if (run / name).is_file())]  # older runs have no outcomes
+    kept = [*TABLES, *(name for name in (OUTCOMES, PRUNED) if (run / name).is_file())]  # older runs have no outcomes
     contents = {name: _read(run / name) for name in kept} | _documents(run)
     hashes = {name: _hash(content) for name, content in contents.items()}
     for name, content in contents.items():

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ import pandas as pd
 from cosim.engine.files import record_errors, write_atomically
 from cosim.tables.decoders import DECODERS, DETECTION, DecoderScore
 from cosim.tables.prices import PRICED, refresh_prices
+from cosim.tables.pruned import PRUNED, pruned_frame, read_pruned
 from cosim.tables.readable import readable_prices
 from cosim.tables.results import Score, read_parquet, read_prices
 from cosim.tables.scores import SCORES
@@ -130,7 +131,22 @@ def _flat(root: Path, power: Power) -> pd.DataFrame:
     scores = read_parquet(root / SCORES, Score)
     wanted = [digest for digest in first_workloads(scores).values() if digest]
     workloads = read_workloads(root, dict.fromkeys(wanted)) if wanted else {}
-    return flat_results(scores, read_parquet(root / DECODERS, DecoderScore), priced, workloads, power=power)
+    table = flat_results(scores, read_parquet(root / DECODERS, DecoderScore), priced, workloads, power=power)
+    return with_given_up(table, read_pruned(root))
+
+
+def with_given_up(table: pd.DataFrame, pruned: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    """Return the flat table with a row for every configuration that a search gave up: a reason, and no numbers."""
+    if not pruned:
+        return table
+    whole: Any = pd.concat([table, pruned_frame(pruned, table)], ignore_index=True)
+    for name in table.columns:
+        kind = table[name].dtype
+        if pd.api.types.is_bool_dtype(kind):
+            whole[name] = np.where(whole[name].isna(), False, whole[name]).astype(bool)
+        elif not pd.api.types.is_numeric_dtype(kind):
+            whole[name] = whole[name].fillna("")
+    return whole[list(table.columns)]
 
 
 def current_flat(root: Path) -> pd.DataFrame:
@@ -157,7 +173,8 @@ def write_flat(root: Path) -> None:
         As `read_flat`, or the disk is full.
     """
     refresh_prices(root)
-    parts = [(root / name).stat().st_mtime_ns for name in (SCORES, DECODERS, PRICED)]
+    there = [name for name in (SCORES, DECODERS, PRICED, PRUNED) if name != PRUNED or (root / name).is_file()]
+    parts = [(root / name).stat().st_mtime_ns for name in there]
     written = [path.stat().st_mtime_ns if path.is_file() else 0 for path in (root / RESULTS_CSV, root / RESULTS)]
     if min(written) >= max(parts):
         return

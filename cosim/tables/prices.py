@@ -157,6 +157,10 @@ def _scored(root: Path) -> list[str]:
 
 def searched_power_w(folder: Path, profile: str, site: str, decode_rate_hz: float) -> float:
     """Return the nominal power of the whole device [W] for one result, infinite where it cannot run there."""
-    workload = read_workload(folder / WORKLOAD)
+    return workload_power_w(read_workload(folder / WORKLOAD), profile, site, decode_rate_hz)
+
+
+def workload_power_w(workload: Workload, profile: str, site: str, decode_rate_hz: float) -> float:
+    """Return the nominal power of the whole device [W] for one workload, infinite where it cannot run there."""
     report = estimate(workload, load_profile(profile), load_site(site), decode_rate_hz=decode_rate_hz)
     return CANNOT_RUN_W if report.infeasibilities else report.total_power_w.nominal

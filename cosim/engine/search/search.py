@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -12,18 +13,20 @@ from filelock import FileLock
 from optuna.samplers import BaseSampler, NSGAIISampler, RandomSampler, TPESampler
 from optuna.trial import FrozenTrial, Trial, TrialState
 
-from cosim.engine.files import content_digest
+from cosim.engine.files import Json, content_digest
 from cosim.engine.plan import Configuration, configurations
 from cosim.engine.search.coordinators import Coordinators
 from cosim.engine.search.grid import Grid, choices
+from cosim.engine.search.pruning import GivenUp, Values, given_up
 from cosim.engine.search.storage import open_storage, records_read
 from cosim.study.choices import method_text, with_method
-from cosim.study.form_axes import FormGroup, chosen_form, form_groups, single_groups
+from cosim.study.form_axes import FormGroup, chosen_form, form_choices, form_groups, single_groups
 from cosim.study.ranges import OptionRange
 from cosim.study.schema import Option, SearchPlan, StudentPlan, Study
 from energy_models.errors import StudyError
 from students.spec import MethodSpec, Scalar
 
+GIVEN_UP = "given up"  # attribute of a trial that was pruned
 RETRIES = "retries"  # attribute of a trial that takes the place of one a kill interrupted
 LOCK = ".search.lock"
 GRID_OBJECTIVES = ("score",)
@@ -104,6 +107,56 @@ class Search:
         with records_read(self._root, self._storage):
             trials = self._optuna.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
             return [configuration_of(self._study, trial.params) for trial in trials]
+
+    def suggest(self, first: Sequence[Configuration]) -> None:
+        """Queue configurations to be tried before all others, in this order; `untouched` searches alone can be told."""
+        with records_read(self._root, self._storage), self._lock:
+            if not self._trials():
+                for configuration in first[: search_size(self._study)]:
+                    plan, form = configuration.plan, configuration.form
+                    axes = form_choices(_form_groups(self._study, plan), plan.label, form)
+                    self._optuna.enqueue_trial({**configuration.parameters, **axes})
+
+    @property
+    def untouched(self) -> bool:
+        """Whether nothing was tried or queued yet."""
+        with records_read(self._root, self._storage):
+            return not self._trials()
+
+    def cannot_reach(self, found: Sequence[Values], of: int) -> GivenUp | None:
+        """Return why a configuration is to be given up; None where it is not, or the study prunes none.
+
+        Parameters
+        ----------
+        found : sequence of mapping
+            Objectives of its finished points.
+        of : int
+            How many points it has.
+        """
+        if self._study.search.pruning == "none":
+            return None
+        with records_read(self._root, self._storage):
+            trials = self._optuna.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+            told = ((str(trial.number), dict(zip(self.objectives, trial.values, strict=True))) for trial in trials)
+            why = given_up(found, of, told)
+            if why is None:
+                return None
+            better = next(trial for trial in trials if str(trial.number) == why.against)
+            return replace(why, against=configuration_of(self._study, better.params).label)
+
+    def give_up(self, trial: Trial, why: GivenUp) -> None:
+        """Record that a trial was given up, and why."""
+        with records_read(self._root, self._storage):
+            trial.set_user_attr(GIVEN_UP, why.record())
+            self._optuna.tell(trial, state=TrialState.PRUNED, skip_if_finished=True)
+
+    def pruned(self) -> list[tuple[Configuration, Mapping[str, Json]]]:
+        """Return the configurations that were given up and not finished at another time, with the records why."""
+        with records_read(self._root, self._storage):
+            trials = self._optuna.get_trials(deepcopy=False, states=(TrialState.PRUNED,))
+            told = [(configuration_of(self._study, trial.params), trial.user_attrs[GIVEN_UP]) for trial in trials]
+        finished = {one.label for one in self.completed()}
+        return list({one.label: (one, why) for one, why in told if one.label not in finished}.values())
 
     def remaining(self) -> int:
         """Return how many configurations are still to be asked for."""
@@ -210,7 +263,8 @@ def _identity(study: Study, data_digest: str) -> Mapping[str, Any]:
     """Return what makes two searches the same: not their titles, budgets, baselines, nor, on a grid, their machines."""
     asked = {"dataset", "split", "labels", "unlabelled", "teacher", "gate", "students", "training"}
     kept = study.model_dump(mode="json", include=asked)
-    search = study.search.model_dump(mode="json", exclude={"trials", "storage"})
+    unpruned = {"pruning"} if study.search.pruning == "none" else set[str]()
+    search = study.search.model_dump(mode="json", exclude={"trials", "storage", "warm_start", *unpruned})
     rate = None if study.search.sampler == "grid" else study.hardware.decode_rate_hz
     by_layer = any(group.widths for student in study.students for group in _form_groups(study, student))
     choices = {"forms": "by layer"} if by_layer else {}
