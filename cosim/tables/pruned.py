@@ -91,7 +91,7 @@ def pruned_frame(rows: Sequence[Mapping[str, Any]], like: pd.DataFrame) -> pd.Da
         The flat table, whose study, dataset and protocol they share.
     """
     known = ("decoder_id", "decoder", "student", "family", "options", "form", "spiking", "method")
-    shared = {name: like[name].iloc[0] for name in ("study", "dataset", "protocol", "metric")}
+    shared: dict[str, Any] = {name: like[name].iloc[0] for name in ("study", "dataset", "protocol", "metric")}
     return pd.DataFrame([
         {
             **shared, **{name: row[name] for name in known}, "role": "student", "verdict": GIVEN_UP,

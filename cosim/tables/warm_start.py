@@ -2,6 +2,7 @@
 
 # pandas ships neither stubs nor full annotations.
 # pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false
+# pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false
 
 from __future__ import annotations
 
@@ -75,7 +76,7 @@ def _by_front(names: list[str], objectives: NDArray[np.float64]) -> list[str]:
 
 def _objectives(study: Study, run: Path, students: Any, decoder_id: str) -> list[float]:
     mine: Any = students[students["decoder_id"] == decoder_id]
-    score, plan = float(np.mean(mine["validation_score"])), study.search
+    score, plan = float(mine["validation_score"].mean()), study.search
     if plan.profile is None or plan.site is None or "total_power" not in plan.objectives:
         return [-score]
     works = read_workloads(run, dict.fromkeys(str(digest) for digest in mine["workload_digest"]))

@@ -137,7 +137,8 @@ class Search:
             return None
         with records_read(self._root, self._storage):
             trials = self._optuna.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-            told = ((str(trial.number), dict(zip(self.objectives, trial.values, strict=True))) for trial in trials)
+            names = list[str](self.objectives)
+            told = [(str(trial.number), dict(zip(names, trial.values, strict=True))) for trial in trials]
             why = given_up(found, of, told)
             if why is None:
                 return None
