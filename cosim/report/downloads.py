@@ -16,13 +16,16 @@ from cosim.report.comparison import difference_rows, task_rows
 from cosim.report.figures.numbers import BITS_PER_BYTE
 from cosim.report.figures.points import group_of
 from cosim.report.inputs import Row, Run
+from cosim.report.own_machines import OwnMachines
 from cosim.report.sections import KILO, MICRO, MILLI
 
 BANDS = (("decoder_power", "w", "uw", MICRO), ("decode_energy", "j", "uj", MICRO), ("latency", "s", "ms", MILLI))
 MINUS = str.maketrans({"−": "-", "\u00a0": " "})
 
 
-def downloads_text(run: Run, rows: Sequence[Mapping[str, Any]], prices: Sequence[Row]) -> str:
+def downloads_text(
+    run: Run, rows: Sequence[Mapping[str, Any]], prices: Sequence[Row], *, own: OwnMachines | None = None
+) -> str:
     """Return the page's tables by name, each as ``csv`` and ``latex``, as JSON that may stand in a script element.
 
     Parameters
@@ -32,6 +35,8 @@ def downloads_text(run: Run, rows: Sequence[Mapping[str, Any]], prices: Sequence
         Of `cosim.report.sections.table_rows`.
     prices : sequence of rows
         Summary rows at the first site, those of `rows`.
+    own : OwnMachines or None
+        Machines sized to decoders, where the run has any.
     """
     scores = task_rows(run)
     gaps = [
@@ -49,6 +54,8 @@ def downloads_text(run: Run, rows: Sequence[Mapping[str, Any]], prices: Sequence
         "scores": _pair([_score(row) for row in run.decoders], scores),
         "differences": _pair(gaps, difference_rows(run)),
     }
+    if own is not None:
+        tables["own"] = _pair(own.numbers, [_own(row) for row in own.rows])
     return json.dumps(tables, separators=(",", ":")).replace("<", "\\u003c")
 
 
@@ -56,6 +63,15 @@ def _pair(numbers: Sequence[Mapping[str, Any]], shown: Sequence[Mapping[str, Any
     texts = [{name: str(value).translate(MINUS) for name, value in row.items()} for row in shown]
     latex = pd.DataFrame(texts).to_latex(index=False, escape=True, longtable=True) if texts else ""
     return {"csv": pd.DataFrame(list(numbers)).to_csv(index=False), "latex": latex}
+
+
+def _own(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a row of the table of own machines as LaTeX shows it."""
+    return {
+        "no.": row["number"], "decoder": row["decoder"], "score": row["score"], "own machine [µW]": row["power"],
+        "area [mm²]": row["area"], "best fixed machine [µW]": row["fixed"], "which": row["machine"],
+        "times": row["times"], "on the front of": row["front"],
+    }  # fmt: skip
 
 
 def _price(row: Row) -> dict[str, Any]:

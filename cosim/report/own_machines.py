@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -20,14 +21,16 @@ from cosim.tables.designed import MACHINE, area_by_workload
 
 MOST_DRAWN = 60
 MICROWATT_W = 1e-6
+ENDS = ("low", "nominal", "high")
 
 
 @dataclass(frozen=True, slots=True)
 class OwnMachines:
-    """The section of a page: its chart and the rows of its table."""
+    """The section of a page: its chart, the rows of its table as texts and as plain numbers, what it leaves out."""
 
     chart: Chart
     rows: Sequence[dict[str, Any]]
+    numbers: Sequence[dict[str, Any]]
     note: str
 
 
@@ -51,7 +54,7 @@ def own_machines(run: Run) -> OwnMachines | None:
     alone = len(run.decoders) - sum(row["role"] == "teacher" for row in run.decoders) - len(every)
     note += f"{alone} more have no machine of their own: they compute in floating point. " if alone > 0 else ""
     best = sorted(zip(shown, pairs, _with_area(pairs), strict=True), key=lambda one: -float(one[0]["score_mean"]))
-    return OwnMachines(drawn, [_table_row(*one) for one in best], note)
+    return OwnMachines(drawn, [_table_row(*one) for one in best], [_numbers(*one) for one in best], note)
 
 
 def _least_fixed(run: Run, site: str) -> dict[str, Point]:
@@ -86,4 +89,17 @@ def _table_row(row: Row, pair: Pair, on_wide_front: bool) -> dict[str, Any]:
         "machine": "none runs it" if pair.fixed is None else pair.fixed.machine,
         "times": "" if pair.fixed is None else digits_text(pair.fixed.power[1] / pair.own.power[1]),
         "front": ", ".join(fronts), "on_front": pair.own.on_front,
+    }  # fmt: skip
+
+
+def _numbers(row: Row, pair: Pair, on_wide_front: bool) -> dict[str, Any]:
+    fixed, area = pair.fixed, pair.area_m2
+    return {
+        "number": row["number"], "decoder": row["decoder"], "score": row["score_mean"], "score_low": row["score_low"],
+        "score_high": row["score_high"],
+        **{f"own_power_{end}_uw": float(row[f"decoder_power_{end}_w"]) / MICROWATT_W for end in ENDS},
+        "own_area_mm2": math.nan if area is None else area / SQUARE_MILLIMETRE_M2,
+        "fixed_machine": "" if fixed is None else fixed.machine,
+        "fixed_power_uw": math.nan if fixed is None else fixed.power[1] / MICROWATT_W,
+        "front_power": pair.own.on_front, "front_power_and_area": on_wide_front,
     }  # fmt: skip

@@ -27,7 +27,7 @@ from cosim.report.headline import (
     power_of,
 )
 from cosim.report.inputs import Run, firing_warnings, lag_lines, machine_title, read_run, site_title
-from cosim.report.own_machines import own_machines
+from cosim.report.own_machines import OwnMachines, own_machines
 from cosim.report.selection import names_text
 from cosim.tables.archive import portable
 
@@ -86,6 +86,7 @@ def _trusted(script: str) -> Markup:
 def _context(run: Run) -> dict[str, Any]:
     found = answers(run)
     compared = comparison(run)
+    own = own_machines(run)
     prices = sections.shown_rows(run)
     rows = sections.table_rows(run, prices)
     checks = run.checks([answer.pick for answer in found])
@@ -104,8 +105,8 @@ def _context(run: Run) -> dict[str, Any]:
         "score_rows": task_rows(run),
         "choice_note": choice_note(run), "chosen_on": chosen_on(run), "comparison": compared, "decoders": run.decoders,
         "repetitions": repetitions(run), "rate": quantity_text(float(run.study["decode_rate_hz"]), "Hz"),
-        **_charts(run, found), "sites": run.sites, "most_site_columns": MOST_SITE_COLUMNS, "all": charts.ALL,
-        "downloads": _trusted(downloads_text(run, rows, prices)), "pick": charts.pick_of(found),
+        **_charts(run, found, own), "sites": run.sites, "most_site_columns": MOST_SITE_COLUMNS, "all": charts.ALL,
+        "downloads": _trusted(downloads_text(run, rows, prices, own=own)), "pick": charts.pick_of(found),
         "rows": rows, "table_note": sections.table_note(run, len(rows)), "gates": run.gates, "gates_passed": passed,
         "sources": sections.source_rows(run), "assumed": sections.assumption_rows(run),
         "incomplete": missing, "firing": firing_warnings(run), "lags": lag_lines(run),
@@ -123,10 +124,9 @@ def _context(run: Run) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _charts(run: Run, found: tuple[Answer, ...]) -> dict[str, Any]:
+def _charts(run: Run, found: tuple[Answer, ...], own: OwnMachines | None) -> dict[str, Any]:
     """Return what the template shows as charts, and the document that holds all of them."""
     views = charts.views(run, found)
-    own = own_machines(run)
     exhibits = {
         "bits": evidence.bit_charts(run, found), "differences_chart": [evidence.difference_chart(run)],
         "layers": evidence.layer_charts(run, found), "behind": evidence.behind_scores(run, found),

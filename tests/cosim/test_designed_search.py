@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import io
+import json
 import math
 import tomllib
 from pathlib import Path
 
 import optuna
+import pandas as pd
 import pytest
 from study_documents import broken, message
 from test_designed_machines import NETWORKS, SMALL, plan
 from tiny_study import cosim
 
 from cosim.engine.search import DATABASE, Search
+from cosim.report.downloads import downloads_text
 from cosim.report.inputs import read_run
 from cosim.report.own_machines import own_machines
 from cosim.report.page import render
@@ -152,6 +156,13 @@ def test_a_run_priced_again_with_designed_machines_has_a_joint_front(own_run: Pa
     assert named[str(best["decoder"])] == "power, power and area"
     marks = [one for one in section.chart["data"] if one.get("name") == "best fixed machine"]
     assert len(marks) == 1
+    saved = json.loads(downloads_text(found, [], [], own=section))["own"]
+    table = pd.read_csv(io.StringIO(saved["csv"]))
+    for row, numbers in zip(section.rows, table.to_dict("records"), strict=True):
+        assert numbers["decoder"] == row["decoder"]
+        assert numbers["own_power_nominal_uw"] == pytest.approx(1e6 * own[row["decoder"]]["decoder_power_nominal_w"])
+        assert numbers["own_power_low_uw"] < numbers["own_power_nominal_uw"] < numbers["own_power_high_uw"]
+    assert "longtable" in saved["latex"]
     assert "The decoder with its machine" in render(found)
 
 

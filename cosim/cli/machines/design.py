@@ -35,7 +35,7 @@ def design(
     *,
     decode_rate: DecodeRate,
     site: Annotated[str | None, typer.Option(help="Place whose deadline holds: a name, or a TOML file.")] = None,
-    node: Annotated[str, typer.Option(help="Nodes in nm to choose among, such as 65,22.")] = "65",
+    node: Annotated[str, typer.Option(help="Nodes in nm to choose among, from 22 to 90, such as 65,28.")] = "65",
     style: Annotated[str | None, typer.Option(help="Templates to choose among, by comma; default: all.")] = None,
     supply: Annotated[str | None, typer.Option(help="Supplies of the logic in V, by comma; default: all.")] = None,
     area: Annotated[str | None, typer.Option(help="Most silicon of the core, such as 4mm2.")] = None,
