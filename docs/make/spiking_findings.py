@@ -15,7 +15,7 @@ from energy_models.analysis import BreakEven
 BreakEvens = Mapping[tuple[str, str], BreakEven | None]
 """Of one decoder, by machine of the spiking form and of the one without spikes."""
 CORE, ARRAY, CONTROLLER = MACHINES
-PARTS = {"units": "velocity_42_units", "channels": "velocity_95_channels", "ssvep": "ssvep"}
+PARTS = {"units": "velocity_42_units", "channels": "velocity_95_channels", "ssvep": "ssvep", "seizures": "seizure"}
 """What the findings call the parts."""
 NONE = "–"
 SURE = 0.99
