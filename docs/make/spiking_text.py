@@ -23,8 +23,8 @@ bytes of *state* read and written, of one decode. Powers are of the decoder with
 machine has no price for float32, or no room for the decoder.
 """
 FINDINGS = (
-    """**Where spiking loses.** On the near-memory array and the microcontroller every spiking decoder that scores
-nearly as well as the quantised network without spikes takes as much power or more. On the event-driven core the
+    """**Where spiking loses.** On the near-memory array and the microcontroller every spiking decoder of velocity that
+scores nearly as well as the quantised network without spikes takes as much power or more. On the event-driven core the
 delay net takes less, with a probability {units[Delay net spiking w4a4].less} on 42 units and {channels[Delay
 net spiking w4a4].less} on 95 channels, but only {units[Delay net spiking w4a4].core:.2%} and {channels[Delay
 net spiking w4a4].core:.2%} less: it fires {units[Delay net spiking w4a4].a_step:.2f} and {channels[Delay net
