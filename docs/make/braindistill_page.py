@@ -5,9 +5,9 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable
 
-import braindistill_text as text
+from braindistill_parts import text
+from braindistill_parts.ind_tables import counts_section, machines_section
 from citations import source_lines
-from ind_tables import counts_section, machines_section
 from markdown_tables import number, percent, row
 
 from energy_models.analysis.published_models.charges import (

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from citations import source_lines
 from markdown_tables import number, row
-from spiking_section import SOURCE, spiking_section
+from spiking_parts.section import SOURCE, spiking_section
 
 from energy_models.analysis import Design, sample_designs, spread
 from energy_models.analysis.published_models import (

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from markdown_tables import number, row
-from spiking_findings import BreakEvens, findings
-from spiking_rows import MACHINES, PAIRS, PartTable, Row, Work, break_evens, read_part
-from spiking_section import cell
-from spiking_text import BARS, BREAK_EVEN, HEAD, NOT_RUN
+from spiking_parts.findings import BreakEvens, findings
+from spiking_parts.rows import MACHINES, PAIRS, PartTable, Row, Work, break_evens, read_part
+from spiking_parts.section import cell
+from spiking_parts.text import BARS, BREAK_EVEN, HEAD, NOT_RUN
 
 DOCS = Path(__file__).resolve().parents[1]
 ARCHIVES = DOCS / "results" / "spiking"

@@ -6,7 +6,7 @@ import pytest
 from energy_workloads import toy_array, toy_core, toy_table_machine
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from spiking_section import dense_form, spiking_layer
+from spiking_parts.section import dense_form, spiking_layer
 
 from energy_models.analysis import Design, break_even
 from energy_models.analysis.spiking_break_even import silent, spike_rate

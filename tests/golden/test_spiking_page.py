@@ -7,9 +7,9 @@ from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
 import pytest
-from spiking_findings import NONE, findings
 from spiking_page import ARCHIVES, DOCS, TITLES, VELOCITY, fires_little, write_page
-from spiking_rows import read_part, work_of
+from spiking_parts.findings import NONE, findings
+from spiking_parts.rows import read_part, work_of
 
 from cosim.study.check import check_study
 from energy_models.workload import Workload, neuron_layer

@@ -7,10 +7,9 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from spiking_rows import MACHINES, PartTable, Row
-from spiking_text import FINDINGS
-
 from energy_models.analysis import BreakEven
+from spiking_parts.rows import MACHINES, PartTable, Row
+from spiking_parts.text import FINDINGS
 
 BreakEvens = Mapping[tuple[str, str], BreakEven | None]
 """Of one decoder, by machine of the spiking form and of the one without spikes."""

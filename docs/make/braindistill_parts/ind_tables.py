@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import braindistill_text as text
 from markdown_tables import number, row
 
+from braindistill_parts import text
 from energy_models.analysis.published_models.charges import FETCHES, NETWORK, WAVELETS, total_products, workloads
 from energy_models.analysis.published_models.reconcile import operations, published_w
 from energy_models.hardware import load_profile

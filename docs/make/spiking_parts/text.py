@@ -90,7 +90,7 @@ estimates say what they refuse. `event_core_28nm` takes an event of several bits
 `graded_events = "repeated"` in a profile of one's own it is sent as so many spikes. A message costs the same
 whatever the bits of its payload: no source that was read has its energy by bits.""",
 )
-"""Templates: `units` and `channels` hold, by label, `spiking_findings.Figures` of each decoder."""
+"""Templates: `units` and `channels` hold, by label, `spiking_parts.findings.Figures` of each decoder."""
 BARS = """
 ## Bars
 

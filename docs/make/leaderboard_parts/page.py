@@ -1,0 +1,178 @@
+"""The leaderboard's page from its rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from string import ascii_lowercase
+
+from markdown_tables import number, row
+
+from energy_models.quantities import load_sources
+from leaderboard_parts import text
+from leaderboard_parts.entries import Claim, Decoder, Leaderboard, Score
+from leaderboard_parts.rows import CHOICES, DESIGNED, Row, of_decoder
+
+MICRO = 1e6
+NONE = "–"
+COMPARED = ("bigRSNN", "tinyRSNN", "SNN_Streaming", "LSTM", "CTNet", "EEGNet-8,2")
+PROCESSOR = "cortex_m4f"
+REASONS = (("memor", "does not fit"), ("prices no", "not priced"), ("late", "too slow"), ("second", "too slow"))
+"""What a machine's objection says, and its short form."""
+
+
+def page(board: Leaderboard, rows: Sequence[Row]) -> str:
+    """Return the page, as markdown."""
+    counted = sum(not decoder.not_counted for decoder in board.decoders)
+    supplies = ", ".join(f"{supply:g}" for supply in CHOICES.supplies_v)
+    head = text.HEAD.format(
+        counted=counted, decoders=len(board.decoders), machines=len(board.machines) + 1,
+        findings=_findings(board, rows), choices=f"five templates, supplies of {supplies} V, on-chip SRAM",
+    )
+    tasks = (_task(board, name, rows) for name in board.tasks)
+    return "".join((head, *tasks, _claims(board, rows), _activity(board, rows), _assumed(board), _sources(board)))
+
+
+def _findings(board: Leaderboard, rows: Sequence[Row]) -> str:
+    """Return what stands out, of decoders under one protocol."""
+    big, tiny, streaming, lstm, ctnet, eegnet = (
+        next(decoder for decoder in board.decoders if decoder.name == name) for name in COMPARED
+    )
+    powers = {one.name: of_decoder(rows, one)[DESIGNED].power_w for one in (big, tiny, streaming, lstm, ctnet, eegnet)}
+    fits = [row for row in rows if row.machine == PROCESSOR and not row.said]
+    times = sorted(
+        one.power_w / row.power_w for one in fits for row in rows
+        if (row.decoder, row.task, row.machine) == (one.decoder, one.task, DESIGNED)
+    )  # fmt: skip
+    return text.FINDINGS.format(
+        big=big.name, tiny=tiny.name, streaming=streaming.name, lstm=lstm.name, ctnet=ctnet.name, eegnet=eegnet.name,
+        big_gain=_gain(big, tiny), big_times=number(powers[big.name] / powers[tiny.name]),
+        stream_times=number(powers[lstm.name] / powers[streaming.name]), stream_loss=_gain(lstm, streaming),
+        ctnet_gain=_gain(ctnet, eegnet), ctnet_times=number(powers[ctnet.name] / powers[eegnet.name]),
+        least=number(times[0]), most=number(times[-1]),
+    )
+
+
+def _gain(first: Decoder, second: Decoder) -> str:
+    """Return by how much the first decoder's score is above the second's.
+
+    Raises
+    ------
+    ValueError
+        Their first scores are of different protocols.
+    """
+    if first.scores[0].protocol != second.scores[0].protocol:
+        raise ValueError(f"{first.name} and {second.name} were scored under different protocols")
+    return number(first.scores[0].value - second.scores[0].value)
+
+
+def by_score(board: Leaderboard, task: str) -> list[Decoder]:
+    """Return a task's decoders, the highest first published score first, those without one last."""
+    found = [decoder for decoder in board.decoders if decoder.task == task]
+    return sorted(found, key=lambda decoder: -decoder.scores[0].value if decoder.scores else 0.0)
+
+
+def protocol_letters(board: Leaderboard, task: str) -> dict[str, str]:
+    """Return the letter of each protocol of a task, in the order of its decoders."""
+    used = dict.fromkeys(score.protocol for decoder in by_score(board, task) for score in decoder.scores)
+    return dict(zip(used, ascii_lowercase, strict=False))
+
+
+def _task(board: Leaderboard, name: str, rows: Sequence[Row]) -> str:
+    task, decoders = board.tasks[name], by_score(board, name)
+    letters = protocol_letters(board, name)
+    parts = [text.TASK.format(title=task.title, rate=task.rate_hz, why=task.why)]
+    head = tuple(task.metric if cell == "score" else cell for cell in text.WORK_HEAD)
+    parts += [row(head), "|---|---|---|" + "---:|" * (len(head) - 3) + "\n"]
+    parts += [_work(decoder, of_decoder(rows, decoder), letters) for decoder in decoders]
+    parts += ["\n", *(f"{letter}: {board.protocols[key]}.  \n" for key, letter in letters.items()), "\n"]
+    machines = (*board.shown, DESIGNED)
+    titles = (_title(machine) for machine in machines)
+    parts += [row(("power, µW", *titles, "its area, mm²")), "|---|" + "---:|" * (len(machines) + 1) + "\n"]
+    priced = [(decoder, of_decoder(rows, decoder)) for decoder in decoders if not decoder.not_counted]
+    parts += [
+        row((decoder.name, *(power_text(found[one]) for one in machines), number(found[DESIGNED].area_m2 * MICRO)))
+        for decoder, found in priced
+    ]
+    missing = [f"- {decoder.name}: {decoder.not_counted}.\n" for decoder in decoders if decoder.not_counted]
+    return "".join((*parts, *(("\nNot counted:\n\n", *missing) if missing else ())))
+
+
+def _title(machine: str) -> str:
+    return "own machine, 65 nm" if machine == DESIGNED else f"`{machine}`"
+
+
+def _work(decoder: Decoder, found: dict[str, Row], letters: dict[str, str]) -> str:
+    first = decoder.scores[0] if decoder.scores else None
+    score = "not read" if first is None else _score(first)
+    others = "; ".join(f"{_score(one)} {letters[one.protocol]}" for one in decoder.scores[1:])
+    letter = "" if first is None else letters[first.protocol] + (f" ({others})" if others else "")
+    if not found:
+        return row((decoder.name, score, letter, *[NONE] * 6))
+    one = found[DESIGNED]
+    counts = (one.constants, one.stored_bytes, one.state_bytes, one.macs, one.acs, one.other)
+    return row((decoder.name, score, letter, *(f"{count:,.0f}" for count in counts)))
+
+
+def _score(score: Score) -> str:
+    spread = "" if score.spread is None else f" ± {score.spread:g}"
+    return f"{score.value:g}{spread}{' (assumed)' if score.basis == 'assumed' else ''}"
+
+
+def power_text(found: Row) -> str:
+    """Return a row's power with its band in microwatts, or why there is none."""
+    if not found.power_w:
+        return "no machine found"
+    if found.said:
+        return next((short for part, short in REASONS if part in found.said), found.said)
+    low, nominal, high = (number(value * MICRO) for value in (found.power_low_w, found.power_w, found.power_high_w))
+    return f"{nominal} [{low}, {high}]"
+
+
+def _claims(board: Leaderboard, rows: Sequence[Row]) -> str:
+    lines = [row(text.CLAIM_HEAD), "|---|---|---|---|---|---:|---|\n"]
+    for decoder in board.decoders:
+        lines += [_claim(decoder, claim, of_decoder(rows, decoder)) for claim in decoder.claims]
+    return "".join((text.CLAIMS, *lines))
+
+
+def _claim(decoder: Decoder, claim: Claim, found: dict[str, Row]) -> str:
+    published, how = f"{claim.value:g} {claim.unit.replace('u', 'µ')}", f"{claim.basis}; {claim.where}"
+    machine = f"`{claim.machine}`" if claim.machine else ""
+    cells = [decoder.name, published, how, machine]
+    if claim.machine not in found or not claim.unit.endswith("J"):
+        return row((*cells, NONE, NONE, ""))
+    one = found[claim.machine]
+    low, nominal, high = (number(value * MICRO) for value in (one.energy_low_j, one.energy_j, one.energy_high_j))
+    ours, ratio = f"{nominal} µJ [{low}, {high}]", f"{one.energy_j / claim.si:.2f}"
+    return row((*cells, ours, ratio, "fitted" if claim.fitted else ""))
+
+
+def _activity(board: Leaderboard, rows: Sequence[Row]) -> str:
+    lines = [row(text.ACTIVITY_HEAD), "|---|---|---:|---|---|\n"]
+    for decoder in board.decoders:
+        if not decoder.spikes:
+            continue
+        spikes = ", ".join(f"{name} {value:g}" for name, value in decoder.spikes.items())
+        figure, one = decoder.published_acs, of_decoder(rows, decoder)[DESIGNED]
+        published = "" if figure is None else f"{figure.value:,.0f} ({figure.where})"
+        lines.append(row((decoder.name, spikes, f"{one.acs:,.0f}", published, decoder.spikes_from)))
+    return "".join((text.ACTIVITY, *lines))
+
+
+def _assumed(board: Leaderboard) -> str:
+    lines = [
+        f"- {decoder.name}, {score.value:g}: {score.where}.\n"
+        for decoder in board.decoders for score in decoder.scores if score.basis == "assumed"
+    ]
+    return "".join((text.ASSUMED, *lines))
+
+
+def _sources(board: Leaderboard) -> str:
+    records = {**load_sources(), **board.sources}
+    used = {one.source for decoder in board.decoders for one in (*decoder.scores, *decoder.claims)}
+    lines: Iterable[str] = (
+        f"- `{key}`: {records[key].authors} ({records[key].year}). {records[key].title}. {records[key].venue}.\n"
+        for key in sorted(used)
+    )
+    return "".join((text.SOURCES, *lines))
+

@@ -1,0 +1,166 @@
+"""One row for each decoder and machine: its work, energy and power with bands; ``docs/leaderboard.csv`` holds them."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+from energy_models.analysis import Design, sample_designs, spread
+from energy_models.design import KIB, Choices, search
+from energy_models.design import Task as DesignTask
+from energy_models.errors import CosimError
+from energy_models.hardware import HardwareProfile, load_profile
+from energy_models.pricing import EnergyReport, estimate
+from energy_models.workload import Workload
+from leaderboard_parts.entries import Decoder, Leaderboard
+from leaderboard_parts.networks import workload_of
+
+DESIGNED = "designed"
+DRAWS, SEED = 1024, 0
+DIGITS, EXACT = 4, 15
+COUNTS = ("macs", "acs", "other")
+BITS_PER_BYTE = 8
+CHOICES = Choices(
+    supplies_v=(0.5, 0.6, 0.7), bank_bits=(KIB, 4 * KIB, 16 * KIB), word_bits=(32, 64), gated=(True,),
+    weight_cells=("sram",), data_cells=("sram",),
+)  # fmt: skip
+"""Among what the own machine is searched: every template at 65 nm."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A decoder on a machine. Powers, energies and latencies are 0 where there is none; `said` says why.
+
+    Parameters
+    ----------
+    task, decoder, network : str
+    constants, stored_bytes, state_bytes : int
+        Stored numbers, their bytes in 8-bit integers, and bytes of states that are kept between decodes.
+    macs, acs, other : float
+        Multiply-accumulates, accumulates and other operations of a decode.
+    rate_hz : float
+        Decodes a second [Hz].
+    machine : str
+    energy_j, energy_low_j, energy_high_j : float
+        Energy of a decode, and its central 90 % [J].
+    power_w, power_low_w, power_high_w : float
+        Power of the decoder alone at the rate [W].
+    latency_s : float
+    area_m2 : float
+        Silicon of the own machine; 0 for others [m^2].
+    said : str
+        Why it cannot run there, or what is left out.
+    """
+
+    task: str
+    decoder: str
+    network: str
+    constants: int
+    stored_bytes: int
+    state_bytes: int
+    macs: float
+    acs: float
+    other: float
+    rate_hz: float
+    machine: str
+    energy_j: float = 0.0
+    energy_low_j: float = 0.0
+    energy_high_j: float = 0.0
+    power_w: float = 0.0
+    power_low_w: float = 0.0
+    power_high_w: float = 0.0
+    latency_s: float = 0.0
+    area_m2: float = 0.0
+    said: str = ""
+
+
+def decoder_rows(board: Leaderboard, decoder: Decoder) -> Iterator[Row]:
+    """Yield the rows of one decoder, none where its network is not known."""
+    workload = workload_of(decoder)
+    if workload is None:
+        return
+    rate_hz = board.tasks[decoder.task].rate_hz
+    for machine in board.machines:
+        yield _priced(decoder, workload, rate_hz, machine, load_profile(machine))
+    try:
+        found = search((DesignTask(workload, rate_hz, 1.0 / rate_hz),), CHOICES)
+    except CosimError as error:
+        yield _work(decoder, workload, rate_hz, DESIGNED, f"no machine: {error.what}")
+    else:
+        row = _priced(decoder, workload, rate_hz, DESIGNED, found.best.profile)
+        yield replace(row, area_m2=found.best.area_m2)
+
+
+def _work(decoder: Decoder, workload: Workload, rate_hz: float, machine: str, said: str) -> Row:
+    live = [layer.products.effective for layer in workload.layers if layer.products is not None]
+    state_bits = sum(layer.state_elements * layer.state_bits for layer in workload.layers)
+    other = sum(count.mean for layer in workload.layers for count in layer.operations.values())
+    return Row(
+        decoder.task, decoder.name, _network(decoder), _constants(workload), workload.packed_bytes,
+        -(-state_bits // BITS_PER_BYTE), sum(one.multiply_accumulate.mean for one in live),
+        sum(one.accumulate.mean for one in live), other, rate_hz, machine, said=said,
+    )  # fmt: skip
+
+
+def _network(decoder: Decoder) -> str:
+    if decoder.student is not None:
+        return decoder.student.family
+    return decoder.architecture or " and ".join(f"{inputs} x {outputs}" for inputs, outputs in decoder.synapses)
+
+
+def _constants(workload: Workload) -> int:
+    stored: dict[str, int] = {}
+    for layer in workload.layers:
+        key = layer.weights_key or layer.name
+        stored[key] = max(stored.get(key, 0), layer.weights + layer.biases + layer.constants)
+    return sum(stored.values())
+
+
+def _priced(decoder: Decoder, workload: Workload, rate_hz: float, machine: str, profile: HardwareProfile) -> Row:
+    report = estimate(workload, profile, None, decode_rate_hz=rate_hz)
+    work = _work(decoder, workload, rate_hz, machine, _said(report))
+    (points,) = sample_designs((Design(workload, profile, None, rate_hz),), draws=DRAWS, seed=SEED)
+    energy, power = spread(points.decode_energy_j), spread(points.decoder_power_w)
+    return replace(
+        work, energy_j=report.decode_energy_j.nominal, energy_low_j=energy[0], energy_high_j=energy[2],
+        power_w=report.decoder_power_w.nominal, power_low_w=power[0], power_high_w=power[2],
+        latency_s=report.latency_s.nominal,
+    )  # fmt: skip
+
+
+def _said(report: EnergyReport) -> str:
+    left = [one for one in report.unaccounted if not any(said in one for said in report.infeasibilities)]
+    return "; ".join((*report.infeasibilities, *left))
+
+
+def write_rows(rows: Iterable[Row], path: Path) -> None:
+    """Write the rows as CSV: counts exactly, physical quantities with four digits."""
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow([one.name for one in fields(Row)])
+        for row in rows:
+            writer.writerow([_text(one.name, getattr(row, one.name)) for one in fields(Row)])
+
+
+def _text(name: str, value: str | float) -> str:
+    digits = EXACT if name in COUNTS else DIGITS
+    return f"{value:.{digits}g}" if isinstance(value, float) else str(value)
+
+
+def read_rows(path: Path) -> list[Row]:
+    """Return the rows of a CSV."""
+    with path.open(encoding="utf-8", newline="") as file:
+        table = list(csv.DictReader(file))
+    return [Row(**{one.name: _value(one.type, row[one.name]) for one in fields(Row)}) for row in table]
+
+
+def _value(kind: object, text: str) -> Any:
+    return int(text) if kind == "int" else float(text) if kind == "float" else text
+
+
+def of_decoder(rows: Sequence[Row], decoder: Decoder) -> dict[str, Row]:
+    """Return a decoder's rows by machine."""
+    return {row.machine: row for row in rows if row.decoder == decoder.name and row.task == decoder.task}

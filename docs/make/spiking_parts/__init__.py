@@ -1,0 +1,1 @@
+"""Parts of the page of spiking decoders: rows of its runs, findings, words, and where a layer breaks even."""
