@@ -31,7 +31,7 @@ def imported(folder: str) -> frozenset[str]:
     """Return the distributions that the sources of a folder import, functions included; our own left out."""
     providers = packages_distributions()
     ours = [*modules(folder), *modules("docs/make")]
-    local = {path.stem for path in ours}
+    local = {path.parent.name if path.stem == "__init__" else path.stem for path in ours}
     names = frozenset[str]().union(*(parsed_sources.imported(path) for path in modules(folder)))
     foreign = names - set(sys.stdlib_module_names) - {*PACKAGES, folder} - local
     return frozenset(normalised(providers.get(name, [name])[0]) for name in foreign)
