@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from distillation_rows import FLOAT, Banded, Cell, Line, correlation, read_cell
-from distillation_text import BARS, HEAD, NOT_RUN, REMARKS, TAIL
+from distillation_text import BARS, HEAD, IN_SHORT, NOT_RUN, REMARKS, TAIL
 from markdown_tables import row
 from matplotlib import pyplot
 from matplotlib.lines import Line2D
@@ -51,7 +51,7 @@ CHOSEN_ON_ALL = "and of all to choose on"
 """What a protocol says where all labels of validation are kept: early stopping, gate and best control see them."""
 MORE_LABELS = "and all labels of validation"
 BUDGETS = CELLS[:5]
-UNLABELLED = "kl"
+UNLABELLED, LABELLED = "kl", "unlabelled=left_out"
 BAR, SUBJECT_BAR = 0.02, 0.04
 RECORDINGS = 3
 """On how many recordings the bar of few labels is to be met."""
@@ -64,12 +64,36 @@ TAUGHT, ALONE = "#0072b2", "#d55e00"
 def write_page(folder: Path = DOCS) -> None:
     """Write the page and one picture a part into a folder."""
     parts = {name: _cells(ARCHIVES / name) for name in TITLES if (ARCHIVES / name).is_dir()}
-    text = HEAD + "".join(_part(name, cells) for name, cells in parts.items())
+    text = HEAD + _in_short(parts) + "".join(_part(name, cells) for name, cells in parts.items())
     text += _ablation(parts) + _relevance(parts) + _bars(parts)
     text += _not_run(parts)
     (folder / "distillation.md").write_text(text + TAIL, encoding="utf-8")
     for name, cells in parts.items():
         _picture(cells, folder / f"distillation_{name}.svg")
+
+
+def _in_short(parts: dict[str, list[Cell]]) -> str:
+    """Return, for the smallest budget of labels of each set of recordings, the scores side by side."""
+    head = ["recordings", "labels", "student", "labels alone", "taught on labelled", "taught on unlabelled too",
+            "less best control [95 %]", "teacher", "all labels"]  # fmt: skip
+    lines = [row(head), row(["---"] * 3 + ["---:"] * 3 + ["---"] + ["---:"] * 2)]
+    for name, cells in parts.items():
+        few = next((cell for cell in cells if cell.name in BUDGETS), None)
+        ceiling = next((cell for cell in cells if cell.name == "all"), None)
+        for one in [] if few is None else _unlabelled(few):
+            mine = [line for line in few.floats if line.student == one.student]
+            labelled = next((line for line in mine if LABELLED in line.method), None)
+            full = None if ceiling is None else ceiling.plain(one.student)
+            scores = [few.plain(one.student).score, labelled and labelled.score, one.score]
+            lines.append(row([
+                TITLES[name].removeprefix(FEW), title_of(few), one.student, *map(_mean, scores), _gap(one.control),
+                _mean(few.teacher), _mean(full and full.score),
+            ]))  # fmt: skip
+    return IN_SHORT + "".join(lines)
+
+
+def _mean(found: Banded | None) -> str:
+    return NONE if found is None else f"{found.mean:.3f}"
 
 
 def _not_run(parts: dict[str, list[Cell]]) -> str:
@@ -226,7 +250,7 @@ def _verdicts(parts: dict[str, list[Cell]]) -> Iterator[list[str]]:
 
 def _unlabelled(cell: Cell) -> list[Line]:
     """Return the students that learned from the teacher's outputs on unlabelled examples too."""
-    return [one for one in cell.floats if one.method.split()[:1] == [UNLABELLED] and "left_out" not in one.method]
+    return [one for one in cell.floats if one.method.split()[:1] == [UNLABELLED] and LABELLED not in one.method]
 
 
 def verdict_of(found: Banded | None, bar: float) -> str:
