@@ -7,7 +7,7 @@ import io
 import json
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -69,6 +69,18 @@ def print_json(value: object) -> None:
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
     escaped = not encoding.lower().replace("-", "").startswith("utf")  # JSON has escapes of its own
     print(json.dumps(value, indent=1, ensure_ascii=escaped, allow_nan=False))  # noqa: T201
+
+
+def print_json_rows(rows: Iterable[Mapping[str, object]]) -> None:
+    """Print rows on stdout as `print_json` prints a list of them, one after the other."""
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    escaped = not encoding.lower().replace("-", "").startswith("utf")
+    between = "[\n "
+    for row in rows:
+        text = json.dumps(row, indent=1, ensure_ascii=escaped, allow_nan=False).replace("\n", "\n ")
+        print(between + text, end="")  # noqa: T201
+        between = ",\n "
+    print("[]" if between.startswith("[") else "\n]")  # noqa: T201
 
 
 def print_rows(rows: Sequence[Mapping[str, object]], form: Form, *, least: Sequence[str] = ()) -> None:

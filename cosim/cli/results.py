@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from cosim.cli.output import Form, JsonOption, form_of, print_json, print_rows, say
+from cosim.cli.output import Form, JsonOption, form_of, print_json, print_json_rows, print_rows, say
 
 Run = Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run.")]
 Profile = Annotated[str | None, typer.Option(help="Only this machine.")]
 Site = Annotated[str | None, typer.Option(help="Only this site.")]
 
 MICROWATT_W = 1e-6
+MOST_PRINTED = 20_000
+"""Rows of a table for people; a terminal keeps fewer."""
+ROWS_AT_ONCE = 10_000
 ARCHIVES = "data"  # beside digests
 WHERE = ("machine", "site", "decoder")
 FRONT = (
@@ -38,22 +41,37 @@ def add_result_commands(app: typer.Typer) -> None:
 
 def pareto(run: Run, profile: Profile = None, site: Site = None, as_json: JsonOption = False) -> None:
     """Print score and power of every decoder at each place, and which are on the front."""
-    _print(_rows(run, profile, site), FRONT, form_of(as_json))
+    _print(_table(run, profile, site, FRONT), FRONT, form_of(as_json))
 
 
 def feasibility(run: Run, profile: Profile = None, site: Site = None, as_json: JsonOption = False) -> None:
     """Print whether each decoder fits each place, the limit that binds, and its headroom (limit over value)."""
-    _print(_rows(run, profile, site), ANSWERS, form_of(as_json))
+    _print(_table(run, profile, site, ANSWERS), ANSWERS, form_of(as_json))
 
 
-def _print(rows: list[dict[str, Any]], shown: Sequence[str], form: Form) -> None:
-    """Print some columns: for programs in SI under the names of results.csv, for people powers in microwatts."""
-    kept = [{name: row[name] for name in shown} for row in rows]
+def _print(table: Any, shown: Sequence[str], form: Form) -> None:
+    """Print some columns: for programs in SI under the names of results.csv, for people powers in microwatts.
+
+    Of very many rows people are shown the fronts.
+    """
     if form == "json":
-        print_json(kept)
+        print_json_rows(_plain_rows(table, shown))
         return
-    lines = [dict(_for_people(name, value) for name, value in row.items()) for row in kept]
+    if len(table) > MOST_PRINTED:
+        front = table[table["front"]]
+        shown_text = f"{len(front):,} of {len(table):,} rows are shown: the front of each machine and site."
+        say(f"{shown_text} All of them: --json, or results.parquet in the run's folder.")
+        table = front
+    lines = [dict(_for_people(name, value) for name, value in row.items()) for row in _plain_rows(table, shown)]
     print_rows(lines, "table", least=LEAST_OF_FRONT)
+
+
+def _plain_rows(table: Any, shown: Sequence[str]) -> Iterator[dict[str, Any]]:
+    """Yield rows, so many at a time that very many are never held."""
+    for start in range(0, len(table), ROWS_AT_ONCE):
+        part: Any = table[list(shown)].iloc[start : start + ROWS_AT_ONCE]
+        for row in part.to_dict("records"):
+            yield {str(name): _plain(value) for name, value in row.items()}
 
 
 def _for_people(name: str, value: Any) -> tuple[str, Any]:
@@ -98,13 +116,13 @@ def report(
         print("\n".join(map(str, written.values())))  # noqa: T201
 
 
-def _rows(run: Path, profile: str | None, site: str | None) -> list[dict[str, Any]]:
+def _table(run: Path, profile: str | None, site: str | None, shown: Sequence[str]) -> Any:
     """Return the rows asked for, having said the answer of the whole run."""
     from cosim.report import answer_line
     from cosim.tables.flat import current_flat
     from cosim.tables.pruned import pruned_note, read_pruned
 
-    table: Any = current_flat(run)
+    table: Any = current_flat(run, dict.fromkeys([*shown, "front"]))
     if given_up := read_pruned(run):
         say(pruned_note(len(given_up)))
     table = table[table["machine"] != ""]  # teachers have no price
@@ -113,7 +131,7 @@ def _rows(run: Path, profile: str | None, site: str | None) -> list[dict[str, An
             _known(kind, asked, table[kind].tolist())
             table = table[table[kind] == asked]
     say(answer_line(run))
-    return [{str(name): _plain(value) for name, value in row.items()} for row in table.to_dict("records")]
+    return table
 
 
 def _known(kind: str, asked: str, found: list[str]) -> None:

@@ -16,8 +16,9 @@ from cosim.tables.decoders import DECODERS, DecoderScore
 from cosim.tables.differences import DIFFERENCES, Difference, read_differences
 from cosim.tables.flat import first_workloads
 from cosim.tables.outcomes import OUTCOMES, read_outcomes
+from cosim.tables.price_files import read_detail, read_prices
 from cosim.tables.prices import PRICED
-from cosim.tables.results import PriceKey, Score, read_detail, read_parquet, read_prices
+from cosim.tables.results import PriceKey, Score, read_parquet
 from cosim.tables.scores import GATES, SCORES, STUDY
 from cosim.tables.summary import merged_causes, score_table, summarise
 from cosim.tables.widths import lag_text, widths_by_layer

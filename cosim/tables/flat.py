@@ -8,26 +8,31 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Mapping, Sequence
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from cosim.engine.files import record_errors, write_atomically
+from cosim.engine.files import disk_errors, record_errors, write_atomically
 from cosim.tables.decoders import DECODERS, DETECTION, DecoderScore
+from cosim.tables.price_files import read_prices, read_prices_by_machine, rows_of
 from cosim.tables.prices import PRICED, refresh_prices
 from cosim.tables.pruned import PRUNED, pruned_frame, read_pruned
 from cosim.tables.readable import readable_prices
-from cosim.tables.results import Score, read_parquet, read_prices
+from cosim.tables.results import Score, read_parquet
 from cosim.tables.scores import SCORES
-from cosim.tables.summary import Power, score_table, summarise
+from cosim.tables.summary import Power, score_table, summarise_part
 from cosim.tables.widths import firing_text, widths_by_layer
 from cosim.tables.workloads import read_workloads
 from energy_models.workload import Workload
 
 RESULTS_CSV, RESULTS = "results.csv", "results.parquet"
+MOST_ROWS = 200_000
+"""Of prices, of which the results are one file; a CSV of more is over 150 MB and read by nobody."""
 WHO = (
     "study", "dataset", "protocol", "decoder", "role", "student", "family", "options", "form", "weight_bits",
     "activation_bits", "weight_bits_by_layer", "activation_bits_by_layer", "spiking", "firing", "method",
@@ -66,28 +71,56 @@ def flat_results(
     power : {'decoder_power', 'total_power'}
         Which power the front weighs against the score.
     """
-    summary: Any = summarise(scores, decoders, priced, power=power)
+    parts = list(flat_parts(scores, decoders, [priced], workloads, power=power))
+    return pd.concat(parts, ignore_index=True)
+
+
+def flat_parts(
+    scores: pd.DataFrame, decoders: pd.DataFrame, priced: Iterable[pd.DataFrame], workloads: Mapping[str, Workload], *,
+    power: Power = "decoder_power",
+) -> Iterator[pd.DataFrame]:
+    """Yield `flat_results` in parts of equal columns: one of each table of prices, then what has no price.
+
+    No two tables of prices hold rows of one machine and site, whose front is theirs together.
+    """
     table: Any = score_table(scores, decoders)
-    unpriced: Any = table[~table["decoder_id"].isin(set(summary["decoder_id"]))]
     widths = {
         decoder: (*widths_by_layer(workloads[digest]), firing_text(workloads[digest])) if digest else ("", "", "")
         for decoder, digest in first_workloads(scores).items()
     }
-    parts = [_told(unpriced, widths)]
-    if len(summary):
-        place: Any = summary[list(WHERE)]
-        marks: Any = summary[["complete", "front", "membership"]].copy()
-        marks["complete"] &= (summary["incomplete"] == "[]") & (summary["infeasibilities"] == "[]")
-        columns = [_told(summary, widths), place.rename(columns=WHERE), readable_prices(summary), marks]
-        parts = [pd.concat(columns, axis=1), *parts]
-    whole: Any = pd.concat([part for part in parts if len(part)], ignore_index=True)
-    for name in ("machine", "site", "verdict", "binding_limit", "infeasibilities", "membership"):
-        if name in whole:
-            whole[name] = whole[name].fillna("")
-    for name in ("complete", "front"):
-        if name in whole:
+    found, like = set[str](), None
+    for prices in priced:
+        summary: Any = summarise_part(table, scores, prices, power=power)
+        if len(summary):
+            found |= set(summary["decoder_id"])
+            part = _priced_part(summary, widths)
+            like = part if like is None else like
+            yield part
+    unpriced: Any = table[~table["decoder_id"].isin(found)]
+    if len(unpriced):
+        told = _told(unpriced, widths)
+        yield told if like is None else filled(told, like)
+
+
+def _priced_part(summary: Any, widths: Mapping[str, tuple[str, str, str]]) -> pd.DataFrame:
+    place: Any = summary[list(WHERE)]
+    marks: Any = summary[["complete", "front", "membership"]].copy()
+    marks["complete"] &= (summary["incomplete"] == "[]") & (summary["infeasibilities"] == "[]")
+    return pd.concat(
+        [_told(summary, widths), place.rename(columns=WHERE), readable_prices(summary), marks], axis=1
+    )
+
+
+def filled(table: pd.DataFrame, like: pd.DataFrame) -> pd.DataFrame:
+    """Return rows with the columns of another table: an empty text, false or nan where they have nothing to say."""
+    whole: Any = pd.concat([like.iloc[:0], table], ignore_index=True)
+    for name in like.columns:
+        kind = like[name].dtype
+        if pd.api.types.is_bool_dtype(kind):
             whole[name] = np.where(whole[name].isna(), False, whole[name]).astype(bool)
-    return whole
+        elif not pd.api.types.is_numeric_dtype(kind):
+            whole[name] = whole[name].fillna("").astype(kind)
+    return whole[list(like.columns)]
 
 
 def first_workloads(scores: pd.DataFrame) -> dict[str, str]:
@@ -127,30 +160,25 @@ def read_flat(root: Path, *, power: Power = "decoder_power") -> pd.DataFrame:
 
 
 def _flat(root: Path, power: Power) -> pd.DataFrame:
-    priced = read_prices(refresh_prices(root))
-    scores = read_parquet(root / SCORES, Score)
+    return pd.concat(_parts(root, [read_prices(refresh_prices(root))], power), ignore_index=True)
+
+
+def _parts(root: Path, priced: Iterable[pd.DataFrame], power: Power) -> Iterator[pd.DataFrame]:
+    """Yield the flat table of a run in parts; last what its search gave up: a reason, and no numbers."""
+    scores, decoders = read_parquet(root / SCORES, Score), read_parquet(root / DECODERS, DecoderScore)
     wanted = [digest for digest in first_workloads(scores).values() if digest]
     workloads = read_workloads(root, dict.fromkeys(wanted)) if wanted else {}
-    table = flat_results(scores, read_parquet(root / DECODERS, DecoderScore), priced, workloads, power=power)
-    return with_given_up(table, read_pruned(root))
+    like = None
+    for part in flat_parts(scores, decoders, priced, workloads, power=power):
+        like = part if like is None else like
+        yield part
+    pruned = read_pruned(root)
+    if like is not None and pruned:
+        yield filled(pruned_frame(pruned, like), like)
 
 
-def with_given_up(table: pd.DataFrame, pruned: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
-    """Return the flat table with a row for every configuration that a search gave up: a reason, and no numbers."""
-    if not pruned:
-        return table
-    whole: Any = pd.concat([table, pruned_frame(pruned, table)], ignore_index=True)
-    for name in table.columns:
-        kind = table[name].dtype
-        if pd.api.types.is_bool_dtype(kind):
-            whole[name] = np.where(whole[name].isna(), False, whole[name]).astype(bool)
-        elif not pd.api.types.is_numeric_dtype(kind):
-            whole[name] = whole[name].fillna("")
-    return whole[list(table.columns)]
-
-
-def current_flat(root: Path) -> pd.DataFrame:
-    """Return the flat table of a run from its file, which is written again where its parts have changed since.
+def current_flat(root: Path, columns: Iterable[str] | None = None) -> pd.DataFrame:
+    """Return the flat table of a run, or some of its columns, from its file, written again where its parts changed.
 
     Raises
     ------
@@ -158,14 +186,18 @@ def current_flat(root: Path) -> pd.DataFrame:
         As `write_flat`.
     """
     write_flat(root)
+    kept = None if columns is None else list(columns)
     try:
-        return pd.read_parquet(root / RESULTS)
+        return pd.read_parquet(root / RESULTS, columns=kept)
     except (OSError, ValueError):  # damaged since: its parts, which are checked, say the same
-        return read_flat(root)
+        whole: Any = read_flat(root)
+        return whole if kept is None else whole[kept]
 
 
 def write_flat(root: Path) -> None:
     """Write the flat table of a run as ``results.csv`` and ``results.parquet`` where its parts have changed since.
+
+    Of more than `MOST_ROWS` prices ``results.parquet`` is a folder of files, one a machine, and there is no CSV.
 
     Raises
     ------
@@ -174,12 +206,46 @@ def write_flat(root: Path) -> None:
     """
     refresh_prices(root)
     there = [name for name in (SCORES, DECODERS, PRICED, PRUNED) if name != PRUNED or (root / name).is_file()]
-    parts = [(root / name).stat().st_mtime_ns for name in there]
-    written = [path.stat().st_mtime_ns if path.is_file() else 0 for path in (root / RESULTS_CSV, root / RESULTS)]
-    if min(written) >= max(parts):
+    changed = max((root / name).stat().st_mtime_ns for name in there)
+    large = rows_of(root / PRICED) > MOST_ROWS
+    written = [root / RESULTS] if large else [root / RESULTS, root / RESULTS_CSV]
+    there_as = Path.is_dir if large else Path.is_file
+    if all(there_as(path) and path.stat().st_mtime_ns >= changed for path in written):
         return
+    with record_errors(root):
+        if large:
+            write_files(_parts(root, read_prices_by_machine(root / PRICED), "decoder_power"), root / RESULTS)
+            (root / RESULTS_CSV).unlink(missing_ok=True)
+            return
     table = read_flat(root)
     buffer = io.BytesIO()
     table.to_parquet(buffer, index=False)
+    if (root / RESULTS).is_dir():
+        shutil.rmtree(root / RESULTS)
     write_atomically(root / RESULTS, buffer.getvalue())
     write_atomically(root / RESULTS_CSV, table.to_csv(index=False))
+
+
+def write_files(parts: Iterable[pd.DataFrame], folder: Path) -> None:
+    """Write tables of equal columns as Parquet files of one folder, which takes the place of what was there.
+
+    Raises
+    ------
+    CosimError
+        The disk is full, or the folder cannot be written.
+    """
+    with disk_errors(folder):
+        working = Path(tempfile.mkdtemp(prefix=".results-", dir=folder.parent))
+        try:
+            whole = dict[str, str]()  # columns of integers, of which what has no price lacks some
+            for number, part in enumerate(parts):
+                whole = whole or {name: "Int64" for name in part if pd.api.types.is_integer_dtype(part[name].dtype)}
+                machine: Any = part["machine"].iloc[0] if "machine" in part else ""
+                path = working / f"{number:04d}-{machine or 'unpriced'}.parquet"
+                part.astype(whole).to_parquet(path, index=False)
+            if folder.is_dir():
+                shutil.rmtree(folder)
+            folder.unlink(missing_ok=True)
+            working.rename(folder)
+        finally:
+            shutil.rmtree(working, ignore_errors=True)

@@ -232,42 +232,6 @@ def _union_text(lines: tuple[str, ...], more: tuple[str, ...]) -> str:
     return json.dumps(sorted({*lines, *more}))
 
 
-def read_prices(path: Path) -> pd.DataFrame:
-    """Return a table of prices without its `DETAILS`, which `read_detail` reads of chosen rows.
-
-    Raises
-    ------
-    CosimError
-        As `read_parquet`.
-    """
-    names = [field.name for field in dataclasses.fields(Priced) if field.name not in DETAILS]
-    return read_parquet(path, Priced, names)
-
-
-def read_detail(path: Path, detail: Detail, rows: Iterable[PriceKey]) -> dict[PriceKey, Any]:
-    """Return what one of the `DETAILS` holds, parsed, of chosen rows of a table of prices.
-
-    Parameters
-    ----------
-    path : Path
-        A file that `read_prices` read.
-    detail : str
-    rows : iterable of PriceKey
-    """
-    wanted = list(dict.fromkeys(rows))
-    columns = ("workload_digest", "profile", "site")
-    filters = [(name, "in", {getattr(row, name) for row in wanted}) for name in columns]
-    if not wanted:
-        return {}
-    try:
-        table = parquet.read_table(path, columns=[*columns, detail], filters=filters, page_checksum_verification=True)
-        texts = (table[name].to_pylist() for name in (*columns, detail))
-        found = {PriceKey(digest, profile, site): text for digest, profile, site, text in zip(*texts, strict=True)}
-        return {row: json.loads(found[row]) for row in wanted if row in found}
-    except (OSError, TypeError, ValueError) as error:
-        raise _not_parquet(path, error) from error
-
-
 def to_frame(rows: Iterable[Any]) -> pd.DataFrame:
     """Return rows of one dataclass as a table whose columns are exactly the fields, in order.
 
@@ -298,7 +262,7 @@ def write_parquet(rows: Iterable[Any], path: Path) -> None:
     if first is None:
         raise _no_row()
     kind: type[Any] = first.__class__
-    schema, buffer = _schema(kind), io.BytesIO()
+    schema, buffer = schema_of(kind), io.BytesIO()
     with parquet.ParquetWriter(buffer, schema, compression="zstd", write_page_checksum=True) as writer:
         part = [first, *islice(remaining, ROWS_AT_ONCE - 1)]
         while part:
@@ -308,7 +272,7 @@ def write_parquet(rows: Iterable[Any], path: Path) -> None:
     write_atomically(path, buffer.getvalue())
 
 
-def _schema(kind: type[Any]) -> Any:
+def schema_of(kind: type[Any]) -> Any:
     """Return the columns of a dataclass with their types in the file; a choice of texts is a text."""
     types = {int: arrow.int64(), float: arrow.float64(), bool: arrow.bool_()}
     hints = get_type_hints(kind)
@@ -318,7 +282,7 @@ def _schema(kind: type[Any]) -> Any:
 def _check_types(path: Path, found: Any, kind: type[Any]) -> None:
     """Raise where columns hold another kind of values than those of a dataclass."""
     wrong = [
-        f"{one.name} holds {found.field(one.name).type}" for one in _schema(kind)
+        f"{one.name} holds {found.field(one.name).type}" for one in schema_of(kind)
         if _kind_of(found.field(one.name).type) != _kind_of(one.type)
     ]  # fmt: skip
     if wrong:
@@ -338,7 +302,8 @@ def _kind_of(found: Any) -> str:
     return "text" if types.is_string(found) or types.is_large_string(found) else str(found)
 
 
-def _not_parquet(path: Path, error: Exception) -> CosimError:
+def not_parquet(path: Path, error: Exception) -> CosimError:
+    """Return the error of a file that is not Parquet."""
     said = str(error).partition("\n")[0]
     return CosimError(f"not a Parquet file ({said})", where=str(path), remedy="Run the study again.")
 
@@ -363,6 +328,18 @@ def read_parquet(path: Path, kind: type[Any], columns: Sequence[str] | None = No
     CosimError
         When the file is missing, is not Parquet, or has other columns.
     """
+    kept = [field.name for field in dataclasses.fields(kind)] if columns is None else list(columns)
+    shared = [name for name in SHARED_TEXTS if name in kept]
+    table = read_table(path, kind, kept, shared)
+    try:
+        frame: Any = table.to_pandas()
+    except (OSError, ValueError) as error:
+        raise not_parquet(path, error) from error
+    return frame.assign(**{name: frame[name].astype(object) for name in shared})[kept]
+
+
+def read_table(path: Path, kind: type[Any], columns: Sequence[str], shared: Sequence[str]) -> Any:
+    """Return an arrow table of some columns after the checks of `read_parquet`; `shared` hold each text once."""
     if not path.is_file():
         raise CosimError("this file is missing", where=str(path), remedy="Run the study to the end first.")
     wanted = [field.name for field in dataclasses.fields(kind)]
@@ -371,15 +348,13 @@ def read_parquet(path: Path, kind: type[Any], columns: Sequence[str] | None = No
         found: list[str] = schema.names
         if sorted(found) == sorted(wanted):
             _check_types(path, schema, kind)
-            kept = wanted if columns is None else list(columns)
-            shared = [name for name in SHARED_TEXTS if name in kept]
-            table = parquet.read_table(path, columns=kept, read_dictionary=shared, page_checksum_verification=True)
-            frame: Any = table.to_pandas()
-            if frame.empty:
+            table = parquet.read_table(path, columns=list(columns), read_dictionary=list(shared),
+                                       page_checksum_verification=True)  # fmt: skip
+            if not table.num_rows:
                 raise CosimError("it holds no row", where=str(path), remedy="Run the study again.")
-            return frame.assign(**{name: frame[name].astype(object) for name in shared})[kept]
+            return table
     except (OSError, ValueError) as error:
-        raise _not_parquet(path, error) from error
+        raise not_parquet(path, error) from error
     lacking, extra = sorted(set(wanted) - set(found)), sorted(set(found) - set(wanted))
     raise CosimError(
         f"columns differ from the schema {FORMAT}: missing {lacking or 'none'}, unknown {extra or 'none'}",

@@ -76,7 +76,13 @@ def summarise(
     power : {'decoder_power', 'total_power'}
         Which power the front weighs against the score.
     """
-    table = score_table(scores, decoders)
+    return summarise_part(score_table(scores, decoders), scores, priced, power=power)
+
+
+def summarise_part(
+    table: pd.DataFrame, scores: pd.DataFrame, priced: pd.DataFrame, *, power: Power = "decoder_power"
+) -> pd.DataFrame:
+    """Return `summarise` of some places' prices, of which all may not fit memory; `table` is `score_table`."""
     owner = scores[["decoder_id", "workload_digest"]]  # a workload that several runs share counts once for each
     joined: Any = owner.merge(priced, on="workload_digest", how="inner")
     if joined.empty:

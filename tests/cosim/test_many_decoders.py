@@ -20,7 +20,8 @@ from cosim.report.inputs import Run, read_run
 from cosim.report.selection import foremost, selection_text
 from cosim.tables import results
 from cosim.tables.decoders import DECODERS, DecoderScore
-from cosim.tables.results import Priced, Score, read_parquet, read_prices, write_parquet
+from cosim.tables.price_files import read_prices
+from cosim.tables.results import Priced, Score, read_parquet, write_parquet
 from cosim.tables.summary import summarise
 from energy_models.errors import CosimError
 from energy_models.hardware import load_profile, load_site, profile_names, site_names

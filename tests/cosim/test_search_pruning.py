@@ -27,8 +27,8 @@ from cosim.engine.stages.fold import FOLD
 from cosim.engine.sweep import Sweep
 from cosim.evaluation.pareto import pareto_front
 from cosim.study.schema import Study, structural_problems
-from cosim.tables.flat import with_given_up
-from cosim.tables.pruned import GIVEN_UP, pruned_note, pruned_rows, read_pruned, write_pruned
+from cosim.tables.flat import filled
+from cosim.tables.pruned import GIVEN_UP, pruned_frame, pruned_note, pruned_rows, read_pruned, write_pruned
 from students.spec import Shape
 
 SHAPE = Shape(task="classification", channels=4, steps=64, outputs=2, step_rate_hz=64.0)
@@ -135,12 +135,12 @@ def test_a_sweep_computes_no_more_of_what_is_given_up_and_says_so_in_the_tables(
         "study": ["tiny"], "dataset": ["d"], "protocol": ["p"], "metric": ["m"], "decoder": ["other"], "score": [0.9],
         "front": [True], "verdict": ["fits"], "infeasibilities": [""], "decoder_id": ["0"], "machine": ["m4"],
     })  # fmt: skip
-    table = with_given_up(like, read_pruned(tmp_path))
-    assert table["verdict"].tolist() == ["fits", GIVEN_UP]
-    assert math.isnan(table["score"][1])
-    assert table["infeasibilities"][1].startswith("given up after 1 of 8 points: at best score 0.9;")
-    assert table["front"].tolist() == [True, False]
-    assert table["machine"].tolist() == ["m4", ""]
+    table = filled(pruned_frame(read_pruned(tmp_path), like), like)
+    assert list(table.columns) == list(like.columns)
+    assert table["verdict"].tolist() == [GIVEN_UP]
+    assert math.isnan(table["score"][0])
+    assert table["infeasibilities"][0].startswith("given up after 1 of 8 points: at best score 0.9;")
+    assert (table["front"].tolist(), table["machine"].tolist()) == ([False], [""])
     write_pruned(tmp_path, [])
     assert read_pruned(tmp_path) == []
 
