@@ -6,36 +6,13 @@ from pathlib import Path
 
 import pytest
 import torch
+from architecture_files import written
 from torch.nn import functional
 
 from energy_models.errors import StudentError
 from students.architectures import architecture_workload, load_architecture, mixing, modules
 from students.architectures.blocks import Attention
 from students.architectures.build import build_network, outline, parameter_count
-
-FILE = """
-name = "small"
-title = "Small"
-task = "made up"
-source = "own"
-where = "here"
-outputs = [{outputs}]
-assumed = []
-layers = [{layers}]
-input = {{ channels = 3, steps = 10, rate_hz = 100.0 }}
-[sources.own]
-title = "own"
-authors = "own"
-year = 2026
-venue = "here"
-read = "original"
-"""
-
-
-def written(folder: Path, layers: str, outputs: str) -> Path:
-    path = folder / "small.toml"
-    path.write_text(FILE.format(layers=layers, outputs=outputs), encoding="utf-8")
-    return path
 
 
 def test_a_graph_filter_is_its_polynomial_by_hand() -> None:

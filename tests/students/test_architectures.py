@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from architecture_files import written
 from torch import nn
 
 from energy_models.errors import ProfileError, StudentError
@@ -16,33 +17,6 @@ from students.architectures.blocks import Attention
 from students.architectures.build import build_network, parameter_count
 from students.counting import observe
 from students.layers.state_space import DiagonalStateSpace, SelectiveScan
-
-HEAD = """
-name = "small"
-title = "Small"
-task = "made up"
-source = "own"
-where = "here"
-outputs = [{outputs}]
-assumed = ["all of it: by hand, a test"]
-layers = [{layers}]
-[input]
-channels = {channels}
-steps = {steps}
-rate_hz = 100.0
-[sources.own]
-title = "own"
-authors = "own"
-year = 2026
-venue = "here"
-read = "original"
-"""
-
-
-def written(folder: Path, layers: str, outputs: str, *, channels: int = 3, steps: int = 10) -> Path:
-    path = folder / "small.toml"
-    path.write_text(HEAD.format(layers=layers, outputs=outputs, channels=channels, steps=steps), encoding="utf-8")
-    return path
 
 
 def products(workload: Workload) -> dict[str, int]:

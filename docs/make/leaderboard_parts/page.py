@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from string import ascii_lowercase
 
+from citations import source_lines
 from markdown_tables import number, row
 
-from energy_models.quantities import load_sources
 from leaderboard_parts import text
 from leaderboard_parts.entries import Claim, Decoder, Leaderboard, Score
 from leaderboard_parts.rows import CHOICES, DESIGNED, Row, of_decoder
@@ -168,11 +168,5 @@ def _assumed(board: Leaderboard) -> str:
 
 
 def _sources(board: Leaderboard) -> str:
-    records = {**load_sources(), **board.sources}
     used = {one.source for decoder in board.decoders for one in (*decoder.scores, *decoder.claims)}
-    lines: Iterable[str] = (
-        f"- `{key}`: {records[key].authors} ({records[key].year}). {records[key].title}. {records[key].venue}.\n"
-        for key in sorted(used)
-    )
-    return "".join((text.SOURCES, *lines))
-
+    return "".join((text.SOURCES, *source_lines(used, board.sources)))
