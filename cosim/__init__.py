@@ -27,16 +27,16 @@ if TYPE_CHECKING:
     from energy_models.design import Choices
     from energy_models.errors import CosimError
     from energy_models.hardware import load_profile, load_site
-    from energy_models.workload import Workload, read_workload, write_workload
+    from energy_models.workload import Recalibration, Workload, read_workload, write_workload
 
 __version__ = "0.1.0"
 
 __all__ = [
-    "Choices", "ComparedDesigns", "ConvertedStudent", "CosimError", "DesignedMachine", "Estimate", "Exported", "Run",
-    "Student", "SweepTable", "Workload", "__version__", "architectures", "compare", "convert", "corpora", "count",
-    "design", "estimate", "export", "families", "learn_bits", "load_dataset", "load_profile", "load_run", "load_site",
-    "load_student", "machines", "quantize", "read_workload", "run", "sites", "studies", "sweep", "train",
-    "write_workload",
+    "Choices", "ComparedDesigns", "ConvertedStudent", "CosimError", "DesignedMachine", "Estimate", "Exported",
+    "Recalibration", "Run", "Student", "SweepTable", "Workload", "__version__", "architectures", "compare", "convert",
+    "corpora", "count", "design", "estimate", "export", "families", "learn_bits", "load_dataset", "load_profile",
+    "load_run", "load_site", "load_student", "machines", "quantize", "read_workload", "run", "sites", "studies",
+    "sweep", "train", "write_workload",
 ]
 
 _HOMES = {
@@ -56,7 +56,7 @@ _HOMES = {
     "energy_models.design": ("Choices",),
     "energy_models.errors": ("CosimError",),
     "energy_models.hardware": ("load_profile", "load_site"),
-    "energy_models.workload": ("Workload", "read_workload", "write_workload"),
+    "energy_models.workload": ("Recalibration", "Workload", "read_workload", "write_workload"),
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
 

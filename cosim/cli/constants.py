@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -11,6 +12,7 @@ import typer
 
 if TYPE_CHECKING:
     from energy_models.hardware import HardwareProfile, Site
+    from energy_models.workload import Recalibration
 
 Constants = Annotated[
     list[str],
@@ -27,6 +29,14 @@ Sweeps = Annotated[
         help="Vary a constant (site.front_end.power=1,3,10uW/channel), decode_rate, node, supply, electrodes_lost, "
         "duty_cycle, charge_cycles, or, where the network can be built again, channels or bits; repeatable: every "
         "combination.",
+    ),
+]
+Recalibrate = Annotated[
+    str | None,
+    typer.Option(
+        metavar="HOW",
+        help="How it learns on the device, every --sweep recalibration_interval: such as "
+        "examples=200,epochs=5,batch=10,optimiser=sgd,layers=last,bits=16 (32: floating point).",
     ),
 ]
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
@@ -68,6 +78,35 @@ def axes_of(texts: Sequence[str]) -> dict[str, list[object]]:
             amount_of(f"{value} {unit}" if unit and _NUMBER.fullmatch(value) else value) for value in values
         ]
     return axes
+
+
+def recalibration_of(text: str | None) -> Recalibration | None:
+    """Return how a network learns on the device from a text such as that of `Recalibrate`; None where none is given.
+
+    Raises
+    ------
+    CosimError
+        A part that is unknown, missing, given twice or impossible.
+    """
+    if text is None:
+        return None
+    from energy_models.errors import PriceError, unknown_name
+    from energy_models.workload import Recalibration
+
+    option, example = "--recalibrate", "examples=200,epochs=5,batch=10,optimiser=sgd,layers=last,bits=16"
+    given = dict(_parts([part for part in text.split(",") if part.strip()], option, example))
+    known = [one.name for one in dataclasses.fields(Recalibration)]
+    if unknown := [name for name in given if name not in known]:
+        raise PriceError(f"there is no {unknown[0]!r}", where=option, remedy=unknown_name("parts", unknown[0], known))
+    if missing := [name for name in known if name not in given]:
+        raise PriceError(f"{', '.join(missing)} is not said", where=option, remedy=f"Write {option} {example}")
+    read: dict[str, object] = {}
+    for name, value in given.items():
+        is_name = name in ("optimiser", "layers")
+        if not is_name and not (value.isascii() and value.isdigit() and len(value) < 10):
+            raise PriceError(f"{name}={value[:40]!r}", where=option, remedy="Give a whole number")
+        read[name] = value if is_name else int(value)
+    return Recalibration(**read)  # pyright: ignore[reportArgumentType]  (checked there)
 
 
 @contextmanager

@@ -14,9 +14,11 @@ import typer
 
 from cosim.cli.constants import (
     Constants,
+    Recalibrate,
     Sweeps,
     amount_of,
     axes_of,
+    recalibration_of,
     set_places,
     settings_of,
     told,
@@ -28,7 +30,7 @@ from cosim.cli.output import JsonOption, print_json, print_rows, say, tell
 
 if TYPE_CHECKING:
     from cosim.report.estimate_tables import EstimateTables
-    from energy_models.workload import Workload
+    from energy_models.workload import Recalibration, Workload
     from students.spec import StudentSpec
 
 DESIGNED = "designed"
@@ -58,6 +60,7 @@ def estimate(
     ] = None,
     constants: Constants = [],  # noqa: B006  (typer copies it)
     sweeps: Sweeps = [],  # noqa: B006
+    recalibrate: Recalibrate = None,
     input_shape: InputShape = None,
     sample_rate: SampleRate = None,
     outputs: Outputs = None,
@@ -91,11 +94,16 @@ def estimate(
     form = "json" if as_json else "csv" if as_csv else "table"
     settings, axes, draws = settings_of(constants), axes_of(sweeps), draws_of(draws)
     rate_hz = None if decode_rate is None else decode_rate_of(decode_rate)
+    if recalibrate is not None and not axes:
+        raise PriceError(
+            "how often does it learn?", where="--recalibrate", remedy="Add --sweep recalibration_interval=1day"
+        )
     if (rate_hz is None) != (RATE in axes):
         twice = "the rate is given twice" if RATE in axes else "how often is a decision asked for?"
         raise PriceError(twice, where="--decode-rate", remedy="Give it in hertz, or --sweep decode_rate=1,2,4")
     if axes or out is not None:
-        _sweep(work_of(work, Asked(input_shape, sample_rate, outputs)), Swept(profile, site, settings, axes, budget),
+        asked = Swept(profile, site, settings, axes, budget, recalibration_of(recalibrate))
+        _sweep(work_of(work, Asked(input_shape, sample_rate, outputs)), asked,
                rate_hz=rate_hz, form=form, out=out, draws=draws, seed=seed)  # fmt: skip
         return
     with told_as_typed(settings, axes):
@@ -123,13 +131,14 @@ def estimate(
 
 @dataclass(frozen=True, slots=True)
 class Swept:
-    """What a sweep is asked for: machines by comma, the site, what is set and what is varied, the budget."""
+    """What a sweep is asked for: machines by comma, the site, what is set and varied, the budget, how it learns."""
 
     profiles: str
     site: str | None
     settings: Mapping[str, object]
     axes: Mapping[str, list[object]]
     budget: str | None
+    learning: Recalibration | None
 
 
 def _sweep(
@@ -154,7 +163,7 @@ def _sweep(
             changed, machines, over, budget = told(asked.settings, machine, place), machine, asked.axes, None
         table = sweep(
             what, machines=machines, sites=place, over=over, decode_rate_hz=rate_hz,
-            budget=None if budget is None else amount_of(budget),
+            budget=None if budget is None else amount_of(budget), recalibration=asked.learning,
         )
     print_sweep(table, form)
     for line in changed:

@@ -11,8 +11,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from cosim.evaluation.feasibility import Verdict
+from cosim.tables.readable import BETWEEN, CANNOT_RUN
 from energy_models.analysis import Cheaper, StreamingComparison
-from energy_models.feasibility import CHECK_NAMES
+from energy_models.feasibility import CHECK_NAMES, RecalibrationCost
 from energy_models.hardware import Absent, Site
 from energy_models.pricing import CAUSES, OUTSIDE_DECODER, Cause, EnergyReport
 from energy_models.quantities import Band
@@ -106,6 +107,24 @@ def streaming_cells(found: StreamingComparison | None) -> Cells:
         "raw_link": found.raw.link, "raw_rate_bit_s": found.raw.rate_bit_s.nominal,
         **band_cells("raw_power", "w", found.raw.total_power_w), **band_cells("decoding_saves", "w", found.saved_w),
         "break_even_j_per_bit": math.nan if even is None else even,
+    }
+
+
+def recalibration_cells(found: RecalibrationCost, added_w: Band | None) -> Cells:
+    """Return what one recalibration on the device costs, and the mean power that all of them add [W].
+
+    Energy and time are empty where the machine has no room; where some of the work has no price they are lower bounds,
+    which ``recalibration`` says, and the added power is empty.
+    """
+    known = UNKNOWN if found.infeasibilities else found.energy_j
+    reasons = found.infeasibilities or found.unaccounted
+    state = CANNOT_RUN if found.infeasibilities else "at least: no price for some of it" if reasons else "fits"
+    return {
+        "recalibration": state, "recalibration_reasons": BETWEEN.join(reasons),
+        **band_cells("recalibration_energy", "j", known),
+        **band_cells("recalibration_time", "s", UNKNOWN if found.infeasibilities else found.time_s),
+        "recalibration_memory_bits": found.memory_bits, "recalibration_learned": found.learned,
+        **band_cells("recalibration_power", "w", added_w or UNKNOWN),
     }
 
 

@@ -16,9 +16,11 @@ from energy_models.feasibility.limits import (
     site_limits,
     unchecked_limits,
 )
+from energy_models.feasibility.recalibration import RecalibrationCost, added_power_w, recalibration_cost
 
 __all__ = [
-    "CHECK_NAMES", "LIMIT_VERDICTS", "Lever", "LimitCheck", "LimitVerdict", "SiteLimits", "average_power_w",
-    "battery_life_s", "battery_power_w", "check_duty_cycle", "check_limits", "check_site_limits", "levers",
-    "limit_quantities", "limit_verdict", "longest_duty_cycle", "off_power_w", "site_limits", "unchecked_limits",
+    "CHECK_NAMES", "LIMIT_VERDICTS", "Lever", "LimitCheck", "LimitVerdict", "RecalibrationCost", "SiteLimits",
+    "added_power_w", "average_power_w", "battery_life_s", "battery_power_w", "check_duty_cycle", "check_limits",
+    "check_site_limits", "levers", "limit_quantities", "limit_verdict", "longest_duty_cycle", "off_power_w",
+    "recalibration_cost", "site_limits", "unchecked_limits",
 ]

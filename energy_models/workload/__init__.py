@@ -30,12 +30,13 @@ from energy_models.workload.layers import (
 )
 from energy_models.workload.product_kinds import ProductKind, input_channels, priced_as, product_kind
 from energy_models.workload.spiking_layers import WEIGHT_BITS, dense_layer, neuron_layer, synapse_layer
+from energy_models.workload.update import Learning, Optimiser, Recalibration, UpdateWork, update_work
 
 __all__ = [
     "ALWAYS", "CONVENTIONS", "MOST_BITS", "OPERATIONS", "SCHEMA", "WEIGHT_BITS", "Arithmetic", "Cadence", "Conventions",
-    "Count", "Firing", "Kind", "LayerWork", "ProductKind", "Products", "Uncounted", "WeightForm", "Workload",
-    "answer_text", "assume_dense", "at_widths", "dense_layer", "firing_rates", "input_channels", "neuron_layer",
-    "over_one_decode", "parse_workload",
-    "priced_as", "product_kind", "read_workload", "synapse_layer", "text_digest", "tile_over_decodes",
-    "workload_digest", "workload_text", "write_workload",
+    "Count", "Firing", "Kind", "LayerWork", "Learning", "Optimiser", "ProductKind", "Products", "Recalibration",
+    "Uncounted", "UpdateWork", "WeightForm", "Workload", "answer_text", "assume_dense", "at_widths", "dense_layer",
+    "firing_rates", "input_channels", "neuron_layer", "over_one_decode", "parse_workload", "priced_as", "product_kind",
+    "read_workload", "synapse_layer", "text_digest", "tile_over_decodes", "update_work", "workload_digest",
+    "workload_text", "write_workload",
 ]

@@ -170,6 +170,47 @@ def test_a_folder_holds_the_rows_of_the_front_door_in_every_form_and_its_latex_i
     assert "not empty" in err
 
 
+def test_learning_on_the_device_is_charged_to_the_battery_and_unknown_where_it_has_no_price() -> None:
+    how = cosim.Recalibration(examples=4, epochs=2, batch=2, optimiser="sgd", layers="last", bits=16)
+    over = {"recalibration_interval_s": ["1 h", "1 day"]}
+    hour, day = swept(over=over, recalibration=how).to_frame().to_dict("records")
+    assert hour["recalibration"] == "fits"
+    assert hour["recalibration_energy_j"] == day["recalibration_energy_j"] > 0
+    # not exactly 24 times: the regulator is a little more efficient at a larger load
+    assert hour["recalibration_power_w"] == pytest.approx(24 * day["recalibration_power_w"], rel=1e-4)
+    assert hour["average_power_w"] == pytest.approx(hour["power_w"] + hour["recalibration_power_w"])
+    assert hour["charge_lasts_s"] < day["charge_lasts_s"]
+    floats = cosim.Recalibration(examples=4, epochs=2, batch=2, optimiser="sgd", layers="last", bits=32)
+    unknown = first(over={"recalibration_interval_s": ["1 h"]}, recalibration=floats)
+    assert unknown["recalibration"].startswith("at least")
+    assert math.isnan(unknown["recalibration_power_w"])
+    assert math.isnan(unknown["average_power_w"])
+    assert math.isnan(unknown["charge_lasts_s"])
+
+
+def test_learning_says_how_and_how_often(tmp_path: Path) -> None:
+    how = cosim.Recalibration(examples=4, epochs=2, batch=2, optimiser="sgd", layers="last", bits=16)
+    with pytest.raises(cosim.CosimError, match="how often does it learn"):
+        swept(recalibration=how)
+    with pytest.raises(cosim.CosimError, match="how does it learn"):
+        swept(over={"recalibration_interval_s": ["1 day"]})
+    with pytest.raises(cosim.CosimError, match="unit 'W' has dimension power"):
+        swept(over={"recalibration_interval_s": ["1 W"]}, recalibration=how)
+    work = tmp_path / "w.json"
+    cosim.write_workload(integer(), work)
+    place = ("estimate", str(work), "--profile", MACHINE, "--site", SITE, "--decode-rate", "4")
+    often = ("--sweep", "recalibration_interval=1day", "--json")
+    text = "examples=4,epochs=2,batch=2,optimiser=sgd,layers=last,bits=16"
+    code, out, err = command(*place, *often, "--recalibrate", text)
+    assert code == 0, err
+    table = swept(over={"recalibration_interval_s": ["1 day"]}, recalibration=how).to_frame()
+    assert json.loads(out)[0]["recalibration_power_w"] == table["recalibration_power_w"][0]
+    for wrong, said in (("examples=4", "is not said"), (f"{text},x=1", "no 'x'"), (text.replace("4", "y"), "whole")):
+        code, _, err = command(*place, *often, "--recalibrate", wrong)
+        assert code == 2
+        assert said in err
+
+
 def check_latex(text: str) -> None:
     """Balanced braces and environments, and as many cells in each row of a table as it has columns."""
     assert text.isascii()

@@ -16,7 +16,7 @@ import pandas as pd
 
 from cosim.api.arguments import listed
 from cosim.api.places import with_budget
-from cosim.api.sweeps.grid import BITS, CHANNELS, RATE, GridPoint, grid_points
+from cosim.api.sweeps.grid import BITS, CHANNELS, RATE, UPDATES, GridPoint, grid_points
 from cosim.api.sweeps.sweep_lines import answer_line, counted, notes, point_lines
 from cosim.api.sweeps.sweep_point import DESIGNED, PricedPoint, SweepPoint
 from cosim.api.works import WORKLOAD_SUFFIX, Work, workload_of
@@ -24,7 +24,7 @@ from cosim.tables.readable import readable_prices
 from energy_models.errors import StudyError, WorkloadError, unknown_name
 from energy_models.hardware import HardwareProfile, Site, load_profile, load_site
 from energy_models.quantities import html_table
-from energy_models.workload import Workload
+from energy_models.workload import Recalibration, Workload
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -149,6 +149,7 @@ def sweep(
     over: Mapping[str, Sequence[object]] | None = None,
     decode_rate_hz: float | str | None = None,
     budget: float | str | None = None,
+    recalibration: Recalibration | None = None,
     data: LoadedDataset | str | None = None,
     forms: Sequence[str] | None = None,
     **training: Any,
@@ -176,6 +177,9 @@ def sweep(
         windows side by side, or once a step.
     budget : float or str, optional
         What the whole device may draw at every site [W], or a text such as ``"1 mW"``.
+    recalibration : Recalibration, optional
+        How the network learns on the device, every ``recalibration_interval_s`` of `over`: what one recalibration
+        costs, and the mean power it adds. Without `data`.
     data : LoadedDataset or str, optional
         What `cosim.load_dataset` returned.
     forms : sequence of str, optional
@@ -196,8 +200,25 @@ def sweep(
         names = ", ".join(["forms"] * (forms is not None) + list(training))
         raise StudyError(f"{names} without recordings", where="cosim.sweep", remedy="Give data=cosim.load_dataset(...)")
     points = grid_points(over, decode_rate_hz)
+    _check_learning(recalibration, points)
     works = [found for one in _several(what) for found in _counted(one, points)]
-    return priced_sweep(works, machines=machines, sites=sites, budget=budget)
+    return priced_sweep(works, machines=machines, sites=sites, budget=budget, recalibration=recalibration)
+
+
+def _check_learning(recalibration: object, points: Sequence[GridPoint]) -> None:
+    """Refuse learning of which nobody says how, or how often."""
+    if recalibration is not None and not isinstance(recalibration, Recalibration):
+        raise StudyError(
+            f"{recalibration!r:.60} is no way to learn", where="cosim.sweep, recalibration",
+            remedy="Give cosim.Recalibration(examples=..., epochs=..., batch=..., optimiser=..., layers=..., bits=...)",
+        )
+    asked = points[0].recalibration_interval_s is not None
+    if asked != (recalibration is not None):
+        raise StudyError(
+            "how does it learn?" if asked else "how often does it learn?", where=f"over, {UPDATES}",
+            remedy=f"Give both recalibration=... and {UPDATES} in over (on the command line --recalibrate and --sweep "
+            "recalibration_interval=1day)",
+        )
 
 
 def _training_plan(family: object, data: object, forms: object, training: Mapping[str, Any]) -> TrainingPlan:
@@ -249,13 +270,15 @@ def _again(what: Work, channels: int | None, bits: int | None) -> Workload:
 
 def priced_sweep(
     works: Sequence[tuple[Workload, GridPoint]], *, machines: object, sites: object, budget: float | str | None = None,
+    recalibration: Recalibration | None = None,
 ) -> SweepTable:
     """Return the table of some workloads, each at its grid point, at some places."""
     bases = [_base(one) for one in listed(machines, where="machines", what="machines")]
     named = [None] if sites is None else [load_site(one) for one in listed(sites, where="sites", what="sites")]  # pyright: ignore[reportArgumentType]  (checked there)
     places = [with_budget(one, budget, where="cosim.sweep, budget") for one in named]
     points = tuple(
-        SweepPoint(work, point, base, place) for work, point in works for base in bases for place in places
+        SweepPoint(work, point, base, place, recalibration)
+        for work, point in works for base in bases for place in places
     )
     cells = [_cells(point.priced()) for point in points]
     given, prices, study = (pd.DataFrame([row[part] for row in cells]) for part in range(3))

@@ -15,17 +15,25 @@ from cosim.tables.feasibility import (
     battery_cells,
     cause_cells,
     limit_cells,
+    recalibration_cells,
     streaming_cells,
 )
 from cosim.tables.results import price_cells
 from energy_models.analysis import Design, StreamingComparison, compare_raw_streaming
 from energy_models.design import Choices, Task, search
 from energy_models.errors import StudyError
-from energy_models.feasibility import average_power_w, battery_life_s, off_power_w
+from energy_models.feasibility import (
+    RecalibrationCost,
+    added_power_w,
+    average_power_w,
+    battery_life_s,
+    off_power_w,
+    recalibration_cost,
+)
 from energy_models.hardware import Absent, HardwareProfile, Site, with_constants, with_lost_electrodes
 from energy_models.pricing import EnergyReport, estimate
 from energy_models.quantities import Band
-from energy_models.workload import Workload
+from energy_models.workload import Recalibration, Workload
 
 DESIGNED = "designed"
 """Stands for a machine that is sized to each network: that of least power at the point's node and supply."""
@@ -45,12 +53,15 @@ class SweepPoint:
         The machine as it was asked for; None: designed for the network.
     home : Site or None
         The site as it was asked for.
+    learning : Recalibration or None
+        How the network learns on the device, where it does.
     """
 
     counted: Workload
     grid: GridPoint
     base: HardwareProfile | None
     home: Site | None
+    learning: Recalibration | None = None
 
     def priced(self) -> PricedPoint:
         """Return the point with all its values set, priced and judged.
@@ -69,8 +80,21 @@ class SweepPoint:
         report = estimate(work, machine, place, decode_rate_hz=rate_hz)
         off_w = None if place is None or share is None else off_power_w(work, machine, place)
         average_w = None if off_w is None or share is None else average_power_w(report.total_power_w, off_w, share)
+        learnt = None if self.learning is None else recalibration_cost(work, machine, self.learning)
+        added_w = None if learnt is None else self._added_w(learnt, report, place)
+        if added_w is not None:
+            average_w = (average_w or report.total_power_w) + added_w
         verdict = None if place is None else judge(place, report, average_w=average_w)
-        return PricedPoint(self, work, machine, place, report, verdict, off_w, average_w)
+        return PricedPoint(self, work, machine, place, report, verdict, off_w, average_w, learnt, added_w)
+
+    def _added_w(self, learnt: RecalibrationCost, report: EnergyReport, place: Site | None) -> Band | None:
+        """Return the mean power that learning adds [W]; None where it cannot run, or is not known whole."""
+        interval_s = self.grid.recalibration_interval_s
+        if interval_s is None or learnt.infeasibilities or learnt.unaccounted:
+            return None
+        if place is None:
+            return learnt.energy_j.times(1.0 / interval_s)
+        return added_power_w(report, place, learnt.energy_j, interval_s)
 
     def _placed(self, work: Workload) -> tuple[HardwareProfile, Site | None]:
         lost = self.grid.electrodes_lost or 0
@@ -118,7 +142,11 @@ class PricedPoint:
     verdict : Verdict or None
         None without a site.
     off_w, average_w : Band or None
-        What the device draws while it is off, and on average [W]; None where it is always on.
+        What the device draws while it is off, and on average [W]; None where it is always on and does not learn.
+    learnt : RecalibrationCost or None
+        What one recalibration costs.
+    added_w : Band or None
+        Mean power that recalibrations add [W]; None where there are none, or it is not known whole.
     """
 
     point: SweepPoint
@@ -129,6 +157,8 @@ class PricedPoint:
     verdict: Verdict | None
     off_w: Band | None
     average_w: Band | None
+    learnt: RecalibrationCost | None = None
+    added_w: Band | None = None
 
     @property
     def design(self) -> Design:
@@ -159,7 +189,8 @@ class PricedPoint:
 
     def charge_lasts_s(self) -> Band | None:
         """Return how long one charge lasts [s]; None without a battery, or where the power is not known whole."""
-        if self.site is None or self.site.battery is None or not self.whole:
+        unknown = self.learnt is not None and self.added_w is None
+        if self.site is None or self.site.battery is None or not self.whole or unknown:
             return None
         return battery_life_s(self.site.battery, self.average_w or self.report.total_power_w)
 
@@ -189,9 +220,13 @@ class PricedPoint:
             **allowed_cells(self.verdict, self.report.total_power_w, self.average_w),
             **cause_cells(self.report, self.site),
         }
-        if self.average_w is not None and self.off_w is not None:
-            runs = not self.report.infeasibilities
-            cells |= band_cells("average_power", "w", self.average_w if runs else UNKNOWN)
+        runs = not self.report.infeasibilities
+        if self.off_w is not None:
             cells |= band_cells("off_power", "w", self.off_w if runs else UNKNOWN)
+        if self.learnt is not None:
+            cells |= recalibration_cells(self.learnt, self.added_w)
+        if self.off_w is not None or self.learnt is not None:
+            known = runs and self.average_w is not None and (self.learnt is None or self.added_w is not None)
+            cells |= band_cells("average_power", "w", (self.average_w if known else None) or UNKNOWN)
         cells |= streaming_cells(self.against_raw())
         return cells | battery_cells(self.site, self.charge_lasts_s(), self.point.grid.charge_cycles)
