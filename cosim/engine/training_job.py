@@ -67,7 +67,8 @@ def student_plugins(spec: Json) -> Iterable[str]:
     described = cast(dict[str, Json], spec)
     options = cast(dict[str, Json], described.get("options", {}))
     named = [value for value in options.values() if isinstance(value, str)]
-    codes = [value for value in named if ":" in value or value in ENCODERS.names()]
+    words = [value.partition(" ")[0] for value in named]
+    codes = [word for word in words if ":" in word or word in ENCODERS.names()]
     method = cast(dict[str, Json] | None, described.get("method"))
     methods = [] if method is None else [METHODS.module(str(method["name"]))]
     return (FAMILIES.module(str(described["family"])), *map(ENCODERS.module, codes), *methods)

@@ -6,9 +6,9 @@ import torch
 from torch import nn
 
 from cosim.testing.contract import require
-from students.neurons.encoders import load_encoder
+from students.neurons.encoders import ENCODERS, TunedEncoder, load_encoder
 
-BATCH, CHANNELS, STEPS = 3, 4, 8
+BATCH, CHANNELS, STEPS, RATE_HZ = 3, 4, 8, 64.0
 
 
 def check_encoder(name: str) -> None:
@@ -17,7 +17,7 @@ def check_encoder(name: str) -> None:
     Parameters
     ----------
     name : str
-        A registered encoder, or ``module:object``.
+        A registered encoder, or ``module:object``; with settings behind a space, or without: those of its example.
 
     Raises
     ------
@@ -27,7 +27,9 @@ def check_encoder(name: str) -> None:
         If there is no such encoder.
     """
     where = f"encoder {name!r}"
-    code = load_encoder(name).make(nn.Identity).eval()
+    found = ENCODERS.load(name.partition(" ")[0])
+    text = f"{name} {found.example}" if isinstance(found, TunedEncoder) and " " not in name else name
+    code = load_encoder(text, RATE_HZ).make(nn.Identity).eval()
     counts = torch.randint(0, 4, (BATCH, CHANNELS, STEPS), generator=torch.Generator().manual_seed(0)).float()
     given = counts.clone()
     coded = code(counts)

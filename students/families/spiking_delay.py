@@ -66,7 +66,7 @@ def build(options: Options, shape: Shape, layers: Layers) -> nn.Module:
 
     For classification the logits are the mean membranes of the read-out, ``(batch, outputs)``.
     """
-    code = load_encoder(options.code)
+    code = load_encoder(options.code, shape.step_rate_hz)
     modules: list[nn.Module] = [code.make(layers.quantise_input)]
     width, lags = code.factor * shape.channels, options.lags
     for place, (neurons, beta) in enumerate(((options.hidden_1, options.beta_1), (options.hidden_2, options.beta_2))):

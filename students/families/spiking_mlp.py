@@ -7,6 +7,7 @@ the read-out is linear, so its learned scale is part of its weights and `OutputS
 
 from __future__ import annotations
 
+import math
 from typing import Annotated
 
 from pydantic import AfterValidator, Field
@@ -23,7 +24,7 @@ from students.spec import Float32, Quantised, Shape
 def known_code(name: str) -> str:
     """Return the name of an encoder; one that is not there is a ValueError."""
     try:
-        load_encoder(name)
+        load_encoder(name, math.inf)
     except StudentError as error:
         raise ValueError(str(error)) from error
     return name
@@ -44,7 +45,7 @@ class Options(FamilyOptions):
         Steepness of the arctangent surrogate gradient.
     code : str
         What the first layer sees, an encoder: ``counts``, or ``binary``, 1 where there was a spike at all (no
-        multiplier needed), or an installed or own one.
+        multiplier needed), or an installed or own one, its settings behind a space (``lock_in 13,17,21/0.5``).
     dropout : float
         On the currents of both spiking layers.
     warmup_steps : int
@@ -68,7 +69,7 @@ def build(options: Options, shape: Shape, layers: Layers) -> nn.Module:
 
     For classification the logits are the mean membranes of the read-out, ``(batch, outputs)``.
     """
-    code = load_encoder(options.code)
+    code = load_encoder(options.code, shape.step_rate_hz)
     modules: list[nn.Module] = [code.make(layers.quantise_input)]
     widths = (code.factor * shape.channels, options.hidden_1, options.hidden_2)
     for index, beta in enumerate((options.beta_1, options.beta_2)):

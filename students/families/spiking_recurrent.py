@@ -59,7 +59,7 @@ def build(options: Options, shape: Shape, layers: Layers) -> nn.Module:
         options.beta, options.threshold, parameters="of each neuron", learnable="both",
         surrogate_alpha=options.surrogate_alpha,
     )  # fmt: skip
-    code = load_encoder(options.code)
+    code = load_encoder(options.code, shape.step_rate_hz)
     modules: list[nn.Module] = [
         code.make(layers.quantise_input),
         layers.conv1d(code.factor * shape.channels, options.hidden, 1, padding=0, bias="none", edge="first"),

@@ -68,7 +68,7 @@ def build(options: Options, shape: Shape, layers: Layers) -> nn.Module:
         synapse, decay(options.tau_membrane_s), THRESHOLD, parameters="of each neuron", learnable="beta",
         surrogate=SURROGATE,
     )  # fmt: skip
-    code = load_encoder(options.code)
+    code = load_encoder(options.code, shape.step_rate_hz)
     modules = [
         code.make(layers.quantise_input),
         layers.conv1d(code.factor * shape.channels, options.hidden, 1, padding=0, bias="none", edge="first"),

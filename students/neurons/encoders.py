@@ -12,6 +12,7 @@ from torch.nn import functional
 from energy_models.errors import StudentError
 from energy_models.registry import Registry
 from students.neurons.input_codes import Envelopes, RandomRateCode, RateCode
+from students.neurons.lock_in import LockIn, lock_in_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,24 @@ class Encoder:
     title: str
     make: Callable[[Callable[[], nn.Module]], nn.Module]
     factor: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class TunedEncoder:
+    """An input code with settings, which are written behind its name: ``lock_in 13,17,21/0.5``.
+
+    Parameters
+    ----------
+    title : str
+    example : str
+        Settings to show and to test it with.
+    tuned : callable
+        ``tuned(settings, step_rate_hz)`` returns the code, or raises `StudentError`.
+    """
+
+    title: str
+    example: str
+    tuned: Callable[[str, float], Encoder]
 
 
 class AnySpike(nn.Module):
@@ -119,9 +138,19 @@ RANDOM_RATE = Encoder("1 or -1 with a probability that follows a standardised si
 ENVELOPES = Encoder("envelopes of three octaves of each channel, numbers on the input's grid", _envelopes, factor=3)
 
 
-def _checked(name: str, found: object) -> Encoder:
+def _lock_in(settings: str, step_rate_hz: float) -> Encoder:
+    cycles, shift = lock_in_of(settings, step_rate_hz)
+    return Encoder(
+        LOCK_IN.title, lambda quantise_input: nn.Sequential(LockIn(cycles, shift), quantise_input()), len(cycles)
+    )
+
+
+LOCK_IN = TunedEncoder("energies of lock-in amplifiers at given frequencies [Hz]", "13,17,21/0.5", _lock_in)
+
+
+def _checked(name: str, found: object) -> Encoder | TunedEncoder:
     """Return the object if it is an encoder."""
-    if not isinstance(found, Encoder):
+    if not isinstance(found, Encoder | TunedEncoder):
         raise StudentError(
             f"the object is a {type(found).__name__}, not an Encoder", where=f"encoder {name!r}",
             remedy="Name a students.neurons.Encoder as module:object",
@@ -129,7 +158,7 @@ def _checked(name: str, found: object) -> Encoder:
     return found
 
 
-ENCODERS: Registry[Encoder] = Registry(
+ENCODERS: Registry[Encoder | TunedEncoder] = Registry(
     group="students.encoders", kind="encoder", kinds="encoders", error=StudentError, check=_checked
 )
 
@@ -139,12 +168,25 @@ def encoder_names() -> tuple[str, ...]:
     return ENCODERS.names()
 
 
-def load_encoder(name: str) -> Encoder:
-    """Return the encoder of a registered name, or the one at ``module:object``.
+def load_encoder(text: str, step_rate_hz: float) -> Encoder:
+    """Return the encoder of a registered name, or the one at ``module:object``, with its settings behind a space.
+
+    Parameters
+    ----------
+    text : str
+    step_rate_hz : float
+        Of the signals it will see; infinite to check a text only.
 
     Raises
     ------
     StudentError
-        No such encoder, or an object that is none.
+        No such encoder, an object that is none, or settings that it has not.
     """
-    return ENCODERS.load(name)
+    name, _, settings = text.partition(" ")
+    found = ENCODERS.load(name)
+    if isinstance(found, TunedEncoder):
+        return found.tuned(settings, step_rate_hz)
+    if settings:
+        raise StudentError(f"it has no settings, found {settings!r:.40}", where=f"encoder {name!r}",
+                           remedy="Write its name alone")  # fmt: skip
+    return found

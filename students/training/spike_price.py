@@ -22,8 +22,9 @@ from torch.nn import functional
 
 from energy_models.errors import StudentError
 from students.layers.fast_convolution import pad_steps
-from students.neurons import RECURRENT_NEURONS
+from students.neurons import RECURRENT_NEURONS, IntegerStateLIF
 from students.neurons.described import neuron_dynamics
+from students.neurons.recurrent import weights_in_use
 from students.spec import SpikePrice
 
 Product = nn.Linear | nn.Conv1d | nn.Conv2d
@@ -102,12 +103,17 @@ class EventMeter:
             if price.event:
                 self._add(found, (module, events), lambda signal: price.event * signal.sum())
             if isinstance(module, RECURRENT_NEURONS):
-                own = module.recurrent.weight
                 state = inputs[1] if len(inputs) > 1 else None
-                heard = module.heard(events, state).movedim(1, -1)
-                self._add(found, (module.recurrent, heard), lambda signal: self._synapses(_recurrent(signal, own)))
+                self._hear(found, module.recurrent, module.heard(events, state))
+            elif isinstance(module, IntegerStateLIF) and module.recurrent is not None:
+                self._hear(found, module.recurrent, module.heard(events))
 
         return count
+
+    def _hear(self, found: Reading, recurrent: nn.Module, events: Tensor) -> None:
+        """Add what recurrent weights do with the events of the step before."""
+        own, heard = weights_in_use(recurrent)[0], events.movedim(1, -1)
+        self._add(found, (recurrent, heard), lambda signal: self._synapses(_recurrent(signal, own)))
 
     def _read(self, found: Reading) -> Callable[[nn.Module, Any], None]:
         def count(module: nn.Module, inputs: Any) -> None:

@@ -13,8 +13,9 @@ from students.counting import observe
 from students.models.build import build
 from students.models.from_float import quantised_from_float
 from students.neurons import encoder_names
-from students.neurons.encoders import LevelCrossings
+from students.neurons.encoders import LevelCrossings, load_encoder
 from students.neurons.input_codes import Envelopes, RandomRateCode, RateCode, random_numbers
+from students.neurons.lock_in import LockIn
 from students.spec import Shape, StudentSpec, parse_form
 
 STREAM = Shape(task="regression", channels=3, steps=24, outputs=2, step_rate_hz=20.0)
@@ -121,7 +122,10 @@ def test_the_work_of_envelopes_by_hand() -> None:
     assert (layer.output_shape, layer.arithmetic, layer.constants) == ((6,), "integer", 96)
 
 
-@pytest.mark.parametrize("name", ["counts", "binary", "delta", "level_crossing", "rate", "random_rate", "envelopes"])
+CODES = ("counts", "binary", "delta", "level_crossing", "rate", "random_rate", "envelopes", "lock_in 2,3/0.5")
+
+
+@pytest.mark.parametrize("name", CODES)
 @pytest.mark.parametrize("machine", ["asic65_near_memory", "cortex_m4f"])
 def test_what_a_code_does_has_a_price(name: str, machine: str) -> None:
     """Of a quantised student nothing is left out, and a code that computes takes energy."""
@@ -134,3 +138,41 @@ def test_what_a_code_does_has_a_price(name: str, machine: str) -> None:
     coded = [layer for layer in report.layers if layer.layer.startswith("body.0")]
     taken = sum(band.nominal for layer in coded for band in layer.energy_j.values())
     assert taken > 0 or name == "counts"
+
+
+def test_lock_in_energies_tell_frequencies_apart() -> None:
+    """A sine of amplitude 2 at one of three frequencies: I^2 + Q^2 settles at (2 / 2)^2 = 1, whatever its phase."""
+    times = torch.arange(640) / 64.0
+    code = load_encoder("lock_in 13,17,21/0.5", 64.0)
+    assert code.factor == 3
+    for place, frequency in enumerate((13.0, 17.0, 21.0)):
+        signal = 2.0 * torch.sin(2.0 * torch.pi * frequency * times + 0.7)[None, None]
+        late = code.make(torch.nn.Identity)(signal)[0, :, 320:].mean(-1)
+        assert float(late[place]) == pytest.approx(1.0, rel=0.02)
+        assert float(late.sum() - late[place]) < 0.02
+
+
+def test_a_lock_in_by_hand() -> None:
+    """A quarter cycle a step, share 1/2; cosines 1 0 -1 0, sines 0 1 0 -1. x = 4 in each step:
+    I: 2, 1, (-4 - 1) / 2 + 1 = -1.5, -0.75; Q: 0, 2, 1, (-4 - 1) / 2 + 1 = -1.5. E: 4, 5, 3.25, 2.8125."""
+    found = LockIn((0.25,), 1)(torch.full((1, 1, 4), 4.0))
+    assert found.flatten().tolist() == pytest.approx([4.0, 5.0, 3.25, 2.8125], abs=1e-5)
+
+
+def test_the_work_of_a_lock_in_by_hand() -> None:
+    """2 channels, 3 frequencies: 6 amplifiers of 4 products, 4 additions, 2 look-ups, 2 shifts and 3 words each."""
+    network = torch.nn.Sequential(LockIn((0.1, 0.2, 0.3), 4), torch.nn.Conv1d(6, 1, 1))
+    layer = observe(network, torch.ones(1, 2, 60), name="n", mode="stream", step_rate_hz=20.0, input_bits=8).layers[0]
+    each = {"multiply": 24, "add": 24, "lookup": 12, "leak_shift": 12}
+    assert {kind: count.mean for kind, count in layer.operations.items()} == each
+    assert (layer.state_elements, layer.state_reads, layer.state_writes) == (18, 18, 18)
+    assert (layer.output_shape, layer.arithmetic, layer.constants) == ((6,), "integer", 259)
+
+
+@pytest.mark.parametrize(("text", "why"), [
+    ("lock_in", "says no frequencies"), ("lock_in 13,x/1", "says no frequencies"), ("lock_in 13", "time constant"),
+    ("lock_in 40/0.5", "below half the step rate"), ("binary 3", "has no settings"),
+])  # fmt: skip
+def test_settings_that_are_none_are_refused(text: str, why: str) -> None:
+    with pytest.raises(StudentError, match=why):
+        load_encoder(text, 64.0).make(torch.nn.Identity)

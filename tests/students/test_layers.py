@@ -103,10 +103,10 @@ def test_float_layers_are_layers() -> None:
 def test_codes_of_spiking_networks_by_hand() -> None:
     counts = torch.tensor([[[0.0, 1.0, 3.0]]])
     assert encoder_names() == (
-        "binary", "counts", "delta", "envelopes", "level_crossing", "random_rate", "rate",
+        "binary", "counts", "delta", "envelopes", "level_crossing", "lock_in", "random_rate", "rate",
     )
-    assert load_encoder("binary").make(nn.Identity)(counts).tolist() == [[[0.0, 1.0, 1.0]]]
-    assert load_encoder("counts").make(nn.ReLU).__class__ is nn.ReLU
+    assert load_encoder("binary", 1.0).make(nn.Identity)(counts).tolist() == [[[0.0, 1.0, 1.0]]]
+    assert load_encoder("counts", 1.0).make(nn.ReLU).__class__ is nn.ReLU
 
 
 TWICE = Encoder("each spike twice, for a test", lambda _quantise: nn.Sequential(AnySpike(), AnySpike()))

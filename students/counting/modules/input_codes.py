@@ -12,9 +12,12 @@ from students.counting.dispatch import Info, Tracer
 from students.counting.modules.delay_lines import delayed
 from students.counting.records import Work
 from students.neurons.input_codes import Envelopes, RandomRateCode, RateCode
+from students.neurons.lock_in import LockIn
 
 
-def count_code(tracer: Tracer, module: RateCode | RandomRateCode | Envelopes, signal: Tensor, output: Any) -> None:
+def count_code(
+    tracer: Tracer, module: RateCode | RandomRateCode | Envelopes | LockIn, signal: Tensor, output: Any
+) -> None:
     """Count a code: the same operations in every step, and those of the events it sends."""
     info, coded = tracer.read(signal), tensors_of(output)[0]
     channels, work = signal.shape[1], module.work

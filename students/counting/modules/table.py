@@ -30,6 +30,7 @@ from students.layers.state_space import DiagonalStateSpace, SelectiveScan
 from students.neurons.described import neuron_dynamics
 from students.neurons.encoders import LevelCrossings
 from students.neurons.input_codes import Envelopes, RandomRateCode, RateCode
+from students.neurons.lock_in import LockIn
 
 
 def _output_scale(tracer: Tracer, module: Any, signal: Tensor, output: Any) -> None:
@@ -53,7 +54,7 @@ def _counter(module: nn.Module, reading: Any | None) -> ModuleCounter | None:
         return count_linear_attention
     if isinstance(module, SelectiveScan | DiagonalStateSpace):
         return count_scan
-    if isinstance(module, RateCode | RandomRateCode | Envelopes):
+    if isinstance(module, RateCode | RandomRateCode | Envelopes | LockIn):
         return count_code
     if isinstance(module, Delays):
         return count_delays
