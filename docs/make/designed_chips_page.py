@@ -14,6 +14,7 @@ from energy_models.validation.designed_chips import ChipRow, chip_rows
 
 DOCS = Path(__file__).resolve().parents[1]
 MICRO = 1e6
+AGAIN = "as above"
 MEASURED = ("measured", "recalled")
 HEAD = """# Designed machines against published chips
 
@@ -36,6 +37,12 @@ SYNTHESISED_HEAD = """
 Energies of a synthesis hold no leakage of silicon and no clock tree of a plan, and their gates no routing. {landing} of
 {rows} land.
 """
+TAKEN = """
+## What was taken of those that land
+
+Beside what their sources state:
+
+{notes}"""
 OUTSIDE = """
 ## Those outside, and why
 
@@ -73,11 +80,14 @@ def page(rows: Sequence[ChipRow]) -> str:
     outside = "".join(
         f"- **{one.chip.id}**: {_missed(one)}. {_sentence(one.chip.note)}\n" for one in rows if not one.lands
     )
+    notes = "".join(
+        f"- **{one.chip.id}**: {_sentence(one.chip.note)}\n" for one in rows if one.lands and one.chip.note != AGAIN
+    )
     return (
         HEAD.format(least=f"{min(widths):.0f}", most=f"{max(widths):.0f}")
         + MEASURED_HEAD.format(landing=landing) + _table(measured)
         + SYNTHESISED_HEAD.format(landing=sum(one.lands for one in made) or "None", rows=len(made)) + _table(made)
-        + OUTSIDE.format(reasons=outside, events=f"{max(*near, 1 / min(near)):.1f}")
+        + TAKEN.format(notes=notes) + OUTSIDE.format(reasons=outside, events=f"{max(*near, 1 / min(near)):.1f}")
     )  # fmt: skip
 
 
