@@ -5,8 +5,7 @@
 Workers ask one coordinator for stages. Every stage costs the coordinator a dispatch and a completion, one after the
 other, and its worker a start-up beside its work; a shared folder takes so many finished stages in a second. Stages
 differ in length (log-normal). Printed: the efficiency (time of the same run without all this, over the time with it),
-how busy coordinator and folder are, and up to how many workers the efficiency is 0.9. Nothing is measured here but two
-constants, by `benchmarks/engine_at_scale.py`.
+how busy coordinator and folder are, and up to how many workers the efficiency is 0.9. Nothing is measured here.
 """
 
 from __future__ import annotations
@@ -19,9 +18,9 @@ from dataclasses import dataclass
 import numpy as np
 
 DISPATCH_S = 4e-3
-"""Stages a second that a shared folder takes, four small files each: assumed, of a few thousand acts a second."""
+"""Of the coordinator's processor for each stage: assumed. Asking a grid of 1,000 takes 40 ms for ninety stages."""
 START_S = 3e-3
-"""Of a worker's processor for each stage: record, hashes, files (same profile)."""
+"""Of a worker's processor for each stage: record, hashes, files; measured 2.7 ms by a profile of `keep_stage`."""
 PUBLISHED_PER_S = 1000.0
 """Stages a second that a shared folder takes: assumed, four small files each and a few thousand acts a second."""
 SPREAD = 0.5

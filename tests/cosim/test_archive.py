@@ -24,9 +24,9 @@ LARGEST_BYTES = 300_000
 
 
 @pytest.fixture(scope="module")
-def digests(finished: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def digests(finished_once: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("results")
-    code, _, err = cosim("report", str(finished), "--out", str(folder / "page.html"), "--digest", str(folder))
+    code, _, err = cosim("report", str(finished_once), "--out", str(folder / "page.html"), "--digest", str(folder))
     assert code == 0, err
     return folder
 
