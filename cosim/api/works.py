@@ -49,7 +49,8 @@ def workload_of(work: Work, *, where: str) -> Workload:
 
         return rebuilt_workload(work, where=where)
     if not isinstance(work, type) and isinstance(cast(object, work), Counted):
-        return work.workload()
+        found: object = work.workload  # of a converted student the workload itself
+        return found if isinstance(found, Workload) else work.workload()
     raise WorkloadError(
         f"{work!r:.60} of type {type(work).__name__} is no workload", where=where,
         remedy="Count a network first, work = cosim.count(model, x, rate_hz=250), or give the path of a workload file, "
