@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Protocol, cast, runtime_checkable
 
 from energy_models.errors import StudyError, WorkloadError
@@ -17,6 +17,21 @@ class Counted(Protocol):
     def workload(self) -> Workload:
         """Return its work."""
         ...
+
+
+class HoldsWorkload(Protocol):
+    """What was counted when it was made: a converted student."""
+
+    @property
+    def workload(self) -> Workload:
+        """Its work."""
+        ...
+
+
+def held_workload(work: object) -> Workload | None:
+    """Return the workload that something holds or returns, such as a trained or a converted student; None: none."""
+    held: object = None if isinstance(work, type) else getattr(work, "workload", None)
+    return cast("Callable[[], Workload]", held)() if callable(held) else held if isinstance(held, Workload) else None
 
 
 def rate_of(value: float | str, *, where: str) -> float:

@@ -5,14 +5,35 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import pandas as pd
 
+from energy_models.errors import StudyError
 from energy_models.hardware import LIMIT_NAMES, load_profile, load_site, profile_names, site_names
 from energy_models.quantities import find_unit
 
 
-def machines() -> pd.DataFrame:
-    """Return every machine by name: title, execution style, technology node [nm]."""
+def machines(rows: Literal["machines", "measured"] = "machines") -> pd.DataFrame:
+    """Return every machine by name: title, execution style, technology node [nm]; or what was measured on them.
+
+    Parameters
+    ----------
+    rows : {'machines', 'measured'}
+        Measured: every published figure that the energy models are held against, beside what is predicted, as
+        `cosim.api.silicon.measured_figures` has it.
+
+    Raises
+    ------
+    StudyError
+        Rows of another kind.
+    """
+    if rows == "measured":
+        from cosim.api.silicon import measured_figures
+
+        return measured_figures()
+    if rows != "machines":
+        raise StudyError(f"there are no rows {rows!r}", where="machines", remedy="Give 'machines' or 'measured'")
     found = [load_profile(name) for name in profile_names()]
     return _table(
         [

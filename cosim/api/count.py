@@ -9,7 +9,7 @@ from typing import Literal, cast
 
 from torch import nn
 
-from cosim.api.arguments import Counted, rate_of
+from cosim.api.arguments import Counted, HoldsWorkload, held_workload, rate_of
 from cosim.workloads.network_source import Network
 from cosim.workloads.network_workload import Examples, Observation, network_workload
 from cosim.workloads.rebuilt import rebuilt_workload
@@ -18,7 +18,7 @@ from energy_models.workload import Workload
 
 
 def count(
-    model: nn.Module | Counted | str | Path,
+    model: nn.Module | Counted | HoldsWorkload | str | Path,
     x: Examples | str | Path | None = None,
     *,
     rate_hz: float | str | None = None,
@@ -91,21 +91,22 @@ def count(
         return network_workload(str(model), how)
     if isinstance(model, nn.Module):
         return network_workload(Network(type(model).__name__, model), how)
-    if isinstance(cast(object, model), Counted) and not isinstance(model, type):
-        return _counted_already(model, how)
+    held = held_workload(model)
+    if held is not None:
+        return _counted_already(held, how)
     raise StudentError(
         f"{model!r:.60} of type {type(model).__name__} is no network", where="cosim.count, model",
         remedy="Give a torch.nn.Module, a trained student, or the name or path of a network",
     )
 
 
-def _counted_already(model: Counted, how: Observation) -> Workload:
+def _counted_already(held: Workload, how: Observation) -> Workload:
     if how.recordings is not None or how.step_rate_hz is not None or how.mode is not None:
         raise StudentError(
             "it is counted already, on held-out recordings and with its preprocessing", where="cosim.count",
             remedy="Leave out x, rate_hz and mode, or count its network: cosim.count(student.model, x, rate_hz=...)",
         )
-    return model.workload()
+    return held
 
 
 def _mode(mode: object) -> Literal["window", "stream"] | None:

@@ -15,7 +15,7 @@ from cosim.api.arguments import rate_of
 from cosim.api.places import Machine, Place, placed
 from cosim.api.works import Work, workload_of
 from cosim.report.estimate_tables import EstimateTables, estimate_tables
-from energy_models.analysis import StreamingComparison, compare_raw_streaming
+from energy_models.analysis import BreakEven, Design, StreamingComparison, break_even, compare_raw_streaming
 from energy_models.errors import PriceError, StudyError
 from energy_models.feasibility import Lever, battery_life_s, levers
 from energy_models.hardware import HardwareProfile, Site
@@ -125,6 +125,26 @@ class Estimate:
         if self.site is None:
             raise PriceError("there is no limit without a site", where="levers", remedy="Estimate at a site")
         return levers(self.workload, self.machine, self.site, decode_rate_hz=self.report.decode_rate_hz)
+
+    def break_even(self, other: Estimate, *, draws: int = 1024, seed: int = 0) -> BreakEven:
+        """Return the spikes per input and step at which this decoder draws what another one does, with its band.
+
+        Neurons are updated in every step however silent the network is; all else grows with the number of spikes.
+
+        Parameters
+        ----------
+        other : Estimate
+            Of the other decoder, with its own machine, site and rate.
+        draws, seed : int
+            Of the uncertain constants, drawn once for both; draws a power of two.
+
+        Raises
+        ------
+        WorkloadError
+            When no spike was counted here.
+        """
+        designs = [Design(one.workload, one.machine, one.site, one.report.decode_rate_hz) for one in (self, other)]
+        return break_even(*designs, basis="decoder power", draws=draws, seed=seed)
 
     def against_raw_streaming(self) -> StreamingComparison:
         """Return what the device would draw if it sent every sample of the network's channels, and which is cheaper.

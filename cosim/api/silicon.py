@@ -10,7 +10,7 @@ import pandas as pd
 from energy_models.validation import ROW_KINDS, all_rows
 
 
-def validation() -> pd.DataFrame:
+def measured_figures() -> pd.DataFrame:
     """Return every published figure that the energy models are held against, by its id.
 
     Columns: ``kind`` of machine, ``what`` network, ``machine``, ``quantity`` and ``unit``; ``predicted`` with the

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import cast
 
-from cosim.api.arguments import Counted
+from cosim.api.arguments import Counted, HoldsWorkload, held_workload
 from energy_models.errors import WorkloadError
 from energy_models.workload import Workload, read_workload
 from students.spec import StudentSpec
 
 WORKLOAD_SUFFIX = ".json"
-Work = Workload | Counted | StudentSpec | str | Path
+Work = Workload | Counted | HoldsWorkload | StudentSpec | str | Path
 
 
 def workload_of(work: Work, *, where: str) -> Workload:
@@ -20,7 +19,7 @@ def workload_of(work: Work, *, where: str) -> Workload:
 
     Parameters
     ----------
-    work : Workload, Counted, StudentSpec, str or Path
+    work : Workload, Counted, HoldsWorkload, StudentSpec, str or Path
         A path ending in ``.json`` is a workload file; ``RUN:DECODER`` is a decoder of a finished run, by the run's
         folder; another text is what `cosim.count` takes without inputs.
     where : str
@@ -48,9 +47,9 @@ def workload_of(work: Work, *, where: str) -> Workload:
         from cosim.workloads.rebuilt import rebuilt_workload
 
         return rebuilt_workload(work, where=where)
-    if not isinstance(work, type) and isinstance(cast(object, work), Counted):
-        found: object = work.workload  # of a converted student the workload itself
-        return found if isinstance(found, Workload) else work.workload()
+    held = held_workload(work)
+    if held is not None:
+        return held
     raise WorkloadError(
         f"{work!r:.60} of type {type(work).__name__} is no workload", where=where,
         remedy="Count a network first, work = cosim.count(model, x, rate_hz=250), or give the path of a workload file, "

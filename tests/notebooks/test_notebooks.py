@@ -42,6 +42,46 @@ def test_notebook_defines_no_function_over_five_lines(path: Path) -> None:
 
 # What each notebook's claim says of its own variables, checked after its last cell.
 CLAIMS = {
+    "spiking_break_even": """
+for form in FORMS:
+    assert spikes[form].compared > 0, "every output is compared with the integers'"
+    for machine in MACHINES:
+        draws = table[f"{machine} [µW]"]
+        less = draws[f"MLP {form} as spikes"] < draws[f"MLP {form}"]
+        row = even.loc[f"MLP {form} as spikes", machine]
+        assert less == (row["fired"] < row["same power at"]), (form, machine, row)
+ours = [f"MLP {form} as spikes" for form in FORMS]
+core, array, controller = (even.xs(machine, level="machine").loc[ours] for machine in MACHINES)
+assert (array["95 %"] == 0).all(), array
+assert (controller["less power, probability"] < 0.5).all() and (controller["same power at"] == 0).all(), controller
+takes_less = core["fired"] < core["same power at"]
+assert takes_less.tolist()[0::2] == [False, True], core
+assert core["less power, probability"].iloc[0] < 0.05 < 0.9 < core["less power, probability"].iloc[2], core
+drawn = table["event_core_28nm [µW]"]
+assert all(abs(drawn[f"MLP {form} as spikes"] / drawn[f"MLP {form}"] - 1) < 0.02 for form in FORMS), drawn
+assert causes.loc["static"].min() > 0.8 * causes.loc["decoder"].max(), causes
+assert table["R²"].min() > 0.85, table
+""",
+    "validation_against_silicon": """
+ours = held[held["kind"] == "Microcontrollers with a profile"]
+energy = ours.loc[ours["quantity"] == "energy", "error"]
+assert 0.06 < energy.median() < 0.1 and 0.15 < energy.quantile(0.9) < 0.25, energy.describe()
+assert 0.88 < ours["in_band"].mean() < 0.96, ours["in_band"].mean()
+beyond = held[held["kind"].str.startswith("Profiles used beyond")]
+assert 0.55 < beyond["ratio"].median() < 0.75 and 0.85 < beyond["in_band"].mean() < 0.97, beyond["ratio"].describe()
+assert beyond["width"].median() > 4 * ours["width"].median()
+assert len(held) + (table["role"] == "fitted").sum() == len(table)
+assert abs(1e6 * mine.nominal / fitted["predicted"] - 1) < 0.02, (mine, fitted)
+assert (energies["predicted"] / energies["measured"]).round(6).tolist() == energies["ratio"].round(6).tolist(), "units"
+""",
+    "few_labels": """
+assert gain.min() > 0.08, seeds
+assert control.max() < 0.03, seeds
+ridge, taught = table.loc["ridge"], table.loc["MLP w4a4 edge=8 kl"]
+assert ridge["score"] > taught["score_low"] and ridge["decoder [µW]"] < 0.6 * taught["decoder [µW]"], table
+assert taught["score"] > table.loc["MLP float32 undistilled", "score_high"], table
+assert not run.failures and set(table["verdict"].dropna()) - {""} == {"fits"}, table["verdict"]
+""",
     "bring_your_own": """
 # 8 x 8 x 192; 8 x (17 x 192 - 2 x (1 + ... + 8)); 8 x 12 x 2
 assert products == {"mix": 12288, "filter": 25536, "readout": 192}, products
