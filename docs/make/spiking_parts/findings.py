@@ -14,7 +14,10 @@ from spiking_parts.text import FINDINGS
 BreakEvens = Mapping[tuple[str, str], BreakEven | None]
 """Of one decoder, by machine of the spiking form and of the one without spikes."""
 CORE, ARRAY, CONTROLLER = MACHINES
-PARTS = {"units": "velocity_42_units", "channels": "velocity_95_channels", "ssvep": "ssvep", "seizures": "seizure"}
+PARTS = {
+    "units": "velocity_42_units", "channels": "velocity_95_channels", "ssvep": "ssvep", "seizures": "seizure",
+    "few": "ssvep_few_labels",
+}  # fmt: skip
 """What the findings call the parts."""
 NONE = "–"
 SURE = 0.99

@@ -78,6 +78,11 @@ w4a4 as spikes].a_step:.3f} events a step, and its membranes are updated in ever
 spikes].array_times:.1f} and {seizures[EEGNet w4a4 as spikes].array_times:.1f} times the power of its integers on the
 near-memory array, {ssvep[EEGNet w4a4 as spikes].controller_times:.1f} and {seizures[EEGNet w4a4 as
 spikes].controller_times:.1f} times on the microcontroller, and the event-driven core has no room for its membranes.""",
+    """**A teacher helps spikes too, where labels are few.** From two labelled trials a class of SSVEP EEGNet scores
+{few[EEGNet float32].score:.3f}; taught by correlations with logistic regression, on unlabelled windows too, and run
+with spikes in w4a4 it scores {few[EEGNet, taught w4a4 as spikes].score:.3f}. LIF convolutions rise from {few[LIF conv
+spiking].score:.3f} to {few[LIF conv, taught spiking].score:.3f}. The teacher itself scores {few[CCA+LR].score:.3f},
+and correlations without any label {few[CCA].score:.3f}.""",
     """**EEG: classical decoders take the least.** On SSVEP canonical correlation with logistic regression scores
 {ssvep[CCA+LR].score:.3f}, above every network by its mean, and takes {ssvep[CCA+LR].controller_uw:.0f} µW of the
 microcontroller, EEGNet in w4a4 {ssvep[EEGNet w4a4].controller_uw:.0f}. On seizures the support vector machine on band
@@ -90,7 +95,8 @@ estimates say what they refuse. `event_core_28nm` takes an event of several bits
 `graded_events = "repeated"` in a profile of one's own it is sent as so many spikes. A message costs the same
 whatever the bits of its payload: no source that was read has its energy by bits.""",
 )
-"""Templates: `units` and `channels` hold, by label, `spiking_parts.findings.Figures` of each decoder."""
+"""Templates: `units`, `channels`, `ssvep`, `few` and `seizures` hold, by label, `spiking_parts.findings.Figures` of a
+decoder."""
 BARS = """
 ## Bars
 
