@@ -45,15 +45,15 @@ ON_BUDGETS: list[dict[str, Any]] = [
     *CONTROLS,
 ]
 EEGNET = {
-    "label": "EEGNet-8", "family": "eegnet", "features": "15",
+    "label": "EEGNet-8", "family": "eegnet", "features": "15", "pooled": True,
     "options": {"temporal_filters": 8, "kernel_s": 1.0, "pool_2": 128, "separable_taps": 4, "dropout": 0.5},
 }  # fmt: skip
 EEGNET_4 = {
-    "label": "EEGNet-4", "family": "eegnet", "features": "15",
+    "label": "EEGNet-4", "family": "eegnet", "features": "15", "pooled": True,
     "options": {"temporal_filters": 4, "kernel_s": 0.25, "pool_2": 20, "dropout": 0.5},
 }  # fmt: skip
 MIC = {"label": "MiC", "family": "mic", "features": "mimic", "options": {"patch_s": 0.25}}
-IND = {"label": "IND", "family": "ind", "features": "10"}
+IND = {"label": "IND", "family": "ind", "features": "10", "pooled": True}
 MLP = {"label": "MLP", "family": "mlp", "features": "body.7"}
 GRU = {"label": "GRU-32", "family": "gru", "features": "body.3", "options": {"hidden": 32}}
 SKIP = {
@@ -75,7 +75,8 @@ class Part:
     study : str
         A shipped study, whose recordings, split and training settings are taken.
     students : tuple of dict
-        As in a study; `features` names the module that methods compare with the teacher's.
+        As in a study; `features` names the module that methods compare with the teacher's, `pooled` says that it has
+        one position, so that there is no spectrum to compare.
     teacher : dict
     budgets : tuple of dict
         Tables ``[labels]``; all labels are kept as well (the ceiling). Empty: full labels, in and out of sample. With
@@ -235,7 +236,10 @@ def _student(given: dict[str, Any], methods: list[dict[str, Any]]) -> dict[str, 
     for one in chosen:
         if "student" in one.get("options", {}):
             one["options"]["student"] = features
-    return {**{key: value for key, value in given.items() if key != "features"}, "method_choices": chosen}
+        if one["name"] == "dlink" and given.get("pooled"):
+            one["options"]["spectral"] = 0.0
+    own = {key: value for key, value in given.items() if key not in ("features", "pooled")}
+    return {**own, "method_choices": chosen}
 
 
 def _without_teacher(study: dict[str, Any]) -> dict[str, Any]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from cosim.tables.differences import DIFFERENCES, read_differences
 from cosim.tables.results import Score, read_parquet
 from cosim.tables.scores import SCORES
 
-RELEVANCE, LEFT_OUT = "relevance.json", "left_out.json"
+RELEVANCE, LEFT_OUT, FAILURES = "relevance.json", "left_out.json", "failures.json"
 FLOAT = "float32"
 RESAMPLES = 2000
 CONTROLS = ("label_smoothing", "mixup", "noise", "self_kd")
@@ -65,7 +66,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One archived run of a part; `left_out` says what of its students, methods and forms was not trained."""
+    """One archived run of a part; `left_out` says what was not trained, or failed on a fold, which then has no row."""
 
     name: str
     metric: str
@@ -92,6 +93,7 @@ def read_cell(folder: Path) -> Cell:
     scores: Any = read_parquet(folder / SCORES, Score)
     pooled: Any = read_parquet(folder / DECODERS, DecoderScore).set_index("decoder_id")
     gaps = {(one.kind, one.decoder_id): one for one in read_differences(folder / DIFFERENCES)}
+    most = int(scores[scores["role"] == "student"]["decoder_id"].value_counts().max())
     methods = scores.drop_duplicates("decoder_id").set_index("decoder_id")["method"].to_dict()
     lines, teacher = list[Line](), None
     for decoder, rows in scores.groupby("decoder_id", sort=False):
@@ -99,7 +101,7 @@ def read_cell(folder: Path) -> Cell:
         score = _banded(own["score_mean"], own["score_low"], own["score_high"])
         if first["role"] == "teacher":
             teacher = score
-        if first["role"] != "student":
+        if first["role"] != "student" or len(rows) < most:
             continue
         control = gaps.get(("control", str(decoder)))
         lines.append(Line(
@@ -113,13 +115,20 @@ def read_cell(folder: Path) -> Cell:
         over_text(int(any_score["score_count"]), str(any_score["score_over"])),
         max(int(pooled.loc[one, "seeds"]) for one in pooled.index), str(scores.iloc[0]["protocol"]), teacher,
         tuple(sorted(lines, key=lambda one: (one.student, one.form != FLOAT, bool(one.method), not one.taught))),
-        _listed(folder / RELEVANCE), _listed(folder / LEFT_OUT),
+        _listed(folder / RELEVANCE), (*_listed(folder / LEFT_OUT), *_failed(folder, most)),
     )  # fmt: skip
 
 
 def _listed(path: Path) -> tuple[Any, ...]:
     """Return what a file beside an archived run lists; nothing where it has none."""
     return tuple(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else ()
+
+
+def _failed(folder: Path, most: int) -> Iterator[str]:
+    """Give the decoders with trainings that failed, and how many."""
+    found = json.loads((folder / FAILURES).read_text(encoding="utf-8"))["failures"]
+    for decoder, count in Counter(one["decoder"] for one in found).items():
+        yield f"{decoder} failed in {count} of {most} trainings"
 
 
 def _taught(rows: Any) -> str:
