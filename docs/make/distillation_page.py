@@ -182,7 +182,7 @@ def _ablation(parts: dict[str, list[Cell]]) -> str:
     """Return IND and other students with and without TSKD, where both were run; empty elsewhere."""
     lines = [
         row([TITLES[name], title_of(cell), one.student, _score(cell.plain(one.student).score), _score(one.score),
-             _gap(one.gain)])
+             _gap(one.gain), _gap(one.control) + (f" ({one.against})" if one.against else "")])
         for name, cells in parts.items()
         for cell in cells
         if any(one.family == "ind" and one.method.startswith("tskd") for one in cell.lines)
@@ -191,7 +191,7 @@ def _ablation(parts: dict[str, list[Cell]]) -> str:
     ]  # fmt: skip
     if not lines:
         return ""
-    head = ["recordings", "cell", "student", "labels alone", "TSKD", "difference [95 %]"]
+    head = ["recordings", "cell", "student", "labels alone", "TSKD", "difference [95 %]", "less best control"]
     return (
         "\n## IND against TSKD\n\nWhat the architecture of BrainDistill brings, and what its distillation: IND beside "
         "other students, each with and without TSKD.\n\n" + row(head) + row(["---"] * len(head)) + "".join(lines)

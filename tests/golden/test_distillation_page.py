@@ -22,7 +22,8 @@ from distillation_page import (
     verdict_of,
     write_page,
 )
-from distillation_rows import Banded, Cell, correlation
+from distillation_rows import Banded, Cell, correlation, read_cell
+from pyarrow import parquet
 
 from cosim.engine.files import to_json, write_atomically
 from cosim.engine.local_store import LocalStore
@@ -30,6 +31,7 @@ from cosim.engine.record import RECORD
 from cosim.engine.run_folder import POINTS
 from cosim.engine.store import StageKey
 from cosim.study.check import check_study
+from cosim.tables.scores import SCORES
 
 COMMAND = Path(__file__).parents[2] / "benchmarks" / "distillation.py"
 STALE = "{} is not what its archived runs give today: python benchmarks/distillation.py --reprice writes it again"
@@ -101,6 +103,22 @@ def test_relevance_is_read_of_the_stages_of_the_points_alone(tmp_path: Path) -> 
 def test_every_part_is_studies_with_controls_and_a_ceiling_or_targets_out_of_sample() -> None:
     with _command() as distillation:
         _check_parts(distillation)
+
+
+def test_a_student_that_failed_on_a_fold_has_no_row_and_is_listed(tmp_path: Path) -> None:
+    cell = ARCHIVES / "labels_motor_imagery" / "2_a_class"
+    for one in cell.iterdir():
+        (tmp_path / one.name).write_bytes(one.read_bytes())
+    scores = parquet.read_table(cell / SCORES)
+    rows = zip(scores["student"].to_pylist(), scores["method"].to_pylist(), strict=True)
+    lost = list(rows).index(("MiC", "noise"))
+    parquet.write_table(scores.take([n for n in range(len(scores)) if n != lost]), tmp_path / SCORES)
+    failures = {"failures": [{"decoder": "MiC float32 noise", "fold": "a", "seed": 0}]}
+    write_atomically(tmp_path / "failures.json", to_json(failures))
+    whole, found = read_cell(cell), read_cell(tmp_path)
+    assert len(found.lines) == len(whole.lines) - 1
+    assert ("MiC", "noise") not in [(one.student, one.method) for one in found.lines]
+    assert found.left_out == ("MiC float32 noise failed in 1 of 6 trainings",)
 
 
 def test_some_of_a_part_says_what_it_leaves_out() -> None:
