@@ -194,6 +194,8 @@ def cells_of(name: str, seeds: list[int]) -> dict[str, dict[str, Any]]:
     inside = _study(name, part, seeds, _methods(part))
     outside = copy.deepcopy(inside)
     outside["teacher"]["out_of_fold"] = {"folds": 5, "fewest_per_class": 2, "fewest_steps": 500}
+    if inside["split"].get("group") == "subject":
+        outside["gate"] = {"on": "out_of_fold"}  # by subject, as the split: whether a teacher is better on new subjects
     return {"in_sample": inside, "out_of_fold": outside}
 
 

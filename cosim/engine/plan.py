@@ -20,6 +20,7 @@ from cosim.engine.stages.teacher_result import TEACHER_RESULT
 from cosim.engine.stages.undistilled import UNDISTILLED
 from cosim.study.choices import method_text, option_choices, searched_options, with_method
 from cosim.study.schema import StudentPlan, Study
+from cosim.teachers.cross_fitting import HELD_GROUP, OUT_OF_FOLD
 from cosim.teachers.registry import parse_teacher
 from students.families import load_family, parse_options
 from students.models.tensor_files import content_of
@@ -270,7 +271,9 @@ def teacher_recipe(study: Study, shape: Shape) -> Recipe:
     if any(asks_teacher(spec) for plan in study.students for spec in plan.searched_methods if spec is not None):
         config[ASKED] = True
     if study.teacher.out_of_fold is not None:
-        config["out_of_fold"] = cast(dict[str, Json], study.teacher.out_of_fold.model_dump(mode="json"))
+        config[OUT_OF_FOLD] = cast(dict[str, Json], study.teacher.out_of_fold.model_dump(mode="json"))
+        if whole := study.split.kept_whole():
+            config[HELD_GROUP] = whole[-1]
     return recipe(TEACHER, config)
 
 

@@ -17,9 +17,10 @@ class CrossFitting(BaseModel):
     ----------
     folds : int
         Inner folds; fewer where there are fewer groups.
-    blocks : str
+    blocks : str or None
         ``time``: contiguous blocks of each recording; or a group whose members share an inner fold, such as ``subject``
-        or ``session``.
+        or ``session``. None: the group that the split holds out, where the training part has two of it or more;
+        elsewhere ``time``.
     fewest_per_class : int
         Classification: examples of each class that every inner fit has to have.
     fewest_steps : int
@@ -30,6 +31,6 @@ class CrossFitting(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     folds: int = Field(default=5, ge=2, le=100)
-    blocks: str = Field(default=TIME, min_length=1)
+    blocks: str | None = Field(default=None, min_length=1)
     fewest_per_class: int = Field(default=10, ge=1)
     fewest_steps: int = Field(default=1000, ge=1)

@@ -23,7 +23,7 @@ from cosim.engine.stages.teacher import is_out_of_fold, said_of, targets_in
 from cosim.evaluation.held_out import paired_difference
 from cosim.evaluation.predictions import Predictions, Provenance, pool
 from cosim.evaluation.scores import primary_metric
-from cosim.teachers.cross_fitting import inner_folds, too_small
+from cosim.teachers.cross_fitting import inner_folds, plan_for, too_small
 from cosim.teachers.gate import GateRule, gate
 from cosim.teachers.learning import CrossFitting
 from students.training import OUTPUTS
@@ -86,9 +86,10 @@ def _inner_plan(workspace: Workspace, data: FoldData) -> CrossFitting | None:
     """Return the inner folds that are to be used, where those are large enough for teacher and student."""
     if workspace.stage.config["on"] != "out_of_fold" or not is_out_of_fold(workspace.parent("teacher")):
         return None
-    plan = CrossFitting.model_validate(workspace.stage.parents["teacher"].config["out_of_fold"])
-    seen = [rest for _, rest in inner_folds(data.dataset, data.fold, plan)]
-    return None if too_small(data.dataset, seen, plan) else plan
+    plan = plan_for(workspace.stage.parents["teacher"].config, data.dataset, data.fold)
+    if plan is None or too_small(data.dataset, inner_folds(data.dataset, data.fold, plan), plan, data.fold.train[:0]):
+        return None
+    return plan
 
 
 def _fallback(workspace: Workspace, found: _Compared) -> list[str]:

@@ -35,12 +35,12 @@ def out_of_fold_outputs(workspace: Workspace, role: str, plan: CrossFitting) -> 
     data = fold_of(dataclasses.replace(workspace, stage=student))
     kept = workspace.store.checkpoint(workspace.stage.key) / role
     fold, found = data.fold, None
-    for number, (mine, rest) in enumerate(inner_folds(data.dataset, fold, plan)):
-        inner = FoldData(data.dataset, dataclasses.replace(fold, train=rest))
-        outputs = _fitted_outputs(workspace, student, inner, mine, kept / f"inner{number + 1}.safetensors")
+    for one in inner_folds(data.dataset, fold, plan):
+        inner = FoldData(data.dataset, one.fold)
+        outputs = _fitted_outputs(workspace, student, inner, one.held, kept / f"{one.name}.safetensors")
         if found is None:
             found = np.full((len(fold.train), *outputs.shape[1:]), np.nan, dtype=outputs.dtype)
-        found[np.isin(fold.train, mine)] = outputs
+        found[np.isin(fold.train, one.held)] = outputs
     return cast(NDArray[Any], found)
 
 

@@ -11,8 +11,8 @@ from cosim.engine.files import Json, read_json, to_json
 from cosim.engine.fold_data import fold_of
 from cosim.engine.stage import StageKind, Workspace
 from cosim.teachers.asking import asked
-from cosim.teachers.cross_fitting import WHOLE, fitted_targets, whole_answers
-from cosim.teachers.learning import CrossFitting, LearnsFrom
+from cosim.teachers.cross_fitting import WHOLE, fitted_targets, plan_for, whole_answers
+from cosim.teachers.learning import LearnsFrom
 from cosim.teachers.registry import TEACHERS, parse_teacher
 from cosim.teachers.targets import TeacherTargets, read_targets, write_targets
 from cosim.teachers.teacher import TeacherSetting
@@ -38,8 +38,7 @@ def work(workspace: Workspace) -> None:
     teacher, options = parse_teacher(str(config["teacher"]), cast(Mapping[str, Any], config["options"]))
     kept = workspace.store.checkpoint(workspace.stage.key)
     setting = _setting(workspace, config, kept)
-    plan, source = config.get("out_of_fold"), cast(LearnsFrom, config["learns_from"])
-    inner = None if plan is None else CrossFitting.model_validate(plan)
+    source, inner = cast(LearnsFrom, config["learns_from"]), plan_for(config, setting.dataset, setting.fold)
     found = fitted_targets(teacher, options, setting, inner, learns_from=source)
     write_targets(workspace.folder / TARGETS, found.targets)
     message = found.message
