@@ -37,7 +37,7 @@ from cosim.engine.student_check import check_students
 from cosim.engine.sweep import Sweep
 from cosim.evaluation.stream_rate import check_stream_rate
 from cosim.splits.fold import Fold
-from cosim.study.folds import folds_of
+from cosim.study.folds import folds_of, known_groups_note
 from cosim.study.schema import Study
 from cosim.tables.archive import refuse_archive
 from cosim.tables.designed import designed_power_w
@@ -123,7 +123,7 @@ def run_study(
             dataset = load(study.dataset.name, data_dir=data_dir, options=study.dataset.options)
         planned = _checked_folds(study, dataset)
         check_students(study, shape_of(dataset))
-        notes = same_forms(study, shape_of(dataset))
+        notes = (*same_forms(study, shape_of(dataset)), *known_groups_note(study, dataset, planned))
         for note in notes:
             tell(note)
         device = _device(study.compute.device)

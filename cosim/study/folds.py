@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 
 from cosim.datasets.types import Dataset
 from cosim.splits.few_labels import withhold
 from cosim.splits.fold import Fold
+from cosim.splits.known_groups import known_group
 from cosim.splits.unlabelled_pool import pool_windows
 from cosim.study.schema import Study
 
@@ -27,3 +29,20 @@ def folds_of(study: Study, dataset: Dataset) -> tuple[Fold, ...]:
     if pool is not None:
         folds = tuple(dataclasses.replace(fold, pool=pool_windows(dataset, fold, pool)) for fold in folds)
     return folds
+
+
+def known_groups_note(study: Study, dataset: Dataset, folds: Sequence[Fold]) -> tuple[str, ...]:
+    """Return a line where a study tests on new groups, such as subjects, and chooses on known ones; else none."""
+    group = known_group(dataset, folds, study.split.kept_whole())
+    if not group:
+        return ()
+    by_gate = study.teacher is not None and study.gate.on == "validation"
+    chosen = "early stopping, the choice between candidates and the teacher's gate" if by_gate else (
+        "early stopping and the choice between candidates")  # fmt: skip
+    remedy = 'Write validation = "group" in [split]'
+    if study.split.method != "leave_one_group_out":
+        remedy = f'Take method = "leave_one_group_out" with group = "{group}" and validation = "group" in [split]'
+    if by_gate:
+        remedy += ', or [gate] on = "out_of_fold" for the gate alone'
+    return (f"split: each test part is of a {group} that is not trained on, its validation part of {group}s that are; "
+            f"{chosen} look at known {group}s. {remedy}",)  # fmt: skip

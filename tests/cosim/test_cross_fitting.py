@@ -13,11 +13,12 @@ import torch
 
 from cosim.datasets.registry import load
 from cosim.datasets.types import Dataset
+from cosim.engine.plan import teacher_recipe
 from cosim.splits.fold import Fold
 from cosim.splits.schemes import BlockedInTime, LeaveOneGroupOut
 from cosim.study.check import check_study
 from cosim.study.document import read_document
-from cosim.teachers.cross_fitting import fitted_targets, left_out
+from cosim.teachers.cross_fitting import HELD_GROUP, OUT_OF_FOLD, fitted_targets, inner_folds, left_out, plan_for
 from cosim.teachers.learning import CrossFitting
 from cosim.teachers.teacher import Teacher, TeacherOptions, TeacherSetting
 from energy_models.errors import SplitError, StudyError
@@ -75,13 +76,60 @@ def test_training_targets_come_from_fits_that_have_not_seen_them(make, blocks):
     for inner in FITTED[1:]:
         held = np.setdiff1d(fold.train, inner.train)
         assert len(held)
-        assert np.array_equal(inner.validation, fold.validation)
         assert not set(inner.train) & set(fold.test)
-    if blocks in dataset.groups:
-        labels = dataset.groups[blocks]
-        for inner in FITTED[1:]:
-            held = np.setdiff1d(fold.train, inner.train)
+        if blocks in dataset.groups:
+            labels = dataset.groups[blocks]
             assert not set(labels[held]) & set(labels[inner.train])
+            kept = fold.validation[~np.isin(labels[fold.validation], labels[held])]
+            assert len(kept) < len(fold.validation)
+            assert np.array_equal(inner.validation, kept)
+        else:
+            assert np.array_equal(inner.validation, fold.validation)
+
+
+def test_what_is_held_out_is_new_to_an_inner_fit_its_unlabelled_examples_too():
+    dataset, fold = trials()
+    sessions, known = dataset.groups["session"], np.sort(fold.train)
+    fold = dataclasses.replace(fold, train=known[::2], unlabelled=known[1::2])
+    for inner in inner_folds(dataset, fold, CrossFitting(blocks="session")):
+        seen = np.concatenate([inner.fold.train, inner.fold.validation, inner.fold.unlabelled])
+        assert not set(sessions[seen]) & set(sessions[inner.held])
+        assert len(np.unique(sessions[inner.fold.unlabelled])) == 2
+    for inner in inner_folds(dataset, fold, CrossFitting(blocks="time")):
+        assert np.array_equal(inner.fold.unlabelled, fold.unlabelled)
+
+
+def test_a_plan_without_blocks_holds_out_what_the_split_does():
+    """Of one training session alone no inner fold can hold out a session: it is cut in time."""
+    dataset, fold = trials()
+    one = dataclasses.replace(fold, train=fold.train[dataset.groups["session"][fold.train] == "session2"])
+    plan = {OUT_OF_FOLD: {"folds": 3}, HELD_GROUP: "session"}
+    asked = {"session": plan, "run": {**plan, OUT_OF_FOLD: {"blocks": "run"}}, "": {OUT_OF_FOLD: {}}}
+    found = {name: plan_for(config, dataset, fold) for name, config in asked.items()}
+    assert [plan and plan.blocks for plan in found.values()] == ["session", "run", None]
+    alone = plan_for(plan, dataset, one)
+    assert alone is not None
+    assert alone.blocks == "time"
+    assert plan_for({}, dataset, fold) is None
+
+
+def test_the_teacher_of_a_study_is_told_which_group_its_split_holds_out():
+    document = {**read_document("ssvep_few_labels"), "teacher": {
+        "name": "classical", "options": {"baseline": "cca"}, "out_of_fold": {}}}  # fmt: skip
+    study = check_study(document, where="test")
+    shape = Shape(task="classification", channels=4, steps=64, outputs=3, step_rate_hz=64)
+    assert teacher_recipe(study, shape).config[HELD_GROUP] == "session"
+
+
+def test_inner_folds_that_leave_a_class_of_the_validation_part_out_are_not_used():
+    dataset, fold = trials()
+    sessions, first = dataset.groups["session"], int(fold.validation[0])
+    alike = (dataset.targets[fold.validation] != dataset.targets[first]) | (
+        sessions[fold.validation] == sessions[first])  # fmt: skip
+    found = targets(dataset, dataclasses.replace(fold, validation=fold.validation[alike]),
+                    CrossFitting(blocks="session", fewest_per_class=1))  # fmt: skip
+    assert "the validation part of an inner fold would lack a class" in found.message
+    assert found.training == "in_sample"
 
 
 def test_in_sample_targets_are_told_by_the_same_memory():
