@@ -217,9 +217,9 @@ class SearchPlan(_Frozen):
 
     `storage`: where the search is kept, if not in the run folder: ``postgresql+psycopg://USER@HOST/NAME``,
     ``sqlite:////PATH`` or ``journal:////PATH``. Several runs in one folder may then share the search.
-    `pruning`: ``front`` gives a configuration up that cannot reach the front any more, whatever its folds and seeds
-    that are left come to (`cosim.engine.search.pruning`); what is given up has no score in the tables. `warm_start`:
-    folder of an earlier run whose best configurations are tried first.
+    `pruning`: ``front`` gives a configuration up that cannot reach the search's front any more, whatever its folds
+    and seeds that are left come to (`cosim.engine.search.pruning`); what is given up has no score in the tables.
+    `warm_start`: folder of an earlier run whose best configurations are tried first.
     """
 
     sampler: Sampler = "grid"

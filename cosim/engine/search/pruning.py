@@ -1,10 +1,11 @@
-"""When a configuration is given up: once it cannot reach the front, whatever its points that are left come to.
+"""When a configuration is given up: once it cannot reach the search's front, whatever its points that are left come to.
 
 The rule, for configurations whose objectives are means over folds and seeds. Of every point that is left, the score
 is taken as the best there is (1: balanced accuracy and R squared have no more), and the power as `LEAST_SHARE` of the
 least that the configuration's finished points draw: networks of one configuration do the same work but for zeros and
 spikes. Where a finished configuration is no worse than that in every objective and better in one, this one is given
-up. Finished ones stay, so what is given up once would be given up at any later time. Optuna's pruners know one
+up. Finished ones stay, so what is given up once would be given up at any later time. The front is that of the search:
+validation score, and power on its one machine and site. Optuna's pruners know one
 objective, and stop what is worse than others so far, which a later fold may turn; they are not used.
 """
 
@@ -16,8 +17,8 @@ from dataclasses import dataclass
 from cosim.engine.files import Json
 
 BEST_SCORE = 1.0
-LEAST_SHARE = 0.9
-"""Of the archived studies' decoders none has a fold or seed that draws less than 0.99 of another one's power."""
+LEAST_SHARE = 0.5
+"""Between folds and seeds energies of a decode of archived spiking decoders fall to 0.70, a device's power less far."""
 SCORE, POWER = "score", "total_power"
 Values = Mapping[str, float]
 
