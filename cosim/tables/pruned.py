@@ -65,8 +65,9 @@ def pruned_note(count: int) -> str:
     one = count == 1
     return (
         f"{count} configuration{'' if one else 's'} of the search {'was' if one else 'were'} given up before all folds "
-        f"and seeds: {'it' if one else 'they'} could not reach the search's front (validation score, its one machine) any "
-        f"more, and stand{'s' if one else ''} in no comparison, nor in fronts of other machines. Which, and why: {PRUNED}."
+        f"and seeds: {'it' if one else 'they'} could not reach the search's front (validation score, its one machine) "
+        f"any more, and stand{'s' if one else ''} in no comparison, nor in fronts of other machines. "
+        f"Which, and why: {PRUNED}."
     )
 
 

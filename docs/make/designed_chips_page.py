@@ -75,7 +75,8 @@ def page(rows: Sequence[ChipRow]) -> str:
     partly = sorted({chip_name(one) for one in measured if one.lands} & (shown - {*whole}))
     landing = (
         f"Of {len(shown)} measured chips {len(whole)} {'lands' if len(whole) == 1 else 'land'} on power and area at "
-        f"every rate ({', '.join(whole) or 'none'}), {len(partly)} at some of its rates ({', '.join(partly) or 'none'}). "
+        f"every rate ({', '.join(whole) or 'none'}), {len(partly)} at some of its rates "
+        f"({', '.join(partly) or 'none'}). "
         "Four were hoped for.\nA row of which the power, or what it works out, was recalled is shown and not counted."
     )
     near = [one.power_ratio for one in measured if one.chip.evidence == "measured"]
