@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from cosim.api.count import count
     from cosim.api.design import DesignedMachine, design
     from cosim.api.estimate import Estimate, estimate
-    from cosim.api.export import Exported, export
+    from cosim.api.export import export
     from cosim.api.finished_run import Run, load_run
     from cosim.api.recordings import load_dataset
     from cosim.api.student import Student, load_student
@@ -32,11 +32,11 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
-    "Choices", "ComparedDesigns", "ConvertedStudent", "CosimError", "DesignedMachine", "Estimate", "Exported",
-    "Recalibration", "Run", "Student", "SweepTable", "Workload", "__version__", "architectures", "compare", "convert",
-    "corpora", "count", "design", "estimate", "export", "families", "learn_bits", "load_dataset", "load_profile",
-    "load_run", "load_site", "load_student", "machines", "quantize", "read_workload", "run", "sites", "studies",
-    "sweep", "train", "write_workload",
+    "Choices", "ComparedDesigns", "ConvertedStudent", "CosimError", "DesignedMachine", "Estimate", "Recalibration",
+    "Run", "Student", "SweepTable", "Workload", "__version__", "architectures", "compare", "convert", "corpora",
+    "count", "design", "estimate", "export", "families", "learn_bits", "load_dataset", "load_profile", "load_run",
+    "load_site", "load_student", "machines", "quantize", "read_workload", "run", "sites", "studies", "sweep",
+    "train", "write_workload",
 ]
 
 _HOMES = {
@@ -46,7 +46,7 @@ _HOMES = {
     "cosim.api.count": ("count",),
     "cosim.api.design": ("DesignedMachine", "design"),
     "cosim.api.estimate": ("Estimate", "estimate"),
-    "cosim.api.export": ("Exported", "export"),
+    "cosim.api.export": ("export",),
     "cosim.api.finished_run": ("Run", "load_run"),
     "cosim.api.recordings": ("load_dataset",),
     "cosim.api.student": ("Student", "load_student"),

@@ -25,6 +25,7 @@ from cosim.engine.executors.local import LocalExecutor
 from cosim.engine.executors.worker import run_stage, start_worker
 from cosim.engine.files import Json
 from cosim.engine.local_store import LocalStore
+from cosim.engine.plan import decoder_of
 from cosim.engine.progress import Watch
 from cosim.engine.run_folder import FAILURES, joined, locked, save_plan, tables_locked
 from cosim.engine.same_forms import same_forms
@@ -150,7 +151,7 @@ def run_study(
             if failures and not sweep.finished:
                 told = f"all {len(failures)} points failed, the first of them: {_told(failures[0])}"
                 raise StudyError(told.rstrip("."), where=study.study.name, remedy=f"All are told in {root / FAILURES}.")
-            given_up = pruned_rows(study, search.pruned() if search else ())
+            given_up = pruned_rows([(decoder_of(study, one), why) for one, why in (search.pruned() if search else ())])
             write_pruned(root, given_up)
             said = (*notes, *([pruned_note(len(given_up))] if given_up else []))
             write_tables(root, store, study, dataset, sweep.finished, command=command, notes=said)

@@ -12,26 +12,23 @@ from typing import Any, cast
 import pandas as pd
 
 from cosim.engine.files import Json, canonical_json, read_json, to_json, write_atomically
-from cosim.engine.plan import Configuration, decoder_of
-from cosim.study.schema import Study
+from cosim.engine.points import Decoder
 
 PRUNED = "pruned.json"
 GIVEN_UP = "given up"
 """Stands where the verdict of a decoder would: it has no score of all folds and seeds, and is in no comparison."""
 
 
-def pruned_rows(study: Study, pruned: Sequence[tuple[Configuration, Mapping[str, Json]]]) -> list[dict[str, Json]]:
+def pruned_rows(pruned: Sequence[tuple[Decoder, Mapping[str, Json]]]) -> list[dict[str, Json]]:
     """Return a record of each configuration that was given up: which decoder it is, and why it was given up.
 
     Parameters
     ----------
-    study : Study
-    pruned : sequence of (Configuration, mapping)
-        With the record of `cosim.engine.search.pruning.GivenUp`.
+    pruned : sequence of (Decoder, mapping)
+        What the configuration would have been, with the record of `cosim.engine.search.pruning.GivenUp`.
     """
     rows = list[dict[str, Json]]()
-    for configuration, why in pruned:
-        decoder = decoder_of(study, configuration)
+    for decoder, why in pruned:
         rows.append({
             "decoder_id": decoder.id, "decoder": decoder.name, "student": decoder.student, "family": decoder.family,
             "options": canonical_json(decoder.options), "form": decoder.form, "spiking": decoder.spiking,

@@ -16,7 +16,7 @@ from toy_stages import SerialExecutor
 
 from cosim.engine.files import to_json
 from cosim.engine.local_store import LocalStore
-from cosim.engine.plan import configurations
+from cosim.engine.plan import configurations, decoder_of
 from cosim.engine.points import FoldStage
 from cosim.engine.record import StageTime, keep_stage
 from cosim.engine.scheduler import Scheduler
@@ -126,7 +126,7 @@ def test_a_sweep_computes_no_more_of_what_is_given_up_and_says_so_in_the_tables(
     assert len(results) == points + 1  # after one point: at best (0.2 + 7) / 8 = 0.9 < 0.95
     assert {point.decoder.name for point in sweep.finished} == {"E temporal_filters=2 float32"}
     assert len(sweep.finished) == points
-    (row,) = pruned_rows(study(), search.pruned())
+    (row,) = pruned_rows([(decoder_of(study(), one), why) for one, why in search.pruned()])
     assert (row["decoder"], row["points"], row["of"]) == ("E temporal_filters=1 float32", 1, points)
     assert row["at_best"] == {"score": pytest.approx(0.9)}
     assert row["against"] == "E temporal_filters=2 float32"
