@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from energy_models.feasibility import (
@@ -78,7 +79,14 @@ def standard_of(site: Site) -> Standard:
     )
 
 
-def judge(site: Site | Standard, report: EnergyReport, *, average_w: Band | None = None) -> Verdict:
+def judge(
+    site: Site | Standard,
+    report: EnergyReport,
+    *,
+    average_w: Band | None = None,
+    cannot: Sequence[str] = (),
+    unknown: Sequence[str] = (),
+) -> Verdict:
     """Return whether a priced decoder fits a site, with the limit that binds.
 
     An incomplete price is a lower bound of the true one: it can show that a limit is broken, never that all are kept.
@@ -89,22 +97,27 @@ def judge(site: Site | Standard, report: EnergyReport, *, average_w: Band | None
         The latter where many reports are judged.
     report : EnergyReport
     average_w : Band, optional
-        Mean power of a device that is not always on [W]: what its battery follows.
+        Mean power of a device that is not always on, or learns [W]: what its battery follows.
+    cannot, unknown : sequence of str
+        Why the machine cannot do what is asked of it beside deciding, and what of that has no price. `average_w` is
+        then a lower bound.
     """
     standard = site if isinstance(site, Standard) else standard_of(site)
     checks = check_site_limits(standard.limits, report, average_w=average_w)
+    if cannot or unknown:
+        checks = tuple(_at_best(check) if check.name == "battery" else check for check in checks)
     reasons = [f"{check.name} {check.verdict}" for check in checks if check.verdict != "fits"]
     verdicts: list[Answer] = [check.verdict for check in checks]
     answer = _weaker(*verdicts)
-    if report.incomplete:
-        reasons += [f"not priced: {line}" for line in report.incomplete]
+    if report.incomplete or unknown:
+        reasons += [f"not priced: {line}" for line in (*report.incomplete, *unknown)]
         answer = _weaker(answer, "fits only at best")
     unchecked = unchecked_limits(standard.limits, report)
     if unchecked:
         reasons += unchecked
         answer = _weaker(answer, "fits only at best")
-    if report.infeasibilities:
-        reasons = [*report.infeasibilities, *reasons]
+    if report.infeasibilities or cannot:
+        reasons = [*report.infeasibilities, *cannot, *reasons]
         answer = "does not fit the machine"
     return Verdict(
         site=standard.site,
@@ -116,6 +129,11 @@ def judge(site: Site | Standard, report: EnergyReport, *, average_w: Band | None
         assumed=standard.assumed,
         unchecked=unchecked,
     )
+
+
+def _at_best(check: LimitCheck) -> LimitCheck:
+    """Return the check of a value that is known from below only: it can be shown to be broken, not to be kept."""
+    return check if check.verdict == "exceeds" else replace(check, verdict="fits only at best")
 
 
 def _weaker(*answers: Answer) -> Answer:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from energy_models.errors import PriceError
-from energy_models.feasibility import LimitVerdict, limit_verdict
+from energy_models.feasibility import LimitVerdict, added_power_w, limit_verdict
 from energy_models.hardware import Absent, ConnectedRadio, Link, Site
 from energy_models.pricing import (
     CAUSES,
@@ -24,7 +24,7 @@ from energy_models.pricing import (
     site_bands,
     site_terms,
 )
-from energy_models.quantities import Band, total
+from energy_models.quantities import ZERO, Band, total
 
 Cheaper = Literal["decoding", "streaming", "undecided"]
 
@@ -122,7 +122,7 @@ def raw_terms(site: Site, *, channels: int, recorded: int | None = None) -> dict
 
 
 def compare_raw_streaming(
-    site: Site, report: EnergyReport, *, channels: int, recorded: int | None = None
+    site: Site, report: EnergyReport, *, channels: int, recorded: int | None = None, learning_w: Band = ZERO
 ) -> StreamingComparison:
     """Return whether a decoder at a site saves power against sending every sample raw.
 
@@ -135,6 +135,9 @@ def compare_raw_streaming(
         Channels that would be streamed; the decoder's own for a like comparison.
     recorded : int, optional
         As of `raw_stream`.
+    learning_w : Band
+        Mean power of what the machine does beside deciding, before the regulator [W]: a device that sends raw samples
+        does not learn.
 
     Raises
     ------
@@ -145,6 +148,7 @@ def compare_raw_streaming(
     sent = band(bit_rate_terms(channels, Decisions(report.decode_rate_hz)), constants)
     less = Band(raw.rate_bit_s.low - sent.high, raw.rate_bit_s.nominal - sent.nominal, raw.rate_bit_s.high - sent.low)
     per_bit, own = constants[f"{SITE}radio.energy"], report.decoder_power_w + _starts(site, report, constants)
+    own += learning_w
     saved = Band(
         less.low * (per_bit.low if less.low >= 0 else per_bit.high) - own.high,
         less.nominal * per_bit.nominal - own.nominal,
@@ -152,7 +156,8 @@ def compare_raw_streaming(
     )
     cheaper: Cheaper = "decoding" if saved.low > 0 else "streaming" if saved.high < 0 else "undecided"
     even = own.nominal / less.nominal if less.nominal > 0 else None
-    return StreamingComparison(raw, report.total_power_w, saved, cheaper, even)
+    decoded = report.total_power_w + added_power_w(report, site, learning_w, 1.0)
+    return StreamingComparison(raw, decoded, saved, cheaper, even)
 
 
 def _starts(site: Site, report: EnergyReport, constants: Mapping[str, Band]) -> Band:

@@ -13,10 +13,11 @@ from dataclasses import dataclass, replace
 
 from energy_models.feasibility.duty import asleep, average_power_w, off_at_site_w
 from energy_models.feasibility.limits import check_site_limits, site_limits, unchecked_limits
-from energy_models.hardware import HardwareProfile, Site, constant_units, with_constants
+from energy_models.feasibility.recalibration import added_power_w
+from energy_models.hardware import HardwareProfile, Site, constant_units, with_constants, with_lost_electrodes
 from energy_models.mapping import place
 from energy_models.pricing import EnergyReport, at_site, estimate, estimate_machine, surroundings
-from energy_models.quantities import Band
+from energy_models.quantities import ZERO, Band
 from energy_models.workload import Workload
 
 DECODE_RATE = "decode_rate_hz"
@@ -85,7 +86,14 @@ class Lever:
 
 
 def levers(
-    workload: Workload, profile: HardwareProfile, site: Site, *, decode_rate_hz: float, duty_cycle: float = 1.0
+    workload: Workload,
+    profile: HardwareProfile,
+    site: Site,
+    *,
+    decode_rate_hz: float,
+    duty_cycle: float = 1.0,
+    learning_w: Band = ZERO,
+    electrodes_lost: int = 0,
 ) -> tuple[Lever, ...]:
     """Return each lever of a device at a site, those that need the least change first.
 
@@ -100,13 +108,19 @@ def levers(
         Decisions per second [Hz].
     duty_cycle : float
         Share of the time in which the device is on: its battery follows the average.
+    learning_w : Band
+        Mean power of learning on the machine, before the regulator [W], which the battery carries too; it is taken to
+        stay as it is, whatever lever moves.
+    electrodes_lost : int
+        Channels of `site` whose front end and converter are off; levers are those of a live channel.
 
     Raises
     ------
     WorkloadError
         As `estimate`.
     """
-    report = estimate(workload, profile, site, decode_rate_hz=decode_rate_hz)
+    live = with_lost_electrodes(site, electrodes_lost, of=workload.channels)
+    report = estimate(workload, profile, live, decode_rate_hz=decode_rate_hz)
     if place(workload, profile).infeasibilities or report.unaccounted:
         return ()
     unchecked = unchecked_limits(site_limits(site), report)
@@ -118,13 +132,18 @@ def levers(
     machine = estimate_machine(workload, profile, decode_rate_hz=decode_rate_hz)
     resting = None if duty_cycle == 1.0 else asleep(workload, profile)
 
-    def fits_at(changed: HardwareProfile, home: Site, rate_hz: float) -> bool:
+    def fits_at(changed: HardwareProfile, place_asked: Site, rate_hz: float) -> bool:
+        home = with_lost_electrodes(place_asked, electrodes_lost, of=workload.channels)
         same = changed is profile and rate_hz == decode_rate_hz  # a constant of the site leaves the machine as it is
         priced = machine if same else estimate_machine(workload, changed, decode_rate_hz=rate_hz)
         found = at_site(priced, surroundings(home, workload.channels, decode_rate_hz=rate_hz))
         off = None if resting is None else resting if changed is profile else asleep(workload, changed)
         off_w = None if off is None else off_at_site_w(off, home)
-        return _fits(home, found, None if off_w is None else average_power_w(found.total_power_w, off_w, duty_cycle))
+        on_w = found.total_power_w
+        average_w = on_w if off_w is None else average_power_w(on_w, off_w, duty_cycle)
+        if learning_w != ZERO:
+            average_w += added_power_w(found, home, learning_w, 1.0)
+        return _fits(home, found, average_w)
 
     def fits_with(name: str) -> Callable[[float], bool]:
         if name == DECODE_RATE:
@@ -145,7 +164,7 @@ def levers(
     return tuple(replace(lever, unchecked=unchecked) for lever in sorted(found, key=_change))
 
 
-def _fits(site: Site, report: EnergyReport, average_w: Band | None) -> bool:
+def _fits(site: Site, report: EnergyReport, average_w: Band) -> bool:
     if report.infeasibilities or report.unaccounted:
         return False
     return all(one.headroom >= 1.0 for one in check_site_limits(site_limits(site), report, average_w=average_w))

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from energy_models.errors import ProfileError
 from energy_models.hardware.site import Site
-from energy_models.quantities import Quantity, parse_model, with_quantities
+from energy_models.quantities import Quantity, find_unit, parse_model, with_quantities
 
-PER_CHANNEL = ("front_end.power", "converter.figure_of_merit")
-"""What each channel draws."""
+PER_CHANNEL = "_per_channel"
+"""End of the dimensions of what each channel draws."""
+PER_CONVERSION = "energy_per_step"
+"""Dimension of what a converter draws, of which each channel has its own samples."""
 
 
 def with_lost_electrodes(site: Site, lost: int, *, of: int) -> Site:
@@ -32,8 +34,9 @@ def with_lost_electrodes(site: Site, lost: int, *, of: int) -> Site:
         return site
     share = (of - lost) / of
 
-    def change(path: str, quantity: Quantity) -> Quantity:
-        if path not in PER_CHANNEL:
+    def change(_path: str, quantity: Quantity) -> Quantity:
+        dimension = find_unit(quantity.unit).dimension
+        if not dimension.endswith(PER_CHANNEL) and dimension != PER_CONVERSION:
             return quantity
         low, value, high = (share * end for end in (quantity.low, quantity.value, quantity.high))
         return quantity.model_copy(update={"low": low, "value": value, "high": high})

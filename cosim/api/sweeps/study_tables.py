@@ -14,6 +14,7 @@ from cosim.api.sweeps.grid import BITS, CHANNELS, RATE
 from cosim.api.sweeps.sweep_lines import FITTING
 from cosim.api.sweeps.sweep_point import PricedPoint
 from cosim.tables.feasibility import NOT_COMPARED
+from cosim.tables.readable import CANNOT_RUN
 from energy_models.analysis import StreamingDraws, crossover, spread, streaming_draws
 from energy_models.feasibility import levers, longest_duty_cycle
 
@@ -76,12 +77,15 @@ def _fit(along: Sequence[Row], axis: str) -> dict[str, Any]:
     other = along[before if rising else after]
     return {
         **found, "answer": "fits from" if rising else "fits up to", "next_tried": float(other[axis]),
-        "about": _crossing(along[before], along[after], axis), "limit": other["binding_limit"] or other["verdict"],
+        "about": _crossing(along[before], along[after], axis),
+        "limit": CANNOT_RUN if other["verdict"] == CANNOT_RUN else other["binding_limit"] or other["verdict"],
     }
 
 
 def _crossing(first: Row, second: Row, axis: str) -> float:
     """Return where headroom is 1 between two points; not a number where it does not cross there."""
+    if CANNOT_RUN in (first["verdict"], second["verdict"]):
+        return math.nan  # its headroom is that of a device that does less than is asked
     rooms = [float(row["headroom"]) for row in (first, second)]
     places = [float(row[axis]) for row in (first, second)]
     if not all(math.isfinite(one) and one > 0 for one in (*rooms, *places)) or (rooms[0] >= 1) == (rooms[1] >= 1):
@@ -103,7 +107,7 @@ def streaming_tables(
     draws, seed : int
         Of the uncertain constants; draws a power of two.
     """
-    places = [place for place, point in enumerate(points) if point.compares]
+    places = [place for place, point in enumerate(points) if point.compares and point.learnt is None]
     found = streaming_draws(
         [points[place].design for place in places], draws=draws, seed=seed,
         channels=[points[place].sent_channels for place in places],
@@ -148,20 +152,23 @@ def _named(cells: Mapping[str, float]) -> dict[str, float]:
 
 def _crossover(values: Sequence[float], drawn: Sequence[StreamingDraws | None]) -> dict[str, Any]:
     known = [(value, one.saved_w) for value, one in zip(values, drawn, strict=True) if one is not None]
+    left = [f"{value:g}" for value, one in zip(values, drawn, strict=True) if one is None]
+    counts = {"values_tried": len(known), "values_not_compared": ", ".join(left)}
     names = ("at_5_percent", "at", "at_95_percent")
     nothing = dict.fromkeys(names, math.nan)
     shares = ("always_decoding", "always_streaming", "crosses_once", "crosses_more_often")
     if len(known) < 2:
-        return {"answer": NOT_COMPARED, **nothing, **dict.fromkeys(shares, math.nan), "values_tried": len(known)}
+        return {"answer": NOT_COMPARED, **nothing, **dict.fromkeys(shares, math.nan), **counts}
     found = crossover([value for value, _ in known], [saved for _, saved in known])
     where = {None: "does not cross", "above": "decoding cheaper above", "below": "decoding cheaper below"}[found.side]
     if found.side is None and max(found.decoding, found.streaming) >= 0.5:
-        where = "decoding cheaper throughout" if found.decoding > found.streaming else "streaming cheaper throughout"
+        less = "decoding" if found.decoding > found.streaming else "streaming"
+        where = f"{less} cheaper throughout those compared ({known[0][0]:g} to {known[-1][0]:g})"
     ends = (math.nan, math.nan) if found.range_at is None else (found.range_at[0], found.range_at[2])
     at = math.nan if found.at is None else found.at
     told = dict(zip(shares, (found.decoding, found.streaming, found.crossing, found.several), strict=True))
     places = dict(zip(names, (ends[0], at, ends[1]), strict=True))
-    return {"answer": where, **places, **told, "values_tried": len(known)}
+    return {"answer": where, **places, **told, **counts}
 
 
 def lever_rows(points: Iterable[PricedPoint], rows: Iterable[Row], varied: Sequence[str]) -> Iterator[dict[str, Any]]:
@@ -171,12 +178,16 @@ def lever_rows(points: Iterable[PricedPoint], rows: Iterable[Row], varied: Seque
     """
     apart = _apart(varied)
     for point, row in zip(points, rows, strict=True):
-        if point.site is None or not point.whole:
+        if point.asked is None or not point.whole:
             continue
         told = {name: row[name] for name in apart}
         share = point.point.grid.duty_cycle or 1.0
         rate_hz = point.report.decode_rate_hz
-        for lever in levers(point.work, point.machine, point.site, decode_rate_hz=rate_hz, duty_cycle=share):
+        found = levers(
+            point.work, point.machine, point.asked, decode_rate_hz=rate_hz, duty_cycle=share,
+            learning_w=point.learning_w, electrodes_lost=point.lost,
+        )  # fmt: skip
+        for lever in found:
             yield {
                 **told, "lever": lever.name, "unit": lever.unit, "now": lever.now,
                 "bound": math.nan if lever.bound is None else lever.bound,
@@ -191,6 +202,7 @@ def _duty_lever(point: PricedPoint) -> Iterator[dict[str, Any]]:
     if share is None or point.off_w is None or not battery:
         return
     on_w, off_w, allowed_w = point.report.total_power_w.nominal, point.off_w.nominal, battery[0].limit.nominal
+    allowed_w -= 0.0 if point.added_w is None else point.added_w.nominal
     bound = longest_duty_cycle(on_w, off_w, allowed_w)
     text = "no share of the time" if bound is None else f"on for at most {bound:.3g} of the time"
     yield {

@@ -18,6 +18,7 @@ from cosim.tables.feasibility import (
     recalibration_cells,
     streaming_cells,
 )
+from cosim.tables.readable import CANNOT_RUN
 from cosim.tables.results import price_cells
 from energy_models.analysis import Design, StreamingComparison, compare_raw_streaming
 from energy_models.design import Choices, Task, search
@@ -32,7 +33,7 @@ from energy_models.feasibility import (
 )
 from energy_models.hardware import Absent, HardwareProfile, Site, with_constants, with_lost_electrodes
 from energy_models.pricing import EnergyReport, estimate
-from energy_models.quantities import Band
+from energy_models.quantities import ZERO, Band
 from energy_models.workload import Recalibration, Workload
 
 DESIGNED = "designed"
@@ -73,30 +74,54 @@ class SweepPoint:
             a stream asked for decisions more often than it takes steps.
         """
         work = self.grid.workload(self.counted)
-        machine, place = self._placed(work)
+        machine, place, asked = self._placed(work)
         rate_hz, share = self.grid.decode_rate_hz, self.grid.duty_cycle
         if work.mode == "stream":
             check_stream_rate(rate_hz, work.step_rate_hz, where=RATE)
         report = estimate(work, machine, place, decode_rate_hz=rate_hz)
         off_w = None if place is None or share is None else off_power_w(work, machine, place)
         average_w = None if off_w is None or share is None else average_power_w(report.total_power_w, off_w, share)
-        learnt = None if self.learning is None else recalibration_cost(work, machine, self.learning)
-        added_w = None if learnt is None else self._added_w(learnt, report, place)
-        if added_w is not None:
-            average_w = (average_w or report.total_power_w) + added_w
-        verdict = None if place is None else judge(place, report, average_w=average_w)
-        return PricedPoint(self, work, machine, place, report, verdict, off_w, average_w, learnt, added_w)
+        learnt = None if self.learning is None else self._in_time(
+            recalibration_cost(work, machine, self.learning), report
+        )  # fmt: skip
+        least_w = self._added_w(learnt, report, place)
+        if least_w is not None:
+            average_w = (average_w or report.total_power_w) + least_w
+        cannot, unknown = ((), ()) if learnt is None else (
+            [f"recalibration: {line}" for line in lines] for lines in (learnt.infeasibilities, learnt.unaccounted)
+        )
+        verdict = None if place is None else judge(
+            place, report, average_w=average_w, cannot=cannot, unknown=unknown
+        )  # fmt: skip
+        added_w = None if cannot or unknown else least_w
+        return PricedPoint(self, work, machine, place, asked, report, verdict, off_w, average_w, learnt, added_w)
 
-    def _added_w(self, learnt: RecalibrationCost, report: EnergyReport, place: Site | None) -> Band | None:
-        """Return the mean power that learning adds [W]; None where it cannot run, or is not known whole."""
+    def _in_time(self, learnt: RecalibrationCost, report: EnergyReport) -> RecalibrationCost:
+        """Return the cost with a line where decisions leave less time than a recalibration takes."""
         interval_s = self.grid.recalibration_interval_s
-        if interval_s is None or learnt.infeasibilities or learnt.unaccounted:
+        left_s = math.inf if interval_s is None else interval_s * (1.0 - self._busy(report))
+        if learnt.time_s.nominal <= left_s:
+            return learnt
+        line = f"a recalibration takes {learnt.time_s.nominal:.3g} s; decisions leave {max(0.0, left_s):.3g} s for it"
+        return replace(learnt, infeasibilities=(*learnt.infeasibilities, line))
+
+    def _busy(self, report: EnergyReport) -> float:
+        """Return the share of the time in which the machine decides."""
+        return (self.grid.duty_cycle or 1.0) * report.decode_rate_hz * report.latency_s.nominal
+
+    def _added_w(self, learnt: RecalibrationCost | None, report: EnergyReport, place: Site | None) -> Band | None:
+        """Return the mean power that learning adds, what of it is priced [W]: none where it cannot run."""
+        interval_s = self.grid.recalibration_interval_s
+        if interval_s is None or learnt is None:
             return None
+        if learnt.infeasibilities:
+            return ZERO
         if place is None:
             return learnt.energy_j.times(1.0 / interval_s)
         return added_power_w(report, place, learnt.energy_j, interval_s)
 
-    def _placed(self, work: Workload) -> tuple[HardwareProfile, Site | None]:
+    def _placed(self, work: Workload) -> tuple[HardwareProfile, Site | None, Site | None]:
+        """Return the machine, the site as its live channels draw, and the site with every channel alive."""
         lost = self.grid.electrodes_lost or 0
         if lost >= work.channels:
             raise StudyError(
@@ -112,7 +137,7 @@ class SweepPoint:
             machine, place = with_constants(self._designed, self.home, self.grid.constants)
         else:
             machine, place = self.grid.place(self.base, self.home)
-        return machine, place if place is None else with_lost_electrodes(place, lost, of=work.channels)
+        return machine, place if place is None else with_lost_electrodes(place, lost, of=work.channels), place
 
     @cached_property
     def _designed(self) -> HardwareProfile:
@@ -137,6 +162,8 @@ class PricedPoint:
         The network at the point's widths.
     machine, site
         With all that the point sets.
+    asked : Site or None
+        The site as it is where no electrode is dead: its constants are those of a live channel.
     report : EnergyReport
         What the device draws while it is on.
     verdict : Verdict or None
@@ -153,6 +180,7 @@ class PricedPoint:
     work: Workload
     machine: HardwareProfile
     site: Site | None
+    asked: Site | None
     report: EnergyReport
     verdict: Verdict | None
     off_w: Band | None
@@ -167,13 +195,26 @@ class PricedPoint:
 
     @property
     def whole(self) -> bool:
-        """Whether the machine runs the network, and all of it has a price."""
-        return not (self.report.infeasibilities or self.report.unaccounted)
+        """Whether the machine runs the network and learns as it is asked to, and all of it has a price."""
+        learns = self.learnt is None or self.added_w is not None
+        return learns and not (self.report.infeasibilities or self.report.unaccounted)
+
+    @property
+    def lost(self) -> int:
+        """Channels whose electrode is dead."""
+        return self.point.grid.electrodes_lost or 0
+
+    @property
+    def learning_w(self) -> Band:
+        """Mean power of learning on the machine itself [W]; zero where it does not learn."""
+        interval_s = self.point.grid.recalibration_interval_s
+        known = self.learnt is not None and interval_s is not None and self.added_w is not None
+        return self.learnt.energy_j.times(1.0 / interval_s) if known else ZERO  # pyright: ignore
 
     @property
     def sent_channels(self) -> int:
         """Channels that a device would send raw: those whose electrode is alive."""
-        return self.work.channels - (self.point.grid.electrodes_lost or 0)
+        return self.work.channels - self.lost
 
     @property
     def compares(self) -> bool:
@@ -182,15 +223,20 @@ class PricedPoint:
         return site is not None and site.link is not None and not isinstance(site.radio, Absent) and self.whole
 
     def against_raw(self) -> StreamingComparison | None:
-        """Return the device beside one that sends every sample; None where they cannot be compared."""
+        """Return the device beside one that sends every sample; None where they cannot be compared.
+
+        Both are on; what learning draws is spread over the time in which they are.
+        """
         if self.site is None or not self.compares:
             return None
-        return compare_raw_streaming(self.site, self.report, channels=self.sent_channels, recorded=self.work.channels)
+        return compare_raw_streaming(
+            self.site, self.report, channels=self.sent_channels, recorded=self.work.channels,
+            learning_w=self.learning_w.times(1.0 / (self.point.grid.duty_cycle or 1.0)),
+        )  # fmt: skip
 
     def charge_lasts_s(self) -> Band | None:
         """Return how long one charge lasts [s]; None without a battery, or where the power is not known whole."""
-        unknown = self.learnt is not None and self.added_w is None
-        if self.site is None or self.site.battery is None or not self.whole or unknown:
+        if self.site is None or self.site.battery is None or not self.whole:
             return None
         return battery_life_s(self.site.battery, self.average_w or self.report.total_power_w)
 
@@ -206,17 +252,20 @@ class PricedPoint:
             "workload": self.work.name, "machine": DESIGNED if base is None else base.name,
             "site": "" if self.site is None else self.site.name,
             **{name: value for name, value in asked.items() if value is not None},
-            "widths": self.work.provenance.get("widths", AS_COUNTED), **grid.cells(self.machine, self.site),
+            "widths": self.work.provenance.get("widths", AS_COUNTED), **grid.cells(self.machine, self.asked),
         }
 
     def price_cells(self) -> dict[str, object]:
         """Return what it costs and whether it fits, under the names of a price."""
-        return price_cells(self.report, self.verdict)
+        cells = price_cells(self.report, self.verdict)
+        cannot = self.verdict is None and self.learnt is not None and self.learnt.infeasibilities
+        return {**cells, "verdict": CANNOT_RUN} if cannot else cells
 
     def study_cells(self) -> dict[str, object]:
         """Return whether all work has a price, verdicts of all limits, power by cause, raw streaming, the battery."""
         cells: dict[str, object] = {
-            "complete": not self.report.unaccounted, **limit_cells(self.report, self.verdict),
+            "complete": not (self.report.unaccounted or (self.learnt is not None and self.learnt.unaccounted)),
+            **limit_cells(self.report, self.verdict),
             **allowed_cells(self.verdict, self.report.total_power_w, self.average_w),
             **cause_cells(self.report, self.site),
         }

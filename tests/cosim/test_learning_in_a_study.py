@@ -1,0 +1,113 @@
+"""Learning on the device in a feasibility study: verdicts, raw streaming, levers; constants of dead electrodes."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import cosim
+from cosim.api.sweeps.study_tables import _crossover  # pyright: ignore[reportPrivateUsage]
+from cosim.tables.feasibility import LIMIT, NOT_COMPARED
+from energy_models.analysis import StreamingDraws
+from energy_models.workload import at_widths, read_workload
+
+EEGNET = Path(__file__).parents[2] / "energy_models/data/workloads/eegnet_8_2.json"
+SITE, MACHINE = "implant_endovascular16", "gap9"
+LAST = cosim.Recalibration(examples=4, epochs=2, batch=2, optimiser="sgd", layers="last", bits=16)
+WORK = at_widths(read_workload(EEGNET), weight_bits=8, activation_bits=8)
+FRONT_END = "site.front_end.power"
+
+
+def study(how: cosim.Recalibration | None, interval: str = "1 h", **over: Any) -> cosim.SweepTable:
+    given = {} if how is None else {"recalibration_interval_s": [interval]}
+    return cosim.sweep(
+        WORK, machines=MACHINE, sites=SITE, decode_rate_hz=4, over={**given, **over}, recalibration=how
+    )  # fmt: skip
+
+
+def row(how: cosim.Recalibration | None, interval: str = "1 h", **over: Any) -> dict[str, Any]:
+    return study(how, interval, **over).to_frame().to_dict("records")[0]
+
+
+def test_learning_without_room_does_not_fit_and_has_no_levers() -> None:
+    table = study(dataclasses.replace(LAST, examples=10**6))
+    (found,) = table.to_frame().to_dict("records")
+    assert row(None)["verdict"] in ("fits", "fits nominally")
+    assert found["recalibration"] == found["verdict"] == "does not fit the machine"
+    assert found["streaming"] == NOT_COMPARED
+    assert math.isnan(found["charge_lasts_s"])
+    tables = table.study(draws=64)
+    assert tables.levers == []
+    assert all(one["answer"] == "fits at no value" for one in tables.fits)
+    nowhere = cosim.sweep(
+        WORK, machines=MACHINE, decode_rate_hz=4, over={"recalibration_interval_s": ["1 h"]},
+        recalibration=dataclasses.replace(LAST, examples=10**6),
+    )  # fmt: skip
+    assert nowhere.to_frame()["verdict"].tolist() == ["does not fit the machine"]
+
+
+def test_learning_without_a_price_never_fits() -> None:
+    found = row(dataclasses.replace(LAST, bits=32))
+    assert found["recalibration"].startswith("at least")
+    assert found["verdict"] == found[f"{LIMIT}battery"] == "fits only at best"
+    assert not found["complete"]
+    assert found[f"{LIMIT}power_budget"] == row(None)[f"{LIMIT}power_budget"]
+
+
+def test_learning_that_takes_longer_than_there_is_does_not_fit() -> None:
+    seldom = row(LAST)
+    often = row(LAST, f"{seldom['recalibration_time_s'] / 2} s")
+    assert seldom["recalibration"] == "fits"
+    assert often["recalibration"] == often["verdict"] == "does not fit the machine"
+    assert "decisions leave" in often["recalibration_reasons"]
+
+
+def test_raw_streaming_saves_what_learning_draws() -> None:
+    still, learns = row(None), row(LAST, "10 s")
+    mean_w = learns["recalibration_energy_j"] / 10
+    assert mean_w > 0
+    assert still["decoding_saves_w"] - learns["decoding_saves_w"] == pytest.approx(mean_w, rel=1e-6)
+    assert learns["break_even_j_per_bit"] > still["break_even_j_per_bit"]
+    half = row(LAST, "10 s", duty_cycle=[0.5])  # all of it in the half of the time in which the device is on
+    assert still["decoding_saves_w"] - half["decoding_saves_w"] == pytest.approx(2 * mean_w, rel=1e-6)
+
+
+def test_levers_of_a_battery_carry_learning_too() -> None:
+    over = {"duty_cycle": [0.5], "site.battery.capacity": ["1 mAh"]}
+    still, learns = (study(how, "10 s", **over).study(draws=64).levers for how in (None, LAST))
+    bounds = [{one["lever"]: one["bound"] for one in some} for some in (still, learns)]
+    frame = study(LAST, "10 s", **over).to_frame().iloc[0]
+    span = frame["power_w"] - frame["off_power_w"]
+    change = frame["recalibration_power_w"] / span
+    assert bounds[0]["duty_cycle"] - bounds[1]["duty_cycle"] == pytest.approx(change, rel=1e-6)
+    assert bounds[1][FRONT_END] < bounds[0][FRONT_END]
+    assert bounds[1]["site.battery.capacity"] > bounds[0]["site.battery.capacity"]
+
+
+def test_dead_electrodes_leave_the_constants_of_live_ones_as_they_were_given() -> None:
+    channels = WORK.channels
+    table = study(None, electrodes_lost=[0, channels // 2], **{FRONT_END: ["2 uW/channel", "4 uW/channel"]})
+    frame, column = table.to_frame(), f"{FRONT_END} [W/channel]"
+    assert sorted(frame[column].tolist()) == pytest.approx([2e-6, 2e-6, 4e-6, 4e-6])
+    tables = table.study(draws=64)
+    assert len([one for one in tables.fits if one["axis"] == column]) == 2  # one series a number of dead ones
+    found = {(one["electrodes_lost"], one["now"]): one for one in tables.levers if one["lever"] == FRONT_END}
+    assert {round(now * 1e6) for _, now in found} == {2, 4}
+    bounds = [one["bound"] for (lost, _), one in found.items() if lost]
+    assert bounds == pytest.approx([bounds[0]] * len(bounds))
+    # half of the front ends: at the bound the others may draw almost twice as much, the converter being off too
+    whole = next(one["bound"] for (lost, _), one in found.items() if not lost)
+    assert bounds[0] > 1.9 * whole
+
+
+def test_a_crossover_says_which_values_it_compared() -> None:
+    draws = StreamingDraws(np.zeros(4), np.ones(4), np.ones(4))
+    found = _crossover([1, 4, 16], [None, draws, draws])
+    assert found["answer"] == "decoding cheaper throughout those compared (4 to 16)"
+    assert found["values_not_compared"] == "1"
+    assert _crossover([1, 4], [None, draws])["values_not_compared"] == "1"
