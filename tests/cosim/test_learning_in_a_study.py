@@ -78,7 +78,7 @@ def test_raw_streaming_saves_what_learning_draws() -> None:
 
 
 def test_levers_of_a_battery_carry_learning_too() -> None:
-    over = {"duty_cycle": [0.5], "site.battery.capacity": ["1 mAh"]}
+    over = {"duty_cycle": [0.5], "site.battery.capacity": ["6 mAh"]}
     still, learns = (study(how, "10 s", **over).study(draws=64).levers for how in (None, LAST))
     bounds = [{one["lever"]: one["bound"] for one in some} for some in (still, learns)]
     frame = study(LAST, "10 s", **over).to_frame().iloc[0]
