@@ -243,9 +243,11 @@ def _verdicts(parts: dict[str, list[Cell]]) -> Iterator[list[str]]:
                 yield [TITLES[name], one.student, f"`kl`, {title_of(few)}, less best control", f"{BAR:g}",
                        _gap(one.control), verdict_of(one.control, BAR)]  # fmt: skip
         if TITLES[name].startswith(SUBJECT):
-            for one in _unlabelled(cells[0]):
-                yield [TITLES[name], one.student, "`kl` less labels alone", f"{SUBJECT_BAR:g}", _gap(one.gain),
-                       verdict_of(one.gain, SUBJECT_BAR)]  # fmt: skip
+            for cell in cells:
+                for one in _unlabelled(cell):
+                    what = f"`kl` less labels alone, {title_of(cell)}"
+                    yield [TITLES[name], one.student, what, f"{SUBJECT_BAR:g}", _gap(one.gain),
+                           verdict_of(one.gain, SUBJECT_BAR)]  # fmt: skip
 
 
 def _unlabelled(cell: Cell) -> list[Line]:

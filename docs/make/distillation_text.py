@@ -28,6 +28,11 @@ well above what the labels alone give, and nowhere else; its answers on the labe
 
 """
 REMARKS = {
+    "subjects_ssvep": """
+With targets in sample the gate compares on trials of the subjects that are trained on. With targets out of fold it
+compares on training subjects that neither fit has seen (five inner folds by subject): it asks what the test part asks.
+That cell's gate and folds were fixed before any test score of it was seen.
+""",
     "subjects_ssvep_chosen_on_another": """
 The part above chooses on trials of the subjects that are trained on, where the network is better than on a new subject
 and better than the teacher, so that the gate lets no teacher pass although the teacher is the better one on new
