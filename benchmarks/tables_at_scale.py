@@ -1,6 +1,10 @@
 """How long pricing and the commands that read a run take with 500 decoders on 17 machines at 8 sites: 68,000 prices.
 
     OMP_NUM_THREADS=1 python benchmarks/tables_at_scale.py
+    OMP_NUM_THREADS=1 python benchmarks/tables_at_scale.py --rows 1000000
+
+With ``--rows`` the prices are those of the first decoders, copied: decoders repeat after 24, with another name and
+score, so pricing each would give the same. Pricing itself is then not measured.
 
 The run is made up, its workloads are the shipped EEGNet's with other widths and as many channels as each decoder has.
 Exits with 1 where a command misses its time or its memory, or its page its size. Times are the processor's: all is done
@@ -23,10 +27,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow
+from pyarrow import compute, parquet
 
 from cosim.engine.files import to_json
 from cosim.tables.decoders import DECODERS, DecoderScore
 from cosim.tables.differences import DIFFERENCES, Difference, write_differences
+from cosim.tables.prices import PRICED
 from cosim.tables.results import Score, write_parquet
 from cosim.tables.workloads import WORKLOADS, StoredWorkload
 from energy_models.hardware import profile_names, site_names
@@ -34,6 +41,8 @@ from energy_models.workload import Count, Workload, at_widths, read_workload, wo
 
 PRICING_S, COMMAND_S, MEMORY_BYTES, PAGE_BYTES = 20.0, 30.0, 1e9, 6e6
 FORMS = ((32, 32), (8, 8), (4, 4), (2, 4))
+ROWS_S, ROWS_BYTES = 120.0, 2e9  # of a command where --rows says how many prices there are
+SIZES = 6
 PRICE = "import sys; from pathlib import Path; from cosim.tables.prices import reprice; reprice(Path(sys.argv[1]))"
 
 
@@ -58,7 +67,7 @@ def decoders(count: int) -> list[tuple[str, str, Workload, tuple[int, int]]]:
         itertools.product(range(-(-count // len(FORMS))), FORMS), count
     ):
         form = "float32" if weight == 32 else f"w{weight}a{activation}"
-        work = larger(shipped, 1 + number % 6)
+        work = larger(shipped, 1 + number % SIZES)
         work = work if weight == 32 else at_widths(work, weight_bits=weight, activation_bits=activation)
         named = dataclasses.replace(work, name=f"EEGNet-{number} {form}")
         found.append((f"EEGNet-{number}", form, named, (weight, activation)))
@@ -110,6 +119,25 @@ def write_run(root: Path, count: int) -> None:
         (root / name).write_text(to_json(document), encoding="utf-8")
 
 
+def write_copied_prices(root: Path, count: int) -> None:
+    """Price the decoders that differ, and write the table of prices of all as copies of theirs."""
+    apart = SIZES * len(FORMS)
+    digests = [workload_digest(work) for _, _, work, _ in decoders(count)]
+    with tempfile.TemporaryDirectory() as temporary:
+        write_run(Path(temporary), apart)
+        subprocess.run([sys.executable, "-c", PRICE, temporary], check=True)
+        made = parquet.read_table(Path(temporary) / PRICED)
+    place = made.schema.get_field_index("workload_digest")
+    first = [made.filter(compute.equal(made["workload_digest"], digest)) for digest in digests[:apart]]
+    with parquet.ParquetWriter(root / PRICED, made.schema, compression="zstd", write_page_checksum=True) as writer:
+        for start in range(0, count, apart):
+            copies = [
+                part.set_column(place, made.schema.field(place), pyarrow.array([digest] * len(part)))
+                for digest, part in zip(digests[start : start + apart], first, strict=False)
+            ]
+            writer.write_table(pyarrow.concat_tables(copies))
+
+
 def measured(command: list[str]) -> tuple[float, float, float]:
     """Return wall and processor time [s] and largest resident memory [B] of a command; its output goes to nowhere."""
     start = time.perf_counter()
@@ -127,23 +155,32 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--decoders", type=int, default=500)
     parser.add_argument("--keep", type=Path, help="folder in which the run stays")
+    parser.add_argument("--rows", type=int, help="prices, at least: made by copying, not priced")
     arguments = parser.parse_args()
+    places = len(profile_names()) * len(site_names())
+    count = arguments.decoders if arguments.rows is None else -(-arguments.rows // places)
+    command_s, most_bytes = (COMMAND_S, MEMORY_BYTES) if arguments.rows is None else (ROWS_S, ROWS_BYTES)
     cosim = str(Path(sys.executable).with_name("cosim"))
     missed = 0
     with tempfile.TemporaryDirectory() as temporary:
         root: Path = arguments.keep or Path(temporary)
         root.mkdir(parents=True, exist_ok=True)
-        write_run(root, arguments.decoders)
-        steps = {"price": ([sys.executable, "-c", PRICE, str(root)], PRICING_S)}
+        write_run(root, count)
+        steps: dict[str, tuple[list[str], float]] = {}
+        if arguments.rows is None:
+            steps["price"] = ([sys.executable, "-c", PRICE, str(root)], PRICING_S)
+        else:
+            write_copied_prices(root, count)
+            print(f"{count:,} decoders at {places} places: {count * places:,} prices", flush=True)
         for name in ("feasibility", "pareto", "report"):
-            steps[name] = ([cosim, name, str(root)], COMMAND_S)
-        steps["report --digest"] = ([cosim, "report", str(root), "--digest", str(root / "digest")], COMMAND_S)
+            steps[name] = ([cosim, name, str(root)], command_s)
+        steps["report --digest"] = ([cosim, "report", str(root), "--digest", str(root / "digest")], command_s)
         for name, (command, bar_s) in steps.items():
             wall_s, seconds, memory = measured(command)
-            missed += seconds > bar_s or memory > MEMORY_BYTES
-            print(f"{name:16} {seconds:6.1f} s of {bar_s:.0f}   {memory / 1e6:6.0f} MB of {MEMORY_BYTES / 1e6:.0f}   "
-                  f"({wall_s:.1f} s on the clock)")  # fmt: skip
-        sizes = {path.name: path.stat().st_size for path in (root / "report.html", *root.glob("*.parquet"))}
+            missed += seconds > bar_s or memory > most_bytes
+            print(f"{name:16} {seconds:6.1f} s of {bar_s:.0f}   {memory / 1e6:6.0f} MB of {most_bytes / 1e6:.0f}   "
+                  f"({wall_s:.1f} s on the clock)", flush=True)  # fmt: skip
+        sizes = {path.name: path.stat().st_size for path in (root / "report.html", *root.glob("*.parquet")) if path.is_file()}
         missed += sizes["report.html"] > PAGE_BYTES
         print(json.dumps(sizes))
     return int(missed > 0)

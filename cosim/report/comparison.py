@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cosim.report.figures.numbers import score_of
 from cosim.report.figures.points import METRICS
-from cosim.report.inputs import Run
+from cosim.report.inputs import Row, Run
 from cosim.tables.differences import Difference
 
 OVER = {
@@ -77,14 +77,14 @@ def difference_text(gap: Difference) -> str:
     return (text if math.isnan(gap.low) else f"{text} [{gap.low:+.3f}, {gap.high:+.3f}]").replace("-", "−")
 
 
-def difference_rows(run: Run) -> list[dict[str, str]]:
-    """Return every paired difference as texts: the two decoders, the difference, what it ranges over, what it says."""
+def difference_rows(gaps: Sequence[Difference]) -> list[dict[str, str]]:
+    """Return paired differences as texts: the two decoders, the difference, what it ranges over, what it says."""
     return [
         {
             "kind": KINDS[gap.kind], "decoder": gap.decoder, "against": gap.against, "difference": difference_text(gap),
             "over": over_text(gap.count, gap.over) if not gap.reason else gap.reason, "verdict": verdict_of(gap),
         }
-        for gap in run.differences
+        for gap in gaps
     ]  # fmt: skip
 
 
@@ -101,9 +101,9 @@ def _number(count: int, name: str) -> str:
     return f"{count} {name}{'s' if count != 1 else ''}"
 
 
-def task_rows(run: Run) -> list[Mapping[str, str]]:
-    """Return per decoder, best first, what stands beside its price: score, interval, chance, and the task's metrics."""
-    return [score_row(row) for row in run.decoders]
+def task_rows(rows: Sequence[Row]) -> list[Mapping[str, str]]:
+    """Return per decoder what stands beside its price: score, interval, chance, and the task's metrics."""
+    return [score_row(row) for row in rows]
 
 
 def score_row(row: Mapping[str, Any]) -> dict[str, str]:

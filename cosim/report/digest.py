@@ -217,7 +217,7 @@ def _scores_note(run: Run) -> str:
 
 def _differences(run: Run) -> str:
     """Return the table of paired differences; empty where there is none."""
-    rows = difference_rows(run)
+    rows = difference_rows(run.differences)
     if not rows:
         return ""
     head = ["decoder", "less", "difference [95 %]", "interval", "what it is"]

@@ -18,6 +18,7 @@ from cosim.report.figures.points import group_of
 from cosim.report.inputs import Row, Run
 from cosim.report.own_machines import OwnMachines
 from cosim.report.sections import KILO, MICRO, MILLI
+from cosim.report.selection import foremost_decoders, foremost_differences
 
 BANDS = (("decoder_power", "w", "uw", MICRO), ("decode_energy", "j", "uj", MICRO), ("latency", "s", "ms", MILLI))
 MINUS = str.maketrans({"−": "-", "\u00a0": " "})
@@ -38,11 +39,11 @@ def downloads_text(
     own : OwnMachines or None
         Machines sized to decoders, where the run has any.
     """
-    scores = task_rows(run)
+    decoders, differences = foremost_decoders(run), foremost_differences(run)
     gaps = [
         {"kind": one.kind, "decoder": one.decoder, "against": one.against, "difference": one.mean, "low": one.low,
          "high": one.high, "over": one.over, "count": one.count}
-        for one in run.differences
+        for one in differences
     ]  # fmt: skip
     shown = [{
         "no.": row["number"], "decoder": row["decoder"], "machine": row["machine"], "score": row["score"],
@@ -51,8 +52,8 @@ def downloads_text(
     } for row in rows]  # fmt: skip
     tables = {
         "decoders": _pair([_price(row) for row in prices], shown),
-        "scores": _pair([_score(row) for row in run.decoders], scores),
-        "differences": _pair(gaps, difference_rows(run)),
+        "scores": _pair([_score(row) for row in decoders], task_rows(decoders)),
+        "differences": _pair(gaps, difference_rows(differences)),
     }
     if own is not None:
         tables["own"] = _pair(own.numbers, [_own(row) for row in own.rows])

@@ -20,8 +20,7 @@ from cosim.report.figures.evidence import (
 from cosim.report.figures.points import METRICS
 from cosim.report.headline import Answer
 from cosim.report.inputs import Row, Run
-from cosim.report.selection import names_text
-from cosim.tables.differences import Difference, Kind
+from cosim.report.selection import drawn_differences, names_text
 
 MOST_SERIES, MOST_DIFFERENCES, MOST_CURVES = 24, 40, 6
 NOT_KEPT = "not kept: this run was made before cosim kept it. Run the study again to have it."
@@ -30,8 +29,6 @@ PAIRS = {
     "classical": "network − classical", "form": "form − float", "distillation": "distilled − labels alone",
     "control": "distilled − best control",
 }  # fmt: skip
-
-PAIRS_FIRST: tuple[Kind, ...] = ("classical", "control", "distillation", "form")  # which are drawn where not all can be
 
 
 class Exhibit(NamedTuple):
@@ -111,19 +108,6 @@ def _by_student(rows: Sequence[Row], band: Callable[[Row], Band], names: Mapping
         values[names[str(row["decoder_id"])]][str(row["form"])] = band(row)
     lines = [Series(name, found, place) for place, (name, found) in enumerate(values.items())]
     return [one for one in lines if one.values][:MOST_SERIES]
-
-
-def drawn_differences(every: Sequence[Difference], most: int) -> list[Difference]:
-    """Return up to so many differences in their order: by kind as in `PAIRS_FIRST`, of a kind the largest first.
-
-    One that is not a number is the smallest of its kind.
-    """
-
-    def rank(one: Difference) -> tuple[int, float]:
-        return PAIRS_FIRST.index(one.kind), math.inf if math.isnan(one.mean) else -abs(one.mean)
-
-    places = sorted(range(len(every)), key=lambda place: rank(every[place]))[:most]
-    return [every[place] for place in sorted(places)]
 
 
 def difference_chart(run: Run) -> Exhibit:

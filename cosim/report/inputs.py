@@ -12,15 +12,16 @@ from pathlib import Path
 from typing import Any, cast
 
 from cosim.engine.files import read_json
+from cosim.report.rows import shared_rows
 from cosim.tables.decoders import DECODERS, DecoderScore
 from cosim.tables.differences import DIFFERENCES, Difference, read_differences
 from cosim.tables.flat import first_workloads
 from cosim.tables.outcomes import OUTCOMES, read_outcomes
-from cosim.tables.price_files import read_detail, read_prices
+from cosim.tables.price_files import read_detail, read_prices_by_machine
 from cosim.tables.prices import PRICED
 from cosim.tables.results import PriceKey, Score, read_parquet
 from cosim.tables.scores import GATES, SCORES, STUDY
-from cosim.tables.summary import merged_causes, score_table, summarise
+from cosim.tables.summary import merged_causes, score_table, summarise_part
 from cosim.tables.widths import lag_text, widths_by_layer
 from cosim.tables.workloads import WORKLOADS, read_workloads
 from energy_models.errors import CosimError
@@ -135,20 +136,21 @@ def read_run(folder: Path) -> Run:
                          remedy="It was written by another version; run the study again.")  # fmt: skip
     scores = read_parquet(folder / SCORES, Score)
     pooled = read_parquet(folder / DECODERS, DecoderScore)
-    summary = summarise(scores, pooled, read_prices(folder / PRICED))
-    if summary.empty:
-        raise CosimError("no finished decoder was priced", where=str(folder), remedy="Run the study to the end first.")
-    table = score_table(scores, pooled).sort_values("score_mean", ascending=False, kind="stable")
+    found = score_table(scores, pooled)
+    table = found.sort_values("score_mean", ascending=False, kind="stable")
     decoders = cast(list[dict[str, Any]], table.to_dict("records"))
     for number, row in enumerate(decoders, start=1):
         row["number"] = number
     numbers = {row["decoder_id"]: row["number"] for row in decoders}
-    numbered = summary.assign(number=[numbers[name] for name in summary["decoder_id"]])
-    rows = cast(list[dict[str, Any]], numbered.to_dict("records"))
+    parts = (summarise_part(found, scores, prices) for prices in read_prices_by_machine(folder / PRICED))
+    numbered = (part.assign(number=[numbers[name] for name in part["decoder_id"]]) for part in parts if len(part))
+    rows = shared_rows(numbered)
+    if not rows:
+        raise CosimError("no finished decoder was priced", where=str(folder), remedy="Run the study to the end first.")
     gates = cast(list[dict[str, Any]], read_json(folder / GATES).get("gates", []))
     gaps = tuple(read_differences(folder / DIFFERENCES))
     outcomes = read_outcomes(folder / OUTCOMES)
-    return Run(study, tuple(rows), tuple(decoders), tuple(gates), scores, gaps, outcomes, folder)
+    return Run(study, rows, tuple(decoders), tuple(gates), scores, gaps, outcomes, folder)
 
 
 def decoder_widths(run: Run) -> Mapping[str, tuple[str, str]]:

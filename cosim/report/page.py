@@ -28,7 +28,14 @@ from cosim.report.headline import (
 )
 from cosim.report.inputs import Run, firing_warnings, lag_lines, machine_title, read_run, site_title
 from cosim.report.own_machines import OwnMachines, own_machines
-from cosim.report.selection import names_text
+from cosim.report.selection import (
+    MOST_ROWS,
+    foremost_decoders,
+    foremost_differences,
+    more_notes,
+    named_decoders,
+    names_text,
+)
 from cosim.tables.archive import portable
 
 OWN = "own"
@@ -101,9 +108,10 @@ def _context(run: Run) -> dict[str, Any]:
             for a, c in zip(found, checks, strict=True)
         ],
         "silent_sites": [site for site in run.sites if site not in {a.site for a in found}],
-        "selection_note": selection_note(run) if compared else "", "differences": difference_rows(run),
-        "score_rows": task_rows(run),
-        "choice_note": choice_note(run), "chosen_on": chosen_on(run), "comparison": compared, "decoders": run.decoders,
+        "selection_note": selection_note(run) if compared else "",
+        "differences": difference_rows(foremost_differences(run)), "decoders": named_decoders(run),
+        "score_rows": task_rows(foremost_decoders(run)), "more": more_notes(run), "most_rows": MOST_ROWS,
+        "choice_note": choice_note(run), "chosen_on": chosen_on(run), "comparison": compared,
         "repetitions": repetitions(run), "rate": quantity_text(float(run.study["decode_rate_hz"]), "Hz"),
         **_charts(run, found, own), "sites": run.sites, "most_site_columns": MOST_SITE_COLUMNS, "all": charts.ALL,
         "downloads": _trusted(downloads_text(run, rows, prices, own=own)), "pick": charts.pick_of(found),

@@ -43,9 +43,12 @@ def _best_first(row: Row) -> tuple[bool, float, float]:
 
 def table_rows(run: Run, rows: Sequence[Row]) -> list[dict[str, Any]]:
     """Return rows of `shown_rows` as texts, with a verdict for each site."""
+    shown: dict[str, set[str]] = {}
+    for row in rows:
+        shown.setdefault(str(row["profile"]), set()).add(str(row["decoder_id"]))
     places = {
-        (machine, site): {str(row["decoder_id"]): row for row in run.at(machine, site)}
-        for machine in run.machines for site in run.sites
+        (machine, site): {name: row for row in run.at(machine, site) if (name := str(row["decoder_id"])) in wanted}
+        for machine, wanted in shown.items() for site in run.sites
     }  # fmt: skip
     found: list[dict[str, Any]] = []
     for row in rows:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
@@ -42,19 +43,32 @@ def score_table(scores: pd.DataFrame, decoders: pd.DataFrame) -> pd.DataFrame:
     scores, decoders : DataFrame
         Rows of `cosim.tables.results.Score` and of `cosim.tables.decoders.DecoderScore`.
     """
-    pooled: Any = decoders.set_index("decoder_id")
+    pooled = {row.pop("decoder_id"): row for row in decoders.to_dict("records")}
+    columns: dict[str, list[Any]] = {str(name): scores[name].tolist() for name in scores}
+    places: dict[str, list[int]] = {}
+    for place, name in enumerate(columns["decoder_id"]):
+        places.setdefault(name, []).append(place)
     rows: list[dict[str, Any]] = []
-    for name, group in scores.groupby("decoder_id", sort=False):
-        first = group.iloc[0]
+    for name, group in places.items():
+        first, taught = group[0], {columns["distilled_from"][place] for place in group}
         rows.append({
-            **{column: first[column] for column in IDENTITY}, **pooled.loc[str(name)].to_dict(),
-            "validation_mean": float(np.mean(group["validation_score"])), "runs": len(group),
-            "parameters": round(float(np.median(group["parameters"]))),
-            "weight_bits": int(first["weight_bits"]), "activation_bits": int(first["activation_bits"]),
-            "complete": bool(group["complete"].all()),
-            "distilled_from": ", ".join(sorted({text for text in group["distilled_from"] if text})),
+            **{column: columns[column][first] for column in IDENTITY}, **pooled[name],
+            "validation_mean": _known_mean([columns["validation_score"][place] for place in group]),
+            "runs": len(group),
+            "parameters": round(float(np.median([columns["parameters"][place] for place in group]))),
+            "weight_bits": int(columns["weight_bits"][first]),
+            "activation_bits": int(columns["activation_bits"][first]),
+            "complete": all(columns["complete"][place] for place in group),
+            "distilled_from": ", ".join(sorted(filter(None, taught))),
         })  # fmt: skip
     return pd.DataFrame(rows)
+
+
+def _known_mean(values: Sequence[float]) -> float:
+    """Return the mean of those that are numbers; nan where none is."""
+    found = np.asarray(values, float)
+    known = ~np.isnan(found)
+    return float(np.where(known, found, 0.0).sum() / known.sum()) if known.any() else math.nan
 
 
 def summarise(

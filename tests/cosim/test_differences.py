@@ -15,7 +15,7 @@ from test_results import SCORE
 from cosim.engine.points import Decoder, Point
 from cosim.engine.stage import Stage
 from cosim.evaluation.predictions import Predictions, Provenance
-from cosim.report.evidence import drawn_differences
+from cosim.report.selection import drawn_differences
 from cosim.tables.decoders import Question, decoder_score
 from cosim.tables.differences import Difference, differences, read_differences, write_differences
 from cosim.tables.results import Score, to_frame

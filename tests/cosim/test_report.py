@@ -293,7 +293,7 @@ def test_every_decoder_has_a_p_value_and_every_form_a_difference(run: Run, words
     constant = next(row for row in run.decoders if row["decoder"] == "majority")
     assert constant["p_value"] > 0.05
     assert max(row["p_value"] for row in run.decoders if row["score_mean"] > 0.6) <= 0.01
-    rows = difference_rows(run)
+    rows = difference_rows(run.differences)
     assert [row["decoder"] for row in rows if row["against"] == "EEGNet-8 float32"] == [
         "EEGNet-8 w8a8", "EEGNet-8 w4a4", "EEGNet-8 w2a4",
     ]  # fmt: skip
