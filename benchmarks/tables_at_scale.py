@@ -180,7 +180,8 @@ def main() -> int:
             missed += seconds > bar_s or memory > most_bytes
             print(f"{name:16} {seconds:6.1f} s of {bar_s:.0f}   {memory / 1e6:6.0f} MB of {most_bytes / 1e6:.0f}   "
                   f"({wall_s:.1f} s on the clock)", flush=True)  # fmt: skip
-        sizes = {path.name: path.stat().st_size for path in (root / "report.html", *root.glob("*.parquet")) if path.is_file()}
+        written = [path for path in (root / "report.html", *root.glob("*.parquet")) if path.is_file()]
+        sizes = {path.name: path.stat().st_size for path in written}
         missed += sizes["report.html"] > PAGE_BYTES
         print(json.dumps(sizes))
     return int(missed > 0)

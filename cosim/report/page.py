@@ -29,9 +29,9 @@ from cosim.report.headline import (
 from cosim.report.inputs import Run, firing_warnings, lag_lines, machine_title, read_run, site_title
 from cosim.report.own_machines import OwnMachines, own_machines
 from cosim.report.selection import (
-    MOST_ROWS,
     foremost_decoders,
     foremost_differences,
+    foremost_gates,
     more_notes,
     named_decoders,
     names_text,
@@ -110,7 +110,7 @@ def _context(run: Run) -> dict[str, Any]:
         "silent_sites": [site for site in run.sites if site not in {a.site for a in found}],
         "selection_note": selection_note(run) if compared else "",
         "differences": difference_rows(foremost_differences(run)), "decoders": named_decoders(run),
-        "score_rows": task_rows(foremost_decoders(run)), "more": more_notes(run), "most_rows": MOST_ROWS,
+        "score_rows": task_rows(foremost_decoders(run)), "more": more_notes(run), "gate_rows": foremost_gates(run),
         "choice_note": choice_note(run), "chosen_on": chosen_on(run), "comparison": compared,
         "repetitions": repetitions(run), "rate": quantity_text(float(run.study["decode_rate_hz"]), "Hz"),
         **_charts(run, found, own), "sites": run.sites, "most_site_columns": MOST_SITE_COLUMNS, "all": charts.ALL,

@@ -54,5 +54,7 @@ def _column(values: Any) -> Any:
     """Return a column as an array of numbers, or of texts of which equal ones are one object."""
     if values.dtype.kind in "biuf":
         return values.to_numpy()
-    codes, known = pd.factorize(values.to_numpy(dtype=object), use_na_sentinel=False)
-    return np.asarray(known, dtype=object)[codes]
+    known: dict[str, str] = {}
+    cells = np.empty(len(values), object)
+    cells[:] = [known.setdefault(cell, cell) if isinstance(cell, str) else cell for cell in values.tolist()]
+    return cells

@@ -82,6 +82,11 @@ def foremost_differences(run: Run) -> list[Difference]:
     return drawn_differences(run.differences, MOST_ROWS)
 
 
+def foremost_gates(run: Run) -> tuple[Row, ...]:
+    """Return the gates of their table: of very many the first."""
+    return tuple(run.gates[:MOST_ROWS])
+
+
 def named_decoders(run: Run) -> tuple[Row, ...]:
     """Return the decoders whose numbers are told beside the charts: of very many the best, and those drawn."""
     priced = [row for row in run.decoders if row["role"] != "teacher"]

@@ -17,6 +17,7 @@ from cosim.cli import output, table
 from cosim.evaluation.feasibility import judge, standard_of
 from cosim.report import charts, sections, selection, write_digest, write_report
 from cosim.report.inputs import Run, read_run
+from cosim.report.rows import shared_rows
 from cosim.report.selection import foremost, selection_text
 from cosim.tables import results
 from cosim.tables.decoders import DECODERS, DecoderScore
@@ -85,6 +86,34 @@ def test_a_page_of_very_many_shows_the_foremost_and_says_so(
     assert "EEGNet-4 float32 and 1 more" in page
     assert "and 1 more reasons" in page
     assert len(page) < len(whole)
+
+
+def test_tables_of_very_many_are_cut_and_say_where_the_rest_is(
+    folder: Path, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(selection, "MOST_ROWS", 3)
+    page = write_report(folder, tmp_path / "cut.html").read_text()
+    assert f"{len(run.decoders) - 3} more: {DECODERS} in the run&#39;s folder." in page
+    names = re.findall(r'<li value="(\d+)"', page)
+    drawn = {str(row["number"]) for site in run.sites for name in run.machines for row in run.at(name, site)}
+    assert set(names) == drawn  # a number on a chart has a name, also of what is not among the best
+    monkeypatch.setattr(selection, "MOST_POINTS", 1)
+    few = dataclasses.replace(run, differences=run.differences[:1], gates=run.gates[:1])
+    assert 3 <= len(selection.named_decoders(few)) < len(names)
+    notes = selection.more_notes(few)
+    assert (notes["differences"], notes["gates"]) == ("", "")
+
+
+def test_rows_share_their_columns_and_are_those_of_the_table() -> None:
+    table = pd.DataFrame({
+        "name": ["a", "b", "a"], "text": pd.Series(["x" * 3, "xxx", None], dtype=object), "power_w": [0.5, 1.0, np.nan],
+        "count": [1, 2, 3], "front": [True, False, True],
+    })  # fmt: skip
+    rows = shared_rows([table, table.iloc[:1]])
+    assert [repr(dict(row)) for row in rows] == [repr(row) for row in (*table.to_dict("records"), dict(rows[0]))]
+    assert rows[0]["name"] is rows[2]["name"]
+    assert [type(rows[0][name]) for name in table] == [str, str, float, int, bool]
+    assert not hasattr(rows[0], "__dict__")
 
 
 def test_a_digest_of_very_many_shows_the_foremost(
