@@ -22,8 +22,8 @@ from students.models import build, save_student
 from students.spec import Shape, StudentSpec
 
 FIXED = (
-    "femba_tiny", "lumamba_tiny", "luna_base", "mlperf_tiny_ic", "mlperf_tiny_sww", "mlperf_tiny_vww", "ndt2_m1",
-    "ssvep_dnn_64", "ssvep_dnn_9",
+    "at_at", "femba_tiny", "histn", "lumamba_tiny", "luna_base", "mlperf_tiny_ic", "mlperf_tiny_sww",
+    "mlperf_tiny_vww", "ndt2_m1", "neurorvq", "ssvep_dnn_64", "ssvep_dnn_9",
 )  # fmt: skip
 PLACE = ("--profile", "gap9", "--site", "headset_pulp")
 RATE = ("--decode-rate", "4")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +15,10 @@ import pytest
 from tiny_study import cosim as command
 
 import cosim
+from cosim.api.sweeps import sweep_point
 from cosim.report.review.latex import latex_table
 from cosim.tables.feasibility import LIMIT, NO_LIMIT, NOT_CHECKED, NOT_COMPARED
+from energy_models.design import KIB, Choices, Design, Task, search
 from energy_models.feasibility import CHECK_NAMES
 from energy_models.pricing import CAUSES
 from energy_models.workload import at_widths, read_workload
@@ -22,6 +26,10 @@ from energy_models.workload import at_widths, read_workload
 EEGNET = Path(__file__).parents[2] / "energy_models/data/workloads/eegnet_8_2.json"
 SITE, MACHINE = "implant_endovascular16", "gap9"
 RATES = [1, 4, 16]
+FEW: dict[str, Any] = {
+    "rows": (8, 64), "columns": (8,), "bank_bits": (4 * KIB,), "word_bits": (32,), "weight_cells": ("sram",),
+    "data_cells": ("sram",), "gated": (True,),
+}
 
 
 def integer() -> cosim.Workload:
@@ -78,6 +86,30 @@ def test_node_and_supply_are_those_of_the_scaling_laws_in_nanometres_or_with_a_u
     assert frame["node_nm"].tolist() == [65, pytest.approx(28)]
     assert set(frame["machine"]) == {"asic65_near_memory"}
     assert frame["compute_power_w"][0] != frame["compute_power_w"][1]
+
+
+def test_a_designed_machine_is_sized_to_each_point_at_its_node_and_within_the_sites_deadline(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    tasks = list[Task]()
+
+    def few(asked: Sequence[Task], choices: Choices) -> Design:
+        tasks.extend(asked)
+        return search(asked, replace(choices, **FEW))
+
+    monkeypatch.setattr(sweep_point, "search", few)
+    over = {"decode_rate_hz": [1, 200], "node_nm": [65, 28], "supply_v": ["0.8 V"]}
+    frame = swept(machines=["designed"], sites="implant_epilepsy", over=over).to_frame()
+    assert set(frame["machine"]) == {"designed"}
+    assert set(frame["supply_v"]) == {0.8}
+    assert frame["node_nm"].tolist() == [pytest.approx(node) for node in (65, 28, 65, 28)]
+    deadline = cosim.load_site("implant_epilepsy").deadline
+    assert deadline is not None
+    assert {task.deadline_s for task in tasks} == {min(1.0, deadline.band.nominal), 1 / 200}
+    slow, fast = (frame[frame["decode_rate_hz"] == rate]["decoder_power_w"].tolist() for rate in (1, 200))
+    assert slow[0] > slow[1] > 0
+    assert fast[0] > slow[0]
+    assert (frame["latency_s"] <= 1 / frame["decode_rate_hz"]).all()
 
 
 def test_lost_electrodes_save_their_front_end_and_a_seldom_used_device_its_battery() -> None:
