@@ -15,20 +15,18 @@ from energy_models.workload.json_file import (
     write_workload,
 )
 from energy_models.workload.layers import (
-    CONVENTIONS,
     OPERATIONS,
     SCHEMA,
     Arithmetic,
     Cadence,
-    Conventions,
     Kind,
     LayerWork,
-    Products,
     Uncounted,
     WeightForm,
     Workload,
 )
 from energy_models.workload.product_kinds import ProductKind, input_channels, priced_as, product_kind
+from energy_models.workload.products import CONVENTIONS, Conventions, Products
 from energy_models.workload.spiking_layers import WEIGHT_BITS, dense_layer, neuron_layer, synapse_layer
 from energy_models.workload.update import Learning, Optimiser, Recalibration, UpdateWork, update_work
 

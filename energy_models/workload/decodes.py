@@ -7,7 +7,8 @@ from collections.abc import Callable
 
 from energy_models.errors import WorkloadError
 from energy_models.workload.count import Count
-from energy_models.workload.layers import CONVENTIONS, EVENT_COUNTS, Conventions, LayerWork, Products
+from energy_models.workload.layers import EVENT_COUNTS, LayerWork
+from energy_models.workload.products import CONVENTIONS, Conventions, Products
 
 
 def tile_over_decodes(row: LayerWork, decodes: int) -> LayerWork:

@@ -7,7 +7,8 @@ from functools import reduce
 
 from energy_models.errors import WorkloadError
 from energy_models.workload.count import Count
-from energy_models.workload.layers import Conventions, LayerWork, Products, Workload
+from energy_models.workload.layers import LayerWork, Workload
+from energy_models.workload.products import Conventions, Products
 
 ASSUMED = "assumed 1: weights are untrained and inputs made up, so zeros and values in {-1, 0, 1} mean nothing"
 

@@ -15,8 +15,9 @@ from pydantic import TypeAdapter, ValidationError
 from energy_models.errors import WorkloadError
 from energy_models.quantities import parse_json, read_text, write_failure, write_whole
 from energy_models.workload.count import Count
-from energy_models.workload.layers import OPERATIONS, SCHEMA, Conventions, LayerWork, Products, Workload
+from energy_models.workload.layers import OPERATIONS, SCHEMA, LayerWork, Workload
 from energy_models.workload.migrations import MIGRATIONS, migrated
+from energy_models.workload.products import Conventions, Products
 
 _SHOWN_PROBLEMS = 12
 _TIMES = ("delay_s", "lag_s")  # written only where they are not 0

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from energy_models.workload.count import Count
-from energy_models.workload.layers import Conventions, LayerWork, Products
+from energy_models.workload.layers import LayerWork
+from energy_models.workload.products import Conventions, Products
 
 WEIGHT_BITS, SUM_BITS = 8, 16
 

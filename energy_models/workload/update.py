@@ -25,7 +25,8 @@ from typing import Literal
 
 from energy_models.errors import WorkloadError
 from energy_models.workload.count import Count
-from energy_models.workload.layers import Arithmetic, Conventions, LayerWork, Products, Uncounted, Workload
+from energy_models.workload.layers import Arithmetic, LayerWork, Uncounted, Workload
+from energy_models.workload.products import Conventions, Products
 
 Optimiser = Literal["sgd", "momentum", "adam"]
 Learning = Literal["all", "last"]
