@@ -17,7 +17,6 @@ from cosim.datasets.types import Dataset
 from cosim.datasets.windows import Windows
 
 PACK_BYTES = 64 << 20  # short trials share one file, so that thousands of them are not thousands of files
-INDEX = ("recording", "starts", "target_values", "target_mask")
 
 Manifest = Mapping[str, Any]  # JSON
 

@@ -209,11 +209,6 @@ class Site(Described):
         return self
 
     @property
-    def sampling_rate_hz(self) -> float:
-        """Converter samples per second and channel [Hz]."""
-        return self.sampling.rate.band.nominal
-
-    @property
     def converter_bits(self) -> int:
         """Converter width [bits]."""
         return round(self.sampling.converter.band.nominal)

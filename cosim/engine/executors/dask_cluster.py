@@ -6,7 +6,7 @@ from collections.abc import Callable, Generator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Any, Literal
+from typing import Any
 
 from cosim.engine.executors.dask_call import DaskJob
 from cosim.engine.executors.dask_executor import DaskExecutor
@@ -15,7 +15,6 @@ from cosim.engine.executors.fork_server import main_unnamed
 from cosim.engine.executors.interrupts import interrupts_held
 from energy_models.errors import CosimError, StudyError
 
-ExecutorName = Literal["local", "dask"]
 INSTALL = "Install it: pip install 'cosim[cluster]'"
 
 
