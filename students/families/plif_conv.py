@@ -13,7 +13,7 @@ from pydantic import Field
 from torch import nn
 
 from students.families.family import WINDOWS, Family, FamilyOptions
-from students.families.readout import MeanOverSteps
+from students.families.readout import MeanOverSteps, normed_neurons
 from students.layers import Layers
 from students.neurons import ParametricModel, Surrogate
 from students.spec import Float32, Quantised, Shape
@@ -55,9 +55,7 @@ def build(options: Options, shape: Shape, layers: Layers) -> nn.Module:
         layers.conv1d(shape.channels, width, 1, padding=0, bias="none", edge="first"),
         layers.requantise(),
         layers.depthwise_conv1d(width, max(1, shape.steps // options.taps_per_window), padding="same"),
-        layers.batchnorm(width),
-        layers.dropout(options.dropout),
-        layers.neurons(width, model),
+        *normed_neurons(width, model, layers, dropout=options.dropout),
         MeanOverSteps(),
         layers.requantise(),
         layers.linear(width, shape.outputs, edge="last"),

@@ -1,4 +1,4 @@
-"""The ends that families share: one estimate per step, and the recurrent networks around them."""
+"""What families share: neurons behind a batch norm, one estimate per step, the recurrent networks around it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from students.families.family import FamilyOptions
 from students.layers import Layers, RecurrentKind, Residual, TimeFirst
-from students.neurons import LeakyIntegratorModel
+from students.neurons import LeakyIntegratorModel, NeuronModel
 from students.spec import Shape
 
 Skip = Literal["none", "linear"]
@@ -111,6 +111,11 @@ def per_window(modules: Sequence[nn.Module], shape: Shape, layers: Layers, *, sk
     flat = layers.linear(shape.channels * shape.steps, shape.outputs, bias="none", edge="last")
     product = nn.Sequential(nn.Flatten(), flat)
     return nn.Sequential(modules[0], Residual(nn.Sequential(*modules[1:]), product, layers.add(edge="last")))
+
+
+def normed_neurons(width: int, model: NeuronModel, layers: Layers, *, dropout: float) -> tuple[nn.Module, ...]:
+    """Return what turns the currents of one product into spikes: a batch norm, a dropout, neurons."""
+    return layers.batchnorm(width), layers.dropout(dropout), layers.neurons(width, model)
 
 
 def membrane_readout(

@@ -11,7 +11,7 @@ from pydantic import Field
 from torch import nn
 
 from students.families.family import WINDOWS, Family, FamilyOptions
-from students.families.readout import MeanOverSteps
+from students.families.readout import MeanOverSteps, normed_neurons
 from students.layers import Layers
 from students.neurons import LeakyIntegratorModel, LIFModel
 from students.spec import Float32, Quantised, Shape
@@ -72,14 +72,10 @@ def build(options: Options, shape: Shape, layers: Layers) -> nn.Module:
     )
 
 
-def _neurons(options: Options, width: int, beta: float, layers: Layers) -> list[nn.Module]:
+def _neurons(options: Options, width: int, beta: float, layers: Layers) -> tuple[nn.Module, ...]:
     """Return what turns the currents of one layer into its spikes."""
     model = LIFModel(beta, options.threshold, learnable="both", surrogate_alpha=options.surrogate_alpha)
-    return [
-        layers.batchnorm(width),
-        layers.dropout(options.dropout),
-        layers.neurons(width, model),
-    ]
+    return normed_neurons(width, model, layers, dropout=options.dropout)
 
 
 FAMILY = Family(

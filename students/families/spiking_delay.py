@@ -13,7 +13,7 @@ from pydantic import AfterValidator, Field
 from torch import nn
 
 from students.families.family import WINDOWS_AND_STEPS, Family, FamilyOptions
-from students.families.readout import membrane_readout
+from students.families.readout import membrane_readout, normed_neurons
 from students.families.spiking_mlp import known_code
 from students.layers import Layers
 from students.neurons import MultiSpikeModel, Surrogate, load_encoder
@@ -77,9 +77,7 @@ def build(options: Options, shape: Shape, layers: Layers) -> nn.Module:
             lags = 1
         modules += [
             layers.conv1d(width, neurons, lags, padding="causal", bias="none", edge="inner" if place else "first"),
-            layers.batchnorm(neurons),
-            layers.dropout(options.dropout),
-            layers.neurons(neurons, _neurons(options, beta)),
+            *normed_neurons(neurons, _neurons(options, beta), layers, dropout=options.dropout),
         ]
         width, lags = neurons, options.lags_hidden
     return membrane_readout(

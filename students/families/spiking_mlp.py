@@ -15,7 +15,7 @@ from torch import nn
 
 from energy_models.errors import StudentError
 from students.families.family import WINDOWS_AND_STEPS, Family, FamilyOptions
-from students.families.readout import membrane_readout
+from students.families.readout import membrane_readout, normed_neurons
 from students.layers import Layers
 from students.neurons import LIFModel, load_encoder
 from students.spec import Float32, Quantised, Shape
@@ -78,9 +78,7 @@ def build(options: Options, shape: Shape, layers: Layers) -> nn.Module:
         model = LIFModel(beta, options.threshold, learnable="both", surrogate_alpha=options.surrogate_alpha)
         modules += [
             layers.conv1d(widths[index], width, 1, padding=0, bias="none", edge=edge),
-            layers.batchnorm(width),
-            layers.dropout(options.dropout),
-            layers.neurons(width, model),
+            *normed_neurons(width, model, layers, dropout=options.dropout),
         ]
     return membrane_readout(
         modules, options.hidden_2, shape, layers, beta=options.beta_readout, warmup_steps=options.warmup_steps

@@ -12,7 +12,7 @@ from pydantic import AfterValidator, Field
 from torch import nn
 
 from students.families.family import WINDOWS_AND_STEPS, Family, FamilyOptions
-from students.families.readout import membrane_readout
+from students.families.readout import membrane_readout, normed_neurons
 from students.families.spiking_mlp import known_code
 from students.layers import Layers
 from students.neurons import RecurrentLIFModel, load_encoder
@@ -63,9 +63,7 @@ def build(options: Options, shape: Shape, layers: Layers) -> nn.Module:
     modules: list[nn.Module] = [
         code.make(layers.quantise_input),
         layers.conv1d(code.factor * shape.channels, options.hidden, 1, padding=0, bias="none", edge="first"),
-        layers.batchnorm(options.hidden),
-        layers.dropout(options.dropout),
-        layers.neurons(options.hidden, model),
+        *normed_neurons(options.hidden, model, layers, dropout=options.dropout),
     ]
     return membrane_readout(
         modules, options.hidden, shape, layers, beta=options.beta_readout, warmup_steps=options.warmup_steps

@@ -62,35 +62,13 @@ def parameter_count(model: nn.Module) -> int:
 
 
 def products_of(spec: StudentSpec) -> tuple[Product, ...]:
-    """Return a quantised student's products: paths in it, kinds, places.
-
-    Parameters
-    ----------
-    spec : StudentSpec
-        With a quantised form.
-
-    Raises
-    ------
-    CosimError
-        As `build`.
-    """
+    """Return the products of a student of quantised form (paths in it, kinds, places); CosimError as `build` raises."""
     layers, network = _plain_build(spec)
     return layers.plan.products(network)
 
 
 def signal_readers(spec: StudentSpec) -> dict[str, tuple[str, ...]]:
-    """Return the products whose activation width a quantised student's signals have, by the signals' paths in it.
-
-    Parameters
-    ----------
-    spec : StudentSpec
-        With a quantised form.
-
-    Raises
-    ------
-    CosimError
-        As `build`.
-    """
+    """Return the products whose activation width each signal of a student of quantised form has, by signals' paths."""
     layers, network = _plain_build(spec)
     return layers.plan.readers(network)
 

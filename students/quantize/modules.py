@@ -41,6 +41,21 @@ def _signal_settings(bits: int, sign: Sign, scale: ScaleKind) -> dict[str, Any]:
     return {"act_quant": grid, "bit_width": bits, "restrict_scaling_type": RESTRICTIONS[scale]}
 
 
+def _accumulators(layer: Any, signal: Tensor | QuantTensor, where: str) -> Tensor:
+    """Return what a layer with integer weights makes of a signal on a grid: accumulators, as floats."""
+    found = on_grid(signal, where)
+    layer.input_grid = grid_of(found)
+    constants = layer.direct.constants(layer, found, where)
+    return layer.forward_impl(found) if constants is None else layer.product(found.value, *constants)
+
+
+def _of_values(layer: Any, given: tuple[Any, Any, Any], where: str) -> Tensor:
+    """Return the product of the plain values of a signal, weights and bias, as Brevitas gives them."""
+    signal, weight, bias = given
+    check_calibrated(weight.scale, where)
+    return layer.product(signal.value, weight.value, None if bias is None else bias.value)
+
+
 class IntegerConv1d(QuantConv1d):
     """A convolution with integer weights; its zero padding is spelled out in `pads` (steps before, steps after)."""
 
@@ -58,19 +73,13 @@ class IntegerConv1d(QuantConv1d):
 
     def forward(self, input: Tensor | QuantTensor) -> Tensor:
         """Map ``(batch, inputs, steps)`` on a grid to accumulators ``(batch, outputs, steps)`` as floats."""
-        signal = on_grid(input, "conv1d")
-        self.input_grid = grid_of(signal)
-        constants = self.direct.constants(self, signal, "conv1d")
-        if constants is None:
-            return self.forward_impl(signal)  # type: ignore[return-value]
-        return self._product(signal.value, *constants)
+        return _accumulators(self, input, "conv1d")
 
     def inner_forward_impl(self, x: Any, quant_weight: Any, quant_bias: Any) -> Tensor:
         """Return the product of the plain values."""
-        check_calibrated(quant_weight.scale, "conv1d")
-        return self._product(x.value, quant_weight.value, None if quant_bias is None else quant_bias.value)
+        return _of_values(self, (x, quant_weight, quant_bias), "conv1d")
 
-    def _product(self, signal: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    def product(self, signal: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         """Return the product, in training in the faster forms of one filter a channel and of one tap."""
         if not self.training or not (self.is_depthwise or self.is_pointwise):
             padded = pad_steps(signal, self.pads)
@@ -92,19 +101,14 @@ class LayerConv1d(QuantConv1d):
 
     def forward(self, input: Tensor | QuantTensor) -> Tensor:
         """Map ``(batch, inputs, steps)`` on a grid to accumulators ``(batch, outputs, steps)`` as floats."""
-        signal = on_grid(input, "conv1d")
-        self.input_grid = grid_of(signal)
-        constants = self.direct.constants(self, signal, "conv1d")
-        if constants is None:
-            return self.forward_impl(signal)  # type: ignore[return-value]
-        return self._product(signal.value, *constants)
+        return _accumulators(self, input, "conv1d")
 
     def inner_forward_impl(self, x: Any, quant_weight: Any, quant_bias: Any) -> Tensor:
         """Return the product of the plain values."""
-        check_calibrated(quant_weight.scale, "conv1d")
-        return self._product(x.value, quant_weight.value, None if quant_bias is None else quant_bias.value)
+        return _of_values(self, (x, quant_weight, quant_bias), "conv1d")
 
-    def _product(self, signal: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    def product(self, signal: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        """Return the product."""
         return functional.conv1d(signal, weight, bias, self.stride, self.padding, self.dilation, self.groups)
 
 
@@ -119,19 +123,14 @@ class LayerConv2d(QuantConv2d):
 
     def forward(self, input: Tensor | QuantTensor) -> Tensor:
         """Map ``(batch, inputs, rows, columns)`` on a grid to accumulators ``(batch, outputs, ...)`` as floats."""
-        signal = on_grid(input, "conv2d")
-        self.input_grid = grid_of(signal)
-        constants = self.direct.constants(self, signal, "conv2d")
-        if constants is None:
-            return self.forward_impl(signal)  # type: ignore[return-value]
-        return self._product(signal.value, *constants)
+        return _accumulators(self, input, "conv2d")
 
     def inner_forward_impl(self, x: Any, quant_weight: Any, quant_bias: Any) -> Tensor:
         """Return the product of the plain values."""
-        check_calibrated(quant_weight.scale, "conv2d")
-        return self._product(x.value, quant_weight.value, None if quant_bias is None else quant_bias.value)
+        return _of_values(self, (x, quant_weight, quant_bias), "conv2d")
 
-    def _product(self, signal: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    def product(self, signal: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        """Return the product."""
         return functional.conv2d(signal, weight, bias, self.stride, self.padding, self.dilation, self.groups)
 
 
@@ -155,19 +154,14 @@ class IntegerLinear(QuantLinear):
 
     def forward(self, input: Tensor | QuantTensor) -> Tensor:
         """Map ``(..., inputs)`` on a grid to accumulators ``(..., outputs)`` as floats."""
-        signal = on_grid(input, "linear")
-        self.input_grid = grid_of(signal)
-        constants = self.direct.constants(self, signal, "linear")
-        if constants is None:
-            return self.forward_impl(signal)  # type: ignore[return-value]
-        return self._product(signal.value, *constants)
+        return _accumulators(self, input, "linear")
 
     def inner_forward_impl(self, x: Any, quant_weight: Any, quant_bias: Any) -> Tensor:
         """Return the product of the plain values."""
-        check_calibrated(quant_weight.scale, "linear")
-        return self._product(x.value, quant_weight.value, None if quant_bias is None else quant_bias.value)
+        return _of_values(self, (x, quant_weight, quant_bias), "linear")
 
-    def _product(self, signal: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    def product(self, signal: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        """Return the product."""
         return functional.linear(signal, weight, bias)
 
 

@@ -16,9 +16,9 @@ from torch import Tensor
 
 from cosim.api.student import Student
 from energy_models.errors import CosimError, StudentError
-from energy_models.quantities import write_failure, write_whole
 from students.deploy import InputCodes
 from students.interchange import read_network
+from students.models.tensor_files import write_bytes
 
 ROUNDING = 1e-4
 """Greatest difference of an output that floats explain, as a share of the largest output."""
@@ -121,10 +121,4 @@ def _read_back(network: bytes, values: Tensor, wanted: Tensor, student: Student,
 def _write_file(path: Path, content: bytes) -> None:
     if path.parent.is_file():
         raise StudentError("cannot write: it is a file", where=str(path.parent), remedy="Name a folder")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(path, content)
-    except OSError as error:
-        raise StudentError(
-            f"cannot write ({write_failure(error)})", where=str(path), remedy="Free some space or choose another folder"
-        ) from error
+    write_bytes(path, content)
