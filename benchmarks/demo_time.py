@@ -18,8 +18,9 @@ import sys
 import tempfile
 from pathlib import Path
 
+from earlier_tree import ROOT, earlier_tree
+
 HERE = Path(__file__).resolve()
-ROOT = HERE.parents[1]
 EARLIER = "14d5cc8"
 MOST_OF_EARLIER = 0.7
 ADOPT_ORPHANS = 36
@@ -64,20 +65,11 @@ def seconds(tree: Path) -> float:
 def measure(rounds: int) -> dict[str, list[float]]:
     """Return the times of each turn [s], the trees taking turns."""
     times: dict[str, list[float]] = {EARLIER: [], "now": []}
-    with tempfile.TemporaryDirectory() as folder:
-        tree = Path(folder) / "earlier"
-        git = ["git", "-C", str(ROOT), "worktree"]
-        subprocess.run([*git, "add", "--detach", str(tree), EARLIER], check=True, capture_output=True)
-        try:
-            # Its families are entry points, found by the metadata beside it.
-            metadata = [sys.executable, "-c", "from setuptools import setup; setup()", "-q", "egg_info"]
-            subprocess.run(metadata, cwd=tree, check=True, capture_output=True)
-            for turn in range(rounds):
-                for name, sources in {EARLIER: tree, "now": ROOT}.items():
-                    times[name].append(seconds(sources))
-                    print(f"turn {turn + 1}  {name:<8}{times[name][-1]:7.1f} s", flush=True)
-        finally:
-            subprocess.run([*git, "remove", "--force", str(tree)], check=True, capture_output=True)
+    with earlier_tree(EARLIER) as tree:
+        for turn in range(rounds):
+            for name, sources in {EARLIER: tree, "now": ROOT}.items():
+                times[name].append(seconds(sources))
+                print(f"turn {turn + 1}  {name:<8}{times[name][-1]:7.1f} s", flush=True)
     return times
 
 

@@ -17,14 +17,14 @@ import os
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from earlier_tree import ROOT, earlier_tree
+
 HERE = Path(__file__).resolve()
-ROOT = HERE.parents[1]
 EARLIER = "14d5cc8"
 CHANNELS, STEPS, CLASSES, RATE_HZ = 22, 1000, 4, 128.0
 FAMILIES, FORMS, BATCHES = ("eegnet", "shallow"), ("float32", "w4a4"), (64, 8)
@@ -130,21 +130,12 @@ class Worker:
 
 def measure(rounds: int) -> tuple[dict[str, float], dict[str, float]]:
     """Return the medians of the earlier commit and of this tree."""
-    with tempfile.TemporaryDirectory() as folder:
-        tree = Path(folder) / "earlier"
-        git = ["git", "-C", str(ROOT), "worktree"]
-        subprocess.run([*git, "add", "--detach", str(tree), EARLIER], check=True, capture_output=True)
-        try:
-            # Its families are entry points, found by the metadata beside it.
-            metadata = [sys.executable, "-c", "from setuptools import setup; setup()", "-q", "egg_info"]
-            subprocess.run(metadata, cwd=tree, check=True, capture_output=True)
-            workers = Worker(tree, FORMS[:1]), Worker(ROOT, FORMS)
-            for _ in range(rounds):
-                for worker in workers:
-                    worker.turn()
-            return workers[0].end(), workers[1].end()
-        finally:
-            subprocess.run([*git, "remove", "--force", str(tree)], check=True, capture_output=True)
+    with earlier_tree(EARLIER) as tree:
+        workers = Worker(tree, FORMS[:1]), Worker(ROOT, FORMS)
+        for _ in range(rounds):
+            for worker in workers:
+                worker.turn()
+        return workers[0].end(), workers[1].end()
 
 
 def main() -> int:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from bitwidths_rows import AFTER, BARS, MACHINES, Form, Loss, PartTable, read_part
+from bitwidths_rows import AFTER, BARS, MACHINES, Form, PartTable, read_part
 from bitwidths_text import HEAD, NOT_RUN, NOT_RUN_PARTS, TAIL, WHY_ALIKE
-from markdown_tables import number, row
+from markdown_tables import Banded, number, row
 from matplotlib import pyplot
 
 from energy_models.hardware import ProgrammableCore, load_profile
@@ -79,7 +79,7 @@ def _cells(form: Form) -> list[str]:
     return [f"`{form.text}`", form.widths, f"{form.stored_bytes:,}", score, *losses, *powers]
 
 
-def _difference(loss: Loss | None) -> str:
+def _difference(loss: Banded | None) -> str:
     if loss is None:
         return NONE
     ends = None if loss.low is None or loss.high is None else (-loss.high, -loss.low)
@@ -129,7 +129,7 @@ def is_mixed(text: str) -> bool:
     return len(widths) > 1 and widths <= {2, 3, 4}
 
 
-def _chosen(part: PartTable, forms: Sequence[str], how: str) -> tuple[str, Loss] | None:
+def _chosen(part: PartTable, forms: Sequence[str], how: str) -> tuple[str, Banded] | None:
     """Return the form, of some, that is best on validation, and its loss."""
     known = [form for form in part.forms if form.text in forms and how in form.losses]
     if not known:
@@ -138,11 +138,11 @@ def _chosen(part: PartTable, forms: Sequence[str], how: str) -> tuple[str, Loss]
     return best.text, best.losses[how]
 
 
-def _loss(loss: Loss) -> str:
+def _loss(loss: Banded) -> str:
     return _with_ends(loss.mean, None if loss.low is None or loss.high is None else (loss.low, loss.high))
 
 
-def verdict_of(loss: Loss, bar: float, part: PartTable) -> str:
+def verdict_of(loss: Banded, bar: float, part: PartTable) -> str:
     """Return whether a loss meets a bar; an interval without width says nothing of what else could be held out."""
     if loss.low is None or loss.high is None:
         return "undecided: no interval"

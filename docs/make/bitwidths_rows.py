@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from markdown_tables import Banded
+
 from cosim.report.comparison import over_text
 from cosim.tables.decoders import DECODERS, DecoderScore
 from cosim.tables.differences import DIFFERENCES, read_differences
@@ -30,15 +32,6 @@ BARS = {"share": (0.005, 0.02, 0.03), "r2": (0.005, 0.02, 0.04)}
 
 
 @dataclass(frozen=True, slots=True)
-class Loss:
-    """Float less form, with its 95 % interval where there is one."""
-
-    mean: float
-    low: float | None
-    high: float | None
-
-
-@dataclass(frozen=True, slots=True)
 class Form:
     """One form of a decoder, whichever way it was made.
 
@@ -53,8 +46,8 @@ class Form:
         Mean, low and high of the one trained from labels.
     validation : mapping of str to float
         Mean score on validation, by how it was made.
-    losses : mapping of str to Loss
-        By how it was made: ``labels``, ``taught``, ``teacher``, ``ptq``, ``gptq``.
+    losses : mapping of str to Banded
+        Float less form, by how it was made: ``labels``, ``taught``, ``teacher``, ``ptq``, ``gptq``.
     power_w : tuple of float or None
         Decoder power on each of `MACHINES` [W]; None where it cannot run.
     """
@@ -64,7 +57,7 @@ class Form:
     stored_bytes: int
     score: tuple[float, float, float] | None
     validation: Mapping[str, float]
-    losses: Mapping[str, Loss]
+    losses: Mapping[str, Banded]
     power_w: tuple[float | None, ...]
 
 
@@ -102,7 +95,7 @@ class _Run:
 
     scores: Any
     pooled: Any
-    losses: Mapping[str, Loss]
+    losses: Mapping[str, Banded]
     workloads: Mapping[str, Workload]
     hardware: Any
 
@@ -139,7 +132,7 @@ def _read_run(folder: Path) -> _Run:
     scores: Any = read_parquet(folder / SCORES, Score)
     pooled: Any = read_parquet(folder / DECODERS, DecoderScore).set_index("decoder_id")
     losses = {
-        one.decoder_id: Loss(-one.mean, *((None, None) if math.isnan(one.high) else (-one.high, -one.low)))
+        one.decoder_id: Banded(-one.mean, *((None, None) if math.isnan(one.high) else (-one.high, -one.low)))
         for one in read_differences(folder / DIFFERENCES)
         if one.kind == "form"
     }

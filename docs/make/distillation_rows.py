@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from markdown_tables import Banded
 from numpy.typing import NDArray
 
 from cosim.report.comparison import over_text
@@ -25,15 +26,6 @@ RESAMPLES = 2000
 CONTROLS = ("label_smoothing", "mixup", "noise", "self_kd")
 LEAST = 4
 """Projections below which no correlation is stated."""
-
-
-@dataclass(frozen=True, slots=True)
-class Banded:
-    """A number with its 95 % interval where there is one."""
-
-    mean: float
-    low: float | None
-    high: float | None
 
 
 @dataclass(frozen=True, slots=True)

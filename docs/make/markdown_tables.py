@@ -3,6 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Banded:
+    """A number with its 95 % interval where there is one."""
+
+    mean: float
+    low: float | None
+    high: float | None
 
 
 def number(value: float) -> str:

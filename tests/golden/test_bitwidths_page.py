@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 from bitwidths_page import ARCHIVES, DOCS, TITLES, is_mixed, verdict_of, write_page
-from bitwidths_rows import SETS, Loss, PartTable
+from bitwidths_rows import SETS, PartTable
+from markdown_tables import Banded
 
 from cosim.study.check import check_study
 from cosim.study.schema import StudentPlan
@@ -33,11 +34,11 @@ PART = PartTable("p", "accuracy", "over 3 runs", {"uniform": 2}, "1 fold", "site
 
 
 @pytest.mark.parametrize(("loss", "said"), [
-    (Loss(0.0, 0.0, 0.0), "undecided: no spread over 3 runs"), (Loss(0.0, -0.001, 0.001), "met"),
-    (Loss(0.1, 0.1, 0.1), "undecided: no spread over 3 runs"), (Loss(0.0, None, None), "undecided: no interval"),
-    (Loss(0.03, 0.02, 0.04), "missed"), (Loss(0.0, -0.1, 0.1), "undecided"),
+    (Banded(0.0, 0.0, 0.0), "undecided: no spread over 3 runs"), (Banded(0.0, -0.001, 0.001), "met"),
+    (Banded(0.1, 0.1, 0.1), "undecided: no spread over 3 runs"), (Banded(0.0, None, None), "undecided: no interval"),
+    (Banded(0.03, 0.02, 0.04), "missed"), (Banded(0.0, -0.1, 0.1), "undecided"),
 ])  # fmt: skip
-def test_a_bar_is_met_by_an_interval_that_has_a_width(loss: Loss, said: str) -> None:
+def test_a_bar_is_met_by_an_interval_that_has_a_width(loss: Banded, said: str) -> None:
     assert verdict_of(loss, 0.02, PART) == said
 
 
