@@ -39,7 +39,7 @@ class Alone:
 
 
 class Shared:
-    """The claims of a coordinator that shares its run folder: a lock a stage, which the system lifts from the dead.
+    """The claims of a coordinator that shares its run folder: a lock a stage, released when its holder ends.
 
     Parameters
     ----------
