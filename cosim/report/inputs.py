@@ -15,9 +15,9 @@ from cosim.engine.files import read_json
 from cosim.report.rows import shared_rows
 from cosim.tables.decoders import DECODERS, DecoderScore
 from cosim.tables.differences import DIFFERENCES, Difference, read_differences
-from cosim.tables.flat import first_workloads
+from cosim.tables.flat import MOST_ROWS, first_workloads
 from cosim.tables.outcomes import OUTCOMES, read_outcomes
-from cosim.tables.price_files import read_detail, read_prices_by_machine
+from cosim.tables.price_files import read_detail, read_prices, read_prices_by_machine, rows_of
 from cosim.tables.prices import PRICED
 from cosim.tables.results import PriceKey, Score, read_parquet
 from cosim.tables.scores import GATES, SCORES, STUDY
@@ -142,7 +142,9 @@ def read_run(folder: Path) -> Run:
     for number, row in enumerate(decoders, start=1):
         row["number"] = number
     numbers = {row["decoder_id"]: row["number"] for row in decoders}
-    parts = (summarise_part(found, scores, prices) for prices in read_prices_by_machine(folder / PRICED))
+    path = folder / PRICED
+    priced = read_prices_by_machine(path) if rows_of(path) > MOST_ROWS else [read_prices(path)]  # as the flat table
+    parts = (summarise_part(found, scores, prices) for prices in priced)
     numbered = (part.assign(number=[numbers[name] for name in part["decoder_id"]]) for part in parts if len(part))
     rows = shared_rows(numbered)
     if not rows:

@@ -27,6 +27,7 @@ from cosim.tables.results import (
     read_table,
     schema_of,
 )
+from energy_models.errors import CosimError
 
 arrow: Any = _arrow  # none has type hints
 compute: Any = _compute
@@ -39,8 +40,10 @@ def rows_of(path: Path) -> int:
     Raises
     ------
     CosimError
-        If it is not Parquet.
+        If it is missing or not Parquet.
     """
+    if not path.is_file():
+        raise CosimError("this file is missing", where=str(path), remedy="Run the study to the end first.")
     try:
         return int(parquet.read_metadata(path).num_rows)
     except (OSError, ValueError) as error:
