@@ -110,8 +110,8 @@ def streaming_cells(found: StreamingComparison | None) -> Cells:
     }
 
 
-def recalibration_cells(found: RecalibrationCost, added_w: Band | None) -> Cells:
-    """Return what one recalibration on the device costs, and the mean power that all of them add [W].
+def recalibration_cells(found: RecalibrationCost, added_w: Band | None, interval_s: float | None) -> Cells:
+    """Return what one recalibration costs, the share of the time it takes, and the mean power that all add [W].
 
     Energy and time are empty where the machine has no room; where some of the work has no price they are lower bounds,
     which ``recalibration`` says, and the added power is empty.
@@ -123,6 +123,7 @@ def recalibration_cells(found: RecalibrationCost, added_w: Band | None) -> Cells
         "recalibration": state, "recalibration_reasons": BETWEEN.join(reasons),
         **band_cells("recalibration_energy", "j", known),
         **band_cells("recalibration_time", "s", UNKNOWN if found.infeasibilities else found.time_s),
+        "recalibration_time_share": math.nan if interval_s is None else found.time_s.nominal / interval_s,
         "recalibration_memory_bits": found.memory_bits, "recalibration_learned": found.learned,
         **band_cells("recalibration_power", "w", added_w or UNKNOWN),
     }

@@ -65,6 +65,24 @@ def test_learning_that_takes_longer_than_there_is_does_not_fit() -> None:
     assert seldom["recalibration"] == "fits"
     assert often["recalibration"] == often["verdict"] == "does not fit the machine"
     assert "decisions leave" in often["recalibration_reasons"]
+    assert often["recalibration_time_share"] == pytest.approx(2.0)
+    assert math.isnan(often["recalibration_power_w"])
+
+
+def test_a_sweep_of_learning_is_ranked_by_average_power_and_shows_what_differs() -> None:
+    given = {"recalibration_interval_s": ["10 s", "1 day"]}
+    table = cosim.sweep(
+        WORK, machines=MACHINE, sites=SITE, decode_rate_hz=4, over=given, recalibration=LAST
+    )  # fmt: skip
+    assert table.answer[0].endswith("recalibration_interval_s 86400.")
+    assert "on average" in table.answer[0]
+    often, seldom = table.lines()
+    for name in ("average power", "recalibration power", "one charge lasts"):
+        assert often[name] != seldom[name]
+    rates = study(None, duty_cycle=[1.0, 0.5])
+    assert "recalibration power" not in rates.lines()[0]
+    assert rates.lines()[0]["average power"] != rates.lines()[1]["average power"]
+    assert "average power" not in study(None, electrodes_lost=[0, 1]).lines()[0]
 
 
 def test_raw_streaming_saves_what_learning_draws() -> None:

@@ -6,14 +6,22 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from cosim.api.sweeps.grid import CHARGES, DUTY, UPDATES
 from cosim.report.estimate_tables import FLOAT_HINT, NO_FLOAT
-from cosim.report.figures.numbers import digits_text, quantity_text, score_text, varied_text
+from cosim.report.figures.numbers import digits_text, duration_text, quantity_text, score_text, varied_text
 from cosim.tables.readable import BETWEEN, CANNOT_RUN
 
 Row = Mapping[str, Any]
 FITTING = ("fits", "fits nominally")
 MOST_REASONS, MOST_VALUES = 3, 6
 WIDTHS, AS_COUNTED = "widths", "as counted"
+AVERAGE = "average_power_w"
+OVER_TIME = (DUTY, CHARGES, UPDATES)
+"""What changes the mean power or the life of a cell, not the power of a device that is on."""
+OVER_TIME_COLUMNS = {
+    AVERAGE: ("average power", "W"), "recalibration_power_w": ("recalibration power", "W"),
+    "charge_lasts_s": ("one charge lasts", "s"), "cell_lasts_s": ("cell lasts", "s"),
+}
 
 
 def answer_line(rows: Sequence[Row], varied: Sequence[str]) -> str:
@@ -22,10 +30,14 @@ def answer_line(rows: Sequence[Row], varied: Sequence[str]) -> str:
     run = [row for row in fitting or rows if row["verdict"] != CANNOT_RUN]
     if not run:
         return "It runs at none of the points."
-    least = min(run, key=lambda row: float(row["power_w"]))
+    averaged = [row for row in run if _is_known(row, AVERAGE)]
+    ranked = AVERAGE if averaged else "power_w"
+    least = min(averaged or run, key=lambda row: float(row[ranked]))
     at = ", ".join(f"{name} {text}" for name, text in point_cells(least, varied).items())
     decoder, device = (quantity_text(least[name], "W") for name in ("decoder_power_w", "power_w"))
     power = f"{decoder} for the decoder, {device} in all"
+    if ranked == AVERAGE:
+        power = f"{quantity_text(least[AVERAGE], 'W')} on average ({power}, while it is on)"
     judged = f"{len(fitting)} of {counted(len(rows))} {'fits' if len(fitting) == 1 else 'fit'}. "
     if not rows[0]["site"]:
         judged = ""
@@ -69,15 +81,22 @@ def _few(values: Sequence[str]) -> str:
 
 def point_lines(rows: Sequence[Row], varied: Sequence[str]) -> list[dict[str, object]]:
     """Return one line a point: what tells it apart, score, powers, latency, verdict and the limit that binds."""
-    return [_line(row, varied) for row in rows]
+    over_time = any(name in rows[0] for name in OVER_TIME) if rows else False
+    shown = [name for name in OVER_TIME_COLUMNS if over_time and any(_is_known(row, name) for row in rows)]
+    return [_line(row, varied, shown) for row in rows]
 
 
-def _line(row: Row, varied: Sequence[str]) -> dict[str, object]:
+def _is_known(row: Row, name: str) -> bool:
+    return name in row and math.isfinite(float(row[name]))
+
+
+def _line(row: Row, varied: Sequence[str], over_time: Sequence[str]) -> dict[str, object]:
     cells: dict[str, object] = {**point_cells(row, varied)}
     if "score" in row:
         cells["score"] = score_text(*(float(row[name]) for name in ("score", "score_low", "score_high")))
     if row["verdict"] == CANNOT_RUN:
-        return {**cells, "decoder power": None, "device power": None, "latency": None, "verdict": CANNOT_RUN,
+        unknown = {OVER_TIME_COLUMNS[name][0]: None for name in over_time}
+        return {**cells, "decoder power": None, "device power": None, **unknown, "latency": None, "verdict": CANNOT_RUN,
                 "binding limit": None, "headroom": None}  # fmt: skip
     sign = "" if row["complete"] else "≥ "
     headroom = float(row["headroom"])
@@ -85,10 +104,18 @@ def _line(row: Row, varied: Sequence[str]) -> dict[str, object]:
         **cells,
         "decoder power": sign + quantity_text(row["decoder_power_w"], "W"),
         "device power": sign + quantity_text(row["power_w"], "W"),
+        **{OVER_TIME_COLUMNS[name][0]: _over_time(row, name) for name in over_time},
         "latency": sign + quantity_text(row["latency_s"], "s"), "verdict": row["verdict"] or "no site",
         "binding limit": row["binding_limit"] or None,
         "headroom": None if math.isnan(headroom) else digits_text(headroom),
     }  # fmt: skip
+
+
+def _over_time(row: Row, name: str) -> str | None:
+    unit = OVER_TIME_COLUMNS[name][1]
+    if not _is_known(row, name):
+        return None
+    return duration_text(float(row[name])) if unit == "s" else quantity_text(row[name], unit)
 
 
 def told_apart(varied: Sequence[str]) -> tuple[str, ...]:

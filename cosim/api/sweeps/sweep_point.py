@@ -273,7 +273,7 @@ class PricedPoint:
         if self.off_w is not None:
             cells |= band_cells("off_power", "w", self.off_w if runs else UNKNOWN)
         if self.learnt is not None:
-            cells |= recalibration_cells(self.learnt, self.added_w)
+            cells |= recalibration_cells(self.learnt, self.added_w, self.point.grid.recalibration_interval_s)
         if self.off_w is not None or self.learnt is not None:
             known = runs and self.average_w is not None and (self.learnt is None or self.added_w is not None)
             cells |= band_cells("average_power", "w", (self.average_w if known else None) or UNKNOWN)
