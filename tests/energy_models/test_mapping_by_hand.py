@@ -149,3 +149,11 @@ def test_a_window_kept_by_the_pipeline_is_not_stored_twice() -> None:
     assert required_bits(without, execution)["buffers"] == 5 * 4 * 8
     assert required_bits(kept, execution)["buffers"] == 4 * 8  # the newest sample only
     assert required_bits(kept, execution)["state"] == 20 * 16
+
+
+def test_a_depthwise_layer_of_no_stated_shape_keeps_sums_as_one_group() -> None:
+    layer = dense_layer(64, 4)
+    scalar = dataclasses.replace(layer, kind="depthwise", input_shape=())
+    one = dataclasses.replace(layer, kind="depthwise", input_shape=(1,))
+    array = toy_array()
+    assert required_bits(workload(scalar), array.execution) == required_bits(workload(one), array.execution)

@@ -136,7 +136,7 @@ def _sums_in_memory(layer: LayerWork, array: CellArray) -> Number:
     of an output need several tiles of rows.
     """
     filters = layer.weights // layer.reduction or layer.output_shape[-1]
-    groups = layer.input_shape[0] if layer.kind == "depthwise" else 1
+    groups = layer.input_shape[0] if layer.kind == "depthwise" and layer.input_shape else 1
     kept = ceiling(prod(layer.output_shape) * smaller(smaller(1.0, array.columns / filters), 1.0 / groups))
     return where_at_most(layer.reduction, array.rows, 0.0, kept)
 
