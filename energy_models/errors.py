@@ -26,7 +26,8 @@ class CosimError(Exception):
     def __init__(self, what: str, *, where: str = "", remedy: str = "") -> None:
         self.what, self.where, self.remedy = what, where, remedy
         text = f"{where}: {what}" if where else what
-        super().__init__(f"{text}. {remedy}" if remedy else f"{text}.")
+        ended = text if text.endswith("?") else f"{text}."
+        super().__init__(f"{ended} {remedy}" if remedy else ended)
 
     def __reduce__(self) -> tuple[object, ...]:
         return (_rebuild, (type(self), self.what, self.where, self.remedy))

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from cosim.api.arguments import rate_of
 from cosim.api.places import Machine, Place, placed
 from cosim.api.works import Work, workload_of
-from cosim.report.estimate_tables import EstimateTables, estimate_tables
+from cosim.report.estimate_tables import EstimateTables, estimate_tables, few_layers
 from energy_models.analysis import BreakEven, Design, StreamingComparison, break_even, compare_raw_streaming
 from energy_models.errors import PriceError, StudyError
 from energy_models.feasibility import Lever, battery_life_s, levers
@@ -83,8 +83,8 @@ class Estimate:
                  f"one decode: {self._band(report.decode_energy_j, 'J')} in {self._band(report.latency_s, 's')}"]
         lines += [f"memory {use.memory}: {use.used_bits:,.0f} of {use.capacity_bits:,.0f} bit"
                   for use in report.memories]  # fmt: skip
-        lines += [f"does not fit: {line}" for line in self.tables.unfit]
-        lines += [f"note: {line}" for line in self.tables.cautions]
+        lines += [f"does not fit: {few_layers(line)}" for line in self.tables.unfit]
+        lines += [f"note: {few_layers(line)}" for line in self.tables.cautions]
         return "\n".join([*lines, *(f"decides: {line}" for line in self.tables.swings[:3])])
 
     def to_frame(self, rows: Rows = "layers") -> pd.DataFrame:

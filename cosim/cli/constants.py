@@ -27,8 +27,9 @@ Sweeps = Annotated[
     typer.Option(
         "--sweep", metavar="WHAT=A,B,C",
         help="Vary a constant (site.front_end.power=1,3,10uW/channel), decode_rate, node, supply, electrodes_lost, "
-        "duty_cycle, charge_cycles, or, where the network can be built again, channels or bits; repeatable: every "
-        "combination.",
+        "duty_cycle, charge_cycles, recalibration_interval, weight_bits and activation_bits (assumed widths of any "
+        "network), or, of an architecture, a family or a saved student, which are built again, channels or bits; "
+        "repeatable: every combination.",
     ),
 ]
 Recalibrate = Annotated[
@@ -90,7 +91,7 @@ def recalibration_of(text: str | None) -> Recalibration | None:
     """
     if text is None:
         return None
-    from energy_models.errors import PriceError, unknown_name
+    from energy_models.errors import PriceError, WorkloadError, unknown_name
     from energy_models.workload import Recalibration
 
     option, example = "--recalibrate", "examples=200,epochs=5,batch=10,optimiser=sgd,layers=last,bits=16"
@@ -98,15 +99,20 @@ def recalibration_of(text: str | None) -> Recalibration | None:
     known = [one.name for one in dataclasses.fields(Recalibration)]
     if unknown := [name for name in given if name not in known]:
         raise PriceError(f"there is no {unknown[0]!r}", where=option, remedy=unknown_name("parts", unknown[0], known))
-    if missing := [name for name in known if name not in given]:
-        raise PriceError(f"{', '.join(missing)} is not said", where=option, remedy=f"Write {option} {example}")
     read: dict[str, object] = {}
-    for name, value in given.items():
+    for name, value in {**dict(_parts(example.split(","), option, example)), **given}.items():
         is_name = name in ("optimiser", "layers")
         if not is_name and not (value.isascii() and value.isdigit() and len(value) < 10):
             raise PriceError(f"{name}={value[:40]!r}", where=option, remedy="Give a whole number")
         read[name] = value if is_name else int(value)
-    return Recalibration(**read)  # pyright: ignore[reportArgumentType]  (checked there)
+    try:
+        found = Recalibration(**read)  # pyright: ignore[reportArgumentType]  (checked there)
+    except WorkloadError as error:  # of what is given: parts of the example are sound
+        raise PriceError(error.what, where=option, remedy=error.remedy) from error
+    if missing := [name for name in known if name not in given]:
+        verb = "is" if len(missing) == 1 else "are"
+        raise PriceError(f"{', '.join(missing)} {verb} not said", where=option, remedy=f"Write {option} {example}")
+    return found
 
 
 @contextmanager

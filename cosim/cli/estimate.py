@@ -92,9 +92,10 @@ def estimate(
     if as_json and as_csv:
         raise PriceError("two forms at once", where="--json --csv", remedy="Ask for one of them")
     form = "json" if as_json else "csv" if as_csv else "table"
+    learning = recalibration_of(recalibrate)
     settings, axes, draws = settings_of(constants), axes_of(sweeps), draws_of(draws)
     rate_hz = None if decode_rate is None else decode_rate_of(decode_rate)
-    if recalibrate is not None and not axes:
+    if learning is not None and not axes:
         raise PriceError(
             "how often does it learn?", where="--recalibrate", remedy="Add --sweep recalibration_interval=1day"
         )
@@ -102,7 +103,7 @@ def estimate(
         twice = "the rate is given twice" if RATE in axes else "how often is a decision asked for?"
         raise PriceError(twice, where="--decode-rate", remedy="Give it in hertz, or --sweep decode_rate=1,2,4")
     if axes or out is not None:
-        asked = Swept(profile, site, settings, axes, budget, recalibration_of(recalibrate))
+        asked = Swept(profile, site, settings, axes, budget, learning)
         _sweep(work_of(work, Asked(input_shape, sample_rate, outputs)), asked,
                rate_hz=rate_hz, form=form, out=out, draws=draws, seed=seed)  # fmt: skip
         return
@@ -201,8 +202,10 @@ def _print_tables(tables: EstimateTables, changed: list[str]) -> None:
 
 def _answer(tables: EstimateTables, changed: list[str]) -> Iterator[str]:
     """Yield what must be read before any figure: the answer, what was set, what does not fit and what is left out."""
+    from cosim.report.estimate_tables import few_layers
+
     yield from tables.answer
     yield tables.title
     yield from (f"SET: {line}" for line in changed)
-    yield from (f"DOES NOT FIT: {line}" for line in tables.unfit)
-    yield from (f"NOTE: {line}" for line in tables.cautions)
+    yield from (f"DOES NOT FIT: {few_layers(line)}" for line in tables.unfit)
+    yield from (f"NOTE: {few_layers(line)}" for line in tables.cautions)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -43,9 +44,23 @@ NO_FLOAT = " prices no float "
 SPIKING_STYLES = ("event_driven", "event_table", "event_cycles")
 """Styles whose machines update neurons, and do no other work on single elements."""
 FLOAT_HINT = (
-    "a network of floats on a machine for integers: count a quantised one, or assume widths with "
-    "cosim workload --weight-bits 8 --activation-bits 8 ..., in Python with over={'weight_bits': [8]} of cosim.sweep"
+    "a network of floats on a machine for integers: count a quantised one, or assume widths: add --sweep bits=8 "
+    "(weight_bits=8 where the network cannot be built again), in Python over={'weight_bits': [8]} of cosim.sweep; a "
+    "workload file takes them with cosim workload --weight-bits 8 --activation-bits 8 ..."
 )
+MOST_LAYERS = 3
+_NEEDED = re.compile(r"\(needed by ([^()]*)\)")
+
+
+def few_layers(line: str) -> str:
+    """Return a reason for people, of whose layers the first are named and the others counted."""
+
+    def few(found: re.Match[str]) -> str:
+        names = found[1].split(", ")
+        rest = len(names) - MOST_LAYERS
+        return found[0] if rest < 2 else f"(needed by {', '.join(names[:MOST_LAYERS])} and {rest} more)"
+
+    return _NEEDED.sub(few, line)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +150,7 @@ class EstimateTables:
     def cautions(self) -> tuple[str, ...]:
         """What is left out of the figures or may be taken for something else, and what to do about it."""
         floats = any(NO_FLOAT in line for line in self.report.unaccounted)
-        return (*self.report.incomplete, *self.notes, *((FLOAT_HINT,) if floats else ()))
+        return (*((FLOAT_HINT,) if floats else ()), *self.report.incomplete, *self.notes)
 
     def _bounds(self, band: Band, unit: str) -> dict[str, object]:
         return bounds_below(band, unit) if self.report.unaccounted else bounds(band, unit)

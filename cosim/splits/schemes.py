@@ -107,7 +107,8 @@ class LeaveOneGroupOut(_Spec):
                 place = f" within {self.within} {outside}" if self.within else ""
                 raise SplitError(f"there are {len(names)} groups of {self.group!r}{place}, {least} are needed",
                                  where="leave_one_group_out",
-                                 remedy="Use validation = \"fraction\" (needs two groups), or another group.")
+                                 remedy="Write validation = \"fraction\" under [split] of the study (it needs two "
+                                 "groups), or choose another group")
             for index, name in enumerate(names):
                 test = inside[inner[inside] == name]
                 rest = inside[inner[inside] != name]

@@ -24,8 +24,8 @@ from students.spec import Float32, Quantised, Shape, StudentSpec, parse_form
 EXAMPLES = 4
 """Made-up inputs on which a network is calibrated and observed."""
 REMEDY = (
-    "Give what can be built again: the name of an architecture, a family, or the folder of a saved student. A counted "
-    "workload takes other widths only: vary weight_bits and activation_bits, which assumes them"
+    "Give what can be built again: the name of an architecture, a family, or the folder of a saved student. Any other "
+    "network takes other widths only: vary weight_bits and activation_bits, which assumes them"
 )
 
 

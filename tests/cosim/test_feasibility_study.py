@@ -237,7 +237,7 @@ def test_learning_says_how_and_how_often(tmp_path: Path) -> None:
     assert code == 0, err
     table = swept(over={"recalibration_interval_s": ["1 day"]}, recalibration=how).to_frame()
     assert json.loads(out)[0]["recalibration_power_w"] == table["recalibration_power_w"][0]
-    for wrong, said in (("examples=4", "is not said"), (f"{text},x=1", "no 'x'"), (text.replace("4", "y"), "whole")):
+    for wrong, said in (("examples=4", "are not said"), (f"{text},x=1", "no 'x'"), (text.replace("4", "y"), "whole")):
         code, _, err = command(*place, *often, "--recalibrate", wrong)
         assert code == 2
         assert said in err

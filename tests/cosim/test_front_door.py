@@ -14,6 +14,7 @@ import torch
 from torch import nn
 
 import cosim
+from cosim.report.estimate_tables import few_layers
 from energy_models.hardware import load_profile, load_site
 from energy_models.workload import LayerWork, Workload, at_widths
 
@@ -189,7 +190,13 @@ def test_what_cannot_run_says_why_and_what_to_do() -> None:
     text = table.summary().replace("\u00a0", " ")
     assert "1 of 2 points fits. Least power of those: " in text
     assert "Cannot run: profile 'gap9' prices no float" in text
-    assert "assume widths" in text
+    assert "add --sweep bits=8" in text
+    assert text.index("A network of floats on a machine for integers") < text.index("Cannot run")
+
+
+def test_many_layers_of_a_reason_are_counted_not_named() -> None:
+    assert few_layers("x prices no y (needed by a, b, c, d)") == "x prices no y (needed by a, b, c, d)"
+    assert few_layers("no y (needed by a, b, c, d, e); z") == "no y (needed by a, b, c and 2 more); z"
 
 
 def test_a_sweep_says_at_which_values_it_fits() -> None:

@@ -145,6 +145,9 @@ def _table(over: object) -> Mapping[str, object]:
 
 def _combinations(axes: Mapping[str, list[object]]) -> Iterator[GridPoint]:
     read = {name: [_value(name, value) for value in values] for name, values in axes.items()}
+    for name, values in read.items():
+        if again := [value for place, value in enumerate(values) if value in values[:place]]:
+            raise StudyError(f"{again[0]} is given twice", where=f"over, {name}", remedy="Give each value once")
     for combination in itertools.product(*read.values()):
         chosen = dict(zip(read, combination, strict=True))
         own = {name: value for name, value in chosen.items() if name in OWN}

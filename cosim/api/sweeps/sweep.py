@@ -258,10 +258,11 @@ def _counted(what: Work, points: Sequence[GridPoint]) -> Iterator[tuple[Workload
 def _again(what: Work, channels: int | None, bits: int | None) -> Workload:
     if isinstance(what, Workload) or str(what).endswith(WORKLOAD_SUFFIX):
         raise WorkloadError(
-            "a counted workload has its channels and widths",
+            f"{getattr(what, 'name', what)} is counted as it is, with its channels and widths",
             where=f"cosim.sweep, {BITS if channels is None else CHANNELS}",
             remedy="Give what can be built again: the name of an architecture, a family, or the folder of a saved "
-            "student; or vary weight_bits and activation_bits, which only assumes widths",
+            "student. Of any other network weight_bits and activation_bits (assumed widths), rates, node, supply and "
+            "constants can be varied; count it once for each number of channels",
         )
     from cosim.workloads.rebuilt import rebuilt_workload  # it imports torch, which a workload does not need
 

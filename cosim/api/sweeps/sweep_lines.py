@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from cosim.api.sweeps.grid import CHARGES, DUTY, UPDATES
-from cosim.report.estimate_tables import FLOAT_HINT, NO_FLOAT
+from cosim.report.estimate_tables import FLOAT_HINT, NO_FLOAT, few_layers
 from cosim.report.figures.numbers import digits_text, duration_text, quantity_text, score_text, varied_text
 from cosim.tables.readable import BETWEEN, CANNOT_RUN
 
@@ -55,12 +55,12 @@ def notes(rows: Sequence[Row], varied: Sequence[str]) -> Iterator[str]:
         for row in rows if row["verdict"] == CANNOT_RUN
         for reason in str(row["infeasibilities"]).split(BETWEEN)
     }  # fmt: skip
+    if any(NO_FLOAT in reason for reason in reasons):
+        yield FLOAT_HINT[0].upper() + FLOAT_HINT[1:]
     for reason in list(reasons)[:MOST_REASONS]:
-        yield f"Cannot run: {reason}"
+        yield f"Cannot run: {few_layers(reason)}"
     if len(reasons) > MOST_REASONS:
         yield f"Cannot run: and {len(reasons) - MOST_REASONS} reasons more, in the column infeasibilities"
-    if any(NO_FLOAT in reason for reason in reasons):
-        yield FLOAT_HINT.capitalize()
 
 
 def _fitting_values(rows: Sequence[Row], varied: Sequence[str]) -> Iterator[str]:
