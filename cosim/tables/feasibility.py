@@ -111,7 +111,7 @@ def streaming_cells(found: StreamingComparison | None) -> Cells:
 
 
 def recalibration_cells(found: RecalibrationCost, added_w: Band | None, interval_s: float | None) -> Cells:
-    """Return what one recalibration costs, the share of the time it takes, and the mean power that all add [W].
+    """Return what one recalibration costs, its share of the time, what keeps its memory, and the mean power [W].
 
     Energy and time are empty where the machine has no room; where some of the work has no price they are lower bounds,
     which ``recalibration`` says, and the added power is empty.
@@ -124,6 +124,7 @@ def recalibration_cells(found: RecalibrationCost, added_w: Band | None, interval
         **band_cells("recalibration_energy", "j", known),
         **band_cells("recalibration_time", "s", UNKNOWN if found.infeasibilities else found.time_s),
         "recalibration_time_share": math.nan if interval_s is None else found.time_s.nominal / interval_s,
+        **band_cells("recalibration_kept_power", "w", UNKNOWN if found.infeasibilities else found.kept_w),
         "recalibration_memory_bits": found.memory_bits, "recalibration_learned": found.learned,
         **band_cells("recalibration_power", "w", added_w or UNKNOWN),
     }

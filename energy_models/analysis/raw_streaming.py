@@ -156,7 +156,7 @@ def compare_raw_streaming(
     )
     cheaper: Cheaper = "decoding" if saved.low > 0 else "streaming" if saved.high < 0 else "undecided"
     even = own.nominal / less.nominal if less.nominal > 0 else None
-    decoded = report.total_power_w + added_power_w(report, site, learning_w, 1.0)
+    decoded = report.total_power_w + added_power_w(report, site, learning_w)
     return StreamingComparison(raw, decoded, saved, cheaper, even)
 
 

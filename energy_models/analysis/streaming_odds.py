@@ -6,7 +6,7 @@ share, front end and converter above all, cancels draw by draw.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -22,6 +22,7 @@ from energy_models.pricing import (
     Cause,
     Decisions,
     RawSamples,
+    VectorisedEstimate,
     bit_rate_terms,
     estimate_vectorised,
     evaluate,
@@ -31,6 +32,8 @@ from energy_models.pricing import (
 )
 
 Side = Literal["above", "below"]
+Learning = Callable[[Mapping[str, Array]], Array | None]
+"""From constants by path, shape (draws,) each, to the mean power of learning on the machine [W], shape (draws,)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +90,12 @@ class Crossover:
 
 
 def streaming_draws(
-    designs: Sequence[Design], *, draws: int, seed: int, channels: Sequence[int] | None = None
+    designs: Sequence[Design],
+    *,
+    draws: int,
+    seed: int,
+    channels: Sequence[int] | None = None,
+    learning: Sequence[Learning] | None = None,
 ) -> tuple[StreamingDraws, ...]:
     """Return draws of designs against raw streaming of their channels, all on the same draws of the constants.
 
@@ -100,6 +108,8 @@ def streaming_draws(
     seed : int
     channels : sequence of int, optional
         Channels that each device would send; if not given, all that its network reads.
+    learning : sequence of callable, optional
+        What each device draws for learning, of which one that sends raw samples has none; None where it does not learn.
 
     Raises
     ------
@@ -109,7 +119,8 @@ def streaming_draws(
     found: list[StreamingDraws] = []
     drawn = sample_constants(designs, draws=draws, seed=seed)
     streamed = [design.workload.channels for design in designs] if channels is None else channels
-    for design, constants, sending in zip(designs, drawn, streamed, strict=True):
+    learns = [_never] * len(designs) if learning is None else learning
+    for design, constants, sending, learn in zip(designs, drawn, streamed, learns, strict=True):
         site = _site(design)
         decoded = estimate_vectorised(
             design.workload, design.profile, site, decode_rate_hz=design.decode_rate_hz, constants=constants
@@ -127,9 +138,24 @@ def streaming_draws(
         own = decoded.decoder_power_w
         if isinstance(site.radio, ConnectedRadio):
             own = own + values[f"{SITE}radio.startup"] * design.decode_rate_hz
+        total = decoded.total_power_w
+        learnt = learn(constants)
+        if learnt is not None:
+            own, total = own + learnt, total + learnt + _lost_more(site, decoded, learnt, values)
         even = np.where(raw > sent, own / np.where(raw > sent, raw - sent, 1.0), np.inf)
-        found.append(StreamingDraws(decoded.total_power_w, _raw_w(design, sending, values, zeros), even))
+        found.append(StreamingDraws(total, _raw_w(design, sending, values, zeros), even))
     return tuple(found)
+
+
+def _never(_constants: Mapping[str, Array]) -> None:
+    return None
+
+
+def _lost_more(site: Site, decoded: VectorisedEstimate, added: Array, values: dict[str, Array]) -> Array:
+    """Return what the regulator loses besides when a device draws so much more [W]."""
+    load: Array = np.sum(regulated(decoded.power_w), axis=0)
+    before, after = (regulator_loss_w(site.regulator, one, values) for one in (load, load + added))
+    return np.maximum(0.0, after - before)
 
 
 def _raw_w(design: Design, sending: int, values: dict[str, Array], zeros: Array) -> Array:

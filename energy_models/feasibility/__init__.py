@@ -16,11 +16,16 @@ from energy_models.feasibility.limits import (
     site_limits,
     unchecked_limits,
 )
-from energy_models.feasibility.recalibration import RecalibrationCost, added_power_w, recalibration_cost
+from energy_models.feasibility.recalibration import (
+    RecalibrationCost,
+    added_power_w,
+    recalibration_cost,
+    recalibration_draws_w,
+)
 
 __all__ = [
     "CHECK_NAMES", "LIMIT_VERDICTS", "Lever", "LimitCheck", "LimitVerdict", "RecalibrationCost", "SiteLimits",
     "added_power_w", "average_power_w", "battery_life_s", "battery_power_w", "check_duty_cycle", "check_limits",
     "check_site_limits", "levers", "limit_quantities", "limit_verdict", "longest_duty_cycle", "off_power_w",
-    "recalibration_cost", "site_limits", "unchecked_limits",
+    "recalibration_cost", "recalibration_draws_w", "site_limits", "unchecked_limits",
 ]

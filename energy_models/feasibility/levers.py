@@ -142,7 +142,7 @@ def levers(
         on_w = found.total_power_w
         average_w = on_w if off_w is None else average_power_w(on_w, off_w, duty_cycle)
         if learning_w != ZERO:
-            average_w += added_power_w(found, home, learning_w, 1.0)
+            average_w += added_power_w(found, home, learning_w)
         return _fits(home, found, average_w)
 
     def fits_with(name: str) -> Callable[[float], bool]:

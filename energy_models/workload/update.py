@@ -9,9 +9,10 @@ Other operations follow the derivative of each: a sum hands its gradient on and 
 of signals has two, a comparison masks, a look-up is one of the derivative and a product, a leak is one leak back. A
 norm with statistics of its own costs four products and four sums an element, its own gain and offset are not learned.
 Spikes have a surrogate derivative, looked up; the reset is taken as a constant. A stream learns from single steps:
-what it kept of earlier ones is a constant too.
+what it kept of earlier ones is a constant too, as is the state that a window starts from.
 
-The forward pass is that of the deployed network. Gradients, learned weights and the optimiser's state have a width of
+The forward pass is that of the deployed network, filters and features included: examples are stored as they were
+recorded. Gradients, learned weights and the optimiser's state have a width of
 their own; where the deployed weights are narrower, each step requantises them.
 """
 
@@ -46,6 +47,8 @@ BACK: Mapping[str, Mapping[str, int]] = {
 NORM_ELEMENT = {"multiply": 4, "add": 4}
 SURROGATE = {"lookup": 1, "multiply": 1, "add": 1}
 PREPROCESSING = ("filter", "feature")
+EARLIER = (".hidden", ".recurrent")
+"""Ends of the names of products of a network's own state, or spikes, of the step before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,12 +125,15 @@ class UpdateWork:
     memory_bits : int
         What learning keeps beside the deployed network [bits]: examples, saved inputs, gradients, learned weights and
         the optimiser's state.
+    written_bits: int
+        Deployed weights and biases that a step makes anew [bits].
     """
 
     example: Workload
     step: Workload
     learned: int
     memory_bits: int
+    written_bits: int
 
 
 def update_work(workload: Workload, how: Recalibration) -> UpdateWork:
@@ -138,7 +144,7 @@ def update_work(workload: Workload, how: Recalibration) -> UpdateWork:
     WorkloadError
         A network without weights to learn.
     """
-    network = [layer for layer in workload.layers if layer.kind not in PREPROCESSING and layer.cadence == "decode"]
+    network = [layer for layer in workload.layers if not _is_preprocessing(layer)]
     learning = [place for place, layer in enumerate(network) if layer.products is not None and layer.weights]
     if not learning:
         raise WorkloadError("no layer has weights to learn", where=workload.name, remedy="Take another network")
@@ -150,17 +156,23 @@ def update_work(workload: Workload, how: Recalibration) -> UpdateWork:
     learned = sum(layer.weights + layer.biases for layer in keys.values())
     examples, kept = _memory(workload, how, learned)
     loss = _other("(loss)", _times({"lookup": 1, "add": 1}, network[-1].outputs), how, workload.decodes, network[-1])
-    layers = (examples, *(_at_decode(layer) for layer in network), loss, *back, kept)
+    layers = (examples, *(_at_decode(layer) for layer in workload.layers), loss, *back, kept)
     gaps = tuple(Uncounted(one.layer, one.operation, f"forward: {one.reason}") for one in workload.uncounted)
     changes = {"mode": "window", "products": None, "warm_up": (), "warm_up_steps": 0, "delay_s": 0.0, "lag_s": 0.0}
     example = workload.replace(name=f"{workload.name} learning", layers=layers, uncounted=gaps, **changes)
     saved = sum(layer.state_elements * layer.state_bits for layer in (examples, kept, *back))
     step = example.replace(name=f"{workload.name} step", layers=(_step(list(keys.values()), how, learned, workload),))
-    return UpdateWork(example, step, learned, saved)
+    written = sum(layer.weights * layer.weight_bits + layer.biases * layer.bias_bits for layer in keys.values())
+    return UpdateWork(example, step, learned, saved, written)
+
+
+def _is_preprocessing(layer: LayerWork) -> bool:
+    return layer.kind in PREPROCESSING or layer.cadence != "decode"
 
 
 def _at_decode(layer: LayerWork) -> LayerWork:
-    return layer.per_active_decode()
+    """Return a layer of the forward pass; what runs on every sample is done again on those of the stored example."""
+    return dataclasses.replace(layer.per_active_decode(), cadence="decode")
 
 
 def _times(operations: Mapping[str, int], number: int) -> dict[str, int]:
@@ -175,7 +187,10 @@ def _backward(
     if layer.products is not None:
         if learns:
             yield _weight_gradient(layer, how)
-        if not first:
+            yield _gradient_words(layer, how)
+        if layer.name.endswith(EARLIER):
+            yield from _earlier_gradient(layer, how)
+        elif not first:
             yield _signal_gradient(layer, how)
     counts = {name: count for name, count in _back_operations(layer).items() if count.total}
     if counts:
@@ -231,12 +246,42 @@ def _weight_gradient(layer: LayerWork, how: Recalibration) -> LayerWork:
 
     seen = as_gradient(sites.effective_input)
     products = Conventions(as_gradient(sites.dense_full), as_gradient(sites.dense_valid), seen, seen)
-    words = layer.weights + layer.biases
     return _gradient(
         layer, how, name=f"{layer.name}.weight_gradient", products=products, reduction=positions,
         output_shape=(max(1, layer.reduction), filters), outputs=layer.weights, inputs=layer.inputs,
         operations={"add": Count.constant(layer.outputs, seen.accumulate.decodes)} if layer.biases else {},
-        state_elements=layer.inputs, state_bits=layer.activation_bits, state_reads=words, state_writes=words,
+        state_elements=layer.inputs, state_bits=layer.activation_bits,
+    )  # fmt: skip
+
+
+def _gradient_words(layer: LayerWork, how: Recalibration) -> LayerWork:
+    """Return what a weight's gradient reads and writes: sums over the examples of a step, of the gradients' width."""
+    words = layer.weights + layer.biases
+    return dataclasses.replace(
+        _bare(layer, f"{layer.name}.gradient_words", how, {}), inputs=0, outputs=0, state_bits=how.bits,
+        state_reads=words, state_writes=words,
+    )  # fmt: skip
+
+
+def _earlier_gradient(layer: LayerWork, how: Recalibration) -> Iterator[LayerWork]:
+    """Yield the gradient of the state of the step before: what the first step starts from is a constant."""
+    found = _signal_gradient(layer, how)
+    steps = layer.calls - 1
+    if not steps or found.products is None:
+        return
+
+    def part(count: Count) -> Count:
+        return _exact(count.total * steps // layer.calls, count.decodes)
+
+    def later(one: Products) -> Products:
+        return Products(part(one.multiply_accumulate), part(one.accumulate))
+
+    four = found.products
+    conventions = (four.dense_full, four.dense_valid, four.effective_input, four.effective)
+    products = Conventions(*(later(one) for one in conventions))
+    yield dataclasses.replace(
+        found, calls=steps, products=products, outputs=found.outputs * steps // layer.calls,
+        inputs=found.inputs * steps // layer.calls,
     )  # fmt: skip
 
 

@@ -87,12 +87,20 @@ def test_a_sweep_of_learning_is_ranked_by_average_power_and_shows_what_differs()
 
 def test_raw_streaming_saves_what_learning_draws() -> None:
     still, learns = row(None), row(LAST, "10 s")
-    mean_w = learns["recalibration_energy_j"] / 10
-    assert mean_w > 0
+    mean_w = learns["recalibration_energy_j"] / 10 + learns["recalibration_kept_power_w"]
+    assert mean_w > learns["recalibration_kept_power_w"] > 0
     assert still["decoding_saves_w"] - learns["decoding_saves_w"] == pytest.approx(mean_w, rel=1e-6)
     assert learns["break_even_j_per_bit"] > still["break_even_j_per_bit"]
     half = row(LAST, "10 s", duty_cycle=[0.5])  # all of it in the half of the time in which the device is on
     assert still["decoding_saves_w"] - half["decoding_saves_w"] == pytest.approx(2 * mean_w, rel=1e-6)
+
+
+def test_the_odds_of_raw_streaming_carry_learning_on_the_same_draws() -> None:
+    (still,), (learns,) = (study(how, "10 s").study(draws=64).streaming for how in (None, LAST))
+    assert learns["answer"] == still["answer"] == "decoding cheaper"
+    for quantile in ("5_percent", "median", "95_percent"):
+        assert learns[f"saved_{quantile}_w"] < still[f"saved_{quantile}_w"]
+        assert learns[f"break_even_{quantile}_j_per_bit"] > still[f"break_even_{quantile}_j_per_bit"]
 
 
 def test_levers_of_a_battery_carry_learning_too() -> None:

@@ -107,10 +107,11 @@ def streaming_tables(
     draws, seed : int
         Of the uncertain constants; draws a power of two.
     """
-    places = [place for place, point in enumerate(points) if point.compares and point.learnt is None]
+    places = [place for place, point in enumerate(points) if point.compares]
     found = streaming_draws(
         [points[place].design for place in places], draws=draws, seed=seed,
         channels=[points[place].sent_channels for place in places],
+        learning=[points[place].learning_draws_w for place in places],
     ) if places else ()  # fmt: skip
     drawn = dict(zip(places, found, strict=True))
     apart = _apart(varied)

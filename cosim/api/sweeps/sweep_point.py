@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -30,9 +31,10 @@ from energy_models.feasibility import (
     battery_life_s,
     off_power_w,
     recalibration_cost,
+    recalibration_draws_w,
 )
 from energy_models.hardware import Absent, HardwareProfile, Site, with_constants, with_lost_electrodes
-from energy_models.pricing import EnergyReport, estimate
+from energy_models.pricing import Array, EnergyReport, estimate
 from energy_models.quantities import ZERO, Band
 from energy_models.workload import Recalibration, Workload
 
@@ -117,8 +119,8 @@ class SweepPoint:
         if learnt.infeasibilities:
             return ZERO
         if place is None:
-            return learnt.energy_j.times(1.0 / interval_s)
-        return added_power_w(report, place, learnt.energy_j, interval_s)
+            return learnt.power_w(interval_s)
+        return added_power_w(report, place, learnt.power_w(interval_s))
 
     def _placed(self, work: Workload) -> tuple[HardwareProfile, Site | None, Site | None]:
         """Return the machine, the site as its live channels draw, and the site with every channel alive."""
@@ -208,8 +210,22 @@ class PricedPoint:
     def learning_w(self) -> Band:
         """Mean power of learning on the machine itself [W]; zero where it does not learn."""
         interval_s = self.point.grid.recalibration_interval_s
-        known = self.learnt is not None and interval_s is not None and self.added_w is not None
-        return self.learnt.energy_j.times(1.0 / interval_s) if known else ZERO  # pyright: ignore
+        if self.learnt is None or interval_s is None or self.added_w is None:
+            return ZERO
+        return self.learnt.power_w(interval_s)
+
+    def learning_draws_w(self, constants: Mapping[str, Array]) -> Array | None:
+        """Return draws of `learning_w`, spread over the time in which the device is on; None where it does not learn.
+
+        Parameters
+        ----------
+        constants : mapping of path to array, shape (draws,)
+        """
+        grid, how = self.point.grid, self.point.learning
+        if how is None or grid.recalibration_interval_s is None:
+            return None
+        found = recalibration_draws_w(self.work, self.machine, how, grid.recalibration_interval_s, constants)
+        return found / (grid.duty_cycle or 1.0)
 
     @property
     def sent_channels(self) -> int:
