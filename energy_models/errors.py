@@ -50,6 +50,10 @@ class WorkloadError(CosimError):
     """A workload that is malformed, of another schema version, or incomplete where completeness is needed."""
 
 
+class NoMachineError(WorkloadError):
+    """No machine among the choices of a search takes a network, or holds its limits."""
+
+
 class PriceError(CosimError):
     """An operation or access that the profile has no price for."""
 

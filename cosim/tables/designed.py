@@ -12,7 +12,7 @@ from cosim.engine.files import content_digest, read_json, to_json, write_atomica
 from cosim.study.machine_design import DesignPlan
 from cosim.study.schema import HardwarePlan
 from energy_models.design import Task, search
-from energy_models.errors import CosimError, StudyError, WorkloadError
+from energy_models.errors import CosimError, NoMachineError, StudyError
 from energy_models.hardware import HardwareProfile, load_site
 from energy_models.pricing import estimate, model_digest
 from energy_models.quantities import parse_model
@@ -61,7 +61,7 @@ def designed_machines(
 def designed_power_w(workloads: Sequence[Workload], hardware: HardwarePlan) -> float:
     """Return the mean power of the decoder of one configuration [W], on the machine sized to the busiest of them.
 
-    Infinite where it computes in floating point, or no machine holds the limits.
+    Infinite where it computes in floating point, no machine holds the limits, or the machine cannot run all of them.
 
     Parameters
     ----------
@@ -83,9 +83,11 @@ def designed_power_w(workloads: Sequence[Workload], hardware: HardwarePlan) -> f
     tasks = [_task(workload, hardware) for workload in workloads]
     try:
         best = search([max(tasks, key=lambda task: _activity(task.workload))], plan.choices()).best
-    except WorkloadError:
+    except NoMachineError:
         return math.inf
-    reports = (estimate(one.workload, best.profile, None, decode_rate_hz=one.decode_rate_hz) for one in tasks)
+    reports = [estimate(one.workload, best.profile, None, decode_rate_hz=one.decode_rate_hz) for one in tasks]
+    if any(report.infeasibilities for report in reports):
+        return math.inf
     return statistics.fmean(report.decoder_power_w.nominal for report in reports)
 
 
@@ -118,9 +120,9 @@ def _searched(
     for structure, task in alike.items():
         try:
             own[structure] = _named(search([task], choices).best.profile)
-        except WorkloadError as error:
+        except NoMachineError as error:
             where = f"hardware.design, {task.workload.name}"
-            raise WorkloadError(error.what, where=where, remedy=error.remedy) from error
+            raise NoMachineError(error.what, where=where, remedy=error.remedy) from error
     return {digest: own[_structure(task.workload)] for digest, task in tasks.items()}
 
 
@@ -152,12 +154,24 @@ def _named(profile: HardwareProfile) -> HardwareProfile:
 
 
 def area_by_workload(root: Path) -> dict[str, float]:
-    """Return the silicon area of the machine sized to each workload of a run [m^2], by digest; none where unknown."""
-    try:
-        tables = cast("Mapping[str, Mapping[str, Any]]", read_json(root / DESIGNED)["machines"])
-        found = {digest: parse_model(table, HardwareProfile, where=str(root)).area for digest, table in tables.items()}
-    except (CosimError, OSError, KeyError, TypeError):
+    """Return the silicon area of the machine sized to each workload of a run [m^2], by digest; none where unknown.
+
+    Raises
+    ------
+    CosimError
+        The file of designed machines is there, and damaged.
+    """
+    path = root / DESIGNED
+    if not path.exists():
         return {}
+    try:
+        tables = cast("Mapping[str, Mapping[str, Any]]", read_json(path)["machines"])
+        found = {digest: parse_model(table, HardwareProfile, where=str(path)).area for digest, table in tables.items()}
+    except (KeyError, TypeError, AttributeError) as error:
+        raise CosimError(
+            "this file does not hold the machines that were designed", where=str(path),
+            remedy="Price the run again with its [hardware.design]: they are searched anew.",
+        ) from error
     return {digest: area.band.nominal for digest, area in found.items() if area is not None}
 
 
@@ -169,5 +183,5 @@ def _read(path: Path, asked: str) -> dict[str, HardwareProfile] | None:
             return None
         tables = cast("Mapping[str, Mapping[str, Any]]", document["machines"])
         return {digest: parse_model(table, HardwareProfile, where=str(path)) for digest, table in tables.items()}
-    except (CosimError, OSError, KeyError, TypeError):  # of another version, or damaged: searched again
+    except (CosimError, OSError, KeyError, TypeError, AttributeError):  # of another version, or damaged: searched again
         return None

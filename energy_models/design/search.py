@@ -17,7 +17,7 @@ from energy_models.design.memories import BYTE, built
 from energy_models.design.profile import machine_profile
 from energy_models.design.room import shared_banks
 from energy_models.design.widths import DatapathWidths, datapath_widths
-from energy_models.errors import WorkloadError
+from energy_models.errors import NoMachineError, WorkloadError
 from energy_models.hardware import HardwareProfile
 from energy_models.mapping import STYLES
 from energy_models.quantities import Number
@@ -115,8 +115,9 @@ def search(
     Raises
     ------
     WorkloadError
-        No network, one that computes in floating point, or no machine that holds the limits; the message says which
-        limit the closest one misses.
+        No network, or one that computes in floating point.
+    NoMachineError
+        No machine takes them, or holds the limits; the message says which limit the closest one misses.
     """
     if not tasks:
         raise WorkloadError("no network to design for", where="machine design", remedy="Give at least one workload")
@@ -143,11 +144,11 @@ def search(
         found += [_Point(machine, clock, costs[point], int(point)) for point in points]
     if not considered and refused:
         lines = "; ".join(f"{style} {line}" for style, line in refused.items())
-        raise WorkloadError(
+        raise NoMachineError(
             f"no template takes it: {lines}", where="machine design", remedy="Choose other templates, or count a stream"
         )
     if not found:
-        raise WorkloadError(
+        raise NoMachineError(
             f"none of {considered:,} machines holds the limits ({_reasons(missed)})", where="machine design",
             remedy="Allow a finer node, a higher supply, more cells, a longer deadline or more area",
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,8 @@ from pydantic import ValidationError
 from cosim.study.machine_design import DesignPlan
 from cosim.study.schema import HardwarePlan
 from cosim.tables import designed
-from cosim.tables.designed import DESIGNED, MACHINE, designed_machines
-from energy_models.errors import CosimError
+from cosim.tables.designed import DESIGNED, MACHINE, area_by_workload, designed_machines, designed_power_w
+from energy_models.errors import CosimError, WorkloadError
 from energy_models.pricing import estimate
 from energy_models.workload import at_widths, read_workload
 
@@ -60,6 +61,31 @@ def test_what_was_found_is_loaded_again_until_something_changes(
             designed_machines(tmp_path, plan(word_bits=[64]), NETWORKS)
     (tmp_path / DESIGNED).write_text('{"asked": ')
     assert set(designed_machines(tmp_path, plan(), NETWORKS)) == set(first)
+
+
+def test_areas_are_none_of_an_absent_file_alone(tmp_path: Path) -> None:
+    assert area_by_workload(tmp_path) == {}
+    found = designed_machines(tmp_path, plan(), NETWORKS)
+    assert area_by_workload(tmp_path).keys() == found.keys()
+    for damaged in ('{"asked": ', "[]", '{"asked": ""}', '{"machines": []}', '{"machines": {"a": 3}}'):
+        (tmp_path / DESIGNED).write_text(damaged)
+        with pytest.raises(CosimError, match=DESIGNED):
+            area_by_workload(tmp_path)
+        assert set(designed_machines(tmp_path, plan(), NETWORKS)) == set(found)
+
+
+def test_a_machine_that_one_of_the_folds_does_not_fit_has_no_power(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The machine is sized to the busiest fold, of 2-bit weights here, and the 8-bit one has no room on it."""
+    eight, two = NETWORKS["a" * 32], NETWORKS["b" * 32]
+    assert math.isfinite(designed_power_w([two], plan()))
+    monkeypatch.setattr(designed, "_activity", lambda workload: workload is two)
+    assert designed_power_w([two, eight], plan()) == math.inf
+
+
+def test_what_is_no_search_for_a_machine_is_raised() -> None:
+    bare = NETWORKS["a" * 32].replace(layers=())
+    with pytest.raises(WorkloadError, match="no layer has products"):
+        designed_power_w([bare], plan())
 
 
 def test_one_machine_takes_all_decoders_of_a_study(tmp_path: Path) -> None:
