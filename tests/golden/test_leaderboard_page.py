@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import astuple
 from pathlib import Path
 
@@ -10,10 +11,21 @@ from leaderboard_page import CSV, DOCS, PAGE, PICTURE, write_page
 from leaderboard_parts.entries import FILE, Decoder, leaderboard
 from leaderboard_parts.figure import apart
 from leaderboard_parts.networks import workload_of
-from leaderboard_parts.page import by_score
-from leaderboard_parts.rows import DESIGNED, decoder_rows, of_decoder, read_rows
+from leaderboard_parts.page import COMPARED, by_score, power_text
+from leaderboard_parts.rows import (
+    DESIGNED,
+    NO_MACHINE,
+    Row,
+    decoder_rows,
+    of_decoder,
+    read_rows,
+    reason_of,
+    write_rows,
+)
 
 from energy_models.errors import ProfileError
+from energy_models.hardware import load_profile
+from energy_models.pricing import estimate
 
 STALE = "{} is not what the code gives today: python docs/make/leaderboard_page.py writes it again"
 BOARD, ROWS = leaderboard(), read_rows(DOCS / CSV)
@@ -79,6 +91,43 @@ def test_pruned_synapses_take_no_accumulates() -> None:
 def test_dense_work_of_the_leaderboards_perceptron_is_the_published_one() -> None:
     row = of_decoder(ROWS, named("ANN2D, indy"))[DESIGNED]
     assert (row.macs, row.acs) == (4704, 0)
+
+
+def test_what_is_unknown_is_empty_and_every_objection_has_its_short_form() -> None:
+    """Zeros of a physical quantity are none: they would be read as free."""
+    sizes = ("energy_j", "energy_low_j", "energy_high_j", "power_w", "power_low_w", "power_high_w", "latency_s")
+    for row in ROWS:
+        assert bool(row.reason) == bool(row.said)
+        assert row.reason in {"", "does not fit", "not priced", "too slow", "cannot run", "incomplete", NO_MACHINE}
+        values = [getattr(row, name) for name in (*sizes, "area_m2")]
+        assert not any(value is not None and value <= 0 for value in values)
+        assert (row.area_m2 is None) == (row.machine != DESIGNED or row.reason == NO_MACHINE)
+        assert (row.power_w is None) == (row.reason == NO_MACHINE)
+
+
+def test_a_row_without_figures_is_written_and_read_as_one(tmp_path: Path) -> None:
+    bare = Row("task", "a", "n", 1, 1, 0, 0.0, 2.0, 3.0, 250.0, DESIGNED, reason=NO_MACHINE, said="none holds it")
+    write_rows([bare], tmp_path / "rows.csv")
+    assert read_rows(tmp_path / "rows.csv") == [bare]
+    assert power_text(bare) == "no machine found"
+
+
+def test_reasons_are_told_from_figures_and_not_from_words() -> None:
+    """Of a network that is too large, too slow, and neither; what it waits for by itself is no work."""
+    small = estimate(workload_of(named("SNN2, indy")), load_profile("cortex_m4f"), None, decode_rate_hz=250.0)
+    assert reason_of(small, 0.0) == ""
+    slow = dataclasses.replace(small, decode_rate_hz=1.5 / small.latency_s.nominal, infeasibilities=("x",))
+    assert reason_of(slow, 0.0) == "too slow"
+    assert reason_of(slow, small.latency_s.nominal / 2) == "cannot run"
+    (use, *rest) = small.memories
+    full = dataclasses.replace(use, used_bits=2 * use.capacity_bits)
+    assert reason_of(dataclasses.replace(slow, memories=(full, *rest)), 0.0) == "does not fit"
+
+
+def test_the_findings_compare_no_dense_network_with_a_spiking_one() -> None:
+    assert len(COMPARED) % 2 == 0
+    for first, second in zip(COMPARED[::2], COMPARED[1::2], strict=True):
+        assert bool(named(first).spikes) == bool(named(second).spikes)
 
 
 def test_decoders_stand_by_their_first_score() -> None:

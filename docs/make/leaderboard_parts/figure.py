@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,22 +66,27 @@ def _points(board: Leaderboard, task: str, rows: Sequence[Row]) -> Iterator[Poin
         found = of_decoder(rows, decoder)
         if found and decoder.scores and decoder.scores[0].basis != "assumed":
             first = decoder.scores[0]
-            fits = {name: found[name] for name in MACHINES if found[name].power_w and not found[name].said}
+            fits = {name: found[name] for name in MACHINES if found[name].power_w is not None and not found[name].said}
             if fits:
                 yield Point(f"{decoder.name.split(' (')[0]}  {letters[first.protocol]}", first.value, fits)
+
+
+def _micro(power_w: float | None) -> float:
+    """Return a power in microwatts; nan, which is not drawn, where there is none."""
+    return math.nan if power_w is None else power_w * MICRO
 
 
 def _panel(axes: Axes, points: Sequence[Point]) -> None:
     axes.set_xscale("log")
     for one in points:
-        powers = [row.power_w * MICRO for row in one.fits.values()]
+        powers = [_micro(row.power_w) for row in one.fits.values()]
         axes.plot(powers, [one.score] * len(powers), color="#d5dade", lw=1, zorder=1)
         if DESIGNED in one.fits:
             own = one.fits[DESIGNED]
-            axes.plot([own.power_low_w * MICRO, own.power_high_w * MICRO], [one.score] * 2, color="#0072b2", lw=2.5,
+            axes.plot([_micro(own.power_low_w), _micro(own.power_high_w)], [one.score] * 2, color="#0072b2", lw=2.5,
                       alpha=0.35, zorder=2, solid_capstyle="butt")  # fmt: skip
     for machine, (label, colour, shape) in MACHINES.items():
-        fits = [(one.fits[machine].power_w * MICRO, one.score) for one in points if machine in one.fits]
+        fits = [(_micro(one.fits[machine].power_w), one.score) for one in points if machine in one.fits]
         axes.plot(*zip(*fits, strict=True) if fits else ([], []), shape, color=colour, ms=5, label=label, zorder=3)
     low, high = axes.get_xlim()
     axes.set_xlim(low / (high / low) ** NAMES_SHARE, high)
@@ -98,7 +104,9 @@ def _write_names(axes: Axes, points: Sequence[Point]) -> None:
     low, high = axes.get_ylim()
     heights = apart(sorted((one.score - low) / (high - low) for one in points), LINE)
     for one, height in zip(sorted(points, key=lambda one: one.score), heights, strict=True):
-        first = min(row.power_low_w if name == DESIGNED else row.power_w for name, row in one.fits.items()) * MICRO
+        first = min(
+            _micro(row.power_low_w if name == DESIGNED else row.power_w) for name, row in one.fits.items()
+        )
         axes.annotate(
             one.name, (first, one.score), xytext=(0.27, height), textcoords="axes fraction", ha="right", va="center",
             fontsize=7.5, arrowprops={"arrowstyle": "-", "color": "#b8c0c8", "lw": 0.6, "shrinkA": 1, "shrinkB": 1},

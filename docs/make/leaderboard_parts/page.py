@@ -14,10 +14,9 @@ from leaderboard_parts.rows import CHOICES, DESIGNED, Row, of_decoder
 
 MICRO = 1e6
 NONE = "–"
-COMPARED = ("bigRSNN", "tinyRSNN", "SNN_Streaming", "LSTM", "CTNet", "EEGNet-8,2")
+COMPARED = ("bigRSNN", "tinyRSNN", "CTNet", "EEGNet-8,2")
+"""Pairs of which both are counted at their activity, or both dense."""
 PROCESSOR = "cortex_m4f"
-REASONS = (("memor", "does not fit"), ("prices no", "not priced"), ("late", "too slow"), ("second", "too slow"))
-"""What a machine's objection says, and its short form."""
 
 
 def page(board: Leaderboard, rows: Sequence[Row]) -> str:
@@ -34,22 +33,36 @@ def page(board: Leaderboard, rows: Sequence[Row]) -> str:
 
 def _findings(board: Leaderboard, rows: Sequence[Row]) -> str:
     """Return what stands out, of decoders under one protocol."""
-    big, tiny, streaming, lstm, ctnet, eegnet = (
+    big, tiny, ctnet, eegnet = (
         next(decoder for decoder in board.decoders if decoder.name == name) for name in COMPARED
     )
-    powers = {one.name: of_decoder(rows, one)[DESIGNED].power_w for one in (big, tiny, streaming, lstm, ctnet, eegnet)}
     fits = [row for row in rows if row.machine == PROCESSOR and not row.said]
     times = sorted(
-        one.power_w / row.power_w for one in fits for row in rows
+        _times(one, row) for one in fits for row in rows
         if (row.decoder, row.task, row.machine) == (one.decoder, one.task, DESIGNED)
     )  # fmt: skip
-    return text.FINDINGS.format(
-        big=big.name, tiny=tiny.name, streaming=streaming.name, lstm=lstm.name, ctnet=ctnet.name, eegnet=eegnet.name,
-        big_gain=_gain(big, tiny), big_times=number(powers[big.name] / powers[tiny.name]),
-        stream_times=number(powers[lstm.name] / powers[streaming.name]), stream_loss=_gain(lstm, streaming),
-        ctnet_gain=_gain(ctnet, eegnet), ctnet_times=number(powers[ctnet.name] / powers[eegnet.name]),
-        least=number(times[0]), most=number(times[-1]),
+    big_times, ctnet_times = (
+        number(_times(of_decoder(rows, first)[DESIGNED], of_decoder(rows, second)[DESIGNED]))
+        for first, second in ((big, tiny), (ctnet, eegnet))
     )
+    return text.FINDINGS.format(
+        big=big.name, tiny=tiny.name, ctnet=ctnet.name, eegnet=eegnet.name, big_gain=_gain(big, tiny),
+        big_times=big_times, ctnet_gain=_gain(ctnet, eegnet), ctnet_times=ctnet_times, least=number(times[0]),
+        most=number(times[-1]),
+    )
+
+
+def _times(first: Row, second: Row) -> float:
+    """Return how many times the power of the second row the first draws.
+
+    Raises
+    ------
+    ValueError
+        One of the two has no power.
+    """
+    if first.power_w is None or second.power_w is None:
+        raise ValueError(f"{first.decoder} and {second.decoder}: no machine, no power to compare")
+    return first.power_w / second.power_w
 
 
 def _gain(first: Decoder, second: Decoder) -> str:
@@ -90,7 +103,7 @@ def _task(board: Leaderboard, name: str, rows: Sequence[Row]) -> str:
     parts += [row(("power, µW", *titles, "its area, mm²")), "|---|" + "---:|" * (len(machines) + 1) + "\n"]
     priced = [(decoder, of_decoder(rows, decoder)) for decoder in decoders if not decoder.not_counted]
     parts += [
-        row((decoder.name, *(power_text(found[one]) for one in machines), number(found[DESIGNED].area_m2 * MICRO)))
+        row((decoder.name, *(power_text(found[one]) for one in machines), _micro(found[DESIGNED].area_m2)))
         for decoder, found in priced
     ]
     missing = [f"- {decoder.name}: {decoder.not_counted}.\n" for decoder in decoders if decoder.not_counted]
@@ -120,12 +133,15 @@ def _score(score: Score) -> str:
 
 def power_text(found: Row) -> str:
     """Return a row's power with its band in microwatts, or why there is none."""
-    if not found.power_w:
-        return "no machine found"
-    if found.said:
-        return next((short for part, short in REASONS if part in found.said), found.said)
-    low, nominal, high = (number(value * MICRO) for value in (found.power_low_w, found.power_w, found.power_high_w))
+    if found.reason:
+        return found.reason
+    low, nominal, high = (_micro(value) for value in (found.power_low_w, found.power_w, found.power_high_w))
     return f"{nominal} [{low}, {high}]"
+
+
+def _micro(value: float | None) -> str:
+    """Return a value times a million; a dash where it is not known."""
+    return NONE if value is None else number(value * MICRO)
 
 
 def _claims(board: Leaderboard, rows: Sequence[Row]) -> str:
@@ -142,7 +158,9 @@ def _claim(decoder: Decoder, claim: Claim, found: dict[str, Row]) -> str:
     if claim.machine not in found or not claim.unit.endswith("J"):
         return row((*cells, NONE, NONE, ""))
     one = found[claim.machine]
-    low, nominal, high = (number(value * MICRO) for value in (one.energy_low_j, one.energy_j, one.energy_high_j))
+    if one.energy_j is None:
+        return row((*cells, NONE, NONE, one.reason))
+    low, nominal, high = (_micro(value) for value in (one.energy_low_j, one.energy_j, one.energy_high_j))
     ours, ratio = f"{nominal} µJ [{low}, {high}]", f"{one.energy_j / claim.si:.2f}"
     return row((*cells, ours, ratio, "fitted" if claim.fitted else ""))
 

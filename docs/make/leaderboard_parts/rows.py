@@ -11,7 +11,7 @@ from typing import Any
 from energy_models.analysis import Design, sample_designs, spread
 from energy_models.design import KIB, Choices, search
 from energy_models.design import Task as DesignTask
-from energy_models.errors import CosimError
+from energy_models.errors import NoMachineError
 from energy_models.hardware import HardwareProfile, load_profile
 from energy_models.pricing import EnergyReport, estimate
 from energy_models.workload import Workload
@@ -23,6 +23,7 @@ DRAWS, SEED = 1024, 0
 DIGITS, EXACT = 4, 15
 COUNTS = ("macs", "acs", "other")
 BITS_PER_BYTE = 8
+NO_MACHINE = "no machine found"
 CHOICES = Choices(
     supplies_v=(0.5, 0.6, 0.7), bank_bits=(KIB, 4 * KIB, 16 * KIB), word_bits=(32, 64), gated=(True,),
     weight_cells=("sram",), data_cells=("sram",),
@@ -32,7 +33,7 @@ CHOICES = Choices(
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A decoder on a machine. Powers, energies and latencies are 0 where there is none; `said` says why.
+    """A decoder on a machine. Powers, energies and latencies are None where there is none; `said` says why.
 
     Parameters
     ----------
@@ -50,9 +51,11 @@ class Row:
         Power of the decoder alone at the rate [W].
     latency_s : float
     area_m2 : float
-        Silicon of the own machine; 0 for others [m^2].
+        Silicon of the own machine; None for others, whose areas stand in their profiles [m^2].
+    reason : str
+        In two or three words why it cannot run there, or that its figures are incomplete; empty where it can.
     said : str
-        Why it cannot run there, or what is left out.
+        The same with all figures.
     """
 
     task: str
@@ -66,14 +69,15 @@ class Row:
     other: float
     rate_hz: float
     machine: str
-    energy_j: float = 0.0
-    energy_low_j: float = 0.0
-    energy_high_j: float = 0.0
-    power_w: float = 0.0
-    power_low_w: float = 0.0
-    power_high_w: float = 0.0
-    latency_s: float = 0.0
-    area_m2: float = 0.0
+    energy_j: float | None = None
+    energy_low_j: float | None = None
+    energy_high_j: float | None = None
+    power_w: float | None = None
+    power_low_w: float | None = None
+    power_high_w: float | None = None
+    latency_s: float | None = None
+    area_m2: float | None = None
+    reason: str = ""
     said: str = ""
 
 
@@ -87,21 +91,21 @@ def decoder_rows(board: Leaderboard, decoder: Decoder) -> Iterator[Row]:
         yield _priced(decoder, workload, rate_hz, machine, load_profile(machine))
     try:
         found = search((DesignTask(workload, rate_hz, 1.0 / rate_hz),), CHOICES)
-    except CosimError as error:
-        yield _work(decoder, workload, rate_hz, DESIGNED, f"no machine: {error.what}")
+    except NoMachineError as error:
+        yield replace(_work(decoder, workload, rate_hz, DESIGNED), reason=NO_MACHINE, said=error.what)
     else:
         row = _priced(decoder, workload, rate_hz, DESIGNED, found.best.profile)
         yield replace(row, area_m2=found.best.area_m2)
 
 
-def _work(decoder: Decoder, workload: Workload, rate_hz: float, machine: str, said: str) -> Row:
+def _work(decoder: Decoder, workload: Workload, rate_hz: float, machine: str) -> Row:
     live = [layer.products.effective for layer in workload.layers if layer.products is not None]
     state_bits = sum(layer.state_elements * layer.state_bits for layer in workload.layers)
     other = sum(count.mean for layer in workload.layers for count in layer.operations.values())
     return Row(
         decoder.task, decoder.name, _network(decoder), _constants(workload), workload.packed_bytes,
         -(-state_bits // BITS_PER_BYTE), sum(one.multiply_accumulate.mean for one in live),
-        sum(one.accumulate.mean for one in live), other, rate_hz, machine, said=said,
+        sum(one.accumulate.mean for one in live), other, rate_hz, machine,
     )  # fmt: skip
 
 
@@ -121,14 +125,25 @@ def _constants(workload: Workload) -> int:
 
 def _priced(decoder: Decoder, workload: Workload, rate_hz: float, machine: str, profile: HardwareProfile) -> Row:
     report = estimate(workload, profile, None, decode_rate_hz=rate_hz)
-    work = _work(decoder, workload, rate_hz, machine, _said(report))
+    work = _work(decoder, workload, rate_hz, machine)
     (points,) = sample_designs((Design(workload, profile, None, rate_hz),), draws=DRAWS, seed=SEED)
     energy, power = spread(points.decode_energy_j), spread(points.decoder_power_w)
     return replace(
         work, energy_j=report.decode_energy_j.nominal, energy_low_j=energy[0], energy_high_j=energy[2],
         power_w=report.decoder_power_w.nominal, power_low_w=power[0], power_high_w=power[2],
-        latency_s=report.latency_s.nominal,
+        latency_s=report.latency_s.nominal, reason=reason_of(report, workload.delay_s), said=_said(report),
     )  # fmt: skip
+
+
+def reason_of(report: EnergyReport, delay_s: float) -> str:
+    """Return in a few words why a machine cannot run a decoder that waits so long [s] by itself; empty where it can."""
+    if any(use.used_bits > use.capacity_bits for use in report.memories):
+        return "does not fit"
+    if any(layer.unpriced for layer in report.layers):
+        return "not priced"
+    if (report.latency_s.nominal - delay_s) * report.decode_rate_hz > 1.0:
+        return "too slow"
+    return "cannot run" if report.infeasibilities else "incomplete" if report.unaccounted else ""
 
 
 def _said(report: EnergyReport) -> str:
@@ -145,7 +160,9 @@ def write_rows(rows: Iterable[Row], path: Path) -> None:
             writer.writerow([_text(one.name, getattr(row, one.name)) for one in fields(Row)])
 
 
-def _text(name: str, value: str | float) -> str:
+def _text(name: str, value: str | float | None) -> str:
+    if value is None:
+        return ""
     digits = EXACT if name in COUNTS else DIGITS
     return f"{value:.{digits}g}" if isinstance(value, float) else str(value)
 
@@ -158,6 +175,8 @@ def read_rows(path: Path) -> list[Row]:
 
 
 def _value(kind: object, text: str) -> Any:
+    if kind == "float | None":
+        return float(text) if text else None
     return int(text) if kind == "int" else float(text) if kind == "float" else text
 
 
