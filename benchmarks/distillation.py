@@ -4,8 +4,8 @@ A part is one set of recordings in a few cells: label budgets, or all labels wit
 cell every student is trained from labels alone, by controls that need no teacher, and by methods that learn from one.
 A part that was interrupted goes on where it stopped. Each finished cell is archived in ``docs/results/distillation``
 and the page ``docs/distillation.md`` is made again; ``--reprice`` makes the page alone. ``--cell``, ``--student``,
-``--method`` and ``--form`` train some of a part; what was left out of a cell is listed on the page. Recordings are read
-from the folder that ``COSIM_DATA`` names.
+``--method`` and ``--form`` train some of a part; what was left out of a cell is listed on the page. A selection that
+lacks trainings of the archived cell is refused. Recordings are read from the folder that ``COSIM_DATA`` names.
 """
 
 from __future__ import annotations
@@ -27,6 +27,9 @@ from cosim.engine.record import RECORD
 from cosim.engine.run_folder import POINTS
 from cosim.engine.store import StageKey
 from cosim.tables.archive import write_archive
+from cosim.tables.results import Score, read_parquet
+from cosim.tables.scores import SCORES
+from energy_models.errors import StudyError
 from students.models.store import load_extra, load_student
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -290,6 +293,7 @@ def run_part(name: str, seeds: list[int], folder: Path, workers: int, some: Some
         if some.cells and cell not in some.cells:
             continue
         study, left_out = some_of(whole, some)
+        refuse_fewer(ARCHIVES / name / cell, study)
         run = cosim.run(study, out=folder / name / cell, workers=workers)
         archive = write_archive(run.folder, ARCHIVES / name / cell)
         (archive / LEFT_OUT).write_text(json.dumps(left_out, indent=1) + "\n", encoding="utf-8")
@@ -297,6 +301,49 @@ def run_part(name: str, seeds: list[int], folder: Path, workers: int, some: Some
         if found:
             (archive / RELEVANCE).write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
         _write_page()
+
+
+def refuse_fewer(archive: Path, study: dict[str, Any]) -> None:
+    """Refuse a study that lacks trainings of an archived cell, which archiving it would take off the page.
+
+    Parameters
+    ----------
+    archive : Path
+        Folder of the cell; where it holds no archived run, nothing is refused.
+    study : dict
+        With the students, methods, forms and seeds that are to be trained.
+
+    Raises
+    ------
+    StudyError
+        With what the archived cell has and the study has not.
+    """
+    if not (archive / SCORES).is_file():
+        return
+    rows = read_parquet(archive / SCORES, Score).to_dict("records")
+    had = {
+        (str(one["student"]), str(one["form"]), _without_weight(str(one["method"])), int(one["seed"]))
+        for one in rows if one["role"] == "student"
+    }  # fmt: skip
+    has = {
+        (student["label"], form, told, seed)
+        for student in study["students"] for form in student.get("forms", ["float32"])
+        for told in ("", *map(_told, student["method_choices"])) for seed in study["study"]["seeds"]
+    }  # fmt: skip
+    lost = [f"{student} {form} {method or 'labels alone'}, seed {seed}" for student, form, method, seed in
+            sorted(had - has)]  # fmt: skip
+    if lost:
+        raise StudyError(
+            f"the archived cell has {len(lost)} trainings that this selection has not, among them {lost[0]}",
+            where=str(archive.relative_to(ARCHIVES)) if archive.is_relative_to(ARCHIVES) else archive.name,
+            remedy="Name all that it has and what is to be added (--student, --method, --form, --seeds); finished ones "
+                   "are not trained again",
+        )
+
+
+def _without_weight(method: str) -> str:
+    """Return a method as `_told` calls it."""
+    return " ".join(word for word in method.split() if not word.startswith("weight="))
 
 
 def relevance_of(run: Path) -> list[dict[str, Any]]:

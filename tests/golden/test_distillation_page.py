@@ -32,6 +32,7 @@ from cosim.engine.run_folder import POINTS
 from cosim.engine.store import StageKey
 from cosim.study.check import check_study
 from cosim.tables.scores import SCORES
+from energy_models.errors import StudyError
 
 COMMAND = Path(__file__).parents[2] / "benchmarks" / "distillation.py"
 STALE = "{} is not what its archived runs give today: python benchmarks/distillation.py --reprice writes it again"
@@ -144,6 +145,36 @@ def test_few_labels_leave_out_the_two_uses_of_unlabelled_examples_under_names_of
         _, left_out = distillation.some_of(cell, distillation.Some(students=("MiC",), methods=("noise",)))
     assert "MiC, `kl`" in left_out
     assert "MiC, `kl unlabelled=left_out`" in left_out
+
+
+def test_a_smaller_selection_does_not_take_trainings_off_the_page() -> None:
+    cell = ARCHIVES / "subjects_ssvep" / "in_sample"
+    with _command() as distillation:
+        whole, more, fewer = (
+            distillation.cells_of("subjects_ssvep", seeds)["in_sample"] for seeds in ([0, 1], [0, 1, 7], [0])
+        )
+        some = [distillation.Some(students=("MiC",)), distillation.Some(students=("EEGNet-8",), methods=("kl",)),
+                distillation.Some(students=("EEGNet-8",), forms=("w2a4",))]  # fmt: skip
+        smaller = [fewer, *(distillation.some_of(whole, one)[0] for one in some)]
+        for study in smaller:
+            with pytest.raises(StudyError, match=r"has \d+ trainings that this selection has not, among them EEGNet-8"):
+                distillation.refuse_fewer(cell, study)
+        for study in (more, whole):
+            distillation.refuse_fewer(cell, study)
+        distillation.refuse_fewer(cell.with_name("never_run"), fewer)
+        budget = distillation.cells_of("labels_ssvep", [0, 1])["2_a_class"]
+        distillation.refuse_fewer(ARCHIVES / "labels_ssvep" / "2_a_class", budget)
+        alone = distillation.some_of(budget, distillation.Some(methods=("noise",)))[0]
+        with pytest.raises(StudyError, match="kl"):
+            distillation.refuse_fewer(ARCHIVES / "labels_ssvep" / "2_a_class", alone)
+
+
+def test_bars_of_a_part_that_was_added_later_are_exploratory() -> None:
+    text = (DOCS / "distillation.md").read_text("utf-8")
+    rows = [line for line in text.splitlines() if "`kl` less labels alone" in line]
+    assert len(rows) >= 2
+    assert ["chosen on another" in line for line in rows] == ["exploratory" in line for line in rows]
+    assert any("exploratory" in line for line in rows)
 
 
 @contextmanager
