@@ -17,6 +17,7 @@ from students.families import is_own_class, load_family
 from students.models.build import build, mode
 from students.models.weights import load_weights
 from students.spec import Quantised, Shape, StudentSpec
+from students.training import module_shapes, parse_method
 
 EXAMPLES = 4
 """Made-up examples on which an untrained network is quantised and counted."""
@@ -26,7 +27,8 @@ def check_students(study: Study, shape: Shape) -> None:
     """Refuse a study with a network class, or weights, of one's own that do not go with its recordings, or bad forms.
 
     Of a class's options that are searched over, the first combination is built; another one that fails is a failed
-    point. A form of a family's network is refused where no combination has it, such as widths for layers it lacks.
+    point. A form of a family's network is refused where no combination has it, such as widths for layers it lacks, and
+    a method that reads a module of the student where no combination has this module in a shape that it takes.
 
     Parameters
     ----------
@@ -45,6 +47,10 @@ def check_students(study: Study, shape: Shape) -> None:
         for i, plan in enumerate(study.students)
         for problem in (*(_problems if own[i] else _form_problems)(plan, shape), *_after_problems(plan, shape))
     ]
+    problems += [
+        f"students.{i}{problem}"
+        for i, plan in enumerate(study.students) if plan.weights is None for problem in _method_problems(plan, shape)
+    ]  # fmt: skip
     if problems:
         count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
         told = "\n  ".join(problems)
@@ -97,6 +103,31 @@ def _form_problems(plan: StudentPlan, shape: Shape) -> Iterator[str]:
         able = [one for one, floating in zip(asked, specs, strict=True) if _refusal(floating) is None]
         if able:
             yield f".forms.{j}: {_refusal(able[0])}"
+
+
+def _method_problems(plan: StudentPlan, shape: Shape) -> Iterator[str]:
+    """Yield the methods that read a module which no network of a student has, or not in a shape that they take."""
+    for place, given in enumerate(plan.searched_methods):
+        if given is None:
+            continue
+        method, options = parse_method(given)
+        names = method.needs(options).student
+        specs = [StudentSpec(family=plan.family, options=one, shape=shape, seed=0) for one in option_ends(plan)]
+        refused: StudentError | None = None
+        for spec in specs if names else ():
+            try:
+                network = build(spec)
+            except StudentError:  # a failed point, whatever its method
+                continue
+            try:
+                method.check(options, module_shapes(network, torch.zeros(2, shape.channels, shape.steps), names))
+            except StudentError as error:
+                refused = refused or error
+            else:
+                break
+        else:
+            if refused is not None:
+                yield f"{f'.method_choices.{place}' if plan.method_choices else '.method'}: {refused}"
 
 
 def _refusal(spec: StudentSpec) -> StudentError | None:

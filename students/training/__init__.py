@@ -3,6 +3,7 @@
 from students.training.checkpoint import CheckpointError
 from students.training.distillation.float_targets import float_targets
 from students.training.distillation.method import LossInputs, LossSetting, Method, MethodOptions, Needs
+from students.training.distillation.prepare import module_shapes
 from students.training.distillation.registry import (
     METHODS,
     asks_teacher,
@@ -37,6 +38,7 @@ __all__ = [
     "float_targets",
     "learn_bits",
     "leaves_unlabelled",
+    "module_shapes",
     "needs_teacher",
     "parse_method",
     "predict",

@@ -209,6 +209,9 @@ class Method(Generic[Options]):
         From options and `LossSetting` to a module whose ``forward(LossInputs)`` returns the loss to minimise, a
         scalar. The module's parameters are trained and checkpointed with the student and never belong to it. It may
         have ``figures``, a mapping of names to numbers about itself, which are kept with the trained student.
+    check : callable
+        From options and the shapes of the student's modules, without the batch axis, to nothing; raises a
+        `StudentError` where they do not go together. Studies ask before anything is computed.
     """
 
     title: str
@@ -216,3 +219,4 @@ class Method(Generic[Options]):
     options: type[Options]
     needs: Callable[[Options], Needs]
     make: Callable[[Options, LossSetting], nn.Module]
+    check: Callable[[Options, Mapping[str, tuple[int, ...]]], None] = lambda options, student: None

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from energy_models.errors import StudentError
 from students.spec import StudentSpec
@@ -84,7 +85,7 @@ def prepare_distillation(
         epochs=spec.training.epochs,
         scale=objective.weights if regression else None,
         warmup_steps=objective.warmup_steps,
-        student=_module_shapes(model, examples, needs),
+        student=module_shapes(model, examples.labelled.inputs[:2], needs.student),
         teacher={name: tuple(examples.labelled.teacher[name].shape[1:]) for name in needs.teacher},
         labels=examples.labelled.targets,
         targets={name: [part.teacher[name] for part in examples.parts] for name in needs.teacher},
@@ -107,12 +108,25 @@ def _check_teacher(examples: TrainingSet, name: str, needs: Needs) -> None:
             )
 
 
-def _module_shapes(model: nn.Module, examples: TrainingSet, needs: Needs) -> dict[str, tuple[int, ...]]:
-    if not needs.student:
+def module_shapes(model: nn.Module, inputs: Tensor, names: Sequence[str]) -> dict[str, tuple[int, ...]]:
+    """Return the shapes that modules put out, without the batch axis; the model is in evaluation afterwards.
+
+    Parameters
+    ----------
+    model : nn.Module
+    inputs : Tensor, shape (batch, channels, steps)
+    names : sequence of str
+
+    Raises
+    ------
+    StudentError
+        As `students.training.predict.forward_with`.
+    """
+    if not names:
         return {}
     model.eval()
     with torch.inference_mode():
-        _, tensors = forward_with(model, examples.labelled.inputs[:2], needs.student)
+        _, tensors = forward_with(model, inputs, names)
     return {name: tuple(tensor.shape[1:]) for name, tensor in tensors.items()}
 
 

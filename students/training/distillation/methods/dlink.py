@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Self
 
 import torch
@@ -145,13 +146,17 @@ def _make(options: DLinkOptions, setting: LossSetting) -> nn.Module:
         listed = ", ".join(f"{name} {shape}" for name, shape in shapes.items())
         raise StudentError(f"layers of several shapes: {listed}", where="options of dlink: layers",
                            remedy="Name layers of one shape")  # fmt: skip
-    positions, _ = token_shape(setting.student[options.student], options.student_channels)
+    _check(options, setting.student)
+    return DLinkLoss(options, setting)
+
+
+def _check(options: DLinkOptions, student: Mapping[str, tuple[int, ...]]) -> None:
+    positions, _ = token_shape(student[options.student], options.student_channels)
     if options.spectral and positions < 2:
         raise StudentError(
             f"{options.student!r} has one position, and no spectrum", where="options of dlink: spectral",
             remedy="Name a module that keeps time, or write spectral = 0",
         )
-    return DLinkLoss(options, setting)
 
 
 METHOD = Method(
@@ -160,4 +165,5 @@ METHOD = Method(
     options=DLinkOptions,
     needs=_needs,
     make=_make,
+    check=_check,
 )
