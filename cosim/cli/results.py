@@ -121,8 +121,11 @@ def _table(run: Path, profile: str | None, site: str | None, shown: Sequence[str
     from cosim.report import answer_line
     from cosim.tables.flat import current_flat
     from cosim.tables.pruned import pruned_note, read_pruned
+    from cosim.tables.scores import unfinished_note
 
     table: Any = current_flat(run, dict.fromkeys([*shown, "front"]))
+    if unfinished := unfinished_note(run):
+        say(unfinished)
     if given_up := read_pruned(run):
         say(pruned_note(len(given_up)))
     table = table[table["machine"] != ""]  # teachers have no price

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from pathlib import Path
+from shlex import quote
 from typing import Any, cast
 
 from cosim.datasets.types import Dataset
@@ -73,6 +74,18 @@ def question(study: Study, dataset: Dataset) -> Question:
         raise StudyError(f"there is no class '{positive}' to detect in {dataset.name!r}", where="study.positive",
                          remedy=unknown_name("classes", positive, names))  # fmt: skip
     return Question(len(names), study.hardware.decode_rate_hz, names.index(positive) if positive else None)
+
+
+def unfinished_note(root: Path) -> str:
+    """Return the sentence on a run of which points failed, with how to go on; empty where none did."""
+    if not ((root / POINTS).is_file() and (root / FAILURES).is_file()):  # none, or an archived run
+        return ""
+    done, failed = (len(cast("list[object]", read_json(root / name)[key]))
+                    for name, key in ((POINTS, "points"), (FAILURES, "failures")))  # fmt: skip
+    if not failed:
+        return ""
+    again = f"cosim resume {quote(str(root))}"
+    return f"{done} of {done + failed} points ({failed} failed: {FAILURES}); go on with: {again}"
 
 
 def save_failures(root: Path, failures: Sequence[dict[str, Json]]) -> None:

@@ -281,3 +281,11 @@ def test_latex_puts_one_prefix_in_the_header_bounds_beside_and_a_dash_for_what_i
     assert r"power {[}$\mu$W{]} & area {[}mm2{]}" in text
     assert r"50 \% \& more\_ & 2 {[}1, 4{]} & 2 \\" in text
     assert r"-- & -- & 1 \\" in text
+
+
+def test_powers_of_a_latex_table_share_a_prefix_and_columns_without_a_value_are_left_out() -> None:
+    rows = [{"name": "a", "power_w": 2e-3, "decoder_power_w": 4e-4, "charge_lasts_s": math.nan, "limit": None}]
+    text = latex_table(rows, list(rows[0]), caption="", label="t")
+    check_latex(text)
+    assert r"name & power {[}mW{]} & decoder power {[}mW{]} \\" in text
+    assert r"a & 2 & 0.4 \\" in text

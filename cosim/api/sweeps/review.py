@@ -151,7 +151,7 @@ def _printed(tables: StudyTables, varied: Sequence[str]) -> Iterator[tuple[str, 
     some += ["average_power_w"] if "average_power_w" in first else []
     some += ["latency_s", "verdict", "binding_limit", "headroom"]
     some += [name for name in ("charge_lasts_s",) if any(math.isfinite(float(row[name])) for row in tables.points)]
-    yield POINTS, tables.points, [*some, *(name for name in first if name.startswith("recalibration_power"))]
+    yield POINTS, tables.points, [*some, *(name for name in first if name == "recalibration_power_w")]
     causes = [name for name in CAUSES if any(float(row[f"{name}_power_w"]) > 0 for row in tables.points)]
     yield CAUSE_TABLE, tables.points, [*told, *(f"{name}_power_w" for name in causes)]
     names = [name for name in CHECK_NAMES if any(row[f"{LIMIT}{name}"] != NO_LIMIT for row in tables.points)]

@@ -34,6 +34,8 @@ Row = Mapping[str, Any]
 FITTING = ("fits", "fits nominally")
 GREY = "#6e7781"
 MOST_LEVERS = 12
+LEAST_SHARE = 1.0
+"""Share of a bar [%] below which a cause cannot be seen in it."""
 KEY_CHARACTERS, KEY_SPACE = 112, 9
 """Characters of a legend's row, and what a mark and its distance take of it."""
 
@@ -93,13 +95,16 @@ def causes_figure(study: Along, title: str) -> Figure | None:
         return None
     of = f" ({line.name})" if line.name else ""
     figure, (ax,) = new_figure(f"{title}: where the power goes{of}")
-    below = [0.0] * len(rows)
+    below, small = [0.0] * len(rows), list[str]()
     for cause in CAUSES:
         values = [value if math.isfinite(value) else 0.0 for value in known(rows, f"{cause}_power_w")]
         shares = [100 * value / float(row["power_w"]) for value, row in zip(values, rows, strict=True)]
         if max(shares) <= 0:
             continue
-        ax.bar(range(len(rows)), shares, bottom=below, color=CAUSE_COLOURS[cause], label=cause.replace("_", " "))
+        seen = max(shares) >= LEAST_SHARE
+        small += [] if seen else [cause.replace("_", " ")]
+        ax.bar(range(len(rows)), shares, bottom=below, color=CAUSE_COLOURS[cause],
+               label=cause.replace("_", " ") if seen else "")  # fmt: skip
         below = [before + share for before, share in zip(below, shares, strict=True)]
     for place, row in enumerate(rows):
         sign = "" if row["complete"] else "≥ "
@@ -111,9 +116,10 @@ def causes_figure(study: Along, title: str) -> Figure | None:
     ax.set_ylim(0, 110)
     ax.grid(visible=False, axis="x")
     unknown = [cause for cause in CAUSES if all(math.isnan(value) for value in known(rows, f"{cause}_power_w"))]
-    if unknown:
-        text = f"not charged, in no bar: {', '.join(unknown)}".replace("_", " ")
-        ax.annotate(text, (0, 1.01), xycoords="axes fraction", fontsize=7.5, color=GREY, va="bottom")
+    said = [f"not charged, in no bar: {', '.join(unknown)}".replace("_", " ")] if unknown else []
+    said += [f"below {LEAST_SHARE:g} % of every bar: {', '.join(small)}"] if small else []
+    if said:
+        ax.annotate("\n".join(said), (0, 1.01), xycoords="axes fraction", fontsize=7.5, color=GREY, va="bottom")
     _legend(figure)
     return figure
 
@@ -134,9 +140,7 @@ def headroom_figure(study: Along, title: str) -> Figure | None:
         style = "-" if place < len(COLOURS) else "--"
         ax.plot(places, values, style, marker="o", markersize=4, color=COLOURS[place % len(COLOURS)],
                 label=name.replace("_", " "))  # fmt: skip
-    ax.axhline(1.0, color=GREY, linewidth=1.2, linestyle="--")
-    ax.annotate("above 1 the limit is kept", (1.0, 1.0), xycoords=("axes fraction", "data"), xytext=(-3, 3),
-                textcoords="offset points", ha="right", fontsize=8, color=GREY)  # fmt: skip
+    ax.axhline(1.0, color=GREY, linewidth=1.2, linestyle="--", label="1: from here up the limit is kept")
     set_axis(ax, study, line.rows)
     ax.set_yscale("log")
     ax.set_ylabel("limit over what is used")

@@ -53,7 +53,8 @@ def latex_table(rows: Sequence[Row], names: Sequence[str], *, caption: str, labe
     caption, label : str
         As plain text.
     """
-    columns = [_column(rows, name) for name in names]
+    found = [_column(rows, name, _shared(rows, names)) for name in names]
+    columns = [column for column in found if any(text != UNKNOWN for text in column.texts)]
     head = " & ".join(_escaped(column.header) for column in columns) + r" \\"
     lines = [
         f"\\begin{{longtable}}{{{''.join(_alignment(column) for column in columns)}}}",
@@ -93,13 +94,23 @@ def latex_document(title: str, tables: Iterable[str], figures: Iterable[tuple[st
     ])  # fmt: skip
 
 
-def scaled_header(name: str, values: Iterable[float]) -> tuple[str, float]:
+def _shared(rows: Sequence[Row], names: Sequence[str]) -> dict[str, list[float]]:
+    """Return all values of a table that are in watts, which share one prefix, by that unit."""
+    columns = [name for name in names if name.endswith("_w")]
+    values = [row.get(name) for name in columns for row in rows]
+    return {"W": [float(value) for value in values if isinstance(value, int | float)]}
+
+
+def scaled_header(
+    name: str, values: Iterable[float], shared: Mapping[str, Sequence[float]] | None = None
+) -> tuple[str, float]:
     """Return a column's name for reading with its unit, and what its values are divided by.
 
-    The prefix is that of the middle value, one for the whole column.
+    The prefix is that of the middle value, one for the whole column, or for all columns of a unit in `shared`.
     """
     words, unit = _parted(name)
-    known = [abs(value) for value in values if math.isfinite(value) and value]
+    taken = values if shared is None else shared.get(unit, values)
+    known = [abs(value) for value in taken if math.isfinite(value) and value]
     if not unit or not known:
         return (f"{words} [{unit}]" if unit else words), 1.0
     middle = statistics.median(known)
@@ -127,12 +138,12 @@ def _parted(name: str) -> tuple[str, str]:
     return name[: found.start()].replace("_", " "), UNITS[found[1]]
 
 
-def _column(rows: Sequence[Row], name: str) -> Column:
+def _column(rows: Sequence[Row], name: str, shared: Mapping[str, Sequence[float]]) -> Column:
     values = [row.get(name) for row in rows]
     if not all(value is None or (isinstance(value, int | float) and not isinstance(value, bool)) for value in values):
         texts = ("yes" if value is True else "no" if value is False else str(value or "") for value in values)
         return Column(_parted(name)[0], tuple(text or UNKNOWN for text in texts))
-    header, factor = scaled_header(name, (float(value) for value in values if value is not None))
+    header, factor = scaled_header(name, (float(value) for value in values if value is not None), shared)
     ends = [_bound_name(name, end) for end in ("low", "high")]
     bounded = bool(rows) and all(end in rows[0] for end in ends)
     texts = [_number(None if value is None else float(value) / factor) for value in values]
