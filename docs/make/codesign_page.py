@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 from codesign_findings import findings
-from codesign_text import BITS, BOUNDS, DEADLINES, HEAD, NODES, NOT_MODELLED, RATES, STUDIES
+from codesign_text import BITS, BOUNDS, DEADLINES, HEAD, HOW, NODES, NOT_MODELLED, RATES, STUDIES
 from markdown_tables import number, percent, row
 from matplotlib import pyplot, ticker
 from matplotlib.lines import Line2D
@@ -41,9 +41,8 @@ def page(parts: Parts) -> str:
         "bounds": _bounds,
     }
     texts = {name: make(parts[name]) for name, make in sections.items() if name in parts}
-    if all(name in parts for name in ("studies", "rates", "deadlines", "bits")):
-        texts["studies"] += findings(parts)
-    text = HEAD + "".join(texts.values())
+    found = findings(parts) if all(name in parts for name in ("studies", "rates", "deadlines", "bits")) else ""
+    text = HEAD + found + HOW + "".join(texts.values())
     missing = [name for name in (*sections, "array") if name not in parts]
     text += f"\nNot run: {', '.join(missing)}.\n" if missing else ""
     return text + NOT_MODELLED

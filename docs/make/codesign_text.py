@@ -7,6 +7,10 @@ HEAD = """# The machine with the network
 On a machine that is given, widths hardly matter and a ranking of decoders may be the machine's. Here the machine is
 sized to the network: template, array, supply, memories, banks and words are searched, every constant follows a named
 law with its band, and the machine of least decoder power is priced as any other.
+"""
+
+HOW = """
+## How it was made
 
     cosim design NETWORK.json --rate 0.5 --site implant_epilepsy --node 65,22
     python benchmarks/codesign.py        # everything on this page; --page writes it again without a search
@@ -45,7 +49,7 @@ the best of the study's fixed machines, a filled one the decoder's own.
 """
 
 ASKS = """
-## What the network asks of its machine
+## In short: what the network asks of its machine
 
 From the rows of this page alone.
 """

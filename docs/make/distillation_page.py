@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from distillation_rows import FLOAT, Banded, Cell, Line, correlation, read_cell
-from distillation_text import BARS, HEAD, IN_SHORT, NOT_RUN, REMARKS, TAIL
+from distillation_text import BARS, HEAD, HOW, IN_SHORT, NOT_RUN, REMARKS, TAIL
 from markdown_tables import row
 from matplotlib import pyplot
 from matplotlib.lines import Line2D
@@ -66,7 +66,7 @@ TAUGHT, ALONE = "#0072b2", "#d55e00"
 def write_page(folder: Path = DOCS) -> None:
     """Write the page and one picture a part into a folder."""
     parts = {name: _cells(ARCHIVES / name) for name in TITLES if (ARCHIVES / name).is_dir()}
-    text = HEAD + _in_short(parts) + "".join(_part(name, cells) for name, cells in parts.items())
+    text = HEAD + _in_short(parts) + HOW + "".join(_part(name, cells) for name, cells in parts.items())
     text += _ablation(parts) + _relevance(parts) + _bars(parts)
     text += _not_run(parts)
     (folder / "distillation.md").write_text(text + TAIL, encoding="utf-8")

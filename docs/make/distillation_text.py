@@ -4,8 +4,13 @@ HEAD = """# Which distillation helps a small decoder
 
 Does a small decoder learn more from a teacher than from its labels? Each table is a set of recordings; each student is
 trained from labels alone, by controls that need no teacher (label smoothing, mixup, noise, its own past), and by
-methods that learn from one, all in the same number of gradient steps. All of it is one command, which goes on where
-it was stopped:
+methods that learn from one, all in the same number of gradient steps.
+"""
+
+HOW = """
+## How it was made
+
+All of it is one command, which goes on where it was stopped:
 
     COSIM_DATA=... python benchmarks/distillation.py             # every part, cheapest first, then this page
     COSIM_DATA=... python benchmarks/distillation.py --part labels_42_units --seeds 5

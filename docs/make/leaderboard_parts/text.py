@@ -28,7 +28,7 @@ All rows on {machines} machines, with energies, latencies and what stands agains
 
 One mark a machine that a decoder fits; letters are the protocols of the tables below.
 """
-FINDINGS = """Within one protocol, each on a machine of its own:
+FINDINGS = """Within one protocol, each on its own machine (the one of least power that is searched for that network):
 
 - Reaching: {big} scores {big_gain} more R² than {tiny} at {big_times} times its power.
 - Motor imagery: {ctnet} is {ctnet_gain} points above {eegnet} at {ctnet_times} times its power; the standard deviation
