@@ -82,7 +82,9 @@ def _in_short(parts: dict[str, list[Cell]]) -> str:
     for name, cells in parts.items():
         few = next((cell for cell in cells if cell.name in BUDGETS), None)
         ceiling = next((cell for cell in cells if cell.name == "all"), None)
-        for one in [] if few is None else _unlabelled(few):
+        if few is None:
+            continue
+        for one in _unlabelled(few):
             mine = [line for line in few.floats if line.student == one.student]
             labelled = next((line for line in mine if LABELLED in line.method), None)
             full = None if ceiling is None else ceiling.plain(one.student)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
@@ -64,9 +65,9 @@ def firing_of(neurons: nn.Module, width: int) -> Firing | str:
     synaptic = _each(in_use(neurons.alpha), width) if isinstance(neurons, SynapticLIF) else None
     bias = None
     if isinstance(neurons, RecurrentLIF):
-        own = _array(neurons.recurrent.weight)
+        own = _array(torch.as_tensor(neurons.recurrent.weight))
         matrix = (np.diag(own) if own.ndim == 1 else own) + (0.0 if matrix is None else matrix)
-        bias = None if neurons.recurrent.bias is None else _array(neurons.recurrent.bias)
+        bias = None if neurons.recurrent.bias is None else _array(torch.as_tensor(neurons.recurrent.bias))
     return Firing(decay, threshold, ones, "fed back", matrix, most, synaptic, bias)
 
 

@@ -99,7 +99,7 @@ def test_a_student_whose_teacher_never_passed_is_held_against_the_best_control(
 def test_a_decoder_learns_from_a_teacher_where_its_student_is_of_a_distilled_stage() -> None:
     """Passed or not, the stage is there; a control is of an undistilled one."""
     def point(label: str, kind: str) -> Point:
-        student = Stage(kind, {}, {}, label, "point")
+        student = Stage(kind, {}, {}, f"{label}, trained", "point")
         decoder = Decoder("student", label, label, label, "mlp", {}, "float32", False, "", {})
         return Point(decoder, 0, "fold", Stage("result", {}, {"student": student}, label, "point"))
 
