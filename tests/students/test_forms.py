@@ -38,6 +38,7 @@ def made(family: str, form: Quantised | str) -> tuple[nn.Module, nn.Module, Stud
     shape = STEPS if family == "gru" else WINDOWS
     spec = StudentSpec(family=family, options=OPTIONS[family], shape=shape, seed=0)
     floating = build(spec)
+    torch.manual_seed(0)  # of dropout, and of whatever a calibration draws
     with torch.no_grad():
         for step in range(5):  # batch norms learn their statistics
             floating.train()(signals(shape, seed=step))
