@@ -33,12 +33,12 @@ def signals(shape: Shape, count: int = 16, seed: int = 0) -> Tensor:
     return torch.randn((count, shape.channels, shape.steps), generator=torch.Generator().manual_seed(seed))
 
 
-def made(family: str, form: Quantised | str) -> tuple[nn.Module, nn.Module, StudentSpec]:
+def made(family: str, form: Quantised | str, seed: int = 0) -> tuple[nn.Module, nn.Module, StudentSpec]:
     """Return a float student, its quantised form and the form's description."""
     shape = STEPS if family == "gru" else WINDOWS
     spec = StudentSpec(family=family, options=OPTIONS[family], shape=shape, seed=0)
     floating = build(spec)
-    torch.manual_seed(0)  # of dropout, and of whatever a calibration draws
+    torch.manual_seed(seed)  # of dropout, and of whatever a calibration draws
     with torch.no_grad():
         for step in range(5):  # batch norms learn their statistics
             floating.train()(signals(shape, seed=step))
@@ -175,13 +175,14 @@ def test_rounding_after_training_leaves_half_a_step_of_bias(family: str, roundin
 
 
 def test_rounding_after_training_adds_no_parameters_and_gptq_is_nearer_to_the_float_student() -> None:
-    floating, *_ = made("mlp", "w3a4")
-    given, found, names = signals(WINDOWS), {}, set()
-    for form in ("w3a4", "ptq w3a4", "gptq w3a4"):
-        _, model, _ = made("mlp", form)
-        with torch.no_grad():
-            found[form] = float((model(given) - floating(given)).square().mean())
-        names.add(tuple(model.state_dict()))
+    given, names = signals(WINDOWS), set()
+    found = dict.fromkeys(("w3a4", "ptq w3a4", "gptq w3a4"), 0.0)
+    for seed in range(6):  # of one network the order may be another
+        for form in found:
+            floating, model, _ = made("mlp", form, seed)
+            with torch.no_grad():
+                found[form] += float((model(given) - floating(given)).square().mean())
+            names.add(tuple(model.state_dict()))
     assert found["w3a4"] > found["ptq w3a4"] > found["gptq w3a4"]
     assert len(names) == 1
 
