@@ -127,7 +127,7 @@ def begin(folder: Path, *arguments: str, most_bytes: int | None = None) -> subpr
         if most_bytes is not None:
             resource.setrlimit(resource.RLIMIT_FSIZE, (most_bytes, most_bytes))
 
-    code = "from cosim.cli.start import main; main()"
+    code = "import sys; from cosim.cli.start import main; print('begun', file=sys.stderr, flush=True); main()"
     return subprocess.Popen(
         [sys.executable, "-c", code, *arguments], cwd=folder, env={**os.environ, "PYTHONPATH": str(ROOT)},
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
@@ -157,10 +157,12 @@ def test_a_file_that_does_not_fit_is_not_left_cut_short(
 @pytest.mark.parametrize("after_s", [0.3, 0.8, 1.6])
 def test_an_interrupt_ends_it_in_a_word(after_s: float, folder: Path) -> None:
     process = begin(folder, "estimate", "eegnet_8_2", "--profile", "gap9", *RATE, "--sweep", "bits=8,7,6,5,4,3,2")
+    assert process.stderr is not None
+    assert process.stderr.readline() == "begun\n"  # before it the interpreter itself starts
     time.sleep(after_s)
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=120)
-    if process.returncode not in (0, -signal.SIGINT):  # the interpreter itself was still starting, or all was done
+    if process.returncode not in (0, -signal.SIGINT):  # else all was done, or the interpreter was ending
         assert process.returncode == 130
         assert err.splitlines()[-1] == "Stopped."
         assert "Traceback" not in err

@@ -33,8 +33,19 @@ Row = dict[str, str]
 def machine() -> dict[str, str]:
     """Return what decides the last digits of a training: trained scores repeat on such a machine only."""
     return {
-        "torch": torch.__version__, "cpu": torch.backends.cpu.get_cpu_capability(), "architecture": platform.machine(),
+        "torch": torch.__version__, "instructions": torch.backends.cpu.get_cpu_capability(),
+        "architecture": platform.machine(), "processor": processor(),
     }  # fmt: skip
+
+
+def processor() -> str:
+    """Return vendor, family and model of the processor: its libraries choose their sums by it too."""
+    listed = Path("/proc/cpuinfo")
+    if not listed.exists():
+        return platform.processor()
+    lines = listed.read_text(encoding="utf-8").partition("\n\n")[0].splitlines()
+    told = {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in lines)}
+    return " ".join(told.get(key, "unknown") for key in ("vendor_id", "cpu family", "model"))
 
 
 def demo_rows(run: Path) -> list[Row]:
