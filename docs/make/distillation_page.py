@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -59,6 +60,8 @@ RECORDINGS = 3
 """On how many recordings the bar of few labels is to be met."""
 FEW, MET = "Few labels: ", "met"
 NONE = "–"
+Helps = tuple[str, str, bool, float]
+"""Recordings, student, whether its interval is above zero, and what the teacher scores more than labels alone."""
 TAUGHT, ALONE = "#0072b2", "#d55e00"
 """Colours of students with a teacher, and of those without."""
 
@@ -75,10 +78,11 @@ def write_page(folder: Path = DOCS) -> None:
 
 
 def _in_short(parts: dict[str, list[Cell]]) -> str:
-    """Return, for the smallest budget of labels of each set of recordings, the scores side by side."""
+    """Return, for the smallest budget of labels of each set of recordings, scores side by side and where they help."""
     head = ["recordings", "labels", "student", "labels alone", "taught on labelled", "taught on unlabelled too",
             "less best control [95 %]", "teacher", "all labels"]  # fmt: skip
     lines = [row(head), row(["---"] * 3 + ["---:"] * 3 + ["---"] + ["---:"] * 2)]
+    both, labelled_alone = list[Helps](), list[Helps]()
     for name, cells in parts.items():
         few = next((cell for cell in cells if cell.name in BUDGETS), None)
         ceiling = next((cell for cell in cells if cell.name == "all"), None)
@@ -87,13 +91,42 @@ def _in_short(parts: dict[str, list[Cell]]) -> str:
         for one in _unlabelled(few):
             mine = [line for line in few.floats if line.student == one.student]
             labelled = next((line for line in mine if LABELLED in line.method), None)
-            full = None if ceiling is None else ceiling.plain(one.student)
-            scores = [few.plain(one.student).score, labelled and labelled.score, one.score]
+            full, plain = None if ceiling is None else ceiling.plain(one.student), few.plain(one.student)
+            scores = [plain.score, labelled and labelled.score, one.score]
+            recordings = TITLES[name].removeprefix(FEW)
             lines.append(row([
-                TITLES[name].removeprefix(FEW), title_of(few), one.student, *map(_mean, scores), _gap(one.control),
+                recordings, title_of(few), one.student, *map(_mean, scores), _gap(one.control),
                 _mean(few.teacher), _mean(full and full.score),
             ]))  # fmt: skip
-    return IN_SHORT + "".join(lines)
+            room = math.nan if few.teacher is None else few.teacher.mean - plain.score.mean
+            both.append((recordings, one.student, _above_zero(one.control), room))
+            labelled_alone.append((recordings, one.student, _above_zero(labelled and labelled.control), room))
+    rooms = {said: [room for _, _, above, room in both if above is said] for said in (True, False)}
+    return IN_SHORT.format(
+        unlabelled=where_it_helps(both), labelled=where_it_helps(labelled_alone), helped=_range(rooms[True]),
+        others=_range(rooms[False]),
+    ) + "".join(lines)  # fmt: skip
+
+
+def _above_zero(found: Banded | None) -> bool:
+    return found is not None and found.low is not None and found.low > 0
+
+
+def where_it_helps(found: Sequence[Helps]) -> str:
+    """Return for how many students and on which recordings something helps: all of their students, or those named."""
+    said = list[str]()
+    for recordings in dict.fromkeys(name for name, *_ in found):
+        mine = [(student, above) for name, student, above, _ in found if name == recordings]
+        which = [student for student, above in mine if above]
+        if which:
+            said.append(recordings if len(which) == len(mine) else f"{recordings}: {', '.join(which)}")
+    count = f"{sum(above for _, _, above, _ in found)} of {len(found)} students"
+    return f"{count} ({'; '.join(said)})" if said else count
+
+
+def _range(values: Sequence[float]) -> str:
+    """Return the least and the largest of some differences."""
+    return f"{_signed(min(values))} to {_signed(max(values))}" if values else NONE
 
 
 def _mean(found: Banded | None) -> str:

@@ -20,6 +20,7 @@ from distillation_page import (
     few_labels_bar,
     title_of,
     verdict_of,
+    where_it_helps,
     write_page,
 )
 from distillation_rows import Banded, Cell, correlation, read_cell
@@ -66,6 +67,13 @@ def test_recordings_on_which_every_student_and_some_student_meets_the_bar_of_few
         row("SSVEP, a subject left out", "met"),
     ])  # fmt: skip
     assert "met by every student on 1 of 3 recordings (one), by some student on 2; the bar asks for 3" in said
+
+
+def test_where_a_use_of_the_teacher_helps_names_recordings_and_of_some_the_students() -> None:
+    found = [("one", "A", True, 0.1), ("one", "B", True, 0.2), ("two", "A", False, 0.1), ("two", "B", True, 0.0),
+             ("three", "A", False, 0.3)]  # fmt: skip
+    assert where_it_helps(found) == "3 of 5 students (one; two: B)"
+    assert where_it_helps(found[-1:]) == "0 of 1 students"
 
 
 def test_the_correlation_of_task_relevance_and_score_by_hand() -> None:
@@ -162,7 +170,7 @@ def test_a_smaller_selection_does_not_take_trainings_off_the_page() -> None:
         for study in (more, whole):
             distillation.refuse_fewer(cell, study)
         distillation.refuse_fewer(cell.with_name("never_run"), fewer)
-        budget = distillation.cells_of("labels_ssvep", [0, 1])["2_a_class"]
+        budget = distillation.cells_of("labels_ssvep", [*range(5)])["2_a_class"]
         distillation.refuse_fewer(ARCHIVES / "labels_ssvep" / "2_a_class", budget)
         alone = distillation.some_of(budget, distillation.Some(methods=("noise",)))[0]
         with pytest.raises(StudyError, match="kl"):
