@@ -332,7 +332,7 @@ def _picture(cells: Sequence[Cell], path: Path) -> None:
 def _name(line: Line) -> str:
     """Return a student and who taught it, without the weights of methods."""
     words = [word for word in line.method.split() if not word.startswith("weight=")]
-    return f"{line.student}, {' '.join(words)}".replace("unlabelled=left_out", "in sample")
+    return f"{line.student}, {' '.join(words)}".replace("unlabelled=left_out", "on labelled alone")
 
 
 def _end(gain: Banded, end: float | None) -> float:
