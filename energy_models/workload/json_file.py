@@ -15,12 +15,14 @@ from pydantic import TypeAdapter, ValidationError
 from energy_models.errors import WorkloadError
 from energy_models.quantities import parse_json, read_text, write_failure, write_whole
 from energy_models.workload.count import Count
-from energy_models.workload.layers import OPERATIONS, SCHEMA, LayerWork, Workload
+from energy_models.workload.layers import EVENT_COUNTS, OPERATIONS, SCHEMA, LayerWork, Workload
 from energy_models.workload.migrations import MIGRATIONS, migrated
 from energy_models.workload.products import Conventions, Products
 
 _SHOWN_PROBLEMS = 12
 _TIMES = ("delay_s", "lag_s")  # written only where they are not 0
+MOST_ELEMENTS = 2**53
+"""Of the shape of one call: prices are floats, which hold whole numbers exactly up to here."""
 TOTALS = "totals"
 """What `answer_text` adds: derived from the rest, and left out on reading."""
 _RULES = tuple(field.name for field in dataclasses.fields(Conventions))
@@ -236,7 +238,10 @@ def _check(workload: Workload, where: str, found: list[str] | None = None) -> No
         place = f"layers.{index} ({layer.name})"
         if names.count(layer.name) > 1:
             problems.append(f"{place}: this name is used twice")
-        problems += [f"{place}.{problem}" for problem in _layer_problems(layer)]
+        problems += [f"{place}.{problem}" for problem in _layer_problems(layer, workload.decodes)]
+    for index, layer in enumerate(workload.warm_up):
+        place = f"warm_up.{index} ({layer.name})"
+        problems += [f"{place}.{problem}" for problem in _layer_problems(layer, None)]
     if workload.products is not None:
         problems += [f"products.{problem}" for problem in _sum_problems(workload.products, workload.layers)]
     if (workload.warm_up_steps > 0) != bool(workload.warm_up):
@@ -255,12 +260,22 @@ def _sum_problems(products: Conventions, layers: tuple[LayerWork, ...]) -> Itera
                 yield f"{rule}.{part}: {whole.total}, but the layers sum to {sum(parts)}"
 
 
-def _layer_problems(layer: LayerWork) -> Iterator[str]:
+def _layer_problems(layer: LayerWork, decodes: int | None) -> Iterator[str]:
+    """Yield what is wrong with a layer whose counts are sums over so many decodes; None: over any number."""
     for name, value in _fields(layer):
         if isinstance(value, int) and value < 0:
             yield f"{name}: negative"
         if isinstance(value, Count):
             yield from _count_problems(value, name)
+    for name, count in _counts(layer):
+        if decodes is not None and count.decodes != decodes:
+            yield f"{name}: over {count.decodes} decodes, but the workload is over {decodes}"
+    for name in ("input_shape", "output_shape"):
+        shape: tuple[int, ...] = getattr(layer, name)
+        if min(shape, default=0) < 0:
+            yield f"{name}: an axis below 0"
+        elif math.prod(shape) > MOST_ELEMENTS:
+            yield f"{name}: {len(shape)} axes of more than 2^53 elements, which no layer makes in a call"
     for name, count in layer.operations.items():
         if name not in OPERATIONS:
             yield f"operations.{name}: unknown operation (known: {', '.join(OPERATIONS)})"
@@ -273,6 +288,31 @@ def _layer_problems(layer: LayerWork) -> Iterator[str]:
         yield "kernel: an axis without a tap"
     if layer.products is not None:
         yield from _product_problems(layer.products)
+        if any(getattr(layer.products, rule).total for rule in _RULES):
+            yield from _size_problems(layer)
+
+
+def _counts(layer: LayerWork) -> Iterator[tuple[str, Count]]:
+    """Yield every count of a layer with the place where it stands."""
+    for name in EVENT_COUNTS:
+        if (count := getattr(layer, name)) is not None:
+            yield name, count
+    yield from ((f"operations.{name}", count) for name, count in layer.operations.items())
+    if layer.products is not None:
+        for rule in _RULES:
+            sites: Products = getattr(layer.products, rule)
+            yield f"products.{rule}.multiply_accumulate", sites.multiply_accumulate
+            yield f"products.{rule}.accumulate", sites.accumulate
+
+
+def _size_problems(layer: LayerWork) -> Iterator[str]:
+    """Yield the sizes that a layer with products lacks: prices divide by them and take axes of them."""
+    for name in ("calls", "inputs", "outputs", "reduction"):
+        if not getattr(layer, name):
+            yield f"{name}: 0, but the layer has products: it must be at least 1"
+    for name in ("input_shape", "output_shape"):
+        if min(getattr(layer, name), default=0) == 0:
+            yield f"{name}: no axis, or one of no elements, but the layer has products: [1] is one number"
 
 
 def _product_problems(products: Conventions) -> Iterator[str]:

@@ -257,3 +257,42 @@ def test_the_next_schema_reads_files_of_this_one(tmp_path: Path, monkeypatch: py
     monkeypatch.setattr(json_file, "SCHEMA", "cosim.workload/next")
     assert read_workload(path) == workload()
     assert text_digest(path.read_text(), where="w") == json_file._digest(document)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"reduction": 0}, r"first\)\.reduction: 0, but the layer has products: it must be at least 1"),
+        ({"calls": 0}, r"calls: 0, but the layer has products"),
+        ({"outputs": 0}, r"outputs: 0, but the layer has products"),
+        ({"inputs": 0}, r"inputs: 0, but the layer has products"),
+        ({"output_shape": []}, r"output_shape: no axis, or one of no elements.*\[1\] is one number"),
+        ({"input_shape": []}, r"input_shape: no axis"),
+        ({"output_shape": [4, 0]}, r"output_shape: no axis, or one of no elements"),
+        ({"input_shape": [-3, 10]}, r"input_shape: an axis below 0"),
+        ({"output_shape": [8, 22, 1000] * 80}, r"output_shape: 240 axes of more than 2\^53 elements"),
+    ],
+)
+def test_a_layer_with_products_has_the_sizes_that_prices_divide_by(
+    changes: dict[str, Any], words: str, tmp_path: Path
+) -> None:
+    path = edited(tmp_path, **{f"layers__0__{name}": value for name, value in changes.items()})
+    with pytest.raises(WorkloadError, match=rf"w\.json.*{words}"):
+        read_workload(path)
+
+
+@pytest.mark.parametrize("place", ["products__effective__accumulate", "operations__add", "input_events"])
+def test_every_count_is_over_the_decodes_of_the_workload(place: str, tmp_path: Path) -> None:
+    """Five in one decode of two that were observed would be read as a mean of 5, not of 2.5."""
+    path = edited(tmp_path, **{f"layers__0__{place}": {"total": 5, "squares": 25, "decodes": 1}})
+    with pytest.raises(WorkloadError, match=rf"{place.replace('__', '.')}: over 1 decodes, but the workload is over 2"):
+        read_workload(path)
+
+
+def test_a_layer_without_products_may_make_nothing(tmp_path: Path) -> None:
+    """A ring buffer hands on no element of its own; layers of a warm-up are held to the same rule as the others."""
+    path = edited(tmp_path, layers__1__output_shape=[0], layers__1__outputs=0)
+    assert read_workload(path).layers[1].outputs == 0
+    first = dataclasses.replace(workload().layers[0], output_shape=())
+    with pytest.raises(WorkloadError, match=r"warm_up\.0 \(first\)\.output_shape: no axis"):
+        write_workload(workload(warm_up=(first,), warm_up_steps=3), tmp_path / "w.json")

@@ -31,6 +31,23 @@ class MatrixProduct:
         return self.groups * self.positions * self.reduction
 
 
+def reduction_of(layer: LayerWork) -> int:
+    """Return the products per output of a layer with products.
+
+    Raises
+    ------
+    WorkloadError
+        When the layer has products but no reduction, no calls, or outputs without a shape.
+    """
+    if layer.reduction < 1 or layer.calls < 1 or not layer.output_shape:
+        raise WorkloadError(
+            f"products with a reduction of {layer.reduction} in {layer.calls} calls, onto the shape "
+            f"{layer.output_shape}", where=f"layer {layer.name!r}",
+            remedy="Count products per output and calls per decode, and give the shape of one call's output",
+        )
+    return layer.reduction
+
+
 def matrix_product(layer: LayerWork) -> MatrixProduct:
     """Return the matrix products of one call of a layer with products.
 
@@ -39,12 +56,7 @@ def matrix_product(layer: LayerWork) -> MatrixProduct:
     WorkloadError
         When the layer has products but no reduction, or makes nothing.
     """
-    depth = layer.reduction
-    if depth < 1 or layer.calls < 1:
-        raise WorkloadError(
-            f"products with a reduction of {depth} in {layer.calls} calls", where=f"layer {layer.name!r}",
-            remedy="Count products per output and calls per decode",
-        )
+    depth = reduction_of(layer)
     channels = layer.input_shape[0] if layer.kind == "depthwise" and layer.input_shape else 1
     stored = layer.weights >= depth
     if stored:

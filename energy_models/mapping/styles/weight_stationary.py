@@ -30,7 +30,7 @@ from typing import Protocol
 from energy_models.mapping.action_counts import Access, ActionCounts, CycleCount, RegisterAccess, words
 from energy_models.mapping.placement import WordWidths
 from energy_models.mapping.styles.common import other_operations, state_access, streamed_access
-from energy_models.mapping.styles.matrix_product import matrix_product, product_operations
+from energy_models.mapping.styles.matrix_product import matrix_product, product_operations, reduction_of
 from energy_models.mapping.styles.style import Style, datapath_costs, each_layer
 from energy_models.quantities import Number, ceiling, smaller, where_at_most
 from energy_models.workload import LayerWork
@@ -135,7 +135,7 @@ def _sums_in_memory(layer: LayerWork, array: CellArray) -> Number:
     The array finishes one tile of columns before the next, over all positions, and keeps sums only where the products
     of an output need several tiles of rows.
     """
-    filters = layer.weights // layer.reduction or layer.output_shape[-1]
+    filters = layer.weights // reduction_of(layer) or layer.output_shape[-1]
     groups = layer.input_shape[0] if layer.kind == "depthwise" and layer.input_shape else 1
     kept = ceiling(prod(layer.output_shape) * smaller(smaller(1.0, array.columns / filters), 1.0 / groups))
     return where_at_most(layer.reduction, array.rows, 0.0, kept)
