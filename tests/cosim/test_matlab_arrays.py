@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 from matlab_files import Cell, Structures, write
+from scipy.io import savemat
+from scipy.sparse import csc_matrix
 
 from cosim.datasets.registry import load
 from cosim.datasets.types import Dataset
@@ -52,6 +54,54 @@ def test_trials_come_out_of_both_versions(
 ) -> None:
     write(tmp_path / "one.mat", version, content)
     check(read(tmp_path, **options))
+
+
+@pytest.mark.parametrize("version", ["5", "7.3"])
+def test_logical_targets_are_the_classes_0_and_1(version: str, tmp_path: Path) -> None:
+    write(tmp_path / "one.mat", version, {"inputs": TRIALS, "targets": CLASSES > 1})
+    check(read(tmp_path, first_class=0))
+
+
+@pytest.mark.parametrize("version", ["5", "7.3"])
+def test_rows_of_characters_lose_the_blanks_that_pad_them(version: str, tmp_path: Path) -> None:
+    """MATLAB's char({'left','right'}) is of 5 columns: 'left ' and 'right'."""
+    rows = np.array([list("left "), list("right")] * 3)
+    path = write(tmp_path / "one.mat", version, {"inputs": TRIALS, "targets": CLASSES})
+    if version == "5":
+        savemat(path, {"inputs": TRIALS, "targets": np.array(["left ", "right"] * 3)})
+    else:
+        with h5py.File(path, "r+") as file:
+            del file["targets"]
+            file["targets"] = np.vectorize(ord)(rows).T.astype(np.uint16)
+            file["targets"].attrs["MATLAB_class"] = np.bytes_("char")
+    check(read(tmp_path, output_names="left,right", first_class=0))
+
+
+@pytest.mark.parametrize("version", ["5", "7.3"])
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [("inputs", r"'inputs' is an array of complex numbers\. Save a real array"),
+     ("targets", r"'targets' is a sparse array\. Save a full array: full\(x\)")],
+)  # fmt: skip
+def test_complex_and_sparse_arrays_are_refused_with_what_makes_them_plain(
+    version: str, name: str, said: str, tmp_path: Path
+) -> None:
+    path = write(tmp_path / "one.mat", version, {"inputs": TRIALS, "targets": CLASSES})
+    if version == "5":
+        other = {"inputs": TRIALS + 1j, "targets": csc_matrix(CLASSES[:, None])}[name]
+        savemat(path, {"inputs": TRIALS, "targets": CLASSES, name: other})
+    else:
+        with h5py.File(path, "r+") as file:
+            del file[name]
+            if name == "inputs":
+                pairs = np.zeros(TRIALS.T.shape, [("real", "f8"), ("imag", "f8")])
+                file.create_dataset(name, data=pairs).attrs["MATLAB_class"] = np.bytes_("double")
+            else:
+                own = file.create_group(name)
+                own.attrs.update({"MATLAB_class": np.bytes_("double"), "MATLAB_sparse": np.uint64(6)})
+                own["data"], own["ir"], own["jc"] = CLASSES, np.arange(6), np.array([0, 6])
+    with pytest.raises(DataError, match=said):
+        read(tmp_path)
 
 
 @pytest.mark.parametrize("version", ["5", "7.3"])

@@ -8,6 +8,7 @@ from typing import Any, cast
 
 import numpy as np
 import scipy.io  # pyright: ignore[reportMissingTypeStubs]
+import scipy.sparse  # pyright: ignore[reportMissingTypeStubs]
 from numpy.typing import NDArray
 
 from cosim.datasets.array_files.claimed_size import check_mat
@@ -15,7 +16,10 @@ from cosim.datasets.array_files.hdf5 import check_hdf5, is_hdf5
 from energy_models.errors import DataError, unknown_name
 
 _io: Any = scipy.io
+_sparse: Any = scipy.sparse
 AS_NUMBERS = "Save numbers, cells or structures of them: double(x), cellstr(x)."
+AS_REAL = "Save a real array: real(x), abs(x), or both parts along an axis."
+AS_FULL = "Save a full array: full(x)."
 CHARACTERS, CELL, LOGICAL = "char", "cell", "logical"
 NUMBERS = frozenset({"double", "single", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"})
 
@@ -78,9 +82,20 @@ def _refused(path: Path, named: str, what: str) -> DataError:
     return DataError(f"variable {named!r} is {what}, not numbers or text", where=str(path), remedy=AS_NUMBERS)
 
 
+def _refused_form(path: Path, named: str, what: str, remedy: str) -> DataError:
+    return DataError(f"variable {named!r} is {what}", where=str(path), remedy=remedy)
+
+
+def _texts(rows: list[str]) -> str | list[str]:
+    """Return the rows of an array of characters; several are padded to one length with blanks, which are left out."""
+    return rows[0] if len(rows) == 1 else [row.rstrip(" ") for row in rows]
+
+
 def _of_version_5(found: Any, path: Path, named: str) -> Node:
     """Return what SciPy reads, as a node."""
     kind = str(found.__class__.__name__)
+    if _sparse.issparse(found):
+        raise _refused_form(path, named, "a sparse array", AS_FULL)
     if kind != "ndarray":
         raise _refused(path, named, f"a {kind}")
     array: NDArray[Any] = found
@@ -91,8 +106,9 @@ def _of_version_5(found: Any, path: Path, named: str) -> Node:
     if array.dtype.hasobject:
         return [_of_version_5(one, path, named) for one in array.ravel(order="F")]
     if array.dtype.kind == "U":
-        texts = [str(one) for one in array.ravel()]
-        return texts if len(texts) > 1 else "".join(texts)
+        return _texts([str(one) for one in array.ravel()] or [""])
+    if array.dtype.kind == "c":
+        raise _refused_form(path, named, "an array of complex numbers", AS_REAL)
     if array.dtype.kind not in "iufb":
         raise _refused(path, named, f"of type {array.dtype}")
     return array
@@ -102,8 +118,10 @@ def _of_version_7(file: Any, found: Any, path: Path, named: str) -> Node:
     """Return an object of an HDF5 file, as a node; its axes are stored in the other order."""
     kind = _kind(found)
     if hasattr(found, "keys"):
-        if "MATLAB_sparse" in found.attrs or kind not in {"", "struct"}:
-            raise _refused(path, named, f"a sparse array or an object of class {kind}")
+        if "MATLAB_sparse" in found.attrs:
+            raise _refused_form(path, named, "a sparse array", AS_FULL)
+        if kind not in {"", "struct"}:
+            raise _refused(path, named, f"an object of class {kind}")
         own = {str(name): found[name] for name in found}
         listed = [one for one in own.values() if not hasattr(one, "keys") and one.dtype.hasobject and not _kind(one)]
         if not listed or len(listed) < len(own):
@@ -117,8 +135,9 @@ def _of_version_7(file: Any, found: Any, path: Path, named: str) -> Node:
         return [_of_version_7(file, file[one], path, named) for one in found[()].ravel()]
     stored: NDArray[Any] = found[()]
     if kind == CHARACTERS:
-        texts = ["".join(map(chr, row)) for row in np.atleast_2d(stored.T).tolist()]
-        return texts[0] if len(texts) == 1 else texts
+        return _texts(["".join(map(chr, row)) for row in np.atleast_2d(stored.T).tolist()])
+    if stored.dtype.names == ("real", "imag"):
+        raise _refused_form(path, named, "an array of complex numbers", AS_REAL)
     if kind not in {*NUMBERS, LOGICAL, ""} or stored.dtype.kind not in "iufb":
         raise _refused(path, named, f"of class {kind or stored.dtype}")
     return stored.T.astype(np.bool_) if kind == LOGICAL else stored.T

@@ -124,7 +124,12 @@ def in_axes(found: dict[str, NDArray[Any]], stored: str, task: str, path: Path) 
 
 
 def numbered(targets: NDArray[Any], names: Sequence[str], first: int) -> NDArray[Any]:
-    """Return classes counted from 0: texts by their names, whole numbers by the number of the first class."""
+    """Return classes counted from 0: texts by their names, whole numbers by the number of the first class.
+
+    False and true are the classes 0 and 1, whatever number the first class of other arrays has.
+    """
+    if targets.dtype.kind == "b":
+        return targets.astype(np.int64)
     if targets.dtype.kind in "US" and targets.ndim == 1:
         own = [name.strip() for name in names]
         texts = np.char.decode(targets, "utf-8", "replace") if targets.dtype.kind == "S" else targets
