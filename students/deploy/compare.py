@@ -17,6 +17,7 @@ from students.kernels.recurrent_grid import CELL_LIMIT, FINE, STATE_STEP
 from students.kernels.row_grid import NORM_STEP
 from students.neurons.integer import IntegerIntegrator
 from students.quantize import INTEGER_PRODUCTS, SIGNAL_GRIDS, output_grid_of, quantisation_of, value_of
+from students.quantize.linear_attention import Mixture
 from students.quantize.neurons import IntegerNeurons
 from students.quantize.recurrent import IntegerRecurrent, Preactivations
 from students.quantize.rows import SIGNAL_PRODUCTS, IntegerSoftmax, NormSteps
@@ -24,7 +25,7 @@ from students.quantize.rows import SIGNAL_PRODUCTS, IntegerSoftmax, NormSteps
 Kind = Literal["grid", "accumulator"]
 COMPARED = (
     *INTEGER_PRODUCTS, *SIGNAL_GRIDS, IntegerRecurrent, Preactivations, IntegerNeurons, *SIGNAL_PRODUCTS,
-    IntegerSoftmax, NormSteps,
+    IntegerSoftmax, NormSteps, Mixture,
 )  # fmt: skip
 """Modules whose output is integers."""
 
@@ -220,6 +221,8 @@ def _scale_of(module: nn.Module) -> tuple[Kind, torch.Tensor] | None:
         return "accumulator", module.grids[0].scale * torch.tensor(module.grids[1].scale, dtype=torch.float64)
     if isinstance(module, IntegerSoftmax):
         return "grid", torch.tensor(module.grid.scale, dtype=torch.float64)
+    if isinstance(module, Mixture):
+        return "grid", torch.tensor(module.step, dtype=torch.float64)
     if isinstance(module, NormSteps):
         return "grid", torch.tensor(NORM_STEP, dtype=torch.float64)
     if isinstance(module, INTEGER_PRODUCTS):

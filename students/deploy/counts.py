@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
+from students.deploy.attention import LinearAttention
 from students.deploy.cells import Feedback, Neurons, Recurrent
 from students.deploy.graph import INPUT, Delay, DeployedGraph, Linear, Product, Range
 from students.deploy.rows import MatMul
@@ -66,6 +68,8 @@ def static_counts(graph: DeployedGraph) -> tuple[LayerCount, ...]:
             found.append(_of_signals(node, ranges[node.source]))
         elif isinstance(node, Recurrent):
             found.append(_hidden(graph, node))
+        elif isinstance(node, LinearAttention):
+            found += _attention(graph, node, ranges)
         elif isinstance(node, Neurons) and node.feedback is not None:
             found.append(_fed_back(graph, node, node.feedback))
     return tuple(found)
@@ -87,6 +91,9 @@ def state_counts(graph: DeployedGraph) -> tuple[StateCount, ...]:
                 found.append(StateCount(f"{node.name}.adaptation", node.units, node.adaptation.bits))
         elif isinstance(node, Delay) and node.longest:
             found.append(StateCount(node.name, int(node.steps.sum()), node.result.bits))
+        elif isinstance(node, LinearAttention):
+            found.append(StateCount(f"{node.name}.sums", node.width**2, node.sums.signed_bits))
+            found.append(StateCount(f"{node.name}.totals", node.width, node.totals.bits))
         elif isinstance(node, Recurrent):
             names = zip(("hidden_state", "cell_state"), node.state_bits, strict=False)
             found += [StateCount(f"{node.name}.{name}", node.units, bits) for name, bits in names]
@@ -109,6 +116,17 @@ def _fed_back(graph: DeployedGraph, node: Neurons, feedback: Feedback) -> LayerC
         f"{node.name}.recurrent", products, products, feedback.weights.size, feedback.weight_bits, 1,
         feedback.sums.signed_bits, node.units,
     )  # fmt: skip
+
+
+def _attention(graph: DeployedGraph, node: LinearAttention, ranges: Mapping[str, Range]) -> tuple[LayerCount, ...]:
+    """Return the products of keys and values, and those of both sums with the queries."""
+    steps, width = 1 if graph.task == "regression" else node.result.shape[1], node.width
+    given, read = width**2 * steps, (width + 1) * width * steps
+    operand, sums = ranges[node.key].bits, node.sums.signed_bits
+    return (
+        LayerCount(f"{node.name}.update", given, given, 0, 0, operand, sums, 0),
+        LayerCount(f"{node.name}.read", read, read, 0, 0, sums, node.numerators.signed_bits, 0),
+    )
 
 
 def _of_signals(node: MatMul, source: Range) -> LayerCount:

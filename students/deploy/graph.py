@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from energy_models.errors import DataError
+from students.deploy.attention import LinearAttention
 from students.deploy.cells import Neurons, Recurrent
 from students.deploy.fixed_point import FixedPoint
 from students.deploy.ranges import Floats, Integers, Range
@@ -225,6 +226,16 @@ class Move:
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """Some of a signal's channels, the first axis, from `first` on; as many as the result has."""
+
+    name: str
+    source: str
+    result: Range
+    first: int
+
+
+@dataclass(frozen=True, slots=True)
 class Delay:
     """Each channel as it was so many steps ago; before the first step it was 0.
 
@@ -295,7 +306,7 @@ class Join:
 
 Node = (
     Product | Linear | Requantise | Table | Steps | Pool | Move | Delay | Add | Multiply | Join | Recurrent | Neurons
-    | MatMul | Softmax | Norm
+    | MatMul | Softmax | Norm | Part | LinearAttention
 )  # fmt: skip
 
 
@@ -303,6 +314,8 @@ def sources_of(node: Node) -> tuple[str, ...]:
     """Return the names of the signals that a node takes."""
     if isinstance(node, Add | Multiply | MatMul):
         return node.source, node.other
+    if isinstance(node, LinearAttention):
+        return node.source, node.key, node.value
     return (node.source, *node.others) if isinstance(node, Join) else (node.source,)
 
 
@@ -354,4 +367,5 @@ def _along_steps(node: Node) -> bool:
         return node.constants.multiplier.ndim < 2 or node.constants.multiplier.shape[-1] == 1
     if isinstance(node, Table | Steps):
         return node.rows.ndim < 2 or node.rows.shape[-1] == 1
-    return isinstance(node, Add | Multiply | Delay | Recurrent | Neurons) or (isinstance(node, Join) and node.axis == 0)
+    kept = Add | Multiply | Delay | Recurrent | Neurons | Part | LinearAttention
+    return isinstance(node, kept) or (isinstance(node, Join) and node.axis == 0)

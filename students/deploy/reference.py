@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from energy_models.errors import DataError, StudentError
+from students.deploy.attention import LinearAttention, run_attention
 from students.deploy.cells import Neurons, Recurrent, accumulators, run_cell
 from students.deploy.graph import (
     INPUT,
@@ -19,6 +20,7 @@ from students.deploy.graph import (
     Move,
     Multiply,
     Node,
+    Part,
     Pool,
     Product,
     Range,
@@ -140,6 +142,14 @@ def _run(node: Node, signals: Mapping[str, Integers]) -> Integers:
         return run_softmax(node, signal)
     if isinstance(node, Norm):
         return run_norm(node, signal)
+    if isinstance(node, Part):
+        return signal[:, node.first : node.first + node.result.shape[0]]
+    if isinstance(node, LinearAttention):
+        operands = signal, signals[node.key], signals[node.value]
+        found, (sums, totals, _) = run_attention(node, operands, node.first_state(len(signal)))
+        _within(sums, node.sums, node.name)
+        _within(totals, node.totals, node.name)
+        return found
     if isinstance(node, Join):
         return np.concatenate([signals[name] for name in sources_of(node)], axis=node.axis + 1)
     if isinstance(node, Recurrent | Neurons):

@@ -103,8 +103,8 @@ def run_softmax(node: Softmax, scores: Integers) -> Integers:
     below = np.minimum(scores.max(axis=-1, keepdims=True) - scores, len(node.entries) - 1)
     exponentials = node.entries[below]
     total = exponentials.sum(axis=-1, keepdims=True)
-    spare = _bit_length(total) - DIVISOR_BITS
-    weights = shifted(exponentials * _reciprocal(total >> spare), RECIPROCAL_BITS + spare - node.bits)
+    spare = bit_length(total) - DIVISOR_BITS
+    weights = shifted(exponentials * reciprocal(total >> spare), RECIPROCAL_BITS + spare - node.bits)
     return np.minimum(weights, 2**node.bits - 1)
 
 
@@ -114,18 +114,19 @@ def run_norm(node: Norm, signal: Integers) -> Integers:
     total = rows.sum(axis=1, keepdims=True) if node.centred else np.zeros((len(rows), 1), dtype=np.int64)
     spread = (node.length * (rows * rows).sum(axis=1, keepdims=True) - total * total << SPREAD_BITS) + node.smallest
     spread = np.maximum(spread, 2**SPREAD_BITS)
-    pairs = (_bit_length(spread) + 1) // 2 - DIVISOR_BITS
+    pairs = (bit_length(spread) + 1) // 2 - DIVISOR_BITS
     scaled = np.where(pairs >= 0, spread >> np.maximum(2 * pairs, 0), spread << np.maximum(-2 * pairs, 0))
     root = np.sqrt(scaled.astype(np.float64)).astype(np.int64)  # exact: the square has 32 bits
     centred = node.length * rows - total
-    found = shifted(centred * _reciprocal(root), NORM_SHIFT + pairs)
+    found = shifted(centred * reciprocal(root), NORM_SHIFT + pairs)
     return np.clip(found, node.result.lowest, node.result.highest).reshape(signal.shape)
 
 
-def _reciprocal(divisor: Integers) -> Integers:
+def reciprocal(divisor: Integers) -> Integers:
+    """Return ``2^31 / divisor``, rounded."""
     return (2**RECIPROCAL_BITS + (divisor >> 1)) // divisor
 
 
-def _bit_length(values: Integers) -> NDArray[np.int64]:
+def bit_length(values: Integers) -> NDArray[np.int64]:
     """Return the number of bits of positive integers below 2^53."""
     return np.frexp(values.astype(np.float64))[1].astype(np.int64)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Literal
 
@@ -85,9 +86,11 @@ def linear_skip(inputs: int, taps: int, shape: Shape, layers: Layers) -> nn.Modu
 
 def per_step(
     modules: Sequence[nn.Module], features: int, shape: Shape, layers: Layers, *, warmup_steps: int,
-    skip: nn.Module | None = None, shared: int = 1,
+    skip: nn.Module | None = None, shared: int = 1, grid: nn.Module | None = None,
 ) -> StepDecoder:  # fmt: skip
     """Return the modules with a pointwise read-out in physical units after them.
+
+    A `grid` puts what the read-out reads on its grid, where no module before it does.
 
     A `skip` is added to the read-out; it takes what the first `shared` modules make of the input. What is linear in the
     relation between input and output needs no hidden unit then.
@@ -97,7 +100,10 @@ def per_step(
     if skip is not None:
         branch = nn.Sequential(*modules[shared:], readout)
         found = [*modules[:shared], Residual(branch, skip, layers.add(edge="last"))]
-    body = nn.Sequential(*found, layers.output_scale(shape.outputs))
+    named = [(str(place), one) for place, one in enumerate([*found, layers.output_scale(shape.outputs)])]
+    if grid is not None:
+        named.insert(len(found) - 1, ("readout_grid", grid))
+    body = nn.Sequential(OrderedDict(named))
     return StepDecoder(body, warmup_steps=min(warmup_steps, shape.steps - 1))
 
 

@@ -24,10 +24,13 @@ class LinearAttention(nn.Module):
     ----------
     width : int
         d: of queries, keys and values.
+
+    `value` and `output` do nothing; they stand where an integer form puts values and results on grids.
     """
 
     def __init__(self, width: int) -> None:
         super().__init__()
+        self.query, self.key, self.value, self.output = nn.ReLU(), nn.ReLU(), nn.Identity(), nn.Identity()
         self.width = width
         self.sites_per_step, self.state_words = 2 * width * width + width, width * width + width
         self.operations_per_step: Mapping[str, int] = {
@@ -37,18 +40,22 @@ class LinearAttention(nn.Module):
     def parts(self, signal: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return queries and keys behind their ReLU, and values, each of shape (batch, width, steps)."""
         query, key, value = signal.split(self.width, dim=1)
-        return query.relu(), key.relu(), value
+        return self.query(query), self.key(key), self.value(value)
 
     def forward(self, signal: Tensor) -> Tensor:
         """Map queries, keys and values side by side, ``(batch, 3 width, steps)``, to ``(batch, width, steps)``."""
-        pasts = zip(*(part.split(CHUNK, dim=2) for part in self.parts(signal)), strict=True)
-        memory = signal.new_zeros(len(signal), self.width, self.width)
-        total = signal.new_zeros(len(signal), self.width, 1)
-        found: list[Tensor] = []
-        for query, key, value in pasts:
-            scores = torch.triu(key.transpose(1, 2) @ query)  # of a key with the queries from its step on
-            divisor = scores.sum(dim=1, keepdim=True) + total.transpose(1, 2) @ query
-            found.append((value @ scores + memory @ query) / (divisor + LEAST))
-            memory = memory + value @ key.transpose(1, 2)
-            total = total + key.sum(dim=2, keepdim=True)
-        return torch.cat(found, dim=2)
+        return self.output(attended(*self.parts(signal)))
+
+
+def attended(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+    """Return the attention of queries and keys that are not negative, all of shape (batch, width, steps)."""
+    memory = value.new_zeros(len(value), value.shape[1], key.shape[1])
+    total = key.new_zeros(len(key), key.shape[1], 1)
+    found: list[Tensor] = []
+    for asked, answer, given in zip(*(part.split(CHUNK, dim=2) for part in (query, key, value)), strict=True):
+        scores = torch.triu(answer.transpose(1, 2) @ asked)  # of a key with the queries from its step on
+        divisor = scores.sum(dim=1, keepdim=True) + total.transpose(1, 2) @ asked
+        found.append((given @ scores + memory @ asked) / (divisor + LEAST))
+        memory = memory + given @ answer.transpose(1, 2)
+        total = total + answer.sum(dim=2, keepdim=True)
+    return torch.cat(found, dim=2)

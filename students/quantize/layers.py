@@ -30,7 +30,6 @@ from __future__ import annotations
 from brevitas import config as brevitas_config
 from torch import Tensor, nn
 
-from energy_models.errors import StudentError
 from students.layers.layout import BatchNorm1d
 from students.layers.modules import OutputScale, hold_filters
 from students.layers.protocol import Bias, Edge, Padding, RecurrentKind, Sign, resolve_padding
@@ -43,6 +42,7 @@ from students.neurons.models import (
 )
 from students.quantize.adopt import IntegerParts, adopted
 from students.quantize.adopt.parts import Sum
+from students.quantize.linear_attention import IntegerLinearAttention
 from students.quantize.modules import (
     EventNeurons,
     IntegerAveragePool,
@@ -163,9 +163,11 @@ class QuantLayers:
         return IntegerMatMul()
 
     def linear_attention(self, width: int) -> nn.Module:
-        """Refuse: the divisor of every step is known only when its keys are."""
-        raise StudentError("linear attention has no integer form", where="form",
-                           remedy="Build this family in float32")
+        """Return an `IntegerLinearAttention` whose signals are as wide as the next product reads its results."""
+        found = IntegerLinearAttention(width, self.plan.signal_bits(), self.form.scale)
+        for grid in (found.query, found.key, found.value, found.output):
+            self.plan.add(grid, "signal")
+        return found
 
     def softmax(self) -> nn.Module:
         """Return an `IntegerSoftmax` as wide as the next product reads it."""

@@ -16,6 +16,7 @@ from torch import nn
 
 from energy_models.errors import StudentError
 from students.neurons import OWN_NEURONS
+from students.quantize.linear_attention import IntegerLinearAttention
 from students.quantize.recurrent import IntegerRecurrent
 from students.quantize.rows import SIGNAL_PRODUCTS, IntegerNorm, IntegerSoftmax
 
@@ -23,7 +24,7 @@ Dialect = Literal["qonnx", "qcdq"]
 DIALECTS: tuple[Dialect, ...] = ("qonnx", "qcdq")
 OPSET = 17
 """Operator set of ONNX."""
-ROWS = (*SIGNAL_PRODUCTS, IntegerSoftmax, IntegerNorm)
+ROWS = (*SIGNAL_PRODUCTS, IntegerSoftmax, IntegerNorm, IntegerLinearAttention)
 RECURRENT = (IntegerRecurrent, nn.RNNBase, nn.RNNCellBase)
 
 

@@ -28,6 +28,7 @@ from energy_models.workload import WeightForm
 from students.layers.grid import Constant, Grid
 from students.quantize.functions import FUNCTIONS
 from students.quantize.integers import output_grid_of
+from students.quantize.linear_attention import IntegerLinearAttention
 from students.quantize.modules import INTEGER_PRODUCTS
 from students.quantize.recurrent import STATE_GRID, IntegerRecurrent
 from students.quantize.rows import SIGNAL_PRODUCTS, ExactSums, IntegerNorm, IntegerSoftmax
@@ -66,6 +67,11 @@ def is_exact_sums(module: nn.Module) -> bool:
 def is_integer_softmax(module: nn.Module) -> bool:
     """True for a softmax in integers."""
     return isinstance(module, IntegerSoftmax)
+
+
+def is_integer_attention(module: nn.Module) -> bool:
+    """True for linear attention in integers."""
+    return isinstance(module, IntegerLinearAttention)
 
 
 def is_integer_norm(module: nn.Module) -> bool:

@@ -20,6 +20,7 @@ from energy_models.workload import Kind
 from students.counting.axes import drop
 from students.counting.calls import tensors_of
 from students.counting.dispatch import Info, Tracer
+from students.counting.modules.integer_attention import count_integer_attention
 from students.counting.modules.neurons import ModuleCounter
 from students.counting.records import MULTIPLIER_BITS, Work
 from students.counting.rules.products import decodes_in
@@ -37,6 +38,8 @@ def rows_counter(reading: Any, module: nn.Module) -> ModuleCounter | None:
         return _exact
     if reading.is_integer_softmax(module):
         return _softmax
+    if reading.is_integer_attention(module):
+        return count_integer_attention
     return _norm if reading.is_integer_norm(module) else None
 
 

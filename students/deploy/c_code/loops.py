@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
-from students.deploy.c_code.cells import write_recurrent
+from students.deploy.attention import LinearAttention
+from students.deploy.c_code.attention import write_attention
+from students.deploy.c_code.cells import Text, write_recurrent
 from students.deploy.c_code.delays import write_delay
 from students.deploy.c_code.neurons import write_neurons
 from students.deploy.c_code.plan import Loop, Plan
@@ -24,6 +27,7 @@ from students.deploy.graph import (
     Move,
     Multiply,
     Neurons,
+    Part,
     Pool,
     Product,
     Recurrent,
@@ -35,6 +39,12 @@ from students.deploy.graph import (
 from students.deploy.rows import MatMul, Norm, Softmax
 
 INDENT = "    "
+
+OWN_WRITERS: Mapping[type, Callable[[Text, Loop, Any], None]] = {
+    Recurrent: write_recurrent, Neurons: write_neurons, Delay: write_delay, MatMul: write_matmul,
+    Softmax: write_softmax, Norm: write_norm, LinearAttention: write_attention,
+}  # fmt: skip
+"""Of nodes whose text is in a file of its own."""
 
 
 @dataclass(slots=True)
@@ -150,18 +160,8 @@ class Writer:
             self._move(loop, head)
         elif isinstance(head, Join):
             self._join(loop, head)
-        elif isinstance(head, Recurrent):
-            write_recurrent(self, loop, head)
-        elif isinstance(head, Neurons):
-            write_neurons(self, loop, head)
-        elif isinstance(head, Delay):
-            write_delay(self, loop, head)
-        elif isinstance(head, MatMul):
-            write_matmul(self, loop, head)
-        elif isinstance(head, Softmax):
-            write_softmax(self, loop, head)
-        elif isinstance(head, Norm):
-            write_norm(self, loop, head)
+        elif type(head) in OWN_WRITERS:
+            OWN_WRITERS[type(head)](self, loop, head)
         else:
             self._elementwise(loop)
 
@@ -313,6 +313,9 @@ class Writer:
             kind, sign = "int64_t" if head.result.bits > 31 else "int32_t", "+" if isinstance(head, Add) else "*"
             value = f"({kind}){self.signal(head.source)}[place] {sign} {self.signal(head.other)}[place]"
             self._close(loop, [f"const {kind} sum = {value};"], "sum")
+        elif isinstance(head, Part):
+            first = head.first * int(np.prod(loop.result.shape[1:]))
+            self._close(loop, [], f"{self.signal(head.source)}[place + {first}]")
         elif isinstance(head, Requantise | Table | Steps):
             self._close(Loop(head, (head, *loop.tail)), [], f"{self.signal(head.source)}[place]")
 

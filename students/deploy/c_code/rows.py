@@ -46,7 +46,7 @@ def write_softmax(text: Text, loop: Loop, node: Softmax) -> None:
         "int spare = 0;",
         f"while (total >> spare >= {2**DIVISOR_BITS}) spare++;",
         "const int64_t divisor = total >> spare;",
-        _RECIPROCAL,
+        RECIPROCAL,
         f"{each} {{",
         f"const int32_t found = {text.prefix}_requantise({read} * reciprocal, 1, 0, {RECIPROCAL_BITS - node.bits} + "
         f"spare, 0, 0, {node.result.highest});",
@@ -73,7 +73,7 @@ def write_norm(text: Text, loop: Loop, node: Norm) -> None:
         "int64_t divisor = 0;",
         f"for (int64_t bit = {2 ** (DIVISOR_BITS - 1)}; bit > 0; bit >>= 1)",
         "    if ((divisor + bit) * (divisor + bit) <= scaled) divisor += bit;",
-        _RECIPROCAL,
+        RECIPROCAL,
         f"{each} {{",
         f"const int32_t found = {text.prefix}_requantise(({length} * (int64_t){number} - total) * reciprocal, 1, 0, "
         f"{NORM_SHIFT} + pairs, 0, {node.result.lowest}, {node.result.highest});",
@@ -82,7 +82,7 @@ def write_norm(text: Text, loop: Loop, node: Norm) -> None:
     text.lines += _rows(math.prod(node.result.shape) // length, body)
 
 
-_RECIPROCAL = f"const int64_t reciprocal = (INT64_C({2**RECIPROCAL_BITS}) + (divisor >> 1)) / divisor;"
+RECIPROCAL = f"const int64_t reciprocal = (INT64_C({2**RECIPROCAL_BITS}) + (divisor >> 1)) / divisor;"
 
 
 def _stored(text: Text, loop: Loop) -> list[str]:

@@ -92,10 +92,12 @@ class Builder:
     source : Range
         The network's input.
     multiplier_bits : int
+    stream : bool
+        Whether the network takes recordings of any length.
     """
 
-    def __init__(self, source: Range, multiplier_bits: int) -> None:
-        self.input, self.multiplier_bits = source, multiplier_bits
+    def __init__(self, source: Range, multiplier_bits: int, *, stream: bool = False) -> None:
+        self.input, self.multiplier_bits, self.stream = source, multiplier_bits, stream
         self.nodes: list[Node] = []
 
     def name(self, path: str) -> str:

@@ -9,6 +9,7 @@ import numpy as np
 from torch import Tensor, nn
 
 from students.deploy.graph import Add, Range
+from students.deploy.lowering.attention import lower_attention
 from students.deploy.lowering.builder import Builder, Signal, refused
 from students.deploy.lowering.delays import lower_delays, lower_level_crossings
 from students.deploy.lowering.functions import lower_function
@@ -32,6 +33,7 @@ from students.quantize import (
     output_grid_of,
 )
 from students.quantize.adopt.parts import Sum
+from students.quantize.linear_attention import IntegerLinearAttention
 from students.quantize.modules import IntegerActivation
 from students.quantize.neurons import IntegerNeurons
 from students.quantize.recurrent import IntegerRecurrent
@@ -45,7 +47,7 @@ AVERAGES = (nn.AvgPool1d, nn.AvgPool2d, nn.AdaptiveAvgPool1d, nn.AdaptiveAvgPool
 LAST = (nn.Softmax, nn.LogSoftmax)
 LOWERED_WHOLE = (
     *INTEGER_PRODUCTS, *SIGNAL_GRIDS, IntegerAveragePool, IntegerRecurrent, IntegerNeurons, IntegerNorm, IntegerSoftmax,
-    *SIGNAL_PRODUCTS, Sum,
+    *SIGNAL_PRODUCTS, Sum, IntegerLinearAttention,
 )  # fmt: skip
 """Modules that hold others and are lowered as one."""
 
@@ -77,6 +79,8 @@ def lower_module(builder: Builder, path: str, module: Any, signal: Signal) -> Si
         return lower_softmax(builder, path, module, signal)
     if isinstance(module, IntegerNorm):
         return lower_norm(builder, path, module, signal)
+    if isinstance(module, IntegerLinearAttention):
+        return lower_attention(builder, path, module, signal)
     if kind is AnySpike:
         return lower_any_spike(builder, path, signal)
     if isinstance(module, Delays):

@@ -62,7 +62,7 @@ def lower(
             where="lower", remedy="Give one scale and offset, or one for each channel",
         )
     source = Range((shape.channels, shape.steps), codes.lowest, codes.highest)
-    builder = Builder(source, multiplier_bits)
+    builder = Builder(source, multiplier_bits, stream=shape.task == "regression")
     scale, offset = (one.reshape(-1, 1) if one.ndim else one for one in (codes.scale, codes.offset))
     was_training = model.training
     model.eval()

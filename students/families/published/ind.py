@@ -8,10 +8,12 @@ Ours: real Morlet wavelets, rectified and averaged, for the magnitude of complex
 root); a batch norm behind each product for layer norms; attention over the past alone, which needs no positions and
 can be run step by step; feed-forward width and wavelets' frequencies, which are not known. In a regression every step
 is a token, the first filter is a low-pass, and coefficients keep their sign. The bank is fixed and counted with the
-network. Float32 only: linear attention has no integer form here.
+network. In integers both sums of attention have a fixed width (``docs/concepts/quantised_attention.md``).
 """
 
 from __future__ import annotations
+
+from collections import OrderedDict
 
 from pydantic import Field
 from torch import nn
@@ -21,7 +23,7 @@ from students.families.family import WINDOWS_AND_STEPS, Family, FamilyOptions
 from students.families.readout import MeanOverSteps, per_step
 from students.layers import Layers, Residual
 from students.layers.filter_shapes import wavelets
-from students.spec import Float32, Shape
+from students.spec import Float32, Quantised, Shape
 
 LOWEST, HIGHEST = 1 / 50, 2 / 5
 """Centres of the first and last wavelet where none are given, as shares of the step rate."""
@@ -95,14 +97,23 @@ def build(options: Options, shape: Shape, layers: Layers) -> nn.Module:
         *(part for _ in range(options.blocks) for part in _block(options, layers)),
     ]
     if shape.task == "regression":
-        return per_step(body, options.width, shape, layers, warmup_steps=taps - 1)
-    return nn.Sequential(*body, MeanOverSteps(), layers.linear(options.width, shape.outputs, edge="last"))
+        grid = layers.requantise()
+        return per_step(body, options.width, shape, layers, warmup_steps=taps - 1, grid=grid)
+    last = len(body)
+    named = (  # the grid has a name of its own: layers keep the numbers by which stored students know them
+        *((str(place), one) for place, one in enumerate(body)),
+        (str(last), MeanOverSteps()),
+        ("mean_grid", layers.requantise()),
+        (str(last + 1), layers.linear(options.width, shape.outputs, edge="last")),
+    )
+    return nn.Sequential(OrderedDict(named))
 
 
 def _block(options: Options, layers: Layers) -> tuple[nn.Module, nn.Module]:
     """Return attention, and a pointwise network of two layers, each added to its input."""
     width, hidden = options.width, options.hidden
-    attention = nn.Sequential(
+    attention = _on_grid(
+        layers.requantise(),
         layers.conv1d(width, 3 * width, 1, padding=0, bias="none"),
         layers.batchnorm(3 * width),
         layers.linear_attention(width),
@@ -110,7 +121,8 @@ def _block(options: Options, layers: Layers) -> tuple[nn.Module, nn.Module]:
         layers.batchnorm(width),
         layers.dropout(options.dropout),
     )
-    pointwise = nn.Sequential(
+    pointwise = _on_grid(
+        layers.requantise(),
         layers.conv1d(width, hidden, 1, padding=0, bias="none"),
         layers.batchnorm(hidden),
         layers.relu(),
@@ -121,10 +133,15 @@ def _block(options: Options, layers: Layers) -> tuple[nn.Module, nn.Module]:
     return Residual(attention, nn.Identity(), layers.add()), Residual(pointwise, nn.Identity(), layers.add())
 
 
+def _on_grid(grid: nn.Module, *parts: nn.Module) -> nn.Sequential:
+    """Return modules behind what puts their input on its grid, which has a name so that they keep their numbers."""
+    return nn.Sequential(OrderedDict([("grid", grid), *((str(place), one) for place, one in enumerate(parts))]))
+
+
 FAMILY = Family(
     title="IND",
     tasks=WINDOWS_AND_STEPS,
-    forms=(Float32,),
+    forms=(Float32, Quantised),
     spiking=False,
     Options=Options,
     build=build,
