@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from students.deploy.attention import LinearAttention
 from students.deploy.cells import Feedback, Neurons, Recurrent
+from students.deploy.delay_lines import PastSums
 from students.deploy.graph import INPUT, Delay, DeployedGraph, Linear, Product, Range
 from students.deploy.rows import MatMul
 
@@ -91,6 +92,8 @@ def state_counts(graph: DeployedGraph) -> tuple[StateCount, ...]:
                 found.append(StateCount(f"{node.name}.adaptation", node.units, node.adaptation.bits))
         elif isinstance(node, Delay) and node.longest:
             found.append(StateCount(node.name, int(node.steps.sum()), node.result.bits))
+        elif isinstance(node, PastSums) and node.words:
+            found.append(StateCount(node.name, node.words * node.channels, node.result.bits))
         elif isinstance(node, LinearAttention):
             found.append(StateCount(f"{node.name}.sums", node.width**2, node.sums.signed_bits))
             found.append(StateCount(f"{node.name}.totals", node.width, node.totals.bits))

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from energy_models.errors import DataError
 from students.deploy.attention import LinearAttention
 from students.deploy.cells import Neurons, Recurrent
+from students.deploy.delay_lines import PastSums
 from students.deploy.fixed_point import FixedPoint
 from students.deploy.ranges import Floats, Integers, Range
 from students.deploy.rows import MatMul, Norm, Softmax
@@ -306,7 +307,7 @@ class Join:
 
 Node = (
     Product | Linear | Requantise | Table | Steps | Pool | Move | Delay | Add | Multiply | Join | Recurrent | Neurons
-    | MatMul | Softmax | Norm | Part | LinearAttention
+    | MatMul | Softmax | Norm | Part | LinearAttention | PastSums
 )  # fmt: skip
 
 
@@ -367,5 +368,5 @@ def _along_steps(node: Node) -> bool:
         return node.constants.multiplier.ndim < 2 or node.constants.multiplier.shape[-1] == 1
     if isinstance(node, Table | Steps):
         return node.rows.ndim < 2 or node.rows.shape[-1] == 1
-    kept = Add | Multiply | Delay | Recurrent | Neurons | Part | LinearAttention
+    kept = Add | Multiply | Delay | Recurrent | Neurons | Part | LinearAttention | PastSums
     return isinstance(node, kept) or (isinstance(node, Join) and node.axis == 0)

@@ -9,6 +9,7 @@ import numpy as np
 from energy_models.errors import DataError, StudentError
 from students.deploy.attention import LinearAttention, run_attention
 from students.deploy.cells import Neurons, Recurrent, accumulators, run_cell
+from students.deploy.delay_lines import PastSums
 from students.deploy.graph import (
     INPUT,
     Add,
@@ -130,7 +131,7 @@ def _run(node: Node, signals: Mapping[str, Integers]) -> Integers:
         return node.entries[np.broadcast_to(node.rows, signal.shape), signal - node.first]
     if isinstance(node, Steps):
         return _steps(node, signal)
-    if isinstance(node, Delay):
+    if isinstance(node, Delay | PastSums):
         return node.run(signal)
     if isinstance(node, Add):
         return signal + signals[node.other]

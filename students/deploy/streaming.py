@@ -10,11 +10,12 @@ import numpy as np
 from energy_models.errors import StudentError
 from students.deploy.attention import LinearAttention, run_attention
 from students.deploy.cells import Neurons, Recurrent, State, run_cell
+from students.deploy.delay_lines import PastSums
 from students.deploy.graph import INPUT, Delay, DeployedGraph, Integers, Product
 from students.deploy.reference import checked_codes, run_node
 
 Past = Mapping[str, State]
-"""What each node keeps, by name: a product and a delay their past inputs, a cell its state, attention its sums."""
+"""What each node keeps, by name: products, delays and sums their past inputs, cells their state, attention sums."""
 
 
 def first_past(graph: DeployedGraph, examples: int) -> dict[str, State]:
@@ -45,6 +46,8 @@ def first_past(graph: DeployedGraph, examples: int) -> dict[str, State]:
             past[node.name] = (np.zeros((examples, inputs[node.source], steps), dtype=np.int64),)
         elif isinstance(node, Delay):
             past[node.name] = (np.zeros((examples, len(node.steps), node.longest), dtype=np.int64),)
+        elif isinstance(node, PastSums):
+            past[node.name] = (np.zeros((examples, node.channels, node.span), dtype=np.int64),)
     return past
 
 
@@ -95,10 +98,10 @@ def advance(graph: DeployedGraph, codes: Integers, past: Past) -> tuple[Integers
             joined = np.concatenate((past[node.name][0], signal), axis=-1)
             kept[node.name] = (joined[..., joined.shape[-1] - past_steps(node) :],)
             signals[node.name] = run_node(replace(node, pads=((0, 0),)), {node.source: joined})
-        elif isinstance(node, Delay):
-            joined = np.concatenate((past[node.name][0], signal), axis=-1)
-            kept[node.name] = (joined[..., joined.shape[-1] - node.longest :],)
-            signals[node.name] = run_node(node, {node.source: joined})[..., node.longest :]
+        elif isinstance(node, Delay | PastSums):
+            joined, late = np.concatenate((past[node.name][0], signal), axis=-1), past[node.name][0].shape[-1]
+            kept[node.name] = (joined[..., joined.shape[-1] - late :],)
+            signals[node.name] = run_node(node, {node.source: joined})[..., late:]
         else:
             signals[node.name] = run_node(node, signals)
     return signals[graph.nodes[-1].name].swapaxes(1, 2), kept

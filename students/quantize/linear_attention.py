@@ -56,10 +56,8 @@ class Mixture(nn.Module):
         """Return the widths of S, of z and of what S and the queries give, as `held` [bits]."""
         query, key, value = (one.highest for one in self.seen)
         held = self.held(steps)
-        return tuple(
-            one.bit_length() + sign
-            for one, sign in ((held * key * value, 1), (held * key, 0), (self.width * held * query * key * value, 1))
-        )
+        sums, totals = held * key * value, held * key
+        return sums.bit_length() + 1, totals.bit_length(), (self.width * query * sums).bit_length() + 1
 
     @property
     def step(self) -> float:

@@ -1,10 +1,11 @@
-"""C text of delays: each channel as it was some steps ago."""
+"""C text of delays, each channel as it was some steps ago, and of sums of past bins."""
 
 from __future__ import annotations
 
 from students.deploy.c_code.cells import Text
 from students.deploy.c_code.plan import Loop
 from students.deploy.c_code.text import identifier, indented, type_for
+from students.deploy.delay_lines import PastSums
 from students.deploy.graph import Delay
 
 
@@ -30,3 +31,44 @@ def write_delay(text: Text, loop: Loop, node: Delay) -> None:
         f"{newest}[i0] = {newest}[i0] + 1 == {late} ? 0 : {newest}[i0] + 1;", "}", f"start += {late};",
         *text.stored(loop, "late"), "}", "}",
     ])  # fmt: skip
+
+
+def write_past_sums(text: Text, loop: Loop, node: PastSums) -> None:
+    """Add the loop of sums of past bins: within a window, or from the bins and the older sums that are kept."""
+    width, blocks, steps, signal = node.width, node.blocks, loop.result.shape[1], text.signal(node.source)
+    channel = [f"for (int c = 0; c < {node.channels}; c++) {{"]
+    if text.plan.entry != "step":
+        text.lines += indented([
+            "{", *channel, f"for (int b = 0; b < {blocks}; b++) {{", f"for (int i1 = 0; i1 < {steps}; i1++) {{",
+            f"const int i0 = c * {blocks} + b, place = i0 * {steps} + i1;",
+            f"const int last = i1 - {width} * ({blocks - 1} - b);", "int32_t sum = 0;",
+            f"for (int t = last < {width} ? 0 : last - {width - 1}; t <= last; t++) sum += {signal}[c * {steps} + t];",
+            *text.stored(loop, "sum"), "}", "}", "}", "}",
+        ])  # fmt: skip
+        return
+    name, late = identifier(node.name), width * (blocks - 1)
+    source, runs = text.plan.ranges[node.source], width > 3  # a running sum, as the layer counts it
+    words = width - 1 + runs
+    body = [f"const int32_t bin = {signal}[c];", "int32_t sum = bin;"]
+    moved: list[str] = []
+    if words:
+        kind = type_for(min(source.lowest, 0), max(source.highest, 0))
+        bins, at = text.keep(f"bins_{name}", kind, node.channels * words), text.keep(f"bin_{name}", "int32_t", 1)
+        if runs:
+            total = text.keep(f"sum_{name}", type_for(node.result.lowest, node.result.highest), node.channels)
+            body += [f"sum += {total}[c] - {bins}[c * {words} + {at}[0]];", f"{total}[c] = sum;"]
+        else:
+            body.append(f"for (int t = 0; t < {words}; t++) sum += {bins}[c * {words} + t];")
+        body.append(f"{bins}[c * {words} + {at}[0]] = bin;")
+        moved.append(f"{at}[0] = ({at}[0] + 1) % {words};")
+    value, older, old = "sum", "", ""
+    if late:
+        older = text.keep(f"older_{name}", type_for(node.result.lowest, node.result.highest), node.channels * late)
+        old = text.keep(f"old_{name}", "int32_t", 1)
+        value = f"(b == {blocks - 1} ? sum : {older}[c * {late} + ({old}[0] + b * {width}) % {late}])"
+        moved.append(f"{old}[0] = ({old}[0] + 1) % {late};")
+    body += [f"for (int b = 0; b < {blocks}; b++) {{", f"const int i0 = c * {blocks} + b, place = i0;"]
+    body += [*text.stored(loop, value), "}"]
+    if late:
+        body.append(f"{older}[c * {late} + {old}[0]] = sum;")
+    text.lines += indented(["{", *channel, *body, "}", *moved, "}"])

@@ -1,14 +1,17 @@
-"""Learned delays, and levels that a signal crossed since the step before."""
+"""Learned delays, sums of past bins, and levels that a signal crossed since the step before."""
 
 from __future__ import annotations
 
 import numpy as np
 
+from students.deploy.delay_lines import PastSums
 from students.deploy.fixed_point import FixedPoint
 from students.deploy.graph import Add, Delay, Range, Requantise, Steps
 from students.deploy.lowering.builder import Builder, Signal, refused, scalar
+from students.deploy.lowering.moves import lower_move
 from students.deploy.ranges import Integers
 from students.layers.delay_lines import Delays
+from students.layers.delay_lines import PastSums as PastSumsLayer
 from students.neurons.encoders import LevelCrossings
 
 WIDEST = 16
@@ -34,6 +37,36 @@ def _delayed(builder: Builder, path: str, signal: Signal, steps: Integers) -> Si
     found = Range(signal.shape, min(signal.range.lowest, 0), max(signal.range.highest, 0))
     builder.add(Delay(name, signal.node, found, steps))
     return Signal(name, found, signal.scale, signal.offset)
+
+
+def lower_past_sums(builder: Builder, path: str, module: PastSumsLayer, signal: Signal) -> Signal:
+    """Return sums of past bins, shape (channels, blocks, steps); codes are counted from the one that stands for 0.
+
+    Raises
+    ------
+    StudentError
+        Codes of which none stands for 0: what was before the recording is no sum of them.
+    """
+    signal.check_unlimited(path)
+    scale, offset = np.broadcast_arrays(signal.scale, signal.offset)
+    zero = np.rint(-offset / scale).astype(np.int64)
+    if len(signal.shape) != 2 or not np.allclose(zero * scale, -offset, rtol=0, atol=1e-9 * float(scale.max())):
+        why = "no code stands for 0, which bins before the recording hold; train it on inputs as they are recorded"
+        raise refused(path, why)
+    if zero.any():
+        low, high = int(signal.range.lowest - zero.max()), int(signal.range.highest - zero.min())
+        one, none = np.ones_like(zero), np.zeros_like(zero)
+        name, found = builder.name(f"{path}.zero"), Range(signal.shape, low, high)
+        builder.add(Requantise(name, signal.node, found, FixedPoint(one, -zero, none, none)))
+        signal = Signal(name, found, signal.scale, np.zeros(()))
+    channels, steps = signal.shape
+    ends = (module.width * min(signal.range.lowest, 0), module.width * max(signal.range.highest, 0))
+    name, found = builder.name(path), Range((channels * module.blocks, steps), *ends)
+    builder.add(PastSums(name, signal.node, found, module.width, module.blocks, module.words))
+    several = signal.scale.ndim == 2 and len(signal.scale) > 1
+    scale = np.repeat(signal.scale, module.blocks, axis=0) if several else signal.scale
+    sums = Signal(name, found, scale, scalar(0.0))
+    return lower_move(builder, path, lambda places: places.unflatten(1, (channels, module.blocks)), sums)
 
 
 def lower_level_crossings(builder: Builder, path: str, module: LevelCrossings, signal: Signal) -> Signal:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from students.deploy.graph import Add, Range
 from students.deploy.lowering.attention import lower_attention
 from students.deploy.lowering.builder import Builder, Signal, refused
-from students.deploy.lowering.delays import lower_delays, lower_level_crossings
+from students.deploy.lowering.delays import lower_delays, lower_level_crossings, lower_past_sums
 from students.deploy.lowering.functions import lower_function
 from students.deploy.lowering.moves import lower_move, same_shape
 from students.deploy.lowering.neurons import lower_any_spike, lower_neurons
@@ -20,7 +20,7 @@ from students.deploy.lowering.products import lower_product
 from students.deploy.lowering.recurrent import lower_recurrent
 from students.deploy.lowering.rows import lower_norm, lower_softmax
 from students.families.readout import LastStep, MeanOverSteps
-from students.layers.delay_lines import Delays
+from students.layers.delay_lines import Delays, PastSums
 from students.layers.modules import AveragePool1d, ByFilter, OutputScale
 from students.neurons.encoders import AnySpike, LevelCrossings
 from students.neurons.lif import ZeroInitialState
@@ -85,6 +85,8 @@ def lower_module(builder: Builder, path: str, module: Any, signal: Signal) -> Si
         return lower_any_spike(builder, path, signal)
     if isinstance(module, Delays):
         return lower_delays(builder, path, module, signal)
+    if isinstance(module, PastSums):
+        return lower_past_sums(builder, path, module, signal)
     if isinstance(module, LevelCrossings):
         return lower_level_crossings(builder, path, module, signal)
     if kind is MeanOverSteps:
