@@ -51,12 +51,24 @@ def _front(points: Floats) -> NDArray[np.bool_]:
     found = np.zeros(len(points), dtype=bool)
     kept = np.empty_like(points)
     count = 0
-    for index in np.lexsort(points.T[::-1]):
-        rivals, point = kept[:count], points[index]
-        if not bool(((rivals <= point).all(axis=1) & (rivals < point).any(axis=1)).any()):
-            kept[count], found[index] = point, True
-            count += 1
+    order = np.lexsort(points.T[::-1])
+    for start in range(0, len(order), POINTS_AT_ONCE):  # most are dominated by the front so far, many at once
+        part = order[start : start + POINTS_AT_ONCE]
+        for index in part[~_dominated(points[part], kept[:count])]:
+            point = points[index]
+            if not _dominated(point[None, :], kept[:count])[0]:
+                kept[count], found[index] = point, True
+                count += 1
     return found
+
+
+def _dominated(points: Floats, rivals: Floats) -> NDArray[np.bool_]:
+    """Return which points some rival dominates."""
+    worse, better = np.ones((len(rivals), len(points)), dtype=bool), np.zeros((len(rivals), len(points)), dtype=bool)
+    for rival, point in zip(rivals.T, points.T, strict=True):
+        worse &= rival[:, None] <= point[None, :]
+        better |= rival[:, None] < point[None, :]
+    return np.asarray((worse & better).any(axis=0))
 
 
 def pareto_front(scores: Floats, powers: Floats) -> NDArray[np.bool_]:
@@ -102,39 +114,55 @@ def front_membership(
     exact = scores.low == scores.high
     if corners == "independent":
         exact = exact & (powers.low == powers.high)
-    found = np.full(len(low), "surely", dtype=object)
-    for start in range(0, len(low), POINTS_AT_ONCE):  # pairs with every point: so many columns of them at once
-        part = slice(start, start + POINTS_AT_ONCE)
-        sure, may = _dominance(known, powers, part, corners)
-        may &= ~(_equal(scores, powers, part) & exact[:, None])
-        may[np.arange(len(low))[part], np.arange(may.shape[1])] = False
-        found[part] = np.where(sure.any(axis=0), "dominated", np.where(may.any(axis=0), "possibly", "surely"))
-    return tuple(found.tolist())
+    sure, may = _surely_dominated(known, powers, corners), _possibly_dominated(known, powers, exact, corners)
+    return tuple(np.where(sure, "dominated", np.where(may, "possibly", "surely")).tolist())
 
 
-def _dominance(
-    scores: Bounds, powers: Bounds, part: slice, corners: Literal["shared", "independent"]
-) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Return which points surely, and which possibly, dominate those of a part, shape (points, part)."""
-    sure_score = scores.low[:, None] >= scores.high[None, part]
-    may_score = scores.high[:, None] >= scores.low[None, part]
-    better = scores.low[:, None] > scores.high[None, part]
-    if corners == "shared":
-        corner = np.stack([powers.low, powers.nominal, powers.high])
-        cheaper = corner[:, :, None] <= corner[:, None, part]
-        sure_power, may_power = cheaper.all(axis=0), cheaper.any(axis=0)
-        strictly = (corner[:, :, None] < corner[:, None, part]).all(axis=0)
-    else:
-        sure_power = powers.high[:, None] <= powers.low[None, part]
-        may_power = powers.low[:, None] <= powers.high[None, part]
-        strictly = powers.high[:, None] < powers.low[None, part]
-    return sure_score & sure_power & (strictly | better), may_score & may_power
+def _surely_dominated(
+    scores: Bounds, powers: Bounds, corners: Literal["shared", "independent"]
+) -> NDArray[np.bool_]:
+    """Return which points some other dominates at every bound.
+
+    What one that is worse or equal at its bounds dominates, the better one dominates too: rivals are a front.
+    """
+    shared = corners == "shared"
+    cost = np.column_stack([powers.low, powers.nominal, powers.high] if shared else [powers.high])
+    least = cost if shared else powers.low[:, None]
+    at_worst = np.column_stack([-scores.low, cost])
+    rivals = np.unique(at_worst[non_dominated(at_worst)], axis=0)
+    found = np.zeros(len(cost), dtype=bool)
+    for start in range(0, len(rivals), POINTS_AT_ONCE):  # pairs with every point: so many of them at once
+        part = rivals[start : start + POINTS_AT_ONCE]
+        score, best = -part[:, :1], scores.high[None, :]
+        cheaper, strictly = (np.ones((len(part), len(cost)), dtype=bool) for _ in range(2))
+        for column in range(cost.shape[1]):
+            cheaper &= part[:, column + 1, None] <= least[None, :, column]
+            strictly &= part[:, column + 1, None] < least[None, :, column]
+        found |= (cheaper & (score >= best) & (strictly | (score > best))).any(axis=0)
+    return found
 
 
-def _equal(scores: Bounds, powers: Bounds, part: slice) -> NDArray[np.bool_]:
-    """Return which pairs have the same bounds; where these are exact, neither can dominate the other."""
-    columns = np.stack([scores.low, scores.high, powers.low, powers.nominal, powers.high])
-    return np.asarray((columns[:, :, None] == columns[:, None, part]).all(axis=0))
+def _possibly_dominated(
+    scores: Bounds, powers: Bounds, exact: NDArray[np.bool_], corners: Literal["shared", "independent"]
+) -> NDArray[np.bool_]:
+    """Return which points some other dominates at some bounds; equal ones whose bounds are exact do not each other.
+
+    A point's rivals are those that may be as cheap, and of them only the best score matters: that of a sorted part.
+    """
+    columns = np.column_stack([scores.low, scores.high, powers.low, powers.nominal, powers.high])
+    columns = np.column_stack([columns, np.where(exact, -1, np.arange(len(exact)))])
+    rows, first, owner = np.unique(columns, axis=0, return_index=True, return_inverse=True)
+    high, low = rows[:, 1], rows[:, 0]
+    ends = ((powers.low, powers.low), (powers.nominal, powers.nominal), (powers.high, powers.high))
+    found = np.zeros(len(rows), dtype=bool)
+    for cost, limit in ends if corners == "shared" else ((powers.low, powers.high),):
+        order = np.argsort(cost[first])
+        best = np.maximum.accumulate(high[order])
+        second = np.maximum.accumulate(np.minimum(high[order], np.concatenate([[-np.inf], best[:-1]])))
+        last = np.searchsorted(cost[first][order], limit[first], side="right") - 1
+        other = np.where(high == best[last], second[last], best[last])  # itself left out
+        found |= (other >= low) & (other > -np.inf)
+    return found[owner.reshape(-1)]
 
 
 def hypervolume(points: Floats, reference: Floats) -> float:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -95,14 +96,31 @@ def read_detail(path: Path, detail: Detail, rows: Iterable[PriceKey]) -> dict[Pr
     rows : iterable of PriceKey
     """
     wanted = list(dict.fromkeys(rows))
-    columns = ("workload_digest", "profile", "site")
-    filters = [(name, "in", {getattr(row, name) for row in wanted}) for name in columns]
     if not wanted:
         return {}
     try:
-        table = parquet.read_table(path, columns=[*columns, detail], filters=filters, page_checksum_verification=True)
-        texts = (table[name].to_pylist() for name in (*columns, detail))
+        groups = _groups_of(path, path.stat().st_mtime_ns)
+        digests = {row.workload_digest for row in wanted}
+        held = sorted({group for digest in digests for group in groups.get(digest, ())})
+        with parquet.ParquetFile(path, page_checksum_verification=True) as file:
+            table = file.read_row_groups(held, columns=[*PriceKey._fields, detail])
+        chosen = [compute.is_in(table[name], arrow.array(sorted({getattr(row, name) for row in wanted})))
+                  for name in PriceKey._fields]  # fmt: skip
+        table = table.filter(functools.reduce(compute.and_, chosen))
+        texts = (table[name].to_pylist() for name in (*PriceKey._fields, detail))
         found = {PriceKey(digest, profile, site): text for digest, profile, site, text in zip(*texts, strict=True)}
         return {row: json.loads(found[row]) for row in wanted if row in found}
     except (OSError, TypeError, ValueError) as error:
         raise not_parquet(path, error) from error
+
+
+@functools.lru_cache(maxsize=2)
+def _groups_of(path: Path, mtime_ns: int) -> dict[str, list[int]]:
+    """Return in which row groups of a table of prices each workload is; `mtime_ns` makes it another file's."""
+    found: dict[str, list[int]] = {}
+    with parquet.ParquetFile(path, page_checksum_verification=True) as file:
+        for group in range(file.num_row_groups):
+            digests = file.read_row_group(group, columns=["workload_digest"]).column(0)
+            for digest in compute.unique(digests).to_pylist():
+                found.setdefault(digest, []).append(group)
+    return found

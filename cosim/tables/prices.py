@@ -18,7 +18,7 @@ from cosim.study.messages import validation_lines
 from cosim.study.schema import HardwarePlan
 from cosim.tables.archive import check_archive
 from cosim.tables.designed import designed_machines
-from cosim.tables.results import Priced, Score, layers_text, priced_row, read_parquet, write_parquet
+from cosim.tables.results import Priced, Score, layers_text, priced_row, read_parquet, read_table, write_parquet
 from cosim.tables.scores import SCORES
 from cosim.tables.workloads import read_workloads
 from energy_models.errors import CosimError, StudyError
@@ -128,13 +128,15 @@ Stamps = tuple[set[str], set[tuple[str, str, str, float]]]
 
 def _stamps(root: Path) -> Stamps | None:
     """Return what is priced: the workloads, and the pricing code and places by their contents; None if unreadable."""
+    digests, *places = STAMPS
+    texts = [digests, *places[:-1]]
     try:
-        table: Any = read_parquet(root / PRICED, Priced, STAMPS)
+        table = read_table(root / PRICED, Priced, STAMPS, texts).unify_dictionaries()
     except CosimError:  # of another version, or damaged: prices are made again from the workloads, nothing is lost
         return None
-    columns = (table[name].tolist() for name in STAMPS)
-    places = {(str(m), str(p), str(s), float(r)) for _, m, p, s, r in zip(*columns, strict=True)}
-    return set(table["workload_digest"].tolist()), places
+    apart = table.group_by(places, use_threads=False).aggregate([])  # in the file each text stands once: few rows
+    found = zip(*(apart[name].to_pylist() for name in places), strict=True)
+    return set(table[digests].unique().to_pylist()), {(str(m), str(p), str(s), float(r)) for m, p, s, r in found}
 
 
 def _current(root: Path, hardware: HardwarePlan) -> Stamps:
