@@ -97,18 +97,19 @@ def report(
 ) -> None:
     """Write the page of a run again, prices brought up to date, and print its path; with --digest a short form too."""
     # Deferred, like the imports below: --help must not pay for them.
-    from cosim.report import answer_line, write_digest, write_report
+    from cosim.report import answer_line, opened, write_digest, write_report
     from cosim.tables import prices
     from cosim.tables.archive import write_archive
     from cosim.tables.flat import write_flat
 
     (prices.reprice if reprice else prices.refresh_prices)(run)
     write_flat(run)
-    answer = answer_line(run)
+    found = opened(run)
+    answer = answer_line(found)
     say(answer)
-    written = {"report": write_report(run, out)}
+    written = {"report": write_report(found, out)}
     if digest is not None:
-        written["digest"] = write_digest(run, digest)
+        written["digest"] = write_digest(found, digest)
         write_archive(run, digest / ARCHIVES / written["digest"].stem)
     if as_json:
         print_json({"answer": answer, "run": str(run), **{name: str(path) for name, path in written.items()}})

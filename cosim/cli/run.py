@@ -17,7 +17,7 @@ from cosim.api.run import Outcome, run_study
 from cosim.cli.output import say
 from cosim.engine.executors.dask_cluster import DaskPlan
 from cosim.engine.progress import Status, Watch
-from cosim.report import answer_line, write_report
+from cosim.report import answer_line, opened, write_report
 from cosim.study.schema import Study
 from cosim.tables.times import KindTime
 from energy_models.errors import CosimError
@@ -40,8 +40,8 @@ def run_with_progress(
         if not os.path.isdir(stages) or not any(stages.glob("*/*")):  # a name too long is no folder, and no error here
             say("Nothing was computed.")
         raise
-    page = write_report(root)
-    answer = answer_line(root)
+    found = opened(root)
+    page, answer = write_report(found), answer_line(found)
     say(answer)
     for note in outcome.set_aside:
         say(f"Set aside and computed again: {note}")

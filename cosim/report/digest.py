@@ -23,7 +23,7 @@ from cosim.report.headline import (
     headline,
     power_of,
 )
-from cosim.report.inputs import Row, Run, decoder_widths, machine_title, read_run, site_title
+from cosim.report.inputs import Row, Run, decoder_widths, machine_title, opened, site_title
 from cosim.report.page import repetitions
 from cosim.report.sections import MOST_LINES, assumption_rows, incomplete_rows, infeasibility_rows
 from cosim.report.selection import foremost, selection_text, table_rows_each
@@ -49,20 +49,23 @@ HOW_TO_READ = (
 )
 
 
-def write_digest(run_folder: Path, folder: Path) -> Path:
+def write_digest(run: Path | Run, folder: Path) -> Path:
     """Write ``<study>.md`` and ``<study>.svg`` of a finished run into a folder and return the markdown's path.
+
+    `run` is the run's folder, or what `cosim.report.inputs.opened` returned.
 
     Raises
     ------
     CosimError
         When a file of the run is missing or malformed, nothing was priced, or the folder cannot be written.
     """
-    with record_errors(run_folder):
-        return _write_digest(read_run(run_folder), run_folder, folder)
+    found = opened(run)
+    with record_errors(found.folder):
+        return _write_digest(found, folder)
 
 
-def _write_digest(run: Run, run_folder: Path, folder: Path) -> Path:
-    failed = run_folder / FAILURES
+def _write_digest(run: Run, folder: Path) -> Path:
+    failed = run.folder / FAILURES
     failures = cast(list[Any], read_json(failed)["failures"]) if failed.is_file() else []
     name = str(run.study["name"])
     picture = ""

@@ -11,7 +11,7 @@ from typing import Literal
 from cosim.engine.files import record_errors
 from cosim.report.figures.numbers import band_text, ratio_text, score_of
 from cosim.report.figures.points import METRICS
-from cosim.report.inputs import Row, Run, read_run, site_title
+from cosim.report.inputs import Row, Run, opened, site_title
 from cosim.tables.differences import best_on_validation
 from energy_models.feasibility import LIMIT_VERDICTS
 
@@ -178,14 +178,14 @@ def headline(run: Run, found: Sequence[Answer]) -> str:
     )
 
 
-def answer_line(folder: Path) -> str:
-    """Return the first sentence of a finished run's page.
+def answer_line(run: Path | Run) -> str:
+    """Return the first sentence of a finished run's page; `run` is its folder, or what `opened` returned.
 
     Raises
     ------
     CosimError
-        As `cosim.report.inputs.read_run`.
+        As `cosim.report.inputs.opened`.
     """
-    with record_errors(folder):
-        run = read_run(folder)
-        return headline(run, answers(run))
+    found = opened(run)
+    with record_errors(found.folder):
+        return headline(found, answers(found))

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
-from cosim.engine.files import read_json
+from cosim.engine.files import read_json, record_errors
 from cosim.report.rows import shared_rows
 from cosim.tables.decoders import DECODERS, DecoderScore
 from cosim.tables.differences import DIFFERENCES, Difference, read_differences
@@ -119,6 +119,20 @@ def _ordered(found: list[str], wanted: list[str]) -> tuple[str, ...]:
     """Return the distinct names found, those wanted first and in their order."""
     names = [name for name in wanted if name in found]
     return tuple(dict.fromkeys([*names, *found]))
+
+
+def opened(run: Path | Run) -> Run:
+    """Return a run that was read already as it is, and that of a run folder.
+
+    Raises
+    ------
+    CosimError
+        As `read_run`, or the folder's tables do not go together.
+    """
+    if isinstance(run, Run):
+        return run
+    with record_errors(run):
+        return read_run(run)
 
 
 def read_run(folder: Path) -> Run:

@@ -26,7 +26,7 @@ from cosim.report.headline import (
     headline,
     power_of,
 )
-from cosim.report.inputs import Run, firing_warnings, lag_lines, machine_title, read_run, site_title
+from cosim.report.inputs import Run, firing_warnings, lag_lines, machine_title, opened, site_title
 from cosim.report.own_machines import OwnMachines, own_machines
 from cosim.report.selection import (
     foremost_decoders,
@@ -43,13 +43,14 @@ OWN = "own"
 MOST_SITE_COLUMNS = 3  # more of them stand in one column: a laptop's screen holds no more
 
 
-def write_report(run_folder: Path, out: Path | None = None) -> Path:
+def write_report(run: Path | Run, out: Path | None = None) -> Path:
     """Write the page of a finished run and return its path.
 
     Parameters
     ----------
-    run_folder : Path
-        Holds ``study.json``, ``scores.parquet``, ``priced.parquet`` and ``gates.json``.
+    run : Path or Run
+        Its folder, which holds ``study.json``, ``scores.parquet``, ``priced.parquet`` and ``gates.json``, or what
+        `cosim.report.inputs.opened` returned, so that it is read once.
     out : Path or None
         The file to write; None: ``report.html`` in the run's folder.
 
@@ -58,9 +59,10 @@ def write_report(run_folder: Path, out: Path | None = None) -> Path:
     CosimError
         When a file of the run is missing or malformed, nothing was priced, or the page cannot be written.
     """
-    path = run_folder / "report.html" if out is None else out
-    with record_errors(run_folder):
-        text = render(read_run(run_folder))
+    found = opened(run)
+    path = found.folder / "report.html" if out is None else out
+    with record_errors(found.folder):
+        text = render(found)
     write_atomically(path, text)
     return path
 
