@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -272,5 +273,8 @@ def test_a_scheduler_that_nobody_runs_is_told() -> None:
     import dask
 
     soon, told = {"distributed.comm.timeouts.connect": "1s"}, pytest.raises(CosimError, match="not reached")
+    before = set(threading.enumerate())
     with dask.config.set(soon), told, dask_executor(DaskPlan("tcp://127.0.0.1:9"), 1, NOTHING, print):
         pass
+    left = {thread.name for thread in set(threading.enumerate()) - before}
+    assert "IO loop" not in left, "Dask's thread still runs: the process would not end"

@@ -86,10 +86,13 @@ def dask_executor(
 
 @contextmanager
 def _client(distributed: Any, place: Any) -> Generator[Any]:
+    client = distributed.Client.__new__(distributed.Client)
     try:
         with interrupts_held():
-            client = distributed.Client(place, set_as_default=False)
+            client.__init__(place, set_as_default=False)
     except (OSError, ValueError) as error:
+        if hasattr(client, "_loop_runner"):  # Dask leaves its thread running, and the process would hang as it ends
+            client._loop_runner.stop()
         raise CosimError(f"the Dask scheduler is not reached ({error})", where=str(place),
                          remedy="Give the address that `dask scheduler` prints, such as tcp://host:8786") from error
     try:
