@@ -23,6 +23,8 @@ _SHOWN_PROBLEMS = 12
 _TIMES = ("delay_s", "lag_s")  # written only where they are not 0
 MOST_ELEMENTS = 2**53
 """Of the shape of one call: prices are floats, which hold whole numbers exactly up to here."""
+SLOWEST_HZ, FASTEST_HZ = 1e-12, 1e15
+"""Of input samples or bins: outside of these, windows and energies per second leave the range of floats."""
 TOTALS = "totals"
 """What `answer_text` adds: derived from the rest, and left out on reading."""
 _RULES = tuple(field.name for field in dataclasses.fields(Conventions))
@@ -228,8 +230,8 @@ def _check(workload: Workload, where: str, found: list[str] | None = None) -> No
     for name in ("decodes", "steps_per_decode", "channels", "input_bits"):
         if getattr(workload, name) < 1:
             problems.append(f"{name}: must be at least 1")
-    if not (math.isfinite(workload.step_rate_hz) and workload.step_rate_hz > 0):
-        problems.append("step_rate_hz: must be positive and finite")
+    if not SLOWEST_HZ <= workload.step_rate_hz <= FASTEST_HZ:
+        problems.append(f"step_rate_hz: must be positive, from {SLOWEST_HZ:g} to {FASTEST_HZ:g}")
     for name in _TIMES:
         if not (math.isfinite(getattr(workload, name)) and getattr(workload, name) >= 0):
             problems.append(f"{name}: must be finite and not below 0")

@@ -103,6 +103,7 @@ def edited(tmp_path: Path, **changes: Any) -> Path:
         ({"decodes": "2"}, "decodes: .*integer"),
         ({"decodes": 0}, "decodes: must be at least 1"),
         ({"step_rate_hz": 0.0}, "step_rate_hz: must be positive"),
+        ({"step_rate_hz": 1e308}, r"step_rate_hz: must be positive, from 1e-12 to 1e\+15"),
         ({"channels": ...}, "channels: .*required"),
         ({"extra": 1}, "extra: unknown field"),
         ({"layers__0__typo": 1}, "layers.0.typo: unknown field"),
