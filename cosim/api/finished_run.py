@@ -22,7 +22,7 @@ from cosim.tables.decoders import DECODERS
 from cosim.tables.flat import read_flat, write_flat
 from cosim.tables.prices import refresh_prices
 from cosim.tables.results import Score, read_parquet
-from cosim.tables.scores import SCORES, STUDY
+from cosim.tables.scores import SCORES, STUDY, unfinished_note
 from cosim.tables.summary import Power
 from energy_models.errors import StudyError, unknown_name
 from energy_models.quantities import html_table
@@ -176,11 +176,15 @@ class Run:
         return headline(*self._page)
 
     def summary(self) -> str:
-        """Return the study's question, its answer, and what is on the front at each place, as text."""
+        """Return the study's question, its answer, and what is on the front at each place, as text.
+
+        Before them, where points failed or the tables are older than the run's stages, a line that says so.
+        """
         table = self._at(self.results, None, None)
         fronts: Any = table[table["front"].astype(bool)]
         shown = fronts.sort_values(["site", "machine", "score"], ascending=[True, True, False])
-        return f"{self._question}\n{self.answer}\n{pd.DataFrame(_lines(shown)).fillna('–').to_string(index=False)}"
+        said = [one for one in (unfinished_note(self.folder), self._question, self.answer) if one]
+        return "\n".join([*said, pd.DataFrame(_lines(shown)).fillna("–").to_string(index=False)])
 
     @property
     def _question(self) -> str:

@@ -27,7 +27,7 @@ from cosim.engine.files import Json
 from cosim.engine.local_store import LocalStore
 from cosim.engine.plan import decoder_of
 from cosim.engine.progress import Watch
-from cosim.engine.run_folder import FAILURES, joined, locked, save_plan, tables_locked
+from cosim.engine.run_folder import FAILURES, joined, locked, mark_begun, mark_ended, save_plan, tables_locked
 from cosim.engine.same_forms import same_forms
 from cosim.engine.scheduler import Scheduler
 from cosim.engine.search import Search, database_errors
@@ -130,6 +130,7 @@ def run_study(
         device = _device(study.compute.device)
         changed = changes_in_folder(root, study)
         save_plan(root, study, data_dir, command)
+        mark_begun(root)
         data, dataset = keep_dataset(store, dataset, study.dataset.name, default_store())
         folds = keep_folds(store, data, planned)
         if changed:
@@ -158,6 +159,7 @@ def run_study(
             write_prices(root, study.hardware)
             write_flat(root)
             times = write_times(root, store, sweep.finished)
+            mark_ended(root)
         aside = tuple(note for note in store.set_aside() if note not in earlier)
     computed, told = scheduler.progress.computed, tuple(map(_told, failures))
     return Outcome(root, len(sweep.finished), computed, told, times, aside)

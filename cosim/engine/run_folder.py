@@ -22,6 +22,7 @@ from students.spec.migration import former_form
 PLAN = "plan.json"      # what was asked for, from which a run is resumed
 POINTS = "points.json"  # every finished point and the stage that holds its result
 FAILURES = "failures.json"
+BEGUN = "begun.json"    # there from when a run goes on until its tables are written
 PLACE = ".lock-"
 JOIN_SECONDS = 10.0
 """How long a process that shares the folder waits for others that come or go [s]."""
@@ -150,6 +151,19 @@ def save_plan(root: Path, study: Study, data_dir: Path | None, command: str) -> 
         "command": command,
     }
     write_atomically(root / PLAN, to_json(plan))
+
+
+def mark_begun(root: Path) -> None:
+    """Say in the folder that stages may be newer than its tables from now on."""
+    write_atomically(root / BEGUN, to_json({"begun": True}))
+
+
+def mark_ended(root: Path) -> None:
+    """Say in the folder that its tables are of all stages of the run.
+
+    Where processes share the folder, the first that ends says so: its tables hold what the others had finished then.
+    """
+    (root / BEGUN).unlink(missing_ok=True)
 
 
 def _refuse_another(root: Path, name: str) -> None:

@@ -20,7 +20,7 @@ from cosim.tables.outcomes import OUTCOMES, read_outcomes
 from cosim.tables.price_files import read_detail, read_prices, read_prices_by_machine, rows_of
 from cosim.tables.prices import PRICED
 from cosim.tables.results import PriceKey, Score, read_parquet
-from cosim.tables.scores import GATES, SCORES, STUDY
+from cosim.tables.scores import GATES, SCORES, STUDY, older_note
 from cosim.tables.summary import merged_causes, score_table, summarise_part
 from cosim.tables.widths import lag_text, widths_by_layer
 from cosim.tables.workloads import WORKLOADS, read_workloads
@@ -148,6 +148,8 @@ def read_run(folder: Path) -> Run:
     if lacking:
         raise CosimError(f"it lacks {', '.join(lacking)}", where=str(folder / STUDY),
                          remedy="It was written by another version; run the study again.")  # fmt: skip
+    if older := older_note(folder):
+        study["notes"] = [*study.get("notes", []), f"Unfinished: {older}"]
     scores = read_parquet(folder / SCORES, Score)
     pooled = read_parquet(folder / DECODERS, DecoderScore)
     found = score_table(scores, pooled)

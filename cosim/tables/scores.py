@@ -11,7 +11,7 @@ from typing import Any, cast
 from cosim.datasets.types import Dataset
 from cosim.engine.files import Json, canonical_json, read_json, to_json, write_atomically
 from cosim.engine.points import Point
-from cosim.engine.run_folder import FAILURES, POINTS
+from cosim.engine.run_folder import BEGUN, FAILURES, POINTS
 from cosim.engine.stage import GATE, RESULT, with_ancestors
 from cosim.engine.store import Store
 from cosim.engine.versions import versions
@@ -76,16 +76,36 @@ def question(study: Study, dataset: Dataset) -> Question:
     return Question(len(names), study.hardware.decode_rate_hz, names.index(positive) if positive else None)
 
 
+def older_note(root: Path) -> str:
+    """Return the sentence on tables that are older than the stages of a run; empty where they are not.
+
+    They are while a run goes on with what is there, and after it was stopped or killed.
+    """
+    if not ((root / POINTS).is_file() and (root / BEGUN).is_file()):
+        return ""
+    known = len(cast("list[object]", read_json(root / POINTS)["points"]))
+    begun = f"its tables are of {known} points of before: the run was begun again and has not written them since"
+    return f"{begun}; go on with: {_resume(root)}"
+
+
 def unfinished_note(root: Path) -> str:
-    """Return the sentence on a run of which points failed, with how to go on; empty where none did."""
+    """Return the sentence on a run that is not finished, with how to go on; empty where it is.
+
+    Its tables are older than its stages, or points failed.
+    """
+    if older := older_note(root):
+        return older
     if not ((root / POINTS).is_file() and (root / FAILURES).is_file()):  # none, or an archived run
         return ""
     done, failed = (len(cast("list[object]", read_json(root / name)[key]))
                     for name, key in ((POINTS, "points"), (FAILURES, "failures")))  # fmt: skip
     if not failed:
         return ""
-    again = f"cosim resume {quote(str(root))}"
-    return f"{done} of {done + failed} points ({failed} failed: {FAILURES}); go on with: {again}"
+    return f"{done} of {done + failed} points ({failed} failed: {FAILURES}); go on with: {_resume(root)}"
+
+
+def _resume(root: Path) -> str:
+    return f"cosim resume {quote(str(root))}"
 
 
 def save_failures(root: Path, failures: Sequence[dict[str, Json]]) -> None:

@@ -49,8 +49,7 @@ OUTSIDE = """
 {reasons}
 What the ratios say together: leakage of ODIN is far above the one figure of all nodes, so that a core that idles draws
 more than its machine says; over the measured rows power is {least} to {most} of the published,
-and several times too dear where lanes take many sums from one word (SENECA) or a neuron sums in registers (TrueNorth at
-a high rate).
+and too dear where one instruction drives many lanes (SENECA) or a neuron sums in registers (TrueNorth at a high rate).
 
 ## Not held against
 

@@ -38,7 +38,7 @@ class Machine:
         Supply of the logic [V]; a memory that cannot work there has a rail of its own.
     rows, columns : float or array
         Cells of an array. A unit of lanes has `columns` of them with `rows` unfinished sums in each; a streaming ring
-        has ``rows columns`` multipliers, an event-driven core so many lanes.
+        has ``rows columns`` multipliers, an event-driven core `columns` lanes.
     weight_cell, data_cell : {'sram', 'standard_cell', 'register', 'non_volatile'}
         What the bits of the two memories are kept in; a non-volatile one holds weights only.
     weight_bank_bits, data_bank_bits : float or array
@@ -64,7 +64,7 @@ class Machine:
 
     @property
     def lanes(self) -> Number:
-        """Lanes of an input-broadcast unit."""
+        """Lanes of an input-broadcast unit, or of an event-driven core."""
         return self.columns
 
     @property

@@ -152,7 +152,7 @@ def _geometry(machine: Machine) -> dict[str, Any]:
     geometry: Mapping[str, Mapping[str, int]] = {
         "input_broadcast": {"lanes": columns, "sums_per_lane": rows},
         "streaming_ring": {"multipliers": rows * columns},
-        "event_driven": {},
+        "event_driven": {"lanes": columns},
     }
     return {"style": machine.style, **geometry.get(machine.style, {"rows": rows, "columns": columns})}
 

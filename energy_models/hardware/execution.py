@@ -131,10 +131,12 @@ class EventDriven(Datapath):
 
     Events of several bits are sent as one message with a ``payload``, which takes a multiplier, or ``repeated`` as so
     many single spikes, which takes none. A message costs the same whatever the bits of its payload: no source that was
-    read has its energy by bits.
+    read has its energy by bits. Of the targets of an event, `lanes` are updated side by side: sums that stand in one
+    word are read and written at once.
     """
 
     style: Literal["event_driven"]
+    lanes: int = Field(1, gt=0)
     graded_events: Literal["payload", "repeated"] = "payload"
     control_per_event: Energy
     control_per_active_update: Energy

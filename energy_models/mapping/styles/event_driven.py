@@ -1,9 +1,12 @@
 """Event-driven core: a non-zero input fetches its row of synapses; zeros cost nothing.
 
-Per decode, with `events` non-zero inputs, ``fanout = effective_input / events`` products per event and word width w:
+Per decode, with `events` non-zero inputs, ``fanout = effective_input / events`` products per event, L lanes and word
+width w:
 
     synapse words  = events ceil(fanout weight_bits / w); where nothing is stored the row is of activations
-    state words    = effective_input ceil(accumulator_bits / w), read and written: the target's sum is in memory
+    together       = min(L, floor(w / accumulator_bits)), at least 1: sums of one word that lanes take side by side
+    state words    = events ceil(fanout / together) ceil(accumulator_bits / w), read and written: the targets' sums are
+                     in memory, those of an event one after another
     accumulate     = effective_input; multiply only where the event is graded (not in {-1, 0, 1})
     neurons        = active and idle updates apart, each with its control; their state words read and written
     messages       = events: each is carried to the layer once
@@ -31,7 +34,7 @@ from energy_models.mapping.styles.events import (
     times_repeated,
 )
 from energy_models.mapping.styles.style import Style, datapath_costs, each_layer
-from energy_models.quantities import Number, ceiling
+from energy_models.quantities import Number, ceiling, larger, smaller
 from energy_models.workload import LayerWork, Products
 
 _EVENT_CYCLES = "execution.cycles_per_event"
@@ -61,7 +64,7 @@ def count_layer(layer: LayerWork, execution: EventDriven, placement: WordWidths)
         products = layer.products.effective_input
         sites = products.mean * times
         operations += _product_operations(layer, products, execution, times)
-        accesses += _product_access(layer, times, placement)
+        accesses += _product_access(layer, times, execution.lanes, placement)
         arrived = events_in(layer) * times if products.total else 0.0
         control.append(("event", sites))
         control.append(("message", arrived))
@@ -87,13 +90,17 @@ def _product_operations(
     return found
 
 
-def _product_access(layer: LayerWork, times: float, placement: WordWidths) -> list[Access]:
+def _product_access(layer: LayerWork, times: float, lanes: Number, placement: WordWidths) -> list[Access]:
     products = layer.products and layer.products.effective_input
     if products is None or products.total == 0:
         return []
     events = events_in(layer) * times
     sites = products.mean * times
-    state_words = sites * ceiling(layer.accumulator_bits / placement.word_bits("state"))
+    word = placement.word_bits("state")
+    together = larger(1.0, smaller(lanes, -ceiling(-word / layer.accumulator_bits)))
+    # fanout is a mean: without sums side by side each takes a word, of a fraction of a target too
+    state_words = smaller(sites, events * ceiling(sites / events / together - 1e-9))
+    state_words = state_words * ceiling(layer.accumulator_bits / word)
     row: Operand = "weights" if layer.weights else "activations"
     row_bits = sites / events * (layer.weight_bits if layer.weights else layer.activation_bits)
     rows = events * ceiling(row_bits / placement.word_bits(row) - 1e-9)
