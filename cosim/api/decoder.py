@@ -6,10 +6,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
 from cosim.tables.workloads import read_workloads
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from cosim.api.student import Student
+    from cosim.engine.electrode_loss import Reads
 
 SHOWN = ("fold", "seed", "metric", "score", "validation_score", "parameters", "weight_bits", "activation_bits")
 
@@ -100,6 +103,54 @@ class Decoder:
         """
         return self.student(fold=fold, seed=seed).model
 
+    def with_electrodes_lost(
+        self, lost: Sequence[int], *, draws: int = 20, seed: int = 0, reads: Reads = "mean"
+    ) -> pd.DataFrame:
+        """Return the score with so many electrodes dead at test, nothing trained again; a row a number of electrodes.
+
+        Which ones are dead is drawn, equally often for all: the same of all folds, seeds and decoders in a draw.
+        ``score`` is the mean over folds, seeds and draws, ``draws_low`` and ``draws_high`` are the 5 and 95 % points
+        of the draws' means over folds and seeds: how much it matters which electrodes die, not how well the score is
+        known. Work and power stay as they are.
+
+        Parameters
+        ----------
+        lost : sequence of int
+            Dead electrodes, each from 0 to one less than the channels.
+        draws : int
+            Sets of electrodes of each number.
+        seed : int
+            Of the draws.
+        reads : {'mean', 'zero'}
+            What the network gets of a dead channel: its mean over the training part, where it is known to be dead, or
+            zero as of an amplifier without a signal.
+
+        Raises
+        ------
+        CosimError
+            A number of electrodes that cannot be lost, or as `student`.
+        """
+        from cosim.engine.electrode_loss import drawn_losses, scores_with_loss
+        from cosim.engine.local_store import LocalStore
+        from cosim.engine.stored_stages import point_stages, stored_stage
+
+        channels = self.student(fold=self.folds[0], seed=self.seeds[0]).spec.shape.channels
+        _check_loss(lost, draws, reads, channels, where=self.label)
+        store = LocalStore(self.folder)
+        results = [stored_stage(store, key) for one, _, _, key in point_stages(self.folder) if one == self.decoder_id]
+        rows: list[dict[str, object]] = []
+        for count in lost:
+            losses = drawn_losses(channels, count, draws=draws, seed=seed)
+            table = np.array([scores_with_loss(store, one, losses, reads=reads) for one in results])
+            means = np.nanmean(table, axis=0)
+            low, high = np.quantile(means, (0.05, 0.95))
+            rows.append({
+                "electrodes_lost": count, "channels": channels, "reads": reads, "metric": self.scores["metric"].iloc[0],
+                "score": float(np.mean(means)), "draws_low": float(low), "draws_high": float(high),
+                "worst": float(np.min(means)), "draws": len(losses),
+            })  # fmt: skip
+        return pd.DataFrame(rows)
+
     def to_frame(self) -> pd.DataFrame:
         """Return score and size per fold and seed."""
         shown: Any = self.scores[list(SHOWN)]
@@ -128,3 +179,16 @@ class Decoder:
 
     def _repr_html_(self) -> str:
         return html_table(self.label, self.to_frame().to_dict("records"))
+
+
+def _check_loss(lost: Sequence[int], draws: int, reads: str, channels: int, *, where: str) -> None:
+    wrong = [one for one in lost if not 0 <= one < channels]
+    if wrong or not lost:
+        raise StudyError(
+            f"{', '.join(map(str, wrong)) or 'no number of'} electrodes of {channels}", where=where,
+            remedy=f"Give numbers from 0 to {channels - 1}",
+        )
+    if draws < 1:
+        raise StudyError(f"{draws} draws", where=where, remedy="Give one draw or more")
+    if reads not in ("mean", "zero"):
+        raise StudyError(f"a dead channel that reads {reads!r:.40}", where=where, remedy="Give 'mean' or 'zero'")

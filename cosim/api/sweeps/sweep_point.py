@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from cosim.api.sweeps.grid import AS_COUNTED, BITS, CHANNELS, LOST, RATE, GridPoint
+from cosim.api.sweeps.own_machine import own_machine
 from cosim.evaluation.feasibility import Verdict, judge
 from cosim.evaluation.stream_rate import check_stream_rate
 from cosim.tables.feasibility import (
@@ -22,7 +23,7 @@ from cosim.tables.feasibility import (
 from cosim.tables.readable import CANNOT_RUN
 from cosim.tables.results import price_cells
 from energy_models.analysis import Design, StreamingComparison, compare_raw_streaming
-from energy_models.design import Choices, Task, search
+from energy_models.design import Choices, Task
 from energy_models.errors import StudyError
 from energy_models.feasibility import (
     RecalibrationCost,
@@ -150,7 +151,7 @@ class SweepPoint:
         given = None if self.home is None or self.home.deadline is None else self.home.deadline.band.nominal
         work = self.grid.workload(self.counted)
         task = Task(work, self.grid.decode_rate_hz, between if given is None else min(given, between))
-        return search((task,), choices).best.profile
+        return own_machine(task, choices)
 
 
 @dataclass(frozen=True, slots=True)
