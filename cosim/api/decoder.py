@@ -22,8 +22,8 @@ from energy_models.workload import Workload
 if TYPE_CHECKING:
     from torch import nn
 
+    from cosim.api.electrode_loss import Reads
     from cosim.api.student import Student
-    from cosim.engine.electrode_loss import Reads
 
 SHOWN = ("fold", "seed", "metric", "score", "validation_score", "parameters", "weight_bits", "activation_bits")
 
@@ -130,7 +130,7 @@ class Decoder:
         CosimError
             A number of electrodes that cannot be lost, or as `student`.
         """
-        from cosim.engine.electrode_loss import drawn_losses, scores_with_loss
+        from cosim.api.electrode_loss import drawn_losses, scores_with_loss
         from cosim.engine.local_store import LocalStore
         from cosim.engine.stored_stages import point_stages, stored_stage
 

@@ -10,8 +10,8 @@ import pytest
 import torch
 from torch import nn
 
+from cosim.api.electrode_loss import WithoutChannels, drawn_losses
 from cosim.api.finished_run import load_run
-from cosim.engine.electrode_loss import WithoutChannels, drawn_losses
 from energy_models.errors import StudentError, StudyError
 
 
