@@ -1,9 +1,11 @@
 """What learning on the device costs: energy, time and memory of one recalibration, and the power that it adds.
 
-While it learns the machine is awake: what it leaks then beyond its sleep counts with the work. What learning keeps,
-stored examples above all, is kept between recalibrations too. New weights are written into the weights' memory after
-every step, and once a recalibration into its non-volatile copy, where it has one; the time of non-volatile writes is
-not known and is in no figure.
+The machine wakes once and is awake while it learns: what it leaks then beyond its sleep counts with the work. Stored
+examples, learned weights and the optimiser's state are kept between recalibrations too. New weights are written into
+the weights' memory after every step, and once a recalibration into its non-volatile copy, where it has one; the time
+of non-volatile writes is not known and is in no figure. A memory that holds weights alone is not written while a
+machine decides, so that no figure of such a machine contains a write to it: without a price of writes, these are said
+to be missing.
 """
 
 from __future__ import annotations
@@ -32,6 +34,7 @@ from energy_models.pricing import (
     regulated,
     regulator_loss,
     site_bands,
+    waking_terms,
     with_made,
 )
 from energy_models.quantities import Band, total
@@ -50,9 +53,9 @@ class RecalibrationCost:
     energy_j : Band
         Of all passes and steps, on the machine itself, with what it leaks meanwhile beyond its sleep [J].
     time_s : Band
-        Of all passes and steps, one after the other [s].
+        Of one wake-up and all passes and steps, one after the other [s].
     kept_w : Band
-        Power that keeps what learning needs from one recalibration to the next [W].
+        Power that keeps examples and learned state from one recalibration to the next, learning included [W].
     memory_bits : int
         What learning keeps beside the deployed network [bits].
     learned : int
@@ -85,13 +88,12 @@ class RecalibrationCost:
 
 
 class _Drawn(NamedTuple):
-    """Of one decode: energy [J], time [s], waking [J]; power while awake, or asleep, and of memories alone [W]."""
+    """Of one decode: energy [J], time with waking [s], waking [J]; power of sleep, or while awake [W]."""
 
     energy_j: Array
     time_s: Array
     wake_j: Array
     held_w: Array
-    retention_w: Array
 
 
 _Price = Callable[[Workload, float], _Drawn]
@@ -107,7 +109,8 @@ class _Whole(NamedTuple):
 def recalibration_cost(workload: Workload, profile: HardwareProfile, how: Recalibration) -> RecalibrationCost:
     """Return what one recalibration of a network costs on a machine.
 
-    ``E = passes E_example + steps (E_step + E_write) + t (P_awake - P_asleep) + E_wake``.
+    ``E = passes E_example + steps (E_step + E_write) + t (P_awake - P_asleep - P_kept) + E_wake``;
+    ``t = t_wake + passes t_example + steps (t_step + t_write)``.
 
     Raises
     ------
@@ -127,7 +130,7 @@ def recalibration_cost(workload: Workload, profile: HardwareProfile, how: Recali
             for cause in ("static", "retention", "wake")
         )
         energy = total(one for layer in found.layers for one in layer.energy_j.values())
-        return _Drawn(_ends(energy), _ends(found.latency_s), wake / rate_hz, static + kept, kept)
+        return _Drawn(_ends(energy), _ends(found.latency_s), wake / rate_hz, static + kept)
 
     whole = _whole((workload, work), profile, how, price, lambda terms: _ends(band(terms, profile.bands)))
     refused = place(work.example, profile).infeasibilities or place(work.step, profile).infeasibilities
@@ -162,12 +165,12 @@ def recalibration_draws_w(
     """
     own = {path: values for path, values in constants.items() if not path.startswith(SITE)}
     zeros = np.zeros(len(next(iter(own.values()))))
-    values = with_made(own)
+    values = with_made({**{path: zeros + one.nominal for path, one in profile.bands.items()}, **own})
 
     def price(one: Workload, rate_hz: float) -> _Drawn:
         found = estimate_vectorised(one, profile, None, decode_rate_hz=rate_hz, constants=own)
         static, kept, wake = (found.power_w.get(cause, zeros) for cause in ("static", "retention", "wake"))
-        return _Drawn(found.decode_energy_j, found.latency_s, wake / rate_hz, static + kept, kept)
+        return _Drawn(found.decode_energy_j, found.latency_s, wake / rate_hz, static + kept)
 
     work = update_work(workload, how)
     whole = _whole((workload, work), profile, how, price, lambda terms: evaluate(terms, values, zeros))
@@ -179,13 +182,15 @@ def _whole(
 ) -> _Whole:
     deployed, work = parts
     example, step = (price(one, ALWAYS_HZ) for one in (work.example, work.step))
-    asleep, keeping = (price(one, SELDOM_HZ) for one in (deployed, work.example))
+    asleep, resting = (price(one, SELDOM_HZ) for one in (deployed, work.resting))
     each, once, write_s = _writes(work, profile)
     each_j, once_j, each_s = (sums(terms) for terms in (each, once, write_s))
-    time = how.passes * example.time_s + how.steps * (step.time_s + each_s)
-    awake = np.maximum(0.0, example.held_w - asleep.held_w)
+    woken_s, again_s = (sums(waking_terms(profile, place(one, profile))[1]) for one in (work.example, work.step))
+    passes_s = how.passes * (example.time_s - woken_s)
+    time = woken_s + passes_s + how.steps * (step.time_s - again_s + each_s)
+    awake = np.maximum(0.0, example.held_w - resting.held_w)
     energy = how.passes * example.energy_j + how.steps * (step.energy_j + each_j) + once_j
-    kept = np.maximum(0.0, keeping.retention_w - asleep.retention_w)
+    kept = np.maximum(0.0, resting.held_w - asleep.held_w)
     return _Whole(energy + time * awake + example.wake_j, time, kept)
 
 
@@ -212,14 +217,20 @@ def _written(work: UpdateWork, profile: HardwareProfile, memory: Memory) -> Term
 
 
 def _unwritable(work: UpdateWork, profile: HardwareProfile) -> list[str]:
-    """Return a line for each non-volatile memory that would get new weights and has no write energy."""
+    """Return a line for each memory that would get new weights, and whose writes are in no figure."""
     memory = place(work.example, profile).memory_of["weights"]
     names = (memory.name, memory.reload_from)
     return [
         f"new weights: profile {profile.name!r} has no price of writes to {one.name}"
-        for one in profile.memories
-        if one.name in names and one.non_volatile is not None and one.non_volatile.write is None
+        for one in profile.memories if one.name in names and not _writes_are_priced(one)
     ]
+
+
+def _writes_are_priced(memory: Memory) -> bool:
+    """Return whether writes have a price, or the machine's figures contain them as those of what it holds besides."""
+    if memory.non_volatile is not None:
+        return memory.non_volatile.write is not None
+    return memory.write is not None or bool(set(memory.holds) - {"weights"})
 
 
 def _ends(one: Band) -> Array:

@@ -13,7 +13,7 @@ from energy_models.pricing.estimation import (
 )
 from energy_models.pricing.regulator import regulated, regulator_loss, regulator_loss_w, regulator_paths
 from energy_models.pricing.report import CAUSES, OUTSIDE_DECODER, Cause, EnergyReport, LayerEnergy, Reload
-from energy_models.pricing.system import Decisions, RawSamples, bit_rate_terms, site_terms
+from energy_models.pricing.system import Decisions, RawSamples, bit_rate_terms, site_terms, waking_terms
 from energy_models.pricing.terms import Array, Term, Terms, band, evaluate
 from energy_models.pricing.vectorised import VectorisedEstimate, estimate_vectorised
 
@@ -22,5 +22,5 @@ __all__ = [
     "MachineEstimate", "RawSamples", "Reload", "Structure", "Surroundings", "Term", "Terms", "VectorisedEstimate",
     "at_site", "band", "bit_rate_terms", "cost_terms_of", "estimate", "estimate_machine", "estimate_vectorised",
     "evaluate", "given", "model_digest", "rail_of", "regulated", "regulator_loss", "regulator_loss_w",
-    "regulator_paths", "site_bands", "site_terms", "surroundings", "with_made",
+    "regulator_paths", "site_bands", "site_terms", "surroundings", "waking_terms", "with_made",
 ]

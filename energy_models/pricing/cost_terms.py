@@ -31,7 +31,7 @@ from energy_models.pricing.system import (
     site_terms,
     static_terms,
     table_terms,
-    woken_memories,
+    waking_terms,
 )
 from energy_models.pricing.terms import Term, Terms, merged, scaled
 from energy_models.pricing.weight_reload import ReloadPlan, reload_plan
@@ -69,6 +69,8 @@ class CostTerms:
         Time of one decode [s].
     cycles : terms
         Clock cycles of one decode.
+    busy : terms
+        Share of the time in which the machine is awake, for decodes and for work on every sample [1].
     placement : Placement
     reload : ReloadPlan or None
         What becomes of the weights between decodes, where a copy of them is kept.
@@ -78,6 +80,7 @@ class CostTerms:
     power_w: Mapping[Cause, Terms]
     latency_s: Terms
     cycles: Terms
+    busy: Terms
     placement: Placement
     reload: ReloadPlan | None
 
@@ -116,8 +119,8 @@ def cost_terms_of(
         ChargedLayer(counts, price_layer(counts, profile, placement), rates[counts.cadence]) for counts in counted
     )
     cycles = merged(term for layer in layers if layer.counts.cadence == "decode" for term in layer.price.cycles)
-    wake_j, wake_s = woken_memories(profile, placement)
-    latency = (*(term.priced(under=("clock",)) for term in cycles), Term(1.0, ("wake.time",)), *wake_s)
+    wake_j, wake_s = waking_terms(profile, placement)
+    latency = (*(term.priced(under=("clock",)) for term in cycles), *wake_s)
     plan = reload_plan(workload, profile, placement, awake_s=latency, decode_rate_hz=decode_rate_hz)
     reloaded: str | None = None
     if plan is not None and plan.summary.choice == "reloaded":
@@ -133,7 +136,7 @@ def cost_terms_of(
         power |= site_terms(site, workload.channels, Decisions(decode_rate_hz))
         power |= {"controller": gathering_terms(profile)} if site.gathered_by == "machine" else {}
     charged: dict[Cause, Terms] = {cause: power[cause] for cause in CAUSES if cause in power}
-    return CostTerms(layers, charged, latency, cycles, placement, plan)
+    return CostTerms(layers, charged, latency, cycles, busy, placement, plan)
 
 
 def _counted(workload: Workload, profile: HardwareProfile, structure: Structure) -> tuple[ActionCounts, ...]:
@@ -168,10 +171,10 @@ def _new_samples(workload: Workload, profile: HardwareProfile, placement: Placem
 def _machine_power(
     layers: tuple[ChargedLayer, ...], always: Mapping[Cause, Terms], wake_j: Terms, decode_rate_hz: float
 ) -> dict[Cause, Terms]:
-    """Return the average power by cause of the machine alone [W]; `wake_j` is what memories add to a wake-up."""
+    """Return the average power by cause of the machine alone [W]; `wake_j` is a wake-up with what it reloads."""
     power: dict[Cause, list[Term]] = {
         **{cause: list(terms) for cause, terms in always.items()},
-        "wake": [Term(decode_rate_hz, ("wake.energy",)), *scaled(wake_j, decode_rate_hz)],
+        "wake": list(scaled(wake_j, decode_rate_hz)),
     }
     for layer in layers:
         for cause, terms in layer.price.energy_j.items():

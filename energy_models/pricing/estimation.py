@@ -51,6 +51,7 @@ class MachineEstimate:
     power_w: Mapping[Cause, Band]
     latency_s: Band
     cycles: Band
+    busy: Band
     memories: tuple[MemoryUse, ...]
     reload: Reload | None
     infeasibilities: tuple[str, ...]
@@ -119,6 +120,7 @@ def estimate_machine(workload: Workload, profile: HardwareProfile, *, decode_rat
     """
     costs = cost_terms_of(workload, profile, None, decode_rate_hz=decode_rate_hz)
     constants = bands(profile, None)
+    busy = band(costs.busy, constants)
     return MachineEstimate(
         workload=workload.name,
         channels=workload.channels,
@@ -129,11 +131,12 @@ def estimate_machine(workload: Workload, profile: HardwareProfile, *, decode_rat
         power_w={cause: band(terms, constants) for cause, terms in costs.power_w.items()},
         latency_s=band(costs.latency_s, constants) + Band(*(workload.delay_s,) * 3),
         cycles=band(costs.cycles, constants),
+        busy=busy,
         memories=costs.placement.uses,
         reload=None if costs.reload is None else costs.reload.summary,
         infeasibilities=(
             *costs.placement.infeasibilities, *unpriced_work(costs.layers),
-            *_overload(costs, profile, decode_rate_hz, constants),
+            *_overload(busy, profile),
         ),
         unaccounted=unaccounted_work(workload, costs.layers),
         used=_used(_machine_paths(costs), profile.quantity_at, profile.name, ""),
@@ -188,6 +191,7 @@ def at_site(machine: MachineEstimate, place: Surroundings | None) -> EnergyRepor
         power_w={cause: power.get(cause, ZERO) for cause in CAUSES},
         latency_s=machine.latency_s,
         cycles=machine.cycles,
+        busy=machine.busy,
         memories=machine.memories,
         infeasibilities=machine.infeasibilities,
         unaccounted=unaccounted,
@@ -204,18 +208,12 @@ def _layer(layer: ChargedLayer, constants: Mapping[str, Band]) -> LayerEnergy:
     return LayerEnergy(layer.counts.layer, layer.counts.kind, energy, layer.price.unpriced)
 
 
-def _overload(
-    costs: CostTerms, profile: HardwareProfile, decode_rate_hz: float, constants: Mapping[str, Band]
-) -> tuple[str, ...]:
+def _overload(busy: Band, profile: HardwareProfile) -> tuple[str, ...]:
     """Return a line where the nominal work takes more time than there is."""
-    clock = profile.clock
-    busy = decode_rate_hz * band(costs.latency_s, constants).nominal
-    for layer in costs.layers:
-        if layer.counts.cadence != "decode":
-            busy += band(layer.price.cycles, constants).nominal / clock.band.nominal * layer.rate_hz
-    if busy <= 1.0:
+    if busy.nominal <= 1.0:
         return ()
-    return (f"profile {profile.name!r} needs {busy:.3g} s of work per second at {clock.value:g} {clock.unit}",)
+    clock = f"{profile.clock.value:g} {profile.clock.unit}"
+    return (f"profile {profile.name!r} needs {busy.nominal:.3g} s of work per second at {clock}",)
 
 
 def _not_charged(site: Site) -> tuple[str, ...]:

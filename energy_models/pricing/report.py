@@ -81,6 +81,9 @@ class EnergyReport:
         Time of one decode, and what the decoder waits for before it (`Workload.delay_s`) [s].
     cycles : Band
         Clock cycles of one decode.
+    busy : Band
+        Share of the time in which the machine is awake, for decodes and for work on every sample [1]; a nominal share
+        above 1 is an infeasibility.
     memories : tuple of MemoryUse
     infeasibilities : tuple of str
         Why it does not fit this machine (memory, deadline of its own clock); empty where it fits.
@@ -106,6 +109,7 @@ class EnergyReport:
     power_w: Mapping[Cause, Band]
     latency_s: Band
     cycles: Band
+    busy: Band
     memories: tuple[MemoryUse, ...]
     infeasibilities: tuple[str, ...]
     unaccounted: tuple[str, ...]

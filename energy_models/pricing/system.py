@@ -141,14 +141,15 @@ def table_terms(profile: HardwareProfile, placement: Placement, *, busy: Terms) 
     return tuple(terms)
 
 
-def woken_memories(profile: HardwareProfile, placement: Placement) -> tuple[Terms, Terms]:
-    """Return what waking the non-volatile memories that hold something takes, once a decode: energy [J], time [s]."""
+def waking_terms(profile: HardwareProfile, placement: Placement) -> tuple[Terms, Terms]:
+    """Return what one wake-up takes, with the non-volatile memories that hold something: energy [J], time [s]."""
     used = [
         f"memories[{index}].non_volatile"
         for index, memory in enumerate(profile.memories)
         if memory.non_volatile is not None and any(placement.memory_of[one] is memory for one in placement.held)
     ]
-    return tuple(Term(1.0, (f"{one}.wake",)) for one in used), tuple(Term(1.0, (f"{one}.wake_time",)) for one in used)
+    energy = (Term(1.0, ("wake.energy",)), *(Term(1.0, (f"{one}.wake",)) for one in used))
+    return energy, (Term(1.0, ("wake.time",)), *(Term(1.0, (f"{one}.wake_time",)) for one in used))
 
 
 def site_terms(site: Site, channels: int, payload: Payload) -> dict[Cause, Terms]:

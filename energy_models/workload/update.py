@@ -48,7 +48,7 @@ NORM_ELEMENT = {"multiply": 4, "add": 4}
 SURROGATE = {"lookup": 1, "multiply": 1, "add": 1}
 PREPROCESSING = ("filter", "feature")
 EARLIER = (".hidden", ".recurrent")
-"""Ends of the names of products of a network's own state, or spikes, of the step before."""
+"""Ends of the names of products of a recurrent layer's own state, or spikes, of the step before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +120,9 @@ class UpdateWork:
     Parameters
     ----------
     example, step : Workload
+    resting : Workload
+        The deployed network with what is kept from one recalibration to the next: examples, learned weights, the
+        optimiser's state and the table of the loss. Saved inputs end with a pass, gradients with a step.
     learned : int
         Weights and biases that learn.
     memory_bits : int
@@ -131,6 +134,7 @@ class UpdateWork:
 
     example: Workload
     step: Workload
+    resting: Workload
     learned: int
     memory_bits: int
     written_bits: int
@@ -154,16 +158,17 @@ def update_work(workload: Workload, how: Recalibration) -> UpdateWork:
                                  decodes=workload.decodes)]  # fmt: skip
     keys = {network[place].weights_key or network[place].name: network[place] for place in chosen}
     learned = sum(layer.weights + layer.biases for layer in keys.values())
-    examples, kept = _memory(workload, how, learned)
+    examples, gradients, kept = _memory(workload, how, learned)
     loss = _other("(loss)", _times({"lookup": 1, "add": 1}, network[-1].outputs), how, workload.decodes, network[-1])
-    layers = (examples, *(_at_decode(layer) for layer in workload.layers), loss, *back, kept)
+    layers = (examples, *(_at_decode(layer) for layer in workload.layers), loss, *back, gradients, kept)
     gaps = tuple(Uncounted(one.layer, one.operation, f"forward: {one.reason}") for one in workload.uncounted)
     changes = {"mode": "window", "products": None, "warm_up": (), "warm_up_steps": 0, "delay_s": 0.0, "lag_s": 0.0}
     example = workload.replace(name=f"{workload.name} learning", layers=layers, uncounted=gaps, **changes)
-    saved = sum(layer.state_elements * layer.state_bits for layer in (examples, kept, *back))
+    saved = sum(layer.state_elements * layer.state_bits for layer in (examples, gradients, kept, *back))
     step = example.replace(name=f"{workload.name} step", layers=(_step(list(keys.values()), how, learned, workload),))
     written = sum(layer.weights * layer.weight_bits + layer.biases * layer.bias_bits for layer in keys.values())
-    return UpdateWork(example, step, learned, saved, written)
+    resting = workload.replace(name=f"{workload.name} resting", layers=(examples, *workload.layers, loss, kept))
+    return UpdateWork(example, step, resting, learned, saved, written)
 
 
 def _is_preprocessing(layer: LayerWork) -> bool:
@@ -188,7 +193,7 @@ def _backward(
         if learns:
             yield _weight_gradient(layer, how)
             yield _gradient_words(layer, how)
-        if layer.name.endswith(EARLIER):
+        if layer.kind == "recurrent" and layer.name.endswith(EARLIER):
             yield from _earlier_gradient(layer, how)
         elif not first:
             yield _signal_gradient(layer, how)
@@ -360,8 +365,8 @@ def _other(
     return dataclasses.replace(_bare(like, name, how, counts), inputs=like.outputs, outputs=like.outputs)
 
 
-def _memory(workload: Workload, how: Recalibration, learned: int) -> tuple[LayerWork, LayerWork]:
-    """Return what learning keeps: examples, read once a pass; gradients, learned weights and the optimiser's state."""
+def _memory(workload: Workload, how: Recalibration, learned: int) -> tuple[LayerWork, LayerWork, LayerWork]:
+    """Return what learning keeps: examples, read once a pass; gradients; learned weights and the optimiser's state."""
     window = workload.channels * workload.steps_per_decode
     nothing: dict[str, object] = {
         "kind": "elementwise", "arithmetic": "integer", "calls": 1, "input_shape": (), "output_shape": (), "inputs": 0,
@@ -371,12 +376,14 @@ def _memory(workload: Workload, how: Recalibration, learned: int) -> tuple[Layer
         name="(examples)", **nothing, state_elements=how.examples * window, state_bits=workload.input_bits,  # pyright: ignore[reportArgumentType]
         state_reads=window, activation_bits=workload.input_bits, output_bits=workload.input_bits,
     )  # fmt: skip
-    words = learned * (2 + STATE_WORDS[how.optimiser])
-    kept = LayerWork(
-        name="(learned)", **nothing, state_elements=words, state_bits=how.bits,  # pyright: ignore[reportArgumentType]
-        activation_bits=how.bits, output_bits=how.bits,
+    gradients, kept = (
+        LayerWork(
+            name=name, **nothing, state_elements=learned * words, state_bits=how.bits,  # pyright: ignore[reportArgumentType]
+            activation_bits=how.bits, output_bits=how.bits,
+        )
+        for name, words in (("(gradients)", 1), ("(learned)", 1 + STATE_WORDS[how.optimiser]))
     )
-    return examples, kept
+    return examples, gradients, kept
 
 
 def _step(layers: Sequence[LayerWork], how: Recalibration, learned: int, workload: Workload) -> LayerWork:

@@ -71,6 +71,7 @@ def _report(name: str, energy: float, kind: str, machine: str) -> EnergyReport:
         workload=name, profile=machine, profile_hash=f"{machine}-1", decode_rate_hz=rate_hz, layers=layers,
         power_w={cause: whole.get(cause, Band(0, 0, 0)) for cause in CAUSES},
         latency_s=Band(0.8, 1.0, 1.3).times(energy * 900.0), cycles=Band(1, 1, 1).times(energy * 1e10),
+        busy=Band(0.8, 1.0, 1.3).times(energy * 900.0 * rate_hz),
         memories=(MemoryUse("weights", 524_288, 9_000, ("weights",)),),
         infeasibilities=infeasibilities if integer_only else (),
         not_charged=(), unaccounted=("uncounted: head softmax (no counter for it)",) if name.startswith("MLP") else (),

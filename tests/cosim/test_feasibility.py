@@ -19,8 +19,8 @@ def report(low_w: float, nominal_w: float, high_w: float, *, latency_s: float = 
     layer = LayerEnergy("one", "linear", {"compute": Band(1e-9, 1e-9, 1e-9)})
     return EnergyReport(
         workload="w", profile="p", profile_hash="h", decode_rate_hz=20.0, layers=(layer,), power_w={"compute": band},
-        latency_s=Band(latency_s, latency_s, latency_s), cycles=Band(1, 1, 1), memories=(), infeasibilities=(),
-        unaccounted=(), not_charged=(),
+        latency_s=Band(latency_s, latency_s, latency_s), cycles=Band(1, 1, 1), busy=Band(0.5, 0.5, 0.5),
+        memories=(), infeasibilities=(), unaccounted=(), not_charged=(),
         sources=(), assumed=(),
     )  # fmt: skip
 

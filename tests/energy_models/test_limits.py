@@ -39,8 +39,8 @@ def drawing(power: Band, site: Site) -> dict[str, LimitCheck]:
     bare = estimate(WORK, toy_array(), site, decode_rate_hz=10)
     report = EnergyReport(
         workload="w", profile="p", profile_hash="h", decode_rate_hz=10, layers=(), power_w={"static": power},
-        latency_s=bare.latency_s, cycles=bare.cycles, memories=(), infeasibilities=(), unaccounted=(), not_charged=(),
-        sources=(), assumed=(),
+        latency_s=bare.latency_s, cycles=bare.cycles, busy=bare.busy, memories=(),
+        infeasibilities=(), unaccounted=(), not_charged=(), sources=(), assumed=(),
     )  # fmt: skip
     return {check.name: check for check in check_limits(site, report)}
 

@@ -29,7 +29,8 @@ def report(power: Band, latency: Band = LATENCY, rate_hz: float = 10.0) -> Energ
     return EnergyReport(
         workload="w", profile="p", profile_hash="h", decode_rate_hz=rate_hz,
         layers=(LayerEnergy("one", "linear", energy),), power_w={"compute": power}, latency_s=latency,
-        cycles=Band(1, 1, 1), memories=(), infeasibilities=(), unaccounted=(), not_charged=(), sources=(), assumed=(),
+        cycles=Band(1, 1, 1), busy=Band(0.5, 0.5, 0.5), memories=(),
+        infeasibilities=(), unaccounted=(), not_charged=(), sources=(), assumed=(),
     )  # fmt: skip
 
 

@@ -100,7 +100,7 @@ class SweepPoint:
         return PricedPoint(self, work, machine, place, asked, report, verdict, off_w, average_w, learnt, added_w)
 
     def _in_time(self, learnt: RecalibrationCost, report: EnergyReport) -> RecalibrationCost:
-        """Return the cost with a line where decisions leave less time than a recalibration takes."""
+        """Return the cost with a line where decisions and samples leave less time than a recalibration takes."""
         interval_s = self.grid.recalibration_interval_s
         left_s = math.inf if interval_s is None else interval_s * (1.0 - self._busy(report))
         if learnt.time_s.nominal <= left_s:
@@ -109,8 +109,8 @@ class SweepPoint:
         return replace(learnt, infeasibilities=(*learnt.infeasibilities, line))
 
     def _busy(self, report: EnergyReport) -> float:
-        """Return the share of the time in which the machine decides."""
-        return (self.grid.duty_cycle or 1.0) * report.decode_rate_hz * report.latency_s.nominal
+        """Return the share of the time in which the machine works on decisions and samples."""
+        return (self.grid.duty_cycle or 1.0) * report.busy.nominal
 
     def _added_w(self, learnt: RecalibrationCost | None, report: EnergyReport, place: Site | None) -> Band | None:
         """Return the mean power that learning adds, what of it is priced [W]: none where it cannot run."""
