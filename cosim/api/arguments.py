@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol, cast, runtime_checkable
 
 from energy_models.errors import StudyError, WorkloadError
@@ -59,6 +59,20 @@ def workers_of(workers: object) -> int:
     if isinstance(workers, bool) or not isinstance(workers, int) or workers < 1:
         raise StudyError(f"{workers!r} workers", where="workers", remedy="Give a whole number from 1 up")
     return workers
+
+
+def refuse_repeats(loaded: Sequence[object], *, where: str) -> None:
+    """Refuse machines or sites of which one is given twice; ones of the same name may differ.
+
+    Raises
+    ------
+    StudyError
+        Two that are equal.
+    """
+    for place, one in enumerate(loaded):
+        if one in loaded[:place]:
+            name = getattr(one, "name", one)
+            raise StudyError(f"{name} is given twice", where=f"cosim.sweep, {where}", remedy="Give each once")
 
 
 def listed(values: object, *, where: str, what: str) -> list[object]:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from cosim.api.arguments import listed
+from cosim.api.arguments import listed, refuse_repeats
 from cosim.api.places import with_budget
 from cosim.api.sweeps.grid import BITS, CHANNELS, RATE, UPDATES, GridPoint, grid_points
 from cosim.api.sweeps.sweep_lines import answer_line, counted, notes, point_lines
@@ -191,7 +191,8 @@ def sweep(
     Raises
     ------
     CosimError
-        Unknown names (near ones are listed), units of another dimension, or arguments of a wrong kind.
+        Unknown names (near ones are listed), a machine or site given twice, units of another dimension, or arguments
+        of a wrong kind.
     """
     if data is not None:
         how = _training_plan(what, data, forms, training)
@@ -276,6 +277,8 @@ def priced_sweep(
     """Return the table of some workloads, each at its grid point, at some places."""
     bases = [_base(one) for one in listed(machines, where="machines", what="machines")]
     named = [None] if sites is None else [load_site(one) for one in listed(sites, where="sites", what="sites")]  # pyright: ignore[reportArgumentType]  (checked there)
+    refuse_repeats([DESIGNED if base is None else base for base in bases], where="machines")
+    refuse_repeats(named, where="sites")
     places = [with_budget(one, budget, where="cosim.sweep, budget") for one in named]
     points = tuple(
         SweepPoint(work, point, base, place, recalibration)

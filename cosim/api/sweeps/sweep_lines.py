@@ -16,6 +16,8 @@ FITTING = ("fits", "fits nominally")
 MOST_REASONS, MOST_VALUES = 3, 6
 WIDTHS, AS_COUNTED = "widths", "as counted"
 AVERAGE = "average_power_w"
+SAME = 1e-9
+"""Powers that differ by less than this share are one power, summed in another order."""
 OVER_TIME = (DUTY, CHARGES, UPDATES)
 """What changes the mean power or the life of a cell, not the power of a device that is on."""
 OVER_TIME_COLUMNS = {
@@ -25,7 +27,7 @@ OVER_TIME_COLUMNS = {
 
 
 def answer_line(rows: Sequence[Row], varied: Sequence[str]) -> str:
-    """Return how many points fit, and which of them draws least."""
+    """Return how many points fit, and which of them draws least; of equal ones none is named."""
     fitting = [row for row in rows if row["verdict"] in FITTING]
     run = [row for row in fitting or rows if row["verdict"] != CANNOT_RUN]
     if not run:
@@ -33,7 +35,7 @@ def answer_line(rows: Sequence[Row], varied: Sequence[str]) -> str:
     averaged = [row for row in run if _is_known(row, AVERAGE)]
     ranked = AVERAGE if averaged else "power_w"
     least = min(averaged or run, key=lambda row: float(row[ranked]))
-    at = ", ".join(f"{name} {text}" for name, text in point_cells(least, varied).items())
+    alike = [row for row in averaged or run if math.isclose(float(row[ranked]), float(least[ranked]), rel_tol=SAME)]
     decoder, device = (quantity_text(least[name], "W") for name in ("decoder_power_w", "power_w"))
     power = f"{decoder} for the decoder, {device} in all"
     if ranked == AVERAGE:
@@ -41,8 +43,14 @@ def answer_line(rows: Sequence[Row], varied: Sequence[str]) -> str:
     judged = f"{len(fitting)} of {counted(len(rows))} {'fits' if len(fitting) == 1 else 'fit'}. "
     if not rows[0]["site"]:
         judged = ""
-    one = f", at {at}" if at else ""
-    return f"{judged}Least power{' of those' if fitting and len(rows) > 1 else ''}: {power}{one}."
+    return f"{judged}Least power{' of those' if fitting and len(rows) > 1 else ''}: {power}{_where(alike, varied)}."
+
+
+def _where(alike: Sequence[Row], varied: Sequence[str]) -> str:
+    """Return where a power is drawn: what tells its point from others, and of several equal ones what they share."""
+    cells = [point_cells(row, varied) for row in alike]
+    shared = ", ".join(f"{name} {text}" for name, text in cells[0].items() if all(one[name] == text for one in cells))
+    return (f", at {shared}" if shared else "") + (f", alike at {counted(len(alike))}" if len(alike) > 1 else "")
 
 
 def notes(rows: Sequence[Row], varied: Sequence[str]) -> Iterator[str]:
@@ -50,17 +58,22 @@ def notes(rows: Sequence[Row], varied: Sequence[str]) -> Iterator[str]:
     yield from _fitting_values(rows, varied)
     if any(str(row.get(WIDTHS, AS_COUNTED)).startswith("assumed") for row in rows):
         yield "Widths are assumed: the network is neither quantised nor trained at them."
-    reasons = {
-        reason: str(row["machine"])
-        for row in rows if row["verdict"] == CANNOT_RUN
-        for reason in str(row["infeasibilities"]).split(BETWEEN)
-    }  # fmt: skip
+    cannot = [row for row in rows if row["verdict"] == CANNOT_RUN]
+    of_work = _texts(cannot, "infeasibilities")
+    learning = _texts([row for row in cannot if row.get("recalibration") == CANNOT_RUN], "recalibration_reasons")
+    reasons = [*of_work, *(f"recalibration: {reason}" for reason in learning if reason not in of_work)]
     if any(NO_FLOAT in reason for reason in reasons):
         yield FLOAT_HINT[0].upper() + FLOAT_HINT[1:]
-    for reason in list(reasons)[:MOST_REASONS]:
+    for reason in reasons[:MOST_REASONS]:
         yield f"Cannot run: {few_layers(reason)}"
     if len(reasons) > MOST_REASONS:
-        yield f"Cannot run: and {len(reasons) - MOST_REASONS} reasons more, in the column infeasibilities"
+        columns = "columns infeasibilities and recalibration_reasons" if learning else "column infeasibilities"
+        yield f"Cannot run: and {len(reasons) - MOST_REASONS} reasons more, in the {columns}"
+
+
+def _texts(rows: Sequence[Row], column: str) -> list[str]:
+    """Return the different texts of a column that joins several with `BETWEEN`, empty ones left out."""
+    return [text for text in dict.fromkeys(one for row in rows for one in str(row[column]).split(BETWEEN)) if text]
 
 
 def _fitting_values(rows: Sequence[Row], varied: Sequence[str]) -> Iterator[str]:

@@ -15,7 +15,7 @@ from typing import Any, cast
 import numpy as np
 import pandas as pd
 
-from cosim.api.arguments import listed, workers_of
+from cosim.api.arguments import listed, refuse_repeats, workers_of
 from cosim.api.places import with_budget
 from cosim.api.progress import lines_on_stderr
 from cosim.api.protocol import split_of
@@ -124,7 +124,10 @@ def trained_sweep(
     points = grid_points(over, decode_rate_hz)
     document = _document(plan, loaded, _named(machines, "machines"), _named(sites, "sites"), points[0].decode_rate_hz)
     study = check_study(document, where="cosim.sweep")
-    places = [with_budget(load_site(site), budget, where="cosim.sweep, budget") for site in study.hardware.sites]
+    refuse_repeats([load_profile(one) for one in study.hardware.profiles], where="machines")
+    named = [load_site(site) for site in study.hardware.sites]
+    refuse_repeats(named, where="sites")
+    places = [with_budget(site, budget, where="cosim.sweep, budget") for site in named]
     with TemporaryDirectory(prefix="cosim-", ignore_cleanup_errors=True) as spare:
         root = Path(spare) if plan.out is None else Path(plan.out)
         run_study(
