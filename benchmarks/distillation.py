@@ -39,6 +39,9 @@ RELEVANCE = "relevance.json"
 """Beside an archived cell: task relevance (TSR) of every projection, and the validation score of its student."""
 
 
+FEWEST_SEEDS = 2
+
+
 @dataclass(frozen=True, slots=True)
 class Some:
     """What of a part is trained; an empty tuple is all of it.
@@ -91,12 +94,16 @@ def _told(one: dict[str, Any] | str) -> str:
     return f"{_name(one)} unlabelled=left_out" if left_out else _name(one)
 
 
-def run_part(name: str, seeds: list[int], folder: Path, workers: int, some: Some) -> None:
-    """Train what is not finished of a part, or of some of it, cell by cell, and archive each."""
-    for cell, whole in cells_of(name, seeds).items():
+def run_part(name: str, seeds: int | None, folder: Path, workers: int, some: Some) -> None:
+    """Train what is not finished of a part, or of some of it, cell by cell, and archive each.
+
+    Without a number of seeds a cell takes as many as it is archived with.
+    """
+    for cell in cells_of(name, [0]):
         if some.cells and cell not in some.cells:
             continue
-        study, left_out = some_of(whole, some)
+        taken = archived_seeds(ARCHIVES / name / cell) if seeds is None else seeds
+        study, left_out = some_of(cells_of(name, list(range(taken)))[cell], some)
         refuse_fewer(ARCHIVES / name / cell, study)
         run = cosim.run(study, out=folder / name / cell, workers=workers)
         archive = write_archive(run.folder, ARCHIVES / name / cell)
@@ -105,6 +112,14 @@ def run_part(name: str, seeds: list[int], folder: Path, workers: int, some: Some
         if found:
             (archive / RELEVANCE).write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
         _write_page()
+
+
+def archived_seeds(archive: Path) -> int:
+    """Return with how many seeds the students of an archived cell were trained, two at least; two where none is."""
+    if not (archive / SCORES).is_file():
+        return FEWEST_SEEDS
+    rows = read_parquet(archive / SCORES, Score).to_dict("records")
+    return max(FEWEST_SEEDS, *(int(one["seed"]) + 1 for one in rows if one["role"] == "student"))
 
 
 def refuse_fewer(archive: Path, study: dict[str, Any]) -> None:
@@ -192,14 +207,14 @@ def main() -> None:
     parser.add_argument("--student", action="append", default=[], help="label of one student; default: all")
     parser.add_argument("--method", action="append", default=[], help="one method beside labels alone; default: all")
     parser.add_argument("--form", action="append", default=[], help="one form beside float32; default: all")
-    parser.add_argument("--seeds", type=int, default=2, help="how many seeds (2)")
+    parser.add_argument("--seeds", type=int, help="how many seeds; default: as archived, 2 at least")
     parser.add_argument("--workers", type=int, default=2, help="processes (2)")
     parser.add_argument("--runs", type=Path, default=Path("runs/distillation"), help="folder of the unfinished runs")
     parser.add_argument("--reprice", action="store_true", help="make the page from the archived runs; train nothing")
     given = parser.parse_args()
     some = Some(tuple(given.cell), tuple(given.student), tuple(given.method), tuple(given.form))
     for name in [] if given.reprice else given.part or PARTS:
-        run_part(name, list(range(given.seeds)), given.runs, given.workers, some)
+        run_part(name, given.seeds, given.runs, given.workers, some)
     _write_page()
 
 

@@ -40,7 +40,8 @@ def own_machines(run: Run) -> OwnMachines | None:
     The power is the decoder's. Of the fixed machines the one is shown on which a decoder draws least.
     """
     site = run.sites[0]
-    every = [row for row in run.at(MACHINE, site) if row["infeasibilities"] == "[]"]
+    sized = run.at(MACHINE, site)
+    every = [row for row in sized if row["infeasibilities"] == "[]"]
     if not every:
         return None
     areas = area_by_workload(run.folder)
@@ -51,8 +52,12 @@ def own_machines(run: Run) -> OwnMachines | None:
     drawn = pairs_chart(pairs, metric=str(run.study["metric"]), levels=levels(run))
     left = len(every) - len(shown)
     note = f"{len(shown)} of {len(every)} decoders, the foremost. " if left else ""
-    alone = len(run.decoders) - sum(row["role"] == "teacher" for row in run.decoders) - len(every)
+    alone = len(run.decoders) - sum(row["role"] == "teacher" for row in run.decoders) - len(sized)
     note += f"{alone} more have no machine of their own: they compute in floating point. " if alone > 0 else ""
+    unfit = len(sized) - len(every)
+    if unfit:
+        whose = "it" if unfit == 1 else "them"
+        note += f"{unfit} more cannot run on the machine that was sized to {whose} or to ones alike. "
     best = sorted(zip(shown, pairs, _with_area(pairs), strict=True), key=lambda one: -float(one[0]["score_mean"]))
     return OwnMachines(drawn, [_table_row(*one) for one in best], [_numbers(*one) for one in best], note)
 

@@ -11,6 +11,8 @@ from cosim.splits.fold import Fold
 from cosim.splits.known_groups import known_group
 from cosim.splits.unlabelled_pool import pool_windows
 from cosim.study.schema import Study
+from cosim.study.teaching import teaching_problems
+from cosim.teachers.learning import CrossFitting
 
 
 def folds_of(study: Study, dataset: Dataset) -> tuple[Fold, ...]:
@@ -42,7 +44,16 @@ def known_groups_note(study: Study, dataset: Dataset, folds: Sequence[Fold]) -> 
     remedy = 'Write validation = "group" in [split]'
     if study.split.method != "leave_one_group_out":
         remedy = f'Take method = "leave_one_group_out" with group = "{group}" and validation = "group" in [split]'
-    if by_gate:
-        remedy += ', or [gate] on = "out_of_fold" for the gate alone'
+    if by_gate and _may_gate_out_of_fold(study):
+        remedy += ', or, for the gate alone, on = "out_of_fold" in [gate] and out_of_fold = {} in [teacher]'
     return (f"split: each test part is of a {group} that is not trained on, its validation part of {group}s that are; "
             f"{chosen} look at known {group}s. {remedy}",)  # fmt: skip
+
+
+def _may_gate_out_of_fold(study: Study) -> bool:
+    """Return whether the study would be accepted with a gate, and a teacher, out of fold."""
+    if study.teacher is None:
+        return False
+    teacher = study.teacher.model_copy(update={"out_of_fold": CrossFitting()})
+    gate = study.gate.model_copy(update={"on": "out_of_fold"})
+    return not any(teaching_problems(study.model_copy(update={"teacher": teacher, "gate": gate})))

@@ -13,7 +13,7 @@ HOW = """
 All of it is one command, which goes on where it was stopped:
 
     COSIM_DATA=... python benchmarks/distillation.py             # every part, cheapest first, then this page
-    COSIM_DATA=... python benchmarks/distillation.py --part labels_42_units --seeds 5
+    COSIM_DATA=... python benchmarks/distillation.py --part labels_42_units --seeds 5     # default: as archived
     python benchmarks/distillation.py --reprice                  # this page again, nothing trained
 
 `kl` with `unlabelled=left_out` learns the teacher's answers on labelled examples alone; `kl` without, on unlabelled

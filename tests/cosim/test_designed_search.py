@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import json
 import math
@@ -164,6 +165,19 @@ def test_a_run_priced_again_with_designed_machines_has_a_joint_front(own_run: Pa
         assert numbers["own_power_low_uw"] < numbers["own_power_nominal_uw"] < numbers["own_power_high_uw"]
     assert "longtable" in saved["latex"]
     assert "The decoder with its machine" in render(found)
+    floats = f"{sum(one['role'] != 'teacher' for one in found.decoders) - len(own)} more have no machine of their own: "
+    assert floats in section.note
+    assert "cannot run" not in section.note
+    # one that its machine cannot run has one all the same: it is left out, and not said to compute in floating point
+    unfit = tuple(
+        {**row, "infeasibilities": '["too slow"]'} if row["profile"] == MACHINE and row["decoder"] == best["decoder"]
+        else row for row in found.summary
+    )
+    changed = own_machines(dataclasses.replace(found, summary=unfit))
+    assert changed is not None
+    assert len(changed.rows) == len(section.rows) - 1
+    assert floats in changed.note
+    assert "1 more cannot run on the machine that was sized to it or to ones alike" in changed.note
 
 
 def test_a_run_without_designed_machines_has_no_such_section(finished: Path) -> None:

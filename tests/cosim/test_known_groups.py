@@ -42,8 +42,24 @@ def test_a_fraction_of_the_training_groups_is_told_with_its_remedy():
     said = notes(FRACTION)
     assert KNOWN in said
     assert "the teacher's gate look at known sessions" in said
-    assert 'validation = "group" in [split], or [gate] on = "out_of_fold"' in said
+    assert 'validation = "group" in [split], or, for the gate alone, on = "out_of_fold" in [gate] and' in said
+    assert "out_of_fold = {} in [teacher]" in said
     assert "\n" not in said
+
+
+def test_what_the_remedies_say_is_accepted_and_helps():
+    assert notes({**FRACTION, "validation": "group"}) == ""
+    document = tomllib.loads(TINY)
+    teacher = {**document["teacher"], "out_of_fold": {}}
+    said = notes(FRACTION, gate={**document.get("gate", {}), "on": "out_of_fold"}, teacher=teacher)
+    assert KNOWN in said
+    assert "gate" not in said
+
+
+def test_no_remedy_is_told_that_the_study_would_be_refused_with():
+    teacher = {**tomllib.loads(TINY)["teacher"], "learns_from": "left_out"}
+    assert "gate" in (said := notes(FRACTION, teacher=teacher))
+    assert "out_of_fold" not in said
 
 
 def test_a_gate_out_of_fold_looks_at_new_groups_already():

@@ -14,7 +14,9 @@ import cosim
 from cosim.api.sweeps.study_tables import _crossover  # pyright: ignore[reportPrivateUsage]
 from cosim.tables.feasibility import LIMIT, NOT_COMPARED
 from energy_models.analysis import StreamingDraws
-from energy_models.workload import at_widths, read_workload
+from energy_models.hardware import load_profile
+from energy_models.pricing import estimate
+from energy_models.workload import Conventions, Count, Products, Workload, at_widths, read_workload
 
 EEGNET = Path(__file__).parents[2] / "energy_models/data/workloads/eegnet_8_2.json"
 SITE, MACHINE = "implant_endovascular16", "gap9"
@@ -67,6 +69,66 @@ def test_learning_that_takes_longer_than_there_is_does_not_fit() -> None:
     assert "decisions leave" in often["recalibration_reasons"]
     assert often["recalibration_time_share"] == pytest.approx(2.0)
     assert math.isnan(often["recalibration_power_w"])
+
+
+def test_work_on_every_sample_leaves_less_time_for_learning() -> None:
+    # decisions take .04 of the time; a filter of 1.4e9 products a window takes .82 more, so that .14 of it are left
+    product = next(layer for layer in WORK.layers if layer.products is not None)
+    sites, none = (Count.constant(number, WORK.decodes) for number in (1_400_000_000, 0))
+    filter_ = dataclasses.replace(
+        product, name="band", kind="filter", cadence="sample", weights=0, weights_nonzero=0, weights_key="", biases=0,
+        products=Conventions(*[Products(sites, none)] * 4),
+    )  # fmt: skip
+
+    def found(work: Workload, interval_s: float) -> dict[str, Any]:
+        return cosim.sweep(
+            work, machines=MACHINE, sites=SITE, decode_rate_hz=4, over={"recalibration_interval_s": [interval_s]},
+            recalibration=LAST,
+        ).to_frame().to_dict("records")[0]  # fmt: skip
+
+    filtered = WORK.replace(layers=(filter_, *WORK.layers))
+    busy = estimate(filtered, load_profile(MACHINE), None, decode_rate_hz=4).busy.nominal
+    assert 0.8 < busy < 0.9
+    for work, share, fits in ((WORK, 0.5, True), (filtered, 0.5, False), (filtered, 0.9 * (1 - busy), True)):
+        seconds = found(work, 1e6)["recalibration_time_s"]
+        assert (found(work, seconds / share)["recalibration"] == "fits") == fits
+
+
+def test_only_learning_that_cannot_run_says_why() -> None:
+    table = study(dataclasses.replace(LAST, examples=10**6))
+    said = [line for line in table.answer if line.startswith("Cannot run")]
+    assert said
+    assert all(line.startswith("Cannot run: recalibration: ") for line in said)
+    assert said[0].removeprefix("Cannot run: recalibration: ") in table.to_frame()["recalibration_reasons"][0]
+
+
+def test_a_network_that_cannot_run_says_each_reason_once() -> None:
+    found = cosim.sweep(
+        read_workload(EEGNET), machines="asic65_near_memory", sites=SITE, decode_rate_hz=4,
+        over={"recalibration_interval_s": ["1 h"]}, recalibration=LAST,
+    ).answer  # fmt: skip
+    reasons = [line.removeprefix("Cannot run: ").removeprefix("recalibration: ") for line in found]
+    assert len(set(reasons)) == len(reasons)
+
+
+def test_of_equal_points_none_is_said_to_draw_least() -> None:
+    alone = study(None, charge_cycles=[500, 1000]).answer[0]
+    assert alone.endswith(", alike at 2 points.")
+    assert "charge_cycles" not in alone
+    both = cosim.sweep(
+        WORK, machines=MACHINE, sites=SITE, over={"decode_rate_hz": [4, 8], "charge_cycles": [500, 1000]}
+    ).answer[0]  # fmt: skip
+    assert both.endswith(", at decode_rate_hz 4, alike at 2 points.")
+
+
+@pytest.mark.parametrize("again", ["machines", "sites"])
+def test_a_machine_or_site_that_is_given_twice_is_refused(again: str) -> None:
+    given: dict[str, Any] = {"machines": [MACHINE], "sites": [SITE]}
+    given[again] = given[again] * 2
+    with pytest.raises(cosim.CosimError, match="is given twice"):
+        cosim.sweep(WORK, decode_rate_hz=4, **given)
+    with pytest.raises(cosim.CosimError, match="designed is given twice"):
+        cosim.sweep(WORK, decode_rate_hz=4, machines=["designed", "designed"])
 
 
 def test_a_sweep_of_learning_is_ranked_by_average_power_and_shows_what_differs() -> None:

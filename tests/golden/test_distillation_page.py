@@ -177,6 +177,20 @@ def test_a_smaller_selection_does_not_take_trainings_off_the_page() -> None:
             distillation.refuse_fewer(ARCHIVES / "labels_ssvep" / "2_a_class", alone)
 
 
+def test_without_a_number_of_seeds_no_archived_training_is_lost() -> None:
+    """The page's first command: a cell takes the seeds of its archive, five or two, and two where there is none."""
+    with _command() as distillation:
+        found = {}
+        for part in distillation.PARTS:
+            for cell in distillation.cells_of(part, [0]):
+                found[part, cell] = distillation.archived_seeds(ARCHIVES / part / cell)
+                whole = distillation.cells_of(part, list(range(found[part, cell])))[cell]
+                distillation.refuse_fewer(ARCHIVES / part / cell, whole)
+        assert distillation.archived_seeds(ARCHIVES / "never_run") == 2
+    assert found["labels_ssvep", "2_a_class"] == 5
+    assert set(found.values()) <= {2, 5}
+
+
 def test_bars_of_a_part_that_was_added_later_are_exploratory() -> None:
     text = (DOCS / "distillation.md").read_text("utf-8")
     rows = [line for line in text.splitlines() if "`kl` less labels alone" in line]

@@ -33,7 +33,10 @@ CHOICES = Choices(
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A decoder on a machine. Powers, energies and latencies are None where there is none; `said` says why.
+    """A decoder on a machine; `said` says why where powers, energies and latencies are None.
+
+    They are None wherever the machine cannot run the decoder, as in every table of this project: where something does
+    not fit, has no price, or takes more time than there is (too slow). A row that is incomplete has lower bounds.
 
     Parameters
     ----------
@@ -125,13 +128,17 @@ def _constants(workload: Workload) -> int:
 
 def _priced(decoder: Decoder, workload: Workload, rate_hz: float, machine: str, profile: HardwareProfile) -> Row:
     report = estimate(workload, profile, None, decode_rate_hz=rate_hz)
-    work = _work(decoder, workload, rate_hz, machine)
+    work = replace(
+        _work(decoder, workload, rate_hz, machine), reason=reason_of(report, workload.delay_s), said=_said(report)
+    )
+    if report.infeasibilities:
+        return work
     (points,) = sample_designs((Design(workload, profile, None, rate_hz),), draws=DRAWS, seed=SEED)
     energy, power = spread(points.decode_energy_j), spread(points.decoder_power_w)
     return replace(
         work, energy_j=report.decode_energy_j.nominal, energy_low_j=energy[0], energy_high_j=energy[2],
         power_w=report.decoder_power_w.nominal, power_low_w=power[0], power_high_w=power[2],
-        latency_s=report.latency_s.nominal, reason=reason_of(report, workload.delay_s), said=_said(report),
+        latency_s=report.latency_s.nominal,
     )  # fmt: skip
 
 
