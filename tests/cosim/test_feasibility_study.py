@@ -15,7 +15,7 @@ import pytest
 from tiny_study import cosim as command
 
 import cosim
-from cosim.api.sweeps import sweep_point
+from cosim.api.sweeps import own_machine
 from cosim.report.review.latex import latex_table
 from cosim.tables.feasibility import LIMIT, NO_LIMIT, NOT_CHECKED, NOT_COMPARED
 from energy_models.design import KIB, Choices, Design, Task, search
@@ -97,9 +97,11 @@ def test_a_designed_machine_is_sized_to_each_point_at_its_node_and_within_the_si
         tasks.extend(asked)
         return search(asked, replace(choices, **FEW))
 
-    monkeypatch.setattr(sweep_point, "search", few)
+    own_machine._searched.cache_clear()  # pyright: ignore[reportPrivateUsage]
+    monkeypatch.setattr(own_machine, "search", few)
     over = {"decode_rate_hz": [1, 200], "node_nm": [65, 28], "supply_v": ["0.8 V"]}
     frame = swept(machines=["designed"], sites="implant_epilepsy", over=over).to_frame()
+    own_machine._searched.cache_clear()  # pyright: ignore[reportPrivateUsage]
     assert set(frame["machine"]) == {"designed"}
     assert set(frame["supply_v"]) == {0.8}
     assert frame["node_nm"].tolist() == [pytest.approx(node) for node in (65, 28, 65, 28)]
