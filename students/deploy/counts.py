@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from students.deploy.attention import LinearAttention
 from students.deploy.cells import Feedback, Neurons, Recurrent
+from students.deploy.codes import Coder
 from students.deploy.delay_lines import PastSums
 from students.deploy.graph import INPUT, Delay, DeployedGraph, Linear, Product, Range
 from students.deploy.rows import MatMul
@@ -77,7 +78,7 @@ def static_counts(graph: DeployedGraph) -> tuple[LayerCount, ...]:
 
 
 def state_counts(graph: DeployedGraph) -> tuple[StateCount, ...]:
-    """Return the state that cells and delays keep, by layer as `students.counting.observe` names it.
+    """Return the state that cells, delays and input codes keep, by layer as `students.counting.observe` names it.
 
     Parameters
     ----------
@@ -97,6 +98,9 @@ def state_counts(graph: DeployedGraph) -> tuple[StateCount, ...]:
         elif isinstance(node, LinearAttention):
             found.append(StateCount(f"{node.name}.sums", node.width**2, node.sums.signed_bits))
             found.append(StateCount(f"{node.name}.totals", node.width, node.totals.bits))
+        elif isinstance(node, Coder):
+            kept = node.kept()
+            found += [StateCount(f"{node.name}.{name}".rstrip("."), many, bits) for name, many, bits in kept]
         elif isinstance(node, Recurrent):
             names = zip(("hidden_state", "cell_state"), node.state_bits, strict=False)
             found += [StateCount(f"{node.name}.{name}", node.units, bits) for name, bits in names]

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from energy_models.errors import DataError
 from students.deploy.attention import LinearAttention
 from students.deploy.cells import Neurons, Recurrent
+from students.deploy.codes import Coder
 from students.deploy.delay_lines import PastSums
 from students.deploy.fixed_point import FixedPoint
 from students.deploy.ranges import Floats, Integers, Range
@@ -307,7 +308,7 @@ class Join:
 
 Node = (
     Product | Linear | Requantise | Table | Steps | Pool | Move | Delay | Add | Multiply | Join | Recurrent | Neurons
-    | MatMul | Softmax | Norm | Part | LinearAttention | PastSums
+    | MatMul | Softmax | Norm | Part | LinearAttention | PastSums | Coder
 )  # fmt: skip
 
 
@@ -368,5 +369,5 @@ def _along_steps(node: Node) -> bool:
         return node.constants.multiplier.ndim < 2 or node.constants.multiplier.shape[-1] == 1
     if isinstance(node, Table | Steps):
         return node.rows.ndim < 2 or node.rows.shape[-1] == 1
-    kept = Add | Multiply | Delay | Recurrent | Neurons | Part | LinearAttention | PastSums
+    kept = Add | Multiply | Delay | Recurrent | Neurons | Part | LinearAttention | PastSums | Coder
     return isinstance(node, kept) or (isinstance(node, Join) and node.axis == 0)

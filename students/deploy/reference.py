@@ -9,6 +9,7 @@ import numpy as np
 from energy_models.errors import DataError, StudentError
 from students.deploy.attention import LinearAttention, run_attention
 from students.deploy.cells import Neurons, Recurrent, accumulators, run_cell
+from students.deploy.codes import Coder
 from students.deploy.delay_lines import PastSums
 from students.deploy.graph import (
     INPUT,
@@ -133,6 +134,8 @@ def _run(node: Node, signals: Mapping[str, Integers]) -> Integers:
         return _steps(node, signal)
     if isinstance(node, Delay | PastSums):
         return node.run(signal)
+    if isinstance(node, Coder):
+        return node.run(signal, node.first_state(len(signal)))[0]
     if isinstance(node, Add):
         return signal + signals[node.other]
     if isinstance(node, Multiply):

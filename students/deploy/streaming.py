@@ -10,12 +10,13 @@ import numpy as np
 from energy_models.errors import StudentError
 from students.deploy.attention import LinearAttention, run_attention
 from students.deploy.cells import Neurons, Recurrent, State, run_cell
+from students.deploy.codes import Coder
 from students.deploy.delay_lines import PastSums
 from students.deploy.graph import INPUT, Delay, DeployedGraph, Integers, Product
 from students.deploy.reference import checked_codes, run_node
 
 Past = Mapping[str, State]
-"""What each node keeps, by name: products, delays and sums their past inputs, cells their state, attention sums."""
+"""What each node keeps, by name: products, delays and sums past inputs, cells and codes a state, attention sums."""
 
 
 def first_past(graph: DeployedGraph, examples: int) -> dict[str, State]:
@@ -40,7 +41,7 @@ def first_past(graph: DeployedGraph, examples: int) -> dict[str, State]:
     past: dict[str, State] = {}
     inputs = {INPUT: graph.input.shape[0], **{node.name: node.result.shape[0] for node in graph.nodes}}
     for node in graph.nodes:
-        if isinstance(node, Recurrent | Neurons | LinearAttention):
+        if isinstance(node, Recurrent | Neurons | LinearAttention | Coder):
             past[node.name] = node.first_state(examples)
         elif isinstance(node, Product) and (steps := past_steps(node)):
             past[node.name] = (np.zeros((examples, inputs[node.source], steps), dtype=np.int64),)
@@ -94,6 +95,8 @@ def advance(graph: DeployedGraph, codes: Integers, past: Past) -> tuple[Integers
         elif isinstance(node, LinearAttention):
             operands = signal, signals[node.key], signals[node.value]
             signals[node.name], kept[node.name] = run_attention(node, operands, past[node.name])
+        elif isinstance(node, Coder):
+            signals[node.name], kept[node.name] = node.run(signal, past[node.name])
         elif isinstance(node, Product) and node.name in past:
             joined = np.concatenate((past[node.name][0], signal), axis=-1)
             kept[node.name] = (joined[..., joined.shape[-1] - past_steps(node) :],)

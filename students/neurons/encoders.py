@@ -14,6 +14,10 @@ from energy_models.registry import Registry
 from students.neurons.input_codes import Envelopes, RandomRateCode, RateCode
 from students.neurons.lock_in import LockIn, lock_in_of
 
+LEVEL_BITS = 8
+LOWEST_LEVEL, HIGHEST_LEVEL = -(2 ** (LEVEL_BITS - 1)), 2 ** (LEVEL_BITS - 1) - 1
+"""Width of the level that waits for the next step [bits], and its ends."""
+
 
 @dataclass(frozen=True, slots=True)
 class Encoder:
@@ -64,8 +68,9 @@ class AnySpike(nn.Module):
 class LevelCrossings(nn.Module):
     """Levels that a signal has crossed since the step before: up counts as positive, down as negative.
 
-    ``clip(floor(x[t] / step) - floor(x[t-1] / step), -most, most)``; before the first step the signal is 0. Of signals
-    that stay between two levels nothing is sent. A level-crossing converter gives these numbers without a clock.
+    ``clip(l[t] - l[t-1], -most, most)`` with ``l[t] = clip(floor(x[t] / step), -128, 127)``, the word of 8 bits that
+    waits; before the first step the signal is 0. Of signals that stay between two levels nothing is sent. A
+    level-crossing converter gives these numbers without a clock.
 
     Parameters
     ----------
@@ -89,7 +94,7 @@ class LevelCrossings(nn.Module):
 
     def forward(self, signal: Tensor) -> Tensor:
         """Map a signal ``(batch, channels, steps)`` to whole numbers of the same shape."""
-        levels = torch.floor(signal * (1.0 / self.step))
+        levels = torch.floor(signal * (1.0 / self.step)).clamp(LOWEST_LEVEL, HIGHEST_LEVEL)
         channels = signal.shape[1]
         taps = self.taps.to(levels.dtype).expand(channels, 1, 2)
         crossed = functional.conv1d(functional.pad(levels, (1, 0)), taps, groups=channels)

@@ -2,8 +2,10 @@
 
     I[t] = I[t-1] + (x[t] cos(2 pi f t) - I[t-1]) / 2^k,   Q with the sine,   E[t] = I[t]^2 + Q[t]^2
 
-one amplifier a channel and frequency. The references are read from a table of 256 numbers at the nearest phase; a
-low-pass is a shift, a subtraction and an addition.
+one amplifier a channel and frequency, in integers: a phase of 32 bits a frequency, which all channels share, addresses
+the nearest of 256 cosines of 16 bits (the sine a quarter later); a product with the signal is rounded to 2^-12; a
+low-pass keeps I 2^k and is a rounding shift, a subtraction and an addition; I and Q are held to 16 bits, which is 8 to
+either side; energies are rounded to 2^-16.
 """
 
 from __future__ import annotations
@@ -15,10 +17,27 @@ import torch
 from torch import Tensor, nn
 
 from energy_models.errors import StudentError
-from students.neurons.input_codes import COEFFICIENT_BITS, CodeWork
+from students.neurons.input_codes import (
+    CODE_BITS,
+    CODE_POINT,
+    COEFFICIENT_BITS,
+    CodeState,
+    CodeWork,
+    on_code_grid,
+)
 
 PHASES = 256
 """Entries of the table of a cosine's period; the sine reads it a quarter later."""
+
+COSINE_POINT, MEAN_POINT, ENERGY_POINT = COEFFICIENT_BITS - 2, 12, 16
+"""Fractional bits of a cosine, of I and Q and of an energy."""
+
+PHASE_BITS = 32
+MEAN_HIGHEST = 2**15 - 1
+"""Of I and Q, in steps of 2^-12; the least is its negative."""
+
+MOST_SHIFT = PHASE_BITS - (CODE_BITS + MEAN_POINT - CODE_POINT)
+"""Largest k of a low-pass whose word has 32 bits."""
 
 HIGHEST = 0.5
 """Frequency that a stream has no room for, in cycles a step."""
@@ -27,9 +46,10 @@ HIGHEST = 0.5
 class LockIn(nn.Module):
     """Energies at some frequencies: ``(batch, channels, steps)`` to ``(batch, channels * frequencies, steps)``.
 
-    A channel's frequencies stand side by side. Work of a channel in a step, at each frequency: an addition (the phase,
-    which each amplifier keeps for itself), two look-ups, two products with the references, two shifts, subtractions and
-    additions (the low-passes), two squares and an addition. Three words wait: phase and both means.
+    A channel's frequencies stand side by side. Work of a channel in a step, at each frequency: two products with the
+    references, two shifts and subtractions and two additions (the low-passes), four limits, two squares and an
+    addition; once for all channels two additions (the phase, and the sine's place) and two look-ups. Two words a
+    channel and frequency wait, and a phase a frequency.
 
     Parameters
     ----------
@@ -41,53 +61,65 @@ class LockIn(nn.Module):
     Raises
     ------
     StudentError
-        No frequency, or one beyond half the step rate; a time constant of less than a step.
+        No frequency, or one beyond half the step rate; a time constant of less than a step, or of more than 2^14.
     """
 
     cosines: Tensor
-    cycles: Tensor
+    increments: Tensor
 
     def __init__(self, cycles: Sequence[float], shift: int) -> None:
         super().__init__()
-        if not cycles or not all(0.0 < one < HIGHEST for one in cycles) or shift < 0:
+        if not cycles or not all(0.0 < one < HIGHEST for one in cycles) or not 0 <= shift <= MOST_SHIFT:
             raise StudentError(
                 f"lock-in amplifiers at {', '.join(f'{one:g}' for one in cycles) or 'no'} cycles a step, with a time "
                 f"constant of 2^{shift} steps", where="LockIn",
-                remedy="Give frequencies above 0 and below half the step rate, and a time constant of a step or more",
+                remedy=f"Give frequencies above 0 and below half the step rate, and a time constant of 1 to "
+                f"2^{MOST_SHIFT} steps",
             )
         self.shift, self.count = shift, len(cycles)
+        self.cycles = tuple(cycles)
         turn = torch.arange(PHASES, dtype=torch.float64) / PHASES
-        self.register_buffer("cosines", torch.cos(2.0 * math.pi * turn), persistent=False)
-        self.register_buffer("cycles", torch.tensor(list(cycles), dtype=torch.float64), persistent=False)
+        cosines = (torch.cos(2.0 * math.pi * turn) * 2**COSINE_POINT).round().to(torch.int64)
+        increments = torch.tensor([round(one * 2**PHASE_BITS) for one in cycles], dtype=torch.int64)
+        self.register_buffer("cosines", cosines, persistent=False)
+        self.register_buffer("increments", increments, persistent=False)
 
     @property
     def work(self) -> CodeWork:
         """What it does for one channel in one step."""
-        each = {"add": 4, "lookup": 2, "multiply": 4, "leak_shift": 2}
-        words = 3 * self.count
+        each, count = {"add": 3, "multiply": 4, "leak_shift": 2, "compare": 4}, self.count
+        kept = CODE_BITS + MEAN_POINT - CODE_POINT + self.shift
+        states = (
+            CodeState(2 * count, kept, 2 * count, 2 * count),
+            CodeState(count, PHASE_BITS, count, count, "phases", shared=True),
+        )
         return CodeWork(
-            {name: number * self.count for name, number in each.items()}, {}, state_words=words, state_reads=words,
-            state_writes=words, signals=self.count, event_bits=0, constants=PHASES + self.count,
-            constant_bits=COEFFICIENT_BITS,
+            {name: number * count for name, number in each.items()}, states,
+            (2 * MEAN_HIGHEST**2 >> 2 * MEAN_POINT - ENERGY_POINT).bit_length(), signals=count,
+            shared_operations={"add": 2 * count, "lookup": 2 * count},
+            constants=PHASES + count * PHASE_BITS // COEFFICIENT_BITS, constant_bits=COEFFICIENT_BITS,
         )  # fmt: skip
 
     def forward(self, signal: Tensor) -> Tensor:
         """Return the energies of every step."""
         batch, channels, steps = signal.shape
-        turns = torch.arange(steps, dtype=torch.float64, device=self.cycles.device)[:, None] * self.cycles
-        place = (turns.remainder(1.0) * PHASES).round().to(torch.int64)
-        references = torch.stack([self.cosines[(place + late) % PHASES] for late in (0, 3 * PHASES // 4)])
-        mixed = signal[:, :, None, None] * references.permute(0, 2, 1).to(signal)
-        kept, share, energies = torch.zeros_like(mixed[..., 0]), 2.0**-self.shift, list[Tensor]()
-        for given in mixed.unbind(-1):
-            kept = kept + (given - kept) * share
-            energies.append(kept.square().sum(2))
-        found = torch.stack(energies, dim=-1) if energies else mixed.sum(2)
-        return found.reshape(batch, channels * self.count, steps)
+        phases = torch.arange(steps, device=self.increments.device)[:, None] * self.increments
+        place = phases + 2**PHASE_BITS // (2 * PHASES) >> PHASE_BITS - PHASES.bit_length() + 1
+        references = torch.stack([self.cosines[(place + late) % PHASES] for late in (0, 3 * PHASES // 4)], dim=1)
+        given = on_code_grid(signal).permute(2, 0, 1).contiguous()[..., None, None]  # as the loop reads it
+        scale, share = 2.0 ** (MEAN_POINT - CODE_POINT - COSINE_POINT), 2.0**-self.shift
+        kept = given.new_zeros(batch, channels, 2, self.count)
+        energies = given.new_empty(steps, batch, channels, self.count)
+        for step, (one, reference) in enumerate(zip(given, references * scale, strict=True)):
+            kept = kept - (kept * share).round_() + (one * reference).round_()
+            mean = (kept * share).round_().clamp_(-MEAN_HIGHEST, MEAN_HIGHEST)
+            energies[step] = mean.square_().sum(2)
+        found = (energies * 2.0 ** (ENERGY_POINT - 2 * MEAN_POINT)).round() * 2.0**-ENERGY_POINT
+        return found.to(signal.dtype).permute(1, 2, 3, 0).reshape(batch, channels * self.count, steps)
 
     def extra_repr(self) -> str:
         """Return what `print` shows."""
-        return f"{self.cycles.tolist()} cycles a step, shift={self.shift}"
+        return f"{list(self.cycles)} cycles a step, shift={self.shift}"
 
 
 def lock_in_of(settings: str, step_rate_hz: float) -> tuple[tuple[float, ...], int]:

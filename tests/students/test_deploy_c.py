@@ -97,6 +97,8 @@ CELLS = [
     ("spiking_delay", "w4a4s6", STEPS, {"hidden_1": 8, "hidden_2": 0, "lags": 7, "delays": "learned"}),
     ("spiking_delay", "w4a4s6", WINDOWS, {"hidden_1": 8, "hidden_2": 0, "lags": 7, "delays": "learned"}),
     ("spiking_mlp", "w4a4s6", STEPS, {"hidden_1": 8, "hidden_2": 6, "code": "level_crossing"}),
+    *(("spiking_mlp", "w4a4s6", shape, {"hidden_1": 8, "hidden_2": 6, "code": code}) for shape in (WINDOWS, STEPS)
+      for code in ("rate", "random_rate", "envelopes", "lock_in 3,5.5/0.2")),
     ("plif_conv", "w4a4s6", WINDOWS, {}),
 ]  # fmt: skip
 

@@ -62,6 +62,17 @@ def test_static_counts_are_the_dense_conventions_of_observe(family: str, task: s
     assert states == {name: what for name, what in kept.items() if layers[name].products is None}
 
 
+@pytest.mark.parametrize("task", ["classification", "regression"])
+@pytest.mark.parametrize("code", ["delta", "level_crossing", "rate", "random_rate", "envelopes", "lock_in 3,5.5/0.2"])
+def test_the_state_of_an_input_code_is_that_of_observe(code: str, task: str) -> None:
+    model, spec = quantised("spiking_mlp", "w8a8s8", SHAPES[task], {"hidden_1": 8, "hidden_2": 6, "code": code})
+    work = observe(model, signals(spec.shape, 2), name="n", mode=mode(spec), step_rate_hz=64.0, input_bits=12)
+    kept = {one.name: (one.state_elements, one.state_bits) for one in work.layers if one.state_elements}
+    states = {one.name: (one.elements, one.bits) for one in state_counts(lower(model, spec.shape, codes=CODES))}
+    assert states == kept
+    assert any(name.removeprefix("body.").startswith("0.0") for name in kept)
+
+
 @pytest.mark.parametrize("family", ["plif_conv", "spiking_delay"])
 def test_neurons_whose_membranes_stay_in_float_say_so(family: str) -> None:
     task = next(iter(load_family(family).tasks))

@@ -28,6 +28,10 @@ STUDENTS: dict[str, tuple[str, Shape, dict[str, Any]]] = {
     "learned delays": ("spiking_delay", STREAM, {"hidden_1": 8, "hidden_2": 6, "lags": 6, "delays": "learned"}),
     "delta": ("spiking_mlp", STREAM, {"hidden_1": 8, "hidden_2": 6, "code": "delta"}),
     "levels": ("spiking_mlp", WINDOW, {"hidden_1": 8, "hidden_2": 6, "code": "level_crossing"}),
+    "rate": ("spiking_mlp", STREAM, {"hidden_1": 8, "hidden_2": 6, "code": "rate"}),
+    "random rate": ("spiking_mlp", WINDOW, {"hidden_1": 8, "hidden_2": 6, "code": "random_rate"}),
+    "envelopes": ("spiking_mlp", STREAM, {"hidden_1": 8, "hidden_2": 6, "code": "envelopes"}),
+    "lock-in": ("spiking_mlp", WINDOW, {"hidden_1": 8, "hidden_2": 6, "code": "lock_in 5,7.3/0.2"}),
     "learned": ("plif_conv", WINDOW, {}),
     "eegnet": ("spiking_eegnet", WINDOW, {"temporal_filters": 3, "pool_1": 2, "pool_2": 4}),
 }
@@ -80,12 +84,12 @@ def test_any_shape_width_and_seed(
     assert (found.differing, found.changed) == (0, 0), found
 
 
-@pytest.mark.parametrize("name", ["stream", "binary", "delays", "learned delays", "delta"])
+@pytest.mark.parametrize("name", ["stream", "binary", "delays", "learned delays", "delta", "rate", "random rate", "envelopes", "lock-in"])
 def test_a_stream_in_pieces_is_the_whole(name: str) -> None:
-    family, shape, options = STUDENTS[name]
-    model, _ = quantised(family, "w4a4s6", shape, options)
-    graph = lower(model, shape, codes=CODES)
-    codes = CODES.codes_of(signals(shape, 3, 1).numpy() * 2)
+    family, _, options = STUDENTS[name]
+    model, _ = quantised(family, "w4a4s6", STREAM, options)
+    graph = lower(model, STREAM, codes=CODES)
+    codes = CODES.codes_of(signals(STREAM, 3, 1).numpy() * 2)
     past, pieces = first_past(graph, 3), []
     for start, stop in ((0, 1), (1, 2), (2, 17), (17, 40)):
         found, past = advance(graph, codes[:, :, start:stop], past)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 
@@ -14,8 +15,9 @@ from students.models.build import build
 from students.models.from_float import quantised_from_float
 from students.neurons import encoder_names
 from students.neurons.encoders import LevelCrossings, load_encoder
-from students.neurons.input_codes import Envelopes, RandomRateCode, RateCode, random_numbers
+from students.neurons.input_codes import Envelopes, RandomRateCode, RateCode
 from students.neurons.lock_in import LockIn
+from students.neurons.random_numbers import first_registers, next_registers, random_numbers
 from students.spec import Shape, StudentSpec, parse_form
 
 STREAM = Shape(task="regression", channels=3, steps=24, outputs=2, step_rate_hz=20.0)
@@ -54,9 +56,11 @@ def test_a_code_is_counted_and_a_resting_signal_sends_nothing(name: str) -> None
         assert sum(count.total for layer in encoder_layers for count in layer.operations.values()) > 0
         return
     encoder = next(layer for layer in works[0].layers if layer.kind == "elementwise")
-    # Three channels, one step: scaled, floored, less the level before; two limits. No product, nothing in float.
+    # Three channels, one step: scaled, floored, less the level before; four limits. No product, nothing in float.
+    # What waits is a level of 8 bits; up to 7 levels either way are 4 bits, one is 2.
     operations = {name: count.mean for name, count in encoder.operations.items()}
-    assert operations == {"multiply": 3.0, "add": 6.0, "compare": 6.0}
+    assert operations == {"multiply": 3.0, "add": 6.0, "compare": 12.0}
+    assert encoder.output_bits == (2 if name == "delta" else 4)
     assert (encoder.products, encoder.arithmetic) == (None, "integer")
     assert (encoder.state_elements, encoder.state_bits, encoder.state_reads, encoder.state_writes) == (3, 8, 3, 3)
 
@@ -76,13 +80,19 @@ def test_a_rate_adds_up_to_the_signal_hand_worked() -> None:
 
 
 def test_the_work_of_rates_by_hand() -> None:
-    """3 channels: a multiplication, an addition, two comparisons, a word each; a subtraction for each event."""
+    """3 channels, each put on the grid (a product, an addition, two limits), then
+
+    a rate: an addition, two limits and two comparisons, and a subtraction for each event; 13 bits hold 2 units of 2^10
+    either way. A random rate: a product, three exclusive ors, two comparisons; a register of 32 bits.
+    """
     signal = torch.full((1, 3, 10), 0.5)
-    for code, resets, bits in ((RateCode(), True, 8), (RandomRateCode(), False, 16)):
+    rate, random_rate = {"multiply": 3, "add": 6, "compare": 18}, {"multiply": 6, "add": 12, "compare": 12}
+    for code, works, resets, bits in ((RateCode(), rate, True, 13), (RandomRateCode(), random_rate, False, 32)):
         network = torch.nn.Sequential(code, torch.nn.Conv1d(3, 1, 1))
         found = observe(network, signal, name="net", mode="stream", step_rate_hz=20.0, input_bits=8).layers[0]
         each = {kind: count.mean for kind, count in found.operations.items() if kind != "reset"}
-        assert each == {"multiply": 3, "add": 3, "compare": 6}
+        assert each == works
+        assert found.output_bits == 2
         assert found.output_events is not None
         assert found.output_events.total > 0
         assert found.operations.get("reset", found.output_events).total == found.output_events.total
@@ -95,11 +105,19 @@ def test_random_events_follow_the_signal_and_are_always_the_same() -> None:
     code = RandomRateCode(3.0)
     found = code(torch.full((1, 20, 1000), -1.0))
     assert float(found.mean()) == pytest.approx(-1 / 3, abs=0.02)
-    assert torch.equal(random_numbers(4, 50), random_numbers(6, 90)[:4, :50])
-    numbers = random_numbers(50, 2000)
+    np.testing.assert_array_equal(random_numbers(4, 50), random_numbers(6, 90)[:4, :50])
+    numbers = random_numbers(50, 2000) / 2**16
     assert float(numbers.mean()) == pytest.approx(0.5, abs=0.01)
-    neighbours = torch.corrcoef(torch.stack([numbers[:, 1:].flatten(), numbers[:, :-1].flatten()]))[0, 1]
-    assert abs(float(neighbours)) < 0.02
+    for one, other in ((numbers[:, 1:], numbers[:, :-1]), (numbers[1:], numbers[:-1])):  # steps, then channels
+        assert abs(float(np.corrcoef(one.ravel(), other.ravel())[0, 1])) < 0.02
+
+
+def test_a_register_by_hand() -> None:
+    """From 1: 1 << 13 makes 8193; >> 17 nothing; << 5 (262176) makes 270369, the first number of Marsaglia's (13, 17,
+    5) from 1. Of a channel no register is zero."""
+    assert next_registers(np.array([1])).tolist() == [270369]
+    assert bool((first_registers(2000) > 0).all())
+    assert len(set(first_registers(2000).tolist())) == 2000
 
 
 def test_envelopes_tell_octaves_apart() -> None:
@@ -113,12 +131,19 @@ def test_envelopes_tell_octaves_apart() -> None:
 
 
 def test_the_work_of_envelopes_by_hand() -> None:
-    """2 channels, 3 bands: 96 products, 93 + 6 additions, 3 comparisons; 31 samples and 3 x 9 words wait."""
+    """2 channels, each put on the grid; 3 bands: 96 products, 93 + 6 additions, 3 comparisons. 31 samples of 16 bits
+
+    wait, in each band 8 magnitudes and a sum, 3 bits wider.
+    """
     network = torch.nn.Sequential(Envelopes(), torch.nn.Conv1d(6, 1, 1))
     found = observe(network, torch.ones(1, 2, 60), name="net", mode="stream", step_rate_hz=20.0, input_bits=8)
     layer = found.layers[0]
-    assert {kind: count.mean for kind, count in layer.operations.items()} == {"multiply": 192, "add": 198, "compare": 6}
-    assert (layer.state_elements, layer.state_reads, layer.state_writes) == (2 * 58, 2 * 37, 2 * 7)
+    each = {kind: count.mean for kind, count in layer.operations.items()}
+    assert each == {"multiply": 194, "add": 200, "compare": 10}
+    states = [(one.state_elements, one.state_reads, one.state_writes) for one in found.layers[:3]]
+    assert states == [(2 * 31, 2 * 31, 2), (2 * 24, 2 * 3, 2 * 3), (2 * 3, 2 * 3, 2 * 3)]
+    assert [one.state_bits for one in found.layers[:3]] == [16, 16, 19]
+    assert layer.output_bits == 19
     assert (layer.output_shape, layer.arithmetic, layer.constants) == ((6,), "integer", 96)
 
 
@@ -160,13 +185,18 @@ def test_a_lock_in_by_hand() -> None:
 
 
 def test_the_work_of_a_lock_in_by_hand() -> None:
-    """2 channels, 3 frequencies: 6 amplifiers of 4 products, 4 additions, 2 look-ups, 2 shifts and 3 words each."""
+    """2 channels put on the grid, 3 frequencies: 6 amplifiers of 4 products, 3 additions, 2 shifts, 4 limits and two
+
+    words of 18 + 4 bits each; 2 additions, 2 look-ups and a phase for each frequency.
+    """
     network = torch.nn.Sequential(LockIn((0.1, 0.2, 0.3), 4), torch.nn.Conv1d(6, 1, 1))
-    layer = observe(network, torch.ones(1, 2, 60), name="n", mode="stream", step_rate_hz=20.0, input_bits=8).layers[0]
-    each = {"multiply": 24, "add": 24, "lookup": 12, "leak_shift": 12}
+    layers = observe(network, torch.ones(1, 2, 60), name="n", mode="stream", step_rate_hz=20.0, input_bits=8).layers
+    layer, phases = layers[:2]
+    each = {"multiply": 26, "add": 26, "compare": 28, "lookup": 6, "leak_shift": 12}
     assert {kind: count.mean for kind, count in layer.operations.items()} == each
-    assert (layer.state_elements, layer.state_reads, layer.state_writes) == (18, 18, 18)
-    assert (layer.output_shape, layer.arithmetic, layer.constants) == ((6,), "integer", 259)
+    assert (layer.state_elements, layer.state_reads, layer.state_writes, layer.state_bits) == (12, 12, 12, 22)
+    assert (phases.state_elements, phases.state_reads, phases.state_writes, phases.state_bits) == (3, 3, 3, 32)
+    assert (layer.output_shape, layer.arithmetic, layer.constants, layer.output_bits) == ((6,), "integer", 262, 23)
 
 
 @pytest.mark.parametrize(("text", "why"), [

@@ -13,7 +13,7 @@ from students.counting.dispatch import Info, Tracer, nonzero
 from students.counting.records import Work
 from students.counting.rules.streams import Sliding, slid_axis
 from students.layers.delay_lines import Delays, PastSums
-from students.neurons.encoders import LevelCrossings
+from students.neurons.encoders import LEVEL_BITS, LevelCrossings
 
 
 def count_past_sums(tracer: Tracer, module: PastSums, signal: Tensor, output: Any) -> None:
@@ -42,30 +42,34 @@ def count_past_sums(tracer: Tracer, module: PastSums, signal: Tensor, output: An
 
 
 def count_level_crossings(tracer: Tracer, module: LevelCrossings, signal: Tensor, output: Any) -> None:
-    """Count levels crossed: of every new number its level, less the one before, which waits, within two limits."""
+    """Count levels crossed: of every new number its level, less the one before, which waits, within two limits.
+
+    The level is held within two limits too, and is a word of 8 bits whatever the width of the signal.
+    """
     info, channels, crossed = tracer.read(signal), signal.shape[1], tensors_of(output)[0]
     axes, calls = delayed(tracer, info, 1, signal.shape[2])
-    bits = info.bits(signal)
+    bits, integer = info.bits(signal), info.arithmetic == "integer"
+    kept, made = (LEVEL_BITS, module.most.bit_length() + 1) if integer else (bits, bits)
     work = Work(
         kind="elementwise",
         arithmetic=info.arithmetic,
         input_shape=(channels,),
         output_shape=(channels,),
         counts={
-            "op:multiply": channels * calls, "op:add": 2 * channels * calls, "op:compare": 2 * channels * calls,
+            "op:multiply": channels * calls, "op:add": 2 * channels * calls, "op:compare": 4 * channels * calls,
             "input_events": tracer.sums(signal != 0, info.axes),
         },
         calls=calls,
         when=tracer.when(info),
         activation_bits=bits,
-        output_bits=bits,
-        state_bits=bits,
+        output_bits=made,
+        state_bits=kept,
         state_elements=channels,
         state_reads=channels * calls,
         state_writes=channels * calls,
     )  # fmt: skip
     tracer.record(tracer.path, work)
-    tracer.set_info(crossed, Info(axes, word=bits if info.arithmetic == "integer" else 0))
+    tracer.set_info(crossed, Info(axes, word=made if integer else 0))
 
 
 def count_delays(tracer: Tracer, module: Delays, signal: Tensor, output: Any) -> None:

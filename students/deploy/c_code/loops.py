@@ -5,18 +5,20 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 
 from students.deploy.attention import LinearAttention
 from students.deploy.c_code.attention import write_attention
 from students.deploy.c_code.cells import Text, write_recurrent
+from students.deploy.c_code.codes import write_code
 from students.deploy.c_code.delays import write_delay, write_past_sums
 from students.deploy.c_code.neurons import write_neurons
 from students.deploy.c_code.plan import Loop, Plan
 from students.deploy.c_code.rows import write_matmul, write_norm, write_softmax
 from students.deploy.c_code.text import PACKED, Weights, array, identifier, packed, sum_type, type_for
+from students.deploy.codes import Coder
 from students.deploy.delay_lines import PastSums
 from students.deploy.graph import (
     INPUT,
@@ -44,6 +46,7 @@ INDENT = "    "
 OWN_WRITERS: Mapping[type, Callable[[Text, Loop, Any], None]] = {
     Recurrent: write_recurrent, Neurons: write_neurons, Delay: write_delay, MatMul: write_matmul,
     Softmax: write_softmax, Norm: write_norm, LinearAttention: write_attention, PastSums: write_past_sums,
+    **dict.fromkeys(get_args(Coder), write_code),
 }  # fmt: skip
 """Of nodes whose text is in a file of its own."""
 

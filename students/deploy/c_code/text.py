@@ -18,7 +18,7 @@ Weights = Literal["bytes", "packed"]
 PACKED = (2, 4)
 """Widths that a byte holds several of, in two's complement [bits]."""
 
-BYTES = {"int8_t": 1, "uint8_t": 1, "int16_t": 2, "uint16_t": 2, "int32_t": 4, "int64_t": 8}
+BYTES = {"int8_t": 1, "uint8_t": 1, "int16_t": 2, "uint16_t": 2, "int32_t": 4, "uint32_t": 4, "int64_t": 8}
 PER_LINE = 16
 
 

@@ -12,7 +12,7 @@ from students.deploy.lowering.moves import lower_move
 from students.deploy.ranges import Integers
 from students.layers.delay_lines import Delays
 from students.layers.delay_lines import PastSums as PastSumsLayer
-from students.neurons.encoders import LevelCrossings
+from students.neurons.encoders import HIGHEST_LEVEL, LOWEST_LEVEL, LevelCrossings
 
 WIDEST = 16
 """Codes of at most so many bits are gone through one by one [bits]."""
@@ -72,7 +72,7 @@ def lower_past_sums(builder: Builder, path: str, module: PastSumsLayer, signal: 
 def lower_level_crossings(builder: Builder, path: str, module: LevelCrossings, signal: Signal) -> Signal:
     """Return the levels crossed: the level of each code, less that of the step before, within two limits.
 
-    The level of every code is the one that the student's float32 gives.
+    The level of every code is the one that the student's float32 gives, and is a word of 8 bits.
 
     Raises
     ------
@@ -83,13 +83,13 @@ def lower_level_crossings(builder: Builder, path: str, module: LevelCrossings, s
     if len(signal.shape) != 2 or signal.range.bits > WIDEST:
         raise refused(path, f"levels of a signal of {signal.range.bits} bits and shape {signal.shape}")
     levels = _levels(builder, path, module, signal)
-    before = _delayed(builder, f"{path}.before", levels, np.ones(signal.shape[0], dtype=np.int64))
+    before = _delayed(builder, path, levels, np.ones(signal.shape[0], dtype=np.int64))
     less = _times(builder, f"{path}.less", before, -1, (-before.range.highest, -before.range.lowest))
     name = builder.name(f"{path}.crossed")
     found = Range(signal.shape, levels.range.lowest + less.range.lowest, levels.range.highest + less.range.highest)
     builder.add(Add(name, levels.node, less.node, found))
     crossed = Signal(name, found, scalar(1.0), scalar(0.0))
-    return _times(builder, path, crossed, 1, (-module.most, module.most))
+    return _times(builder, f"{path}.limits", crossed, 1, (-module.most, module.most))
 
 
 def _levels(builder: Builder, path: str, module: LevelCrossings, signal: Signal) -> Signal:
@@ -97,11 +97,11 @@ def _levels(builder: Builder, path: str, module: LevelCrossings, signal: Signal)
     codes = np.arange(signal.range.lowest, signal.range.highest + 1)
     scale, offset = np.broadcast_arrays(signal.scale.reshape(-1, 1), signal.offset.reshape(-1, 1))
     values = (codes * scale + offset).astype(np.float32)
-    levels = np.floor(values * np.float32(1.0 / module.step)).astype(np.int64)
+    levels = np.floor(values * np.float32(1.0 / module.step)).clip(LOWEST_LEVEL, HIGHEST_LEVEL).astype(np.int64)
     edges = [codes[1:][np.diff(row) != 0] for row in levels]
     reached = [row[np.concatenate(([True], np.diff(row) != 0))] for row in levels]
     rows = np.zeros((), dtype=np.int64) if len(levels) == 1 else np.arange(len(levels)).reshape(-1, 1)
-    name, found = builder.name(f"{path}.level"), Range(signal.shape, int(levels.min()), int(levels.max()))
+    name, found = builder.name(f"{path}.level"), Range(signal.shape, LOWEST_LEVEL, HIGHEST_LEVEL)
     builder.add(Steps(name, signal.node, found, tuple(edges), tuple(reached), rows))
     return Signal(name, found, scalar(1.0), scalar(0.0))
 

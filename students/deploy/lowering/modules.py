@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from students.deploy.graph import Add, Range
 from students.deploy.lowering.attention import lower_attention
 from students.deploy.lowering.builder import Builder, Signal, refused
+from students.deploy.lowering.codes import CODES, lower_code
 from students.deploy.lowering.delays import lower_delays, lower_level_crossings, lower_past_sums
 from students.deploy.lowering.functions import lower_function
 from students.deploy.lowering.moves import lower_move, same_shape
@@ -89,6 +90,8 @@ def lower_module(builder: Builder, path: str, module: Any, signal: Signal) -> Si
         return lower_past_sums(builder, path, module, signal)
     if isinstance(module, LevelCrossings):
         return lower_level_crossings(builder, path, module, signal)
+    if isinstance(module, CODES):
+        return lower_code(builder, path, module, signal)
     if kind is MeanOverSteps:
         return lower_reduction(builder, path, signal, axes=[1], shape=signal.shape[:1], what="mean")
     if kind is IntegerAveragePool:
