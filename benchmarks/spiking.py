@@ -31,6 +31,7 @@ from cosim.study.check import check_study
 from cosim.tables.archive import write_archive
 from cosim.tables.held_out import provenance_of
 from energy_models.workload import write_workload
+from students.families import load_family
 
 ROOT = Path(__file__).resolve().parents[1]
 ARCHIVES = ROOT / "docs" / "results" / "spiking"
@@ -69,6 +70,17 @@ def _velocity(fewer: Sequence[str] = ()) -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
+def _pruned() -> list[dict[str, Any]]:
+    """Return perceptrons of velocity without and with weights set to zero by magnitude while they are trained."""
+    def pruned(share: float) -> dict[str, Any]:
+        stay = {"share": share, "start": 0, "end": 0}
+        return _student(f"MLP, {share:.0%} pruned", "mlp", INTEGERS, training={**VELOCITY, "pruning": {"share": share}},
+                        quantised_training={**QUANTISED, "pruning": stay})  # fmt: skip
+
+    whole = _student("MLP", "mlp", SPARSE, training=VELOCITY, quantised_training=QUANTISED)
+    return [whole, *map(pruned, (0.5, 0.75, 0.9))]
+
+
 def _windows(eegnet: Mapping[str, Any], spiking: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return the decoders of windows of EEG."""
     priced = {**spiking, "training": {**spiking["training"], **PRICED}}
@@ -89,7 +101,8 @@ class Part:
     study : str
         A shipped study, whose recordings, split, classical decoders, training, site and rate are taken.
     students : list of dict
-        As a study has them; the first is the network without spikes that the others are compared with.
+        As a study has them; the first is the network that the others are compared with, one without spikes but where
+        a part has none.
     converted : tuple of str
         Labels of quantised decoders that are run with spikes as well.
     """
@@ -103,13 +116,24 @@ LONG = {"epochs": 40, "batch_size": 32, "learning_rate": 1e-2, "patience": 12}
 SHORT = {"epochs": 15, "batch_size": 32, "learning_rate": 3e-3, "patience": 6}
 SSVEP = {"temporal_filters": 8, "kernel_s": 1.0, "pool_2": 128, "separable_taps": 4, "dropout": 0.5}
 FEW = {"method": {"name": "kl", "options": {"weight": 0.8, "temperature": 1.0}}}
+LOCK_IN = {"code": "lock_in 13,17,21,26,34,42/0.5", "dropout": 0.2}
+"""The stimuli's frequencies and their first harmonics [Hz], and half a second."""
+
+
+def _lock_in() -> dict[str, Any]:
+    """Return neurons that see energies of lock-in amplifiers."""
+    return _student("Lock-in LIF", "spiking_mlp", ["float32"], options=LOCK_IN, training=LONG)
+
+
 PARTS = {
     "velocity_42_units": Part(
         "intracortical_brown42", _velocity(FEWER), ("MLP w4a4", *(f"MLP {form}" for form in FEWER))
     ),
+    "velocity_42_units_pruned": Part("intracortical_brown42", _pruned(), ()),
     "velocity_95_channels": Part("intracortical", _velocity(), ("MLP w4a4",)),
     "seizure": Part("seizure", _windows({"temporal_filters": 4}, {"training": SHORT})),
     "ssvep": Part("ssvep_headset", _windows(SSVEP, {"training": LONG})),
+    "ssvep_lock_in": Part("ssvep_headset", [_lock_in()], ()),
     "ssvep_few_labels": Part("ssvep_few_labels", [
         _student("EEGNet", "eegnet", INTEGERS, options=SSVEP),
         _student("EEGNet, taught", "eegnet", INTEGERS, options=SSVEP, **FEW),
@@ -169,7 +193,9 @@ def against_first(folder: Path, study: dict[str, Any]) -> dict[str, Any]:
     tables: dict[str, SeedTable] = {
         name: {seed: pool(parts) for seed, parts in seeds.items()} for name, seeds in folds.items()
     }
-    against = cosim.load_run(folder).decoder(f"{study['students'][0]['label']} float32")
+    first = study["students"][0]
+    form = "spiking" if load_family(first["family"]).spiking else "float32"
+    against = cosim.load_run(folder).decoder(f"{first['label']} {form}")
     gaps = {
         name: paired_difference(provenance, table, tables[against.decoder_id]) for name, table in tables.items()
     }

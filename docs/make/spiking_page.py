@@ -15,9 +15,11 @@ DOCS = Path(__file__).resolve().parents[1]
 ARCHIVES = DOCS / "results" / "spiking"
 TITLES = {
     "velocity_42_units": "Velocity, 42 units",
+    "velocity_42_units_pruned": "Velocity, 42 units, pruned by magnitude",
     "velocity_95_channels": "Velocity, 95 channels",
     "seizure": "Seizure segments",
     "ssvep": "SSVEP, other sessions",
+    "ssvep_lock_in": "SSVEP, other sessions, lock-in energies",
     "ssvep_few_labels": "SSVEP, two labelled trials a class",
 }
 NONE = "–"

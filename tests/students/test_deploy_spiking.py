@@ -84,7 +84,10 @@ def test_any_shape_width_and_seed(
     assert (found.differing, found.changed) == (0, 0), found
 
 
-@pytest.mark.parametrize("name", ["stream", "binary", "delays", "learned delays", "delta", "rate", "random rate", "envelopes", "lock-in"])
+PIECES = ["stream", "binary", "delays", "learned delays", "delta", "rate", "random rate", "envelopes", "lock-in"]
+
+
+@pytest.mark.parametrize("name", PIECES)
 def test_a_stream_in_pieces_is_the_whole(name: str) -> None:
     family, _, options = STUDENTS[name]
     model, _ = quantised(family, "w4a4s6", STREAM, options)

@@ -16,7 +16,7 @@ BreakEvens = Mapping[tuple[str, str], BreakEven | None]
 CORE, ARRAY, CONTROLLER = MACHINES
 PARTS = {
     "units": "velocity_42_units", "channels": "velocity_95_channels", "ssvep": "ssvep", "seizures": "seizure",
-    "few": "ssvep_few_labels",
+    "few": "ssvep_few_labels", "pruned": "velocity_42_units_pruned", "lock": "ssvep_lock_in",
 }  # fmt: skip
 """What the findings call the parts."""
 NONE = "–"
