@@ -208,8 +208,12 @@ def _classification(
         raise DataError(f"targets are not whole numbers from 0 to {len(origin.output_names) - 1}", where=str(path),
                         remedy="Number the classes in the order of output_names.")
     channels = tuple(Channel(f"channel {index}", unit=options.unit) for index in range(inputs.shape[1]))
+    names = tuple(channel.name for channel in channels)
+    for number in np.flatnonzero(~np.isfinite(inputs).all(axis=(1, 2)))[:1].tolist():
+        files.check_finite(inputs[number].astype(np.float64), names, where=f"{path}: example {number + 1}",
+                           rate_hz=options.rate_hz)
     flat_view = inputs.transpose(1, 0, 2).reshape(inputs.shape[1], -1).astype(np.float64)
-    files.check_channels(flat_view, tuple(channel.name for channel in channels), where=str(path))
+    files.check_channels(flat_view, names, where=str(path))
     if options.amplitudes == "checked":
         check_amplitudes(_joined(inputs, labels, channels, options.rate_hz), remedy=AMPLITUDES)
     alone = np.asarray([f"example{index}" for index in range(len(inputs))], dtype=np.str_)

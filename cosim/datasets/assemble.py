@@ -224,8 +224,9 @@ def epoched(
     recordings = processed(sources, operations)
     steps = round((stop_s - start_s) * recordings.rate_hz)
     if steps < 1:
-        raise DataError(f"a window from {start_s:g} to {stop_s:g} s holds no step", where=sources[0].name,
-                        remedy="The window must end after it starts.")
+        raise DataError(f"a window from {start_s:g} to {stop_s:g} s holds no step at the "
+                        f"{recordings.rate_hz:g} Hz that were read", where=sources[0].name,
+                        remedy="The window must end after it starts; a wrong rate comes from times in another unit.")
     cut = [_cut(one, after, start_s, steps) for one, after in zip(cued, recordings, strict=True)]
     labels = np.asarray([label for one in cut for _, label in one.windows], dtype=np.int64)
     notes = [note for source, one in zip(sources, cut, strict=True) for note in one.notes(source.name)]

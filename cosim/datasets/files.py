@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import os
 import warnings
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import Any
@@ -163,6 +163,38 @@ def checked_text(array: NDArray[Any]) -> NDArray[Any]:
     return array
 
 
+def check_finite(
+    samples: NDArray[np.float64], names: Sequence[str], *, where: str, rate_hz: float | None = None, first: int = 0
+) -> None:
+    """Raise a `DataError` that names channels with values that are not finite, and the first sample that holds one.
+
+    Parameters
+    ----------
+    samples : ndarray, shape (channels, samples)
+    names : sequence of str
+    where : str
+        File or recording.
+    rate_hz : float or None
+        Sampling rate, for the time of that sample [Hz]; None: it is not told.
+    first : int
+        Number of the first of `samples` in the file, counted from 0.
+    """
+    finite = np.isfinite(samples)
+    if finite.all():
+        return
+    guilty = _channel_text([names[index] for index in np.flatnonzero(~finite.all(axis=1)).tolist()])
+    sample = first + int(np.argmin(finite.all(axis=0)))
+    time = "" if rate_hz is None else f", {sample / rate_hz:.6g} s after the first"
+    raise DataError(f"not-a-number or infinite values in {guilty}, the first in sample {sample + 1}{time}", where=where,
+                    remedy="Repair or leave out that channel; they are never filled in silently.")
+
+
+def _channel_text(names: Sequence[str]) -> str:
+    """Return names of channels as text, the word channel once where it is not part of each."""
+    listed = ", ".join(names)
+    return listed if all(name.startswith("channel ") for name in names) else f"channel {listed}"
+
+
 def check_channels(samples: NDArray[np.float64], names: tuple[str, ...], *, where: str) -> None:
     """Raise a `DataError` that names every channel which is flat or holds values that are not finite.
 
@@ -175,15 +207,11 @@ def check_channels(samples: NDArray[np.float64], names: tuple[str, ...], *, wher
     """
     if samples.shape[1] == 0:
         raise DataError("the recording holds no sample", where=where, remedy="Fetch the file again.")
-    finite = np.isfinite(samples).all(axis=1)
-    if not finite.all():
-        guilty = ", ".join(names[index] for index in np.flatnonzero(~finite))
-        raise DataError(f"not-a-number or infinite values in channel {guilty}", where=where,
-                        remedy="Repair or leave out that channel; they are never filled in silently.")
+    check_finite(samples, names, where=where)
     flat = samples.max(axis=1) == samples.min(axis=1)
     if flat.any():
-        guilty = ", ".join(names[index] for index in np.flatnonzero(flat))
-        raise DataError(f"channel {guilty} is flat: it never changes", where=where,
+        guilty = _channel_text([names[index] for index in np.flatnonzero(flat)])
+        raise DataError(f"{guilty} is flat: it never changes", where=where,
                         remedy="The electrode was off or the file is padded: leave the channel or the file out.")
 
 

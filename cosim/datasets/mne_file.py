@@ -5,12 +5,15 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cosim.datasets.assemble import CuedRecording, Origin, epoched
 from cosim.datasets.card import Card
 from cosim.datasets.corpus import Corpus
+from cosim.datasets.files import check_finite
 from cosim.datasets.mne_files import Continuous, bad_stretches, read_event_file
 from cosim.datasets.mne_files.cutting import Placed, at_cues, cued, inside_intervals, parts_of, sliding
 from cosim.datasets.mne_files.labelled_paths import LabelledPath, labelled_paths
@@ -82,7 +85,8 @@ def _placed(file: LabelledPath, read: Continuous, options: Options, parts: Seque
     length_s = options.length_s or 0.0
     length, step = round(length_s * read.rate_hz), round((options.step_s or length_s) * read.rate_hz)
     if min(length, step) < 1:
-        raise DataError(f"a window of {length_s:g} s, or a step, holds no sample", where=str(file.path),
+        raise DataError(f"a window of {length_s:g} s, or a step, holds no sample at the {read.rate_hz:g} Hz that were "
+                        "read", where=str(file.path),
                         remedy="Choose a longer length_s or step_s.")
     if options.cut == "intervals":
         return inside_intervals(read.annotations, classes, length=length, step=step)
@@ -105,7 +109,19 @@ def _chosen(
     recordings = whole.with_channels(names)
     known = {name for own in bad.values() for name in own}
     check_amplitudes(recordings.items, remedy=UNIT_REMEDY, skipped=known)
-    return recordings, [*(note for read in reads for note in read.notes), *dropped, *notes]
+    placed = tuple(_finite(file.path, one) for file, one in zip(found, recordings, strict=True))
+    return Recordings(placed), [*(note for read in reads for note in read.notes), *dropped, *notes]
+
+
+def _finite(path: Path, recording: Recording) -> Recording:
+    """Return a recording that says file, sample and time of a value that is not finite, once it is read."""
+
+    def read(start: int, stop: int) -> NDArray[Any]:
+        samples = recording.read(start, stop)
+        check_finite(samples, recording.channel_names, where=str(path), rate_hz=recording.rate_hz, first=start)
+        return samples
+
+    return dataclasses.replace(recording, read=read)
 
 
 def load(options: Options, data_dir: Path | None) -> Dataset:

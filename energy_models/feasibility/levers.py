@@ -1,8 +1,10 @@
 """What would make a device fit, one constant at a time: how far each must fall, or may rise, until a limit just holds.
 
 Each lever is moved alone, everything else as it is, by bisection of its logarithm on the nominal figures; a limit is
-held where its headroom is 1 or more. A lever that does not decide within a factor of a thousand either way says so, and
-so does one of a device whose silicon cannot be held against the site's limits.
+held where its headroom is 1 or more. A clock moves with the powers that are drawn at it: of a machine whose work is
+priced as a power for a time they rise in proportion, so that the energy of a cycle stays (dynamic power is C V^2 f, at
+the supply there is). A lever that does not decide within a factor of a thousand either
+way says so, and so does one of a device whose silicon cannot be held against the site's limits.
 """
 
 from __future__ import annotations
@@ -15,12 +17,13 @@ from energy_models.feasibility.duty import asleep, average_power_w, off_at_site_
 from energy_models.feasibility.limits import check_site_limits, site_limits, unchecked_limits
 from energy_models.feasibility.recalibration import added_power_w
 from energy_models.hardware import HardwareProfile, Site, constant_units, with_constants, with_lost_electrodes
-from energy_models.mapping import place
+from energy_models.mapping import place, style_of
 from energy_models.pricing import EnergyReport, at_site, estimate, estimate_machine, surroundings
 from energy_models.quantities import ZERO, Band
 from energy_models.workload import Workload
 
 DECODE_RATE = "decode_rate_hz"
+CLOCK, GATHERING = "profile.clock", "profile.gathering"
 COSTS = (
     "site.front_end.power", "site.converter.figure_of_merit", "site.radio.energy", "site.radio.asleep",
     "site.radio.event", "site.radio.startup", "site.controller.active", "site.controller.asleep",
@@ -126,9 +129,11 @@ def levers(
     unchecked = unchecked_limits(site_limits(site), report)
     known = constant_units(profile, site)
     if site.gathered_by is None:
-        known.pop("profile.gathering", None)  # not charged here
+        known.pop(GATHERING, None)  # not charged here
     values = {f"profile.{path}": band.nominal for path, band in profile.bands.items()}
     values |= {f"site.{path}": band.nominal for path, band in site.bands.items()}
+    power = style_of(profile.execution).cycle_power
+    at_clock = [one for one in (f"profile.{power}", GATHERING) if power and values.get(one, 0.0) > 0]
     machine = estimate_machine(workload, profile, decode_rate_hz=decode_rate_hz)
     resting = None if duty_cycle == 1.0 else asleep(workload, profile)
 
@@ -150,7 +155,8 @@ def levers(
             return lambda value: fits_at(profile, site, value)
 
         def at(value: float) -> bool:
-            changed, home = with_constants(profile, site, {name: value})
+            moved = {one: values[one] * value / values[name] for one in (at_clock if name == CLOCK else ())}
+            changed, home = with_constants(profile, site, {name: value, **moved})
             return home is not None and fits_at(changed, home, decode_rate_hz)
 
         return at

@@ -129,7 +129,7 @@ def test_events_of_a_recording_with_gaps_are_in_time(tmp_path: Path) -> None:
     [
         ({"events": EVENTS.replace("onset", "begin")}, {}, r"events.tsv: it has no column 'onset'"),
         ({}, {"event_column": "kind"}, r"events.tsv: it has no column 'kind'"),
-        ({"events": EVENTS.replace("2.0\t", "two\t", 1)}, {}, r"column 'onset' holds 'two' in row 1"),
+        ({"events": EVENTS.replace("2.0\t", "two\t", 1)}, {}, r"column 'onset' holds 'two' in line 2"),
         ({"channels": "label\nC3\n"}, {}, r"channels.tsv: it has no column 'name'"),
         ({"task_hand_eeg__json": '{"SamplingFrequency": 250}'}, {}, r"eeg.json: it states 250 Hz, the recording 100"),
         ({"task_hand_eeg__json": "{"}, {}, r"cannot be read as JSON"),

@@ -225,7 +225,7 @@ def test_own_trials(tmp_path: Path) -> None:
     ({"targets": np.array([0, 1, 2] * 2)}, "whole numbers from 0 to 1"),
     ({"targets": np.array([0.0, 1.0] * 3)}, "whole numbers"),
     ({"targets": np.array([0, 1])}, "array 'targets' has 2 entries, inputs have 6"),
-    ({"inputs": np.ones((6, 3, 20))}, "channel channel 0, channel 1, channel 2 is flat"),
+    ({"inputs": np.ones((6, 3, 20))}, "channel 0, channel 1, channel 2 is flat"),
     ({"inputs": np.ones((0, 3, 20)), "targets": np.ones(0, int)}, "array inputs, targets holds no example"),
     ({"targets": np.array(1)}, "array targets holds no example"),
     ({"inputs": np.ones((6, 3))}, r"are not \(examples, channels, steps\)"),

@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 from recording_files import NAMES, RATE_HZ, noise, own
 
+from cosim.datasets.mne_files.same_channels import in_one_order
 from cosim.datasets.recording_files.text_table import read_table
 from cosim.datasets.recording_files.timeline import timeline
+from cosim.datasets.recordings import Channel
 from cosim.datasets.types import Dataset
 from energy_models.errors import DataError
 
@@ -77,9 +79,12 @@ def muselsl(path: Path) -> Path:
     return path
 
 
-def plain(path: Path, *, factor: float = 1.0, unit: str = " (uV)", time: str = "time_s", separator: str = ",") -> Path:
+def plain(
+    path: Path, *, factor: float = 1.0, unit: str = " (uV)", time: str = "time_s", separator: str = ",",
+    rate_hz: float = RATE_HZ,
+) -> Path:
     steps = np.arange(SAMPLES.shape[1])
-    columns = {time: np.round(steps / RATE_HZ, 4)} if time else {}
+    columns = {time: np.round(steps / rate_hz, 4)} if time else {}
     columns |= {f"{name}{unit}": row * factor for name, row in zip(NAMES, SAMPLES, strict=True)}
     columns["marker"] = [CUES.get(n, "") for n in steps]
     path.write_text("\n".join(rows_of(columns, separator=separator)) + "\n", encoding="utf-8")
@@ -201,7 +206,17 @@ def test_a_channel_that_stays_at_its_limit_is_told(tmp_path: Path) -> None:
         (lambda path: path.write_text(""), {}, r"it holds no row"),
         (lambda path: path.write_text("1,2,3\n4,5,6\n"), {}, r"first row holds numbers"),
         (lambda path: path.write_text("a,b\nx,y\n"), {}, r"none of its columns holds a signal: a, b"),
-        (lambda path: path.write_text("time_s,C3 (uV)\n0,1\n1,2,3\n"), {}, r"cannot be read as a table"),
+        (lambda path: path.write_text("time_s,C3 (uV)\n0,1\n1,2,3\n"), {}, r"line 3 has 3 fields, the header 2"),
+        (lambda path: path.write_text("#\ntime_s,C3 (uV)\n0,1\n\n1\n2,3\n"), {}, r"line 5 has 1 fields, the header 2"),
+        (lambda path: path.write_text("#\ntime_s,C3 (uV)\n" + 60 * "0,1\n" + "1,x\n" + 60 * "2,3\n"), {},
+         r"holds 'x' in line 63, no number"),
+        (lambda path: plain(path, rate_hz=0.1), {}, r"at the 0.1 Hz that were read.*times in another unit"),
+        (lambda path: path.write_text("time_s,C3 (uV)\n"), {}, r"a header and no row below it"),
+        (lambda path: plain(path, unit=" (mVolt)"), {}, r"unit 'mVolt' of channel C3 is not known.*Known are V, mV"),
+        (lambda path: plain(path, unit=" [mcV]"), {}, r"unit 'mcV' of channel C3 is not known"),
+        (lambda path: plain(path, unit=" (1)"), {}, r"states no unit of channel C3 \(1\)"),
+        (lambda path: path.write_text("time_s,C3 (uV),C3 (uV),C4 (uV)\n0,1,2,3\n1,2,3,4\n"), {},
+         r"two columns are called C3 \(uV\)"),
     ],
 )
 def test_what_is_not_known_or_no_table_is_refused(
@@ -210,6 +225,28 @@ def test_what_is_not_known_or_no_table_is_refused(
     write(tmp_path / "one.csv")
     with pytest.raises(DataError, match=rf"one.csv.*{said}"):
         own(tmp_path, "one.csv", "L,R", **options)
+
+
+def test_files_of_one_dataset_that_state_two_units_are_refused(tmp_path: Path) -> None:
+    plain(tmp_path / "a.csv")
+    plain(tmp_path / "b.csv", unit=" (mVolt)")
+    with pytest.raises(DataError, match=r"b.csv: the unit 'mVolt' of channel C3 is not known"):
+        own(tmp_path, "a.csv,b.csv", "L,R")
+    sets = [(name, (Channel("C3", "", unit),)) for name, unit in (("a", "µV"), ("b", "as stored"))]
+    with pytest.raises(DataError, match=r"b: channel C3 is in as stored, but in µV in a.*option unit"):
+        in_one_order(sets, "refuse")
+
+
+def test_a_value_that_is_no_number_is_told_with_file_sample_and_time(tmp_path: Path) -> None:
+    """The field of Cz on line 300 (header: line 1) is sample 299; at 100 Hz it is 298/100 s after the first."""
+    plain(tmp_path / "a.csv")
+    lines = plain(tmp_path / "b.csv").read_text(encoding="utf-8").splitlines()
+    parts = lines[299].split(",")
+    lines[299] = ",".join([*parts[:2], "nan", *parts[3:]])
+    (tmp_path / "b.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    said = r"b.csv: not-a-number or infinite values in channel Cz, the first in sample 299, 2.98 s after the first"
+    with pytest.raises(DataError, match=said):
+        own(tmp_path, "a.csv,b.csv", "L,R").windows.inputs()
 
 
 def test_a_row_cut_short_is_refused(tmp_path: Path) -> None:

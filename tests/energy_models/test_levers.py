@@ -107,3 +107,13 @@ def test_silicon_of_unknown_area_is_said_beside_every_lever() -> None:
     assert all("silicon_area not checked" in lever.text for lever in unknown)
     known = levers(work, toy_array(area=quantity(2, "mm2")), toy_site(**limit), decode_rate_hz=10)
     assert not any("not checked" in lever.text for lever in known)
+
+
+def test_power_rises_with_the_clock_of_a_core_so_that_no_clock_mends_a_power_budget() -> None:
+    """Energy of a cycle stays: 12 times the clock takes 12 times the power for a twelfth of the time."""
+    core, site = load_profile("cortex_m4f"), load_site("headset_commodity")
+    total_w = estimate(EEGNET, core, site, decode_rate_hz=2.0).total_power_w.nominal
+    asked = with_power_budget(site, 0.97 * total_w)
+    found = {one.name: one for one in levers(EEGNET, core, asked, decode_rate_hz=2.0)}
+    assert not found["profile.clock"].fits_now
+    assert found["profile.clock"].bound is None

@@ -83,7 +83,7 @@ def test_numbers_too_large_are_told_without_a_warning_of_numpy(tmp_path: Path, f
     inputs[0, 0, 0] = fill
     np.savez(tmp_path / "own.npz", inputs=inputs, targets=np.arange(4) % 2)
     options = {"path": "own.npz", "task": "classification", "rate_hz": 8.0, "source_bits": 16, "output_names": "L,R"}
-    with pytest.raises(DataError, match=r"own.npz: not-a-number or infinite values in channel channel 0"):
+    with pytest.raises(DataError, match=r"own.npz: example 1: not-a-number or infinite values in channel 0, "):
         load("arrays", data_dir=tmp_path, options=options)
 
 

@@ -59,8 +59,9 @@ def in_one_order(sets: Sets, differing: str) -> tuple[tuple[str, ...], list[str]
     Raises
     ------
     DataError
-        If files differ in channels and are refused, or have none in common.
+        If files differ in channels and are refused, have none in common, or state one channel in two units.
     """
+    _check_units(sets)
     first_name, first = sets[0]
     order = [channel.name for channel in first]
     every = {name: {channel.name for channel in channels} for name, channels in sets}
@@ -80,3 +81,14 @@ def in_one_order(sets: Sets, differing: str) -> tuple[tuple[str, ...], list[str]
         raise DataError("the files have no channel in common", where=f"{first_name} and others",
                         remedy="Leave some of the files out, or rename their channels.")
     return tuple(name for name in order if name in common), notes
+
+
+def _check_units(sets: Sets) -> None:
+    """Raise a `DataError` where a channel is in one unit in a file and in another in another file."""
+    seen: dict[str, tuple[str, str]] = {}
+    for name, channels in sets:
+        for channel in channels:
+            unit, where = seen.setdefault(channel.name, (channel.unit, name))
+            if unit != channel.unit:
+                raise DataError(f"channel {channel.name} is in {channel.unit}, but in {unit} in {where}", where=name,
+                                remedy="State the unit of all files (option unit), or read them as two datasets.")

@@ -46,7 +46,7 @@ def scale(unit: str, asked: str, names: Sequence[str], path: Path) -> tuple[str,
     Raises
     ------
     DataError
-        If neither the file nor the option states one.
+        If neither the file nor the option states one, or the one that the file states is not known.
     """
     if asked == "as stored":
         return "as stored", 1.0
@@ -54,7 +54,11 @@ def scale(unit: str, asked: str, names: Sequence[str], path: Path) -> tuple[str,
     if not stated:
         raise DataError(f"the file states no unit of channel {', '.join(names[:8])}", where=str(path),
                         remedy=STATE_UNIT)
-    return ("µV", MICROVOLTS[stated]) if stated in MICROVOLTS else (stated, 1.0)
+    if stated not in MICROVOLTS:
+        raise DataError(f"the unit {stated!r} of channel {', '.join(names[:8])} is not known", where=str(path),
+                        remedy=f"Known are V, mV, uV (µV), nV and their names in full. {STATE_UNIT} Leave out "
+                               "channels that are no voltages (option channels).")
+    return "µV", MICROVOLTS[stated]
 
 
 def chosen(present: Sequence[str], asked: Sequence[str], path: Path) -> list[int]:

@@ -110,13 +110,16 @@ def _dialect(table: TextTable) -> _Dialect:
     if not signals:
         raise DataError(f"none of its columns holds a signal: {', '.join(names[:12])}", where=str(table.path),
                         remedy="Name the columns in a header, and separate them by commas, semicolons or tabs.")
+    if again := [column for column, _, _ in signals if column in table.repeated]:
+        raise DataError(f"two columns are called {', '.join(again)}", where=str(table.path),
+                        remedy="Rename or remove one of them.")
     return _Dialect(tuple(signals), COUNTER if COUNTER in names else None, time, markers)
 
 
 def _name_and_unit(column: str) -> tuple[str, str]:
-    """Return name and unit of a column such as ``C3 (uV)``; an empty unit where it states none."""
+    """Return name and unit of a column such as ``C3 (uV)``; an empty unit where no letter stands in brackets."""
     found = WITH_UNIT.fullmatch(column)
-    return (column, "") if found is None else (found[1], found[2])
+    return (found[1], found[2]) if found is not None and any(map(str.isalpha, found[2])) else (column, "")
 
 
 def _marks(table: TextTable, found: _Dialect, filled: NDArray[np.bool_]) -> list[Annotation]:

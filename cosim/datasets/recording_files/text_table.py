@@ -6,7 +6,7 @@ import csv
 import io
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -40,12 +40,18 @@ class TextTable:
     comments : tuple of str
         Lines before the header that begin with ``%`` or ``#``.
     columns : dict of str to ndarray of str, shape (rows,)
-        Text of every field, without blanks around it.
+        Text of every field, without blanks around it; of a name that is there twice, the first column.
+    lines : ndarray of int, shape (rows,)
+        Line of the file on which each row ends, counted from 1.
+    repeated : frozenset of str
+        Names that the header holds more than once.
     """
 
     path: Path
     comments: tuple[str, ...]
     columns: dict[str, NDArray[np.str_]] = field(repr=False)
+    lines: NDArray[np.int64] = field(repr=False)
+    repeated: frozenset[str] = frozenset()
 
     @property
     def rows(self) -> int:
@@ -58,14 +64,14 @@ class TextTable:
         Raises
         ------
         DataError
-            If a field is no number; the message names its row.
+            If a field is no number; the message names its line.
         """
         texts = self.columns[name]
         found = np.asarray(_pandas.to_numeric(_pandas.Series(texts), errors="coerce"), dtype=np.float64)
         wrong = np.flatnonzero(np.isnan(found) & ~np.isin(np.char.lower(texts), ("", "nan", "na", "n/a")))
         if len(wrong):
-            raise DataError(f"column {name!r} holds {str(texts[wrong[0]])!r} in row {wrong[0] + 1}, no number",
-                            where=str(self.path), remedy=REMEDY)
+            raise DataError(f"column {name!r} holds {str(texts[wrong[0]])!r} in line {self.lines[wrong[0]]}, no "
+                            "number", where=str(self.path), remedy=REMEDY)
         return found
 
     def is_numeric(self, name: str) -> bool:
@@ -76,7 +82,8 @@ class TextTable:
 
     def without(self, dropped: NDArray[np.bool_]) -> TextTable:
         """Return the table without some rows."""
-        return TextTable(self.path, self.comments, {name: own[~dropped] for name, own in self.columns.items()})
+        kept = {name: own[~dropped] for name, own in self.columns.items()}
+        return replace(self, columns=kept, lines=self.lines[~dropped])
 
 
 def _number(text: str) -> bool:
@@ -110,29 +117,55 @@ def read_table(path: Path) -> TextTable:
     comments = tuple(line.strip() for line in lines[:count] if line.strip())
     delimiter = max(DELIMITERS, key=lines[count].count)
     first = [part.strip() for part in next(csv.reader([lines[count]], delimiter=delimiter))]
-    names, body = first, lines[count + 1 :]
+    names, begin = first, count + 1
     if _number(first[0]):
-        names, body = _unnamed_openbci(comments, first, path), lines[count:]
-    return TextTable(path, comments, _columns(names, body, delimiter, path, whole=text[-1:] in "\r\n"))
+        names, begin = _unnamed_openbci(comments, first, path), count
+    body = lines[begin:]
+    with reading(path, SAID, remedy=REMEDY):
+        rows = _rows(body, delimiter, begin + 1)
+    _check_rows(rows, len(names), path, whole=text[-1:] in "\r\n")
+    again = frozenset(name for name in names if name and names.count(name) > 1)
+    numbers = np.asarray([line for line, _ in rows], dtype=np.int64)
+    return TextTable(path, comments, _columns(names, body, delimiter, path, len(rows)), numbers, again)
+
+
+def _rows(body: Sequence[str], delimiter: str, first: int) -> list[tuple[int, int]]:
+    """Return the line on which each row ends, and how many fields it has; `first` is the number of the first line."""
+    if not any('"' in line for line in body):
+        return [(number, line.count(delimiter) + 1) for number, line in enumerate(body, first) if line.strip()]
+    reader = csv.reader(body, delimiter=delimiter, skipinitialspace=True)
+    return [(first + reader.line_num - 1, len(row)) for row in reader if row and row != [""]]
+
+
+def _check_rows(rows: Sequence[tuple[int, int]], fields: int, path: Path, *, whole: bool) -> None:
+    """Raise a `DataError` where there is no row, or one has more or fewer fields than the header; it names its line."""
+    if not rows:
+        raise DataError("it holds a header and no row below it", where=str(path),
+                        remedy="It may be cut short: copy it again.")
+    if not whole and rows[-1][1] < fields:
+        raise DataError(f"the file is truncated: its last row has {rows[-1][1]} of {fields} fields", where=str(path),
+                        remedy="Copy it again, or delete the last row.")
+    odd = [(line, own) for line, own in rows if own != fields]
+    if len(odd) == len(rows) and len({own for _, own in odd}) == 1:
+        raise DataError(f"its rows have {odd[0][1]} fields, its header {fields}", where=str(path), remedy=REMEDY)
+    if odd:
+        more = f", and {len(odd) - 1} more lines differ too" if len(odd) > 1 else ""
+        raise DataError(f"line {odd[0][0]} has {odd[0][1]} fields, the header {fields}{more}", where=str(path),
+                        remedy=REMEDY)
 
 
 def _columns(
-    names: Sequence[str], body: Sequence[str], delimiter: str, path: Path, *, whole: bool
+    names: Sequence[str], body: Sequence[str], delimiter: str, path: Path, rows: int
 ) -> dict[str, NDArray[np.str_]]:
     """Return the columns by name; of names that are there twice, the first is kept."""
-    if body and not whole and body[-1].count(delimiter) != len(names) - 1:
-        raise DataError(f"the file is truncated: its last row has {body[-1].count(delimiter) + 1} of {len(names)} "
-                        "fields", where=str(path), remedy="Copy it again, or delete the last row.")
     with reading(path, SAID, remedy=REMEDY):
         frame = _pandas.read_csv(io.StringIO("".join(body)), sep=delimiter, header=None, dtype=str, na_filter=False,
                                  skipinitialspace=True, skip_blank_lines=True)  # fmt: skip
-    if frame.shape[1] != len(names):
-        raise DataError(f"its rows have {frame.shape[1]} fields, its header {len(names)}", where=str(path),
-                        remedy=REMEDY)
+    if frame.shape != (rows, len(names)):
+        raise DataError(SAID, where=str(path), remedy=REMEDY)
     found: dict[str, NDArray[np.str_]] = {}
     for number, name in enumerate(names):
-        own = frame[number].fillna("") if frame.shape[0] else frame[number]
-        found.setdefault(name, np.char.strip(np.asarray(own, dtype=np.str_)))
+        found.setdefault(name, np.char.strip(np.asarray(frame[number], dtype=np.str_)))
     return found if delimiter == "," else _with_points(found)
 
 
