@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import cast
 
 import torch
 
@@ -27,10 +28,19 @@ from cosim.engine.files import Json
 from cosim.engine.local_store import LocalStore
 from cosim.engine.plan import decoder_of
 from cosim.engine.progress import Watch
-from cosim.engine.run_folder import FAILURES, joined, locked, mark_begun, mark_ended, save_plan, tables_locked
+from cosim.engine.run_folder import (
+    FAILURES,
+    joined,
+    load_plan,
+    locked,
+    mark_begun,
+    mark_ended,
+    save_plan,
+    tables_locked,
+)
 from cosim.engine.same_forms import same_forms
 from cosim.engine.scheduler import Scheduler
-from cosim.engine.search import Search, database_errors
+from cosim.engine.search import Search, database_errors, open_storage
 from cosim.engine.sources import installed_sources
 from cosim.engine.stage import WORKLOAD
 from cosim.engine.stored_data import keep_dataset, keep_folds
@@ -129,6 +139,7 @@ def run_study(
             tell(note)
         device = _device(study.compute.device)
         changed = changes_in_folder(root, study)
+        _check_search(root, study)
         save_plan(root, study, data_dir, command)
         mark_begun(root)
         data, dataset = keep_dataset(store, dataset, study.dataset.name, default_store())
@@ -177,6 +188,33 @@ def _search(study: Study, data_digest: str, root: Path) -> Search:
     if study.search.warm_start is not None and search.untouched:
         search.suggest(suggested(study, Path(study.search.warm_start)))
     return search
+
+
+def _check_search(root: Path, study: Study) -> None:
+    """Raise where the search's storage or the run it begins with cannot be used: before the plan names them.
+
+    A run that the folder's own plan names was checked as it was begun; it may be gone since.
+
+    Raises
+    ------
+    CosimError
+        The storage is not reached, or the earlier run cannot be read or has nothing in common with the study.
+    """
+    if study.search.storage is not None:
+        with database_errors(root, study.search.storage):
+            open_storage(root, study.search.storage)
+    run = study.search.warm_start
+    if run is not None and run != _warm_start_of(root):
+        suggested(study, Path(run))
+
+
+def _warm_start_of(root: Path) -> object:
+    """Return the earlier run that a folder's plan names; None where there is no plan, or none that can be read."""
+    try:
+        search = load_plan(root)[0].get("search")
+    except CosimError:
+        return None
+    return cast(Mapping[str, object], search).get("warm_start") if isinstance(search, dict) else None
 
 
 def _claims(root: Path, study: Study) -> AbstractContextManager[Claims]:

@@ -102,6 +102,9 @@ def estimate(
     if (rate_hz is None) != (RATE in axes):
         twice = "the rate is given twice" if RATE in axes else "how often is a decision asked for?"
         raise PriceError(twice, where="--decode-rate", remedy="Give it in hertz, or --sweep decode_rate=1,2,4")
+    if profile.strip() == DESIGNED and not axes and out is None:
+        raise PriceError("a machine designed for each point is one of a sweep", where="--profile",
+                         remedy="Add --sweep, such as --sweep decode_rate=1,2,4, or use `cosim design`")  # fmt: skip
     if axes or out is not None:
         asked = Swept(profile, site, settings, axes, budget, learning)
         _sweep(work_of(work, Asked(input_shape, sample_rate, outputs)), asked,

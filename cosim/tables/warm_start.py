@@ -43,6 +43,10 @@ def suggested(study: Study, run: Path) -> list[Configuration]:
     CosimError
         The folder holds no finished run.
     """
+    if not (run / SCORES).is_file():
+        there = "it holds no scores of a finished run" if run.is_dir() else "the folder does not exist"
+        raise StudyError(there, where=str(run), remedy="Name the folder of a finished run (--warm-start, "
+                         "search.warm_start), or leave it out.")  # fmt: skip
     check_archive(run)
     scores: Any = read_parquet(run / SCORES, Score)
     students: Any = scores[(scores["role"] == "student") & scores["validation_score"].notna()]

@@ -13,6 +13,8 @@ import pytest
 from test_results import SCORE
 from tiny_study import TINY
 
+from cosim.api.run import run_study
+from cosim.engine.run_folder import save_plan
 from cosim.engine.search import Search, search_size
 from cosim.study.schema import Study
 from cosim.tables.results import Score, write_parquet
@@ -90,7 +92,7 @@ def test_a_search_tries_them_first_and_then_goes_on(tmp_path: Path, sampler: str
 
 
 def test_a_run_without_anything_in_common_or_without_tables_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(CosimError, match="missing"):
+    with pytest.raises(StudyError, match="holds no scores of a finished run"):
         suggested(study(), tmp_path)
     write_parquet([row(9, "w4a4", 0.9)], tmp_path / SCORES)
     with pytest.raises(StudyError, match="none of its 1 students"):
@@ -102,3 +104,25 @@ def test_where_a_search_began_is_no_part_of_what_it_is(tmp_path: Path) -> None:
 
     assert _identity(study(), "data") == _identity(study(warm_start="/some/run"), "data")
     assert _identity(study(), "data") != _identity(study(pruning="front"), "data")
+
+
+def test_a_run_to_begin_with_that_is_not_there_leaves_the_plan_as_it_was(tmp_path: Path) -> None:
+    kept = study()
+    save_plan(tmp_path, kept, None, "cosim run")
+    before = (tmp_path / "plan.json").read_bytes()
+    for there, said in ((False, r"nope: the folder does not exist"), (True, r"nope: it holds no scores")):
+        if there:
+            (tmp_path / "nope").mkdir()
+        asked = study(warm_start=str(tmp_path / "nope"))
+        with pytest.raises(StudyError, match=said):
+            run_study(asked, root=tmp_path, data_dir=None, workers=1, command="cosim run", watch=lambda _: None)
+        assert (tmp_path / "plan.json").read_bytes() == before
+
+
+def test_a_storage_that_is_not_reached_leaves_the_plan_as_it_was(tmp_path: Path) -> None:
+    save_plan(tmp_path, study(), None, "cosim run")
+    before = (tmp_path / "plan.json").read_bytes()
+    asked = study(storage=f"sqlite:///{tmp_path}/no/such/folder/search.db")
+    with pytest.raises(CosimError, match=r"search.db|storage"):
+        run_study(asked, root=tmp_path, data_dir=None, workers=1, command="cosim run", watch=lambda _: None)
+    assert (tmp_path / "plan.json").read_bytes() == before

@@ -27,7 +27,11 @@ def calibrate(
     software: Annotated[str, typer.Option(help="Which software of that board, where there are several.")] = "",
     beside: Annotated[
         str,
-        typer.Option("--class", help="Boards that share weights: cortex_m, tinymaix, other_cores, pulp, gap9, ndp."),
+        typer.Option(
+            "--class",
+            help="Boards that share weights: axon, cortex_m, gap9, ndp, other_cores, pulp, tinymaix; none: this board "
+            "alone.",
+        ),
     ] = "cortex_m",
     like: Annotated[str, typer.Option(help="Profile that memories, sleep and other costs come from.")] = "cortex_m4f",
     out: Annotated[Path | None, typer.Option(help="File to write; default: <name>.toml here.")] = None,
