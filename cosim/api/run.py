@@ -155,6 +155,8 @@ def run_study(
             sweep = Sweep(study, folds, shape_of(dataset), search, store=store, scheduler=scheduler,
                           powers_w=_searched_powers(study))  # fmt: skip
             sweep.run(watch)
+            if sweep.repeats:
+                tell(f"the search chose {sweep.repeats} time(s) a configuration that was tried; that adds no points")
         with database_errors(root, study.search.storage), tables_locked(root):
             if shared:
                 sweep.take_finished_elsewhere()

@@ -73,6 +73,7 @@ class Sweep:
         self._journal = Journal(store)
         self._begun = time.monotonic()
         self._asked = 0
+        self._repeats = 0
         references = list(reference_points(study, folds, self._shape))
         self._total = len(references) + self._student_total(len(references))
         self._begin(references, None)
@@ -82,6 +83,11 @@ class Sweep:
         """Every finished point of decoders that were not given up, in the order of the study."""
         failed, left_out = self._scheduler.failures, self._left_out
         return [one for name, one in self._done.items() if one.result.digest not in failed and name not in left_out]
+
+    @property
+    def repeats(self) -> int:
+        """How often the search chose a configuration again, which adds no point."""
+        return self._repeats
 
     def failures(self) -> list[dict[str, Json]]:
         """Return which points failed and why."""
@@ -104,6 +110,8 @@ class Sweep:
 
     def _run(self, watch: Watch) -> None:
         self.take_finished_elsewhere()
+        tried = self._search.completed() if self._search else []
+        self._repeated(len(tried) - len({one.label for one in tried}))
         while True:
             if self._search is not None:
                 self._search.alive()
@@ -178,7 +186,14 @@ class Sweep:
             if asked is None:
                 return
             trial, configuration = asked
+            points = student_points(self._study, configuration, self._folds, self._shape)
+            self._repeated(int(all(_name(point) in self._known for point in points)))
             self._begin_configuration(configuration, trial)
+
+    def _repeated(self, count: int) -> None:
+        """Count configurations that were chosen again; their points are there and are not to come."""
+        self._repeats += count
+        self._total -= count * len(self._folds) * len(self._study.study.seeds)
 
     def take_finished_elsewhere(self) -> None:
         """Take in the points of configurations that other coordinators of the search have finished."""

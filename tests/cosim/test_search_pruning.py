@@ -18,6 +18,7 @@ from cosim.engine.files import to_json
 from cosim.engine.local_store import LocalStore
 from cosim.engine.plan import configurations, decoder_of
 from cosim.engine.points import FoldStage
+from cosim.engine.progress import Status, Watch
 from cosim.engine.record import StageTime, keep_stage
 from cosim.engine.scheduler import Scheduler
 from cosim.engine.search import Search
@@ -96,7 +97,7 @@ def study(**search: Any) -> Study:
     return Study.model_validate({**document, "students": students, "search": search})
 
 
-def swept(plan: Study, root: Path) -> tuple[Sweep, Search, list[Stage]]:
+def swept(plan: Study, root: Path, watch: Watch = lambda status: None) -> tuple[Sweep, Search, list[Stage]]:
     """Run a study whose decoders score what `SCORES` says, the best one first; return the results computed."""
     store, computed = LocalStore(root), list[Stage]()
 
@@ -116,7 +117,7 @@ def swept(plan: Study, root: Path) -> tuple[Sweep, Search, list[Stage]]:
     folds = [FoldStage(name, make_stage(FOLD, {"name": name})) for name in "ab"]
     scheduler = Scheduler(store, SerialExecutor(run, capacity=1))
     sweep = Sweep(plan, folds, SHAPE, search, store=store, scheduler=scheduler, powers_w={})
-    sweep.run(lambda status: None)
+    sweep.run(watch)
     return sweep, search, [stage for stage in computed if stage.kind == "result"]
 
 
@@ -179,3 +180,13 @@ def test_the_sentence_of_a_page() -> None:
     assert "they could not reach the search's front (validation score, its one machine) any more" in pruned_note(3)
     assert "in no comparison, nor in fronts of other machines" in pruned_note(3)
     assert dataclasses.is_dataclass(given_up([{"score": 0.1}], 2, [("x", {"score": 0.9})]))
+
+
+def test_configurations_chosen_again_are_counted_and_add_no_points(tmp_path: Path) -> None:
+    """Two configurations and five trials: three choose again, in this run and, told once more, in the next."""
+    for run in range(2):
+        told = list[Status]()
+        sweep, _, results = swept(study(trials=5), tmp_path, told.append)
+        assert len(results) == (2 * 2 * SEEDS if run == 0 else 0)
+        assert sweep.repeats == 3
+        assert (told[-1].points_done, told[-1].points) == (2 * 2 * SEEDS, 2 * 2 * SEEDS)
