@@ -28,13 +28,14 @@ from cosim.cli.output import Form, JsonOption, form_of, print_json, say, speak_i
 from cosim.cli.quantize import add_quantize_command
 from cosim.cli.results import add_result_commands
 from cosim.cli.workload import add_workload_command
+from cosim.engine.executors.interrupts import EXIT_INTERRUPTED
 from energy_models.errors import CosimError
 
 if TYPE_CHECKING:
     from cosim.engine.executors.dask_cluster import DaskPlan
     from cosim.study.schema import Study
 
-EXIT_FAILURE, EXIT_MISTAKE, EXIT_INTERRUPTED, EXIT_TERMINATED = 1, 2, 130, 143
+EXIT_FAILURE, EXIT_MISTAKE, EXIT_TERMINATED = 1, 2, 143
 
 app = typer.Typer(
     no_args_is_help=True,

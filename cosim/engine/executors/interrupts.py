@@ -9,12 +9,15 @@ as SQLAlchemy's finaliser does with its traceback, is not printed.
 from __future__ import annotations
 
 import logging
+import os
 import signal
 import sys
 import threading
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from types import FrameType
+
+EXIT_INTERRUPTED = 130
 
 
 class TerminatedError(KeyboardInterrupt):
@@ -23,6 +26,24 @@ class TerminatedError(KeyboardInterrupt):
 
 _RAISED: Mapping[int, type[KeyboardInterrupt]] = {signal.SIGINT: KeyboardInterrupt, signal.SIGTERM: TerminatedError}
 _noted: list[int] = []  # signals that came in the block that heeds them; handlers belong to the process as well
+
+
+def interrupted(number: int, frame: FrameType | None) -> None:
+    """Raise KeyboardInterrupt at Ctrl-C; where something is being imported, end at once instead.
+
+    A library whose import is interrupted may raise another error, abort, or drop the interrupt and go on.
+
+    Raises
+    ------
+    KeyboardInterrupt
+    """
+    inner = frame
+    while inner is not None:
+        if inner.f_code.co_filename.startswith("<frozen importlib"):
+            print("Stopped.", file=sys.stderr, flush=True)  # noqa: T201
+            os._exit(EXIT_INTERRUPTED)
+        inner = inner.f_back
+    signal.default_int_handler(number, frame)
 
 
 def end_if_asked() -> None:
@@ -63,7 +84,7 @@ def termination_heeded() -> Generator[None]:
         yield
         return
     before = {signal.SIGTERM: signal.signal(signal.SIGTERM, _end)}
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+    if signal.getsignal(signal.SIGINT) in (signal.default_int_handler, interrupted):
         before[signal.SIGINT] = signal.signal(signal.SIGINT, _end)
     told = sys.unraisablehook
 
