@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from markdown_tables import number, row
+from spiking_parts.apart import apart
 from spiking_parts.findings import BreakEvens, findings
 from spiking_parts.rows import MACHINES, PAIRS, PartTable, Row, Work, break_evens, read_part
 from spiking_parts.section import cell
@@ -22,6 +23,9 @@ TITLES = {
     "ssvep_lock_in": "SSVEP, other sessions, lock-in energies",
     "ssvep_few_labels": "SSVEP, two labelled trials a class",
 }
+LOCK_IN_AND_EEGNET = (
+    (ARCHIVES / "ssvep_lock_in", "Lock-in LIF spiking"), (ARCHIVES / "ssvep", "EEGNet float32"),
+)  # fmt: skip
 NONE = "–"
 BAR = {"velocity_42_units": 0.03, "velocity_95_channels": 0.03, "seizure": 0.01, "ssvep": 0.05}
 """Most that a spiking decoder may score below the network without spikes in float."""
@@ -37,7 +41,8 @@ def write_page(folder: Path = DOCS, further: Sequence[str] = ()) -> None:
     """Write the page, with columns of further machines: names of profiles, or files of them."""
     parts = [read_part(ARCHIVES / name, (*MACHINES, *further)) for name in TITLES if (ARCHIVES / name).is_dir()]
     evens = {part.name: {one.label: break_evens(part, one) for one in _with_dense_form(part)} for part in parts}
-    text = HEAD + findings(parts, evens) + _bars(parts) + "".join(map(_part, parts)) + BREAK_EVEN
+    text = HEAD + findings(parts, evens, apart(*LOCK_IN_AND_EEGNET)) + _bars(parts)
+    text += "".join(map(_part, parts)) + BREAK_EVEN
     text += "".join(_break_even(part, evens[part.name]) for part in parts) + _not_run(parts)
     (folder / "spiking.md").write_text(text, encoding="utf-8")
 

@@ -7,7 +7,8 @@ from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
 import pytest
-from spiking_page import ARCHIVES, DOCS, TITLES, VELOCITY, fires_little, write_page
+from spiking_page import ARCHIVES, DOCS, LOCK_IN_AND_EEGNET, TITLES, VELOCITY, fires_little, write_page
+from spiking_parts.apart import apart
 from spiking_parts.findings import NONE, findings
 from spiking_parts.rows import read_part, work_of
 
@@ -58,6 +59,17 @@ def test_findings_take_their_figures_from_the_rows() -> None:
     a_bin = found["MLP w4a4 as spikes"].work.bin_rate
     assert f"there are {a_bin:.2f} per neuron and bin on 42 units" in said
     assert f"and {NONE} on 95 channels" in said
+
+
+def test_decoders_of_two_runs_are_compared_session_by_session() -> None:
+    lock_in, eegnet = LOCK_IN_AND_EEGNET
+    found = apart(lock_in, eegnet)
+    assert (found.over, found.count, found.seeds) == ("subjects", 6, 2)
+    assert found.low < found.mean < found.high
+    assert apart(eegnet, lock_in).mean == -found.mean
+    assert apart(eegnet, eegnet).high == 0
+    with pytest.raises(ValueError, match="not scored on the same sessions"):
+        apart(lock_in, (ARCHIVES / "velocity_42_units", "MLP float32"))
 
 
 def test_every_part_is_a_study_whose_first_network_has_no_spikes_and_a_form_of_4_bits() -> None:

@@ -6,7 +6,9 @@ import re
 import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+from cosim.evaluation.intervals import Interval
 from energy_models.analysis import BreakEven
 from spiking_parts.rows import MACHINES, PartTable, Row
 from spiking_parts.text import FINDINGS
@@ -148,11 +150,18 @@ class _Part(dict[str, Figures]):
         return Unknown()
 
 
-def findings(parts: Sequence[PartTable], evens: Mapping[str, Mapping[str, BreakEvens]]) -> str:
-    """Return the findings with their figures; one of a decoder that was not run is a dash."""
+def findings(
+    parts: Sequence[PartTable], evens: Mapping[str, Mapping[str, BreakEvens]], lock_in_apart: Interval | None = None
+) -> str:
+    """Return the findings with their figures; one of a decoder that was not run is a dash.
+
+    `lock_in_apart` is the lock-in network's score less EEGNet's, which another run trained.
+    """
     of_name = {part.name: _figures(part, evens[part.name]) for part in parts}
-    found = {word: of_name.get(name, _Part()) for word, name in PARTS.items()}
+    found: dict[str, Any] = {word: of_name.get(name, _Part()) for word, name in PARTS.items()}
+    found["apart"] = lock_in_apart or Unknown()
     said = [re.sub(r"(?<=\d)%", " %", " ".join(one.split()).format_map(found)) for one in FINDINGS]
+    said = [re.sub(r"(?<=[ \[])-(?=\d)", "−", one) for one in said]
     lines = [textwrap.fill(one, WIDTH, initial_indent="- ", subsequent_indent="  ", break_long_words=False,
                            break_on_hyphens=False) for one in said]  # fmt: skip
     return "\n## What it says\n\n" + "".join(f"{one}\n" for one in lines)

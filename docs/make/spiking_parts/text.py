@@ -87,8 +87,9 @@ spikes].controller_times:.1f} times on the microcontroller, and the event-driven
     """**Energies of lock-in amplifiers bring trained spikes near EEGNet, at a price.** LIF neurons that see the energy
 of each channel at the three stimuli's frequencies and their first harmonics score {lock[Lock-in LIF spiking].score:.3f}
 on SSVEP in float, where LIF convolutions score {ssvep[LIF conv spiking].score:.3f} and EEGNet
-{ssvep[EEGNet float32].score:.3f}: 0.040 below EEGNet by the means of the same sessions and seeds [−0.097, +0.017] over
-six subjects, within the bar of 0.05 by the mean only, where EEGNet run with spikes loses 0.019. They take
+{ssvep[EEGNet float32].score:.3f}: session by session and seed by seed {apart.mean:+.3f} [{apart.low:+.3f},
+{apart.high:+.3f}] over {apart.count} subjects, within the bar of 0.05 by the mean only, where EEGNet run with
+spikes loses {ssvep[EEGNet w4a4 as spikes].lost:.3f}. They take
 {lock[Lock-in LIF spiking].controller_uw:,.0f} µW of the microcontroller, EEGNet in float
 {ssvep[EEGNet float32].controller_uw:,.0f}. Harmonics and dropout were chosen over neither, by the validation scores
 of the first sessions with one seed.""",
